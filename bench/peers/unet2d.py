@@ -1,0 +1,163 @@
+"""The PyTorch side of the U-Net benchmark: diffusers' UNet2DModel behind lines of JSON.
+
+    python bench/peers/unet2d.py '{"threads": 2, "batch": 16, "variant": "eager", "config": {...}}'
+
+Every key of the argument is optional; unknown keys are errors.
+    config    UNet2DModel arguments; default: the 6,472,195-parameter network of docs/performance.md
+    batch     images in a batch, default 16
+    threads   default 2
+    variant   "eager" | "channels_last" | "compile"
+    lr        Adam's learning rate, default 2e-4;  ema_decay  default 0.9999;  seed  default 0
+    warmup    untimed runs before the first timed run of each command, default 2
+
+First answer (one line): {"ready": true, "parameters": n, "torch": "...", "adam": "fused" | "foreach", ...}
+                     or  {"error": "..."} and exit code 1.
+Requests on stdin:   {"cmd": "forward" | "train", "repeat": n}  ->  {"ms": [...], "warmup_ms": [...]} (warmup_ms only the first time;
+                     "train" also answers "loss", the last one, so that a broken step is seen)
+                     {"cmd": "quit"} or end of input ends the process.
+
+forward   one evaluation under inference_mode.
+train     noise and times drawn, x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps, forward, MSE, backward,
+          clip_grad_norm_(1.0), Adam, EMA of every parameter (torch._foreach_lerp_).
+
+The protocol has the original stdout; whatever the libraries print goes to stderr.
+"""
+
+import json
+import os
+import sys
+import time
+
+protocol = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+
+
+def answer(record):
+    protocol.write(json.dumps(record) + "\n")
+    protocol.flush()
+
+
+def fail(message):
+    answer({"error": message})
+    sys.exit(1)
+
+
+DDPM_6M = {
+    "sample_size": 32, "in_channels": 3, "out_channels": 3,
+    "block_out_channels": [64, 128, 128], "layers_per_block": 2,
+    "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "AttnUpBlock2D", "UpBlock2D"],
+    "attention_head_dim": None, "norm_num_groups": 32, "norm_eps": 1e-6,
+    "downsample_padding": 0, "freq_shift": 1, "flip_sin_to_cos": False,
+}
+DEFAULTS = {"config": DDPM_6M, "batch": 16, "threads": 2, "variant": "eager", "lr": 2e-4, "ema_decay": 0.9999, "seed": 0, "warmup": 2}
+VARIANTS = ("eager", "channels_last", "compile")
+
+try:
+    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+except json.JSONDecodeError as error:
+    fail(f"unet2d.py: the argument is not JSON ({error})")
+if not isinstance(given, dict):
+    fail("unet2d.py: the argument must be a JSON object")
+if unknown := sorted(set(given) - set(DEFAULTS)):
+    fail(f"unet2d.py: unknown option {unknown[0]!r}; one of {', '.join(DEFAULTS)}")
+options = {**DEFAULTS, **given}
+if options["variant"] not in VARIANTS:
+    fail(f"unet2d.py: unknown variant {options['variant']!r}; one of {', '.join(VARIANTS)}")
+
+try:
+    import torch
+    from diffusers import UNet2DModel
+except ImportError as error:
+    fail(f"unet2d.py: {error}; install torch and diffusers for {sys.executable}")
+
+
+class Peer:
+    def __init__(self):
+        torch.set_num_threads(options["threads"])
+        torch.manual_seed(options["seed"])
+        self.model = UNet2DModel(**options["config"])
+        self.parameters = list(self.model.parameters())
+        self.x0 = torch.rand(options["batch"], *self.image_shape()) * 2 - 1
+        self.t = torch.randint(0, 1000, (options["batch"],))
+        self.alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0).float()
+        if options["variant"] == "channels_last":
+            self.model = self.model.to(memory_format=torch.channels_last)
+            self.x0 = self.x0.contiguous(memory_format=torch.channels_last)
+        self.ema = [parameter.detach().clone() for parameter in self.parameters]
+        self.adam, self.optimizer = self.make_adam()
+        self.denoise = torch.compile(self.model) if options["variant"] == "compile" else self.model
+        self.loss = None
+
+    def image_shape(self):
+        size = self.model.config.sample_size
+        height, width = (size, size) if isinstance(size, int) else size
+        return self.model.config.in_channels, height, width
+
+    def make_adam(self):
+        """Fused where this build has it on the CPU, else foreach: the faster one PyTorch offers."""
+        try:
+            return "fused", torch.optim.Adam(self.parameters, lr=options["lr"], fused=True)
+        except (RuntimeError, TypeError):
+            return "foreach", torch.optim.Adam(self.parameters, lr=options["lr"], foreach=True)
+
+    def forward(self):
+        with torch.inference_mode():
+            self.denoise(self.x0, self.t).sample
+
+    def train(self):
+        eps = torch.randn_like(self.x0)
+        t = torch.randint(0, 1000, (options["batch"],))
+        alpha_bar = self.alpha_bar[t].view(-1, 1, 1, 1)
+        xt = alpha_bar.sqrt() * self.x0 + (1 - alpha_bar).sqrt() * eps
+        loss = torch.nn.functional.mse_loss(self.denoise(xt, t).sample, eps)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(self.ema, self.parameters, 1 - options["ema_decay"])
+        self.loss = loss.item()
+
+
+def timed(command, repeat):
+    ms = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        command()
+        ms.append(round((time.perf_counter() - start) * 1e3, 3))
+    return ms
+
+
+try:
+    peer = Peer()
+except Exception as error:
+    fail(f"unet2d.py: {type(error).__name__}: {error}")
+commands = {"forward": peer.forward, "train": peer.train}
+warm = set()
+answer({
+    "ready": True, "parameters": sum(parameter.numel() for parameter in peer.parameters), "torch": torch.__version__,
+    "threads": torch.get_num_threads(), "variant": options["variant"], "adam": peer.adam, "batch": options["batch"],
+    "cpu": torch.backends.cpu.get_cpu_capability(),
+})
+
+for line in sys.stdin:
+    if not line.strip():
+        continue
+    try:
+        request = json.loads(line)
+        name = request["cmd"]
+        if name == "quit":
+            break
+        if name not in commands:
+            raise ValueError(f"unknown cmd {name!r}; one of {', '.join(commands)}, quit")
+        reply = {}
+        if name not in warm:
+            reply["warmup_ms"] = timed(commands[name], options["warmup"])
+            warm.add(name)
+        reply["ms"] = timed(commands[name], int(request.get("repeat", 1)))
+        if name == "train":
+            reply["loss"] = peer.loss
+        answer(reply)
+    except Exception as error:
+        answer({"error": f"unet2d.py: {type(error).__name__}: {error}"})

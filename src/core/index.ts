@@ -1,0 +1,15 @@
+export * from './autodiff.ts';
+export * from './dtype.ts';
+export * from './executor.ts';
+export { createInterpreter, evaluate, fromValues, toValues } from './interpret.ts';
+export { conv2d, conv2dInputGrad, conv2dWeightGrad, type Conv2dAttrs } from './ops/conv.ts';
+export { add, cos, div, exp, lessEqual, log, maximum, minimum, mul, neg, sigmoid, silu, sin, sqrt, square, sub, tanh, where } from './ops/elementwise.ts';
+export { ops, type AttrsOf, type OpName } from './ops/index.ts';
+export { matmul } from './ops/matmul.ts';
+export { groupNorm } from './ops/norm.ts';
+export { mean, meanSquaredError, softmax, sumSquares } from './ops/reduce.ts';
+export { broadcastTo, cast, concat, full, gather, pad, reshape, scatterAdd, slice, sum, transpose } from './ops/structure.ts';
+export * from './program.ts';
+export * from './random.ts';
+export { constant, input, state, topologicalOrder, Tensor, type NamedLeaf, type Node, type Op, type TensorLike } from './tensor.ts';
+export * from './verify.ts';

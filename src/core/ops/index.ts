@@ -1,0 +1,58 @@
+/**
+ * The closed list of ops. A lowering is a record over these names, so the compiler points at an op that
+ * has no lowering, and the shared test cases cover every one.
+ */
+import { constantOp, inputOp, stateOp } from '../tensor.ts';
+import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
+import {
+  addOp, cosOp, divOp, expOp, lessEqualOp, logOp, maximumOp, minimumOp, mulOp, negOp, sigmoidOp, siluOp, sinOp, sqrtOp, subOp, tanhOp, whereOp,
+} from './elementwise.ts';
+import { matmulOp } from './matmul.ts';
+import { groupNormOp } from './norm.ts';
+import { softmaxOp, sumSquaresOp } from './reduce.ts';
+import { broadcastToOp, castOp, concatOp, gatherOp, padOp, reshapeOp, scatterAddOp, sliceOp, sumOp, transposeOp } from './structure.ts';
+
+export const ops = {
+  input: inputOp,
+  state: stateOp,
+  constant: constantOp,
+  reshape: reshapeOp,
+  transpose: transposeOp,
+  broadcastTo: broadcastToOp,
+  sum: sumOp,
+  slice: sliceOp,
+  pad: padOp,
+  concat: concatOp,
+  gather: gatherOp,
+  scatterAdd: scatterAddOp,
+  cast: castOp,
+  add: addOp,
+  sub: subOp,
+  mul: mulOp,
+  div: divOp,
+  minimum: minimumOp,
+  maximum: maximumOp,
+  neg: negOp,
+  exp: expOp,
+  log: logOp,
+  sqrt: sqrtOp,
+  sin: sinOp,
+  cos: cosOp,
+  tanh: tanhOp,
+  sigmoid: sigmoidOp,
+  silu: siluOp,
+  lessEqual: lessEqualOp,
+  where: whereOp,
+  sumSquares: sumSquaresOp,
+  softmax: softmaxOp,
+  matmul: matmulOp,
+  conv2d: conv2dOp,
+  conv2dInputGrad: conv2dInputGradOp,
+  conv2dWeightGrad: conv2dWeightGradOp,
+  groupNorm: groupNormOp,
+} as const;
+
+export type OpName = keyof typeof ops;
+
+/** The attribute type of an op by its name. */
+export type AttrsOf<Name extends OpName> = Parameters<(typeof ops)[Name]['infer']>[1];

@@ -1,0 +1,318 @@
+/** Ops that move, repeat, select or add up elements. Each other's gradients, so they share a file. */
+import { describeType, sameShape, sizeOf, stridesOf, type DType, type Shape, type Type } from '../dtype.ts';
+import { apply, constant, defineOp, type Tensor } from '../tensor.ts';
+
+/** Axes counted from the front, in order; negative ones count from the back. */
+export function normalizeAxes(op: string, axes: readonly number[], rank: number): number[] {
+  const normal = axes.map((axis) => (axis < 0 ? axis + rank : axis));
+  for (const [i, axis] of normal.entries()) {
+    if (!Number.isInteger(axis) || axis < 0 || axis >= rank) throw new Error(`${op}: axis ${axes[i]} is outside a tensor of rank ${rank}`);
+  }
+  if (new Set(normal).size !== normal.length) throw new Error(`${op}: axes [${axes.join(', ')}] repeat`);
+  return normal.sort((a, b) => a - b);
+}
+
+/** The common shape of numpy's rule: align at the end, extents equal or 1. */
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  const shape = new Array<number>(rank);
+  for (let i = 1; i <= rank; i++) {
+    const x = a[a.length - i] ?? 1;
+    const y = b[b.length - i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) throw new Error(`${op}: shapes [${a.join(', ')}] and [${b.join(', ')}] do not broadcast`);
+    shape[rank - i] = x === 1 ? y : x;
+  }
+  return shape;
+}
+
+/** Strides that read an array of `shape` as if it were broadcast to `to`. */
+export function broadcastStrides(shape: Shape, to: Shape): number[] {
+  const own = stridesOf(shape);
+  return to.map((_, axis) => {
+    const ownAxis = axis - (to.length - shape.length);
+    return ownAxis < 0 || shape[ownAxis] === 1 ? 0 : own[ownAxis]!;
+  });
+}
+
+/** Calls `visit(i, offset)` for each element i of `shape` in order, with its offset under `strides`. */
+export function walk(shape: Shape, strides: readonly number[], visit: (i: number, offset: number) => void, start = 0): void {
+  const size = sizeOf(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  let offset = start;
+  for (let i = 0; i < size; i++) {
+    visit(i, offset);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      offset += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      offset -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+function gatherBy(source: Float64Array, shape: Shape, strides: readonly number[], start = 0): Float64Array {
+  const out = new Float64Array(sizeOf(shape));
+  walk(shape, strides, (i, offset) => { out[i] = source[offset]!; }, start);
+  return out;
+}
+
+export const reshapeOp = defineOp<'reshape', { shape: Shape }>({
+  name: 'reshape',
+  infer([x], { shape }) {
+    if (sizeOf(shape) !== sizeOf(x!.shape)) throw new Error(`reshape: ${describeType(x!)} has ${sizeOf(x!.shape)} elements, [${shape.join(', ')}] has ${sizeOf(shape)}`);
+    return [{ shape, dtype: x!.dtype }];
+  },
+  evaluate: ([x]) => [x!.data],
+  vjp: ([g], { inputs }) => [g && reshape(g, inputs[0]!.shape)],
+});
+
+/** The same elements in row-major order under another shape. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  // A reshape of a reshape needs only the last shape.
+  const source = x.node.op === (reshapeOp as unknown) ? x.node.inputs[0]! : x;
+  return sameShape(source.shape, shape) ? source : apply(reshapeOp, [source], { shape });
+}
+
+export const transposeOp = defineOp<'transpose', { perm: readonly number[] }>({
+  name: 'transpose',
+  infer([x], { perm }) {
+    if (perm.length !== x!.shape.length) throw new Error(`transpose: ${perm.length} axes for ${describeType(x!)}`);
+    normalizeAxes('transpose', perm, perm.length);
+    return [{ shape: perm.map((axis) => x!.shape[axis]!), dtype: x!.dtype }];
+  },
+  evaluate([x], { perm }, [out]) {
+    const strides = stridesOf(x!.shape);
+    return [gatherBy(x!.data, out!.shape, perm.map((axis) => strides[axis]!))];
+  },
+  vjp([g], { attrs: { perm } }) {
+    const inverse = new Array<number>(perm.length);
+    perm.forEach((from, to) => { inverse[from] = to; });
+    return [g && transpose(g, inverse)];
+  },
+});
+
+/** Permutes the axes: output axis i is input axis `perm[i]`. */
+export function transpose(x: Tensor, perm: readonly number[]): Tensor {
+  return apply(transposeOp, [x], { perm });
+}
+
+export const broadcastToOp = defineOp<'broadcastTo', { shape: Shape }>({
+  name: 'broadcastTo',
+  infer([x], { shape }) {
+    if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape)) throw new Error(`broadcastTo: ${describeType(x!)} does not broadcast to [${shape.join(', ')}]`);
+    return [{ shape, dtype: x!.dtype }];
+  },
+  evaluate: ([x], { shape }) => [gatherBy(x!.data, shape, broadcastStrides(x!.shape, shape))],
+  vjp: ([g], { inputs }) => [g && sumTo(g, inputs[0]!.shape)],
+});
+
+/** Repeats `x` along axes of extent 1 (and new leading ones) to fill `shape`. */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) ? x : apply(broadcastToOp, [x], { shape });
+}
+
+export const sumOp = defineOp<'sum', { axes: readonly number[]; keepDims: boolean }>({
+  name: 'sum',
+  infer([x], { axes, keepDims }) {
+    const reduced = new Set(normalizeAxes('sum', axes, x!.shape.length));
+    const shape = x!.shape.flatMap((extent, axis) => (reduced.has(axis) ? (keepDims ? [1] : []) : [extent]));
+    return [{ shape, dtype: x!.dtype }];
+  },
+  evaluate([x], { axes }, [out]) {
+    const kept = keptShape(x!.shape, axes);
+    const strides = broadcastStrides(kept, x!.shape);
+    const sums = new Float64Array(sizeOf(out!.shape));
+    walk(x!.shape, strides, (i, offset) => { sums[offset]! += x!.data[i]!; });
+    return [sums];
+  },
+  vjp: ([g], { inputs, attrs }) => [g && broadcastTo(reshape(g, keptShape(inputs[0]!.shape, attrs.axes)), inputs[0]!.shape)],
+});
+
+/** The shape with the reduced axes kept at extent 1. */
+export function keptShape(shape: Shape, axes: readonly number[]): Shape {
+  const reduced = new Set(normalizeAxes('reduce', axes, shape.length));
+  return shape.map((extent, axis) => (reduced.has(axis) ? 1 : extent));
+}
+
+/** Every axis of a shape, the default of reductions. */
+export function allAxes(x: Type): number[] {
+  return x.shape.map((_, axis) => axis);
+}
+
+/** Σ over the given axes (all of them by default). */
+export function sum(x: Tensor, axes: readonly number[] = allAxes(x), keepDims = false): Tensor {
+  if (axes.length === 0) return x;
+  return apply(sumOp, [x], { axes: normalizeAxes('sum', axes, x.shape.length), keepDims });
+}
+
+/** The transpose of broadcasting: adds up `x` until it has `shape`. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  const lead = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((extent, axis) => (axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : []));
+  return reshape(sum(x, axes), shape);
+}
+
+export const sliceOp = defineOp<'slice', { starts: readonly number[]; sizes: readonly number[] }>({
+  name: 'slice',
+  infer([x], { starts, sizes }) {
+    const { shape } = x!;
+    if (starts.length !== shape.length || sizes.length !== shape.length) throw new Error(`slice: starts [${starts.join(', ')}] and sizes [${sizes.join(', ')}] must have one entry an axis of ${describeType(x!)}`);
+    shape.forEach((extent, axis) => {
+      if (starts[axis]! < 0 || sizes[axis]! < 0 || starts[axis]! + sizes[axis]! > extent) throw new Error(`slice: ${starts[axis]} + ${sizes[axis]} is outside axis ${axis} of ${describeType(x!)}`);
+    });
+    return [{ shape: sizes, dtype: x!.dtype }];
+  },
+  evaluate([x], { starts, sizes }) {
+    const strides = stridesOf(x!.shape);
+    return [gatherBy(x!.data, sizes, strides, starts.reduce((offset, start, axis) => offset + start * strides[axis]!, 0))];
+  },
+  vjp([g], { inputs, attrs: { starts, sizes } }) {
+    const after = inputs[0]!.shape.map((extent, axis) => extent - starts[axis]! - sizes[axis]!);
+    return [g && pad(g, starts, after)];
+  },
+});
+
+/** The block of `x` that begins at `starts` and has shape `sizes`. */
+export function slice(x: Tensor, starts: readonly number[], sizes: Shape): Tensor {
+  return sameShape(x.shape, sizes) ? x : apply(sliceOp, [x], { starts, sizes });
+}
+
+export const padOp = defineOp<'pad', { before: readonly number[]; after: readonly number[] }>({
+  name: 'pad',
+  infer([x], { before, after }) {
+    if (before.length !== x!.shape.length || after.length !== x!.shape.length) throw new Error(`pad: one entry an axis is needed for ${describeType(x!)}`);
+    if ([...before, ...after].some((n) => n < 0)) throw new Error('pad: negative padding; use slice');
+    return [{ shape: x!.shape.map((extent, axis) => extent + before[axis]! + after[axis]!), dtype: x!.dtype }];
+  },
+  evaluate([x], { before }, [out]) {
+    const padded = new Float64Array(sizeOf(out!.shape));
+    const strides = stridesOf(out!.shape);
+    walk(x!.shape, strides, (i, offset) => { padded[offset] = x!.data[i]!; }, before.reduce((offset, n, axis) => offset + n * strides[axis]!, 0));
+    return [padded];
+  },
+  vjp: ([g], { inputs, attrs: { before } }) => [g && slice(g, before, inputs[0]!.shape)],
+});
+
+/** Zeros around `x`: so many before and after along each axis. */
+export function pad(x: Tensor, before: readonly number[], after: readonly number[]): Tensor {
+  return [...before, ...after].every((n) => n === 0) ? x : apply(padOp, [x], { before, after });
+}
+
+export const concatOp = defineOp<'concat', { axis: number }>({
+  name: 'concat',
+  infer(xs, { axis }) {
+    const first = xs[0]!;
+    for (const x of xs) {
+      const same = x.dtype === first.dtype && x.shape.length === first.shape.length && x.shape.every((extent, i) => i === axis || extent === first.shape[i]);
+      if (!same) throw new Error(`concat: ${xs.map(describeType).join(', ')} differ beside axis ${axis}`);
+    }
+    return [{ shape: first.shape.map((extent, i) => (i === axis ? xs.reduce((total, x) => total + x.shape[axis]!, 0) : extent)), dtype: first.dtype }];
+  },
+  evaluate(xs, { axis }, [out]) {
+    const joined = new Float64Array(sizeOf(out!.shape));
+    const strides = stridesOf(out!.shape);
+    let start = 0;
+    for (const x of xs) {
+      walk(x.shape, strides, (i, offset) => { joined[offset] = x.data[i]!; }, start * strides[axis]!);
+      start += x.shape[axis]!;
+    }
+    return [joined];
+  },
+  vjp([g], { inputs, attrs: { axis } }) {
+    if (!g) return [];
+    let start = 0;
+    return inputs.map((x) => {
+      const starts = x.shape.map((_, i) => (i === axis ? start : 0));
+      start += x.shape[axis]!;
+      return slice(g, starts, x.shape);
+    });
+  },
+});
+
+/** Joins tensors along an axis (negative counts from the back). */
+export function concat(xs: readonly Tensor[], axis: number): Tensor {
+  if (xs.length === 0) throw new Error('concat: nothing to join');
+  return xs.length === 1 ? xs[0]! : apply(concatOp, xs, { axis: normalizeAxes('concat', [axis], xs[0]!.shape.length)[0]! });
+}
+
+export const gatherOp = defineOp<'gather', Record<string, never>>({
+  name: 'gather',
+  infer([table, indices]) {
+    requireIndices('gather', indices!);
+    if (table!.shape.length < 1) throw new Error('gather: the table is a scalar');
+    return [{ shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype }];
+  },
+  evaluate([table, indices], _, [out]) {
+    const width = sizeOf(table!.shape.slice(1));
+    const rows = new Float64Array(sizeOf(out!.shape));
+    indices!.data.forEach((row, i) => rows.set(table!.data.subarray(rowStart('gather', row, table!), rowStart('gather', row, table!) + width), i * width));
+    return [rows];
+  },
+  vjp: ([g], { inputs: [table, indices] }) => [g && scatterAdd(g, indices!, table!.shape[0]!)],
+});
+
+function rowStart(op: string, row: number, table: Type): number {
+  if (row < 0 || row >= table.shape[0]!) throw new Error(`${op}: index ${row} is outside 0 … ${table.shape[0]! - 1}`);
+  return row * sizeOf(table.shape.slice(1));
+}
+
+function requireIndices(op: string, indices: Type): void {
+  if (indices.dtype !== 'i32' && indices.dtype !== 'i64') throw new Error(`${op}: indices must be i32 or i64, got ${describeType(indices)}`);
+}
+
+/** Rows of `table [V, …]` picked by `indices […]`: an embedding look-up. */
+export function gather(table: Tensor, indices: Tensor): Tensor {
+  return apply(gatherOp, [table, indices], {});
+}
+
+export const scatterAddOp = defineOp<'scatterAdd', { rows: number }>({
+  name: 'scatterAdd',
+  infer([updates, indices], { rows }) {
+    requireIndices('scatterAdd', indices!);
+    if (!sameShape(updates!.shape.slice(0, indices!.shape.length), indices!.shape)) throw new Error(`scatterAdd: updates ${describeType(updates!)} do not match indices ${describeType(indices!)}`);
+    return [{ shape: [rows, ...updates!.shape.slice(indices!.shape.length)], dtype: updates!.dtype }];
+  },
+  evaluate([updates, indices], _, [out]) {
+    const width = sizeOf(out!.shape.slice(1));
+    const table = new Float64Array(sizeOf(out!.shape));
+    indices!.data.forEach((row, i) => {
+      const start = rowStart('scatterAdd', row, out!);
+      for (let j = 0; j < width; j++) table[start + j]! += updates!.data[i * width + j]!;
+    });
+    return [table];
+  },
+  vjp: ([g], { inputs: [, indices] }) => [g && gather(g, indices!)],
+});
+
+/** A table of `rows` rows, zero but for `updates` added at `indices`; rows named twice add up. */
+export function scatterAdd(updates: Tensor, indices: Tensor, rows: number): Tensor {
+  return apply(scatterAddOp, [updates, indices], { rows });
+}
+
+export const castOp = defineOp<'cast', { dtype: DType }>({
+  name: 'cast',
+  infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
+  evaluate([x], { dtype }) {
+    const integer = dtype === 'i32' || dtype === 'i64';
+    return [x!.data.map((v) => (dtype === 'bool' ? Number(v !== 0) : integer ? Math.trunc(v) : v))];
+  },
+  vjp: ([g], { inputs: [x] }) => [g && isFloat(x!) ? cast(g, x!.dtype) : undefined],
+});
+
+/** True for the types that carry a gradient. */
+export function isFloat(type: Type): boolean {
+  return type.dtype === 'f32' || type.dtype === 'f16' || type.dtype === 'bf16';
+}
+
+/** The same values in another element type; to an integer it truncates toward zero. */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return x.dtype === dtype ? x : apply(castOp, [x], { dtype });
+}
+
+/** A tensor of one repeated value. */
+export function full(shape: Shape, value: number): Tensor {
+  return broadcastTo(constant(value), shape);
+}
+

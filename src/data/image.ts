@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import type { Pixels } from './pixels.ts';
+import { describeSystemError, writeFileWhole } from './write-file.ts';
+
+/**
+ * How a picture of another shape becomes a square:
+ * `center` fits the shorter side and cuts off what stands out, `pad` fits the longer side and fills with white,
+ * `stretch` changes the proportions.
+ */
+export type Crop = 'center' | 'pad' | 'stretch';
+
+export interface DecodeOptions {
+  /** Side of the square to make, in pixels. */
+  readonly size: number;
+  readonly channels?: 1 | 3;
+  readonly crop?: Crop;
+}
+
+export const decodeDefaults = {
+  channels: 3,
+  crop: 'center',
+} as const;
+
+/** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
+export const maxInputPixels = 200_000_000;
+
+/** A picture of ordinary size decodes in milliseconds; what still runs after this long was made to. */
+const decodeSeconds = 60;
+
+const white = { r: 255, g: 255, b: 255 };
+const fitOf = { center: 'cover', pad: 'contain', stretch: 'fill' } as const;
+
+/** The bytes are no picture that can be decoded; `reason` says why, without the name of the file. */
+export class ImageError extends Error {
+  readonly reason: string;
+  constructor(reason: string) {
+    super(`image: ${reason}`);
+    this.name = 'ImageError';
+    this.reason = reason;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).trim();
+  if (/unsupported image format|unable to call/i.test(message)) return 'not an image that can be read';
+  if (/pixel limit/i.test(message)) return `more than ${maxInputPixels / 1e6} megapixels`;
+  if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  // libheif prints a line for every seek that failed; the last line is the cause.
+  const cause = (lines.at(-1) ?? '').replace(/^Input buffer (has|contains) /, '').trim().slice(0, 120);
+  return `truncated or damaged (${cause})`;
+}
+
+const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
+
+/** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker tells. */
+function isTruncatedPng(bytes: Buffer): boolean {
+  return bytes.subarray(0, 4).equals(pngSignature) && bytes.lastIndexOf('IEND') < 0;
+}
+
+/**
+ * Decodes a picture (PNG, JPEG, WebP, GIF's first frame, SVG, AVIF, TIFF) to a square of 8-bit sRGB or gray,
+ * turned upright by its EXIF orientation, transparency on white.
+ *
+ * @returns [size, size, channels]
+ * @throws ImageError if the bytes are empty, no image, truncated, or too large
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Pixels> {
+  const { size, channels, crop } = { ...decodeDefaults, ...options };
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length === 0) throw new ImageError('empty file');
+  if (isTruncatedPng(buffer)) throw new ImageError('truncated or damaged (the end of the PNG is missing)');
+  try {
+    // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd colour profile.
+    const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
+    const density = await drawingDensity(buffer, size, settings);
+    const { data, info } = await sharp(buffer, { ...settings, ...(density !== undefined && { density }) })
+      .timeout({ seconds: decodeSeconds })
+      .autoOrient()
+      .flatten({ background: white })
+      .resize(size, size, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' })
+      .toColourspace(channels === 3 ? 'srgb' : 'b-w')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.width !== size || info.height !== size || info.channels !== channels) {
+      throw new Error(`internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${size}×${size}×${channels}`);
+    }
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height: size, width: size, channels };
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('internal:')) throw error;
+    throw new ImageError(reasonOf(error));
+  }
+}
+
+/** Dots per inch at which a drawing smaller than `size` is drawn sharply instead of enlarged; undefined for other formats. */
+async function drawingDensity(buffer: Buffer, size: number, settings: object): Promise<number | undefined> {
+  // Every SVG starts with a tag or white space; no other format does.
+  if (!/^(\ufeff|\s|<)/.test(buffer.toString('utf8', 0, 4))) return undefined;
+  const { format, width, height } = await sharp(buffer, settings).metadata();
+  const side = Math.min(width, height);
+  return format === 'svg' && side < size ? Math.min(72 * (size / side), 10_000) : undefined;
+}
+
+/**
+ * Decodes the image file at `path`; see `decodeImage`.
+ *
+ * @throws one line that names the file and says what is wrong with it
+ */
+export async function readImage(path: string, options: DecodeOptions): Promise<Pixels> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new Error(`cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`);
+  }
+  try {
+    return await decodeImage(bytes, options);
+  } catch (error) {
+    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`);
+    throw error;
+  }
+}
+
+/** The bytes of a PNG file of the picture. */
+export async function encodePng(picture: Pixels): Promise<Uint8Array> {
+  const { data, width, height, channels } = picture;
+  return sharp(data, { raw: { width, height, channels } })
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .png({ compressionLevel: 9, adaptiveFiltering: true })
+    .toBuffer();
+}
+
+/**
+ * Writes a PNG file whole or not at all, with its parent folders.
+ *
+ * @throws WriteError: one line that names the path and why it cannot be written
+ */
+export async function writePng(path: string, picture: Pixels): Promise<void> {
+  await writeFileWhole(path, await encodePng(picture));
+}

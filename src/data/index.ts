@@ -1,0 +1,14 @@
+export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './animation.ts';
+export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches.ts';
+export { defaultCacheDir } from './cache.ts';
+export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';
+export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figure.ts';
+export { gridDefaults, type GridOptions, layGrid } from './grid.ts';
+export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, writePng } from './image.ts';
+export { builtInDatasets, openDataset } from './open-dataset.ts';
+export { openDefaults, type OpenOptions } from './open-options.ts';
+export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';
+export { type Axis, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
+export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
+export { renderTerminal, terminalDefaults, type TerminalOptions } from './terminal.ts';
+export { checkExtension, checkWritable, writeFileWhole, WriteError } from './write-file.ts';

@@ -1,0 +1,23 @@
+import { decodeDefaults } from './image.ts';
+import type { Crop } from './image.ts';
+
+export interface OpenOptions {
+  /** Side of the pictures in pixels. */
+  readonly size: number;
+  /** 3 for color, 1 for gray. */
+  readonly channels: 1 | 3;
+  readonly crop: Crop;
+  /** Leave out images that cannot be decoded, and list them in `skipped`, instead of failing. */
+  readonly skipBad: boolean;
+  readonly cacheDir: string;
+  /** Called after every decoded image; never when the data set comes from the cache. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export const openDefaults = {
+  // The size of the sheet, and what two CPU cores train on in minutes.
+  size: 32,
+  ...decodeDefaults,
+  skipBad: false,
+} as const;

@@ -1,0 +1,75 @@
+import { textWidth } from './figure.ts';
+import type { Mark, Point } from './figure.ts';
+
+export interface Series {
+  readonly label: string;
+  readonly color: string;
+  /** In the units of the axes. */
+  readonly points: readonly Point[];
+  /** A curve, filled or hollow dots; default curve. */
+  readonly draw?: 'curve' | 'dots' | 'rings';
+}
+
+export interface Axis {
+  readonly domain: readonly [from: number, to: number];
+  readonly ticks: readonly number[];
+  readonly label?: string;
+}
+
+export interface Plot {
+  /** Upper left corner of the area inside the axes; title and legend stand 14 to 22 units above it, ticks below and to the left. */
+  readonly at: Point;
+  readonly width: number;
+  readonly height: number;
+  readonly title: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly series: readonly Series[];
+}
+
+/** Told apart by people with any color vision. @see Okabe & Ito 2008 — https://jfly.uni-koeln.de/color/ */
+export const seriesColors: readonly string[] = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
+
+const faint = '#e2e2e2';
+const muted = '#666';
+const tickSize = 12;
+
+/** The marks of a line plot with grid, ticks, title on the left and legend on the right above it. */
+export function plotMarks({ at: [left, top], width, height, title, x, y, series }: Plot): Mark[] {
+  const toX = (value: number): number => left + ((value - x.domain[0]) / (x.domain[1] - x.domain[0])) * width;
+  const toY = (value: number): number => top + height - ((value - y.domain[0]) / (y.domain[1] - y.domain[0])) * height;
+  const marks: Mark[] = [{ kind: 'text', at: [left, top - 16], text: title, size: 15 }];
+  for (const tick of y.ticks) {
+    marks.push({ kind: 'line', points: [[left, toY(tick)], [left + width, toY(tick)]], color: faint, width: 1 });
+    marks.push({ kind: 'text', at: [left - 8, toY(tick) + 4], text: minusSign(tick), size: tickSize, anchor: 'end', color: muted });
+  }
+  for (const tick of x.ticks) {
+    marks.push({ kind: 'line', points: [[toX(tick), top], [toX(tick), top + height]], color: faint, width: 1 });
+    marks.push({ kind: 'text', at: [toX(tick), top + height + 18], text: minusSign(tick), size: tickSize, anchor: 'middle', color: muted });
+  }
+  if (x.label !== undefined) marks.push({ kind: 'text', at: [left + width, top + height + 36], text: x.label, size: tickSize, anchor: 'end', color: muted });
+  for (const { points, color, draw = 'curve' } of series) {
+    const placed = points.map(([u, v]): Point => [toX(u), toY(v)]);
+    if (draw === 'curve') marks.push({ kind: 'line', points: placed, color });
+    else marks.push(...placed.map((at): Mark => ({ kind: 'dot', at, color, hollow: draw === 'rings' })));
+  }
+  return [...marks, ...legend(series, left + width, top - 16)];
+}
+
+function legend(series: readonly Series[], right: number, baseline: number): Mark[] {
+  const marks: Mark[] = [];
+  let end = right;
+  for (const { label, color, draw = 'curve' } of series.toReversed()) {
+    const start = end - textWidth(label, 13);
+    marks.push({ kind: 'text', at: [start, baseline], text: label, size: 13 });
+    if (draw === 'curve') marks.push({ kind: 'line', points: [[start - 24, baseline - 5], [start - 6, baseline - 5]], color });
+    else marks.push({ kind: 'dot', at: [start - 12, baseline - 5], color, hollow: draw === 'rings' });
+    end = start - 40;
+  }
+  return marks;
+}
+
+/** Numbers are set with the minus sign, which is as wide as a digit, not with the hyphen. */
+function minusSign(value: number): string {
+  return String(value).replace('-', '−');
+}

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { extname, join } from 'node:path';
+import { cached } from '../cache.ts';
+import type { Cached } from '../cache.ts';
+import type { DatasetContent, SkippedImage } from '../dataset.ts';
+import { ImageError, decodeImage } from '../image.ts';
+import type { OpenOptions } from '../open-options.ts';
+import { inParallel } from '../parallel.ts';
+import { describeSystemError } from '../write-file.ts';
+
+/** What is taken for an image by its name; anything else in the folder is left alone. */
+export const imageExtensions: readonly string[] = ['.png', '.jpg', '.jpeg', '.jfif', '.webp', '.gif', '.svg', '.avif', '.tif', '.tiff'];
+
+interface ImageFile {
+  /** Path inside the folder, with `/` on every system. */
+  readonly id: string;
+  readonly size: number;
+  readonly modified: number;
+}
+
+interface Listing {
+  readonly files: readonly ImageFile[];
+  /** Extensions of the files that are no images. */
+  readonly others: ReadonlySet<string>;
+}
+
+/** Every image below `root`, sorted by path; hidden files and folders are left out, links are followed once. */
+async function listImages(root: string): Promise<Listing> {
+  const paths: string[] = [];
+  const others = new Set<string>();
+  const visited = new Set<string>();
+  const visit = async (inside: string): Promise<void> => {
+    const folder = join(root, inside);
+    // A link to a folder above would otherwise go round for ever.
+    const real = await realpath(folder);
+    if (visited.has(real)) return;
+    visited.add(real);
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const id = inside === '' ? entry.name : `${inside}/${entry.name}`;
+      const target = entry.isSymbolicLink() ? await stat(join(root, id)).catch(() => undefined) : entry;
+      if (target?.isDirectory()) await visit(id);
+      else if (target?.isFile()) {
+        const extension = extname(entry.name).toLowerCase();
+        if (imageExtensions.includes(extension)) paths.push(id);
+        else others.add(extension || entry.name);
+      }
+    }
+  };
+  await visit('');
+  // By code units and not by locale: the order decides which picture has which index, on every machine alike.
+  paths.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const files = await inParallel(paths.length, 16, async (index): Promise<ImageFile> => {
+    const id = paths[index]!;
+    const { size, mtimeMs } = await stat(join(root, id));
+    return { id, size, modified: mtimeMs };
+  });
+  return { files, others };
+}
+
+/** Classes are the first-level sub-folders, when there are two or more and every image lies in one. */
+function classesOf(ids: readonly string[]): Pick<DatasetContent, 'labels' | 'classNames' | 'notes'> {
+  const folders = ids.map((id) => (id.includes('/') ? id.slice(0, id.indexOf('/')) : undefined));
+  const classNames = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+  if (classNames.length < 2) return { notes: [] };
+  const loose = folders.filter((folder) => folder === undefined).length;
+  if (loose > 0) {
+    return { notes: [`no classes: ${loose} of ${ids.length} images lie beside the ${classNames.length} sub-folders; move them into one`] };
+  }
+  const places = new Map(classNames.map((name, index) => [name, index]));
+  return { labels: Int32Array.from(folders, (folder) => places.get(folder!)!), classNames, notes: [] };
+}
+
+function checkMemory(folder: string, count: number, size: number, channels: number): void {
+  const bytes = count * size * size * channels;
+  if (bytes > 0.8 * totalmem()) {
+    const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
+    throw new Error(`data ${JSON.stringify(folder)}: ${count} images at ${size}×${size} take ${gigabytes(bytes)} GB, this machine has ${gigabytes(totalmem())} GB; give a smaller --size`);
+  }
+}
+
+function badImage(folder: string, { id, reason }: SkippedImage): Error {
+  return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; remove the file, or leave such files out with --skip-bad`);
+}
+
+type Decoded = DatasetContent & { readonly temporary: boolean };
+
+async function decodeAll(folder: string, files: readonly ImageFile[], options: OpenOptions): Promise<Decoded> {
+  const { size, channels, crop, skipBad, signal, onProgress } = options;
+  checkMemory(folder, files.length, size, channels);
+  const pixels = size * size * channels;
+  const images = new Uint8Array(files.length * pixels);
+  const reasons = new Map<number, string>();
+  let done = 0;
+  let unreadable = false;
+  await inParallel(files.length, Math.min(16, Math.max(2, availableParallelism())), async (index) => {
+    signal?.throwIfAborted();
+    const { id } = files[index]!;
+    try {
+      const bytes = await readFile(join(folder, id));
+      images.set((await decodeImage(bytes, { size, channels, crop })).data, index * pixels);
+    } catch (error) {
+      const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
+      if (!skipBad) throw badImage(folder, { id, reason });
+      unreadable ||= !(error instanceof ImageError);
+      reasons.set(index, reason);
+    }
+    onProgress?.(++done, files.length);
+  });
+  const skipped = [...reasons].sort(([a], [b]) => a - b).map(([index, reason]) => ({ id: files[index]!.id, reason }));
+  const good = files.flatMap((_, index) => (reasons.has(index) ? [] : [index]));
+  if (good.length === 0) {
+    throw new Error(`data ${JSON.stringify(folder)}: none of its ${files.length} images can be read; the first, ${skipped[0]!.id}: ${skipped[0]!.reason}`);
+  }
+  for (const [to, from] of good.entries()) if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
+  const ids = good.map((index) => files[index]!.id);
+  return {
+    images: images.subarray(0, good.length * pixels),
+    count: good.length,
+    height: size,
+    width: size,
+    channels,
+    ids,
+    ...classesOf(ids),
+    skipped,
+    // A file that could not be read now may be readable the next time, without a new date.
+    temporary: unreadable,
+  };
+}
+
+/**
+ * The images of a folder and its sub-folders.
+ *
+ * @throws if the folder cannot be read, holds no images, or, without `skipBad`, an image cannot be decoded
+ */
+export async function openFolder(folder: string, options: OpenOptions): Promise<Cached> {
+  const { size, channels, crop, cacheDir } = options;
+  let listing: Listing;
+  let real: string;
+  try {
+    listing = await listImages(folder);
+    real = await realpath(folder);
+  } catch (error) {
+    const path = (error as NodeJS.ErrnoException).path ?? folder;
+    throw new Error(`data ${JSON.stringify(folder)}: cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`);
+  }
+  const { files, others } = listing;
+  if (files.length === 0) {
+    const held = others.size === 0 ? 'it holds no files' : `it holds only ${[...others].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
+    throw new Error(`data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with PNG, JPEG, WebP, GIF, SVG or AVIF files, or noto-emoji`);
+  }
+  const name = JSON.stringify(['folder', real, size, channels, crop]);
+  const key = createHash('sha256').update(JSON.stringify(files)).digest('hex');
+  const result = await cached(cacheDir, name, key, () => decodeAll(folder, files, options));
+  const bad = result.content.skipped[0];
+  // What an earlier start with skipBad left out must still be an error without it.
+  if (bad !== undefined && !options.skipBad) throw badImage(folder, bad);
+  return result;
+}

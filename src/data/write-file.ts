@@ -1,0 +1,119 @@
+import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { access, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+
+/** The plain words for a system error code; the system's own message where there are none. */
+export function describeSystemError(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  switch (code) {
+    case 'EACCES': case 'EPERM': return 'permission denied';
+    case 'EROFS': return 'the file system is read-only';
+    case 'ENOSPC': case 'EDQUOT': return 'no space left on the disk';
+    case 'ENOENT': return 'it does not exist';
+    case 'ENOTDIR': return 'a part of the path is a file, not a folder';
+    case 'EEXIST': return 'a file is in the way of a folder';
+    case 'EISDIR': return 'it is a folder';
+    case 'ENAMETOOLONG': return 'the name is too long';
+    case 'ELOOP': return 'too many symbolic links';
+    case 'EMFILE': case 'ENFILE': return 'too many open files';
+    default: return error instanceof Error ? error.message.split('\n')[0]! : String(error);
+  }
+}
+
+/** A path that cannot be written, and why in a few words. */
+export class WriteError extends Error {
+  readonly path: string;
+  readonly reason: string;
+  constructor(path: string, reason: string) {
+    super(`cannot write ${JSON.stringify(path)}: ${reason}; give another path`);
+    this.name = 'WriteError';
+    this.path = path;
+    this.reason = reason;
+  }
+}
+
+/** What stands at the path, or undefined when nothing does. */
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Checks that a file could be written at `path`: to be called before long work, so that the work is not lost at its
+ * end. Makes and changes nothing.
+ *
+ * @throws WriteError: one line that names the path and what is in the way
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const existing = await statIfThere(path);
+    if (existing?.isDirectory()) throw new WriteError(path, 'it is a folder');
+    if (existing !== undefined && !existing.isFile()) throw new WriteError(path, 'it is not an ordinary file');
+    if (existing !== undefined) await access(path, constants.W_OK);
+    // Missing folders will be made, in the nearest one that there is.
+    let folder = dirname(resolve(path));
+    let found = await statIfThere(folder);
+    while (found === undefined && dirname(folder) !== folder) {
+      folder = dirname(folder);
+      found = await statIfThere(folder);
+    }
+    if (!found?.isDirectory()) throw new WriteError(path, `${JSON.stringify(folder)} is a file, not a folder`);
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw error instanceof WriteError ? error : new WriteError(path, describeSystemError(error));
+  }
+}
+
+/**
+ * Checks that an output path has the extension of what will be written there, so that a slip does not overwrite
+ * another kind of file.
+ *
+ * @throws WriteError if it has not
+ */
+export function checkExtension(path: string, extension: string): void {
+  if (extname(path).toLowerCase() !== extension) throw new WriteError(path, `the name does not end in ${extension}`);
+}
+
+/**
+ * Writes a file whole or not at all: beside its place under another name, flushed to the disk, then renamed.
+ * Missing parent folders are made; whatever stood there before stays until the new one is complete.
+ *
+ * @throws WriteError: one line that names the path and why it cannot be written
+ */
+export async function writeFileWhole(path: string, parts: Uint8Array | readonly Uint8Array[]): Promise<void> {
+  await checkWritable(path);
+  const full = resolve(path);
+  const aside = join(dirname(full), `.${basename(full).slice(0, 100)}.${process.pid}-${(asideCount++).toString(36)}.part`);
+  try {
+    await mkdir(dirname(full), { recursive: true });
+    const file = await open(aside, 'wx');
+    try {
+      for (const part of parts instanceof Uint8Array ? [parts] : parts) await writeAll(file, part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, full);
+  } catch (error) {
+    await unlink(aside).catch(() => {});
+    throw new WriteError(path, describeSystemError(error));
+  }
+}
+
+/** Keeps two writes of one process to the same path apart; nothing depends on its value. */
+let asideCount = 0;
+
+/** A single write call takes at most 2 GiB, and may take less than it was given. */
+async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
+  const chunk = 2 ** 28;
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, Math.min(chunk, bytes.length - done));
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { float32, type FloatArray } from '../core/dtype.ts';
+import { type Conditioning, fromPrediction } from './denoiser.ts';
+import { gaussianDenoiser } from './exact/gaussian.ts';
+import { epsFromV, epsFromX0, type PredictionType, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
+import { qSample } from './process.ts';
+import { linearSchedule } from './schedule.ts';
+
+const schedule = linearSchedule();
+const x0 = float32([2, 2], [0.5, -0.25, 1, 0]);
+const noise = float32([2, 2], [1, -0.5, 0.25, 2]);
+const t = [200, 400];
+const xt = qSample(schedule, x0, t, noise);
+
+/** float32 inputs amplified by σ/α ≤ 2 at these times. */
+const close = (a: FloatArray, b: FloatArray) => a.data.forEach((v, i) => expect(v).toBeCloseTo(b.data[i]!, 6));
+
+describe('parameterization', () => {
+  test('each of x_0, eps and v is found again from the others', () => {
+    for (const time of [0, 300, 999]) {
+      const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
+      const [clean, eps] = [0.7, -1.3];
+      const x = alpha * clean + sigma * eps;
+      const v = vFromX0(clean, eps, alpha, sigma);
+      expect(x0FromEps(x, eps, alpha, sigma)).toBeCloseTo(clean, 10);
+      expect(epsFromX0(x, clean, alpha, sigma)).toBeCloseTo(eps, 10);
+      expect(x0FromV(x, v, alpha, sigma)).toBeCloseTo(clean, 12);
+      expect(epsFromV(x, v, alpha, sigma)).toBeCloseTo(eps, 12);
+    }
+  });
+});
+
+describe('denoiser of a prediction', () => {
+  test('the true noise gives back the clean picture, each sample at its own time', async () => {
+    const denoised = await fromPrediction(async () => noise, schedule, 'epsilon')(xt, t, {});
+    close(denoised.x0, x0);
+    expect(denoised.eps).toEqual(noise);
+  });
+
+  test('clipping holds x_0 to the range and by default derives eps from it again', async () => {
+    const clipped = await fromPrediction(async () => noise, schedule, 'epsilon', { clip: 0.4 })(xt, t, {});
+    close(clipped.x0, float32([2, 2], [0.4, -0.25, 0.4, 0]));
+    close(qSample(schedule, clipped.x0, t, clipped.eps), xt);
+    expect(clipped.eps.data[1]).toBe(noise.data[1]);
+  });
+
+  test('on request the network\'s own eps is kept, as diffusers does', async () => {
+    const clipped = await fromPrediction(async () => noise, schedule, 'epsilon', { clip: 0.4, rederiveEps: false })(xt, t, {});
+    close(clipped.x0, float32([2, 2], [0.4, -0.25, 0.4, 0]));
+    expect(clipped.eps).toEqual(noise);
+  });
+
+  test('a network that diverged stays visible', async () => {
+    const denoised = await fromPrediction(async () => float32([1], [NaN]), schedule, 'epsilon', { clip: 1 })(float32([1], [0]), [5], {});
+    expect(denoised.x0.data[0]).toBeNaN();
+  });
+
+  test('the network is told the times, the conditioning and the signal', async () => {
+    const cond: Conditioning = { classLabels: [3, 4] };
+    const { signal } = new AbortController();
+    let told: unknown[] = [];
+    await fromPrediction(async (...given) => { told = given; return noise; }, schedule, 'epsilon')(xt, t, { cond, signal });
+    expect(told).toEqual([xt, t, cond, signal]);
+  });
+
+  test('wrong outputs, types and ranges are refused', async () => {
+    await expect(fromPrediction(async () => float32([2, 4]), schedule, 'epsilon')(xt, t, {})).rejects.toThrow('fromPrediction: the prediction is f32[2, 4], expected f32[2, 2]');
+    await expect(fromPrediction(async () => noise, schedule, 'epsilon')(xt, [1], {})).rejects.toThrow('fromPrediction: 1 times for a batch of 2 samples');
+    expect(() => fromPrediction(async () => noise, schedule, 'flow' as PredictionType)).toThrow('unknown predictionType "flow"; one of epsilon');
+    expect(() => fromPrediction(async () => noise, schedule, 'epsilon', { clip: -1 })).toThrow('fromPrediction: clip must be positive, got -1');
+  });
+});
+
+describe('denoiser of a Gaussian', () => {
+  test('its two estimates make up x_t', async () => {
+    const denoised = await gaussianDenoiser(schedule, { mean: 0.3, std: 0.5 })(xt, t, {});
+    close(qSample(schedule, denoised.x0, t, denoised.eps), xt);
+  });
+
+  test('it is the posterior mean found by integrating over x_0', async () => {
+    const data = { mean: 0.3, std: 0.5 };
+    const time = 300;
+    const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
+    const x = 0.9;
+    let mass = 0;
+    let moment = 0;
+    // Both densities are smooth and vanish at the ends, where the trapezoid rule is exact to rounding.
+    for (let i = -4000; i <= 4000; i++) {
+      const clean = data.mean + i * 0.001;
+      const weight = Math.exp(-0.5 * ((clean - data.mean) / data.std) ** 2 - 0.5 * ((x - alpha * clean) / sigma) ** 2);
+      mass += weight;
+      moment += weight * clean;
+    }
+    const denoised = await gaussianDenoiser(schedule, data)(float32([1], [x]), [time], {});
+    expect(denoised.x0.data[0]).toBeCloseTo(moment / mass, 6);
+  });
+
+  test('data that is one point is known whatever is seen', async () => {
+    const denoised = await gaussianDenoiser(schedule, { mean: 0.25, std: 0 })(xt, t, {});
+    expect([...denoised.x0.data]).toEqual([0.25, 0.25, 0.25, 0.25]);
+  });
+});

@@ -1,0 +1,43 @@
+import type { FloatArray } from '../../core/dtype.ts';
+import { type NoiseStream, sampleSize } from '../batch.ts';
+import type { Conditioning, Denoiser } from '../denoiser.ts';
+import type { Schedule } from '../schedule.ts';
+import { checkTimesteps } from '../timesteps.ts';
+
+/** What every sampler needs to know. */
+export interface SamplerOptions {
+  readonly schedule: Schedule;
+  /** The falling times at which the denoiser is asked; after the last comes the clean picture. */
+  readonly timesteps: readonly number[];
+  /** [B] one stream for each sample, so that a picture does not depend on how many are drawn beside it. */
+  readonly streams: readonly NoiseStream[];
+  readonly cond?: Conditioning | undefined;
+  /** Looked at before every step; an abort throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where a sampler stands after a step. */
+export interface SamplerState {
+  /** The step just taken, from 0. */
+  readonly step: number;
+  /** The time xt has now reached: the next entry of the list, −1 after the last step. */
+  readonly t: number;
+  /** [B, ...] the sample at time t; the finished picture where t is −1. A new array at every step. */
+  readonly xt: FloatArray;
+  /** [B, ...] the clean picture as estimated in this step. */
+  readonly x0: FloatArray;
+}
+
+/**
+ * An algorithm that turns noise into pictures: a pure generator of its states, one for each of its timesteps.
+ *
+ * @param denoise  estimates x_0 and ε
+ * @param xT       [B, ...] where to begin: noise at the first timestep; it is not written to
+ */
+export type Sampler<Options extends SamplerOptions = SamplerOptions> = (denoise: Denoiser, xT: FloatArray, options: Options) => AsyncGenerator<SamplerState, void, undefined>;
+
+/** Checks what all samplers are given. @throws if the streams or times do not fit */
+export function checkSampler(name: string, xT: FloatArray, { schedule, timesteps, streams }: SamplerOptions): void {
+  checkTimesteps(name, timesteps, schedule.T);
+  sampleSize(name, xT, streams.length, 'random streams');
+}

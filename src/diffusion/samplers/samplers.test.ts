@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import { float32, type FloatArray } from '../../core/dtype.ts';
+import { RandomStream } from '../../core/random.ts';
+import type { Denoiser } from '../denoiser.ts';
+import { gaussianDenoiser } from '../exact/gaussian.ts';
+import { drainSampler, initialNoise } from '../sample.ts';
+import { linearSchedule } from '../schedule.ts';
+import { ddim } from './ddim.ts';
+import { ddpm } from './ddpm.ts';
+import type { SamplerState } from './sampler.ts';
+
+const schedule = linearSchedule({ T: 100 });
+const exact = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
+const timesteps = [99, 60, 33, 8, 2];
+const streams = () => [0, 1].map((i) => new RandomStream(4, 'sample', i));
+
+async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerState[]> {
+  const all: SamplerState[] = [];
+  for await (const state of states) all.push(state);
+  return all;
+}
+
+describe.each([['ddpm', ddpm], ['ddim', ddim]] as const)('%s', (name, sampler) => {
+  test('it yields one state a time, each at the next time of the list, the last at -1', async () => {
+    const states = await collect(sampler(exact, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams() }));
+    expect(states.map(({ step, t }) => [step, t])).toEqual([[0, 60], [1, 33], [2, 8], [3, 2], [4, -1]]);
+    // Without noise and at ᾱ = 1 the last state is the estimate itself.
+    expect(states[4]!.xt.data).toEqual(states[4]!.x0.data);
+  });
+
+  test('states are arrays of their own, and the noise it began from is untouched', async () => {
+    const xT = initialNoise([2, 3], streams());
+    const states = await collect(sampler(exact, xT, { schedule, timesteps, streams: streams() }));
+    expect(xT).toEqual(initialNoise([2, 3], streams()));
+    expect(new Set(states.flatMap(({ xt, x0 }) => [xt.data, x0.data])).size).toBe(10);
+  });
+
+  test('the denoiser is told the time for each sample, the conditioning, the signal and the estimate before', async () => {
+    const seen: { t: readonly number[]; cond: unknown; signal: unknown; x0Prev: FloatArray | undefined }[] = [];
+    const listening: Denoiser = (xt, t, options) => {
+      seen.push({ t, cond: options.cond, signal: options.signal, x0Prev: options.x0Prev });
+      return exact(xt, t, options);
+    };
+    const cond = { classLabels: [1, 2] };
+    const { signal } = new AbortController();
+    const states = await collect(sampler(listening, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), cond, signal }));
+    expect(seen.map(({ t }) => t)).toEqual(timesteps.map((t) => [t, t]));
+    expect(seen.map(({ x0Prev }) => x0Prev)).toEqual([undefined, ...states.slice(0, -1).map(({ x0 }) => x0)]);
+    for (const call of seen) expect([call.cond, call.signal]).toEqual([cond, signal]);
+  });
+
+  test.each([0, 1, 2, 3, 4])('an abort after %d steps stops it before the next', async (count) => {
+    const controller = new AbortController();
+    const reason = new Error('the page was closed');
+    const calls: number[] = [];
+    const counting: Denoiser = (xt, t, options) => { calls.push(t[0]!); return exact(xt, t, options); };
+    const run = async () => {
+      if (count === 0) controller.abort(reason);
+      for await (const { step } of sampler(counting, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), signal: controller.signal })) {
+        if (step + 1 === count) controller.abort(reason);
+      }
+    };
+    await expect(run()).rejects.toBe(reason);
+    expect(calls).toEqual(timesteps.slice(0, count));
+  });
+
+  test('wrong times and streams are refused before the first step', async () => {
+    const xT = float32([2, 3]);
+    const first = (options: object) => sampler(exact, xT, { schedule, timesteps, streams: streams(), ...options }).next();
+    await expect(first({ timesteps: [5, 9] })).rejects.toThrow(`${name}: timesteps must fall, got 9 after 5`);
+    await expect(first({ timesteps: [100] })).rejects.toThrow(`${name}: timesteps must be integers in 0 … 99, got 100`);
+    await expect(first({ streams: streams().slice(1) })).rejects.toThrow(`${name}: 1 random streams for a batch of 2 samples (x is f32[2, 3])`);
+  });
+});
+
+describe('ddim and ddpm', () => {
+  test('ddim with eta 1 is ddpm with the small variance on the same noise', async () => {
+    const xT = initialNoise([2, 50], streams());
+    const a = await collect(ddpm(exact, xT, { schedule, timesteps, streams: streams() }));
+    const b = await collect(ddim(exact, xT, { schedule, timesteps, streams: streams(), eta: 1 }));
+    // The same map written in two ways: float32 roundings of x̂_0 and ε̂ differ, a few 1e-7 each.
+    a.forEach(({ xt }, step) => xt.data.forEach((x, i) => expect(Math.abs(x - b[step]!.xt.data[i]!)).toBeLessThan(5e-6)));
+  });
+
+  test('they advance the streams alike, and ddim without noise not at all', async () => {
+    const after = async (run: (own: RandomStream[]) => AsyncIterable<SamplerState>) => {
+      const own = streams();
+      await drainSampler(run(own));
+      return own.map((stream) => stream.uint32());
+    };
+    const xT = float32([2, 3]);
+    const ancestral = await after((own) => ddpm(exact, xT, { schedule, timesteps, streams: own }));
+    expect(await after((own) => ddim(exact, xT, { schedule, timesteps, streams: own, eta: 0.2 }))).toEqual(ancestral);
+    expect(await after((own) => ddim(exact, xT, { schedule, timesteps, streams: own }))).toEqual(streams().map((stream) => stream.uint32()));
+    const fifteen = streams();
+    fifteen.forEach((stream) => stream.fillNormal(new Float32Array(15)));
+    expect(ancestral).toEqual(fifteen.map((stream) => stream.uint32()));
+  });
+
+  test('an eta outside 0 … 1 is refused', async () => {
+    await expect(ddim(exact, float32([2, 3]), { schedule, timesteps, streams: streams(), eta: 1.5 }).next()).rejects.toThrow('ddim: eta must lie in 0 … 1, got 1.5');
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { cosineSchedule, linearSchedule } from './schedule.ts';
+import { schedule, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';
+
+describe('scheduler config', () => {
+  test('the schedules are found by the names of the command line and of diffusers', () => {
+    expect(schedule('linear').alphasCumprod).toEqual(linearSchedule().alphasCumprod);
+    expect(schedule('cosine').alphasCumprod).toEqual(cosineSchedule().alphasCumprod);
+    expect(schedule('squaredcos_cap_v2').alphasCumprod).toEqual(cosineSchedule().alphasCumprod);
+    expect(schedule({ betaSchedule: 'cosine', numTrainTimesteps: 50 }).alphasCumprod).toEqual(cosineSchedule({ T: 50 }).alphasCumprod);
+    expect(schedule({ betaStart: 0.001, betaEnd: 0.01 }).alphasCumprod).toEqual(linearSchedule({ betaStart: 0.001, betaEnd: 0.01 }).alphasCumprod);
+  });
+
+  test('a configuration is filled in with defaults, and cosine gets its name in diffusers', () => {
+    expect(schedulerConfig()).toEqual(schedulerDefaults);
+    expect(schedulerConfig({ betaSchedule: 'cosine', varianceType: 'fixed_large' })).toEqual({
+      ...schedulerDefaults, betaSchedule: 'squaredcos_cap_v2', varianceType: 'fixed_large',
+    });
+  });
+
+  test('with fewer steps the betas of the configuration are the scaled ones, written out', () => {
+    const config = schedulerConfig({ numTrainTimesteps: 100 });
+    expect([config.betaStart, config.betaEnd]).toEqual([0.001, 0.2]);
+    expect(schedule(config).alphasCumprod).toEqual(linearSchedule({ T: 100 }).alphasCumprod);
+  });
+
+  test.each([
+    [{ betaSchedule: 'sigmoid' }, 'unknown betaSchedule "sigmoid"; one of linear, squaredcos_cap_v2, cosine'],
+    [{ varianceType: 'learned' }, 'unknown varianceType "learned"; one of fixed_small, fixed_large'],
+    [{ predictionType: 'flow' }, 'unknown predictionType "flow"; one of epsilon'],
+    [{ betaStrat: 1 }, 'unknown scheduler field "betaStrat"; one of betaSchedule, numTrainTimesteps'],
+    [{ clipSampleRange: 0 }, 'clipSampleRange: expected a positive number, got 0'],
+  ])('%j is refused', (options, message) => {
+    expect(() => schedule(options as SchedulerOptions)).toThrow(message);
+  });
+});

@@ -1,0 +1,83 @@
+import { predictionTypes, type PredictionType } from './parameterization.ts';
+import { varianceTypes, type VarianceType } from './process.ts';
+import { cosineSchedule, linearEnds, linearSchedule, type Schedule, scheduleDefaults } from './schedule.ts';
+
+/** The schedules by diffusers' names. */
+export const betaSchedules = ['linear', 'squaredcos_cap_v2'] as const;
+export type BetaSchedule = (typeof betaSchedules)[number];
+
+/** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */
+export interface SchedulerConfig {
+  readonly betaSchedule: BetaSchedule;
+  /** T. */
+  readonly numTrainTimesteps: number;
+  /** β_0 of the linear schedule; the cosine schedule has no use for it. */
+  readonly betaStart: number;
+  /** β_{T−1} of the linear schedule; the cosine schedule has no use for it. */
+  readonly betaEnd: number;
+  /** The variance of a DDPM step. */
+  readonly varianceType: VarianceType;
+  /** What the network's output is. */
+  readonly predictionType: PredictionType;
+  /** Whether x̂_0 is held to ±clipSampleRange at every step. */
+  readonly clipSample: boolean;
+  readonly clipSampleRange: number;
+}
+
+/** A configuration as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
+export type SchedulerOptions = Partial<Omit<SchedulerConfig, 'betaSchedule'>> & { readonly betaSchedule?: BetaSchedule | 'cosine' };
+
+/** diffusers' own defaults (`DDPMScheduler`), so a field absent from a file means here what it means there. Ho's CIFAR-10 model has fixed_large. */
+export const schedulerDefaults: SchedulerConfig = {
+  betaSchedule: 'linear',
+  numTrainTimesteps: scheduleDefaults.T,
+  betaStart: scheduleDefaults.betaStart,
+  betaEnd: scheduleDefaults.betaEnd,
+  varianceType: 'fixed_small',
+  predictionType: 'epsilon',
+  clipSample: true,
+  clipSampleRange: 1,
+};
+
+/**
+ * The full configuration with the defaults filled in.
+ *
+ * A betaStart or betaEnd left out is scaled by 1000/T as `linearSchedule` does and stands in the result as a number,
+ * so the saved file means the same to diffusers, which does not scale.
+ *
+ * @throws on an unknown field or name, or a value outside its range
+ */
+export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig {
+  for (const key of Object.keys(options)) oneOf('scheduler field', key, Object.keys(schedulerDefaults));
+  const { betaSchedule, ...given } = options;
+  const ends = linearEnds(options.numTrainTimesteps ?? schedulerDefaults.numTrainTimesteps, options.betaStart, options.betaEnd);
+  const config: SchedulerConfig = {
+    ...schedulerDefaults,
+    ...given,
+    ...ends,
+    betaSchedule: betaSchedule === 'cosine' ? 'squaredcos_cap_v2' : betaSchedule ?? schedulerDefaults.betaSchedule,
+  };
+  oneOf('betaSchedule', config.betaSchedule, [...betaSchedules, 'cosine']);
+  oneOf('varianceType', config.varianceType, varianceTypes);
+  oneOf('predictionType', config.predictionType, predictionTypes);
+  if (!(config.clipSampleRange > 0)) throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
+  return config;
+}
+
+/**
+ * The schedule of a name or of a configuration: `schedule('cosine')`, `schedule({ numTrainTimesteps: 200 })`.
+ *
+ * @throws on an unknown name, or whatever the schedule itself refuses
+ */
+export function schedule(nameOrConfig: BetaSchedule | 'cosine' | SchedulerOptions): Schedule {
+  const config = schedulerConfig(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
+  const T = config.numTrainTimesteps;
+  switch (config.betaSchedule) {
+    case 'linear': return linearSchedule({ T, betaStart: config.betaStart, betaEnd: config.betaEnd });
+    case 'squaredcos_cap_v2': return cosineSchedule({ T });
+  }
+}
+
+function oneOf(what: string, name: string, names: readonly string[]): void {
+  if (!names.includes(name)) throw new Error(`unknown ${what} "${name}"; one of ${names.join(', ')}`);
+}

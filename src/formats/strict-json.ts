@@ -1,0 +1,48 @@
+/**
+ * Parses JSON that comes from a stranger: like `JSON.parse`, but a key given twice and nesting deeper than expected are errors.
+ * (`JSON.parse` keeps the last of two equal keys, so what one reader checks another may never see.)
+ *
+ * @param maxDepth  how many objects and arrays may lie inside each other
+ * @throws if the text is not JSON, is nested deeper, or names a key of one object twice
+ */
+export function parseStrictJson(text: string, maxDepth: number): unknown {
+  checkKeys(text, maxDepth);
+  return JSON.parse(text);
+}
+
+/** Walks the text without recursion. Text that is not JSON may pass: `JSON.parse` comes after. */
+function checkKeys(text: string, maxDepth: number): void {
+  const scopes: (Set<string> | null)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === '{' || character === '[') {
+      if (scopes.length === maxDepth) throw new Error(`nested deeper than ${maxDepth} (at character ${i})`);
+      scopes.push(character === '{' ? new Set() : null);
+    } else if (character === '}' || character === ']') {
+      scopes.pop();
+    } else if (character === '"') {
+      const end = endOfString(text, i);
+      const keys = scopes.at(-1);
+      if (keys && isKey(text, end)) {
+        const key = JSON.parse(text.slice(i, end)) as string;
+        if (keys.has(key)) throw new Error(`the key ${JSON.stringify(key.slice(0, 200))} appears twice (at character ${i})`);
+        keys.add(key);
+      }
+      i = end - 1;
+    }
+  }
+}
+
+/** The index after the closing quote. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
+  return i + 1;
+}
+
+/** A string is a key exactly if a colon follows. */
+function isKey(text: string, end: number): boolean {
+  let i = end;
+  while (text[i] === ' ' || text[i] === '\t' || text[i] === '\n' || text[i] === '\r') i++;
+  return text[i] === ':';
+}

@@ -1,0 +1,60 @@
+import { concat, constant, cos, float32, gather, mul, pad, reshape, silu, sin, type Tensor } from '../core/index.ts';
+import { normal } from './init.ts';
+import { Linear } from './linear.ts';
+import { Module, Parameter, type Context } from './module.ts';
+
+/** A table of vectors looked up by index. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(count: number, width: number) {
+    super();
+    this.weight = new Parameter([count, width], normal(1));
+  }
+
+  /** @param indices  [...] of i64 or i32 → [..., width] */
+  forward(ctx: Context, indices: Tensor): Tensor {
+    return gather(ctx.param(this.weight), indices);
+  }
+}
+
+export interface SinusoidalOptions {
+  /** False: [sin, cos] as in DDPM; true: [cos, sin] as in improved DDPM and Stable Diffusion. */
+  readonly flipSinToCos: boolean;
+  /** The frequencies' exponents are i / (width / 2 − freqShift): 1 in DDPM, 0 in improved DDPM. */
+  readonly freqShift: number;
+}
+
+/**
+ * Sinusoidal features of a time:
+ *
+ *     [sin(t ω_i), cos(t ω_i)],   ω_i = 10000^{−i / (width/2 − freqShift)},  i = 0 … width/2 − 1
+ *
+ * @param timesteps  [B] in 0 … T − 1
+ * @returns          [B, width]
+ * @see Ho et al. 2020, appendix B; Vaswani et al. 2017, §3.5
+ */
+export function sinusoidalEmbedding(timesteps: Tensor, width: number, { flipSinToCos, freqShift }: SinusoidalOptions): Tensor {
+  const half = Math.floor(width / 2);
+  const frequencies = Float32Array.from({ length: half }, (_, i) => Math.exp((-Math.log(10000) * i) / (half - freqShift)));
+  const angles = mul(reshape(timesteps, [timesteps.shape[0]!, 1]), constant(float32([1, half], frequencies)));
+  const features = concat(flipSinToCos ? [cos(angles), sin(angles)] : [sin(angles), cos(angles)], 1);
+  return pad(features, [0, 0], [0, width % 2]);
+}
+
+/** The two-layer network that turns time features into the embedding every block sees. */
+export class TimestepEmbedding extends Module {
+  readonly linear_1: Linear;
+  readonly linear_2: Linear;
+
+  constructor(inChannels: number, timeEmbedDim: number) {
+    super();
+    this.linear_1 = new Linear(inChannels, timeEmbedDim);
+    this.linear_2 = new Linear(timeEmbedDim, timeEmbedDim);
+  }
+
+  /** @param features  [B, inChannels] → [B, timeEmbedDim] */
+  forward(ctx: Context, features: Tensor): Tensor {
+    return this.linear_2.forward(ctx, silu(this.linear_1.forward(ctx, features)));
+  }
+}

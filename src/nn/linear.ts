@@ -1,0 +1,24 @@
+import { add, matmul, reshape, sizeOf, type Tensor } from '../core/index.ts';
+import { uniformFanAvg, zeros, type Initializer } from './init.ts';
+import { Module, Parameter, type Context } from './module.ts';
+
+/** y = x Wᵀ + b over the last axis. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true, init = uniformFanAvg() }: { bias?: boolean; init?: Initializer } = {}) {
+    super();
+    this.weight = new Parameter([outFeatures, inFeatures], init);
+    this.bias = bias ? new Parameter([outFeatures], zeros) : null;
+  }
+
+  /** @param x  [..., inFeatures] → [..., outFeatures] */
+  forward(ctx: Context, x: Tensor): Tensor {
+    const [outFeatures, inFeatures] = this.weight.shape as [number, number];
+    const rows = reshape(x, [sizeOf(x.shape) / inFeatures, inFeatures]);
+    const product = matmul(rows, ctx.param(this.weight), { transB: true });
+    const y = this.bias ? add(product, ctx.param(this.bias)) : product;
+    return reshape(y, [...x.shape.slice(0, -1), outFeatures]);
+  }
+}

@@ -1,0 +1,112 @@
+import { RandomStream, state, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import type { Initializer } from './init.ts';
+
+/**
+ * A tensor that a module owns: what it is called, its shape and how it starts. It has no values; each program binds it
+ * to an entry of a store, so one module builds into many programs.
+ */
+export class Parameter {
+  readonly shape: Shape;
+  readonly init: Initializer;
+  /** A parameter is changed by an optimizer, a buffer by `ctx.update`. */
+  readonly kind: 'parameter' | 'buffer';
+
+  constructor(shape: Shape, init: Initializer, kind: 'parameter' | 'buffer' = 'parameter') {
+    this.shape = shape;
+    this.init = init;
+    this.kind = kind;
+  }
+}
+
+/** What a forward pass is given beside its inputs. */
+export interface Context {
+  /** Dropout acts and running statistics move only in training. */
+  readonly training: boolean;
+  /** The tensor a parameter is bound to in the program under construction. */
+  param(parameter: Parameter): Tensor;
+  /** Sets the value a buffer has after this step. */
+  update(buffer: Parameter, value: Tensor): void;
+}
+
+/**
+ * Something with parameters and a `forward(ctx, …)`. Parameters, submodules and arrays of submodules are found in its
+ * properties; a parameter's checkpoint name is the path of properties to it in snake_case, as diffusers writes it:
+ * `downBlocks[0].resnets[1].conv1.weight` is `down_blocks.0.resnets.1.conv1.weight`.
+ */
+export abstract class Module {
+  abstract forward(ctx: Context, ...inputs: never[]): Tensor | readonly Tensor[] | unknown;
+}
+
+/** `downBlocks` → `down_blocks`; digits stay where they are, and `linear_1` is already right. */
+export function snakeCase(property: string): string {
+  return property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Every parameter below a module by checkpoint name, in the order of its properties. A tied one has its first name. */
+export function namedParameters(root: Module): Map<string, Parameter> {
+  const names = new Map<string, Parameter>();
+  const seen = new Set<Parameter>();
+  const visit = (value: unknown, path: string) => {
+    if (value instanceof Parameter) {
+      if (!seen.has(value)) names.set(path, value);
+      seen.add(value);
+    } else if (value instanceof Module || Array.isArray(value)) {
+      for (const [key, child] of Object.entries(value)) visit(child, path ? `${path}.${snakeCase(key)}` : snakeCase(key));
+    }
+  };
+  visit(root, '');
+  return names;
+}
+
+/** The number of values in all parameters of a module. */
+export function countParameters(root: Module): number {
+  let total = 0;
+  for (const { shape } of namedParameters(root).values()) total += shape.reduce((product, extent) => product * extent, 1);
+  return total;
+}
+
+/** First values of every parameter, each from its own stream, so that adding a layer changes no other. */
+export function initialValues(root: Module, seed: number): Map<string, HostArray> {
+  return new Map([...namedParameters(root)].map(([name, { shape, init }]) => [name, { dtype: 'f32', shape, data: init(shape, new RandomStream(seed, `init ${name}`)) }]));
+}
+
+/** A module bound to a program under construction. */
+export interface Binding extends Context {
+  /** The bound parameters by checkpoint name. */
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  /** What forward passes have set buffers to, by store entry. */
+  readonly updates: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Binds a module's parameters to the store's entries `prefix + name`.
+ *
+ * @param prefix  for example `params/` for the weights in training, `ema/` for their average
+ */
+export function bind(root: Module, { prefix = '', training = false }: { prefix?: string; training?: boolean } = {}): Binding {
+  const tensors = new Map<Parameter, Tensor>();
+  const entries = new Map<Parameter, string>();
+  const parameters = new Map<string, Tensor>();
+  for (const [name, parameter] of namedParameters(root)) {
+    const tensor = state(prefix + name, parameter.shape);
+    tensors.set(parameter, tensor);
+    entries.set(parameter, prefix + name);
+    if (parameter.kind === 'parameter') parameters.set(name, tensor);
+  }
+  const updates = new Map<string, Tensor>();
+  return {
+    training,
+    parameters,
+    updates,
+    param(parameter) {
+      const tensor = tensors.get(parameter);
+      if (!tensor) throw new Error('internal: a parameter is used that its root module does not hold');
+      return tensor;
+    },
+    update(buffer, value) {
+      const entry = entries.get(buffer);
+      if (!entry) throw new Error('internal: a buffer is updated that its root module does not hold');
+      updates.set(entry, value);
+    },
+  };
+}

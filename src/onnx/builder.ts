@@ -1,0 +1,110 @@
+import { sizeOf, type DType, type HostArray, type Shape, type Type } from '../core/index.ts';
+import { attributeType, tensorDataType, type AttributeProto, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from './protobuf.ts';
+
+/** ONNX's numbers for our element types. */
+export const onnxDataTypes: Readonly<Record<DType, number>> = {
+  f32: tensorDataType.float, i32: tensorDataType.int32, i64: tensorDataType.int64, bool: tensorDataType.bool, f16: tensorDataType.float16, bf16: tensorDataType.bfloat16,
+};
+
+/** A value an attribute may have: `{ float: 1 }` keeps a whole number from becoming an integer. */
+export type AttributeValue = number | string | readonly number[] | { readonly float: number };
+
+/** Names of ONNX values. */
+export type ValueName = string;
+
+/**
+ * Collects the nodes and constants of one ONNX graph. Equal applications are emitted once, so nothing is computed
+ * twice whatever the lowerings ask for.
+ */
+export class GraphBuilder {
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  readonly #emitted = new Map<string, readonly ValueName[]>();
+  readonly #domains = new Map<string, number>();
+  readonly #scopes = new Map<string, number>();
+  #nextValue = 0;
+  /** What node names begin with from here on: the module path they come from. */
+  scope = '';
+
+  /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
+  apply(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}, outputCount = 1, domain = ''): readonly ValueName[] {
+    const key = JSON.stringify([domain, opType, inputs, attributes, outputCount]);
+    const earlier = this.#emitted.get(key);
+    if (earlier) return earlier;
+    const output = Array.from({ length: outputCount }, () => `v${this.#nextValue++}`);
+    this.#nodes.push(this.#node(opType, inputs, output, attributes, domain));
+    this.#emitted.set(key, output);
+    return output;
+  }
+
+  /** Applies an operator with one output. */
+  one(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}): ValueName {
+    return this.apply(opType, inputs, attributes)[0]!;
+  }
+
+  /** Gives a value a public name. */
+  rename(value: ValueName, name: string): void {
+    this.#nodes.push(this.#node('Identity', [value], [name], {}, ''));
+  }
+
+  #node(opType: string, input: readonly ValueName[], output: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>>, domain: string): NodeProto {
+    const path = `${this.scope}/${opType}`;
+    const index = this.#scopes.get(path) ?? 0;
+    this.#scopes.set(path, index + 1);
+    return { name: `${path}_${index}`, opType, domain, input: [...input], output: [...output], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) };
+  }
+
+  /** Declares that operators of a domain other than ONNX's own are used. */
+  requireDomain(domain: string, version: number): void {
+    this.#domains.set(domain, version);
+  }
+
+  get domains(): ReadonlyMap<string, number> {
+    return this.#domains;
+  }
+
+  /** A constant; equal ones are stored once. */
+  constant({ shape, dtype, data }: HostArray): ValueName {
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    // Large constants are weights: no two are equal, and comparing them would cost.
+    const key = data.byteLength <= 256 ? `constant ${dtype} ${shape.join()} ${rawData.join()}` : undefined;
+    const earlier = key && this.#emitted.get(key);
+    if (earlier) return earlier[0]!;
+    const name = `c${this.#nextValue++}`;
+    this.#initializers.push({ name, dims: [...shape], dataType: onnxDataTypes[dtype], rawData, floatData: [], int32Data: [], int64Data: [] });
+    if (key) this.#emitted.set(key, [name]);
+    return name;
+  }
+
+  /** A 1-D list of integers: a shape, axes, pads. */
+  ints(values: readonly number[]): ValueName {
+    return this.constant({ shape: [values.length], dtype: 'i64', data: BigInt64Array.from(values, BigInt) });
+  }
+
+  /** A float tensor filled with one value; equal ones are stored once. */
+  filled(shape: Shape, value: number): ValueName {
+    const key = `filled ${shape.join()} ${value}`;
+    const earlier = this.#emitted.get(key);
+    if (earlier) return earlier[0]!;
+    const name = this.constant({ shape, dtype: 'f32', data: new Float32Array(sizeOf(shape)).fill(value) });
+    this.#emitted.set(key, [name]);
+    return name;
+  }
+
+  build(name: string, inputs: readonly ValueInfoProto[], outputs: readonly ValueInfoProto[]): GraphProto {
+    return { name, node: this.#nodes, initializer: this.#initializers, input: [...inputs], output: [...outputs], valueInfo: [] };
+  }
+}
+
+/** The declaration of a graph input or output. */
+export function valueInfo(name: string, { shape, dtype }: Type): ValueInfoProto {
+  return { name, type: { tensorType: { elemType: onnxDataTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
+}
+
+function attribute(name: string, value: AttributeValue): AttributeProto {
+  const lists = { floats: [], ints: [], strings: [] };
+  if (typeof value === 'number') return { name, type: attributeType.int, i: value, ...lists };
+  if (typeof value === 'string') return { name, type: attributeType.string, s: value, ...lists };
+  if ('float' in value) return { name, type: attributeType.float, f: value.float, ...lists };
+  return { name, type: attributeType.ints, ...lists, ints: value };
+}

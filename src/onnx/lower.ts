@@ -1,0 +1,96 @@
+/**
+ * What each op means in standard ONNX (opset 18). One entry an op; the type makes a missing one an error.
+ *
+ * Only operators of the ai.onnx domain: they run on every provider, and ONNX Runtime's own optimizer fuses what
+ * it has faster kernels for.
+ */
+import { sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type Type } from '../core/index.ts';
+import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
+import { onnxDataTypes, type GraphBuilder, type ValueName } from './builder.ts';
+
+/** Emits the operators of one node and returns the names of its outputs, one for each. */
+export type Lowering<Attrs> = (graph: GraphBuilder, inputs: readonly ValueName[], node: Node<Attrs>) => readonly ValueName[];
+
+/** A lowering for every op that is computed (leaves are bound by the program's interface). */
+export type Lowerings = { readonly [Name in Exclude<OpName, 'input' | 'state'>]: Lowering<AttrsOf<Name>> };
+
+/** An operator with the same operands and no attributes. */
+const direct = (opType: string): Lowering<unknown> => (graph, inputs) => [graph.one(opType, inputs)];
+
+const reduction = (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> => (graph, [x], { attrs }) =>
+  [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
+
+export const standardLowerings: Lowerings = {
+  constant: (graph, _, { attrs }) => [graph.constant(attrs as HostArray)],
+
+  reshape: (graph, [x], { attrs }) => [graph.one('Reshape', [x!, graph.ints(attrs.shape)])],
+  transpose: (graph, [x], { attrs }) => [graph.one('Transpose', [x!], { perm: attrs.perm })],
+  broadcastTo: (graph, [x], { attrs }) => [graph.one('Expand', [x!, graph.ints(attrs.shape)])],
+  sum: reduction('ReduceSum'),
+  sumSquares: reduction('ReduceSumSquare'),
+  slice(graph, [x], { inputs, attrs: { starts, sizes } }) {
+    const axes = sizes.flatMap((size, axis) => (size === inputs[0]!.shape[axis] ? [] : [axis]));
+    return [graph.one('Slice', [x!, graph.ints(axes.map((axis) => starts[axis]!)), graph.ints(axes.map((axis) => starts[axis]! + sizes[axis]!)), graph.ints(axes)])];
+  },
+  pad: (graph, [x], { attrs: { before, after } }) => [graph.one('Pad', [x!, graph.ints([...before, ...after])])],
+  concat: (graph, inputs, { attrs }) => [graph.one('Concat', inputs, { axis: attrs.axis })],
+  gather: (graph, inputs) => [graph.one('Gather', inputs, { axis: 0 })],
+  scatterAdd(graph, [updates, indices], { inputs, outputs }) {
+    const wide = graph.one('Cast', [indices!], { to: onnxDataTypes.i64 });
+    const column = graph.one('Reshape', [wide, graph.ints([...inputs[1]!.shape, 1])]);
+    const zeros = graph.one('Expand', [graph.filled([], 0), graph.ints(outputs[0]!.shape)]);
+    return [graph.one('ScatterND', [zeros, column, updates!], { reduction: 'add' })];
+  },
+  cast: (graph, [x], { attrs }) => [graph.one('Cast', [x!], { to: onnxDataTypes[attrs.dtype] })],
+
+  add: direct('Add'),
+  sub: direct('Sub'),
+  mul: direct('Mul'),
+  div: direct('Div'),
+  minimum: direct('Min'),
+  maximum: direct('Max'),
+  neg: direct('Neg'),
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  sin: direct('Sin'),
+  cos: direct('Cos'),
+  tanh: direct('Tanh'),
+  sigmoid: direct('Sigmoid'),
+  // Two operators, so that the gradient can use the same sigmoid.
+  silu: (graph, [x]) => [graph.one('Mul', [x!, graph.one('Sigmoid', [x!])])],
+  lessEqual: direct('LessOrEqual'),
+  where: direct('Where'),
+  softmax: (graph, [x]) => [graph.one('Softmax', [x!], { axis: -1 })],
+
+  matmul(graph, [a, b], { inputs, attrs: { transA, transB } }) {
+    if (inputs[0]!.shape.length === 2 && inputs[1]!.shape.length === 2) return [graph.one('Gemm', [a!, b!], { transA: Number(transA), transB: Number(transB) })];
+    const turned = (x: ValueName, { shape }: Type, trans: boolean) => (trans ? graph.one('Transpose', [x], { perm: swapLast(shape.length) }) : x);
+    return [graph.one('MatMul', [turned(a!, inputs[0]!, transA), turned(b!, inputs[1]!, transB)])];
+  },
+  conv2d: lowerConv2d,
+  conv2dInputGrad: lowerConv2dInputGrad,
+  conv2dWeightGrad: lowerConv2dWeightGrad,
+
+  groupNorm(graph, [x, gamma, beta], { inputs, outputs, attrs }) {
+    const xHatType = outputs[1]!;
+    const { shape } = inputs[0]!;
+    const [batch, channels] = shape as [number, number];
+    const count = xHatType.shape[2]!;
+    const byChannel = [batch, channels, sizeOf(shape) / batch / channels];
+    const grouped = graph.one('Reshape', [x!, graph.ints(xHatType.shape)]);
+    // LayerNormalization over a group's values; its third output is the inverse standard deviation.
+    const [xHat, , invStd] = graph.apply('LayerNormalization', [grouped, graph.filled([count], 1)], { axis: -1, epsilon: { float: attrs.eps } }, 3);
+    const column = graph.ints([channels, 1]);
+    const scaled = graph.one('Mul', [graph.one('Reshape', [xHat!, graph.ints(byChannel)]), graph.one('Reshape', [gamma!, column])]);
+    const shifted = graph.one('Add', [scaled, graph.one('Reshape', [beta!, column])]);
+    return [graph.one('Reshape', [shifted, graph.ints(shape)]), xHat!, invStd!];
+  },
+};
+
+function swapLast(rank: number): number[] {
+  const perm = Array.from({ length: rank }, (_, axis) => axis);
+  perm[rank - 2] = rank - 1;
+  perm[rank - 1] = rank - 2;
+  return perm;
+}

@@ -1,0 +1,107 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  constant, evaluate, float32, grad, input, mul, ops, program, RandomStream, sizeOf, sum, type HostArray, type Program, type Shape, type Tensor, type Values,
+} from '../src/core/index.ts';
+import { standardLowerings } from '../src/onnx/index.ts';
+import { createNodeExecutor } from '../src/runtime/node.ts';
+import { opCases, type OpCase } from './op-cases.ts';
+
+const executor = createNodeExecutor({ threads: 2, worker: false });
+afterAll(() => executor.dispose());
+
+function draw({ shapes, range: [low, high] = [-2, 2] }: OpCase): Values[] {
+  return shapes.map((shape, i) => {
+    const random = new RandomStream(1, 'op case', i);
+    return { shape, dtype: 'f32', data: Float64Array.from({ length: sizeOf(shape) }, () => Math.fround(low + (high - low) * random.uniform())) };
+  });
+}
+
+const operandsOf = ({ shapes }: OpCase) => shapes.map((shape, i) => input(`x${i}`, shape));
+
+/** Σ y · r with fixed random r: a loss whose gradient sees every output. */
+function weightedSum(y: Tensor, purpose = 'weights'): Tensor {
+  return sum(mul(y, constant(float32(y.shape, new RandomStream(2, purpose).fillNormal(new Float32Array(sizeOf(y.shape)))))));
+}
+
+const runReference = (p: Program, xs: readonly Values[]) => evaluate(p, (_, name) => xs[Number(name.slice(1))]!).outputs;
+const hostInputs = (p: Program, xs: readonly Values[]): Record<string, HostArray> =>
+  Object.fromEntries(Object.keys(p.inputs).map((name) => [name, float32(xs[Number(name.slice(1))]!.shape as Shape, Float32Array.from(xs[Number(name.slice(1))]!.data))]));
+
+/** |a − b| relative to the larger of 1 and |b|. */
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < b.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!) / Math.max(1, Math.abs(b[i]!)));
+  return a.length === b.length ? largest : Infinity;
+}
+
+/** Central differences in float64 against the graph's own gradient. */
+function gradientError(loss: Tensor, xs: readonly Tensor[], values: readonly Values[]): number {
+  const lossOnly = program({ outputs: { loss } });
+  const gradients = program({ outputs: Object.fromEntries(grad(loss, xs).map((g, i) => [`g${i}`, g])) });
+  const analytic = runReference(gradients, values);
+  const lossAt = (moved: readonly Values[]) => runReference(lossOnly, moved).get('loss')!.data[0]!;
+  // Truncation h² against rounding 1e-16 / h: both near 1e-10 for h = 1e-5.
+  const h = 1e-5;
+  let worst = 0;
+  values.forEach((x, i) => {
+    const numeric = x.data.map((_, k) => {
+      const shifted = (by: number) => lossAt(values.map((v, j) => (j === i ? { ...v, data: v.data.with(k, v.data[k]! + by) } : v)));
+      return (shifted(h) - shifted(-h)) / (2 * h);
+    });
+    worst = Math.max(worst, largestDifference(analytic.get(`g${i}`)!.data, numeric));
+  });
+  return worst;
+}
+
+describe.each(opCases)('$op $title', (opCase) => {
+  const xs = operandsOf(opCase);
+  const y = opCase.build(...xs);
+  const values = draw(opCase);
+  const differentiable = !['cast', 'lessEqual'].includes(opCase.op);
+
+  if (opCase.golden) {
+    test('reference gives the known answer', () => {
+      const { inputs, output } = opCase.golden!;
+      const known = opCase.shapes.map((shape, i): Values => ({ shape, dtype: 'f32', data: Float64Array.from(inputs[i]!) }));
+      // Only constants are rounded to float32 on the way.
+      expect(largestDifference(runReference(program({ outputs: { y } }), known).get('y')!.data, output)).toBeLessThan(1e-7);
+    });
+  }
+
+  if (differentiable) {
+    test('gradient agrees with central differences', () => {
+      expect(gradientError(weightedSum(y), xs, values)).toBeLessThan(1e-7);
+    });
+
+    test('gradient of the gradient agrees with central differences', () => {
+      const first = grad(weightedSum(y), xs);
+      const loss = first.map((g, i) => weightedSum(g, `second ${i}`)).reduce((a, b) => sum(mul(a, b)), constant(1));
+      expect(gradientError(loss, xs, values)).toBeLessThan(1e-6);
+    });
+  }
+
+  test('onnxruntime gives the reference\'s numbers, gradients too', async () => {
+    const outputs: Record<string, Tensor> = { y };
+    if (differentiable) grad(weightedSum(y), xs).forEach((g, i) => { outputs[`g${i}`] = g; });
+    const p = program({ outputs });
+    const executable = await executor.compile(p);
+    const got = await executable.run(null, hostInputs(p, values));
+    const expected = runReference(p, values);
+    // Float32 sums of at most a few hundred terms of order 1.
+    for (const [name, { data }] of expected) expect(largestDifference(got[name]!.data as Float32Array, data), name).toBeLessThan(1e-5);
+    await executable.dispose();
+  });
+});
+
+describe('the list of ops', () => {
+  test('has a case for every op that computes', () => {
+    const covered = new Set<string>(opCases.map(({ op }) => op));
+    const missing = Object.values(ops).filter((op) => op.source === undefined && !covered.has(op.name)).map(({ name }) => name);
+    expect(missing).toEqual([]);
+  });
+
+  test('names every op as it is listed, and lowers each that is computed', () => {
+    for (const [key, op] of Object.entries(ops)) expect(op.name).toBe(key);
+    expect(Object.keys(standardLowerings).sort()).toEqual(Object.keys(ops).filter((name) => name !== 'input' && name !== 'state').sort());
+  });
+});
