@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { RandomStream } from '../core/random.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, openDefaults, picturesAt, writePng } from '../data/index.ts';
 import type { Dataset } from '../data/index.ts';
+import { integerOption } from './options.ts';
 
 interface DataOptions {
   readonly out: string;
@@ -13,24 +14,8 @@ interface DataOptions {
   readonly seed: number;
 }
 
-/** Nine rows of twelve: fills a screen at three times the size of a 32-pixel picture. */
-const defaultCount = 108;
-
-/**
- * Reads the value of an option as a whole number.
- *
- * @throws `--count: expected an integer from 1 to 100, got "x"`
- */
-export function integerOption(name: string, least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most)) {
-      const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
-      throw new Error(`${name}: expected an integer ${range}, got ${JSON.stringify(text)}`);
-    }
-    return value;
-  };
-}
+/** Ten rows of ten: enough to see the variety, and at three times the size of a 32-pixel picture still one screen. */
+const defaultCount = 100;
 
 export function register(program: Command): void {
   program

@@ -11,5 +11,5 @@ export { mean, meanSquaredError, softmax, sumSquares } from './ops/reduce.ts';
 export { broadcastTo, cast, concat, full, gather, pad, reshape, scatterAdd, slice, sum, transpose } from './ops/structure.ts';
 export * from './program.ts';
 export * from './random.ts';
-export { constant, input, state, topologicalOrder, Tensor, type NamedLeaf, type Node, type Op, type TensorLike } from './tensor.ts';
+export { constant, input, state, topologicalOrder, Tensor, type NamedLeaf, type Node, type Op, type TensorLike, type Values } from './tensor.ts';
 export * from './verify.ts';

@@ -25,7 +25,7 @@ export interface Figure {
 }
 
 /** Dark gray on white; 14 units of text are readable at half the figure's pixel size. */
-export const figureDefaults = { pixelRatio: 2, color: '#222', background: '#fff', textSize: 14, lineWidth: 2, dotRadius: 3.5 } as const;
+export const figureDefaults = { pixelRatio: 2, color: '#222', background: '#fff', textSize: 14, lineWidth: 2, dotRadius: 3, ringRadius: 6 } as const;
 
 /** What is drawn for a character that there is no outline of: an empty box, as every font does. */
 const missing = [600, 'm50 0l0-700l500 0l0 700zm60-60l380 0l0-580l-380 0z'] as const;
@@ -77,7 +77,8 @@ function toSvg(mark: Mark): string {
       return `<polyline points="${path}" fill="none" stroke="${color(mark.color ?? figureDefaults.color)}" stroke-width="${coordinate(width)}" stroke-linejoin="round" stroke-linecap="round"${dashes}/>`;
     }
     case 'dot': {
-      const { at: [x, y], radius = figureDefaults.dotRadius, hollow = false } = mark;
+      // A ring is larger than a dot, so that where the two coincide both are seen.
+      const { at: [x, y], hollow = false, radius = hollow ? figureDefaults.ringRadius : figureDefaults.dotRadius } = mark;
       const paint = color(mark.color ?? figureDefaults.color);
       const style = hollow ? `fill="${figureDefaults.background}" stroke="${paint}" stroke-width="1.5"` : `fill="${paint}"`;
       return `<circle cx="${coordinate(x)}" cy="${coordinate(y)}" r="${coordinate(radius)}" ${style}/>`;

@@ -56,7 +56,10 @@ const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 
 /** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker tells. */
 function isTruncatedPng(bytes: Buffer): boolean {
-  return bytes.subarray(0, 4).equals(pngSignature) && bytes.lastIndexOf('IEND') < 0;
+  if (!bytes.subarray(0, 4).equals(pngSignature)) return false;
+  const end = bytes.lastIndexOf('IEND');
+  // A checksum of four bytes follows the four letters.
+  return end < 0 || end + 8 > bytes.length;
 }
 
 /**

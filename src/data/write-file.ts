@@ -10,7 +10,7 @@ export function describeSystemError(error: unknown): string {
     case 'EACCES': case 'EPERM': return 'permission denied';
     case 'EROFS': return 'the file system is read-only';
     case 'ENOSPC': case 'EDQUOT': return 'no space left on the disk';
-    case 'ENOENT': return 'it does not exist';
+    case 'ENOENT': return 'there is no such file or folder';
     case 'ENOTDIR': return 'a part of the path is a file, not a folder';
     case 'EEXIST': return 'a file is in the way of a folder';
     case 'EISDIR': return 'it is a folder';
@@ -43,9 +43,30 @@ async function statIfThere(path: string): Promise<Stats | undefined> {
   }
 }
 
+/** The nearest folder above the path that there is, and those below it, outermost first, that are still to be made. */
+async function foldersTo(path: string): Promise<{ there: string; missing: string[] }> {
+  const missing: string[] = [];
+  let folder = dirname(resolve(path));
+  for (;;) {
+    const found = await statIfThere(folder);
+    if (found?.isDirectory()) return { there: folder, missing: missing.toReversed() };
+    if (found !== undefined || dirname(folder) === folder) throw new WriteError(path, `${JSON.stringify(folder)} is not a folder`);
+    missing.push(folder);
+    folder = dirname(folder);
+  }
+}
+
+/** Keeps two writes of one process to the same path apart; nothing depends on its value. */
+let asideCount = 0;
+
+/** A hidden name in the same folder, where a rename is atomic. */
+function asideName(full: string): string {
+  return join(dirname(full), `.${basename(full).slice(0, 100)}.${process.pid}-${asideCount++}.part`);
+}
+
 /**
  * Checks that a file could be written at `path`: to be called before long work, so that the work is not lost at its
- * end. Makes and changes nothing.
+ * end. Leaves everything as it was.
  *
  * @throws WriteError: one line that names the path and what is in the way
  */
@@ -55,15 +76,11 @@ export async function checkWritable(path: string): Promise<void> {
     if (existing?.isDirectory()) throw new WriteError(path, 'it is a folder');
     if (existing !== undefined && !existing.isFile()) throw new WriteError(path, 'it is not an ordinary file');
     if (existing !== undefined) await access(path, constants.W_OK);
-    // Missing folders will be made, in the nearest one that there is.
-    let folder = dirname(resolve(path));
-    let found = await statIfThere(folder);
-    while (found === undefined && dirname(folder) !== folder) {
-      folder = dirname(folder);
-      found = await statIfThere(folder);
-    }
-    if (!found?.isDirectory()) throw new WriteError(path, `${JSON.stringify(folder)} is a file, not a folder`);
-    await access(folder, constants.W_OK);
+    const { there } = await foldersTo(path);
+    // Permissions do not tell for the super-user, or on read-only and virtual file systems: only trying does.
+    const probe = asideName(join(there, 'probe'));
+    await (await open(probe, 'wx')).close();
+    await unlink(probe);
   } catch (error) {
     throw error instanceof WriteError ? error : new WriteError(path, describeSystemError(error));
   }
@@ -88,9 +105,10 @@ export function checkExtension(path: string, extension: string): void {
 export async function writeFileWhole(path: string, parts: Uint8Array | readonly Uint8Array[]): Promise<void> {
   await checkWritable(path);
   const full = resolve(path);
-  const aside = join(dirname(full), `.${basename(full).slice(0, 100)}.${process.pid}-${(asideCount++).toString(36)}.part`);
+  const aside = asideName(full);
   try {
-    await mkdir(dirname(full), { recursive: true });
+    // One by one: Node's recursive mkdir never returns where the system answers ENOENT to it, as in /proc.
+    for (const folder of (await foldersTo(path)).missing) await mkdir(folder).catch(ignoreExisting);
     const file = await open(aside, 'wx');
     try {
       for (const part of parts instanceof Uint8Array ? [parts] : parts) await writeAll(file, part);
@@ -105,8 +123,10 @@ export async function writeFileWhole(path: string, parts: Uint8Array | readonly 
   }
 }
 
-/** Keeps two writes of one process to the same path apart; nothing depends on its value. */
-let asideCount = 0;
+/** Another process may have made the folder in the meantime. */
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}
 
 /** A single write call takes at most 2 GiB, and may take less than it was given. */
 async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {

@@ -62,12 +62,7 @@ function handleOf(store: Store): Handle {
 
 /** A session host on a thread of its own, behind the same interface. */
 function startWorker(options: { threads: number }): SessionService {
-  // From a source checkout (tests, examples) the worker is TypeScript too and needs the same loader.
-  const fromSource = import.meta.url.endsWith('.ts');
-  const worker = new Worker(new URL(fromSource ? './session-worker.ts' : './session-worker.js', import.meta.url), {
-    workerData: options,
-    ...(fromSource ? { execArgv: ['--import', 'tsx'] } : {}),
-  });
+  const worker = openWorker(options);
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let failure: Error | undefined;
   let nextId = 0;
@@ -103,4 +98,12 @@ function startWorker(options: { threads: number }): SessionService {
     run: call('run'),
     close: call('close'),
   };
+}
+
+function openWorker(options: { threads: number }): Worker {
+  const built = new URL('./session-worker.js', import.meta.url);
+  if (!import.meta.url.endsWith('.ts')) return new Worker(built, { workerData: options });
+  // From a source checkout (tests, examples) the worker is TypeScript too, and threads do not inherit the loader.
+  const source = JSON.stringify(new URL('./session-worker.ts', import.meta.url).href);
+  return new Worker(`import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); })`, { eval: true, workerData: options });
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import type { OutputInfo } from 'sharp';
 import { z } from 'zod';
 import { nearest, unknownName } from '../../core/suggest.ts';
 import { cached } from '../cache.ts';
@@ -55,6 +56,15 @@ export async function readEmojiIndex(folder: string = notoEmojiFolder): Promise<
   }
 }
 
+async function decodeSheet(sheet: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {
+  try {
+    return await sharp(sheet, { failOn: 'error', limitInputPixels: 20_000_000 }).ensureAlpha().toColourspace('srgb')
+      .raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  } catch (error) {
+    throw new Error(`data noto-emoji: sheet-32.png is damaged (${(error as Error).message.split('\n')[0]}); install kuosan again`);
+  }
+}
+
 /**
  * The cells of a sheet.
  *
@@ -63,9 +73,7 @@ export async function readEmojiIndex(folder: string = notoEmojiFolder): Promise<
  * @throws if the bytes are no PNG of the size that the index asks for
  */
 export async function readSheet(sheet: Uint8Array, { cell, columns, emoji }: EmojiIndex): Promise<Uint8Array> {
-  const { data, info } = await sharp(sheet, { failOn: 'error', limitInputPixels: 20_000_000 }).ensureAlpha().toColourspace('srgb')
-    .raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
-    .catch((error: Error) => { throw new Error(`data noto-emoji: sheet-32.png is damaged (${error.message.split('\n')[0]}); install kuosan again`); });
+  const { data, info } = await decodeSheet(sheet);
   const rows = Math.ceil(emoji.length / columns);
   if (info.width !== columns * cell || info.height !== rows * cell || info.channels !== 4) {
     throw new Error(`data noto-emoji: sheet-32.png is ${info.width}×${info.height}, expected ${columns * cell}×${rows * cell}; install kuosan again`);

@@ -1,0 +1,39 @@
+import { parseStrictJson } from '../formats/strict-json.ts';
+import { readWhole } from './durable-files.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Deeper than any configuration; a damaged file must not exhaust the stack. */
+const maxDepth = 32;
+
+/**
+ * The object in a JSON file.
+ *
+ * @param where  how messages call the file
+ * @throws one line if the file cannot be read, is not UTF-8, not JSON, or no object
+ */
+export async function readJsonFile(path: string, where: string): Promise<JsonObject> {
+  const bytes = await readWhole(path, where);
+  let value: unknown;
+  try {
+    value = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes), maxDepth);
+  } catch (error) {
+    throw new Error(`${where}: is not valid JSON, cut short or damaged (${oneLine(error)})`, { cause: error });
+  }
+  if (!isObject(value)) throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : JSON.stringify(value)}`);
+  return value;
+}
+
+/** Text as Python's `json.dumps(indent=2)` lays it out, so that the two libraries' files compare line by line. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The parser quotes the text around its error, line breaks and all. */
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, 200);
+}

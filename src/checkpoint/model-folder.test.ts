@@ -1,0 +1,170 @@
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { float32, input, program, type HostArray } from '../core/index.ts';
+import { schedule, schedulerConfig } from '../diffusion/index.ts';
+import { floatsToHalf, halfToFloats } from '../formats/half.ts';
+import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
+import { UNet2DModel } from '../models/index.ts';
+import { bind, initialValues } from '../nn/index.ts';
+import { createNodeExecutor } from '../runtime/node.ts';
+import { readModelFolder, writeModelFolder } from './model-folder.ts';
+
+const fixtures = fileURLToPath(new URL('../../test/golden/pipeline/', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'kuosan-model-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+let folders = 0;
+const newFolder = () => join(scratch, String(folders++));
+
+const tiny = new UNet2DModel({ sampleSize: 8, inChannels: 1, outChannels: 1, blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], attentionHeadDim: 4 });
+const weights = initialValues(tiny, 1);
+const scheduler = schedulerConfig({ betaSchedule: 'cosine', numTrainTimesteps: 100, varianceType: 'fixed_large' });
+const weightsFile = 'unet/diffusion_pytorch_model.safetensors';
+const whole = newFolder();
+beforeAll(() => writeModelFolder(whole, { unet: tiny, weights, scheduler }));
+
+/** A copy of the whole folder in which something is changed. */
+function copy(change: (dir: string) => void): string {
+  const dir = newFolder();
+  cpSync(whole, dir, { recursive: true });
+  change(dir);
+  return dir;
+}
+
+function edit(dir: string, file: string, change: (json: Record<string, unknown>) => unknown): void {
+  writeFileSync(join(dir, file), JSON.stringify(change(JSON.parse(readFileSync(join(dir, file), 'utf8')))));
+}
+
+describe('a model folder', () => {
+  test('reads back as it was written', async () => {
+    const model = await readModelFolder(whole);
+    expect(model.unet.config).toEqual(tiny.config);
+    expect(model.scheduler).toEqual(scheduler);
+    expect(model.weights).toEqual(weights);
+    expect([...model.weights.keys()]).toEqual([...weights.keys()]);
+    expect(model.path).toBe(whole);
+  });
+
+  test('is the same, byte for byte, whenever it is written', async () => {
+    const again = newFolder();
+    await writeModelFolder(again, { unet: tiny, weights: new Map([...weights].reverse()), scheduler });
+    for (const file of ['model_index.json', 'unet/config.json', weightsFile, 'scheduler/scheduler_config.json']) {
+      expect(readFileSync(join(again, file)).equals(readFileSync(join(whole, file))), file).toBe(true);
+    }
+  });
+
+  test('in float16 holds the rounded weights under the same name and is read as float32', async () => {
+    const dir = newFolder();
+    await writeModelFolder(dir, { unet: tiny, weights, scheduler, dtype: 'f16' });
+    expect([...readSafetensors(readFileSync(join(dir, weightsFile))).tensors.values()].every(({ dtype }) => dtype === 'f16')).toBe(true);
+    const rounded = (array: HostArray) => ({ ...array, data: halfToFloats(floatsToHalf(array.data as Float32Array)) });
+    expect((await readModelFolder(dir)).weights).toEqual(new Map([...weights].map(([name, array]) => [name, rounded(array)])));
+  });
+
+  test('is never written over another', async () => {
+    await expect(writeModelFolder(whole, { unet: tiny, weights, scheduler })).rejects.toThrow(`checkpoint ${whole}: holds a model already; give another folder`);
+    expect((await readModelFolder(whole)).weights).toEqual(weights);
+  });
+
+  test('is not written with weights that are not the network\'s', async () => {
+    const dir = newFolder();
+    const others = new Map(weights).set('conv_in.bias', float32([5]));
+    await expect(writeModelFolder(dir, { unet: tiny, weights: others, scheduler })).rejects.toThrow(`checkpoint ${dir}: tensor "conv_in.bias" is [5], expected [4]`);
+    await expect(readModelFolder(dir)).rejects.toThrow(`checkpoint ${dir}: there is no such folder`);
+  });
+
+  test('that cannot be made says why', async () => {
+    const dir = join(whole, 'model_index.json', 'a');
+    await expect(writeModelFolder(dir, { unet: tiny, weights, scheduler })).rejects.toThrow(`checkpoint ${dir}: cannot be written, a part of the path is a file, not a folder; give another folder`);
+  });
+});
+
+describe('a folder by diffusers', () => {
+  const executor = createNodeExecutor({ threads: 1, worker: false });
+  afterAll(() => executor.dispose());
+
+  test.each(['cosine', 'linear'])('is read: %s', async (name) => {
+    const model = await readModelFolder(join(fixtures, name));
+    const io = readSafetensors(readFileSync(join(fixtures, name, 'io.safetensors'))).tensors as Map<string, HostArray>;
+
+    // diffusers multiplies up to 1000 float32 numbers, each rounded by 2⁻²⁴.
+    const alphas = io.get('alphas_cumprod')!.data as Float32Array;
+    const ours = schedule(model.scheduler).alphasCumprod;
+    expect(ours.length).toBe(alphas.length);
+    expect(Math.max(...ours.map((alpha, t) => Math.abs(alpha - alphas[t]!)))).toBeLessThan(1e-6);
+
+    const sample = io.get('sample')!;
+    const timestep = float32([2], Array.from(io.get('timestep')!.data as BigInt64Array, Number));
+    const out = model.unet.forward(bind(model.unet), input('sample', sample.shape), input('timestep', [2]));
+    const executable = await executor.compile(program({ outputs: { out } }));
+    const store = await executor.createStore(Object.fromEntries([...model.weights].map(([key, { shape, dtype }]) => [key, { shape, dtype }])), model.weights);
+    const result = (await executable.run(store, { sample, timestep }))['out']!.data as Float32Array;
+    const theirs = io.get('out_sample')!.data as Float32Array;
+    expect(Math.max(...result.map((value, i) => Math.abs(value - theirs[i]!)))).toBeLessThan(1e-5);
+  });
+
+  test('keeps its variance type, and the ends of the betas that it leaves out are diffusers\' own', async () => {
+    expect((await readModelFolder(join(fixtures, 'linear'))).scheduler).toMatchObject({ varianceType: 'fixed_large', numTrainTimesteps: 200, betaStart: 1e-4, betaEnd: 0.02 });
+  });
+});
+
+describe('a damaged model folder', () => {
+  test.each<[string, (dir: string) => void, string]>([
+    ['without its index', (dir) => unlinkSync(join(dir, 'model_index.json')), ': there is no model_index.json, so this is no model folder'],
+    ['of another pipeline', (dir) => edit(dir, 'model_index.json', (json) => ({ ...json, _class_name: 'StableDiffusionPipeline' })), '/model_index.json: pipeline "StableDiffusionPipeline" is not supported; one of DDPMPipeline, DDIMPipeline'],
+    ['of another scheduler', (dir) => edit(dir, 'model_index.json', (json) => ({ ...json, scheduler: ['diffusers', 'PNDMScheduler'] })), '/model_index.json: scheduler is ["diffusers","PNDMScheduler"], expected the class DDPMScheduler or DDIMScheduler'],
+    ['with a configuration cut short', (dir) => truncateSync(join(dir, 'unet/config.json'), 40), '/unet/config.json: is not valid JSON, cut short or damaged'],
+    ['with an unknown option', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layer_per_block: 1 })), '/unet/config.json: unknown key "layerPerBlock"; did you mean layersPerBlock?'],
+    ['with an option we have not', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, down_block_types: ['SkipDownBlock2D'] })), '/unet/config.json.downBlockTypes.0: expected one of'],
+    ['with options that contradict each other', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, norm_num_groups: 3 })), '/unet/config.json: unet: 4 channels do not split into 3 groups'],
+    ['with a number that would exhaust the memory', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layers_per_block: 1e9 })), '/unet/config.json: asks for 1000000000 layers in each of 1 blocks'],
+    ['of another width', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, block_out_channels: [8] })), '/unet: tensor "conv_in.weight" is [4, 1, 3, 3], expected [8, 1, 3, 3] (and'],
+    ['of more layers', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layers_per_block: 2 })), '/unet: missing tensors "down_blocks.0.resnets.1.norm1.weight"'],
+    ['with weights cut short', (dir) => truncateSync(join(dir, weightsFile), 5000), `/${weightsFile}: is damaged; get it again or take another checkpoint (readSafetensors`],
+    ['with pickled weights only', (dir) => renameSync(join(dir, weightsFile), join(dir, 'unet/diffusion_pytorch_model.bin')), 'there is no diffusion_pytorch_model.safetensors, only pickled weights; save them again from Python with safe_serialization=True'],
+    ['with weights in shards', (dir) => renameSync(join(dir, weightsFile), join(dir, `${weightsFile}.index.json`)), 'there is no diffusion_pytorch_model.safetensors, the weights are in shards'],
+    ['without a scheduler', (dir) => rmSync(join(dir, 'scheduler'), { recursive: true }), '/scheduler/scheduler_config.json: cannot be read, it does not exist'],
+    ['with whole numbers for weights', (dir) => {
+      const tensors = readSafetensors(readFileSync(join(dir, weightsFile))).tensors as Map<string, SafetensorsTensor>;
+      writeFileSync(join(dir, weightsFile), writeSafetensors(new Map(tensors).set('conv_in.bias', { dtype: 'i32', shape: [4], data: new Int32Array(4) })));
+    }, '/unet: tensor "conv_in.bias" is of type i32, expected f32, f16 or bf16'],
+  ])('names the file and the problem: %s', async (_, damage, message) => {
+    const dir = copy(damage);
+    const error = await readModelFolder(dir).then(() => undefined, (e: Error) => e);
+    expect(error?.message).toContain(`checkpoint ${dir}`);
+    expect(error?.message).toContain(message);
+    expect(error?.message).not.toContain('\n');
+  });
+
+  test('with any byte of its weights changed, or cut short anywhere, is refused or holds the same weights', async () => {
+    const dir = copy(() => {});
+    const file = readFileSync(join(whole, weightsFile));
+    // Half of the positions in the header, which is small beside the values.
+    const position = fc.oneof(fc.nat(2500), fc.nat(file.length - 1));
+    await fc.assert(fc.asyncProperty(position, fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, flip, cut) => {
+      const damaged = cut ? file.subarray(0, at) : Uint8Array.from(file);
+      if (!cut) damaged[at]! ^= flip;
+      writeFileSync(join(dir, weightsFile), damaged);
+      const result = await readModelFolder(dir).catch((error: Error) => error);
+      if (result instanceof Error) expect(result.message).toMatch(/^checkpoint .*[^\n]*$/);
+      else expect(result.weights).toEqual(weights);
+    }), { seed: 1, numRuns: 150 });
+  });
+
+  test.each(['model_index.json', 'unet/config.json', 'scheduler/scheduler_config.json'])('with any byte of %s changed is refused or read, and never worse', async (name) => {
+    const dir = copy(() => {});
+    const file = readFileSync(join(whole, name));
+    await fc.assert(fc.asyncProperty(fc.nat(file.length - 1), fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, flip, cut) => {
+      const damaged = cut ? file.subarray(0, at) : Uint8Array.from(file);
+      if (!cut) damaged[at]! ^= flip;
+      writeFileSync(join(dir, name), damaged);
+      const result = await readModelFolder(dir).catch((error: Error) => error);
+      if (result instanceof Error) expect(result.message).toContain('checkpoint ');
+      else expect(result.weights.size).toBe(weights.size);
+    }), { seed: 1, numRuns: 100 });
+  });
+});

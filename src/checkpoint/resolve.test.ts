@@ -1,0 +1,57 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadModel, packagePretrainedDir, resolveModel } from './resolve.ts';
+import { openRun } from './run-folder.ts';
+import { saveCheckpoint } from './step-folders.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'kuosan-resolve-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Two models that are known by name. */
+const pretrainedDir = fileURLToPath(new URL('../../test/golden/pipeline', import.meta.url));
+const resolve = (source: string) => resolveModel(source, { pretrainedDir });
+
+describe('a model is found', () => {
+  test('by a run, which means its latest checkpoint, or by one checkpoint', async () => {
+    const out = join(scratch, 'run');
+    await openRun(out, { config: {}, data: null, resume: false });
+    await expect(resolve(out)).rejects.toThrow(`${out}: the run has no checkpoint yet; let it reach its first one`);
+    for (const step of [1, 2]) await saveCheckpoint(out, step, async (dir) => writeFileSync(join(dir, 'model_index.json'), '{}'));
+    expect(await resolve(out)).toBe(join(out, 'checkpoints/step-000002'));
+    expect(await resolve(join(out, 'checkpoints/step-000001'))).toBe(join(out, 'checkpoints/step-000001'));
+  });
+
+  test('by its folder or its name', async () => {
+    expect(await resolve(join(pretrainedDir, 'cosine'))).toBe(join(pretrainedDir, 'cosine'));
+    expect(await resolve('linear')).toBe(join(pretrainedDir, 'linear'));
+    expect((await loadModel('linear', { pretrainedDir })).scheduler.numTrainTimesteps).toBe(200);
+  });
+
+  test('in the package\'s own folder, if no other is given', () => {
+    expect(packagePretrainedDir()).toBe(fileURLToPath(new URL('../../pretrained', import.meta.url)));
+  });
+});
+
+describe('what is no model', () => {
+  const folder = join(scratch, 'pictures');
+  mkdirSync(folder);
+  writeFileSync(join(scratch, 'a.png'), '');
+
+  test.each([
+    ['cosin', 'unknown model "cosin"; did you mean cosine? Otherwise give the path of a run, a checkpoint or a model folder, or one of cosine, linear'],
+    ['runs/absent', 'unknown model "runs/absent"; give the path of a run, a checkpoint or a model folder, or one of cosine, linear'],
+    ['', 'unknown model ""; give the path'],
+    ['../pipeline/linear', 'unknown model "../pipeline/linear"'],
+    [folder, `${folder}: is neither a run, a checkpoint nor a model folder (there is no run.json and no model_index.json)`],
+    [join(scratch, 'a.png'), 'a.png: is a file; give the model folder that has model_index.json'],
+  ])('is refused: %j', async (source, message) => {
+    await expect(resolve(source)).rejects.toThrow(message);
+  });
+
+  test('is refused without a list where no model is known', async () => {
+    await expect(resolveModel(basename(folder), { pretrainedDir: join(scratch, 'absent') })).rejects.toThrow('unknown model "pictures"; give the path of a run, a checkpoint or a model folder');
+  });
+});

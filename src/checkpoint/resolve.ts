@@ -1,0 +1,59 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nearest } from '../core/suggest.ts';
+import { kindOf } from './durable-files.ts';
+import { indexFile, readModelFolder, type LoadedModel } from './model-folder.ts';
+import { runFile } from './run-folder.ts';
+import { latestCheckpoint } from './step-folders.ts';
+
+/** Options of `resolveModel`. */
+export interface ResolveOptions {
+  /** The folder of the models that are known by name; default the package's own. */
+  readonly pretrainedDir?: string;
+}
+
+/** The package's `pretrained/`: as far above `src/checkpoint/` as above `dist/checkpoint/`. */
+export function packagePretrainedDir(): string {
+  return fileURLToPath(new URL('../../pretrained', import.meta.url));
+}
+
+/** The names of the models in a folder of models, sorted. */
+export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir()): Promise<string[]> {
+  if (await kindOf(pretrainedDir) !== 'folder') return [];
+  const names: string[] = [];
+  for (const name of (await readdir(pretrainedDir)).sort()) if (await kindOf(join(pretrainedDir, name, indexFile)) === 'file') names.push(name);
+  return names;
+}
+
+/**
+ * The model folder that a person means.
+ *
+ * @param source  a run (its latest checkpoint), one checkpoint, a model folder, or the name of a pretrained model; a path that holds a model
+ *   comes before a name
+ * @throws one line, if it is none of these, or a run that has no checkpoint yet
+ */
+export async function resolveModel(source: string, { pretrainedDir = packagePretrainedDir() }: ResolveOptions = {}): Promise<string> {
+  const kind = source === '' ? 'nothing' : await kindOf(source);
+  if (kind === 'folder') {
+    if (await kindOf(join(source, indexFile)) === 'file') return source;
+    if (await kindOf(join(source, runFile)) === 'file') {
+      const latest = await latestCheckpoint(source);
+      if (!latest) throw new Error(`${source}: the run has no checkpoint yet; let it reach its first one`);
+      return latest.path;
+    }
+  }
+  const names = await pretrainedNames(pretrainedDir);
+  if (names.includes(source)) return join(pretrainedDir, source);
+
+  if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile} and no ${indexFile})`);
+  if (kind === 'file') throw new Error(`${source}: is a file; give the model folder that has ${indexFile}`);
+  const suggestion = nearest(source, names);
+  const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
+  throw new Error(`unknown model ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
+}
+
+/** Reads the model that a person means; see `resolveModel`. */
+export async function loadModel(source: string, options: ResolveOptions = {}): Promise<LoadedModel> {
+  return readModelFolder(await resolveModel(source, options));
+}

@@ -1,0 +1,108 @@
+/** diffusers' scheduler_config.json ⇄ our `SchedulerConfig`. */
+import { z } from 'zod';
+import { betaSchedules, predictionTypes, schedulerDefaults, varianceTypes, schedule, type SchedulerConfig } from '../diffusion/index.ts';
+import { parseConfig, toHuggingFace } from '../models/index.ts';
+import type { JsonObject } from './json-file.ts';
+
+/** The classes whose configuration we read: the two that diffusers' DDPMPipeline and DDIMPipeline write. */
+export const schedulerClasses = ['DDPMScheduler', 'DDIMScheduler'] as const;
+
+/**
+ * What the file may say, by the file's own names; a key that is absent has diffusers' default.
+ *
+ * A key that would change results and that we have not is here with the one value that changes nothing. How the times of
+ * few steps are placed (spacing, offset) is each sampler's own matter here, so those may hold anything.
+ */
+function schemaOf(className: string) {
+  const anything = z.unknown().optional();
+  const { numTrainTimesteps, betaStart, betaEnd, betaSchedule, varianceType, predictionType, clipSample, clipSampleRange } = schedulerDefaults;
+  return z.strictObject({
+    num_train_timesteps: z.number().int().positive().default(numTrainTimesteps),
+    beta_start: z.number().positive().default(betaStart),
+    beta_end: z.number().positive().default(betaEnd),
+    beta_schedule: z.enum(betaSchedules).default(betaSchedule),
+    variance_type: z.enum(varianceTypes).default(varianceType),
+    prediction_type: z.enum(predictionTypes).default(predictionType),
+    clip_sample: z.boolean().default(clipSample),
+    clip_sample_range: z.number().positive().default(clipSampleRange),
+
+    trained_betas: z.null().optional(),
+    rescale_betas_zero_snr: z.literal(false).optional(),
+    thresholding: z.literal(false).optional(),
+    // Before prediction_type, diffusers 0.5 said it so.
+    predict_epsilon: z.literal(true).optional(),
+    // DDIM takes its last step to ᾱ = 1, as ours does; DDPM never reads the key.
+    set_alpha_to_one: className === 'DDIMScheduler' ? z.literal(true).optional() : anything,
+
+    // Of no effect without thresholding.
+    dynamic_thresholding_ratio: anything,
+    sample_max_value: anything,
+    timestep_spacing: anything,
+    steps_offset: anything,
+    // Of other schedulers, which diffusers carries along when one is made from another's configuration.
+    skip_prk_steps: anything,
+    solver_order: anything,
+    solver_type: anything,
+    algorithm_type: anything,
+    lower_order_final: anything,
+    tensor_format: anything,
+  });
+}
+
+/**
+ * Our configuration from diffusers' file.
+ *
+ * @param where  how messages call the file
+ * @throws one line that names the key, if its value would change results and is not supported
+ */
+export function schedulerFromJson(json: JsonObject, where: string): SchedulerConfig {
+  const className = json['_class_name'] ?? 'DDPMScheduler';
+  if (!(schedulerClasses as readonly unknown[]).includes(className)) throw new Error(`${where}: scheduler ${JSON.stringify(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
+  const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
+  const file = parseConfig(schemaOf(className as string), own, where);
+  const config: SchedulerConfig = {
+    betaSchedule: file.beta_schedule,
+    numTrainTimesteps: file.num_train_timesteps,
+    betaStart: file.beta_start,
+    betaEnd: file.beta_end,
+    varianceType: file.variance_type,
+    predictionType: file.prediction_type,
+    clipSample: file.clip_sample,
+    clipSampleRange: file.clip_sample_range,
+  };
+  if (config.numTrainTimesteps > largestT) throw new Error(`${where}.num_train_timesteps: expected at most ${largestT}, got ${config.numTrainTimesteps}`);
+  try {
+    schedule(config);
+  } catch (error) {
+    throw new Error(`${where}: ${(error as Error).message}`, { cause: error });
+  }
+  return config;
+}
+
+/** A damaged number must not allocate a schedule of gigabytes. */
+const largestT = 1_000_000;
+
+/**
+ * diffusers' file, class DDPMScheduler. Every key of the class is written, so that the file means the same to every version of diffusers,
+ * whatever its defaults.
+ */
+export function schedulerToJson(config: SchedulerConfig): JsonObject {
+  return toHuggingFace('DDPMScheduler', {
+    numTrainTimesteps: config.numTrainTimesteps,
+    betaStart: config.betaStart,
+    betaEnd: config.betaEnd,
+    betaSchedule: config.betaSchedule,
+    trainedBetas: null,
+    varianceType: config.varianceType,
+    clipSample: config.clipSample,
+    clipSampleRange: config.clipSampleRange,
+    predictionType: config.predictionType,
+    thresholding: false,
+    dynamicThresholdingRatio: 0.995,
+    sampleMaxValue: 1,
+    // With few steps the first must lie where the noise is; with all T steps every spacing is the same.
+    timestepSpacing: 'trailing',
+    stepsOffset: 0,
+    rescaleBetasZeroSnr: false,
+  });
+}

@@ -1,0 +1,98 @@
+/**
+ * What a checkpoint holds beside the model so that training goes on bit for bit.
+ *
+ *     training/state.safetensors  every tensor that a step reads: weights, their average, the optimizer's moments, …
+ *     training/training.json      format version, step, a record of the caller's, and checksums of both files
+ */
+import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { HostArray, HostArrays } from '../core/index.ts';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
+import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
+import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+
+/** Raised whenever an older reader would misunderstand the files. */
+const trainingFormat = 1;
+
+const stateFile = join('training', 'state.safetensors');
+export const trainingFile = join('training', 'training.json');
+
+export interface TrainingState {
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** By the store's names. */
+  readonly tensors: HostArrays;
+  /** What else the caller needs to go on or to compare: seed, threads, versions. JSON values only. */
+  readonly meta: JsonObject;
+}
+
+/**
+ * Writes `training/` into a checkpoint folder, flushed to the disk.
+ *
+ * @throws if meta holds what JSON does not keep (NaN, undefined, a bigint), or a file exists already or cannot be written
+ */
+export async function writeTrainingState(dir: string, { step, tensors, meta }: TrainingState): Promise<void> {
+  if (!isStep(step)) throw new Error(`training state: the step must be an integer from 0, got ${step}`);
+  for (const [key, value] of Object.entries(meta)) {
+    if (!survivesJson(value)) throw new Error(`training state: meta.${key} holds a value that JSON does not keep; write it as text`);
+  }
+  const bytes = writeSafetensors(tensors, { format: 'pt' });
+  const record = { format: trainingFormat, step, meta, state: { bytes: bytes.length, sha256: sha256(bytes) } };
+  try {
+    await makeFolder(join(dir, 'training'));
+  } catch (error) {
+    throw new Error(`checkpoint ${dir}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, { cause: error });
+  }
+  await writeNewFile(join(dir, stateFile), bytes);
+  await writeNewFile(join(dir, trainingFile), jsonText({ ...record, sha256: sha256OfRecord(record) }));
+  await syncFolder(join(dir, 'training'));
+}
+
+/**
+ * Reads `training/` of a checkpoint folder, every byte checked.
+ *
+ * @returns the tensors may share memory
+ * @throws one line that names the file: missing, of another format version, cut short or damaged
+ */
+export async function readTrainingState(dir: string): Promise<{ step: number; tensors: Map<string, HostArray>; meta: JsonObject }> {
+  if (await kindOf(join(dir, 'training')) !== 'folder') throw new Error(`checkpoint ${dir}: has no training state, so it can be sampled but not resumed; give a run, or one of its checkpoints`);
+  const where = `checkpoint ${join(dir, trainingFile)}`;
+  const { sha256: expected, ...record } = await readJsonFile(join(dir, trainingFile), where);
+  const { format, step, meta, state } = record;
+  // Another version may have another checksum: it is asked first.
+  if (typeof format === 'number' && format > trainingFormat) throw new Error(`${where}: has format ${format}, this version reads ${trainingFormat}; update kuosan`);
+  if (expected !== sha256OfRecord(record)) throw new Error(`${where}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
+  if (format !== trainingFormat || !isStep(step) || !isObject(meta) || !isObject(state)) throw new Error(`${where}: expected format ${trainingFormat}, step, meta and state, got ${Object.keys(record).join(', ')}`);
+
+  const stateAt = `checkpoint ${join(dir, stateFile)}`;
+  const bytes = await readWhole(join(dir, stateFile), stateAt);
+  if (bytes.length !== state['bytes']) throw new Error(`${stateAt}: is cut short or damaged, it has ${bytes.length} bytes of ${state['bytes']}; ${wayOut(dir)}`);
+  if (sha256(bytes) !== state['sha256']) throw new Error(`${stateAt}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
+  return { step, tensors: readSafetensors(bytes).tensors, meta };
+}
+
+function wayOut(dir: string): string {
+  return `move ${dir} out of ${dirname(dir)} and --resume continues from the checkpoint before it`;
+}
+
+function isStep(step: unknown): step is number {
+  return Number.isSafeInteger(step) && (step as number) >= 0;
+}
+
+function survivesJson(value: unknown): boolean {
+  try {
+    return isDeepStrictEqual(JSON.parse(JSON.stringify(value)), value);
+  } catch {
+    return false;
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Of the text without line breaks: JSON keeps the order of keys, so what is read gives the same text as what was written. */
+function sha256OfRecord(record: JsonObject): string {
+  return sha256(new TextEncoder().encode(JSON.stringify(record)));
+}

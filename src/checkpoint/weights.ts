@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { float32, sameShape, type FloatArray, type HostArray, type Shape } from '../core/index.ts';
+import { bfloatToFloats, floatsToHalf, halfToFloats } from '../formats/half.ts';
+import type { Module } from '../nn/index.ts';
+import { namedParameters } from '../nn/index.ts';
+
+/** Names listed in a message before "and … more". */
+const listed = 3;
+
+/** The shape of every parameter and buffer of a module by its checkpoint name. */
+export function weightShapes(root: Module): Map<string, Shape> {
+  return new Map([...namedParameters(root)].map(([name, { shape }]) => [name, shape]));
+}
+
+/**
+ * Checks that the tensors are exactly those expected, each of its shape.
+ *
+ * @param where  how the message calls the place, for example `checkpoint runs/a/unet`
+ * @throws one line that names the tensors of another shape, the missing and the unexpected ones
+ */
+export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, { readonly shape: Shape }>, where: string): void {
+  const mismatched: string[] = [];
+  const missing: string[] = [];
+  for (const [name, shape] of expected) {
+    const tensor = tensors.get(name);
+    if (!tensor) missing.push(JSON.stringify(name));
+    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
+  }
+  const unexpected = [...tensors.keys()].filter((name) => !expected.has(name)).map((name) => JSON.stringify(name));
+
+  const problems: string[] = [];
+  // A wrong width gives dozens; the first says it.
+  if (mismatched.length > 0) problems.push(mismatched[0]! + (mismatched.length > 1 ? ` (and ${mismatched.length - 1} more of another shape)` : ''));
+  if (missing.length > 0) problems.push(`missing ${plural(missing)}`);
+  if (unexpected.length > 0) problems.push(`unexpected ${plural(unexpected)}`);
+  if (problems.length > 0) throw new Error(`${where}: ${problems.join('; ')}`);
+}
+
+function plural(names: readonly string[]): string {
+  const rest = names.length - listed;
+  return `${names.length === 1 ? 'tensor' : 'tensors'} ${names.slice(0, listed).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+/**
+ * Stored values as 32-bit floats; exact.
+ *
+ * @throws if the tensor holds whole numbers or truth values
+ */
+export function widen(tensor: HostArray, name: string, where: string): FloatArray {
+  switch (tensor.dtype) {
+    case 'f32': return tensor as FloatArray;
+    case 'f16': return float32(tensor.shape, halfToFloats(tensor.data as Uint16Array));
+    case 'bf16': return float32(tensor.shape, bfloatToFloats(tensor.data as Uint16Array));
+    default: throw new Error(`${where}: tensor ${JSON.stringify(name)} is of type ${tensor.dtype}, expected f32, f16 or bf16`);
+  }
+}
+
+/**
+ * 32-bit floats rounded to float16.
+ *
+ * @throws if a finite value is too large for it
+ */
+export function narrow(tensor: FloatArray, name: string, where: string): HostArray {
+  const data = floatsToHalf(tensor.data);
+  const lost = data.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(tensor.data[i]!));
+  if (lost >= 0) throw new Error(`${where}: tensor ${JSON.stringify(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`);
+  return { dtype: 'f16', shape: tensor.shape, data };
+}
+
+/** SHA-256 of the tensors' names, types, shapes and values, whatever their order in the file. */
+export function checksum(tensors: ReadonlyMap<string, HostArray>): string {
+  const hash = createHash('sha256');
+  for (const name of [...tensors.keys()].sort()) {
+    const { dtype, shape, data } = tensors.get(name)!;
+    hash.update(JSON.stringify([name, dtype, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,87 @@
+import { nearest } from '../core/suggest.ts';
+
+/** What was typed is not a way to call the command: exit status 2. */
+export class UsageError extends Error {}
+
+/**
+ * Reads the value of an option as a whole number.
+ *
+ * @throws UsageError `--count: expected an integer from 1 to 100, got "x"`
+ */
+export function integerOption(name: string, least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) {
+      const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
+      throw new UsageError(`${name}: expected an integer ${range}, got ${JSON.stringify(text)}`);
+    }
+    return value;
+  };
+}
+
+/** Reads the value of an option as a number in an interval. */
+export function numberOption(name: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value >= least && value <= most)) throw new UsageError(`${name}: expected a number from ${least} to ${most}, got ${JSON.stringify(text)}`);
+    return value;
+  };
+}
+
+/** Settings of a configuration given on the command line: `--model.layersPerBlock 2`, `--train.ema.decay=0.99`. */
+export type Overrides = readonly (readonly [path: readonly string[], value: unknown])[];
+
+/**
+ * Takes the dotted options out of what a command was given beside its own options.
+ *
+ * @param known  the command's own options, for suggestions
+ * @throws UsageError if something else is left: an option nobody knows, or an argument too many
+ */
+export function parseOverrides(rest: readonly string[], known: readonly string[]): Overrides {
+  const overrides: [string[], unknown][] = [];
+  for (let i = 0; i < rest.length; i++) {
+    const [option, inline] = splitOnce(rest[i]!);
+    if (!option.startsWith('--')) throw new UsageError(`${JSON.stringify(rest[i])} is one argument too many`);
+    if (!option.includes('.')) {
+      const close = nearest(option, known);
+      throw new UsageError(`unknown option ${option}${close ? `; did you mean ${close}?` : ''}`);
+    }
+    const text = inline ?? rest[++i];
+    if (text === undefined) throw new UsageError(`${option}: a value is missing`);
+    overrides.push([option.slice(2).split('.'), parseValue(text)]);
+  }
+  return overrides;
+}
+
+function splitOnce(text: string): [string, string | undefined] {
+  const at = text.indexOf('=');
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** JSON where it is JSON (numbers, true, null, lists), else the text itself. */
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+/** A copy of a configuration with the overrides set; objects on the way are made where they are missing. */
+export function applyOverrides(config: Readonly<Record<string, unknown>>, overrides: Overrides): Record<string, unknown> {
+  const copy = structuredClone(config) as Record<string, unknown>;
+  for (const [path, value] of overrides) {
+    let inner = copy;
+    for (const key of path.slice(0, -1)) {
+      const next = Object.hasOwn(inner, key) ? inner[key] : undefined;
+      if (typeof next === 'object' && next !== null) inner = next as Record<string, unknown>;
+      else {
+        const made: Record<string, unknown> = {};
+        Object.defineProperty(inner, key, { value: made, enumerable: true, writable: true, configurable: true });
+        inner = made;
+      }
+    }
+    Object.defineProperty(inner, path.at(-1)!, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return copy;
+}

@@ -1,0 +1,80 @@
+import { SingleBar } from 'cli-progress';
+
+/** A progress display: a bar in a terminal, now and then a line elsewhere (logs, CI). */
+export interface Progress {
+  /** @param details  what is shown beside the bar, for example `loss 0.0421 · 310 images/s` */
+  update(done: number, details: string): void;
+  /** Prints a line above the bar. */
+  print(line: string): void;
+  stop(): void;
+}
+
+/** Seconds between two lines where there is no terminal. */
+const linePause = 10;
+
+export function createProgress(what: string, total: number, start = 0): Progress {
+  return process.stderr.isTTY ? barProgress(what, total, start) : lineProgress(what, total);
+}
+
+function barProgress(what: string, total: number, start: number): Progress {
+  const bar = new SingleBar({
+    format: `${what} {bar} {value}/{total} · {details} · {left}`,
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: false,
+    stream: process.stderr,
+    linewrap: false,
+    fps: 8,
+  });
+  const left = timeLeft(total, start);
+  bar.start(total, start, { details: '', left: '' });
+  let details = '';
+  return {
+    update(done, text) {
+      details = text;
+      bar.update(done, { details, left: left(done) });
+    },
+    print(line) {
+      // The bar's line is cleared, the text takes its place and the next update draws the bar below it.
+      process.stderr.write(`\r\u001b[2K${line}\n`);
+    },
+    stop: () => bar.stop(),
+  };
+}
+
+function lineProgress(what: string, total: number): Progress {
+  const left = timeLeft(total, 0);
+  let lastLine = 0;
+  return {
+    update(done, details) {
+      const remaining = left(done);
+      const now = performance.now();
+      if (done !== total && now - lastLine < linePause * 1000) return;
+      lastLine = now;
+      process.stderr.write(`${what} ${done}/${total} · ${details} · ${remaining}\n`);
+    },
+    print: (line) => process.stderr.write(`${line}\n`),
+    stop: () => {},
+  };
+}
+
+/** Tells how long what is left takes, from the pace of the last minute or so. */
+function timeLeft(total: number, start: number): (done: number) => string {
+  let marks: { done: number; at: number }[] = [{ done: start, at: performance.now() }];
+  return (done) => {
+    const now = performance.now();
+    if (now - marks.at(-1)!.at > 1000) marks.push({ done, at: now });
+    if (marks.length > 60) marks = marks.slice(-60);
+    const first = marks[0]!;
+    if (done <= first.done) return 'estimating';
+    return `${duration(((total - done) * (now - first.at)) / (done - first.done) / 1000)} left`;
+  };
+}
+
+/** `42 s`, `3 min 5 s`, `2 h 10 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

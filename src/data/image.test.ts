@@ -1,0 +1,125 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeImage, encodePng, ImageError, readImage } from './image.ts';
+
+let folder: string;
+beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'kuosan-image-')); });
+afterAll(async () => { await rm(folder, { recursive: true }); });
+
+/** 40×20: red on the left half, blue on the right. */
+function halves() {
+  const data = Buffer.alloc(40 * 20 * 3);
+  for (let i = 0; i < 800; i++) data[i * 3 + (i % 40 < 20 ? 0 : 2)] = 255;
+  return sharp(data, { raw: { width: 40, height: 20, channels: 3 } });
+}
+
+const pixelAt = (picture: { data: Uint8Array; width: number; channels: number }, x: number, y: number): number[] =>
+  [...picture.data.subarray((y * picture.width + x) * picture.channels, (y * picture.width + x + 1) * picture.channels)];
+
+describe('decodeImage', () => {
+  it.each(['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const)('reads %s', async (format) => {
+    const picture = await decodeImage(await halves().toFormat(format).toBuffer(), { size: 10 });
+    expect(picture).toMatchObject({ width: 10, height: 10, channels: 3 });
+    const [red, green, blue] = pixelAt(picture, 1, 5);
+    expect(red).toBeGreaterThan(230);
+    expect(green! + blue!).toBeLessThan(50);
+  });
+
+  it('cuts the middle out of a wide picture, pads it with white, or stretches it', async () => {
+    const bytes = await halves().png().toBuffer();
+    const corner = async (crop: 'center' | 'pad' | 'stretch') => pixelAt(await decodeImage(bytes, { size: 20, crop }), 0, 0);
+    expect(await corner('center')).toEqual([255, 0, 0]);
+    expect(await corner('stretch')).toEqual([255, 0, 0]);
+    expect(await corner('pad')).toEqual([255, 255, 255]);
+    // 60 wide with a green stripe on each side, which the middle square does not reach.
+    const striped = await sharp(bytes).extend({ left: 10, right: 10, background: '#0f0' }).png().toBuffer();
+    expect(pixelAt(await decodeImage(striped, { size: 20, crop: 'center' }), 0, 0)).toEqual([255, 0, 0]);
+    expect(pixelAt(await decodeImage(striped, { size: 20, crop: 'stretch' }), 0, 0)).toEqual([0, 255, 0]);
+  });
+
+  it('puts transparency on white', async () => {
+    const bytes = await sharp({ create: { width: 4, height: 4, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } }).png().toBuffer();
+    expect([...(await decodeImage(bytes, { size: 2 })).data]).toEqual(Array.from({ length: 12 }, () => 255));
+  });
+
+  it('turns a photo upright by its EXIF orientation', async () => {
+    // Orientation 3 is upside down: what is stored on the left is seen on the right.
+    const bytes = await halves().withMetadata({ orientation: 3 }).jpeg().toBuffer();
+    expect(pixelAt(await decodeImage(bytes, { size: 10 }), 1, 5)[2]).toBeGreaterThan(200);
+  });
+
+  it('gives gray when asked, from colors and 16 bits alike', async () => {
+    const picture = await decodeImage(await halves().toColourspace('rgb16').png().toBuffer(), { size: 4, channels: 1 });
+    expect(picture.data).toHaveLength(16);
+    const gray = await decodeImage(await halves().grayscale().png().toBuffer(), { size: 4 });
+    expect(gray.data).toHaveLength(48);
+  });
+
+  it('draws a small SVG sharply at a large size', async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="2" height="4" fill="black"/></svg>');
+    const picture = await decodeImage(svg, { size: 64, channels: 1 });
+    expect(pixelAt(picture, 29, 5)).toEqual([0]);
+    expect(pixelAt(picture, 34, 5)).toEqual([255]);
+  });
+
+  it('says what is wrong with a bad image', async () => {
+    const noise = Buffer.from(Array.from({ length: 30_000 }, (_, i) => (i * 2654435761) >>> 13 & 255));
+    const source = () => sharp(noise, { raw: { width: 100, height: 100, channels: 3 } });
+    await expect(decodeImage(Buffer.alloc(0), { size: 8 })).rejects.toThrow('empty file');
+    await expect(decodeImage(Buffer.from('hello, I am a photo'), { size: 8 })).rejects.toThrow('not an image that can be read');
+    for (const format of ['png', 'jpeg', 'webp', 'gif', 'avif'] as const) {
+      const whole = await source().toFormat(format).toBuffer();
+      for (const part of [0.5, 0.999]) {
+        await expect(decodeImage(whole.subarray(0, Math.floor(whole.length * part)), { size: 8 }), `${format} cut at ${part}`).rejects.toThrow(/truncated or damaged \(.+\)$/);
+      }
+    }
+  });
+
+  it('refuses a picture that claims to be huge', async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="30000"></svg>');
+    await expect(decodeImage(svg, { size: 8 })).rejects.toThrow('more than 200 megapixels');
+  });
+
+  it('answers random bytes with an error, with or without the start of a real format', async () => {
+    const starts = ['', '\x89PNG\r\n\x1a\n', '\xff\xd8\xff\xe0', 'GIF89a', 'RIFF\x10\0\0\0WEBPVP8 ', '<svg ', '\0\0\0\x20ftypavif'].map((text) => Buffer.from(text, 'latin1'));
+    await fc.assert(fc.asyncProperty(fc.constantFrom(...starts), fc.uint8Array({ maxLength: 300 }), async (start, tail) => {
+      await expect(decodeImage(Buffer.concat([start, tail]), { size: 8 })).rejects.toThrow(ImageError);
+    }), { numRuns: 150 });
+  }, 30_000);
+
+  it('never crashes on a real picture with damaged bytes', async () => {
+    for (const format of ['png', 'jpeg', 'webp', 'gif'] as const) {
+      const whole = await halves().toFormat(format).toBuffer();
+      await fc.assert(fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(255), async (at, byte) => {
+        const damaged = Buffer.from(whole);
+        damaged[at] = byte;
+        const result = await decodeImage(damaged, { size: 8 }).catch((error: unknown) => error);
+        if (result instanceof Error) expect(result).toBeInstanceOf(ImageError);
+        else expect((result as { data: Uint8Array }).data).toHaveLength(192);
+      }), { numRuns: 30 });
+    }
+  }, 30_000);
+});
+
+describe('readImage', () => {
+  it('names the file that is missing or no image', async () => {
+    await writeFile(join(folder, 'fake.png'), 'not a picture');
+    await expect(readImage(join(folder, 'none.png'), { size: 8 })).rejects.toThrow(/^cannot read ".*none\.png": there is no such file/);
+    await expect(readImage(join(folder, 'fake.png'), { size: 8 })).rejects.toThrow(/^cannot read ".*fake\.png": not an image that can be read; give a PNG/);
+  });
+});
+
+describe('encodePng', () => {
+  it.each([1, 3, 4] as const)('keeps every byte of a picture with %i channels', async (channels) => {
+    const data = Uint8Array.from({ length: 6 * channels }, (_, i) => i * 9 + 5);
+    const png = sharp(await encodePng({ data, width: 3, height: 2, channels }));
+    expect(await png.metadata()).toMatchObject({ format: 'png', channels });
+    const { data: back, info } = await png.toColourspace(channels === 1 ? 'b-w' : 'srgb').raw().toBuffer({ resolveWithObject: true });
+    expect(info).toMatchObject({ width: 3, height: 2, channels });
+    expect([...back]).toEqual([...data]);
+  });
+});

@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkExtension, checkWritable, writeFileWhole } from './write-file.ts';
+
+let folder: string;
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'kuosan-write-')); });
+afterEach(async () => { await rm(folder, { recursive: true }); });
+
+describe('writeFileWhole', () => {
+  it('makes missing folders, replaces an old file and leaves nothing beside it', async () => {
+    const path = join(folder, 'a/b/c.bin');
+    await writeFileWhole(path, Uint8Array.of(1));
+    await writeFileWhole(path, [Uint8Array.of(2), Uint8Array.of(3, 4)]);
+    expect([...await readFile(path)]).toEqual([2, 3, 4]);
+    expect(await readdir(join(folder, 'a/b'))).toEqual(['c.bin']);
+  });
+
+  it('writes at once from several places without mixing them', async () => {
+    const path = join(folder, 'same.bin');
+    await Promise.all([1, 2, 3, 4].map(async (value) => writeFileWhole(path, new Uint8Array(10_000).fill(value))));
+    const bytes = await readFile(path);
+    expect(new Set(bytes).size).toBe(1);
+    expect(await readdir(folder)).toEqual(['same.bin']);
+  });
+
+  it('names a path that is a folder, or lies below a file, and touches nothing', async () => {
+    await mkdir(join(folder, 'taken'));
+    await writeFile(join(folder, 'file'), 'kept');
+    await expect(writeFileWhole(join(folder, 'taken'), Uint8Array.of(1))).rejects.toThrow(/^cannot write ".*taken": it is a folder; give another path$/);
+    await expect(writeFileWhole(join(folder, 'file/x.png'), Uint8Array.of(1))).rejects.toThrow(/^cannot write ".*x\.png": .* not a folder; give another path$/);
+    expect(await readFile(join(folder, 'file'), 'utf8')).toBe('kept');
+    expect((await readdir(folder)).sort()).toEqual(['file', 'taken']);
+  });
+
+  it.runIf(process.platform === 'linux')('ends with an error where the system makes no files', async () => {
+    await expect(writeFileWhole('/proc/kuosan/x.png', Uint8Array.of(1))).rejects.toThrow(/^cannot write "\/proc\/kuosan\/x\.png": /);
+  });
+});
+
+describe('checkWritable', () => {
+  it('accepts a new path and leaves no trace', async () => {
+    await checkWritable(join(folder, 'new/deep/x.png'));
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('checkExtension', () => {
+  it('accepts either case and refuses another extension', () => {
+    checkExtension('a.PNG', '.png');
+    expect(() => checkExtension('notes.txt', '.png')).toThrow('cannot write "notes.txt": the name does not end in .png');
+  });
+});

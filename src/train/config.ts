@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
+import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
+
+const positiveInteger = z.number().int().positive();
+const count = z.number().int().nonnegative();
+const positive = z.number().positive();
+const fraction = z.number().min(0).lt(1);
+
+/** The optimisation of a run. Every default says where it comes from. */
+export const trainSchema = z.strictObject({
+  /** Updates of the weights. */
+  steps: positiveInteger,
+  /** Pictures of one forward pass. */
+  batchSize: positiveInteger.default(32),
+  /** Batches averaged into one update. */
+  gradientAccumulation: positiveInteger.default(1),
+  seed: count.default(0),
+  optimizer: z.enum(['adam', 'adamw']).default('adam'), // Ho et al., appendix B
+  learningRate: positive.default(2e-4), // Ho et al., CIFAR-10
+  betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),
+  eps: positive.default(1e-8),
+  weightDecay: z.number().nonnegative().default(0.01), // AdamW's; Adam has none
+  lrSchedule: z.enum(['constant', 'cosine']).default('constant'),
+  warmupSteps: count.default(500), // Ho et al. take 5,000 of 800,000
+  /** Largest global norm of the gradients; null does not clip. */
+  clipNorm: positive.nullable().default(1), // Ho et al., released code
+  ema: z.strictObject({
+    decay: fraction.default(0.9999), // Ho et al., appendix B
+    useEmaWarmup: z.boolean().default(true),
+    invGamma: positive.default(1),
+    power: positive.default(0.75), // reaches 0.999 after 10,000 updates
+  }).prefault({}),
+  checkpointEvery: positiveInteger.default(1000),
+  /** Checkpoints kept, the newest ones; null keeps all. */
+  keepCheckpoints: positiveInteger.nullable().default(3),
+  /** Steps between sample grids; null draws none. */
+  sampleEvery: positiveInteger.nullable().default(500),
+  sampleCount: positiveInteger.default(16),
+  sampleSteps: positiveInteger.default(50),
+});
+
+export const ddpmConfigSchema = z.strictObject({
+  data: z.strictObject({
+    /** A data set's name or a folder. */
+    source: z.string(),
+    /** Height and width in pixels. */
+    size: positiveInteger.default(32),
+    crop: z.enum(['center', 'pad', 'stretch']).default('center'),
+    /** Mirror half of the pictures; wrong for anything with a side, like letters. */
+    flip: z.boolean().default(false),
+  }),
+  model: unet2DConfigSchema.prefault({}),
+  scheduler: z.record(z.string(), z.unknown()).default({}),
+  train: trainSchema,
+});
+
+export type TrainConfig = z.output<typeof trainSchema>;
+
+/** A documented training run of DDPM: what presets and config files say. */
+export interface DdpmConfig {
+  readonly data: z.output<typeof ddpmConfigSchema>['data'];
+  readonly model: z.output<typeof unet2DConfigSchema>;
+  readonly scheduler: SchedulerConfig;
+  readonly train: TrainConfig;
+}
+
+/**
+ * Checks a configuration and fills in the defaults.
+ *
+ * @throws one line that names the key, what was expected and, for an unknown one, the nearest
+ */
+export function parseDdpmConfig(value: unknown): DdpmConfig {
+  const { scheduler, ...config } = parseConfig(ddpmConfigSchema, value, 'config');
+  return { ...config, scheduler: schedulerConfig(scheduler) };
+}

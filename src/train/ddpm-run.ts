@@ -1,0 +1,130 @@
+/** A whole training run of DDPM: data, network, steps, sample grids, logs and checkpoints. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Executor, FloatArray } from '../core/index.ts';
+import { openRun, readModelFolder, readTrainingState, saveCheckpoint, writeModelFolder, writeTrainingState } from '../checkpoint/index.ts';
+import { layGrid, openDataset, toPixels, writePng, type Dataset } from '../data/index.ts';
+import { schedule } from '../diffusion/index.ts';
+import { UNet2DModel } from '../models/index.ts';
+import { countParameters } from '../nn/index.ts';
+import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
+import type { DdpmConfig } from './config.ts';
+import { MetricsLog, type MetricsLine } from './log.ts';
+import { Trainer, type TrainerState } from './trainer.ts';
+
+export interface DdpmRunOptions {
+  readonly config: DdpmConfig;
+  /** The run's folder. */
+  readonly out: string;
+  readonly executor: Executor;
+  /** Go on from the newest checkpoint in `out`. */
+  readonly resume?: boolean;
+  readonly skipBad?: boolean;
+  /** When it aborts, the run saves a checkpoint after the step under way and ends. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a run tells while it goes on. */
+export type RunEvent =
+  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string }
+  | ({ readonly type: 'step' } & MetricsLine)
+  | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
+  | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
+  | { readonly type: 'end'; readonly step: number; readonly reason: 'finished' | 'interrupted' };
+
+/** What a resumed run may say differently: how long and how often, nothing that changes a step. */
+export const resumable = ['train.steps', 'train.checkpointEvery', 'train.keepCheckpoints', 'train.sampleEvery', 'train.sampleCount', 'train.sampleSteps'] as const;
+
+/** Pictures of one training grid come from this seed, so that grids of a run can be compared. */
+const gridSeed = 0;
+
+/**
+ * Trains and reports what happens.
+ *
+ * @throws if the configuration contradicts the data, the folder holds another run, or training diverges
+ */
+export async function* trainDdpm({ config, out, executor, resume = false, skipBad = false, signal }: DdpmRunOptions): AsyncGenerator<RunEvent, void, undefined> {
+  const { train } = config;
+  const unet = new UNet2DModel(config.model);
+  const channels = unet.config.inChannels;
+  if (channels !== 1 && channels !== 3) throw new Error(`config.model.inChannels: pictures have 1 or 3 channels, got ${channels}`);
+  if (unet.config.outChannels !== channels) throw new Error(`config.model.outChannels: ε has the picture's ${channels} channels, got ${unet.config.outChannels}`);
+  const { source, size, crop, flip } = config.data;
+  const picture: PictureShape = [channels, size, size];
+  const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  checkClasses(unet, dataset);
+
+  const { latest } = await openRun(out, { config: { ...config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
+  const from = latest ? await readState(latest.path) : undefined;
+  if (from && from.step >= train.steps) throw new Error(`${out} is finished at step ${from.step}; give more --steps to train on`);
+  await mkdir(join(out, 'samples'), { recursive: true });
+  const log = new MetricsLog(out);
+  await log.keepUntil(from?.step ?? 0);
+
+  const noiseSchedule = schedule(config.scheduler);
+  const trainer = await Trainer.open(executor, {
+    module: unet,
+    loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture),
+    inputs: (batch) => trainingInputs(dataset, noiseSchedule, { seed: train.seed, batch, batchSize: train.batchSize, flip }),
+  }, train, from);
+  const sampler = train.sampleEvery === null ? undefined
+    : await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store: trainer.store, prefix: 'ema/' } });
+  const save = async (): Promise<RunEvent> => {
+    await log.flush();
+    const { step, training, ema } = await trainer.state();
+    const { path } = await saveCheckpoint(out, step, async (dir) => {
+      await writeModelFolder(dir, { unet, weights: ema, scheduler: config.scheduler });
+      await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, device: executor.device } });
+    }, { keep: train.keepCheckpoints });
+    return { type: 'checkpoint', step, path };
+  };
+
+  try {
+    yield { type: 'ready', dataset, parameters: countParameters(unet), step: trainer.step, device: executor.device };
+    let saved = trainer.step;
+    while (trainer.step < train.steps && !signal?.aborted) {
+      const start = performance.now();
+      const report = await trainer.advance();
+      const imagesPerSecond = (train.batchSize * train.gradientAccumulation * 1000) / (performance.now() - start);
+      const line = { ...report, imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
+      log.add(line);
+      yield { type: 'step', ...line };
+      const last = trainer.step === train.steps;
+      if (sampler && (last || trainer.step % train.sampleEvery! === 0)) {
+        const classes = unet.config.numClassEmbeds;
+        const pictures = await drawPictures(sampler, {
+          seed: gridSeed, count: train.sampleCount, sampler: 'ddim', steps: Math.min(train.sampleSteps, noiseSchedule.T),
+          ...(classes && { classLabels: Array.from({ length: train.sampleCount }, (_, i) => i % classes) }),
+        });
+        const path = join(out, 'samples', `step-${String(trainer.step).padStart(6, '0')}.png`);
+        await writePng(path, layGrid(toPixels(pictures)));
+        await log.flush();
+        yield { type: 'samples', step: trainer.step, pictures, path };
+      }
+      if (last || trainer.step % train.checkpointEvery === 0) {
+        yield await save();
+        saved = trainer.step;
+      }
+    }
+    if (saved !== trainer.step) yield await save();
+    yield { type: 'end', step: trainer.step, reason: trainer.step === train.steps ? 'finished' : 'interrupted' };
+  } finally {
+    await log.flush();
+    await sampler?.dispose();
+    await trainer.dispose();
+  }
+}
+
+async function readState(checkpoint: string): Promise<TrainerState> {
+  const { step, tensors } = await readTrainingState(checkpoint);
+  const { weights } = await readModelFolder(checkpoint);
+  return { step, training: tensors, ema: weights };
+}
+
+function checkClasses(unet: UNet2DModel, dataset: Dataset): void {
+  const classes = unet.config.numClassEmbeds;
+  if (classes === null) return;
+  if (!dataset.labels) throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has no classes; put each class in a folder of its own`);
+  const found = dataset.classNames!.length;
+  if (found > classes) throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has ${found} classes`);
+}

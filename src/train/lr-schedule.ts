@@ -1,0 +1,19 @@
+/** How the learning rate moves over a run, as a factor of its base value. */
+export type LearningRateSchedule = 'constant' | 'cosine';
+
+/**
+ * The factor of the base learning rate at a step: it rises linearly over the warm-up, then stays, or falls to zero by
+ * half a cosine.
+ *
+ *     warm-up: s / W        cosine: ½ (1 + cos(π (s − W) / (S − W)))
+ *
+ * @param step         from 0
+ * @param totalSteps   S, used by `cosine`
+ * @param warmupSteps  W; 0 starts at the full rate
+ */
+export function learningRateFactor(kind: LearningRateSchedule, step: number, { totalSteps, warmupSteps }: { totalSteps: number; warmupSteps: number }): number {
+  if (step < warmupSteps) return step / Math.max(1, warmupSteps);
+  if (kind === 'constant') return 1;
+  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress))));
+}

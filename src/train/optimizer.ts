@@ -1,0 +1,88 @@
+import { add, div, minimum, mul, sqrt, square, state, sub, sumSquares, type HostArrays, type HostArray, type Tensor } from '../core/index.ts';
+
+/** A set of parameters with settings of its own. */
+export interface ParameterGroup {
+  /** Which parameters, by checkpoint name. A parameter belongs to the first group that matches. */
+  readonly match: (name: string) => boolean;
+  /** Multiplies the learning rate. */
+  readonly learningRateScale?: number;
+  readonly weightDecay?: number;
+}
+
+export interface AdamOptions {
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  /** Decoupled decay (AdamW): each step also takes θ ← θ − lr · decay · θ. 0 is plain Adam. */
+  readonly weightDecay: number;
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/** The scalars an update takes as inputs, because they change from step to step. */
+export interface AdamScalars {
+  readonly learningRate: Tensor;
+  /** 1 / (1 − β₁ᵗ) */
+  readonly correction1: Tensor;
+  /** 1 / √(1 − β₂ᵗ) */
+  readonly correction2: Tensor;
+}
+
+/** The values of the scalars at update t = 1, 2, …, in float64. */
+export function adamCorrections(update: number, [beta1, beta2]: readonly [number, number]): { correction1: number; correction2: number } {
+  return { correction1: 1 / (1 - beta1 ** update), correction2: 1 / Math.sqrt(1 - beta2 ** update) };
+}
+
+export const firstMoment = (name: string): string => `adam/exp_avg/${name}`;
+export const secondMoment = (name: string): string => `adam/exp_avg_sq/${name}`;
+
+/** Zero moments for every parameter. */
+export function adamState(parameters: HostArrays): Map<string, HostArray> {
+  const moments = new Map<string, HostArray>();
+  for (const kind of [firstMoment, secondMoment]) {
+    for (const [name, { shape, dtype, data }] of parameters) moments.set(kind(name), { dtype, shape, data: new Float32Array(data.length) });
+  }
+  return moments;
+}
+
+/** √(Σ g²) over all gradients together. */
+export function globalNorm(gradients: Iterable<Tensor>): Tensor {
+  let total: Tensor | undefined;
+  for (const g of gradients) total = total ? add(total, sumSquares(g)) : sumSquares(g);
+  if (!total) throw new Error('globalNorm: no gradients');
+  return sqrt(total);
+}
+
+/** min(1, maxNorm / (norm + 1e-6)), PyTorch's `clip_grad_norm_` factor. */
+export function clipFactor(norm: Tensor, maxNorm: number): Tensor {
+  return minimum(1, div(maxNorm, add(norm, 1e-6)));
+}
+
+/** New values of a parameter and its moments. */
+export interface AdamUpdate {
+  readonly value: Tensor;
+  readonly writes: readonly (readonly [entry: string, value: Tensor])[];
+}
+
+/**
+ * One update of Adam or AdamW:
+ *
+ *     m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²,   θ ← θ − lr · decay · θ − lr · m̂ / (√v̂ + eps)
+ *
+ * @param gradient   as computed
+ * @param clip       scalar that multiplies the gradient; folded into the coefficients of g and g², so that clipping
+ *                   costs no pass over the gradients
+ * @see Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2
+ */
+export function adamUpdate(name: string, parameter: Tensor, gradient: Tensor, { learningRate, correction1, correction2 }: AdamScalars, { betas: [beta1, beta2], eps, weightDecay, groups = [] }: AdamOptions, clip?: Tensor): AdamUpdate {
+  const group = groups.find(({ match }) => match(name));
+  const decay = group?.weightDecay ?? weightDecay;
+  const scale = group?.learningRateScale ?? 1;
+  const rate = scale === 1 ? learningRate : mul(learningRate, scale);
+  const weight1 = clip ? mul(clip, 1 - beta1) : 1 - beta1;
+  const weight2 = clip ? mul(square(clip), 1 - beta2) : 1 - beta2;
+  const m = add(mul(state(firstMoment(name), parameter.shape), beta1), mul(gradient, weight1));
+  const v = add(mul(state(secondMoment(name), parameter.shape), beta2), mul(square(gradient), weight2));
+  const step = mul(m, mul(rate, correction1));
+  const kept = decay === 0 ? parameter : mul(parameter, sub(1, mul(rate, decay)));
+  const value = sub(kept, div(step, add(mul(sqrt(v), correction2), eps)));
+  return { value, writes: [[firstMoment(name), m], [secondMoment(name), v]] };
+}

@@ -1,0 +1,38 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { nearest } from '../core/suggest.ts';
+
+/** The documented runs that come with the package: `presets/<name>.jsonc`, found from src/ and from dist/ alike. */
+const presetsDir = fileURLToPath(new URL('../../presets/', import.meta.url));
+
+export async function presetNames(): Promise<string[]> {
+  return (await readdir(presetsDir)).filter((file) => file.endsWith('.jsonc')).map((file) => file.slice(0, -'.jsonc'.length)).sort();
+}
+
+/**
+ * Reads a configuration: a preset by name, or a JSON file (comments allowed) by path.
+ *
+ * @throws for an unknown preset, with the nearest; for a file that cannot be read; for a syntax error, with line and column
+ */
+export async function readConfig(presetOrFile: string): Promise<Record<string, unknown>> {
+  const names = await presetNames();
+  const isFile = /[./\\]/.test(presetOrFile);
+  if (!isFile && !names.includes(presetOrFile)) {
+    const close = nearest(presetOrFile, names);
+    throw new Error(`unknown preset "${presetOrFile}"${close ? `; did you mean ${close}?` : `; one of ${names.join(', ')}`} (a configuration file ends in .json)`);
+  }
+  const path = isFile ? presetOrFile : `${presetsDir}${presetOrFile}.jsonc`;
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === 'ENOENT' ? `no configuration file at ${path}` : `cannot read ${path}: ${error.message}`);
+  });
+  const errors: ParseError[] = [];
+  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  const first = errors[0];
+  if (first) {
+    const before = text.slice(0, first.offset).split('\n');
+    throw new Error(`${path}:${before.length}:${before.at(-1)!.length + 1}: not valid JSON (${printParseErrorCode(first.error)})`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}: a configuration is a JSON object`);
+  return value as Record<string, unknown>;
+}
