@@ -106,7 +106,7 @@ const { kept, dropped } = withoutDuplicates(await collect(packages));
 const rows = Math.ceil(kept.length / columns);
 const sheet = Buffer.alloc(rows * cell * columns * cell * 4);
 for (const [index, emoji] of kept.entries()) {
-  // sharp multiplies by alpha before it scales and divides after, so no colour of invisible pixels bleeds in.
+  // sharp multiplies by alpha before it scales and divides after, so no color of invisible pixels bleeds in.
   const pixels = await sharp(emoji.bytes).ensureAlpha().resize(cell, cell, { kernel: 'lanczos3', fit: 'fill' }).raw().toBuffer();
   const top = Math.floor(index / columns) * cell;
   const left = (index % columns) * cell;
@@ -114,12 +114,12 @@ for (const [index, emoji] of kept.entries()) {
     pixels.copy(sheet, ((top + y) * columns * cell + left) * 4, y * cell * 4, (y + 1) * cell * 4);
   }
 }
-// Colour below an alpha of zero is never seen and would only cost bytes.
+// Color below an alpha of zero is never seen and would only cost bytes.
 for (let i = 0; i < sheet.length; i += 4) if (sheet[i + 3] === 0) sheet.fill(0, i, i + 3);
 
 await mkdir(out, { recursive: true });
 const png = await sharp(sheet, { raw: { width: columns * cell, height: rows * cell, channels: 4 } })
-  // No `effort` here: with it sharp would reduce the sheet to 256 colours.
+  // No `effort` here: with it sharp would reduce the sheet to 256 colors.
   .png({ compressionLevel: 9, adaptiveFiltering: true }).toBuffer();
 await writeFile(join(out, 'sheet-32.png'), png);
 

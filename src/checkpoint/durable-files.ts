@@ -1,5 +1,5 @@
 /** Files that survive a power cut: written, flushed, and only then given their name. */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** The plain words for a failed system call, or undefined for any other error. Looks through the causes of wrapped errors. */
@@ -106,9 +106,28 @@ async function writeFlushed(path: string, content: Uint8Array | string): Promise
 /** Makes a folder and those above it, each flushed into the one that holds it. */
 export async function makeFolder(path: string): Promise<void> {
   const full = resolve(path);
-  const first = await mkdir(full, { recursive: true });
-  if (first === undefined) return;
-  for (let folder = full; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
+  // One by one: Node's recursive mkdir never returns where the system answers "does not exist" to it, as in /proc.
+  for (const folder of await missingFolders(full)) {
+    await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+      // Another process may have made it in the meantime.
+      if (error.code === 'EEXIST' && await kindOf(folder) === 'folder') return;
+      // The system says "does not exist" of a folder that may not be made on a read-only file system; the folder above says why.
+      if (error.code === 'ENOENT') await access(dirname(folder), constants.W_OK);
+      throw error;
+    });
+    await syncFolder(dirname(folder));
+  }
+}
+
+/** The folders down to a path that are still to be made, outermost first. */
+async function missingFolders(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let folder = path; await kindOf(folder) !== 'folder'; folder = dirname(folder)) {
+    missing.unshift(folder);
+    // A file in the way: making the folder below it says so.
+    if (folder !== path && await kindOf(folder) === 'file') return missing.slice(1);
+  }
+  return missing;
 }
 
 /** Flushes the names in a folder. Windows cannot, and needs not: its file systems journal them. */

@@ -97,7 +97,7 @@ export async function readModelFolder(dir: string): Promise<LoadedModel> {
   const resnets = config.layersPerBlock * config.blockOutChannels.length;
   if (resnets > tensors.size) throw new Error(`${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${tensors.size} tensors`);
   const unet = buildUnet(config, configAt);
-  checkWeights(weightShapes(unet), tensors, weightsAt);
+  checkWeights(weightShapes(unet), tensors, weightsAt, `the weights are not of the network in ${join(dir, configFile)}: get both from one place, or take another checkpoint`);
   // In the network's order, whatever the file's.
   const weights = new Map([...weightShapes(unet).keys()].map((name) => [name, widen(tensors.get(name)!, name, weightsAt)]));
   return { unet, weights, scheduler, path: dir };

@@ -76,7 +76,8 @@ describe('resuming a run', () => {
   test('does not care for the order of keys or for keys that are not set', async () => {
     const out = newFolder();
     await openRun(out, start);
-    await openRun(out, { ...resume, config: { seed: 1, model: { dropout: 0, blockOutChannels: [32, 64], extra: undefined }, batchSize: 64, steps: 1000 } });
+    const reordered = { seed: 1, model: { dropout: 0, blockOutChannels: [32, 64], extra: undefined }, batchSize: 64, steps: 1000 };
+    expect(await openRun(out, { ...resume, config: reordered })).toEqual({ out, latest: null });
   });
 
   test.each<[string, object, string]>([

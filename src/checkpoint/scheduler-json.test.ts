@@ -26,7 +26,7 @@ describe('a scheduler file', () => {
   });
 
   test.each([
-    [{ trained_betas: [0.1] }, 'file.trained_betas: expected null, got [0.1]'],
+    [{ trained_betas: [0.1] }, 'file.trained_betas: expected null'],
     [{ thresholding: true }, 'file.thresholding: expected false, got true'],
     [{ rescale_betas_zero_snr: true }, 'file.rescale_betas_zero_snr: expected false, got true'],
     [{ _class_name: 'DDIMScheduler', set_alpha_to_one: false }, 'file.set_alpha_to_one: expected true, got false'],

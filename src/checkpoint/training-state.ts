@@ -18,6 +18,7 @@ const trainingFormat = 1;
 const stateFile = join('training', 'state.safetensors');
 export const trainingFile = join('training', 'training.json');
 
+/** What is written to `training/`. */
 export interface TrainingState {
   /** Optimizer steps done. */
   readonly step: number;

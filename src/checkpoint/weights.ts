@@ -15,10 +15,11 @@ export function weightShapes(root: Module): Map<string, Shape> {
 /**
  * Checks that the tensors are exactly those expected, each of its shape.
  *
- * @param where  how the message calls the place, for example `checkpoint runs/a/unet`
+ * @param where   how the message calls the place, for example `checkpoint runs/a/unet`
+ * @param wayOut  what the message ends with
  * @throws one line that names the tensors of another shape, the missing and the unexpected ones
  */
-export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, { readonly shape: Shape }>, where: string): void {
+export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, { readonly shape: Shape }>, where: string, wayOut?: string): void {
   const mismatched: string[] = [];
   const missing: string[] = [];
   for (const [name, shape] of expected) {
@@ -33,7 +34,7 @@ export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: Read
   if (mismatched.length > 0) problems.push(mismatched[0]! + (mismatched.length > 1 ? ` (and ${mismatched.length - 1} more of another shape)` : ''));
   if (missing.length > 0) problems.push(`missing ${plural(missing)}`);
   if (unexpected.length > 0) problems.push(`unexpected ${plural(unexpected)}`);
-  if (problems.length > 0) throw new Error(`${where}: ${problems.join('; ')}`);
+  if (problems.length > 0) throw new Error(`${where}: ${problems.join('; ')}${wayOut ? `; ${wayOut}` : ''}`);
 }
 
 function plural(names: readonly string[]): string {

@@ -1,18 +1,6 @@
-import { realpath } from 'node:fs/promises';
-import { dirname, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
-import { RandomStream } from '../core/random.ts';
-import { checkExtension, checkWritable, layGrid, openDataset, openDefaults, picturesAt, writePng } from '../data/index.ts';
-import type { Dataset } from '../data/index.ts';
 import { integerOption } from './options.ts';
-
-interface DataOptions {
-  readonly out: string;
-  readonly count: number;
-  readonly size: number;
-  readonly skipBad: boolean;
-  readonly seed: number;
-}
+import type { DataOptions } from './show-data.ts';
 
 /** Ten rows of ten: enough to see the variety, and at three times the size of a 32-pixel picture still one screen. */
 const defaultCount = 100;
@@ -24,67 +12,11 @@ export function register(program: Command): void {
     .argument('<source>', 'noto-emoji, a part of it such as noto-emoji/faces or noto-emoji/animals, or a folder of images (sub-folders are classes)')
     .requiredOption('--out <grid.png>', 'the picture to write')
     .option('--count <n>', 'pictures in the grid', integerOption('--count', 1, 10_000), defaultCount)
-    .option('--size <pixels>', 'side of the pictures, fitted to the shorter side and cropped to the middle', integerOption('--size', 1, 4096), openDefaults.size)
+    .option('--size <pixels>', 'side of the pictures, fitted to the shorter side and cropped to the middle', integerOption('--size', 1, 4096), 32)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--seed <n>', 'which pictures the grid shows', integerOption('--seed', 0), 0)
     .action(async (source: string, options: DataOptions) => {
+      const { showData } = await import('./show-data.ts');
       await showData(source, options, (line) => process.stdout.write(`${line}\n`));
     });
-}
-
-/**
- * Prints a summary of the data set and writes the grid.
- *
- * @throws one line for a source that cannot be opened or an output that cannot be written; nothing is written then
- */
-export async function showData(source: string, { out, count, size, skipBad, seed }: DataOptions, print: (line: string) => void): Promise<void> {
-  checkExtension(out, '.png');
-  await checkWritable(out);
-  await checkOutside(source, out);
-  const start = performance.now();
-  const dataset = await openDataset(source, { size, skipBad });
-  const seconds = (performance.now() - start) / 1000;
-  for (const line of describeDataset(dataset, seconds)) print(line);
-  // All of them in their own order, or a sample: the first hundred would be one class.
-  const all = Uint32Array.from({ length: dataset.count }, (_, place) => place);
-  const shown = dataset.count <= count ? all : new RandomStream(seed, 'data-grid').permutation(dataset.count).subarray(0, count).sort();
-  await writePng(out, layGrid(picturesAt(dataset, shown)));
-  print(`${out}: ${shown.length} of ${dataset.count} pictures${shown.length < dataset.count ? `, drawn with seed ${seed}` : ''}`);
-}
-
-/** A grid inside the folder would be one of its images the next time. */
-async function checkOutside(source: string, out: string): Promise<void> {
-  const folder = await realpath(source).catch(() => undefined);
-  const target = await realpath(dirname(out)).catch(() => dirname(resolve(out)));
-  if (folder !== undefined && (target === folder || target.startsWith(folder + sep))) {
-    throw new Error(`--out ${JSON.stringify(out)} lies inside the data set and would become one of its images; give a path outside of ${JSON.stringify(source)}`);
-  }
-}
-
-/** The summary, a line each: what there is, the classes, examples of captions, what was left out, and what else to know. */
-export function describeDataset(dataset: Dataset, seconds: number): string[] {
-  const { name, count, width, height, channels, classNames, labels, captions, ids, skipped, notes, fromCache } = dataset;
-  const how = fromCache ? 'from the cache' : 'decoded';
-  const lines = [`${name}: ${plural(count, 'picture')} of ${width}×${height}, ${channels === 3 ? 'color' : 'gray'}; ${how} in ${seconds.toFixed(2)} s`];
-  if (classNames !== undefined && labels !== undefined) {
-    const counts = new Uint32Array(classNames.length);
-    for (const label of labels) counts[label]!++;
-    lines.push(`${plural(classNames.length, 'class', 'classes')}: ${list(classNames.map((className, index) => `${className} ${counts[index]}`), 12)}`);
-  }
-  lines.push(captions === undefined ? `first files: ${list(ids, 4)}` : `first labels: ${list(captions, 4)}`);
-  if (skipped.length > 0) {
-    lines.push(`left out: ${plural(skipped.length, 'image')} that cannot be read`);
-    for (const { id, reason } of skipped.slice(0, 10)) lines.push(`  ${id}: ${reason}`);
-    if (skipped.length > 10) lines.push(`  and ${skipped.length - 10} more`);
-  }
-  for (const note of notes) lines.push(`note: ${note}`);
-  return lines;
-}
-
-function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
-}
-
-function list(items: readonly string[], most: number): string {
-  return items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')}, … (${items.length - most} more)`;
 }

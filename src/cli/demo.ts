@@ -1,18 +1,7 @@
-import { copyFile, readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { renderTerminal, toPixels, type Pixels } from '../data/index.ts';
-import { createNodeExecutor } from '../runtime/node.ts';
-import { parseDdpmConfig, readConfig } from '../train/index.ts';
-import { applyOverrides, integerOption } from './options.ts';
-import { showRun } from './show-run.ts';
-
-interface DemoOptions {
-  readonly out: string;
-  readonly steps?: number;
-  readonly threads: number;
-}
+import { integerOption } from './options.ts';
+import type { DemoOptions } from './run-demo.ts';
 
 export function register(program: Command): void {
   program
@@ -21,47 +10,8 @@ export function register(program: Command): void {
     .option('--out <dir>', 'where the run goes', 'runs/demo')
     .option('--steps <n>', 'updates of the weights; default: the preset\'s', integerOption('--steps', 1))
     .option('--threads <n>', 'threads of the engine', integerOption('--threads', 1, 1024), availableParallelism())
-    .action(demo);
-}
-
-async function demo({ out, steps, threads }: DemoOptions): Promise<void> {
-  const config = parseDdpmConfig(applyOverrides(await readConfig('smileys-16'), steps === undefined ? [] : [[['train', 'steps'], steps]]));
-  // The demo goes on by itself where it was stopped; a finished one is not thrown away.
-  const resume = await readdir(join(out, 'checkpoints')).then((names) => names.length > 0, () => false);
-  const executor = createNodeExecutor({ threads });
-  let grid = '';
-  try {
-    process.stderr.write(`A network that knows nothing learns to draw from ${config.data.source}: its samples appear here as they improve.\n`);
-    const reason = await showRun({
-      config, out, executor, resume, skipBad: false,
-      resumeCommand: 'npx kuosan demo',
-      onSamples: ({ step, pictures, path }, print) => {
-        grid = path;
-        const seen = step === config.train.steps ? 32 : 8;
-        print(`after ${step} steps:`);
-        for (const line of inTerminal(toPixels(pictures).slice(0, seen))) print(line);
-      },
+    .action(async (options: DemoOptions) => {
+      const { demo } = await import('./run-demo.ts');
+      await demo(options);
     });
-    if (reason === 'interrupted') return;
-  } finally {
-    await executor.dispose();
-  }
-  const final = join(out, 'grid.png');
-  await copyFile(grid, final);
-  process.stdout.write([
-    '',
-    `Your model's pictures: ${final}`,
-    '',
-    'What to try next:',
-    `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more pictures, and how they came out of noise`,
-    `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
-    `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own pictures`,
-    '',
-  ].join('\n'));
-}
-
-/** As many columns and colors as the terminal has. */
-function inTerminal(pictures: readonly Pixels[]): string[] {
-  const colors = /truecolor|24bit/.test(process.env['COLORTERM'] ?? '') || !process.stderr.isTTY ? 'true-color' : '256';
-  return renderTerminal(pictures, { columns: Math.min(process.stderr.columns ?? 80, 136), colors }).split('\n').filter((line) => line !== '');
 }

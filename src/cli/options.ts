@@ -1,4 +1,4 @@
-import { nearest } from '../core/suggest.ts';
+import { nearest, unknownName } from '../core/suggest.ts';
 
 /** What was typed is not a way to call the command: exit status 2. */
 export class UsageError extends Error {}
@@ -28,6 +28,15 @@ export function numberOption(name: string, least: number, most: number): (text: 
   };
 }
 
+/** Reads the value of an option as one of a few names. */
+export function choiceOption<T extends string>(what: string, names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = names.find((name) => name === text);
+    if (found === undefined) throw new UsageError(unknownName(what, text, names));
+    return found;
+  };
+}
+
 /** Settings of a configuration given on the command line: `--model.layersPerBlock 2`, `--train.ema.decay=0.99`. */
 export type Overrides = readonly (readonly [path: readonly string[], value: unknown])[];
 
@@ -35,22 +44,28 @@ export type Overrides = readonly (readonly [path: readonly string[], value: unkn
  * Takes the dotted options out of what a command was given beside its own options.
  *
  * @param known  the command's own options, for suggestions
- * @throws UsageError if something else is left: an option nobody knows, or an argument too many
+ * @returns the settings, and what else was given that is no option
+ * @throws UsageError for an option nobody knows, or a setting without a value
  */
-export function parseOverrides(rest: readonly string[], known: readonly string[]): Overrides {
+export function parseOverrides(rest: readonly string[], known: readonly string[]): { readonly overrides: Overrides; readonly others: readonly string[] } {
   const overrides: [string[], unknown][] = [];
+  const others: string[] = [];
   for (let i = 0; i < rest.length; i++) {
-    const [option, inline] = splitOnce(rest[i]!);
-    if (!option.startsWith('--')) throw new UsageError(`${JSON.stringify(rest[i])} is one argument too many`);
-    if (!option.includes('.')) {
+    const word = rest[i]!;
+    if (!word.startsWith('-')) {
+      others.push(word);
+      continue;
+    }
+    const [option, inline] = splitOnce(word);
+    if (!/^--[^.]+\../.test(option)) {
       const close = nearest(option, known);
-      throw new UsageError(`unknown option ${option}${close ? `; did you mean ${close}?` : ''}`);
+      throw new UsageError(`unknown option ${option}${close ? `; did you mean ${close}?` : '; kuosan train --help lists the options'}`);
     }
     const text = inline ?? rest[++i];
     if (text === undefined) throw new UsageError(`${option}: a value is missing`);
     overrides.push([option.slice(2).split('.'), parseValue(text)]);
   }
-  return overrides;
+  return { overrides, others };
 }
 
 function splitOnce(text: string): [string, string | undefined] {

@@ -1,7 +1,7 @@
 import type { Executor } from '../core/index.ts';
 import type { DdpmConfig, RunEvent } from '../train/index.ts';
 import { trainDdpm } from '../train/index.ts';
-import { interruptSignal } from './interrupt.ts';
+import { interruptSignal, type Interrupted } from './interrupt.ts';
 import { createProgress, duration, type Progress } from './progress.ts';
 
 export interface ShowRunOptions {
@@ -10,14 +10,18 @@ export interface ShowRunOptions {
   readonly executor: Executor;
   readonly resume: boolean;
   readonly skipBad: boolean;
-  /** What to type to go on after an interruption. */
-  readonly resumeCommand: string;
+  /** What to add to the command that was typed to go on after an interruption; default nothing. */
+  readonly resumeOption?: string;
   /** Told of every sample grid. */
   readonly onSamples?: (event: Extract<RunEvent, { type: 'samples' }>, print: (line: string) => void) => void;
 }
 
-/** Trains with a progress display; returns how the run ended. */
-export async function showRun({ config, out, executor, resume, skipBad, resumeCommand, onSamples }: ShowRunOptions): Promise<'finished' | 'interrupted'> {
+/**
+ * Trains with a progress display.
+ *
+ * @throws Interrupted after Ctrl-C, once the run is saved and it is printed how to go on
+ */
+export async function showRun({ config, out, executor, resume, skipBad, resumeOption, onSamples }: ShowRunOptions): Promise<void> {
   const total = config.train.steps;
   let progress: Progress | undefined;
   const print = (line: string) => (progress ? progress.print(line) : void process.stderr.write(`${line}\n`));
@@ -30,10 +34,11 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeCo
     for await (const event of trainDdpm({ config, out, executor, resume, skipBad, signal: interrupt.signal })) {
       switch (event.type) {
         case 'ready': {
-          const { dataset, parameters, step, device } = event;
+          const { dataset, parameters, step, device, notes } = event;
           print(`${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`);
-          if (dataset.skipped.length > 0) print(`left out ${dataset.skipped.length} images that cannot be read`);
+          if (dataset.skipped.length > 0) print(`left out ${dataset.skipped.length} ${dataset.skipped.length === 1 ? 'image' : 'images'} that cannot be read`);
           if (step > 0) print(`going on from step ${step}`);
+          for (const note of notes) print(`note: ${note}`);
           progress = createProgress('training', total, step);
           break;
         }
@@ -57,9 +62,22 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeCo
     progress?.stop();
     interrupt.release();
   }
-  if (reason === 'interrupted') process.stderr.write(`stopped; ${saved ? `saved ${saved}; ` : ''}go on with: ${resumeCommand}\n`);
-  else process.stderr.write(`trained in ${duration((performance.now() - start) / 1000)}; the model is ${saved ?? out}\n`);
-  return reason;
+  if (reason === 'interrupted') {
+    process.stderr.write(`stopped; ${saved ? `saved ${saved}; ` : ''}go on with: ${typedCommand(resumeOption)}\n`);
+    throw interrupt.signal.reason as Interrupted;
+  }
+  process.stderr.write(`trained in ${duration((performance.now() - start) / 1000)}; the model is ${saved ?? out}\n`);
+}
+
+/** The command as it was typed, to be typed again with one more option. */
+function typedCommand(more: string | undefined): string {
+  const words = process.argv.slice(2).filter((word) => word !== more).map(quoteWord);
+  return ['npx kuosan', ...words, ...(more ? [more] : [])].join(' ');
+}
+
+/** A word as a POSIX shell takes it. */
+export function quoteWord(word: string): string {
+  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
 }
 
 /** Exponential averages, corrected for their start: single losses jump too much to read. */

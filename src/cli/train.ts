@@ -1,21 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { createNodeExecutor } from '../runtime/node.ts';
-import { parseDdpmConfig, readConfig } from '../train/index.ts';
-import { applyOverrides, integerOption, parseOverrides, UsageError, type Overrides } from './options.ts';
-import { showRun } from './show-run.ts';
-
-interface TrainOptions {
-  readonly data?: string;
-  readonly out: string;
-  readonly steps?: number;
-  readonly batchSize?: number;
-  readonly seed?: number;
-  readonly checkpointEvery?: number;
-  readonly resume: boolean;
-  readonly skipBad: boolean;
-  readonly threads: number;
-}
+import { integerOption, parseOverrides, UsageError } from './options.ts';
+import type { TrainOptions } from './run-training.ts';
 
 export function register(program: Command): void {
   const command = program.command('train');
@@ -34,35 +20,12 @@ export function register(program: Command): void {
     .addHelpText('after', '\nAny setting of the configuration can be given by its path: --model.layersPerBlock 2 --train.ema.decay 0.999')
     .allowUnknownOption()
     .allowExcessArguments()
-    .action(async (preset: string, options: TrainOptions) => {
-      const known = command.options.map(({ long }) => long!);
-      // An unknown option swallows the preset's place: `train --model.x 2` must still read as options.
-      const [name, rest] = preset.startsWith('--') ? ['noto-32', command.args] : [preset, command.args.slice(command.args[0] === preset ? 1 : 0)];
-      await train(name, options, parseOverrides(rest, known));
+    .action(async (_preset: string, options: TrainOptions) => {
+      // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
+      const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));
+      const [preset = 'noto-32', tooMany] = others;
+      if (tooMany !== undefined) throw new UsageError(`${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`);
+      const { train } = await import('./run-training.ts');
+      await train(preset, options, overrides);
     });
-}
-
-async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
-  const own: Overrides = ([
-    [['data', 'source'], options.data],
-    [['train', 'steps'], options.steps],
-    [['train', 'batchSize'], options.batchSize],
-    [['train', 'seed'], options.seed],
-    [['train', 'checkpointEvery'], options.checkpointEvery],
-  ] as const).filter(([, value]) => value !== undefined);
-  const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
-  if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined) throw new UsageError('--data is missing: a data set or a folder of images');
-  const config = parseDdpmConfig(merged);
-  const executor = createNodeExecutor({ threads: options.threads });
-  try {
-    const reason = await showRun({ config, out: options.out, executor, resume: options.resume, skipBad: options.skipBad, resumeCommand: resumeCommand(process.argv.slice(2)) });
-    if (reason === 'finished') process.stderr.write(`draw from it: npx kuosan sample ${options.out} --count 64 --out ${options.out}/grid.png\n`);
-  } finally {
-    await executor.dispose();
-  }
-}
-
-function resumeCommand(typed: readonly string[]): string {
-  const quoted = typed.filter((word) => word !== '--resume').map((word) => (/^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`));
-  return `npx kuosan ${quoted.join(' ')} --resume`;
 }

@@ -4,6 +4,7 @@ export type Shape = readonly number[];
 /** Element types. `bool` is stored as one byte, `f16` and `bf16` as their 16 bits. */
 export type DType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i64' | 'bool';
 
+/** The typed arrays that hold values: one kind for each `DType`, `Uint16Array` for both half types. */
 export type HostData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** What a tensor is before it has values: its shape and element type. */
@@ -23,6 +24,7 @@ export interface FloatArray extends HostArray {
   readonly data: Float32Array;
 }
 
+/** Bytes that one element takes in memory and in files. */
 export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, i64: 8, bool: 1 };
 
 /** The number of elements of a shape; 1 for a scalar. */
@@ -43,6 +45,7 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** True if both shapes have the same rank and extents. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }

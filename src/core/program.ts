@@ -45,6 +45,7 @@ export function program({ outputs = {}, writes = {} }: { outputs?: Readonly<Reco
   return { inputs, reads, outputs, writes, nodes };
 }
 
+/** True if shape and element type are equal. */
 export function sameType(a: Type, b: Type): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }

@@ -1,5 +1,5 @@
 /**
- * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, each costing 1.
+ * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbors, each costing 1.
  *
  * @see Damerau 1964, "A technique for computer detection and correction of spelling errors"
  */

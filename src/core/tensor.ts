@@ -73,6 +73,7 @@ export function apply<Attrs>(op: Op<string, Attrs>, inputs: readonly Tensor[], a
   return applyAll(op, inputs, attrs)[0]!;
 }
 
+/** The attributes of an input or a state entry: its name and type. */
 export interface NamedLeaf extends Type {
   readonly name: string;
 }
@@ -126,14 +127,14 @@ export function asTensor(value: TensorLike): Tensor {
  */
 export function topologicalOrder(roots: readonly Tensor[]): Node[] {
   const order: Node[] = [];
-  const state = new Map<Node, 'open' | 'done'>();
+  const marks = new Map<Node, 'open' | 'done'>();
   // An explicit stack: a training graph is thousands of nodes deep.
   const stack: { node: Node; next: number }[] = [];
   const visit = (node: Node) => {
-    const seen = state.get(node);
+    const seen = marks.get(node);
     if (seen === 'open') throw new Error(`internal: the graph has a cycle through ${node.op.name}`);
     if (seen === undefined) {
-      state.set(node, 'open');
+      marks.set(node, 'open');
       stack.push({ node, next: 0 });
     }
   };
@@ -144,7 +145,7 @@ export function topologicalOrder(roots: readonly Tensor[]): Node[] {
       if (top.next < top.node.inputs.length) {
         visit(top.node.inputs[top.next++]!.node);
       } else {
-        state.set(top.node, 'done');
+        marks.set(top.node, 'done');
         order.push(top.node);
         stack.pop();
       }

@@ -3,6 +3,7 @@ import { toRgb } from './pixels.ts';
 import type { Pixels } from './pixels.ts';
 import { writeFileWhole } from './write-file.ts';
 
+/** Options of `encodeGif` and `writeGif`. */
 export interface AnimationOptions {
   /** Milliseconds that a frame is shown; GIF counts in steps of 10; default 80. */
   readonly delay?: number;
@@ -12,6 +13,7 @@ export interface AnimationOptions {
   readonly loop?: number;
 }
 
+/** The defaults of `encodeGif`: milliseconds of a frame and of the last one, and endless repetition. */
 export const animationDefaults = { delay: 80, lastDelay: 1500, loop: 0 } as const;
 
 /**

@@ -4,6 +4,7 @@ import { RandomStream } from '../core/random.ts';
 import type { Dataset, DatasetContent } from './dataset.ts';
 import { byteToUnit } from './pixels.ts';
 
+/** The pictures of one training step. */
 export interface Batch {
   /** [B, C, H, W] in [−1, 1]. */
   readonly images: FloatArray;
@@ -13,6 +14,7 @@ export interface Batch {
   readonly indices: Uint32Array;
 }
 
+/** Which batch is asked for. */
 export interface BatchOptions {
   readonly seed: number;
   /** Counted from 0. */

@@ -16,6 +16,7 @@ export type Mark =
   | { readonly kind: 'dot'; readonly at: Point; readonly radius?: number; readonly color?: string; readonly hollow?: boolean }
   | { readonly kind: 'box'; readonly at: Point; readonly width: number; readonly height: number; readonly fill?: string };
 
+/** A drawing: its size in units and its marks, the first at the bottom. */
 export interface Figure {
   readonly width: number;
   readonly height: number;

@@ -1,6 +1,7 @@
 import { enlarge, toRgb } from './pixels.ts';
 import type { Pixels } from './pixels.ts';
 
+/** Options of `layGrid`. */
 export interface GridOptions {
   /** Pictures in a row; default ⌈√N⌉. */
   readonly columns?: number;
@@ -10,6 +11,7 @@ export interface GridOptions {
   readonly scale?: number;
 }
 
+/** The defaults of `layGrid`. */
 export const gridDefaults = {
   gap: 2,
   // Fills a screen without scrolling; eight times makes even a 28-pixel digit easy to see.

@@ -10,6 +10,7 @@ import { describeSystemError, writeFileWhole } from './write-file.ts';
  */
 export type Crop = 'center' | 'pad' | 'stretch';
 
+/** What picture to make of an image file. */
 export interface DecodeOptions {
   /** Side of the square to make, in pixels. */
   readonly size: number;
@@ -17,6 +18,7 @@ export interface DecodeOptions {
   readonly crop?: Crop;
 }
 
+/** The defaults of `decodeImage`. */
 export const decodeDefaults = {
   channels: 3,
   crop: 'center',
@@ -75,7 +77,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   if (buffer.length === 0) throw new ImageError('empty file');
   if (isTruncatedPng(buffer)) throw new ImageError('truncated or damaged (the end of the PNG is missing)');
   try {
-    // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd colour profile.
+    // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
     const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
     const density = await drawingDensity(buffer, size, settings);
     const { data, info } = await sharp(buffer, { ...settings, ...(density !== undefined && { density }) })
@@ -115,12 +117,12 @@ export async function readImage(path: string, options: DecodeOptions): Promise<P
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new Error(`cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`);
+    throw new Error(`cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
   }
   try {
     return await decodeImage(bytes, options);
   } catch (error) {
-    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`);
+    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`, { cause: error });
     throw error;
   }
 }

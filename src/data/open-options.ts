@@ -1,6 +1,7 @@
 import { decodeDefaults } from './image.ts';
 import type { Crop } from './image.ts';
 
+/** How a data set is decoded. */
 export interface OpenOptions {
   /** Side of the pictures in pixels. */
   readonly size: number;
@@ -15,6 +16,7 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The defaults of `openDataset`. */
 export const openDefaults = {
   // The size of the sheet, and what two CPU cores train on in minutes.
   size: 32,

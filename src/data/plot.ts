@@ -1,6 +1,7 @@
 import { textWidth } from './figure.ts';
 import type { Mark, Point } from './figure.ts';
 
+/** One line of a plot, or the points of one kind. */
 export interface Series {
   readonly label: string;
   readonly color: string;
@@ -10,12 +11,14 @@ export interface Series {
   readonly draw?: 'curve' | 'dots' | 'rings';
 }
 
+/** One axis of a plot: the values it spans and where it is marked. */
 export interface Axis {
   readonly domain: readonly [from: number, to: number];
   readonly ticks: readonly number[];
   readonly label?: string;
 }
 
+/** A plot and where in the figure it stands. */
 export interface Plot {
   /** Upper left corner of the area inside the axes; title and legend stand 14 to 22 units above it, ticks below and to the left. */
   readonly at: Point;

@@ -1,6 +1,7 @@
 import { toRgb } from './pixels.ts';
 import type { Pixels } from './pixels.ts';
 
+/** Options of `renderTerminal`. */
 export interface TerminalOptions {
   /** Characters in a line; default 80. */
   readonly columns?: number;
@@ -10,6 +11,7 @@ export interface TerminalOptions {
   readonly minWidth?: number;
 }
 
+/** The defaults of `renderTerminal`. */
 export const terminalDefaults = { columns: 80, colors: 'true-color', minWidth: 12 } as const;
 
 type Color = readonly [red: number, green: number, blue: number];

@@ -5,6 +5,7 @@
 
 /** What a network may predict, by diffusers' names. */
 export const predictionTypes = ['epsilon'] as const;
+/** One of `predictionTypes`. */
 export type PredictionType = (typeof predictionTypes)[number];
 
 /** x_0 = (x_t − σ ε) / α. */

@@ -5,6 +5,7 @@ import { transitions } from './timesteps.ts';
 
 /** The variance of a reverse step that is not learned. */
 export const varianceTypes = ['fixed_small', 'fixed_large'] as const;
+/** One of `varianceTypes`. */
 export type VarianceType = (typeof varianceTypes)[number];
 
 /** A Gaussian for each sample of a batch: a mean for each value, one variance for the sample. */

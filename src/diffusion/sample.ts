@@ -27,6 +27,7 @@ export const samplers = {
   ddim: { run: ddim, steps: 50, spacing: 'trailing' },
 } as const satisfies Record<string, SamplerDefinition>;
 
+/** The name of a sampler. */
 export type SamplerName = keyof typeof samplers;
 
 /**

@@ -4,6 +4,7 @@ import { cosineSchedule, linearEnds, linearSchedule, type Schedule, scheduleDefa
 
 /** The schedules by diffusers' names. */
 export const betaSchedules = ['linear', 'squaredcos_cap_v2'] as const;
+/** One of `betaSchedules`. */
 export type BetaSchedule = (typeof betaSchedules)[number];
 
 /** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */

@@ -1,5 +1,6 @@
 /** Ways to choose N of T times. */
 export const timestepSpacings = ['leading', 'trailing', 'linspace'] as const;
+/** One of `timestepSpacings`. */
 export type TimestepSpacing = (typeof timestepSpacings)[number];
 
 /** Options of `timesteps`. */

@@ -1,2 +1,2 @@
 export { bfloatToFloats, floatsToBfloat, floatsToHalf, halfToFloats } from './half.ts';
-export { readSafetensors, type Safetensors, type SafetensorsTensor, writeSafetensors } from './safetensors.ts';
+export { readSafetensors, type Safetensors, type SafetensorsData, type SafetensorsDType, type SafetensorsTensor, writeSafetensors } from './safetensors.ts';

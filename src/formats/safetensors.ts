@@ -15,6 +15,7 @@ import { parseStrictJson } from './strict-json.ts';
 /** `f16` and `bf16` are held as their 16 bits (see `half.ts`), `bool` as bytes 0 and 1. */
 export type SafetensorsDType = 'f32' | 'f16' | 'bf16' | 'i32' | 'i64' | 'bool';
 
+/** The typed arrays that hold the values of a tensor. */
 export type SafetensorsData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** One tensor: row-major values; the shape of a scalar is `[]`. */
@@ -24,6 +25,7 @@ export interface SafetensorsTensor {
   readonly data: SafetensorsData;
 }
 
+/** The content of a safetensors file. */
 export interface Safetensors {
   /** In the order of the file's data. */
   readonly tensors: Map<string, SafetensorsTensor>;

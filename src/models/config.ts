@@ -56,5 +56,5 @@ function shapeOf(schema: unknown): Record<string, unknown> | undefined {
 }
 
 function lowerFirst(text: string): string {
-  return text.replace(/^Invalid (?:input|option): /, '').replace(/^./, (letter) => letter.toLowerCase());
+  return text.replace(/^Invalid (?:input|option): /, '').replace(/, received .*$/, '').replace(/^./, (letter) => letter.toLowerCase());
 }

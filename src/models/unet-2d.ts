@@ -37,7 +37,9 @@ export const unet2DConfigSchema = z.strictObject({
   numTrainTimesteps: positive.nullable().default(null),
 });
 
+/** A checked configuration with every default filled in. */
 export type UNet2DConfig = z.output<typeof unet2DConfigSchema>;
+/** A configuration as a person writes it: every field is optional. */
 export type UNet2DOptions = z.input<typeof unet2DConfigSchema>;
 
 interface BlockOptions {

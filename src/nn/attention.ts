@@ -24,6 +24,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHe
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, width]);
 }
 
+/** Options of `SpatialAttention`. */
 export interface AttentionOptions {
   readonly channels: number;
   /** Channels of one head; null is a single head over all. */
@@ -33,7 +34,7 @@ export interface AttentionOptions {
   readonly rescaleOutputFactor?: number;
 }
 
-/** Self-attention between the pixels of a feature map, with its normalisation and residual connection. */
+/** Self-attention between the pixels of a feature map, with its normalization and residual connection. */
 export class SpatialAttention extends Module {
   readonly groupNorm: GroupNorm;
   readonly toQ: Linear;

@@ -2,6 +2,7 @@ import { conv2d, type Conv2dAttrs, type Tensor } from '../core/index.ts';
 import { uniformFanAvg, zeros, type Initializer } from './init.ts';
 import { Module, Parameter, type Context } from './module.ts';
 
+/** Options of `Conv2d`. */
 export interface Conv2dOptions {
   readonly stride?: number;
   /** Zeros on every side, or at the top, left, bottom and right. */

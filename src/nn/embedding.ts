@@ -18,6 +18,7 @@ export class Embedding extends Module {
   }
 }
 
+/** Options of `sinusoidalEmbedding`. */
 export interface SinusoidalOptions {
   /** False: [sin, cos] as in DDPM; true: [cos, sin] as in improved DDPM and Stable Diffusion. */
   readonly flipSinToCos: boolean;

@@ -3,7 +3,9 @@ import { sizeOf, type RandomStream, type Shape } from '../core/index.ts';
 /** Draws the first values of a parameter. */
 export type Initializer = (shape: Shape, random: RandomStream) => Float32Array;
 
+/** All zeros. */
 export const zeros: Initializer = (shape) => new Float32Array(sizeOf(shape));
+/** All ones. */
 export const ones: Initializer = (shape) => new Float32Array(sizeOf(shape)).fill(1);
 
 /** N(0, std²). */
@@ -12,7 +14,7 @@ export function normal(std: number): Initializer {
 }
 
 /**
- * Uniform with variance scale / mean(fan in, fan out), the initialisation of DDPM's network.
+ * Uniform with variance scale / mean(fan in, fan out), the initialization of DDPM's network.
  *
  * @param scale  1 for ordinary layers; DDPM's "zero" layers use 1e-10
  * @see Ho et al. 2020, released code (`default_init`); Glorot & Bengio 2010, eq. 16

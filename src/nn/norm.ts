@@ -2,7 +2,7 @@ import { groupNorm, type Tensor } from '../core/index.ts';
 import { ones, zeros } from './init.ts';
 import { Module, Parameter, type Context } from './module.ts';
 
-/** Group normalisation with a gain and a shift a channel. */
+/** Group normalization with a gain and a shift a channel. */
 export class GroupNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;

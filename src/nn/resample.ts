@@ -1,13 +1,6 @@
-import { broadcastTo, reshape, type Tensor } from '../core/index.ts';
+import { upsampleNearest, type Tensor } from '../core/index.ts';
 import { Conv2d } from './conv.ts';
 import { Module, type Context } from './module.ts';
-
-/** Repeats every pixel `factor` times in both directions: [B, C, H, W] → [B, C, H·f, W·f]. */
-export function upsampleNearest(x: Tensor, factor: number): Tensor {
-  const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const spread = broadcastTo(reshape(x, [batch, channels, height, 1, width, 1]), [batch, channels, height, factor, width, factor]);
-  return reshape(spread, [batch, channels, height * factor, width * factor]);
-}
 
 /** Halves height and width by a convolution of stride 2. */
 export class Downsample2D extends Module {

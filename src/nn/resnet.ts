@@ -8,6 +8,7 @@ import { GroupNorm } from './norm.ts';
 /** DDPM starts the last layer of every residual branch at (nearly) zero: the network begins as the identity. */
 export const nearlyZero = uniformFanAvg(1e-10);
 
+/** Options of `ResnetBlock2D`. */
 export interface ResnetBlockOptions {
   readonly inChannels: number;
   readonly outChannels: number;

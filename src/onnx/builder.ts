@@ -22,17 +22,19 @@ export class GraphBuilder {
   readonly #emitted = new Map<string, readonly ValueName[]>();
   readonly #domains = new Map<string, number>();
   readonly #scopes = new Map<string, number>();
+  readonly #deferred = new Map<ValueName, () => ValueName>();
   #nextValue = 0;
   /** What node names begin with from here on: the module path they come from. */
   scope = '';
 
   /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
   apply(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}, outputCount = 1, domain = ''): readonly ValueName[] {
-    const key = JSON.stringify([domain, opType, inputs, attributes, outputCount]);
+    const actual = inputs.map((name) => this.#present(name));
+    const key = JSON.stringify([domain, opType, actual, attributes, outputCount]);
     const earlier = this.#emitted.get(key);
     if (earlier) return earlier;
     const output = Array.from({ length: outputCount }, () => `v${this.#nextValue++}`);
-    this.#nodes.push(this.#node(opType, inputs, output, attributes, domain));
+    this.#nodes.push(this.#node(opType, actual, output, attributes, domain));
     this.#emitted.set(key, output);
     return output;
   }
@@ -44,7 +46,20 @@ export class GraphBuilder {
 
   /** Gives a value a public name. */
   rename(value: ValueName, name: string): void {
-    this.#nodes.push(this.#node('Identity', [value], [name], {}, ''));
+    this.#nodes.push(this.#node('Identity', [this.#present(value)], [name], {}, ''));
+  }
+
+  /** Names a value that is emitted only if an operator asks for it under this name. */
+  defer(emit: () => ValueName): ValueName {
+    const name = `d${this.#nextValue++}`;
+    this.#deferred.set(name, emit);
+    return name;
+  }
+
+  /** The name of a value that is in the graph: a deferred one is emitted now. Emitting twice gives the same name. */
+  #present(name: ValueName): ValueName {
+    const emit = this.#deferred.get(name);
+    return emit ? emit() : name;
   }
 
   #node(opType: string, input: readonly ValueName[], output: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>>, domain: string): NodeProto {

@@ -1,4 +1,7 @@
+export { blockSizeModel } from './blocked.ts';
 export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
+export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './protobuf.ts';
+export { cpuLowerings } from './lower-cpu.ts';
 export { standardLowerings, type Lowering, type Lowerings } from './lower.ts';
 export { readName, toOnnx, writeName, type OnnxProgram } from './to-onnx.ts';

@@ -31,58 +31,74 @@ export function lowerConv2dInputGrad(graph: GraphBuilder, [dy, w]: readonly Valu
 }
 
 /**
- * The weight gradient, a matrix product over batch and pixels for each tap of the kernel.
+ * The weight gradient, for each tap (u, v) of the kernel one matrix product over batch and pixels:
  *
- * At stride 1 images are padded and laid out flat, so that a tap is one contiguous shift along the flat axis: the
- * output gradient is widened with zeros to the padded width, and these cancel whatever a shift reads past a row's end.
+ *     dW[o, i, u, v] = Σ_{b, y, z} dY[b, o, y, z] · X[b, i, y·s + u·d − p, z·s + v·d − p]
  */
-export function lowerConv2dWeightGrad(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, ...attrs } }: Node<Conv2dAttrs & { weightShape: Shape }>): readonly ValueName[] {
+export function lowerConv2dWeightGrad(graph: GraphBuilder, inputs: readonly ValueName[], node: Node<Conv2dAttrs & { weightShape: Shape }>): readonly ValueName[] {
+  return [node.attrs.groups === 1 ? weightGradByColumns(graph, inputs, node) : weightGradByGroups(graph, inputs, node)];
+}
+
+/**
+ * With the channels moved to the front, batch and pixels are one long inner axis, so that a tap is a single product of
+ * matrices and nothing is left to add up. At stride 1 the image is shifted for v and the output gradient for u: six
+ * shifted copies with zeros at the edges serve all nine taps of a 3 × 3 kernel, and two of them are the originals.
+ */
+function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, strides, dilations, pads: [top, left, bottom, right] } }: Node<Conv2dAttrs & { weightShape: Shape }>): ValueName {
   const [batch, inChannels, height, width] = image!.shape as [number, number, number, number];
   const [, outChannels, outHeight, outWidth] = gradient!.shape as [number, number, number, number];
   const [, , kh, kw] = weightShape as [number, number, number, number];
-  const { groups, strides, dilations, pads: [top, left, bottom, right] } = attrs;
-  const unitStride = strides.every((s) => s === 1);
-  const paddedWidth = width + left + right;
-  // The last tap's shift may read up to this far past the last row that it needs.
-  const overrun = unitStride && (kw > 1 || paddedWidth > outWidth) ? 1 : 0;
-  const paddedHeight = height + top + bottom + overrun;
-  const padded = paddedHeight === height && paddedWidth === width ? x! : graph.one('Pad', [x!, graph.ints([0, 0, top, left, 0, 0, bottom + overrun, right])]);
-  const grouped = (channels: number, area: number) => graph.ints(groups === 1 ? [batch, channels, area] : [batch, groups, channels / groups, area]);
-  const turn = groups === 1 ? [0, 2, 1] : [0, 1, 3, 2];
+  const channelsFirst = (value: ValueName) => graph.one('Transpose', [value], { perm: [1, 0, 2, 3] });
+  const columns = channelsFirst(x!); // [I, B, H, W]
+  const rows = channelsFirst(dy!); // [O, B, H', W']
+  // A negative pad cuts off.
+  const padded = (value: ValueName, begins: readonly [number, number], ends: readonly [number, number]) =>
+    [...begins, ...ends].every((n) => n === 0) ? value : graph.one('Pad', [value, graph.ints([0, 0, ...begins, 0, 0, ...ends])]);
+  const flat = (value: ValueName, channels: number, area: number) => graph.one('Reshape', [value, graph.ints([channels, batch * area])]);
 
-  let area: number;
-  let tapOf: (ky: number, kx: number) => ValueName;
-  let wide: ValueName;
-  if (unitStride) {
-    area = outHeight * paddedWidth;
-    wide = paddedWidth === outWidth ? dy! : graph.one('Pad', [dy!, graph.ints([0, 0, 0, 0, 0, 0, 0, paddedWidth - outWidth])]);
-    const flat = graph.one('Reshape', [padded, grouped(inChannels, paddedHeight * paddedWidth)]);
-    const axis = groups === 1 ? 2 : 3;
-    tapOf = (ky, kx) => {
-      const start = ky * dilations[0] * paddedWidth + kx * dilations[1];
-      if (start === 0 && area === paddedHeight * paddedWidth) return flat;
-      return graph.one('Slice', [flat, graph.ints([start]), graph.ints([start + area]), graph.ints([axis])]);
-    };
-  } else {
-    area = outHeight * outWidth;
-    wide = dy!;
-    tapOf = (ky, kx) => {
-      const starts = [ky * dilations[0], kx * dilations[1]];
-      const ends = [starts[0]! + (outHeight - 1) * strides[0] + 1, starts[1]! + (outWidth - 1) * strides[1] + 1];
-      const picked = graph.one('Slice', [padded, graph.ints(starts), graph.ints(ends), graph.ints([2, 3]), graph.ints(strides)]);
-      return graph.one('Reshape', [picked, grouped(inChannels, area)]);
-    };
-  }
+  const tap = (u: number, v: number): ValueName => {
+    const [dv, du] = [v * dilations[1] - left, u * dilations[0] - top];
+    if (strides[0] === 1 && strides[1] === 1) {
+      const shiftedX = padded(columns, [0, -dv], [0, dv + outWidth - width]); // [I, B, H, W']
+      const shiftedDy = padded(rows, [du, 0], [height - outHeight - du, 0]); // [O, B, H, W']
+      return product(flat(shiftedDy, outChannels, height * outWidth), flat(shiftedX, inChannels, height * outWidth));
+    }
+    const around = padded(columns, [top, left], [bottom, right]);
+    const [row, column] = [u * dilations[0], v * dilations[1]];
+    const every = (value: ValueName, axis: number, start: number, count: number, step: number) =>
+      graph.one('Slice', [value, graph.ints([start]), graph.ints([start + (count - 1) * step + 1]), graph.ints([axis]), graph.ints([step])]);
+    const picked = every(every(around, 3, column, outWidth, strides[1]), 2, row, outHeight, strides[0]);
+    return product(flat(rows, outChannels, outHeight * outWidth), flat(picked, inChannels, outHeight * outWidth));
+  };
+  const product = (a: ValueName, b: ValueName) => graph.one('Gemm', [a, b], { transB: 1 }); // [O, I]
 
-  const flatDy = graph.one('Reshape', [wide, grouped(outChannels, area)]);
+  if (kh * kw === 1) return graph.one('Reshape', [tap(0, 0), graph.ints(weightShape)]);
   const taps: ValueName[] = [];
-  for (let ky = 0; ky < kh; ky++) {
-    for (let kx = 0; kx < kw; kx++) {
-      const product = graph.one('MatMul', [flatDy, graph.one('Transpose', [tapOf(ky, kx)], { perm: turn })]); // [B, (G,) O, I]
+  for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) taps.push(tap(u, v));
+  const joined = graph.one('Reshape', [graph.one('Concat', taps, { axis: 0 }), graph.ints([kh * kw, outChannels * inChannels])]);
+  return graph.one('Reshape', [graph.one('Transpose', [joined], { perm: [1, 0] }), graph.ints(weightShape)]);
+}
+
+/** In groups the products are batched over images and groups, and added up over the images. */
+function weightGradByGroups(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, groups, strides, dilations, pads: [top, left, bottom, right] } }: Node<Conv2dAttrs & { weightShape: Shape }>): ValueName {
+  const [batch, inChannels] = image!.shape as [number, number];
+  const [, outChannels, outHeight, outWidth] = gradient!.shape as [number, number, number, number];
+  const [, , kh, kw] = weightShape as [number, number, number, number];
+  const area = outHeight * outWidth;
+  const padded = graph.one('Pad', [x!, graph.ints([0, 0, top, left, 0, 0, bottom, right])]);
+  const grouped = (value: ValueName, channels: number) => graph.one('Reshape', [value, graph.ints([batch, groups, channels / groups, area])]);
+  const flatDy = grouped(dy!, outChannels);
+  const taps: ValueName[] = [];
+  for (let u = 0; u < kh; u++) {
+    for (let v = 0; v < kw; v++) {
+      const starts = [u * dilations[0], v * dilations[1]];
+      const ends = [starts[0]! + (outHeight - 1) * strides[0] + 1, starts[1]! + (outWidth - 1) * strides[1] + 1];
+      const picked = grouped(graph.one('Slice', [padded, graph.ints(starts), graph.ints(ends), graph.ints([2, 3]), graph.ints(strides)]), inChannels);
+      const product = graph.one('MatMul', [flatDy, graph.one('Transpose', [picked], { perm: [0, 1, 3, 2] })]); // [B, G, O/G, I/G]
       const summed = graph.one('ReduceSum', [product, graph.ints([0])], { keepdims: 0 });
       taps.push(graph.one('Reshape', [summed, graph.ints([outChannels, inChannels / groups, 1])]));
     }
   }
   const joined = taps.length === 1 ? taps[0]! : graph.one('Concat', taps, { axis: 2 });
-  return [graph.one('Reshape', [joined, graph.ints(weightShape)])];
+  return graph.one('Reshape', [joined, graph.ints(weightShape)]);
 }

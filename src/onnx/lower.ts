@@ -4,7 +4,7 @@
  * Only operators of the ai.onnx domain: they run on every provider, and ONNX Runtime's own optimizer fuses what
  * it has faster kernels for.
  */
-import { sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type Type } from '../core/index.ts';
+import { float32, sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type Type } from '../core/index.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
 import { onnxDataTypes, type GraphBuilder, type ValueName } from './builder.ts';
 
@@ -20,6 +20,7 @@ const direct = (opType: string): Lowering<unknown> => (graph, inputs) => [graph.
 const reduction = (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> => (graph, [x], { attrs }) =>
   [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
 
+/** The lowering of each op in operators of the standard domain. */
 export const standardLowerings: Lowerings = {
   constant: (graph, _, { attrs }) => [graph.constant(attrs as HostArray)],
 
@@ -73,18 +74,32 @@ export const standardLowerings: Lowerings = {
   conv2dWeightGrad: lowerConv2dWeightGrad,
 
   groupNorm(graph, [x, gamma, beta], { inputs, outputs, attrs }) {
-    const xHatType = outputs[1]!;
+    const perGroup = outputs[1]!.shape;
     const { shape } = inputs[0]!;
     const [batch, channels] = shape as [number, number];
-    const count = xHatType.shape[2]!;
+    const count = sizeOf(shape) / sizeOf(perGroup);
     const byChannel = [batch, channels, sizeOf(shape) / batch / channels];
-    const grouped = graph.one('Reshape', [x!, graph.ints(xHatType.shape)]);
-    // LayerNormalization over a group's values; its third output is the inverse standard deviation.
-    const [xHat, , invStd] = graph.apply('LayerNormalization', [grouped, graph.filled([count], 1)], { axis: -1, epsilon: { float: attrs.eps } }, 3);
+    const grouped = graph.one('Reshape', [x!, graph.ints([...perGroup, count])]);
+    // LayerNormalization over a group's values; its other outputs are the mean and the inverse standard deviation.
+    const [xHat, mean, invStd] = graph.apply('LayerNormalization', [grouped, graph.filled([count], 1)], { axis: -1, epsilon: { float: attrs.eps } }, 3);
     const column = graph.ints([channels, 1]);
     const scaled = graph.one('Mul', [graph.one('Reshape', [xHat!, graph.ints(byChannel)]), graph.one('Reshape', [gamma!, column])]);
     const shifted = graph.one('Add', [scaled, graph.one('Reshape', [beta!, column])]);
-    return [graph.one('Reshape', [shifted, graph.ints(shape)]), xHat!, invStd!];
+    const flat = (statistic: ValueName) => graph.one('Reshape', [statistic, graph.ints(perGroup)]);
+    return [graph.one('Reshape', [shifted, graph.ints(shape)]), flat(mean!), flat(invStd!)];
+  },
+  channelAffine(graph, [x, scale, shift, addend], { inputs }) {
+    const column = graph.ints([...inputs[1]!.shape, ...inputs[0]!.shape.slice(2).map(() => 1)]);
+    const scaled = graph.one('Mul', [x!, graph.one('Reshape', [scale!, column])]);
+    const shifted = graph.one('Add', [scaled, graph.one('Reshape', [shift!, column])]);
+    return [addend ? graph.one('Add', [shifted, addend]) : shifted];
+  },
+  // Expand does the same at a tenth of the speed.
+  upsampleNearest: (graph, [x], { attrs: { factor } }) =>
+    [graph.one('Resize', [x!, '', graph.constant(float32([4], Float32Array.of(1, 1, factor, factor)))], { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' })],
+  sumPool(graph, [x], { attrs: { factor } }) {
+    const mean = graph.one('AveragePool', [x!], { kernel_shape: [factor, factor], strides: [factor, factor], pads: [0, 0, 0, 0] });
+    return [graph.one('Mul', [mean, graph.filled([], factor * factor)])];
   },
 };
 

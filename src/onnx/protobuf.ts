@@ -6,6 +6,7 @@
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 
+/** A whole model. */
 export interface ModelProto {
   readonly irVersion: number;
   readonly producerName?: string;
@@ -26,6 +27,7 @@ export interface StringStringEntryProto {
   readonly value: string;
 }
 
+/** A graph: its nodes in an order in which they can be computed, its constants and its interface. */
 export interface GraphProto {
   readonly node: readonly NodeProto[];
   readonly name?: string;
@@ -69,6 +71,7 @@ export interface TensorProto {
   readonly rawData?: Uint8Array;
 }
 
+/** The name and type of an input or output. */
 export interface ValueInfoProto {
   readonly name: string;
   readonly type?: TypeProto;

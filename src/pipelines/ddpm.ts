@@ -7,7 +7,9 @@ import {
   add, float32, freeze, input, meanSquaredError, mul, program, RandomStream, reshape, sizeOf,
   type Executor, type FloatArray, type HostArray, type HostArrays, type Program, type Store, type Tensor,
 } from '../core/index.ts';
-import { batchAt, type Dataset } from '../data/index.ts';
+// Not the layer's index: what draws batches runs in a browser too, what reads files does not.
+import { batchAt } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
 import {
   drawTrainingNoise, fromPrediction, initialNoise, samplerNamed, samplerTimesteps, schedule,
   type AnySamplerOptions, type Predict, type SamplerState, type Schedule, type SchedulerConfig,
@@ -83,6 +85,7 @@ export interface SamplerSource {
   readonly batchSize?: number;
 }
 
+/** Which pictures to draw, and how. */
 export interface SampleOptions {
   readonly seed: number;
   readonly count: number;
@@ -119,6 +122,12 @@ export interface PictureSampler {
   dispose(): Promise<void>;
 }
 
+/**
+ * Compiles a network for drawing pictures.
+ *
+ * @param executor  where it runs; it has to outlive the sampler
+ * @throws if weights of the network are missing, in the values given or in the store
+ */
 export async function openSampler(executor: Executor, { unet, scheduler, picture, weights, batchSize = 16 }: SamplerSource): Promise<PictureSampler> {
   const shared = 'store' in weights ? weights : undefined;
   const network = denoiserProgram(unet, batchSize, picture, shared?.prefix);

@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Executor, Store, Type } from '../core/index.ts';
-import { toOnnx } from '../onnx/index.ts';
+import { cpuLowerings, toOnnx, type Lowerings } from '../onnx/index.ts';
 import { SessionHost, type Handle, type SessionService } from './session-host.ts';
 import type { Request, Response } from './session-worker.ts';
 
+/** Options of `createNodeExecutor`. */
 export interface NodeExecutorOptions {
   /** Threads of one operator; default: the number of processors. */
   readonly threads?: number;
@@ -13,6 +14,11 @@ export interface NodeExecutorOptions {
    * signals should not wait for it. False keeps everything on the calling thread.
    */
   readonly worker?: boolean;
+  /**
+   * 'auto' (default) uses ONNX Runtime's blocked kernels where a probe finds them to work (see cpu-kernels.ts);
+   * 'standard' runs standard ONNX operators only, as an exported model does. The results differ by rounding.
+   */
+  readonly cpuKernels?: 'auto' | 'standard';
 }
 
 /**
@@ -20,49 +26,59 @@ export interface NodeExecutorOptions {
  *
  * @throws if threads is not a positive integer
  */
-export function createNodeExecutor({ threads = availableParallelism(), worker = true }: NodeExecutorOptions = {}): Executor {
+export function createNodeExecutor({ threads = availableParallelism(), worker = true, cpuKernels = 'auto' }: NodeExecutorOptions = {}): Executor {
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service: SessionService = worker ? startWorker({ threads }) : new SessionHost({ threads });
+  let closing: Promise<void> | undefined;
+  let lowerings: Promise<Partial<Lowerings>> | undefined;
+  const open = (): SessionService => {
+    if (closing) throw new Error('the executor has been disposed');
+    return service;
+  };
   return {
     device: `cpu (${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     async compile(program) {
-      const handle = await service.load(toOnnx(program));
+      lowerings ??= cpuKernels === 'standard' ? Promise.resolve({}) : open().blockSize().then((block) => (block === null ? {} : cpuLowerings(block)));
+      const handle = await open().load(toOnnx(program, { lowerings: await lowerings }));
       return {
-        run: (store, inputs) => service.run(handle, store && handleOf(store), inputs),
-        dispose: () => service.unload(handle),
+        run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
+        // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.
+        dispose: async () => (closing ? undefined : service.unload(handle)),
       };
     },
     async createStore(spec, values) {
-      return new NodeStore(service, spec, await service.createStore(spec, values));
+      return new NodeStore(open, spec, await open().createStore(spec, values));
     },
-    dispose: () => service.close(),
+    dispose: () => (closing ??= service.close()),
   };
 }
 
 class NodeStore implements Store {
   readonly spec: Readonly<Record<string, Type>>;
   readonly handle: Handle;
-  readonly #service: SessionService;
+  /** The executor's service; throws once it is disposed. */
+  readonly open: () => SessionService;
 
-  constructor(service: SessionService, spec: Readonly<Record<string, Type>>, handle: Handle) {
-    this.#service = service;
+  constructor(open: () => SessionService, spec: Readonly<Record<string, Type>>, handle: Handle) {
+    this.open = open;
     this.spec = spec;
     this.handle = handle;
   }
 
-  read: Store['read'] = (names) => this.#service.read(this.handle, names);
-  write: Store['write'] = (values) => this.#service.write(this.handle, values);
-  dispose: Store['dispose'] = () => this.#service.releaseStore(this.handle);
+  read: Store['read'] = async (names) => this.open().read(this.handle, names);
+  write: Store['write'] = async (values) => this.open().write(this.handle, values);
+  dispose: Store['dispose'] = async () => this.open().releaseStore(this.handle);
 }
 
-function handleOf(store: Store): Handle {
-  if (!(store instanceof NodeStore)) throw new Error('run: the store belongs to another executor');
+/** Handles are numbers: another executor has the same ones for other stores. */
+function handleOf(store: Store, open: () => SessionService): Handle {
+  if (!(store instanceof NodeStore) || store.open !== open) throw new Error('run: the store belongs to another executor');
   return store.handle;
 }
 
-/** A session host on a thread of its own, behind the same interface. */
+/** A session host on a thread of its own, behind the same interface. The thread starts with the first call. */
 function startWorker(options: { threads: number }): SessionService {
-  const worker = openWorker(options);
+  let worker: Worker | undefined;
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let failure: Error | undefined;
   let nextId = 0;
@@ -71,24 +87,29 @@ function startWorker(options: { threads: number }): SessionService {
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };
-  worker.on('message', (response: Response) => {
-    const call = waiting.get(response.id)!;
-    waiting.delete(response.id);
-    if (waiting.size === 0) worker.unref();
-    if ('error' in response) call.reject(new Error(response.error));
-    else call.resolve(response.value as never);
-  });
-  worker.on('error', fail);
-  worker.on('exit', (code) => fail(new Error(`the engine's thread has ended (exit code ${code})`)));
-  worker.unref(); // An idle engine keeps no process alive.
+  const begin = (): Worker => {
+    const started = openWorker(options);
+    started.on('message', (response: Response) => {
+      const call = waiting.get(response.id)!;
+      waiting.delete(response.id);
+      if (waiting.size === 0) started.unref(); // An idle engine keeps no process alive.
+      if ('error' in response) call.reject(new Error(response.error));
+      else call.resolve(response.value as never);
+    });
+    started.on('error', fail);
+    started.on('exit', (code) => fail(new Error(`the engine's thread has ended (exit code ${code})`)));
+    return started;
+  };
   const call = (method: Request['method']) => (...args: readonly unknown[]) => new Promise<never>((resolve, reject) => {
     if (failure) return reject(failure);
     const id = nextId++;
     waiting.set(id, { resolve, reject });
+    worker ??= begin();
     worker.ref();
     worker.postMessage({ id, method, args } satisfies Request);
   });
   return {
+    blockSize: call('blockSize'),
     load: call('load'),
     unload: call('unload'),
     createStore: call('createStore'),
@@ -96,7 +117,8 @@ function startWorker(options: { threads: number }): SessionService {
     write: call('write'),
     releaseStore: call('releaseStore'),
     run: call('run'),
-    close: call('close'),
+    // A thread that has ended, or never began, has nothing to close; its own error must not hide behind another.
+    close: () => (failure || !worker ? Promise.resolve() : call('close')()),
   };
 }
 
@@ -104,6 +126,8 @@ function openWorker(options: { threads: number }): Worker {
   const built = new URL('./session-worker.js', import.meta.url);
   if (!import.meta.url.endsWith('.ts')) return new Worker(built, { workerData: options });
   // From a source checkout (tests, examples) the worker is TypeScript too, and threads do not inherit the loader.
-  const source = JSON.stringify(new URL('./session-worker.ts', import.meta.url).href);
-  return new Worker(`import('tsx/esm/api').then(({ register }) => { register(); return import(${source}); })`, { eval: true, workerData: options });
+  const source = new URL('./session-worker.ts', import.meta.url).href;
+  // By its full address: code in a worker's text is looked up from the current folder, which is anybody's.
+  const loader = import.meta.resolve('tsx/esm/api');
+  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(source)}); })`, { eval: true, workerData: options });
 }

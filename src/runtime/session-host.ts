@@ -1,5 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import { allocate, checkedValues, describeType, sizeOf, type DType, type HostArray, type HostArrays, type Type } from '../core/index.ts';
+import { probeBlockSize } from './cpu-kernels.ts';
 import { readName, writeName, type OnnxProgram } from '../onnx/index.ts';
 
 /** Names a program or a store inside its host. */
@@ -10,6 +11,8 @@ export type Handle = number;
  * by the worker around it.
  */
 export interface SessionService {
+  /** Channels in a block of this machine's fast kernels, or null: see cpu-kernels.ts. */
+  blockSize(): Promise<number | null>;
   load(program: OnnxProgram): Promise<Handle>;
   unload(program: Handle): Promise<void>;
   createStore(spec: Readonly<Record<string, Type>>, values: HostArrays): Promise<Handle>;
@@ -57,6 +60,10 @@ export class SessionHost implements SessionService {
 
   constructor(options: { threads: number }) {
     this.#threads = options.threads;
+  }
+
+  blockSize(): Promise<number | null> {
+    return probeBlockSize();
   }
 
   async load(program: OnnxProgram): Promise<Handle> {
@@ -140,7 +147,7 @@ export class SessionHost implements SessionService {
   }
 
   async close(): Promise<void> {
-    for (const handle of [...this.#programs.keys()]) await this.unload(handle);
+    for (const handle of this.#programs.keys()) await this.unload(handle);
     this.#stores.clear();
   }
 

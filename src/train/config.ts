@@ -7,7 +7,7 @@ const count = z.number().int().nonnegative();
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 
-/** The optimisation of a run. Every default says where it comes from. */
+/** The optimization of a run. Every default says where it comes from. */
 export const trainSchema = z.strictObject({
   /** Updates of the weights. */
   steps: positiveInteger,
@@ -40,6 +40,7 @@ export const trainSchema = z.strictObject({
   sampleSteps: positiveInteger.default(50),
 });
 
+/** The schema of a whole training run of DDPM. */
 export const ddpmConfigSchema = z.strictObject({
   data: z.strictObject({
     /** A data set's name or a folder. */
@@ -55,6 +56,7 @@ export const ddpmConfigSchema = z.strictObject({
   train: trainSchema,
 });
 
+/** A checked `train` section with every default filled in. */
 export type TrainConfig = z.output<typeof trainSchema>;
 
 /** A documented training run of DDPM: what presets and config files say. */

@@ -1,17 +1,18 @@
 /** A whole training run of DDPM: data, network, steps, sample grids, logs and checkpoints. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Executor, FloatArray } from '../core/index.ts';
-import { openRun, readModelFolder, readTrainingState, saveCheckpoint, writeModelFolder, writeTrainingState } from '../checkpoint/index.ts';
+import { latestCheckpoint, openRun, readModelFolder, readTrainingState, saveCheckpoint, writeModelFolder, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
 import { layGrid, openDataset, toPixels, writePng, type Dataset } from '../data/index.ts';
 import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
-import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
+import { ddpmLoss, denoiserProgram, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { MetricsLog, type MetricsLine } from './log.ts';
-import { Trainer, type TrainerState } from './trainer.ts';
+import { DivergedError, Trainer, type TrainerState } from './trainer.ts';
 
+/** What `trainDdpm` is given. */
 export interface DdpmRunOptions {
   readonly config: DdpmConfig;
   /** The run's folder. */
@@ -26,7 +27,7 @@ export interface DdpmRunOptions {
 
 /** What a run tells while it goes on. */
 export type RunEvent =
-  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string }
+  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string; readonly notes: readonly string[] }
   | ({ readonly type: 'step' } & MetricsLine)
   | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
@@ -53,15 +54,21 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   const picture: PictureShape = [channels, size, size];
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   checkClasses(unet, dataset);
+  // Whatever cannot be built must be said before the folder is taken: a graph is checked as it is made.
+  const noiseSchedule = schedule(config.scheduler);
+  denoiserProgram(unet, 1, picture);
 
-  const { latest } = await openRun(out, { config: { ...config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
+  // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
+  const latest = resume ? await latestCheckpoint(out) : null;
   const from = latest ? await readState(latest.path) : undefined;
-  if (from && from.step >= train.steps) throw new Error(`${out} is finished at step ${from.step}; give more --steps to train on`);
+  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; draw from it with kuosan sample ${out}, or give more --steps to train on`);
+  await openRun(out, { config: { ...config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
+  const notes = from && from.device !== executor.device
+    ? [`this run was saved on ${String(from.device)}: on ${executor.device} it goes on the same but for rounding`] : [];
   await mkdir(join(out, 'samples'), { recursive: true });
   const log = new MetricsLog(out);
   await log.keepUntil(from?.step ?? 0);
 
-  const noiseSchedule = schedule(config.scheduler);
   const trainer = await Trainer.open(executor, {
     module: unet,
     loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture),
@@ -69,19 +76,19 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   }, train, from);
   const sampler = train.sampleEvery === null ? undefined
     : await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store: trainer.store, prefix: 'ema/' } });
+  let saved: Checkpoint | null = latest;
   const save = async (): Promise<RunEvent> => {
     await log.flush();
     const { step, training, ema } = await trainer.state();
-    const { path } = await saveCheckpoint(out, step, async (dir) => {
+    saved = await saveCheckpoint(out, step, async (dir) => {
       await writeModelFolder(dir, { unet, weights: ema, scheduler: config.scheduler });
       await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, device: executor.device } });
     }, { keep: train.keepCheckpoints });
-    return { type: 'checkpoint', step, path };
+    return { type: 'checkpoint', ...saved };
   };
 
   try {
-    yield { type: 'ready', dataset, parameters: countParameters(unet), step: trainer.step, device: executor.device };
-    let saved = trainer.step;
+    yield { type: 'ready', dataset, parameters: countParameters(unet), step: trainer.step, device: executor.device, notes };
     while (trainer.step < train.steps && !signal?.aborted) {
       const start = performance.now();
       const report = await trainer.advance();
@@ -103,11 +110,13 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
       }
       if (last || trainer.step % train.checkpointEvery === 0) {
         yield await save();
-        saved = trainer.step;
       }
     }
-    if (saved !== trainer.step) yield await save();
+    if ((saved?.step ?? 0) !== trainer.step) yield await save();
     yield { type: 'end', step: trainer.step, reason: trainer.step === train.steps ? 'finished' : 'interrupted' };
+  } catch (error) {
+    if (!(error instanceof DivergedError)) throw error;
+    throw new DivergedError(error.step, error.what, saved ? `${saved.path} is whole` : 'there is no checkpoint yet');
   } finally {
     await log.flush();
     await sampler?.dispose();
@@ -115,10 +124,12 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   }
 }
 
-async function readState(checkpoint: string): Promise<TrainerState> {
-  const { step, tensors } = await readTrainingState(checkpoint);
-  const { weights } = await readModelFolder(checkpoint);
-  return { step, training: tensors, ema: weights };
+async function readState(checkpoint: string): Promise<TrainerState & { readonly device: unknown }> {
+  const { step, tensors, meta } = await readTrainingState(checkpoint);
+  const { weights } = await readModelFolder(checkpoint).catch((error: Error) => {
+    throw new Error(`${error.message}; or move ${checkpoint} out of ${dirname(checkpoint)} and --resume continues from the checkpoint before it`, { cause: error });
+  });
+  return { step, training: tensors, ema: weights, device: meta['device'] };
 }
 
 function checkClasses(unet: UNet2DModel, dataset: Dataset): void {

@@ -1,5 +1,6 @@
 import { add, mul, sub, type Tensor } from '../core/index.ts';
 
+/** How the decay of the moving average ramps up. */
 export interface EmaOptions {
   /** The largest decay, reached after the warm-up. */
   readonly decay: number;

@@ -9,6 +9,7 @@ export interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
+/** Settings of Adam and AdamW. */
 export interface AdamOptions {
   readonly betas: readonly [number, number];
   readonly eps: number;

@@ -6,6 +6,7 @@ import { nearest } from '../core/suggest.ts';
 /** The documented runs that come with the package: `presets/<name>.jsonc`, found from src/ and from dist/ alike. */
 const presetsDir = fileURLToPath(new URL('../../presets/', import.meta.url));
 
+/** The names of the presets, sorted. */
 export async function presetNames(): Promise<string[]> {
   return (await readdir(presetsDir)).filter((file) => file.endsWith('.jsonc')).map((file) => file.slice(0, -'.jsonc'.length)).sort();
 }

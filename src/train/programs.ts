@@ -6,6 +6,7 @@ import { adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions } from 
 /** Where the entries of a training store are. */
 export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/' } as const;
 
+/** What the programs of a run are built from. */
 export interface TrainingSetup {
   readonly module: Module;
   /** Builds the loss of one batch, a scalar. */

@@ -33,13 +33,18 @@ export interface TrainerState {
   readonly ema: Map<string, HostArray>;
 }
 
-/** The loss or a gradient is not a number any more: the weights in the store are lost, the last checkpoint is not. */
+/** The loss, a gradient or a weight is not a number any more: what is in the store is lost, the last checkpoint is not. */
 export class DivergedError extends Error {
   readonly step: number;
+  /** What is not finite: `the loss is NaN`. */
+  readonly what: string;
 
-  constructor(step: number, what: string) {
-    super(`training: ${what} at step ${step}; lower the learning rate (--train.learningRate), clip gradients (--train.clipNorm 1) or warm up longer (--train.warmupSteps)`);
+  /** @param kept  what is left of the run, for the message's end */
+  constructor(step: number, what: string, kept?: string) {
+    const wayOut = 'start again in another folder with a lower learning rate (--train.learningRate), clipped gradients (--train.clipNorm 1) or a longer warm-up (--train.warmupSteps)';
+    super(`training: ${what} at step ${step}; ${wayOut}${kept ? `; ${kept}` : ''}`);
     this.step = step;
+    this.what = what;
   }
 }
 
@@ -128,11 +133,18 @@ export class Trainer {
     return running;
   }
 
-  /** Copies out what a checkpoint holds. */
+  /**
+   * Copies out what a checkpoint holds.
+   *
+   * @throws DivergedError if a value is not finite: the last update can break the weights after a loss that was
+   */
   async state(): Promise<TrainerState> {
     const trainingNames = this.#names.flatMap((name) => [`${entries.parameter}${name}`, firstMoment(name), secondMoment(name)]);
     const training = await this.store.read(trainingNames);
     const averaged = await this.store.read(this.#names.map((name) => `${entries.ema}${name}`));
+    for (const [name, { data }] of [...training, ...averaged]) {
+      if (!(data as Float32Array).every(Number.isFinite)) throw new DivergedError(this.#step, `${name} is not finite`);
+    }
     return { step: this.#step, training, ema: withoutPrefix(averaged, entries.ema) };
   }
 

@@ -3,6 +3,7 @@ import { describeType, sizeOf, type Shape, type Type } from '../dtype.ts';
 import { apply, defineOp, type Tensor } from '../tensor.ts';
 import { sum } from './structure.ts';
 
+/** What a convolution is told beside its operands, in ONNX's order of axes. */
 export interface Conv2dAttrs {
   /** Vertical and horizontal stride. */
   readonly strides: readonly [number, number];

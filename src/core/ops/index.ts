@@ -3,6 +3,7 @@
  * has no lowering, and the shared test cases cover every one.
  */
 import { constantOp, inputOp, stateOp } from '../tensor.ts';
+import { channelAffineOp } from './channel-affine.ts';
 import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
 import {
   addOp, cosOp, divOp, expOp, lessEqualOp, logOp, maximumOp, minimumOp, mulOp, negOp, sigmoidOp, siluOp, sinOp, sqrtOp, subOp, tanhOp, whereOp,
@@ -10,8 +11,10 @@ import {
 import { matmulOp } from './matmul.ts';
 import { groupNormOp } from './norm.ts';
 import { softmaxOp, sumSquaresOp } from './reduce.ts';
+import { sumPoolOp, upsampleNearestOp } from './resample.ts';
 import { broadcastToOp, castOp, concatOp, gatherOp, padOp, reshapeOp, scatterAddOp, sliceOp, sumOp, transposeOp } from './structure.ts';
 
+/** Every op there is, by its name. */
 export const ops = {
   input: inputOp,
   state: stateOp,
@@ -50,8 +53,12 @@ export const ops = {
   conv2dInputGrad: conv2dInputGradOp,
   conv2dWeightGrad: conv2dWeightGradOp,
   groupNorm: groupNormOp,
+  channelAffine: channelAffineOp,
+  upsampleNearest: upsampleNearestOp,
+  sumPool: sumPoolOp,
 } as const;
 
+/** The name of an op. */
 export type OpName = keyof typeof ops;
 
 /** The attribute type of an op by its name. */

@@ -2,6 +2,7 @@ import { describeType, sizeOf, type Type } from '../dtype.ts';
 import { apply, defineOp, type Tensor } from '../tensor.ts';
 import { broadcastShapes, broadcastStrides, sumTo, walk } from './structure.ts';
 
+/** How the operands of a matrix product are read. */
 export interface MatmulAttrs {
   /** Read the last two axes of `a` the other way round. */
   readonly transA: boolean;

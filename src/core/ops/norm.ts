@@ -1,9 +1,10 @@
 import { describeType, sizeOf } from '../dtype.ts';
 import { apply, defineOp, type Tensor } from '../tensor.ts';
-import { add, mul, sub } from './elementwise.ts';
-import { mean } from './reduce.ts';
-import { reshape, sum } from './structure.ts';
+import { channelAffine } from './channel-affine.ts';
+import { add, mul, neg, sub } from './elementwise.ts';
+import { broadcastTo, full, reshape, sum } from './structure.ts';
 
+/** Settings of a group normalization. */
 export interface GroupNormAttrs {
   readonly groups: number;
   readonly eps: number;
@@ -16,70 +17,83 @@ export const groupNormOp = defineOp<'groupNorm', GroupNormAttrs>({
     if (x!.shape.length < 2) throw new Error(`groupNorm: needs [B, C, ...], got ${describeType(x!)}`);
     if (!Number.isInteger(groups) || groups < 1 || channels! % groups !== 0) throw new Error(`groupNorm: ${channels} channels do not split into ${groups} groups (x is [${x!.shape.join(', ')}])`);
     for (const p of [gamma!, beta!]) if (p.shape.length !== 1 || p.shape[0] !== channels) throw new Error(`groupNorm: gain and shift must be [${channels}], got ${describeType(p)}`);
-    return [{ shape: x!.shape, dtype: x!.dtype }, { shape: [batch!, groups, sizeOf(x!.shape) / batch! / groups], dtype: x!.dtype }, { shape: [batch!, groups, 1], dtype: x!.dtype }];
+    const perGroup = { shape: [batch!, groups], dtype: x!.dtype };
+    return [{ shape: x!.shape, dtype: x!.dtype }, perGroup, perGroup];
   },
-  evaluate([x, gamma, beta], { eps }, [, normal, inverse]) {
-    const count = normal!.shape[2]!;
+  evaluate([x, gamma, beta], { eps }, [, perGroup]) {
+    const groups = sizeOf(perGroup!.shape);
+    const count = x!.data.length / groups;
     const channels = x!.shape[1]!;
     const area = sizeOf(x!.shape) / x!.shape[0]! / channels;
-    const xHat = new Float64Array(x!.data.length);
-    const invStd = new Float64Array(sizeOf(inverse!.shape));
-    for (let group = 0; group < invStd.length; group++) {
+    const mean = new Float64Array(groups);
+    const invStd = new Float64Array(groups);
+    for (let group = 0; group < groups; group++) {
       const values = x!.data.subarray(group * count, (group + 1) * count);
-      const mu = values.reduce((total, v) => total + v, 0) / count;
-      const variance = values.reduce((total, v) => total + (v - mu) ** 2, 0) / count;
+      mean[group] = values.reduce((total, v) => total + v, 0) / count;
+      const variance = values.reduce((total, v) => total + (v - mean[group]!) ** 2, 0) / count;
       invStd[group] = 1 / Math.sqrt(variance + eps);
-      values.forEach((v, i) => { xHat[group * count + i] = (v - mu) * invStd[group]!; });
     }
-    const y = xHat.map((v, i) => {
+    const y = x!.data.map((v, i) => {
       const channel = Math.floor(i / area) % channels;
-      return v * gamma!.data[channel]! + beta!.data[channel]!;
+      const group = Math.floor(i / count);
+      return (v - mean[group]!) * invStd[group]! * gamma!.data[channel]! + beta!.data[channel]!;
     });
-    return [y, xHat, invStd];
+    return [y, mean, invStd];
   },
-  vjp([gy, gNormal, gInverse], { inputs: [x, gamma], outputs: [, xHat, invStd] }) {
+  /**
+   * With x̂ = (x − μ)/σ and means over a group of n values,
+   *
+   *     dx = (γ g − mean(γ g) − x̂ · mean(γ g x̂)) / σ  =  A_c · g + B_g · x + C_g:
+   *
+   * two passes over the pixels once Σ g and Σ g x of each channel are known, and those also give dγ and dβ.
+   */
+  vjp([gy, gMean, gInverse], { inputs: [x, gamma], outputs: [, mu, invStd], attrs: { groups } }) {
     const [batch, channels] = x!.shape as [number, number];
-    const groups = invStd!.shape[1]!;
-    const count = xHat!.shape[2]!;
-    const area = sizeOf(x!.shape) / batch / channels;
-    const byGroup = [batch, groups, count];
-    const byChannel = [batch, groups, channels / groups, area];
-    const scale = reshape(gamma!, [1, groups, channels / groups, 1]);
-    // The two sums over each channel's pixels give the gradients of gain and shift, and, weighted by the gain,
-    // the group means that the gradient of x needs: no second pass over the pixels.
+    const count = sizeOf(x!.shape) / batch / groups;
+    const pixels = x!.shape.slice(2).map((_, i) => i + 2);
+    const column = [batch, groups, 1];
+    const byGroup = [batch, groups, channels / groups];
+    const inverse = reshape(invStd!, column);
+    const mean = reshape(mu!, column);
+    const toChannels = (perGroup: Tensor) => reshape(broadcastTo(perGroup, byGroup), [batch, channels]);
+
     let dGamma: Tensor | undefined;
     let dBeta: Tensor | undefined;
-    let gHat = gNormal;
-    let meanG: Tensor | undefined;
-    let meanGx: Tensor | undefined;
+    let scale: Tensor | undefined; // A
+    let slope: Tensor | undefined; // B, [B, G, 1]
+    let offset: Tensor | undefined; // C, [B, G, 1]
+    const plus = (sofar: Tensor | undefined, more: Tensor) => (sofar ? add(sofar, more) : more);
     if (gy) {
-      const g = reshape(gy, byChannel);
-      const sumG = sum(g, [3], true); // [B, G, C/G, 1]
-      const sumGx = sum(mul(g, reshape(xHat!, byChannel)), [3], true);
-      dGamma = reshape(sum(sumGx, [0]), [channels]);
+      const sumG = reshape(sum(gy, pixels), byGroup);
+      const sumGx = reshape(sum(mul(gy, x!), pixels), byGroup);
+      const sumGxHat = mul(inverse, sub(sumGx, mul(mean, sumG)));
+      dGamma = reshape(sum(sumGxHat, [0]), [channels]);
       dBeta = reshape(sum(sumG, [0]), [channels]);
-      meanG = mul(sum(mul(sumG, scale), [2]), 1 / count); // [B, G, 1]
-      meanGx = mul(sum(mul(sumGx, scale), [2]), 1 / count);
-      const direct = reshape(mul(g, scale), byGroup);
-      gHat = gHat ? add(gHat, direct) : direct;
+      const gain = reshape(gamma!, [1, groups, channels / groups]);
+      scale = reshape(mul(gain, inverse), [batch, channels]);
+      const meanG = mul(sum(mul(gain, sumG), [2], true), 1 / count);
+      const meanGx = mul(sum(mul(gain, sumGxHat), [2], true), 1 / count);
+      slope = mul(neg(meanGx), mul(inverse, inverse));
+      offset = neg(add(mul(meanG, inverse), mul(slope, mean)));
     }
-    if (gNormal) {
-      meanG = mean(gHat!, [2], true);
-      meanGx = mean(mul(gHat!, xHat!), [2], true);
-    }
-    let dx: Tensor | undefined;
-    if (gHat) dx = mul(sub(gHat, add(mul(xHat!, meanGx!), meanG!)), invStd!);
     if (gInverse) {
-      // d(invStd)/dx_i = −invStd² · x̂_i / n
-      const viaInverse = mul(xHat!, mul(gInverse, mul(mul(invStd!, invStd!), -1 / count)));
-      dx = dx ? add(dx, viaInverse) : viaInverse;
+      // d(1/σ)/dx_i = −(x_i − μ) / (n σ³)
+      const steep = mul(reshape(gInverse, column), mul(mul(inverse, mul(inverse, inverse)), -1 / count));
+      slope = plus(slope, steep);
+      offset = plus(offset, neg(mul(steep, mean)));
     }
-    return [dx && reshape(dx, x!.shape), dGamma, dBeta];
+    if (gMean) offset = plus(offset, mul(reshape(gMean, column), 1 / count));
+    if (!offset) return [];
+    const zeros = full([batch, channels], 0);
+    const constantPart = toChannels(offset);
+    const viaStatistics = channelAffine(x!, slope ? toChannels(slope) : zeros, constantPart);
+    const dx = gy ? channelAffine(gy, scale!, zeros, viaStatistics) : viaStatistics;
+    return [dx, dGamma, dBeta];
   },
 });
 
 /**
- * Normalises each group of channels over channels and pixels, then scales and shifts each channel:
+ * Normalizes each group of channels over channels and pixels, then scales and shifts each channel:
  *
  *     y = γ_c · (x − μ_g) / √(σ_g² + eps) + β_c
  *

@@ -144,7 +144,7 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
     real = await realpath(folder);
   } catch (error) {
     const path = (error as NodeJS.ErrnoException).path ?? folder;
-    throw new Error(`data ${JSON.stringify(folder)}: cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`);
+    throw new Error(`data ${JSON.stringify(folder)}: cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
   }
   const { files, others } = listing;
   if (files.length === 0) {

@@ -25,6 +25,7 @@ const indexSchema = z.object({ cell: z.int().positive(), columns: z.int().positi
 
 /** One cell of the sheet: its code points, its words, and where Unicode files it. */
 export type Emoji = z.infer<typeof emojiSchema>;
+/** What `emoji.json` holds: how the sheet is laid out, and an entry for each cell in order. */
 export type EmojiIndex = z.infer<typeof indexSchema>;
 
 /**
@@ -52,7 +53,7 @@ export async function readEmojiIndex(folder: string = notoEmojiFolder): Promise<
     return indexSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).split('\n')[0]! : (error as Error).message;
-    throw new Error(`data noto-emoji: ${JSON.stringify(path)} is missing or damaged (${reason}); install kuosan again`);
+    throw new Error(`data noto-emoji: ${JSON.stringify(path)} is missing or damaged (${reason}); install kuosan again`, { cause: error });
   }
 }
 
@@ -61,7 +62,7 @@ async function decodeSheet(sheet: Uint8Array): Promise<{ data: Buffer; info: Out
     return await sharp(sheet, { failOn: 'error', limitInputPixels: 20_000_000 }).ensureAlpha().toColourspace('srgb')
       .raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   } catch (error) {
-    throw new Error(`data noto-emoji: sheet-32.png is damaged (${(error as Error).message.split('\n')[0]}); install kuosan again`);
+    throw new Error(`data noto-emoji: sheet-32.png is damaged (${(error as Error).message.split('\n')[0]}); install kuosan again`, { cause: error });
   }
 }
 
@@ -98,7 +99,7 @@ function flatten(cells: Uint8Array): Uint8Array {
   for (let i = 0; i < area; i++) {
     const alpha = cells[i * 4 + 3]!;
     for (let c = 0; c < 3; c++) {
-      // Integers throughout: (colour · α + 255 · (255 − α)) / 255, rounded to the nearest.
+      // Integers throughout: (color · α + 255 · (255 − α)) / 255, rounded to the nearest.
       out[i * 3 + c] = Math.floor((cells[i * 4 + c]! * alpha + 255 * (255 - alpha) + 127) / 255);
     }
   }

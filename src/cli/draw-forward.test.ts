@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { float32 } from '../core/dtype.ts';
 import { cosineSchedule } from '../diffusion/index.ts';
-import { drawForward, largestDifference, runForward } from './forward.ts';
+import { drawForward, largestDifference, runForward } from './draw-forward.ts';
 
 let folder: string;
 let image: string;
@@ -50,6 +50,7 @@ describe('kuosan forward', () => {
   it('draws any number of steps and any size', async () => {
     for (const [steps, size] of [[1, 1], [2, 33], [21, 150]] as const) {
       await drawForward(image, { ...options, steps, size, out: join(folder, 'f.png') }, () => {});
+      expect((await sharp(join(folder, 'f.png')).metadata()).format).toBe('png');
     }
   }, 20_000);
 

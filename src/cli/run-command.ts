@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { Command, CommanderError } from 'commander';
+import * as data from './data.ts';
+import * as demo from './demo.ts';
+import * as forward from './forward.ts';
+import { Interrupted } from './interrupt.ts';
+import { UsageError } from './options.ts';
+import * as sample from './sample.ts';
+import * as train from './train.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/**
+ * Runs one command.
+ *
+ * @param words  what was typed after `kuosan`
+ * @returns the exit status: 0, 1 for a failure, 2 for wrong usage, 128 + n after signal n; what there is to say is printed
+ */
+export async function runCommand(words: readonly string[]): Promise<number> {
+  const program = new Command('kuosan')
+    .description('Train diffusion models, draw pictures from them, and see how it works.')
+    .version(version)
+    .option('--debug', 'show where in the program an error comes from')
+    // Errors are printed below, all in one form.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  for (const command of [demo, train, sample, forward, data]) command.register(program);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return 0;
+  } catch (error) {
+    return report(error, program, words);
+  }
+}
+
+/** Prints one line for an error, and returns the exit status. */
+function report(error: unknown, program: Command, words: readonly string[]): number {
+  if (error instanceof Interrupted) return error.exitStatus;
+  // The help or the version, which was asked for or stands in for a missing command.
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return error.exitCode === 0 ? 0 : 2;
+  const isUsage = error instanceof UsageError || error instanceof CommanderError;
+  const message = error instanceof CommanderError ? usageMessage(error, program, words) : error instanceof Error ? error.message : String(error);
+  // With --debug also the causes; else one line, whatever a library has put into its message.
+  process.stderr.write(`kuosan: ${program.opts<{ debug?: boolean }>().debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  return isUsage ? 2 : 1;
+}
+
+/** Commander's message in our form: `unknown option '--stpes'; did you mean --steps?` */
+function usageMessage({ message, code }: CommanderError, program: Command, words: readonly string[]): string {
+  const [problem, suggestion] = message.replace(/^error: /, '').replace(/\.$/, '').split('\n');
+  if (suggestion) return `${problem}; ${suggestion.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')}`;
+  const command = program.commands.find((each) => each.name() === words[0])?.name();
+  return `${problem}; kuosan ${command && code !== 'commander.unknownCommand' ? `${command} ` : ''}--help tells more`;
+}

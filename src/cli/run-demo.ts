@@ -1,0 +1,54 @@
+import { access, copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { renderTerminal, toPixels, type Pixels } from '../data/index.ts';
+import { createNodeExecutor } from '../runtime/node.ts';
+import { parseDdpmConfig, readConfig } from '../train/index.ts';
+import { applyOverrides } from './options.ts';
+import { showRun } from './show-run.ts';
+
+/** The options of `kuosan demo`. */
+export interface DemoOptions {
+  readonly out: string;
+  readonly steps?: number;
+  readonly threads: number;
+}
+
+export async function demo({ out, steps, threads }: DemoOptions): Promise<void> {
+  const config = parseDdpmConfig(applyOverrides(await readConfig('smileys-16'), steps === undefined ? [] : [[['train', 'steps'], steps]]));
+  // The demo goes on by itself where it was stopped; a finished one is not thrown away.
+  const resume = await access(join(out, 'run.json')).then(() => true, () => false);
+  const executor = createNodeExecutor({ threads });
+  let grid = '';
+  try {
+    process.stderr.write(`A network that knows nothing learns to draw from ${config.data.source}: its samples appear here as they improve.\n`);
+    await showRun({
+      config, out, executor, resume, skipBad: false,
+      onSamples: ({ step, pictures, path }, print) => {
+        grid = path;
+        const seen = step === config.train.steps ? 32 : 8;
+        print(`after ${step} steps:`);
+        for (const line of inTerminal(toPixels(pictures).slice(0, seen))) print(line);
+      },
+    });
+  } finally {
+    await executor.dispose();
+  }
+  const final = join(out, 'grid.png');
+  await copyFile(grid, final);
+  process.stdout.write([
+    '',
+    `Your model's pictures: ${final}`,
+    '',
+    'What to try next:',
+    `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more pictures, and how they came out of noise`,
+    `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
+    `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own pictures`,
+    '',
+  ].join('\n'));
+}
+
+/** As many columns and colors as the terminal has. */
+function inTerminal(pictures: readonly Pixels[]): string[] {
+  const colors = /truecolor|24bit/.test(process.env['COLORTERM'] ?? '') || !process.stderr.isTTY ? 'true-color' : '256';
+  return renderTerminal(pictures, { columns: Math.min(process.stderr.columns ?? 80, 136), colors }).split('\n').filter((line) => line !== '');
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { createNodeExecutor } from '../runtime/node.ts';
+import { parseDdpmConfig, readConfig } from '../train/index.ts';
+import { applyOverrides, UsageError, type Overrides } from './options.ts';
+import { quoteWord, showRun } from './show-run.ts';
+
+/** The options of `kuosan train`. */
+export interface TrainOptions {
+  readonly data?: string;
+  readonly out: string;
+  readonly steps?: number;
+  readonly batchSize?: number;
+  readonly seed?: number;
+  readonly checkpointEvery?: number;
+  readonly resume: boolean;
+  readonly skipBad: boolean;
+  readonly threads: number;
+}
+
+export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
+  const own: Overrides = ([
+    [['data', 'source'], options.data],
+    [['train', 'steps'], options.steps],
+    [['train', 'batchSize'], options.batchSize],
+    [['train', 'seed'], options.seed],
+    [['train', 'checkpointEvery'], options.checkpointEvery],
+  ] as const).filter(([, value]) => value !== undefined);
+  const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
+  if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined) throw new UsageError('--data is missing: a data set or a folder of images');
+  const config = parseDdpmConfig(merged);
+  const executor = createNodeExecutor({ threads: options.threads });
+  try {
+    await showRun({ config, out: options.out, executor, resume: options.resume, skipBad: options.skipBad, resumeOption: '--resume' });
+    process.stderr.write(`draw from it: npx kuosan sample ${quoteWord(options.out)} --count 64 --out ${quoteWord(join(options.out, 'grid.png'))}\n`);
+  } finally {
+    await executor.dispose();
+  }
+}

@@ -1,0 +1,221 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runCommand } from '../src/cli/run-command.ts';
+import { drawPictureFolder, kuosan, tinyModel, type Ended } from './kuosan.ts';
+
+const cwd = mkdtempSync(join(tmpdir(), 'kuosan-errors-'));
+const at = (...parts: string[]) => join(cwd, ...parts);
+const home = process.cwd();
+afterAll(() => {
+  process.chdir(home);
+  vi.unstubAllEnvs();
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+const config = { data: { source: 'pictures', size: 8 }, model: tinyModel, train: { steps: 4, batchSize: 4, checkpointEvery: 2, sampleEvery: null } };
+const lastStep = 'checkpoints/step-000004';
+const weightsFile = `${lastStep}/unet/diffusion_pytorch_model.safetensors`;
+const configFile = `${lastStep}/unet/config.json`;
+
+/** Runs a command in this process, for time's sake; what a process of its own adds is tested at the end. */
+async function run(command: string): Promise<Ended> {
+  const printed = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => { printed[stream] += String(text); return true; });
+  }
+  const status = await runCommand(command.split(' ')).finally(() => vi.restoreAllMocks());
+  return { status, ...printed };
+}
+
+/** A copy of the trained run in which something is changed. */
+function copyRun(name: string, change: () => void): void {
+  cpSync(at('run'), at(name), { recursive: true });
+  change();
+}
+
+function edit(file: string, change: (json: Record<string, unknown>) => unknown): void {
+  writeFileSync(at(file), JSON.stringify(change(JSON.parse(readFileSync(at(file), 'utf8')))));
+}
+
+beforeAll(async () => {
+  process.chdir(cwd);
+  vi.stubEnv('KUOSAN_CACHE', at('.cache'));
+  await drawPictureFolder(at('pictures'), 5);
+  await drawPictureFolder(at('fakes'), 3);
+  writeFileSync(at('fakes/fake.png'), 'not a picture');
+  mkdirSync(at('empty'));
+  mkdirSync(at('notes'));
+  writeFileSync(at('notes/thesis.txt'), 'all of it');
+  writeFileSync(at('config.json'), JSON.stringify(config));
+  writeFileSync(at('broken.json'), '{\n  "data": { "source": ,\n');
+  const trained = await run('train config.json --out run --threads 1');
+  if (trained.status !== 0) throw new Error(trained.stderr);
+  copyRun('short-weights', () => truncateSync(at('short-weights', weightsFile), 3000));
+  copyRun('short-state', () => truncateSync(at('short-state', lastStep, 'training/state.safetensors'), 3000));
+  copyRun('flipped', () => {
+    const bytes = readFileSync(at('flipped', weightsFile));
+    bytes[bytes.length - 5]! ^= 1;
+    writeFileSync(at('flipped', weightsFile), bytes);
+  });
+  copyRun('wider', () => edit(`wider/${configFile}`, (json) => ({ ...json, block_out_channels: [16] })));
+}, 60_000);
+
+/** Every path below the folder with its size and time of change. */
+function listing(folder = cwd): Record<string, string> {
+  return Object.fromEntries(readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => !path.startsWith('.cache')).map((path) => {
+    const stats = statSync(join(folder, path));
+    return [path, stats.isDirectory() ? 'folder' : `${stats.size} bytes of ${stats.mtimeMs}`];
+  }));
+}
+
+type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
+
+const commands: readonly Case[] = [
+  ['trian', 2, 'unknown command \'trian\'; did you mean train?'],
+  ['demo --stpes 5', 2, 'unknown option \'--stpes\'; did you mean --steps?'],
+  ['sample', 2, 'missing required argument \'run | model dir | name\'; kuosan sample --help tells more'],
+  ['sample run more', 2, 'too many arguments for \'sample\'. Expected 1 argument but got 2; kuosan sample --help tells more'],
+  ['sample run --count', 2, 'option \'--count <n>\' argument missing; kuosan sample --help tells more'],
+  ['forward x.png --out f.png --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
+];
+
+const training: readonly Case[] = [
+  ['train config.json', 2, 'required option \'--out <dir>\' not specified; kuosan train --help tells more'],
+  ['train config.json --out new --stpes 5', 2, 'unknown option --stpes; did you mean --steps?'],
+  ['train --stpes 5 --out new config.json', 2, 'unknown option --stpes; did you mean --steps?'],
+  ['train config.json pictures --out new', 2, '"pictures" is one argument too many; train takes one preset or configuration file'],
+  ['train config.json --out new --steps 0', 2, '--steps: expected an integer of 1 or more, got "0"'],
+  ['train config.json --out new --steps abc', 2, '--steps: expected an integer of 1 or more, got "abc"'],
+  ['train config.json --out new --model.layersPerBlock', 2, '--model.layersPerBlock: a value is missing'],
+  ['train smileys --out new', 1, 'unknown preset "smileys"; did you mean smileys-16? (a configuration file ends in .json)'],
+  ['train none.json --out new', 1, 'no configuration file at none.json'],
+  ['train broken.json --out new', 1, /^broken\.json:2:\d+: not valid JSON/],
+  ['train config.json --out new --model.layerPerBlock 2', 1, 'config.model: unknown key "layerPerBlock"; did you mean layersPerBlock?'],
+  ['train config.json --out new --modle.layersPerBlock 2', 1, 'config: unknown key "modle"; did you mean model?'],
+  ['train config.json --out new --train.learningRate fast', 1, 'config.train.learningRate: expected number, got "fast"'],
+  ['train config.json --out new --model.normNumGroups 3', 1, /^unet: 8 channels do not split into 3 groups/],
+  ['train config.json --out new --data.size 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]', 1, /^unet: height and width must be multiples of 2/],
+  ['train config.json --out new --scheduler.betaEnd 3', 1, /betaEnd must be below 1, got 3.*; give betaStart and betaEnd, or use the cosine schedule$/],
+  ['train config.json --out new --model.numClassEmbeds 3', 1, 'config.model.numClassEmbeds is 3, but pictures has no classes; put each class in a folder of its own'],
+];
+
+const data: readonly Case[] = [
+  ['train config.json --out new --data picture', 1, 'unknown data set "picture"; did you mean the folder pictures?'],
+  ['train config.json --out new --data noto-emojy', 1, 'unknown data set "noto-emojy"; did you mean noto-emoji?'],
+  ['train config.json --out new --data empty', 1, /^data "empty": no images here or in its sub-folders .*; give a folder with PNG/],
+  ['train config.json --out new --data notes', 1, /^data "notes": no images .*it holds only \.txt/],
+  ['train config.json --out new --data fakes', 1, 'data: "fakes/fake.png": not an image that can be read; remove the file, or leave such files out with --skip-bad'],
+  ['data fakes --out grid.png', 1, 'data: "fakes/fake.png": not an image that can be read; remove the file, or leave such files out with --skip-bad'],
+];
+
+const places: readonly Case[] = [
+  ['train config.json --out config.json', 1, 'config.json: is a file, expected a folder for the run; choose another --out'],
+  ['train config.json --out config.json/new', 1, 'config.json/new: cannot be written, a part of the path is a file, not a folder; choose another --out'],
+  ['train config.json --out notes', 1, 'notes: holds no run but other files ("thesis.txt"); choose another --out'],
+  ['train config.json --out run', 1, 'run: holds a run at step 4; --resume continues it, or choose another --out'],
+  ['train config.json --out new --resume', 1, 'new: there is no run to resume; leave out --resume to start one, or give the --out of a run'],
+  ['train config.json --out run --resume', 1, 'run: is finished at step 4; draw from it with kuosan sample run, or give more --steps to train on'],
+  ['train config.json --out run --resume --steps 9 --batch-size 2', 1, 'run: config.train.batchSize is 4 in this run, now 2; resume with the run\'s own value, or choose another --out'],
+  ['train config.json --out run --resume --steps 9 --data fakes --skip-bad', 1, /^run: (config\.data\.source|data\.fingerprint) is .* in this run, now .*; resume with the run's own value/],
+  ['sample run --out notes/thesis.txt', 1, 'cannot write "notes/thesis.txt": the name does not end in .png; give another path'],
+  ['sample run --out config.json/x.png', 1, /^cannot write "config\.json\/x\.png": .*; give another path$/],
+  ['sample run --out x.png --images config.json', 1, /^cannot write "config\.json\/00000\.png": .*; give another path$/],
+  ['data pictures --out pictures/grid.png', 1, /^--out "pictures\/grid\.png" lies inside the data set/],
+];
+
+/** Where the system itself makes no files, whoever asks. */
+const systemPlaces: readonly Case[] = [
+  ['train config.json --out /proc/kuosan/new', 1, /^\/proc\/kuosan\/new: cannot be written, .*; choose another --out$/],
+  ['sample run --out /proc/x.png', 1, /^cannot write "\/proc\/x\.png": .*; give another path$/],
+  ['sample run --out x.png --images /proc/kuosan', 1, /^cannot write "\/proc\/kuosan\/00000\.png": .*; give another path$/],
+];
+
+const models: readonly Case[] = [
+  ['sample nothing --out x.png', 1, /^unknown model "nothing"; .*give the path of a run, a checkpoint or a model folder/],
+  ['sample pictures --out x.png', 1, 'pictures: is neither a run, a checkpoint nor a model folder (there is no run.json and no model_index.json)'],
+  ['sample run --out x.png --sampler ddmp', 1, 'unknown sampler "ddmp"; did you mean ddpm?'],
+  ['sample run --out x.png --sampler ddpm --eta 1', 2, '--eta belongs to ddim; ddpm has no η'],
+  ['sample run --out x.png --steps 5000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 5000'],
+  ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
+  ['sample short-weights --out x.png', 1, new RegExp(`^checkpoint short-weights/${weightsFile}: is damaged; get it again or take another checkpoint`)],
+  ['sample flipped --out x.png', 1, `checkpoint flipped/${weightsFile}: is damaged, its tensors do not match the checksum in it; get it again or take another checkpoint`],
+  ['sample wider --out x.png', 1, new RegExp(`^checkpoint wider/${lastStep}/unet: tensor "conv_in.weight" is \\[8, 3, 3, 3\\], expected \\[16, 3, 3, 3\\].*; the weights are not of the network in wider/${configFile}`)],
+  ['train config.json --out short-weights --resume --steps 9', 1, /is damaged; .*--resume continues from the checkpoint before it$/],
+  ['train config.json --out short-state --resume --steps 9', 1, new RegExp(`^checkpoint short-state/${lastStep}/training/state.safetensors: is cut short or damaged, .*; move short-state/${lastStep} out of short-state/checkpoints and --resume continues from the checkpoint before it$`)],
+  ['train config.json --out wider --resume --steps 9', 1, /tensor "conv_in\.weight" is \[8, 3, 3, 3\], expected \[16, 3, 3, 3\].*--resume continues from the checkpoint before it$/],
+];
+
+/** Holds every command against its message. */
+async function expectRefused(cases: readonly Case[]): Promise<void> {
+  const before = listing();
+  for (const [command, status, message] of cases) {
+    const ended = await run(command);
+    expect(ended.stderr, command).toMatch(/^kuosan: [^\n]+\n$/);
+    const line = ended.stderr.slice('kuosan: '.length, -1);
+    if (typeof message === 'string') expect(line, command).toBe(message);
+    else expect(line, command).toMatch(message);
+    expect(ended, command).toMatchObject({ status, stdout: '' });
+  }
+  expect(listing()).toEqual(before);
+}
+
+describe('bad input gets one line with the way out, and nothing is written or lost:', () => {
+  test('commands and options', () => expectRefused(commands));
+  test('presets, configurations and settings', () => expectRefused(training));
+  test('data', () => expectRefused(data));
+  test('places to write to', () => expectRefused(places));
+  test.runIf(process.platform === 'linux')('places where nothing can be made', () => expectRefused(systemPlaces));
+  test('models and checkpoints', () => expectRefused(models));
+});
+
+test('a damaged last checkpoint that is moved away leaves a run that goes on from the one before', async () => {
+  copyRun('recovered', () => rmSync(at('recovered', lastStep), { recursive: true }));
+  const ended = await run('train config.json --out recovered --resume --threads 1');
+  expect(ended.status, ended.stderr).toBe(0);
+  expect(ended.stderr).toContain('going on from step 2\n');
+  expect(readFileSync(at('recovered', weightsFile)).equals(readFileSync(at('run', weightsFile)))).toBe(true);
+}, 60_000);
+
+test('images that cannot be read are counted and left out where that is asked for', async () => {
+  const ended = await run('train config.json --out skipped --data fakes --skip-bad --steps 1 --threads 1');
+  expect(ended.status, ended.stderr).toBe(0);
+  expect(ended.stderr).toMatch(/^3 pictures of 8×8 from fakes; .*\nleft out 1 image that cannot be read\n/);
+}, 60_000);
+
+test('a run that diverges stops, keeps its last checkpoint, and says what to try', async () => {
+  const ended = await run('train config.json --out wild --train.learningRate 1e30 --train.clipNorm null --train.warmupSteps 0 --checkpoint-every 1 --threads 1');
+  expect(ended.status, ended.stderr).toBe(1);
+  expect(ended.stderr.trimEnd().split('\n').at(-1)).toMatch(/^kuosan: training: the loss is \S+ at step 2; start again in another folder with a lower learning rate .*; wild\/checkpoints\/step-000001 is whole$/);
+  expect(readdirSync(at('wild/checkpoints'))).toEqual(['step-000001']);
+  expect(readFileSync(at('wild/latest'), 'utf8')).toBe('step-000001\n');
+}, 60_000);
+
+test('--debug shows where an error comes from, before and after the command', async () => {
+  for (const command of ['--debug sample nothing', 'sample nothing --debug']) {
+    const ended = await run(command);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(/^kuosan: Error: unknown model "nothing".*\n\s+at .*resolve\.ts/);
+  }
+}, 60_000);
+
+test('a process ends with the status of its command and prints no more than its line', async () => {
+  const [wrong, failed, helped] = await Promise.all([kuosan(['trian'], { cwd }), kuosan(['train', 'config.json', '--out', 'run'], { cwd }), kuosan(['--help'], { cwd })]);
+  expect(wrong).toEqual({ status: 2, stdout: '', stderr: 'kuosan: unknown command \'trian\'; did you mean train?\n' });
+  expect(failed).toEqual({ status: 1, stdout: '', stderr: 'kuosan: run: holds a run at step 4; --resume continues it, or choose another --out\n' });
+  expect(helped).toMatchObject({ status: 0, stderr: '' });
+  for (const name of ['demo', 'train', 'sample', 'forward', 'data']) expect(helped!.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+}, 60_000);
+
+test('help and mistyped commands load neither the engine nor the image library', async () => {
+  const address = new URL('../src/cli/run-command.ts', import.meta.url).href;
+  const script = `
+    const { runCommand } = await import(${JSON.stringify(address)});
+    for (const words of [['train', '--help'], ['trian'], ['sample', '--count', 'x']]) await runCommand(words);
+    console.log(process.report.getReport().sharedObjects.filter((path) => path.endsWith('.node')).join());`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script]);
+  expect(stdout.split('\n').at(-2)).toBe('');
+}, 60_000);

@@ -1,0 +1,70 @@
+/** The command line as a user has it: a process of its own, run from the source. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { RandomStream } from '../src/core/index.ts';
+
+const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+
+export interface Place {
+  /** The current folder of the command. */
+  readonly cwd: string;
+}
+
+export interface Ended {
+  /** The exit status, or the name of the signal that ended it. */
+  readonly status: number | NodeJS.Signals;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `kuosan …` and returns the process beside its end. */
+export function start(args: readonly string[], { cwd }: Place): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
+    cwd,
+    env: { ...process.env, KUOSAN_CACHE: join(cwd, '.cache') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (text) => { stdout += String(text); });
+  child.stderr.on('data', (text) => { stderr += String(text); });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ status: code ?? signal!, stdout, stderr }));
+  });
+  return { child, ended };
+}
+
+/** Runs `kuosan …` to its end. */
+export async function kuosan(args: readonly string[], place: Place): Promise<Ended> {
+  return start(args, place).ended;
+}
+
+/** Makes a folder of small pictures, each with a color and a square of its own. */
+export async function drawPictureFolder(folder: string, count: number, size = 8): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (let i = 0; i < count; i++) {
+    const random = new RandomStream(1, 'test picture', i);
+    const color = () => ({ r: random.integer(256), g: random.integer(256), b: random.integer(256) });
+    const square = { create: { width: size / 2, height: size / 2, channels: 3, background: color() } } as const;
+    const at = { left: random.integer(size / 2), top: random.integer(size / 2) };
+    await sharp({ create: { width: size, height: size, channels: 3, background: color() } })
+      .composite([{ input: await sharp(square).png().toBuffer(), ...at }])
+      .png().toFile(join(folder, `${String(i).padStart(3, '0')}.png`));
+  }
+}
+
+/** A network that compiles in half a second and trains in milliseconds: 8×8 pixels, 8 channels, one level, with attention. */
+export const tinyModel = {
+  sampleSize: 8,
+  blockOutChannels: [8],
+  layersPerBlock: 1,
+  downBlockTypes: ['AttnDownBlock2D'],
+  upBlockTypes: ['UpBlock2D'],
+  normNumGroups: 4,
+  attentionHeadDim: null,
+  addAttention: false,
+} as const;

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { filesBelow, importsOf, textOf } from './source-files.ts';
+
+interface Layer {
+  readonly folder: string;
+  readonly line: number;
+  readonly browser: boolean;
+}
+
+/** The table of ARCHITECTURE.md: `| 4 | `data` | what it holds | no |`. */
+const layers: readonly Layer[] = [...textOf('ARCHITECTURE.md').matchAll(/^\| (\d+) \| `(\w+)` \|.*\| (yes|no) \|$/gm)]
+  .map(([, line, folder, browser]) => ({ folder: folder!, line: Number(line), browser: browser === 'yes' }));
+
+const sources = filesBelow('src', '.ts').filter((path) => !path.endsWith('.test.ts'));
+const imports = new Map(sources.map((path) => [path, importsOf(path)]));
+const layerOf = (path: string): Layer | undefined => layers.find(({ folder }) => path.startsWith(`src/${folder}/`));
+
+describe('the layers', () => {
+  test('are the folders of src, each once in the table', () => {
+    const folders = [...new Set(sources.map((path) => path.split('/')[1]!))];
+    expect(layers.map(({ folder }) => folder).sort()).toEqual(folders.sort());
+  });
+
+  test('every import of a file names a file that is there', () => {
+    const missing = sources.flatMap((path) => imports.get(path)!.filter(({ target }) => target.startsWith('src/') && !imports.has(target)).map(({ target }) => `${path} imports ${target}`));
+    expect(missing).toEqual([]);
+  });
+
+  test('import only themselves and what lies below', () => {
+    const upward = sources.flatMap((path) => imports.get(path)!.flatMap(({ target }) => {
+      const from = layerOf(path)!;
+      const to = layerOf(target);
+      return to === undefined || to === from || to.line < from.line ? [] : [`${path} (line ${from.line}) imports ${target} (line ${to.line})`];
+    }));
+    expect(upward).toEqual([]);
+  });
+
+  test('only runtime imports onnxruntime', () => {
+    const users = sources.filter((path) => imports.get(path)!.some(({ target }) => target.startsWith('onnxruntime-')));
+    expect([...new Set(users.map((path) => layerOf(path)!.folder))]).toEqual(['runtime']);
+  });
+
+  test('only onnx names ONNX operators', () => {
+    const operators = new Set(sources.filter((path) => path.startsWith('src/onnx/'))
+      .flatMap((path) => [...textOf(path).matchAll(/\b(?:one|apply|direct|reduction)\('([A-Z]\w+)'/g)].map(([, name]) => name!)));
+    expect(operators.size).toBeGreaterThan(30);
+    const named = sources.filter((path) => !path.startsWith('src/onnx/')).flatMap((path) =>
+      [...textOf(path).matchAll(/'([A-Z]\w+|com\.microsoft[.\w]*)'/g)].filter(([, name]) => operators.has(name!) || name!.startsWith('com.')).map(([, name]) => `${path} names ${name}`));
+    expect(named).toEqual([]);
+  });
+});
+
+describe('files that run in a browser', () => {
+  /** All that loading a file loads: types are erased, values are not. */
+  function loaded(path: string, seen = new Set<string>()): Set<string> {
+    for (const { target, typeOnly } of imports.get(path) ?? []) {
+      if (typeOnly || seen.has(target)) continue;
+      seen.add(target);
+      loaded(target, seen);
+    }
+    return seen;
+  }
+
+  test.each(layers.filter(({ browser }) => browser).map(({ folder }) => folder))('%s loads nothing of Node', (folder) => {
+    const runsEverywhere = new Set(['zod', '@bufbuild/protobuf/wire']);
+    const foreign = sources.filter((path) => path.startsWith(`src/${folder}/`)).flatMap((path) => [...loaded(path)]
+      .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target)).map((target) => `${path} loads ${target}`));
+    expect(foreign).toEqual([]);
+  });
+
+  test('they use no global that only Node has', () => {
+    const users = sources.filter((path) => layerOf(path)!.browser && /\b(?:process\.(?!ts)\w|Buffer\.|__dirname|require\()/.test(textOf(path)));
+    expect(users).toEqual([]);
+  });
+});
+
+// Default exports are an error to oxlint; enums, namespaces and parameter properties to the compiler (`erasableSyntaxOnly`).
+describe('every file', () => {
+  test('is in no circle of imports, not even of types', () => {
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (path: string, trail: readonly string[]) => {
+      if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' → '));
+      if (trail.includes(path) || done.has(path)) return;
+      for (const { target } of imports.get(path) ?? []) visit(target, [...trail, path]);
+      done.add(path);
+    };
+    for (const path of sources) visit(path, []);
+    expect(circles).toEqual([]);
+  });
+
+  const written = [...filesBelow('src', '.ts'), ...filesBelow('test', '.ts'), ...filesBelow('scripts', '.ts'), ...filesBelow('bench', '.ts')];
+
+  test('has at most 500 lines', () => {
+    expect(written.filter((path) => textOf(path).split('\n').length > 501)).toEqual([]);
+  });
+
+  test('has a name in kebab case, and none that says nothing', () => {
+    const names = written.map((path) => path.split('/').at(-1)!.replace(/(\.test)?\.ts$/, ''));
+    expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || /^(utils?|helpers?|common|misc)$/.test(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as data from '../src/cli/data.ts';
+import * as demo from '../src/cli/demo.ts';
+import * as forward from '../src/cli/forward.ts';
+import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
+import * as sample from '../src/cli/sample.ts';
+import * as train from '../src/cli/train.ts';
+import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
+import { buildPackage, type BuiltPackage } from './built-package.ts';
+import { filesBelow, textOf } from './source-files.ts';
+
+/** The code blocks of a language, in the order of the file. */
+function codeBlocks(text: string, language: string): string[] {
+  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)].filter(([, , name]) => name === language).map(([, , , code]) => code!);
+}
+
+const readme = textOf('README.md');
+
+describe('the README', () => {
+  test('sets up with exactly two commands', () => {
+    const commands = codeBlocks(readme, 'sh').flatMap((block) => block.trim().split('\n')).filter((line) => line.startsWith('npm ci'));
+    expect(commands).toEqual(['npm ci && npx kuosan demo', 'npm ci && npm test']);
+  });
+});
+
+describe('the programs in the README', () => {
+  const programs = codeBlocks(readme, 'ts');
+  let built: BuiltPackage;
+  beforeAll(() => { built = buildPackage(); });
+  afterAll(() => built?.remove());
+
+  test('the first trains and writes a picture (here with two steps instead of 1600)', () => {
+    const short = programs[0]!.replace('const steps = 1600;', 'const steps = 2;').replace('step % 100 === 0', 'step % 2 === 0').replace('const batchSize = 32;', 'const batchSize = 2;');
+    built.compile('train.ts', short);
+    expect(built.node(['train.js'])).toMatch(/^step 2: loss \d\.\d{4}\n$/);
+    expect(existsSync(join(built.folder, 'smileys.png'))).toBe(true);
+  }, 60_000);
+
+  test('the second prints what its comment says', () => {
+    const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[1]!)![1]!;
+    built.compile('gradient.ts', programs[1]!);
+    expect(built.node(['gradient.js']).trim()).toBe(promised);
+  }, 60_000);
+
+  test('there are no others', () => {
+    expect(programs).toHaveLength(2);
+  });
+});
+
+/** The words of a command line as a shell splits them; enough for documentation. */
+function words(line: string): string[] {
+  return [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, bare]) => single ?? double ?? bare!);
+}
+
+/** Every `kuosan …` in a code block, and in the text between backticks. */
+function commandLines(text: string): string[] {
+  const blocks = [...codeBlocks(text, 'sh'), ...codeBlocks(text, '')].flatMap((block) => block.split('\n')).map((line) => line.replace(/\s+#.*$/, ''));
+  const inline = [...text.replace(/^ *```[\s\S]*?^ *```$/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
+  const indented = text.split('\n').filter((line) => /^ {4}\S/.test(line)).map((line) => line.trim());
+  return [...blocks, ...inline, ...indented].flatMap((line) => line.split('&&')).map((part) => part.trim()).filter((part) => /^(?:npx )?kuosan(?: |$)/.test(part));
+}
+
+describe('the command lines in the documentation', () => {
+  const lines = filesBelow('', '.md').flatMap((path) => commandLines(textOf(path)).map((line) => ({ path, line })));
+
+  test('show every command', () => {
+    const shown = new Set(lines.filter(({ path }) => path === 'README.md').map(({ line }) => words(line.replace(/^npx /, ''))[1]));
+    for (const name of ['demo', 'train', 'sample', 'forward', 'data']) expect(shown).toContain(name);
+  });
+
+  test.each(lines)('$path: $line', async ({ line }) => {
+    const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
+    // A command by name alone, as in "what `kuosan data` shows".
+    if (args.length <= 1 || args.includes('--help')) return;
+    const program = new Command('kuosan').exitOverride().configureOutput({ writeErr: () => {} });
+    for (const command of [demo, train, sample, forward, data]) command.register(program);
+    // The same options, and nothing is done.
+    for (const command of program.commands) command.exitOverride().action(() => {});
+    await program.parseAsync(args, { from: 'user' });
+    if (args[0] !== 'train') return;
+    const command = program.commands.find((each) => each.name() === 'train')!;
+    const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));
+    const preset = await readConfig(others[0] ?? 'noto-32');
+    expect(() => parseDdpmConfig(applyOverrides(preset, overrides))).not.toThrow();
+  });
+});
