@@ -61,7 +61,7 @@ beforeAll(async () => {
     bytes[bytes.length - 5]! ^= 1;
     writeFileSync(at('flipped', weightsFile), bytes);
   });
-  copyRun('wider', () => edit(`wider/${configFile}`, (json) => ({ ...json, block_out_channels: [16] })));
+  copyRun('wider', () => edit(`wider/${configFile}`, (json) => ({ ...json, block_out_channels: [32] })));
 }, 60_000);
 
 /** Every path below the folder with its size and time of change. */
@@ -97,7 +97,7 @@ const training: readonly Case[] = [
   ['train config.json --out new --model.layerPerBlock 2', 1, 'config.model: unknown key "layerPerBlock"; did you mean layersPerBlock?'],
   ['train config.json --out new --modle.layersPerBlock 2', 1, 'config: unknown key "modle"; did you mean model?'],
   ['train config.json --out new --train.learningRate fast', 1, 'config.train.learningRate: expected number, got "fast"'],
-  ['train config.json --out new --model.normNumGroups 3', 1, /^unet: 8 channels do not split into 3 groups/],
+  ['train config.json --out new --model.normNumGroups 3', 1, /^unet: 16 channels do not split into 3 groups/],
   ['train config.json --out new --data.size 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]', 1, /^unet: height and width must be multiples of 2/],
   ['train config.json --out new --scheduler.betaEnd 3', 1, /betaEnd must be below 1, got 3.*; give betaStart and betaEnd, or use the cosine schedule$/],
   ['train config.json --out new --model.numClassEmbeds 3', 1, 'config.model.numClassEmbeds is 3, but pictures has no classes; put each class in a folder of its own'],
@@ -143,10 +143,10 @@ const models: readonly Case[] = [
   ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
   ['sample short-weights --out x.png', 1, new RegExp(`^checkpoint short-weights/${weightsFile}: is damaged; get it again or take another checkpoint`)],
   ['sample flipped --out x.png', 1, `checkpoint flipped/${weightsFile}: is damaged, its tensors do not match the checksum in it; get it again or take another checkpoint`],
-  ['sample wider --out x.png', 1, new RegExp(`^checkpoint wider/${lastStep}/unet: tensor "conv_in.weight" is \\[8, 3, 3, 3\\], expected \\[16, 3, 3, 3\\].*; the weights are not of the network in wider/${configFile}`)],
+  ['sample wider --out x.png', 1, new RegExp(`^checkpoint wider/${lastStep}/unet: tensor "conv_in.weight" is \\[16, 3, 3, 3\\], expected \\[32, 3, 3, 3\\].*; the weights are not of the network in wider/${configFile}`)],
   ['train config.json --out short-weights --resume --steps 9', 1, /is damaged; .*--resume continues from the checkpoint before it$/],
   ['train config.json --out short-state --resume --steps 9', 1, new RegExp(`^checkpoint short-state/${lastStep}/training/state.safetensors: is cut short or damaged, .*; move short-state/${lastStep} out of short-state/checkpoints and --resume continues from the checkpoint before it$`)],
-  ['train config.json --out wider --resume --steps 9', 1, /tensor "conv_in\.weight" is \[8, 3, 3, 3\], expected \[16, 3, 3, 3\].*--resume continues from the checkpoint before it$/],
+  ['train config.json --out wider --resume --steps 9', 1, /tensor "conv_in\.weight" is \[16, 3, 3, 3\], expected \[32, 3, 3, 3\].*--resume continues from the checkpoint before it$/],
 ];
 
 /** Holds every command against its message. */

@@ -15,7 +15,7 @@ import { kuosan, tinyModel } from './kuosan.ts';
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-sample-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
-const unet = new UNet2DModel({ ...tinyModel, blockOutChannels: [8, 8], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] });
+const unet = new UNet2DModel({ ...tinyModel, blockOutChannels: [16, 16], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] });
 const scheduler = schedulerConfig({ betaSchedule: 'cosine', numTrainTimesteps: 30 });
 const picture: PictureShape = [3, 8, 8];
 // The output layer of a fresh network is almost zero and its pictures would be the noise alone.
