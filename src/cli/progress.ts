@@ -13,7 +13,7 @@ export interface Progress {
 const linePause = 10;
 
 export function createProgress(what: string, total: number, start = 0): Progress {
-  return process.stderr.isTTY ? barProgress(what, total, start) : lineProgress(what, total);
+  return process.stderr.isTTY ? barProgress(what, total, start) : lineProgress(what, total, start);
 }
 
 function barProgress(what: string, total: number, start: number): Progress {
@@ -42,8 +42,8 @@ function barProgress(what: string, total: number, start: number): Progress {
   };
 }
 
-function lineProgress(what: string, total: number): Progress {
-  const left = timeLeft(total, 0);
+function lineProgress(what: string, total: number, start: number): Progress {
+  const left = timeLeft(total, start);
   let lastLine = 0;
   return {
     update(done, details) {

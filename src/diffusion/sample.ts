@@ -24,7 +24,7 @@ export interface SamplerDefinition {
  */
 export const samplers = {
   ddpm: { run: ddpm, spacing: 'linspace' },
-  ddim: { run: ddim, steps: 50, spacing: 'trailing' },
+  ddim: { run: ddim, steps: 50, spacing: 'leading' },
 } as const satisfies Record<string, SamplerDefinition>;
 
 /** The name of a sampler. */

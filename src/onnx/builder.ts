@@ -22,6 +22,8 @@ export class GraphBuilder {
   readonly #emitted = new Map<string, readonly ValueName[]>();
   readonly #domains = new Map<string, number>();
   readonly #scopes = new Map<string, number>();
+  readonly #computed = new Set<ValueName>();
+  readonly #publicNames = new Map<ValueName, string>();
   readonly #deferred = new Map<ValueName, () => ValueName>();
   #nextValue = 0;
   /** What node names begin with from here on: the module path they come from. */
@@ -36,6 +38,7 @@ export class GraphBuilder {
     const output = Array.from({ length: outputCount }, () => `v${this.#nextValue++}`);
     this.#nodes.push(this.#node(opType, actual, output, attributes, domain));
     this.#emitted.set(key, output);
+    for (const value of output) this.#computed.add(value);
     return output;
   }
 
@@ -46,7 +49,11 @@ export class GraphBuilder {
 
   /** Gives a value a public name. */
   rename(value: ValueName, name: string): void {
-    this.#nodes.push(this.#node('Identity', [this.#present(value)], [name], {}, ''));
+    const present = this.#present(value);
+    // What a node computes takes the public name itself, because a copy of every weight would cost; an input, a constant
+    // or a value with two names needs the copy.
+    if (this.#computed.has(present) && !this.#publicNames.has(present)) this.#publicNames.set(present, name);
+    else this.#nodes.push(this.#node('Identity', [present], [name], {}, ''));
   }
 
   /** Names a value that is emitted only if an operator asks for it under this name. */
@@ -107,7 +114,9 @@ export class GraphBuilder {
   }
 
   build(name: string, inputs: readonly ValueInfoProto[], outputs: readonly ValueInfoProto[]): GraphProto {
-    return { name, node: this.#nodes, initializer: this.#initializers, input: [...inputs], output: [...outputs], valueInfo: [] };
+    const named = (value: ValueName) => this.#publicNames.get(value) ?? value;
+    const nodes = this.#nodes.map((node) => ({ ...node, input: node.input.map(named), output: node.output.map(named) }));
+    return { name, node: nodes, initializer: this.#initializers, input: [...inputs], output: [...outputs], valueInfo: [] };
   }
 }
 

@@ -127,6 +127,13 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       return [values.name(standardLowerings.slice(graph, [values.of(x!)], node)[0]!, output!.shape[1]!)];
     }),
 
+    // Reads transposed matrices in place; from standard operators ONNX Runtime would make the same, by rewriting.
+    matmul: orStandard('matmul', (graph, _, inputs, { inputs: [a, b], attrs: { transA, transB } }) => {
+      if (a!.dtype !== 'f32' || !(transA || transB) || (a!.shape.length === 2 && b!.shape.length === 2)) return undefined;
+      graph.requireDomain('com.microsoft', 1);
+      return graph.apply('FusedMatMul', inputs, { transA: Number(transA), transB: Number(transB), alpha: { float: 1 } }, 1, 'com.microsoft');
+    }),
+
     // Pixels in one axis, as attention wants them, and back: only a name changes.
     reshape: orStandard('reshape', (_, values, [x], { inputs: [from], outputs: [to] }) => {
       const images = [from!, to!].every(({ shape }) => (shape.length === 3 || shape.length === 4) && shape[1]! % block === 0 && sameShape(shape.slice(0, 2), from!.shape.slice(0, 2)));

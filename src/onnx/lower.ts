@@ -4,7 +4,7 @@
  * Only operators of the ai.onnx domain: they run on every provider, and ONNX Runtime's own optimizer fuses what
  * it has faster kernels for.
  */
-import { float32, sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type Type } from '../core/index.ts';
+import { float32, sameShape, sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type Type } from '../core/index.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
 import { onnxDataTypes, type GraphBuilder, type ValueName } from './builder.ts';
 
@@ -17,6 +17,19 @@ export type Lowerings = { readonly [Name in Exclude<OpName, 'input' | 'state'>]:
 /** An operator with the same operands and no attributes. */
 const direct = (opType: string): Lowering<unknown> => (graph, inputs) => [graph.one(opType, inputs)];
 
+/**
+ * Of two operands. ONNX Runtime takes a tensor whose last axes are 1 (a kernel of one pixel) and a number element by
+ * element, fifty times slower than the same numbers in one axis.
+ */
+const binary = (opType: string): Lowering<unknown> => (graph, inputs, { inputs: operands, outputs: [output] }) => {
+  const { shape } = output!;
+  const size = sizeOf(shape);
+  const slow = shape.at(-1) === 1 && size > 1 && operands.some((x) => sizeOf(x.shape) === 1) && operands.every((x) => sizeOf(x.shape) === 1 || sameShape(x.shape, shape));
+  if (!slow) return [graph.one(opType, inputs)];
+  const flat = inputs.map((x, i) => (sizeOf(operands[i]!.shape) === 1 ? x : graph.one('Reshape', [x, graph.ints([size])])));
+  return [graph.one('Reshape', [graph.one(opType, flat), graph.ints(shape)])];
+};
+
 const reduction = (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> => (graph, [x], { attrs }) =>
   [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
 
@@ -25,7 +38,12 @@ export const standardLowerings: Lowerings = {
   constant: (graph, _, { attrs }) => [graph.constant(attrs as HostArray)],
 
   reshape: (graph, [x], { attrs }) => [graph.one('Reshape', [x!, graph.ints(attrs.shape)])],
-  transpose: (graph, [x], { attrs }) => [graph.one('Transpose', [x!], { perm: attrs.perm })],
+  transpose(graph, [x], { inputs, outputs, attrs: { perm } }) {
+    // Moving axes of extent 1 moves nothing; Transpose would copy.
+    const moved = perm.filter((axis) => inputs[0]!.shape[axis] !== 1);
+    const inOrder = moved.every((axis, i) => i === 0 || moved[i - 1]! < axis);
+    return [inOrder ? graph.one('Reshape', [x!, graph.ints(outputs[0]!.shape)]) : graph.one('Transpose', [x!], { perm })];
+  },
   broadcastTo: (graph, [x], { attrs }) => [graph.one('Expand', [x!, graph.ints(attrs.shape)])],
   sum: reduction('ReduceSum'),
   sumSquares: reduction('ReduceSumSquare'),
@@ -44,10 +62,10 @@ export const standardLowerings: Lowerings = {
   },
   cast: (graph, [x], { attrs }) => [graph.one('Cast', [x!], { to: onnxDataTypes[attrs.dtype] })],
 
-  add: direct('Add'),
-  sub: direct('Sub'),
-  mul: direct('Mul'),
-  div: direct('Div'),
+  add: binary('Add'),
+  sub: binary('Sub'),
+  mul: binary('Mul'),
+  div: binary('Div'),
   minimum: direct('Min'),
   maximum: direct('Max'),
   neg: direct('Neg'),

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Executor, Store, Type } from '../core/index.ts';
-import { cpuLowerings, toOnnx, type Lowerings } from '../onnx/index.ts';
+import { cpuLowerings, toOnnx } from '../onnx/index.ts';
 import { SessionHost, type Handle, type SessionService } from './session-host.ts';
 import type { Request, Response } from './session-worker.ts';
 
@@ -30,7 +30,7 @@ export function createNodeExecutor({ threads = availableParallelism(), worker = 
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service: SessionService = worker ? startWorker({ threads }) : new SessionHost({ threads });
   let closing: Promise<void> | undefined;
-  let lowerings: Promise<Partial<Lowerings>> | undefined;
+  let blockSize: Promise<number | null> | undefined;
   const open = (): SessionService => {
     if (closing) throw new Error('the executor has been disposed');
     return service;
@@ -38,8 +38,9 @@ export function createNodeExecutor({ threads = availableParallelism(), worker = 
   return {
     device: `cpu (${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     async compile(program) {
-      lowerings ??= cpuKernels === 'standard' ? Promise.resolve({}) : open().blockSize().then((block) => (block === null ? {} : cpuLowerings(block)));
-      const handle = await open().load(toOnnx(program, { lowerings: await lowerings }));
+      const block = await (blockSize ??= cpuKernels === 'standard' ? Promise.resolve(null) : open().blockSize());
+      const onnx = toOnnx(program, { lowerings: block === null ? {} : cpuLowerings(block) });
+      const handle = await open().load(onnx, { optimize: block === null });
       return {
         run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
         // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.

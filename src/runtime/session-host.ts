@@ -6,6 +6,14 @@ import { readName, writeName, type OnnxProgram } from '../onnx/index.ts';
 /** Names a program or a store inside its host. */
 export type Handle = number;
 
+export interface LoadOptions {
+  /**
+   * Whether ONNX Runtime rewrites the graph. It should for standard operators, for the blocked kernels above all. A graph
+   * lowered for this processor has them already: rewriting takes seconds and makes training a tenth slower.
+   */
+  readonly optimize: boolean;
+}
+
 /**
  * What an executor asks of the thread that owns the sessions. Implemented by the host itself and, one call a message,
  * by the worker around it.
@@ -13,7 +21,7 @@ export type Handle = number;
 export interface SessionService {
   /** Channels in a block of this machine's fast kernels, or null: see cpu-kernels.ts. */
   blockSize(): Promise<number | null>;
-  load(program: OnnxProgram): Promise<Handle>;
+  load(program: OnnxProgram, options: LoadOptions): Promise<Handle>;
   unload(program: Handle): Promise<void>;
   createStore(spec: Readonly<Record<string, Type>>, values: HostArrays): Promise<Handle>;
   read(store: Handle, names?: readonly string[]): Promise<Map<string, HostArray>>;
@@ -66,14 +74,14 @@ export class SessionHost implements SessionService {
     return probeBlockSize();
   }
 
-  async load(program: OnnxProgram): Promise<Handle> {
+  async load(program: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
     const session = await ort.InferenceSession.create(program.bytes, {
       executionProviders: ['cpu'],
       intraOpNumThreads: this.#threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
+      graphOptimizationLevel: optimize ? 'all' : 'disabled',
+      logSeverityLevel: 4,
     });
     const handle = this.#nextHandle++;
     const outputs = new Map(Object.entries(program.outputs).map(([name, type]) => [name, zeros(type)]));
