@@ -20,7 +20,8 @@ export interface SamplerDefinition {
  * The samplers by the names of the command line.
  *
  * ddpm: all T steps (Ho et al. 2020); fewer are spread as in Nichol & Dhariwal 2021, from T − 1 to 0.
- * ddim: 50 steps (Song et al. 2021, table 1: near its best for the cost), trailing as Lin et al. 2024 advise.
+ * ddim: 50 steps (Song et al. 2021, table 1: near its best for the cost), leading as in its own code: at T − 1 an ε-prediction says
+ * next to nothing of x̂_0, because its error is divided by √ᾱ_T ≈ 0.
  */
 export const samplers = {
   ddpm: { run: ddpm, spacing: 'linspace' },
