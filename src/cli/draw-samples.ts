@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
-import { checkExtension, checkWritable, layGrid, toPixels, writeGif, writePng, type Pixels } from '../data/index.ts';
+import { checkExtension, checkWritable, gridDefaults, layGrid, toPixels, writeGif, writePng, type Pixels } from '../data/index.ts';
 import { samplers } from '../diffusion/index.ts';
 import { openSampler, type PictureShape, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
@@ -26,6 +26,9 @@ export interface SampleCommandOptions {
 
 /** Frames of the animation: enough to look fluid, few enough to load quickly. */
 const gifFrames = 40;
+
+/** Pixels that an animation is wide at most, if its pictures allow it. */
+const gifSide = 512;
 
 export async function drawSamples(source: string, options: SampleCommandOptions): Promise<void> {
   const { count, out, images, gif, sampler, eta, seed } = options;
@@ -111,6 +114,11 @@ class FrameCollector {
   }
 
   grids(): Pixels[] {
-    return [...this.#frames.entries()].sort(([a], [b]) => a - b).map(([, pictures]) => layGrid(pictures));
+    const [first] = this.#frames.values();
+    if (!first) return [];
+    // Half the side of the still picture: noise hardly compresses, and forty frames of it are megabytes.
+    const columns = Math.ceil(Math.sqrt(first.length));
+    const scale = Math.max(1, Math.floor(gifSide / (columns * (first[0]!.width + gridDefaults.gap))));
+    return [...this.#frames.entries()].sort(([a], [b]) => a - b).map(([, pictures]) => layGrid(pictures, { scale }));
   }
 }

@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import { MultiBar } from 'cli-progress';
 
 /** A progress display: a bar in a terminal, now and then a line elsewhere (logs, CI). */
 export interface Progress {
@@ -17,7 +17,8 @@ export function createProgress(what: string, total: number, start = 0): Progress
 }
 
 function barProgress(what: string, total: number, start: number): Progress {
-  const bar = new SingleBar({
+  // A set of one bar: unlike a bar alone it can print lines above itself and leaves the cursor below.
+  const bars = new MultiBar({
     format: `${what} {bar} {value}/{total} · {details} · {left}`,
     barsize: 24,
     hideCursor: true,
@@ -27,18 +28,11 @@ function barProgress(what: string, total: number, start: number): Progress {
     fps: 8,
   });
   const left = timeLeft(total, start);
-  bar.start(total, start, { details: '', left: '' });
-  let details = '';
+  const bar = bars.create(total, start, { details: '', left: '' });
   return {
-    update(done, text) {
-      details = text;
-      bar.update(done, { details, left: left(done) });
-    },
-    print(line) {
-      // The bar's line is cleared, the text takes its place and the next update draws the bar below it.
-      process.stderr.write(`\r\u001b[2K${line}\n`);
-    },
-    stop: () => bar.stop(),
+    update: (done, details) => bar.update(done, { details, left: left(done) }),
+    print: (line) => bars.log(`${line}\n`),
+    stop: () => bars.stop(),
   };
 }
 
