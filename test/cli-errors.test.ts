@@ -120,7 +120,7 @@ const places: readonly Case[] = [
   ['train config.json --out new --resume', 1, 'new: there is no run to resume; leave out --resume to start one, or give the --out of a run'],
   ['train config.json --out run --resume', 1, 'run: is finished at step 4; draw from it with kuosan sample run, or give more --steps to train on'],
   ['train config.json --out run --resume --steps 9 --batch-size 2', 1, 'run: config.train.batchSize is 4 in this run, now 2; resume with the run\'s own value, or choose another --out'],
-  ['train config.json --out run --resume --steps 9 --data fakes --skip-bad', 1, /^run: (config\.data\.source|data\.fingerprint) is .* in this run, now .*; resume with the run's own value/],
+  ['train config.json --out run --resume --steps 9 --data fakes --skip-bad', 1, /^run: config\.data\.source is .* in this run, now .*; resume with the run's own value/],
   ['sample run --out notes/thesis.txt', 1, 'cannot write "notes/thesis.txt": the name does not end in .png; give another path'],
   ['sample run --out config.json/x.png', 1, /^cannot write "config\.json\/x\.png": .*; give another path$/],
   ['sample run --out x.png --images config.json', 1, /^cannot write "config\.json\/00000\.png": .*; give another path$/],

@@ -85,11 +85,17 @@ describe('resuming a run', () => {
     ['a value inside', { config: { ...config, model: { blockOutChannels: [32, 128], dropout: 0 } } }, 'config.model.blockOutChannels is [32,64] in this run, now [32,128]'],
     ['a key more', { config: { ...config, ema: 0.99 } }, 'config.ema is not set in this run, now 0.99'],
     ['a key less', { config: { ...config, seed: undefined } }, 'config.seed is 1 in this run, now not set'],
-    ['the data', { data: { sha256: 'abd', count: 10 } }, 'data.sha256 is "abc" in this run, now "abd"'],
   ])('is refused where %s differs, by its name', async (_, changed, message) => {
     const out = newFolder();
     await openRun(out, start);
     await expect(openRun(out, { ...resume, ...changed })).rejects.toThrow(`${out}: ${message}; resume with the run's own value, or choose another --out`);
+    expect(await readRun(out)).toEqual({ config, data });
+  });
+
+  test('is refused where the pictures are others', async () => {
+    const out = newFolder();
+    await openRun(out, start);
+    await expect(openRun(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(`${out}: its pictures are not the ones that the run began with`);
     expect(await readRun(out)).toEqual({ config, data });
   });
 

@@ -66,8 +66,9 @@ export async function openRun(out: string, { config, data, resume, mayChange = [
     const latest = await latestCheckpoint(out);
     if (!resume) throw new Error(`${out}: holds a run ${latest ? `at step ${latest.step}` : 'that has no checkpoint yet'}; --resume continues it, or choose another --out`);
     const recorded = await readRun(out);
-    const difference = firstDifference(recorded.config, given.config, ['config'], new Set(mayChange.map((key) => `config.${key}`)))
-      ?? firstDifference(recorded.data, given.data, ['data'], new Set());
+    const difference = firstDifference(recorded.config, given.config, ['config'], new Set(mayChange.map((key) => `config.${key}`)));
+    const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
+    if (!difference && dataDiffers) throw new Error(`${out}: its pictures are not the ones that the run began with; resume with the same data, or choose another --out`);
     if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
     await access(out, constants.W_OK);
     await makeFolder(stepsFolder(out));

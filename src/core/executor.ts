@@ -22,16 +22,24 @@ export interface Executable {
    * Computes the outputs and replaces the written entries of the store. If it fails, the store is as before.
    *
    * @param store   null for a program that reads and writes no state
-   * @param inputs  exactly the program's inputs
+   * @param inputs  the program's inputs by name; others are ignored
    */
   run(store: Store | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>>;
   dispose(): Promise<void>;
 }
 
+/** Facts about an executor by name. */
+export type Environment = Readonly<Record<string, string | number | null>>;
+
 /** Something that runs programs: the interpreter, ONNX Runtime in Node, ONNX Runtime in a browser. */
 export interface Executor {
   /** What it runs on, for people: `interpreter`, `cpu (2 threads)`. */
   readonly device: string;
+  /**
+   * What decides the last bits of its results: engine and version, provider, threads, kernels. Two runs with the same
+   * values here compute the same bytes, so checkpoints record it.
+   */
+  environment(): Promise<Environment>;
   compile(program: Program): Promise<Executable>;
   createStore(spec: Readonly<Record<string, Type>>, values: HostArrays): Promise<Store>;
   dispose(): Promise<void>;

@@ -73,6 +73,7 @@ class InterpreterStore implements Store {
 export function createInterpreter(): Executor {
   return {
     device: 'interpreter',
+    environment: async () => ({ engine: 'interpreter' }),
     async compile(program) {
       verify(program);
       return {

@@ -30,15 +30,17 @@ export function createNodeExecutor({ threads = availableParallelism(), worker = 
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service: SessionService = worker ? startWorker({ threads }) : new SessionHost({ threads });
   let closing: Promise<void> | undefined;
-  let blockSize: Promise<number | null> | undefined;
+  let probed: Promise<number | null> | undefined;
   const open = (): SessionService => {
     if (closing) throw new Error('the executor has been disposed');
     return service;
   };
+  const blockSize = () => (probed ??= cpuKernels === 'standard' ? Promise.resolve(null) : open().blockSize());
   return {
+    environment: async () => ({ engine: await open().engine(), provider: 'cpu', threads, kernelBlock: await blockSize() }),
     device: `cpu (${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     async compile(program) {
-      const block = await (blockSize ??= cpuKernels === 'standard' ? Promise.resolve(null) : open().blockSize());
+      const block = await blockSize();
       const onnx = toOnnx(program, { lowerings: block === null ? {} : cpuLowerings(block) });
       const handle = await open().load(onnx, { optimize: block === null });
       return {
@@ -110,6 +112,7 @@ function startWorker(options: { threads: number }): SessionService {
     worker.postMessage({ id, method, args } satisfies Request);
   });
   return {
+    engine: call('engine'),
     blockSize: call('blockSize'),
     load: call('load'),
     unload: call('unload'),

@@ -19,6 +19,8 @@ export interface LoadOptions {
  * by the worker around it.
  */
 export interface SessionService {
+  /** The engine and its version. */
+  engine(): Promise<string>;
   /** Channels in a block of this machine's fast kernels, or null: see cpu-kernels.ts. */
   blockSize(): Promise<number | null>;
   load(program: OnnxProgram, options: LoadOptions): Promise<Handle>;
@@ -68,6 +70,10 @@ export class SessionHost implements SessionService {
 
   constructor(options: { threads: number }) {
     this.#threads = options.threads;
+  }
+
+  async engine(): Promise<string> {
+    return `onnxruntime-node ${ort.env.versions.node}`;
   }
 
   blockSize(): Promise<number | null> {

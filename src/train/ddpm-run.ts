@@ -1,7 +1,7 @@
 /** A whole training run of DDPM: data, network, steps, sample grids, logs and checkpoints. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Executor, FloatArray } from '../core/index.ts';
+import type { Environment, Executor, FloatArray } from '../core/index.ts';
 import { latestCheckpoint, openRun, readModelFolder, readTrainingState, saveCheckpoint, writeModelFolder, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
 import { layGrid, openDataset, toPixels, writePng, type Dataset } from '../data/index.ts';
 import { schedule } from '../diffusion/index.ts';
@@ -63,8 +63,8 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   const from = latest ? await readState(latest.path) : undefined;
   if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; draw from it with kuosan sample ${out}, or give more --steps to train on`);
   await openRun(out, { config: { ...config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
-  const notes = from && from.device !== executor.device
-    ? [`this run was saved on ${String(from.device)}: on ${executor.device} it goes on the same but for rounding`] : [];
+  const environment = await executor.environment();
+  const notes = from ? differences(from.environment, environment) : [];
   await mkdir(join(out, 'samples'), { recursive: true });
   const log = new MetricsLog(out);
   await log.keepUntil(from?.step ?? 0);
@@ -82,7 +82,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
     const { step, training, ema } = await trainer.state();
     saved = await saveCheckpoint(out, step, async (dir) => {
       await writeModelFolder(dir, { unet, weights: ema, scheduler: config.scheduler });
-      await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, device: executor.device } });
+      await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, environment } });
     }, { keep: train.keepCheckpoints });
     return { type: 'checkpoint', ...saved };
   };
@@ -124,12 +124,19 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   }
 }
 
-async function readState(checkpoint: string): Promise<TrainerState & { readonly device: unknown }> {
+async function readState(checkpoint: string): Promise<TrainerState & { readonly environment: unknown }> {
   const { step, tensors, meta } = await readTrainingState(checkpoint);
   const { weights } = await readModelFolder(checkpoint).catch((error: Error) => {
     throw new Error(`${error.message}; or move ${checkpoint} out of ${dirname(checkpoint)} and --resume continues from the checkpoint before it`, { cause: error });
   });
-  return { step, training: tensors, ema: weights, device: meta['device'] };
+  return { step, training: tensors, ema: weights, environment: meta['environment'] };
+}
+
+/** What a resumed run computes with that the saved one did not: results then go on the same but for rounding. */
+function differences(recorded: unknown, now: Environment): string[] {
+  const before = typeof recorded === 'object' && recorded !== null ? recorded as Environment : {};
+  return Object.entries(now).filter(([key, value]) => before[key] !== value)
+    .map(([key, value]) => `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`);
 }
 
 function checkClasses(unet: UNet2DModel, dataset: Dataset): void {
