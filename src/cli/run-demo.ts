@@ -26,7 +26,7 @@ export async function demo({ out, steps, threads }: DemoOptions): Promise<void> 
       onSamples: ({ step, pictures, path }, print) => {
         grid = path;
         const seen = step === config.train.steps ? 32 : 8;
-        print(`after ${step} steps:`);
+        print(`after ${step} steps (${path}):`);
         for (const line of inTerminal(toPixels(pictures).slice(0, seen))) print(line);
       },
     });
@@ -47,8 +47,9 @@ export async function demo({ out, steps, threads }: DemoOptions): Promise<void> 
   ].join('\n'));
 }
 
-/** As many columns and colors as the terminal has. */
+/** As many columns and colors as the terminal has; nothing where colors are not wanted (https://no-color.org). */
 function inTerminal(pictures: readonly Pixels[]): string[] {
+  if (process.env['NO_COLOR']) return [];
   const colors = /truecolor|24bit/.test(process.env['COLORTERM'] ?? '') || !process.stderr.isTTY ? 'true-color' : '256';
   return renderTerminal(pictures, { columns: Math.min(process.stderr.columns ?? 80, 136), colors }).split('\n').filter((line) => line !== '');
 }
