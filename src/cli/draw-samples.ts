@@ -24,6 +24,12 @@ export interface SampleCommandOptions {
   readonly threads: number;
 }
 
+/**
+ * A tenth of Algorithm 2's usual thousand steps: on small models pictures of 100 and of 250 steps look alike, and both
+ * look better than DDIM's, whose noise-free steps mend no errors.
+ */
+const ddpmSteps = 100;
+
 /** Frames of the animation: enough to look fluid, few enough to load quickly. */
 const gifFrames = 40;
 
@@ -49,11 +55,12 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
     const picture = pictureShape(model);
     const opened = await openSampler(executor, { unet: model.unet, scheduler: model.scheduler, picture, weights: model.weights, batchSize: options.batchSize });
     const classLabels = classesFor(model, options);
+    const steps = options.steps ?? (sampler === 'ddpm' ? Math.min(ddpmSteps, model.scheduler.numTrainTimesteps) : undefined);
     const start = performance.now();
     const finished: Pixels[] = [];
     const frames = new FrameCollector(gif ? gifFrames : 0);
     let progress: Progress | undefined;
-    for await (const state of opened.sample({ seed, count, sampler, signal: interrupt.signal, ...(options.steps !== undefined && { steps: options.steps }), ...(eta !== undefined && { eta }), ...(classLabels && { classLabels }) })) {
+    for await (const state of opened.sample({ seed, count, sampler, signal: interrupt.signal, ...(steps !== undefined && { steps }), ...(eta !== undefined && { eta }), ...(classLabels && { classLabels }) })) {
       progress ??= createProgress('drawing', state.stepsTotal);
       progress.update(state.stepsDone, `picture ${state.indices[0]! + 1} of ${count}`);
       frames.add(state, Math.ceil(count / options.batchSize));

@@ -100,7 +100,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
       if (sampler && (last || trainer.step % train.sampleEvery! === 0)) {
         const classes = unet.config.numClassEmbeds;
         const pictures = await drawPictures(sampler, {
-          seed: gridSeed, count: train.sampleCount, sampler: 'ddim', steps: Math.min(train.sampleSteps, noiseSchedule.T),
+          seed: gridSeed, count: train.sampleCount, sampler: 'ddpm', steps: Math.min(train.sampleSteps, noiseSchedule.T),
           ...(classes && { classLabels: Array.from({ length: train.sampleCount }, (_, i) => i % classes) }),
         });
         const path = join(out, 'samples', `step-${String(trainer.step).padStart(6, '0')}.png`);
