@@ -32,8 +32,8 @@ describe('the programs in the README', () => {
   beforeAll(() => { built = buildPackage(); });
   afterAll(() => built?.remove());
 
-  test('the first trains and writes a picture (here with two steps instead of 1600)', () => {
-    const short = programs[0]!.replace('const steps = 1600;', 'const steps = 2;').replace('step % 100 === 0', 'step % 2 === 0').replace('const batchSize = 32;', 'const batchSize = 2;');
+  test('the first trains and writes a picture (here with two steps)', () => {
+    const short = programs[0]!.replace(/const steps = \d+;/, 'const steps = 2;').replace('step % 100 === 0', 'step % 2 === 0').replace('const batchSize = 32;', 'const batchSize = 2;');
     built.compile('train.ts', short);
     expect(built.node(['train.js'])).toMatch(/^step 2: loss \d\.\d{4}\n$/);
     expect(existsSync(join(built.folder, 'smileys.png'))).toBe(true);
