@@ -7,7 +7,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestCheckpoint, readModelFolder, readRun, writeModelFolder } from '../src/checkpoint/index.ts';
 import { countParameters } from '../src/nn/index.ts';
-import type { DdpmConfig, MetricsLine } from '../src/train/index.ts';
+import { parseDdpmConfig, type MetricsLine } from '../src/train/index.ts';
 
 const [run, name, subject, data, command] = process.argv.slice(2);
 if (!run || !name || !subject || !data || !command) throw new Error('usage: tsx scripts/ship-model.ts <run> <name> <what it draws> <data and license> <command>');
@@ -15,7 +15,7 @@ if (!run || !name || !subject || !data || !command) throw new Error('usage: tsx 
 const checkpoint = await latestCheckpoint(run);
 if (!checkpoint) throw new Error(`${run}: no checkpoint`);
 const model = await readModelFolder(checkpoint.path);
-const config = (await readRun(run)).config as unknown as DdpmConfig;
+const config = parseDdpmConfig((await readRun(run)).config);
 const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as MetricsLine).filter(({ step }) => step <= checkpoint.step);
 const last = lines.slice(-500);
 const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;

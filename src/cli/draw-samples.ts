@@ -39,7 +39,7 @@ const gifSide = 512;
 export async function drawSamples(source: string, options: SampleCommandOptions): Promise<void> {
   const { count, out, images, gif, sampler, eta, seed } = options;
   if (!Object.hasOwn(samplers, sampler)) throw new Error(unknownName('sampler', sampler, Object.keys(samplers)));
-  if (eta !== undefined && sampler !== 'ddim') throw new UsageError(`--eta belongs to ddim; ${sampler} has no η`);
+  if (eta !== undefined && sampler !== 'ddim') throw new UsageError(`--eta belongs to ddim, ${sampler} has no η; add --sampler ddim`);
   checkExtension(out, '.png');
   await checkWritable(out);
   if (gif) {
