@@ -1,4 +1,5 @@
 export { blockSizeModel } from './blocked.ts';
+export { copyModel } from './copy-model.ts';
 export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './protobuf.ts';

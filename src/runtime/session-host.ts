@@ -1,52 +1,22 @@
-import * as ort from 'onnxruntime-node';
-import { allocate, checkedValues, describeType, sizeOf, type DType, type HostArray, type HostArrays, type Type } from '../core/index.ts';
-import { probeBlockSize } from './cpu-kernels.ts';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { checkedValues, describeType, type Environment, type HostArray, type HostArrays, type Type } from '../core/index.ts';
 import { readName, writeName, type OnnxProgram } from '../onnx/index.ts';
-
-/** Names a program or a store inside its host. */
-export type Handle = number;
-
-export interface LoadOptions {
-  /**
-   * Whether ONNX Runtime rewrites the graph. It should for standard operators, for the blocked kernels above all. A graph
-   * lowered for this processor has them already: rewriting takes seconds and makes training a tenth slower.
-   */
-  readonly optimize: boolean;
-}
-
-/**
- * What an executor asks of the thread that owns the sessions. Implemented by the host itself and, one call a message,
- * by the worker around it.
- */
-export interface SessionService {
-  /** The engine and its version. */
-  engine(): Promise<string>;
-  /** Channels in a block of this machine's fast kernels, or null: see cpu-kernels.ts. */
-  blockSize(): Promise<number | null>;
-  load(program: OnnxProgram, options: LoadOptions): Promise<Handle>;
-  unload(program: Handle): Promise<void>;
-  createStore(spec: Readonly<Record<string, Type>>, values: HostArrays): Promise<Handle>;
-  read(store: Handle, names?: readonly string[]): Promise<Map<string, HostArray>>;
-  write(store: Handle, values: HostArrays): Promise<void>;
-  releaseStore(store: Handle): Promise<void>;
-  run(program: Handle, store: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>>;
-  close(): Promise<void>;
-}
-
-/** Node.js's binding knows these by other names. */
-const ortTypes: Readonly<Record<DType, ort.Tensor.Type>> = { f32: 'float32', f16: 'float16', bf16: 'uint16', i32: 'int32', i64: 'int64', bool: 'bool' };
+import type { Engine } from './engine.ts';
+import { residenceOf, type Residence } from './residence.ts';
+import type { Handle, LoadOptions, SessionService } from './session-service.ts';
+import { copyOut, wrap, zeros } from './tensors.ts';
 
 interface LoadedProgram {
   readonly program: OnnxProgram;
-  readonly session: ort.InferenceSession;
-  /** Output buffers, made once: a step allocates nothing in the engine. */
-  readonly outputs: ReadonlyMap<string, ort.Tensor>;
+  readonly session: InferenceSession;
+  /** Where the engine writes in place: output buffers, made once, so that a step allocates nothing. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
 }
 
-/** The value of an entry, and the buffer that the next step writes before the two change places. */
+/** The value of an entry, and where the engine writes in place, the buffer that the next step writes. */
 interface Entry {
-  current: ort.Tensor;
-  spare: ort.Tensor | undefined;
+  current: Tensor;
+  spare: Tensor | undefined;
 }
 
 interface HeldStore {
@@ -57,79 +27,99 @@ interface HeldStore {
 /**
  * Owns ONNX Runtime sessions and stores on one thread.
  *
- * State is double-buffered: a step reads one buffer and writes the other, and they change places only when the run has
- * succeeded, so a failed run leaves the store as it was.
+ * State is double-buffered: a step reads one buffer of an entry and writes another, which takes its place only when the
+ * run has succeeded, so a failed run leaves the store as it was.
  */
 export class SessionHost implements SessionService {
-  readonly #threads: number;
+  readonly #engine: Engine;
+  readonly #residence: Residence;
   readonly #programs = new Map<Handle, LoadedProgram>();
   readonly #stores = new Map<Handle, HeldStore>();
   #nextHandle = 1;
-  /** Runs are serial: the engine uses all threads for one, and stores are not locked. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { threads: number }) {
-    this.#threads = options.threads;
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#residence = residenceOf(engine);
   }
 
-  async engine(): Promise<string> {
-    return `onnxruntime-node ${ort.env.versions.node}`;
+  /** Whatever uses a session or an entry is serial: one run takes the whole engine, and stores are not locked. */
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.catch(() => {}).then(work);
+    this.#last = result;
+    return result;
+  }
+
+  facts(): Promise<Environment> {
+    return this.#serially(() => this.#engine.facts());
   }
 
   blockSize(): Promise<number | null> {
-    return probeBlockSize();
+    return this.#serially(async () => await this.#engine.blockSize?.() ?? null);
   }
 
-  async load(program: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
-    const session = await ort.InferenceSession.create(program.bytes, {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: this.#threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: optimize ? 'all' : 'disabled',
-      logSeverityLevel: 4,
+  load(program: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
+    return this.#serially(async () => {
+      const stays = Object.keys(program.writes).map((name) => [writeName(name), this.#residence.location] as const);
+      const session = await this.#engine.ort.InferenceSession.create(program.bytes, {
+        ...this.#engine.session,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: optimize ? 'all' : 'disabled',
+        ...(this.#engine.state === 'device' && { preferredOutputLocation: { ...Object.fromEntries(Object.keys(program.outputs).map((name) => [name, 'cpu'])), ...Object.fromEntries(stays) } }),
+      });
+      const handle = this.#nextHandle++;
+      const outputs = this.#engine.writesInPlace ? Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, zeros(this.#engine, type)])) : {};
+      this.#programs.set(handle, { program, session, outputs });
+      return handle;
     });
-    const handle = this.#nextHandle++;
-    const outputs = new Map(Object.entries(program.outputs).map(([name, type]) => [name, zeros(type)]));
-    this.#programs.set(handle, { program, session, outputs });
-    return handle;
   }
 
   async unload(handle: Handle): Promise<void> {
     const loaded = this.#programs.get(handle);
     this.#programs.delete(handle);
-    await this.#last.catch(() => {});
-    await loaded?.session.release();
+    await this.#serially(async () => loaded?.session.release());
   }
 
   async createStore(spec: Readonly<Record<string, Type>>, values: HostArrays): Promise<Handle> {
-    const entries = new Map(checkedValues('store: entry', spec, (name) => values.get(name)).map(([name, value]): [string, Entry] => [name, { current: copyIn(value), spare: undefined }]));
-    const handle = this.#nextHandle++;
-    this.#stores.set(handle, { spec, entries });
-    return handle;
+    const checked = checkedValues('store: entry', spec, (name) => values.get(name));
+    return this.#serially(async () => {
+      const entries = new Map<string, Entry>();
+      for (const [name, value] of checked) entries.set(name, { current: await this.#residence.put(value), spare: undefined });
+      const handle = this.#nextHandle++;
+      this.#stores.set(handle, { spec, entries });
+      return handle;
+    });
   }
 
   async read(handle: Handle, names?: readonly string[]): Promise<Map<string, HostArray>> {
     const store = this.#store(handle);
-    await this.#last.catch(() => {});
-    return new Map((names ?? Object.keys(store.spec)).map((name) => [name, copyOut(entryOf(store, name).current, store.spec[name]!)]));
+    const wanted = names ?? Object.keys(store.spec);
+    for (const name of wanted) entryOf(store, name);
+    return this.#serially(async () => {
+      const values = new Map<string, HostArray>();
+      for (const name of wanted) values.set(name, await this.#residence.get(entryOf(store, name).current, store.spec[name]!));
+      return values;
+    });
   }
 
   async write(handle: Handle, values: HostArrays): Promise<void> {
     const store = this.#store(handle);
-    await this.#last.catch(() => {});
     const types = Object.fromEntries([...values.keys()].map((name) => [name, (entryOf(store, name), store.spec[name]!)]));
-    for (const [name, value] of checkedValues('store: entry', types, (key) => values.get(key))) entryOf(store, name).current = copyIn(value);
+    const checked = checkedValues('store: entry', types, (key) => values.get(key));
+    return this.#serially(async () => {
+      for (const [name, value] of checked) replace(entryOf(store, name), await this.#residence.put(value));
+    });
   }
 
   async releaseStore(handle: Handle): Promise<void> {
+    const store = this.#stores.get(handle);
     this.#stores.delete(handle);
+    await this.#serially(async () => store && dispose(store));
   }
 
   run(handle: Handle, storeHandle: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
-    const result = this.#last.catch(() => {}).then(() => this.#runNow(handle, storeHandle, inputs));
-    this.#last = result;
-    return result;
+    return this.#serially(() => this.#runNow(handle, storeHandle, inputs));
   }
 
   async #runNow(handle: Handle, storeHandle: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
@@ -137,32 +127,34 @@ export class SessionHost implements SessionService {
     if (!loaded) throw new Error('run: the program has been disposed');
     const { program, session, outputs } = loaded;
     const store = storeHandle === null ? undefined : this.#store(storeHandle);
-    const feeds: Record<string, ort.Tensor> = {};
-    for (const [name, value] of checkedValues('input', program.inputs, (key) => inputs[key])) feeds[name] = wrap(value);
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, value] of checkedValues('input', program.inputs, (key) => inputs[key])) feeds[name] = wrap(this.#engine, value);
     for (const [name, type] of Object.entries(program.reads)) {
       if (!store) throw new Error(`run: the program reads "${name}" and was given no store`);
       requireType(store, name, type);
       feeds[readName(name)] = entryOf(store, name).current;
     }
-    const fetches: Record<string, ort.Tensor> = Object.fromEntries(outputs);
-    for (const [name, type] of Object.entries(program.writes)) {
+    const written = Object.entries(program.writes).map(([name, type]) => {
       if (!store) throw new Error(`run: the program writes "${name}" and was given no store`);
       requireType(store, name, type);
-      const entry = entryOf(store, name);
-      entry.spare ??= zeros(type);
-      fetches[writeName(name)] = entry.spare;
+      return { entry: entryOf(store, name), name: writeName(name), type };
+    });
+    if (this.#engine.writesInPlace) {
+      const fetches = { ...outputs };
+      for (const { entry, name, type } of written) fetches[name] = entry.spare ??= zeros(this.#engine, type);
+      await session.run(feeds, fetches);
+      for (const { entry } of written) [entry.current, entry.spare] = [entry.spare!, entry.current];
+      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
     }
-    await session.run(feeds, fetches);
-    for (const name of Object.keys(program.writes)) {
-      const entry = entryOf(store!, name);
-      [entry.current, entry.spare] = [entry.spare!, entry.current];
-    }
-    return Object.fromEntries([...outputs].map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
+    const results = await session.run(feeds);
+    for (const { entry, name } of written) replace(entry, results[name]!);
+    return Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, copyOut(results[name]!, type)]));
   }
 
   async close(): Promise<void> {
     for (const handle of this.#programs.keys()) await this.unload(handle);
-    this.#stores.clear();
+    for (const handle of this.#stores.keys()) await this.releaseStore(handle);
+    await this.#serially(() => this.#residence.close());
   }
 
   #store(handle: Handle): HeldStore {
@@ -178,24 +170,18 @@ function entryOf(store: HeldStore, name: string): Entry {
   return entry;
 }
 
+function replace(entry: Entry, value: Tensor): void {
+  entry.current.dispose();
+  entry.current = value;
+}
+
+function dispose(store: HeldStore): void {
+  for (const { current } of store.entries.values()) current.dispose();
+  store.entries.clear();
+}
+
 function requireType(store: HeldStore, name: string, type: Type): void {
   const held = store.spec[name];
   if (!held) throw new Error(`store: no entry "${name}"`);
   if (held.dtype !== type.dtype || held.shape.join() !== type.shape.join()) throw new Error(`store: "${name}" is ${describeType(held)}, the program takes ${describeType(type)}`);
-}
-
-function wrap({ dtype, shape, data }: HostArray): ort.Tensor {
-  return new ort.Tensor(ortTypes[dtype], data as Float32Array, shape);
-}
-
-function zeros({ dtype, shape }: Type): ort.Tensor {
-  return wrap({ dtype, shape, data: allocate(dtype, sizeOf(shape)) });
-}
-
-function copyIn(value: HostArray): ort.Tensor {
-  return wrap({ ...value, data: value.data.slice() });
-}
-
-function copyOut(tensor: ort.Tensor, { dtype, shape }: Type): HostArray {
-  return { dtype, shape, data: (tensor.data as Float32Array).slice() };
 }

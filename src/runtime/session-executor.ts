@@ -1,0 +1,62 @@
+import type { Environment, Executor, Program, Store, Type } from '../core/index.ts';
+import { toOnnx, type Lowerings } from '../onnx/index.ts';
+import type { Handle, SessionService } from './session-service.ts';
+
+/** What is particular to one executor over a session service. */
+export interface SessionExecutorOptions {
+  readonly device: string;
+  /** The provider's own lowerings of some ops, where it has any; asked for once. */
+  readonly lowerings?: (service: SessionService) => Promise<Partial<Lowerings> | undefined>;
+  /** What decides the last bits of results beside the engine's own facts. */
+  readonly facts?: (service: SessionService) => Promise<Environment>;
+}
+
+/** An executor whose sessions and stores are with a service: on this thread, on another, in another process. */
+export function createSessionExecutor(service: SessionService, { device, lowerings, facts }: SessionExecutorOptions): Executor {
+  let closing: Promise<void> | undefined;
+  let chosen: Promise<Partial<Lowerings> | undefined> | undefined;
+  const open = (): SessionService => {
+    if (closing) throw new Error('the executor has been disposed');
+    return service;
+  };
+  return {
+    device,
+    environment: async () => ({ ...await open().facts(), ...await facts?.(open()) }),
+    async compile(program: Program) {
+      const own = await (chosen ??= lowerings?.(open()) ?? Promise.resolve(undefined));
+      const handle = await open().load(toOnnx(program, { lowerings: own ?? {} }), { optimize: own === undefined });
+      return {
+        run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
+        // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.
+        dispose: async () => (closing ? undefined : service.unload(handle)),
+      };
+    },
+    async createStore(spec, values) {
+      return new SessionStore(open, spec, await open().createStore(spec, values));
+    },
+    dispose: () => (closing ??= service.close()),
+  };
+}
+
+class SessionStore implements Store {
+  readonly spec: Readonly<Record<string, Type>>;
+  readonly handle: Handle;
+  /** The executor's service; throws once it is disposed. */
+  readonly open: () => SessionService;
+
+  constructor(open: () => SessionService, spec: Readonly<Record<string, Type>>, handle: Handle) {
+    this.open = open;
+    this.spec = spec;
+    this.handle = handle;
+  }
+
+  read: Store['read'] = async (names) => this.open().read(this.handle, names);
+  write: Store['write'] = async (values) => this.open().write(this.handle, values);
+  dispose: Store['dispose'] = async () => this.open().releaseStore(this.handle);
+}
+
+/** Handles are numbers: another executor has the same ones for other stores. */
+function handleOf(store: Store, open: () => SessionService): Handle {
+  if (!(store instanceof SessionStore) || store.open !== open) throw new Error('run: the store belongs to another executor');
+  return store.handle;
+}
