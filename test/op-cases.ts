@@ -2,20 +2,10 @@
 import {
   add, broadcastTo, cast, channelAffine, concat, conv2d, conv2dInputGrad, conv2dWeightGrad, cos, div, exp, gather, groupNorm, lessEqual, log, matmul, maximum,
   minimum, mul, neg, pad, reshape, scatterAdd, sigmoid, silu, sin, slice, softmax, sqrt, sub, sum, sumPool, sumSquares, tanh, transpose, upsampleNearest, where,
-  constant, type OpName, type Shape, type Tensor,
+  constant,
 } from '../src/core/index.ts';
-
-export interface OpCase {
-  readonly op: OpName;
-  readonly title: string;
-  /** Shapes of the float operands. */
-  readonly shapes: readonly Shape[];
-  readonly build: (...xs: Tensor[]) => Tensor;
-  /** Operands are drawn from this interval; default (−2, 2). */
-  readonly range?: readonly [number, number];
-  /** A known answer: operands and result, written out. */
-  readonly golden?: { readonly inputs: readonly (readonly number[])[]; readonly output: readonly number[] };
-}
+import { pointwiseCases } from './op-cases/pointwise.ts';
+import type { OpCase } from './op-cases/op-case.ts';
 
 const positive = [0.3, 2] as const;
 const rows = (...values: number[]) => constant({ dtype: 'i64', shape: [values.length], data: BigInt64Array.from(values, BigInt) });
@@ -33,7 +23,7 @@ export const opCases: readonly OpCase[] = [
   { op: 'concat', title: 'joins along an inner axis', shapes: [[2, 1], [2, 2]], build: (a, b) => concat([a!, b!], 1), golden: { inputs: [[1, 2], [3, 4, 5, 6]], output: [1, 3, 4, 2, 5, 6] } },
   { op: 'gather', title: 'looks up rows, one of them twice', shapes: [[4, 2]], build: (table) => gather(table!, rows(3, 0, 3)), golden: { inputs: [[1, 2, 3, 4, 5, 6, 7, 8]], output: [7, 8, 1, 2, 7, 8] } },
   { op: 'scatterAdd', title: 'adds up rows named twice', shapes: [[3, 2]], build: (updates) => scatterAdd(updates!, rows(2, 0, 2), 4), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [3, 4, 0, 0, 6, 8, 0, 0] } },
-  { op: 'cast', title: 'truncates toward zero', shapes: [[4]], build: (x) => cast(cast(x!, 'i32'), 'f32'), golden: { inputs: [[1.7, -1.7, 0.2, 2]], output: [1, -1, 0, 2] } },
+  { op: 'cast', differentiable: false, title: 'truncates toward zero', shapes: [[4]], build: (x) => cast(cast(x!, 'i32'), 'f32'), golden: { inputs: [[1.7, -1.7, 0.2, 2]], output: [1, -1, 0, 2] } },
   { op: 'add', title: 'broadcasts a row', shapes: [[2, 3], [3]], build: (a, b) => add(a!, b!), golden: { inputs: [[1, 2, 3, 4, 5, 6], [10, 20, 30]], output: [11, 22, 33, 14, 25, 36] } },
   { op: 'sub', title: 'broadcasts both ways', shapes: [[2, 1], [1, 3]], build: (a, b) => sub(a!, b!), golden: { inputs: [[1, 2], [1, 2, 3]], output: [0, -1, -2, 1, 0, -1] } },
   { op: 'mul', title: 'multiplies element by element', shapes: [[2, 3], [2, 1]], build: (a, b) => mul(a!, b!), golden: { inputs: [[1, 2, 3, 4, 5, 6], [2, 3]], output: [2, 4, 6, 12, 15, 18] } },
@@ -49,7 +39,7 @@ export const opCases: readonly OpCase[] = [
   { op: 'tanh', title: 'of ln 2 is 3/5', shapes: [[3]], build: (x) => tanh(x!), golden: { inputs: [[0, Math.LN2, -Math.LN2]], output: [0, 0.6, -0.6] } },
   { op: 'sigmoid', title: 'of ln 3 is 3/4', shapes: [[3]], build: (x) => sigmoid(x!), golden: { inputs: [[0, Math.log(3), -Math.log(3)]], output: [0.5, 0.75, 0.25] } },
   { op: 'silu', title: 'is x times its sigmoid', shapes: [[2, 3]], build: (x) => silu(x!), golden: { inputs: [[0, Math.log(3), -Math.log(3), 0, 0, 0]], output: [0, 0.75 * Math.log(3), -0.25 * Math.log(3), 0, 0, 0] } },
-  { op: 'lessEqual', title: 'is true where a ≤ b', shapes: [[3], [3]], build: (a, b) => cast(lessEqual(a!, b!), 'f32'), golden: { inputs: [[1, 2, 3], [1, 3, 2]], output: [1, 1, 0] } },
+  { op: 'lessEqual', differentiable: false, title: 'is true where a ≤ b', shapes: [[3], [3]], build: (a, b) => cast(lessEqual(a!, b!), 'f32'), golden: { inputs: [[1, 2, 3], [1, 3, 2]], output: [1, 1, 0] } },
   { op: 'where', title: 'chooses by the condition and broadcasts', shapes: [[2, 2], [2], [2, 1]], build: (c, a, b) => where(lessEqual(c!, 0.25), a!, b!), golden: { inputs: [[0, 1, 1, 0], [10, 20], [30, 40]], output: [10, 30, 40, 20] } },
   { op: 'sumSquares', title: 'adds up squares', shapes: [[2, 3]], build: (x) => sumSquares(x!, [1]), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [14, 77] } },
   { op: 'softmax', title: 'of equal logits is uniform, of ln k proportional to k', shapes: [[2, 3]], build: (x) => softmax(x!), golden: { inputs: [[5, 5, 5, 0, Math.LN2, Math.log(3)]], output: [1 / 3, 1 / 3, 1 / 3, 1 / 6, 2 / 6, 3 / 6] } },
@@ -79,6 +69,7 @@ export const opCases: readonly OpCase[] = [
   { op: 'upsampleNearest', title: 'takes images that are not square', shapes: [[2, 3, 2, 3]], build: (x) => upsampleNearest(x!, 3) },
   { op: 'sumPool', title: 'adds up blocks', shapes: [[1, 1, 2, 4]], build: (x) => sumPool(x!, 2), golden: { inputs: [[1, 2, 3, 4, 5, 6, 7, 8]], output: [14, 22] } },
   { op: 'sumPool', title: 'takes images that are not square', shapes: [[2, 2, 3, 6]], build: (x) => sumPool(x!, 3) },
+  ...pointwiseCases,
 ];
 
 /**

@@ -117,10 +117,6 @@ export function constant(value: number | HostArray): Tensor {
 /** What ops accept where a scalar is as good as a tensor. */
 export type TensorLike = Tensor | number;
 
-export function asTensor(value: TensorLike): Tensor {
-  return typeof value === 'number' ? constant(value) : value;
-}
-
 /**
  * The nodes that the given tensors depend on, every one after its inputs.
  * The order is fixed by the graph alone, so the same construction gives the same program.

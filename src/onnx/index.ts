@@ -4,5 +4,6 @@ export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './protobuf.ts';
 export { cpuLowerings } from './lower-cpu.ts';
-export { standardLowerings, type Lowering, type Lowerings } from './lower.ts';
+export { standardLowerings } from './lower.ts';
+export type { Lowering, Lowerings } from './lowering.ts';
 export { readName, toOnnx, writeName, type OnnxProgram } from './to-onnx.ts';

@@ -7,9 +7,20 @@ import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 import { blockedConv2d, blockedInputGrad, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
-import { standardLowerings, type Lowering, type Lowerings } from './lower.ts';
+import { standardLowerings } from './lower.ts';
+import { direct, type Lowering, type Lowerings } from './lowering.ts';
 
 type Lowered = Exclude<OpName, 'input' | 'state'>;
+
+/** The standard lowerings, but for ops that this provider has an operator of its own for. */
+const plainLowerings: Lowerings = {
+  ...standardLowerings,
+  softplus: direct('Softplus'),
+  gelu(graph, inputs) {
+    graph.requireDomain('com.microsoft', 1);
+    return graph.apply('Gelu', inputs, {}, 1, 'com.microsoft');
+  },
+};
 
 /**
  * @param block  channels in a block of this machine's kernels, as a probe has found them
@@ -25,7 +36,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
 
   /** Tries the blocked lowering; where it returns undefined, the standard one. */
   const orStandard = <Name extends Lowered>(name: Name, lower: (graph: GraphBuilder, values: BlockedValues, ...rest: Tail<Parameters<Lowerings[Name]>>) => readonly ValueName[] | undefined): Lowerings[Name] => {
-    const standard = standardLowerings[name] as Lowering<unknown>;
+    const standard = plainLowerings[name] as Lowering<unknown>;
     return ((graph: GraphBuilder, ...rest: Tail<Parameters<Lowerings[Name]>>) =>
       lower(graph, valuesOf(graph), ...rest) ?? standard(graph, ...(rest as unknown as Tail<Parameters<Lowering<unknown>>>))) as Lowerings[Name];
   };
@@ -36,7 +47,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     const output: Type = node.outputs[0]!;
     const whole = node.inputs.map((x) => sameShape(x.shape, output.shape));
     if (!isImage(output) || !node.inputs.every((x, i) => whole[i] || sizeOf(x.shape) === 1) || !inputs.some((x, i) => whole[i] && values.has(x))) return undefined;
-    const standard = standardLowerings[name] as Lowering<unknown>;
+    const standard = plainLowerings[name] as Lowering<unknown>;
     const [y] = standard(graph, inputs.map((x, i) => (whole[i] ? values.of(x) : x)), node as never);
     return [values.name(y!, output.shape[1]!)];
   }) as Lowering<unknown>;
@@ -91,7 +102,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       return one(doubledWeightGrad(graph, values, before, dy!, [batch, inChannels, height / 2, width / 2], attrs.weightShape[0]!));
     }),
 
-    ...Object.fromEntries((['sub', 'div', 'neg', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'silu'] as const).map((name) => [name, pointwise(name)])),
+    ...Object.fromEntries((['sub', 'div', 'minimum', 'maximum', 'pow', 'clip', 'neg', 'abs', 'floor', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'silu', 'relu', 'softplus', 'erf', 'gelu'] as const).map((name) => [name, pointwise(name)])),
     add: withChannels('add'),
     mul: withChannels('mul'),
 

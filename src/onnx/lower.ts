@@ -4,31 +4,11 @@
  * Only operators of the ai.onnx domain: they run on every provider, and ONNX Runtime's own optimizer fuses what
  * it has faster kernels for.
  */
-import { float32, sameShape, sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type Type } from '../core/index.ts';
+import { float32, sizeOf, type HostArray, type Type } from '../core/index.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
-import { onnxDataTypes, type GraphBuilder, type ValueName } from './builder.ts';
-
-/** Emits the operators of one node and returns the names of its outputs, one for each. */
-export type Lowering<Attrs> = (graph: GraphBuilder, inputs: readonly ValueName[], node: Node<Attrs>) => readonly ValueName[];
-
-/** A lowering for every op that is computed (leaves are bound by the program's interface). */
-export type Lowerings = { readonly [Name in Exclude<OpName, 'input' | 'state'>]: Lowering<AttrsOf<Name>> };
-
-/** An operator with the same operands and no attributes. */
-const direct = (opType: string): Lowering<unknown> => (graph, inputs) => [graph.one(opType, inputs)];
-
-/**
- * Of two operands. ONNX Runtime takes a tensor whose last axes are 1 (a kernel of one pixel) and a number element by
- * element, fifty times slower than the same numbers in one axis.
- */
-const binary = (opType: string): Lowering<unknown> => (graph, inputs, { inputs: operands, outputs: [output] }) => {
-  const { shape } = output!;
-  const size = sizeOf(shape);
-  const slow = shape.at(-1) === 1 && size > 1 && operands.some((x) => sizeOf(x.shape) === 1) && operands.every((x) => sizeOf(x.shape) === 1 || sameShape(x.shape, shape));
-  if (!slow) return [graph.one(opType, inputs)];
-  const flat = inputs.map((x, i) => (sizeOf(operands[i]!.shape) === 1 ? x : graph.one('Reshape', [x, graph.ints([size])])));
-  return [graph.one('Reshape', [graph.one(opType, flat), graph.ints(shape)])];
-};
+import { onnxDataTypes, type ValueName } from './builder.ts';
+import { pointwiseLowerings } from './lower-pointwise.ts';
+import type { Lowering, Lowerings } from './lowering.ts';
 
 const reduction = (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> => (graph, [x], { attrs }) =>
   [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
@@ -62,24 +42,7 @@ export const standardLowerings: Lowerings = {
   },
   cast: (graph, [x], { attrs }) => [graph.one('Cast', [x!], { to: onnxDataTypes[attrs.dtype] })],
 
-  add: binary('Add'),
-  sub: binary('Sub'),
-  mul: binary('Mul'),
-  div: binary('Div'),
-  minimum: direct('Min'),
-  maximum: direct('Max'),
-  neg: direct('Neg'),
-  exp: direct('Exp'),
-  log: direct('Log'),
-  sqrt: direct('Sqrt'),
-  sin: direct('Sin'),
-  cos: direct('Cos'),
-  tanh: direct('Tanh'),
-  sigmoid: direct('Sigmoid'),
-  // Two operators, so that the gradient can use the same sigmoid.
-  silu: (graph, [x]) => [graph.one('Mul', [x!, graph.one('Sigmoid', [x!])])],
-  lessEqual: direct('LessOrEqual'),
-  where: direct('Where'),
+  ...pointwiseLowerings,
   softmax: (graph, [x]) => [graph.one('Softmax', [x!], { axis: -1 })],
 
   matmul(graph, [a, b], { inputs, attrs: { transA, transB } }) {

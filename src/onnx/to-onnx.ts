@@ -1,7 +1,8 @@
 import { verify, type NamedLeaf, type Node, type OpName, type Program, type Tensor, type Type } from '../core/index.ts';
 import { GraphBuilder, valueInfo, type ValueName } from './builder.ts';
 import { encodeModel } from './encode.ts';
-import { standardLowerings, type Lowering, type Lowerings } from './lower.ts';
+import { standardLowerings } from './lower.ts';
+import type { Lowering, Lowerings } from './lowering.ts';
 import { nodeScopes } from './scopes.ts';
 
 /** A program as ONNX bytes, and how its values are named there. */

@@ -1,47 +1,9 @@
-/** Ops that act on each element alone; two operands broadcast by numpy's rule. */
-import { describeType, sizeOf, type Type } from '../dtype.ts';
-import { apply, asTensor, defineOp, type Node, type Op, type Tensor, type TensorLike } from '../tensor.ts';
-import { broadcastShapes, broadcastStrides, sumTo, walk } from './structure.ts';
-
-type NoAttrs = Record<string, never>;
-type UnaryVjp = (g: Tensor, x: Tensor, y: Tensor) => Tensor;
-type BinaryVjp = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor, Tensor];
-
-function unary<const Name extends string>(name: Name, f: (x: number) => number, vjp: UnaryVjp): Op<Name, NoAttrs> {
-  return defineOp<Name, NoAttrs>({
-    name,
-    infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
-    evaluate: ([x]) => [x!.data.map(f)],
-    vjp: ([g], { inputs, outputs }) => [g && vjp(g, inputs[0]!, outputs[0]!)],
-  });
-}
-
-function inferBinary(name: string, [a, b]: readonly Type[]): Type {
-  if (a!.dtype !== b!.dtype) throw new Error(`${name}: ${describeType(a!)} and ${describeType(b!)} differ in type`);
-  return { shape: broadcastShapes(name, a!.shape, b!.shape), dtype: a!.dtype };
-}
-
-function zip(a: { shape: readonly number[]; data: Float64Array }, b: { shape: readonly number[]; data: Float64Array }, shape: readonly number[], f: (a: number, b: number) => number): Float64Array {
-  const out = new Float64Array(sizeOf(shape));
-  walk(shape, broadcastStrides(a.shape, shape), (i, offset) => { out[i] = a.data[offset]!; });
-  walk(shape, broadcastStrides(b.shape, shape), (i, offset) => { out[i] = f(out[i]!, b.data[offset]!); });
-  return out;
-}
-
-/** `vjp` may return gradients of the broadcast shape; they are added up to each operand's own. */
-function binary<const Name extends string>(name: Name, f: (a: number, b: number) => number, vjp: BinaryVjp): Op<Name, NoAttrs> {
-  return defineOp<Name, NoAttrs>({
-    name,
-    infer: (inputs) => [inferBinary(name, inputs)],
-    evaluate: ([a, b], _, [out]) => [zip(a!, b!, out!.shape, f)],
-    vjp([g], { inputs, outputs }: Node<NoAttrs>) {
-      if (!g) return [];
-      const [a, b] = inputs as readonly [Tensor, Tensor];
-      const [da, db] = vjp(g, a, b, outputs[0]!);
-      return [sumTo(da, a.shape), sumTo(db, b.shape)];
-    },
-  });
-}
+/** Arithmetic and elementary functions of each element alone; two operands broadcast by numpy's rule. */
+import { describeType } from '../dtype.ts';
+import { apply, defineOp, Tensor, type TensorLike } from '../tensor.ts';
+import { equal, less, lessEqual, where } from './compare.ts';
+import { applyBinary, binary, inferBinary, requireNumbers, unary, zip, type NoAttrs } from './pointwise.ts';
+import { cast, full, isFloat, isInteger, scalar, sumTo } from './structure.ts';
 
 export const addOp = binary('add', (a, b) => a + b, (g) => [g, g]);
 export const subOp = binary('sub', (a, b) => a - b, (g) => [g, neg(g)]);
@@ -54,64 +16,68 @@ export const divOp = binary('div', (a, b) => a / b, (g, _, b, y) => {
 export const minimumOp = binary('minimum', Math.min, (g, a, b) => [where(lessEqual(a, b), g, 0), where(lessEqual(a, b), 0, g)]);
 export const maximumOp = binary('maximum', Math.max, (g, a, b) => [where(lessEqual(b, a), g, 0), where(lessEqual(b, a), 0, g)]);
 
-export const negOp = unary('neg', (x) => -x, (g) => neg(g));
+export const negOp = unary('neg', (x) => -x, (g) => neg(g), { integers: true });
+export const absOp = unary('abs', Math.abs, (g, x) => mul(g, sign(x)), { integers: true });
+export const floorOp = unary('floor', Math.floor, () => undefined);
 export const expOp = unary('exp', Math.exp, (g, _, y) => mul(g, y));
 export const logOp = unary('log', Math.log, (g, x) => div(g, x));
 export const sqrtOp = unary('sqrt', Math.sqrt, (g, _, y) => div(mul(g, 0.5), y));
 export const sinOp = unary('sin', Math.sin, (g, x) => mul(g, cos(x)));
 export const cosOp = unary('cos', Math.cos, (g, x) => neg(mul(g, sin(x))));
 export const tanhOp = unary('tanh', Math.tanh, (g, _, y) => mul(g, sub(1, mul(y, y))));
-export const sigmoidOp = unary('sigmoid', logistic, (g, _, y) => mul(g, mul(y, sub(1, y))));
-// silu′ = s + y(1 − s) with s = σ(x): the forward pass has computed s and y already.
-export const siluOp = unary('silu', (x) => x * logistic(x), (g, x, y) => {
-  const s = sigmoid(x);
-  return mul(g, add(s, mul(y, sub(1, s))));
-});
 
-function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x));
-}
-
-export const lessEqualOp = defineOp<'lessEqual', NoAttrs>({
-  name: 'lessEqual',
-  infer: (inputs) => [{ ...inferBinary('lessEqual', inputs), dtype: 'bool' }],
-  evaluate: ([a, b], _, [out]) => [zip(a!, b!, out!.shape, (x, y) => Number(x <= y))],
-  vjp: () => [],
-});
-
-export const whereOp = defineOp<'where', NoAttrs>({
-  name: 'where',
-  infer([condition, a, b]) {
-    if (condition!.dtype !== 'bool') throw new Error(`where: the condition must be bool, got ${describeType(condition!)}`);
-    const branch = inferBinary('where', [a!, b!]);
-    return [{ shape: broadcastShapes('where', condition!.shape, branch.shape), dtype: branch.dtype }];
+export const powOp = defineOp<'pow', { exponent?: number }>({
+  name: 'pow',
+  infer([x, exponent]) {
+    for (const operand of exponent ? [x!, exponent] : [x!]) requireNumbers('pow', operand, true);
+    return [exponent ? inferBinary('pow', [x!, exponent]) : { shape: x!.shape, dtype: x!.dtype }];
   },
-  evaluate([condition, a, b], _, [out]) {
-    const chosen = zip(condition!, a!, out!.shape, (c, x) => (c ? x : NaN));
-    const other = zip(condition!, b!, out!.shape, (c, x) => (c ? NaN : x));
-    const mask = zip(condition!, condition!, out!.shape, (c) => c);
-    return [chosen.map((x, i) => (mask[i] ? x : other[i]!))];
-  },
-  vjp([g], { inputs: [condition, a, b] }) {
+  evaluate: ([x, y], { exponent }, [out]) => [y ? zip(x!, y, out!.shape, Math.pow) : x!.data.map((v) => v ** exponent!)],
+  /**
+   * y·x^(y−1) and x^y·ln x. At x = 0 two values are put in for those that would be infinite times zero: then the
+   * gradients, and theirs, are finite wherever the derivative is.
+   */
+  vjp([g], { inputs: [x, y], outputs: [power], attrs: { exponent } }) {
     if (!g) return [];
-    return [undefined, sumTo(where(condition!, g, 0), a!.shape), sumTo(where(condition!, 0, g), b!.shape)];
+    if (!y) return [mul(g, mul(exponent!, pow(x!, exponent! - 1)))];
+    const zero = equal(x!, 0);
+    const lowered = where(zero, where(equal(y, 0), 1, sub(y, 1)), sub(y, 1));
+    return [sumTo(mul(g, mul(y, pow(x!, lowered))), x!.shape), sumTo(mul(g, mul(power!, log(where(zero, 1, x!)))), y.shape)];
   },
+});
+
+export const clipOp = defineOp<'clip', NoAttrs>({
+  name: 'clip',
+  infer([x, low, high]) {
+    for (const operand of [x!, low!, high!]) requireNumbers('clip', operand, false);
+    for (const bound of [low!, high!]) if (bound.shape.length > 0 || bound.dtype !== x!.dtype) throw new Error(`clip: the bounds of ${describeType(x!)} must be ${x!.dtype}[], got ${describeType(bound)}`);
+    return [{ shape: x!.shape, dtype: x!.dtype }];
+  },
+  evaluate: ([x, low, high]) => [x!.data.map((v) => Math.min(Math.max(v, low!.data[0]!), high!.data[0]!))],
+  // What clipping has left as it was lay inside.
+  vjp: ([g], { inputs: [x], outputs: [y] }) => [g && where(equal(x!, y!), g, 0)],
 });
 
 /** a + b. */
-export const add = (a: TensorLike, b: TensorLike): Tensor => apply(addOp, [asTensor(a), asTensor(b)], {});
+export const add = (a: TensorLike, b: TensorLike): Tensor => applyBinary(addOp, a, b);
 /** a − b. */
-export const sub = (a: TensorLike, b: TensorLike): Tensor => apply(subOp, [asTensor(a), asTensor(b)], {});
+export const sub = (a: TensorLike, b: TensorLike): Tensor => applyBinary(subOp, a, b);
 /** a · b, element by element. */
-export const mul = (a: TensorLike, b: TensorLike): Tensor => apply(mulOp, [asTensor(a), asTensor(b)], {});
-/** a / b. */
-export const div = (a: TensorLike, b: TensorLike): Tensor => apply(divOp, [asTensor(a), asTensor(b)], {});
+export const mul = (a: TensorLike, b: TensorLike): Tensor => applyBinary(mulOp, a, b);
+/** a / b; of integers cut off toward zero. */
+export const div = (a: TensorLike, b: TensorLike): Tensor => applyBinary(divOp, a, b);
 /** The smaller of a and b; the gradient goes to `a` where they are equal. */
-export const minimum = (a: TensorLike, b: TensorLike): Tensor => apply(minimumOp, [asTensor(a), asTensor(b)], {});
+export const minimum = (a: TensorLike, b: TensorLike): Tensor => applyBinary(minimumOp, a, b);
 /** The larger of a and b; the gradient goes to `a` where they are equal. */
-export const maximum = (a: TensorLike, b: TensorLike): Tensor => apply(maximumOp, [asTensor(a), asTensor(b)], {});
+export const maximum = (a: TensorLike, b: TensorLike): Tensor => applyBinary(maximumOp, a, b);
 /** −x. */
 export const neg = (x: Tensor): Tensor => apply(negOp, [x], {});
+/** |x|; the gradient at 0 is 0. */
+export const abs = (x: Tensor): Tensor => apply(absOp, [x], {});
+/** −1, 0 or 1 by the sign of x; the gradient is 0. */
+export const sign = (x: Tensor): Tensor => sub(cast(less(0, x), x.dtype), cast(less(x, 0), x.dtype));
+/** The largest whole number ≤ x; the gradient is 0. */
+export const floor = (x: Tensor): Tensor => apply(floorOp, [x], {});
 /** e^x. */
 export const exp = (x: Tensor): Tensor => apply(expOp, [x], {});
 /** Natural logarithm. */
@@ -124,13 +90,38 @@ export const sin = (x: Tensor): Tensor => apply(sinOp, [x], {});
 export const cos = (x: Tensor): Tensor => apply(cosOp, [x], {});
 /** Hyperbolic tangent. */
 export const tanh = (x: Tensor): Tensor => apply(tanhOp, [x], {});
-/** σ(x) = 1 / (1 + e^{−x}). */
-export const sigmoid = (x: Tensor): Tensor => apply(sigmoidOp, [x], {});
-/** x · σ(x), also called swish. */
-export const silu = (x: Tensor): Tensor => apply(siluOp, [x], {});
-/** a ≤ b, as bool. */
-export const lessEqual = (a: TensorLike, b: TensorLike): Tensor => apply(lessEqualOp, [asTensor(a), asTensor(b)], {});
-/** `a` where the condition holds, else `b`. */
-export const where = (condition: Tensor, a: TensorLike, b: TensorLike): Tensor => apply(whereOp, [condition, asTensor(a), asTensor(b)], {});
 /** x². */
 export const square = (x: Tensor): Tensor => mul(x, x);
+
+/**
+ * x^y of floats. NaN where x < 0 and y is no whole number.
+ *
+ * The gradient by x is finite at 0 wherever the derivative is, that by y is 0 where x = 0.
+ *
+ * @param y  a number (0, 1, 2, 3, ½ and −1 become products, a root and a quotient), or a tensor
+ */
+export function pow(x: Tensor, y: TensorLike): Tensor {
+  if (y instanceof Tensor) return apply(powOp, [x, y], {});
+  switch (y) {
+    case 0: return full(x.shape, 1, x.dtype);
+    case 1: return x;
+    case 2: return square(x);
+    case 3: return mul(square(x), x);
+    case 0.5: return sqrt(x);
+    case -1: return div(1, x);
+    default: return apply(powOp, [x], { exponent: y });
+  }
+}
+
+/**
+ * x held between two numbers. The gradient passes where min ≤ x ≤ max and is 0 outside.
+ *
+ * @param min  may be −∞
+ * @param max  may be ∞
+ * @throws     if min > max
+ */
+export function clip(x: Tensor, min: number, max: number): Tensor {
+  if (!(min <= max)) throw new Error(`clip: ${min} … ${max} is no interval`);
+  if (!isFloat(x) && isInteger(x) && !(Number.isInteger(min) && Number.isInteger(max))) throw new Error(`clip: ${describeType(x)} needs whole numbers as bounds, got ${min} … ${max}`);
+  return apply(clipOp, [x, scalar(min, x.dtype), scalar(max, x.dtype)], {});
+}

@@ -3,11 +3,11 @@
  * has no lowering, and the shared test cases cover every one.
  */
 import { constantOp, inputOp, stateOp } from '../tensor.ts';
+import { erfOp, geluOp, reluOp, sigmoidOp, siluOp, softplusOp } from './activations.ts';
 import { channelAffineOp } from './channel-affine.ts';
+import { andOp, equalOp, lessEqualOp, lessOp, notOp, orOp, whereOp } from './compare.ts';
 import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
-import {
-  addOp, cosOp, divOp, expOp, lessEqualOp, logOp, maximumOp, minimumOp, mulOp, negOp, sigmoidOp, siluOp, sinOp, sqrtOp, subOp, tanhOp, whereOp,
-} from './elementwise.ts';
+import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
 import { matmulOp } from './matmul.ts';
 import { groupNormOp } from './norm.ts';
 import { softmaxOp, sumSquaresOp } from './reduce.ts';
@@ -35,7 +35,11 @@ export const ops = {
   div: divOp,
   minimum: minimumOp,
   maximum: maximumOp,
+  pow: powOp,
+  clip: clipOp,
   neg: negOp,
+  abs: absOp,
+  floor: floorOp,
   exp: expOp,
   log: logOp,
   sqrt: sqrtOp,
@@ -44,7 +48,16 @@ export const ops = {
   tanh: tanhOp,
   sigmoid: sigmoidOp,
   silu: siluOp,
+  relu: reluOp,
+  softplus: softplusOp,
+  erf: erfOp,
+  gelu: geluOp,
+  less: lessOp,
   lessEqual: lessEqualOp,
+  equal: equalOp,
+  and: andOp,
+  or: orOp,
+  not: notOp,
   where: whereOp,
   sumSquares: sumSquaresOp,
   softmax: softmaxOp,

@@ -259,7 +259,7 @@ function rowStart(op: string, row: number, table: Type): number {
 }
 
 function requireIndices(op: string, indices: Type): void {
-  if (indices.dtype !== 'i32' && indices.dtype !== 'i64') throw new Error(`${op}: indices must be i32 or i64, got ${describeType(indices)}`);
+  if (!isInteger(indices)) throw new Error(`${op}: indices must be i32 or i64, got ${describeType(indices)}`);
 }
 
 /** Rows of `table [V, …]` picked by `indices […]`: an embedding look-up. */
@@ -295,8 +295,7 @@ export const castOp = defineOp<'cast', { dtype: DType }>({
   name: 'cast',
   infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
   evaluate([x], { dtype }) {
-    const integer = dtype === 'i32' || dtype === 'i64';
-    return [x!.data.map((v) => (dtype === 'bool' ? Number(v !== 0) : integer ? Math.trunc(v) : v))];
+    return [x!.data.map((v) => (dtype === 'bool' ? Number(v !== 0) : isInteger({ dtype }) ? Math.trunc(v) : v))];
   },
   vjp: ([g], { inputs: [x] }) => [g && isFloat(x!) ? cast(g, x!.dtype) : undefined],
 });
@@ -306,13 +305,34 @@ export function isFloat(type: Type): boolean {
   return type.dtype === 'f32' || type.dtype === 'f16' || type.dtype === 'bf16';
 }
 
+/** True for whole numbers. */
+export function isInteger(type: Pick<Type, 'dtype'>): boolean {
+  return type.dtype === 'i32' || type.dtype === 'i64';
+}
+
 /** The same values in another element type; to an integer it truncates toward zero. */
 export function cast(x: Tensor, dtype: DType): Tensor {
   return x.dtype === dtype ? x : apply(castOp, [x], { dtype });
 }
 
+/**
+ * One number of any element type.
+ *
+ * @throws if the type has no such number
+ */
+export function scalar(value: number, dtype: DType = 'f32'): Tensor {
+  switch (dtype) {
+    case 'f32': return constant(value);
+    case 'f16': case 'bf16': return cast(constant(value), dtype);
+    case 'bool': return constant({ shape: [], dtype, data: Uint8Array.of(Number(value !== 0)) });
+    case 'i32': case 'i64':
+      if (!Number.isInteger(value)) throw new Error(`${value} is no ${dtype}; cast the other operand to f32 first`);
+      return constant({ shape: [], dtype, data: dtype === 'i32' ? Int32Array.of(value) : BigInt64Array.of(BigInt(value)) });
+  }
+}
+
 /** A tensor of one repeated value. */
-export function full(shape: Shape, value: number): Tensor {
-  return broadcastTo(constant(value), shape);
+export function full(shape: Shape, value: number, dtype: DType = 'f32'): Tensor {
+  return broadcastTo(scalar(value, dtype), shape);
 }
 

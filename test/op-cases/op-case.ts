@@ -1,0 +1,16 @@
+import type { OpName, Shape, Tensor } from '../../src/core/index.ts';
+
+/** One application of an op, with operands and where possible a known answer. */
+export interface OpCase {
+  readonly op: OpName;
+  readonly title: string;
+  /** Shapes of the float operands. */
+  readonly shapes: readonly Shape[];
+  readonly build: (...xs: Tensor[]) => Tensor;
+  /** Operands are drawn from this interval; default (−2, 2). */
+  readonly range?: readonly [number, number];
+  /** A known answer: operands and result, written out. */
+  readonly golden?: { readonly inputs: readonly (readonly number[])[]; readonly output: readonly number[] };
+  /** False for ops through which no gradient passes; default true. */
+  readonly differentiable?: false;
+}
