@@ -21,10 +21,13 @@ import { bind, type Context } from '../nn/index.ts';
 export type PictureShape = readonly [channels: number, height: number, width: number];
 
 /**
- * Algorithm 1's loss, L_simple (eq. 14): the mean over batch and pixels of (ε − ε_θ(√ᾱ_t x_0 + √(1−ᾱ_t) ε, t))².
+ * Algorithm 1's loss, L_simple (eq. 14), of each sample: the mean over its pixels of (ε − ε_θ(√ᾱ_t x_0 + √(1−ᾱ_t) ε, t))². Trained
+ * is the mean over the batch.
  *
  * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B], and
  * `classLabels` [B] if the network takes them: what `trainingInputs` draws.
+ *
+ * @returns [B]
  */
 export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape): Tensor {
   const shape = [batchSize, ...picture];
@@ -33,7 +36,7 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
   const scale = (name: string) => reshape(input(name, [batchSize]), [batchSize, 1, 1, 1]);
   const xt = add(mul(scale('signalScale'), x0), mul(scale('noiseScale'), noise));
   const eps = unet.forward(ctx, xt, input('timestep', [batchSize]), labelsInput(unet, batchSize));
-  return meanSquaredError(eps, noise);
+  return meanSquaredError(eps, noise, [1, 2, 3]);
 }
 
 function labelsInput(unet: UNet2DModel, batchSize: number): Tensor | undefined {

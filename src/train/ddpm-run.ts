@@ -10,6 +10,7 @@ import { countParameters } from '../nn/index.ts';
 import { ddpmLoss, denoiserProgram, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { MetricsLog, type MetricsLine } from './log.ts';
+import { lossByNoise } from './noise-levels.ts';
 import { DivergedError, Trainer, type TrainerState } from './trainer.ts';
 
 /** What `trainDdpm` is given. */
@@ -91,9 +92,9 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
     yield { type: 'ready', dataset, parameters: countParameters(unet), step: trainer.step, device: executor.device, notes };
     while (trainer.step < train.steps && !signal?.aborted) {
       const start = performance.now();
-      const report = await trainer.advance();
+      const { samples = [], ...report } = await trainer.advance();
       const imagesPerSecond = (train.batchSize * train.gradientAccumulation * 1000) / (performance.now() - start);
-      const line = { ...report, imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
+      const line = { ...report, lossByNoise: lossByNoise(samples, noiseSchedule.T), imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
       log.add(line);
       yield { type: 'step', ...line };
       const last = trainer.step === train.steps;

@@ -3,7 +3,8 @@ export { resumable, trainDdpm, type DdpmRunOptions, type RunEvent } from './ddpm
 export { emaDecay, emaUpdate, type EmaOptions } from './ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './lr-schedule.ts';
 export { MetricsLog, type MetricsLine } from './log.ts';
+export { lossByNoise, meanByNoise, noiseLevels, type LossByNoise } from './noise-levels.ts';
 export { adamCorrections, adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup } from './optimizer.ts';
 export { presetNames, readConfig } from './presets.ts';
 export { entries, initialState, trainingPrograms, type TrainingPrograms, type TrainingSetup } from './programs.ts';
-export { DivergedError, Trainer, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';
+export { DivergedError, Trainer, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';

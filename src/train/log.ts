@@ -1,10 +1,13 @@
 import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LossByNoise } from './noise-levels.ts';
 import type { StepReport } from './trainer.ts';
 
 /** One line of `metrics.jsonl`. */
-export interface MetricsLine extends StepReport {
+export interface MetricsLine extends Omit<StepReport, 'samples'> {
   readonly imagesPerSecond: number;
+  /** The mean loss in each tenth of the times, least noise first; null where the step had no sample. */
+  readonly lossByNoise: LossByNoise;
 }
 
 /** The log of a run: one JSON object a line, appended as steps are done. */

@@ -1,4 +1,4 @@
-import { add, grad, input, mul, program, state, type HostArray, type HostArrays, type Program, type Tensor } from '../core/index.ts';
+import { add, grad, input, mean, mul, program, state, type HostArray, type HostArrays, type Program, type Tensor } from '../core/index.ts';
 import { bind, type Binding, type Module } from '../nn/index.ts';
 import { emaUpdate } from './ema.ts';
 import { adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions } from './optimizer.ts';
@@ -9,7 +9,7 @@ export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/' }
 /** What the programs of a run are built from. */
 export interface TrainingSetup {
   readonly module: Module;
-  /** Builds the loss of one batch, a scalar. */
+  /** Builds the loss of one batch: a scalar, or [B] for each sample, of which the mean is trained. */
   readonly loss: (ctx: Binding) => Tensor;
   readonly optimizer: AdamOptions;
   /** Gradients are scaled down to this global norm; null leaves them. */
@@ -30,11 +30,13 @@ export interface TrainingPrograms {
 
 /**
  * Builds the programs of a run. Beside the loss's own inputs they take the scalars `learningRate`, `correction1`,
- * `correction2` and `oneMinusEmaDecay`; their outputs are `loss` and `gradNorm`.
+ * `correction2` and `oneMinusEmaDecay`; their outputs are `loss`, `gradNorm` and, where the loss is one for each sample, `sampleLoss` [B].
  */
 export function trainingPrograms({ module, loss: buildLoss, optimizer, clipNorm, accumulation }: TrainingSetup): TrainingPrograms {
   const ctx = bind(module, { prefix: entries.parameter, training: true });
-  const loss = buildLoss(ctx);
+  const built = buildLoss(ctx);
+  const loss = built.shape.length === 0 ? built : mean(built);
+  const losses = built === loss ? { loss } : { loss, sampleLoss: built };
   const names = [...ctx.parameters.keys()];
   const parameters = [...ctx.parameters.values()];
   const gradients = grad(loss, parameters);
@@ -43,13 +45,13 @@ export function trainingPrograms({ module, loss: buildLoss, optimizer, clipNorm,
 
   if (accumulation === 1) {
     const { gradNorm, writes } = update(gradients);
-    return { step: program({ outputs: { loss, gradNorm }, writes: { ...writes, ...buffers } }) };
+    return { step: program({ outputs: { ...losses, gradNorm }, writes: { ...writes, ...buffers } }) };
   }
   const keep = input('keep', []);
   const summed = names.map((name, i) => [`${entries.gradient}${name}`, add(mul(state(`${entries.gradient}${name}`, parameters[i]!.shape), keep), mul(gradients[i]!, 1 / accumulation))] as const);
   const { gradNorm, writes } = update(names.map((name, i) => state(`${entries.gradient}${name}`, parameters[i]!.shape)));
   return {
-    accumulate: program({ outputs: { loss }, writes: { ...Object.fromEntries(summed), ...buffers } }),
+    accumulate: program({ outputs: losses, writes: { ...Object.fromEntries(summed), ...buffers } }),
     apply: program({ outputs: { gradNorm }, writes }),
   };
 }

@@ -104,6 +104,17 @@ describe('a training step', () => {
     await trainer.dispose();
   });
 
+  test.each([1, 2])('tells the loss of each sample beside its time, and their mean is the loss (%i batches a step)', async (gradientAccumulation) => {
+    const trainer = await Trainer.open(node, wavesTask(4), config({ gradientAccumulation }), from);
+    const { loss, samples } = await trainer.advance();
+    await trainer.dispose();
+    const count = 4 * gradientAccumulation;
+    expect(samples!.map(({ t }) => t)).toEqual([...waves(0, count)['timestep']!.data]);
+    // The engine sums in float32.
+    expect(samples!.reduce((sum, sample) => sum + sample.loss, 0) / count).toBeCloseTo(loss, 5);
+    expect(new Set(samples!.map((sample) => sample.loss)).size).toBe(count);
+  });
+
   test('gives the same in the interpreter\'s float64 loops and in ONNX Runtime', async () => {
     const step = async (executor: Executor) => {
       // Adam's first update is g / (|g| + eps): a larger eps than usual, so that it does not magnify the rounding of small gradients.

@@ -9,6 +9,7 @@ import { entries, initialState, scalar, trainingPrograms } from './programs.ts';
 /** What a trainer trains: a module, its loss and where its batches come from. */
 export interface TrainingTask {
   readonly module: Module;
+  /** A scalar, or [B] for each sample, of which the mean is trained. */
   readonly loss: (ctx: Binding) => Tensor;
   /** The inputs of one batch, a pure function of its number, so that a resumed run sees the same batches. */
   readonly inputs: (batch: number) => Record<string, HostArray>;
@@ -22,6 +23,14 @@ export interface StepReport {
   /** Global norm of the gradients before clipping. */
   readonly gradNorm: number;
   readonly learningRate: number;
+  /** The loss of every sample beside its time t, where the task's loss is one for each sample and its inputs have a `timestep`. */
+  readonly samples?: readonly SampleLoss[];
+}
+
+/** The loss of one sample at the time that was drawn for it. */
+export interface SampleLoss {
+  readonly t: number;
+  readonly loss: number;
 }
 
 /** Everything a run needs to go on bit for bit, by store entry. */
@@ -106,13 +115,14 @@ export class Trainer {
 
     let loss = 0;
     let gradNorm: HostArray;
+    const samples: SampleLoss[] = [];
     if (this.#executables.step) {
-      const outputs = await this.#run(this.#executables.step, this.#step, scalars);
+      const outputs = await this.#run(this.#executables.step, this.#step, scalars, samples);
       loss = outputs['loss']!.data[0] as number;
       gradNorm = outputs['gradNorm']!;
     } else {
       for (let micro = 0; micro < accumulation; micro++) {
-        const outputs = await this.#run(this.#executables.accumulate!, this.#step * accumulation + micro, { keep: scalar(micro === 0 ? 0 : 1) });
+        const outputs = await this.#run(this.#executables.accumulate!, this.#step * accumulation + micro, { keep: scalar(micro === 0 ? 0 : 1) }, samples);
         loss += (outputs['loss']!.data[0] as number) / accumulation;
       }
       gradNorm = (await this.#executables.apply!.run(this.store, scalars))['gradNorm']!;
@@ -121,16 +131,19 @@ export class Trainer {
     const norm = gradNorm.data[0] as number;
     if (!Number.isFinite(loss)) throw new DivergedError(update, `the loss is ${loss}`);
     if (!Number.isFinite(norm)) throw new DivergedError(update, `the norm of the gradients is ${norm}`);
-    return { step: update, loss, gradNorm: norm, learningRate };
+    return { step: update, loss, gradNorm: norm, learningRate, ...(samples.length > 0 && { samples }) };
   }
 
-  async #run(executable: Executable, batch: number, extra: Record<string, HostArray>): Promise<Record<string, HostArray>> {
+  async #run(executable: Executable, batch: number, extra: Record<string, HostArray>, samples: SampleLoss[]): Promise<Record<string, HostArray>> {
     const inputs = this.#prepared?.batch === batch ? this.#prepared.inputs : this.#task.inputs(batch);
     const running = executable.run(this.store, { ...inputs, ...extra });
     // A rejection must find its handler even if preparing the next batch throws first.
     running.catch(() => {});
     this.#prepared = { batch: batch + 1, inputs: this.#task.inputs(batch + 1) };
-    return running;
+    const outputs = await running;
+    const [sampleLoss, timestep] = [outputs['sampleLoss']?.data, inputs['timestep']?.data];
+    if (sampleLoss && timestep) for (const [b, loss] of sampleLoss.entries()) samples.push({ t: Number(timestep[b]), loss: Number(loss) });
+    return outputs;
   }
 
   /**

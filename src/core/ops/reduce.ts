@@ -25,10 +25,11 @@ export function mean(x: Tensor, axes: readonly number[] = allAxes(x), keepDims =
   return mul(sum(x, axes, keepDims), 1 / count);
 }
 
-/** The mean of (a − b)² over everything: a scalar. */
-export function meanSquaredError(a: Tensor, b: Tensor): Tensor {
+/** The mean of (a − b)² over the given axes (all of them by default: a scalar). */
+export function meanSquaredError(a: Tensor, b: Tensor, axes?: readonly number[]): Tensor {
   const difference = sub(a, b);
-  return mul(sumSquares(difference), 1 / sizeOf(difference.shape));
+  const squares = sumSquares(difference, axes);
+  return mul(squares, sizeOf(squares.shape) / sizeOf(difference.shape));
 }
 
 export const softmaxOp = defineOp<'softmax', Record<string, never>>({
