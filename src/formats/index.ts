@@ -1,2 +1,4 @@
 export { bfloatToFloats, floatsToBfloat, floatsToHalf, halfToFloats } from './half.ts';
+export { readIdx, type IdxArray, type IdxData } from './idx.ts';
+export { readNpy, writeNpy, type NpyArray, type NpyData, type NpyDType } from './npy.ts';
 export { readSafetensors, type Safetensors, type SafetensorsData, type SafetensorsDType, type SafetensorsTensor, writeSafetensors } from './safetensors.ts';
