@@ -11,7 +11,8 @@ export interface NodeEngineOptions {
 export function nodeEngine({ threads }: NodeEngineOptions): Engine {
   return {
     ort,
-    session: { executionProviders: ['cpu'], intraOpNumThreads: threads, logSeverityLevel: 4 },
+    // A memory pattern is one block for a whole run, planned from the first: it never fits what the arena has by then, so both stay.
+    session: { executionProviders: ['cpu'], intraOpNumThreads: threads, enableMemPattern: false, logSeverityLevel: 4 },
     state: 'host',
     writesInPlace: true,
     facts: async () => ({ engine: `onnxruntime-node ${ort.env.versions.node}`, provider: 'cpu', threads }),
