@@ -68,7 +68,9 @@ export function freeze(source: Program, values: ReadonlyMap<string, HostArray>):
       const value = values.get(leaf.name);
       if (!value) continue;
       if (!sameType(value, leaf)) throw new Error(`freeze: "${leaf.name}" is ${describeType(value)}, expected ${describeType(leaf)}`);
-      replaced.set(node, constant(value).node);
+      const fixed = constant(value).node;
+      fixed.origin = node;
+      replaced.set(node, fixed);
     } else if (node.inputs.some((x) => replaced.has(x.node))) {
       const outputs: Tensor[] = [];
       const copy: Node = { ...node, inputs: node.inputs.map(moved), outputs };

@@ -25,7 +25,7 @@ export interface Node<Attrs = unknown> {
   readonly inputs: readonly Tensor[];
   readonly attrs: Attrs;
   readonly outputs: readonly Tensor[];
-  /** The forward node whose gradient asked for this one: profiles and names follow it. */
+  /** The forward node whose gradient asked for this one, or the state entry that a constant stands for: profiles and names follow it. */
   origin?: Node;
 }
 
