@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { add, float32, gather, input, matmul, mul, program, state, storeSpec, sum, type Executable, type Executor, type HostArray, type Program, type Store } from '../core/index.ts';
 import { createNodeExecutor } from './node.ts';
@@ -170,4 +173,18 @@ test('timers keep firing while a worker computes; on the calling thread they wai
   // A third, because other processes want the processor too; nearly all of it where the engine blocks the thread.
   expect(await longestGap(createNodeExecutor({ threads: 1, worker: true }))).toBeLessThan(1 / 3);
   expect(await longestGap(createNodeExecutor({ threads: 1, worker: false }))).toBeGreaterThan(2 / 3);
+});
+
+test('a program leaves its profile when it is disposed, with the names and times of its nodes', async () => {
+  const profileDir = await mkdtemp(join(tmpdir(), 'kuosan-profile-'));
+  const executor = createNodeExecutor({ threads: 1, worker: false, profileDir });
+  const executable = await executor.compile(program({ outputs: { y: add(input('x', [2]), 1) } }));
+  await executable.run(null, { x: float32([2], Float32Array.of(1, 2)) });
+  await executable.dispose();
+  const [file, ...others] = await readdir(profileDir);
+  expect(others).toEqual([]);
+  const events = JSON.parse(await readFile(join(profileDir, file!), 'utf8')) as { name: string; dur: number }[];
+  expect(events.some(({ name }) => name === '/Add_0_kernel_time')).toBe(true);
+  await executor.dispose();
+  await rm(profileDir, { recursive: true });
 });

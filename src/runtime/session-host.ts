@@ -78,7 +78,10 @@ export class SessionHost implements SessionService {
   async unload(handle: Handle): Promise<void> {
     const loaded = this.#programs.get(handle);
     this.#programs.delete(handle);
-    await this.#serially(async () => loaded?.session.release());
+    await this.#serially(async () => {
+      if (this.#engine.session.enableProfiling) loaded?.session.endProfiling();
+      await loaded?.session.release();
+    });
   }
 
   async createStore(spec: Readonly<Record<string, Type>>, values: HostArrays): Promise<Handle> {

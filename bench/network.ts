@@ -1,0 +1,35 @@
+import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
+import { drawTrainingNoise, schedule } from '../src/diffusion/index.ts';
+import { UNet2DModel } from '../src/models/index.ts';
+import { ddpmLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { Trainer, type DdpmConfig } from '../src/train/index.ts';
+
+/** Pictures of noise: what a step costs does not depend on what is in them. */
+export function noisePictures(batch: number, picture: PictureShape): HostArray {
+  const shape = [batch, ...picture];
+  return float32(shape, new RandomStream(0, 'bench').fillNormal(new Float32Array(sizeOf(shape))));
+}
+
+/** The shape of the pictures that a configuration trains on. */
+export function pictureOf({ model, data }: DdpmConfig): PictureShape {
+  return [model.inChannels, data.size, data.size];
+}
+
+/** The trainer of a configuration, as `kuosan train` makes it, on noise instead of a data set. */
+export function openTrainer(executor: Executor, config: DdpmConfig): Promise<Trainer> {
+  const unet = new UNet2DModel(config.model);
+  const { batchSize } = config.train;
+  const picture = pictureOf(config);
+  const noiseSchedule = schedule(config.scheduler);
+  const x0 = noisePictures(batchSize, picture);
+  const classes = unet.config.numClassEmbeds;
+  return Trainer.open(executor, {
+    module: unet,
+    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
+    inputs: (number) => {
+      const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, x0.shape, new RandomStream(0, 'bench noise', number));
+      const classLabels = classes && { classLabels: { dtype: 'i64' as const, shape: [batchSize], data: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % classes)) } };
+      return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, ...classLabels };
+    },
+  }, config.train);
+}
