@@ -50,6 +50,7 @@ beforeAll(async () => {
   mkdirSync(at('empty'));
   mkdirSync(at('notes'));
   writeFileSync(at('notes/thesis.txt'), 'all of it');
+  writeFileSync(at('old.onnx'), 'an export that somebody may still want');
   writeFileSync(at('config.json'), JSON.stringify(config));
   writeFileSync(at('broken.json'), '{\n  "data": { "source": ,\n');
   const trained = await run('train config.json --out run --threads 1');
@@ -124,6 +125,11 @@ const places: readonly Case[] = [
   ['sample run --out notes/thesis.txt', 1, 'cannot write "notes/thesis.txt": the name does not end in .png; give another path'],
   ['sample run --out config.json/x.png', 1, /^cannot write "config\.json\/x\.png": .*; give another path$/],
   ['sample run --out x.png --images config.json', 1, /^cannot write "config\.json\/00000\.png": .*; give another path$/],
+  ['export run', 2, '--out is missing: the ONNX file to write'],
+  ['export run --out model.png', 1, 'cannot write "model.png": the name does not end in .onnx; give another path'],
+  ['export run --out model.onnx --batch 0', 2, '--batch: expected an integer from 1 to 100000, got "0"'],
+  ['export run --out model.onnx --dtype f16', 2, 'unknown dtype "f16"; one of float32, float16'],
+  ['export run --out old.onnx', 1, 'cannot write "old.onnx": it is there already; replace it with --force, or give another path'],
   ['data pictures --out pictures/grid.png', 1, /^--out "pictures\/grid\.png" lies inside the data set/],
 ];
 
@@ -207,7 +213,7 @@ test('a process ends with the status of its command and prints no more than its 
   expect(wrong).toEqual({ status: 2, stdout: '', stderr: 'kuosan: unknown command \'trian\'; did you mean train?\n' });
   expect(failed).toEqual({ status: 1, stdout: '', stderr: 'kuosan: run: holds a run at step 4; --resume continues it, or choose another --out\n' });
   expect(helped).toMatchObject({ status: 0, stderr: '' });
-  for (const name of ['demo', 'train', 'sample', 'forward', 'data']) expect(helped!.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  for (const name of ['demo', 'train', 'sample', 'export', 'forward', 'data']) expect(helped!.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
 }, 60_000);
 
 test('help and mistyped commands load neither the engine nor the image library', async () => {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as data from '../src/cli/data.ts';
 import * as demo from '../src/cli/demo.ts';
+import * as exporting from '../src/cli/export.ts';
 import * as forward from '../src/cli/forward.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
 import * as sample from '../src/cli/sample.ts';
@@ -68,7 +69,7 @@ describe('the command lines in the documentation', () => {
 
   test('show every command', () => {
     const shown = new Set(lines.filter(({ path }) => path === 'README.md').map(({ line }) => words(line.replace(/^npx /, ''))[1]));
-    for (const name of ['demo', 'train', 'sample', 'forward', 'data']) expect(shown).toContain(name);
+    for (const name of ['demo', 'train', 'sample', 'export', 'forward', 'data']) expect(shown).toContain(name);
   });
 
   test.each(lines)('$path: $line', async ({ line }) => {
@@ -76,7 +77,7 @@ describe('the command lines in the documentation', () => {
     // A command by name alone, as in "what `kuosan data` shows".
     if (args.length <= 1 || args.includes('--help')) return;
     const program = new Command('kuosan').exitOverride().configureOutput({ writeErr: () => {} });
-    for (const command of [demo, train, sample, forward, data]) command.register(program);
+    for (const command of [demo, train, sample, exporting, forward, data]) command.register(program);
     // The same options, and nothing is done.
     for (const command of program.commands) command.exitOverride().action(() => {});
     await program.parseAsync(args, { from: 'user' });

@@ -1,3 +1,4 @@
+export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type LoadedModel, type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
 export { loadModel, packagePretrainedDir, pretrainedNames, type ResolveOptions, resolveModel } from './resolve.ts';
 export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';

@@ -12,10 +12,11 @@ import { asFloat32, type HostArray } from '../core/index.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
 import { readSafetensors, writeSafetensors, type Safetensors } from '../formats/safetensors.ts';
 import { fromHuggingFace, parseConfig, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
+import { checksum } from './checksum.ts';
 import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
-import { checksum, checkWeights, narrow, weightShapes, widen } from './weights.ts';
+import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
 
 export const indexFile = 'model_index.json';
 const configFile = join('unet', 'config.json');

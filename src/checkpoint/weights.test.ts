@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type Shape } from '../core/index.ts';
-import { checksum, checkWeights, narrow } from './weights.ts';
+import { checksum } from './checksum.ts';
+import { checkWeights, narrow } from './weights.ts';
 
 const expected = new Map<string, Shape>([['conv_in.weight', [128, 3, 3, 3]], ['conv_in.bias', [128]]]);
 const check = (tensors: Record<string, Shape>) => () => checkWeights(expected, new Map(Object.entries(tensors).map(([name, shape]) => [name, { shape }])), 'checkpoint runs/a/unet');

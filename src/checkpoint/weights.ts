@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { float32, sameShape, type FloatArray, type HostArray, type Shape } from '../core/index.ts';
 import { bfloatToFloats, floatsToHalf, halfToFloats } from '../formats/half.ts';
 import type { Module } from '../nn/index.ts';
@@ -66,15 +65,4 @@ export function narrow(tensor: FloatArray, name: string, where: string): HostArr
   const lost = data.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(tensor.data[i]!));
   if (lost >= 0) throw new Error(`${where}: tensor ${JSON.stringify(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`);
   return { dtype: 'f16', shape: tensor.shape, data };
-}
-
-/** SHA-256 of the tensors' names, types, shapes and values, whatever their order in the file. */
-export function checksum(tensors: ReadonlyMap<string, HostArray>): string {
-  const hash = createHash('sha256');
-  for (const name of [...tensors.keys()].sort()) {
-    const { dtype, shape, data } = tensors.get(name)!;
-    hash.update(JSON.stringify([name, dtype, shape]));
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest('hex');
 }

@@ -3,7 +3,7 @@ import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { checkExtension, checkWritable, gridDefaults, layGrid, toPixels, writeGif, writePng, type Pixels } from '../data/index.ts';
 import { samplers } from '../diffusion/index.ts';
-import { openSampler, type PictureShape, type SampleProgress } from '../pipelines/index.ts';
+import { openSampler, pictureShape, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { interruptSignal } from './interrupt.ts';
 import { UsageError } from './options.ts';
@@ -52,7 +52,7 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const executor = createNodeExecutor({ threads: options.threads });
   try {
-    const picture = pictureShape(model);
+    const picture = pictureShape(model.unet);
     const opened = await openSampler(executor, { unet: model.unet, scheduler: model.scheduler, picture, weights: model.weights, batchSize: options.batchSize });
     const classLabels = classesFor(model, options);
     const steps = options.steps ?? (sampler === 'ddpm' ? Math.min(ddpmSteps, model.scheduler.numTrainTimesteps) : undefined);
@@ -80,14 +80,6 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
 
 function picturePath(folder: string, index: number): string {
   return join(folder, `${String(index).padStart(5, '0')}.png`);
-}
-
-/** The extents of a model's pictures, from its configuration. */
-function pictureShape({ unet, path }: LoadedModel): PictureShape {
-  const { inChannels, sampleSize } = unet.config;
-  if (sampleSize === null) throw new Error(`${path}: its configuration has no sample_size, so the size of its pictures is unknown`);
-  const [height, width] = typeof sampleSize === 'number' ? [sampleSize, sampleSize] : sampleSize;
-  return [inChannels, height, width];
 }
 
 /** A class for each picture: the one asked for, or all in turn. */

@@ -92,9 +92,14 @@ export class GraphBuilder {
     const key = data.byteLength <= 256 ? `constant ${dtype} ${shape.join()} ${rawData.join()}` : undefined;
     const earlier = key && this.#emitted.get(key);
     if (earlier) return earlier[0]!;
-    const name = `c${this.#nextValue++}`;
-    this.#initializers.push({ name, dims: [...shape], dataType: onnxDataTypes[dtype], rawData, floatData: [], int32Data: [], int64Data: [] });
+    const name = this.weight(`c${this.#nextValue++}`, { shape, dtype, data });
     if (key) this.#emitted.set(key, [name]);
+    return name;
+  }
+
+  /** A constant under a name of its own. */
+  weight(name: string, { shape, dtype, data }: HostArray): ValueName {
+    this.#initializers.push({ name, dims: [...shape], dataType: onnxDataTypes[dtype], rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), floatData: [], int32Data: [], int64Data: [] });
     return name;
   }
 
@@ -116,7 +121,14 @@ export class GraphBuilder {
   build(name: string, inputs: readonly ValueInfoProto[], outputs: readonly ValueInfoProto[]): GraphProto {
     const named = (value: ValueName) => this.#publicNames.get(value) ?? value;
     const nodes = this.#nodes.map((node) => ({ ...node, input: node.input.map(named), output: node.output.map(named) }));
-    return { name, node: nodes, initializer: this.#initializers, input: [...inputs], output: [...outputs], valueInfo: [] };
+    // A lowering emits all outputs of its op, whoever needs them.
+    const needed = new Set(outputs.map((output) => output.name));
+    const used = nodes.toReversed().filter(({ input, output }) => {
+      const isUsed = output.some((value) => needed.has(value));
+      if (isUsed) for (const value of input) needed.add(value);
+      return isUsed;
+    }).toReversed();
+    return { name, node: used, initializer: this.#initializers.filter((tensor) => needed.has(tensor.name!)), input: [...inputs], output: [...outputs], valueInfo: [] };
   }
 }
 

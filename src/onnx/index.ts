@@ -6,4 +6,4 @@ export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, Va
 export { cpuLowerings } from './lower-cpu.ts';
 export { standardLowerings } from './lower.ts';
 export type { Lowering, Lowerings } from './lowering.ts';
-export { readName, toOnnx, writeName, type OnnxProgram } from './to-onnx.ts';
+export { readName, toOnnx, toOnnxForAnyBatch, writeName, type OnnxProgram, type ToOnnxOptions } from './to-onnx.ts';

@@ -1,9 +1,11 @@
-import { verify, type NamedLeaf, type Node, type OpName, type Program, type Tensor, type Type } from '../core/index.ts';
-import { GraphBuilder, valueInfo, type ValueName } from './builder.ts';
+import { describeType, sameShape, verify, type HostArrays, type NamedLeaf, type Node, type OpName, type Program, type Tensor, type Type } from '../core/index.ts';
+import { GraphBuilder, onnxDataTypes, valueInfo, type ValueName } from './builder.ts';
 import { encodeModel } from './encode.ts';
 import { standardLowerings } from './lower.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
+import type { ModelProto } from './protobuf.ts';
 import { nodeScopes } from './scopes.ts';
+import { generalizeBatch, probeBatches } from './symbolic-batch.ts';
 
 /** A program as ONNX bytes, and how its values are named there. */
 export interface OnnxProgram {
@@ -19,12 +21,44 @@ export const readName = (entry: string): string => `state:${entry}`;
 /** The ONNX name of a store entry's new value. */
 export const writeName = (entry: string): string => `next:${entry}`;
 
+/** Options of `toOnnx` and `toOnnxForAnyBatch`. */
+export interface ToOnnxOptions {
+  /** A provider's own lowerings of some ops, in place of the standard ones. */
+  readonly lowerings?: Partial<Lowerings>;
+  /** The graph's name, default kuosan. */
+  readonly name?: string;
+  /**
+   * Entries of the store to build in as constants, which keep their names; the others stay inputs. Values of a narrower
+   * float type than the entry's are stored as they are and widened in the graph.
+   */
+  readonly weights?: HostArrays;
+  /** What the model carries about itself, as text. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /**
  * Writes a program as one ONNX model (IR 8, opset 18).
  *
- * @param lowerings  a provider's own lowerings of some ops, in place of the standard ones
+ * @throws if a weight is not of its entry's shape, or the model passes protobuf's 2 GiB
  */
-export function toOnnx(program: Program, { lowerings = {}, name = 'kuosan' }: { lowerings?: Partial<Lowerings>; name?: string } = {}): OnnxProgram {
+export function toOnnx(program: Program, options: ToOnnxOptions = {}): OnnxProgram {
+  const { weights } = options;
+  const reads = weights ? Object.fromEntries(Object.entries(program.reads).filter(([entry]) => !weights.has(entry))) : program.reads;
+  return { bytes: encodeModel(modelOf(program, options)), inputs: program.inputs, reads, outputs: typesOf(program.outputs), writes: typesOf(program.writes) };
+}
+
+/**
+ * Writes a program as one ONNX model for every batch size, a symbolic extent called `batch`.
+ *
+ * @param build  the program at a batch size, the same but for extents
+ * @throws if the program depends on the batch in more than extents
+ */
+export function toOnnxForAnyBatch(build: (batch: number) => Program, options: ToOnnxOptions = {}): Uint8Array<ArrayBuffer> {
+  const [first, second] = probeBatches.map((batch) => modelOf(build(batch), options));
+  return encodeModel(generalizeBatch(first!, second!));
+}
+
+function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = new Map(), metadata = {} }: ToOnnxOptions): ModelProto {
   verify(program);
   const graph = new GraphBuilder();
   const table: Partial<Lowerings> = { ...standardLowerings, ...lowerings };
@@ -33,24 +67,35 @@ export function toOnnx(program: Program, { lowerings = {}, name = 'kuosan' }: { 
   for (const node of program.nodes) {
     graph.scope = scopes.get(node)!;
     const names = node.op.source === 'input' ? [(node.attrs as NamedLeaf).name]
-      : node.op.source === 'state' ? [readName((node.attrs as NamedLeaf).name)]
+      : node.op.source === 'state' ? [stateValue(graph, node.attrs as NamedLeaf, weights)]
       : lowering(table, node)(graph, node.inputs.map((x) => values.get(x)!), node);
     node.outputs.forEach((output, i) => values.set(output, names[i]!));
   }
   graph.scope = '';
   const results = [...Object.entries(program.outputs), ...Object.entries(program.writes).map(([entry, x]) => [writeName(entry), x] as const)];
   for (const [resultName, x] of results) graph.rename(values.get(x)!, resultName);
-  const declared = [...Object.entries(program.inputs), ...Object.entries(program.reads).map(([entry, type]) => [readName(entry), type] as const)];
-  const proto = graph.build(name, declared.map(([n, type]) => valueInfo(n, type)), results.map(([n, type]) => valueInfo(n, type)));
-  const bytes = encodeModel({
+  const declared = [...Object.entries(program.inputs), ...Object.entries(program.reads).filter(([entry]) => !weights.has(entry)).map(([entry, type]) => [readName(entry), type] as const)];
+  return {
     irVersion: 8,
     producerName: 'kuosan',
     producerVersion: '',
     opsetImport: [{ domain: '', version: 18 }, ...[...graph.domains].map(([domain, version]) => ({ domain, version }))],
-    graph: proto,
-    metadataProps: [],
-  });
-  return { bytes, inputs: program.inputs, reads: program.reads, outputs: typesOf(program.outputs), writes: typesOf(program.writes) };
+    graph: graph.build(name, declared.map(([n, type]) => valueInfo(n, type)), results.map(([n, type]) => valueInfo(n, type))),
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  };
+}
+
+/** The value of an entry of the store: an input of the model, or a constant under the entry's own name. */
+function stateValue(graph: GraphBuilder, leaf: NamedLeaf, weights: HostArrays): ValueName {
+  const weight = weights.get(leaf.name);
+  if (!weight) return readName(leaf.name);
+  const widened = weight.dtype !== leaf.dtype;
+  if (!sameShape(weight.shape, leaf.shape) || (widened && !(leaf.dtype === 'f32' && (weight.dtype === 'f16' || weight.dtype === 'bf16')))) {
+    throw new Error(`toOnnx: the weight "${leaf.name}" is ${describeType(weight)}, expected ${describeType(leaf)}`);
+  }
+  const stored = graph.weight(leaf.name, weight);
+  graph.scope = leaf.name.slice(0, Math.max(0, leaf.name.lastIndexOf('.')));
+  return widened ? graph.one('Cast', [stored], { to: onnxDataTypes[leaf.dtype] }) : stored;
 }
 
 function lowering(table: Partial<Lowerings>, node: Node): Lowering<unknown> {

@@ -21,6 +21,17 @@ import { bind, type Context } from '../nn/index.ts';
 export type PictureShape = readonly [channels: number, height: number, width: number];
 
 /**
+ * The extents of the pictures that a network was trained on.
+ *
+ * @throws if its configuration does not say
+ */
+export function pictureShape({ config: { inChannels, sampleSize } }: UNet2DModel): PictureShape {
+  if (sampleSize === null) throw new Error('unet: the configuration has no sample_size, so the size of its pictures is unknown');
+  const [height, width] = typeof sampleSize === 'number' ? [sampleSize, sampleSize] : sampleSize;
+  return [inChannels, height, width];
+}
+
+/**
  * Algorithm 1's loss, L_simple (eq. 14), of each sample: the mean over its pixels of (ε − ε_θ(√ᾱ_t x_0 + √(1−ᾱ_t) ε, t))². Trained
  * is the mean over the batch.
  *
@@ -35,12 +46,12 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
   const noise = input('noise', shape);
   const scale = (name: string) => reshape(input(name, [batchSize]), [batchSize, 1, 1, 1]);
   const xt = add(mul(scale('signalScale'), x0), mul(scale('noiseScale'), noise));
-  const eps = unet.forward(ctx, xt, input('timestep', [batchSize]), labelsInput(unet, batchSize));
+  const eps = unet.forward(ctx, xt, input('timestep', [batchSize]), labelsInput('classLabels', unet, batchSize));
   return meanSquaredError(eps, noise, [1, 2, 3]);
 }
 
-function labelsInput(unet: UNet2DModel, batchSize: number): Tensor | undefined {
-  return unet.classEmbedding ? input('classLabels', [batchSize], 'i64') : undefined;
+function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor | undefined {
+  return unet.classEmbedding ? input(name, [batchSize], 'i64') : undefined;
 }
 
 /** What one training batch is drawn from. */
@@ -70,11 +81,11 @@ function int64(labels: ArrayLike<number>): HostArray {
   return { dtype: 'i64', shape: [labels.length], data: BigInt64Array.from({ length: labels.length }, (_, i) => BigInt(labels[i]!)) };
 }
 
-/** ε_θ as a program: inputs `sample` [B, C, H, W], `timestep` [B] (and `classLabels` [B]), output `out_sample`. */
+/** ε_θ as a program under diffusers' names: inputs `sample` [B, C, H, W], `timestep` [B] (and `class_labels` [B]), output `out_sample`. */
 export function denoiserProgram(unet: UNet2DModel, batchSize: number, picture: PictureShape, prefix = ''): Program {
   const ctx = bind(unet, { prefix });
   const sample = input('sample', [batchSize, ...picture]);
-  return program({ outputs: { out_sample: unet.forward(ctx, sample, input('timestep', [batchSize]), labelsInput(unet, batchSize)) } });
+  return program({ outputs: { out_sample: unet.forward(ctx, sample, input('timestep', [batchSize]), labelsInput('class_labels', unet, batchSize)) } });
 }
 
 /** What pictures are drawn from: the network, its noise, and where its weights are. */
@@ -146,7 +157,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
     const out = await executable.run(shared?.store ?? null, {
       sample: float32([batchSize, ...picture], padded(xt.data, sizeOf(picture))),
       timestep: float32([batchSize], padded(t, 1)),
-      ...(unet.classEmbedding && { classLabels: int64(padded(cond?.classLabels ?? [], 1)) }),
+      ...(unet.classEmbedding && { class_labels: int64(padded(cond?.classLabels ?? [], 1)) }),
     });
     return float32(xt.shape, (out['out_sample']!.data as Float32Array).subarray(0, xt.data.length));
   };

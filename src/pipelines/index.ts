@@ -1,1 +1,2 @@
 export * from './ddpm.ts';
+export * from './export-onnx.ts';

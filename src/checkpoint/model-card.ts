@@ -1,0 +1,51 @@
+/** What a model's README.md says of it in a form that programs can read. */
+import { join } from 'node:path';
+import { kindOf, readWhole } from './durable-files.ts';
+
+/** Facts from a model card; what it does not say is absent. */
+export interface ModelCard {
+  /** The first heading. */
+  readonly title?: string;
+  /** The first paragraph after it, as plain text. */
+  readonly summary?: string;
+  /** From the front matter (`license: mit`, as on the Hugging Face Hub), else from the table's row `license`. */
+  readonly license?: string;
+}
+
+/**
+ * The card of a model folder, `README.md`; empty if there is none.
+ *
+ * @throws if it cannot be read
+ */
+export async function readModelCard(dir: string): Promise<ModelCard> {
+  const path = join(dir, 'README.md');
+  if (await kindOf(path) !== 'file') return {};
+  return parseModelCard(new TextDecoder().decode(await readWhole(path, path)));
+}
+
+/** Reads the text of a model card. */
+export function parseModelCard(text: string): ModelCard {
+  const lines = text.replaceAll('\r\n', '\n').split('\n');
+  const end = lines[0]?.trim() === '---' ? lines.findIndex((line, i) => i > 0 && line.trim() === '---') : -1;
+  const head = lines.slice(1, Math.max(end, 1));
+  const body = lines.slice(end + 1);
+  const heading = body.findIndex((line) => line.startsWith('# '));
+  const title = heading < 0 ? undefined : plain(body[heading]!.slice(2));
+  const summary = heading < 0 ? undefined : firstParagraph(body.slice(heading + 1));
+  const stated = head.map((line) => /^license:\s*["']?(.+?)["']?\s*$/.exec(line)?.[1]).find((found) => found !== undefined);
+  const license = stated ?? body.map((line) => /^\|\s*license\s*\|(.*)\|\s*$/i.exec(line)?.[1]).find((found) => found !== undefined);
+  return { ...(title && { title }), ...(summary && { summary }), ...(license && { license: plain(license) }) };
+}
+
+function firstParagraph(lines: readonly string[]): string | undefined {
+  const start = lines.findIndex((line) => line.trim() !== '');
+  // A table, a list, code or the next heading is no paragraph.
+  if (start < 0 || /^(?:[#|>*-]| {4}|```|!?\[)/.test(lines[start]!)) return undefined;
+  const end = lines.findIndex((line, i) => i > start && line.trim() === '');
+  return plain(lines.slice(start, end < 0 ? undefined : end).join(' '));
+}
+
+/** Without the marks of Markdown. */
+function plain(text: string): string {
+  return text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, '').replace(/\s+/g, ' ').trim();
+}

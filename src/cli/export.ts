@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import { choiceOption, integerOption } from './options.ts';
+import type { ExportCommandOptions } from './write-export.ts';
+
+const batchSize = integerOption('--batch', 1, 100_000);
+
+export function register(program: Command): void {
+  program
+    .command('export')
+    .description('take a trained model elsewhere: an ONNX file for any ONNX Runtime')
+    .argument('<run | model dir | name>', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
+    .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
+    .option('--batch <n | symbolic>', 'pictures in one run of the ONNX model; symbolic: any number', (text) => (text === 'symbolic' ? text : batchSize(text)), 'symbolic' as const)
+    .option('--dtype <type>', 'how the weights are stored, float32 or float16 (half the size)', choiceOption('dtype', ['float32', 'float16']), 'float32')
+    .option('--force', 'replace an earlier export', false)
+    .action(async (source: string, options: ExportCommandOptions) => {
+      const { writeExport } = await import('./write-export.ts');
+      await writeExport(source, options);
+    });
+}
