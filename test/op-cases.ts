@@ -5,6 +5,7 @@ import {
   constant,
 } from '../src/core/index.ts';
 import { pointwiseCases } from './op-cases/pointwise.ts';
+import { randomCases } from './op-cases/random.ts';
 import type { OpCase } from './op-cases/op-case.ts';
 
 const positive = [0.3, 2] as const;
@@ -70,6 +71,7 @@ export const opCases: readonly OpCase[] = [
   { op: 'sumPool', title: 'adds up blocks', shapes: [[1, 1, 2, 4]], build: (x) => sumPool(x!, 2), golden: { inputs: [[1, 2, 3, 4, 5, 6, 7, 8]], output: [14, 22] } },
   { op: 'sumPool', title: 'takes images that are not square', shapes: [[2, 2, 3, 6]], build: (x) => sumPool(x!, 3) },
   ...pointwiseCases,
+  ...randomCases,
 ];
 
 /**

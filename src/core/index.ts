@@ -10,9 +10,10 @@ export { abs, add, clip, cos, div, exp, floor, log, maximum, minimum, mul, neg, 
 export { ops, type AttrsOf, type OpName } from './ops/index.ts';
 export { matmul, type MatmulAttrs } from './ops/matmul.ts';
 export { groupNorm, type GroupNormAttrs } from './ops/norm.ts';
+export { randomKey, randomKeyWords, siteKey, uniform, uniformColumns, uniformWords } from './ops/random.ts';
 export { mean, meanSquaredError, softmax, sumSquares } from './ops/reduce.ts';
 export { sumPool, upsampleNearest } from './ops/resample.ts';
-export { broadcastTo, cast, concat, full, gather, pad, reshape, scalar, scatterAdd, slice, sum, transpose } from './ops/structure.ts';
+export { broadcastTo, cast, concat, full, gather, pad, reshape, scalar, scatterAdd, slice, stopGradient, straightThrough, sum, transpose } from './ops/structure.ts';
 export * from './program.ts';
 export * from './random.ts';
 export { constant, input, state, topologicalOrder, Tensor, type NamedLeaf, type Node, type Op, type TensorLike, type Values } from './tensor.ts';

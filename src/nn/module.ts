@@ -1,4 +1,4 @@
-import { RandomStream, state, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import { input, lessEqual, mul, RandomStream, randomKeyWords, state, uniform, where, type HostArray, type Shape, type Tensor } from '../core/index.ts';
 import type { Initializer } from './init.ts';
 
 /**
@@ -26,7 +26,19 @@ export interface Context {
   param(parameter: Parameter): Tensor;
   /** Sets the value a buffer has after this step. */
   update(buffer: Parameter, value: Tensor): void;
+  /**
+   * In training, sets each value to zero with probability p and divides the others by 1 − p; otherwise returns x itself.
+   *
+   * The mask is a function of (seed, step, site): a resumed run sees it again. The site is the number of the call
+   * within its binding, so a network that is built the same way twice draws the same.
+   *
+   * @throws if p is not in [0, 1)
+   */
+  dropout(x: Tensor, p: number): Tensor;
 }
+
+/** The input through which programs with dropout get `randomKey(seed, step)`. */
+export const randomKeyInput = 'randomKey';
 
 /**
  * Something with parameters and a `forward(ctx, …)`. Parameters, submodules and arrays of submodules are found in its
@@ -94,6 +106,8 @@ export function bind(root: Module, { prefix = '', training = false }: { prefix?:
     if (parameter.kind === 'parameter') parameters.set(name, tensor);
   }
   const updates = new Map<string, Tensor>();
+  let randomKey: Tensor | undefined;
+  let sites = 0;
   return {
     training,
     parameters,
@@ -107,6 +121,13 @@ export function bind(root: Module, { prefix = '', training = false }: { prefix?:
       const entry = entries.get(buffer);
       if (!entry) throw new Error('internal: a buffer is updated that its root module does not hold');
       updates.set(entry, value);
+    },
+    dropout(x, p) {
+      if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be in [0, 1), got ${p}`);
+      if (!training || p === 0) return x;
+      randomKey ??= input(randomKeyInput, [randomKeyWords]);
+      const keep = lessEqual(p, uniform(randomKey, `${prefix}dropout ${sites++}`, x.shape));
+      return mul(x, where(keep, 1 / (1 - p), 0));
     },
   };
 }

@@ -7,6 +7,7 @@
 import { float32, sizeOf, type HostArray, type Type } from '../core/index.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
 import { onnxDataTypes, type ValueName } from './builder.ts';
+import { lowerUniform } from './lower-random.ts';
 import { pointwiseLowerings } from './lower-pointwise.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
@@ -82,6 +83,8 @@ export const standardLowerings: Lowerings = {
     const mean = graph.one('AveragePool', [x!], { kernel_shape: [factor, factor], strides: [factor, factor], pads: [0, 0, 0, 0] });
     return [graph.one('Mul', [mean, graph.filled([], factor * factor)])];
   },
+  uniform: lowerUniform,
+  stopGradient: (_, [x]) => [x!],
 };
 
 function swapLast(rank: number): number[] {

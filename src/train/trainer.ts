@@ -1,5 +1,5 @@
-import { storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Store, type Tensor } from '../core/index.ts';
-import { initialValues, type Binding, type Module } from '../nn/index.ts';
+import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Store, type Tensor } from '../core/index.ts';
+import { initialValues, randomKeyInput, type Binding, type Module } from '../nn/index.ts';
 import type { TrainConfig } from './config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
@@ -136,7 +136,8 @@ export class Trainer {
 
   async #run(executable: Executable, batch: number, extra: Record<string, HostArray>, samples: SampleLoss[]): Promise<Record<string, HostArray>> {
     const inputs = this.#prepared?.batch === batch ? this.#prepared.inputs : this.#task.inputs(batch);
-    const running = executable.run(this.store, { ...inputs, ...extra });
+    // Programs without dropout do not ask for the key; inputs that are not asked for are ignored.
+    const running = executable.run(this.store, { ...inputs, ...extra, [randomKeyInput]: randomKey(this.#config.seed, batch) });
     // A rejection must find its handler even if preparing the next batch throws first.
     running.catch(() => {});
     this.#prepared = { batch: batch + 1, inputs: this.#task.inputs(batch + 1) };

@@ -10,9 +10,10 @@ import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
 import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
 import { matmulOp } from './matmul.ts';
 import { groupNormOp } from './norm.ts';
+import { uniformOp } from './random.ts';
 import { softmaxOp, sumSquaresOp } from './reduce.ts';
 import { sumPoolOp, upsampleNearestOp } from './resample.ts';
-import { broadcastToOp, castOp, concatOp, gatherOp, padOp, reshapeOp, scatterAddOp, sliceOp, sumOp, transposeOp } from './structure.ts';
+import { broadcastToOp, castOp, concatOp, gatherOp, padOp, reshapeOp, scatterAddOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
 
 /** Every op there is, by its name. */
 export const ops = {
@@ -69,6 +70,8 @@ export const ops = {
   channelAffine: channelAffineOp,
   upsampleNearest: upsampleNearestOp,
   sumPool: sumPoolOp,
+  uniform: uniformOp,
+  stopGradient: stopGradientOp,
 } as const;
 
 /** The name of an op. */

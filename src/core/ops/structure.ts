@@ -336,3 +336,30 @@ export function full(shape: Shape, value: number, dtype: DType = 'f32'): Tensor 
   return broadcastTo(scalar(value, dtype), shape);
 }
 
+
+export const stopGradientOp = defineOp<'stopGradient', Record<string, never>>({
+  name: 'stopGradient',
+  infer([x, instead]) {
+    if (instead && (!sameShape(x!.shape, instead.shape) || x!.dtype !== instead.dtype)) throw new Error(`straightThrough: ${describeType(x!)} and ${describeType(instead)} differ`);
+    return [{ shape: x!.shape, dtype: x!.dtype }];
+  },
+  evaluate: ([x]) => [x!.data],
+  vjp: ([g], { inputs }) => [undefined, inputs[1] && g],
+});
+
+/** The same values, through which no gradient passes: for the loss they are constants. */
+export function stopGradient(x: Tensor): Tensor {
+  return apply(stopGradientOp, [x], {});
+}
+
+/**
+ * The values of `quantized` with the gradient of `continuous`, as if rounding were the identity.
+ *
+ * @param quantized   [...] a rounded, looked up or sampled version of `continuous`; gets no gradient
+ * @param continuous  [...] of the same type
+ * @throws if the two differ in shape or type
+ * @see Bengio, Léonard & Courville 2013, §4 — https://arxiv.org/abs/1308.3432; van den Oord et al. 2017, §3.2
+ */
+export function straightThrough(quantized: Tensor, continuous: Tensor): Tensor {
+  return apply(stopGradientOp, [quantized, continuous], {});
+}
