@@ -4,8 +4,10 @@ import {
   minimum, mul, neg, pad, reshape, scatterAdd, sigmoid, silu, sin, slice, softmax, sqrt, sub, sum, sumPool, sumSquares, tanh, transpose, upsampleNearest, where,
   constant,
 } from '../src/core/index.ts';
+import { imageCases } from './op-cases/images.ts';
 import { pointwiseCases } from './op-cases/pointwise.ts';
 import { randomCases } from './op-cases/random.ts';
+import { structureCases } from './op-cases/structure.ts';
 import type { OpCase } from './op-cases/op-case.ts';
 
 const positive = [0.3, 2] as const;
@@ -72,6 +74,8 @@ export const opCases: readonly OpCase[] = [
   { op: 'sumPool', title: 'takes images that are not square', shapes: [[2, 2, 3, 6]], build: (x) => sumPool(x!, 3) },
   ...pointwiseCases,
   ...randomCases,
+  ...structureCases,
+  ...imageCases,
 ];
 
 /**

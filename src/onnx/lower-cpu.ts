@@ -132,8 +132,8 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     }),
 
     slice: orStandard('slice', (graph, values, [x], node) => {
-      const { inputs: [image], outputs: [output], attrs: { starts } } = node;
-      const onlyChannels = image!.shape.every((extent, axis) => axis === 1 || extent === output!.shape[axis]);
+      const { inputs: [image], outputs: [output], attrs: { starts, steps } } = node;
+      const onlyChannels = image!.shape.every((extent, axis) => steps[axis] === 1 && (axis === 1 || extent === output!.shape[axis]));
       if (!isImage(image!) || !isImage(output!) || !onlyChannels || starts[1]! % block !== 0 || !values.has(x!)) return undefined;
       return [values.name(standardLowerings.slice(graph, [values.of(x!)], node)[0]!, output!.shape[1]!)];
     }),

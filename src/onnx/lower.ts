@@ -8,6 +8,7 @@ import { float32, sizeOf, type HostArray, type Type } from '../core/index.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
 import { onnxDataTypes, type ValueName } from './builder.ts';
 import { lowerUniform } from './lower-random.ts';
+import { indexingLowerings } from './lower-indexing.ts';
 import { pointwiseLowerings } from './lower-pointwise.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
@@ -28,19 +29,19 @@ export const standardLowerings: Lowerings = {
   broadcastTo: (graph, [x], { attrs }) => [graph.one('Expand', [x!, graph.ints(attrs.shape)])],
   sum: reduction('ReduceSum'),
   sumSquares: reduction('ReduceSumSquare'),
-  slice(graph, [x], { inputs, attrs: { starts, sizes } }) {
-    const axes = sizes.flatMap((size, axis) => (size === inputs[0]!.shape[axis] ? [] : [axis]));
-    return [graph.one('Slice', [x!, graph.ints(axes.map((axis) => starts[axis]!)), graph.ints(axes.map((axis) => starts[axis]! + sizes[axis]!)), graph.ints(axes)])];
+  slice(graph, [x], { inputs, attrs: { starts, sizes, steps } }) {
+    const axes = sizes.flatMap((size, axis) => (size === inputs[0]!.shape[axis] && steps[axis] === 1 ? [] : [axis]));
+    const pick = (list: readonly number[]) => graph.ints(axes.map((axis) => list[axis]!));
+    // Backwards to the very first element has no end to name: −1 is the last.
+    const ends = starts.map((start, axis) => {
+      const end = start + (sizes[axis]! - 1) * steps[axis]! + Math.sign(steps[axis]!);
+      return end < 0 ? -1 << 30 : end;
+    });
+    return [graph.one('Slice', [x!, pick(starts), pick(ends), graph.ints(axes), ...(steps.every((step) => step === 1) ? [] : [pick(steps)])])];
   },
   pad: (graph, [x], { attrs: { before, after } }) => [graph.one('Pad', [x!, graph.ints([...before, ...after])])],
   concat: (graph, inputs, { attrs }) => [graph.one('Concat', inputs, { axis: attrs.axis })],
-  gather: (graph, inputs) => [graph.one('Gather', inputs, { axis: 0 })],
-  scatterAdd(graph, [updates, indices], { inputs, outputs }) {
-    const wide = graph.one('Cast', [indices!], { to: onnxDataTypes.i64 });
-    const column = graph.one('Reshape', [wide, graph.ints([...inputs[1]!.shape, 1])]);
-    const zeros = graph.one('Expand', [graph.filled([], 0), graph.ints(outputs[0]!.shape)]);
-    return [graph.one('ScatterND', [zeros, column, updates!], { reduction: 'add' })];
-  },
+  ...indexingLowerings,
   cast: (graph, [x], { attrs }) => [graph.one('Cast', [x!], { to: onnxDataTypes[attrs.dtype] })],
 
   ...pointwiseLowerings,
@@ -85,6 +86,8 @@ export const standardLowerings: Lowerings = {
   },
   uniform: lowerUniform,
   stopGradient: (_, [x]) => [x!],
+  avgPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [graph.one('AveragePool', [x!], { kernel_shape: kernel, strides, pads, count_include_pad: 1 })],
+  maxPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [graph.one('MaxPool', [x!], { kernel_shape: kernel, strides, pads })],
 };
 
 function swapLast(rank: number): number[] {

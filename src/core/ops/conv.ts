@@ -1,7 +1,8 @@
 /** Two-dimensional convolution and its two gradients, which are each other's gradients too. */
 import { describeType, sizeOf, type Shape, type Type } from '../dtype.ts';
 import { apply, defineOp, type Tensor } from '../tensor.ts';
-import { sum } from './structure.ts';
+import { add } from './elementwise.ts';
+import { reshape, sum } from './structure.ts';
 
 /** What a convolution is told beside its operands, in ONNX's order of axes. */
 export interface Conv2dAttrs {
@@ -139,4 +140,29 @@ export function conv2dInputGrad(dy: Tensor, w: Tensor, inputShape: Shape, attrs:
 /** The gradient of a convolution by its kernel: `x [B, C, H, W]`, `dy [B, O, H′, W′]` → `weightShape`. */
 export function conv2dWeightGrad(x: Tensor, dy: Tensor, weightShape: Shape, attrs: Partial<Conv2dAttrs> = {}): Tensor {
   return apply(conv2dWeightGradOp, [x, dy], { ...conv2dDefaults, ...attrs, weightShape });
+}
+
+/**
+ * Transposed convolution: the transpose of `conv2d` by its input, which spreads each pixel over a kernel's area.
+ *
+ *     H′ = (H − 1) · stride − pads + dilation · (kh − 1) + outputPadding + 1
+ *
+ * @param x     [B, C, H, W]
+ * @param w     [C, O / groups, kh, kw]
+ * @param bias  [O]
+ * @param attrs.pads           rows and columns cut off at the top, left, bottom and right
+ * @param attrs.outputPadding  rows and columns more at the bottom and right, each less than its stride: which of the
+ *                             extents that `conv2d` would take to H and W is meant
+ * @returns     [B, O, H′, W′]
+ */
+export function convTranspose2d(x: Tensor, w: Tensor, bias?: Tensor, { outputPadding = [0, 0], ...given }: Partial<Conv2dAttrs> & { readonly outputPadding?: readonly [number, number] } = {}): Tensor {
+  const attrs = { ...conv2dDefaults, ...given };
+  if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[1] !== w.shape[0]) throw new Error(`convTranspose2d: needs [B, C, H, W] and [C, O / groups, kh, kw], got ${describeType(x)} and ${describeType(w)}`);
+  if (!outputPadding.every((n, axis) => Number.isInteger(n) && n >= 0 && n < attrs.strides[axis]!)) throw new Error(`convTranspose2d: the output padding [${outputPadding.join(', ')}] must be less than the strides [${attrs.strides.join(', ')}]`);
+  const outChannels = w.shape[1]! * attrs.groups;
+  const extents = [0, 1].map((axis) => (x.shape[axis + 2]! - 1) * attrs.strides[axis]! - attrs.pads[axis]! - attrs.pads[axis + 2]! + attrs.dilations[axis]! * (w.shape[axis + 2]! - 1) + outputPadding[axis]! + 1);
+  if (extents.some((n) => n < 1)) throw new Error(`convTranspose2d: pads [${attrs.pads.join(', ')}] leave nothing of ${describeType(x)} under a kernel of ${w.shape.slice(2).join(' × ')}`);
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outChannels)) throw new Error(`convTranspose2d: bias ${describeType(bias)} for ${outChannels} output channels`);
+  const y = conv2dInputGrad(x, w, [x.shape[0]!, outChannels, ...extents], attrs);
+  return bias ? add(y, reshape(bias, [1, outChannels, 1, 1])) : y;
 }

@@ -8,12 +8,14 @@ import { channelAffineOp } from './channel-affine.ts';
 import { andOp, equalOp, lessEqualOp, lessOp, notOp, orOp, whereOp } from './compare.ts';
 import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
 import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
+import { gatherOp, scatterAddOp, scatterAlongAxisOp, takeAlongAxisOp } from './indexing.ts';
 import { matmulOp } from './matmul.ts';
 import { groupNormOp } from './norm.ts';
 import { uniformOp } from './random.ts';
 import { softmaxOp, sumSquaresOp } from './reduce.ts';
 import { sumPoolOp, upsampleNearestOp } from './resample.ts';
-import { broadcastToOp, castOp, concatOp, gatherOp, padOp, reshapeOp, scatterAddOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
+import { avgPool2dOp, maxPool2dOp } from './pool.ts';
+import { broadcastToOp, castOp, concatOp, padOp, reshapeOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
 
 /** Every op there is, by its name. */
 export const ops = {
@@ -29,6 +31,8 @@ export const ops = {
   concat: concatOp,
   gather: gatherOp,
   scatterAdd: scatterAddOp,
+  takeAlongAxis: takeAlongAxisOp,
+  scatterAlongAxis: scatterAlongAxisOp,
   cast: castOp,
   add: addOp,
   sub: subOp,
@@ -72,6 +76,8 @@ export const ops = {
   sumPool: sumPoolOp,
   uniform: uniformOp,
   stopGradient: stopGradientOp,
+  avgPool2d: avgPool2dOp,
+  maxPool2d: maxPool2dOp,
 } as const;
 
 /** The name of an op. */

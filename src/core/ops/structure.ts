@@ -154,29 +154,83 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reshape(sum(x, axes), shape);
 }
 
-export const sliceOp = defineOp<'slice', { starts: readonly number[]; sizes: readonly number[] }>({
+/** Where a slice begins, how much it takes and how far apart, axis by axis. */
+export interface SliceAttrs {
+  readonly starts: readonly number[];
+  readonly sizes: readonly number[];
+  readonly steps: readonly number[];
+}
+
+export const sliceOp = defineOp<'slice', SliceAttrs>({
   name: 'slice',
-  infer([x], { starts, sizes }) {
+  infer([x], { starts, sizes, steps }) {
     const { shape } = x!;
-    if (starts.length !== shape.length || sizes.length !== shape.length) throw new Error(`slice: starts [${starts.join(', ')}] and sizes [${sizes.join(', ')}] must have one entry an axis of ${describeType(x!)}`);
+    if ([starts, sizes, steps].some((list) => list.length !== shape.length)) throw new Error(`slice: starts [${starts.join(', ')}], sizes [${sizes.join(', ')}] and steps [${steps.join(', ')}] must have one entry an axis of ${describeType(x!)}`);
     shape.forEach((extent, axis) => {
-      if (starts[axis]! < 0 || sizes[axis]! < 0 || starts[axis]! + sizes[axis]! > extent) throw new Error(`slice: ${starts[axis]} + ${sizes[axis]} is outside axis ${axis} of ${describeType(x!)}`);
+      const [start, size, step] = [starts[axis]!, sizes[axis]!, steps[axis]!];
+      if (![start, size, step].every(Number.isInteger) || step === 0) throw new Error(`slice: ${size} elements from ${start} in steps of ${step}, for axis ${axis} of ${describeType(x!)}: needs whole numbers, and steps that are not 0`);
+      const last = start + Math.max(size - 1, 0) * step;
+      if (size < 0 || Math.min(start, last) < 0 || Math.max(start, last) + Math.min(size, 1) > extent) throw new Error(`slice: ${start} + ${size}${step === 1 ? '' : ` steps of ${step}`} is outside axis ${axis} of ${describeType(x!)}`);
     });
     return [{ shape: sizes, dtype: x!.dtype }];
   },
-  evaluate([x], { starts, sizes }) {
+  evaluate([x], { starts, sizes, steps }) {
     const strides = stridesOf(x!.shape);
-    return [gatherBy(x!.data, sizes, strides, starts.reduce((offset, start, axis) => offset + start * strides[axis]!, 0))];
+    return [gatherBy(x!.data, sizes, strides.map((stride, axis) => stride * steps[axis]!), starts.reduce((offset, start, axis) => offset + start * strides[axis]!, 0))];
   },
-  vjp([g], { inputs, attrs: { starts, sizes } }) {
-    const after = inputs[0]!.shape.map((extent, axis) => extent - starts[axis]! - sizes[axis]!);
-    return [g && pad(g, starts, after)];
-  },
+  vjp: ([g], { inputs, attrs: { starts, steps } }) => [g && unslice(g, inputs[0]!.shape, starts, steps)],
 });
 
-/** The block of `x` that begins at `starts` and has shape `sizes`. */
-export function slice(x: Tensor, starts: readonly number[], sizes: Shape): Tensor {
-  return sameShape(x.shape, sizes) ? x : apply(sliceOp, [x], { starts, sizes });
+/**
+ * The transpose of `slice`: zeros of `shape`, but for `x` where the slice reads.
+ *
+ * @param starts  where its first element goes along each axis
+ */
+export function unslice(x: Tensor, shape: Shape, starts: readonly number[], steps: readonly number[]): Tensor {
+  const sizes = x.shape;
+  const backward = steps.flatMap((step, axis) => (step < 0 ? [axis] : []));
+  const first = starts.map((start, axis) => (steps[axis]! < 0 ? start + (sizes[axis]! - 1) * steps[axis]! : start));
+  const stride = steps.map(Math.abs);
+  // Zeros between the elements: each gets an axis of its own to stand first in, and the two become one.
+  const apart = pad(reshape(flip(x, backward), sizes.flatMap((size) => [size, 1])), sizes.flatMap(() => [0, 0]), stride.flatMap((step) => [0, step - 1]));
+  const spread = reshape(apart, sizes.map((size, axis) => size * stride[axis]!));
+  const room = shape.map((extent, axis) => extent - first[axis]!);
+  const kept = slice(spread, sizes.map(() => 0), spread.shape.map((extent, axis) => Math.min(extent, room[axis]!)));
+  return pad(kept, first, kept.shape.map((extent, axis) => room[axis]! - extent));
+}
+
+/**
+ * The block of `x` that begins at `starts` and has shape `sizes`.
+ *
+ * @param steps  distances between the elements along each axis, default 1; backwards if negative
+ */
+export function slice(x: Tensor, starts: readonly number[], sizes: Shape, steps: readonly number[] = starts.map(() => 1)): Tensor {
+  const whole = sameShape(x.shape, sizes) && steps.every((step, axis) => step === 1 || x.shape[axis] === 1);
+  return whole ? x : apply(sliceOp, [x], { starts, sizes, steps });
+}
+
+/** The elements along the given axes in reverse order. */
+export function flip(x: Tensor, axes: readonly number[]): Tensor {
+  const turned = new Set(normalizeAxes('flip', axes, x.shape.length));
+  return slice(x, x.shape.map((extent, axis) => (turned.has(axis) ? extent - 1 : 0)), x.shape, x.shape.map((_, axis) => (turned.has(axis) ? -1 : 1)));
+}
+
+/**
+ * Cuts a tensor along an axis, the inverse of `concat`.
+ *
+ * @param parts  how many equal parts, or the extent of each
+ */
+export function split(x: Tensor, parts: number | readonly number[], axis: number): Tensor[] {
+  const along = normalizeAxes('split', [axis], x.shape.length)[0]!;
+  const extent = x.shape[along]!;
+  const sizes = typeof parts === 'number' ? Array.from({ length: parts }, () => extent / parts) : parts;
+  if (!sizes.every((size) => Number.isInteger(size) && size > 0) || sizes.reduce((total, size) => total + size, 0) !== extent) throw new Error(`split: axis ${axis} of ${describeType(x)} does not split into ${typeof parts === 'number' ? `${parts} equal parts` : `[${parts.join(', ')}]`}`);
+  let start = 0;
+  return sizes.map((size) => {
+    const part = slice(x, x.shape.map((_, i) => (i === along ? start : 0)), x.shape.map((n, i) => (i === along ? size : n)));
+    start += size;
+    return part;
+  });
 }
 
 export const padOp = defineOp<'pad', { before: readonly number[]; after: readonly number[] }>({
@@ -235,60 +289,6 @@ export const concatOp = defineOp<'concat', { axis: number }>({
 export function concat(xs: readonly Tensor[], axis: number): Tensor {
   if (xs.length === 0) throw new Error('concat: nothing to join');
   return xs.length === 1 ? xs[0]! : apply(concatOp, xs, { axis: normalizeAxes('concat', [axis], xs[0]!.shape.length)[0]! });
-}
-
-export const gatherOp = defineOp<'gather', Record<string, never>>({
-  name: 'gather',
-  infer([table, indices]) {
-    requireIndices('gather', indices!);
-    if (table!.shape.length < 1) throw new Error('gather: the table is a scalar');
-    return [{ shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype }];
-  },
-  evaluate([table, indices], _, [out]) {
-    const width = sizeOf(table!.shape.slice(1));
-    const rows = new Float64Array(sizeOf(out!.shape));
-    indices!.data.forEach((row, i) => rows.set(table!.data.subarray(rowStart('gather', row, table!), rowStart('gather', row, table!) + width), i * width));
-    return [rows];
-  },
-  vjp: ([g], { inputs: [table, indices] }) => [g && scatterAdd(g, indices!, table!.shape[0]!)],
-});
-
-function rowStart(op: string, row: number, table: Type): number {
-  if (row < 0 || row >= table.shape[0]!) throw new Error(`${op}: index ${row} is outside 0 … ${table.shape[0]! - 1}`);
-  return row * sizeOf(table.shape.slice(1));
-}
-
-function requireIndices(op: string, indices: Type): void {
-  if (!isInteger(indices)) throw new Error(`${op}: indices must be i32 or i64, got ${describeType(indices)}`);
-}
-
-/** Rows of `table [V, …]` picked by `indices […]`: an embedding look-up. */
-export function gather(table: Tensor, indices: Tensor): Tensor {
-  return apply(gatherOp, [table, indices], {});
-}
-
-export const scatterAddOp = defineOp<'scatterAdd', { rows: number }>({
-  name: 'scatterAdd',
-  infer([updates, indices], { rows }) {
-    requireIndices('scatterAdd', indices!);
-    if (!sameShape(updates!.shape.slice(0, indices!.shape.length), indices!.shape)) throw new Error(`scatterAdd: updates ${describeType(updates!)} do not match indices ${describeType(indices!)}`);
-    return [{ shape: [rows, ...updates!.shape.slice(indices!.shape.length)], dtype: updates!.dtype }];
-  },
-  evaluate([updates, indices], _, [out]) {
-    const width = sizeOf(out!.shape.slice(1));
-    const table = new Float64Array(sizeOf(out!.shape));
-    indices!.data.forEach((row, i) => {
-      const start = rowStart('scatterAdd', row, out!);
-      for (let j = 0; j < width; j++) table[start + j]! += updates!.data[i * width + j]!;
-    });
-    return [table];
-  },
-  vjp: ([g], { inputs: [, indices] }) => [g && gather(g, indices!)],
-});
-
-/** A table of `rows` rows, zero but for `updates` added at `indices`; rows named twice add up. */
-export function scatterAdd(updates: Tensor, indices: Tensor, rows: number): Tensor {
-  return apply(scatterAddOp, [updates, indices], { rows });
 }
 
 export const castOp = defineOp<'cast', { dtype: DType }>({
