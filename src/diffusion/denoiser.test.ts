@@ -4,7 +4,7 @@ import { type Conditioning, fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { epsFromV, epsFromX0, type PredictionType, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
 import { qSample } from './process.ts';
-import { linearSchedule } from './schedule.ts';
+import { linearSchedule } from './beta-schedules.ts';
 
 const schedule = linearSchedule();
 const x0 = float32([2, 2], [0.5, -0.25, 1, 0]);

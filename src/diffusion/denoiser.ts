@@ -1,7 +1,7 @@
 import { float32, type FloatArray, type HostArray } from '../core/dtype.ts';
 import { checkSameShape, sampleSize } from './batch.ts';
-import { epsFromX0, type PredictionType, predictionTypes, x0FromEps } from './parameterization.ts';
-import type { Schedule } from './schedule.ts';
+import { edmDefaults, type NoiseSchedule } from './noise-schedule.ts';
+import { epsFromX0, fromOutput, type PredictionType, predictionTypes } from './parameterization.ts';
 
 /** What a picture is conditioned on; each entry has one row for each sample of the batch. */
 export interface Conditioning {
@@ -31,8 +31,8 @@ export interface Denoised {
   readonly x0: FloatArray;
   /** [B, ...] ε̂ ≈ E[ε | x_t]. */
   readonly eps: FloatArray;
-  /** [B, ...] the variance of the reverse step, from networks that learn it. */
-  readonly variance?: FloatArray;
+  /** [B, ...] from networks that learn the variance: where ln Σ lies between ln β̃ (0) and ln β (1) of the step taken. */
+  readonly varianceFraction?: FloatArray;
 }
 
 /**
@@ -45,8 +45,16 @@ export interface Denoised {
  */
 export type Denoiser = (xt: FloatArray, t: readonly number[], options: DenoiseOptions) => Promise<Denoised>;
 
-/** A network: from x_t [B, ...], times [B] and conditioning to its prediction [B, ...]. */
-export type Predict = (xt: FloatArray, t: readonly number[], cond: Conditioning | undefined, signal: AbortSignal | undefined) => Promise<FloatArray>;
+/** What a network says about a noisy batch. */
+export interface Prediction {
+  /** [B, ...] ε̂, x̂_0, v̂ or û. */
+  readonly output: FloatArray;
+  /** [B, ...] the second half of the channels of a network that learns the variance, about −1 … 1. */
+  readonly variance?: FloatArray;
+}
+
+/** A network: from x_t [B, ...], times [B] and conditioning to its prediction [B, ...], alone or with its variance. */
+export type Predict = (xt: FloatArray, t: readonly number[], cond: Conditioning | undefined, signal: AbortSignal | undefined) => Promise<FloatArray | Prediction>;
 
 /** Options of `fromPrediction`. */
 export interface PredictionOptions {
@@ -61,32 +69,38 @@ export interface PredictionOptions {
 }
 
 /**
- * The denoiser of a network that predicts ε.
+ * The denoiser of a network.
  *
- *     x̂_0 = clip((x_t − σ ε̂)/α),   ε̂ = (x_t − α x̂_0)/σ where x̂_0 was clipped
+ *     ε:  x̂_0 = (x_t − σ ε̂)/α        v:  x̂_0 = α x_t − σ v̂,  ε̂ = α v̂ + σ x_t
+ *     then x̂_0 is clipped, and ε̂ = (x_t − α x̂_0)/σ where it was
  *
  * @param predict         the network
  * @param schedule        maps t to α and σ
  * @param predictionType  what the network's output is
- * @throws if the prediction type is unknown or clip is not positive; when run, if the output has not the shape of the input
- * @see Ho, Jain & Abbeel 2020, eq. 15 — https://arxiv.org/abs/2006.11239
+ * @throws if the prediction type is unknown or clip is not positive; when run, if the output has not the shape of the
+ *   input, or ε is predicted at a time without any signal (α = 0), where it says nothing of x_0
+ * @see Ho, Jain & Abbeel 2020, eq. 15 — https://arxiv.org/abs/2006.11239; Salimans & Ho 2022, section 4 — https://arxiv.org/abs/2202.00512
  */
-export function fromPrediction(predict: Predict, schedule: Schedule, predictionType: PredictionType, { clip, rederiveEps = true }: PredictionOptions = {}): Denoiser {
+export function fromPrediction(predict: Predict, schedule: NoiseSchedule, predictionType: PredictionType, { clip, rederiveEps = true }: PredictionOptions = {}): Denoiser {
   if (!predictionTypes.includes(predictionType)) throw new Error(`unknown predictionType "${String(predictionType)}"; one of ${predictionTypes.join(', ')}`);
   if (clip !== undefined && !(clip > 0)) throw new Error(`fromPrediction: clip must be positive, got ${clip}`);
+  const imply = fromOutput[predictionType];
   return async (xt, t, { cond, signal }) => {
     const size = sampleSize('fromPrediction', xt, t.length, 'times');
-    const output = await predict(xt, t, cond, signal);
+    const said = await predict(xt, t, cond, signal);
+    const { output, variance }: Prediction = 'output' in said ? said : { output: said };
     checkSameShape('fromPrediction', 'the prediction', output, xt);
     const x0 = new Float32Array(xt.data.length);
-    const eps = new Float32Array(output.data);
+    const eps = new Float32Array(xt.data.length);
     for (const [b, time] of t.entries()) {
       const alpha = schedule.alpha(time);
       const sigma = schedule.sigma(time);
+      if (alpha === 0 && predictionType === 'epsilon') throw new Error(`fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`);
       for (let i = b * size; i < (b + 1) * size; i++) {
         const x = xt.data[i]!;
-        const estimate = x0FromEps(x, eps[i]!, alpha, sigma);
+        const [estimate, noise] = imply(x, output.data[i]!, alpha, sigma);
         x0[i] = estimate;
+        eps[i] = noise;
         if (clip === undefined || (estimate >= -clip && estimate <= clip)) continue;
         // min and max pass NaN on, so a network that has diverged stays visible.
         const clipped = Math.min(Math.max(estimate, -clip), clip);
@@ -94,6 +108,57 @@ export function fromPrediction(predict: Predict, schedule: Schedule, predictionT
         if (rederiveEps) eps[i] = epsFromX0(x, clipped, alpha, sigma);
       }
     }
-    return { x0: float32(xt.shape, x0), eps: float32(xt.shape, eps) };
+    return { x0: float32(xt.shape, x0), eps: float32(xt.shape, eps), ...(variance && { varianceFraction: fractionOf(variance, xt) }) };
   };
+}
+
+/**
+ * (v̂ + 1)/2, the interpolation between ln β̃ and ln β that the network learned.
+ *
+ * @see Nichol & Dhariwal 2021, eq. 15 — https://arxiv.org/abs/2102.09672
+ */
+function fractionOf(variance: FloatArray, xt: FloatArray): FloatArray {
+  checkSameShape('fromPrediction', 'the variance', variance, xt);
+  return float32(xt.shape, variance.data.map((v) => (v + 1) / 2));
+}
+
+/**
+ * A network with EDM's preconditioning around it, as a prediction of x_0: the network sees inputs of unit variance at
+ * every noise level, and is asked for a target of unit variance.
+ *
+ *     D(x; σ) = c_skip x + c_out F(c_in x; c_noise)
+ *     c_skip = s²/(σ² + s²), c_out = σ s/√(σ² + s²), c_in = 1/√(σ² + s²), c_noise = ln(σ)/4,  s = sigmaData
+ *
+ * Use it on `edmSchedule`, whose times are noise levels, with the prediction type `sample`.
+ *
+ * @param network    F; its times are c_noise
+ * @param sigmaData  the standard deviation of the data; default 0.5
+ * @throws if sigmaData is not positive
+ * @see Karras, Aittala, Aila & Laine 2022, eq. 7 and table 1 — https://arxiv.org/abs/2206.00364
+ */
+export function edmPrecondition(network: Predict, { sigmaData = edmDefaults.sigmaData }: { readonly sigmaData?: number } = {}): Predict {
+  return async (xt, t, cond, signal) => {
+    const size = sampleSize('edmPrecondition', xt, t.length, 'times');
+    const c = t.map((sigma) => edmCoefficients(sigma, sigmaData));
+    const scaled = float32(xt.shape, xt.data.map((x, i) => c[Math.floor(i / size)]!.cIn * x));
+    const said = await network(scaled, c.map(({ cNoise }) => cNoise), cond, signal);
+    const output = 'output' in said ? said.output : said;
+    checkSameShape('edmPrecondition', 'the prediction', output, xt);
+    return float32(xt.shape, xt.data.map((x, i) => {
+      const { cSkip, cOut } = c[Math.floor(i / size)]!;
+      return cSkip * x + cOut * output.data[i]!;
+    }));
+  };
+}
+
+/**
+ * EDM's coefficients at a noise level.
+ *
+ * @throws if sigma or sigmaData is not positive
+ * @see Karras et al. 2022, table 1
+ */
+export function edmCoefficients(sigma: number, sigmaData: number = edmDefaults.sigmaData): { readonly cSkip: number; readonly cOut: number; readonly cIn: number; readonly cNoise: number } {
+  if (!(sigma > 0 && sigmaData > 0)) throw new Error(`edmCoefficients: sigma and sigmaData must be positive, got ${sigma} and ${sigmaData}`);
+  const total = sigma ** 2 + sigmaData ** 2;
+  return { cSkip: sigmaData ** 2 / total, cOut: (sigma * sigmaData) / Math.sqrt(total), cIn: 1 / Math.sqrt(total), cNoise: Math.log(sigma) / 4 };
 }

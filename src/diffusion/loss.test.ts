@@ -3,7 +3,7 @@ import { RandomStream } from '../core/random.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { drawTrainingNoise, gaussianEpsFloor } from './loss.ts';
 import { qSample } from './process.ts';
-import { linearSchedule } from './schedule.ts';
+import { linearSchedule } from './beta-schedules.ts';
 import { float32 } from '../core/dtype.ts';
 
 const schedule = linearSchedule();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { float32 } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
-import { posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, type VarianceType } from './process.ts';
-import { cosineSchedule, linearSchedule } from './schedule.ts';
+import { posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, type FixedVariance } from './process.ts';
+import { cosineSchedule, linearSchedule } from './beta-schedules.ts';
 
 const linear = linearSchedule();
 
@@ -124,6 +124,6 @@ describe('reverse variances', () => {
   });
 
   test('an unknown type is refused', () => {
-    expect(() => reverseVariances(linear, [1], 'learned' as VarianceType)).toThrow('unknown variance type "learned"; one of fixed_small, fixed_large');
+    expect(() => reverseVariances(linear, [1], 'learned' as FixedVariance)).toThrow('unknown variance type "learned"; one of fixed_small, fixed_large');
   });
 });

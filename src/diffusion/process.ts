@@ -1,10 +1,15 @@
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { checkSameShape, combine, sampleSize } from './batch.ts';
+import type { NoiseSchedule } from './noise-schedule.ts';
 import type { Schedule } from './schedule.ts';
 import { transitions } from './timesteps.ts';
 
-/** The variance of a reverse step that is not learned. */
-export const varianceTypes = ['fixed_small', 'fixed_large'] as const;
+/** The variances of a reverse step that are not learned. */
+export const fixedVariances = ['fixed_small', 'fixed_large'] as const;
+/** One of `fixedVariances`. */
+export type FixedVariance = (typeof fixedVariances)[number];
+/** Where the variance of a reverse step comes from, by diffusers' names. */
+export const varianceTypes = [...fixedVariances, 'learned_range'] as const;
 /** One of `varianceTypes`. */
 export type VarianceType = (typeof varianceTypes)[number];
 
@@ -80,28 +85,32 @@ export interface Posterior {
 /**
  * The posterior of an earlier state given the present one and the clean picture.
  *
- *     mean      √ᾱ_s β/(1 − ᾱ_t) x_0 + √(ᾱ_t/ᾱ_s) (1 − ᾱ_s)/(1 − ᾱ_t) x_t,   β = 1 − ᾱ_t/ᾱ_s
- *     variance  β̃ = β (1 − ᾱ_s)/(1 − ᾱ_t)
+ *     mean      α_s σ²_{t|s}/σ_t² x_0 + (α_t/α_s) σ_s²/σ_t² x_t,   σ²_{t|s} = σ_t² − (α_t/α_s)² σ_s²
+ *     variance  β̃ = σ²_{t|s} σ_s²/σ_t²
  *
- * With s = t − 1 these are eq. 6 and 7 and β = β_t; any s < t serves lists that skip times. At s = −1 they are
- * exactly 1, 0 and 0.
+ * On a schedule of steps with s = t − 1 these are eq. 6 and 7 of Ho et al. and σ²_{t|s} is β_t; any s < t serves lists
+ * that skip times. For the clean picture they are exactly 1, 0 and 0.
  *
- * @param t  the present time, 0 … T − 1
- * @param s  the time to go to, −1 … t − 1
+ * @param t  the present time
+ * @param s  the time to go to, before t
  * @throws if s is not before t
- * @see Ho, Jain & Abbeel 2020, eq. 6 and 7 — https://arxiv.org/abs/2006.11239
+ * @see Ho, Jain & Abbeel 2020, eq. 6 and 7 — https://arxiv.org/abs/2006.11239; Kingma et al. 2021, appendix A.2 — https://arxiv.org/abs/2107.00630
  */
-export function posterior(schedule: Schedule, t: number, s: number): Posterior {
+export function posterior(schedule: NoiseSchedule, t: number, s: number): Posterior {
   if (!(s < t)) throw new Error(`posterior: s must be before t, got t = ${t} and s = ${s}`);
-  const barT = schedule.alphaBar(t);
-  const barS = schedule.alphaBar(s);
-  const ratio = barT / barS;
-  const beta = 1 - ratio;
-  return {
-    x0: (Math.sqrt(barS) * beta) / (1 - barT),
-    xt: (Math.sqrt(ratio) * (1 - barS)) / (1 - barT),
-    variance: (beta * (1 - barS)) / (1 - barT),
-  };
+  const [alphaS, sigmaS, sigmaT] = [schedule.alpha(s), schedule.sigma(s), schedule.sigma(t)];
+  const ratio = schedule.alpha(t) / alphaS;
+  const beta = stepVariance(schedule, t, s);
+  const kept = (sigmaS / sigmaT) ** 2;
+  return { x0: (alphaS * beta) / sigmaT ** 2, xt: ratio * kept, variance: beta * kept };
+}
+
+/**
+ * The variance that the forward process adds between two times: σ²_{t|s} = σ_t² − (α_t/α_s)² σ_s², which is
+ * 1 − ᾱ_t/ᾱ_s on a schedule of steps, and β_t from t − 1 to t.
+ */
+export function stepVariance(schedule: NoiseSchedule, t: number, s: number): number {
+  return schedule.sigma(t) ** 2 - (schedule.alpha(t) / schedule.alpha(s)) ** 2 * schedule.sigma(s) ** 2;
 }
 
 /**
@@ -114,7 +123,7 @@ export function posterior(schedule: Schedule, t: number, s: number): Posterior {
  * @returns   [B, ...]
  * @see Ho, Jain & Abbeel 2020, eq. 7
  */
-export function posteriorMean(schedule: Schedule, x0: FloatArray, xt: FloatArray, t: number, s: number): FloatArray {
+export function posteriorMean(schedule: NoiseSchedule, x0: FloatArray, xt: FloatArray, t: number, s: number): FloatArray {
   checkSameShape('posteriorMean', 'xt', xt, x0);
   const c = posterior(schedule, t, s);
   return float32(xt.shape, xt.data.map((x, i) => c.x0 * x0.data[i]! + c.xt * x));
@@ -124,23 +133,23 @@ export function posteriorMean(schedule: Schedule, x0: FloatArray, xt: FloatArray
  * The variances of the reverse steps along a falling list of times.
  *
  *     fixed_small  β̃ = β (1 − ᾱ_s)/(1 − ᾱ_t), the lower bound (data a single point); 0 at the last step
- *     fixed_large  β = 1 − ᾱ_t/ᾱ_s, the upper bound (data white noise); at the last step β̃ of the step before
+ *     fixed_large  β = σ²_{t|s}, the upper bound (data white noise); at the last step β̃ of the step before
  *
  * The replacement in fixed_large is Ho's: it keeps the likelihood of the last step finite. Samplers add no noise there.
  * A list of one time has no step before, and keeps β.
  *
- * @param times  N falling times; the last step goes to −1
+ * @param times  N falling times; the last step goes to the clean picture
  * @returns      [N]
  * @see Ho, Jain & Abbeel 2020, section 3.2 — https://arxiv.org/abs/2006.11239
  */
-export function reverseVariances(schedule: Schedule, times: readonly number[], type: VarianceType): Float64Array {
-  const steps = transitions(times);
+export function reverseVariances(schedule: NoiseSchedule, times: readonly number[], type: FixedVariance): Float64Array {
+  const steps = transitions(times, schedule);
   const small = (i: number) => posterior(schedule, steps[i]!.t, steps[i]!.s).variance;
   return Float64Array.from(steps, ({ t, s }, i) => {
     switch (type) {
       case 'fixed_small': return small(i);
-      case 'fixed_large': return s === -1 && i > 0 ? small(i - 1) : 1 - schedule.alphaBar(t) / schedule.alphaBar(s);
-      default: throw new Error(`unknown variance type "${String(type)}"; one of ${varianceTypes.join(', ')}`);
+      case 'fixed_large': return s === schedule.clean && i > 0 ? small(i - 1) : stepVariance(schedule, t, s);
+      default: throw new Error(`unknown variance type "${String(type)}"; one of ${fixedVariances.join(', ')}`);
     }
   });
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../core/random.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { drainSampler, initialNoise, samplerNamed, samplers, samplerTimesteps } from './sample.ts';
-import { linearSchedule } from './schedule.ts';
+import { linearSchedule } from './beta-schedules.ts';
 
 const streams = (first: number, count: number) => Array.from({ length: count }, (_, i) => new RandomStream(3, 'sample', first + i));
 

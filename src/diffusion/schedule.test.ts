@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cosineSchedule, linearSchedule, scheduleFromBetas } from './schedule.ts';
+import { cosineSchedule, linearSchedule } from './beta-schedules.ts';
+import { scheduleFromBetas } from './schedule.ts';
 
 /** Relative difference; the golden values carry nine digits. */
 const off = (value: number, golden: number) => Math.abs(value / golden - 1);
@@ -67,6 +68,6 @@ describe('schedule', () => {
     expect(() => linearSchedule({ T: 10 })).toThrow('linearSchedule: betaEnd must be below 1, got 2 (T is 10)');
     expect(() => cosineSchedule({ maxBeta: 1 })).toThrow('cosineSchedule: maxBeta must lie in (0, 1), got 1');
     expect(() => scheduleFromBetas(Float64Array.of(0.1, -0.2))).toThrow('schedule: beta must lie in (0, 1), got -0.2 (at time 1 of 2)');
-    for (const t of [-2, 1000, 3.5]) expect(() => linearSchedule().alphaBar(t)).toThrow(`schedule: time must be an integer in -1 … 999, got ${t}`);
+    for (const t of [-2, -0.5, 999.5, 1000, NaN]) expect(() => linearSchedule().alphaBar(t)).toThrow(`schedule: time must be -1 or lie in 0 … 999, got ${t}`);
   });
 });

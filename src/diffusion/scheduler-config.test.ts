@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cosineSchedule, linearSchedule } from './schedule.ts';
+import { cosineSchedule, linearSchedule } from './beta-schedules.ts';
 import { schedule, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';
 
 describe('scheduler config', () => {

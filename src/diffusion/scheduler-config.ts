@@ -1,6 +1,7 @@
 import { predictionTypes, type PredictionType } from './parameterization.ts';
 import { varianceTypes, type VarianceType } from './process.ts';
-import { cosineSchedule, linearEnds, linearSchedule, type Schedule, scheduleDefaults } from './schedule.ts';
+import { cosineSchedule, linearEnds, linearSchedule, scheduleDefaults } from './beta-schedules.ts';
+import type { Schedule } from './schedule.ts';
 
 /** The schedules by diffusers' names. */
 export const betaSchedules = ['linear', 'squaredcos_cap_v2'] as const;

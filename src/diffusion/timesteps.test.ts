@@ -28,7 +28,7 @@ describe('timesteps', () => {
   });
 
   test('the last step goes to the clean picture', () => {
-    expect(transitions([9, 4, 2])).toEqual([{ t: 9, s: 4 }, { t: 4, s: 2 }, { t: 2, s: -1 }]);
+    expect(transitions([9, 4, 2], { clean: -1 })).toEqual([{ t: 9, s: 4 }, { t: 4, s: 2 }, { t: 2, s: -1 }]);
   });
 
   test('impossible lists are refused', () => {

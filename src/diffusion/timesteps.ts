@@ -1,3 +1,5 @@
+import type { NoiseSchedule } from './noise-schedule.ts';
+
 /** Ways to choose N of T times. */
 export const timestepSpacings = ['leading', 'trailing', 'linspace'] as const;
 /** One of `timestepSpacings`. */
@@ -50,17 +52,30 @@ export function timesteps(T: number, N: number, { spacing = 'trailing', offset =
  * @throws otherwise, in the name of `name`
  */
 export function checkTimesteps(name: string, times: readonly number[], T: number): readonly number[] {
+  for (const t of times) if (!Number.isInteger(t) || t < 0 || t >= T) throw new Error(`${name}: timesteps must be integers in 0 … ${T - 1}, got ${t}`);
+  return checkFalling(name, times);
+}
+
+/**
+ * The list itself, if it is a strictly falling, non-empty list of times of the schedule, none of them the clean one.
+ *
+ * @throws otherwise, in the name of `name`
+ */
+export function checkTimes(name: string, times: readonly number[], { clean, last }: NoiseSchedule): readonly number[] {
+  const range = clean < 0 ? `in 0 … ${last}` : `above ${clean} and at most ${last}`;
+  for (const t of times) if (!(t > clean && t >= 0 && t <= last)) throw new Error(`${name}: timesteps must lie ${range}, got ${t}`);
+  return checkFalling(name, times);
+}
+
+function checkFalling(name: string, times: readonly number[]): readonly number[] {
   if (times.length === 0) throw new Error(`${name}: the list of timesteps is empty`);
-  for (const [i, t] of times.entries()) {
-    if (!Number.isInteger(t) || t < 0 || t >= T) throw new Error(`${name}: timesteps must be integers in 0 … ${T - 1}, got ${t}`);
-    if (i > 0 && t >= times[i - 1]!) throw new Error(`${name}: timesteps must fall, got ${t} after ${times[i - 1]}`);
-  }
+  for (const [i, t] of times.entries()) if (i > 0 && t >= times[i - 1]!) throw new Error(`${name}: timesteps must fall, got ${t} after ${times[i - 1]}`);
   return times;
 }
 
-/** The steps of a list of times: each from t to s, the next entry; the last to −1, the clean picture. */
-export function transitions(times: readonly number[]): { readonly t: number; readonly s: number }[] {
-  return times.map((t, i) => ({ t, s: times[i + 1] ?? -1 }));
+/** The steps of a list of times: each from t to s, the next entry; the last to the clean picture. */
+export function transitions(times: readonly number[], { clean }: Pick<NoiseSchedule, 'clean'>): { readonly t: number; readonly s: number }[] {
+  return times.map((t, i) => ({ t, s: times[i + 1] ?? clean }));
 }
 
 function roundHalfToEven(x: number): number {

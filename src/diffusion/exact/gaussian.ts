@@ -1,7 +1,7 @@
 import { float32 } from '../../core/dtype.ts';
 import { sampleSize } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
-import type { Schedule } from '../schedule.ts';
+import type { NoiseSchedule } from '../noise-schedule.ts';
 
 /** N(mean, std² I), the same for every value of a picture. */
 export interface GaussianData {
@@ -19,7 +19,7 @@ export interface GaussianData {
  * @param data  μ and s; s = 0 is data that is a single point
  * @throws if std is negative
  */
-export function gaussianDenoiser(schedule: Schedule, { mean, std }: GaussianData): Denoiser {
+export function gaussianDenoiser(schedule: NoiseSchedule, { mean, std }: GaussianData): Denoiser {
   if (!(std >= 0)) throw new Error(`gaussianDenoiser: std must not be negative, got ${std}`);
   return async (xt, t) => {
     const size = sampleSize('gaussianDenoiser', xt, t.length, 'times');

@@ -29,10 +29,10 @@ export async function* ddim(denoise: Denoiser, xT: FloatArray, options: DdimOpti
   checkSampler('ddim', xT, options);
   const { schedule, timesteps, streams, cond, signal, eta = 0 } = options;
   if (!(eta >= 0 && eta <= 1)) throw new Error(`ddim: eta must lie in 0 … 1, got ${eta}`);
-  const steps = transitions(timesteps).map(({ t, s }) => {
+  const steps = transitions(timesteps, schedule).map(({ t, s }) => {
     const c = eta * Math.sqrt(posterior(schedule, t, s).variance);
-    // Never below 0 in exact arithmetic, since β̃ ≤ 1 − ᾱ_s; rounding may fall short of it by an ulp.
-    return { t, s, alpha: schedule.alpha(s), direction: Math.sqrt(Math.max(0, 1 - schedule.alphaBar(s) - c * c)), c };
+    // Never below 0 in exact arithmetic, since β̃ ≤ σ_s²; rounding may fall short of it by an ulp.
+    return { t, s, alpha: schedule.alpha(s), direction: Math.sqrt(Math.max(0, schedule.sigma(s) ** 2 - c * c)), c };
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;

@@ -1,44 +1,56 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { drawNoise } from '../batch.ts';
-import type { Denoiser } from '../denoiser.ts';
-import { posterior, reverseVariances, type VarianceType } from '../process.ts';
+import type { Denoised, Denoiser } from '../denoiser.ts';
+import { posterior, reverseVariances, stepVariance, type VarianceType } from '../process.ts';
 import { transitions } from '../timesteps.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
 /** Options of `ddpm`. */
 export interface DdpmOptions extends SamplerOptions {
-  /** Default fixed_small, which stays usable when steps are skipped; Ho's CIFAR-10 results have fixed_large, with all steps. */
+  /**
+   * Default fixed_small, which stays usable when steps are skipped; Ho's CIFAR-10 results have fixed_large, with all
+   * steps. learned_range takes the variance from the denoiser.
+   */
   readonly varianceType?: VarianceType | undefined;
 }
 
 /**
  * Ancestral sampling: each step draws from the posterior q(x_s | x_t, x_0) with x̂_0 in the place of x_0.
  *
- *     x_s = √ᾱ_s β/(1 − ᾱ_t) x̂_0 + √(ᾱ_t/ᾱ_s) (1 − ᾱ_s)/(1 − ᾱ_t) x_t + √v z,   β = 1 − ᾱ_t/ᾱ_s
+ *     x_s = √ᾱ_s β/(1 − ᾱ_t) x̂_0 + √(ᾱ_t/ᾱ_s) (1 − ᾱ_s)/(1 − ᾱ_t) x_t + √Σ z,   β = 1 − ᾱ_t/ᾱ_s
  *
  * Equal to the paper's (x_t − β_t/√(1 − ᾱ_t) ε̂)/√α_t + σ_t z when x̂_0 is not clipped and no time is skipped; through
- * x̂_0, a denoiser that clips works as Ho's code does. The last step adds no noise, whatever its time; it is drawn all
- * the same, so that streams advance alike in every sampler.
+ * x̂_0, a denoiser that clips works as Ho's code does. With a learned variance ln Σ = f ln β + (1 − f) ln β̃, both of the
+ * step really taken, so a model trained on T steps keeps its meaning on fewer. The last step adds no noise, whatever its
+ * time; it is drawn all the same, so that streams advance alike in every sampler.
  *
- * @param xT  [B, ...] standard normals
+ * @param xT  [B, ...] noise of the first time
  * @returns   one state for each time
- * @throws if the times do not fall within the schedule or there is not one stream for each sample; the signal's reason on abort
- * @see Ho, Jain & Abbeel 2020, Algorithm 2 and eq. 7 — https://arxiv.org/abs/2006.11239
+ * @throws if the times do not fall within the schedule, there is not one stream for each sample, or the variance should
+ *   be learned and the denoiser has none; the signal's reason on abort
+ * @see Ho, Jain & Abbeel 2020, Algorithm 2 and eq. 7 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 15 and section 4 — https://arxiv.org/abs/2102.09672
  */
 export async function* ddpm(denoise: Denoiser, xT: FloatArray, options: DdpmOptions): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddpm', xT, options);
   const { schedule, timesteps, streams, cond, signal, varianceType = 'fixed_small' } = options;
-  const variances = reverseVariances(schedule, timesteps, varianceType);
-  const steps = transitions(timesteps).map(({ t, s }, i) => ({ t, s, c: posterior(schedule, t, s), noise: s === -1 ? 0 : Math.sqrt(variances[i]!) }));
+  const fixed = reverseVariances(schedule, timesteps, varianceType === 'learned_range' ? 'fixed_small' : varianceType);
+  const steps = transitions(timesteps, schedule).map(({ t, s }, i) => ({ t, s, c: posterior(schedule, t, s), fixed: Math.sqrt(fixed[i]!), beta: stepVariance(schedule, t, s) }));
   const z = new Float32Array(xT.data.length);
   let xt = xT;
   let x0Prev: FloatArray | undefined;
-  for (const [step, { t, s, c, noise }] of steps.entries()) {
+  for (const [step, { t, s, c, fixed: std, beta }] of steps.entries()) {
     signal?.throwIfAborted();
-    const { x0 } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const { x0, varianceFraction } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
     drawNoise(z, streams);
-    xt = float32(xt.shape, xt.data.map((x, i) => c.x0 * x0.data[i]! + c.xt * x + noise * z[i]!));
+    const learned = varianceType === 'learned_range' ? requireFraction(varianceFraction) : undefined;
+    const noise = (i: number) => (s === schedule.clean ? 0 : learned ? Math.exp(0.5 * (learned[i]! * Math.log(beta) + (1 - learned[i]!) * Math.log(c.variance))) : std);
+    xt = float32(xt.shape, xt.data.map((x, i) => c.x0 * x0.data[i]! + c.xt * x + noise(i) * z[i]!));
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
+}
+
+function requireFraction(fraction: Denoised['varianceFraction']): FloatArray['data'] {
+  if (!fraction) throw new Error('ddpm: varianceType is learned_range, but the network gives no variance; use fixed_small or fixed_large');
+  return fraction.data;
 }

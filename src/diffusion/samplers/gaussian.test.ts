@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { float32 } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import { gaussianDenoiser, type GaussianData } from '../exact/gaussian.ts';
-import { posterior, reverseVariances, type VarianceType } from '../process.ts';
+import { posterior, reverseVariances, type FixedVariance } from '../process.ts';
 import { drainSampler, initialNoise } from '../sample.ts';
-import { cosineSchedule, linearSchedule, type Schedule } from '../schedule.ts';
+import { cosineSchedule, linearSchedule } from '../beta-schedules.ts';
+import type { Schedule } from '../schedule.ts';
 import { timesteps, transitions } from '../timesteps.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
@@ -25,9 +26,9 @@ function propagate(start: Law, steps: { a: number; b: number; noise: number }[])
 const slope = (schedule: Schedule, t: number) => schedule.sigma(t) / (schedule.alphaBar(t) * data.std ** 2 + schedule.sigma(t) ** 2);
 
 /** DDPM's steps in the paper's own form, x_s = (x_t − β/√(1 − ᾱ_t) ε̂)/√(ᾱ_t/ᾱ_s) + √v z, which our code does not use. */
-function ddpmSteps(schedule: Schedule, times: readonly number[], type: VarianceType) {
+function ddpmSteps(schedule: Schedule, times: readonly number[], type: FixedVariance) {
   const variances = reverseVariances(schedule, times, type);
-  return transitions(times).map(({ t, s }, i) => {
+  return transitions(times, schedule).map(({ t, s }, i) => {
     const ratio = schedule.alphaBar(t) / schedule.alphaBar(s);
     const c = ((1 - ratio) / schedule.sigma(t)) * slope(schedule, t);
     return { a: (1 - c) / Math.sqrt(ratio), b: (c * schedule.alpha(t) * data.mean) / Math.sqrt(ratio), noise: s === -1 ? 0 : Math.sqrt(variances[i]!) };
@@ -36,7 +37,7 @@ function ddpmSteps(schedule: Schedule, times: readonly number[], type: VarianceT
 
 /** DDIM's steps in the coordinates of the ODE, x_s/α_s = x_t/α_t + (√(1−ᾱ_s−c²)/α_s − σ_t/α_t) ε̂ + (c/α_s) z. */
 function ddimSteps(schedule: Schedule, times: readonly number[], eta: number) {
-  return transitions(times).map(({ t, s }) => {
+  return transitions(times, schedule).map(({ t, s }) => {
     const noise = eta * Math.sqrt(posterior(schedule, t, s).variance);
     const ratio = schedule.alpha(s) / schedule.alpha(t);
     const c = Math.sqrt(1 - schedule.alphaBar(s) - noise ** 2) - ratio * schedule.sigma(t);
@@ -54,7 +55,7 @@ function odeSolution(schedule: Schedule, t: number, x: number): number {
 const normal: Law = { mean: 0, variance: 1 };
 const schedules = [['linear', linearSchedule()], ['cosine', cosineSchedule()]] as const;
 
-async function momentsOf(sampler: 'ddpm' | 'ddim', schedule: Schedule, times: readonly number[], options: { eta?: number; varianceType?: VarianceType }): Promise<Law & { n: number }> {
+async function momentsOf(sampler: 'ddpm' | 'ddim', schedule: Schedule, times: readonly number[], options: { eta?: number; varianceType?: FixedVariance }): Promise<Law & { n: number }> {
   const streams = Array.from({ length: 4 }, (_, i) => new RandomStream(11, 'sample', i));
   const xT = initialNoise([4, 1000], streams);
   const run = sampler === 'ddpm' ? ddpm : ddim;

@@ -1,12 +1,12 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { type NoiseStream, sampleSize } from '../batch.ts';
 import type { Conditioning, Denoiser } from '../denoiser.ts';
-import type { Schedule } from '../schedule.ts';
-import { checkTimesteps } from '../timesteps.ts';
+import type { NoiseSchedule } from '../noise-schedule.ts';
+import { checkTimes } from '../timesteps.ts';
 
 /** What every sampler needs to know. */
 export interface SamplerOptions {
-  readonly schedule: Schedule;
+  readonly schedule: NoiseSchedule;
   /** The falling times at which the denoiser is asked; after the last comes the clean picture. */
   readonly timesteps: readonly number[];
   /** [B] one stream for each sample, so that a picture does not depend on how many are drawn beside it. */
@@ -20,9 +20,9 @@ export interface SamplerOptions {
 export interface SamplerState {
   /** The step just taken, from 0. */
   readonly step: number;
-  /** The time xt has now reached: the next entry of the list, −1 after the last step. */
+  /** The time xt has now reached: the next entry of the list; the schedule's `clean` after the last step. */
   readonly t: number;
-  /** [B, ...] the sample at time t; the finished picture where t is −1. A new array at every step. */
+  /** [B, ...] the sample at time t; the finished picture after the last step. A new array at every step. */
   readonly xt: FloatArray;
   /** [B, ...] the clean picture as estimated in this step. */
   readonly x0: FloatArray;
@@ -38,6 +38,19 @@ export type Sampler<Options extends SamplerOptions = SamplerOptions> = (denoise:
 
 /** Checks what all samplers are given. @throws if the streams or times do not fit */
 export function checkSampler(name: string, xT: FloatArray, { schedule, timesteps, streams }: SamplerOptions): void {
-  checkTimesteps(name, timesteps, schedule.T);
+  checkTimes(name, timesteps, schedule);
   sampleSize(name, xT, streams.length, 'random streams');
+}
+
+/**
+ * σ/α at a time, the noise level in which k-diffusion's samplers think.
+ *
+ * @returns a function that throws where there is no signal (α = 0), since there the level is infinite
+ */
+export function noiseLevel(name: string, schedule: NoiseSchedule): (t: number) => number {
+  return (t) => {
+    const alpha = schedule.alpha(t);
+    if (alpha === 0) throw new Error(`${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; begin at an earlier time, or use euler, ddim, dpmpp2m or unipc`);
+    return schedule.sigma(t) / alpha;
+  };
 }

@@ -4,7 +4,7 @@ import { RandomStream } from '../../core/random.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { drainSampler, initialNoise } from '../sample.ts';
-import { linearSchedule } from '../schedule.ts';
+import { linearSchedule } from '../beta-schedules.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 import type { SamplerState } from './sampler.ts';
@@ -68,7 +68,7 @@ describe.each([['ddpm', ddpm], ['ddim', ddim]] as const)('%s', (name, sampler) =
     const xT = float32([2, 3]);
     const first = (options: object) => sampler(exact, xT, { schedule, timesteps, streams: streams(), ...options }).next();
     await expect(first({ timesteps: [5, 9] })).rejects.toThrow(`${name}: timesteps must fall, got 9 after 5`);
-    await expect(first({ timesteps: [100] })).rejects.toThrow(`${name}: timesteps must be integers in 0 … 99, got 100`);
+    await expect(first({ timesteps: [100] })).rejects.toThrow(`${name}: timesteps must lie in 0 … 99, got 100`);
     await expect(first({ streams: streams().slice(1) })).rejects.toThrow(`${name}: 1 random streams for a batch of 2 samples (x is f32[2, 3])`);
   });
 });

@@ -1,0 +1,36 @@
+import { float32, type FloatArray } from '../../core/dtype.ts';
+import type { Denoiser } from '../denoiser.ts';
+import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
+
+/**
+ * DDIM backwards: the noise from which `ddim` without noise draws a given picture.
+ *
+ *     x_t = α_t x̂_0(x_s) + σ_t ε̂(x_s),   s < t
+ *
+ * ε̂ is taken at x_s, because x_t is what is looked for; so the way up and the way down differ by a second-order term a
+ * step, and the round trip comes back to first order in the steps. The denoiser cannot be asked at the clean picture:
+ * the first evaluation takes the picture as if it were at the lowest time.
+ *
+ * @param x0       [B, ...] the pictures
+ * @param options  `timesteps` is the falling list that `ddim` will be given
+ * @returns        one state for each time, rising; the last is x_T
+ * @see Song, Meng & Ermon 2021, section 4.3 — https://arxiv.org/abs/2010.02502
+ */
+export async function* ddimInversion(denoise: Denoiser, x0: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+  checkSampler('ddimInversion', x0, options);
+  const { schedule, timesteps, streams, cond, signal } = options;
+  const rising = timesteps.toReversed();
+  let xt = x0;
+  let x0Prev: FloatArray | undefined;
+  for (const [step, t] of rising.entries()) {
+    signal?.throwIfAborted();
+    const at = rising[Math.max(step - 1, 0)]!;
+    const known = await denoise(xt, streams.map(() => at), { cond, x0Prev, signal });
+    const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
+    // At the lowest time the estimate of the picture is the picture.
+    const clean = step === 0 ? xt : known.x0;
+    xt = float32(xt.shape, clean.data.map((x, i) => alpha * x + sigma * known.eps.data[i]!));
+    x0Prev = known.x0;
+    yield { step, t, xt, x0: known.x0 };
+  }
+}

@@ -1,0 +1,64 @@
+import { float32, type FloatArray } from '../../core/dtype.ts';
+import { drawNoise } from '../batch.ts';
+import type { Denoiser } from '../denoiser.ts';
+import { transitions } from '../timesteps.ts';
+import { checkSampler, noiseLevel, type SamplerOptions, type SamplerState } from './sampler.ts';
+
+/** Options of `heun`. */
+export interface HeunOptions extends SamplerOptions {
+  /** S_churn: how much noise is added over all steps, in units of the noise level; default 0, deterministic. */
+  readonly churn?: number | undefined;
+  /** S_tmin and S_tmax: noise is added at levels between them only; default everywhere. */
+  readonly churnRange?: readonly [sigmaMin: number, sigmaMax: number] | undefined;
+  /** S_noise: the standard deviation of what is added; default 1. */
+  readonly churnNoise?: number | undefined;
+}
+
+/**
+ * Heun's method for the probability-flow ODE in noise levels, of second order, with EDM's churn.
+ *
+ *     γ = min(S_churn/N, √2 − 1),  σ̂ = (1 + γ) σ̃_t,  ŷ = x_t/α_t + S_noise √(σ̂² − σ̃_t²) z
+ *     ε̂₁ at (ŷ, σ̂),  y' = ŷ + (σ̃_s − σ̂) ε̂₁,  ε̂₂ at (y', σ̃_s),   x_s = α_s (ŷ + (σ̃_s − σ̂)(ε̂₁ + ε̂₂)/2)
+ *
+ * with σ̃ = σ/α. The step to the clean picture is Euler's, so N steps ask the denoiser 2N − 1 times.
+ *
+ * @param xT  [B, ...] noise of the first time
+ * @throws if an option is out of its range, or the list begins where no signal is left (α = 0)
+ * @see Karras, Aittala, Aila & Laine 2022, algorithms 1 and 2 — https://arxiv.org/abs/2206.00364
+ */
+export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOptions): AsyncGenerator<SamplerState, void, undefined> {
+  checkSampler('heun', xT, options);
+  const { schedule, timesteps, streams, cond, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
+  if (!(churn >= 0)) throw new Error(`heun: churn must not be negative, got ${churn}`);
+  if (!(churnNoise >= 0)) throw new Error(`heun: churnNoise must not be negative, got ${churnNoise}`);
+  const level = noiseLevel('heun', schedule);
+  const highest = level(schedule.last);
+  const steps = transitions(timesteps, schedule).map(({ t, s }) => {
+    const from = level(t);
+    const gamma = from >= churnRange[0] && from <= churnRange[1] ? Math.min(churn / timesteps.length, Math.SQRT2 - 1) : 0;
+    // A schedule of steps ends somewhere: no network was trained beyond.
+    const raised = Math.min(from * (1 + gamma), highest);
+    const churned = raised > from ? schedule.time(1, raised) : t;
+    return { t: churned, s, added: churnNoise * Math.sqrt(raised ** 2 - from ** 2), alphaFrom: schedule.alpha(t), alpha: schedule.alpha(churned), alphaTo: schedule.alpha(s), step: level(s) - raised };
+  });
+  const z = new Float32Array(xT.data.length);
+  let xt = xT;
+  let x0Prev: FloatArray | undefined;
+  for (const [step, { t, s, added, alphaFrom, alpha, alphaTo, step: h }] of steps.entries()) {
+    signal?.throwIfAborted();
+    if (churn > 0) drawNoise(z, streams);
+    const y = Float64Array.from(xt.data, (x, i) => x / alphaFrom + added * z[i]!);
+    const here = added > 0 ? float32(xt.shape, Float32Array.from(y, (v) => alpha * v)) : xt;
+    const first = await denoise(here, streams.map(() => t), { cond, x0Prev, signal });
+    let { x0 } = first;
+    xt = float32(xt.shape, Float32Array.from(y, (v, i) => alphaTo * (v + h * first.eps.data[i]!)));
+    if (s !== schedule.clean) {
+      signal?.throwIfAborted();
+      const second = await denoise(xt, streams.map(() => s), { cond, x0Prev: x0, signal });
+      xt = float32(xt.shape, Float32Array.from(y, (v, i) => alphaTo * (v + (h / 2) * (first.eps.data[i]! + second.eps.data[i]!))));
+      x0 = second.x0;
+    }
+    x0Prev = x0;
+    yield { step, t: s, xt, x0 };
+  }
+}
