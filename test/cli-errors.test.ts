@@ -144,7 +144,7 @@ const models: readonly Case[] = [
   ['sample nothing --out x.png', 1, /^unknown model "nothing"; .*give the path of a run, a checkpoint or a model folder/],
   ['sample pictures --out x.png', 1, 'pictures: is neither a run, a checkpoint nor a model folder (there is no run.json and no model_index.json)'],
   ['sample run --out x.png --sampler ddmp', 1, 'unknown sampler "ddmp"; did you mean ddpm?'],
-  ['sample run --out x.png --sampler ddpm --eta 1', 2, '--eta belongs to ddim, ddpm has no η; add --sampler ddim'],
+  ['sample run --out x.png --sampler ddpm --eta 1', 2, '--eta: ddpm has no such option; add --sampler ddim or euler-ancestral or dpmpp-2m-sde'],
   ['sample run --out x.png --steps 5000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 5000'],
   ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
   ['sample short-weights --out x.png', 1, new RegExp(`^checkpoint short-weights/${weightsFile}: is damaged; get it again or take another checkpoint`)],

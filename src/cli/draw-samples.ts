@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { checkExtension, checkWritable, gridDefaults, layGrid, toPixels, writeGif, writePng, type Pixels } from '../data/index.ts';
-import { samplers } from '../diffusion/index.ts';
+import { samplerNamed, samplers, type SamplerDefinition, type TimeSpacing } from '../diffusion/index.ts';
 import { openSampler, pictureShape, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -17,7 +16,9 @@ export interface SampleCommandOptions {
   readonly gif?: string;
   readonly sampler: string;
   readonly steps?: number;
+  readonly spacing?: TimeSpacing;
   readonly eta?: number;
+  readonly churn?: number;
   readonly seed: number;
   readonly class?: number;
   readonly batchSize: number;
@@ -37,9 +38,13 @@ const gifFrames = 40;
 const gifSide = 512;
 
 export async function drawSamples(source: string, options: SampleCommandOptions): Promise<void> {
-  const { count, out, images, gif, sampler, eta, seed } = options;
-  if (!Object.hasOwn(samplers, sampler)) throw new Error(unknownName('sampler', sampler, Object.keys(samplers)));
-  if (eta !== undefined && sampler !== 'ddim') throw new UsageError(`--eta belongs to ddim, ${sampler} has no η; add --sampler ddim`);
+  const { count, out, images, gif, sampler, spacing, eta, churn, seed } = options;
+  const definition = samplerNamed(sampler);
+  for (const option of ['eta', 'churn'] as const) {
+    if (options[option] === undefined || definition.takes?.includes(option)) continue;
+    const owners = Object.entries<SamplerDefinition>(samplers).filter(([, { takes }]) => takes?.includes(option)).map(([name]) => name);
+    throw new UsageError(`--${option}: ${sampler} has no such option; add --sampler ${owners.join(' or ')}`);
+  }
   checkExtension(out, '.png');
   await checkWritable(out);
   if (gif) {
@@ -60,7 +65,7 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
     const finished: Pixels[] = [];
     const frames = new FrameCollector(gif ? gifFrames : 0);
     let progress: Progress | undefined;
-    for await (const state of opened.sample({ seed, count, sampler, signal: interrupt.signal, ...(steps !== undefined && { steps }), ...(eta !== undefined && { eta }), ...(classLabels && { classLabels }) })) {
+    for await (const state of opened.sample({ seed, count, sampler, signal: interrupt.signal, ...(steps !== undefined && { steps }), ...(spacing && { spacing }), ...(eta !== undefined && { eta }), ...(churn !== undefined && { churn }), ...(classLabels && { classLabels }) })) {
       progress ??= createProgress('drawing', state.stepsTotal);
       progress.update(state.stepsDone, `picture ${state.indices[0]! + 1} of ${count}`);
       frames.add(state, Math.ceil(count / options.batchSize));

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import { integerOption, numberOption } from './options.ts';
+import { samplers, timeSpacings, type SamplerDefinition } from '../diffusion/sample.ts';
+import { choiceOption, integerOption, numberOption } from './options.ts';
 import type { SampleCommandOptions } from './draw-samples.ts';
 
 export function register(program: Command): void {
@@ -12,9 +13,11 @@ export function register(program: Command): void {
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
     .option('--images <dir>', 'also write every picture on its own')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
-    .option('--sampler <name>', 'ddpm (Algorithm 2) or ddim', 'ddpm')
-    .option('--steps <n>', 'steps of the reverse process; default 100 for ddpm (the paper takes all 1000), 50 for ddim', integerOption('--steps', 1))
-    .option('--eta <x>', 'noise of ddim: 0 is deterministic, 1 has the variance of ddpm', numberOption('--eta', 0, 1))
+    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}; ddpm is Algorithm 2`, 'ddpm')
+    .option('--steps <n>', `steps of the reverse process; default ${defaultSteps()}`, integerOption('--steps', 1))
+    .option('--spacing <name>', `how the times are placed: ${timeSpacings.join(', ')}; default the sampler's own`, choiceOption('spacing', timeSpacings))
+    .option('--eta <x>', 'noise of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm', numberOption('--eta', 0, 1))
+    .option('--churn <x>', 'noise of heun over all its steps', numberOption('--churn', 0, 1000))
     .option('--class <n>', 'the class to draw, for a model with classes; default: all in turn', integerOption('--class', 0))
     .option('--seed <n>', 'picture i of a seed is the same at any count', integerOption('--seed', 0), 0)
     .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16)
@@ -23,4 +26,9 @@ export function register(program: Command): void {
       const { drawSamples } = await import('./draw-samples.ts');
       await drawSamples(source, options);
     });
+}
+
+function defaultSteps(): string {
+  const own = Object.entries<SamplerDefinition>(samplers).filter(([, { steps }]) => steps !== undefined).map(([name, { steps }]) => `${steps} for ${name}`);
+  return ['100 for ddpm (the paper takes all 1000)', ...own].join(', ');
 }

@@ -1,6 +1,6 @@
 export type { NoiseStream } from './batch.ts';
 export {
-  type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type PredictionOptions,
+  type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, edmCoefficients, edmPrecondition, fromPrediction, type Predict, type Prediction, type PredictionOptions,
 } from './denoiser.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
@@ -9,10 +9,16 @@ export {
   type FixedVariance, fixedVariances, type Moments, type Posterior, posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, stepVariance, type VarianceType, varianceTypes,
 } from './process.ts';
 export {
-  type AnySamplerOptions, drainSampler, initialNoise, type SamplerDefinition, type SamplerName, samplerNamed, samplers, samplerTimesteps,
+  type AnySamplerOptions, drainSampler, initialNoise, type SamplerDefinition, type SamplerName, samplerNamed, samplers, samplerTimesteps, type TimeSpacing, timeSpacings,
 } from './sample.ts';
 export { ddim, type DdimOptions } from './samplers/ddim.ts';
+export { ddimInversion } from './samplers/ddim-inversion.ts';
 export { ddpm, type DdpmOptions } from './samplers/ddpm.ts';
+export { dpm2 } from './samplers/dpm2.ts';
+export { dpmpp2m, dpmpp2mSde, type Dpmpp2mSdeOptions } from './samplers/dpmpp-2m.ts';
+export { euler, eulerAncestral, type EulerAncestralOptions } from './samplers/euler.ts';
+export { heun, type HeunOptions } from './samplers/heun.ts';
+export { unipc } from './samplers/unipc.ts';
 export type { Sampler, SamplerOptions, SamplerState } from './samplers/sampler.ts';
 export {
   type CosineOptions, cosineSchedule, type LinearOptions, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, scheduleDefaults,
@@ -21,4 +27,5 @@ export {
 export { edmDefaults, edmSchedule, flowSchedule, type NoiseSchedule } from './noise-schedule.ts';
 export { type Schedule, scheduleFromBetas } from './schedule.ts';
 export { type BetaSchedule, betaSchedules, schedule, type SchedulerConfig, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';
+export { exponentialSigmas, flowTimes, karrasSigmas, type SigmaRange, sigmaRange, timesOfSigmas } from './sigmas.ts';
 export { type TimestepOptions, timesteps, type TimestepSpacing, timestepSpacings } from './timesteps.ts';

@@ -12,7 +12,7 @@ import { batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import {
   drawTrainingNoise, fromPrediction, initialNoise, samplerNamed, samplerTimesteps, schedule,
-  type AnySamplerOptions, type Predict, type SamplerState, type Schedule, type SchedulerConfig,
+  type AnySamplerOptions, type Predict, type SamplerState, type Schedule, type SchedulerConfig, type TimeSpacing,
 } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
@@ -105,12 +105,16 @@ export interface SampleOptions {
   readonly count: number;
   /** The number of the first picture; picture i of a seed is always the same. */
   readonly first?: number;
-  /** `ddpm` (Algorithm 2) or `ddim`; default ddpm. */
+  /** A name of `samplers`; default ddpm (Algorithm 2). */
   readonly sampler?: string;
   /** Steps of the reverse process; default the sampler's own. */
   readonly steps?: number;
-  /** DDIM's η. */
+  /** How the times of the steps are placed; default the sampler's own way. */
+  readonly spacing?: TimeSpacing;
+  /** η of the samplers that have it: how much noise their steps add. */
   readonly eta?: number;
+  /** Heun's S_churn. */
+  readonly churn?: number;
   /** [count] classes, for a network that takes them. */
   readonly classLabels?: readonly number[];
   readonly signal?: AbortSignal;
@@ -164,10 +168,10 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
   const denoise = fromPrediction(predict, noiseSchedule, scheduler.predictionType, scheduler.clipSample ? { clip: scheduler.clipSampleRange } : {});
 
   return {
-    async *sample({ seed, count, first = 0, sampler = 'ddpm', steps, eta, classLabels, signal }) {
+    async *sample({ seed, count, first = 0, sampler = 'ddpm', steps, spacing, eta, churn, classLabels, signal }) {
       const definition = samplerNamed(sampler);
       if (unet.classEmbedding && !classLabels) throw new Error('sample: this model needs a class for each picture');
-      const times = samplerTimesteps(definition, noiseSchedule.T, steps);
+      const times = samplerTimesteps(definition, noiseSchedule, { steps, spacing });
       const stepsTotal = times.length * Math.ceil(count / batchSize);
       let stepsDone = 0;
       for (let start = 0; start < count; start += batchSize) {
@@ -176,7 +180,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
         const xT = initialNoise([indices.length, ...picture], streams);
         const options: AnySamplerOptions = {
           schedule: noiseSchedule, timesteps: times, streams, varianceType: scheduler.varianceType,
-          ...(eta !== undefined && { eta }), ...(signal && { signal }),
+          ...(eta !== undefined && { eta }), ...(churn !== undefined && { churn }), ...(signal && { signal }),
           ...(classLabels && { cond: { classLabels: indices.map((index) => classLabels[index - first]!) } }),
         };
         for await (const state of definition.run(denoise, xT, options)) yield { ...state, indices, stepsDone: ++stepsDone, stepsTotal };

@@ -3,11 +3,15 @@ import { float32, type FloatArray } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
-import { drainSampler, initialNoise } from '../sample.ts';
+import { drainSampler, initialNoise, samplers } from '../sample.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
-import type { SamplerState } from './sampler.ts';
+import { dpm2 } from './dpm2.ts';
+import { dpmpp2m, dpmpp2mSde } from './dpmpp-2m.ts';
+import { heun } from './heun.ts';
+import type { Sampler, SamplerState } from './sampler.ts';
+import { unipc } from './unipc.ts';
 
 const schedule = linearSchedule({ T: 100 });
 const exact = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
@@ -20,7 +24,17 @@ async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerStat
   return all;
 }
 
-describe.each([['ddpm', ddpm], ['ddim', ddim]] as const)('%s', (name, sampler) => {
+/** Every sampler, with the name its messages have and the evaluations of a step that is not the last. */
+const all: readonly (readonly [string, Sampler, number])[] = [
+  ['ddpm', ddpm, 1], ['ddim', ddim, 1], ['heun', heun, 2], ['dpm2', dpm2, 2], ['dpmpp2m', dpmpp2m, 1], ['dpmpp2mSde', dpmpp2mSde, 1], ['unipc', unipc, 1],
+];
+
+test('the suite holds every sampler there is', () => {
+  // Euler and Euler ancestral are DDIM's function; their messages have its name.
+  expect(all.length + 2).toBe(Object.keys(samplers).length);
+});
+
+describe.each(all)('%s', (name, sampler, evaluations) => {
   test('it yields one state a time, each at the next time of the list, the last at -1', async () => {
     const states = await collect(sampler(exact, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams() }));
     expect(states.map(({ step, t }) => [step, t])).toEqual([[0, 60], [1, 33], [2, 8], [3, 2], [4, -1]]);
@@ -44,8 +58,10 @@ describe.each([['ddpm', ddpm], ['ddim', ddim]] as const)('%s', (name, sampler) =
     const cond = { classLabels: [1, 2] };
     const { signal } = new AbortController();
     const states = await collect(sampler(listening, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), cond, signal }));
-    expect(seen.map(({ t }) => t)).toEqual(timesteps.map((t) => [t, t]));
-    expect(seen.map(({ x0Prev }) => x0Prev)).toEqual([undefined, ...states.slice(0, -1).map(({ x0 }) => x0)]);
+    const first = seen.filter((_, i) => i % evaluations === 0);
+    expect(seen).toHaveLength(evaluations * timesteps.length - (evaluations - 1));
+    expect(first.map(({ t }) => t)).toEqual(timesteps.map((t) => [t, t]));
+    expect(first.map(({ x0Prev }) => x0Prev)).toEqual([undefined, ...states.slice(0, -1).map(({ x0 }) => x0)]);
     for (const call of seen) expect([call.cond, call.signal]).toEqual([cond, signal]);
   });
 
@@ -61,7 +77,7 @@ describe.each([['ddpm', ddpm], ['ddim', ddim]] as const)('%s', (name, sampler) =
       }
     };
     await expect(run()).rejects.toBe(reason);
-    expect(calls).toEqual(timesteps.slice(0, count));
+    expect(calls.filter((_, i) => i % evaluations === 0)).toEqual(timesteps.slice(0, count));
   });
 
   test('wrong times and streams are refused before the first step', async () => {

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import golden from '../../../test/golden/diffusers-solvers.json' with { type: 'json' };
+import { float32 } from '../../core/dtype.ts';
+import type { NoiseStream } from '../batch.ts';
+import { linearSchedule } from '../beta-schedules.ts';
+import { fromPrediction, type Predict } from '../denoiser.ts';
+import { flowSchedule } from '../noise-schedule.ts';
+import type { PredictionType } from '../parameterization.ts';
+import { flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
+import { dpm2 } from './dpm2.ts';
+import { dpmpp2m, dpmpp2mSde } from './dpmpp-2m.ts';
+import { euler, eulerAncestral } from './euler.ts';
+import { heun } from './heun.ts';
+import type { Sampler } from './sampler.ts';
+import { unipc } from './unipc.ts';
+
+const batch = golden.shape[0]!;
+const size = golden.xT.length / batch;
+const samplers: Readonly<Record<string, Sampler>> = { euler, eulerAncestral, heun, dpm2, dpmpp2m, dpmpp2mSde, unipc };
+
+/** The recorded noise: at draw n, stream b gives sample b's part of entry n. */
+function recordedStreams(): NoiseStream[] {
+  return Array.from({ length: batch }, () => {
+    let draw = 0;
+    return {
+      fillNormal(out, start = 0, end = out.length) {
+        const noise = golden.noise[draw++]!;
+        for (let i = start; i < end; i++) out[i] = noise[i]!;
+        return out;
+      },
+    };
+  });
+}
+
+describe('diffusers', () => {
+  test.each(golden.runs)('$sampler on $betaSchedule, $predictionType, $timesteps agrees step by step', async (run) => {
+    const schedule = run.betaSchedule === 'flow' ? flowSchedule() : linearSchedule();
+    // The toy network of the program beside the numbers; diffusers tells it a flow's time in thousandths.
+    const scale = run.betaSchedule === 'flow' ? 1000 : 1;
+    const network: Predict = async (xt, t) => float32(xt.shape, xt.data.map((x, i) => Math.tanh(1.5 * x + 0.001 * scale * t[Math.floor(i / size)]!)));
+    const denoise = fromPrediction(network, schedule, run.predictionType as PredictionType);
+    // Ours may be the more exact list: diffusers' fractional times carry the rounding of float32 noise levels.
+    const times = run.shift ? flowTimes(run.states.length, { shift: run.shift }) : run.karras ? timesOfSigmas(schedule, karrasSigmas(run.states.length, sigmaRange(schedule))) : run.timesteps;
+    times.forEach((t, i) => expect(Math.abs(t - run.timesteps[i]!)).toBeLessThan(1e-3));
+
+    let count = 0;
+    for await (const { step, xt } of samplers[run.sampler]!(denoise, float32(golden.shape, golden.xT), { schedule, timesteps: times, streams: recordedStreams() })) {
+      const expected = run.states[step]!;
+      // Both round the state to float32 once a step, diffusers in coordinates that are up to 157 times as large, and it
+      // rounds its noise levels too.
+      const tolerance = 2e-5 * Math.max(1, ...expected.map(Math.abs));
+      xt.data.forEach((x, i) => expect(Math.abs(x - expected[i]!), `step ${step}`).toBeLessThan(tolerance));
+      count++;
+    }
+    expect(count).toBe(run.states.length);
+  });
+});
