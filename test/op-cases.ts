@@ -7,6 +7,7 @@ import {
 import { imageCases } from './op-cases/images.ts';
 import { pointwiseCases } from './op-cases/pointwise.ts';
 import { randomCases } from './op-cases/random.ts';
+import { reduceCases } from './op-cases/reduce.ts';
 import { structureCases } from './op-cases/structure.ts';
 import type { OpCase } from './op-cases/op-case.ts';
 
@@ -74,6 +75,7 @@ export const opCases: readonly OpCase[] = [
   { op: 'sumPool', title: 'takes images that are not square', shapes: [[2, 2, 3, 6]], build: (x) => sumPool(x!, 3) },
   ...pointwiseCases,
   ...randomCases,
+  ...reduceCases,
   ...structureCases,
   ...imageCases,
 ];

@@ -7,20 +7,24 @@ import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 import { blockedConv2d, blockedInputGrad, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
+import { scatterElements } from './lower-indexing.ts';
 import { standardLowerings } from './lower.ts';
 import { direct, type Lowering, type Lowerings } from './lowering.ts';
 
 type Lowered = Exclude<OpName, 'input' | 'state'>;
 
-/** The standard lowerings, but for ops that this provider has an operator of its own for. */
-const plainLowerings: Lowerings = {
-  ...standardLowerings,
+/** Ops that this provider has an operator of its own for, or a faster one than every provider. */
+const ownLowerings = {
   softplus: direct('Softplus'),
   gelu(graph, inputs) {
     graph.requireDomain('com.microsoft', 1);
     return graph.apply('Gelu', inputs, {}, 1, 'com.microsoft');
   },
-};
+  logSoftmax: (graph, [x]) => [graph.one('LogSoftmax', [x!], { axis: -1 })],
+  scatterAlongAxis: scatterElements,
+} satisfies Partial<Lowerings>;
+
+const plainLowerings: Lowerings = { ...standardLowerings, ...ownLowerings };
 
 /**
  * @param block  channels in a block of this machine's kernels, as a probe has found them
@@ -70,6 +74,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
   };
 
   return {
+    ...ownLowerings,
     // Convolutions block constant kernels themselves; the original is then left out.
     constant(graph, _, { attrs }) {
       let name: ValueName | undefined;

@@ -10,10 +10,8 @@ import { onnxDataTypes, type ValueName } from './builder.ts';
 import { lowerUniform } from './lower-random.ts';
 import { indexingLowerings } from './lower-indexing.ts';
 import { pointwiseLowerings } from './lower-pointwise.ts';
-import type { Lowering, Lowerings } from './lowering.ts';
-
-const reduction = (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> => (graph, [x], { attrs }) =>
-  [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
+import { reduceLowerings } from './lower-reduce.ts';
+import type { Lowerings } from './lowering.ts';
 
 /** The lowering of each op in operators of the standard domain. */
 export const standardLowerings: Lowerings = {
@@ -27,8 +25,7 @@ export const standardLowerings: Lowerings = {
     return [inOrder ? graph.one('Reshape', [x!, graph.ints(outputs[0]!.shape)]) : graph.one('Transpose', [x!], { perm })];
   },
   broadcastTo: (graph, [x], { attrs }) => [graph.one('Expand', [x!, graph.ints(attrs.shape)])],
-  sum: reduction('ReduceSum'),
-  sumSquares: reduction('ReduceSumSquare'),
+  ...reduceLowerings,
   slice(graph, [x], { inputs, attrs: { starts, sizes, steps } }) {
     const axes = sizes.flatMap((size, axis) => (size === inputs[0]!.shape[axis] && steps[axis] === 1 ? [] : [axis]));
     const pick = (list: readonly number[]) => graph.ints(axes.map((axis) => list[axis]!));
@@ -45,7 +42,6 @@ export const standardLowerings: Lowerings = {
   cast: (graph, [x], { attrs }) => [graph.one('Cast', [x!], { to: onnxDataTypes[attrs.dtype] })],
 
   ...pointwiseLowerings,
-  softmax: (graph, [x]) => [graph.one('Softmax', [x!], { axis: -1 })],
 
   matmul(graph, [a, b], { inputs, attrs: { transA, transB } }) {
     if (inputs[0]!.shape.length === 2 && inputs[1]!.shape.length === 2) return [graph.one('Gemm', [a!, b!], { transA: Number(transA), transB: Number(transB) })];

@@ -8,11 +8,12 @@ import { channelAffineOp } from './channel-affine.ts';
 import { andOp, equalOp, lessEqualOp, lessOp, notOp, orOp, whereOp } from './compare.ts';
 import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
 import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
+import { argMaxOp, argMinOp, maxOp, minOp, topKOp } from './extrema.ts';
 import { gatherOp, scatterAddOp, scatterAlongAxisOp, takeAlongAxisOp } from './indexing.ts';
 import { matmulOp } from './matmul.ts';
 import { groupNormOp } from './norm.ts';
 import { uniformOp } from './random.ts';
-import { softmaxOp, sumSquaresOp } from './reduce.ts';
+import { cumsumOp, logSoftmaxOp, logSumExpOp, softmaxOp, sumSquaresOp } from './reduce.ts';
 import { sumPoolOp, upsampleNearestOp } from './resample.ts';
 import { avgPool2dOp, maxPool2dOp } from './pool.ts';
 import { broadcastToOp, castOp, concatOp, padOp, reshapeOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
@@ -66,6 +67,14 @@ export const ops = {
   where: whereOp,
   sumSquares: sumSquaresOp,
   softmax: softmaxOp,
+  logSoftmax: logSoftmaxOp,
+  logSumExp: logSumExpOp,
+  cumsum: cumsumOp,
+  max: maxOp,
+  min: minOp,
+  argMax: argMaxOp,
+  argMin: argMinOp,
+  topK: topKOp,
   matmul: matmulOp,
   conv2d: conv2dOp,
   conv2dInputGrad: conv2dInputGradOp,
