@@ -2,3 +2,4 @@ export { bfloatToFloats, floatsToBfloat, floatsToHalf, halfToFloats } from './ha
 export { readIdx, type IdxArray, type IdxData } from './idx.ts';
 export { readNpy, writeNpy, type NpyArray, type NpyData, type NpyDType } from './npy.ts';
 export { readSafetensors, type Safetensors, type SafetensorsData, type SafetensorsDType, type SafetensorsTensor, writeSafetensors } from './safetensors.ts';
+export { encodeEvent, type EventContent, type SummaryValue } from './tfevents.ts';
