@@ -28,7 +28,7 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeOp
   const interrupt = interruptSignal(() => print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'));
   const smooth = smoothed();
   const start = performance.now();
-  let reason: 'finished' | 'interrupted' = 'finished';
+  let end: Extract<RunEvent, { type: 'end' }> | undefined;
   let saved: string | undefined;
   try {
     for await (const event of trainDdpm({ config, out, executor, resume, skipBad, signal: interrupt.signal })) {
@@ -54,7 +54,7 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeOp
           saved = event.path;
           break;
         case 'end':
-          reason = event.reason;
+          end = event;
           break;
       }
     }
@@ -62,11 +62,18 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeOp
     progress?.stop();
     interrupt.release();
   }
-  if (reason === 'interrupted') {
+  if (end?.reason === 'interrupted') {
     process.stderr.write(`stopped; ${saved ? `saved ${saved}; ` : ''}go on with: ${typedCommand(resumeOption)}\n`);
     throw interrupt.signal.reason as Interrupted;
   }
+  if (end) print(describeNoise(end));
   process.stderr.write(`trained in ${duration((performance.now() - start) / 1000)}; the model is ${saved ?? out}\n`);
+}
+
+/** `loss by noise, from almost clean to pure: 0.31 0.09 …` */
+function describeNoise({ lossByNoise, figure }: Extract<RunEvent, { type: 'end' }>): string {
+  const losses = lossByNoise.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
+  return `loss by level of noise, from almost clean to pure: ${losses.join(' ')} (${figure})`;
 }
 
 /** The command as it was typed, to be typed again with one more option. */

@@ -11,4 +11,4 @@ export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToBy
 export { type Axis, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './terminal.ts';
-export { checkExtension, checkWritable, writeFileWhole, WriteError } from './write-file.ts';
+export { appendWhole, checkExtension, checkWritable, writeFileWhole, writing, WriteError } from './write-file.ts';

@@ -16,6 +16,8 @@ export interface Axis {
   readonly domain: readonly [from: number, to: number];
   readonly ticks: readonly number[];
   readonly label?: string;
+  /** On a logarithmic scale, the default being linear, equal factors are equal lengths; everything must be positive. */
+  readonly scale?: 'linear' | 'log';
 }
 
 /** A plot and where in the figure it stands. */
@@ -39,8 +41,8 @@ const tickSize = 12;
 
 /** The marks of a line plot with grid, ticks, title on the left and legend on the right above it. */
 export function plotMarks({ at: [left, top], width, height, title, x, y, series }: Plot): Mark[] {
-  const toX = (value: number): number => left + ((value - x.domain[0]) / (x.domain[1] - x.domain[0])) * width;
-  const toY = (value: number): number => top + height - ((value - y.domain[0]) / (y.domain[1] - y.domain[0])) * height;
+  const toX = (value: number): number => left + share(x, value) * width;
+  const toY = (value: number): number => top + height - share(y, value) * height;
   const marks: Mark[] = [{ kind: 'text', at: [left, top - 16], text: title, size: 15 }];
   for (const tick of y.ticks) {
     marks.push({ kind: 'line', points: [[left, toY(tick)], [left + width, toY(tick)]], color: faint, width: 1 });
@@ -57,6 +59,11 @@ export function plotMarks({ at: [left, top], width, height, title, x, y, series 
     else marks.push(...placed.map((at): Mark => ({ kind: 'dot', at, color, hollow: draw === 'rings' })));
   }
   return [...marks, ...legend(series, left + width, top - 16)];
+}
+
+/** How far along its axis a value is: 0 at the start, 1 at the end. */
+function share({ domain: [from, to], scale }: Axis, value: number): number {
+  return scale === 'log' ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
 }
 
 function legend(series: readonly Series[], right: number, baseline: number): Mark[] {

@@ -123,6 +123,40 @@ export async function writeFileWhole(path: string, parts: Uint8Array | readonly 
   }
 }
 
+/**
+ * Appends to a file whole or not at all: where the disk is full, what was written of it is taken back. The file is made if it is not there.
+ *
+ * @throws WriteError: one line that names the path and why it cannot be written
+ */
+export async function appendWhole(path: string, content: Uint8Array): Promise<void> {
+  await writing(path, async () => {
+    const file = await open(path, 'a');
+    try {
+      const { size } = await file.stat();
+      await writeAll(file, content).catch(async (error: unknown) => {
+        await file.truncate(size).catch(() => {});
+        throw error;
+      });
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/**
+ * Calls what writes the file at `path`.
+ *
+ * @throws WriteError in place of a system error
+ */
+export async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof WriteError || (error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new WriteError(path, describeSystemError(error));
+  }
+}
+
 /** Another process may have made the folder in the meantime. */
 function ignoreExisting(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;

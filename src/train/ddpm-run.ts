@@ -1,16 +1,16 @@
 /** A whole training run of DDPM: data, network, steps, sample grids, logs and checkpoints. */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray } from '../core/index.ts';
 import { latestCheckpoint, openRun, readModelFolder, readTrainingState, saveCheckpoint, writeModelFolder, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
-import { layGrid, openDataset, toPixels, writePng, type Dataset } from '../data/index.ts';
+import { layGrid, openDataset, toPixels, WriteError, type Dataset } from '../data/index.ts';
 import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import { ddpmLoss, denoiserProgram, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
-import { MetricsLog, type MetricsLine } from './log.ts';
-import { lossByNoise } from './noise-levels.ts';
+import { RunLog } from './log.ts';
+import type { MetricsLine } from './metrics.ts';
+import { lossByNoise, type LossByNoise } from './noise-levels.ts';
 import { DivergedError, Trainer, type TrainerState } from './trainer.ts';
 
 /** What `trainDdpm` is given. */
@@ -32,7 +32,8 @@ export type RunEvent =
   | ({ readonly type: 'step' } & MetricsLine)
   | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
-  | { readonly type: 'end'; readonly step: number; readonly reason: 'finished' | 'interrupted' };
+  /** The loss by level of noise is that of the last quarter of the run that was reached; the figure shows all. */
+  | { readonly type: 'end'; readonly step: number; readonly reason: 'finished' | 'interrupted'; readonly lossByNoise: LossByNoise; readonly figure: string };
 
 /** What a resumed run may say differently: how long and how often, nothing that changes a step. */
 export const resumable = ['train.steps', 'train.checkpointEvery', 'train.keepCheckpoints', 'train.sampleEvery', 'train.sampleCount', 'train.sampleSteps'] as const;
@@ -66,9 +67,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   await openRun(out, { config: { ...config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
   const environment = await executor.environment();
   const notes = from ? differences(from.environment, environment) : [];
-  await mkdir(join(out, 'samples'), { recursive: true });
-  const log = new MetricsLog(out);
-  await log.keepUntil(from?.step ?? 0);
+  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, T: noiseSchedule.T }).catch((error: unknown) => { throw explain(error, out, latest); });
 
   const trainer = await Trainer.open(executor, {
     module: unet,
@@ -85,6 +84,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
       await writeModelFolder(dir, { unet, weights: ema, scheduler: config.scheduler });
       await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, environment } });
     }, { keep: train.keepCheckpoints });
+    await log.drawLossByNoise();
     return { type: 'checkpoint', ...saved };
   };
 
@@ -95,7 +95,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
       const { samples = [], ...report } = await trainer.advance();
       const imagesPerSecond = (train.batchSize * train.gradientAccumulation * 1000) / (performance.now() - start);
       const line = { ...report, lossByNoise: lossByNoise(samples, noiseSchedule.T), imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
-      log.add(line);
+      await log.add(line);
       yield { type: 'step', ...line };
       const last = trainer.step === train.steps;
       if (sampler && (last || trainer.step % train.sampleEvery! === 0)) {
@@ -104,8 +104,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
           seed: gridSeed, count: train.sampleCount, sampler: 'ddpm', steps: Math.min(train.sampleSteps, noiseSchedule.T),
           ...(classes && { classLabels: Array.from({ length: train.sampleCount }, (_, i) => i % classes) }),
         });
-        const path = join(out, 'samples', `step-${String(trainer.step).padStart(6, '0')}.png`);
-        await writePng(path, layGrid(toPixels(pictures)));
+        const path = await log.addSamples(trainer.step, layGrid(toPixels(pictures)));
         await log.flush();
         yield { type: 'samples', step: trainer.step, pictures, path };
       }
@@ -114,15 +113,24 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
       }
     }
     if ((saved?.step ?? 0) !== trainer.step) yield await save();
-    yield { type: 'end', step: trainer.step, reason: trainer.step === train.steps ? 'finished' : 'interrupted' };
+    await log.finish();
+    yield { type: 'end', step: trainer.step, reason: trainer.step === train.steps ? 'finished' : 'interrupted', lossByNoise: log.lossByNoise, figure: log.lossByNoisePath };
   } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
-    throw new DivergedError(error.step, error.what, saved ? `${saved.path} is whole` : 'there is no checkpoint yet');
+    throw explain(error, out, saved);
   } finally {
-    await log.flush();
+    // What ended the run early is the error to hear of.
+    await log.finish().catch(() => {});
     await sampler?.dispose();
     await trainer.dispose();
   }
+}
+
+/** What ended a run, with what is left of it. */
+function explain(error: unknown, out: string, saved: Checkpoint | null): unknown {
+  const whole = saved ? `${saved.path} is whole` : 'there is no checkpoint yet';
+  if (error instanceof DivergedError) return new DivergedError(error.step, error.what, whole);
+  if (error instanceof WriteError) return new Error(`${out}: ${JSON.stringify(error.path)} cannot be written, ${error.reason}; ${whole}${saved ? ', and --resume continues from it' : ''}`, { cause: error });
+  return error;
 }
 
 async function readState(checkpoint: string): Promise<TrainerState & { readonly environment: unknown }> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lossByNoise, meanByNoise } from './noise-levels.ts';
+import { lossByNoise, noiseLevelName, NoiseMeans } from './noise-levels.ts';
 
 test('the levels are equal ranges of t, the first and the last time among them', () => {
   const samples = [{ t: 0, loss: 1 }, { t: 99, loss: 2 }, { t: 100, loss: 4 }, { t: 999, loss: 0.123456 }];
@@ -11,7 +11,14 @@ test('a schedule of fewer times than levels leaves levels empty', () => {
 });
 
 test('several steps are averaged over those that had a sample there', () => {
-  const step = (...losses: (number | null)[]) => [...losses, ...new Array<null>(10 - losses.length).fill(null)];
-  expect(meanByNoise([step(1, 2), step(3, null), step(5, 4)]).slice(0, 3)).toEqual([3, 3, null]);
-  expect(meanByNoise([])).toEqual(new Array(10).fill(null));
+  const means = new NoiseMeans();
+  for (const losses of [[1, 2], [3, null], [5, 4]]) means.add([...losses, ...new Array<null>(8).fill(null)]);
+  expect(means.means()).toEqual([3, 3, ...new Array<null>(8).fill(null)]);
+});
+
+test('a level is called by its times', () => {
+  expect([0, 9].map((level) => noiseLevelName(level, 1000))).toEqual(['0-99', '900-999']);
+  // 0 … 2, 3 … 4, 5 … 7, …: t is of level ⌊10 t / 25⌋.
+  const names = Array.from({ length: 25 }, (_, t) => noiseLevelName(Math.floor((t * 10) / 25), 25).split('-').map(Number));
+  expect(names.every(([from, to], t) => from! <= t && t <= to!)).toBe(true);
 });

@@ -26,14 +26,27 @@ export function lossByNoise(samples: readonly SampleLoss[], T: number): LossByNo
   return Array.from(sums, (sum, level) => (counts[level] === 0 ? null : Number((sum / counts[level]!).toPrecision(4))));
 }
 
-/**
- * The mean of several steps' losses at each level, over those that had a sample there.
- *
- * @returns [10]; null where none had
- */
-export function meanByNoise(steps: readonly LossByNoise[]): LossByNoise {
-  return Array.from({ length: noiseLevels }, (_, level) => {
-    const there = steps.map((levels) => levels[level] ?? null).filter((loss) => loss !== null);
-    return there.length === 0 ? null : there.reduce((sum, loss) => sum + loss, 0) / there.length;
-  });
+/** Means over many steps, level by level, over those that had a sample there. */
+export class NoiseMeans {
+  readonly #sums = new Float64Array(noiseLevels);
+  readonly #counts = new Float64Array(noiseLevels);
+
+  add(levels: LossByNoise): void {
+    for (let level = 0; level < noiseLevels; level++) {
+      const loss = levels[level];
+      if (typeof loss !== 'number') continue;
+      this.#sums[level]! += loss;
+      this.#counts[level]!++;
+    }
+  }
+
+  /** [10]; null where no step had a sample. */
+  means(): LossByNoise {
+    return Array.from(this.#sums, (sum, level) => (this.#counts[level] === 0 ? null : sum / this.#counts[level]!));
+  }
+}
+
+/** What a level is called: the times in it, `0-99` to `900-999`. */
+export function noiseLevelName(level: number, T: number): string {
+  return `${Math.ceil((level * T) / noiseLevels)}-${Math.ceil(((level + 1) * T) / noiseLevels) - 1}`;
 }

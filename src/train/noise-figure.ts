@@ -1,0 +1,50 @@
+import { plotMarks, renderFigure, writePng, type Point } from '../data/index.ts';
+import { type LossByNoise, noiseLevels } from './noise-levels.ts';
+
+/** The loss by noise over some of a run's steps. */
+export interface NoiseStage {
+  readonly label: string;
+  readonly levels: LossByNoise;
+}
+
+/** From pale to dark as training goes on. */
+const stageColors: readonly string[] = ['#b3cde3', '#6497c9', '#2a6bb0', '#08306b'];
+
+/**
+ * Draws a curve for each stage: the mean loss against t, on a logarithmic scale, since it spans a factor of a hundred.
+ *
+ * @param T  times of the schedule
+ * @throws WriteError if the picture cannot be written
+ */
+export async function drawLossByNoise(path: string, stages: readonly NoiseStage[], T: number): Promise<void> {
+  const positive = (loss: number | null): loss is number => loss !== null && loss > 0;
+  const known = stages.filter(({ levels }) => levels.some(positive));
+  if (known.length === 0) return;
+  const losses = known.flatMap(({ levels }) => levels).filter(positive);
+  const ticks = ticksAround(Math.min(...losses), Math.max(...losses));
+  const series = known.map(({ label, levels }, i) => {
+    const points = levels.flatMap((loss, level): Point[] => (positive(loss) ? [[((level + 0.5) * T) / noiseLevels, loss]] : []));
+    return { label, color: stageColors[Math.round((i / Math.max(1, known.length - 1)) * (stageColors.length - 1))]!, points };
+  });
+  const marks = plotMarks({
+    at: [60, 70], width: 640, height: 300,
+    title: '',
+    x: { domain: [0, T], ticks: Array.from({ length: 6 }, (_, i) => Math.round((i * T) / 5)), label: 't' },
+    y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
+    series,
+  });
+  const title = { kind: 'text', at: [60, 30], text: 'Loss by level of noise: from almost clean pictures to pure noise', size: 16 } as const;
+  await writePng(path, await renderFigure({ width: 730, height: 420, marks: [title, ...marks] }));
+}
+
+/** 1 and 3 times powers of ten, from at most the least value to at least the largest. */
+function ticksAround(least: number, largest: number): number[] {
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(largest)); power++) {
+    // From decimal text: 10 ** −3 · 3 is not 0.003.
+    ticks.push(Number(`1e${power}`), Number(`3e${power}`));
+  }
+  const first = ticks.findLastIndex((tick) => tick <= least);
+  const last = ticks.findIndex((tick) => tick >= largest);
+  return first === last ? [ticks[first]!, ticks[first + 1]!] : ticks.slice(first, last + 1);
+}
