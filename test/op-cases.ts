@@ -6,6 +6,7 @@ import {
 } from '../src/core/index.ts';
 import { imageCases } from './op-cases/images.ts';
 import { pointwiseCases } from './op-cases/pointwise.ts';
+import { normCases } from './op-cases/norm.ts';
 import { randomCases } from './op-cases/random.ts';
 import { reduceCases } from './op-cases/reduce.ts';
 import { structureCases } from './op-cases/structure.ts';
@@ -76,6 +77,7 @@ export const opCases: readonly OpCase[] = [
   ...pointwiseCases,
   ...randomCases,
   ...reduceCases,
+  ...normCases,
   ...structureCases,
   ...imageCases,
 ];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type Shape } from '../core/index.ts';
 import { checksum } from './checksum.ts';
-import { checkWeights, narrow } from './weights.ts';
+import { checkWeights, narrow, widen } from './weights.ts';
 
 const expected = new Map<string, Shape>([['conv_in.weight', [128, 3, 3, 3]], ['conv_in.bias', [128]]]);
 const check = (tensors: Record<string, Shape>) => () => checkWeights(expected, new Map(Object.entries(tensors).map(([name, shape]) => [name, { shape }])), 'checkpoint runs/a/unet');
@@ -24,6 +24,12 @@ describe('weights', () => {
   test('too large for float16 are refused, infinities are kept', () => {
     expect(() => narrow(float32([2], [1, 70000]), 'w', 'checkpoint a')).toThrow('checkpoint a: tensor "w" holds 70000, float16 ends at 65504; write it as f32');
     expect(narrow(float32([1], [Infinity]), 'w', 'a').data[0]).toBe(0x7c00);
+  });
+
+  test('may have a counter of whole numbers among them, as PyTorch\'s batch norm has', () => {
+    const whole = (shape: Shape, ...values: number[]) => ({ dtype: 'i64', shape, data: BigInt64Array.from(values, BigInt) }) as const;
+    expect(widen(whole([], 3), 'num_batches_tracked', 'checkpoint a')).toEqual(float32([], [3]));
+    expect(() => widen(whole([2], 1, 2), 'w', 'checkpoint a')).toThrow('checkpoint a: tensor "w" is of type i64, expected f32, f16 or bf16');
   });
 
   test('have one checksum in any order, and another for any other name, shape or value', () => {

@@ -44,9 +44,11 @@ function plural(names: readonly string[]): string {
 /**
  * Stored values as 32-bit floats; exact.
  *
- * @throws if the tensor holds whole numbers or truth values
+ * @throws if the tensor holds whole numbers or truth values, but for one number alone: PyTorch counts batches in such
  */
 export function widen(tensor: HostArray, name: string, where: string): FloatArray {
+  const [only] = tensor.data;
+  if (tensor.dtype === 'i64' && tensor.shape.length === 0 && only! <= 2 ** 24) return float32([], [Number(only)]);
   switch (tensor.dtype) {
     case 'f32': return tensor as FloatArray;
     case 'f16': return float32(tensor.shape, halfToFloats(tensor.data as Uint16Array));

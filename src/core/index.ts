@@ -11,6 +11,7 @@ export { abs, add, clip, cos, div, exp, floor, log, maximum, minimum, mul, neg, 
 export { argMax, argMin, max, min, sort, topK } from './ops/extrema.ts';
 export { ops, type AttrsOf, type OpName } from './ops/index.ts';
 export { gather, oneHot, scatterAdd, scatterAlongAxis, takeAlongAxis } from './ops/indexing.ts';
+export { layerNorm, rmsNorm } from './ops/layer-norm.ts';
 export { matmul, type MatmulAttrs } from './ops/matmul.ts';
 export { groupNorm, type GroupNormAttrs } from './ops/norm.ts';
 export { randomKey, randomKeyWords, siteKey, uniform, uniformColumns, uniformWords } from './ops/random.ts';

@@ -1,31 +1,118 @@
-import { add, matmul, mul, reshape, softmax, transpose, type Tensor } from '../core/index.ts';
+import { add, and, lowerTriangle, matmul, mul, reshape, softmax, transpose, where, type Tensor } from '../core/index.ts';
+import { Dropout } from './dropout.ts';
 import { Linear } from './linear.ts';
 import { Module, type Context } from './module.ts';
 import { GroupNorm } from './norm.ts';
 import { nearlyZero } from './resnet.ts';
 
+/** Which keys a query sees, and how its scores are formed. */
+export interface AttentionMasks {
+  /** Query i sees keys 0 … i only. */
+  readonly causal?: boolean;
+  /** [B, Lk] of bool: the keys that are there; padding is false, as in the attention masks of Hugging Face. */
+  readonly keyMask?: Tensor;
+  /** Broadcasts to [B, N, Lq, Lk]; added to the scores: relative positions, or a mask of large negative numbers. */
+  readonly bias?: Tensor;
+  /** What q kᵀ is multiplied by; default 1 / √K. */
+  readonly scale?: number;
+}
+
+/** Scores of keys that are not seen. Finite, so that a query that sees none has no NaN but the mean of all. */
+const unseen = -3.4028234663852886e38;
+
 /**
- * Multi-head scaled dot-product attention: softmax(q kᵀ / √K) v.
+ * Multi-head scaled dot-product attention: softmax(q kᵀ / √K + bias) v over the keys that are seen.
  *
  * @param q  [B, Lq, D]
  * @param k  [B, Lk, D]
- * @param v  [B, Lk, D]
- * @param numHeads  must divide D; K = D / numHeads
- * @returns  [B, Lq, D]
+ * @param v  [B, Lk, D′]
+ * @param numHeads  must divide D and D′; K = D / numHeads
+ * @returns  [B, Lq, D′]
+ * @throws   if the heads do not divide the width, or a mask has another shape or type
  * @see Vaswani et al. 2017, eq. 1 — https://arxiv.org/abs/1706.03762
  */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHeads: number): Tensor {
-  const [batch, length, width] = q.shape as [number, number, number];
-  const headDim = width / numHeads;
-  const heads = (x: Tensor) => transpose(reshape(x, [batch, x.shape[1]!, numHeads, headDim]), [0, 2, 1, 3]); // [B, N, L, K]
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHeads: number, { causal = false, keyMask, bias, scale }: AttentionMasks = {}): Tensor {
+  const [batch, lq, width] = q.shape as [number, number, number];
+  const lk = k.shape[1]!;
+  const widthOfValues = v.shape[2]!;
+  if (width % numHeads !== 0 || widthOfValues % numHeads !== 0) throw new Error(`attention: ${width % numHeads === 0 ? widthOfValues : width} channels do not split into ${numHeads} heads`);
+  if (keyMask && (keyMask.dtype !== 'bool' || keyMask.shape.join() !== [batch, lk].join())) throw new Error(`attention: the key mask must be bool[${batch}, ${lk}], got ${keyMask.dtype}[${keyMask.shape.join(', ')}]`);
+  const heads = (x: Tensor) => transpose(reshape(x, [batch, x.shape[1]!, numHeads, x.shape[2]! / numHeads]), [0, 2, 1, 3]); // [B, N, L, K]
   // Scaling q is a pass over L · D values; scaling the products would be one over L².
-  const scores = matmul(heads(mul(q, headDim ** -0.5)), heads(k), { transB: true }); // [B, N, Lq, Lk]
-  const mixed = matmul(softmax(scores), heads(v)); // [B, N, Lq, K]
-  return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, length, width]);
+  const factor = scale ?? (width / numHeads) ** -0.5;
+  const products = matmul(heads(factor === 1 ? q : mul(q, factor)), heads(k), { transB: true }); // [B, N, Lq, Lk]
+  const scores = bias ? add(products, bias) : products;
+  const present = keyMask && reshape(keyMask, [batch, 1, 1, lk]);
+  const earlier = causal ? lowerTriangle(lq, lk) : undefined;
+  const seen = present && earlier ? and(present, earlier) : present ?? earlier;
+  const mixed = matmul(softmax(seen ? where(seen, scores, unseen) : scores), heads(v)); // [B, N, Lq, K]
+  return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, lq, widthOfValues]);
+}
+
+/** The four maps around attention, whatever a model calls them. */
+export interface AttentionMaps {
+  readonly toQ: Linear;
+  readonly toK: Linear;
+  readonly toV: Linear;
+  readonly out: Linear;
+}
+
+/**
+ * Attention of the positions of `x` to those of `context`, with the maps before and after it.
+ *
+ * @param x        [B, Lq, ...]
+ * @param context  [B, Lk, ...]; x itself is self-attention
+ * @returns        [B, Lq, ...] as wide as `out` makes it
+ */
+export function attend(ctx: Context, { toQ, toK, toV, out }: AttentionMaps, x: Tensor, context: Tensor, numHeads: number, masks: AttentionMasks = {}): Tensor {
+  const mixed = scaledDotProductAttention(toQ.forward(ctx, x), toK.forward(ctx, context), toV.forward(ctx, context), numHeads, masks);
+  return out.forward(ctx, mixed);
+}
+
+/** Options of `Attention`. */
+export interface AttentionOptions {
+  /** Width of the queries' vectors and of the result. */
+  readonly queryDim: number;
+  /** Width of the context's vectors; default queryDim. */
+  readonly crossAttentionDim?: number;
+  readonly heads: number;
+  /** `K`. */
+  readonly dimHead: number;
+  /** Whether q, k and v have a shift; diffusers' default is none. */
+  readonly bias?: boolean;
+  readonly dropout?: number;
+}
+
+/** Attention with learned queries, keys and values: of a sequence to itself, or to another one. */
+export class Attention extends Module {
+  readonly toQ: Linear;
+  readonly toK: Linear;
+  readonly toV: Linear;
+  readonly toOut: readonly [Linear, Dropout];
+  readonly #heads: number;
+
+  constructor({ queryDim, crossAttentionDim = queryDim, heads, dimHead, bias = false, dropout = 0 }: AttentionOptions) {
+    super();
+    const inner = heads * dimHead;
+    this.toQ = new Linear(queryDim, inner, { bias });
+    this.toK = new Linear(crossAttentionDim, inner, { bias });
+    this.toV = new Linear(crossAttentionDim, inner, { bias });
+    this.toOut = [new Linear(inner, queryDim), new Dropout(dropout)];
+    this.#heads = heads;
+  }
+
+  /**
+   * @param x        [B, Lq, queryDim]
+   * @param context  [B, Lk, crossAttentionDim]; default x
+   */
+  forward(ctx: Context, x: Tensor, context: Tensor = x, masks: AttentionMasks = {}): Tensor {
+    const { toQ, toK, toV, toOut: [out, dropout] } = this;
+    return dropout.forward(ctx, attend(ctx, { toQ, toK, toV, out }, x, context, this.#heads, masks));
+  }
 }
 
 /** Options of `SpatialAttention`. */
-export interface AttentionOptions {
+export interface SpatialAttentionOptions {
   readonly channels: number;
   /** Channels of one head; null is a single head over all. */
   readonly headDim: number | null;
@@ -45,7 +132,7 @@ export class SpatialAttention extends Module {
   readonly #rescale: number;
 
   /** @throws if headDim does not divide the channels */
-  constructor({ channels, headDim, groups, eps, rescaleOutputFactor = 1 }: AttentionOptions) {
+  constructor({ channels, headDim, groups, eps, rescaleOutputFactor = 1 }: SpatialAttentionOptions) {
     super();
     if (headDim !== null && channels % headDim !== 0) throw new Error(`attention: ${channels} channels do not split into heads of ${headDim} (attentionHeadDim)`);
     this.groupNorm = new GroupNorm(groups, channels, eps);
@@ -61,9 +148,9 @@ export class SpatialAttention extends Module {
   forward(ctx: Context, x: Tensor): Tensor {
     const [batch, channels, height, width] = x.shape as [number, number, number, number];
     const pixels = transpose(reshape(this.groupNorm.forward(ctx, x), [batch, channels, height * width]), [0, 2, 1]); // [B, HW, C]
-    const mixed = scaledDotProductAttention(this.toQ.forward(ctx, pixels), this.toK.forward(ctx, pixels), this.toV.forward(ctx, pixels), this.#numHeads);
-    const out = reshape(transpose(this.toOut[0].forward(ctx, mixed), [0, 2, 1]), x.shape);
-    const total = add(x, out);
+    const { toQ, toK, toV, toOut: [out] } = this;
+    const mixed = attend(ctx, { toQ, toK, toV, out }, pixels, pixels, this.#numHeads);
+    const total = add(x, reshape(transpose(mixed, [0, 2, 1]), x.shape));
     return this.#rescale === 1 ? total : mul(total, 1 / this.#rescale);
   }
 }

@@ -1,4 +1,4 @@
-import { input, lessEqual, mul, RandomStream, randomKeyWords, state, uniform, where, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import { input, lessEqual, mul, RandomStream, randomKeyWords, sameShape, state, uniform, where, type HostArray, type Shape, type Tensor } from '../core/index.ts';
 import type { Initializer } from './init.ts';
 
 /**
@@ -22,7 +22,7 @@ export class Parameter {
 export interface Context {
   /** Dropout acts and running statistics move only in training. */
   readonly training: boolean;
-  /** The tensor a parameter is bound to in the program under construction. */
+  /** The tensor a parameter is bound to in the program under construction; for a buffer, what it was last updated to. */
   param(parameter: Parameter): Tensor;
   /** Sets the value a buffer has after this step. */
   update(buffer: Parameter, value: Tensor): void;
@@ -106,6 +106,11 @@ export function bind(root: Module, { prefix = '', training = false }: { prefix?:
     if (parameter.kind === 'parameter') parameters.set(name, tensor);
   }
   const updates = new Map<string, Tensor>();
+  const entryOf = (parameter: Parameter) => {
+    const entry = entries.get(parameter);
+    if (!entry) throw new Error('internal: a parameter is used that its root module does not hold');
+    return entry;
+  };
   let randomKey: Tensor | undefined;
   let sites = 0;
   return {
@@ -113,13 +118,12 @@ export function bind(root: Module, { prefix = '', training = false }: { prefix?:
     parameters,
     updates,
     param(parameter) {
-      const tensor = tensors.get(parameter);
-      if (!tensor) throw new Error('internal: a parameter is used that its root module does not hold');
-      return tensor;
+      return updates.get(entryOf(parameter)) ?? tensors.get(parameter)!;
     },
     update(buffer, value) {
-      const entry = entries.get(buffer);
-      if (!entry) throw new Error('internal: a buffer is updated that its root module does not hold');
+      const entry = entryOf(buffer);
+      if (buffer.kind !== 'buffer') throw new Error(`update: ${entry} is a parameter, which only an optimizer changes; make it a buffer`);
+      if (!sameShape(value.shape, buffer.shape)) throw new Error(`update: ${entry} is [${buffer.shape.join(', ')}], its new value [${value.shape.join(', ')}]`);
       updates.set(entry, value);
     },
     dropout(x, p) {

@@ -67,6 +67,7 @@ export const standardLowerings: Lowerings = {
     const flat = (statistic: ValueName) => graph.one('Reshape', [statistic, graph.ints(perGroup)]);
     return [graph.one('Reshape', [shifted, graph.ints(shape)]), flat(mean!), flat(invStd!)];
   },
+  layerNorm: (graph, inputs, { attrs }) => graph.apply('LayerNormalization', inputs, { axis: -1, epsilon: { float: attrs.eps } }, 3),
   channelAffine(graph, [x, scale, shift, addend], { inputs }) {
     const column = graph.ints([...inputs[1]!.shape, ...inputs[0]!.shape.slice(2).map(() => 1)]);
     const scaled = graph.one('Mul', [x!, graph.one('Reshape', [scale!, column])]);

@@ -10,6 +10,7 @@ import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
 import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
 import { argMaxOp, argMinOp, maxOp, minOp, topKOp } from './extrema.ts';
 import { gatherOp, scatterAddOp, scatterAlongAxisOp, takeAlongAxisOp } from './indexing.ts';
+import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
 import { groupNormOp } from './norm.ts';
 import { uniformOp } from './random.ts';
@@ -80,6 +81,7 @@ export const ops = {
   conv2dInputGrad: conv2dInputGradOp,
   conv2dWeightGrad: conv2dWeightGradOp,
   groupNorm: groupNormOp,
+  layerNorm: layerNormOp,
   channelAffine: channelAffineOp,
   upsampleNearest: upsampleNearestOp,
   sumPool: sumPoolOp,
