@@ -1,29 +1,53 @@
 import { join } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
 import * as ort from 'onnxruntime-node';
 import { probeBlockSize } from './cpu-kernels.ts';
 import type { Engine } from './engine.ts';
 
+/** Where a Node executor computes. */
+export type NodeDevice = 'cpu' | 'webgpu' | 'cuda';
+
 /** What a Node engine is opened with; plain data, because it travels to a worker. */
 export interface NodeEngineOptions {
+  readonly device: NodeDevice;
   readonly threads: number;
   /** Where sessions leave their profiles; see `NodeExecutorOptions`. */
   readonly profileDir?: string;
 }
 
-/** ONNX Runtime's CPU provider in Node. */
-export function nodeEngine({ threads, profileDir }: NodeEngineOptions): Engine {
-  return {
-    ort,
-    session: {
-      executionProviders: ['cpu'], intraOpNumThreads: threads, logSeverityLevel: 4,
-      // A memory pattern is one block for a whole run, planned from the first: it never fits what the arena has by then, so both stay.
-      enableMemPattern: false,
-      // ONNX Runtime appends the time, to a millisecond, and .json.
-      ...(profileDir !== undefined && { enableProfiling: true, profileFilePrefix: join(profileDir, 'program') }),
-    },
-    state: 'host',
-    writesInPlace: true,
-    facts: async () => ({ engine: `onnxruntime-node ${ort.env.versions.node}`, provider: 'cpu', threads }),
-    blockSize: probeBlockSize,
+/** ONNX Runtime in Node on one of its providers. */
+export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): Engine {
+  const common: InferenceSession.SessionOptions = {
+    intraOpNumThreads: threads, logSeverityLevel: 4,
+    // ONNX Runtime appends the time, to a millisecond, and .json.
+    ...(profileDir !== undefined && { enableProfiling: true, profileFilePrefix: join(profileDir, 'program') }),
   };
+  const engine = `onnxruntime-node ${ort.env.versions.node}`;
+  switch (device) {
+    case 'cpu': return {
+      ort,
+      // A memory pattern is one block for a whole run, planned from the first: it never fits what the arena has by then, so both stay.
+      session: { ...common, executionProviders: ['cpu'], enableMemPattern: false },
+      state: 'host',
+      writesInPlace: true,
+      facts: async () => ({ engine, provider: 'cpu', threads }),
+      blockSize: probeBlockSize,
+    };
+    // What the device has no kernel for would run on the processor, with copies both ways: an error is better than a step ten times slower.
+    case 'webgpu': return {
+      ort,
+      session: { ...common, executionProviders: ['webgpu'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
+      state: 'device',
+      writesInPlace: false,
+      facts: async () => ({ engine, provider: 'webgpu' }),
+    };
+    // Node's binding has no CUDA tensors: state crosses the host with every run.
+    case 'cuda': return {
+      ort,
+      session: { ...common, executionProviders: ['cuda'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
+      state: 'host',
+      writesInPlace: true,
+      facts: async () => ({ engine, provider: 'cuda' }),
+    };
+  }
 }

@@ -6,8 +6,12 @@ import { copyIn, copyOut, wrap } from './tensors.ts';
 
 /** Puts values where the entries of stores are kept, and gets them from there. */
 export interface Residence {
+  /** Opens the device, if that has not happened. */
+  open(): Promise<void>;
   put(value: HostArray): Promise<Tensor>;
   get(tensor: Tensor, type: Type): Promise<HostArray>;
+  /** What a run has left, made independent of the session that ran. */
+  adopt(tensor: Tensor, type: Type): Promise<Tensor>;
   /** Whether outputs of this name stay on the device. */
   readonly location: 'cpu' | 'gpu-buffer';
   close(): Promise<void>;
@@ -16,8 +20,10 @@ export interface Residence {
 export function residenceOf(engine: Engine): Residence {
   return engine.state === 'device' ? new DeviceResidence(engine) : {
     location: 'cpu',
+    open: async () => {},
     put: async (value) => copyIn(engine, value),
     get: async (tensor, type) => copyOut(tensor, type),
+    adopt: async (tensor) => tensor,
     close: async () => {},
   };
 }
@@ -35,6 +41,10 @@ class DeviceResidence implements Residence {
     this.#engine = engine;
   }
 
+  async open(): Promise<void> {
+    await this.#session('f32', 'cpu');
+  }
+
   async put(value: HostArray): Promise<Tensor> {
     return this.#copy(wrap(this.#engine, value), value.dtype, 'gpu-buffer');
   }
@@ -44,14 +54,23 @@ class DeviceResidence implements Residence {
   }
 
   async #copy(x: Tensor, dtype: DType, to: 'cpu' | 'gpu-buffer'): Promise<Tensor> {
+    return (await (await this.#session(dtype, to)).run({ x }))['y']!;
+  }
+
+  adopt(tensor: Tensor, type: Type): Promise<Tensor> {
+    return this.#copy(tensor, type.dtype, 'gpu-buffer');
+  }
+
+  /** Kept until the end: with its last session a device is gone, and every buffer with it. */
+  #session(dtype: DType, to: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> {
     const key = `${dtype} to ${to}`;
     let session = this.#sessions.get(key);
-    if (!session) this.#sessions.set(key, session = this.#engine.ort.InferenceSession.create(copyModel(dtype), { ...this.#engine.session, preferredOutputLocation: to }));
-    return (await (await session).run({ x }))['y']!;
+    if (!session) this.#sessions.set(key, session = this.#engine.ort.InferenceSession.create(copyModel(dtype), { ...this.#engine.session, enableProfiling: false, preferredOutputLocation: to }));
+    return session;
   }
 
   async close(): Promise<void> {
-    for (const session of this.#sessions.values()) await (await session).release();
+    for (const session of this.#sessions.values()) await session.then((opened) => opened.release(), () => {});
     this.#sessions.clear();
   }
 }

@@ -1,20 +1,26 @@
 import type { Environment, Executor, Program, Store, Type } from '../core/index.ts';
 import { toOnnx, type Lowerings } from '../onnx/index.ts';
-import type { Handle, SessionService } from './session-service.ts';
+import type { Handle, LoadOptions, SessionService } from './session-service.ts';
+
+/** How programs are lowered for a provider. */
+export interface Target extends LoadOptions {
+  /** The provider's own lowerings of some ops. */
+  readonly lowerings: Partial<Lowerings>;
+}
 
 /** What is particular to one executor over a session service. */
 export interface SessionExecutorOptions {
   readonly device: string;
-  /** The provider's own lowerings of some ops, where it has any; asked for once. */
-  readonly lowerings?: (service: SessionService) => Promise<Partial<Lowerings> | undefined>;
+  /** How programs are lowered, asked for once; default standard operators, optimized by ONNX Runtime. */
+  readonly target?: (service: SessionService) => Promise<Target>;
   /** What decides the last bits of results beside the engine's own facts. */
   readonly facts?: (service: SessionService) => Promise<Environment>;
 }
 
 /** An executor whose sessions and stores are with a service: on this thread, on another, in another process. */
-export function createSessionExecutor(service: SessionService, { device, lowerings, facts }: SessionExecutorOptions): Executor {
+export function createSessionExecutor(service: SessionService, { device, target = async () => ({ lowerings: {}, optimize: true }), facts }: SessionExecutorOptions): Executor {
   let closing: Promise<void> | undefined;
-  let chosen: Promise<Partial<Lowerings> | undefined> | undefined;
+  let chosen: Promise<Target> | undefined;
   const open = (): SessionService => {
     if (closing) throw new Error('the executor has been disposed');
     return service;
@@ -23,8 +29,8 @@ export function createSessionExecutor(service: SessionService, { device, lowerin
     device,
     environment: async () => ({ ...await open().facts(), ...await facts?.(open()) }),
     async compile(program: Program) {
-      const own = await (chosen ??= lowerings?.(open()) ?? Promise.resolve(undefined));
-      const handle = await open().load(toOnnx(program, { lowerings: own ?? {} }), { optimize: own === undefined });
+      const { lowerings, optimize } = await (chosen ??= target(open()));
+      const handle = await open().load(toOnnx(program, { lowerings }), { optimize });
       return {
         run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
         // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.

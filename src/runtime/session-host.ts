@@ -17,6 +17,8 @@ interface LoadedProgram {
 interface Entry {
   current: Tensor;
   spare: Tensor | undefined;
+  /** The program whose session made `current`, if one did: on a device, buffers end with the session that made them. */
+  madeBy: Handle | undefined;
 }
 
 interface HeldStore {
@@ -51,7 +53,10 @@ export class SessionHost implements SessionService {
   }
 
   facts(): Promise<Environment> {
-    return this.#serially(() => this.#engine.facts());
+    return this.#serially(async () => {
+      await this.#residence.open();
+      return this.#engine.facts();
+    });
   }
 
   blockSize(): Promise<number | null> {
@@ -80,6 +85,9 @@ export class SessionHost implements SessionService {
     this.#programs.delete(handle);
     await this.#serially(async () => {
       if (this.#engine.session.enableProfiling) loaded?.session.endProfiling();
+      for (const { spec, entries } of this.#stores.values()) {
+        for (const [name, entry] of entries) if (entry.madeBy === handle) replace(entry, await this.#residence.adopt(entry.current, spec[name]!));
+      }
       await loaded?.session.release();
     });
   }
@@ -88,7 +96,7 @@ export class SessionHost implements SessionService {
     const checked = checkedValues('store: entry', spec, (name) => values.get(name));
     return this.#serially(async () => {
       const entries = new Map<string, Entry>();
-      for (const [name, value] of checked) entries.set(name, { current: await this.#residence.put(value), spare: undefined });
+      for (const [name, value] of checked) entries.set(name, { current: await this.#residence.put(value), spare: undefined, madeBy: undefined });
       const handle = this.#nextHandle++;
       this.#stores.set(handle, { spec, entries });
       return handle;
@@ -150,13 +158,13 @@ export class SessionHost implements SessionService {
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
     }
     const results = await session.run(feeds);
-    for (const { entry, name } of written) replace(entry, results[name]!);
+    for (const { entry, name } of written) replace(entry, results[name]!, handle);
     return Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, copyOut(results[name]!, type)]));
   }
 
   async close(): Promise<void> {
-    for (const handle of this.#programs.keys()) await this.unload(handle);
     for (const handle of this.#stores.keys()) await this.releaseStore(handle);
+    for (const handle of this.#programs.keys()) await this.unload(handle);
     await this.#serially(() => this.#residence.close());
   }
 
@@ -173,9 +181,10 @@ function entryOf(store: HeldStore, name: string): Entry {
   return entry;
 }
 
-function replace(entry: Entry, value: Tensor): void {
-  entry.current.dispose();
+function replace(entry: Entry, value: Tensor, madeBy?: Handle): void {
+  if (value !== entry.current) entry.current.dispose();
   entry.current = value;
+  entry.madeBy = madeBy;
 }
 
 function dispose(store: HeldStore): void {

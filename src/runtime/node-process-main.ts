@@ -1,0 +1,20 @@
+/** The process of `startProcess`: a session host behind messages. */
+import { nodeEngine, type NodeEngineOptions } from './node-engine.ts';
+import { factsMark } from './node-process.ts';
+import { answer, type Request } from './remote-service.ts';
+import { SessionHost } from './session-host.ts';
+
+const host = new SessionHost(nodeEngine(JSON.parse(process.argv[2]!) as NodeEngineOptions));
+
+process.on('message', async (request: Request) => {
+  const response = await answer(host, request);
+  // Written after what the driver has written to the same pipe, so that whoever sees it has seen that too.
+  if (request.method === 'facts') process.stderr.write(`${factsMark}\n`);
+  process.send!(response, () => {
+    if (request.method === 'close') process.disconnect();
+  });
+});
+
+// Ctrl-C reaches every process of the terminal; what there is to save, the other side saves, and then it lets go of us.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+process.on('disconnect', () => process.exit());
