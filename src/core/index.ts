@@ -18,6 +18,7 @@ export { randomKey, randomKeyWords, siteKey, uniform, uniformColumns, uniformWor
 export { cumsum, logSoftmax, logSumExp, mean, meanSquaredError, softmax, sumSquares, type CumsumAttrs } from './ops/reduce.ts';
 export { sumPool, upsampleNearest } from './ops/resample.ts';
 export { avgPool2d, maxPool2d, type PoolAttrs } from './ops/pool.ts';
+export { resize, resizeMatrix, type ResizeOptions } from './ops/resize.ts';
 export { broadcastTo, cast, concat, flip, full, pad, reshape, scalar, slice, split, stopGradient, straightThrough, sum, transpose } from './ops/structure.ts';
 export * from './program.ts';
 export * from './random.ts';

@@ -21,6 +21,7 @@ export const matmulOp = defineOp<'matmul', MatmulAttrs>({
   infer(inputs, attrs) {
     const [a, b] = inputs as readonly [Type, Type];
     const { rows, inner, innerB, columns } = dimensions(inputs, attrs);
+    if (a.dtype !== b.dtype) throw new Error(`matmul: ${describeType(a)} and ${describeType(b)} differ in type`);
     if (inner !== innerB) throw new Error(`matmul: inner extents ${inner} and ${innerB} differ (${describeType(a)} by ${describeType(b)})`);
     return [{ shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype }];
   },
