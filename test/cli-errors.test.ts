@@ -98,7 +98,7 @@ const training: readonly Case[] = [
   ['train config.json --out new --model.layerPerBlock 2', 1, 'config.model: unknown key "layerPerBlock"; did you mean layersPerBlock?'],
   ['train config.json --out new --modle.layersPerBlock 2', 1, 'config: unknown key "modle"; did you mean model?'],
   ['train config.json --out new --train.learningRate fast', 1, 'config.train.learningRate: expected number, got "fast"'],
-  ['train config.json --out new --model.normNumGroups 3', 1, /^unet: 16 channels do not split into 3 groups/],
+  ['train config.json --out new --model.normNumGroups 3', 1, 'unet: downBlockTypes[0] (AttnDownBlock2D): 16 channels do not split into 3 groups (blockOutChannels and normNumGroups)'],
   ['train config.json --out new --data.size 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]', 1, /^unet: height and width must be multiples of 2/],
   ['train config.json --out new --scheduler.betaEnd 3', 1, /betaEnd must be below 1, got 3.*; give betaStart and betaEnd, or use the cosine schedule$/],
   ['train config.json --out new --model.numClassEmbeds 3', 1, 'config.model.numClassEmbeds is 3, but pictures has no classes; put each class in a folder of its own'],

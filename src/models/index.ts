@@ -1,2 +1,3 @@
 export { fromHuggingFace, parseConfig, toHuggingFace } from './config.ts';
-export { UNet2DModel, unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d.ts';
+export { UNet2DModel, type ClassInput } from './unet-2d.ts';
+export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';

@@ -5,8 +5,9 @@ import { grad, input, mean, program, square, sub, type HostArray, type Tensor } 
 import { readSafetensors } from '../formats/safetensors.ts';
 import { bind, countParameters, namedParameters } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { fromHuggingFace } from './config.ts';
-import { UNet2DModel, type UNet2DOptions } from './unet-2d.ts';
+import { fromHuggingFace, parseConfig } from './config.ts';
+import { UNet2DModel } from './unet-2d.ts';
+import { unet2DConfigSchema, type UNet2DOptions } from './unet-2d/config.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d/', import.meta.url));
 const executor = createNodeExecutor({ threads: 2, worker: false });
@@ -88,11 +89,60 @@ describe('published configurations', () => {
 });
 
 describe('a configuration that cannot build', () => {
+  const oneLevel: UNet2DOptions = { blockOutChannels: [32], downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] };
   test.each<[string, UNet2DOptions, string]>([
     ['lists of different lengths', { blockOutChannels: [32, 32] }, 'blockOutChannels has 2 levels, downBlockTypes 4'],
-    ['groups that do not divide', { blockOutChannels: [30], downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] }, '30 channels do not split into 32 groups'],
-    ['heads that do not divide', { blockOutChannels: [32], downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'], attentionHeadDim: 5 }, '32 channels do not split into heads of 5'],
+    ['groups that do not divide', { ...oneLevel, blockOutChannels: [30] }, 'unet: downBlockTypes[0] (DownBlock2D): 30 channels do not split into 32 groups'],
+    ['no groups', { ...oneLevel, normNumGroups: null }, 'unet: downBlockTypes[0] (DownBlock2D): this block needs normNumGroups'],
+    ['too few channels for the groups of K blocks', { ...oneLevel, blockOutChannels: [16], downBlockTypes: ['KDownBlock2D'] }, 'unet: downBlockTypes[0] (KDownBlock2D): adaGroupNorm: 16 channels do not split into 0 groups'],
+    ['heads that do not fit', { ...oneLevel, downBlockTypes: ['AttnDownBlock2D'], attentionHeadDim: 40 }, 'unet: downBlockTypes[0] (AttnDownBlock2D): attention: a head of 40 is wider than the 32 channels'],
+    ['a table of times without its length', { ...oneLevel, timeEmbeddingType: 'learned' }, 'unet: timeEmbeddingType learned has a vector for each time; say how many in numTrainTimesteps'],
   ])('says what contradicts: %s', (_, options, message) => {
     expect(() => new UNet2DModel(options)).toThrow(message);
+  });
+
+  test.each<[Record<string, unknown>, string]>([
+    [{ downBlockTypes: ['CrossAttnDownBlock2D'] }, 'config.downBlockTypes.0: this block attends to a text, and UNet2DModel takes none; expected one of DownBlock2D, AttnDownBlock2D, ResnetDownsampleBlock2D, SkipDownBlock2D, AttnSkipDownBlock2D, KDownBlock2D, KCrossAttnDownBlock2D, got "CrossAttnDownBlock2D"'],
+    [{ upBlockTypes: ['UpBlock2D', 'UpDecoderBlock2D'] }, 'config.upBlockTypes.1: this block belongs to an autoencoder: it has no activations between the way down and the way up; expected one of'],
+    [{ downBlockTypes: ['UpBlock2D'] }, 'config.downBlockTypes.0: expected one of DownBlock2D, AttnDownBlock2D'],
+    [{ midBlockType: 'UNetMidBlock2DCrossAttn' }, 'config.midBlockType: expected "UNetMidBlock2D", got "UNetMidBlock2DCrossAttn"'],
+    [{ actFn: 'elu' }, 'config.actFn: expected one of "silu"|"swish"|"mish"|"gelu"|"relu", got "elu"'],
+    [{ resnetTimeScaleShift: 'spatial' }, 'config.resnetTimeScaleShift: expected one of "default"|"scale_shift", got "spatial"'],
+    [{ timeEmbeddingType: 'rotary' }, 'config.timeEmbeddingType: expected one of "positional"|"fourier"|"learned", got "rotary"'],
+    [{ classEmbedType: 'projection' }, 'config.classEmbedType: expected one of "timestep"|"identity", got "projection"'],
+    [{ downsampleType: 'fir' }, 'config.downsampleType: expected one of "conv"|"resnet", got "fir"'],
+    [{ downsamplePadding: 2 }, 'config.downsamplePadding: '],
+    [{ dropout: 1 }, 'config.dropout: too big: expected number to be <1, got 1'],
+  ])('says which option is not supported: %j', (options, message) => {
+    expect(() => parseConfig(unet2DConfigSchema, options, 'config')).toThrow(message);
+  });
+});
+
+describe('blocks and inputs that do not fit', () => {
+  const two: UNet2DOptions = { blockOutChannels: [32, 32], layersPerBlock: 1, downBlockTypes: ['DownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'UpBlock2D'] };
+  const build = (options: UNet2DOptions, labels?: Tensor, shape = [2, 3, 8, 8]) => {
+    const unet = new UNet2DModel(options);
+    return unet.forward(bind(unet), input('x', shape), input('t', [2]), labels);
+  };
+
+  test.each<[string, UNet2DOptions, string]>([
+    ['K blocks on one side', { ...two, upBlockTypes: ['KUpBlock2D', 'KUpBlock2D'] }, 'unet: upBlockTypes[1] (KUpBlock2D): concat: '],
+    ['K blocks on the other side', { ...two, downBlockTypes: ['KDownBlock2D', 'KDownBlock2D'] }, 'unet: upBlockTypes[0] (UpBlock2D): concat: '],
+    ['no activation where one is taken', { ...two, downBlockTypes: ['DownBlock2D', 'KCrossAttnDownBlock2D'] }, 'unet: upBlockTypes[0] (UpBlock2D): a block of the way down leaves no activation for it'],
+    ['a picture that is not taken along', { ...two, blockOutChannels: [32, 32, 32], downBlockTypes: ['DownBlock2D', 'SkipDownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'UpBlock2D', 'UpBlock2D'] }, 'unet: downBlockTypes[1] (SkipDownBlock2D): a block above it changes the resolution without taking the picture along; begin with Skip blocks'],
+    ['a picture that does not arrive', { ...two, upBlockTypes: ['SkipUpBlock2D', 'UpBlock2D'] }, 'unet: the Skip blocks of upBlockTypes collect a picture of [2, 3, 4, 4], the output is [2, 3, 8, 8]; take outChannels 3 and end with a Skip block'],
+    ['labels that are missing', { ...two, numClassEmbeds: 3 }, 'unet: this model needs class labels'],
+  ])('says what does not fit: %s', (_, options, message) => {
+    expect(() => build(options)).toThrow(message);
+  });
+
+  test('says what does not fit: pictures of another number of channels', () => {
+    expect(() => build({ ...two, inChannels: 1, downBlockTypes: ['SkipDownBlock2D', 'DownBlock2D'] }, undefined, [2, 1, 8, 8])).toThrow('unet: downBlockTypes[0] (SkipDownBlock2D): it takes pictures of 3 channels, inChannels is 1');
+  });
+
+  test('says what does not fit: class labels', () => {
+    expect(() => build(two, input('labels', [2], 'i64'))).toThrow('unet: this model takes no class labels');
+    expect(() => build({ ...two, classEmbedType: 'identity' }, input('labels', [2, 64]))).toThrow('unet: the class labels are [2, 64], expected [2, 128]');
+    expect(() => build({ ...two, numClassEmbeds: 3 }, input('labels', [3], 'i64'))).toThrow('unet: the class labels are [3], expected [2]');
   });
 });

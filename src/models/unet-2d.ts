@@ -1,123 +1,21 @@
-/** diffusers' `UNet2DModel`, the network of DDPM. */
-import { z } from 'zod';
-import { add, concat, silu, sub, mul, type Tensor } from '../core/index.ts';
-import { Conv2d, Downsample2D, Embedding, GroupNorm, Module, nearlyZero, ResnetBlock2D, sinusoidalEmbedding, SpatialAttention, TimestepEmbedding, Upsample2D, type Context } from '../nn/index.ts';
+/** diffusers' `UNet2DModel`, the network of DDPM and of many after it. */
+import { add, div, mul, reshape, silu, sub, type DType, type Shape, type Tensor } from '../core/index.ts';
+import { activations, Conv2d, Embedding, GaussianFourierProjection, GroupNorm, LearnedTimes, Module, nearlyZero, TimestepEmbedding, Timesteps, type Context, type TimeProjection } from '../nn/index.ts';
+import { groupsFor, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
+import { downBlockTypes, presentName, upBlockTypes, type DownBlockType, type UpBlockType } from './unet-2d/block-types.ts';
+import { checkConsistent, unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
+import { MidBlock } from './unet-2d/mid-block.ts';
 
-const positive = z.number().int().positive();
+/** Standard deviation of the frequencies of a `fourier` time embedding; diffusers fixes it. */
+const fourierScale = 16;
 
-/** diffusers' option names in camelCase, with diffusers' defaults. Values we do not support yet are errors. */
-export const unet2DConfigSchema = z.strictObject({
-  sampleSize: z.union([positive, z.tuple([positive, positive])]).nullable().default(null),
-  inChannels: positive.default(3),
-  outChannels: positive.default(3),
-  centerInputSample: z.boolean().default(false),
-  timeEmbeddingType: z.literal('positional').default('positional'),
-  timeEmbeddingDim: positive.nullable().default(null),
-  freqShift: z.number().default(0),
-  flipSinToCos: z.boolean().default(true),
-  downBlockTypes: z.array(z.enum(['DownBlock2D', 'AttnDownBlock2D'])).nonempty().default(['DownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D']),
-  midBlockType: z.enum(['UNetMidBlock2D']).default('UNetMidBlock2D'),
-  upBlockTypes: z.array(z.enum(['UpBlock2D', 'AttnUpBlock2D'])).nonempty().default(['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D']),
-  blockOutChannels: z.array(positive).nonempty().default([224, 448, 672, 896]),
-  layersPerBlock: positive.default(2),
-  midBlockScaleFactor: z.number().positive().default(1),
-  downsamplePadding: z.union([z.literal(0), z.literal(1)]).default(1),
-  downsampleType: z.literal('conv').default('conv'),
-  upsampleType: z.literal('conv').default('conv'),
-  dropout: z.literal(0).default(0),
-  actFn: z.enum(['silu', 'swish']).default('silu'),
-  attentionHeadDim: positive.nullable().default(8),
-  normNumGroups: positive.default(32),
-  attnNormNumGroups: z.null().default(null),
-  normEps: z.number().positive().default(1e-5),
-  resnetTimeScaleShift: z.literal('default').default('default'),
-  addAttention: z.boolean().default(true),
-  classEmbedType: z.null().default(null),
-  numClassEmbeds: positive.nullable().default(null),
-  numTrainTimesteps: positive.nullable().default(null),
-});
-
-/** A checked configuration with every default filled in. */
-export type UNet2DConfig = z.output<typeof unet2DConfigSchema>;
-/** A configuration as a person writes it: every field is optional. */
-export type UNet2DOptions = z.input<typeof unet2DConfigSchema>;
-
-interface BlockOptions {
-  readonly tembChannels: number;
-  readonly groups: number;
-  readonly eps: number;
-  readonly headDim: number | null;
-}
-
-/** The resnets of one level, each followed by attention if the level has it. */
-abstract class Level extends Module {
-  readonly resnets: readonly ResnetBlock2D[];
-  readonly attentions: readonly SpatialAttention[];
-
-  constructor(inputs: readonly number[], outChannels: number, attention: boolean, options: BlockOptions) {
-    super();
-    this.resnets = inputs.map((inChannels) => new ResnetBlock2D({ inChannels, outChannels, ...options }));
-    this.attentions = attention ? inputs.map(() => new SpatialAttention({ channels: outChannels, ...options })) : [];
-  }
-
-  protected layer(ctx: Context, index: number, x: Tensor, temb: Tensor): Tensor {
-    const h = this.resnets[index]!.forward(ctx, x, temb);
-    return this.attentions[index]?.forward(ctx, h) ?? h;
-  }
-}
-
-/** One resolution on the way down; returns every activation, because the way up takes them all. */
-class DownLevel extends Level {
-  readonly downsamplers: readonly Downsample2D[];
-
-  constructor(inChannels: number, outChannels: number, layers: number, { attention, downsamplePadding, last, ...options }: BlockOptions & { attention: boolean; downsamplePadding: number; last: boolean }) {
-    super(Array.from({ length: layers }, (_, i) => (i === 0 ? inChannels : outChannels)), outChannels, attention, options);
-    this.downsamplers = last ? [] : [new Downsample2D(outChannels, downsamplePadding)];
-  }
-
-  forward(ctx: Context, x: Tensor, temb: Tensor): readonly Tensor[] {
-    const activations: Tensor[] = [];
-    let h = x;
-    for (const index of this.resnets.keys()) activations.push(h = this.layer(ctx, index, h, temb));
-    for (const downsampler of this.downsamplers) activations.push(h = downsampler.forward(ctx, h));
-    return activations;
-  }
-}
-
-/** One resolution on the way up: each resnet also sees one activation from the way down. */
-class UpLevel extends Level {
-  readonly upsamplers: readonly Upsample2D[];
-
-  constructor(inputs: readonly number[], outChannels: number, { attention, last, ...options }: BlockOptions & { attention: boolean; last: boolean }) {
-    super(inputs, outChannels, attention, options);
-    this.upsamplers = last ? [] : [new Upsample2D(outChannels)];
-  }
-
-  forward(ctx: Context, x: Tensor, skips: Tensor[], temb: Tensor): Tensor {
-    let h = x;
-    for (const index of this.resnets.keys()) h = this.layer(ctx, index, concat([h, skips.pop()!], 1), temb);
-    for (const upsampler of this.upsamplers) h = upsampler.forward(ctx, h);
-    return h;
-  }
-}
-
-/** Residual block, attention, residual block at the lowest resolution. */
-class MidBlock extends Module {
-  readonly resnets: readonly [ResnetBlock2D, ResnetBlock2D];
-  readonly attentions: readonly SpatialAttention[];
-
-  constructor(channels: number, { attention, scale, ...options }: BlockOptions & { attention: boolean; scale: number }) {
-    super();
-    const resnet = () => new ResnetBlock2D({ inChannels: channels, outChannels: channels, outputScaleFactor: scale, ...options });
-    this.resnets = [resnet(), resnet()];
-    this.attentions = attention ? [new SpatialAttention({ channels, rescaleOutputFactor: scale, ...options })] : [];
-  }
-
-  forward(ctx: Context, x: Tensor, temb: Tensor): Tensor {
-    let h = this.resnets[0].forward(ctx, x, temb);
-    for (const attention of this.attentions) h = attention.forward(ctx, h);
-    return this.resnets[1].forward(ctx, h, temb);
-  }
+/** What a network is conditioned on beside the time. */
+export interface ClassInput {
+  /** `labels` are class numbers, `values` a number for each sample, `vectors` its embedding. */
+  readonly kind: 'labels' | 'values' | 'vectors';
+  readonly dtype: DType;
+  /** Of one sample. */
+  readonly shape: Shape;
 }
 
 /**
@@ -127,42 +25,50 @@ class MidBlock extends Module {
  */
 export class UNet2DModel extends Module {
   readonly convIn: Conv2d;
+  readonly timeProj: TimeProjection;
   readonly timeEmbedding: TimestepEmbedding;
-  readonly classEmbedding: Embedding | null;
-  readonly downBlocks: readonly DownLevel[];
-  readonly midBlock: MidBlock;
-  readonly upBlocks: readonly UpLevel[];
+  readonly classEmbedding: Embedding | TimestepEmbedding | null;
+  readonly downBlocks: readonly DownBlock[];
+  readonly midBlock: MidBlock | null;
+  readonly upBlocks: readonly UpBlock[];
   readonly convNormOut: GroupNorm;
   readonly convOut: Conv2d;
   readonly #config: UNet2DConfig;
+  readonly #tembChannels: number;
 
   /** @throws if the options contradict each other: lists of different lengths, groups that do not divide channels */
   constructor(options: UNet2DOptions) {
     super();
     const config = unet2DConfigSchema.parse(options);
-    const { blockOutChannels: channels, downBlockTypes, upBlockTypes, layersPerBlock } = config;
     checkConsistent(config);
     this.#config = config;
+    const { blockOutChannels: channels, layersPerBlock, normNumGroups, normEps } = config;
     const tembChannels = config.timeEmbeddingDim ?? channels[0]! * 4;
-    const block: BlockOptions = { tembChannels, groups: config.normNumGroups, eps: config.normEps, headDim: config.attentionHeadDim };
+    this.#tembChannels = tembChannels;
+    const settings: BlockSettings = {
+      tembChannels, groups: normNumGroups, eps: normEps, activation: config.actFn, timeScaleShift: config.resnetTimeScaleShift, dropout: config.dropout,
+      downsamplePadding: config.downsamplePadding, downsampleType: config.downsampleType, upsampleType: config.upsampleType,
+    };
     const top = channels.length - 1;
+    const headDim = (outChannels: number) => config.attentionHeadDim ?? outChannels;
 
     this.convIn = new Conv2d(config.inChannels, channels[0]!, 3, { padding: 1 });
-    this.timeEmbedding = new TimestepEmbedding(channels[0]!, tembChannels);
-    this.classEmbedding = config.numClassEmbeds === null ? null : new Embedding(config.numClassEmbeds, tembChannels);
-    this.downBlocks = channels.map((outChannels, level) => new DownLevel(channels[Math.max(level - 1, 0)]!, outChannels, layersPerBlock, {
-      ...block, attention: downBlockTypes[level] === 'AttnDownBlock2D', downsamplePadding: config.downsamplePadding, last: level === top,
+    this.timeProj = timeProjection(config);
+    this.timeEmbedding = new TimestepEmbedding(this.timeProj.width, tembChannels);
+    this.classEmbedding = config.classEmbedType === 'timestep' ? new TimestepEmbedding(this.timeProj.width, tembChannels)
+      : config.classEmbedType === null && config.numClassEmbeds !== null ? new Embedding(config.numClassEmbeds, tembChannels) : null;
+    this.downBlocks = channels.map((outChannels, level) => naming(`downBlockTypes[${level}]`, config.downBlockTypes[level]!, () => downBlockTypes[presentName<DownBlockType>(config.downBlockTypes[level]!)]({
+      ...settings, inChannels: channels[Math.max(level - 1, 0)]!, outChannels, layers: layersPerBlock, headDim: headDim(outChannels), last: level === top,
+    })));
+    this.midBlock = config.midBlockType === null ? null : naming('midBlockType', config.midBlockType, () => new MidBlock({
+      ...settings, channels: channels[top]!, headDim: headDim(channels[top]!), attention: config.addAttention, attnGroups: config.attnNormNumGroups, scale: config.midBlockScaleFactor,
     }));
-    this.midBlock = new MidBlock(channels[top]!, { ...block, attention: config.addAttention, scale: config.midBlockScaleFactor });
-
-    // The way up pops one activation a resnet, in the reverse of the order in which the way down pushed them.
-    const pushed = [channels[0]!, ...channels.flatMap((c, level) => Array<number>(layersPerBlock + (level === top ? 0 : 1)).fill(c))];
     const upward = channels.toReversed();
-    this.upBlocks = upward.map((outChannels, level) => {
-      const inputs = Array.from({ length: layersPerBlock + 1 }, (_, i) => (i === 0 ? upward[Math.max(level - 1, 0)]! : outChannels) + pushed.pop()!);
-      return new UpLevel(inputs, outChannels, { ...block, attention: upBlockTypes[level] === 'AttnUpBlock2D', last: level === top });
-    });
-    this.convNormOut = new GroupNorm(config.normNumGroups, channels[0]!, config.normEps);
+    this.upBlocks = upward.map((outChannels, level) => naming(`upBlockTypes[${level}]`, config.upBlockTypes[level]!, () => upBlockTypes[presentName<UpBlockType>(config.upBlockTypes[level]!)]({
+      ...settings, prevChannels: upward[Math.max(level - 1, 0)]!, inChannels: upward[Math.min(level + 1, top)]!, outChannels,
+      layers: layersPerBlock + 1, headDim: headDim(outChannels), last: level === top,
+    })));
+    this.convNormOut = new GroupNorm(normNumGroups ?? groupsFor(channels[0]!), channels[0]!, normEps);
     this.convOut = new Conv2d(channels[0]!, config.outChannels, 3, { padding: 1, init: nearlyZero });
   }
 
@@ -170,38 +76,89 @@ export class UNet2DModel extends Module {
     return this.#config;
   }
 
+  /** What `forward` takes as its third input, or null if it takes none. */
+  get classInput(): ClassInput | null {
+    switch (this.#config.classEmbedType) {
+      case 'timestep': return { kind: 'values', dtype: 'f32', shape: [] };
+      case 'identity': return { kind: 'vectors', dtype: 'f32', shape: [this.#tembChannels] };
+      case null: return this.#config.numClassEmbeds === null ? null : { kind: 'labels', dtype: 'i64', shape: [] };
+    }
+  }
+
   /**
    * @param sample       [B, inChannels, H, W]; H and W divisible by 2^(levels − 1)
-   * @param timestep     [B] in 0 … T − 1
-   * @param classLabels  [B] of i64, required exactly if the configuration has numClassEmbeds
+   * @param timestep     [B] in 0 … T − 1; above 0 for a `fourier` embedding, which takes noise levels
+   * @param classLabels  [B, ...] as `classInput` says, required exactly if it is not null
    * @returns            [B, outChannels, H, W]
+   * @throws if the inputs do not fit, or blocks that follow each other do not
    */
   forward(ctx: Context, sample: Tensor, timestep: Tensor, classLabels?: Tensor): Tensor {
-    const { inChannels, blockOutChannels, flipSinToCos, freqShift, centerInputSample } = this.#config;
+    const { actFn, centerInputSample, downBlockTypes: down, upBlockTypes: up, timeEmbeddingType } = this.#config;
+    this.#checkInputs(sample, classLabels);
+
+    let emb = this.timeEmbedding.forward(ctx, this.timeProj.forward(ctx, timestep));
+    if (classLabels) emb = add(emb, this.#classFeatures(ctx, classLabels));
+    const time = { raw: emb, activated: activations[actFn](emb) };
+
+    const picture = centerInputSample ? sub(mul(sample, 2), 1) : sample;
+    let features: Features = { h: this.convIn.forward(ctx, picture), picture };
+    const activationsDown: (Tensor | null)[] = [features.h];
+    this.downBlocks.forEach((block, level) => naming(`downBlockTypes[${level}]`, down[level]!, () => {
+      const { activations: added, ...next } = block.forward(ctx, features, time);
+      activationsDown.push(...added);
+      features = next;
+    }));
+    // The way up begins a picture of its own.
+    features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
+    this.upBlocks.forEach((block, level) => naming(`upBlockTypes[${level}]`, up[level]!, () => {
+      features = block.forward(ctx, features, activationsDown.splice(-block.resnets.length), time);
+    }));
+    let out = this.convOut.forward(ctx, silu(this.convNormOut.forward(ctx, features.h)));
+    if (features.picture) out = this.#withPicture(out, features.picture);
+    return timeEmbeddingType === 'fourier' ? div(out, reshape(timestep, [timestep.shape[0]!, 1, 1, 1])) : out;
+  }
+
+  #checkInputs(sample: Tensor, classLabels: Tensor | undefined): void {
+    const { inChannels, blockOutChannels } = this.#config;
     const factor = 2 ** (blockOutChannels.length - 1);
-    const [, channels, height, width] = sample.shape;
+    const [batch, channels, height, width] = sample.shape;
     if (sample.shape.length !== 4 || channels !== inChannels) throw new Error(`unet: the sample is [${sample.shape.join(', ')}], expected [B, ${inChannels}, H, W]`);
     if (height! % factor !== 0 || width! % factor !== 0) throw new Error(`unet: height and width must be multiples of ${factor} for ${blockOutChannels.length} levels, got ${height} × ${width}`);
-    if ((classLabels === undefined) !== (this.classEmbedding === null)) throw new Error(this.classEmbedding ? 'unet: this model needs class labels' : 'unet: this model takes no class labels');
+    const expected = this.classInput;
+    if (!classLabels && expected) throw new Error('unet: this model needs class labels');
+    if (classLabels && !expected) throw new Error('unet: this model takes no class labels');
+    if (classLabels && classLabels.shape.join() !== [batch, ...expected!.shape].join()) throw new Error(`unet: the class labels are [${classLabels.shape.join(', ')}], expected [${[batch, ...expected!.shape].join(', ')}]`);
+  }
 
-    let emb = this.timeEmbedding.forward(ctx, sinusoidalEmbedding(timestep, blockOutChannels[0]!, { flipSinToCos, freqShift }));
-    if (this.classEmbedding) emb = add(emb, this.classEmbedding.forward(ctx, classLabels!));
-    const temb = silu(emb);
+  #classFeatures(ctx: Context, classLabels: Tensor): Tensor {
+    if (this.classEmbedding === null) return classLabels;
+    return this.classEmbedding.forward(ctx, this.classEmbedding instanceof TimestepEmbedding ? this.timeProj.forward(ctx, classLabels) : classLabels);
+  }
 
-    let h = this.convIn.forward(ctx, centerInputSample ? sub(mul(sample, 2), 1) : sample);
-    const skips = [h];
-    for (const block of this.downBlocks) skips.push(...block.forward(ctx, skips.at(-1)!, temb));
-    h = this.midBlock.forward(ctx, skips.at(-1)!, temb);
-    for (const block of this.upBlocks) h = block.forward(ctx, h, skips, temb);
-    return this.convOut.forward(ctx, silu(this.convNormOut.forward(ctx, h)));
+  /** The output with the picture that Skip blocks have collected on the way up. */
+  #withPicture(out: Tensor, picture: Tensor): Tensor {
+    if (picture.shape.join() !== out.shape.join()) {
+      throw new Error(`unet: the Skip blocks of upBlockTypes collect a picture of [${picture.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`);
+    }
+    return add(out, picture);
   }
 }
 
-function checkConsistent({ blockOutChannels, downBlockTypes, upBlockTypes, normNumGroups }: UNet2DConfig): void {
-  if (downBlockTypes.length !== blockOutChannels.length || upBlockTypes.length !== blockOutChannels.length) {
-    throw new Error(`unet: blockOutChannels has ${blockOutChannels.length} levels, downBlockTypes ${downBlockTypes.length}, upBlockTypes ${upBlockTypes.length}; they must agree`);
+function timeProjection({ timeEmbeddingType, blockOutChannels, numTrainTimesteps, flipSinToCos, freqShift }: UNet2DConfig): TimeProjection {
+  const width = blockOutChannels[0]!;
+  switch (timeEmbeddingType) {
+    case 'positional': return new Timesteps(width, { flipSinToCos, freqShift });
+    case 'fourier': return new GaussianFourierProjection(width, fourierScale);
+    case 'learned': return new LearnedTimes(numTrainTimesteps!, width);
   }
-  for (const channels of blockOutChannels) {
-    if (channels % normNumGroups !== 0) throw new Error(`unet: ${channels} channels do not split into ${normNumGroups} groups (blockOutChannels and normNumGroups)`);
+}
+
+/** Runs something with a block; what is thrown then says which. */
+function naming<Result>(option: string, type: string, run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith('internal:') ? error : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
   }
 }

@@ -111,46 +111,63 @@ export class Attention extends Module {
   }
 }
 
-/** Options of `SpatialAttention`. */
-export interface SpatialAttentionOptions {
-  readonly channels: number;
-  /** Channels of one head; null is a single head over all. */
-  readonly headDim: number | null;
-  readonly groups: number;
-  readonly eps: number;
-  readonly rescaleOutputFactor?: number;
-}
-
-/** Self-attention between the pixels of a feature map, with its normalization and residual connection. */
-export class SpatialAttention extends Module {
-  readonly groupNorm: GroupNorm;
+/** Multi-head self-attention between the pixels of a feature map. */
+export class PixelAttention extends Module {
   readonly toQ: Linear;
   readonly toK: Linear;
   readonly toV: Linear;
   readonly toOut: readonly [Linear];
   readonly #numHeads: number;
-  readonly #rescale: number;
 
-  /** @throws if headDim does not divide the channels */
-  constructor({ channels, headDim, groups, eps, rescaleOutputFactor = 1 }: SpatialAttentionOptions) {
+  /**
+   * @param headDim  width of one head; there are as many heads as fit into the channels, together no wider than they
+   * @throws if not even one head fits
+   */
+  constructor(channels: number, headDim: number) {
     super();
-    if (headDim !== null && channels % headDim !== 0) throw new Error(`attention: ${channels} channels do not split into heads of ${headDim} (attentionHeadDim)`);
-    this.groupNorm = new GroupNorm(groups, channels, eps);
-    this.toQ = new Linear(channels, channels);
-    this.toK = new Linear(channels, channels);
-    this.toV = new Linear(channels, channels);
-    this.toOut = [new Linear(channels, channels, { init: nearlyZero })];
-    this.#numHeads = headDim === null ? 1 : channels / headDim;
-    this.#rescale = rescaleOutputFactor;
+    this.#numHeads = Math.floor(channels / headDim);
+    if (this.#numHeads < 1) throw new Error(`attention: a head of ${headDim} is wider than the ${channels} channels (attentionHeadDim)`);
+    const width = this.#numHeads * headDim;
+    this.toQ = new Linear(channels, width);
+    this.toK = new Linear(channels, width);
+    this.toV = new Linear(channels, width);
+    this.toOut = [new Linear(width, channels, { init: nearlyZero })];
   }
 
   /** @param x  [B, C, H, W] */
   forward(ctx: Context, x: Tensor): Tensor {
     const [batch, channels, height, width] = x.shape as [number, number, number, number];
-    const pixels = transpose(reshape(this.groupNorm.forward(ctx, x), [batch, channels, height * width]), [0, 2, 1]); // [B, HW, C]
+    const pixels = transpose(reshape(x, [batch, channels, height * width]), [0, 2, 1]); // [B, HW, C]
     const { toQ, toK, toV, toOut: [out] } = this;
-    const mixed = attend(ctx, { toQ, toK, toV, out }, pixels, pixels, this.#numHeads);
-    const total = add(x, reshape(transpose(mixed, [0, 2, 1]), x.shape));
+    return reshape(transpose(attend(ctx, { toQ, toK, toV, out }, pixels, pixels, this.#numHeads), [0, 2, 1]), x.shape);
+  }
+}
+
+/** Options of `SpatialAttention`. */
+export interface SpatialAttentionOptions {
+  readonly channels: number;
+  /** Channels of one head. */
+  readonly headDim: number;
+  /** Groups of the normalization before it; null has none. */
+  readonly groups: number | null;
+  readonly eps: number;
+  readonly rescaleOutputFactor?: number;
+}
+
+/** Attention between pixels with its normalization and residual connection. */
+export class SpatialAttention extends PixelAttention {
+  readonly groupNorm: GroupNorm | null;
+  readonly #rescale: number;
+
+  constructor({ channels, headDim, groups, eps, rescaleOutputFactor = 1 }: SpatialAttentionOptions) {
+    super(channels, headDim);
+    this.groupNorm = groups === null ? null : new GroupNorm(groups, channels, eps);
+    this.#rescale = rescaleOutputFactor;
+  }
+
+  /** @param x  [B, C, H, W] */
+  override forward(ctx: Context, x: Tensor): Tensor {
+    const total = add(x, super.forward(ctx, this.groupNorm ? this.groupNorm.forward(ctx, x) : x));
     return this.#rescale === 1 ? total : mul(total, 1 / this.#rescale);
   }
 }

@@ -1,4 +1,4 @@
-import { concat, constant, cos, float32, gather, mul, pad, reshape, silu, sin, type Tensor } from '../core/index.ts';
+import { cast, concat, constant, cos, float32, gather, log, mul, pad, reshape, silu, sin, type Tensor } from '../core/index.ts';
 import { normal } from './init.ts';
 import { Linear } from './linear.ts';
 import { Module, Parameter, type Context } from './module.ts';
@@ -41,6 +41,74 @@ export function sinusoidalEmbedding(timesteps: Tensor, width: number, { flipSinT
   const angles = mul(reshape(timesteps, [timesteps.shape[0]!, 1]), constant(float32([1, half], frequencies)));
   const features = concat(flipSinToCos ? [cos(angles), sin(angles)] : [sin(angles), cos(angles)], 1);
   return pad(features, [0, 0], [0, width % 2]);
+}
+
+/** Turns a time into features, before any layer that mixes them. */
+export abstract class TimeProjection extends Module {
+  /** Width of the features. */
+  readonly #width: number;
+
+  constructor(width: number) {
+    super();
+    this.#width = width;
+  }
+
+  get width(): number {
+    return this.#width;
+  }
+
+  /** @param time  [B] of f32 → [B, width] */
+  abstract override forward(ctx: Context, time: Tensor): Tensor;
+}
+
+/** `sinusoidalEmbedding` as a module; it has no parameters. */
+export class Timesteps extends TimeProjection {
+  readonly #options: SinusoidalOptions;
+
+  constructor(width: number, options: SinusoidalOptions) {
+    super(width);
+    this.#options = options;
+  }
+
+  override forward(_: Context, time: Tensor): Tensor {
+    return sinusoidalEmbedding(time, this.width, this.#options);
+  }
+}
+
+/**
+ * Random Fourier features of the logarithm of a noise level: [sin(2π w ln σ), cos(2π w ln σ)], w ~ N(0, scale²), never trained.
+ *
+ * @see Song et al. 2021, appendix C.1 (NCSN++) — https://arxiv.org/abs/2011.13456; Tancik et al. 2020
+ */
+export class GaussianFourierProjection extends TimeProjection {
+  readonly weight: Parameter;
+
+  /** @param count  frequencies; the features are twice as many */
+  constructor(count: number, scale: number) {
+    super(2 * count);
+    this.weight = new Parameter([count], normal(scale), 'buffer');
+  }
+
+  /** @param time  [B], above zero */
+  override forward(ctx: Context, time: Tensor): Tensor {
+    const column = reshape(log(time), [time.shape[0]!, 1]);
+    const angles = mul(mul(column, reshape(ctx.param(this.weight), [1, this.weight.shape[0]!])), 2 * Math.PI);
+    return concat([sin(angles), cos(angles)], 1);
+  }
+}
+
+/** A trained vector for each of the times 0 … T − 1. */
+export class LearnedTimes extends TimeProjection {
+  readonly weight: Parameter;
+
+  constructor(timesteps: number, width: number) {
+    super(width);
+    this.weight = new Parameter([timesteps, width], normal(1));
+  }
+
+  override forward(ctx: Context, time: Tensor): Tensor {
+    return gather(ctx.param(this.weight), cast(time, 'i64'));
+  }
 }
 
 /** The two-layer network that turns time features into the embedding every block sees. */

@@ -39,8 +39,10 @@ export function pictureShape({ config: { inChannels, sampleSize } }: UNet2DModel
  * `classLabels` [B] if the network takes them: what `trainingInputs` draws.
  *
  * @returns [B]
+ * @throws if the network takes something else than times from 0 and class labels
  */
 export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape): Tensor {
+  checkNetwork(unet);
   const shape = [batchSize, ...picture];
   const x0 = input('x0', shape);
   const noise = input('noise', shape);
@@ -51,7 +53,13 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
 }
 
 function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor | undefined {
-  return unet.classEmbedding ? input(name, [batchSize], 'i64') : undefined;
+  return unet.classInput ? input(name, [batchSize, ...unet.classInput.shape], unet.classInput.dtype) : undefined;
+}
+
+/** @throws if the network needs what neither Algorithm 1 nor Algorithm 2 has to give */
+function checkNetwork({ config, classInput }: UNet2DModel): void {
+  if (config.timeEmbeddingType === 'fourier') throw new Error('ddpm: a network with timeEmbeddingType "fourier" takes noise levels above zero, DDPM\'s times begin at 0; take "positional" or "learned"');
+  if (classInput && classInput.kind !== 'labels') throw new Error(`ddpm: a network with classEmbedType "${config.classEmbedType}" takes ${classInput.kind === 'values' ? 'a number' : 'a vector'} for each picture, here are only classes; call its forward yourself, or take numClassEmbeds without classEmbedType`);
 }
 
 /** What one training batch is drawn from. */
@@ -144,9 +152,11 @@ export interface PictureSampler {
  * Compiles a network for drawing pictures.
  *
  * @param executor  where it runs; it has to outlive the sampler
- * @throws if weights of the network are missing, in the values given or in the store
+ * @throws if weights of the network are missing, in the values given or in the store, or it takes something else than times from 0 and
+ *   class labels
  */
 export async function openSampler(executor: Executor, { unet, scheduler, picture, weights, batchSize = 16 }: SamplerSource): Promise<PictureSampler> {
+  checkNetwork(unet);
   const shared = 'store' in weights ? weights : undefined;
   const network = denoiserProgram(unet, batchSize, picture, shared?.prefix);
   const executable = await executor.compile(shared ? network : freeze(network, weights as HostArrays));
@@ -161,7 +171,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
     const out = await executable.run(shared?.store ?? null, {
       sample: float32([batchSize, ...picture], padded(xt.data, sizeOf(picture))),
       timestep: float32([batchSize], padded(t, 1)),
-      ...(unet.classEmbedding && { class_labels: int64(padded(cond?.classLabels ?? [], 1)) }),
+      ...(unet.classInput && { class_labels: int64(padded(cond?.classLabels ?? [], 1)) }),
     });
     return float32(xt.shape, (out['out_sample']!.data as Float32Array).subarray(0, xt.data.length));
   };
@@ -170,7 +180,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
   return {
     async *sample({ seed, count, first = 0, sampler = 'ddpm', steps, spacing, eta, churn, classLabels, signal }) {
       const definition = samplerNamed(sampler);
-      if (unet.classEmbedding && !classLabels) throw new Error('sample: this model needs a class for each picture');
+      if (unet.classInput && !classLabels) throw new Error('sample: this model needs a class for each picture');
       const times = samplerTimesteps(definition, noiseSchedule, { steps, spacing });
       const stepsTotal = times.length * Math.ceil(count / batchSize);
       let stepsDone = 0;

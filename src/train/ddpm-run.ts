@@ -5,8 +5,8 @@ import { latestCheckpoint, openRun, readModelFolder, readTrainingState, saveChec
 import { layGrid, openDataset, toPixels, WriteError, type Dataset } from '../data/index.ts';
 import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { countParameters } from '../nn/index.ts';
-import { ddpmLoss, denoiserProgram, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
+import { bind, countParameters } from '../nn/index.ts';
+import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { RunLog } from './log.ts';
 import type { MetricsLine } from './metrics.ts';
@@ -58,7 +58,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   checkClasses(unet, dataset);
   // Whatever cannot be built must be said before the folder is taken: a graph is checked as it is made.
   const noiseSchedule = schedule(config.scheduler);
-  denoiserProgram(unet, 1, picture);
+  ddpmLoss(unet, bind(unet), 1, picture);
 
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
   const latest = resume ? await latestCheckpoint(out) : null;

@@ -58,10 +58,11 @@ def uniform(seed, step, site, positions):
     return numbers
 
 
-positions = [0, 1, 2, 3, 255, 256, 511, 512, 513, 1000, 65535, 65536, 99999]
-cases = [(0, 0, "dropout 0"), (0, 1, "dropout 0"), (0, 0, "dropout 1"), (7, 123456, "params/dropout 3")]
-record = {
-    "positions": positions,
-    "cases": [{"seed": seed, "step": step, "site": site, "numbers": uniform(seed, step, site, positions)} for seed, step, site in cases],
-}
-Path(__file__).with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+if __name__ == "__main__":
+    positions = [0, 1, 2, 3, 255, 256, 511, 512, 513, 1000, 65535, 65536, 99999]
+    cases = [(0, 0, "dropout 0"), (0, 1, "dropout 0"), (0, 0, "dropout 1"), (7, 123456, "params/dropout 3")]
+    record = {
+        "positions": positions,
+        "cases": [{"seed": seed, "step": step, "site": site, "numbers": uniform(seed, step, site, positions)} for seed, step, site in cases],
+    }
+    Path(__file__).with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")

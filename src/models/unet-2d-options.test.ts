@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { float32, grad, input, mean, program, randomKey, sizeOf, square, sub, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import { readSafetensors } from '../formats/safetensors.ts';
+import { bind, namedParameters, randomKeyInput } from '../nn/index.ts';
+import { createNodeExecutor } from '../runtime/node.ts';
+import { fromHuggingFace, parseConfig } from './config.ts';
+import { UNet2DModel } from './unet-2d.ts';
+import { downBlockTypes, presentName, upBlockTypes } from './unet-2d/block-types.ts';
+import { unet2DConfigSchema, type UNet2DConfig } from './unet-2d/config.ts';
+
+const fixtures = fileURLToPath(new URL('../../test/golden/unet2d-options/', import.meta.url));
+const cases = JSON.parse(readFileSync(`${fixtures}cases.json`, 'utf8')) as Record<string, { config: Record<string, unknown>; parameters: Record<string, number[]> }>;
+const executor = createNodeExecutor({ threads: 2, worker: false });
+afterAll(() => executor.dispose());
+
+/** `count` numbers in [−1, 1), as test/golden/unet2d-options.py makes them. */
+function uniform(name: string, count: number): Float64Array {
+  let seed = 2166136261;
+  for (const byte of Buffer.from(name)) seed = Math.imul(seed ^ byte, 16777619);
+  return Float64Array.from({ length: count }, (_, i) => {
+    let h = (seed + i) | 0;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    h ^= h >>> 16;
+    return (h >>> 0) / 2 ** 31 - 1;
+  });
+}
+
+function weightValues(name: string, shape: Shape): HostArray {
+  const u = uniform(name, sizeOf(shape));
+  if (name === 'time_proj.weight' && shape.length === 1) return float32(shape, Float32Array.from(u, (v) => 16 * v));
+  if (shape.length === 1) return float32(shape, Float32Array.from(u, (v) => (name.endsWith('weight') ? 1 : 0) + 0.3 * v));
+  const bound = Math.sqrt(3 / sizeOf(shape.slice(1)));
+  return float32(shape, Float32Array.from(u, (v) => v * bound));
+}
+
+function largest(values: ArrayLike<number>): number {
+  let worst = 0;
+  for (let i = 0; i < values.length; i++) worst = Math.max(worst, Math.abs(values[i]!));
+  return worst;
+}
+
+function difference(a: HostArray, b: HostArray): Float64Array {
+  expect(a.shape).toEqual(b.shape);
+  return Float64Array.from(a.data as Float32Array, (v, i) => v - Number(b.data[i]!));
+}
+
+describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
+  const { config, parameters } = cases[name]!;
+  const io = readSafetensors(readFileSync(`${fixtures}${name}.safetensors`)).tensors;
+  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, fromHuggingFace(config), name));
+  const weights = new Map(Object.entries(parameters).map(([key, shape]) => [key, weightValues(key, shape)]));
+  const given = { sample: io.get('sample')!, timestep: io.get('timestep')!, ...(io.has('class_labels') && { classLabels: io.get('class_labels')! }) };
+  const [sample, timestep, classLabels] = Object.entries(given).map(([key, { shape, dtype }]) => input(key, shape, dtype));
+  const ctx = bind(unet);
+  const out = unet.forward(ctx, sample!, timestep!, classLabels);
+  const run = async (outputs: Record<string, Tensor>, inputs: Record<string, HostArray> = given) => {
+    const executable = await executor.compile(program({ outputs }));
+    const store = await executor.createStore(Object.fromEntries([...weights].map(([key, { shape, dtype }]) => [key, { shape, dtype }])), weights);
+    const result = await executable.run(store, inputs);
+    await executable.dispose();
+    return result;
+  };
+
+  test('has the same parameter names and shapes', () => {
+    const ours = [...namedParameters(unet)].map(([key, { shape }]) => [key, [...shape]]);
+    expect(Object.fromEntries(ours)).toEqual(parameters);
+  });
+
+  test('has the same output within 1e-4', async () => {
+    const result = await run({ out });
+    expect(largest(difference(result['out']!, io.get('out_sample')!))).toBeLessThan(1e-4);
+  });
+
+  const trained = io.get('out_training');
+  if (trained) {
+    test('has the same output in training, where its dropout has the same masks', async () => {
+      const training = unet.forward(bind(unet, { training: true }), sample!, timestep!);
+      const result = await run({ training }, { ...given, [randomKeyInput]: randomKey(3, 5) });
+      expect(largest(difference(result['training']!, trained))).toBeLessThan(1e-4);
+      expect(largest(difference(result['training']!, io.get('out_sample')!))).toBeGreaterThan(0.1);
+    });
+  }
+
+  if (io.has('grad.sample')) {
+    test('has the same gradients within 1e-5 of the largest, of every parameter and of the sample', async () => {
+      const loss = mean(square(sub(out, input('target', out.shape))));
+      const wrt = [...ctx.parameters, ['sample', sample!] as const];
+      const gradients = grad(loss, wrt.map(([, tensor]) => tensor));
+      const result = await run(Object.fromEntries(wrt.map(([key], i) => [`grad.${key}`, gradients[i]!])), { ...given, target: io.get('target')! });
+      const expected = [...io.keys()].filter((key) => key.startsWith('grad.'));
+      expect(Object.keys(result).sort()).toEqual(expected.sort());
+      for (const key of expected) {
+        // A bias of all keys alike cancels in the softmax: its gradient is zero, and measured by that of the keys' weights.
+        const scale = io.get(key.replace('to_k.bias', 'to_k.weight'))!.data as Float32Array;
+        expect(largest(difference(result[key]!, io.get(key)!)) / largest(scale), key).toBeLessThan(1e-5);
+      }
+    });
+  }
+});
+
+describe('the fixtures together', () => {
+  const configs = Object.entries(cases).map(([name, { config }]) => parseConfig(unet2DConfigSchema, fromHuggingFace(config), name));
+  const used = (values: (config: UNet2DConfig) => readonly unknown[]) => new Set(configs.flatMap(values));
+
+  test('have every option at two values or more', () => {
+    for (const key of Object.keys(unet2DConfigSchema.shape) as (keyof UNet2DConfig)[]) {
+      expect(used((config) => [JSON.stringify(config[key])]).size, key).toBeGreaterThan(1);
+    }
+  });
+
+  test('have every block, activation and kind of embedding', () => {
+    expect(used(({ downBlockTypes: types }) => types.map(presentName))).toEqual(new Set(Object.keys(downBlockTypes)));
+    expect(used(({ upBlockTypes: types }) => types.map(presentName))).toEqual(new Set(Object.keys(upBlockTypes)));
+    expect(used(({ actFn }) => [actFn])).toEqual(new Set(['silu', 'swish', 'mish', 'gelu', 'relu']));
+    expect(used(({ timeEmbeddingType }) => [timeEmbeddingType])).toEqual(new Set(['positional', 'fourier', 'learned']));
+    expect(used(({ classEmbedType }) => [classEmbedType])).toEqual(new Set([null, 'timestep', 'identity']));
+  });
+});

@@ -1,0 +1,104 @@
+/** What the blocks of a U-Net have in common: how they are made, and what goes in and out of them. */
+import type { Tensor } from '../../core/index.ts';
+import { averagePool, Module, repeatPixels, ResnetBlock2D, type ActivationName, type Context, type ResnetBlockOptions, type TimeScaleShift } from '../../nn/index.ts';
+
+/** Settings that all blocks of a network share. */
+export interface BlockSettings {
+  readonly tembChannels: number;
+  /** Groups of the normalizations; null leaves each block its own choice. */
+  readonly groups: number | null;
+  readonly eps: number;
+  readonly activation: ActivationName;
+  readonly timeScaleShift: TimeScaleShift;
+  readonly dropout: number;
+  /** 0 or 1, see `Downsample2D`. */
+  readonly downsamplePadding: number;
+  /** How a block with attention changes the resolution. */
+  readonly downsampleType: 'conv' | 'resnet';
+  readonly upsampleType: 'conv' | 'resnet';
+}
+
+/** One level of the way down. */
+export interface DownBlockOptions extends BlockSettings {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly layers: number;
+  /** Channels of one head of its attention. */
+  readonly headDim: number;
+  /** The lowest level keeps its resolution. */
+  readonly last: boolean;
+}
+
+/** One level of the way up. */
+export interface UpBlockOptions extends BlockSettings {
+  /** Channels that come from the level below. */
+  readonly prevChannels: number;
+  readonly outChannels: number;
+  /** Channels of the next level up (of the block's own at the top): those of the last activation that it takes. */
+  readonly inChannels: number;
+  readonly layers: number;
+  readonly headDim: number;
+  /** The highest level keeps its resolution. */
+  readonly last: boolean;
+}
+
+/** The time embedding: as it comes, and through the activation that most residual blocks put before their linear layer. */
+export interface TimeEmbedding {
+  readonly raw: Tensor;
+  /** Made once: every block needs the same one. */
+  readonly activated: Tensor;
+}
+
+/** What a block hands on: its features, and a picture that some networks take along at every resolution. */
+export interface Features {
+  /** [B, C, H, W] */
+  readonly h: Tensor;
+  /** [B, 3, H, W]; on the way up there is none before the first block that makes one. */
+  readonly picture?: Tensor | undefined;
+}
+
+/** A level of the way down. */
+export abstract class DownBlock extends Module {
+  /** @returns  beside the features the activations for the way up; null keeps a place and has nothing to give */
+  abstract override forward(ctx: Context, features: Features, time: TimeEmbedding): Features & { readonly activations: readonly (Tensor | null)[] };
+}
+
+/** A level of the way up. It takes one activation for each of its resnets. */
+export abstract class UpBlock extends Module {
+  abstract readonly resnets: readonly Module[];
+
+  /** @param activations  in the order in which the way down made them */
+  abstract override forward(ctx: Context, features: Features, activations: readonly (Tensor | null)[], time: TimeEmbedding): Features;
+}
+
+/** The group count of networks that do not say one: four channels a group, at most 32 groups. */
+export function groupsFor(channels: number): number {
+  return Math.min(Math.floor(channels / 4), 32);
+}
+
+/** A residual block with the settings of its network, and with `groups` if it has a choice of its own. */
+export function resnet({ tembChannels, groups, eps, activation, timeScaleShift, dropout }: BlockSettings, options: Pick<ResnetBlockOptions, 'inChannels' | 'outChannels'> & Partial<ResnetBlockOptions>): ResnetBlock2D {
+  const known = options.groups ?? groups;
+  if (known === null) throw new Error('this block needs normNumGroups');
+  const uneven = [options.inChannels, options.outChannels].find((channels) => channels % known !== 0);
+  if (options.groups === undefined && uneven !== undefined) throw new Error(`${uneven} channels do not split into ${known} groups (blockOutChannels and normNumGroups)`);
+  return new ResnetBlock2D({ tembChannels, eps, activation, timeScaleShift, dropout, ...options, groups: known });
+}
+
+/** A residual block that halves or doubles height and width. */
+export function resamplingResnet(settings: BlockSettings, channels: number, direction: 'down' | 'up'): ResnetBlock2D {
+  return resnet(settings, { inChannels: channels, outChannels: channels, resample: direction === 'down' ? averagePool : repeatPixels });
+}
+
+/** Channels that go into each resnet of the way up: what comes from below or from the one before, and one activation. */
+export function upInputs({ prevChannels, inChannels, outChannels, layers }: UpBlockOptions): readonly { readonly below: number; readonly activation: number }[] {
+  return Array.from({ length: layers }, (_, i) => ({ below: i === 0 ? prevChannels : outChannels, activation: i === layers - 1 ? inChannels : outChannels }));
+}
+
+/** The activations of the way down as a resnet takes them: the newest first, and none missing. */
+export function newestFirst(activations: readonly (Tensor | null)[]): readonly Tensor[] {
+  return activations.toReversed().map((activation) => {
+    if (!activation) throw new Error('a block of the way down leaves no activation for it');
+    return activation;
+  });
+}
