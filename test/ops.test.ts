@@ -1,11 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  constant, evaluate, float32, grad, input, mul, ops, program, RandomStream, sizeOf, sum, type Executor, type HostArray, type Program, type Shape, type Tensor, type Values,
-} from '../src/core/index.ts';
+import { constant, grad, mul, ops, program, sum, type Tensor, type Values } from '../src/core/index.ts';
 import { standardLowerings } from '../src/onnx/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { blockedCases, opCases } from './op-cases.ts';
-import type { OpCase } from './op-cases/op-case.ts';
+import { draw, expectReference, largestDifference, operandsOf, runReference, weightedSum } from './op-check.ts';
 
 /** Both lowerings, because most machines run the blocked one and the others must not be the first to try the standard. */
 const executors = {
@@ -13,31 +11,6 @@ const executors = {
   'blocked kernels': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
 };
 afterAll(() => Promise.all(Object.values(executors).map((executor) => executor.dispose())));
-
-function draw({ shapes, range: [low, high] = [-2, 2] }: OpCase): Values[] {
-  return shapes.map((shape, i) => {
-    const random = new RandomStream(1, 'op case', i);
-    return { shape, dtype: 'f32', data: Float64Array.from({ length: sizeOf(shape) }, () => Math.fround(low + (high - low) * random.uniform())) };
-  });
-}
-
-const operandsOf = ({ shapes }: OpCase) => shapes.map((shape, i) => input(`x${i}`, shape));
-
-/** Σ y · r with fixed random r: a loss whose gradient sees every output. */
-function weightedSum(y: Tensor, purpose = 'weights'): Tensor {
-  return sum(mul(y, constant(float32(y.shape, new RandomStream(2, purpose).fillNormal(new Float32Array(sizeOf(y.shape)))))));
-}
-
-const runReference = (p: Program, xs: readonly Values[]) => evaluate(p, (_, name) => xs[Number(name.slice(1))]!).outputs;
-const hostInputs = (p: Program, xs: readonly Values[]): Record<string, HostArray> =>
-  Object.fromEntries(Object.keys(p.inputs).map((name) => [name, float32(xs[Number(name.slice(1))]!.shape as Shape, Float32Array.from(xs[Number(name.slice(1))]!.data))]));
-
-/** |a − b| relative to the larger of 1 and |b|. */
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 0; i < b.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!) / Math.max(1, Math.abs(b[i]!)));
-  return a.length === b.length ? largest : Infinity;
-}
 
 /** Central differences in float64 against the graph's own gradient. */
 function gradientError(loss: Tensor, xs: readonly Tensor[], values: readonly Values[]): number {
@@ -56,21 +29,6 @@ function gradientError(loss: Tensor, xs: readonly Tensor[], values: readonly Val
     worst = Math.max(worst, largestDifference(analytic.get(`g${i}`)!.data, numeric));
   });
   return worst;
-}
-
-async function expectReference(executor: Executor, opCase: OpCase, differentiable: boolean): Promise<void> {
-  const xs = operandsOf(opCase);
-  const y = opCase.build(...xs);
-  const values = draw(opCase);
-  const outputs: Record<string, Tensor> = { y };
-  if (differentiable) grad(weightedSum(y), xs).forEach((g, i) => { outputs[`g${i}`] = g; });
-  const p = program({ outputs });
-  const executable = await executor.compile(p);
-  const got = await executable.run(null, hostInputs(p, values));
-  const expected = runReference(p, values);
-  // Float32 sums of at most a few hundred terms of order 1.
-  for (const [name, { data }] of expected) expect(largestDifference(got[name]!.data as Float32Array, data), name).toBeLessThan(1e-5);
-  await executable.dispose();
 }
 
 describe.each(opCases)('$op $title', (opCase) => {

@@ -5,6 +5,7 @@ export { encodeModel } from './encode.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './protobuf.ts';
 export { cpuLowerings } from './lower-cpu.ts';
 export { webgpuLowerings } from './lower-webgpu.ts';
+export { narrowArray, narrowType } from './narrow.ts';
 export { standardLowerings } from './lower.ts';
 export type { Lowering, Lowerings } from './lowering.ts';
 export { readName, toOnnx, toOnnxForAnyBatch, writeName, type OnnxProgram, type ToOnnxOptions } from './to-onnx.ts';

@@ -1,6 +1,13 @@
-/** Lowerings for ONNX Runtime's WebGPU provider, where the standard operator gives other numbers there. */
-import type { GraphBuilder, ValueName } from './builder.ts';
-import type { Lowerings } from './lowering.ts';
+/**
+ * Lowerings for ONNX Runtime's WebGPU provider, where the standard operator has no kernel or gives other numbers.
+ *
+ * It computes with no 64-bit integers: the program's are 32-bit ones in the model (`narrowIntegers`).
+ */
+import { type HostArray } from '../core/index.ts';
+import { onnxDataTypes, type GraphBuilder, type ValueName } from './builder.ts';
+import type { Lowering, Lowerings } from './lowering.ts';
+import { narrowArray, narrowType } from './narrow.ts';
+import { reduceLowerings } from './lower-reduce.ts';
 
 /**
  * π in three parts of so few bits that a whole number below 2¹² times a part is exact in float32.
@@ -12,6 +19,13 @@ const piParts = [3.140625, 0.000967502593994140625, Math.PI - 3.140625 - 0.00096
 /** (−1)ⁿ / (2n + 1)!, n = 0 … 5: the next term is below float32's rounding for |r| ≤ π/2. */
 const sineSeries = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362_880, -1 / 39_916_800] as const;
 
+/** Places along an axis come out of the kernels in 64 bits, which only a look-up takes: of each place in the list of all. */
+const places = (graph: GraphBuilder, found: ValueName, extent: number): ValueName =>
+  graph.one('Gather', [graph.constant({ shape: [extent], dtype: 'i32', data: Int32Array.from({ length: extent }, (_, i) => i) }), found], { axis: 0 });
+
+const place = (standard: Lowering<{ axis: number; keepDims: boolean }>): Lowering<{ axis: number; keepDims: boolean }> => (graph, inputs, node) =>
+  [places(graph, standard(graph, inputs, node)[0]!, node.inputs[0]!.shape[node.attrs.axis]!)];
+
 /**
  * The lowerings of ops that need one of their own on WebGPU.
  *
@@ -20,6 +34,18 @@ const sineSeries = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362_880, -1 / 39_916_800]
  * range reduction and a polynomial.
  */
 export const webgpuLowerings: Partial<Lowerings> = {
+  constant: (graph, _, { attrs }) => [graph.constant(narrowArray(attrs as HostArray))],
+  cast(graph, [x], { inputs, outputs }) {
+    const [from, to] = [narrowType(inputs[0]!), narrowType(outputs[0]!)];
+    return [from.dtype === to.dtype ? x! : graph.one('Cast', [x!], { to: onnxDataTypes[to.dtype] })];
+  },
+  or: (graph, inputs) => [graph.one('Not', [graph.one('And', inputs.map((x) => graph.one('Not', [x])))])],
+  argMax: place(reduceLowerings.argMax),
+  argMin: place(reduceLowerings.argMin),
+  topK(graph, inputs, node) {
+    const [values, found] = reduceLowerings.topK(graph, inputs, node);
+    return [values!, places(graph, found!, node.inputs[0]!.shape[node.attrs.axis]!)];
+  },
   // sin x = (−1)^k sin r,  r = x − k π,  k = ⌊x/π + ½⌋
   sin(graph, [x]) {
     const k = graph.one('Floor', [graph.one('Add', [graph.one('Mul', [x!, number(graph, 1 / Math.PI)]), number(graph, 0.5)])]);

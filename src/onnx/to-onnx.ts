@@ -3,6 +3,7 @@ import { GraphBuilder, onnxDataTypes, valueInfo, type ValueName } from './builde
 import { encodeModel } from './encode.ts';
 import { standardLowerings } from './lower.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
+import { narrowType } from './narrow.ts';
 import type { ModelProto } from './protobuf.ts';
 import { nodeScopes } from './scopes.ts';
 import { generalizeBatch, probeBatches } from './symbolic-batch.ts';
@@ -32,6 +33,11 @@ export interface ToOnnxOptions {
    * float type than the entry's are stored as they are and widened in the graph.
    */
   readonly weights?: HostArrays;
+  /**
+   * Declare 64-bit integers as 32-bit ones, for a provider that computes with no others; its lowerings have to know. The
+   * program's types stay as they are: who feeds the model converts.
+   */
+  readonly narrowIntegers?: boolean;
   /** What the model carries about itself, as text. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -58,7 +64,7 @@ export function toOnnxForAnyBatch(build: (batch: number) => Program, options: To
   return encodeModel(generalizeBatch(first!, second!));
 }
 
-function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = new Map(), metadata = {} }: ToOnnxOptions): ModelProto {
+function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = new Map(), narrowIntegers = false, metadata = {} }: ToOnnxOptions): ModelProto {
   verify(program);
   const graph = new GraphBuilder();
   const table: Partial<Lowerings> = { ...standardLowerings, ...lowerings };
@@ -75,12 +81,13 @@ function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = 
   const results = [...Object.entries(program.outputs), ...Object.entries(program.writes).map(([entry, x]) => [writeName(entry), x] as const)];
   for (const [resultName, x] of results) graph.rename(values.get(x)!, resultName);
   const declared = [...Object.entries(program.inputs), ...Object.entries(program.reads).filter(([entry]) => !weights.has(entry)).map(([entry, type]) => [readName(entry), type] as const)];
+  const info = ([n, { shape, dtype }]: readonly [string, Type]) => valueInfo(n, narrowIntegers ? narrowType({ shape, dtype }) : { shape, dtype });
   return {
     irVersion: 8,
     producerName: 'kuosan',
     producerVersion: '',
     opsetImport: [{ domain: '', version: 18 }, ...[...graph.domains].map(([domain, version]) => ({ domain, version }))],
-    graph: graph.build(name, declared.map(([n, type]) => valueInfo(n, type)), results.map(([n, type]) => valueInfo(n, type))),
+    graph: graph.build(name, declared.map(info), results.map(info)),
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };
 }

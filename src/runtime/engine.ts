@@ -19,6 +19,8 @@ export interface Engine {
    * takes such arrays and leaves them as they were.
    */
   readonly writesInPlace: boolean;
+  /** Whether integers have 32 bits on the provider: 64-bit ones become so on the way in, and again 64-bit on the way out. */
+  readonly narrowsIntegers: boolean;
   /** Name and version, provider, device: what decides the last bits of results. */
   facts(): Promise<Environment>;
   /** Channels in a block of the fast kernels, where the provider can have some: see cpu-kernels.ts. */

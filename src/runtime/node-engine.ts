@@ -30,6 +30,7 @@ export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): 
       session: { ...common, executionProviders: ['cpu'], enableMemPattern: false },
       state: 'host',
       writesInPlace: true,
+      narrowsIntegers: false,
       facts: async () => ({ engine, provider: 'cpu', threads }),
       blockSize: probeBlockSize,
     };
@@ -39,6 +40,7 @@ export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): 
       session: { ...common, executionProviders: ['webgpu'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
       state: 'device',
       writesInPlace: false,
+      narrowsIntegers: true,
       facts: async () => ({ engine, provider: 'webgpu' }),
     };
     // Node's binding has no CUDA tensors: state crosses the host with every run.
@@ -47,6 +49,7 @@ export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): 
       session: { ...common, executionProviders: ['cuda'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
       state: 'host',
       writesInPlace: true,
+      narrowsIntegers: false,
       facts: async () => ({ engine, provider: 'cuda' }),
     };
   }

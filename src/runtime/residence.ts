@@ -1,12 +1,12 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { DType, HostArray, Type } from '../core/index.ts';
-import { copyModel } from '../onnx/index.ts';
+import { copyModel, narrowType } from '../onnx/index.ts';
 import type { Engine } from './engine.ts';
 import { copyIn, copyOut, wrap } from './tensors.ts';
 
 /** Puts values where the entries of stores are kept, and gets them from there. */
 export interface Residence {
-  /** Opens the device, if that has not happened. */
+  /** Opens the device and keeps it open: it goes with its last session, and takes all buffers and compiled shaders along. */
   open(): Promise<void>;
   put(value: HostArray): Promise<Tensor>;
   get(tensor: Tensor, type: Type): Promise<HostArray>;
@@ -46,22 +46,22 @@ class DeviceResidence implements Residence {
   }
 
   async put(value: HostArray): Promise<Tensor> {
-    return this.#copy(wrap(this.#engine, value), value.dtype, 'gpu-buffer');
+    return this.#copy(wrap(this.#engine, value), value, 'gpu-buffer');
   }
 
   async get(tensor: Tensor, type: Type): Promise<HostArray> {
-    return copyOut(await this.#copy(tensor, type.dtype, 'cpu'), type);
+    return copyOut(await this.#copy(tensor, type, 'cpu'), type);
   }
 
-  async #copy(x: Tensor, dtype: DType, to: 'cpu' | 'gpu-buffer'): Promise<Tensor> {
+  async #copy(x: Tensor, type: Type, to: 'cpu' | 'gpu-buffer'): Promise<Tensor> {
+    const { dtype } = this.#engine.narrowsIntegers ? narrowType(type) : type;
     return (await (await this.#session(dtype, to)).run({ x }))['y']!;
   }
 
   adopt(tensor: Tensor, type: Type): Promise<Tensor> {
-    return this.#copy(tensor, type.dtype, 'gpu-buffer');
+    return this.#copy(tensor, type, 'gpu-buffer');
   }
 
-  /** Kept until the end: with its last session a device is gone, and every buffer with it. */
   #session(dtype: DType, to: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> {
     const key = `${dtype} to ${to}`;
     let session = this.#sessions.get(key);

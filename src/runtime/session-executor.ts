@@ -6,6 +6,8 @@ import type { Handle, LoadOptions, SessionService } from './session-service.ts';
 export interface Target extends LoadOptions {
   /** The provider's own lowerings of some ops. */
   readonly lowerings: Partial<Lowerings>;
+  /** As the engine has it: see `Engine`. */
+  readonly narrowIntegers?: boolean;
 }
 
 /** What is particular to one executor over a session service. */
@@ -29,8 +31,8 @@ export function createSessionExecutor(service: SessionService, { device, target 
     device,
     environment: async () => ({ ...await open().facts(), ...await facts?.(open()) }),
     async compile(program: Program) {
-      const { lowerings, optimize } = await (chosen ??= target(open()));
-      const handle = await open().load(toOnnx(program, { lowerings }), { optimize });
+      const { optimize, ...lowered } = await (chosen ??= target(open()));
+      const handle = await open().load(toOnnx(program, lowered), { optimize });
       return {
         run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
         // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.

@@ -65,6 +65,7 @@ export class SessionHost implements SessionService {
 
   load(program: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
     return this.#serially(async () => {
+      await this.#residence.open();
       const stays = Object.keys(program.writes).map((name) => [writeName(name), this.#residence.location] as const);
       const session = await this.#engine.ort.InferenceSession.create(program.bytes, {
         ...this.#engine.session,
