@@ -2,7 +2,7 @@
 import {
   add, broadcastTo, cast, channelAffine, concat, conv2d, conv2dInputGrad, conv2dWeightGrad, cos, div, exp, gather, groupNorm, lessEqual, log, matmul, maximum,
   minimum, mul, neg, pad, reshape, scatterAdd, sigmoid, silu, sin, slice, softmax, sqrt, sub, sum, sumPool, sumSquares, tanh, transpose, upsampleNearest, where,
-  constant,
+  avgPool2d, constant, flip, gelu, leakyRelu, maxPool2d, relu, softplus,
 } from '../src/core/index.ts';
 import { imageCases } from './op-cases/images.ts';
 import { pointwiseCases } from './op-cases/pointwise.ts';
@@ -106,4 +106,13 @@ export const blockedCases: readonly OpCase[] = [
   { op: 'upsampleNearest', title: 'between convolutions of 3 × 3', shapes: [[16, 16, 2, 3], [16, 16, 1, 1], [32, 16, 3, 3], [32]], range: [-0.3, 0.3], build: (x, w, v, b) => conv2d(upsampleNearest(conv2d(x!, w!), 2), v!, b, { pads: [1, 1, 1, 1] }) },
   { op: 'upsampleNearest', title: 'between convolutions, a batch that is no block', shapes: [[3, 16, 2, 2], [16, 16, 1, 1], [16, 16, 3, 3]], range: [-0.5, 0.5], build: (x, w, v) => conv2d(upsampleNearest(conv2d(x!, w!), 2), v!, undefined, { pads: [1, 1, 1, 1] }) },
   { op: 'sumPool', title: 'of a convolution\'s input gradient that is used by itself too', shapes: [[16, 16, 4, 6], [16, 16, 3, 3]], range: [-0.3, 0.3], build: (g, w) => { const dx = conv2dInputGrad(g!, w!, [16, 16, 4, 6], { pads: [1, 1, 1, 1] }); return add(upsampleNearest(sumPool(dx, 2), 2), dx); } },
+  { op: 'relu', title: 'between convolutions', shapes: [[2, 16, 3, 4], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(relu(conv2d(x!, w!)), w!) },
+  { op: 'where', title: 'of a comparison of blocked images, used in order too', shapes: [[2, 16, 3, 4], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => { const y = conv2d(x!, w!); const low = lessEqual(y, 0.1); return concat([conv2d(where(low, y, mul(y, y)), w!), cast(slice(low, [0, 0, 0, 0], [2, 5, 3, 4]), 'f32')], 1); } },
+  { op: 'maximum', title: 'of a blocked image and a number', shapes: [[2, 16, 3, 4], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(leakyRelu(conv2d(x!, w!), 0.2), w!) },
+  { op: 'gelu', title: 'between convolutions', shapes: [[2, 16, 3, 4], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(softplus(gelu(conv2d(x!, w!))), w!) },
+  { op: 'maxPool2d', title: 'of tiles between convolutions', shapes: [[2, 16, 4, 6], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(maxPool2d(conv2d(x!, w!), 2), w!) },
+  { op: 'maxPool2d', title: 'of overlapping windows between convolutions', shapes: [[2, 16, 5, 6], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(maxPool2d(conv2d(x!, w!), 3, { strides: [2, 2], pads: [1, 1, 1, 1] }), w!) },
+  { op: 'avgPool2d', title: 'of tiles between convolutions', shapes: [[2, 16, 4, 6], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(avgPool2d(conv2d(x!, w!), 2), w!) },
+  { op: 'avgPool2d', title: 'of overlapping windows between convolutions', shapes: [[2, 16, 5, 6], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(avgPool2d(conv2d(x!, w!), 3, { strides: [1, 1], pads: [1, 1, 1, 1] }), w!) },
+  { op: 'slice', title: 'turns a blocked image around', shapes: [[2, 16, 3, 4], [16, 16, 1, 1]], range: [-0.5, 0.5], build: (x, w) => conv2d(flip(conv2d(x!, w!), [1, 3]), w!) },
 ];

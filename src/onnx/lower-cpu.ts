@@ -2,20 +2,19 @@
  * Lowerings for ONNX Runtime's CPU provider: images stay in its blocked layout (see blocked.ts) through convolutions,
  * normalization and everything between them. For programs that run here and now; what is exported is standard ONNX.
  */
-import { float32, sameShape, sizeOf, type HostArray, type OpName, type Shape, type Type } from '../core/index.ts';
+import { float32, sameShape, sizeOf, type HostArray, type OpName, type PoolAttrs, type Shape, type Type } from '../core/index.ts';
 import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 import { blockedConv2d, blockedInputGrad, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
 import { scatterElements } from './lower-indexing.ts';
 import { standardLowerings } from './lower.ts';
-import { direct, type Lowering, type Lowerings } from './lowering.ts';
+import type { Lowering, Lowerings } from './lowering.ts';
 
 type Lowered = Exclude<OpName, 'input' | 'state'>;
 
 /** Ops that this provider has an operator of its own for, or a faster one than every provider. */
 const ownLowerings = {
-  softplus: direct('Softplus'),
   gelu(graph, inputs) {
     graph.requireDomain('com.microsoft', 1);
     return graph.apply('Gelu', inputs, {}, 1, 'com.microsoft');
@@ -56,6 +55,15 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     return [values.name(y!, output.shape[1]!)];
   }) as Lowering<unknown>;
 
+  /** A truth value for each pixel, which the reordering operators do not move: computed in order again if asked for. */
+  const comparison = (name: 'less' | 'lessEqual' | 'equal'): Lowering<unknown> => orStandard(name, (graph, values, inputs, node) => {
+    const { shape } = node.outputs[0]!;
+    const whole = node.inputs.map((x) => sameShape(x.shape, shape));
+    if (!node.inputs.every((x, i) => x.dtype === 'f32' && (sizeOf(x.shape) === 1 || (whole[i] && isImage(x)))) || !inputs.some((x, i) => whole[i] && values.has(x))) return undefined;
+    const compare = (operands: readonly ValueName[]) => (standardLowerings[name] as Lowering<unknown>)(graph, operands, node)[0]!;
+    return [values.nameBoth(() => compare(inputs), () => compare(inputs.map((x, i) => (whole[i] ? values.of(x) : x))))];
+  }) as Lowering<unknown>;
+
   /** Of a blocked image and a number for each channel of each image, [B, C, 1, 1]. */
   const withChannels = (name: 'add' | 'mul'): Lowering<unknown> => {
     const otherwise = pointwise(name);
@@ -72,6 +80,12 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       return [values.name(y, channels)];
     };
   };
+
+  const pool = (name: 'avgPool2d' | 'maxPool2d', opType: string): Lowering<PoolAttrs> => orStandard(name, (_, values, [x], { outputs: [output], attrs: { kernel, strides, pads } }) => {
+    if (!isImage(output!) || !values.has(x!)) return undefined;
+    const mean = opType === 'AveragePool' ? { count_include_pad: 1 } : {};
+    return [values.name(values.apply(opType, [values.of(x!)], { kernel_shape: kernel, strides, pads, ...mean }), output!.shape[1]!)];
+  });
 
   return {
     ...ownLowerings,
@@ -108,6 +122,18 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     }),
 
     ...Object.fromEntries((['sub', 'div', 'minimum', 'maximum', 'pow', 'clip', 'neg', 'abs', 'floor', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'silu', 'relu', 'softplus', 'erf', 'gelu'] as const).map((name) => [name, pointwise(name)])),
+    less: comparison('less'),
+    lessEqual: comparison('lessEqual'),
+    equal: comparison('equal'),
+    where: orStandard('where', (graph, values, inputs, { inputs: operands, outputs: [output] }) => {
+      const whole = operands.map((x) => sameShape(x.shape, output!.shape));
+      if (!isImage(output!) || !whole[0] || !values.has(inputs[0]!) || !operands.every((x, i) => whole[i] || sizeOf(x.shape) === 1)) return undefined;
+      return [values.name(graph.one('Where', inputs.map((x, i) => (whole[i] ? values.of(x) : x))), output!.shape[1]!)];
+    }),
+    cast: orStandard('cast', (graph, values, [x], node) => {
+      const { outputs: [output] } = node;
+      return isImage(output!) && values.has(x!) ? [values.name(standardLowerings.cast(graph, [values.of(x!)], node)[0]!, output!.shape[1]!)] : undefined;
+    }),
     add: withChannels('add'),
     mul: withChannels('mul'),
 
@@ -176,6 +202,8 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       if (factor === 2) values.beforeDoubling.set(name, x!);
       return [name];
     }),
+    avgPool2d: pool('avgPool2d', 'AveragePool'),
+    maxPool2d: pool('maxPool2d', 'MaxPool'),
     sumPool: orStandard('sumPool', (graph, values, [x], { outputs: [output], attrs: { factor } }) => {
       if (!isImage(output!) || !values.has(x!)) return undefined;
       const cheaper = factor === 2 ? values.summedByFour.get(x!) : undefined;

@@ -82,16 +82,34 @@ export const maxPool2dOp = defineOp<'maxPool2d', PoolAttrs>({
       const largest = cast(equal(x!, upsampleNearest(y!, side)), x!.dtype);
       return [mul(largest, upsampleNearest(div(g, sumPool(largest, side)), side))];
     }
-    const taps = windowTaps(x!.shape, y!.shape, attrs).map(({ sizes, inX, inY }) => {
-      const ones = sizes.map(() => 1);
-      const largest = cast(equal(slice(x!, inX, sizes, [1, 1, ...attrs.strides]), slice(y!, inY, sizes)), x!.dtype);
-      return { largest, sizes, inX, inY, ones };
-    });
-    const counts = taps.map(({ largest, inY, ones }) => unslice(largest, y!.shape, inY, ones)).reduce((a, b) => add(a, b));
-    const share = div(g, counts);
-    return [taps.map(({ largest, sizes, inX, inY }) => unslice(mul(largest, slice(share, inY, sizes)), x!.shape, inX, [1, 1, ...attrs.strides])).reduce((a, b) => add(a, b))];
+    const shape = y!.shape;
+    const taps = windowTaps(x!.shape, shape, attrs).map((tap) => ({ ...tap, largest: cast(equal(slice(x!, tap.inX, tap.sizes, [1, 1, ...attrs.strides]), slice(y!, tap.inY, tap.sizes)), x!.dtype) }));
+    const share = div(g, taps.map(({ largest, inY }) => unslice(largest, shape, inY)).reduce((a, b) => add(a, b)));
+    // Added up on the grid of windows, which has few pixels; only the sums of the places in a stride are spread apart.
+    const phases = new Map<string, { readonly phase: readonly [number, number]; readonly parts: Tensor[] }>();
+    const grid = [...x!.shape.slice(0, 2), ...attrs.strides.map((stride, axis) => Math.ceil(x!.shape[axis + 2]! / stride))];
+    for (const { largest, sizes, inX, inY } of taps) {
+      const [row, column] = inX.slice(2) as [number, number];
+      const phase = [row % attrs.strides[0], column % attrs.strides[1]] as const;
+      const part = unslice(mul(largest, slice(share, inY, sizes)), grid, [0, 0, Math.floor(row / attrs.strides[0]), Math.floor(column / attrs.strides[1])]);
+      const found = phases.get(phase.join());
+      if (found) found.parts.push(part);
+      else phases.set(phase.join(), { phase, parts: [part] });
+    }
+    return [[...phases.values()].map(({ phase, parts }) => spread(parts.reduce((a, b) => add(a, b)), x!.shape, phase, attrs.strides)).reduce((a, b) => add(a, b))];
   },
 });
+
+/** An image with the pixels of `grid` at one place of each stride and zeros between them. */
+function spread(grid: Tensor, shape: Shape, phase: readonly [number, number], [stride, across]: readonly [number, number]): Tensor {
+  const [height, width] = shape.slice(2) as [number, number];
+  const [rows, columns] = [Math.ceil((height - phase[0]) / stride), Math.ceil((width - phase[1]) / across)];
+  if (stride !== across || stride === 1) return unslice(slice(grid, [0, 0, 0, 0], [...shape.slice(0, 2), rows, columns]), shape, [0, 0, ...phase], [1, 1, stride, across]);
+  // Repeating and masking is eight times as fast as padding single pixels.
+  const mask = Float32Array.from({ length: height * width }, (_, i) => Number(Math.floor(i / width) % stride === phase[0] && i % width % stride === phase[1]));
+  const repeated = slice(upsampleNearest(grid, stride), [0, 0, 0, 0], shape);
+  return mul(repeated, cast(constant({ shape: [1, 1, height, width], dtype: 'f32', data: mask }), grid.dtype));
+}
 
 /** For each place in a window: the block of outputs whose window has a pixel of the image there, and where these begin. */
 function windowTaps([batch, channels, ...extents]: Shape, [, , ...outExtents]: Shape, { kernel, strides, pads }: PoolAttrs) {
@@ -101,7 +119,7 @@ function windowTaps([batch, channels, ...extents]: Shape, [, , ...outExtents]: S
     const last = Math.min(outExtents[axis]! - 1, Math.floor((extents[axis]! - 1 - shift) / strides[axis]!));
     return { first, size: last - first + 1, start: first * strides[axis]! + shift };
   };
-  const taps: { sizes: Shape; inX: readonly number[]; inY: readonly number[] }[] = [];
+  const taps: { readonly sizes: Shape; readonly inX: readonly number[]; readonly inY: readonly number[] }[] = [];
   for (let u = 0; u < kernel[0]; u++) {
     for (let v = 0; v < kernel[1]; v++) {
       const [rows, columns] = [along(0, u), along(1, v)];

@@ -186,7 +186,7 @@ export const sliceOp = defineOp<'slice', SliceAttrs>({
  *
  * @param starts  where its first element goes along each axis
  */
-export function unslice(x: Tensor, shape: Shape, starts: readonly number[], steps: readonly number[]): Tensor {
+export function unslice(x: Tensor, shape: Shape, starts: readonly number[], steps: readonly number[] = starts.map(() => 1)): Tensor {
   const sizes = x.shape;
   const backward = steps.flatMap((step, axis) => (step < 0 ? [axis] : []));
   const first = starts.map((start, axis) => (steps[axis]! < 0 ? start + (sizes[axis]! - 1) * steps[axis]! : start));
