@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { schedulerConfig, schedulerDefaults } from '../diffusion/index.ts';
+import { schedule, schedulerConfig, schedulerDefaults } from '../diffusion/index.ts';
 import { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 
 const read = (json: Record<string, unknown>) => schedulerFromJson({ _class_name: 'DDPMScheduler', ...json }, 'file');
@@ -25,13 +25,24 @@ describe('a scheduler file', () => {
     expect(schedulerFromJson({ _class_name: 'DDIMScheduler', set_alpha_to_one: true }, 'file')).toEqual(schedulerDefaults);
   });
 
+  test('a schedule that diffusers has no name for is written as the list of its betas, and means the same when read', () => {
+    const config = schedulerConfig({ betaSchedule: 'sigmoid_alpha_bar', numTrainTimesteps: 50 });
+    const json = schedulerToJson(config);
+    expect([json['beta_schedule'], (json['trained_betas'] as number[]).length]).toEqual(['linear', 50]);
+    expect(schedule(schedulerFromJson(json, 'file')).alphasCumprod).toEqual(schedule(config).alphasCumprod);
+    const named = schedulerConfig({ betaSchedule: 'scaled_linear', predictionType: 'v_prediction', rescaleBetasZeroSnr: true });
+    expect(schedulerFromJson(schedulerToJson(named), 'file')).toEqual(named);
+  });
+
   test.each([
-    [{ trained_betas: [0.1] }, 'file.trained_betas: expected null'],
+    [{ trained_betas: [0.1] }, 'file: trainedBetas: expected one for each of the 1000 numTrainTimesteps, got 1'],
+    [{ trained_betas: [2], num_train_timesteps: 1 }, 'file.trained_betas'],
     [{ thresholding: true }, 'file.thresholding: expected false, got true'],
-    [{ rescale_betas_zero_snr: true }, 'file.rescale_betas_zero_snr: expected false, got true'],
+    [{ rescale_betas_zero_snr: true }, 'file: rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture'],
     [{ _class_name: 'DDIMScheduler', set_alpha_to_one: false }, 'file.set_alpha_to_one: expected true, got false'],
-    [{ beta_schedule: 'scaled_linear' }, 'file.beta_schedule: expected one of "linear"|"squaredcos_cap_v2", got "scaled_linear"'],
-    [{ variance_type: 'learned_range' }, 'file.variance_type: expected one of "fixed_small"|"fixed_large", got "learned_range"'],
+    [{ beta_schedule: 'laplace' }, 'file.beta_schedule: expected one of "linear"|"scaled_linear"|"squaredcos_cap_v2"|"sigmoid", got "laplace"'],
+    [{ variance_type: 'learned' }, 'file.variance_type: expected one of "fixed_small"|"fixed_large"|"learned_range", got "learned"'],
+    [{ prediction_type: 'flow_prediction' }, 'file.prediction_type: expected one of "epsilon"|"sample"|"v_prediction", got "flow_prediction"'],
     [{ beta_strat: 0.1 }, 'file: unknown key "beta_strat"; did you mean beta_start?'],
     [{ beta_end: 1.5 }, 'file: linearSchedule'],
     [{ num_train_timesteps: 1e9 }, 'file.num_train_timesteps: expected at most 1000000, got 1000000000'],

@@ -1,11 +1,14 @@
 /** diffusers' scheduler_config.json ⇄ our `SchedulerConfig`. */
 import { z } from 'zod';
-import { betaSchedules, predictionTypes, schedulerDefaults, varianceTypes, schedule, type SchedulerConfig } from '../diffusion/index.ts';
+import { schedulerDefaults, varianceTypes, schedule, type BetaSchedule, type SchedulerConfig } from '../diffusion/index.ts';
 import { parseConfig, toHuggingFace } from '../models/index.ts';
 import type { JsonObject } from './json-file.ts';
 
 /** The classes whose configuration we read: the two that diffusers' DDPMPipeline and DDIMPipeline write. */
 export const schedulerClasses = ['DDPMScheduler', 'DDIMScheduler'] as const;
+
+/** The schedules that diffusers has a name for; others are written as the list of their β. */
+const inDiffusers = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as const satisfies readonly BetaSchedule[];
 
 /**
  * What the file may say, by the file's own names; a key that is absent has diffusers' default.
@@ -15,19 +18,19 @@ export const schedulerClasses = ['DDPMScheduler', 'DDIMScheduler'] as const;
  */
 function schemaOf(className: string) {
   const anything = z.unknown().optional();
-  const { numTrainTimesteps, betaStart, betaEnd, betaSchedule, varianceType, predictionType, clipSample, clipSampleRange } = schedulerDefaults;
+  const { numTrainTimesteps, betaStart, betaEnd, varianceType, clipSample, clipSampleRange, rescaleBetasZeroSnr } = schedulerDefaults;
   return z.strictObject({
     num_train_timesteps: z.number().int().positive().default(numTrainTimesteps),
     beta_start: z.number().positive().default(betaStart),
     beta_end: z.number().positive().default(betaEnd),
-    beta_schedule: z.enum(betaSchedules).default(betaSchedule),
+    beta_schedule: z.enum(inDiffusers).default('linear'),
     variance_type: z.enum(varianceTypes).default(varianceType),
-    prediction_type: z.enum(predictionTypes).default(predictionType),
+    prediction_type: z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon'),
     clip_sample: z.boolean().default(clipSample),
     clip_sample_range: z.number().positive().default(clipSampleRange),
 
-    trained_betas: z.null().optional(),
-    rescale_betas_zero_snr: z.literal(false).optional(),
+    trained_betas: z.array(z.number().gt(0).lte(1)).max(largestT).nullable().default(null),
+    rescale_betas_zero_snr: z.boolean().default(rescaleBetasZeroSnr),
     thresholding: z.literal(false).optional(),
     // Before prediction_type, diffusers 0.5 said it so.
     predict_epsilon: z.literal(true).optional(),
@@ -65,6 +68,8 @@ export function schedulerFromJson(json: JsonObject, where: string): SchedulerCon
     numTrainTimesteps: file.num_train_timesteps,
     betaStart: file.beta_start,
     betaEnd: file.beta_end,
+    trainedBetas: file.trained_betas,
+    rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
     varianceType: file.variance_type,
     predictionType: file.prediction_type,
     clipSample: file.clip_sample,
@@ -87,12 +92,13 @@ const largestT = 1_000_000;
  * whatever its defaults.
  */
 export function schedulerToJson(config: SchedulerConfig): JsonObject {
+  const named = (inDiffusers as readonly string[]).includes(config.betaSchedule);
   return toHuggingFace('DDPMScheduler', {
     numTrainTimesteps: config.numTrainTimesteps,
     betaStart: config.betaStart,
     betaEnd: config.betaEnd,
-    betaSchedule: config.betaSchedule,
-    trainedBetas: null,
+    betaSchedule: named ? config.betaSchedule : 'linear',
+    trainedBetas: named ? config.trainedBetas : [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas],
     varianceType: config.varianceType,
     clipSample: config.clipSample,
     clipSampleRange: config.clipSampleRange,
@@ -103,6 +109,6 @@ export function schedulerToJson(config: SchedulerConfig): JsonObject {
     // With few steps the first must lie where the noise is; with all T steps every spacing is the same.
     timestepSpacing: 'trailing',
     stepsOffset: 0,
-    rescaleBetasZeroSnr: false,
+    rescaleBetasZeroSnr: config.rescaleBetasZeroSnr,
   });
 }

@@ -4,7 +4,7 @@ export {
 } from './denoiser.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
-export { epsFromV, epsFromX0, type PredictionType, predictionTypes, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
+export { epsFromV, epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes, targetOf, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
 export {
   type FixedVariance, fixedVariances, type Moments, type Posterior, posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, stepVariance, type VarianceType, varianceTypes,
 } from './process.ts';
@@ -24,6 +24,7 @@ export {
   type CosineOptions, cosineSchedule, type LinearOptions, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, scheduleDefaults,
   type SigmoidAlphaBarOptions, sigmoidAlphaBarSchedule, sigmoidSchedule,
 } from './beta-schedules.ts';
+export { type LossWeighting, lossWeight, lossWeightings, type Objective, objectiveDefaults, type TimeSampling, timeSamplings } from './objective.ts';
 export { edmDefaults, edmSchedule, flowSchedule, type NoiseSchedule } from './noise-schedule.ts';
 export { type Schedule, scheduleFromBetas } from './schedule.ts';
 export { type BetaSchedule, betaSchedules, schedule, type SchedulerConfig, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';

@@ -1,12 +1,13 @@
 import { float32, type FloatArray, type Shape, sizeOf } from '../core/dtype.ts';
 import type { RandomStream } from '../core/random.ts';
+import { objectiveDefaults, type Objective } from './objective.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What Algorithm 1 draws for one batch; the graph computes x_t = signalScale · x_0 + noiseScale · noise from it. */
 export interface TrainingDraw {
   /** [B] times in 0 … T − 1. */
   readonly t: readonly number[];
-  /** [B, ...] standard normals ε, also the target of the ε-loss. */
+  /** [B, ...] the noise ε: standard normals, with an offset a channel added where the objective has one. */
   readonly noise: FloatArray;
   /** [B] √ᾱ_t. */
   readonly signalScale: FloatArray;
@@ -17,21 +18,31 @@ export interface TrainingDraw {
 /**
  * The random part of a training step.
  *
- *     t ~ U{0 … T − 1} for each sample,   ε ~ N(0, I)
+ *     uniform     t ~ U{0 … T − 1} for each sample
+ *     stratified  t_b = ⌊T (b + u_b)/B⌋, u_b ~ U[0, 1): the same law for a sample drawn blindly, less variance in the batch's loss
+ *     ε ~ N(0, I), plus offsetNoise · N(0, 1) for each sample and channel
  *
  * Drawn in this order, all times before all noise, from one stream keyed by the training step
  * (`new RandomStream(seed, 'training', step)`), so that a resumed run sees the same numbers.
  *
- * @param shape   [B, ...] of the batch
- * @param stream  the stream of this training step
- * @throws if the shape has no batch axis
- * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239
+ * @param shape      [B, ...] of the batch; with offset noise [B, C, ...]
+ * @param stream     the stream of this training step
+ * @param objective  what differs from plain DDPM
+ * @throws if the shape has no batch axis, or no channels where the offset needs them
+ * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Guttenberg 2023 (offset noise)
  */
-export function drawTrainingNoise(schedule: Schedule, shape: Shape, stream: RandomStream): TrainingDraw {
-  const count = shape[0];
+export function drawTrainingNoise(schedule: Schedule, shape: Shape, stream: RandomStream, { timeSampling, offsetNoise }: Pick<Objective, 'timeSampling' | 'offsetNoise'> = objectiveDefaults): TrainingDraw {
+  const [count, channels] = shape;
   if (count === undefined) throw new Error('drawTrainingNoise: the shape has no batch axis');
-  const t = Array.from({ length: count }, () => stream.integer(schedule.T));
+  const t = Array.from({ length: count }, (_, b) => (timeSampling === 'stratified' ? Math.floor((schedule.T * (b + stream.uniform())) / count) : stream.integer(schedule.T)));
   const noise = float32(shape, stream.fillNormal(new Float32Array(sizeOf(shape))));
+  if (offsetNoise > 0) {
+    if (channels === undefined) throw new Error(`drawTrainingNoise: offset noise is one number a channel, and [${shape.join(', ')}] has no channels`);
+    const offsets = stream.fillNormal(new Float32Array(count * channels));
+    const plane = noise.data.length / offsets.length;
+    const data = noise.data as Float32Array;
+    for (const [i, offset] of offsets.entries()) for (let k = i * plane; k < (i + 1) * plane; k++) data[k] = data[k]! + offsetNoise * offset;
+  }
   return {
     t,
     noise,

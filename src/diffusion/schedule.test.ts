@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cosineSchedule, linearSchedule } from './beta-schedules.ts';
+import { cosineSchedule, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, sigmoidAlphaBarSchedule, sigmoidSchedule } from './beta-schedules.ts';
+import { edmSchedule, flowSchedule } from './noise-schedule.ts';
 import { scheduleFromBetas } from './schedule.ts';
 
 /** Relative difference; the golden values carry nine digits. */
@@ -40,6 +41,45 @@ describe('schedule', () => {
     const schedule = cosineSchedule();
     expect([...schedule.betas].filter((beta) => beta === 0.999)).toHaveLength(1);
     expect(schedule.sigma(999) / schedule.alpha(999)).toBeCloseTo(20291.2, 0);
+  });
+
+  // diffusers 0.42 (float32): DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012), (beta_schedule="sigmoid"),
+  // (rescale_betas_zero_snr=True); the last from the formula.
+  test.each([
+    ['scaled linear', scaledLinearSchedule({ betaStart: 0.00085, betaEnd: 0.012 }), [0.99915, 0.8954625, 0.2776694, 0.004716696, 0.004660095]],
+    ['sigmoid', sigmoidSchedule(), [0.9998508, 0.9807495, 0.301931, 4.048962e-5, 3.968182e-5]],
+    ['zero terminal SNR', rescaleZeroTerminalSnr(linearSchedule()), [0.9999, 0.8963782, 0.07602873, 4.213273e-9, 0]],
+    ['sigmoid in alpha bar', sigmoidAlphaBarSchedule(), [0.99969972, 0.96050722, 0.5, 0.00030027920, 3.0027920e-7]],
+  ] as const)('the %s schedule has the golden alpha bars', (_, schedule, golden) => {
+    for (const [i, t] of [0, 99, 499, 998, 999].entries()) {
+      const expected = golden[i]!;
+      // A product of a thousand float32 factors is good to 3e-5.
+      if (expected === 0) expect(schedule.alphaBar(t)).toBe(0);
+      else expect(off(schedule.alphaBar(t), expected), `t = ${t}`).toBeLessThan(3e-5);
+    }
+  });
+
+  test('a schedule without signal at its end still has times and levels before it', () => {
+    const schedule = rescaleZeroTerminalSnr(linearSchedule());
+    expect([schedule.alpha(999), schedule.sigma(999), schedule.time(0, 1)]).toEqual([0, 1, 999]);
+    expect(schedule.alpha(0)).toBeCloseTo(linearSchedule().alpha(0), 12);
+    expect(schedule.time(schedule.alpha(998), schedule.sigma(998))).toBeCloseTo(998, 9);
+  });
+
+  test('between two steps the noise level is interpolated geometrically', () => {
+    const schedule = linearSchedule();
+    const level = (t: number) => schedule.sigma(t) / schedule.alpha(t);
+    expect(level(10.25)).toBeCloseTo(level(10) ** 0.75 * level(11) ** 0.25, 12);
+    expect(schedule.alpha(10.25) ** 2 + schedule.sigma(10.25) ** 2).toBeCloseTo(1, 14);
+  });
+
+  test('EDM and the straight flow are what they say', () => {
+    const edm = edmSchedule();
+    expect([edm.alpha(3), edm.sigma(3), edm.time(0.5, 1.5), edm.last, edm.clean, edm.priorStd(80)]).toEqual([1, 3, 3, 80, 0, 80]);
+    const flow = flowSchedule();
+    expect([flow.alpha(0.25), flow.sigma(0.25), flow.time(0.75, 0.25), flow.time(0, 1), flow.last]).toEqual([0.75, 0.25, 0.25, 1, 1]);
+    expect(() => flow.alpha(1.5)).toThrow('schedule: time must lie in 0 … 1, got 1.5');
+    expect(() => edmSchedule({ sigmaMax: 0 })).toThrow('edmSchedule: sigmaMax must be a positive number, got 0');
   });
 
   test('before index 0 the picture is clean', () => {

@@ -25,8 +25,11 @@ describe('scheduler config', () => {
   });
 
   test.each([
-    [{ betaSchedule: 'sigmoid' }, 'unknown betaSchedule "sigmoid"; one of linear, squaredcos_cap_v2, cosine'],
-    [{ varianceType: 'learned' }, 'unknown varianceType "learned"; one of fixed_small, fixed_large'],
+    [{ betaSchedule: 'laplace' }, 'unknown betaSchedule "laplace"; one of linear, scaled_linear, squaredcos_cap_v2, sigmoid, sigmoid_alpha_bar, cosine'],
+    [{ varianceType: 'learned' }, 'unknown varianceType "learned"; one of fixed_small, fixed_large, learned_range'],
+    [{ predictionType: 'flow_prediction' }, 'predictionType: flow_prediction belongs to straight flows'],
+    [{ rescaleBetasZeroSnr: true }, 'use predictionType v_prediction or sample'],
+    [{ trainedBetas: [0.1, 0.2] }, 'trainedBetas: expected one for each of the 1000 numTrainTimesteps, got 2'],
     [{ predictionType: 'flow' }, 'unknown predictionType "flow"; one of epsilon'],
     [{ betaStrat: 1 }, 'unknown scheduler field "betaStrat"; one of betaSchedule, numTrainTimesteps'],
     [{ clipSampleRange: 0 }, 'clipSampleRange: expected a positive number, got 0'],

@@ -1,10 +1,12 @@
 import { predictionTypes, type PredictionType } from './parameterization.ts';
 import { varianceTypes, type VarianceType } from './process.ts';
-import { cosineSchedule, linearEnds, linearSchedule, scheduleDefaults } from './beta-schedules.ts';
-import type { Schedule } from './schedule.ts';
+import { scheduleFromBetas, type Schedule } from './schedule.ts';
+import {
+  cosineSchedule, linearEnds, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, scheduleDefaults, sigmoidAlphaBarSchedule, sigmoidSchedule,
+} from './beta-schedules.ts';
 
-/** The schedules by diffusers' names. */
-export const betaSchedules = ['linear', 'squaredcos_cap_v2'] as const;
+/** The schedules, by diffusers' names where it has them; `sigmoid_alpha_bar` (Jabri et al.) is saved as its list of β. */
+export const betaSchedules = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid', 'sigmoid_alpha_bar'] as const;
 /** One of `betaSchedules`. */
 export type BetaSchedule = (typeof betaSchedules)[number];
 
@@ -13,10 +15,14 @@ export interface SchedulerConfig {
   readonly betaSchedule: BetaSchedule;
   /** T. */
   readonly numTrainTimesteps: number;
-  /** β_0 of the linear schedule; the cosine schedule has no use for it. */
+  /** β_0 of `linear`, `scaled_linear` and `sigmoid`; the others have no use for it. */
   readonly betaStart: number;
-  /** β_{T−1} of the linear schedule; the cosine schedule has no use for it. */
+  /** β_{T−1} of the same. */
   readonly betaEnd: number;
+  /** [T] the β themselves, in place of a named schedule; null for those with a name. */
+  readonly trainedBetas: readonly number[] | null;
+  /** Whether the schedule is rescaled to end without any signal; needs a prediction of v or x_0. */
+  readonly rescaleBetasZeroSnr: boolean;
   /** The variance of a DDPM step. */
   readonly varianceType: VarianceType;
   /** What the network's output is. */
@@ -35,6 +41,8 @@ export const schedulerDefaults: SchedulerConfig = {
   numTrainTimesteps: scheduleDefaults.T,
   betaStart: scheduleDefaults.betaStart,
   betaEnd: scheduleDefaults.betaEnd,
+  trainedBetas: null,
+  rescaleBetasZeroSnr: false,
   varianceType: 'fixed_small',
   predictionType: 'epsilon',
   clipSample: true,
@@ -62,6 +70,10 @@ export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig
   oneOf('betaSchedule', config.betaSchedule, [...betaSchedules, 'cosine']);
   oneOf('varianceType', config.varianceType, varianceTypes);
   oneOf('predictionType', config.predictionType, predictionTypes);
+  const { trainedBetas, numTrainTimesteps } = config;
+  if (trainedBetas !== null && trainedBetas.length !== numTrainTimesteps) throw new Error(`trainedBetas: expected one for each of the ${numTrainTimesteps} numTrainTimesteps, got ${trainedBetas.length}`);
+  if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon') throw new Error('rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture; use predictionType v_prediction or sample');
+  if (config.predictionType === 'flow_prediction') throw new Error('predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction');
   if (!(config.clipSampleRange > 0)) throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
   return config;
 }
@@ -73,10 +85,17 @@ export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig
  */
 export function schedule(nameOrConfig: BetaSchedule | 'cosine' | SchedulerOptions): Schedule {
   const config = schedulerConfig(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
-  const T = config.numTrainTimesteps;
-  switch (config.betaSchedule) {
-    case 'linear': return linearSchedule({ T, betaStart: config.betaStart, betaEnd: config.betaEnd });
+  const named = config.trainedBetas === null ? namedSchedule(config) : scheduleFromBetas(Float64Array.from(config.trainedBetas));
+  return config.rescaleBetasZeroSnr ? rescaleZeroTerminalSnr(named) : named;
+}
+
+function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd }: SchedulerConfig): Schedule {
+  switch (betaSchedule) {
+    case 'linear': return linearSchedule({ T, betaStart, betaEnd });
+    case 'scaled_linear': return scaledLinearSchedule({ T, betaStart, betaEnd });
     case 'squaredcos_cap_v2': return cosineSchedule({ T });
+    case 'sigmoid': return sigmoidSchedule({ T, betaStart, betaEnd });
+    case 'sigmoid_alpha_bar': return sigmoidAlphaBarSchedule({ T });
   }
 }
 
