@@ -40,7 +40,7 @@ export function exponentialSigmas(N: number, range: SigmaRange): readonly number
  */
 export function sigmaRange(schedule: NoiseSchedule): SigmaRange {
   const sigmaMax = schedule.sigma(schedule.last) / schedule.alpha(schedule.last);
-  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; give sigmaMax');
+  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing');
   return { sigmaMin: schedule.clean < 0 ? schedule.sigma(0) / schedule.alpha(0) : 0.002, sigmaMax };
 }
 

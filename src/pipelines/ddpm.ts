@@ -4,18 +4,19 @@
  * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
  */
 import {
-  add, float32, freeze, input, meanSquaredError, mul, program, RandomStream, reshape, sizeOf,
-  type Executor, type FloatArray, type HostArray, type HostArrays, type Program, type Store, type Tensor,
+  add, float32, freeze, input, meanSquaredError, mul, program, RandomStream, reshape, sizeOf, split, sub,
+  type Executor, type FloatArray, type HostArray, type HostArrays, type Program, type Shape, type Store, type Tensor,
 } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
 import { batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import {
-  drawTrainingNoise, fromPrediction, initialNoise, samplerNamed, samplerTimesteps, schedule,
-  type AnySamplerOptions, type Predict, type SamplerState, type Schedule, type SchedulerConfig, type TimeSpacing,
+  drawTrainingNoise, fromPrediction, initialNoise, lossWeight, objectiveDefaults, samplerNamed, samplerTimesteps, schedule, schedulerDefaults,
+  type AnySamplerOptions, type Objective, type Predict, type Prediction, type PredictionType, type SamplerState, type Schedule, type SchedulerConfig, type TimeSpacing, type VarianceType,
 } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
+import { variationalInputs, variationalTerm } from './variational-bound.ts';
 
 /** The extents of one picture: channels, height, width. */
 export type PictureShape = readonly [channels: number, height: number, width: number];
@@ -31,25 +32,52 @@ export function pictureShape({ config: { inChannels, sampleSize } }: UNet2DModel
   return [inChannels, height, width];
 }
 
+/** What a network is trained to say, and how its errors are weighed. */
+export interface DdpmTarget {
+  readonly predictionType: PredictionType;
+  /** With `learned_range` the network has 2C output channels, and the variational bound trains the second half. */
+  readonly varianceType: VarianceType;
+  /** The number of the schedule's steps: the bound is a sum over them. */
+  readonly numTrainTimesteps: number;
+  readonly objective: Objective;
+}
+
+/** Ho's: ε with L_simple. */
+const plainTarget: DdpmTarget = { ...schedulerDefaults, objective: objectiveDefaults };
+
 /**
- * Algorithm 1's loss, L_simple (eq. 14), of each sample: the mean over its pixels of (ε − ε_θ(√ᾱ_t x_0 + √(1−ᾱ_t) ε, t))². Trained
- * is the mean over the batch.
+ * Algorithm 1's loss, L_simple (eq. 14), of each sample: the mean over its pixels of (ε − ε_θ(√ᾱ_t x_0 + √(1−ᾱ_t) ε, t))², or
+ * the same with x_0 or v in the place of ε, times the sample's weight. With a learned variance the variational bound is
+ * added (L_hybrid). Trained is the mean over the batch.
  *
- * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B], and
- * `classLabels` [B] if the network takes them: what `trainingInputs` draws.
+ * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B]; `classLabels` [B] if
+ * the network takes them; `lossWeight` [B] unless the weights are uniform; and those of `variationalTerm` if the variance
+ * is learned: what `trainingInputs` draws.
  *
  * @returns [B]
  * @throws if the network takes something else than times from 0 and class labels
+ * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 16 — https://arxiv.org/abs/2102.09672
  */
-export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape): Tensor {
+export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape, { predictionType, varianceType, numTrainTimesteps, objective }: DdpmTarget = plainTarget): Tensor {
   checkNetwork(unet);
   const shape = [batchSize, ...picture];
   const x0 = input('x0', shape);
   const noise = input('noise', shape);
   const scale = (name: string) => reshape(input(name, [batchSize]), [batchSize, 1, 1, 1]);
-  const xt = add(mul(scale('signalScale'), x0), mul(scale('noiseScale'), noise));
-  const eps = unet.forward(ctx, xt, input('timestep', [batchSize]), labelsInput('classLabels', unet, batchSize));
-  return meanSquaredError(eps, noise, [1, 2, 3]);
+  const signalScale = scale('signalScale');
+  const noiseScale = scale('noiseScale');
+  const xt = add(mul(signalScale, x0), mul(noiseScale, noise));
+  const timestep = input('timestep', [batchSize]);
+  const output = unet.forward(ctx, xt, timestep, labelsInput('classLabels', unet, batchSize));
+  const learned = varianceType === 'learned_range';
+  const [prediction, variance] = learned ? split(output, [picture[0], picture[0]], 1) as [Tensor, Tensor] : [output, undefined];
+  const target = predictionType === 'epsilon' ? noise
+    : predictionType === 'sample' ? x0
+    : predictionType === 'v_prediction' ? sub(mul(signalScale, noise), mul(noiseScale, x0))
+    : sub(noise, x0);
+  const simple = meanSquaredError(prediction, target, [1, 2, 3]);
+  const weighted = objective.weighting === 'uniform' ? simple : mul(simple, input('lossWeight', [batchSize]));
+  return variance ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * numTrainTimesteps)) : weighted;
 }
 
 function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor | undefined {
@@ -69,20 +97,38 @@ export interface BatchDraw {
   readonly batch: number;
   readonly batchSize: number;
   readonly flip: boolean;
+  /** What the network is asked for; default Ho's ε with L_simple. */
+  readonly target?: DdpmTarget;
+  /** The class that stands for "any", for samples whose class is hidden. */
+  readonly nullClass?: number;
 }
 
 /** The inputs of `ddpmLoss` for one batch, a pure function of (seed, batch): lines 2 to 4 of Algorithm 1. */
-export function trainingInputs(dataset: Dataset, noiseSchedule: Schedule, { seed, batch, batchSize, flip }: BatchDraw): Record<string, HostArray> {
+export function trainingInputs(dataset: Dataset, noiseSchedule: Schedule, { seed, batch, batchSize, flip, target = plainTarget, nullClass }: BatchDraw): Record<string, HostArray> {
   const { images, labels } = batchAt(dataset, { seed, step: batch, batchSize, flip });
-  const draw = drawTrainingNoise(noiseSchedule, images.shape, new RandomStream(seed, 'training noise', batch));
+  const { predictionType, varianceType, objective } = target;
+  const draw = drawTrainingNoise(noiseSchedule, images.shape, new RandomStream(seed, 'training noise', batch), objective);
   return {
     x0: images,
     noise: draw.noise,
     timestep: float32([batchSize], draw.t),
     signalScale: draw.signalScale,
     noiseScale: draw.noiseScale,
-    ...(labels && { classLabels: int64(labels) }),
+    ...(objective.weighting !== 'uniform' && { lossWeight: float32([batchSize], draw.t.map((t) => lossWeight(noiseSchedule, t, predictionType, objective))) }),
+    ...(varianceType === 'learned_range' && variationalInputs(noiseSchedule, draw.t, predictionType)),
+    ...(labels && { classLabels: int64(hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch))) }),
   };
+}
+
+/**
+ * The classes with some of them replaced by the one that means "any", independently of each other.
+ *
+ * @see Ho & Salimans 2022, algorithm 1 — https://arxiv.org/abs/2207.12598
+ */
+function hideClasses(labels: ArrayLike<number>, probability: number, nullClass: number | undefined, random: RandomStream): ArrayLike<number> {
+  if (probability === 0) return labels;
+  if (nullClass === undefined) throw new Error('trainingInputs: classDropout needs a class that stands for "any"');
+  return Array.from(labels, (label) => (random.uniform() < probability ? nullClass : label));
 }
 
 function int64(labels: ArrayLike<number>): HostArray {
@@ -173,7 +219,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
       timestep: float32([batchSize], padded(t, 1)),
       ...(unet.classInput && { class_labels: int64(padded(cond?.classLabels ?? [], 1)) }),
     });
-    return float32(xt.shape, (out['out_sample']!.data as Float32Array).subarray(0, xt.data.length));
+    return predictionOf(out['out_sample']! as FloatArray, xt.shape);
   };
   const denoise = fromPrediction(predict, noiseSchedule, scheduler.predictionType, scheduler.clipSample ? { clip: scheduler.clipSampleRange } : {});
 
@@ -198,6 +244,25 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
     },
     dispose: () => executable.dispose(),
   };
+}
+
+/**
+ * The network's output for the samples asked for, the padding left out.
+ *
+ * @param output  [batchSize, C, H, W], or 2C channels if it learns the variance
+ * @param shape   [B, C, H, W] with B ≤ batchSize
+ */
+function predictionOf(output: FloatArray, shape: Shape): Prediction {
+  const [count, channels] = shape as readonly [number, number];
+  const size = sizeOf(shape.slice(1));
+  const stride = sizeOf(output.shape.slice(1));
+  const half = (first: number) => {
+    if (stride === size) return float32(shape, output.data.subarray(0, count * size) as Float32Array);
+    const data = new Float32Array(count * size);
+    for (let b = 0; b < count; b++) data.set(output.data.subarray(b * stride + first * size, b * stride + (first + 1) * size), b * size);
+    return float32(shape, data);
+  };
+  return { output: half(0), ...(output.shape[1] === 2 * channels && { variance: half(1) }) };
 }
 
 /** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */

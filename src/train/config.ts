@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
-import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
+import { lossWeightings, objectiveDefaults, schedulerConfig, timeSamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
 
 const positiveInteger = z.number().int().positive();
 const count = z.number().int().nonnegative();
@@ -40,6 +40,19 @@ export const trainSchema = z.strictObject({
   sampleSteps: positiveInteger.default(50),
 });
 
+/** What training asks of the network; the defaults are plain DDPM. */
+export const objectiveSchema = z.strictObject({
+  weighting: z.enum(lossWeightings).default(objectiveDefaults.weighting),
+  /** γ of min-SNR. */
+  snrGamma: positive.default(objectiveDefaults.snrGamma),
+  timeSampling: z.enum(timeSamplings).default(objectiveDefaults.timeSampling),
+  offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
+  /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
+  classDropout: fraction.default(objectiveDefaults.classDropout),
+  /** λ of L_hybrid, for `scheduler.varianceType: learned_range`. */
+  vlbWeight: positive.default(objectiveDefaults.vlbWeight),
+});
+
 /** The schema of a whole training run of DDPM. */
 export const ddpmConfigSchema = z.strictObject({
   data: z.strictObject({
@@ -53,6 +66,7 @@ export const ddpmConfigSchema = z.strictObject({
   }),
   model: unet2DConfigSchema.prefault({}),
   scheduler: z.record(z.string(), z.unknown()).default({}),
+  objective: objectiveSchema.prefault({}),
   train: trainSchema,
 });
 
@@ -64,6 +78,7 @@ export interface DdpmConfig {
   readonly data: z.output<typeof ddpmConfigSchema>['data'];
   readonly model: z.output<typeof unet2DConfigSchema>;
   readonly scheduler: SchedulerConfig;
+  readonly objective: Objective;
   readonly train: TrainConfig;
 }
 

@@ -51,14 +51,15 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   const unet = new UNet2DModel(config.model);
   const channels = unet.config.inChannels;
   if (channels !== 1 && channels !== 3) throw new Error(`config.model.inChannels: pictures have 1 or 3 channels, got ${channels}`);
-  if (unet.config.outChannels !== channels) throw new Error(`config.model.outChannels: ε has the picture's ${channels} channels, got ${unet.config.outChannels}`);
+  checkOutputs(unet, config);
   const { source, size, crop, flip } = config.data;
   const picture: PictureShape = [channels, size, size];
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
-  checkClasses(unet, dataset);
+  const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   // Whatever cannot be built must be said before the folder is taken: a graph is checked as it is made.
   const noiseSchedule = schedule(config.scheduler);
-  ddpmLoss(unet, bind(unet), 1, picture);
+  const target = { ...config.scheduler, objective: config.objective };
+  ddpmLoss(unet, bind(unet), 1, picture, target);
 
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
   const latest = resume ? await latestCheckpoint(out) : null;
@@ -71,8 +72,8 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
 
   const trainer = await Trainer.open(executor, {
     module: unet,
-    loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture),
-    inputs: (batch) => trainingInputs(dataset, noiseSchedule, { seed: train.seed, batch, batchSize: train.batchSize, flip }),
+    loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),
+    inputs: (batch) => trainingInputs(dataset, noiseSchedule, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, ...(nullClass !== undefined && { nullClass }) }),
   }, train, from);
   const sampler = train.sampleEvery === null ? undefined
     : await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store: trainer.store, prefix: 'ema/' } });
@@ -148,10 +149,27 @@ function differences(recorded: unknown, now: Environment): string[] {
     .map(([key, value]) => `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`);
 }
 
-function checkClasses(unet: UNet2DModel, dataset: Dataset): void {
+/** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
+function checkOutputs({ config: { inChannels, outChannels } }: UNet2DModel, { scheduler: { varianceType, predictionType } }: DdpmConfig): void {
+  const learned = varianceType === 'learned_range';
+  const expected = learned ? 2 * inChannels : inChannels;
+  if (outChannels === expected) return;
+  throw new Error(learned
+    ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
+    : `config.model.outChannels: ${predictionType} has the picture's ${expected} channels, got ${outChannels}`);
+}
+
+/** @returns the class that stands for "any" if some are hidden in training: the network's last */
+function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
   const classes = unet.config.numClassEmbeds;
-  if (classes === null) return;
+  if (classes === null) {
+    if (dropout > 0) throw new Error('config.objective.classDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or classDropout to 0');
+    return undefined;
+  }
   if (!dataset.labels) throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has no classes; put each class in a folder of its own`);
   const found = dataset.classNames!.length;
   if (found > classes) throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has ${found} classes`);
+  if (dropout === 0) return undefined;
+  if (classes !== found + 1) throw new Error(`config.objective.classDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`);
+  return found;
 }
