@@ -87,7 +87,7 @@ describe('training noise', () => {
 describe('EDM preconditioning', () => {
   // Karras et al. 2022, table 1, in float64.
   test.each([
-    [0.5, 0.5, 0.353553, 1.414214, -0.173287],
+    [0.5, 0.5, 0.353553, Math.SQRT2, -0.173287],
     [80, 3.9061e-5, 0.49999023, 0.01249976, 1.0955067],
     [0.002, 0.999984, 0.00199998, 1.999984, -1.553652],
   ])('at sigma %d has the golden coefficients', (sigma, cSkip, cOut, cIn, cNoise) => {
