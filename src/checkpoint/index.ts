@@ -1,5 +1,5 @@
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
-export { type LoadedModel, type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
+export { type LoadedModel, type ModelToWrite, readModelFolder, type ReadModelOptions, writeModelFolder } from './model-folder.ts';
 export { loadModel, packagePretrainedDir, pretrainedNames, type ResolveOptions, resolveModel } from './resolve.ts';
 export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';

@@ -3,25 +3,27 @@
  *
  *     model_index.json                               the pipeline's class and its parts
  *     unet/config.json                               the network's configuration
- *     unet/diffusion_pytorch_model.safetensors       its weights
+ *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
+ *
+ * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asFloat32, type HostArray } from '../core/index.ts';
-import type { SchedulerConfig } from '../diffusion/index.ts';
-import { readSafetensors, writeSafetensors, type Safetensors } from '../formats/safetensors.ts';
-import { fromHuggingFace, parseConfig, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
+import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
+import { writeSafetensors } from '../formats/safetensors.ts';
+import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
 import { checksum } from './checksum.ts';
-import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
+import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+import { readWeightFiles, weightsFileName, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
 
 export const indexFile = 'model_index.json';
-const configFile = join('unet', 'config.json');
-const weightsName = 'diffusion_pytorch_model';
-const schedulerFile = join('scheduler', 'scheduler_config.json');
+/** The network's configuration, in its folder or in a flat one. */
+export const configFile = 'config.json';
+const schedulerFile = 'scheduler_config.json';
 
 const pipelineClasses = ['DDPMPipeline', 'DDIMPipeline'];
 
@@ -43,6 +45,14 @@ export interface LoadedModel {
   readonly scheduler: SchedulerConfig;
   /** The model folder. */
   readonly path: string;
+  /** What the folder does not say, and what was taken instead; to be shown. */
+  readonly notes: readonly string[];
+}
+
+/** Options of `readModelFolder`. */
+export interface ReadModelOptions {
+  /** Which of several sets of weights to read, such as `fp16`; see `readWeightFiles`. */
+  readonly variant?: string | undefined;
 }
 
 /**
@@ -67,10 +77,10 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
       throw new Error(`${where}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, { cause: error });
     }
   }
-  await writeNewFile(join(dir, configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
+  await writeNewFile(join(dir, 'unet', configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
   // Beside the format, which transformers demands, the checksum: it goes with the file wherever it is copied.
-  await writeNewFile(join(dir, 'unet', `${weightsName}.safetensors`), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
-  await writeNewFile(join(dir, schedulerFile), jsonText(schedulerToJson(scheduler)));
+  await writeNewFile(join(dir, 'unet', weightsFileName), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
+  await writeNewFile(join(dir, 'scheduler', schedulerFile), jsonText(schedulerToJson(scheduler)));
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
   await writeNewFile(join(dir, indexFile), jsonText(toHuggingFace('DDPMPipeline', { scheduler: ['diffusers', 'DDPMScheduler'], unet: ['diffusers', 'UNet2DModel'] })));
@@ -78,30 +88,58 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
 }
 
 /**
- * Reads a model folder, ours or one that diffusers' `save_pretrained` wrote.
+ * Reads a model folder, ours or one that diffusers' `save_pretrained` wrote: a pipeline, one in the flat layout, or a `UNet2DModel` alone.
  *
  * @throws one line that names the file and what is wrong: missing, damaged, a part or an option that is not supported, tensors that are
  *   not those of the configuration
  */
-export async function readModelFolder(dir: string): Promise<LoadedModel> {
+export async function readModelFolder(dir: string, { variant }: ReadModelOptions = {}): Promise<LoadedModel> {
   if (await kindOf(dir) !== 'folder') throw new Error(`checkpoint ${dir}: ${await kindOf(dir) === 'file' ? 'is a file, expected a model folder' : 'there is no such folder'}`);
-  if (await kindOf(join(dir, indexFile)) === 'nothing') throw new Error(`checkpoint ${dir}: there is no ${indexFile}, so this is no model folder in diffusers' layout`);
-  checkIndex(await readJsonFile(join(dir, indexFile), `checkpoint ${join(dir, indexFile)}`), `checkpoint ${join(dir, indexFile)}`);
+  const isPipeline = await kindOf(join(dir, indexFile)) !== 'nothing';
+  if (!isPipeline && await kindOf(join(dir, configFile)) === 'nothing') throw new Error(`checkpoint ${dir}: there is no ${indexFile} and no ${configFile}, so this is no model folder in diffusers' layout`);
+  if (isPipeline) checkIndex(await readJsonFile(join(dir, indexFile), `checkpoint ${join(dir, indexFile)}`), `checkpoint ${join(dir, indexFile)}`);
 
-  const configAt = `checkpoint ${join(dir, configFile)}`;
-  const config = readUnetConfig(await readJsonFile(join(dir, configFile), configAt), configAt);
-  const scheduler = schedulerFromJson(await readJsonFile(join(dir, schedulerFile), `checkpoint ${join(dir, schedulerFile)}`), `checkpoint ${join(dir, schedulerFile)}`);
+  // As diffusers does: a part without a folder of its own is beside the index.
+  const partFolder = async (part: string, file: string) => {
+    const flat = !isPipeline || (await kindOf(join(dir, part)) !== 'folder' && await kindOf(join(dir, file)) === 'file');
+    return flat ? dir : join(dir, part);
+  };
+  const folder = await partFolder('unet', configFile);
+  const configAt = `checkpoint ${join(folder, configFile)}`;
+  const config = readUnetConfig(await readJsonFile(join(folder, configFile), configAt), configAt);
+  const { scheduler, notes } = await readScheduler(join(await partFolder('scheduler', schedulerFile), schedulerFile), isPipeline);
 
-  const weightsAt = `checkpoint ${join(dir, 'unet')}`;
-  const tensors = await readWeights(join(dir, 'unet'));
+  const stored = await readWeightFiles(folder, variant);
   // Before a network is built from a number that may be damaged: every resnet has tensors of its own.
   const resnets = config.layersPerBlock * config.blockOutChannels.length;
-  if (resnets > tensors.size) throw new Error(`${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${tensors.size} tensors`);
+  if (resnets > stored.tensors.size) throw new Error(`${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${stored.tensors.size} tensors`);
   const unet = buildUnet(config, configAt);
-  checkWeights(weightShapes(unet), tensors, weightsAt, `the weights are not of the network in ${join(dir, configFile)}: get both from one place, or take another checkpoint`);
+  const tensors = underPresentNames(stored);
+  checkWeights(weightShapes(unet), tensors, stored.where, `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`);
   // In the network's order, whatever the file's.
-  const weights = new Map([...weightShapes(unet).keys()].map((name) => [name, widen(tensors.get(name)!, name, weightsAt)]));
-  return { unet, weights, scheduler, path: dir };
+  const weights = new Map([...weightShapes(unet).keys()].map((name) => [name, widen(tensors.get(name)!, name, stored.where)]));
+  return { unet, weights, scheduler, path: dir, notes };
+}
+
+/** @throws if a tensor is there under its present and its old name */
+function underPresentNames({ tensors, where }: StoredWeights): Map<string, StoredTensor> {
+  const renamed = new Map<string, StoredTensor>();
+  for (const [name, tensor] of tensors) {
+    const present = presentTensorName(name);
+    if (present !== name && tensors.has(present)) throw new Error(`${where}: holds tensor ${JSON.stringify(present)} twice, also under its old name ${JSON.stringify(name)}; get it again or take another checkpoint`);
+    renamed.set(present, tensor);
+  }
+  return renamed;
+}
+
+/** The schedule in the file, or for a network alone DDPM's, with a note that says so. */
+async function readScheduler(path: string, required: boolean): Promise<Pick<LoadedModel, 'scheduler' | 'notes'>> {
+  if (required || await kindOf(path) !== 'nothing') return { scheduler: schedulerFromJson(await readJsonFile(path, `checkpoint ${path}`), `checkpoint ${path}`), notes: [] };
+  const scheduler = schedulerConfig();
+  return {
+    scheduler,
+    notes: [`there is no ${path}, so the noise schedule is DDPM's: ${scheduler.betaSchedule} from ${scheduler.betaStart} to ${scheduler.betaEnd} in ${scheduler.numTrainTimesteps} steps, prediction ${scheduler.predictionType}`],
+  };
 }
 
 function checkIndex(index: JsonObject, where: string): void {
@@ -127,29 +165,4 @@ function buildUnet(config: UNet2DConfig, where: string): UNet2DModel {
   } catch (error) {
     throw new Error(`${where}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-async function readWeights(folder: string): Promise<Map<string, HostArray>> {
-  const path = join(folder, await weightsFile(folder));
-  const where = `checkpoint ${path}`;
-  const bytes = await readWhole(path, where);
-  let file: Safetensors;
-  try {
-    file = readSafetensors(bytes);
-  } catch (error) {
-    throw new Error(`${where}: is damaged; get it again or take another checkpoint (${(error as Error).message})`, { cause: error });
-  }
-  const { sha256 } = file.metadata;
-  if (sha256 !== undefined && sha256 !== checksum(file.tensors)) throw new Error(`${where}: is damaged, its tensors do not match the checksum in it; get it again or take another checkpoint`);
-  return file.tensors;
-}
-
-/** The name of the weights file, or what there is instead of it. */
-async function weightsFile(folder: string): Promise<string> {
-  const files = await readdir(folder);
-  for (const name of [`${weightsName}.safetensors`, `${weightsName}.fp16.safetensors`]) if (files.includes(name)) return name;
-  const where = `checkpoint ${folder}: there is no ${weightsName}.safetensors`;
-  if (files.includes(`${weightsName}.safetensors.index.json`)) throw new Error(`${where}, the weights are in shards; save them again from Python with max_shard_size="100GB"`);
-  if (files.includes(`${weightsName}.bin`)) throw new Error(`${where}, only pickled weights; save them again from Python with safe_serialization=True`);
-  throw new Error(where);
 }

@@ -45,7 +45,7 @@ describe('what is no model', () => {
     ['runs/absent', 'unknown model "runs/absent"; give the path of a run, a checkpoint or a model folder, or one of cosine, linear'],
     ['', 'unknown model ""; give the path'],
     ['../pipeline/linear', 'unknown model "../pipeline/linear"'],
-    [folder, `${folder}: is neither a run, a checkpoint nor a model folder (there is no run.json and no model_index.json)`],
+    [folder, `${folder}: is neither a run, a checkpoint nor a model folder (there is no run.json, no model_index.json and no config.json)`],
     [join(scratch, 'a.png'), 'a.png: is a file; give the model folder that has model_index.json'],
   ])('is refused: %j', async (source, message) => {
     await expect(resolve(source)).rejects.toThrow(message);

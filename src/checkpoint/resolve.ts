@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearest } from '../core/suggest.ts';
 import { kindOf } from './durable-files.ts';
-import { indexFile, readModelFolder, type LoadedModel } from './model-folder.ts';
+import { configFile, indexFile, readModelFolder, type LoadedModel, type ReadModelOptions } from './model-folder.ts';
 import { runFile } from './run-folder.ts';
 import { latestCheckpoint } from './step-folders.ts';
 
@@ -42,18 +42,20 @@ export async function resolveModel(source: string, { pretrainedDir = packagePret
       if (!latest) throw new Error(`${source}: the run has no checkpoint yet; let it reach its first one`);
       return latest.path;
     }
+    // A network alone, without the index of a pipeline.
+    if (await kindOf(join(source, configFile)) === 'file') return source;
   }
   const names = await pretrainedNames(pretrainedDir);
   if (names.includes(source)) return join(pretrainedDir, source);
 
-  if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile} and no ${indexFile})`);
+  if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile}, no ${indexFile} and no ${configFile})`);
   if (kind === 'file') throw new Error(`${source}: is a file; give the model folder that has ${indexFile}`);
   const suggestion = nearest(source, names);
   const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
   throw new Error(`unknown model ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
 }
 
-/** Reads the model that a person means; see `resolveModel`. */
-export async function loadModel(source: string, options: ResolveOptions = {}): Promise<LoadedModel> {
-  return readModelFolder(await resolveModel(source, options));
+/** Reads the model that a person means; see `resolveModel` and `readModelFolder`. */
+export async function loadModel(source: string, { variant, ...options }: ResolveOptions & ReadModelOptions = {}): Promise<LoadedModel> {
+  return readModelFolder(await resolveModel(source, options), { variant });
 }

@@ -18,13 +18,13 @@ export function weightShapes(root: Module): Map<string, Shape> {
  * @param wayOut  what the message ends with
  * @throws one line that names the tensors of another shape, the missing and the unexpected ones
  */
-export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, { readonly shape: Shape }>, where: string, wayOut?: string): void {
+export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, { readonly shape: Shape; readonly shard?: string }>, where: string, wayOut?: string): void {
   const mismatched: string[] = [];
   const missing: string[] = [];
   for (const [name, shape] of expected) {
     const tensor = tensors.get(name);
     if (!tensor) missing.push(JSON.stringify(name));
-    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
+    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${tensor.shard === undefined ? '' : ` (in ${tensor.shard})`}`);
   }
   const unexpected = [...tensors.keys()].filter((name) => !expected.has(name)).map((name) => JSON.stringify(name));
 

@@ -21,6 +21,7 @@ export interface SampleCommandOptions {
   readonly churn?: number;
   readonly seed: number;
   readonly class?: number;
+  readonly variant?: string;
   readonly batchSize: number;
   readonly threads: number;
 }
@@ -53,7 +54,8 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
   }
   if (images) await checkWritable(picturePath(images, 0));
 
-  const model = await loadModel(source);
+  const model = await loadModel(source, { variant: options.variant });
+  for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const executor = createNodeExecutor({ threads: options.threads });
   try {

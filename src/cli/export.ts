@@ -12,6 +12,7 @@ export function register(program: Command): void {
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
     .option('--batch <n | symbolic>', 'pictures in one run of the ONNX model; symbolic: any number', (text) => (text === 'symbolic' ? text : batchSize(text)), 'symbolic' as const)
     .option('--dtype <type>', 'how the weights are stored, float32 or float16 (half the size)', choiceOption('dtype', ['float32', 'float16']), 'float32')
+    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--force', 'replace an earlier export', false)
     .action(async (source: string, options: ExportCommandOptions) => {
       const { writeExport } = await import('./write-export.ts');

@@ -20,6 +20,7 @@ export function register(program: Command): void {
     .option('--churn <x>', 'noise of heun over all its steps', numberOption('--churn', 0, 1000))
     .option('--class <n>', 'the class to draw, for a model with classes; default: all in turn', integerOption('--class', 0))
     .option('--seed <n>', 'picture i of a seed is the same at any count', integerOption('--seed', 0), 0)
+    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16)
     .option('--threads <n>', 'threads of the engine', integerOption('--threads', 1, 1024), availableParallelism())
     .action(async (source: string, options: SampleCommandOptions) => {

@@ -12,15 +12,17 @@ export interface ExportCommandOptions {
   readonly batch: number | 'symbolic';
   readonly dtype: 'float32' | 'float16';
   readonly force: boolean;
+  readonly variant?: string;
 }
 
-export async function writeExport(source: string, { out, batch, dtype, force }: ExportCommandOptions): Promise<void> {
+export async function writeExport(source: string, { out, batch, dtype, force, variant }: ExportCommandOptions): Promise<void> {
   if (out === undefined) throw new UsageError('--out is missing: the ONNX file to write');
   checkExtension(out, '.onnx');
   if (!force && existsSync(out)) throw new Error(`cannot write ${JSON.stringify(out)}: it is there already; replace it with --force, or give another path`);
   await checkWritable(out);
 
-  const model = await loadModel(source);
+  const model = await loadModel(source, { variant });
+  for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
   const { title = basename(resolve(source)), license } = await readModelCard(model.path);
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const metadata = { model: title, ...(license !== undefined && { license }), made_by: `kuosan ${version}` };

@@ -1,0 +1,117 @@
+/**
+ * The weights of one model in a folder, in every way that diffusers stores them:
+ *
+ *     diffusion_pytorch_model.safetensors                    one file
+ *     diffusion_pytorch_model.safetensors.index.json         which tensor is in which shard …
+ *     diffusion_pytorch_model-00001-of-00002.safetensors     … and the shards
+ *     diffusion_pytorch_model.fp16.safetensors               a variant, here in half precision
+ *     diffusion_pytorch_model.safetensors.index.fp16.json    a variant in shards
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
+import { checksum } from './checksum.ts';
+import { readWhole } from './durable-files.ts';
+import { isObject, readJsonFile } from './json-file.ts';
+
+const weightsName = 'diffusion_pytorch_model';
+
+/** The name of the one file that we write. */
+export const weightsFileName = `${weightsName}.safetensors`;
+
+const single = new RegExp(`^${weightsName}(?:\\.([\\w-]+))?\\.safetensors$`);
+const shardEnd = /-\d+-of-\d+$/;
+const index = new RegExp(`^${weightsName}\\.safetensors\\.index(?:\\.([\\w-]+))?\\.json$`);
+const pickled = new RegExp(`^${weightsName}.*\\.bin(?:\\.index.*\\.json)?$`);
+
+/** A tensor, and the shard that holds it if there are shards. */
+export type StoredTensor = SafetensorsTensor & { readonly shard?: string };
+
+/** Everything that was stored. */
+export interface StoredWeights {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** How messages call the place: the file, or the index of the shards. */
+  readonly where: string;
+}
+
+/**
+ * Reads the weights in a folder.
+ *
+ * @param variant  the name of a variant, such as `fp16`; default the weights without a name, or the only variant there is
+ * @throws one line that names the file: no weights, pickled ones, a variant that is not there, a shard that is missing, damaged or not what
+ *   the index says
+ */
+export async function readWeightFiles(folder: string, variant?: string): Promise<StoredWeights> {
+  const name = chooseFile(await readdir(folder), folder, variant);
+  const path = join(folder, name);
+  return { tensors: await (index.test(name) ? readShards(folder, path) : readFile(path)), where: `checkpoint ${path}` };
+}
+
+/** The file to begin with: an index or, where there is none, the one file. */
+function chooseFile(files: readonly string[], folder: string, variant: string | undefined): string {
+  const found = new Map<string, string>();
+  for (const pattern of [single, index]) {
+    for (const file of files) {
+      const match = pattern.exec(file);
+      // Where both are there, diffusers reads the shards.
+      if (match && !shardEnd.test(match[1] ?? '')) found.set(match[1] ?? '', file);
+    }
+  }
+  const variants = [...found.keys()].filter((name) => name !== '').sort();
+  const chosen = found.get(variant ?? '') ?? (variant === undefined && variants.length === 1 ? found.get(variants[0]!) : undefined);
+  if (chosen) return chosen;
+
+  const where = `checkpoint ${folder}`;
+  if (variant !== undefined && found.size > 0) {
+    const there = [...(found.has('') ? ['weights without a variant (leave it out)'] : []), ...variants].join(', ');
+    throw new Error(`${where}: there is no variant ${JSON.stringify(variant)} of the weights; there are ${there}`);
+  }
+  if (variants.length > 1) throw new Error(`${where}: the weights come in the variants ${variants.join(', ')}; say which (--variant ${variants[0]})`);
+  const pickle = files.find((file) => pickled.test(file));
+  if (pickle) {
+    throw new Error(`${where}: there is no ${weightsFileName}, only pickled weights (${pickle}), which Python alone can read; convert them there: UNet2DModel.from_pretrained(${JSON.stringify(folder)}, use_safetensors=False).save_pretrained(${JSON.stringify(folder)})`);
+  }
+  throw new Error(`${where}: there is no ${weightsFileName}`);
+}
+
+/** The tensors of one file, which must match the checksum if there is one in it. */
+async function readFile(path: string): Promise<Map<string, SafetensorsTensor>> {
+  const where = `checkpoint ${path}`;
+  const bytes = await readWhole(path, where);
+  let file: Safetensors;
+  try {
+    file = readSafetensors(bytes);
+  } catch (error) {
+    throw new Error(`${where}: is damaged; get it again or take another checkpoint (${(error as Error).message})`, { cause: error });
+  }
+  const { sha256 } = file.metadata;
+  if (sha256 !== undefined && sha256 !== checksum(file.tensors)) throw new Error(`${where}: is damaged, its tensors do not match the checksum in it; get it again or take another checkpoint`);
+  return file.tensors;
+}
+
+async function readShards(folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {
+  const where = `checkpoint ${indexPath}`;
+  const { weight_map: placed } = await readJsonFile(indexPath, where);
+  if (!isObject(placed) || Object.keys(placed).length === 0) throw new Error(`${where}: expected a weight_map from tensors to shards, got ${JSON.stringify(placed) ?? 'none'}`);
+  const shards = new Map<string, string[]>();
+  for (const [name, file] of Object.entries(placed)) {
+    // A name from a file that was downloaded must not lead out of the folder.
+    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw new Error(`${where}: tensor ${JSON.stringify(name)} is placed in ${JSON.stringify(file)}, expected the name of a .safetensors file beside the index`);
+    shards.set(file, [...(shards.get(file) ?? []), name]);
+  }
+
+  const present = new Set(await readdir(folder));
+  for (const [file, names] of shards) {
+    if (!present.has(file)) throw new Error(`${where}: the shard ${file} is not there, with ${names.length === 1 ? 'one tensor' : `${names.length} tensors`} of the network; get it from where the others are from`);
+  }
+  const tensors = new Map<string, StoredTensor>();
+  for (const [file, names] of shards) {
+    const held = await readFile(join(folder, file));
+    const missing = names.find((name) => !held.has(name));
+    if (missing !== undefined) throw new Error(`${where}: tensor ${JSON.stringify(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`);
+    const extra = [...held.keys()].find((name) => placed[name] !== file);
+    if (extra !== undefined) throw new Error(`checkpoint ${join(folder, file)}: holds tensor ${JSON.stringify(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${JSON.stringify(placed[extra])}`}; get index and shards from one place`);
+    for (const name of names) tensors.set(name, { ...held.get(name)!, shard: file });
+  }
+  return tensors;
+}
