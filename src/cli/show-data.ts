@@ -52,14 +52,20 @@ export function describeDataset(dataset: Dataset, seconds: number): string[] {
     for (const label of labels) counts[label]!++;
     lines.push(`${plural(classNames.length, 'class', 'classes')}: ${list(classNames.map((className, index) => `${className} ${counts[index]}`), 12)}`);
   }
-  lines.push(captions === undefined ? `first files: ${list(ids, 4)}` : `first labels: ${list(captions, 4)}`);
+  lines.push(captions === undefined ? `first files: ${list(ids, 4)}` : `first captions: ${list(captions.map((caption) => clip(caption)), 4)}`);
   if (skipped.length > 0) {
-    lines.push(`left out: ${plural(skipped.length, 'image')} that cannot be read`);
+    lines.push(`left out: ${plural(skipped.length, 'file')} that cannot be read`);
     for (const { id, reason } of skipped.slice(0, 10)) lines.push(`  ${id}: ${reason}`);
     if (skipped.length > 10) lines.push(`  and ${skipped.length - 10} more`);
   }
   for (const note of notes) lines.push(`note: ${note}`);
   return lines;
+}
+
+/** A caption can be a paragraph. */
+function clip(caption: string): string {
+  if (caption === '') return '(none)';
+  return caption.length > 60 ? `${caption.slice(0, 60).trimEnd()}…` : caption;
 }
 
 function plural(count: number, one: string, many = `${one}s`): string {

@@ -36,7 +36,7 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeOp
         case 'ready': {
           const { dataset, parameters, step, device, notes } = event;
           print(`${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`);
-          if (dataset.skipped.length > 0) print(`left out ${dataset.skipped.length} ${dataset.skipped.length === 1 ? 'image' : 'images'} that cannot be read`);
+          if (dataset.skipped.length > 0) print(`left out ${dataset.skipped.length} ${dataset.skipped.length === 1 ? 'file' : 'files'} that cannot be read`);
           if (step > 0) print(`going on from step ${step}`);
           for (const note of notes) print(`note: ${note}`);
           progress = createProgress('training', total, step);

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir, realpath, stat } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import { cached } from '../cache.ts';
 import type { Cached } from '../cache.ts';
+import { metadataName, readCaptions, textBeside } from '../captions.ts';
+import { checkMemory } from '../check-memory.ts';
 import type { DatasetContent, SkippedImage } from '../dataset.ts';
 import { ImageError, decodeImage } from '../image.ts';
 import type { OpenOptions } from '../open-options.ts';
@@ -22,14 +24,19 @@ interface ImageFile {
 
 interface Listing {
   readonly files: readonly ImageFile[];
+  /** What may hold captions: `metadata.jsonl` in any folder, and texts of the same name as an image beside them. */
+  readonly metadata: readonly ImageFile[];
+  readonly texts: readonly ImageFile[];
   /** Extensions of the files that are no images. */
   readonly others: ReadonlySet<string>;
 }
 
-/** Every image below `root`, sorted by path; hidden files and folders are left out, links are followed once. */
+/** Every image below `root`, and what may hold captions, sorted by path; hidden files and folders are left out, links are followed once. */
 async function listImages(root: string): Promise<Listing> {
   const paths: string[] = [];
   const others = new Set<string>();
+  const metadata: string[] = [];
+  const texts: string[] = [];
   const visited = new Set<string>();
   const visit = async (inside: string): Promise<void> => {
     const folder = join(root, inside);
@@ -44,20 +51,28 @@ async function listImages(root: string): Promise<Listing> {
       if (target?.isDirectory()) await visit(id);
       else if (target?.isFile()) {
         const extension = extname(entry.name).toLowerCase();
-        if (imageExtensions.includes(extension)) paths.push(id);
-        else others.add(extension || entry.name);
+        if (isImage(id)) paths.push(id);
+        else {
+          others.add(extension || entry.name);
+          if (entry.name === metadataName) metadata.push(id);
+          else if (extension === '.txt') texts.push(id);
+        }
       }
     }
   };
   await visit('');
   // By code units and not by locale: the order decides which picture has which index, on every machine alike.
-  paths.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const files = await inParallel(paths.length, 16, async (index): Promise<ImageFile> => {
-    const id = paths[index]!;
-    const { size, mtimeMs } = await stat(join(root, id));
-    return { id, size, modified: mtimeMs };
-  });
-  return { files, others };
+  const sorted = async (ids: string[]): Promise<ImageFile[]> => {
+    ids.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    return inParallel(ids.length, 16, async (index): Promise<ImageFile> => {
+      const id = ids[index]!;
+      const { size, mtimeMs } = await stat(join(root, id));
+      return { id, size, modified: mtimeMs };
+    });
+  };
+  const files = await sorted(paths);
+  const beside = new Set(paths.map(textBeside));
+  return { files, metadata: await sorted(metadata), texts: await sorted(texts.filter((id) => beside.has(id))), others };
 }
 
 /** Classes are the first-level sub-folders, when there are two or more and every image lies in one. */
@@ -73,23 +88,25 @@ function classesOf(ids: readonly string[]): Pick<DatasetContent, 'labels' | 'cla
   return { labels: Int32Array.from(folders, (folder) => places.get(folder!)!), classNames, notes: [] };
 }
 
-function checkMemory(folder: string, count: number, size: number, channels: number): void {
-  const bytes = count * size * size * channels;
-  if (bytes > 0.8 * totalmem()) {
-    const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
-    throw new Error(`data ${JSON.stringify(folder)}: ${count} images at ${size}×${size} take ${gigabytes(bytes)} GB, this machine has ${gigabytes(totalmem())} GB; give a smaller --size`);
-  }
+/** What is wrong with an image, a text beside one, or a line of metadata (`metadata.jsonl:3`). */
+function bad(folder: string, { id, reason }: SkippedImage): Error {
+  const wayOut = isImage(id) ? 'remove the file, or leave such files out with --skip-bad' : 'mend or remove it, or do without such captions with --skip-bad';
+  return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; ${wayOut}`);
 }
 
-function badImage(folder: string, { id, reason }: SkippedImage): Error {
-  return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; remove the file, or leave such files out with --skip-bad`);
+function isImage(name: string): boolean {
+  return imageExtensions.includes(extname(name).toLowerCase());
 }
 
 type Decoded = DatasetContent & { readonly temporary: boolean };
 
-async function decodeAll(folder: string, files: readonly ImageFile[], options: OpenOptions): Promise<Decoded> {
+async function decodeAll(folder: string, { files, metadata, texts, others }: Listing, options: OpenOptions): Promise<Decoded> {
   const { size, channels, crop, skipBad, signal, onProgress } = options;
   checkMemory(folder, files.length, size, channels);
+  // First: reading text takes a moment, decoding pictures minutes.
+  const written = await readCaptions(folder, files.map(({ id }) => id), metadata.map(({ id }) => id), texts.map(({ id }) => id));
+  const problem = written.problems[0];
+  if (problem !== undefined && !skipBad) throw bad(folder, { id: problem.where, reason: problem.reason });
   const pixels = size * size * channels;
   const images = new Uint8Array(files.length * pixels);
   const reasons = new Map<number, string>();
@@ -103,7 +120,7 @@ async function decodeAll(folder: string, files: readonly ImageFile[], options: O
       images.set((await decodeImage(bytes, { size, channels, crop })).data, index * pixels);
     } catch (error) {
       const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
-      if (!skipBad) throw badImage(folder, { id, reason });
+      if (!skipBad) throw bad(folder, { id, reason });
       unreadable ||= !(error instanceof ImageError);
       reasons.set(index, reason);
     }
@@ -116,6 +133,7 @@ async function decodeAll(folder: string, files: readonly ImageFile[], options: O
   }
   for (const [to, from] of good.entries()) if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
   const ids = good.map((index) => files[index]!.id);
+  const classes = classesOf(ids);
   return {
     images: images.subarray(0, good.length * pixels),
     count: good.length,
@@ -123,8 +141,10 @@ async function decodeAll(folder: string, files: readonly ImageFile[], options: O
     width: size,
     channels,
     ids,
-    ...classesOf(ids),
-    skipped,
+    ...classes,
+    ...(written.captions && { captions: good.map((index) => written.captions![index]!) }),
+    skipped: [...skipped, ...written.problems.map(({ where, reason }) => ({ id: where, reason }))],
+    notes: [...classes.notes, ...written.notes, ...(others.has('.csv') && metadata.length === 0 ? ['captions are read from metadata.jsonl or .txt files, not from .csv'] : [])],
     // A file that could not be read now may be readable the next time, without a new date.
     temporary: unreadable,
   };
@@ -152,10 +172,10 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
     throw new Error(`data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with PNG, JPEG, WebP, GIF, SVG or AVIF files, or noto-emoji`);
   }
   const name = JSON.stringify(['folder', real, size, channels, crop]);
-  const key = createHash('sha256').update(JSON.stringify(files)).digest('hex');
-  const result = await cached(cacheDir, name, key, () => decodeAll(folder, files, options));
-  const bad = result.content.skipped[0];
+  const key = createHash('sha256').update(JSON.stringify([files, listing.metadata, listing.texts])).digest('hex');
+  const result = await cached(cacheDir, name, key, () => decodeAll(folder, listing, options));
+  const skipped = result.content.skipped[0];
   // What an earlier start with skipBad left out must still be an error without it.
-  if (bad !== undefined && !options.skipBad) throw badImage(folder, bad);
+  if (skipped !== undefined && !options.skipBad) throw bad(folder, skipped);
   return result;
 }
