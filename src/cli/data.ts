@@ -12,7 +12,7 @@ export function register(program: Command): void {
   program
     .command('data')
     .description('show what a model will see of a data set: a summary, and a grid of pictures')
-    .argument('<source>', 'noto-emoji, a part of it such as noto-emoji/faces or noto-emoji/animals, or a folder of images (sub-folders are classes)')
+    .argument('<source>', 'noto-emoji, a part of it such as noto-emoji/faces, mnist, fashion-mnist, cifar10, a folder of images (sub-folders are classes), or one of idx files or CIFAR-10 batches')
     .requiredOption('--out <grid.png>', 'the picture to write')
     .option('--count <n>', 'pictures in the grid', integerOption('--count', 1, 10_000), defaultCount)
     .option('--size <pixels>', 'side of the pictures, fitted to the shorter side and cropped to the middle', integerOption('--size', 1, 4096), defaultSize)

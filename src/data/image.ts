@@ -31,7 +31,8 @@ export const maxInputPixels = 200_000_000;
 const decodeSeconds = 60;
 
 const white = { r: 255, g: 255, b: 255 };
-const fitOf = { center: 'cover', pad: 'contain', stretch: 'fill' } as const;
+/** sharp's names for the ways a picture becomes a square. */
+export const fitOf = { center: 'cover', pad: 'contain', stretch: 'fill' } as const;
 
 /** The bytes are no picture that can be decoded; `reason` says why, without the name of the file. */
 export class ImageError extends Error {

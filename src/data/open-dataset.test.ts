@@ -182,7 +182,7 @@ describe('openDataset of a name', () => {
     await expect(openDataset('noto-emoji/smilies', { cacheDir })).rejects.toThrow('unknown part of noto-emoji "smilies"; did you mean smileys?');
     await expect(openDataset('noto-emoji/picasso', { cacheDir })).rejects.toThrow('one of smileys, people, component, animals, food, travel, activities, objects, symbols, flags, faces');
     await expect(openDataset(folder.replace('pictures', 'picturs'), { cacheDir })).rejects.toThrow(`did you mean the folder ${folder}?`);
-    await expect(openDataset('/nowhere/at/all', { cacheDir })).rejects.toThrow('unknown data set "/nowhere/at/all"; one of noto-emoji, or the path of a folder of images');
+    await expect(openDataset('/nowhere/at/all', { cacheDir })).rejects.toThrow('unknown data set "/nowhere/at/all"; one of noto-emoji, mnist, fashion-mnist, cifar10, or the path of a folder of images');
     await expect(openDataset('', { cacheDir })).rejects.toThrow('unknown data set ""');
   });
 

@@ -7,11 +7,15 @@ import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
 import { openDefaults } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
+import type { Source } from './source.ts';
+import { cifar10Source } from './sources/cifar10.ts';
 import { openFolder } from './sources/folder.ts';
+import { idxSource } from './sources/idx.ts';
+import { namedDatasets, namedSource } from './sources/named.ts';
 import { notoEmoji, openNotoEmoji } from './sources/noto-emoji.ts';
 
-/** The data sets that need no folder. */
-export const builtInDatasets: readonly string[] = [notoEmoji];
+/** The data sets that go by a name: the one that comes with the package, and those that are looked for on the machine. */
+export const builtInDatasets: readonly string[] = [notoEmoji, ...namedDatasets];
 
 /** Larger pictures are not what a pixel-space model on one machine trains on, and 1,897 emoji would be 95 GB. */
 const maxSize = 4096;
@@ -19,29 +23,44 @@ const maxSize = 4096;
 /**
  * Opens a data set: decoded in parallel the first time, read from the cache afterwards.
  *
- * @param source  `noto-emoji`; a part of it such as `noto-emoji/faces`, `noto-emoji/animals`, `noto-emoji/face-smiling`; or the path
- *                of a folder of images, whose sub-folders are classes (`./noto-emoji` for a folder of that name)
+ * @param source  `noto-emoji`, or a part of it such as `noto-emoji/faces`, `noto-emoji/animals`, `noto-emoji/face-smiling`;
+ *                `mnist`, `fashion-mnist` or `cifar10`, each with `/test` behind it for the test set; or a path (`./mnist` for a
+ *                folder of that name): of a folder of images, whose sub-folders are classes; of a folder of idx files or of
+ *                CIFAR-10's binary batches, again with `/test` behind it; or of one such file
  * @throws if there is no such data set or folder (naming the nearest), if it holds no images, or if one is bad and `skipBad` is off
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
-  const settings: OpenOptions = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
+  const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
   if (!Number.isInteger(settings.size) || settings.size < 1 || settings.size > maxSize) {
     throw new Error(`data size: expected an integer from 1 to ${maxSize}, got ${settings.size}`);
   }
   settings.signal?.throwIfAborted();
-  const [set, ...rest] = source.replace(/\/+$/, '').split('/');
-  const opened = set === notoEmoji
-    ? await openNotoEmoji(rest.length === 0 ? undefined : rest.join('/'), settings)
-    : await openFolder(await findFolder(source), settings);
+  const found = await findSource(source);
+  const opened = await found.open({ ...settings, channels: options.channels ?? found.channels });
   return { ...opened.content, name: source, fingerprint: fingerprintOf(opened.content), fromCache: opened.fromCache };
 }
 
-async function findFolder(source: string): Promise<string> {
+async function findSource(source: string): Promise<Source> {
+  const [set = '', ...rest] = source.replace(/\/+$/, '').split('/');
+  const part = rest.length === 0 ? undefined : rest.join('/');
+  if (set === notoEmoji) return { channels: 3, open: (options) => openNotoEmoji(part, options) };
+  if (namedDatasets.includes(set)) return namedSource(set, part);
+
   // The shell expands ~ only at the start of a word; "--data=~/pics" arrives as it is.
   const path = source.startsWith('~/') ? join(homedir(), source.slice(2)) : source;
+  const arrays = async (place: string, split: 'train' | 'test') => await idxSource(place, split) ?? await cifar10Source(place, split);
   const found = source === '' ? undefined : await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return path;
+  if (found !== undefined) {
+    const source = await arrays(path, 'train');
+    if (source !== undefined) return source;
+  }
+  if (found?.isDirectory()) return { channels: 3, open: (options) => openFolder(path, options) };
   if (found !== undefined) throw new Error(`data ${JSON.stringify(source)}: this is a file; give the folder it lies in`);
+  const split = basename(path);
+  if ((split === 'train' || split === 'test') && (await stat(dirname(path)).catch(() => undefined))?.isDirectory()) {
+    const source = await arrays(dirname(path), split);
+    if (source !== undefined) return source;
+  }
   const suggestion = nearest(source.split('/')[0]!, builtInDatasets);
   if (suggestion !== undefined) throw new Error(`unknown data set ${JSON.stringify(source)}; did you mean ${suggestion}?`);
   const beside = await foldersIn(dirname(path));

@@ -105,7 +105,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
           seed: gridSeed, count: train.sampleCount, sampler: 'ddpm', steps: Math.min(train.sampleSteps, noiseSchedule.T),
           ...(classes && { classLabels: Array.from({ length: train.sampleCount }, (_, i) => i % classes) }),
         });
-        const path = await log.addSamples(trainer.step, layGrid(toPixels(pictures)));
+        const path = await log.addSamples(trainer.step, layGrid(toPixels(pictures), classColumns(classes, train.sampleCount)));
         await log.flush();
         yield { type: 'samples', step: trainer.step, pictures, path };
       }
@@ -124,6 +124,11 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
     await sampler?.dispose();
     await trainer.dispose();
   }
+}
+
+/** A column for each class, as long as they are few and each has a picture. */
+function classColumns(classes: number | null, count: number): { readonly columns?: number } {
+  return classes !== null && classes <= 20 && count >= classes ? { columns: classes } : {};
 }
 
 /** What ended a run, with what is left of it. */

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it, test } from 'vitest';
+import { schedule } from '../diffusion/index.ts';
+import { UNet2DModel } from '../models/index.ts';
+import { countParameters } from '../nn/index.ts';
+import { denoiserProgram } from '../pipelines/index.ts';
+import { parseDdpmConfig } from './config.ts';
+import { presetNames, readConfig } from './presets.ts';
+
+const names = await presetNames();
+
+describe.each(names)('the preset %s', (name) => {
+  test('is a configuration that builds, for pictures of its size', async () => {
+    const config = parseDdpmConfig(await readConfig(name));
+    const { size } = config.data;
+    const unet = new UNet2DModel(config.model);
+    expect(config.model.sampleSize).toBe(size);
+    denoiserProgram(unet, 1, [config.model.inChannels, size, size]);
+    expect(schedule(config.scheduler).T).toBe(1000);
+    // The comments do the arithmetic: it must be of this network.
+    const [, said] = /(?<!\d)([\d.,]+(?: M)?) parameters/.exec(await readFile(new URL(`../../presets/${name}.jsonc`, import.meta.url), 'utf8'))!;
+    const count = countParameters(unet);
+    expect(said!.endsWith(' M') ? `${(count / 1e6).toFixed(2)} M` : count.toLocaleString('en-US')).toBe(said);
+  });
+});
+
+it('cifar10 is DDPM\'s own run', async () => {
+  const { data, model, scheduler, train } = parseDdpmConfig(await readConfig('cifar10'));
+  expect(data).toMatchObject({ source: 'cifar10', flip: true });
+  // The number of Ho et al.'s own code.
+  expect(countParameters(new UNet2DModel(model))).toBe(35_746_307);
+  expect(scheduler).toMatchObject({ betaSchedule: 'linear', betaStart: 1e-4, betaEnd: 0.02, varianceType: 'fixed_large', predictionType: 'epsilon', clipSample: true });
+  expect(train).toMatchObject({
+    steps: 800_000, batchSize: 128, optimizer: 'adam', learningRate: 2e-4, warmupSteps: 5000, clipNorm: 1, betas: [0.9, 0.999], eps: 1e-8, ema: { decay: 0.9999, useEmaWarmup: false },
+  });
+});
