@@ -2,7 +2,7 @@
 import {
   add, broadcastTo, cast, channelAffine, concat, conv2d, conv2dInputGrad, conv2dWeightGrad, cos, div, exp, gather, groupNorm, lessEqual, log, matmul, maximum,
   minimum, mul, neg, pad, reshape, scatterAdd, sigmoid, silu, sin, slice, softmax, sqrt, sub, sum, sumPool, sumSquares, tanh, transpose, upsampleNearest, where,
-  avgPool2d, constant, flip, gelu, leakyRelu, maxPool2d, relu, softplus,
+  avgPool2d, constant, flip, float32, gelu, leakyRelu, maxPool2d, RandomStream, relu, sizeOf, softplus, type Tensor,
 } from '../src/core/index.ts';
 import { imageCases } from './op-cases/images.ts';
 import { pointwiseCases } from './op-cases/pointwise.ts';
@@ -82,6 +82,12 @@ export const opCases: readonly OpCase[] = [
   ...imageCases,
 ];
 
+/** Numbers that are part of the program. */
+function fixed(shape: readonly number[]): Tensor {
+  const random = new RandomStream(3, 'constant kernel');
+  return constant(float32(shape, Float32Array.from({ length: sizeOf(shape) }, () => random.uniform() - 0.5)));
+}
+
 /**
  * Sizes that ONNX Runtime's blocked kernels take (multiples of 16, so also of 8) and that are beside their limits;
  * too large for central differences, so only the engines are held against the reference.
@@ -98,6 +104,10 @@ export const blockedCases: readonly OpCase[] = [
   { op: 'conv2d', title: 'without padding, an uneven kernel', shapes: [[16, 16, 4, 5], [16, 16, 3, 2]], range: [-0.5, 0.5], build: (x, w) => conv2d(x!, w!) },
   { op: 'conv2d', title: 'dilated', shapes: [[2, 16, 6, 5], [16, 16, 3, 3]], range: [-0.5, 0.5], build: (x, w) => conv2d(x!, w!, undefined, { dilations: [2, 1], pads: [2, 1, 2, 1] }) },
   { op: 'groupNorm', title: 'of groups across two blocks', shapes: [[2, 48, 3, 2], [48], [48]], build: (x, g, b) => groupNorm(x!, g!, b!, { groups: 8, eps: 1e-5 }) },
+  { op: 'groupNorm', title: 'of a blocked image with a number added to each channel', shapes: [[2, 16, 3, 2], [32, 16, 1, 1], [2, 32], [32], [32]], build: (x, w, t, g, b) => groupNorm(add(conv2d(x!, w!), reshape(t!, [2, 32, 1, 1])), g!, b!, { groups: 8, eps: 1e-5 }) },
+  { op: 'channelAffine', title: 'of blocked images, added to others', shapes: [[2, 16, 3, 2], [16, 16, 1, 1], [2, 16], [2, 16]], range: [-0.5, 0.5], build: (x, w, s, t) => { const y = add(conv2d(x!, w!), reshape(t!, [2, 16, 1, 1])); return add(channelAffine(y, s!, t!, channelAffine(conv2d(y, w!), s!, t!)), conv2d(mul(y, y), w!)); } },
+  { op: 'add', title: 'of convolutions to each other and to an image that is used again', shapes: [[2, 16, 3, 2], [32, 16, 1, 1], [32, 32, 1, 1], [32]], range: [-0.5, 0.5], build: (x, w, v, b) => { const y = add(conv2d(x!, w!, b), conv2d(conv2d(x!, w!), v!)); const z = add(y, conv2d(y, v!, b)); return add(conv2d(z, v!), mul(y, z)); } },
+  { op: 'conv2d', title: 'with constant kernels, from three channels to five and doubled on the way', shapes: [[2, 3, 3, 2]], range: [-0.5, 0.5], build: (x) => { const first = conv2d(x!, fixed([32, 3, 3, 3]), fixed([32]), { pads: [1, 1, 1, 1] }); return conv2d(conv2d(upsampleNearest(first, 2), fixed([16, 32, 3, 3]), fixed([16]), { pads: [1, 1, 1, 1] }), fixed([5, 16, 1, 1]), fixed([5])); } },
   { op: 'silu', title: 'between convolutions', shapes: [[2, 16, 3, 4], [16, 16, 1, 1], [2, 16]], range: [-0.5, 0.5], build: (x, w, t) => conv2d(silu(add(conv2d(x!, w!), reshape(t!, [2, 16, 1, 1]))), w!) },
   { op: 'mul', title: 'of a blocked image by a number a channel, a number and another image', shapes: [[2, 16, 3, 4], [16, 16, 1, 1], [2, 16]], range: [-0.5, 0.5], build: (x, w, t) => mul(mul(mul(reshape(t!, [2, 16, 1, 1]), conv2d(x!, w!)), 0.5), x!) },
   { op: 'concat', title: 'of blocked images and its slices', shapes: [[2, 16, 2, 3], [16, 16, 1, 1], [16, 48, 1, 1]], range: [-0.5, 0.5], build: (x, w, v) => { const y = conv2d(x!, w!); return conv2d(slice(concat([y, x!, y, y], 1), [0, 16, 0, 0], [2, 48, 2, 3]), v!); } },

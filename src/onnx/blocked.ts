@@ -20,6 +20,12 @@ export class BlockedValues {
   readonly beforeDoubling = new Map<ValueName, ValueName>();
   /** Of an image whose blocks of 2 × 2 pixels may be added up: a cheaper way to the blocked sums. */
   readonly summedByFour = new Map<ValueName, () => ValueName>();
+  /** Of the result of an operator that can add an image on the way: the sum with a blocked image, in its memory if it has no other use. */
+  readonly addable = new Map<ValueName, (addend: ValueName) => ValueName>();
+  /** Of the product of two images, element by element: the two. */
+  readonly products = new Map<ValueName, readonly [ValueName, ValueName]>();
+  /** Of an image with a number added to each channel of each image: the image before, and the numbers [B, C, 1, 1]. */
+  readonly shifted = new Map<ValueName, { readonly image: ValueName; readonly numbers: ValueName }>();
   /** Channels in a block. */
   readonly block: number;
 
@@ -47,7 +53,21 @@ export class BlockedValues {
   /** Names a value that can be had both ways, each emitted only if asked for. */
   nameBoth(ordered: () => ValueName, blocked: () => ValueName): ValueName {
     const name = this.#graph.defer(ordered);
-    this.#blocked.set(name, blocked);
+    this.#blocked.set(name, this.#graph.inThisScope(blocked));
+    return name;
+  }
+
+  /** Names a blocked image that is emitted only if asked for. */
+  nameLater(emit: () => ValueName, channels: number): ValueName {
+    let blocked: ValueName | undefined;
+    const once = () => blocked ??= emit();
+    return this.nameBoth(() => this.reorderOut(once(), channels), once);
+  }
+
+  /** Names the blocked result of an operator that can add another blocked image to it. */
+  nameAddable(emit: (addend?: ValueName) => ValueName, channels: number): ValueName {
+    const name = this.nameLater(emit, channels);
+    this.addable.set(name, this.#graph.inThisScope(emit));
     return name;
   }
 
@@ -65,9 +85,10 @@ export class BlockedValues {
    * A convolution of blocked images.
    *
    * @param inputs  image [B, C, H, W], kernel [O/b, C/b, kh, kw, b (of C), b (of O)], then optionally bias [O] and an
-   *                image that is added to the result (a name of '' leaves the bias out)
+   *                image that is added to the result
    */
-  conv(inputs: readonly ValueName[], { kernel, strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1 }: { kernel: readonly number[]; strides?: readonly number[]; pads?: readonly number[]; dilations?: readonly number[]; groups?: number }): ValueName {
+  conv([x, weights, bias, addend]: readonly (ValueName | undefined)[], { kernel, strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1 }: { kernel: readonly number[]; strides?: readonly number[]; pads?: readonly number[]; dilations?: readonly number[]; groups?: number }): ValueName {
+    const inputs = [x!, weights!, ...(bias || addend ? [bias ?? ''] : []), ...(addend ? [addend] : [])];
     return this.apply('Conv', inputs, { kernel_shape: kernel, strides, pads, dilations, group: groups });
   }
 
@@ -83,9 +104,7 @@ export class BlockedValues {
     const [batch, channels, height, width] = shape as [number, number, number, number];
     const groups = batch * channels;
     const asOneImage = (value: ValueName) => this.reshape(value, [1, groups, height, width]);
-    const inputs = [asOneImage(x), this.reshape(scale, [groups, 1, 1, 1])];
-    if (shift || addend) inputs.push(shift ? this.reshape(shift, [groups]) : '');
-    if (addend) inputs.push(asOneImage(addend));
+    const inputs = [asOneImage(x), this.reshape(scale, [groups, 1, 1, 1]), shift && this.reshape(shift, [groups]), addend && asOneImage(addend)];
     return this.reshape(this.conv(inputs, { kernel: [1, 1], groups }), shape);
   }
 
@@ -94,12 +113,24 @@ export class BlockedValues {
     return this.reshape(this.apply('GlobalAveragePool', [x], {}), [batch!, channels!]);
   }
 
+  /**
+   * Σ x · y over the pixels of two blocked images: [B, C]. A convolution with the second image as kernel, as large as the
+   * first and with a group for each channel of each image, so that their products are never stored.
+   */
+  pixelProducts(x: ValueName, y: ValueName, [batch, channels, height, width]: readonly number[]): ValueName {
+    const groups = batch! * channels!;
+    const sums = this.conv([this.reshape(x, [1, groups, height!, width!]), this.reshape(y, [groups, 1, height!, width!])], { kernel: [height!, width!], groups });
+    return this.reshape(sums, [batch!, channels!]);
+  }
+
   /** [n, i, m, j] → [n, m, i, j], for i any number and j the block: a reordering under other names. */
   swapMiddle(x: ValueName, [n, i, m, j]: readonly [number, number, number, number]): ValueName {
     return this.reorderOut(this.reshape(x, [n, i * j, 1, m]), i * j, true);
   }
 
   reshape(x: ValueName, shape: Shape): ValueName {
+    const known = this.#graph.constantValue(x);
+    if (known) return this.#graph.deferConstant({ ...known, shape });
     return this.#graph.one('Reshape', [x, this.#graph.ints(shape)]);
   }
 

@@ -1,4 +1,5 @@
 import { sizeOf, type DType, type HostArray, type Shape, type Type } from '../core/index.ts';
+import { Uses } from './uses.ts';
 import { attributeType, tensorDataType, type AttributeProto, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from './protobuf.ts';
 
 /** ONNX's numbers for our element types. */
@@ -25,9 +26,16 @@ export class GraphBuilder {
   readonly #computed = new Set<ValueName>();
   readonly #publicNames = new Map<ValueName, string>();
   readonly #deferred = new Map<ValueName, () => ValueName>();
+  readonly #constants = new Map<ValueName, HostArray>();
   #nextValue = 0;
+  /** Who takes the values of the program that is written. */
+  readonly uses: Uses;
   /** What node names begin with from here on: the module path they come from. */
   scope = '';
+
+  constructor(uses = new Uses()) {
+    this.uses = uses;
+  }
 
   /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
   apply(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}, outputCount = 1, domain = ''): readonly ValueName[] {
@@ -59,8 +67,35 @@ export class GraphBuilder {
   /** Names a value that is emitted only if an operator asks for it under this name. */
   defer(emit: () => ValueName): ValueName {
     const name = `d${this.#nextValue++}`;
-    this.#deferred.set(name, emit);
+    this.#deferred.set(name, this.inThisScope(emit));
     return name;
+  }
+
+  /** The same function, to be called later and to name nodes as if it were called now. */
+  inThisScope<Args extends readonly unknown[], Result>(emit: (...args: Args) => Result): (...args: Args) => Result {
+    const { scope } = this;
+    return (...args) => {
+      const later = this.scope;
+      this.scope = scope;
+      try {
+        return emit(...args);
+      } finally {
+        this.scope = later;
+      }
+    };
+  }
+
+  /** A constant that is left out unless an operator asks for it: a lowering may prepare its values and use those instead. */
+  deferConstant(value: HostArray): ValueName {
+    let emitted: ValueName | undefined;
+    const name = this.defer(() => emitted ??= this.constant(value));
+    this.#constants.set(name, value);
+    return name;
+  }
+
+  /** The values of a constant that was deferred. */
+  constantValue(name: ValueName): HostArray | undefined {
+    return this.#constants.get(name);
   }
 
   /** The name of a value that is in the graph: a deferred one is emitted now. Emitting twice gives the same name. */

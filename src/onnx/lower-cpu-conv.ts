@@ -1,14 +1,15 @@
 /** Convolution and its gradients in ONNX Runtime's blocked layout; shapes it does not suit return undefined. */
-import { float32, type Conv2dAttrs, type HostArray, type Node, type Shape, type Tensor } from '../core/index.ts';
+import { float32, sizeOf, type Conv2dAttrs, type Node, type Shape } from '../core/index.ts';
 import type { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 
 export type Quad = readonly [number, number, number, number];
 
 /** OIHW → [O/b, I/b, T, b (of I), b (of O)] with T = kh · kw, named [O, I, kh, kw]. Constant ones are blocked here and now. */
-export function blockedKernel(graph: GraphBuilder, values: BlockedValues, w: ValueName, [outChannels, inChannels, kh, kw]: Quad, constant?: Float32Array): ValueName {
+export function blockedKernel(graph: GraphBuilder, values: BlockedValues, w: ValueName, [outChannels, inChannels, kh, kw]: Quad): ValueName {
   const { block } = values;
   const taps = kh * kw;
+  const constant = graph.constantValue(w)?.data as Float32Array | undefined;
   if (constant) {
     const data = new Float32Array(constant.length);
     let at = 0;
@@ -37,12 +38,26 @@ function blockedTurnedKernel(graph: GraphBuilder, values: BlockedValues, w: Valu
 }
 
 /** Fewer input channels than a block: the image is taken in order and the kernel is [O/b, I, kh, kw, b]. */
-function fewChannelsKernel(values: BlockedValues, w: ValueName, [outChannels, inChannels, kh, kw]: Quad): ValueName {
+function fewChannelsKernel(graph: GraphBuilder, values: BlockedValues, w: ValueName, [outChannels, inChannels, kh, kw]: Quad): ValueName {
+  const constant = graph.constantValue(w)?.data as Float32Array | undefined;
+  if (constant) {
+    const { block } = values;
+    const size = inChannels * kh * kw;
+    const data = new Float32Array(constant.length);
+    for (let i = 0; i < data.length; i++) data[i] = constant[(Math.floor(i / block / size) * block + i % block) * size + Math.floor(i / block) % size]!;
+    return graph.constant(float32([outChannels, inChannels, kh, kw], data));
+  }
   return values.reshape(values.reorderIn(values.reshape(w, [1, outChannels, 1, inChannels * kh * kw])), [outChannels, inChannels, kh, kw]);
 }
 
-function constantData({ node }: Tensor): Float32Array | undefined {
-  return node.op.source === 'constant' ? (node.attrs as HostArray).data as Float32Array : undefined;
+/** Zeros behind the last of the outermost axis. */
+function lengthened(graph: GraphBuilder, x: ValueName, shape: Shape, more: number): ValueName {
+  const known = graph.constantValue(x);
+  if (!known) return graph.one('Pad', [x, graph.ints([...shape.map(() => 0), more, ...shape.slice(1).map(() => 0)])]);
+  const longer = [shape[0]! + more, ...shape.slice(1)];
+  const data = new Float32Array(sizeOf(longer));
+  data.set(known.data as Float32Array);
+  return graph.deferConstant(float32(longer, data));
 }
 
 export function blockedConv2d(graph: GraphBuilder, values: BlockedValues, [x, w, bias]: readonly ValueName[], { inputs: [, kernel], attrs }: Node<Conv2dAttrs>): ValueName | undefined {
@@ -51,14 +66,14 @@ export function blockedConv2d(graph: GraphBuilder, values: BlockedValues, [x, w,
   const { block } = values;
   const options = { ...attrs, groups: 1, kernel: [kh, kw] };
   if (attrs.groups !== 1) return undefined;
-  if (inChannels < block && outChannels % block === 0) return values.name(values.conv([x!, fewChannelsKernel(values, w!, shape), ...(bias ? [bias] : [])], options), outChannels);
+  if (inChannels < block && outChannels % block === 0) return values.nameAddable((addend) => values.conv([x!, fewChannelsKernel(graph, values, w!, shape), bias, addend], options), outChannels);
   if (inChannels % block !== 0) return undefined;
   // Missing output channels are zeros until the result is put in order.
   const missing = (block - outChannels % block) % block;
-  if (missing === 0) return values.name(values.conv([values.of(x!), blockedKernel(graph, values, w!, shape, constantData(kernel!)), ...(bias ? [bias] : [])], options), outChannels);
-  const wider = graph.one('Pad', [w!, graph.ints([0, 0, 0, 0, missing, 0, 0, 0])]);
-  const widerBias = bias ? [graph.one('Pad', [bias, graph.ints([0, missing])])] : [];
-  return values.reorderOut(values.conv([values.of(x!), blockedKernel(graph, values, wider, [outChannels + missing, inChannels, kh, kw]), ...widerBias], options), outChannels);
+  if (missing === 0) return values.nameAddable((addend) => values.conv([values.of(x!), blockedKernel(graph, values, w!, shape), bias, addend], options), outChannels);
+  const wider = lengthened(graph, w!, shape, missing);
+  const widerBias = bias && lengthened(graph, bias, [outChannels], missing);
+  return values.reorderOut(values.conv([values.of(x!), blockedKernel(graph, values, wider, [outChannels + missing, inChannels, kh, kw]), widerBias], options), outChannels);
 }
 
 /** At stride 1 the input gradient is a convolution with the turned kernel. */
@@ -73,13 +88,12 @@ export function blockedInputGrad(graph: GraphBuilder, values: BlockedValues, [dy
   const options = { kernel: [kh, kw], pads: turnedPads, dilations };
   if (outChannels % block === 0) {
     // Emitted only if asked for: of a doubled image, only the sum over each pixel's copies is.
-    const whole = () => values.conv([values.of(dy!), blockedTurnedKernel(graph, values, w!, shape)], options);
-    return values.nameBoth(() => values.reorderOut(whole(), inChannels), whole);
+    return values.nameAddable((addend) => values.conv([values.of(dy!), blockedTurnedKernel(graph, values, w!, shape), undefined, addend], options), inChannels);
   }
   if (outChannels > block) return undefined;
   const exchanged = values.reshape(graph.one('Transpose', [w!], { perm: [1, 0, 2, 3] }), [inChannels * outChannels, kh * kw]);
   const turned = graph.one('Gather', [exchanged, graph.ints(Array.from({ length: kh * kw }, (_, t) => kh * kw - 1 - t))], { axis: 1 });
-  return values.name(values.conv([dy!, fewChannelsKernel(values, turned, [inChannels, outChannels, kh, kw])], options), inputShape[1]!);
+  return values.name(values.conv([dy!, fewChannelsKernel(graph, values, turned, [inChannels, outChannels, kh, kw])], options), inputShape[1]!);
 }
 
 /**

@@ -24,9 +24,30 @@ export function isDoubledConv(block: number, [outChannels, inChannels, kh, kw]: 
   return kh === 3 && kw === 3 && groups === 1 && [...strides, ...pads, ...dilations].every((n) => n === 1) && outChannels! % block === 0 && inChannels! % block === 0;
 }
 
-/** The two-dimensional sums that one-dimensional ones make: [u, v] down, [a, b] across (9 × n²), or that transposed. */
-function sums(graph: GraphBuilder, rows: readonly (readonly number[])[], columns: readonly (readonly number[])[], transposed = false): ValueName {
-  const taps = [0, 1, 2].flatMap((u) => [0, 1, 2].map((v) => rows.flatMap((row) => columns.map((column) => row[u]! * column[v]!))));
+type Sums = readonly (readonly number[])[];
+
+/** The two-dimensional sums that one-dimensional ones make: [u, v] down, [a, b] across (9 × n²). */
+function products(rows: Sums, columns: Sums): number[][] {
+  return [0, 1, 2].flatMap((u) => [0, 1, 2].map((v) => rows.flatMap((row) => columns.map((column) => row[u]! * column[v]!))));
+}
+
+/** The 3 × 3 taps w [O, I, 3, 3] added up to the kernel of another shape; constant ones here and now. */
+function addedUp(graph: GraphBuilder, values: BlockedValues, w: ValueName, rows: Sums, columns: Sums, shape: Quad): ValueName {
+  const known = graph.constantValue(w)?.data as Float32Array | undefined;
+  const [outChannels, inChannels] = shape;
+  if (!known) return values.reshape(graph.one('Gemm', [values.reshape(w, [outChannels * inChannels, 9]), sums(graph, rows, columns)]), shape);
+  const taps = products(rows, columns);
+  const count = taps[0]!.length;
+  const data = Float32Array.from({ length: outChannels * inChannels * count }, (_, i) => {
+    const first = Math.floor(i / count) * 9;
+    return taps.reduce((sum, row, tap) => sum + row[i % count]! * known[first + tap]!, 0);
+  });
+  return graph.deferConstant(float32(shape, data));
+}
+
+/** The sums of `products` as a constant, or their transpose. */
+function sums(graph: GraphBuilder, rows: Sums, columns: Sums, transposed = false): ValueName {
+  const taps = products(rows, columns);
   const matrix = transposed ? taps[0]!.map((_, i) => taps.map((row) => row[i]!)) : taps;
   return graph.constant(float32([matrix.length, matrix[0]!.length], Float32Array.from(matrix.flat())));
 }
@@ -34,11 +55,10 @@ function sums(graph: GraphBuilder, rows: readonly (readonly number[])[], columns
 /** @param x  blocked [B, I, H, W], not doubled → blocked [B, O, 2H, 2W] */
 export function doubledConv2d(graph: GraphBuilder, values: BlockedValues, x: ValueName, w: ValueName, bias: ValueName | undefined, [batch, inChannels, height, width]: Quad, outChannels: number): ValueName {
   const { block } = values;
-  const rows = values.reshape(w, [outChannels * inChannels, 9]);
   const parts = [0, 1].flatMap((py) => [0, 1].map((px) => {
     const kernel: Quad = [outChannels, inChannels, 2, 2];
-    const summed = values.reshape(graph.one('Gemm', [rows, sums(graph, phases[py]!, phases[px]!)]), kernel);
-    const y = values.conv([x, blockedKernel(graph, values, summed, kernel), ...(bias ? [bias] : [])], { kernel: [2, 2], pads: [1 - py, 1 - px, py, px] });
+    const summed = addedUp(graph, values, w, phases[py]!, phases[px]!, kernel);
+    const y = values.conv([x, blockedKernel(graph, values, summed, kernel), bias], { kernel: [2, 2], pads: [1 - py, 1 - px, py, px] });
     return values.reshape(y, [batch * outChannels / block, height * width * block]);
   }));
   const images = batch * outChannels / block;

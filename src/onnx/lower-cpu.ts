@@ -2,10 +2,11 @@
  * Lowerings for ONNX Runtime's CPU provider: images stay in its blocked layout (see blocked.ts) through convolutions,
  * normalization and everything between them. For programs that run here and now; what is exported is standard ONNX.
  */
-import { float32, sameShape, sizeOf, type HostArray, type OpName, type PoolAttrs, type Shape, type Type } from '../core/index.ts';
+import { sameShape, sizeOf, type HostArray, type Node, type OpName, type PoolAttrs, type Shape, type Type } from '../core/index.ts';
 import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 import { blockedConv2d, blockedInputGrad, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
+import { blockedGroupNorm } from './lower-cpu-norm.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
 import { scatterElements } from './lower-indexing.ts';
 import { standardLowerings } from './lower.ts';
@@ -46,12 +47,11 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
   const one = (value: ValueName | undefined) => (value === undefined ? undefined : [value]);
 
   /** Each element alone: if one operand is blocked the others become so, and so does the result. */
-  const pointwise = (name: Lowered): Lowering<unknown> => orStandard(name, (graph, values, inputs, node) => {
+  const pointwise = (name: Lowered, operator = plainLowerings[name] as Lowering<unknown>): Lowering<unknown> => orStandard(name, (graph, values, inputs, node) => {
     const output: Type = node.outputs[0]!;
     const whole = node.inputs.map((x) => sameShape(x.shape, output.shape));
     if (!isImage(output) || !node.inputs.every((x, i) => whole[i] || sizeOf(x.shape) === 1) || !inputs.some((x, i) => whole[i] && values.has(x))) return undefined;
-    const standard = plainLowerings[name] as Lowering<unknown>;
-    const [y] = standard(graph, inputs.map((x, i) => (whole[i] ? values.of(x) : x)), node as never);
+    const [y] = operator(graph, inputs.map((x, i) => (whole[i] ? values.of(x) : x)), node as never);
     return [values.name(y!, output.shape[1]!)];
   }) as Lowering<unknown>;
 
@@ -64,20 +64,42 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     return [values.nameBoth(() => compare(inputs), () => compare(inputs.map((x, i) => (whole[i] ? values.of(x) : x))))];
   }) as Lowering<unknown>;
 
+  /** Of two whole images, at least one of them blocked. */
+  const twoImages = (values: BlockedValues, inputs: readonly ValueName[], { inputs: operands, outputs: [output] }: Node) =>
+    isImage(output!) && operands.every((x) => sameShape(x.shape, output!.shape)) && inputs.some((x) => values.has(x));
+
+  /** An operator that can add on the way does so, if its result has no other use and the other image no later one. */
+  const addedOnTheWay = (graph: GraphBuilder, values: BlockedValues, inputs: readonly ValueName[], node: Node): ValueName | undefined => {
+    const into = [1, 0].find((i) => values.addable.has(inputs[i]!) && graph.uses.isSingle(node.inputs[i]!) && graph.uses.endsAt(node.inputs[1 - i]!, node));
+    if (into === undefined) return undefined;
+    const sum = values.addable.get(inputs[into]!)!;
+    return values.nameLater(() => sum(values.of(inputs[1 - into]!)), node.outputs[0]!.shape[1]!);
+  };
+
   /** Of a blocked image and a number for each channel of each image, [B, C, 1, 1]. */
   const withChannels = (name: 'add' | 'mul'): Lowering<unknown> => {
     const otherwise = pointwise(name);
     return (graph, inputs, node) => {
       const values = valuesOf(graph);
       const { shape } = node.outputs[0]!;
+      if (twoImages(values, inputs, node)) {
+        const merged = name === 'add' ? addedOnTheWay(graph, values, inputs, node) : undefined;
+        if (merged !== undefined) return [merged];
+        if (name === 'mul') {
+          const product = values.nameLater(() => graph.one('Mul', inputs.map((x) => values.of(x))), shape[1]!);
+          values.products.set(product, [inputs[0]!, inputs[1]!]);
+          return [product];
+        }
+      }
       const image = node.inputs.findIndex((x, i) => sameShape(x.shape, shape) && values.has(inputs[i]!));
       const other = node.inputs[1 - image];
       const [batch, channels] = shape as [number, number];
       if (image < 0 || !isImage(node.outputs[0]!) || sameShape(other!.shape, shape) || !sameShape(other!.shape, [batch, channels, 1, 1])) return otherwise(graph, inputs, node);
       const numbers = inputs[1 - image]!;
-      const blocked = values.of(inputs[image]!);
-      const y = name === 'mul' ? values.channelAffine(blocked, shape, numbers) : values.channelAffine(blocked, shape, graph.filled([batch, channels], 1), numbers);
-      return [values.name(y, channels)];
+      if (name === 'mul') return [values.name(values.channelAffine(values.of(inputs[image]!), shape, numbers), channels)];
+      const sum = values.nameLater(() => values.channelAffine(values.of(inputs[image]!), shape, graph.filled([batch, channels], 1), numbers), channels);
+      values.shifted.set(sum, { image: inputs[image]!, numbers });
+      return [sum];
     };
   };
 
@@ -87,12 +109,26 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     return [values.name(values.apply(opType, [values.of(x!)], { kernel_shape: kernel, strides, pads, ...mean }), output!.shape[1]!)];
   });
 
+  /** Σ x · y by channel, of images that may have a number added to each channel: Σ (x + t) y = Σ x y + t Σ y. */
+  const pixelProducts = (graph: GraphBuilder, values: BlockedValues, [x, y]: readonly [ValueName, ValueName], shape: Shape): ValueName => {
+    const added = values.shifted.get(x);
+    if (!added) return values.shifted.has(y) ? pixelProducts(graph, values, [y, x], shape) : values.pixelProducts(values.of(x), values.of(y), shape);
+    const sums = graph.one('Mul', [values.pixelMeans(values.of(y), shape), graph.filled([], shape[2]! * shape[3]!)]);
+    return graph.one('Add', [values.pixelProducts(values.of(added.image), values.of(y), shape), graph.one('Mul', [values.reshape(added.numbers, shape.slice(0, 2)), sums])]);
+  };
+
+  // The gradient takes the sigmoid; where there is none, one operator does both.
+  const twoStepSilu = pointwise('silu');
+  const oneStepSilu = pointwise('silu', (graph, inputs) => {
+    graph.requireDomain('com.microsoft', 1);
+    return graph.apply('QuickGelu', inputs, { alpha: { float: 1 } }, 1, 'com.microsoft');
+  });
+
   return {
     ...ownLowerings,
     // Convolutions block constant kernels themselves; the original is then left out.
     constant(graph, _, { attrs }) {
-      let name: ValueName | undefined;
-      return [graph.defer(() => name ??= graph.constant(attrs as HostArray))];
+      return [graph.deferConstant(attrs as HostArray)];
     },
 
     conv2d: orStandard('conv2d', (graph, values, inputs, node) => {
@@ -121,7 +157,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       return one(doubledWeightGrad(graph, values, before, dy!, [batch, inChannels, height / 2, width / 2], attrs.weightShape[0]!));
     }),
 
-    ...Object.fromEntries((['sub', 'div', 'minimum', 'maximum', 'pow', 'clip', 'neg', 'abs', 'floor', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'silu', 'relu', 'softplus', 'erf', 'gelu'] as const).map((name) => [name, pointwise(name)])),
+    ...Object.fromEntries((['sub', 'div', 'minimum', 'maximum', 'pow', 'clip', 'neg', 'abs', 'floor', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'relu', 'softplus', 'erf', 'gelu'] as const).map((name) => [name, pointwise(name)])),
     less: comparison('less'),
     lessEqual: comparison('lessEqual'),
     equal: comparison('equal'),
@@ -134,22 +170,34 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       const { outputs: [output] } = node;
       return isImage(output!) && values.has(x!) ? [values.name(standardLowerings.cast(graph, [values.of(x!)], node)[0]!, output!.shape[1]!)] : undefined;
     }),
+    silu: (graph, inputs, node) => (graph.uses.of(node.inputs[0]!).some(({ op }) => op.name === 'sigmoid') ? twoStepSilu : oneStepSilu)(graph, inputs, node),
     add: withChannels('add'),
     mul: withChannels('mul'),
 
-    channelAffine: orStandard('channelAffine', (_, values, [x, scale, shift, addend], { outputs: [output] }) => {
+    channelAffine: orStandard('channelAffine', (graph, values, [x, scale, shift, addend], node) => {
+      const { inputs: operands, outputs: [output] } = node;
       if (!isImage(output!) || !(values.has(x!) || (addend && values.has(addend)))) return undefined;
-      return [values.name(values.channelAffine(values.of(x!), output!.shape, scale!, shift, addend && values.of(addend)), output!.shape[1]!)];
+      const [shape, channels] = [output!.shape, output!.shape[1]!];
+      const added = values.shifted.get(x!);
+      const image = added?.image ?? x!;
+      // Where the image has a number added to each channel, that is in the shift.
+      const wholeShift = () => (added ? graph.one('Add', [shift!, graph.one('Mul', [scale!, values.reshape(added.numbers, operands[1]!.shape)])]) : shift!);
+      const affine = (more?: ValueName) => values.channelAffine(values.of(image), shape, scale!, wholeShift(), more);
+      if (!addend) return [values.nameAddable(affine, channels)];
+      const [sum] = values.addable.has(addend) && graph.uses.isSingle(operands[3]!) ? [values.addable.get(addend)!] : [];
+      return [values.nameAddable((more) => affine(more === undefined ? values.of(addend) : sum?.(more) ?? graph.one('Add', [values.of(addend), more])), channels)];
     }),
 
     groupNorm: orStandard('groupNorm', (graph, values, [x, gamma, beta], { inputs: [image], attrs: { groups, eps } }) => {
       if (!isImage(image!)) return undefined;
-      return blockedGroupNorm(graph, values, x!, gamma!, beta!, image!.shape, groups, eps);
+      return blockedGroupNorm(graph, values, x!, { gamma: gamma!, beta: beta!, shape: image!.shape, groups, eps });
     }),
 
     sum: orStandard('sum', (graph, values, [x], { inputs: [image], outputs: [output], attrs: { axes } }) => {
       const [outer, ...pixels] = axes.length === 3 ? axes : [undefined, ...axes];
       if (!isImage(image!) || !values.has(x!) || pixels.join() !== '2,3' || (outer !== undefined && outer !== 0)) return undefined;
+      const product = values.products.get(x!);
+      if (product && outer === undefined) return [values.reshape(pixelProducts(graph, values, product, image!.shape), output!.shape)];
       // The engine has no sum by channel as fast as its pooling.
       const [, , height, width] = image!.shape as [number, number, number, number];
       const byImage = graph.one('Mul', [values.pixelMeans(values.of(x!), image!.shape), graph.filled([], height * width)]);
@@ -215,22 +263,3 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
 }
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
-
-/** Sums and sums of squares of each channel's pixels make the statistics; scaling and shifting is then one pass. */
-function blockedGroupNorm(graph: GraphBuilder, values: BlockedValues, x: ValueName, gamma: ValueName, beta: ValueName, shape: Shape, groups: number, eps: number): readonly ValueName[] {
-  const [batch, channels] = shape as [number, number];
-  const members = channels / groups;
-  const image = values.of(x);
-  // All channels of a group have as many pixels.
-  const groupMean = (blocked: ValueName) => graph.one('ReduceMean', [values.reshape(values.pixelMeans(blocked, shape), [batch, groups, members]), graph.ints([2])], { keepdims: 1 }); // [B, G, 1]
-  const mean = groupMean(image);
-  const spread = graph.one('Sub', [groupMean(graph.one('Mul', [image, image])), graph.one('Mul', [mean, mean])]);
-  // Rounding can leave the variance of a constant group just below zero.
-  const variance = graph.one('Add', [graph.one('Max', [spread, graph.filled([], 0)]), graph.constant(float32([], Float32Array.of(eps)))]);
-  const invStd = graph.one('Reciprocal', [graph.one('Sqrt', [variance])]);
-  const byGroup = (perChannel: ValueName) => values.reshape(perChannel, [1, groups, members]);
-  const scale = graph.one('Mul', [byGroup(gamma), invStd]);
-  const shift = graph.one('Sub', [byGroup(beta), graph.one('Mul', [scale, mean])]);
-  const y = values.channelAffine(image, shape, scale, shift);
-  return [values.name(y, channels), values.reshape(mean, [batch, groups]), values.reshape(invStd, [batch, groups])];
-}

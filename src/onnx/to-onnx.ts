@@ -6,6 +6,7 @@ import type { Lowering, Lowerings } from './lowering.ts';
 import { narrowType } from './narrow.ts';
 import type { ModelProto } from './protobuf.ts';
 import { nodeScopes } from './scopes.ts';
+import { Uses } from './uses.ts';
 import { generalizeBatch, probeBatches } from './symbolic-batch.ts';
 
 /** A program as ONNX bytes, and how its values are named there. */
@@ -66,7 +67,7 @@ export function toOnnxForAnyBatch(build: (batch: number) => Program, options: To
 
 function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = new Map(), narrowIntegers = false, metadata = {} }: ToOnnxOptions): ModelProto {
   verify(program);
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(new Uses(program));
   const table: Partial<Lowerings> = { ...standardLowerings, ...lowerings };
   const values = new Map<Tensor, ValueName>();
   const scopes = nodeScopes(program);

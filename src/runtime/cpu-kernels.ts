@@ -1,7 +1,7 @@
 /** Finds out whether this processor's ONNX Runtime has the blocked kernels that `cpuLowerings` uses, by trying them. */
 import * as ort from 'onnxruntime-node';
 import {
-  conv2d, conv2dInputGrad, conv2dWeightGrad, float32, groupNorm, input, program, RandomStream, silu, sizeOf, sumPool, upsampleNearest, type HostArray, type Program, type Tensor,
+  add, conv2d, conv2dInputGrad, conv2dWeightGrad, float32, groupNorm, input, mul, program, RandomStream, reshape, sigmoid, silu, sizeOf, sum, sumPool, upsampleNearest, type HostArray, type Program, type Tensor,
 } from '../core/index.ts';
 import { blockSizeModel, cpuLowerings, toOnnx, type Lowerings } from '../onnx/index.ts';
 
@@ -53,10 +53,13 @@ function everyBlockedKernel(block: number): Program {
   const w = input('w', [outChannels, inChannels, 3, 3]);
   const perChannel = input('perChannel', [outChannels]);
   const pads = [1, 1, 1, 1] as const;
-  const h = silu(groupNorm(conv2d(x, w, perChannel, { pads }), perChannel, perChannel, { groups: block, eps: 1e-5 }));
+  const shifted = add(conv2d(x, w, perChannel, { pads }), reshape(input('shift', [block, outChannels]), [block, outChannels, 1, 1]));
+  const normalized = groupNorm(shifted, perChannel, perChannel, { groups: block, eps: 1e-5 });
+  const h = silu(normalized);
+  const [pixels, added] = [[2, 3], add(conv2d(x, w, perChannel, { pads }), conv2d(h, input('square', [outChannels, outChannels, 1, 1])))] as const;
   const halved = conv2d(x, w, perChannel, { strides: [2, 2], pads: [0, 0, 1, 1] });
   const outputs: Record<string, Tensor> = {
-    h, halved, up: upsampleNearest(h, 2), pooled: sumPool(h, 2), dx: conv2dInputGrad(h, w, x.shape, { pads }), dw: conv2dWeightGrad(x, h, w.shape, { pads }),
+    h, halved, added, products: sum(mul(h, normalized), pixels), halfSilu: mul(sigmoid(h), silu(h)), up: upsampleNearest(h, 2), pooled: sumPool(h, 2), dx: conv2dInputGrad(h, w, x.shape, { pads }), dw: conv2dWeightGrad(x, h, w.shape, { pads }),
   };
   return program({ outputs });
 }
