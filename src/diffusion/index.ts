@@ -3,6 +3,7 @@ export {
   type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, edmCoefficients, edmPrecondition, fromPrediction, type Predict, type Prediction, type PredictionOptions,
 } from './denoiser.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
+export { datasetDenoiser, type MixtureComponent, mixtureDenoiser } from './exact/mixture.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
 export { epsFromV, epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes, targetOf, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
 export {
