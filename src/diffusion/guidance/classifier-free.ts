@@ -1,0 +1,71 @@
+import { float32, type FloatArray } from '../../core/dtype.ts';
+import { sampleSize } from '../batch.ts';
+import type { Conditioning, Denoised, Denoiser } from '../denoiser.ts';
+import type { NoiseSchedule } from '../noise-schedule.ts';
+import { fromOutput, type PredictionType, targetOf } from '../parameterization.ts';
+
+/** Options of `classifierFreeGuidance`. */
+export interface ClassifierFreeOptions {
+  readonly schedule: NoiseSchedule;
+  /** s: 1 is off, larger follows the condition more. Ho & Salimans' w is s − 1. */
+  readonly scale: number;
+  /** What stands for "no condition": the null class of each sample, or undefined for a network that takes none. */
+  readonly uncond: (count: number) => Conditioning | undefined;
+  /** φ in 0 … 1: how far each sample's guided prediction is brought back to the spread of the conditional one; default 0. */
+  readonly rescale?: number;
+  /** What is rescaled: the network's own prediction, as diffusers does; default ε. */
+  readonly predictionType?: PredictionType;
+  /** Noise levels σ/α between which guidance acts; outside them the network is asked once. Default everywhere. */
+  readonly interval?: readonly [sigmaMin: number, sigmaMax: number];
+}
+
+/**
+ * A denoiser that leans away from what the network says without the condition.
+ *
+ *     ε̂ = ε̂(∅) + s (ε̂(c) − ε̂(∅))
+ *     rescaled: ε̂ ← φ ε̂ std(ε̂(c))/std(ε̂) + (1 − φ) ε̂, the deviations over one sample
+ *
+ * x̂_0 is guided alike, so x_t = α x̂_0 + σ ε̂ still holds; clip or threshold around this denoiser, not inside. A learned
+ * variance is the conditional one: only the mean is guided.
+ *
+ * @throws if scale is not a number, rescale is outside 0 … 1 or the interval is empty
+ * @see Ho & Salimans 2022, eq. 6 — https://arxiv.org/abs/2207.12598; Lin et al. 2024, section 3.4 (rescale) — https://arxiv.org/abs/2305.08891;
+ *   Kynkäänniemi et al. 2024 (interval) — https://arxiv.org/abs/2404.07724
+ */
+export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, uncond, rescale = 0, predictionType = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions): Denoiser {
+  if (!Number.isFinite(scale)) throw new Error(`guidanceScale: expected a number, got ${scale}`);
+  if (!(rescale >= 0 && rescale <= 1)) throw new Error(`guidanceRescale: expected a number from 0 to 1, got ${rescale}`);
+  if (!(interval[0] <= interval[1])) throw new Error(`guidanceInterval: expected two rising noise levels, got ${interval.join(' and ')}`);
+  return async (xt, t, options) => {
+    const conditional = await denoise(xt, t, options);
+    const level = (time: number) => schedule.sigma(time) / schedule.alpha(time);
+    const acts = t.map((time) => scale !== 1 && level(time) >= interval[0] && level(time) <= interval[1]);
+    if (!acts.includes(true)) return conditional;
+    const unconditional = await denoise(xt, t, { ...options, cond: uncond(t.length) });
+    const guide = (c: FloatArray, u: FloatArray) => {
+      const size = sampleSize('classifierFreeGuidance', c, t.length, 'times');
+      return float32(c.shape, c.data.map((x, i) => (acts[Math.floor(i / size)] ? u.data[i]! + scale * (x - u.data[i]!) : x)));
+    };
+    const guided = { ...conditional, x0: guide(conditional.x0, unconditional.x0), eps: guide(conditional.eps, unconditional.eps) };
+    return rescale === 0 ? guided : rescaled(guided, conditional, xt, t);
+  };
+
+  function rescaled(guided: Denoised, conditional: Denoised, xt: FloatArray, t: readonly number[]): Denoised {
+    const size = xt.data.length / t.length;
+    const x0 = new Float32Array(xt.data.length);
+    const eps = new Float32Array(xt.data.length);
+    for (const [b, time] of t.entries()) {
+      const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
+      const output = ({ x0: clean, eps: noise }: Denoised) => Float64Array.from({ length: size }, (_, i) => targetOf[predictionType](clean.data[b * size + i]!, noise.data[b * size + i]!, alpha, sigma));
+      const own = output(guided);
+      const factor = rescale * (deviation(output(conditional)) / deviation(own)) + 1 - rescale;
+      own.forEach((value, i) => [x0[b * size + i], eps[b * size + i]] = fromOutput[predictionType](xt.data[b * size + i]!, factor * value, alpha, sigma));
+    }
+    return { ...guided, x0: float32(xt.shape, x0), eps: float32(xt.shape, eps) };
+  }
+}
+
+function deviation(values: Float64Array): number {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
+}
