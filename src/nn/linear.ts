@@ -1,4 +1,4 @@
-import { add, matmul, reshape, sizeOf, type Tensor } from '../core/index.ts';
+import { add, matmul, reshape, sameShape, sizeOf, type Tensor } from '../core/index.ts';
 import { uniformFanAvg, zeros, type Initializer } from './init.ts';
 import { Module, Parameter, type Context } from './module.ts';
 
@@ -7,9 +7,15 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, init = uniformFanAvg() }: { bias?: boolean; init?: Initializer } = {}) {
+  /**
+   * @param options.weight  [outFeatures, inFeatures] of another module, which both then share: an embedding's table as the output layer
+   * @throws if that has another shape
+   */
+  constructor(inFeatures: number, outFeatures: number, { bias = true, init = uniformFanAvg(), weight }: { bias?: boolean; init?: Initializer; weight?: Parameter } = {}) {
     super();
-    this.weight = new Parameter([outFeatures, inFeatures], init);
+    const shape = [outFeatures, inFeatures];
+    if (weight && !sameShape(weight.shape, shape)) throw new Error(`linear: the shared weight is [${weight.shape.join(', ')}], expected [${shape.join(', ')}]`);
+    this.weight = weight ?? new Parameter(shape, init);
     this.bias = bias ? new Parameter([outFeatures], zeros) : null;
   }
 

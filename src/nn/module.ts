@@ -94,8 +94,9 @@ export interface Binding extends Context {
  * Binds a module's parameters to the store's entries `prefix + name`.
  *
  * @param prefix  for example `params/` for the weights in training, `ema/` for their average
+ * @param sites   what names of dropout's sites begin with; programs that differ here draw different masks
  */
-export function bind(root: Module, { prefix = '', training = false }: { prefix?: string; training?: boolean } = {}): Binding {
+export function bind(root: Module, { prefix = '', training = false, sites = '' }: { prefix?: string; training?: boolean; sites?: string } = {}): Binding {
   const tensors = new Map<Parameter, Tensor>();
   const entries = new Map<Parameter, string>();
   const parameters = new Map<string, Tensor>();
@@ -112,7 +113,7 @@ export function bind(root: Module, { prefix = '', training = false }: { prefix?:
     return entry;
   };
   let randomKey: Tensor | undefined;
-  let sites = 0;
+  let draws = 0;
   return {
     training,
     parameters,
@@ -130,7 +131,7 @@ export function bind(root: Module, { prefix = '', training = false }: { prefix?:
       if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be in [0, 1), got ${p}`);
       if (!training || p === 0) return x;
       randomKey ??= input(randomKeyInput, [randomKeyWords]);
-      const keep = lessEqual(p, uniform(randomKey, `${prefix}dropout ${sites++}`, x.shape));
+      const keep = lessEqual(p, uniform(randomKey, `${sites}dropout ${draws++}`, x.shape));
       return mul(x, where(keep, 1 / (1 - p), 0));
     },
   };

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
 import { lossWeightings, objectiveDefaults, schedulerConfig, timeSamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
+import { namedParameters, type Module } from '../nn/index.ts';
+import type { AdamOptions, ParameterPredicate } from './optimizer.ts';
 
 const positiveInteger = z.number().int().positive();
 const count = z.number().int().nonnegative();
@@ -21,6 +23,18 @@ export const trainSchema = z.strictObject({
   betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),
   eps: positive.default(1e-8),
   weightDecay: z.number().nonnegative().default(0.01), // AdamW's; Adam has none
+  /** Parameters with settings of their own; one belongs to the first group that it fits. */
+  groups: z.array(z.strictObject({
+    /** A regular expression for their checkpoint names, found anywhere in them; default all. */
+    names: z.string().refine(isRegularExpression, { error: 'expected a regular expression' }).optional(),
+    /** Only those of at most so many axes: 1 is biases, and gains and shifts of norms. */
+    maxRank: count.optional(),
+    /** Multiplies the learning rate. */
+    learningRateScale: positive.optional(),
+    weightDecay: z.number().nonnegative().optional(),
+    /** True keeps their values as they are. */
+    frozen: z.boolean().optional(),
+  })).default([]),
   lrSchedule: z.enum(['constant', 'cosine']).default('constant'),
   warmupSteps: count.default(500), // Ho et al. take 5,000 of 800,000
   /** Largest global norm of the gradients; null does not clip. */
@@ -70,6 +84,14 @@ export const ddpmConfigSchema = z.strictObject({
   train: trainSchema,
 });
 
+function isRegularExpression(text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
 /** A checked `train` section with every default filled in. */
 export type TrainConfig = z.output<typeof trainSchema>;
 
@@ -90,4 +112,24 @@ export interface DdpmConfig {
 export function parseDdpmConfig(value: unknown): DdpmConfig {
   const { scheduler, ...config } = parseConfig(ddpmConfigSchema, value, 'config');
   return { ...config, scheduler: schedulerConfig(scheduler) };
+}
+
+/**
+ * The optimizer that a configuration describes, for the parameters of a module.
+ *
+ * @throws if a group fits no parameter, or is to decay under an optimizer that does not
+ */
+export function optimizerOptions({ optimizer, betas, eps, weightDecay, groups }: Pick<TrainConfig, 'optimizer' | 'betas' | 'eps' | 'weightDecay' | 'groups'>, module: Module): AdamOptions {
+  const parameters = [...namedParameters(module)].filter(([, { kind }]) => kind === 'parameter');
+  return {
+    betas, eps,
+    weightDecay: optimizer === 'adamw' ? weightDecay : 0,
+    groups: groups.map(({ names, maxRank = Infinity, learningRateScale, weightDecay: decay, frozen }, i) => {
+      const pattern = new RegExp(names ?? '');
+      const match: ParameterPredicate = (name, shape) => pattern.test(name) && shape.length <= maxRank;
+      if (!parameters.some(([name, { shape }]) => match(name, shape))) throw new Error(`train.groups[${i}]: fits no parameter; one is called ${JSON.stringify(parameters[0]?.[0])}`);
+      if (decay !== undefined && decay > 0 && optimizer !== 'adamw') throw new Error(`train.groups[${i}]: weightDecay is ${decay}, but ${optimizer} does not decay; take "optimizer": "adamw"`);
+      return { match, ...(learningRateScale !== undefined && { learningRateScale }), ...(decay !== undefined && { weightDecay: decay }), ...(frozen !== undefined && { frozen }) };
+    }),
+  };
 }

@@ -1,4 +1,4 @@
-export { ddpmConfigSchema, parseDdpmConfig, trainSchema, type DdpmConfig, type TrainConfig } from './config.ts';
+export { ddpmConfigSchema, optimizerOptions, parseDdpmConfig, trainSchema, type DdpmConfig, type TrainConfig } from './config.ts';
 export { resumable, trainDdpm, type DdpmRunOptions, type RunEvent } from './ddpm-run.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './lr-schedule.ts';
@@ -6,8 +6,8 @@ export { RunLog } from './log.ts';
 export { MetricsLog, type MetricsLine } from './metrics.ts';
 export { drawLossByNoise, type NoiseStage } from './noise-figure.ts';
 export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise } from './noise-levels.ts';
-export { adamCorrections, adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup } from './optimizer.ts';
+export { adamCorrections, adamState, adamUpdate, biasesAndNorms, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup, type ParameterPredicate } from './optimizer.ts';
 export { presetNames, readConfig } from './presets.ts';
-export { entries, initialState, trainingPrograms, type TrainingPrograms, type TrainingSetup } from './programs.ts';
+export { entries, initialState, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms, type TrainingSetup } from './programs.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
-export { DivergedError, Trainer, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';
+export { DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';

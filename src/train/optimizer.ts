@@ -1,13 +1,22 @@
-import { add, div, minimum, mul, sqrt, square, state, sub, sumSquares, type HostArrays, type HostArray, type Tensor } from '../core/index.ts';
+import { add, div, minimum, mul, sqrt, square, state, sub, sumSquares, type HostArrays, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+
+/** Picks parameters by checkpoint name and shape. */
+export type ParameterPredicate = (name: string, shape: Shape) => boolean;
 
 /** A set of parameters with settings of its own. */
 export interface ParameterGroup {
-  /** Which parameters, by checkpoint name. A parameter belongs to the first group that matches. */
-  readonly match: (name: string) => boolean;
-  /** Multiplies the learning rate. */
+  /** A parameter belongs to the first group that matches. */
+  readonly match: ParameterPredicate;
+  /** Multiplies the learning rate; default 1. */
   readonly learningRateScale?: number;
+  /** In place of the run's. */
   readonly weightDecay?: number;
+  /** True: these keep their values, and cost neither gradients nor moments. */
+  readonly frozen?: boolean;
 }
+
+/** Biases, and gains and shifts of norms: what weight decay is usually kept from. */
+export const biasesAndNorms: ParameterPredicate = (_, shape) => shape.length <= 1;
 
 /** Settings of Adam and AdamW. */
 export interface AdamOptions {
@@ -74,7 +83,7 @@ export interface AdamUpdate {
  * @see Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2
  */
 export function adamUpdate(name: string, parameter: Tensor, gradient: Tensor, { learningRate, correction1, correction2 }: AdamScalars, { betas: [beta1, beta2], eps, weightDecay, groups = [] }: AdamOptions, clip?: Tensor): AdamUpdate {
-  const group = groups.find(({ match }) => match(name));
+  const group = groups.find(({ match }) => match(name, parameter.shape));
   const decay = group?.weightDecay ?? weightDecay;
   const scale = group?.learningRateScale ?? 1;
   const rate = scale === 1 ? learningRate : mul(learningRate, scale);

@@ -1,21 +1,29 @@
-import { add, grad, input, mean, mul, program, state, type HostArray, type HostArrays, type Program, type Tensor } from '../core/index.ts';
-import { bind, type Binding, type Module } from '../nn/index.ts';
+import { add, grad, input, mean, mul, program, state, type HostArray, type HostArrays, type Program, type Shape, type Tensor } from '../core/index.ts';
+import { bind, namedParameters, type Binding, type Module } from '../nn/index.ts';
 import { emaUpdate } from './ema.ts';
-import { adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions } from './optimizer.ts';
+import { adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type ParameterPredicate } from './optimizer.ts';
 
 /** Where the entries of a training store are. */
 export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/' } as const;
 
-/** What the programs of a run are built from. */
-export interface TrainingSetup {
-  readonly module: Module;
+/** A loss and the parameters that go down it. */
+export interface TrainingObjective {
   /** Builds the loss of one batch: a scalar, or [B] for each sample, of which the mean is trained. */
   readonly loss: (ctx: Binding) => Tensor;
+  /** The parameters that it moves, default all. For it the others are constants: no gradient, no moments, no update. */
+  readonly trainable?: ParameterPredicate;
+}
+
+/** What the programs of a run are built from. */
+export interface TrainingSetup extends TrainingObjective {
+  readonly module: Module;
   readonly optimizer: AdamOptions;
   /** Gradients are scaled down to this global norm; null leaves them. */
   readonly clipNorm: number | null;
   /** Batches whose gradients are averaged before an update. */
   readonly accumulation: number;
+  /** What names of dropout's sites begin with; objectives over one module draw different masks by it. */
+  readonly sites?: string;
 }
 
 /** The programs of a training run, over one store. */
@@ -29,18 +37,39 @@ export interface TrainingPrograms {
 }
 
 /**
- * Builds the programs of a run. Beside the loss's own inputs they take the scalars `learningRate`, `correction1`,
- * `correction2` and `oneMinusEmaDecay`; their outputs are `loss`, `gradNorm` and, where the loss is one for each sample, `sampleLoss` [B].
+ * The parameters that an objective moves, in the module's order: those it names trainable, without buffers and those of
+ * frozen groups.
+ *
+ * @throws if there is none
  */
-export function trainingPrograms({ module, loss: buildLoss, optimizer, clipNorm, accumulation }: TrainingSetup): TrainingPrograms {
-  const ctx = bind(module, { prefix: entries.parameter, training: true });
+export function trainedParameters({ module, trainable = () => true, optimizer: { groups = [] } }: Pick<TrainingSetup, 'module' | 'trainable' | 'optimizer'>): Map<string, Shape> {
+  const trained = new Map<string, Shape>();
+  for (const [name, { shape, kind }] of namedParameters(module)) {
+    const frozen = groups.find(({ match }) => match(name, shape))?.frozen ?? false;
+    if (kind === 'parameter' && !frozen && trainable(name, shape)) trained.set(name, shape);
+  }
+  if (trained.size === 0) throw new Error('training: no parameter is trainable, all are frozen or buffers');
+  return trained;
+}
+
+/**
+ * Builds the programs of an objective. Beside the loss's own inputs they take the scalars `learningRate`, `correction1`,
+ * `correction2` and `oneMinusEmaDecay`; their outputs are `loss`, `gradNorm` and, where the loss is one for each sample, `sampleLoss` [B].
+ *
+ * Several objectives may work on one store, each on parameters of its own: a discriminator beside its generator.
+ *
+ * @throws if no parameter is trainable
+ */
+export function trainingPrograms({ module, loss: buildLoss, trainable, optimizer, clipNorm, accumulation, sites }: TrainingSetup): TrainingPrograms {
+  const ctx = bind(module, { prefix: entries.parameter, training: true, ...(sites !== undefined && { sites }) });
   const built = buildLoss(ctx);
   const loss = built.shape.length === 0 ? built : mean(built);
   const losses = built === loss ? { loss } : { loss, sampleLoss: built };
-  const names = [...ctx.parameters.keys()];
-  const parameters = [...ctx.parameters.values()];
+  const names = [...trainedParameters({ module, optimizer, ...(trainable && { trainable }) }).keys()];
+  const parameters = names.map((name) => ctx.parameters.get(name)!);
   const gradients = grad(loss, parameters);
-  const buffers = Object.fromEntries(ctx.updates);
+  // The average of a running statistic is the statistic: it is an average already.
+  const buffers = Object.fromEntries([...ctx.updates].flatMap(([entry, value]) => [[entry, value], [`${entries.ema}${entry.slice(entries.parameter.length)}`, value]]));
   const update = (grads: readonly Tensor[]) => updates(names, parameters, grads, optimizer, clipNorm);
 
   if (accumulation === 1) {
@@ -72,14 +101,21 @@ function updates(names: readonly string[], parameters: readonly Tensor[], gradie
   return { gradNorm, writes };
 }
 
-/** The first content of a training store: weights, their average, and zero moments. */
-export function initialState(weights: HostArrays, accumulation: number): Map<string, HostArray> {
-  const content = new Map<string, HostArray>(adamState(weights));
+/**
+ * The first content of a training store: every parameter and buffer, their average, and for what is trained zero moments
+ * and, with accumulation, gradients.
+ *
+ * @param trained  names of the parameters that some objective moves
+ */
+export function initialState(weights: HostArrays, trained: ReadonlySet<string>, accumulation: number): Map<string, HostArray> {
+  const content = new Map<string, HostArray>();
+  const moved = new Map([...weights].filter(([name]) => trained.has(name)));
   for (const [name, value] of weights) {
     content.set(`${entries.parameter}${name}`, value);
     content.set(`${entries.ema}${name}`, value);
-    if (accumulation > 1) content.set(`${entries.gradient}${name}`, { ...value, data: new Float32Array(value.data.length) });
   }
+  for (const [entry, value] of adamState(moved)) content.set(entry, value);
+  if (accumulation > 1) for (const [name, value] of moved) content.set(`${entries.gradient}${name}`, { ...value, data: new Float32Array(value.data.length) });
   return content;
 }
 

@@ -1,28 +1,40 @@
-import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Store, type Tensor } from '../core/index.ts';
-import { initialValues, randomKeyInput, type Binding, type Module } from '../nn/index.ts';
-import type { TrainConfig } from './config.ts';
+import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Store } from '../core/index.ts';
+import { initialValues, randomKeyInput, type Module } from '../nn/index.ts';
+import { optimizerOptions, type TrainConfig } from './config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
-import { adamCorrections, firstMoment, secondMoment } from './optimizer.ts';
-import { entries, initialState, scalar, trainingPrograms } from './programs.ts';
+import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
+import { entries, initialState, scalar, trainedParameters, trainingPrograms, type TrainingObjective } from './programs.ts';
 
 /** What a trainer trains: a module, its loss and where its batches come from. */
-export interface TrainingTask {
+export interface TrainingTask extends TrainingObjective {
   readonly module: Module;
-  /** A scalar, or [B] for each sample, of which the mean is trained. */
-  readonly loss: (ctx: Binding) => Tensor;
   /** The inputs of one batch, a pure function of its number, so that a resumed run sees the same batches. */
   readonly inputs: (batch: number) => Record<string, HostArray>;
+  /** Further losses over the same batches by name, whose updates follow in every step: a discriminator's after its generator's. */
+  readonly others?: Readonly<Record<string, FurtherObjective>>;
+}
+
+/** An objective beside the first, with an optimizer of its own. No two move the same parameter. */
+export interface FurtherObjective extends TrainingObjective {
+  /** What differs from the run's optimizer. */
+  readonly optimizer?: Partial<Pick<AdamOptions, 'betas' | 'eps' | 'weightDecay'>>;
+}
+
+/** What one objective's update did. */
+export interface ObjectiveReport {
+  readonly loss: number;
+  /** Global norm of its gradients before clipping. */
+  readonly gradNorm: number;
 }
 
 /** What one step did. */
-export interface StepReport {
+export interface StepReport extends TrainingObjectiveReport {
   /** Steps done, counted from 1. */
   readonly step: number;
-  readonly loss: number;
-  /** Global norm of the gradients before clipping. */
-  readonly gradNorm: number;
   readonly learningRate: number;
+  /** The same of the task's other objectives, by name. */
+  readonly others?: Readonly<Record<string, ObjectiveReport>>;
   /** The loss of every sample beside its time t, where the task's loss is one for each sample and its inputs have a `timestep`. */
   readonly samples?: readonly SampleLoss[];
 }
@@ -36,9 +48,9 @@ export interface SampleLoss {
 /** Everything a run needs to go on bit for bit, by store entry. */
 export interface TrainerState {
   readonly step: number;
-  /** Weights and moments. */
+  /** Weights, buffers and moments. */
   readonly training: Map<string, HostArray>;
-  /** The averaged weights under their checkpoint names. */
+  /** The averaged weights, and the buffers, under their checkpoint names. */
   readonly ema: Map<string, HostArray>;
 }
 
@@ -57,42 +69,75 @@ export class DivergedError extends Error {
   }
 }
 
-type Executables = { step?: Executable; accumulate?: Executable; apply?: Executable };
+/** An objective, compiled. */
+interface Turn {
+  /** Undefined for the first. */
+  readonly name: string | undefined;
+  readonly betas: readonly [number, number];
+  readonly executables: { readonly step?: Executable; readonly accumulate?: Executable; readonly apply?: Executable };
+}
 
 /** Trains one module step by step. The store is shared: the same entries serve the sampler of the averaged weights. */
 export class Trainer {
   readonly store: Store;
   readonly #task: TrainingTask;
   readonly #config: TrainConfig;
-  readonly #executables: Executables;
-  readonly #names: readonly string[];
+  readonly #turns: readonly Turn[];
+  /** What a checkpoint holds: every entry but averages and gradients. */
+  readonly #saved: readonly string[];
+  readonly #averaged: readonly string[];
   #step: number;
-  /** The next batch, made while the engine computes. */
-  #prepared: { batch: number; inputs: Record<string, HostArray> } | undefined;
+  /** Batches made while the engine computes, by number, until all objectives have seen them. */
+  readonly #batches = new Map<number, Record<string, HostArray>>();
 
-  private constructor(task: TrainingTask, config: TrainConfig, store: Store, executables: Executables, names: readonly string[], step: number) {
+  private constructor(task: TrainingTask, config: TrainConfig, store: Store, turns: readonly Turn[], names: readonly string[], step: number) {
     this.#task = task;
     this.#config = config;
     this.store = store;
-    this.#executables = executables;
-    this.#names = names;
+    this.#turns = turns;
+    this.#saved = names.flatMap((name) => [`${entries.parameter}${name}`, firstMoment(name), secondMoment(name)]).filter((entry) => entry in store.spec);
+    this.#averaged = names.map((name) => `${entries.ema}${name}`);
     this.#step = step;
   }
 
-  /** @param from  a saved state to go on from; without it weights are drawn from the seed */
+  /**
+   * @param from  a saved state to go on from; without it weights are drawn from the seed
+   * @throws if an objective moves nothing, two move the same parameter, a group of parameters is empty, or the saved state is another run's
+   */
   static async open(executor: Executor, task: TrainingTask, config: TrainConfig, from?: TrainerState): Promise<Trainer> {
-    const { betas, eps, gradientAccumulation: accumulation, clipNorm } = config;
-    const weightDecay = config.optimizer === 'adamw' ? config.weightDecay : 0;
-    const programs = trainingPrograms({ module: task.module, loss: task.loss, optimizer: { betas, eps, weightDecay }, clipNorm, accumulation });
-    const weights = initialValues(task.module, config.seed);
-    const content = initialState(weights, accumulation);
-    for (const [name, value] of from?.training ?? []) content.set(name, value);
-    for (const [name, value] of from?.ema ?? []) content.set(`${entries.ema}${name}`, value);
-    const used = Object.values(programs).filter((p) => p !== undefined);
-    const store = await executor.createStore(storeSpec(used), content);
-    const executables: Executables = {};
-    for (const [kind, p] of Object.entries(programs)) executables[kind as keyof typeof programs] = await executor.compile(p);
-    return new Trainer(task, config, store, executables, [...weights.keys()], from?.step ?? 0);
+    const { gradientAccumulation: accumulation, clipNorm, seed } = config;
+    const { module, others = {} } = task;
+    const weights = initialValues(module, seed);
+    const optimizer = optimizerOptions(config, module);
+    const objectives: readonly [string | undefined, FurtherObjective][] = [[undefined, task], ...Object.entries(others)];
+    const movedBy = new Map<string, string>();
+    const plans = objectives.map(([name, { optimizer: own, ...objective }]) => {
+      const setup = { module, ...objective, optimizer: { ...optimizer, ...own }, clipNorm, accumulation, ...(name !== undefined && { sites: `${name} ` }) };
+      const by = name ?? 'loss';
+      for (const parameter of trainedParameters(setup).keys()) {
+        const earlier = movedBy.get(parameter);
+        if (earlier !== undefined) throw new Error(`training: ${parameter} is moved by both ${earlier} and ${by}; say which of them trains it (trainable)`);
+        movedBy.set(parameter, by);
+      }
+      return { name, betas: setup.optimizer.betas, programs: trainingPrograms(setup) };
+    });
+    const content = initialState(weights, new Set(movedBy.keys()), accumulation);
+    const restore = (entry: string, value: HostArray) => {
+      if (!content.has(entry)) throw new Error(`training: the saved state holds ${entry}, which this run does not have; resume it with the model and the groups that it was started with`);
+      content.set(entry, value);
+    };
+    for (const [entry, value] of from?.training ?? []) restore(entry, value);
+    for (const [name, value] of from?.ema ?? []) restore(`${entries.ema}${name}`, value);
+    // Frozen parameters and buffers too, whether or not a program touches them.
+    const spec = Object.fromEntries([...content].map(([entry, { shape, dtype }]) => [entry, { shape, dtype }]));
+    const store = await executor.createStore({ ...spec, ...storeSpec(plans.flatMap(({ programs }) => Object.values(programs))) }, content);
+    const turns: Turn[] = [];
+    for (const { name, betas, programs } of plans) {
+      const executables: Record<string, Executable> = {};
+      for (const [kind, p] of Object.entries(programs)) executables[kind] = await executor.compile(p);
+      turns.push({ name, betas, executables });
+    }
+    return new Trainer(task, config, store, turns, [...weights.keys()], from?.step ?? 0);
   }
 
   /** Steps done. */
@@ -101,50 +146,66 @@ export class Trainer {
   }
 
   /**
-   * Does one update of the weights.
+   * Does one update of the weights, for each objective in turn.
    *
-   * @throws DivergedError if the loss or the gradients are not finite
+   * @throws DivergedError if a loss or its gradients are not finite
    */
   async advance(): Promise<StepReport> {
-    const { gradientAccumulation: accumulation, learningRate: base, lrSchedule, steps, warmupSteps, betas, ema } = this.#config;
+    const { learningRate: base, lrSchedule, steps, warmupSteps, ema } = this.#config;
     const update = this.#step + 1;
     // Updates count from 1 and the schedule ends one past the last: neither the first nor the last has rate 0.
     const learningRate = base * learningRateFactor(lrSchedule, update, { totalSteps: steps + 1, warmupSteps });
-    const { correction1, correction2 } = adamCorrections(update, betas);
-    const scalars = { learningRate: scalar(learningRate), correction1: scalar(correction1), correction2: scalar(correction2), oneMinusEmaDecay: scalar(1 - emaDecay(update, ema)) };
-
-    let loss = 0;
-    let gradNorm: HostArray;
+    const scalars = { learningRate: scalar(learningRate), oneMinusEmaDecay: scalar(1 - emaDecay(update, ema)) };
     const samples: SampleLoss[] = [];
-    if (this.#executables.step) {
-      const outputs = await this.#run(this.#executables.step, this.#step, scalars, samples);
-      loss = outputs['loss']!.data[0] as number;
-      gradNorm = outputs['gradNorm']!;
-    } else {
-      for (let micro = 0; micro < accumulation; micro++) {
-        const outputs = await this.#run(this.#executables.accumulate!, this.#step * accumulation + micro, { keep: scalar(micro === 0 ? 0 : 1) }, samples);
-        loss += (outputs['loss']!.data[0] as number) / accumulation;
-      }
-      gradNorm = (await this.#executables.apply!.run(this.store, scalars))['gradNorm']!;
-    }
+    const reports: [string | undefined, ObjectiveReport][] = [];
+    for (const turn of this.#turns) reports.push([turn.name, await this.#take(turn, update, scalars, samples)]);
     this.#step = update;
-    const norm = gradNorm.data[0] as number;
-    if (!Number.isFinite(loss)) throw new DivergedError(update, `the loss is ${loss}`);
-    if (!Number.isFinite(norm)) throw new DivergedError(update, `the norm of the gradients is ${norm}`);
-    return { step: update, loss, gradNorm: norm, learningRate, ...(samples.length > 0 && { samples }) };
+    for (const [name, { loss, gradNorm }] of reports) {
+      const of = name === undefined ? '' : ` of ${name}`;
+      if (!Number.isFinite(loss)) throw new DivergedError(update, `the loss${of} is ${loss}`);
+      if (!Number.isFinite(gradNorm)) throw new DivergedError(update, `the norm of the gradients${of} is ${gradNorm}`);
+    }
+    const [[, first], ...others] = reports as [[undefined, ObjectiveReport], ...[string, ObjectiveReport][]];
+    return { step: update, ...first, learningRate, ...(others.length > 0 && { others: Object.fromEntries(others) }), ...(samples.length > 0 && { samples }) };
   }
 
-  async #run(executable: Executable, batch: number, extra: Record<string, HostArray>, samples: SampleLoss[]): Promise<Record<string, HostArray>> {
-    const inputs = this.#prepared?.batch === batch ? this.#prepared.inputs : this.#task.inputs(batch);
+  /** One objective's update; the first also tells the loss of each sample. */
+  async #take(turn: Turn, update: number, shared: Record<string, HostArray>, samples: SampleLoss[]): Promise<ObjectiveReport> {
+    const { gradientAccumulation: accumulation } = this.#config;
+    const { correction1, correction2 } = adamCorrections(update, turn.betas);
+    const scalars = { ...shared, correction1: scalar(correction1), correction2: scalar(correction2) };
+    const { step, accumulate, apply } = turn.executables;
+    const number = (outputs: Record<string, HostArray>, name: string) => outputs[name]!.data[0] as number;
+    if (step) {
+      const outputs = await this.#run(turn, step, update - 1, scalars, samples);
+      return { loss: number(outputs, 'loss'), gradNorm: number(outputs, 'gradNorm') };
+    }
+    let loss = 0;
+    for (let micro = 0; micro < accumulation; micro++) {
+      const outputs = await this.#run(turn, accumulate!, (update - 1) * accumulation + micro, { keep: scalar(micro === 0 ? 0 : 1) }, samples);
+      loss += number(outputs, 'loss') / accumulation;
+    }
+    return { loss, gradNorm: number(await apply!.run(this.store, scalars), 'gradNorm') };
+  }
+
+  async #run(turn: Turn, executable: Executable, batch: number, extra: Record<string, HostArray>, samples: SampleLoss[]): Promise<Record<string, HostArray>> {
+    const inputs = this.#batch(batch);
     // Programs without dropout do not ask for the key; inputs that are not asked for are ignored.
     const running = executable.run(this.store, { ...inputs, ...extra, [randomKeyInput]: randomKey(this.#config.seed, batch) });
     // A rejection must find its handler even if preparing the next batch throws first.
     running.catch(() => {});
-    this.#prepared = { batch: batch + 1, inputs: this.#task.inputs(batch + 1) };
+    this.#batch(batch + 1);
+    if (turn === this.#turns.at(-1)) this.#batches.delete(batch);
     const outputs = await running;
     const [sampleLoss, timestep] = [outputs['sampleLoss']?.data, inputs['timestep']?.data];
-    if (sampleLoss && timestep) for (const [b, loss] of sampleLoss.entries()) samples.push({ t: Number(timestep[b]), loss: Number(loss) });
+    if (turn === this.#turns[0] && sampleLoss && timestep) for (const [b, loss] of sampleLoss.entries()) samples.push({ t: Number(timestep[b]), loss: Number(loss) });
     return outputs;
+  }
+
+  #batch(number: number): Record<string, HostArray> {
+    let inputs = this.#batches.get(number);
+    if (!inputs) this.#batches.set(number, inputs = this.#task.inputs(number));
+    return inputs;
   }
 
   /**
@@ -153,9 +214,8 @@ export class Trainer {
    * @throws DivergedError if a value is not finite: the last update can break the weights after a loss that was
    */
   async state(): Promise<TrainerState> {
-    const trainingNames = this.#names.flatMap((name) => [`${entries.parameter}${name}`, firstMoment(name), secondMoment(name)]);
-    const training = await this.store.read(trainingNames);
-    const averaged = await this.store.read(this.#names.map((name) => `${entries.ema}${name}`));
+    const training = await this.store.read(this.#saved);
+    const averaged = await this.store.read(this.#averaged);
     for (const [name, { data }] of [...training, ...averaged]) {
       if (!(data as Float32Array).every(Number.isFinite)) throw new DivergedError(this.#step, `${name} is not finite`);
     }
@@ -163,7 +223,7 @@ export class Trainer {
   }
 
   async dispose(): Promise<void> {
-    for (const executable of Object.values(this.#executables)) await executable.dispose();
+    for (const { executables } of this.#turns) for (const executable of Object.values(executables)) await executable.dispose();
     await this.store.dispose();
   }
 }
