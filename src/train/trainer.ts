@@ -29,7 +29,7 @@ export interface ObjectiveReport {
 }
 
 /** What one step did. */
-export interface StepReport extends TrainingObjectiveReport {
+export interface StepReport extends ObjectiveReport {
   /** Steps done, counted from 1. */
   readonly step: number;
   readonly learningRate: number;
