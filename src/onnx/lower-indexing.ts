@@ -14,8 +14,8 @@ export const scatterElements: Lowering<{ axis: number }> = (graph, [updates, ind
 export const indexingLowerings = {
   gather: (graph, inputs, { attrs: { axis } }) => [graph.one('Gather', inputs, { axis })],
   scatterAdd(graph, [updates, indices], { inputs, outputs }) {
-    const wide = graph.one('Cast', [indices!], { to: onnxDataTypes.i64 });
-    const column = graph.one('Reshape', [wide, graph.ints([...inputs[1]!.shape, 1])]);
+    // Widened last: not every provider moves 64-bit integers.
+    const column = graph.one('Cast', [graph.one('Reshape', [indices!, graph.ints([...inputs[1]!.shape, 1])])], { to: onnxDataTypes.i64 });
     const zeros = graph.one('Expand', [zero(graph, outputs[0]!.dtype), graph.ints(outputs[0]!.shape)]);
     return [graph.one('ScatterND', [zeros, column, updates!], { reduction: 'add' })];
   },

@@ -1,4 +1,5 @@
 /** The process of `startProcess`: a session host behind messages. */
+import { writeSync } from 'node:fs';
 import { nodeEngine, type NodeEngineOptions } from './node-engine.ts';
 import { factsMark } from './node-process.ts';
 import { answer, type Request } from './remote-service.ts';
@@ -9,7 +10,7 @@ const host = new SessionHost(nodeEngine(JSON.parse(process.argv[2]!) as NodeEngi
 process.on('message', async (request: Request) => {
   const response = await answer(host, request);
   // Written after what the driver has written to the same pipe, so that whoever sees it has seen that too.
-  if (request.method === 'facts') process.stderr.write(`${factsMark}\n`);
+  if (request.method === 'facts') writeSync(2, `${factsMark}\n`);
   process.send!(response, () => {
     if (request.method === 'close') process.disconnect();
   });

@@ -4,7 +4,7 @@ import { cpuLowerings, webgpuLowerings } from '../onnx/index.ts';
 import { nodeEngine, type NodeDevice, type NodeEngineOptions } from './node-engine.ts';
 import { startProcess } from './node-process.ts';
 import { startWorker } from './node-worker.ts';
-import { createSessionExecutor } from './session-executor.ts';
+import { createSessionExecutor, type Target } from './session-executor.ts';
 import { SessionHost } from './session-host.ts';
 import type { SessionService } from './session-service.ts';
 
@@ -48,7 +48,7 @@ export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor 
   const { device = 'cpu', threads = availableParallelism(), cpuKernels = 'auto' } = options;
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service = startService(options);
-  if (device !== 'cpu') return createSessionExecutor(service, { device, ...(device === 'webgpu' && { target: async () => ({ lowerings: webgpuLowerings, narrowIntegers: true, optimize: true }) }) });
+  if (device !== 'cpu') return createSessionExecutor(service, { device, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
   let probed: Promise<number | null> | undefined;
   const blockSize = (opened: SessionService) => (probed ??= cpuKernels === 'standard' ? Promise.resolve(null) : opened.blockSize());
   return createSessionExecutor(service, {
@@ -60,6 +60,9 @@ export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor 
     facts: async (opened) => ({ kernelBlock: await blockSize(opened) }),
   });
 }
+
+/** How programs are lowered for WebGPU. */
+export const webgpuTarget: Target = { lowerings: webgpuLowerings, narrowIntegers: true, optimize: true };
 
 function startService({ device = 'cpu', threads = availableParallelism(), worker = true, env, profileDir }: NodeExecutorOptions): SessionService {
   const options: NodeEngineOptions = { device, threads, ...(profileDir !== undefined && { profileDir }) };
