@@ -1,3 +1,4 @@
+export type { ClassLabels } from './class-labels.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type LoadedModel, type ModelToWrite, readModelFolder, type ReadModelOptions, writeModelFolder } from './model-folder.ts';
 export { loadModel, packagePretrainedDir, pretrainedNames, type ResolveOptions, resolveModel } from './resolve.ts';

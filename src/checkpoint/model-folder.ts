@@ -5,6 +5,7 @@
  *     unet/config.json                               the network's configuration
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
+ *     class_labels.json                              what its classes are called, if it has any
  *
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
@@ -14,6 +15,7 @@ import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';
 import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
 import { checksum } from './checksum.ts';
+import { readClassLabels, writeClassLabels, type ClassLabels } from './class-labels.ts';
 import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
@@ -33,6 +35,7 @@ export interface ModelToWrite {
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: ReadonlyMap<string, HostArray>;
   readonly scheduler: SchedulerConfig;
+  readonly classes?: ClassLabels | null;
   /** How the weights are stored; default f32. f16 is half the size, and readers widen it again. */
   readonly dtype?: 'f32' | 'f16';
 }
@@ -43,6 +46,8 @@ export interface LoadedModel {
   /** By checkpoint name, f32 whatever is stored. The arrays may share memory. */
   readonly weights: Map<string, HostArray>;
   readonly scheduler: SchedulerConfig;
+  /** What its classes are called; null if it has none, or nobody wrote them down. */
+  readonly classes: ClassLabels | null;
   /** The model folder. */
   readonly path: string;
   /** What the folder does not say, and what was taken instead; to be shown. */
@@ -61,7 +66,7 @@ export interface ReadModelOptions {
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writeModelFolder(dir: string, { unet, weights, scheduler, dtype = 'f32' }: ModelToWrite): Promise<void> {
+export async function writeModelFolder(dir: string, { unet, weights, scheduler, classes, dtype = 'f32' }: ModelToWrite): Promise<void> {
   const where = `checkpoint ${dir}`;
   checkWeights(weightShapes(unet), weights, where);
   const stored = new Map([...weights].map(([name, array]) => {
@@ -83,6 +88,7 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
   await writeNewFile(join(dir, 'scheduler', schedulerFile), jsonText(schedulerToJson(scheduler)));
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
+  if (classes) await writeClassLabels(dir, classes);
   await writeNewFile(join(dir, indexFile), jsonText(toHuggingFace('DDPMPipeline', { scheduler: ['diffusers', 'DDPMScheduler'], unet: ['diffusers', 'UNet2DModel'] })));
   await syncFolder(dir);
 }
@@ -118,7 +124,8 @@ export async function readModelFolder(dir: string, { variant }: ReadModelOptions
   checkWeights(weightShapes(unet), tensors, stored.where, `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`);
   // In the network's order, whatever the file's.
   const weights = new Map([...weightShapes(unet).keys()].map((name) => [name, widen(tensors.get(name)!, name, stored.where)]));
-  return { unet, weights, scheduler, path: dir, notes };
+  const classes = config.numClassEmbeds === null ? null : await readClassLabels(dir, config.numClassEmbeds);
+  return { unet, weights, scheduler, classes, path: dir, notes };
 }
 
 /** @throws if a tensor is there under its present and its old name */

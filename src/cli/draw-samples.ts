@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { checkExtension, checkWritable, gridDefaults, layGrid, toPixels, writeGif, writePng, type Pixels } from '../data/index.ts';
 import { samplerNamed, samplers, type SamplerDefinition, type TimeSpacing } from '../diffusion/index.ts';
-import { openSampler, pictureShape, type SampleProgress } from '../pipelines/index.ts';
+import { openSampler, pictureShape, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { interruptSignal } from './interrupt.ts';
 import { UsageError } from './options.ts';
@@ -20,7 +21,10 @@ export interface SampleCommandOptions {
   readonly eta?: number;
   readonly churn?: number;
   readonly seed: number;
-  readonly class?: number;
+  readonly class?: string;
+  readonly guidanceScale?: number;
+  readonly guidanceRescale?: number;
+  readonly dynamicThreshold?: number;
   readonly variant?: string;
   readonly batchSize: number;
   readonly threads: number;
@@ -60,14 +64,19 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
   const executor = createNodeExecutor({ threads: options.threads });
   try {
     const picture = pictureShape(model.unet);
-    const opened = await openSampler(executor, { unet: model.unet, scheduler: model.scheduler, picture, weights: model.weights, batchSize: options.batchSize });
+    const opened = await openSampler(executor, { unet: model.unet, scheduler: model.scheduler, picture, weights: model.weights, nullClass: model.classes?.nullClass ?? null, batchSize: options.batchSize });
     const classLabels = classesFor(model, options);
     const steps = options.steps ?? (sampler === 'ddpm' ? Math.min(ddpmSteps, model.scheduler.numTrainTimesteps) : undefined);
     const start = performance.now();
     const finished: Pixels[] = [];
     const frames = new FrameCollector(gif ? gifFrames : 0);
     let progress: Progress | undefined;
-    for await (const state of opened.sample({ seed, count, sampler, signal: interrupt.signal, ...(steps !== undefined && { steps }), ...(spacing && { spacing }), ...(eta !== undefined && { eta }), ...(churn !== undefined && { churn }), ...(classLabels && { classLabels }) })) {
+    const { guidanceScale, guidanceRescale, dynamicThreshold } = options;
+    const asked: SampleOptions = {
+      seed, count, sampler, steps, spacing, eta, churn, classLabels, guidanceScale, guidanceRescale, signal: interrupt.signal,
+      dynamicThresholding: dynamicThreshold === undefined ? undefined : { ratio: dynamicThreshold },
+    };
+    for await (const state of opened.sample(asked)) {
       progress ??= createProgress('drawing', state.stepsTotal);
       progress.update(state.stepsDone, `picture ${state.indices[0]! + 1} of ${count}`);
       frames.add(state, Math.ceil(count / options.batchSize));
@@ -89,15 +98,20 @@ function picturePath(folder: string, index: number): string {
   return join(folder, `${String(index).padStart(5, '0')}.png`);
 }
 
-/** A class for each picture: the one asked for, or all in turn. */
-function classesFor({ unet }: LoadedModel, { class: wanted, count }: SampleCommandOptions): number[] | undefined {
-  const classes = unet.config.numClassEmbeds;
-  if (classes === null) {
+/** A class for each picture: the one asked for by number or name, or all in turn. */
+function classesFor({ unet, classes }: LoadedModel, { class: wanted, count }: SampleCommandOptions): number[] | undefined {
+  const all = unet.config.numClassEmbeds;
+  if (all === null) {
     if (wanted !== undefined) throw new UsageError('--class: this model has no classes');
     return undefined;
   }
-  if (wanted !== undefined && wanted >= classes) throw new UsageError(`--class: this model has classes 0 to ${classes - 1}, got ${wanted}`);
-  return Array.from({ length: count }, (_, i) => wanted ?? i % classes);
+  // The class that stands for "any" is none of those in turn, but may be asked for.
+  const named = classes?.names.length ?? all;
+  if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % named);
+  const index = /^\d+$/.test(wanted) ? Number(wanted) : classes?.names.indexOf(wanted) ?? -1;
+  if (index < 0 && classes) throw new UsageError(unknownName('class', wanted, classes.names));
+  if (index < 0 || index >= all) throw new UsageError(`--class: this model has classes 0 to ${all - 1}, got ${wanted}`);
+  return Array<number>(count).fill(index);
 }
 
 /** Keeps evenly spaced states of the reverse process, for all pictures together. */

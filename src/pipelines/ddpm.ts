@@ -11,8 +11,8 @@ import {
 import { batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import {
-  drawTrainingNoise, fromPrediction, initialNoise, lossWeight, objectiveDefaults, samplerNamed, samplerTimesteps, schedule, schedulerDefaults,
-  type AnySamplerOptions, type Objective, type Predict, type Prediction, type PredictionType, type SamplerState, type Schedule, type SchedulerConfig, type TimeSpacing, type VarianceType,
+  classifierFreeGuidance, clipping, drawTrainingNoise, dynamicThresholding, fromPrediction, initialNoise, lossWeight, objectiveDefaults, samplerNamed, samplerTimesteps, schedule, schedulerDefaults,
+  type AnySamplerOptions, type Denoiser, type DynamicThresholdOptions, type Objective, type Predict, type Prediction, type PredictionType, type SamplerState, type Schedule, type SchedulerConfig, type TimeSpacing, type VarianceType,
 } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
@@ -149,6 +149,8 @@ export interface SamplerSource {
   readonly picture: PictureShape;
   /** Values to build in as constants (fast, standalone), or a store that holds them under `prefix` (shared with training). */
   readonly weights: HostArrays | { readonly store: Store; readonly prefix: string };
+  /** The class that stands for "any", for models trained with hidden classes; guidance needs it. */
+  readonly nullClass?: number | null;
   /** Pictures computed together, default 16. Fixed whatever the count, so that a picture has the same bytes at any count. */
   readonly batchSize?: number;
 }
@@ -158,20 +160,28 @@ export interface SampleOptions {
   readonly seed: number;
   readonly count: number;
   /** The number of the first picture; picture i of a seed is always the same. */
-  readonly first?: number;
+  readonly first?: number | undefined;
   /** A name of `samplers`; default ddpm (Algorithm 2). */
-  readonly sampler?: string;
+  readonly sampler?: string | undefined;
   /** Steps of the reverse process; default the sampler's own. */
-  readonly steps?: number;
+  readonly steps?: number | undefined;
   /** How the times of the steps are placed; default the sampler's own way. */
-  readonly spacing?: TimeSpacing;
+  readonly spacing?: TimeSpacing | undefined;
   /** η of the samplers that have it: how much noise their steps add. */
-  readonly eta?: number;
+  readonly eta?: number | undefined;
   /** Heun's S_churn. */
-  readonly churn?: number;
+  readonly churn?: number | undefined;
   /** [count] classes, for a network that takes them. */
-  readonly classLabels?: readonly number[];
-  readonly signal?: AbortSignal;
+  readonly classLabels?: readonly number[] | undefined;
+  /** Classifier-free guidance in diffusers' convention: 1 is off; default 1. */
+  readonly guidanceScale?: number | undefined;
+  /** φ of the rescaled guidance; default 0. */
+  readonly guidanceRescale?: number | undefined;
+  /** Noise levels σ/α between which guidance acts; default everywhere. */
+  readonly guidanceInterval?: readonly [number, number] | undefined;
+  /** Imagen's thresholding of x̂_0, in the place of clipping. */
+  readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A batch of pictures on its way: after each step, and finished when `t` is −1. */
@@ -201,7 +211,7 @@ export interface PictureSampler {
  * @throws if weights of the network are missing, in the values given or in the store, or it takes something else than times from 0 and
  *   class labels
  */
-export async function openSampler(executor: Executor, { unet, scheduler, picture, weights, batchSize = 16 }: SamplerSource): Promise<PictureSampler> {
+export async function openSampler(executor: Executor, { unet, scheduler, picture, weights, nullClass = null, batchSize = 16 }: SamplerSource): Promise<PictureSampler> {
   checkNetwork(unet);
   const shared = 'store' in weights ? weights : undefined;
   const network = denoiserProgram(unet, batchSize, picture, shared?.prefix);
@@ -221,10 +231,28 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
     });
     return predictionOf(out['out_sample']! as FloatArray, xt.shape);
   };
-  const denoise = fromPrediction(predict, noiseSchedule, scheduler.predictionType, scheduler.clipSample ? { clip: scheduler.clipSampleRange } : {});
+  const clip = scheduler.clipSample ? scheduler.clipSampleRange : undefined;
+
+  function denoiserFor({ guidanceScale = 1, guidanceRescale, guidanceInterval, dynamicThresholding: threshold }: SampleOptions): Denoiser {
+    if (guidanceScale === 1 && !threshold) return fromPrediction(predict, noiseSchedule, scheduler.predictionType, { clip });
+    // What is guided is the network's own word; the bounds of pictures are put around the result.
+    let denoise = fromPrediction(predict, noiseSchedule, scheduler.predictionType);
+    if (guidanceScale !== 1) {
+      if (!unet.classInput) throw new Error('guidanceScale: this model takes no classes, so there is nothing to guide towards');
+      if (nullClass === null) throw new Error('guidanceScale: this model was trained without hidden classes (objective.classDropout), so it cannot be guided; leave the scale at 1');
+      denoise = classifierFreeGuidance(denoise, {
+        schedule: noiseSchedule, scale: guidanceScale, predictionType: scheduler.predictionType, uncond: (count) => ({ classLabels: Array<number>(count).fill(nullClass) }),
+        ...(guidanceRescale !== undefined && { rescale: guidanceRescale }), ...(guidanceInterval && { interval: guidanceInterval }),
+      });
+    }
+    if (threshold) return dynamicThresholding(denoise, noiseSchedule, threshold);
+    return clip === undefined ? denoise : clipping(denoise, noiseSchedule, clip);
+  }
 
   return {
-    async *sample({ seed, count, first = 0, sampler = 'ddpm', steps, spacing, eta, churn, classLabels, signal }) {
+    async *sample(asked) {
+      const { seed, count, first = 0, sampler = 'ddpm', steps, spacing, eta, churn, classLabels, signal } = asked;
+      const denoise = denoiserFor(asked);
       const definition = samplerNamed(sampler);
       if (unet.classInput && !classLabels) throw new Error('sample: this model needs a class for each picture');
       const times = samplerTimesteps(definition, noiseSchedule, { steps, spacing });
@@ -236,7 +264,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
         const xT = initialNoise([indices.length, ...picture], streams);
         const options: AnySamplerOptions = {
           schedule: noiseSchedule, timesteps: times, streams, varianceType: scheduler.varianceType,
-          ...(eta !== undefined && { eta }), ...(churn !== undefined && { churn }), ...(signal && { signal }),
+          eta, churn, signal,
           ...(classLabels && { cond: { classLabels: indices.map((index) => classLabels[index - first]!) } }),
         };
         for await (const state of definition.run(denoise, xT, options)) yield { ...state, indices, stepsDone: ++stepsDone, stepsTotal };

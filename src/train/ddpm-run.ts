@@ -59,6 +59,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   // Whatever cannot be built must be said before the folder is taken: a graph is checked as it is made.
   const noiseSchedule = schedule(config.scheduler);
   const target = { ...config.scheduler, objective: config.objective };
+  const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
   ddpmLoss(unet, bind(unet), 1, picture, target);
 
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
@@ -82,7 +83,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
     await log.flush();
     const { step, training, ema } = await trainer.state();
     saved = await saveCheckpoint(out, step, async (dir) => {
-      await writeModelFolder(dir, { unet, weights: ema, scheduler: config.scheduler });
+      await writeModelFolder(dir, { unet, weights: ema, scheduler: config.scheduler, classes });
       await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, environment } });
     }, { keep: train.keepCheckpoints });
     await log.drawLossByNoise();
@@ -100,12 +101,12 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
       yield { type: 'step', ...line };
       const last = trainer.step === train.steps;
       if (sampler && (last || trainer.step % train.sampleEvery! === 0)) {
-        const classes = unet.config.numClassEmbeds;
+        const shown = unet.classInput === null ? null : dataset.classNames?.length ?? unet.config.numClassEmbeds;
         const pictures = await drawPictures(sampler, {
           seed: gridSeed, count: train.sampleCount, sampler: 'ddpm', steps: Math.min(train.sampleSteps, noiseSchedule.T),
-          ...(classes && { classLabels: Array.from({ length: train.sampleCount }, (_, i) => i % classes) }),
+          ...(shown !== null && { classLabels: Array.from({ length: train.sampleCount }, (_, i) => i % shown) }),
         });
-        const path = await log.addSamples(trainer.step, layGrid(toPixels(pictures), classColumns(classes, train.sampleCount)));
+        const path = await log.addSamples(trainer.step, layGrid(toPixels(pictures), classColumns(shown, train.sampleCount)));
         await log.flush();
         yield { type: 'samples', step: trainer.step, pictures, path };
       }
