@@ -2,7 +2,23 @@ import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '..
 import { drawTrainingNoise, schedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { ddpmLoss, type PictureShape } from '../src/pipelines/index.ts';
-import { Trainer, type DdpmConfig } from '../src/train/index.ts';
+import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
+
+/**
+ * DDPM's network in small, for pictures of 3 × 32 × 32: `width` · (1, 2, 2) channels, two layers a block, attention at
+ * 16 × 16 and in the middle. Width 64 has 6,472,195 parameters.
+ */
+export function unetConfig(width: number, batchSize: number): DdpmConfig {
+  return parseDdpmConfig({
+    data: { source: 'noise' },
+    model: {
+      sampleSize: 32, blockOutChannels: [width, 2 * width, 2 * width], layersPerBlock: 2, attentionHeadDim: null,
+      downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
+      normEps: 1e-6, downsamplePadding: 0, freqShift: 1, flipSinToCos: false,
+    },
+    train: { steps: 1_000_000, batchSize },
+  });
+}
 
 /** Pictures of noise: what a step costs does not depend on what is in them. */
 export function noisePictures(batch: number, picture: PictureShape): HostArray {

@@ -1,0 +1,48 @@
+/**
+ * Our times beside every peer's, in one run on one machine.
+ *
+ *     npm run bench                                                     all questions
+ *     npm run bench -- training forward kernels memory compile overhead  some of them
+ *     npm run bench -- javascript                                       beside libraries of the browser, see peers/js
+ *     KUOSAN_PYTHON=<python with torch and diffusers> npm run bench
+ *
+ * Options: --rounds 7 (pairs of blocks), --threads (the number of processors), --peers eager,channels_last,compile.
+ * Each question prints a table and one line of JSON; ratio = the fastest peer's time / ours.
+ */
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { variants, type Settings, type Variant } from './question.ts';
+
+const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>> = {
+  training: async (settings) => (await import('./training.ts')).training(settings),
+  forward: async (settings) => (await import('./forward.ts')).forward(settings),
+  kernels: async (settings) => (await import('./kernels.ts')).kernels(settings),
+};
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { rounds: { type: 'string', default: '7' }, threads: { type: 'string', default: String(availableParallelism()) }, peers: { type: 'string', default: variants.join() } },
+  });
+  const [rounds, threads] = [wholeNumber('rounds', values.rounds), wholeNumber('threads', values.threads)];
+  const chosen = values.peers.split(',').filter((name) => name !== '');
+  for (const name of chosen) if (!(variants as readonly string[]).includes(name)) throw new Error(`bench: --peers takes ${variants.join(', ')}, got ${name}`);
+  for (const name of positionals) if (!questions[name]) throw new Error(`bench: no question "${name}"; one of ${Object.keys(questions).join(', ')}`);
+
+  console.log(`${cpus()[0]?.model.trim() ?? 'an unknown processor'}, ${threads} threads, Node.js ${process.versions.node}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)}`);
+  if (loadavg()[0]! > 0.5) console.log('the machine is busy: expect noise');
+  for (const name of positionals.length > 0 ? positionals : Object.keys(questions)) {
+    console.log(`\n== ${name}`);
+    await questions[name]!({ threads, rounds, variants: chosen as Variant[] });
+  }
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`bench: --${option} is a positive integer, got ${text}`);
+  return Number(text);
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+});
