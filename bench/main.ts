@@ -17,6 +17,9 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
   training: async (settings) => (await import('./training.ts')).training(settings),
   forward: async (settings) => (await import('./forward.ts')).forward(settings),
   kernels: async (settings) => (await import('./kernels.ts')).kernels(settings),
+  memory: async (settings) => (await import('./memory.ts')).memory(settings),
+  compile: async (settings) => (await import('./compile.ts')).compile(settings),
+  overhead: async (settings) => (await import('./overhead.ts')).overhead(settings),
 };
 
 async function main(): Promise<void> {

@@ -1,7 +1,8 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
+import type { Dataset } from '../src/data/index.ts';
 import { drawTrainingNoise, schedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { ddpmLoss, trainingInputs, type PictureShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
 
 /**
@@ -31,8 +32,8 @@ export function pictureOf({ model, data }: DdpmConfig): PictureShape {
   return [model.inChannels, data.size, data.size];
 }
 
-/** The trainer of a configuration, as `kuosan train` makes it, on noise instead of a data set. */
-export function openTrainer(executor: Executor, config: DdpmConfig): Promise<Trainer> {
+/** The trainer of a configuration, as `kuosan train` makes it; without a data set it trains on noise. */
+export function openTrainer(executor: Executor, config: DdpmConfig, dataset?: Dataset): Promise<Trainer> {
   const unet = new UNet2DModel(config.model);
   const { batchSize } = config.train;
   const picture = pictureOf(config);
@@ -43,6 +44,7 @@ export function openTrainer(executor: Executor, config: DdpmConfig): Promise<Tra
     module: unet,
     loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
     inputs: (number) => {
+      if (dataset) return trainingInputs(dataset, noiseSchedule, { seed: config.train.seed, batch: number, batchSize, flip: config.data.flip });
       const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, x0.shape, new RandomStream(0, 'bench noise', number));
       const classLabels = classes && { classLabels: { dtype: 'i64' as const, shape: [batchSize], data: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % classes)) } };
       return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, ...classLabels };

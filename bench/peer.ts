@@ -14,11 +14,12 @@ export interface Peer {
 /**
  * Starts `peers/<script>`: Python files with `KUOSAN_PYTHON` or `python3`, others with Node.
  *
+ * @param env  variables beside this process's own
  * @returns the peer, or the reason why there is none (no Python, no torch)
  */
-export async function startPeer(script: string, options: Readonly<Record<string, unknown>> = {}): Promise<Peer | string> {
+export async function startPeer(script: string, options: Readonly<Record<string, unknown>> = {}, env: Readonly<Record<string, string>> = {}): Promise<Peer | string> {
   const program = script.endsWith('.py') ? process.env['KUOSAN_PYTHON'] ?? 'python3' : process.execPath;
-  const child = spawn(program, [fileURLToPath(new URL(`peers/${script}`, import.meta.url)), JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, [fileURLToPath(new URL(`peers/${script}`, import.meta.url)), JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let trouble = '';
   child.stderr.on('data', (text) => { trouble = `${trouble}${text}`.slice(-2000); });
   const ended = new Promise<never>((_, reject) => {

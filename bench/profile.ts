@@ -14,24 +14,13 @@ import { loadModel } from '../src/checkpoint/index.ts';
 import type { HostArrays } from '../src/core/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { countParameters, initialValues } from '../src/nn/index.ts';
-import { openSampler } from '../src/pipelines/index.ts';
-import { createNodeExecutor, type NodeExecutorOptions } from '../src/runtime/node.ts';
+import type { NodeExecutorOptions } from '../src/runtime/node.ts';
 import { parseDdpmConfig, presetNames, readConfig, type DdpmConfig } from '../src/train/index.ts';
 import { measureCeilings } from './ceilings.ts';
-import { openTrainer, pictureOf } from './network.ts';
-import { median } from './statistics.ts';
-import { described, summary, type StepProfile, type StepSummary } from './step-profile.ts';
+import { pictureOf } from './network.ts';
+import { described, summary, type StepSummary } from './step-profile.ts';
+import { samplingSteps, timeSteps, trainingSteps, type Stepper } from './steps.ts';
 import { digits } from './table.ts';
-import { traced } from './trace.ts';
-
-/** Runs that size the engine's buffers and do not count. */
-const warmup = 2;
-
-/** Something done over and over, with everything of ours that belongs to it. */
-interface Stepper {
-  step(): Promise<unknown>;
-  dispose(): Promise<void>;
-}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -63,8 +52,7 @@ async function main(): Promise<void> {
   };
   for (const [kind, open] of Object.entries(kinds)) {
     if (values.only !== undefined && values.only !== kind) continue;
-    const profile = await profileOf((options) => open({ ...engine, ...options }), runs);
-    steps[kind] = summary(profile, depth, ceilings);
+    steps[kind] = summary(await timeSteps((options) => open({ ...engine, ...options }), runs), depth, ceilings);
     say(`\n${kind} step\n`);
     say(described(steps[kind]));
   }
@@ -89,44 +77,6 @@ async function subject(source: string, batch?: number): Promise<{ config: DdpmCo
   const { sampleSize } = unet.config;
   const config = parseDdpmConfig({ data: { source: 'noise', size: typeof sampleSize === 'number' ? sampleSize : sampleSize?.[0] ?? 32 }, train: { steps: 1000, batchSize: batch ?? 16 } });
   return { config: { ...config, model: unet.config, scheduler }, weights };
-}
-
-/** Optimizer steps, as `kuosan train` does them. */
-async function trainingSteps(config: DdpmConfig, options: NodeExecutorOptions): Promise<Stepper> {
-  const executor = createNodeExecutor(options);
-  const trainer = await openTrainer(executor, config);
-  return { step: () => trainer.advance(), dispose: async () => (await trainer.dispose(), executor.dispose()) };
-}
-
-/** Steps of Algorithm 2, as `kuosan sample` does them: one evaluation of the network with constant weights each. */
-async function samplingSteps(config: DdpmConfig, weights: HostArrays, options: NodeExecutorOptions): Promise<Stepper> {
-  const executor = createNodeExecutor(options);
-  const { batchSize } = config.train;
-  const sampler = await openSampler(executor, { unet: new UNet2DModel(config.model), scheduler: config.scheduler, picture: pictureOf(config), weights, batchSize });
-  const classes = config.model.numClassEmbeds;
-  const states = sampler.sample({ seed: 0, count: batchSize, sampler: 'ddpm', ...(classes && { classLabels: Array.from({ length: batchSize }, (_, i) => i % classes) }) });
-  return { step: () => states.next(), dispose: async () => (await sampler.dispose(), executor.dispose()) };
-}
-
-async function profileOf(open: (options: NodeExecutorOptions) => Promise<Stepper>, runs: number): Promise<StepProfile> {
-  const plain = await open({});
-  const times: number[] = [];
-  for (let i = 0; i < warmup + runs; i++) {
-    const start = performance.now();
-    await plain.step();
-    times.push(performance.now() - start);
-  }
-  await plain.dispose();
-  const traces = await traced(async (profileDir) => {
-    const noted = await open({ profileDir });
-    for (let i = 0; i < warmup + runs; i++) await noted.step();
-    await noted.dispose();
-  }, { warmup, steps: runs });
-  return {
-    ms: median(times.slice(warmup)),
-    runMs: traces.reduce((total, { runMs, runsPerStep }) => total + runsPerStep * runMs, 0),
-    nodes: traces.flatMap(({ nodes, runsPerStep }) => nodes.map((node) => ({ ...node, calls: runsPerStep }))),
-  };
 }
 
 main().catch((error: Error) => {

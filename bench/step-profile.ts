@@ -1,15 +1,8 @@
 import type { Ceilings } from './ceilings.ts';
+import { median } from './statistics.ts';
+import type { StepTimes } from './steps.ts';
 import { digits, layTable, percent } from './table.ts';
 import type { TracedNode } from './trace.ts';
-
-/** One kind of step, run with the profiler off and then on. */
-export interface StepProfile {
-  /** A step as users see it, with the profiler off: the engine's run and everything of ours around it. */
-  readonly ms: number;
-  /** The engine's runs in a step with the profiler on. */
-  readonly runMs: number;
-  readonly nodes: readonly (TracedNode & { readonly calls: number })[];
-}
 
 /** Nodes taken together. */
 export interface Part {
@@ -27,7 +20,11 @@ export interface Part {
 export type Phase = 'forward' | 'backward' | 'update';
 
 /** A step profile by operator and by part of the network. */
-export interface StepSummary extends Pick<StepProfile, 'ms' | 'runMs'> {
+export interface StepSummary {
+  /** With the profiler off, as users see it. */
+  readonly ms: number;
+  /** The engine's part with the profiler on. */
+  readonly engineMs: number;
   readonly total: Part;
   /** Both with the slowest first. */
   readonly operators: readonly Part[];
@@ -35,9 +32,9 @@ export interface StepSummary extends Pick<StepProfile, 'ms' | 'runMs'> {
 }
 
 /** @param depth  parts of a module's path that count: 2 folds `down_blocks.0.resnets.1.conv1` into `down_blocks.0` */
-export function summary({ ms, runMs, nodes }: StepProfile, depth: number, ceilings: Ceilings): StepSummary {
+export function summary({ plain, engine, nodes }: StepTimes, depth: number, ceilings: Ceilings): StepSummary {
   const parts = (key: (node: TracedNode) => string) => {
-    const groups = new Map<string, StepProfile['nodes'][number][]>();
+    const groups = new Map<string, StepTimes['nodes'][number][]>();
     for (const node of nodes) {
       const name = key(node);
       groups.set(name, [...(groups.get(name) ?? []), node]);
@@ -45,13 +42,13 @@ export function summary({ ms, runMs, nodes }: StepProfile, depth: number, ceilin
     return [...groups].map(([name, members]) => partOf(name, members, ceilings)).sort((a, b) => b.ms - a.ms);
   };
   return {
-    ms, runMs, total: partOf('all nodes', nodes, ceilings),
+    ms: median(plain), engineMs: median(engine), total: partOf('all nodes', nodes, ceilings),
     operators: parts(({ opType }) => opType),
     modules: parts(({ name }) => placeOf(name).module.split('.').slice(0, depth).join('.')),
   };
 }
 
-function partOf(name: string, nodes: StepProfile['nodes'], { gflops, gbps }: Ceilings): Part {
+function partOf(name: string, nodes: StepTimes['nodes'], { gflops, gbps }: Ceilings): Part {
   const total = (value: (node: TracedNode) => number) => nodes.reduce((sum, node) => sum + node.calls * value(node), 0);
   const phase = (wanted: Phase) => total((node) => (placeOf(node.name).phase === wanted ? node.ms : 0));
   return {
@@ -78,7 +75,7 @@ function placeOf(node: string): { module: string; phase: Phase } {
 const smallest = 0.004;
 
 /** The tables for a terminal of 100 columns. */
-export function described({ ms, runMs, total, operators, modules }: StepSummary): string {
+export function described({ ms, engineMs, total, operators, modules }: StepSummary): string {
   const rates = ({ ms: time, gflop, megabytes, leastMs }: Part) => [digits(gflop / time * 1e3), digits(megabytes / time), percent(leastMs / time)];
   const small = operators.filter((part) => part.ms / total.ms < smallest);
   const shown = operators.filter((part) => part.ms / total.ms >= smallest);
@@ -97,7 +94,7 @@ export function described({ ms, runMs, total, operators, modules }: StepSummary)
   ];
   return [
     layTable(byOperator), '', layTable(byModule), '',
-    `a step takes ${digits(ms)} ms; with the profiler on, the engine's run takes ${digits(runMs)} ms, of which ${digits(runMs - total.ms)} ms are between the nodes`,
+    `a step takes ${digits(ms)} ms; with the profiler on, the engine's run takes ${digits(engineMs)} ms, of which ${digits(engineMs - total.ms)} ms are between the nodes`,
   ].join('\n');
 }
 

@@ -17,8 +17,8 @@ export interface TracedNode extends Cost {
 export interface Trace {
   /** Runs in a step: more than one for a program that accumulates. */
   readonly runsPerStep: number;
-  /** Median of a whole run, from the engine's entrance to its exit. */
-  readonly runMs: number;
+  /** For each step, its runs from the engine's entrance to its exit, together. */
+  readonly stepMs: readonly number[];
   /** In the order in which they ran. */
   readonly nodes: readonly TracedNode[];
 }
@@ -68,7 +68,8 @@ function traceOf(events: readonly ProfileEvent[], warmup: number, steps: number)
     const opType = args.op_name ?? '';
     return { name: name.slice(0, -kernelTime.length), opType, ms: median(times), bestMs: Math.min(...times), ...costOf(opType, types(args.input_type_shape), types(args.output_type_shape)) };
   });
-  return { runsPerStep, runMs: median(runs.map(({ dur }) => dur / 1000)), nodes };
+  const stepMs = Array.from({ length: steps }, (_, step) => runs.slice(step * runsPerStep, (step + 1) * runsPerStep).reduce((total, { dur }) => total + dur / 1000, 0));
+  return { runsPerStep, stepMs, nodes };
 }
 
 const kernelTime = '_kernel_time';

@@ -11,13 +11,18 @@ export interface UNetPeers {
   stop(): Promise<void>;
 }
 
+/** The argument of `peers/unet2d.py` for a configuration of ours. */
+export function unetOptions({ model, train }: DdpmConfig, threads: number, variant: string): Record<string, unknown> {
+  const { _class_name, _diffusers_version, ...config } = toHuggingFace('UNet2DModel', model);
+  return { threads, batch: train.batchSize, variant, config };
+}
+
 /** Starts diffusers' network of the same configuration in each variant; says on the console what cannot take part and why. */
 export async function startUNetPeers(config: DdpmConfig, command: 'train' | 'forward', { threads, variants }: Settings): Promise<UNetPeers> {
-  const { _class_name, _diffusers_version, ...model } = toHuggingFace('UNet2DModel', config.model);
   const peers: Peer[] = [];
   const sides: Record<string, Side> = {};
   for (const variant of variants) {
-    const peer = await startPeer('unet2d.py', { threads, batch: config.train.batchSize, variant, config: model });
+    const peer = await startPeer('unet2d.py', unetOptions(config, threads, variant));
     // The first run compiles; what cannot (torch.compile needs a C++ compiler) is found here.
     const trouble = typeof peer === 'string' ? peer : await peer.ask({ cmd: command, repeat: 1 }).then(() => undefined, (error: Error) => error.message);
     if (typeof peer !== 'string') peers.push(peer);

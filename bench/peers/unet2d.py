@@ -13,7 +13,8 @@ Every key of the argument is optional; unknown keys are errors.
 First answer (one line): {"ready": true, "parameters": n, "torch": "...", "adam": "fused" | "foreach", ...}
                      or  {"error": "..."} and exit code 1.
 Requests on stdin:   {"cmd": "forward" | "train", "repeat": n}  ->  {"ms": [...], "warmup_ms": [...]} (warmup_ms only the first time;
-                     "train" also answers "loss", the last one, so that a broken step is seen)
+                     "train" also answers "loss", the last one, so that a broken step is seen, and "peak_megabytes",
+                     the most resident memory there ever was, null where /proc does not tell)
                      {"cmd": "quit"} or end of input ends the process.
 
 forward   one evaluation under inference_mode.
@@ -129,6 +130,15 @@ def timed(command, repeat):
     return ms
 
 
+def peak_megabytes():
+    """VmHWM: what getrusage tells begins with the parent's."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return None
+
+
 try:
     peer = Peer()
 except Exception as error:
@@ -158,6 +168,7 @@ for line in sys.stdin:
         reply["ms"] = timed(commands[name], int(request.get("repeat", 1)))
         if name == "train":
             reply["loss"] = peer.loss
+            reply["peak_megabytes"] = peak_megabytes()
         answer(reply)
     except Exception as error:
         answer({"error": f"unet2d.py: {type(error).__name__}: {error}"})
