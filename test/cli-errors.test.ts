@@ -101,6 +101,10 @@ const training: readonly Case[] = [
   ['train config.json --out new --model.normNumGroups 3', 1, 'unet: downBlockTypes[0] (AttnDownBlock2D): 16 channels do not split into 3 groups (blockOutChannels and normNumGroups)'],
   ['train config.json --out new --data.size 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]', 1, /^unet: height and width must be multiples of 2/],
   ['train config.json --out new --scheduler.betaEnd 3', 1, /betaEnd must be below 1, got 3.*; give betaStart and betaEnd, or use the cosine schedule$/],
+  ['train config.json --out new --train.groups [{"names":"(","frozen":true}]', 1, 'config.train.groups.0.names: expected a regular expression, got "("'],
+  ['train config.json --out new --train.groups [{"names":"conv_inn","frozen":true}]', 1, 'train.groups[0]: fits no parameter; one is called "conv_in.weight"'],
+  ['train config.json --out new --train.groups [{"frozn":true}]', 1, 'config.train.groups.0: unknown key "frozn"; did you mean frozen?'],
+  ['train config.json --out new --train.groups [{"frozen":true}]', 1, 'training: no parameter is trainable, all are frozen or buffers'],
   ['train config.json --out new --model.numClassEmbeds 3', 1, 'config.model.numClassEmbeds is 3, but pictures has no classes; put each class in a folder of its own'],
 ];
 

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createInterpreter, float32, grad, input, mul, program, randomKey, randomKeyWords, RandomStream, sizeOf, sum, uniform, type Executor, type Shape } from '../src/core/index.ts';
 import { bind, Dropout, Module, randomKeyInput, type Context } from '../src/nn/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
+import { skipped, swiftShader } from './swift-shader.ts';
 
 const node = createNodeExecutor({ threads: 2, worker: false });
 const interpreter = createInterpreter();
@@ -166,5 +167,13 @@ describe('dropout', () => {
   test('refuses what is no probability', () => {
     expect(() => new Dropout(1)).toThrow('dropout: the probability must be in [0, 1), got 1');
     expect(() => bind(module).dropout(x, -0.1)).toThrow('dropout: the probability must be in [0, 1), got -0.1');
+  });
+});
+
+describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
+  test('random numbers have the same bits', { timeout: 120_000 }, async () => {
+    const executor = createNodeExecutor({ device: 'webgpu', env: swiftShader! });
+    for (const [shape, step] of [[[3], 0], [[70_001], 1], [[4, 16, 32, 32], 2 ** 40]] as const) expect(await draw(shape, { step, executor })).toEqual(await draw(shape, { step }));
+    await executor.dispose();
   });
 });

@@ -45,7 +45,8 @@ export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, wher
 /** The keys that the object at `path` inside a schema may have. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let inner: unknown = schema;
-  for (const key of path) inner = shapeOf(inner)?.[String(key)];
+  // A list is unwrapped to its elements, which all have one shape: their numbers say nothing.
+  for (const key of path) if (typeof key !== 'number') inner = shapeOf(inner)?.[String(key)];
   return Object.keys(shapeOf(inner) ?? {});
 }
 

@@ -7,7 +7,8 @@ import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
-import type { DdpmConfig } from './config.ts';
+import { optimizerOptions, type DdpmConfig } from './config.ts';
+import { trainedParameters } from './programs.ts';
 import { RunLog } from './log.ts';
 import type { MetricsLine } from './metrics.ts';
 import { lossByNoise, type LossByNoise } from './noise-levels.ts';
@@ -61,6 +62,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   const target = { ...config.scheduler, objective: config.objective };
   const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
   ddpmLoss(unet, bind(unet), 1, picture, target);
+  trainedParameters({ module: unet, optimizer: optimizerOptions(train, unet) });
 
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
   const latest = resume ? await latestCheckpoint(out) : null;
