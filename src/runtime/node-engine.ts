@@ -3,9 +3,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import * as ort from 'onnxruntime-node';
 import { probeBlockSize } from './cpu-kernels.ts';
 import type { Engine } from './engine.ts';
-
-/** Where a Node executor computes. */
-export type NodeDevice = 'cpu' | 'webgpu' | 'cuda';
+import type { NodeDevice } from './node-device.ts';
 
 /** What a Node engine is opened with; plain data, because it travels to a worker. */
 export interface NodeEngineOptions {

@@ -1,14 +1,15 @@
 import { availableParallelism } from 'node:os';
 import type { Executor } from '../core/index.ts';
 import { cpuLowerings, webgpuLowerings } from '../onnx/index.ts';
-import { nodeEngine, type NodeDevice, type NodeEngineOptions } from './node-engine.ts';
+import type { NodeDevice } from './node-device.ts';
+import { nodeEngine, type NodeEngineOptions } from './node-engine.ts';
 import { startProcess } from './node-process.ts';
 import { startWorker } from './node-worker.ts';
 import { createSessionExecutor, type Target } from './session-executor.ts';
 import { SessionHost } from './session-host.ts';
 import type { SessionService } from './session-service.ts';
 
-export type { NodeDevice } from './node-engine.ts';
+export type { NodeDevice } from './node-device.ts';
 
 /** Options of `createNodeExecutor`. */
 export interface NodeExecutorOptions {
