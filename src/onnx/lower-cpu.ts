@@ -55,15 +55,6 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     return [values.name(y!, output.shape[1]!)];
   }) as Lowering<unknown>;
 
-  /** A truth value for each pixel, which the reordering operators do not move: computed in order again if asked for. */
-  const comparison = (name: 'less' | 'lessEqual' | 'equal'): Lowering<unknown> => orStandard(name, (graph, values, inputs, node) => {
-    const { shape } = node.outputs[0]!;
-    const whole = node.inputs.map((x) => sameShape(x.shape, shape));
-    if (!node.inputs.every((x, i) => x.dtype === 'f32' && (sizeOf(x.shape) === 1 || (whole[i] && isImage(x)))) || !inputs.some((x, i) => whole[i] && values.has(x))) return undefined;
-    const compare = (operands: readonly ValueName[]) => (standardLowerings[name] as Lowering<unknown>)(graph, operands, node)[0]!;
-    return [values.nameBoth(() => compare(inputs), () => compare(inputs.map((x, i) => (whole[i] ? values.of(x) : x))))];
-  }) as Lowering<unknown>;
-
   /** Of two whole images, at least one of them blocked. */
   const twoImages = (values: BlockedValues, inputs: readonly ValueName[], { inputs: operands, outputs: [output] }: Node) =>
     isImage(output!) && operands.every((x) => sameShape(x.shape, output!.shape)) && inputs.some((x) => values.has(x));
@@ -158,18 +149,6 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     }),
 
     ...Object.fromEntries((['sub', 'div', 'minimum', 'maximum', 'pow', 'clip', 'neg', 'abs', 'floor', 'exp', 'log', 'sqrt', 'tanh', 'sigmoid', 'relu', 'softplus', 'erf', 'gelu'] as const).map((name) => [name, pointwise(name)])),
-    less: comparison('less'),
-    lessEqual: comparison('lessEqual'),
-    equal: comparison('equal'),
-    where: orStandard('where', (graph, values, inputs, { inputs: operands, outputs: [output] }) => {
-      const whole = operands.map((x) => sameShape(x.shape, output!.shape));
-      if (!isImage(output!) || !whole[0] || !values.has(inputs[0]!) || !operands.every((x, i) => whole[i] || sizeOf(x.shape) === 1)) return undefined;
-      return [values.name(graph.one('Where', inputs.map((x, i) => (whole[i] ? values.of(x) : x))), output!.shape[1]!)];
-    }),
-    cast: orStandard('cast', (graph, values, [x], node) => {
-      const { outputs: [output] } = node;
-      return isImage(output!) && values.has(x!) ? [values.name(standardLowerings.cast(graph, [values.of(x!)], node)[0]!, output!.shape[1]!)] : undefined;
-    }),
     silu: (graph, inputs, node) => (graph.uses.of(node.inputs[0]!).some(({ op }) => op.name === 'sigmoid') ? twoStepSilu : oneStepSilu)(graph, inputs, node),
     add: withChannels('add'),
     mul: withChannels('mul'),
