@@ -1,5 +1,5 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
-import type { Dataset } from '../src/data/index.ts';
+import { heightAndWidth, type Dataset } from '../src/data/index.ts';
 import { drawTrainingNoise, schedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { ddpmLoss, trainingInputs, type PictureShape } from '../src/pipelines/index.ts';
@@ -29,7 +29,7 @@ export function noisePictures(batch: number, picture: PictureShape): HostArray {
 
 /** The shape of the pictures that a configuration trains on. */
 export function pictureOf({ model, data }: DdpmConfig): PictureShape {
-  return [model.inChannels, data.size, data.size];
+  return [model.inChannels, ...heightAndWidth(data.size)];
 }
 
 /** The trainer of a configuration, as `kuosan train` makes it; without a data set it trains on noise. */

@@ -75,7 +75,7 @@ async function subject(source: string, batch?: number): Promise<{ config: DdpmCo
     throw new Error(`${error.message}; or a preset: ${presets.join(', ')}`);
   });
   const { sampleSize } = unet.config;
-  const config = parseDdpmConfig({ data: { source: 'noise', size: typeof sampleSize === 'number' ? sampleSize : sampleSize?.[0] ?? 32 }, train: { steps: 1000, batchSize: batch ?? 16 } });
+  const config = parseDdpmConfig({ data: { source: 'noise', size: sampleSize ?? 32 }, train: { steps: 1000, batchSize: batch ?? 16 } });
   return { config: { ...config, model: unet.config, scheduler }, weights };
 }
 

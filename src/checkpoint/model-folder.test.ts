@@ -112,6 +112,13 @@ describe('a folder by diffusers', () => {
   });
 });
 
+test('the network in an unet_ema folder is read, whatever its configuration says of the average', async () => {
+  const dir = newFolder();
+  cpSync(join(whole, 'unet'), dir, { recursive: true });
+  edit(dir, 'config.json', (json) => ({ ...json, decay: 0.9999, inv_gamma: 1, min_decay: 0, optimization_step: 1000, power: 0.75, update_after_step: 0, use_ema_warmup: true }));
+  expect((await readModelFolder(dir)).weights).toEqual(weights);
+});
+
 describe('a damaged model folder', () => {
   test.each<[string, (dir: string) => void, string]>([
     ['without its index', (dir) => unlinkSync(join(dir, 'model_index.json')), ': there is no model_index.json and no config.json, so this is no model folder'],

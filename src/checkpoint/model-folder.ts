@@ -160,10 +160,14 @@ function checkIndex(index: JsonObject, where: string): void {
   part('scheduler', schedulerClasses);
 }
 
+/** What diffusers' `EMAModel` writes into the configuration of the averaged network, about the average alone. */
+const averageKeys: readonly string[] = ['decay', 'inv_gamma', 'min_decay', 'optimization_step', 'power', 'update_after_step', 'use_ema_warmup'];
+
 function readUnetConfig(json: JsonObject, where: string): UNet2DConfig {
   const className = json['_class_name'] ?? 'UNet2DModel';
   if (className !== 'UNet2DModel') throw new Error(`${where}: the class is ${JSON.stringify(className)}, expected "UNet2DModel"`);
-  return parseConfig(unet2DConfigSchema, fromHuggingFace(json), where);
+  const own = Object.fromEntries(Object.entries(json).filter(([key]) => !averageKeys.includes(key)));
+  return parseConfig(unet2DConfigSchema, fromHuggingFace(own), where);
 }
 
 function buildUnet(config: UNet2DConfig, where: string): UNet2DModel {

@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import type { OpenOptions } from './open-options.ts';
 import { fitOf } from './image.ts';
 import { inParallel } from './parallel.ts';
+import { heightAndWidth } from './picture-size.ts';
 
 /** Pictures of one size, as their source has them. */
 export interface RawPictures {
@@ -16,32 +17,35 @@ export interface RawPictures {
 
 /** Whether the pictures only have to be copied, which takes no time worth a cache. */
 export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'size' | 'channels' | 'crop'>): boolean {
-  const same = pictures.height === options.size && pictures.width === options.size;
+  const [height, width] = heightAndWidth(options.size);
+  const same = pictures.height === height && pictures.width === width;
   return same ? pictures.channels <= options.channels : getsBorder(pictures, options);
 }
 
 function getsBorder({ height, width, channels }: RawPictures, { size, crop }: Pick<OpenOptions, 'size' | 'crop'>): boolean {
-  const longer = Math.max(height, width);
-  return channels === 1 && crop !== 'stretch' && longer <= size && size < 2 * longer;
+  const [toHeight, toWidth] = heightAndWidth(size);
+  const scale = Math.min(toHeight / height, toWidth / width);
+  return channels === 1 && crop !== 'stretch' && scale >= 1 && scale < 2;
 }
 
 /**
- * The pictures as squares of `size` pixels.
+ * The pictures at the size asked for.
  *
  * Gray ones that are smaller, but more than half as large, get a black border: 28×28 becomes 32×32 with its pixels as they
  * are, where enlarging would blur them. (Gray arrays are digits and clothes on black.) All others are resized as image files are.
  *
- * @returns  [N, size, size, channels]
+ * @returns  [N, H, W, channels] of `size`
  */
 export async function fitPictures(pictures: RawPictures, options: OpenOptions): Promise<Uint8Array> {
   const { data, count, height, width, channels: from } = pictures;
   const { size, channels, crop, signal, onProgress } = options;
-  if (height === size && width === size && from === channels) return data;
-  const out = new Uint8Array(count * size * size * channels);
+  const [toHeight, toWidth] = heightAndWidth(size);
+  if (height === toHeight && width === toWidth && from === channels) return data;
+  const out = new Uint8Array(count * toHeight * toWidth * channels);
   if (isQuickFit(pictures, options)) {
-    const [top, left] = [Math.floor((size - height) / 2), Math.floor((size - width) / 2)];
+    const [top, left] = [Math.floor((toHeight - height) / 2), Math.floor((toWidth - width) / 2)];
     for (let place = 0; place < count * height; place++) {
-      const to = (Math.floor(place / height) * size + top + (place % height)) * size + left;
+      const to = (Math.floor(place / height) * toHeight + top + (place % height)) * toWidth + left;
       // Gray to gray or to color: 1 value is written `channels` times.
       for (let x = 0; x < width; x++) out.fill(data[place * width + x]!, (to + x) * channels, (to + x + 1) * channels);
     }
@@ -53,11 +57,11 @@ export async function fitPictures(pictures: RawPictures, options: OpenOptions): 
   await inParallel(count, Math.max(2, availableParallelism()), async (i) => {
     signal?.throwIfAborted();
     const picture = await sharp(data.subarray(i * area, (i + 1) * area), { raw: { width, height, channels: from } })
-      .resize(size, size, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' })
+      .resize(toWidth, toHeight, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' })
       .toColourspace(channels === 3 ? 'srgb' : 'b-w')
       .raw({ depth: 'uchar' })
       .toBuffer();
-    out.set(picture, i * size * size * channels);
+    out.set(picture, i * toHeight * toWidth * channels);
     onProgress?.(++done, count);
   });
   return out;

@@ -41,6 +41,21 @@ describe('decodeImage', () => {
     expect(pixelAt(await decodeImage(striped, { size: 20, crop: 'stretch' }), 0, 0)).toEqual([0, 255, 0]);
   });
 
+  it('makes pictures that are wider than high, or higher than wide', async () => {
+    const bytes = await halves().png().toBuffer();
+    expect(await decodeImage(bytes, { size: [20, 40] })).toEqual({ ...await decodeImage(bytes, { size: [20, 40], crop: 'stretch' }), height: 20, width: 40 });
+    // 40×20 in 8×16 (width 8) is 16 rows of 32 columns, of which the middle 8 stay: red, then blue.
+    const high = await decodeImage(bytes, { size: [16, 8] });
+    expect(high).toMatchObject({ height: 16, width: 8 });
+    expect([pixelAt(high, 0, 3), pixelAt(high, 7, 12)]).toEqual([[255, 0, 0], [0, 0, 255]]);
+    const padded = await decodeImage(bytes, { size: [16, 8], crop: 'pad' });
+    expect([pixelAt(padded, 0, 0), pixelAt(padded, 0, 8)]).toEqual([[255, 255, 255], [255, 0, 0]]);
+    const drawing = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="2"><rect width="2" height="2" fill="red"/></svg>');
+    const drawn = await decodeImage(drawing, { size: [20, 40] });
+    // Drawn at that size and not enlarged: the edge is sharp.
+    expect([pixelAt(drawn, 18, 10), pixelAt(drawn, 21, 10)]).toEqual([[255, 0, 0], [255, 255, 255]]);
+  });
+
   it('puts transparency on white', async () => {
     const bytes = await sharp({ create: { width: 4, height: 4, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } }).png().toBuffer();
     expect([...(await decodeImage(bytes, { size: 2 })).data]).toEqual(Array.from({ length: 12 }, () => 255));

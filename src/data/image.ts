@@ -1,19 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { heightAndWidth, type PictureSize } from './picture-size.ts';
 import type { Pixels } from './pixels.ts';
 import { describeSystemError, writeFileWhole } from './write-file.ts';
 
 /**
- * How a picture of another shape becomes a square:
- * `center` fits the shorter side and cuts off what stands out, `pad` fits the longer side and fills with white,
+ * How a picture takes another shape:
+ * `center` fills it and cuts off what stands out, `pad` fits inside it and fills with white,
  * `stretch` changes the proportions.
  */
 export type Crop = 'center' | 'pad' | 'stretch';
 
 /** What picture to make of an image file. */
 export interface DecodeOptions {
-  /** Side of the square to make, in pixels. */
-  readonly size: number;
+  /** Of the picture to make, in pixels; a number makes a square. */
+  readonly size: PictureSize;
   readonly channels?: 1 | 3;
   readonly crop?: Crop;
 }
@@ -66,46 +67,48 @@ function isTruncatedPng(bytes: Buffer): boolean {
 }
 
 /**
- * Decodes a picture (PNG, JPEG, WebP, GIF's first frame, SVG, AVIF, TIFF) to a square of 8-bit sRGB or gray,
+ * Decodes a picture (PNG, JPEG, WebP, GIF's first frame, SVG, AVIF, TIFF) to 8-bit sRGB or gray,
  * turned upright by its EXIF orientation, transparency on white.
  *
- * @returns [size, size, channels]
+ * @returns [height, width, channels] of `size`
  * @throws ImageError if the bytes are empty, no image, truncated, or too large
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Pixels> {
   const { size, channels, crop } = { ...decodeDefaults, ...options };
+  const [height, width] = heightAndWidth(size);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length === 0) throw new ImageError('empty file');
   if (isTruncatedPng(buffer)) throw new ImageError('truncated or damaged (the end of the PNG is missing)');
   try {
     // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
     const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
-    const density = await drawingDensity(buffer, size, settings);
+    const density = await drawingDensity(buffer, height, width, settings);
     const { data, info } = await sharp(buffer, { ...settings, ...(density !== undefined && { density }) })
       .timeout({ seconds: decodeSeconds })
       .autoOrient()
       .flatten({ background: white })
-      .resize(size, size, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' })
+      .resize(width, height, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' })
       .toColourspace(channels === 3 ? 'srgb' : 'b-w')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    if (info.width !== size || info.height !== size || info.channels !== channels) {
-      throw new Error(`internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${size}×${size}×${channels}`);
+    if (info.width !== width || info.height !== height || info.channels !== channels) {
+      throw new Error(`internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${width}×${height}×${channels}`);
     }
-    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height: size, width: size, channels };
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height, width, channels };
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('internal:')) throw error;
     throw new ImageError(reasonOf(error));
   }
 }
 
-/** Dots per inch at which a drawing smaller than `size` is drawn sharply instead of enlarged; undefined for other formats. */
-async function drawingDensity(buffer: Buffer, size: number, settings: object): Promise<number | undefined> {
+/** Dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for other formats. */
+async function drawingDensity(buffer: Buffer, toHeight: number, toWidth: number, settings: object): Promise<number | undefined> {
   // Every SVG starts with a tag or white space; no other format does.
   if (!/^(\ufeff|\s|<)/.test(buffer.toString('utf8', 0, 4))) return undefined;
   const { format, width, height } = await sharp(buffer, settings).metadata();
-  const side = Math.min(width, height);
-  return format === 'svg' && side < size ? Math.min(72 * (size / side), 10_000) : undefined;
+  // As large as filling the picture takes.
+  const scale = Math.max(toHeight / height, toWidth / width);
+  return format === 'svg' && scale > 1 ? Math.min(72 * scale, 10_000) : undefined;
 }
 
 /**

@@ -7,6 +7,7 @@ export { gridDefaults, type GridOptions, layGrid } from './grid.ts';
 export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, writePng } from './image.ts';
 export { builtInDatasets, openDataset } from './open-dataset.ts';
 export { openDefaults, type OpenOptions } from './open-options.ts';
+export { heightAndWidth, type PictureSize } from './picture-size.ts';
 export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';
 export { type Axis, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';

@@ -58,6 +58,17 @@ describe('openDataset of a folder', () => {
     expect(dataset.notes).toEqual(['no classes: 1 of 3 images lie beside the 2 sub-folders; move them into one']);
   });
 
+  it('makes pictures of any height and width, and keeps each size by itself', async () => {
+    await put('a.png', 10);
+    const wide = await open({ size: [3, 6] });
+    expect(wide).toMatchObject({ count: 1, height: 3, width: 6, fromCache: false });
+    expect([...wide.images]).toEqual(new Array(3 * 6 * 3).fill(10));
+    expect(await open({ size: [6, 3] })).toMatchObject({ height: 6, width: 3, fromCache: false });
+    expect(await open({ size: [3, 6] })).toEqual({ ...wide, fromCache: true });
+    const square = await open({ size: 4 });
+    expect(await open({ size: [4, 4] })).toEqual({ ...square, fromCache: true });
+  });
+
   it('follows links without going round in circles', async () => {
     await put('one/1.png', 1);
     await symlink(folder, join(folder, 'one/up'));
@@ -189,6 +200,7 @@ describe('openDataset of a name', () => {
   it('refuses a file and a size that is none', async () => {
     await put('a.png', 1);
     await expect(openDataset(join(folder, 'a.png'), { cacheDir })).rejects.toThrow('this is a file; give the folder it lies in');
+    await expect(open({ size: [4, 0] })).rejects.toThrow('data size: expected an integer from 1 to 4096, got 0');
     for (const size of [0, -1, 2.5, Number.NaN, 5000]) await expect(open({ size })).rejects.toThrow(`data size: expected an integer from 1 to 4096, got ${size}`);
   });
 });

@@ -7,6 +7,7 @@ import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
 import { openDefaults } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
+import { heightAndWidth } from './picture-size.ts';
 import type { Source } from './source.ts';
 import { cifar10Source } from './sources/cifar10.ts';
 import { openFolder } from './sources/folder.ts';
@@ -31,12 +32,13 @@ const maxSize = 4096;
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
-  if (!Number.isInteger(settings.size) || settings.size < 1 || settings.size > maxSize) {
-    throw new Error(`data size: expected an integer from 1 to ${maxSize}, got ${settings.size}`);
+  const [height, width] = heightAndWidth(settings.size);
+  for (const extent of [height, width]) {
+    if (!Number.isInteger(extent) || extent < 1 || extent > maxSize) throw new Error(`data size: expected an integer from 1 to ${maxSize}, got ${extent}`);
   }
   settings.signal?.throwIfAborted();
   const found = await findSource(source);
-  const opened = await found.open({ ...settings, channels: options.channels ?? found.channels });
+  const opened = await found.open({ ...settings, size: height === width ? height : [height, width], channels: options.channels ?? found.channels });
   return { ...opened.content, name: source, fingerprint: fingerprintOf(opened.content), fromCache: opened.fromCache };
 }
 

@@ -1,10 +1,11 @@
 import { decodeDefaults } from './image.ts';
 import type { Crop } from './image.ts';
+import type { PictureSize } from './picture-size.ts';
 
 /** How a data set is decoded. */
 export interface OpenOptions {
-  /** Side of the pictures in pixels. */
-  readonly size: number;
+  /** Of the pictures in pixels; a number makes squares. */
+  readonly size: PictureSize;
   /** 3 for color, 1 for gray. */
   readonly channels: 1 | 3;
   readonly crop: Crop;

@@ -10,6 +10,7 @@ import {
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
 import { batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { heightAndWidth } from '../data/picture-size.ts';
 import {
   classifierFreeGuidance, clipping, drawTrainingNoise, dynamicThresholding, fromPrediction, initialNoise, lossWeight, objectiveDefaults, samplerNamed, samplerTimesteps, schedule, schedulerDefaults,
   type AnySamplerOptions, type Denoiser, type DynamicThresholdOptions, type Objective, type Predict, type Prediction, type PredictionType, type SamplerState, type Schedule, type SchedulerConfig, type TimeSpacing, type VarianceType,
@@ -28,8 +29,7 @@ export type PictureShape = readonly [channels: number, height: number, width: nu
  */
 export function pictureShape({ config: { inChannels, sampleSize } }: UNet2DModel): PictureShape {
   if (sampleSize === null) throw new Error('unet: the configuration has no sample_size, so the size of its pictures is unknown');
-  const [height, width] = typeof sampleSize === 'number' ? [sampleSize, sampleSize] : sampleSize;
-  return [inChannels, height, width];
+  return [inChannels, ...heightAndWidth(sampleSize)];
 }
 
 /** What a network is trained to say, and how its errors are weighed. */
@@ -86,6 +86,8 @@ function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor
 
 /** @throws if the network needs what neither Algorithm 1 nor Algorithm 2 has to give */
 function checkNetwork({ config, classInput }: UNet2DModel): void {
+  const { inChannels, outChannels } = config;
+  if (outChannels !== inChannels && outChannels !== 2 * inChannels) throw new Error(`ddpm: a prediction has the picture's ${inChannels} channels, with a learned variance twice as many; this network's outChannels is ${outChannels}`);
   if (config.timeEmbeddingType === 'fourier') throw new Error('ddpm: a network with timeEmbeddingType "fourier" takes noise levels above zero, DDPM\'s times begin at 0; take "positional" or "learned"');
   if (classInput && classInput.kind !== 'labels') throw new Error(`ddpm: a network with classEmbedType "${config.classEmbedType}" takes ${classInput.kind === 'values' ? 'a number' : 'a vector'} for each picture, here are only classes; call its forward yourself, or take numClassEmbeds without classEmbedType`);
 }

@@ -72,8 +72,8 @@ export const ddpmConfigSchema = z.strictObject({
   data: z.strictObject({
     /** A data set's name or a folder. */
     source: z.string(),
-    /** Height and width in pixels. */
-    size: positiveInteger.default(32),
+    /** Height and width in pixels; one number where they are equal. */
+    size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
     crop: z.enum(['center', 'pad', 'stretch']).default('center'),
     /** Mirror half of the pictures; wrong for anything with a side, like letters. */
     flip: z.boolean().default(false),

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray } from '../core/index.ts';
 import { latestCheckpoint, openRun, readModelFolder, readTrainingState, saveCheckpoint, writeModelFolder, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
-import { layGrid, openDataset, toPixels, WriteError, type Dataset } from '../data/index.ts';
+import { heightAndWidth, layGrid, openDataset, toPixels, WriteError, type Dataset } from '../data/index.ts';
 import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
@@ -49,12 +49,12 @@ const gridSeed = 0;
  */
 export async function* trainDdpm({ config, out, executor, resume = false, skipBad = false, signal }: DdpmRunOptions): AsyncGenerator<RunEvent, void, undefined> {
   const { train } = config;
-  const unet = new UNet2DModel(config.model);
+  const unet = new UNet2DModel(withSampleSize(config));
   const channels = unet.config.inChannels;
   if (channels !== 1 && channels !== 3) throw new Error(`config.model.inChannels: pictures have 1 or 3 channels, got ${channels}`);
   checkOutputs(unet, config);
   const { source, size, crop, flip } = config.data;
-  const picture: PictureShape = [channels, size, size];
+  const picture: PictureShape = [channels, ...heightAndWidth(size)];
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   // Whatever cannot be built must be said before the folder is taken: a graph is checked as it is made.
@@ -158,6 +158,19 @@ function differences(recorded: unknown, now: Environment): string[] {
 }
 
 /** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
+/**
+ * The network's configuration with the size of the pictures it is trained on, which its checkpoints have to say.
+ *
+ * @throws if it says another
+ */
+function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
+  if (model.sampleSize === null) return { ...model, sampleSize: typeof data.size === 'number' ? data.size : [...data.size] };
+  if (heightAndWidth(model.sampleSize).join() !== heightAndWidth(data.size).join()) {
+    throw new Error(`config.model.sampleSize is ${JSON.stringify(model.sampleSize)}, config.data.size ${JSON.stringify(data.size)}; they must agree, or leave sampleSize out`);
+  }
+  return model;
+}
+
 function checkOutputs({ config: { inChannels, outChannels } }: UNet2DModel, { scheduler: { varianceType, predictionType } }: DdpmConfig): void {
   const learned = varianceType === 'learned_range';
   const expected = learned ? 2 * inChannels : inChannels;

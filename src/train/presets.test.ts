@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
-import { denoiserProgram } from '../pipelines/index.ts';
+import { denoiserProgram, pictureShape } from '../pipelines/index.ts';
 import { parseDdpmConfig } from './config.ts';
 import { presetNames, readConfig } from './presets.ts';
 
@@ -15,7 +15,7 @@ describe.each(names)('the preset %s', (name) => {
     const { size } = config.data;
     const unet = new UNet2DModel(config.model);
     expect(config.model.sampleSize).toBe(size);
-    denoiserProgram(unet, 1, [config.model.inChannels, size, size]);
+    denoiserProgram(unet, 1, pictureShape(unet));
     expect(schedule(config.scheduler).T).toBe(1000);
     // The comments do the arithmetic: it must be of this network.
     const [, said] = /(?<!\d)([\d.,]+(?: M)?) parameters/.exec(await readFile(new URL(`../../presets/${name}.jsonc`, import.meta.url), 'utf8'))!;

@@ -6,6 +6,7 @@ import { checkMemory } from '../check-memory.ts';
 import type { DatasetContent } from '../dataset.ts';
 import { fitPictures, isQuickFit, type RawPictures } from '../fit-pictures.ts';
 import type { OpenOptions } from '../open-options.ts';
+import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { describeSystemError } from '../write-file.ts';
 
@@ -61,9 +62,10 @@ async function openBatches(folder: string, batches: readonly string[], hasNames:
   }
   checkMemory(folder, ids.length, options.size, options.channels);
   const raw: RawPictures = { data: Buffer.concat(pictures), count: ids.length, height: side, width: side, channels: 3 };
+  const [toHeight, toWidth] = heightAndWidth(options.size);
   const build = async (): Promise<DatasetContent> => ({
     images: await fitPictures(raw, options),
-    count: raw.count, height: options.size, width: options.size, channels: options.channels,
+    count: raw.count, height: toHeight, width: toWidth, channels: options.channels,
     ids, labels: Int32Array.from(labels), classNames, skipped: [], notes: [],
   });
   if (isQuickFit(raw, options)) return { content: await build(), fromCache: false };

@@ -10,6 +10,7 @@ import type { DatasetContent, SkippedImage } from '../dataset.ts';
 import { ImageError, decodeImage } from '../image.ts';
 import type { OpenOptions } from '../open-options.ts';
 import { inParallel } from '../parallel.ts';
+import { heightAndWidth } from '../picture-size.ts';
 import { describeSystemError } from '../write-file.ts';
 
 /** What is taken for an image by its name; anything else in the folder is left alone. */
@@ -107,7 +108,8 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
   const written = await readCaptions(folder, files.map(({ id }) => id), metadata.map(({ id }) => id), texts.map(({ id }) => id));
   const problem = written.problems[0];
   if (problem !== undefined && !skipBad) throw bad(folder, { id: problem.where, reason: problem.reason });
-  const pixels = size * size * channels;
+  const [height, width] = heightAndWidth(size);
+  const pixels = height * width * channels;
   const images = new Uint8Array(files.length * pixels);
   const reasons = new Map<number, string>();
   let done = 0;
@@ -137,8 +139,8 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
   return {
     images: images.subarray(0, good.length * pixels),
     count: good.length,
-    height: size,
-    width: size,
+    height,
+    width,
     channels,
     ids,
     ...classes,

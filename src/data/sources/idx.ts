@@ -9,6 +9,7 @@ import { checkMemory } from '../check-memory.ts';
 import type { DatasetContent } from '../dataset.ts';
 import { fitPictures, isQuickFit, type RawPictures } from '../fit-pictures.ts';
 import type { OpenOptions } from '../open-options.ts';
+import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { describeSystemError } from '../write-file.ts';
 
@@ -50,9 +51,10 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
   const classes = await readLabels(path, count, classNames);
   const pictures: RawPictures = { data: images.data as Uint8Array, count, height, width, channels: 1 };
   const name = basename(path).replace(imagesName, '$1$2');
+  const [toHeight, toWidth] = heightAndWidth(options.size);
   const build = async (): Promise<DatasetContent> => ({
     images: await fitPictures(pictures, options),
-    count, height: options.size, width: options.size, channels: options.channels,
+    count, height: toHeight, width: toWidth, channels: options.channels,
     ids: Array.from({ length: count }, (_, i) => `${name}/${String(i).padStart(5, '0')}`),
     ...classes,
     skipped: [],

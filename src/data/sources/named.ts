@@ -6,6 +6,7 @@ import { unknownName } from '../../core/suggest.ts';
 import { cached, type Cached } from '../cache.ts';
 import { fitPictures } from '../fit-pictures.ts';
 import type { OpenOptions } from '../open-options.ts';
+import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { cifar10Source } from './cifar10.ts';
 import { idxSource } from './idx.ts';
@@ -84,6 +85,7 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
   const hash = createHash('sha256');
   for (const file of files) hash.update(file);
   const { size, channels, crop, cacheDir } = options;
+  const [height, width] = heightAndWidth(size);
   return cached(cacheDir, JSON.stringify(['mnist package', size, channels, crop]), hash.digest('hex'), async () => {
     const values = files.map((file, digit): number[] => {
       const { data } = JSON.parse(file.toString('utf8')) as { data?: unknown };
@@ -95,7 +97,7 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
     const count = counts.reduce((sum, each) => sum + each, 0);
     const images = await fitPictures({ data: raw, count, height: side, width: side, channels: 1 }, options);
     return {
-      images, count, height: size, width: size, channels,
+      images, count, height, width, channels,
       ids: counts.flatMap((each, digit) => Array.from({ length: each }, (_, i) => `${digit}/${String(i).padStart(4, '0')}`)),
       labels: Int32Array.from(counts.flatMap((each, digit) => new Array<number>(each).fill(digit))),
       classNames: digits,

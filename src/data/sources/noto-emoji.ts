@@ -14,6 +14,7 @@ import type { DatasetContent } from '../dataset.ts';
 import { decodeImage } from '../image.ts';
 import type { OpenOptions } from '../open-options.ts';
 import { inParallel } from '../parallel.ts';
+import { heightAndWidth } from '../picture-size.ts';
 
 export const notoEmoji = 'noto-emoji';
 
@@ -110,13 +111,14 @@ async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOp
   const { size, channels, signal, onProgress } = options;
   const { cell, emoji } = index;
   const area = cell * cell * 4;
-  const out = new Uint8Array(emoji.length * size * size * channels);
+  const [height, width] = heightAndWidth(size);
+  const out = new Uint8Array(emoji.length * height * width * channels);
   let done = 0;
   await inParallel(emoji.length, Math.max(2, availableParallelism()), async (i) => {
     signal?.throwIfAborted();
     const raw = cells.subarray(i * area, (i + 1) * area);
     const png = await sharp(raw, { raw: { width: cell, height: cell, channels: 4 } }).png({ compressionLevel: 0 }).toBuffer();
-    out.set((await decodeImage(png, { size, channels })).data, i * size * size * channels);
+    out.set((await decodeImage(png, { size, channels })).data, i * height * width * channels);
     onProgress?.(++done, emoji.length);
   });
   return out;
@@ -125,13 +127,14 @@ async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOp
 async function decodeEmoji(sheet: Uint8Array, index: EmojiIndex, options: OpenOptions): Promise<DatasetContent> {
   const { size, channels } = options;
   const { cell, emoji } = index;
+  const [height, width] = heightAndWidth(size);
   const cells = await readSheet(sheet, index);
-  const images = size === cell && channels === 3 ? flatten(cells) : await resizeCells(cells, index, options);
+  const images = height === cell && width === cell && channels === 3 ? flatten(cells) : await resizeCells(cells, index, options);
   return {
     images,
     count: emoji.length,
-    height: size,
-    width: size,
+    height,
+    width,
     channels,
     ids: emoji.map(({ code }) => code),
     captions: emoji.map(({ label }) => label),
