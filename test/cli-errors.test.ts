@@ -130,11 +130,14 @@ const places: readonly Case[] = [
   ['sample run --out notes/thesis.txt', 1, 'cannot write "notes/thesis.txt": the name does not end in .png; give another path'],
   ['sample run --out config.json/x.png', 1, /^cannot write "config\.json\/x\.png": .*; give another path$/],
   ['sample run --out x.png --images config.json', 1, /^cannot write "config\.json\/00000\.png": .*; give another path$/],
-  ['export run', 2, '--out is missing: the ONNX file to write'],
+  ['export run', 2, '--out or --web is missing: the ONNX file or the folder of a page to write'],
   ['export run --out model.png', 1, 'cannot write "model.png": the name does not end in .onnx; give another path'],
   ['export run --out model.onnx --batch 0', 2, '--batch: expected an integer from 1 to 100000, got "0"'],
   ['export run --out model.onnx --dtype f16', 2, 'unknown dtype "f16"; one of float32, float16'],
   ['export run --out old.onnx', 1, 'cannot write "old.onnx": it is there already; replace it with --force, or give another path'],
+  ['export run --web notes', 1, 'notes: holds no page but other files ("thesis.txt"); give another folder'],
+  ['export run --web notes --force', 1, 'notes: holds no page but other files ("thesis.txt"); give another folder'],
+  ['export run --web config.json', 1, /^cannot write "config\.json\/index\.html": .*; give another path$/],
   ['data pictures --out pictures/grid.png', 1, /^--out "pictures\/grid\.png" lies inside the data set/],
 ];
 

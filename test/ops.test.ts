@@ -2,13 +2,17 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { constant, grad, mul, ops, program, sum, type Tensor, type Values } from '../src/core/index.ts';
 import { standardLowerings } from '../src/onnx/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
+import { createSessionExecutor } from '../src/runtime/session-executor.ts';
+import { SessionHost } from '../src/runtime/session-host.ts';
+import { webEngine } from '../src/runtime/web/web-engine.ts';
 import { blockedCases, opCases } from './op-cases.ts';
 import { draw, expectReference, largestDifference, operandsOf, runReference, weightedSum } from './op-check.ts';
 
-/** Both lowerings, because most machines run the blocked one and the others must not be the first to try the standard. */
+/** Both lowerings, because most machines run the blocked one and the others must not be the first to try the standard; and a browser's kernels. */
 const executors = {
   'standard operators': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }),
   'blocked kernels': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
+  'WebAssembly': createSessionExecutor(new SessionHost(await webEngine({ provider: 'wasm', threads: 1 })), { device: 'wasm' }),
 };
 afterAll(() => Promise.all(Object.values(executors).map((executor) => executor.dispose())));
 

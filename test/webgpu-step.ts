@@ -5,7 +5,7 @@
 import { SessionHost } from '../src/runtime/session-host.ts';
 import { createSessionExecutor } from '../src/runtime/session-executor.ts';
 import { nodeEngine } from '../src/runtime/node-engine.ts';
-import { webgpuTarget } from '../src/runtime/node.ts';
+import { webgpuTarget } from '../src/runtime/webgpu-target.ts';
 import { Trainer } from '../src/train/index.ts';
 import { config, start, task } from './small-training.ts';
 

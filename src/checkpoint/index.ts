@@ -6,4 +6,4 @@ export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from 
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { type Checkpoint, latestCheckpoint, listCheckpoints, saveCheckpoint, type SaveOptions } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
-export { checkWeights, weightShapes } from './weights.ts';
+export { checkWeights, narrow, weightShapes } from './weights.ts';

@@ -7,11 +7,12 @@ const batchSize = integerOption('--batch', 1, 100_000);
 export function register(program: Command): void {
   program
     .command('export')
-    .description('take a trained model elsewhere: an ONNX file for any ONNX Runtime')
+    .description('take a trained model elsewhere: an ONNX file, a web page')
     .argument('<run | model dir | name>', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
+    .option('--web <dir>', 'a page for any static host that samples the model in the visitor\'s browser')
     .option('--batch <n | symbolic>', 'pictures in one run of the ONNX model; symbolic: any number', (text) => (text === 'symbolic' ? text : batchSize(text)), 'symbolic' as const)
-    .option('--dtype <type>', 'how the weights are stored, float32 or float16 (half the size)', choiceOption('dtype', ['float32', 'float16']), 'float32')
+    .option('--dtype <type>', 'how the weights are stored, float32 or float16 (half the size); default float32, in a page float16 if the weights are stored so', choiceOption('dtype', ['float32', 'float16']))
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--force', 'replace an earlier export', false)
     .action(async (source: string, options: ExportCommandOptions) => {

@@ -186,6 +186,11 @@ export interface SampleOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The random numbers of pictures by their number: first the noise they begin as, then what a sampler draws. */
+export function sampleStreams(seed: number, indices: readonly number[]): RandomStream[] {
+  return indices.map((index) => new RandomStream(seed, 'sample', index));
+}
+
 /** A batch of pictures on its way: after each step, and finished when `t` is −1. */
 export interface SampleProgress extends SamplerState {
   /** Which pictures these are. */
@@ -262,7 +267,7 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
       let stepsDone = 0;
       for (let start = 0; start < count; start += batchSize) {
         const indices = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => first + start + i);
-        const streams = indices.map((index) => new RandomStream(seed, 'sample', index));
+        const streams = sampleStreams(seed, indices);
         const xT = initialNoise([indices.length, ...picture], streams);
         const options: AnySamplerOptions = {
           schedule: noiseSchedule, timesteps: times, streams, varianceType: scheduler.varianceType,

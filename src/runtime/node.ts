@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 import type { Executor } from '../core/index.ts';
-import { cpuLowerings, webgpuLowerings } from '../onnx/index.ts';
+import { cpuLowerings } from '../onnx/index.ts';
 import type { NodeDevice } from './node-device.ts';
 import { nodeEngine, type NodeEngineOptions } from './node-engine.ts';
 import { startProcess } from './node-process.ts';
 import { startWorker } from './node-worker.ts';
-import { createSessionExecutor, type Target } from './session-executor.ts';
+import { createSessionExecutor } from './session-executor.ts';
 import { SessionHost } from './session-host.ts';
 import type { SessionService } from './session-service.ts';
+import { webgpuTarget } from './webgpu-target.ts';
 
 export type { NodeDevice } from './node-device.ts';
 
@@ -61,9 +62,6 @@ export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor 
     facts: async (opened) => ({ kernelBlock: await blockSize(opened) }),
   });
 }
-
-/** How programs are lowered for WebGPU. */
-export const webgpuTarget: Target = { lowerings: webgpuLowerings, narrowIntegers: true, optimize: true };
 
 function startService({ device = 'cpu', threads = availableParallelism(), worker = true, env, profileDir }: NodeExecutorOptions): SessionService {
   const options: NodeEngineOptions = { device, threads, ...(profileDir !== undefined && { profileDir }) };

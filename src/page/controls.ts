@@ -1,0 +1,106 @@
+/** The form: settings shown, changed and read. */
+import { samplers, type SamplerName } from '../diffusion/index.ts';
+import { element } from './element.ts';
+import { fromHash, largestSeed, mostPictures, takesEta, usualEta, usualSteps, type Limits, type Settings } from './settings.ts';
+
+/** Samplers by their usual names, with a word on each; one without is shown as the command line calls it. */
+const known: Partial<Record<string, readonly [name: string, hint: string]>> = {
+  'ddpm': ['DDPM', 'Fresh noise at every step; best with many.'],
+  'ddim': ['DDIM', 'No noise at η = 0: the seed alone decides.'],
+  'euler': ['Euler', 'The simplest solver of the reverse process.'],
+  'euler-ancestral': ['Euler, ancestral', 'Fresh noise at every step.'],
+  'heun': ['Heun', 'Looks twice at each step.'],
+  'dpm2': ['DPM2', 'Looks twice at each step.'],
+  'dpmpp-2m': ['DPM-Solver++ (2M)', 'Learns from the step before: 20 are enough.'],
+  'dpmpp-2m-sde': ['DPM-Solver++ (2M), SDE', 'Learns from the step before, with noise.'],
+  'unipc': ['UniPC', 'Corrects itself at every step: 20 are enough.'],
+};
+
+/** The form of the page. */
+export interface Controls {
+  show(settings: Settings): void;
+  /** @returns undefined if a field holds what it must not; the browser then says which */
+  read(): Settings | undefined;
+  /** While pictures are drawn nothing can be changed. */
+  setBusy(busy: boolean): void;
+}
+
+/** @param threads  of the processor, as far as the page may use them */
+export function openControls(limits: Limits, threads: number): Controls {
+  const form = element('controls', HTMLFormElement);
+  const fields = element('settings', HTMLFieldSetElement);
+  const seed = element('seed', HTMLInputElement);
+  const label = element('class', HTMLSelectElement);
+  const sampler = element('sampler', HTMLSelectElement);
+  const eta = element('eta', HTMLInputElement);
+  const device = element('device', HTMLSelectElement);
+  const count = slider('count', mostPictures);
+  const steps = slider('steps', limits.steps);
+
+  sampler.append(...Object.keys(samplers).map((name) => new Option(known[name]?.[0] ?? name, name)));
+  device.append(new Option(`processor, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, 'wasm'));
+  if (limits.webgpu) device.append(new Option('graphics card (WebGPU)', 'webgpu'));
+  if (limits.classes > 0) {
+    label.append(new Option('all in turn', ''), ...Array.from({ length: limits.classes }, (_, i) => new Option(String(i), String(i))));
+    element('class-field', HTMLElement).hidden = false;
+  }
+
+  const showEta = () => { element('eta-value', HTMLOutputElement).value = Number(eta.value).toFixed(2); };
+  const showSampler = () => {
+    const name = sampler.value as SamplerName;
+    element('eta-field', HTMLElement).hidden = !takesEta(name);
+    element('sampler-hint', HTMLElement).textContent = known[name]?.[1] ?? '';
+  };
+  eta.addEventListener('input', showEta);
+  sampler.addEventListener('change', () => {
+    steps.value = usualSteps(sampler.value as SamplerName, limits);
+    eta.value = String(usualEta(sampler.value as SamplerName));
+    showEta();
+    showSampler();
+  });
+  element('dice', HTMLButtonElement).addEventListener('click', () => {
+    seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0]! % 1_000_000);
+    form.requestSubmit();
+  });
+  seed.max = String(largestSeed);
+
+  return {
+    show(settings) {
+      seed.value = String(settings.seed);
+      count.value = settings.count;
+      sampler.value = settings.sampler;
+      steps.value = settings.steps;
+      eta.value = String(settings.eta);
+      label.value = settings.class === null ? '' : String(settings.class);
+      device.value = settings.device;
+      showEta();
+      showSampler();
+    },
+    read() {
+      if (!form.reportValidity()) return undefined;
+      const fields = new URLSearchParams({
+        seed: seed.value, count: String(count.value), sampler: sampler.value, steps: String(steps.value), eta: eta.value, class: label.value, device: device.value,
+      });
+      return fromHash(fields.toString(), limits);
+    },
+    setBusy(busy) {
+      fields.disabled = busy;
+      element('draw', HTMLButtonElement).hidden = busy;
+      element('draw', HTMLButtonElement).disabled = busy;
+      element('cancel', HTMLButtonElement).hidden = !busy;
+    },
+  };
+}
+
+/** A range and a number field that show one value. */
+function slider(id: string, most: number): { value: number } {
+  const range = element(id, HTMLInputElement);
+  const number = element(`${id}-number`, HTMLInputElement);
+  range.max = number.max = String(most);
+  range.addEventListener('input', () => { number.value = range.value; });
+  number.addEventListener('input', () => { range.value = number.value; });
+  return {
+    get value() { return number.valueAsNumber; },
+    set value(value) { range.value = number.value = String(value); },
+  };
+}

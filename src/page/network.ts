@@ -1,0 +1,72 @@
+/** The page's model: its description, its weights, and an engine to run it on. */
+import { widen } from '../checkpoint/weights.ts';
+import type { Executor, HostArray } from '../core/index.ts';
+import { readSafetensors } from '../formats/index.ts';
+import { UNet2DModel } from '../models/index.ts';
+import { openSampler, type PictureSampler } from '../pipelines/index.ts';
+import { createWebExecutor } from '../runtime/web/index.ts';
+import { engineFolder, modelFile, modelFolder, type PageModel } from './page-model.ts';
+
+/** The description of the page's model. */
+export async function fetchModel(): Promise<PageModel> {
+  const model = await (await fetchFile(`${modelFolder}/${modelFile}`)).json() as PageModel;
+  if (model.format !== 1) throw new Error(`${modelFile} is of format ${String(model.format)}, this page reads 1; export it again`);
+  return model;
+}
+
+/**
+ * The weights of the page's model, widened to float32.
+ *
+ * @param onBytes  told how many bytes have come so far
+ */
+export async function fetchWeights({ weights: { file } }: PageModel, onBytes: (bytes: number) => void): Promise<Map<string, HostArray>> {
+  const response = await fetchFile(`${modelFolder}/${file}`);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body!.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    chunks.push(read.value);
+    onBytes(size += read.value.length);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return new Map([...readSafetensors(bytes).tensors].map(([name, tensor]) => [name, widen(tensor, name, file)]));
+}
+
+async function fetchFile(path: string): Promise<Response> {
+  const response = await fetch(path).catch((error: unknown) => {
+    throw new Error(`${path} could not be loaded (${(error as Error).message})`, { cause: error });
+  });
+  if (!response.ok) throw new Error(`${path} could not be loaded (${response.status} ${response.statusText})`);
+  return response;
+}
+
+/** The network on one device; compiled for a batch size when it is first asked for. */
+export interface OpenNetwork {
+  /** What it runs on, for people. */
+  readonly device: string;
+  sampler(batchSize: number): Promise<PictureSampler>;
+  dispose(): Promise<void>;
+}
+
+/** Opens the network on a device. */
+export async function openNetwork({ unet: config, scheduler, picture }: PageModel, weights: Map<string, HostArray>, device: 'wasm' | 'webgpu'): Promise<OpenNetwork> {
+  const unet = new UNet2DModel(config);
+  const executor: Executor = await createWebExecutor({ device, wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href });
+  const samplers = new Map<number, Promise<PictureSampler>>();
+  return {
+    device: executor.device,
+    sampler(batchSize) {
+      let found = samplers.get(batchSize);
+      if (!found) samplers.set(batchSize, found = openSampler(executor, { unet, scheduler, picture, weights, batchSize }).catch((error: unknown) => {
+        throw new Error(`The engine could not be started: ${(error as Error).message}`, { cause: error });
+      }));
+      return found;
+    },
+    dispose: () => executor.dispose(),
+  };
+}

@@ -1,0 +1,25 @@
+import type { SchedulerConfig } from '../diffusion/index.ts';
+import type { UNet2DConfig } from '../models/index.ts';
+import type { PictureShape } from '../pipelines/index.ts';
+
+/** What a page knows of its model: `model/model.json`, written by `kuosan export --web`. */
+export interface PageModel {
+  /** Of this file; a page reads only its own. */
+  readonly format: 1;
+  readonly name: string;
+  readonly summary?: string;
+  readonly license?: string;
+  readonly parameters: number;
+  readonly picture: PictureShape;
+  readonly unet: UNet2DConfig;
+  readonly scheduler: SchedulerConfig;
+  /** The weights' file beside this one, in safetensors. */
+  readonly weights: { readonly file: string; readonly bytes: number; readonly dtype: 'float32' | 'float16' };
+}
+
+/** The files of a page's model, from the page. */
+export const modelFolder = 'model';
+/** The description of the model, in `modelFolder`. */
+export const modelFile = 'model.json';
+/** ONNX Runtime's files, from the page. */
+export const engineFolder = 'ort';

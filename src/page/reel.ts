@@ -1,0 +1,85 @@
+/** The way of pictures out of noise, kept to be looked at again. */
+import type { FloatArray } from '../core/index.ts';
+import { unitToByte } from '../data/pixels.ts';
+import type { PictureShape, SampleProgress } from '../pipelines/index.ts';
+
+/** A picture at one moment: RGBA, [H, W, 4] in 0 … 255. */
+export type Rgba = Uint8ClampedArray<ArrayBuffer>;
+
+/** Where a picture was after a step. */
+interface Frame {
+  /** The step, from 1. */
+  readonly step: number;
+  /** The time it had reached; −1 when finished. */
+  readonly t: number;
+  readonly xt: Rgba;
+  readonly x0: Rgba;
+}
+
+/** Beyond this steps are left out between those that are kept. */
+const mostBytes = 160e6;
+
+/** The frames of every picture of one drawing. */
+export class Reel {
+  readonly picture: PictureShape;
+  readonly count: number;
+  readonly steps: number;
+  readonly #noise: readonly Rgba[];
+  readonly #frames: Frame[][];
+  /** Of so many steps one is kept. */
+  readonly #stride: number;
+
+  /** @param noise  [B, C, H, W] x_T, what the pictures begin as */
+  constructor(noise: FloatArray, steps: number) {
+    const [count, ...picture] = noise.shape as [number, number, number, number];
+    this.picture = picture;
+    this.count = count;
+    this.#noise = Array.from({ length: count }, (_, i) => toRgba(noise, i));
+    this.steps = steps;
+    this.#frames = Array.from({ length: count }, () => []);
+    this.#stride = Math.ceil((picture[1] * picture[2] * 4 * 2 * count * steps) / mostBytes);
+  }
+
+  /** Takes what a sampler has reached with some of the pictures. */
+  add({ indices, step, t, xt, x0 }: SampleProgress): void {
+    for (const [row, index] of indices.entries()) {
+      const frames = this.#frames[index]!;
+      // The newest is always there, so that progress is seen.
+      if (frames.length > 0 && frames.at(-1)!.step % this.#stride !== 0) frames.pop();
+      frames.push({ step: step + 1, t, xt: toRgba(xt, row), x0: toRgba(x0, row) });
+    }
+  }
+
+  /** The last frame of a picture up to a step; undefined before its first. */
+  frame(index: number, step: number): Frame | undefined {
+    return this.#frames[index]!.findLast((frame) => frame.step <= step);
+  }
+
+  /** x_t of a picture after a step: before the first, the noise it comes out of. */
+  xt(index: number, step: number): Rgba {
+    return this.frame(index, step)?.xt ?? this.#noise[index]!;
+  }
+
+  /** x̂_0 of a picture in a step; there is none before the first. */
+  x0(index: number, step: number): Rgba | undefined {
+    return this.frame(index, step)?.x0;
+  }
+
+  /** The furthest step that a picture has come to. */
+  get furthest(): number {
+    return Math.max(...this.#frames.map((frames) => frames.at(-1)?.step ?? 0));
+  }
+}
+
+/** One picture of a batch [B, C, H, W] in [−1, 1], gray repeated. */
+function toRgba({ data, shape }: FloatArray, row: number): Rgba {
+  const [, channels, height, width] = shape as [number, number, number, number];
+  const area = height * width;
+  const start = row * channels * area;
+  const out = new Uint8ClampedArray(area * 4);
+  for (let i = 0; i < area; i++) {
+    for (let c = 0; c < 3; c++) out[i * 4 + c] = unitToByte(data[start + (channels === 3 ? c : 0) * area + i]!);
+    out[i * 4 + 3] = 255;
+  }
+  return out;
+}

@@ -1,0 +1,81 @@
+/** What a visitor chooses, and the address that says it. */
+import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
+
+/** What to draw and where. */
+export interface Settings {
+  readonly seed: number;
+  readonly count: number;
+  readonly sampler: SamplerName;
+  readonly steps: number;
+  readonly eta: number;
+  /** Null: all classes in turn, or a model without. */
+  readonly class: number | null;
+  readonly device: 'wasm' | 'webgpu';
+}
+
+/** What a model and a browser allow. */
+export interface Limits {
+  /** T: a sampler has at most so many steps. */
+  readonly steps: number;
+  readonly classes: number;
+  readonly webgpu: boolean;
+}
+
+/** More pictures than a screen shows at once are better drawn in Node. */
+export const mostPictures = 36;
+export const largestSeed = 2 ** 32 - 1;
+
+/** Good pictures in few steps, and a way through x_t that is fluid to look at. */
+const usualSampler: SamplerName = 'dpmpp-2m';
+
+/** DDPM with all its steps takes minutes in a page; a tenth looks nearly as good. */
+const ddpmSteps = 100;
+
+/** The number of steps that a sampler begins with. */
+export function usualSteps(sampler: SamplerName, { steps }: Limits): number {
+  const { steps: usual = ddpmSteps }: SamplerDefinition = samplers[sampler];
+  return Math.min(usual, steps);
+}
+
+/** Whether η changes what a sampler does. */
+export function takesEta(sampler: SamplerName): boolean {
+  const { takes }: SamplerDefinition = samplers[sampler];
+  return takes?.includes('eta') ?? false;
+}
+
+/** The η that a sampler begins with: DDIM is known for having no noise, the others of the kind for having some. */
+export function usualEta(sampler: SamplerName): number {
+  return sampler === 'ddim' ? 0 : 1;
+}
+
+/** Settings as the part of an address after #. */
+export function toHash({ seed, count, sampler, steps, eta, class: label, device }: Settings): string {
+  const fields: Record<string, string> = { seed: String(seed), count: String(count), sampler, steps: String(steps) };
+  if (takesEta(sampler)) fields['eta'] = String(eta);
+  if (label !== null) fields['class'] = String(label);
+  if (device !== 'wasm') fields['device'] = device;
+  return `#${new URLSearchParams(fields).toString()}`;
+}
+
+/** The settings of an address. What it does not say, or says wrongly, is as usual: addresses are typed and cut short. */
+export function fromHash(hash: string, limits: Limits): Settings {
+  const fields = new URLSearchParams(hash.replace(/^#/, ''));
+  const number = (name: string, least: number, most: number, usual: number) => {
+    const text = fields.get(name);
+    const value = text === null || text.trim() === '' ? Number.NaN : Number(text);
+    return value >= least && value <= most ? value : usual;
+  };
+  const integer = (name: string, least: number, most: number, usual: number) => Math.floor(number(name, least, most, usual));
+  const named = fields.get('sampler') ?? '';
+  const sampler: SamplerName = Object.hasOwn(samplers, named) ? named as SamplerName : usualSampler;
+  const label = limits.classes > 0 ? integer('class', 0, limits.classes - 1, -1) : -1;
+  return {
+    seed: integer('seed', 0, largestSeed, 0),
+    count: integer('count', 1, mostPictures, 4),
+    sampler,
+    steps: integer('steps', 1, limits.steps, usualSteps(sampler, limits)),
+    eta: number('eta', 0, 1, usualEta(sampler)),
+    class: label < 0 ? null : label,
+    device: fields.get('device') === 'webgpu' && limits.webgpu ? 'webgpu' : 'wasm',
+  };
+}
