@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createInterpreter, float32, grad, input, mul, program, randomKey, randomKeyWords, RandomStream, sizeOf, sum, uniform, type Executor, type Shape } from '../src/core/index.ts';
 import { bind, Dropout, Module, randomKeyInput, type Context } from '../src/nn/index.ts';
+import { toOnnx } from '../src/onnx/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { skipped, swiftShader } from './swift-shader.ts';
 
@@ -168,6 +169,18 @@ describe('dropout', () => {
     expect(() => new Dropout(1)).toThrow('dropout: the probability must be in [0, 1), got 1');
     expect(() => bind(module).dropout(x, -0.1)).toThrow('dropout: the probability must be in [0, 1), got -0.1');
   });
+});
+
+test('random numbers have the same bits in WebAssembly', async () => {
+  const ort = await import('onnxruntime-web');
+  ort.env.wasm.numThreads = 1;
+  for (const [shape, step] of [[[3], 0], [[70_001], 1], [[4, 16, 32], 2 ** 40]] as const) {
+    const { bytes } = toOnnx(program({ outputs: { u: uniform(input('key', [randomKeyWords]), 'site', shape) } }));
+    const session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] });
+    const { u } = await session.run({ key: new ort.Tensor('float32', randomKey(1, step).data, [randomKeyWords]) });
+    expect(u!.data).toEqual(await draw(shape, { step }));
+    await session.release();
+  }
 });
 
 describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
