@@ -5,7 +5,8 @@ import { createNodeExecutor } from '../src/runtime/node.ts';
 import { createSessionExecutor } from '../src/runtime/session-executor.ts';
 import { SessionHost } from '../src/runtime/session-host.ts';
 import { webEngine } from '../src/runtime/web/web-engine.ts';
-import { blockedCases, opCases } from './op-cases.ts';
+import { opCases } from './op-cases.ts';
+import { blockedCases } from './op-cases/blocked.ts';
 import { draw, expectReference, largestDifference, operandsOf, runReference, weightedSum } from './op-check.ts';
 
 /** Both lowerings, because most machines run the blocked one and the others must not be the first to try the standard; and a browser's kernels. */

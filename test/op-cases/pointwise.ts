@@ -1,5 +1,6 @@
 import {
-  abs, and, cast, clip, div, equal, erf, floor, gelu, leakyRelu, less, lessEqual, mish, mul, not, or, pow, quickGelu, relu, sign, softplus, where, type Shape, type Tensor,
+  abs, add, and, cast, clip, cos, div, equal, erf, exp, floor, gelu, leakyRelu, less, lessEqual, log, maximum, minimum, mish, mul, neg, not, or, pow, quickGelu, relu,
+  sigmoid, sign, silu, sin, softplus, sqrt, sub, tanh, where, type Shape, type Tensor,
 } from '../../src/core/index.ts';
 import type { OpCase } from './op-case.ts';
 
@@ -10,6 +11,23 @@ const truthTable = [[0, 0, 1, 1], [0, 1, 0, 1]] as const;
 const onBools = (f: (a: Tensor, b: Tensor) => Tensor) => (a?: Tensor, b?: Tensor) => cast(f(cast(a!, 'bool'), cast(b!, 'bool')), 'f32');
 
 export const pointwiseCases: readonly OpCase[] = [
+  { op: 'add', title: 'broadcasts a row', shapes: [[2, 3], [3]], build: (a, b) => add(a!, b!), golden: { inputs: [[1, 2, 3, 4, 5, 6], [10, 20, 30]], output: [11, 22, 33, 14, 25, 36] } },
+  { op: 'sub', title: 'broadcasts both ways', shapes: [[2, 1], [1, 3]], build: (a, b) => sub(a!, b!), golden: { inputs: [[1, 2], [1, 2, 3]], output: [0, -1, -2, 1, 0, -1] } },
+  { op: 'mul', title: 'multiplies element by element', shapes: [[2, 3], [2, 1]], build: (a, b) => mul(a!, b!), golden: { inputs: [[1, 2, 3, 4, 5, 6], [2, 3]], output: [2, 4, 6, 12, 15, 18] } },
+  { op: 'div', title: 'divides element by element', shapes: [[2, 3], [3]], build: (a, b) => div(a!, b!), range: positive, golden: { inputs: [[1, 2, 3, 4, 5, 6], [1, 2, 4]], output: [1, 1, 0.75, 4, 2.5, 1.5] } },
+  { op: 'minimum', title: 'takes the smaller', shapes: [[3], [3]], build: (a, b) => minimum(a!, b!), golden: { inputs: [[1, 5, -2], [2, 3, -1]], output: [1, 3, -2] } },
+  { op: 'maximum', title: 'takes the larger', shapes: [[3], [3]], build: (a, b) => maximum(a!, b!), golden: { inputs: [[1, 5, -2], [2, 3, -1]], output: [2, 5, -1] } },
+  { op: 'neg', title: 'flips the sign', shapes: [[3]], build: (x) => neg(x!), golden: { inputs: [[1, -2, 0.5]], output: [-1, 2, -0.5] } },
+  { op: 'exp', title: 'is e to the x', shapes: [[3]], build: (x) => exp(x!), golden: { inputs: [[0, 1, -1]], output: [1, Math.E, 1 / Math.E] } },
+  { op: 'log', title: 'is the natural logarithm', shapes: [[3]], build: (x) => log(x!), range: positive, golden: { inputs: [[1, Math.E, 0.5]], output: [0, 1, -Math.LN2] } },
+  { op: 'sqrt', title: 'is the square root', shapes: [[3]], build: (x) => sqrt(x!), range: positive, golden: { inputs: [[1, 4, 2]], output: [1, 2, Math.SQRT2] } },
+  { op: 'sin', title: 'takes radians', shapes: [[3]], build: (x) => sin(x!), golden: { inputs: [[0, Math.PI / 2, Math.PI / 6]], output: [0, 1, 0.5] } },
+  { op: 'cos', title: 'takes radians', shapes: [[3]], build: (x) => cos(x!), golden: { inputs: [[0, Math.PI, Math.PI / 3]], output: [1, -1, 0.5] } },
+  { op: 'tanh', title: 'of ln 2 is 3/5', shapes: [[3]], build: (x) => tanh(x!), golden: { inputs: [[0, Math.LN2, -Math.LN2]], output: [0, 0.6, -0.6] } },
+  { op: 'sigmoid', title: 'of ln 3 is 3/4', shapes: [[3]], build: (x) => sigmoid(x!), golden: { inputs: [[0, Math.log(3), -Math.log(3)]], output: [0.5, 0.75, 0.25] } },
+  { op: 'silu', title: 'is x times its sigmoid', shapes: [[2, 3]], build: (x) => silu(x!), golden: { inputs: [[0, Math.log(3), -Math.log(3), 0, 0, 0]], output: [0, 0.75 * Math.log(3), -0.25 * Math.log(3), 0, 0, 0] } },
+  { op: 'lessEqual', differentiable: false, title: 'is true where a ≤ b', shapes: [[3], [3]], build: (a, b) => cast(lessEqual(a!, b!), 'f32'), golden: { inputs: [[1, 2, 3], [1, 3, 2]], output: [1, 1, 0] } },
+  { op: 'where', title: 'chooses by the condition and broadcasts', shapes: [[2, 2], [2], [2, 1]], build: (c, a, b) => where(lessEqual(c!, 0.25), a!, b!), golden: { inputs: [[0, 1, 1, 0], [10, 20], [30, 40]], output: [10, 30, 40, 20] } },
   { op: 'abs', title: 'drops the sign', shapes: [[3]], build: (x) => abs(x!), golden: { inputs: [[1, -2, 0]], output: [1, 2, 0] } },
   { op: 'floor', title: 'rounds down, below zero too', shapes: [[4]], build: (x) => floor(x!), golden: { inputs: [[1.7, -1.2, 2, -0.5]], output: [1, -2, 2, -1] } },
   { op: 'less', title: 'is true where a < b', shapes: [[3], [3]], differentiable: false, build: (a, b) => cast(less(a!, b!), 'f32'), golden: { inputs: [[1, 2, 3], [1, 3, 2]], output: [0, 1, 0] } },

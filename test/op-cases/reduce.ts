@@ -1,7 +1,12 @@
-import { argMax, argMin, cast, cumsum, logSoftmax, logSumExp, max, mean, min, mul, sort, topK } from '../../src/core/index.ts';
+import { argMax, argMin, cast, cumsum, logSoftmax, logSumExp, max, mean, min, mul, softmax, sort, sum, sumSquares, topK } from '../../src/core/index.ts';
 import type { OpCase } from './op-case.ts';
 
 export const reduceCases: readonly OpCase[] = [
+  { op: 'sum', title: 'drops the reduced axis', shapes: [[2, 3]], build: (x) => sum(x!, [0]), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [5, 7, 9] } },
+  { op: 'sum', title: 'keeps dimensions when told to', shapes: [[2, 3, 2]], build: (x) => sum(x!, [0, 2], true) },
+  { op: 'sum', title: 'reduces everything to a scalar', shapes: [[2, 3]], build: (x) => sum(x!), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [21] } },
+  { op: 'sumSquares', title: 'adds up squares', shapes: [[2, 3]], build: (x) => sumSquares(x!, [1]), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [14, 77] } },
+  { op: 'softmax', title: 'of equal logits is uniform, of ln k proportional to k', shapes: [[2, 3]], build: (x) => softmax(x!), golden: { inputs: [[5, 5, 5, 0, Math.LN2, Math.log(3)]], output: [1 / 3, 1 / 3, 1 / 3, 1 / 6, 2 / 6, 3 / 6] } },
   { op: 'max', title: 'is the largest along an axis', shapes: [[2, 3]], build: (x) => max(x!, [1]), golden: { inputs: [[1, 7, 3, -4, -5, -6]], output: [7, -4] } },
   { op: 'max', title: 'over several axes, kept', shapes: [[3, 2, 4]], build: (x) => max(x!, [0, 2], true) },
   { op: 'max', title: 'over everything', shapes: [[2, 3]], build: (x) => max(x!), golden: { inputs: [[1, 7, 3, -4, -5, -6]], output: [7] } },

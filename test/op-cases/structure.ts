@@ -1,5 +1,6 @@
 import {
-  add, arange, cast, constant, eye, flip, gather, lowerTriangle, matmul, mul, oneHot, scatterAlongAxis, slice, split, takeAlongAxis, where, type Shape,
+  add, arange, broadcastTo, cast, concat, constant, eye, flip, gather, lowerTriangle, matmul, mul, oneHot, pad, reshape, scatterAdd, scatterAlongAxis, slice, split,
+  takeAlongAxis, transpose, where, type Shape,
 } from '../../src/core/index.ts';
 import type { OpCase } from './op-case.ts';
 
@@ -7,6 +8,16 @@ const indices = (shape: Shape, ...values: number[]) => constant({ dtype: 'i64', 
 const indices32 = (shape: Shape, ...values: number[]) => constant({ dtype: 'i32', shape, data: Int32Array.from(values) });
 
 export const structureCases: readonly OpCase[] = [
+  { op: 'reshape', title: 'keeps row-major order', shapes: [[2, 3]], build: (x) => reshape(x!, [3, 2]), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [1, 2, 3, 4, 5, 6] } },
+  { op: 'transpose', title: 'swaps two axes', shapes: [[2, 3]], build: (x) => transpose(x!, [1, 0]), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [1, 4, 2, 5, 3, 6] } },
+  { op: 'transpose', title: 'cycles three axes', shapes: [[2, 3, 4]], build: (x) => transpose(x!, [2, 0, 1]) },
+  { op: 'broadcastTo', title: 'repeats inner and leading axes', shapes: [[2, 1]], build: (x) => broadcastTo(x!, [2, 2, 3]), golden: { inputs: [[1, 2]], output: [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2] } },
+  { op: 'slice', title: 'takes a block', shapes: [[3, 4]], build: (x) => slice(x!, [1, 1], [2, 2]), golden: { inputs: [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]], output: [6, 7, 10, 11] } },
+  { op: 'pad', title: 'surrounds with zeros', shapes: [[1, 2]], build: (x) => pad(x!, [1, 0], [0, 2]), golden: { inputs: [[1, 2]], output: [0, 0, 0, 0, 1, 2, 0, 0] } },
+  { op: 'concat', title: 'joins along an inner axis', shapes: [[2, 1], [2, 2]], build: (a, b) => concat([a!, b!], 1), golden: { inputs: [[1, 2], [3, 4, 5, 6]], output: [1, 3, 4, 2, 5, 6] } },
+  { op: 'gather', title: 'looks up rows, one of them twice', shapes: [[4, 2]], build: (table) => gather(table!, indices([3], 3, 0, 3)), golden: { inputs: [[1, 2, 3, 4, 5, 6, 7, 8]], output: [7, 8, 1, 2, 7, 8] } },
+  { op: 'scatterAdd', title: 'adds up rows named twice', shapes: [[3, 2]], build: (updates) => scatterAdd(updates!, indices([3], 2, 0, 2), 4), golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [3, 4, 0, 0, 6, 8, 0, 0] } },
+  { op: 'cast', differentiable: false, title: 'truncates toward zero', shapes: [[4]], build: (x) => cast(cast(x!, 'i32'), 'f32'), golden: { inputs: [[1.7, -1.7, 0.2, 2]], output: [1, -1, 0, 2] } },
   { op: 'slice', title: 'in steps', shapes: [[2, 5]], build: (x) => slice(x!, [0, 1], [2, 2], [1, 2]), golden: { inputs: [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]], output: [2, 4, 7, 9] } },
   { op: 'slice', title: 'in steps that leave a rest', shapes: [[7, 6]], build: (x) => slice(x!, [1, 0], [2, 3], [3, 2]) },
   { op: 'slice', title: 'backwards in steps to the first element', shapes: [[5]], build: (x) => slice(x!, [4], [3], [-2]), golden: { inputs: [[1, 2, 3, 4, 5]], output: [5, 3, 1] } },
