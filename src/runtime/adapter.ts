@@ -1,4 +1,5 @@
 /** Which graphics adapter an engine computes on. ONNX Runtime does not say; the loader of the driver does. */
+import { existsSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 /** A graphics adapter, as an environment records it. */
@@ -27,4 +28,11 @@ export function readAdapter(log: string, platform: NodeJS.Platform = process.pla
 /** True for adapters that only imitate a graphics card on the processor: right, and many times slower than its own kernels. */
 export function isSoftware({ adapter, driver }: Adapter): boolean {
   return /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|warp|\bcpu\b/i.test(adapter) || /swiftshader|_lvp|lavapipe/i.test(driver ?? '');
+}
+
+/** False where no driver has a card to offer, so that nobody need ask one. */
+export function mayHaveGraphicsCard(platform: NodeJS.Platform = process.platform): boolean {
+  if (platform !== 'linux') return platform === 'darwin' || platform === 'win32';
+  const rendering = existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
+  return rendering || existsSync('/dev/nvidiactl') || existsSync('/dev/dxg'); // the last one under Windows
 }

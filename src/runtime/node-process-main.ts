@@ -1,7 +1,7 @@
 /** The process of `startProcess`: a session host behind messages. */
 import { writeSync } from 'node:fs';
 import { nodeEngine, type NodeEngineOptions } from './node-engine.ts';
-import { factsMark } from './node-process.ts';
+import { mark } from './node-process.ts';
 import { answer, type Request } from './remote-service.ts';
 import { SessionHost } from './session-host.ts';
 
@@ -9,8 +9,7 @@ const host = new SessionHost(nodeEngine(JSON.parse(process.argv[2]!) as NodeEngi
 
 process.on('message', async (request: Request) => {
   const response = await answer(host, request);
-  // Written after what the driver has written to the same pipe, so that whoever sees it has seen that too.
-  if (request.method === 'facts') writeSync(2, `${factsMark}\n`);
+  if (request.method === 'facts' || 'error' in response) writeSync(2, `${mark}\n`);
   process.send!(response, () => {
     if (request.method === 'close') process.disconnect();
   });

@@ -2,12 +2,16 @@ import { fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { readAdapter } from './adapter.ts';
+import { explainFailure } from './explain-failure.ts';
 import type { NodeEngineOptions } from './node-engine.ts';
 import { remoteService, type Response } from './remote-service.ts';
 import type { SessionService } from './session-service.ts';
 
-/** What the engine's process writes to its standard error once everything before its facts is there. */
-export const factsMark = 'kuosan: facts';
+/**
+ * The line that the engine's process writes to its standard error after its facts and after every failure: what a driver
+ * had to say of it stands before.
+ */
+export const mark = 'kuosan: told';
 
 /** So much of what a driver writes is kept: what it said last is what explains its end. */
 const keptCharacters = 1 << 16;
@@ -21,9 +25,7 @@ const keptCharacters = 1 << 16;
  * @param env  environment variables beside this process's own
  */
 export function startProcess(options: NodeEngineOptions, env: Readonly<Record<string, string>> = {}): SessionService {
-  let log = '';
-  let marked = () => {};
-  const mark = new Promise<void>((resolve) => { marked = resolve; });
+  const log = new DriverLog();
   const service = remoteService(({ received, lost }) => {
     const isSource = import.meta.url.endsWith('.ts');
     const main = fileURLToPath(new URL(isSource ? './node-process-main.ts' : './node-process-main.js', import.meta.url));
@@ -35,15 +37,15 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
       // With this the Vulkan loader says which driver and which device it has been asked for.
       env: { ...process.env, VK_LOADER_DEBUG: 'error,driver', ...env },
     });
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      log = (log + text).slice(-keptCharacters);
-      if (log.includes(factsMark)) marked();
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => log.add(text));
+    child.on('message', (response: Response) => {
+      if ('error' in response) log.expectMark();
+      received(response);
     });
-    child.on('message', (response: Response) => received(response));
     child.on('error', lost);
     child.on('close', (code, signal) => {
-      marked();
-      lost(new Error(`the engine's process on ${options.device} has ended (${signal ?? `exit code ${code}`})${lastWords(log)}; --device cpu computes on the processor`));
+      log.end();
+      lost(new Error(`the engine's process on ${options.device} has ended (${signal ?? `exit code ${code}`})${lastWords(log.text)}; --device cpu computes on the processor`));
     });
     return {
       send: (request) => child.send(request, (error) => error && lost(error)),
@@ -55,18 +57,68 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
       },
     };
   });
+  const explained = <T>(result: Promise<T>): Promise<T> => result.catch(async (error: Error) => {
+    await log.complete();
+    throw new Error(explainFailure(options.device, error.message, log.text), { cause: error });
+  });
   return {
     ...service,
     async facts() {
-      const facts = await service.facts();
-      await mark;
-      return options.device === 'webgpu' ? { ...facts, ...readAdapter(log) } : facts;
+      const facts = await explained(service.facts());
+      log.expectMark();
+      await log.complete();
+      return options.device === 'webgpu' ? { ...facts, ...readAdapter(log.text) } : facts;
     },
+    load: (...args) => explained(service.load(...args)),
   };
+}
+
+/** What a process has written to its standard error, and whether that is all for now: it comes by another way than results. */
+class DriverLog {
+  text = '';
+  #line = '';
+  #marks = 0;
+  #expected = 0;
+  #waiting: (() => void)[] = [];
+
+  add(text: string): void {
+    const lines = (this.#line + text).split('\n');
+    this.#line = lines.pop()!;
+    for (const line of lines) {
+      if (line === mark) this.#marks += 1;
+      else this.text = `${this.text}${line}\n`.slice(-keptCharacters);
+    }
+    this.#release();
+  }
+
+  /** One more mark is on its way. */
+  expectMark(): void {
+    this.#expected += 1;
+  }
+
+  /** Nothing will follow. */
+  end(): void {
+    this.#expected = 0;
+    this.text += this.#line;
+    this.#release();
+  }
+
+  /** Resolves when all expected marks are there. */
+  complete(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#release();
+    });
+  }
+
+  #release(): void {
+    if (this.#marks < this.#expected) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
 }
 
 /** The last line that is no chatter of a loader. */
 function lastWords(log: string): string {
-  const line = log.split('\n').filter((each) => each.trim() !== '' && !/^\[Vulkan Loader\]|^Warning|^ +at |kuosan: facts/.test(each)).at(-1);
+  const line = log.split('\n').filter((each) => each.trim() !== '' && !/^\[Vulkan Loader\]|^Warning|^ +at /.test(each)).at(-1);
   return line ? `: ${line.trim()}` : '';
 }

@@ -1,0 +1,20 @@
+import type { NodeDevice } from './node-device.ts';
+
+/**
+ * Why an engine could not be opened, in a line with the way out.
+ *
+ * @param message  of ONNX Runtime's error
+ * @param log      what its process has written, where drivers and loaders say more
+ */
+export function explainFailure(device: NodeDevice, message: string, log: string): string {
+  if (device === 'webgpu' && /Failed to get a WebGPU adapter/.test(message)) {
+    const reason = /Couldn't load Vulkan: (\S+):/.exec(log);
+    if (reason) return `no graphics adapter: the Vulkan loader ${reason[1]} is missing (Debian and Ubuntu: apt install libvulkan1, beside the driver of the card)`;
+    if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(log)) return 'no graphics adapter: Vulkan finds no driver; install the one of the card (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA\'s own for NVIDIA)';
+    return 'no graphics adapter';
+  }
+  const library = [...log.matchAll(/(?:with error: )([^:\s]+): cannot open shared object file/g)].at(-1);
+  if (device === 'cuda' && library) return `${library[1]} is missing; the CUDA provider needs CUDA 12 and cuDNN 9, where the loader finds them (LD_LIBRARY_PATH)`;
+  if (/fallback to CPU EP has been explicitly disabled/.test(message)) return `the program has an operator that ${device} has no kernel for`;
+  return message.replaceAll(/\/onnxruntime_src\/\S+ /g, '').replaceAll(/\s+/g, ' ').trim();
+}
