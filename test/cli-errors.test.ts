@@ -80,6 +80,7 @@ const commands: readonly Case[] = [
   ['demo --stpes 5', 2, 'unknown option \'--stpes\'; did you mean --steps?'],
   ['sample', 2, 'missing required argument \'run | model dir | name\'; kuosan sample --help tells more'],
   ['sample run more', 2, 'too many arguments for \'sample\'. Expected 1 argument but got 2; kuosan sample --help tells more'],
+  ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
   ['sample run --count', 2, 'option \'--count <n>\' argument missing; kuosan sample --help tells more'],
   ['forward x.png --out f.png --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
 ];

@@ -4,13 +4,14 @@ import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { checkExtension, checkWritable, gridDefaults, layGrid, toPixels, writeGif, writePng, type Pixels } from '../data/index.ts';
 import { samplerNamed, samplers, type SamplerDefinition, type TimeSpacing } from '../diffusion/index.ts';
 import { openSampler, pictureShape, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
-import { createNodeExecutor } from '../runtime/node.ts';
+import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
+import { openExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** The options of `kuosan sample`. */
-export interface SampleCommandOptions {
+export interface SampleCommandOptions extends DeviceOptions {
   readonly count: number;
   readonly out: string;
   readonly images?: string;
@@ -27,7 +28,6 @@ export interface SampleCommandOptions {
   readonly dynamicThreshold?: number;
   readonly variant?: string;
   readonly batchSize: number;
-  readonly threads: number;
 }
 
 /**
@@ -60,8 +60,8 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
 
   const model = await loadModel(source, { variant: options.variant });
   for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
+  const executor = await openExecutor(options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  const executor = createNodeExecutor({ threads: options.threads });
   try {
     const picture = pictureShape(model.unet);
     if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${source}: makes pictures of ${picture[0]} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);

@@ -1,23 +1,23 @@
 import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTerminal, toPixels, type Pixels } from '../data/index.ts';
-import { createNodeExecutor } from '../runtime/node.ts';
 import { parseDdpmConfig, readConfig } from '../train/index.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { openExecutor } from './open-executor.ts';
 import { applyOverrides } from './options.ts';
 import { showRun } from './show-run.ts';
 
 /** The options of `kuosan demo`. */
-export interface DemoOptions {
+export interface DemoOptions extends DeviceOptions {
   readonly out: string;
   readonly steps?: number;
-  readonly threads: number;
 }
 
-export async function demo({ out, steps, threads }: DemoOptions): Promise<void> {
+export async function demo({ out, steps, device, threads }: DemoOptions): Promise<void> {
   const config = parseDdpmConfig(applyOverrides(await readConfig('smileys-16'), steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.
   const resume = await access(join(out, 'run.json')).then(() => true, () => false);
-  const executor = createNodeExecutor({ threads });
+  const executor = await openExecutor({ device, threads });
   let grid = '';
   try {
     process.stderr.write(`A network that knows nothing learns to draw from ${config.data.source}: its samples appear here as they improve.\n`);

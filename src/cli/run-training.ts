@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { createNodeExecutor } from '../runtime/node.ts';
 import { parseDdpmConfig, readConfig } from '../train/index.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { openExecutor } from './open-executor.ts';
 import { applyOverrides, UsageError, type Overrides } from './options.ts';
 import { quoteWord, showRun } from './show-run.ts';
 
 /** The options of `kuosan train`. */
-export interface TrainOptions {
+export interface TrainOptions extends DeviceOptions {
   readonly data?: string;
   readonly out: string;
   readonly steps?: number;
@@ -14,7 +15,6 @@ export interface TrainOptions {
   readonly checkpointEvery?: number;
   readonly resume: boolean;
   readonly skipBad: boolean;
-  readonly threads: number;
 }
 
 export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
@@ -28,7 +28,7 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
   const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
   if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined) throw new UsageError('--data is missing: a data set or a folder of images');
   const config = parseDdpmConfig(merged);
-  const executor = createNodeExecutor({ threads: options.threads });
+  const executor = await openExecutor(options);
   try {
     await showRun({ config, out: options.out, executor, resume: options.resume, skipBad: options.skipBad, resumeOption: '--resume' });
     process.stderr.write(`draw from it: npx kuosan sample ${quoteWord(options.out)} --count 64 --out ${quoteWord(join(options.out, 'grid.png'))}\n`);

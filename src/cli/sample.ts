@@ -1,11 +1,11 @@
-import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { samplers, timeSpacings, type SamplerDefinition } from '../diffusion/sample.ts';
+import { addDeviceOptions } from './device-options.ts';
 import { choiceOption, integerOption, numberOption } from './options.ts';
 import type { SampleCommandOptions } from './draw-samples.ts';
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('sample')
     .description('draw pictures from a trained model')
     .argument('<run | model dir | name>', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
@@ -24,8 +24,8 @@ export function register(program: Command): void {
     .option('--dynamic-threshold <p>', 'scale each estimate by its own quantile p instead of clipping, for strong guidance; usual 0.995', numberOption('--dynamic-threshold', 0, 1))
     .option('--seed <n>', 'picture i of a seed is the same at any count', integerOption('--seed', 0), 0)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16)
-    .option('--threads <n>', 'threads of the engine', integerOption('--threads', 1, 1024), availableParallelism())
+    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
+  addDeviceOptions(command)
     .action(async (source: string, options: SampleCommandOptions) => {
       const { drawSamples } = await import('./draw-samples.ts');
       await drawSamples(source, options);

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
+import { addDeviceOptions } from './device-options.ts';
 import { integerOption, parseOverrides, UsageError } from './options.ts';
 import type { TrainOptions } from './run-training.ts';
 
@@ -16,10 +16,10 @@ export function register(program: Command): void {
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
     .option('--resume', 'go on from the newest checkpoint in --out, bit for bit', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
-    .option('--threads <n>', 'threads of the engine', integerOption('--threads', 1, 1024), availableParallelism())
     .addHelpText('after', '\nAny setting of the configuration can be given by its path: --model.layersPerBlock 2 --train.ema.decay 0.999')
     .allowUnknownOption()
-    .allowExcessArguments()
+    .allowExcessArguments();
+  addDeviceOptions(command)
     .action(async (_preset: string, options: TrainOptions) => {
       // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
       const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));

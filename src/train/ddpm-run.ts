@@ -153,7 +153,9 @@ async function readState(checkpoint: string): Promise<TrainerState & { readonly 
 /** What a resumed run computes with that the saved one did not: results then go on the same but for rounding. */
 function differences(recorded: unknown, now: Environment): string[] {
   const before = typeof recorded === 'object' && recorded !== null ? recorded as Environment : {};
-  return Object.entries(now).filter(([key, value]) => before[key] !== value)
+  // Another provider has other facts, and none of them says more than its name.
+  const compared = before['provider'] === now['provider'] ? Object.entries(now) : [['provider', now['provider'] ?? null] as const];
+  return compared.filter(([key, value]) => before[key] !== value)
     .map(([key, value]) => `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`);
 }
 

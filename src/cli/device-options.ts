@@ -1,0 +1,20 @@
+import { availableParallelism } from 'node:os';
+import type { Command } from 'commander';
+import type { DeviceChoice } from '../runtime/node.ts';
+import { choiceOption, integerOption } from './options.ts';
+
+/** Where a command computes. */
+export interface DeviceOptions {
+  readonly device: DeviceChoice;
+  readonly threads: number;
+}
+
+/** The runtime's choices, written out: importing them would load the engine for `--help`. */
+const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const satisfies readonly DeviceChoice[];
+
+/** Adds `--device` and `--threads` to a command. */
+export function addDeviceOptions(command: Command): Command {
+  return command
+    .option('--device <name>', 'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor', choiceOption('device', devices), 'auto')
+    .option('--threads <n>', 'threads of the engine on the processor', integerOption('--threads', 1, 1024), availableParallelism());
+}
