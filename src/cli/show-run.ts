@@ -1,6 +1,6 @@
 import type { Executor } from '../core/index.ts';
 import type { DdpmConfig, RunEvent } from '../train/index.ts';
-import { trainDdpm } from '../train/index.ts';
+import { describeMemory, trainDdpm } from '../train/index.ts';
 import { interruptSignal, type Interrupted } from './interrupt.ts';
 import { createProgress, duration, type Progress } from './progress.ts';
 
@@ -34,9 +34,10 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeOp
     for await (const event of trainDdpm({ config, out, executor, resume, skipBad, signal: interrupt.signal })) {
       switch (event.type) {
         case 'ready': {
-          const { dataset, parameters, step, device, notes } = event;
+          const { dataset, parameters, step, device, memory, notes } = event;
           print(`${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`);
           if (dataset.skipped.length > 0) print(`left out ${dataset.skipped.length} ${dataset.skipped.length === 1 ? 'file' : 'files'} that cannot be read`);
+          if (memory) print(describeMemory(memory));
           if (step > 0) print(`going on from step ${step}`);
           for (const note of notes) print(`note: ${note}`);
           progress = createProgress('training', total, step);

@@ -18,6 +18,8 @@ export interface Store {
 
 /** A compiled program. Runs of one executor are serial, in the order in which they were asked for. */
 export interface Executable {
+  /** What a run needs beside the store, its inputs and its outputs, in bytes; undefined where the executor cannot tell. */
+  readonly peakBytes?: number;
   /**
    * Computes the outputs and replaces the written entries of the store. If it fails, the store is as before.
    *

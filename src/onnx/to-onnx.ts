@@ -5,6 +5,7 @@ import { standardLowerings } from './lower.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 import { narrowType } from './narrow.ts';
 import type { ModelProto } from './protobuf.ts';
+import { memoryPlan } from './liveness.ts';
 import { nodeScopes } from './scopes.ts';
 import { Uses } from './uses.ts';
 import { generalizeBatch, probeBatches } from './symbolic-batch.ts';
@@ -16,6 +17,8 @@ export interface OnnxProgram {
   readonly reads: Readonly<Record<string, Type>>;
   readonly outputs: Readonly<Record<string, Type>>;
   readonly writes: Readonly<Record<string, Type>>;
+  /** The most bytes that a run holds at once beside what it is given and what it returns: see `memoryPlan`. */
+  readonly peakBytes: number;
 }
 
 /** The ONNX name of a store entry that a program reads; inputs and outputs keep their own names. */
@@ -51,7 +54,9 @@ export interface ToOnnxOptions {
 export function toOnnx(program: Program, options: ToOnnxOptions = {}): OnnxProgram {
   const { weights } = options;
   const reads = weights ? Object.fromEntries(Object.entries(program.reads).filter(([entry]) => !weights.has(entry))) : program.reads;
-  return { bytes: encodeModel(modelOf(program, options)), inputs: program.inputs, reads, outputs: typesOf(program.outputs), writes: typesOf(program.writes) };
+  const model = modelOf(program, options);
+  const { peakBytes } = memoryPlan(model.graph);
+  return { bytes: encodeModel(model), inputs: program.inputs, reads, outputs: typesOf(program.outputs), writes: typesOf(program.writes), peakBytes };
 }
 
 /**

@@ -5,7 +5,7 @@ import { mark } from './node-process.ts';
 import { answer, type Request } from './remote-service.ts';
 import { SessionHost } from './session-host.ts';
 
-const host = new SessionHost(nodeEngine(JSON.parse(process.argv[2]!) as NodeEngineOptions));
+const host = new SessionHost(nodeEngine(JSON.parse(process.argv[2]!) as NodeEngineOptions), { ownsArguments: true });
 
 process.on('message', async (request: Request) => {
   const response = await answer(host, request);

@@ -5,7 +5,7 @@ import { answer, buffersOf, type Request } from './remote-service.ts';
 import { SessionHost } from './session-host.ts';
 
 const port = parentPort!;
-const host = new SessionHost(nodeEngine(workerData as NodeEngineOptions));
+const host = new SessionHost(nodeEngine(workerData as NodeEngineOptions), { ownsArguments: true });
 
 port.on('message', async (request: Request) => {
   const response = await answer(host, request);

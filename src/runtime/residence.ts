@@ -8,7 +8,8 @@ import { copyIn, copyOut, wrap } from './tensors.ts';
 export interface Residence {
   /** Opens the device and keeps it open: it goes with its last session, and takes all buffers and compiled shaders along. */
   open(): Promise<void>;
-  put(value: HostArray): Promise<Tensor>;
+  /** @param own  the array is nobody else's, so it need not be copied */
+  put(value: HostArray, own?: boolean): Promise<Tensor>;
   get(tensor: Tensor, type: Type): Promise<HostArray>;
   /** What a run has left, made independent of the session that ran. */
   adopt(tensor: Tensor, type: Type): Promise<Tensor>;
@@ -21,7 +22,7 @@ export function residenceOf(engine: Engine): Residence {
   return engine.state === 'device' ? new DeviceResidence(engine) : {
     location: 'cpu',
     open: async () => {},
-    put: async (value) => copyIn(engine, value),
+    put: async (value, own) => (own ? wrap : copyIn)(engine, value),
     get: async (tensor, type) => copyOut(tensor, type),
     adopt: async (tensor) => tensor,
     close: async () => {},

@@ -32,8 +32,10 @@ export function createSessionExecutor(service: SessionService, { device, target 
     environment: async () => ({ ...await open().facts(), ...await facts?.(open()) }),
     async compile(program: Program) {
       const { optimize, ...lowered } = await (chosen ??= target(open()));
-      const handle = await open().load(toOnnx(program, lowered), { optimize });
+      const onnx = toOnnx(program, lowered);
+      const handle = await open().load(onnx, { optimize });
       return {
+        peakBytes: onnx.peakBytes,
         run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
         // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.
         dispose: async () => (closing ? undefined : service.unload(handle)),

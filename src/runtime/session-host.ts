@@ -35,14 +35,17 @@ interface HeldStore {
 export class SessionHost implements SessionService {
   readonly #engine: Engine;
   readonly #residence: Residence;
+  readonly #ownsArguments: boolean;
   readonly #programs = new Map<Handle, LoadedProgram>();
   readonly #stores = new Map<Handle, HeldStore>();
   #nextHandle = 1;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Engine) {
+  /** @param ownsArguments  arrays given to it are nobody else's, because they came by message */
+  constructor(engine: Engine, { ownsArguments = false }: { ownsArguments?: boolean } = {}) {
     this.#engine = engine;
     this.#residence = residenceOf(engine);
+    this.#ownsArguments = ownsArguments;
   }
 
   /** Whatever uses a session or an entry is serial: one run takes the whole engine, and stores are not locked. */
@@ -50,6 +53,13 @@ export class SessionHost implements SessionService {
     const result = this.#last.catch(() => {}).then(work);
     this.#last = result;
     return result;
+  }
+
+  /** Whether an array may become an entry itself; where several entries were given one array, the first has it. */
+  #isOwn({ data }: HostArray, taken: Set<ArrayBufferLike>): boolean {
+    const own = this.#ownsArguments && !taken.has(data.buffer) && data.byteLength === data.buffer.byteLength;
+    taken.add(data.buffer);
+    return own;
   }
 
   facts(): Promise<Environment> {
@@ -97,7 +107,8 @@ export class SessionHost implements SessionService {
     const checked = checkedValues('store: entry', spec, (name) => values.get(name));
     return this.#serially(async () => {
       const entries = new Map<string, Entry>();
-      for (const [name, value] of checked) entries.set(name, { current: await this.#residence.put(value), spare: undefined, madeBy: undefined });
+      const taken = new Set<ArrayBufferLike>();
+      for (const [name, value] of checked) entries.set(name, { current: await this.#residence.put(value, this.#isOwn(value, taken)), spare: undefined, madeBy: undefined });
       const handle = this.#nextHandle++;
       this.#stores.set(handle, { spec, entries });
       return handle;

@@ -10,6 +10,7 @@ import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape 
 import { optimizerOptions, type DdpmConfig } from './config.ts';
 import { trainedParameters } from './programs.ts';
 import { RunLog } from './log.ts';
+import type { MemoryNeed } from './memory.ts';
 import type { MetricsLine } from './metrics.ts';
 import { lossByNoise, type LossByNoise } from './noise-levels.ts';
 import { DivergedError, Trainer, type TrainerState } from './trainer.ts';
@@ -29,7 +30,7 @@ export interface DdpmRunOptions {
 
 /** What a run tells while it goes on. */
 export type RunEvent =
-  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string; readonly notes: readonly string[] }
+  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string; readonly memory: MemoryNeed | undefined; readonly notes: readonly string[] }
   | ({ readonly type: 'step' } & MetricsLine)
   | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
@@ -93,7 +94,7 @@ export async function* trainDdpm({ config, out, executor, resume = false, skipBa
   };
 
   try {
-    yield { type: 'ready', dataset, parameters: countParameters(unet), step: trainer.step, device: executor.device, notes };
+    yield { type: 'ready', dataset, parameters: countParameters(unet), step: trainer.step, device: executor.device, memory: trainer.memory(), notes };
     while (trainer.step < train.steps && !signal?.aborted) {
       const start = performance.now();
       const { samples = [], ...report } = await trainer.advance();

@@ -3,6 +3,7 @@ export { resumable, trainDdpm, type DdpmRunOptions, type RunEvent } from './ddpm
 export { emaDecay, emaUpdate, type EmaOptions } from './ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './lr-schedule.ts';
 export { RunLog } from './log.ts';
+export { describeMemory, type MemoryNeed } from './memory.ts';
 export { MetricsLog, type MetricsLine } from './metrics.ts';
 export { drawLossByNoise, type NoiseStage } from './noise-figure.ts';
 export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise } from './noise-levels.ts';

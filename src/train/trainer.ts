@@ -1,10 +1,11 @@
-import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Store } from '../core/index.ts';
+import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Program, type Store } from '../core/index.ts';
 import { initialValues, randomKeyInput, type Module } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
+import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
-import { entries, initialState, scalar, trainedParameters, trainingPrograms, type TrainingObjective } from './programs.ts';
+import { entries, initialState, scalar, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms } from './programs.ts';
 
 /** What a trainer trains: a module, its loss and where its batches come from. */
 export interface TrainingTask extends TrainingObjective {
@@ -74,6 +75,7 @@ interface Turn {
   /** Undefined for the first. */
   readonly name: string | undefined;
   readonly betas: readonly [number, number];
+  readonly programs: TrainingPrograms;
   readonly executables: { readonly step?: Executable; readonly accumulate?: Executable; readonly apply?: Executable };
 }
 
@@ -135,9 +137,18 @@ export class Trainer {
     for (const { name, betas, programs } of plans) {
       const executables: Record<string, Executable> = {};
       for (const [kind, p] of Object.entries(programs)) executables[kind] = await executor.compile(p);
-      turns.push({ name, betas, executables });
+      turns.push({ name, betas, programs, executables });
     }
     return new Trainer(task, config, store, turns, [...weights.keys()], from?.step ?? 0);
+  }
+
+  /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor cannot tell. */
+  memory(): MemoryNeed | undefined {
+    const parts = this.#turns.flatMap(({ programs, executables }) => (Object.entries(programs) as [keyof TrainingPrograms, Program][]).flatMap(([kind, program]) => {
+      const { peakBytes } = executables[kind]!;
+      return peakBytes === undefined ? [] : [{ program, peakBytes }];
+    }));
+    return parts.length === 0 ? undefined : memoryNeed(parts);
   }
 
   /** Steps done. */
