@@ -75,4 +75,9 @@ export const or = (a: Tensor, b: Tensor): Tensor => apply(orOp, [a, b], {});
 /** True where `x` is false. */
 export const not = (x: Tensor): Tensor => apply(notOp, [x], {});
 /** `a` where the condition holds, else `b`. */
-export const where = (condition: Tensor, a: TensorLike, b: TensorLike): Tensor => apply(whereOp, [condition, ...operands(a, b)], {});
+export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
+  const [chosen, other] = operands(a, b);
+  // Engines choose among numbers only.
+  if (chosen.dtype === 'bool' && other.dtype === 'bool') return or(and(condition, chosen), and(not(condition), other));
+  return apply(whereOp, [condition, chosen, other], {});
+}

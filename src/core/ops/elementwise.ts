@@ -64,7 +64,7 @@ export const add = (a: TensorLike, b: TensorLike): Tensor => applyBinary(addOp, 
 export const sub = (a: TensorLike, b: TensorLike): Tensor => applyBinary(subOp, a, b);
 /** a · b, element by element. */
 export const mul = (a: TensorLike, b: TensorLike): Tensor => applyBinary(mulOp, a, b);
-/** a / b; of integers cut off toward zero. */
+/** a / b; of integers cut off toward zero, and undefined by 0: an engine may end the process. */
 export const div = (a: TensorLike, b: TensorLike): Tensor => applyBinary(divOp, a, b);
 /** The smaller of a and b; the gradient goes to `a` where they are equal. */
 export const minimum = (a: TensorLike, b: TensorLike): Tensor => applyBinary(minimumOp, a, b);
