@@ -57,6 +57,8 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
  */
 export async function writePage(folder: string, { model, card, name, builtPage = ownPage(), ...options }: PageSource): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
   if (!existsSync(join(builtPage, 'index.html'))) throw new Error(`the page has not been built (${builtPage}); run npm run build`);
+  const picture = pictureShape(model.unet);
+  if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
   const aside = join(dirname(full), `.${basename(full)}.${process.pid}.part`);
@@ -72,7 +74,7 @@ export async function writePage(folder: string, { model, card, name, builtPage =
     await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
     const description: PageModel = {
       format: 1, name, ...(card.summary !== undefined && { summary: card.summary }), ...(card.license !== undefined && { license: card.license }),
-      parameters: countParameters(model.unet), picture: pictureShape(model.unet), unet: model.unet.config, scheduler: model.scheduler,
+      classes: classesOf(model), parameters: countParameters(model.unet), picture, unet: model.unet.config, scheduler: model.scheduler,
       weights: { file: weightsFile, bytes: weights.length, dtype },
     };
     await writeFileWhole(join(aside, modelFolder, modelFile), new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
@@ -83,6 +85,11 @@ export async function writePage(folder: string, { model, card, name, builtPage =
     await rm(aside, { recursive: true, force: true });
   }
   return { dtype, bytes: await sizeOfFolder(full) };
+}
+
+function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
+  const count = unet.config.numClassEmbeds;
+  return classes ?? (count === null ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null });
 }
 
 /** True if every weight is a float16 number: rounding to it changes pictures by more than another machine would. */

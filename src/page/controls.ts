@@ -1,7 +1,7 @@
 /** The form: settings shown, changed and read. */
 import { samplers, type SamplerName } from '../diffusion/index.ts';
 import { element } from './element.ts';
-import { fromHash, largestSeed, mostPictures, takesEta, usualEta, usualSteps, type Limits, type Settings } from './settings.ts';
+import { fromHash, largestSeed, mostGuidance, mostPictures, takesEta, usualEta, usualSteps, type Limits, type Settings } from './settings.ts';
 
 /** Samplers by their usual names, with a word on each; one without is shown as the command line calls it. */
 const known: Partial<Record<string, readonly [name: string, hint: string]>> = {
@@ -33,6 +33,7 @@ export function openControls(limits: Limits, threads: number): Controls {
   const label = element('class', HTMLSelectElement);
   const sampler = element('sampler', HTMLSelectElement);
   const eta = element('eta', HTMLInputElement);
+  const guidance = element('guidance', HTMLInputElement);
   const device = element('device', HTMLSelectElement);
   const count = slider('count', mostPictures);
   const steps = slider('steps', limits.steps);
@@ -40,22 +41,25 @@ export function openControls(limits: Limits, threads: number): Controls {
   sampler.append(...Object.keys(samplers).map((name) => new Option(known[name]?.[0] ?? name, name)));
   device.append(new Option(`processor, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, 'wasm'));
   if (limits.webgpu) device.append(new Option('graphics card (WebGPU)', 'webgpu'));
-  if (limits.classes > 0) {
-    label.append(new Option('all in turn', ''), ...Array.from({ length: limits.classes }, (_, i) => new Option(String(i), String(i))));
-    element('class-field', HTMLElement).hidden = false;
-  }
+  label.append(new Option('all in turn', ''), ...limits.classes.map((name, i) => new Option(name, String(i))));
+  element('class-field', HTMLElement).hidden = limits.classes.length === 0;
+  element('guidance-field', HTMLElement).hidden = !limits.guided;
+  guidance.max = String(mostGuidance);
 
-  const showEta = () => { element('eta-value', HTMLOutputElement).value = Number(eta.value).toFixed(2); };
+  const showNumbers = () => {
+    element('eta-value', HTMLOutputElement).value = Number(eta.value).toFixed(2);
+    element('guidance-value', HTMLOutputElement).value = Number(guidance.value).toFixed(2);
+  };
   const showSampler = () => {
     const name = sampler.value as SamplerName;
     element('eta-field', HTMLElement).hidden = !takesEta(name);
     element('sampler-hint', HTMLElement).textContent = known[name]?.[1] ?? '';
   };
-  eta.addEventListener('input', showEta);
+  for (const range of [eta, guidance]) range.addEventListener('input', showNumbers);
   sampler.addEventListener('change', () => {
     steps.value = usualSteps(sampler.value as SamplerName, limits);
     eta.value = String(usualEta(sampler.value as SamplerName));
-    showEta();
+    showNumbers();
     showSampler();
   });
   element('dice', HTMLButtonElement).addEventListener('click', () => {
@@ -71,15 +75,16 @@ export function openControls(limits: Limits, threads: number): Controls {
       sampler.value = settings.sampler;
       steps.value = settings.steps;
       eta.value = String(settings.eta);
+      guidance.value = String(settings.guidance);
       label.value = settings.class === null ? '' : String(settings.class);
       device.value = settings.device;
-      showEta();
+      showNumbers();
       showSampler();
     },
     read() {
       if (!form.reportValidity()) return undefined;
       const fields = new URLSearchParams({
-        seed: seed.value, count: String(count.value), sampler: sampler.value, steps: String(steps.value), eta: eta.value, class: label.value, device: device.value,
+        seed: seed.value, count: String(count.value), sampler: sampler.value, steps: String(steps.value), eta: eta.value, class: label.value, guidance: guidance.value, device: device.value,
       });
       return fromHash(fields.toString(), limits);
     },

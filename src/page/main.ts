@@ -24,7 +24,7 @@ run().catch(showProblem);
 async function run(): Promise<void> {
   const model = await fetchModel();
   showModel(model);
-  const limits: Limits = { steps: model.scheduler.numTrainTimesteps, classes: model.unet.numClassEmbeds ?? 0, webgpu: await hasWebGpu() };
+  const limits: Limits = { steps: model.scheduler.numTrainTimesteps, classes: model.classes?.names ?? [], guided: (model.classes?.nullClass ?? null) !== null, webgpu: await hasWebGpu() };
   const controls = openControls(limits, crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1);
   const stage = openStage(limits.steps);
   const page = new Page(model, controls, stage);
@@ -97,21 +97,23 @@ class Page {
     const progress = element('progress', HTMLProgressElement);
     this.#controls.setBusy(true);
     showProblem(undefined);
+    showStatus('Drawing …');
     history.replaceState(null, '', toHash(settings));
     progress.removeAttribute('value');
     progress.hidden = false;
-    const { seed, count, sampler, steps, eta, class: label } = settings;
+    const { seed, count, sampler, steps, eta, class: label, guidance } = settings;
     const reel = this.#blank(settings);
     // On a small screen the form may hide it.
     element('stage', HTMLElement).scrollIntoView({ block: 'nearest', behavior: 'smooth' });
     try {
       const network = await this.#open(settings.device);
       const pictures = await network.sampler(Math.min(together, count));
-      const classes = this.#model.unet.numClassEmbeds;
-      const classLabels = classes === null ? undefined : Array.from({ length: count }, (_, i) => label ?? i % classes);
+      const { classes } = this.#model;
+      const classLabels = classes === null ? undefined : Array.from({ length: count }, (_, i) => label ?? i % classes.names.length);
       const start = performance.now();
       let firstStep = 0;
-      for await (const state of pictures.sample({ seed, count, sampler, steps, ...(takesEta(sampler) && { eta }), signal: running.signal, ...(classLabels && { classLabels }) })) {
+      const asked = { seed, count, sampler, steps, classLabels, guidanceScale: guidance, signal: running.signal, ...(takesEta(sampler) && { eta }) };
+      for await (const state of pictures.sample(asked)) {
         reel.add(state);
         this.#stage.follow();
         progress.value = state.stepsDone / state.stepsTotal;

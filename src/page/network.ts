@@ -54,7 +54,7 @@ export interface OpenNetwork {
 }
 
 /** Opens the network on a device. */
-export async function openNetwork({ unet: config, scheduler, picture }: PageModel, weights: Map<string, HostArray>, device: 'wasm' | 'webgpu'): Promise<OpenNetwork> {
+export async function openNetwork({ unet: config, scheduler, picture, classes }: PageModel, weights: Map<string, HostArray>, device: 'wasm' | 'webgpu'): Promise<OpenNetwork> {
   const unet = new UNet2DModel(config);
   const executor: Executor = await createWebExecutor({ device, wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href });
   const samplers = new Map<number, Promise<PictureSampler>>();
@@ -62,7 +62,7 @@ export async function openNetwork({ unet: config, scheduler, picture }: PageMode
     device: executor.device,
     sampler(batchSize) {
       let found = samplers.get(batchSize);
-      if (!found) samplers.set(batchSize, found = openSampler(executor, { unet, scheduler, picture, weights, batchSize }).catch((error: unknown) => {
+      if (!found) samplers.set(batchSize, found = openSampler(executor, { unet, scheduler, picture, weights, nullClass: classes?.nullClass ?? null, batchSize }).catch((error: unknown) => {
         throw new Error(`The engine could not be started: ${(error as Error).message}`, { cause: error });
       }));
       return found;

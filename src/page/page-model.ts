@@ -1,3 +1,4 @@
+import type { ClassLabels } from '../checkpoint/class-labels.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
 import type { UNet2DConfig } from '../models/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
@@ -9,6 +10,8 @@ export interface PageModel {
   readonly name: string;
   readonly summary?: string;
   readonly license?: string;
+  /** Null for a model without classes; without names they are called by their numbers. */
+  readonly classes: ClassLabels | null;
   readonly parameters: number;
   readonly picture: PictureShape;
   readonly unet: UNet2DConfig;

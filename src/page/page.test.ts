@@ -25,12 +25,12 @@ const at = (...parts: string[]) => join(folder, ...parts);
 
 /** Random weights with classes: what comes out is no picture, but every weight and the class show in it. */
 function tiny(): LoadedModel {
-  const unet = new UNet2DModel({ ...tinyModel, numClassEmbeds: 3, blockOutChannels: [16, 16], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] });
+  const unet = new UNet2DModel({ ...tinyModel, numClassEmbeds: 4, blockOutChannels: [16, 16], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] });
   const weights = new Map([...initialValues(unet, 1)].map(([name, { shape, data }]): [string, HostArray] => {
     const noise = new RandomStream(1, `weight ${name}`).fillNormal(new Float32Array(data.length));
     return [name, float32(shape, noise.map((z, i) => (data as Float32Array)[i]! + z / 20))];
   }));
-  return { unet, weights, scheduler: schedulerConfig({ numTrainTimesteps: 100 }), path: 'tiny', notes: [], classes: null };
+  return { unet, weights, scheduler: schedulerConfig({ numTrainTimesteps: 100 }), path: 'tiny', notes: [], classes: { names: ['sun', 'moon', 'star'], nullClass: 3 } };
 }
 
 let noto: LoadedModel;
@@ -78,7 +78,7 @@ async function picturesOn(page: Page, canvas: 'xt' | 'x0', count: number, [, hei
 /** Every state of every picture as Node computes it. */
 async function statesInNode(model: LoadedModel, options: SampleOptions): Promise<SampleProgress[]> {
   const executor = createNodeExecutor({ threads: 2, worker: false });
-  const sampler = await openSampler(executor, { ...model, picture: pictureShape(model.unet), batchSize: options.count });
+  const sampler = await openSampler(executor, { ...model, picture: pictureShape(model.unet), nullClass: model.classes?.nullClass ?? null, batchSize: options.count });
   const states: SampleProgress[] = [];
   for await (const state of sampler.sample(options)) states.push(state);
   await executor.dispose();
@@ -129,13 +129,15 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       expectSamePictures(await picturesOn(page, 'xt', 5, [3, 8, 8]), states[step - 1]!.xt);
       expectSamePictures(await picturesOn(page, 'x0', 5, [3, 8, 8]), states[step - 1]!.x0);
     }
-    // All classes in turn are other pictures.
+    // All classes in turn are other pictures, and so is leaning towards them.
     const before = await picturesOn(page, 'x0', 5, [3, 8, 8]);
+    expect(await page.locator('#class option').allTextContents()).toEqual(['all in turn', 'sun', 'moon', 'star']);
     await page.selectOption('#class', '');
+    await page.locator('#guidance').fill('2.5');
     await page.click('#draw');
     await waitForStatus(page, 'drawn');
     const after = await picturesOn(page, 'xt', 5, [3, 8, 8]);
-    const inTurn = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, classLabels: [0, 1, 2, 0, 1] });
+    const inTurn = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, classLabels: [0, 1, 2, 0, 1], guidanceScale: 2.5 });
     expectSamePictures(after, inTurn.at(-1)!.xt);
     expect(after[0]).not.toEqual(before[0]);
     await page.close();

@@ -10,6 +10,8 @@ export interface Settings {
   readonly eta: number;
   /** Null: all classes in turn, or a model without. */
   readonly class: number | null;
+  /** How far to lean towards the class; 1 for a model that cannot be guided. */
+  readonly guidance: number;
   readonly device: 'wasm' | 'webgpu';
 }
 
@@ -17,12 +19,17 @@ export interface Settings {
 export interface Limits {
   /** T: a sampler has at most so many steps. */
   readonly steps: number;
-  readonly classes: number;
+  /** Names of classes that can be asked for, by index. */
+  readonly classes: readonly string[];
+  /** Whether the model can be guided towards a class. */
+  readonly guided: boolean;
   readonly webgpu: boolean;
 }
 
 /** More pictures than a screen shows at once are better drawn in Node. */
 export const mostPictures = 36;
+/** Beyond this pictures only get brighter. */
+export const mostGuidance = 10;
 export const largestSeed = 2 ** 32 - 1;
 
 /** Good pictures in few steps, and a way through x_t that is fluid to look at. */
@@ -49,10 +56,11 @@ export function usualEta(sampler: SamplerName): number {
 }
 
 /** Settings as the part of an address after #. */
-export function toHash({ seed, count, sampler, steps, eta, class: label, device }: Settings): string {
+export function toHash({ seed, count, sampler, steps, eta, class: label, guidance, device }: Settings): string {
   const fields: Record<string, string> = { seed: String(seed), count: String(count), sampler, steps: String(steps) };
   if (takesEta(sampler)) fields['eta'] = String(eta);
   if (label !== null) fields['class'] = String(label);
+  if (guidance !== 1) fields['guidance'] = String(guidance);
   if (device !== 'wasm') fields['device'] = device;
   return `#${new URLSearchParams(fields).toString()}`;
 }
@@ -68,7 +76,7 @@ export function fromHash(hash: string, limits: Limits): Settings {
   const integer = (name: string, least: number, most: number, usual: number) => Math.floor(number(name, least, most, usual));
   const named = fields.get('sampler') ?? '';
   const sampler: SamplerName = Object.hasOwn(samplers, named) ? named as SamplerName : usualSampler;
-  const label = limits.classes > 0 ? integer('class', 0, limits.classes - 1, -1) : -1;
+  const label = integer('class', 0, limits.classes.length - 1, -1);
   return {
     seed: integer('seed', 0, largestSeed, 0),
     count: integer('count', 1, mostPictures, 4),
@@ -76,6 +84,7 @@ export function fromHash(hash: string, limits: Limits): Settings {
     steps: integer('steps', 1, limits.steps, usualSteps(sampler, limits)),
     eta: number('eta', 0, 1, usualEta(sampler)),
     class: label < 0 ? null : label,
+    guidance: limits.guided ? number('guidance', 1, mostGuidance, 1) : 1,
     device: fields.get('device') === 'webgpu' && limits.webgpu ? 'webgpu' : 'wasm',
   };
 }
