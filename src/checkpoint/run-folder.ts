@@ -57,8 +57,10 @@ export async function openRun(out: string, { config, data, resume, mayChange = [
       const [found] = kind === 'folder' ? (await readdir(out)).filter((name) => !name.startsWith('.')).sort() : [];
       if (found !== undefined) throw new Error(`${out}: holds no run but other files (${JSON.stringify(found)}); choose another --out`);
       if (resume) throw new Error(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
-      await makeFolder(stepsFolder(out));
+      // The record before all else: if the disk is full, an empty folder is left, in which a run can still be started.
+      await makeFolder(out);
       await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
+      await makeFolder(stepsFolder(out));
       await cleanLeftovers(out);
       return { out, latest: null };
     }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkExtension, checkWritable, writeFileWhole } from './write-file.ts';
+import { appendWhole, checkExtension, checkWritable, writeFileWhole } from './write-file.ts';
 
 let folder: string;
 beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'kuosan-write-')); });
@@ -36,6 +36,23 @@ describe('writeFileWhole', () => {
 
   it.runIf(process.platform === 'linux')('ends with an error where the system makes no files', async () => {
     await expect(writeFileWhole('/proc/kuosan/x.png', Uint8Array.of(1))).rejects.toThrow(/^cannot write "\/proc\/kuosan\/x\.png": /);
+  });
+});
+
+describe('appendWhole', () => {
+  it('adds to a file, which it makes', async () => {
+    const path = join(folder, 'log');
+    await appendWhole(path, Uint8Array.of(1, 2));
+    await appendWhole(path, Uint8Array.of(3));
+    expect([...await readFile(path)]).toEqual([1, 2, 3]);
+  });
+
+  it('names the path and the reason where it cannot', async () => {
+    await expect(appendWhole(join(folder, 'none/log'), Uint8Array.of(1))).rejects.toThrow(/^cannot write ".*none\/log": there is no such file or folder; give another path$/);
+  });
+
+  it.runIf(process.platform === 'linux')('says that a disk is full', async () => {
+    await expect(appendWhole('/dev/full', Uint8Array.of(1))).rejects.toThrow('cannot write "/dev/full": no space left on the disk');
   });
 });
 

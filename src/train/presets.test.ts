@@ -29,6 +29,7 @@ it('cifar10 is DDPM\'s own run', async () => {
   expect(data).toMatchObject({ source: 'cifar10', flip: true });
   // The number of Ho et al.'s own code.
   expect(countParameters(new UNet2DModel(model))).toBe(35_746_307);
+  expect(model.dropout).toBe(0.1);
   expect(scheduler).toMatchObject({ betaSchedule: 'linear', betaStart: 1e-4, betaEnd: 0.02, varianceType: 'fixed_large', predictionType: 'epsilon', clipSample: true });
   expect(train).toMatchObject({
     steps: 800_000, batchSize: 128, optimizer: 'adam', learningRate: 2e-4, warmupSteps: 5000, clipNorm: 1, betas: [0.9, 0.999], eps: 1e-8, ema: { decay: 0.9999, useEmaWarmup: false },
