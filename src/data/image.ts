@@ -28,6 +28,8 @@ export const decodeDefaults = {
 /** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
 export const maxInputPixels = 200_000_000;
 
+const tooManyPixels = `more than ${maxInputPixels / 1e6} megapixels`;
+
 /** A picture of ordinary size decodes in milliseconds; what still runs after this long was made to. */
 const decodeSeconds = 60;
 
@@ -48,7 +50,7 @@ export class ImageError extends Error {
 function reasonOf(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).trim();
   if (/unsupported image format|unable to call/i.test(message)) return 'not an image that can be read';
-  if (/pixel limit/i.test(message)) return `more than ${maxInputPixels / 1e6} megapixels`;
+  if (/pixel limit/i.test(message)) return tooManyPixels;
   if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   // libheif prints a line for every seek that failed; the last line is the cause.
@@ -97,7 +99,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
     return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height, width, channels };
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('internal:')) throw error;
-    throw new ImageError(reasonOf(error));
+    throw error instanceof ImageError ? error : new ImageError(reasonOf(error));
   }
 }
 
@@ -108,7 +110,10 @@ async function drawingDensity(buffer: Buffer, toHeight: number, toWidth: number,
   const { format, width, height } = await sharp(buffer, settings).metadata();
   // As large as filling the picture takes.
   const scale = Math.max(toHeight / height, toWidth / width);
-  return format === 'svg' && scale > 1 ? Math.min(72 * scale, 10_000) : undefined;
+  if (format !== 'svg' || scale <= 1) return undefined;
+  const density = Math.min(72 * scale, 10_000);
+  if (width * height * (density / 72) ** 2 > maxInputPixels) throw new ImageError(tooManyPixels);
+  return density;
 }
 
 /**

@@ -58,7 +58,12 @@ export const schedulerDefaults: SchedulerConfig = {
  * @throws on an unknown field or name, or a value outside its range
  */
 export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig {
-  for (const key of Object.keys(options)) oneOf('scheduler field', key, Object.keys(schedulerDefaults));
+  for (const [key, value] of Object.entries(options)) {
+    oneOf('scheduler field', key, Object.keys(schedulerDefaults));
+    // What comes from a file need not be of its type.
+    const type = typeof schedulerDefaults[key as keyof SchedulerConfig];
+    if (key !== 'trainedBetas' && value !== undefined && typeof value !== type) throw new Error(`${key}: expected a ${type}, got ${JSON.stringify(value)}`);
+  }
   const { betaSchedule, ...given } = options;
   const ends = linearEnds(options.numTrainTimesteps ?? schedulerDefaults.numTrainTimesteps, options.betaStart, options.betaEnd);
   const config: SchedulerConfig = {
@@ -71,10 +76,12 @@ export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig
   oneOf('varianceType', config.varianceType, varianceTypes);
   oneOf('predictionType', config.predictionType, predictionTypes);
   const { trainedBetas, numTrainTimesteps } = config;
+  if (trainedBetas !== null && !(Array.isArray(trainedBetas) && trainedBetas.every((beta) => typeof beta === 'number'))) throw new Error('trainedBetas: expected a list of numbers, or null');
   if (trainedBetas !== null && trainedBetas.length !== numTrainTimesteps) throw new Error(`trainedBetas: expected one for each of the ${numTrainTimesteps} numTrainTimesteps, got ${trainedBetas.length}`);
   if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon') throw new Error('rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture; use predictionType v_prediction or sample');
   if (config.predictionType === 'flow_prediction') throw new Error('predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction');
   if (!(config.clipSampleRange > 0)) throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
+  if (numTrainTimesteps > mostTimes) throw new Error(`numTrainTimesteps: expected at most ${mostTimes}, got ${numTrainTimesteps}`);
   return config;
 }
 
@@ -99,6 +106,9 @@ function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd 
   }
 }
 
+/** A thousand times what anybody uses; each is a number in several tables, and a file must not ask for gigabytes. */
+const mostTimes = 1_000_000;
+
 function oneOf(what: string, name: string, names: readonly string[]): void {
-  if (!names.includes(name)) throw new Error(`unknown ${what} "${name}"; one of ${names.join(', ')}`);
+  if (!names.includes(name)) throw new Error(`unknown ${what} ${JSON.stringify(name)}; one of ${names.join(', ')}`);
 }

@@ -39,7 +39,7 @@ export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, wher
     throw new Error(`${path}: unknown key "${key}"${known ? `; did you mean ${known}?` : ''}`);
   }
   const got = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  throw new Error(`${path}: ${lowerFirst(issue.message)}, got ${JSON.stringify(got)}`);
+  throw new Error(`${path}: ${lowerFirst(issue.message)}, got ${clip(JSON.stringify(got) ?? 'nothing')}`);
 }
 
 /** The keys that the object at `path` inside a schema may have. */
@@ -54,6 +54,11 @@ function shapeOf(schema: unknown): Record<string, unknown> | undefined {
   let inner = schema as { shape?: Record<string, unknown>; unwrap?: () => unknown; removeDefault?: () => unknown } | undefined;
   while (inner && !inner.shape && (inner.removeDefault ?? inner.unwrap)) inner = (inner.removeDefault ?? inner.unwrap)!.call(inner) as typeof inner;
   return inner?.shape;
+}
+
+/** Keeps messages readable when the configuration is not. */
+function clip(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function lowerFirst(text: string): string {

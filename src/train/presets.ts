@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { nearest } from '../core/suggest.ts';
@@ -24,11 +24,9 @@ export async function readConfig(presetOrFile: string): Promise<Record<string, u
     throw new Error(`unknown preset "${presetOrFile}"${close ? `; did you mean ${close}?` : `; one of ${names.join(', ')}`} (a configuration file ends in .json)`);
   }
   const path = isFile ? presetOrFile : `${presetsDir}${presetOrFile}.jsonc`;
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(error.code === 'ENOENT' ? `no configuration file at ${path}` : `cannot read ${path}: ${error.message}`);
-  });
+  const text = await readText(path);
   const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  const value = parseNested(path, text, errors);
   const first = errors[0];
   if (first) {
     const before = text.slice(0, first.offset).split('\n');
@@ -36,4 +34,29 @@ export async function readConfig(presetOrFile: string): Promise<Record<string, u
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}: a configuration is a JSON object`);
   return value as Record<string, unknown>;
+}
+
+/** A thousand times what a configuration has: whatever is larger is another file. */
+const mostBytes = 1_000_000;
+
+async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > mostBytes) throw new Error(`${path}: has ${size} bytes, a configuration has at most ${mostBytes}`);
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new Error(code === 'ENOENT' ? `no configuration file at ${path}` : `cannot read ${path}: ${message}`, { cause: error });
+  }
+}
+
+function parseNested(path: string, text: string, errors: ParseError[]): unknown {
+  try {
+    return parse(text, errors, { allowTrailingComma: true }) as unknown;
+  } catch (error) {
+    // The parser calls itself for every bracket.
+    if (error instanceof RangeError) throw new Error(`${path}: its brackets are nested too deeply`, { cause: error });
+    throw error;
+  }
 }

@@ -5,11 +5,15 @@ import { downBlockTypes, foreignBlockTypes, namesOf, upBlockTypes } from './bloc
 
 const positive = z.number().int().positive();
 
+/** Each level halves the picture, so that no picture has as many; and a file must not ask for a network that is never done being built. */
+const mostLevels = 32;
+const mostLayers = 128;
+
 /** A name out of a table; one that is none says what it could have been, or why it cannot be. */
 function blockName<const Names extends readonly string[]>(names: Names, shown: readonly string[]) {
   return z.enum(names, {
     error: ({ input }) => {
-      const reason = foreignBlockTypes[String(input)];
+      const reason = typeof input === 'string' && Object.hasOwn(foreignBlockTypes, input) ? foreignBlockTypes[input] : undefined;
       return reason ? `this block ${reason}; expected one of ${shown.join(', ')}` : `expected one of ${shown.join(', ')}`;
     },
   });
@@ -35,8 +39,8 @@ export const unet2DConfigSchema = z.strictObject({
   /** Null has no middle block. */
   midBlockType: z.enum(['UNetMidBlock2D']).nullable().default('UNetMidBlock2D'),
   upBlockTypes: z.array(blockName(namesOf(upBlockTypes), Object.keys(upBlockTypes))).nonempty().default(['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D']),
-  blockOutChannels: z.array(positive).nonempty().default([224, 448, 672, 896]),
-  layersPerBlock: positive.default(2),
+  blockOutChannels: z.array(positive).nonempty().max(mostLevels).default([224, 448, 672, 896]),
+  layersPerBlock: positive.max(mostLayers).default(2),
   midBlockScaleFactor: z.number().positive().default(1),
   /** 1 pads every side of a downsampling convolution, 0 only right and bottom, as DDPM's code does. */
   downsamplePadding: z.union([z.literal(0), z.literal(1)]).default(1),
