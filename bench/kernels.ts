@@ -14,7 +14,7 @@ import { digits, layTable, percent } from './table.ts';
 type Kernel = 'matmul' | 'matmul_t' | 'conv' | 'chain' | 'conv_dx' | 'conv_dw';
 
 /** One operator on operands of given shapes. A run does it `copies` times on operands of their own, so that a call's cost is shared. */
-interface Case {
+export interface Case {
   readonly name: string;
   readonly kernel: Kernel;
   readonly x: Shape;
@@ -79,7 +79,8 @@ function print(measured: readonly { readonly outcome: Outcome; readonly flops: n
   console.log(JSON.stringify({ question: 'kernels', ceiling: rounded(ceiling), outcomes: measured.map(({ outcome, flops }) => rounded({ ...outcome, gflop: flops / 1e9 })) }));
 }
 
-function flopsOf({ kernel, x, w }: Case): number {
+/** FLOPs of one application. */
+export function flopsOf({ kernel, x, w }: Case): number {
   if (kernel === 'matmul') return 2 * sizeOf(x) * w.at(-1)!;
   if (kernel === 'matmul_t') return 2 * sizeOf(x) * w.at(-2)!;
   return 2 * x[0]! * x[2]! * x[3]! * sizeOf(w);
@@ -89,7 +90,8 @@ function peerSide(peer: Peer, { kernel, x, w, copies }: Case, layout: string): S
   return async (repeat) => (await peer.ask({ kernel, x, w, copies, layout, repeat }))['ms'] as number[];
 }
 
-async function openKernel(executor: Executor, subject: Case): Promise<{ run(): Promise<unknown>; dispose(): Promise<void> }> {
+/** The operator on an executor, its operands and results in a store. */
+export async function openKernel(executor: Executor, subject: Case): Promise<{ run(): Promise<unknown>; dispose(): Promise<void> }> {
   const compiled = kernelProgram(subject);
   const executable = await executor.compile(compiled);
   const spec = storeSpec([compiled]);

@@ -20,6 +20,7 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
   memory: async (settings) => (await import('./memory.ts')).memory(settings),
   compile: async (settings) => (await import('./compile.ts')).compile(settings),
   overhead: async (settings) => (await import('./overhead.ts')).overhead(settings),
+  javascript: async (settings) => (await import('./javascript.ts')).javascript(settings),
 };
 
 async function main(): Promise<void> {
