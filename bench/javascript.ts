@@ -14,12 +14,12 @@ import { startPeer, type Peer } from './peer.ts';
 import { progress, rounded, type Settings } from './question.ts';
 import { digits, layTable } from './table.ts';
 
-const [x, w] = [[8, 64, 32, 32], [64, 64, 3, 3]];
+const [x, w] = [[2, 64, 32, 32], [64, 64, 3, 3]];
 const cases: readonly Case[] = [
   { name: 'matmul 512³', kernel: 'matmul', x: [512, 512], w: [512, 512], copies: 1 },
-  { name: 'conv 8×64×32×32', kernel: 'conv', x, w, copies: 1 },
-  { name: 'conv 8×64×32×32, input gradient', kernel: 'conv_dx', x, w, copies: 1 },
-  { name: 'conv 8×64×32×32, weight gradient', kernel: 'conv_dw', x, w, copies: 1 },
+  { name: 'conv 2×64×32×32', kernel: 'conv', x, w, copies: 1 },
+  { name: 'conv 2×64×32×32, input gradient', kernel: 'conv_dx', x, w, copies: 1 },
+  { name: 'conv 2×64×32×32, weight gradient', kernel: 'conv_dw', x, w, copies: 1 },
 ];
 
 const libraries: Readonly<Record<string, readonly [script: string, options: Readonly<Record<string, unknown>>]>> = {

@@ -1,6 +1,6 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
 import { heightAndWidth, type Dataset } from '../src/data/index.ts';
-import { drawTrainingNoise, schedule } from '../src/diffusion/index.ts';
+import { schedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { ddpmLoss, trainingInputs, type PictureShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
@@ -33,21 +33,30 @@ export function pictureOf({ model, data }: DdpmConfig): PictureShape {
 }
 
 /** The trainer of a configuration, as `kuosan train` makes it; without a data set it trains on noise. */
-export function openTrainer(executor: Executor, config: DdpmConfig, dataset?: Dataset): Promise<Trainer> {
+export function openTrainer(executor: Executor, config: DdpmConfig, dataset: Dataset = noiseDataset(config)): Promise<Trainer> {
   const unet = new UNet2DModel(config.model);
-  const { batchSize } = config.train;
+  const { batchSize, seed } = config.train;
   const picture = pictureOf(config);
   const noiseSchedule = schedule(config.scheduler);
-  const x0 = noisePictures(batchSize, picture);
-  const classes = unet.config.numClassEmbeds;
+  const target = { ...config.scheduler, objective: config.objective };
+  const nullClass = config.model.numClassEmbeds;
   return Trainer.open(executor, {
     module: unet,
-    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
-    inputs: (number) => {
-      if (dataset) return trainingInputs(dataset, noiseSchedule, { seed: config.train.seed, batch: number, batchSize, flip: config.data.flip });
-      const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, x0.shape, new RandomStream(0, 'bench noise', number));
-      const classLabels = classes && { classLabels: { dtype: 'i64' as const, shape: [batchSize], data: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % classes)) } };
-      return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, ...classLabels };
-    },
+    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture, target),
+    inputs: (batch) => trainingInputs(dataset, noiseSchedule, { seed, batch, batchSize, flip: config.data.flip, target, ...(nullClass && { nullClass: nullClass - 1 }) }),
   }, config.train);
+}
+
+/** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the pictures. */
+function noiseDataset(config: DdpmConfig): Dataset {
+  const [channels, height, width] = pictureOf(config);
+  const count = 4 * config.train.batchSize;
+  const random = new RandomStream(0, 'bench pictures');
+  const classes = config.model.numClassEmbeds;
+  return {
+    name: 'noise', fingerprint: '', fromCache: false, ids: [], skipped: [], notes: [],
+    count, height, width, channels: channels as 1 | 3,
+    images: Uint8Array.from({ length: count * channels * height * width }, () => 256 * random.uniform()),
+    ...(classes && { labels: Int32Array.from({ length: count }, (_, i) => i % classes) }),
+  };
 }
