@@ -67,14 +67,14 @@ export async function showRun({ config, out, executor, resume, skipBad, resumeOp
     process.stderr.write(`stopped; ${saved ? `saved ${saved}; ` : ''}go on with: ${typedCommand(resumeOption)}\n`);
     throw interrupt.signal.reason as Interrupted;
   }
-  if (end) print(describeNoise(end));
+  if (end?.noise) print(describeNoise(end.noise));
   process.stderr.write(`trained in ${duration((performance.now() - start) / 1000)}; the model is ${saved ?? out}\n`);
 }
 
 /** `loss by noise, from almost clean to pure: 0.31 0.09 …` */
-function describeNoise({ lossByNoise, figure }: Extract<RunEvent, { type: 'end' }>): string {
-  const losses = lossByNoise.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
-  return `loss by level of noise, from almost clean to pure: ${losses.join(' ')} (${figure})`;
+function describeNoise({ losses, figure }: NonNullable<Extract<RunEvent, { type: 'end' }>['noise']>): string {
+  const each = losses.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
+  return `loss by level of noise, from almost clean to pure: ${each.join(' ')} (${figure})`;
 }
 
 /** The command as it was typed, to be typed again with one more option. */

@@ -9,7 +9,7 @@ const count = z.number().int().nonnegative();
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 
-/** The optimization of a run. Every default says where it comes from. */
+/** The optimization of any run. Every default says where it comes from. */
 export const trainSchema = z.strictObject({
   /** Updates of the weights. */
   steps: positiveInteger,
@@ -48,10 +48,27 @@ export const trainSchema = z.strictObject({
   checkpointEvery: positiveInteger.default(1000),
   /** Checkpoints kept, the newest ones; null keeps all. */
   keepCheckpoints: positiveInteger.nullable().default(3),
+  /** Steps between measurements of the model; null makes none. */
+  evaluateEvery: positiveInteger.nullable().default(null),
+});
+
+/** The `train` section of a run that draws pictures as it learns. */
+export const ddpmTrainSchema = trainSchema.extend({
   /** Steps between sample grids; null draws none. */
   sampleEvery: positiveInteger.nullable().default(500),
   sampleCount: positiveInteger.default(16),
   sampleSteps: positiveInteger.default(50),
+});
+
+/** The `data` section of a run on pictures. */
+export const pictureDataSchema = z.strictObject({
+  /** A data set's name or a folder. */
+  source: z.string(),
+  /** Height and width in pixels; one number where they are equal. */
+  size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
+  crop: z.enum(['center', 'pad', 'stretch']).default('center'),
+  /** Mirror half of the pictures; wrong for anything with a side, like letters. */
+  flip: z.boolean().default(false),
 });
 
 /** What training asks of the network; the defaults are plain DDPM. */
@@ -69,19 +86,11 @@ export const objectiveSchema = z.strictObject({
 
 /** The schema of a whole training run of DDPM. */
 export const ddpmConfigSchema = z.strictObject({
-  data: z.strictObject({
-    /** A data set's name or a folder. */
-    source: z.string(),
-    /** Height and width in pixels; one number where they are equal. */
-    size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
-    crop: z.enum(['center', 'pad', 'stretch']).default('center'),
-    /** Mirror half of the pictures; wrong for anything with a side, like letters. */
-    flip: z.boolean().default(false),
-  }),
+  data: pictureDataSchema,
   model: unet2DConfigSchema.prefault({}),
   scheduler: z.record(z.string(), z.unknown()).default({}),
   objective: objectiveSchema.prefault({}),
-  train: trainSchema,
+  train: ddpmTrainSchema,
 });
 
 function isRegularExpression(text: string): boolean {
@@ -101,7 +110,7 @@ export interface DdpmConfig {
   readonly model: z.output<typeof unet2DConfigSchema>;
   readonly scheduler: SchedulerConfig;
   readonly objective: Objective;
-  readonly train: TrainConfig;
+  readonly train: z.output<typeof ddpmTrainSchema>;
 }
 
 /**

@@ -1,5 +1,5 @@
-export { ddpmConfigSchema, optimizerOptions, parseDdpmConfig, trainSchema, type DdpmConfig, type TrainConfig } from './config.ts';
-export { resumable, trainDdpm, type DdpmRunOptions, type RunEvent } from './ddpm-run.ts';
+export { ddpmConfigSchema, ddpmTrainSchema, optimizerOptions, parseDdpmConfig, pictureDataSchema, trainSchema, type DdpmConfig, type TrainConfig } from './config.ts';
+export { trainDdpm } from './ddpm-run.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './lr-schedule.ts';
 export { RunLog } from './log.ts';
@@ -8,7 +8,9 @@ export { MetricsLog, type MetricsLine } from './metrics.ts';
 export { drawLossByNoise, type NoiseStage } from './noise-figure.ts';
 export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise } from './noise-levels.ts';
 export { adamCorrections, adamState, adamUpdate, biasesAndNorms, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup, type ParameterPredicate } from './optimizer.ts';
+export { NoiseStages } from './noise-stages.ts';
 export { presetNames, readConfig } from './presets.ts';
 export { entries, initialState, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms, type TrainingSetup } from './programs.ts';
+export { resumable, trainingRun, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 export { DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';

@@ -83,7 +83,7 @@ describe('the log of a run', () => {
     expect([...picture]).toEqual(new Array(12).fill(200));
     expect(await sharp(join(out, 'loss-by-noise.png')).metadata()).toMatchObject({ format: 'png' });
     // The quarter that the last step belongs to.
-    expect(log.lossByNoise[0]).toBe(4);
+    expect(log.noise!.losses[0]).toBe(4);
   });
 
   it('gives TensorBoard a thousand points of a long run, each the mean over the steps since the last', async () => {
@@ -110,7 +110,7 @@ describe('the log of a run', () => {
     expect(files.map((events) => events.map(({ step }) => step))).toEqual([[0, 1, 1, 2, 3, 4, 5, 6, 7], [0, 6, 6]]);
     expect(files.map((events) => events.findIndex(({ start }) => start))).toEqual([1, 1]);
     // The third quarter of ten steps is 6 and 7.
-    expect(second.lossByNoise[0]).toBe(6);
+    expect(second.noise!.losses[0]).toBe(6);
   });
 
   it('reads a log of any bytes', async () => {

@@ -1,12 +1,8 @@
 import { join } from 'node:path';
 import { type Pixels, writePng } from '../data/index.ts';
 import { MetricsLog, type MetricsLine } from './metrics.ts';
-import { drawLossByNoise } from './noise-figure.ts';
-import { type LossByNoise, NoiseMeans } from './noise-levels.ts';
+import { NoiseStages } from './noise-stages.ts';
 import { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
-
-/** Curves of the figure: the quarters of a run. */
-const stageCount = 4;
 
 /** Often enough to watch a run, seldom enough to cost nothing. */
 const secondsBetweenFlushes = 5;
@@ -16,24 +12,20 @@ const secondsBetweenFlushes = 5;
  *
  *     metrics.jsonl            a line a step
  *     events.out.tfevents.*    the same for TensorBoard, at most some thousand points
- *     samples/step-N.png       the sample grids
- *     loss-by-noise.png        the loss by level of noise, in each quarter of the run
+ *     samples/step-N.png       the sample grids, where there are any
+ *     loss-by-noise.png        the loss by level of noise in each quarter of the run, where there is noise
  */
 export class RunLog {
+  /** The loss by level of noise; undefined in runs without noise. */
+  readonly noise: NoiseStages | undefined;
   readonly #out: string;
-  readonly #steps: number;
-  readonly #T: number;
   readonly #metrics: MetricsLog;
   readonly #tensorBoard: TensorBoardLog;
-  readonly #stages = Array.from({ length: stageCount }, () => new NoiseMeans());
-  #step: number;
   #flushed = performance.now();
 
   private constructor(out: string, { step, steps, T }: TensorBoardOptions, metrics: MetricsLog, tensorBoard: TensorBoardLog) {
     this.#out = out;
-    this.#step = step;
-    this.#steps = steps;
-    this.#T = T;
+    this.noise = T === undefined ? undefined : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, T });
     this.#metrics = metrics;
     this.#tensorBoard = tensorBoard;
   }
@@ -55,7 +47,6 @@ export class RunLog {
    * @throws WriteError if a file cannot be written
    */
   async add(line: MetricsLine): Promise<void> {
-    this.#step = line.step;
     this.#count(line);
     this.#metrics.add(line);
     this.#tensorBoard.add(line);
@@ -81,33 +72,11 @@ export class RunLog {
   async finish(): Promise<void> {
     await this.#metrics.flush();
     await this.#tensorBoard.finish();
-    await this.drawLossByNoise();
-  }
-
-  /** Draws `loss-by-noise.png` as it stands. */
-  async drawLossByNoise(): Promise<void> {
-    const stages = this.#stages.slice(0, this.#stageOf(this.#step) + 1).map((stage, i) => {
-      const [from, to] = [Math.floor((i * this.#steps) / stageCount) + 1, Math.min(Math.floor(((i + 1) * this.#steps) / stageCount), this.#step)];
-      return { label: `steps ${from.toLocaleString('en-US')}–${to.toLocaleString('en-US')}`, levels: stage.means() };
-    });
-    await drawLossByNoise(this.lossByNoisePath, stages, this.#T);
-  }
-
-  get lossByNoisePath(): string {
-    return join(this.#out, 'loss-by-noise.png');
-  }
-
-  /** The mean losses of the quarter that the last step belongs to. */
-  get lossByNoise(): LossByNoise {
-    return this.#stages[this.#stageOf(this.#step)]!.means();
+    await this.noise?.draw();
   }
 
   #count({ step, lossByNoise }: MetricsLine): void {
     // A line of an older run has none.
-    if (Array.isArray(lossByNoise)) this.#stages[this.#stageOf(step)]!.add(lossByNoise);
-  }
-
-  #stageOf(step: number): number {
-    return Math.min(stageCount - 1, Math.max(0, Math.ceil((step * stageCount) / this.#steps) - 1));
+    if (Array.isArray(lossByNoise)) this.noise?.add(step, lossByNoise);
   }
 }

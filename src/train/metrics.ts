@@ -9,8 +9,10 @@ import type { StepReport } from './trainer.ts';
 /** One line of `metrics.jsonl`. */
 export interface MetricsLine extends Omit<StepReport, 'samples'> {
   readonly imagesPerSecond: number;
-  /** The mean loss in each tenth of the times, least noise first; null where the step had no sample. */
-  readonly lossByNoise: LossByNoise;
+  /** The mean loss in each tenth of the times, least noise first; null where the step had no sample. Absent in runs without noise. */
+  readonly lossByNoise?: LossByNoise;
+  /** What was measured of the model after this step, by name: `accuracy`, `frechetDistance`. */
+  readonly evaluation?: Readonly<Record<string, number>>;
 }
 
 /** `metrics.jsonl` of a run: one JSON object a line, appended as steps are done. */

@@ -15,8 +15,8 @@ export interface TensorBoardOptions {
   readonly step: number;
   /** Steps of the whole run. */
   readonly steps: number;
-  /** Times of the schedule. */
-  readonly T: number;
+  /** Times of the schedule, in a run that has one. */
+  readonly T?: number;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface TensorBoardOptions {
  */
 export class TensorBoardLog {
   readonly #path: string;
-  readonly #T: number;
+  readonly #T: number | undefined;
   readonly #every: number;
   #waiting: Uint8Array[] = [];
   #lines: MetricsLine[] = [];
@@ -49,6 +49,8 @@ export class TensorBoardLog {
 
   add(line: MetricsLine): void {
     this.#lines.push(line);
+    const measured = Object.entries(line.evaluation ?? {});
+    if (measured.length > 0) this.#add({ kind: 'values', step: line.step, values: measured.map(([name, scalar]) => ({ tag: `evaluation/${name}`, scalar })) });
     if (line.step % this.#every === 0) this.#point();
   }
 
@@ -76,13 +78,13 @@ export class TensorBoardLog {
     if (!last) return;
     const mean = (value: (line: MetricsLine) => number) => this.#lines.reduce((sum, line) => sum + value(line), 0) / this.#lines.length;
     const levels = new NoiseMeans();
-    for (const { lossByNoise } of this.#lines) levels.add(lossByNoise);
+    for (const { lossByNoise } of this.#lines) if (lossByNoise) levels.add(lossByNoise);
     const values: SummaryValue[] = [
       { tag: 'loss', scalar: mean(({ loss }) => loss) },
       { tag: 'gradNorm', scalar: mean(({ gradNorm }) => gradNorm) },
       { tag: 'learningRate', scalar: last.learningRate },
       { tag: 'imagesPerSecond', scalar: mean(({ imagesPerSecond }) => imagesPerSecond) },
-      ...levels.means().flatMap((loss, level) => (loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#T)}`, scalar: loss }])),
+      ...levels.means().flatMap((loss, level) => (loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#T!)}`, scalar: loss }])),
     ];
     this.#add({ kind: 'values', step: last.step, values });
     this.#lines = [];

@@ -1,0 +1,170 @@
+/** What all training runs share: steps, looks at the model on the way, logs, checkpoints, and going on after a stop. */
+import { dirname } from 'node:path';
+import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
+import { latestCheckpoint, openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
+import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
+import { bind, countParameters } from '../nn/index.ts';
+import { optimizerOptions, type TrainConfig } from './config.ts';
+import { RunLog } from './log.ts';
+import type { MemoryNeed } from './memory.ts';
+import type { MetricsLine } from './metrics.ts';
+import { lossByNoise, type LossByNoise } from './noise-levels.ts';
+import { trainedParameters } from './programs.ts';
+import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
+
+/** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
+export interface RunPlan {
+  /** What decides the result, as `run.json` records it; JSON values. */
+  readonly config: object;
+  readonly train: TrainConfig;
+  readonly dataset: Dataset;
+  readonly task: TrainingTask;
+  /** Times of the noise schedule, in a run that has one: the log then tells the loss by level of noise. */
+  readonly T?: number;
+  /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
+  readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
+  /** Reads the weights that `writeModel` wrote. */
+  readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
+  /** What to do with the finished run in a folder, for messages: `draw from it with kuosan sample runs/a`. */
+  readonly use: (out: string) => string;
+  /** Opens what looks at the model on the way; the store has its averaged weights under `ema/`. */
+  readonly watch?: (executor: Executor, store: Store) => Promise<RunWatch>;
+}
+
+/** What looks at a model while it is trained. */
+export interface RunWatch {
+  /** Pictures of the model so far, and how often to make them. */
+  readonly draw?: { readonly every: number; readonly pictures: () => Promise<{ readonly pictures: FloatArray; readonly grid: Pixels }> };
+  /** Numbers about the model so far by name, every `train.evaluateEvery` steps. */
+  readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
+  dispose(): Promise<void>;
+}
+
+/** Where a run is, and how it is begun. */
+export interface RunOptions {
+  /** The run's folder. */
+  readonly out: string;
+  readonly executor: Executor;
+  /** Go on from the newest checkpoint in `out`. */
+  readonly resume?: boolean;
+  readonly skipBad?: boolean;
+  /** When it aborts, the run saves a checkpoint after the step under way and ends. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a run tells while it goes on. */
+export type RunEvent =
+  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string; readonly memory: MemoryNeed | undefined; readonly notes: readonly string[] }
+  | ({ readonly type: 'step' } & MetricsLine)
+  | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
+  | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
+  /** `noise` has the loss by level of noise in the last quarter of the run that was reached; the figure shows all. */
+  | { readonly type: 'end'; readonly step: number; readonly reason: 'finished' | 'interrupted'; readonly noise?: { readonly losses: LossByNoise; readonly figure: string } };
+
+/** What a resumed run may say differently: how long and how often, nothing that changes a step. */
+export const resumable = [
+  'train.steps', 'train.checkpointEvery', 'train.keepCheckpoints', 'train.sampleEvery', 'train.sampleCount', 'train.sampleSteps', 'train.evaluateEvery', 'train.evaluateCount', 'train.evaluateSteps',
+] as const;
+
+/**
+ * Trains what is planned, and reports what happens.
+ *
+ * @throws if it cannot be built, the folder holds another run, or training diverges
+ */
+export async function* trainingRun(plan: RunPlan, { out, executor, resume = false, signal }: RunOptions): AsyncGenerator<RunEvent, void, undefined> {
+  const { train, dataset, task, T } = plan;
+  checkTask(task, train);
+  // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
+  const latest = resume ? await latestCheckpoint(out) : null;
+  const from = latest ? await readState(latest.path, plan.readWeights) : undefined;
+  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use(out)}, or give more --steps to train on`);
+  await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
+  const environment = await executor.environment();
+  const notes = from ? differences(from.environment, environment) : [];
+  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(T !== undefined && { T }) }).catch((error: unknown) => { throw explain(error, out, latest); });
+
+  const trainer = await Trainer.open(executor, task, train, from);
+  const watch = await plan.watch?.(executor, trainer.store);
+  let saved: Checkpoint | null = latest;
+  const save = async (): Promise<RunEvent> => {
+    await log.flush();
+    const { step, training, ema } = await trainer.state();
+    saved = await saveCheckpoint(out, step, async (dir) => {
+      await plan.writeModel(dir, ema);
+      await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, environment } });
+    }, { keep: train.keepCheckpoints });
+    await log.noise?.draw();
+    return { type: 'checkpoint', ...saved };
+  };
+
+  try {
+    yield { type: 'ready', dataset, parameters: countParameters(task.module), step: trainer.step, device: executor.device, memory: trainer.memory(), notes };
+    while (trainer.step < train.steps && !signal?.aborted) {
+      const start = performance.now();
+      const { samples = [], ...report } = await trainer.advance();
+      const imagesPerSecond = (train.batchSize * train.gradientAccumulation * 1000) / (performance.now() - start);
+      const last = trainer.step === train.steps;
+      const isDue = (every: number | null) => every !== null && (last || trainer.step % every === 0);
+      const evaluation = watch?.evaluate && isDue(train.evaluateEvery) ? await watch.evaluate() : undefined;
+      const line = {
+        ...report,
+        ...(T !== undefined && { lossByNoise: lossByNoise(samples, T) }),
+        imagesPerSecond: Math.round(imagesPerSecond * 10) / 10,
+        ...(evaluation && { evaluation }),
+      };
+      await log.add(line);
+      yield { type: 'step', ...line };
+      if (watch?.draw && isDue(watch.draw.every)) {
+        const { pictures, grid } = await watch.draw.pictures();
+        const path = await log.addSamples(trainer.step, grid);
+        await log.flush();
+        yield { type: 'samples', step: trainer.step, pictures, path };
+      }
+      if (isDue(train.checkpointEvery)) yield await save();
+    }
+    if ((saved?.step ?? 0) !== trainer.step) yield await save();
+    await log.finish();
+    yield { type: 'end', step: trainer.step, reason: trainer.step === train.steps ? 'finished' : 'interrupted', ...(log.noise && { noise: { losses: log.noise.losses, figure: log.noise.path } }) };
+  } catch (error) {
+    throw explain(error, out, saved);
+  } finally {
+    // What ended the run early is the error to hear of.
+    await log.finish().catch(() => {});
+    await watch?.dispose();
+    await trainer.dispose();
+  }
+}
+
+/** Whatever cannot be built must be said before the folder is taken: a graph is checked as it is made. */
+function checkTask({ module, others = {}, ...first }: TrainingTask, train: TrainConfig): void {
+  const optimizer = optimizerOptions(train, module);
+  for (const objective of [first, ...Object.values(others)]) {
+    trainedParameters({ module, optimizer, ...(objective.trainable && { trainable: objective.trainable }) });
+    objective.loss(bind(module, { training: true }));
+  }
+}
+
+/** What ended a run, with what is left of it. */
+function explain(error: unknown, out: string, saved: Checkpoint | null): unknown {
+  const whole = saved ? `${saved.path} is whole` : 'there is no checkpoint yet';
+  if (error instanceof DivergedError) return new DivergedError(error.step, error.what, whole);
+  if (error instanceof WriteError) return new Error(`${out}: ${JSON.stringify(error.path)} cannot be written, ${error.reason}; ${whole}${saved ? ', and --resume continues from it' : ''}`, { cause: error });
+  return error;
+}
+
+async function readState(checkpoint: string, readWeights: RunPlan['readWeights']): Promise<TrainerState & { readonly environment: unknown }> {
+  const { step, tensors, meta } = await readTrainingState(checkpoint);
+  const weights = await readWeights(checkpoint).catch((error: Error) => {
+    throw new Error(`${error.message}; or move ${checkpoint} out of ${dirname(checkpoint)} and --resume continues from the checkpoint before it`, { cause: error });
+  });
+  return { step, training: tensors, ema: weights, environment: meta['environment'] };
+}
+
+/** What a resumed run computes with that the saved one did not: results then go on the same but for rounding. */
+function differences(recorded: unknown, now: Environment): string[] {
+  const before = typeof recorded === 'object' && recorded !== null ? recorded as Environment : {};
+  // Another provider has other facts, and none of them says more than its name.
+  const compared = before['provider'] === now['provider'] ? Object.entries(now) : [['provider', now['provider'] ?? null] as const];
+  return compared.filter(([key, value]) => before[key] !== value)
+    .map(([key, value]) => `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`);
+}
