@@ -126,9 +126,10 @@ describe('blocks and inputs that do not fit', () => {
   };
 
   test.each<[string, UNet2DOptions, string]>([
-    ['K blocks on one side', { ...two, upBlockTypes: ['KUpBlock2D', 'KUpBlock2D'] }, 'unet: upBlockTypes[1] (KUpBlock2D): concat: '],
-    ['K blocks on the other side', { ...two, downBlockTypes: ['KDownBlock2D', 'KDownBlock2D'] }, 'unet: upBlockTypes[0] (UpBlock2D): concat: '],
-    ['no activation where one is taken', { ...two, downBlockTypes: ['DownBlock2D', 'KCrossAttnDownBlock2D'] }, 'unet: upBlockTypes[0] (UpBlock2D): a block of the way down leaves no activation for it'],
+    ['K blocks on one side', { ...two, upBlockTypes: ['KUpBlock2D', 'KUpBlock2D'] }, 'unet: upBlockTypes[1] (KUpBlock2D): its features are 8×8, the activation that it takes from the way down 4×4; blocks of the way up must be the counterparts of those of the way down'],
+    ['K blocks on the other side', { ...two, downBlockTypes: ['KDownBlock2D', 'KDownBlock2D'] }, 'unet: upBlockTypes[0] (UpBlock2D): its features are 4×4, the activation that it takes from the way down 8×8'],
+    ['no activation where one is taken', { ...two, downBlockTypes: ['DownBlock2D', 'KCrossAttnDownBlock2D'] }, 'unet: upBlockTypes[0] (UpBlock2D): the way down leaves no activation for it'],
+    ['channels of another kind of block', { ...two, blockOutChannels: [32, 64], upBlockTypes: ['UpBlock2D', 'KUpBlock2D'] }, 'unet: upBlockTypes[1] (KUpBlock2D): it takes 64 channels, its features and the activation from the way down have 64 + 32'],
     ['a picture that is not taken along', { ...two, blockOutChannels: [32, 32, 32], downBlockTypes: ['DownBlock2D', 'SkipDownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'UpBlock2D', 'UpBlock2D'] }, 'unet: downBlockTypes[1] (SkipDownBlock2D): a block above it changes the resolution without taking the picture along; begin with Skip blocks'],
     ['a picture that does not arrive', { ...two, upBlockTypes: ['SkipUpBlock2D', 'UpBlock2D'] }, 'unet: the Skip blocks of upBlockTypes collect a picture of [2, 3, 4, 4], the output is [2, 3, 8, 8]; take outChannels 3 and end with a Skip block'],
     ['labels that are missing', { ...two, numClassEmbeds: 3 }, 'unet: this model needs class labels'],

@@ -47,6 +47,10 @@ export class ResnetBlockCondNorm2D extends Module {
     this.#dropout = dropout;
   }
 
+  get inChannels(): number {
+    return this.conv1.weight.shape[1]!;
+  }
+
   /**
    * @param x     [B, inChannels, H, W]
    * @param temb  [B, tembChannels], as it comes: no activation before the linear layers

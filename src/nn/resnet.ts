@@ -66,6 +66,10 @@ export class ResnetBlock2D extends Module {
     this.#options = options;
   }
 
+  get inChannels(): number {
+    return this.#options.inChannels;
+  }
+
   /**
    * @param x     [B, inChannels, H, W]
    * @param temb  [B, tembChannels], already through the activation: every block needs the same one

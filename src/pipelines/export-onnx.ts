@@ -34,7 +34,7 @@ const largestFile = 2 ** 31 - 1;
 /**
  * The network as one file of standard ONNX (opset 18, IR 8), weights inside, under diffusers' names:
  *
- *     sample [batch, C, H, W], timestep [batch] (and class_labels [batch] of int64)  →  out_sample [batch, C, H, W]
+ *     sample [batch, C, H, W], timestep [batch] (and class_labels [batch] of int64, or as the network's `classInput` says)  →  out_sample [batch, C, H, W]
  *
  * `metadata_props` has the configurations of the network and of its noise schedule, as diffusers writes them.
  *

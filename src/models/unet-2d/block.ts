@@ -1,5 +1,5 @@
 /** What the blocks of a U-Net have in common: how they are made, and what goes in and out of them. */
-import type { Tensor } from '../../core/index.ts';
+import { concat, type Tensor } from '../../core/index.ts';
 import { averagePool, Module, repeatPixels, ResnetBlock2D, type ActivationName, type Context, type ResnetBlockOptions, type TimeScaleShift } from '../../nn/index.ts';
 
 /** Settings that all blocks of a network share. */
@@ -48,6 +48,8 @@ export interface TimeEmbedding {
   /** Made once: every block needs the same one. */
   readonly activated: Tensor;
 }
+
+const wayOut = 'blocks of the way up must be the counterparts of those of the way down';
 
 /** What a block hands on: its features, and a picture that some networks take along at every resolution. */
 export interface Features {
@@ -98,7 +100,24 @@ export function upInputs({ prevChannels, inChannels, outChannels, layers }: UpBl
 /** The activations of the way down as a resnet takes them: the newest first, and none missing. */
 export function newestFirst(activations: readonly (Tensor | null)[]): readonly Tensor[] {
   return activations.toReversed().map((activation) => {
-    if (!activation) throw new Error('a block of the way down leaves no activation for it');
+    if (!activation) throw new Error(`the way down leaves no activation for it; ${wayOut}`);
     return activation;
   });
+}
+
+/**
+ * The features with the activation of the way down that a resnet takes beside them.
+ *
+ * @param expected  channels that the resnet takes
+ * @returns         [B, expected, H, W]
+ * @throws          if the way down was made for other blocks on the way up
+ */
+export function joined(h: Tensor, activation: Tensor | undefined, expected: number): Tensor {
+  const [, channels, height, width] = h.shape;
+  if (activation && (activation.shape[2] !== height || activation.shape[3] !== width)) {
+    throw new Error(`its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${wayOut}`);
+  }
+  const total = channels! + (activation?.shape[1] ?? 0);
+  if (total !== expected) throw new Error(`it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`);
+  return activation ? concat([h, activation], 1) : h;
 }

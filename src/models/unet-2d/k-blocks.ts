@@ -4,9 +4,9 @@
  *
  * @see Crowson et al., k-diffusion — https://github.com/crowsonkb/k-diffusion
  */
-import { add, concat, type Tensor } from '../../core/index.ts';
+import { add, type Tensor } from '../../core/index.ts';
 import { AdaGroupNorm, filteredDownsample, filteredUpsample, LayerNorm, Module, PixelAttention, ResnetBlockCondNorm2D, type Context } from '../../nn/index.ts';
-import { DownBlock, UpBlock, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import { DownBlock, joined, UpBlock, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
 
 /** Channels of a group in all of their normalizations. */
 const groupSize = 32;
@@ -100,8 +100,7 @@ export class KUpBlock extends UpBlock {
   }
 
   override forward(ctx: Context, features: Features, activations: readonly (Tensor | null)[], { raw }: TimeEmbedding): Features {
-    const newest = activations.at(-1);
-    let h = newest ? concat([features.h, newest], 1) : features.h;
+    let h = joined(features.h, activations.at(-1) ?? undefined, this.resnets[0]!.inChannels);
     this.resnets.forEach((block, i) => {
       h = block.forward(ctx, h, raw);
       h = this.attentions[i]?.forward(ctx, h, raw) ?? h;

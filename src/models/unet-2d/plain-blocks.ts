@@ -1,7 +1,7 @@
 /** The blocks of DDPM's U-Net and of its successors: residual blocks, attention, and a change of resolution. */
-import { concat, type Tensor } from '../../core/index.ts';
+import type { Tensor } from '../../core/index.ts';
 import { Downsample2D, SpatialAttention, Upsample2D, type Context, type ResnetBlock2D } from '../../nn/index.ts';
-import { DownBlock, newestFirst, resamplingResnet, resnet, UpBlock, upInputs, type BlockSettings, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import { DownBlock, joined, newestFirst, resamplingResnet, resnet, UpBlock, upInputs, type BlockSettings, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
 
 interface Variant {
   readonly attention: boolean;
@@ -58,7 +58,7 @@ export class PlainUpBlock extends UpBlock {
     const newest = newestFirst(activations);
     let { h } = features;
     this.resnets.forEach((block, i) => {
-      h = block.forward(ctx, concat([h, newest[i]!], 1), activated);
+      h = block.forward(ctx, joined(h, newest[i], block.inChannels), activated);
       h = this.attentions[i]?.forward(ctx, h) ?? h;
     });
     for (const upsampler of this.upsamplers) h = upsampler.forward(ctx, h, activated);

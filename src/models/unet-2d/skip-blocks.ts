@@ -4,9 +4,9 @@
  *
  * @see Song et al. 2021, appendix H — https://arxiv.org/abs/2011.13456
  */
-import { add, concat, silu, type Tensor } from '../../core/index.ts';
-import { Conv2d, filteredDownsample, filteredUpsample, GroupNorm, SpatialAttention, type Context, type ResnetBlock2D } from '../../nn/index.ts';
-import { DownBlock, groupsFor, newestFirst, resnet, UpBlock, upInputs, type BlockSettings, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import { add, silu, type Tensor } from '../../core/index.ts';
+import { Conv2d, filteredDownsample, filteredUpsample, GroupNorm, nearlyZero, SpatialAttention, type Context, type ResnetBlock2D } from '../../nn/index.ts';
+import { DownBlock, groupsFor, joined, newestFirst, resnet, UpBlock, upInputs, type BlockSettings, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
 
 /** Channels of the picture: diffusers fixes them. */
 const pictureChannels = 3;
@@ -79,14 +79,15 @@ export class SkipUpBlock extends UpBlock {
       groups: hasAttention ? Math.min(below + Math.floor(activation / 4), 32) : groupsFor(below + activation),
     }));
     this.resnetUp = last ? null : resampling(options, outChannels, (x) => filteredUpsample(x, 'zeros'));
-    this.skipConv = last ? null : new Conv2d(outChannels, pictureChannels, 3, { padding: 1 });
+    // As the last convolution of the network, so that what it draws begins at zero.
+    this.skipConv = last ? null : new Conv2d(outChannels, pictureChannels, 3, { padding: 1, init: nearlyZero });
     this.skipNorm = last ? null : new GroupNorm(groupsFor(outChannels), outChannels, eps);
   }
 
   override forward(ctx: Context, { h: x, picture: below }: Features, activations: readonly (Tensor | null)[], { activated }: TimeEmbedding): Features {
     const newest = newestFirst(activations);
     let h = x;
-    this.resnets.forEach((block, i) => { h = block.forward(ctx, concat([h, newest[i]!], 1), activated); });
+    this.resnets.forEach((block, i) => { h = block.forward(ctx, joined(h, newest[i], block.inChannels), activated); });
     for (const layer of this.attentions) h = layer.forward(ctx, h);
     const picture = below && filteredUpsample(below, 'zeros');
     if (!this.resnetUp || !this.skipConv || !this.skipNorm) return { h, picture };
