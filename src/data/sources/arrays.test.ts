@@ -103,6 +103,8 @@ describe('a folder of idx files', () => {
     await expect(open()).rejects.toThrow(/^data ".*\.gz": incorrect header check$/);
     await packed(gzipSync(idx([3, 2, 2], ramp(12))).subarray(0, 30));
     await expect(open()).rejects.toThrow(/^data ".*\.gz": unexpected end of file$/);
+    await packed(gzipSync(idx([60_000, 65_535, 65_535], ramp(12))));
+    await expect(open()).rejects.toThrow(/^data ".*\.gz": has \d+ bytes, too few for the shape in its header: \[60000, 65535, 65535\]$/);
     // 200 MB of zeros in 200 kB, where the header speaks of 12 bytes.
     await packed(gzipSync(Buffer.concat([idx([3, 2, 2], ramp(12)), Buffer.alloc(200_000_000)]), { level: 1 }));
     const before = process.memoryUsage().arrayBuffers;

