@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import * as data from './data.ts';
 import * as demo from './demo.ts';
+import * as doctor from './doctor.ts';
 import * as exporting from './export.ts';
 import * as forward from './forward.ts';
 import { Interrupted } from './interrupt.ts';
@@ -26,7 +27,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, exporting, forward, data]) command.register(program);
+  for (const command of [demo, train, sample, exporting, forward, data, doctor]) command.register(program);
   try {
     await program.parseAsync(words, { from: 'user' });
     return 0;

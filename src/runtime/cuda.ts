@@ -18,3 +18,8 @@ function bindingFolder(): string {
   const main = createRequire(import.meta.url).resolve('onnxruntime-node');
   return join(dirname(main), '..', 'bin', 'napi-v6', process.platform, process.arch);
 }
+
+/** True if this system has a driver of NVIDIA's, without which CUDA is of no use. */
+export function hasNvidiaDriver(): boolean {
+  return ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/dxg'].some((path) => existsSync(path));
+}

@@ -6,7 +6,7 @@ const noAdapter = '/onnxruntime_src/onnxruntime/core/providers/webgpu/webgpu_con
 
 test('a failure to open a device is told in a line, with what is missing', () => {
   expect(explainFailure('webgpu', noAdapter, 'Warning: Couldn\'t load Vulkan: libvulkan.so.1: cannot open shared object file: No such file or directory\n    at operator() (BackendVk.cpp:368)\n'))
-    .toBe('no graphics adapter: the Vulkan loader libvulkan.so.1 is missing (Debian and Ubuntu: apt install libvulkan1, beside the driver of the card)');
+    .toBe('no graphics adapter: the Vulkan loader libvulkan.so.1 is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)');
   expect(explainFailure('webgpu', noAdapter, '[Vulkan Loader] ERROR | DRIVER: vkCreateInstance: Found no drivers!\n')).toMatch(/^no graphics adapter: Vulkan finds no driver; install/);
   expect(explainFailure('webgpu', noAdapter, '')).toBe('no graphics adapter');
   expect(explainFailure('cuda', 'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library', '[E:onnxruntime] FAIL : Failed to load library libonnxruntime_providers_cuda.so with error: libcudnn.so.9: cannot open shared object file: No such file or directory'))

@@ -9,7 +9,7 @@ import type { NodeDevice } from './node-device.ts';
 export function explainFailure(device: NodeDevice, message: string, log: string): string {
   if (device === 'webgpu' && /Failed to get a WebGPU adapter/.test(message)) {
     const reason = /Couldn't load Vulkan: (\S+):/.exec(log);
-    if (reason) return `no graphics adapter: the Vulkan loader ${reason[1]} is missing (Debian and Ubuntu: apt install libvulkan1, beside the driver of the card)`;
+    if (reason) return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)`;
     if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(log)) return 'no graphics adapter: Vulkan finds no driver; install the one of the card (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA\'s own for NVIDIA)';
     return 'no graphics adapter';
   }
