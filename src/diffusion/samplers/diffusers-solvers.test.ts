@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import golden from '../../../test/golden/diffusers-solvers.json' with { type: 'json' };
+import { recordedStreams } from '../../../test/recorded-streams.ts';
 import { float32 } from '../../core/dtype.ts';
-import type { NoiseStream } from '../batch.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { fromPrediction, type Predict } from '../denoiser.ts';
 import { flowSchedule } from '../noise-schedule.ts';
@@ -18,20 +18,6 @@ const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 const samplers: Readonly<Record<string, Sampler>> = { euler, eulerAncestral, heun, dpm2, dpmpp2m, dpmpp2mSde, unipc };
 
-/** The recorded noise: at draw n, stream b gives sample b's part of entry n. */
-function recordedStreams(): NoiseStream[] {
-  return Array.from({ length: batch }, () => {
-    let draw = 0;
-    return {
-      fillNormal(out, start = 0, end = out.length) {
-        const noise = golden.noise[draw++]!;
-        for (let i = start; i < end; i++) out[i] = noise[i]!;
-        return out;
-      },
-    };
-  });
-}
-
 describe('diffusers', () => {
   test.each(golden.runs)('$sampler on $betaSchedule, $predictionType, $timesteps agrees step by step', async (run) => {
     const schedule = run.betaSchedule === 'flow' ? flowSchedule() : linearSchedule();
@@ -44,7 +30,7 @@ describe('diffusers', () => {
     times.forEach((t, i) => expect(Math.abs(t - run.timesteps[i]!)).toBeLessThan(1e-3));
 
     let count = 0;
-    for await (const { step, xt } of samplers[run.sampler]!(denoise, float32(golden.shape, golden.xT), { schedule, timesteps: times, streams: recordedStreams() })) {
+    for await (const { step, xt } of samplers[run.sampler]!(denoise, float32(golden.shape, golden.xT), { schedule, timesteps: times, streams: recordedStreams(golden.noise, batch) })) {
       const expected = run.states[step]!;
       // Both round the state to float32 once a step, diffusers in coordinates that are up to 157 times as large, and it
       // rounds its noise levels too.

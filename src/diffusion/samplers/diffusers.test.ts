@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import golden from '../../../test/golden/diffusers-schedulers.json' with { type: 'json' };
+import { recordedStreams } from '../../../test/recorded-streams.ts';
 import { float32 } from '../../core/dtype.ts';
-import type { NoiseStream } from '../batch.ts';
 import { fromPrediction, type Predict } from '../denoiser.ts';
 import type { VarianceType } from '../process.ts';
 import { type BetaSchedule, schedule } from '../scheduler-config.ts';
@@ -11,20 +11,6 @@ import { ddpm } from './ddpm.ts';
 const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 
-/** The recorded noise: at draw n, stream b gives sample b's part of entry n. */
-function recordedStreams(): NoiseStream[] {
-  return Array.from({ length: batch }, () => {
-    let draw = 0;
-    return {
-      fillNormal(out, start = 0, end = out.length) {
-        const noise = golden.noise[draw++]!;
-        for (let i = start; i < end; i++) out[i] = noise[i]!;
-        return out;
-      },
-    };
-  });
-}
-
 /** The toy network of the program beside the numbers. */
 const network: Predict = async (xt, t) => float32(xt.shape, xt.data.map((x, i) => Math.tanh(1.5 * x + 0.001 * t[Math.floor(i / size)]!)));
 
@@ -32,7 +18,7 @@ describe('diffusers', () => {
   test.each(golden.runs)('$sampler, $betaSchedule, $spacing, clip $clip, eta $eta agrees step by step', async (run) => {
     const noise = schedule(run.betaSchedule as BetaSchedule);
     const denoise = fromPrediction(network, noise, 'epsilon', { clip: run.clip ? 1 : undefined, rederiveEps: run.rederive ?? true });
-    const options = { schedule: noise, timesteps: run.timesteps, streams: recordedStreams() };
+    const options = { schedule: noise, timesteps: run.timesteps, streams: recordedStreams(golden.noise, batch) };
     const xT = float32(golden.shape, golden.xT);
     const states = run.sampler === 'ddpm'
       ? ddpm(denoise, xT, { ...options, varianceType: run.variance_type as VarianceType })
