@@ -21,10 +21,10 @@ const trainer = await Trainer.open(executor, {
     const { t, ...drawn } = drawTrainingNoise(schedule, shape, random);
     return { x0, timestep: float32([batchSize], t), ...drawn };
   },
-}, trainSchema.parse({ steps: 1100 }));
+}, trainSchema.parse({ steps: 3000 }));
 
 const megabytes: number[] = [];
-while (trainer.step < 1100) {
+while (trainer.step < 3000) {
   await trainer.advance();
   if (trainer.step % 100 !== 0) continue;
   // What is garbage counts for nothing: only what stays is asked for.

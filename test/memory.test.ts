@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 
-test('memory is flat over a thousand training steps', async () => {
+test('memory does not grow with the steps of a training run', async () => {
   const script = fileURLToPath(new URL('memory-run.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--import', import.meta.resolve('tsx'), script]);
-  const [warm, ...later] = JSON.parse(stdout) as number[];
-  expect(later).toHaveLength(10);
-  // A step takes in 12 KB of pictures and noise and writes 150 KB of weights and moments: keeping only the smaller of the two would add
-  // 12 MB in 1,000 steps. The processes' heaps themselves move by 1 to 3 MB.
-  const grown = Math.max(...later) - warm!;
-  expect(grown, `${warm!.toFixed(1)} MB after 100 steps, then ${later.map((mb) => mb.toFixed(1)).join(', ')}`).toBeLessThan(6);
-}, 120_000);
+  const megabytes = JSON.parse(stdout) as number[];
+  expect(megabytes).toHaveLength(30);
+  // Heaps are resized now and then, once by 17 MB, and given back: the least of a thousand steps is what is really held. A step
+  // takes in 12 KB of pictures and noise and writes 150 KB of weights and moments: keeping only the smaller of the two adds
+  // 12 MB from the second thousand to the third.
+  const least = (thousand: number) => Math.min(...megabytes.slice(10 * (thousand - 1), 10 * thousand));
+  expect(least(3) - least(2), megabytes.map((mb) => mb.toFixed(1)).join(', ')).toBeLessThan(6);
+}, 180_000);
