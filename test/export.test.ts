@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -52,6 +52,24 @@ describe('kuosan export --out', () => {
     await exported('b.onnx', '--dtype', 'float16', '--batch', '2', '--force');
     expect(readFileSync(join(cwd, 'b.onnx')).length).toBeLessThan(first.length * 0.7);
   });
+});
+
+describe.runIf(existsSync(join(root, 'dist/web-page')))('kuosan export --web (run where the page is built)', () => {
+  const site = (...args: string[]) => kuosan(['export', 'model', '--web', 'site', ...args], { cwd });
+
+  test('writes a folder with all that a page needs, and takes the place of an earlier one only with --force', async () => {
+    expect(await site()).toMatchObject({ status: 0, stdout: expect.stringMatching(/^site: a page with [\d,]+ parameters in float32, \d\d\.\d MB; try it with npx serve site\n$/) });
+    expect(readdirSync(join(cwd, 'site')).sort()).toEqual(['_headers', 'assets', 'index.html', 'model', 'ort', 'serve.json']);
+    expect(JSON.parse(readFileSync(join(cwd, 'site/model/model.json'), 'utf8'))).toMatchObject({ name: 'tiny', summary: 'Noise.', license: 'cc0-1.0', picture: [3, 8, 8], classes: { names: ['0', '1', '2'], nullClass: null } });
+    const weightsAt = join(cwd, 'site/model/weights.safetensors');
+    const large = readFileSync(weightsAt).length;
+    expect(await site('--dtype', 'float16')).toMatchObject({ status: 1, stdout: '', stderr: 'kuosan: site: holds a page already; replace it with --force, or give another folder\n' });
+    expect(readFileSync(weightsAt).length).toBe(large);
+    expect(await site('--dtype', 'float16', '--force')).toMatchObject({ status: 0, stdout: expect.stringContaining('in float16') });
+    expect(readFileSync(weightsAt).length).toBeLessThan(large * 0.7);
+    // Nothing is left beside it.
+    expect(readdirSync(cwd).filter((name) => name.includes('site'))).toEqual(['site']);
+  }, 60_000);
 });
 
 /** KUOSAN_PYTHON, or the Python on the path, if it has what is needed. */

@@ -18,6 +18,7 @@ import { openTheme } from './theme.ts';
 const together = 4;
 
 element('unserved', HTMLElement).remove();
+for (const part of document.querySelectorAll('body > [hidden]:not(#problem)')) part.removeAttribute('hidden');
 openTheme(element('theme', HTMLButtonElement));
 run().catch(showProblem);
 

@@ -209,6 +209,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.goto(pathToFileURL(at('tiny/index.html')).href);
     await expect.poll(() => page.locator('#unserved').evaluate((notice) => getComputedStyle(notice).opacity), { timeout: 10_000 }).toBe('1');
     expect(await page.isVisible('#unserved')).toBe(true);
+    expect(await page.isVisible('#controls')).toBe(false);
     await page.close();
   });
 

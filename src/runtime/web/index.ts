@@ -51,6 +51,9 @@ const mostThreads = 8;
 /**
  * An executor in a browser, on a worker of its own, so that the page stays alive while it computes.
  *
+ * Bundlers have to make the worker a module, because ONNX Runtime starts its threads from its own script:
+ * `worker: { format: 'es' }` in Vite's configuration.
+ *
  * @throws if the graphics card is asked for and there is none, or several threads where the page is not isolated
  */
 export async function createWebExecutor({ device = 'auto', threads, wasmPaths }: WebExecutorOptions = {}): Promise<Executor> {
