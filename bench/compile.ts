@@ -14,15 +14,16 @@ import { layTable } from './table.ts';
 import { unetOptions } from './unet-peers.ts';
 
 const [width, batch] = [64, 16];
-/** Each start is a new process; of so many, medians. */
-const starts = 3;
+/** Each start is a new process, so few are enough. */
+const mostStarts = 3;
 
 interface Start {
   readonly compileMs: number | null;
   readonly firstStepMs: number;
 }
 
-export async function compile({ threads, variants }: Settings): Promise<void> {
+export async function compile({ threads, rounds, variants }: Settings): Promise<void> {
+  const starts = Math.min(rounds, mostStarts);
   const sides: Record<string, (cacheDir: string) => Promise<Start>> = {};
   for (const kernels of ['auto', 'standard'] as const) sides[kernels === 'auto' ? 'kuosan' : kernels] = (cacheDir) => trainInFreshProcess({ kernels, threads, width, batch, steps: 1 }, { KUOSAN_CACHE: cacheDir });
   for (const variant of variants.filter((name) => name !== 'channels_last')) sides[`PyTorch ${variant}`] = (cacheDir) => peerStart(variant, threads, cacheDir);

@@ -13,7 +13,7 @@ export function digits(value: number): string {
   if (value === 0) return '';
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.01 ? 2 : 3);
 }
 
 export function percent(fraction: number): string {
