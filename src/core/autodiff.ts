@@ -1,7 +1,14 @@
 import { sizeOf } from './dtype.ts';
 import { add } from './ops/elementwise.ts';
 import { full, isFloat } from './ops/structure.ts';
+import { Recomputation } from './recompute.ts';
 import { constant, topologicalOrder, type Node, type Tensor } from './tensor.ts';
+
+/** Options of `grad`. */
+export interface GradOptions {
+  /** Values that are cheap to compute again are not kept for the backward pass: less memory, more time. Default false. */
+  readonly recompute?: boolean;
+}
 
 /**
  * Returns ∂loss/∂x for each x of `wrt`, as graph: it can be exported, and differentiated again.
@@ -14,13 +21,14 @@ import { constant, topologicalOrder, type Node, type Tensor } from './tensor.ts'
  * @returns     one gradient a tensor, of its shape
  * @throws      if the loss has more than one element, or a tensor of `wrt` is not of a float type
  */
-export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function grad(loss: Tensor, wrt: readonly Tensor[], { recompute = false }: GradOptions = {}): Tensor[] {
   if (sizeOf(loss.shape) !== 1) throw new Error(`grad: the loss must have one element, it is [${loss.shape.join(', ')}]`);
   for (const x of wrt) if (!isFloat(x)) throw new Error(`grad: cannot differentiate by a tensor of ${x.dtype}`);
 
   const order = topologicalOrder([loss]);
   const reaching = nodesReaching(order, wrt);
   const known = new Set(order);
+  const recomputation = recompute ? new Recomputation() : undefined;
   const gradients = new Map<Tensor, Tensor>([[loss, full(loss.shape, 1)]]);
 
   for (const node of order.toReversed()) {
@@ -28,7 +36,7 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     if (!reaching.has(node) || node.inputs.length === 0) continue;
     const outputGrads = node.outputs.map((output) => gradients.get(output));
     if (outputGrads.every((g) => g === undefined)) continue;
-    const inputGrads = node.op.vjp(outputGrads, node);
+    const inputGrads = node.op.vjp(outputGrads, recomputation?.view(node, outputGrads.find((g) => g !== undefined)!) ?? node);
     inputGrads.forEach((g, i) => {
       const x = node.inputs[i]!;
       if (!g || !isFloat(x) || !reaching.has(x.node)) return;

@@ -19,7 +19,7 @@ export { cumsum, logSoftmax, logSumExp, mean, meanSquaredError, softmax, sumSqua
 export { sumPool, upsampleNearest } from './ops/resample.ts';
 export { avgPool2d, maxPool2d, type PoolAttrs } from './ops/pool.ts';
 export { resize, resizeMatrix, type ResizeOptions } from './ops/resize.ts';
-export { broadcastShapes, broadcastTo, cast, concat, flip, full, pad, reshape, scalar, slice, split, stopGradient, straightThrough, sum, transpose } from './ops/structure.ts';
+export { after, broadcastShapes, broadcastTo, cast, concat, flip, full, pad, reshape, scalar, slice, split, stopGradient, straightThrough, sum, transpose } from './ops/structure.ts';
 export * from './program.ts';
 export * from './random.ts';
 export { constant, input, state, topologicalOrder, Tensor, type NamedLeaf, type Node, type Op, type TensorLike, type Values } from './tensor.ts';

@@ -52,6 +52,13 @@ export interface Op<Name extends string = string, Attrs = unknown> {
    * @param grads  gradient of the loss by each output; undefined where no path leads to the loss
    */
   vjp(grads: readonly (Tensor | undefined)[], node: Node<Attrs>): readonly (Tensor | undefined)[];
+  /**
+   * Set on ops whose outputs are cheap to have again: computes them from other inputs of the same values, with the small
+   * outputs there are already. Undefined where they had better be kept.
+   *
+   * @param node  with its inputs exchanged; its outputs are the first ones
+   */
+  again?(node: Node<Attrs>): readonly Tensor[] | undefined;
 }
 
 /** Fixes an op's name and attribute types without widening them. */
@@ -71,6 +78,11 @@ export function applyAll<Attrs>(op: Op<string, Attrs>, inputs: readonly Tensor[]
 /** Applies an op and returns its first output. */
 export function apply<Attrs>(op: Op<string, Attrs>, inputs: readonly Tensor[], attrs: Attrs): Tensor {
   return applyAll(op, inputs, attrs)[0]!;
+}
+
+/** The same op applied to the inputs that the node has: `Op.again` of ops that are nothing but a pass over memory. */
+export function applyAgain<Attrs>({ op, inputs, attrs }: Node<Attrs>): readonly Tensor[] {
+  return applyAll(op, inputs, attrs);
 }
 
 /** The attributes of an input or a state entry: its name and type. */

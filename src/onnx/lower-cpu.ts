@@ -5,6 +5,7 @@
 import { sameShape, sizeOf, type HostArray, type Node, type OpName, type PoolAttrs, type Shape, type Type } from '../core/index.ts';
 import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
+import { lowerAfter } from './lower-after.ts';
 import { blockedConv2d, blockedInputGrad, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
 import { blockedGroupNorm } from './lower-cpu-norm.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
@@ -152,6 +153,18 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     silu: (graph, inputs, node) => (graph.uses.of(node.inputs[0]!).some(({ op }) => op.name === 'sigmoid') ? twoStepSilu : oneStepSilu)(graph, inputs, node),
     add: withChannels('add'),
     mul: withChannels('mul'),
+
+    after: orStandard('after', (graph, values, [x, earlier], { inputs: [image, other] }) => {
+      if (!isImage(image!) || !values.has(x!)) return undefined;
+      const [shape, channels] = [image!.shape, image!.shape[1]!];
+      const waiting = (value: ValueName) => values.nameLater(() => lowerAfter(graph, values.of(value), values.has(earlier!) ? values.of(earlier!) : earlier!, shape, other!.shape.length === 0), channels);
+      const added = values.shifted.get(x!);
+      if (!added) return [waiting(x!)];
+      const before = waiting(added.image);
+      const sum = values.nameLater(() => values.channelAffine(values.of(before), shape, graph.filled(shape.slice(0, 2), 1), added.numbers), channels);
+      values.shifted.set(sum, { image: before, numbers: added.numbers });
+      return [sum];
+    }),
 
     channelAffine: orStandard('channelAffine', (graph, values, [x, scale, shift, addend], node) => {
       const { inputs: operands, outputs: [output] } = node;

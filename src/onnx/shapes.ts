@@ -122,7 +122,9 @@ const scaled: Rule = (a) => {
 };
 
 const rules: Readonly<Record<string, Rule>> = {
-  Reshape: (a) => [a.values(1)!],
+  // A shape that is computed is the one there is: see lower-after.ts.
+  Reshape: (a) => [a.values(1) ?? a.inputs[0]!],
+  Shape: (a) => [[a.int('end', a.inputs[0]!.length) - a.int('start', 0)]],
   Expand: (a) => [broadcast(a.inputs[0]!, a.values(1)!)],
   Transpose: (a) => [a.ints('perm', []).map((axis) => a.inputs[0]![axis]!)],
   Concat: (a) => [a.inputs[0]!.map((extent, i) => (i === a.int('axis', 0) ? a.inputs.reduce((sum, x) => sum + x[i]!, 0) : extent))],

@@ -45,6 +45,8 @@ export const trainSchema = z.strictObject({
     invGamma: positive.default(1),
     power: positive.default(0.75), // reaches 0.999 after 10,000 updates
   }).prefault({}),
+  /** Compute what is cheap again for the gradients instead of keeping it: half the memory of a batch, a little slower. */
+  recompute: z.boolean().default(false),
   checkpointEvery: positiveInteger.default(1000),
   /** Checkpoints kept, the newest ones; null keeps all. */
   keepCheckpoints: positiveInteger.nullable().default(3),

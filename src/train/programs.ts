@@ -1,4 +1,4 @@
-import { add, grad, input, mean, mul, program, state, type HostArray, type HostArrays, type Program, type Shape, type Tensor } from '../core/index.ts';
+import { add, grad, input, mean, mul, program, state, topologicalOrder, type HostArray, type HostArrays, type Program, type Shape, type Tensor } from '../core/index.ts';
 import { bind, namedParameters, type Binding, type Module } from '../nn/index.ts';
 import { emaUpdate } from './ema.ts';
 import { adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type ParameterPredicate } from './optimizer.ts';
@@ -22,6 +22,8 @@ export interface TrainingSetup extends TrainingObjective {
   readonly clipNorm: number | null;
   /** Batches whose gradients are averaged before an update. */
   readonly accumulation: number;
+  /** Cheap values of the forward pass are computed again instead of kept; default false. */
+  readonly recompute?: boolean;
   /** What names of dropout's sites begin with; objectives over one module draw different masks by it. */
   readonly sites?: string;
 }
@@ -60,14 +62,15 @@ export function trainedParameters({ module, trainable = () => true, optimizer: {
  *
  * @throws if no parameter is trainable
  */
-export function trainingPrograms({ module, loss: buildLoss, trainable, optimizer, clipNorm, accumulation, sites }: TrainingSetup): TrainingPrograms {
+export function trainingPrograms({ module, loss: buildLoss, trainable, optimizer, clipNorm, accumulation, recompute = false, sites }: TrainingSetup): TrainingPrograms {
   const ctx = bind(module, { prefix: entries.parameter, training: true, ...(sites !== undefined && { sites }) });
   const built = buildLoss(ctx);
   const loss = built.shape.length === 0 ? built : mean(built);
   const losses = built === loss ? { loss } : { loss, sampleLoss: built };
-  const names = [...trainedParameters({ module, optimizer, ...(trainable && { trainable }) }).keys()];
+  const trained = [...trainedParameters({ module, optimizer, ...(trainable && { trainable }) }).keys()];
+  const names = inOrderOfUse(trained, ctx, loss);
   const parameters = names.map((name) => ctx.parameters.get(name)!);
-  const gradients = grad(loss, parameters);
+  const gradients = grad(loss, parameters, { recompute });
   // The average of a running statistic is the statistic: it is an average already.
   const buffers = Object.fromEntries([...ctx.updates].flatMap(([entry, value]) => [[entry, value], [`${entries.ema}${entry.slice(entries.parameter.length)}`, value]]));
   const update = (grads: readonly Tensor[]) => updates(names, parameters, grads, optimizer, clipNorm);
@@ -83,6 +86,16 @@ export function trainingPrograms({ module, loss: buildLoss, trainable, optimizer
     accumulate: program({ outputs: losses, writes: { ...Object.fromEntries(summed), ...buffers } }),
     apply: program({ outputs: { gradNorm }, writes }),
   };
+}
+
+/**
+ * Parameters as the loss comes to them. Engines go from the results back to what they need, the last first: in this order
+ * each layer's gradients are computed when their operands are, which need not be kept for later.
+ */
+function inOrderOfUse(names: readonly string[], ctx: Binding, loss: Tensor): string[] {
+  const place = new Map(topologicalOrder([loss]).map((node, i) => [node, i]));
+  const placeOf = (name: string) => place.get(ctx.parameters.get(name)!.node) ?? -1;
+  return names.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 function updates(names: readonly string[], parameters: readonly Tensor[], gradients: readonly Tensor[], optimizer: AdamOptions, clipNorm: number | null): { gradNorm: Tensor; writes: Record<string, Tensor> } {

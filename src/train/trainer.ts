@@ -107,14 +107,14 @@ export class Trainer {
    * @throws if an objective moves nothing, two move the same parameter, a group of parameters is empty, or the saved state is another run's
    */
   static async open(executor: Executor, task: TrainingTask, config: TrainConfig, from?: TrainerState): Promise<Trainer> {
-    const { gradientAccumulation: accumulation, clipNorm, seed } = config;
+    const { gradientAccumulation: accumulation, clipNorm, recompute, seed } = config;
     const { module, others = {} } = task;
     const weights = initialValues(module, seed);
     const optimizer = optimizerOptions(config, module);
     const objectives: readonly [string | undefined, FurtherObjective][] = [[undefined, task], ...Object.entries(others)];
     const movedBy = new Map<string, string>();
     const plans = objectives.map(([name, { optimizer: own, ...objective }]) => {
-      const setup = { module, ...objective, optimizer: { ...optimizer, ...own }, clipNorm, accumulation, ...(name !== undefined && { sites: `${name} ` }) };
+      const setup = { module, ...objective, optimizer: { ...optimizer, ...own }, clipNorm, accumulation, recompute, ...(name !== undefined && { sites: `${name} ` }) };
       const by = name ?? 'loss';
       for (const parameter of trainedParameters(setup).keys()) {
         const earlier = movedBy.get(parameter);

@@ -1,5 +1,5 @@
 import {
-  add, avgPool2d, cast, channelAffine, concat, constant, conv2d, conv2dInputGrad, flip, float32, gelu, groupNorm, leakyRelu, lessEqual, matmul, maxPool2d, mul,
+  add, after, avgPool2d, cast, channelAffine, concat, constant, conv2d, conv2dInputGrad, flip, float32, gelu, groupNorm, leakyRelu, lessEqual, matmul, maxPool2d, mul,
   RandomStream, relu, reshape, silu, sizeOf, slice, softplus, sumPool, transpose, upsampleNearest, where, type Tensor,
 } from '../../src/core/index.ts';
 import type { OpCase } from './op-case.ts';
@@ -30,6 +30,7 @@ export const blockedCases: readonly OpCase[] = [
   { op: 'channelAffine', title: 'of blocked images, added to others', shapes: [[2, 16, 3, 2], [16, 16, 1, 1], [2, 16], [2, 16]], range: [-0.5, 0.5], build: (x, w, s, t) => { const y = add(conv2d(x!, w!), reshape(t!, [2, 16, 1, 1])); return add(channelAffine(y, s!, t!, channelAffine(conv2d(y, w!), s!, t!)), conv2d(mul(y, y), w!)); } },
   { op: 'add', title: 'of convolutions to each other and to an image that is used again', shapes: [[2, 16, 3, 2], [32, 16, 1, 1], [32, 32, 1, 1], [32]], range: [-0.5, 0.5], build: (x, w, v, b) => { const y = add(conv2d(x!, w!, b), conv2d(conv2d(x!, w!), v!)); const z = add(y, conv2d(y, v!, b)); return add(conv2d(z, v!), mul(y, z)); } },
   { op: 'conv2d', title: 'with constant kernels, from three channels to five and doubled on the way', shapes: [[2, 3, 3, 2]], range: [-0.5, 0.5], build: (x) => { const first = conv2d(x!, fixed([32, 3, 3, 3]), fixed([32]), { pads: [1, 1, 1, 1] }); return conv2d(conv2d(upsampleNearest(first, 2), fixed([16, 32, 3, 3]), fixed([16]), { pads: [1, 1, 1, 1] }), fixed([5, 16, 1, 1]), fixed([5])); } },
+  { op: 'after', title: 'of blocked images, one with a number added to each channel', shapes: [[2, 16, 3, 2], [16, 16, 1, 1], [2, 16]], range: [-0.5, 0.5], build: (x, w, t) => { const y = conv2d(x!, w!); const z = after(add(y, reshape(t!, [2, 16, 1, 1])), x!); return add(conv2d(mul(after(y, z), z), w!), z); } },
   { op: 'silu', title: 'between convolutions', shapes: [[2, 16, 3, 4], [16, 16, 1, 1], [2, 16]], range: [-0.5, 0.5], build: (x, w, t) => conv2d(silu(add(conv2d(x!, w!), reshape(t!, [2, 16, 1, 1]))), w!) },
   { op: 'mul', title: 'of a blocked image by a number a channel, a number and another image', shapes: [[2, 16, 3, 4], [16, 16, 1, 1], [2, 16]], range: [-0.5, 0.5], build: (x, w, t) => mul(mul(mul(reshape(t!, [2, 16, 1, 1]), conv2d(x!, w!)), 0.5), x!) },
   { op: 'concat', title: 'of blocked images and its slices', shapes: [[2, 16, 2, 3], [16, 16, 1, 1], [16, 48, 1, 1]], range: [-0.5, 0.5], build: (x, w, v) => { const y = conv2d(x!, w!); return conv2d(slice(concat([y, x!, y, y], 1), [0, 16, 0, 0], [2, 48, 2, 3]), v!); } },

@@ -5,7 +5,8 @@ import { equal, less, lessEqual, where } from './compare.ts';
 import { applyBinary, binary, inferBinary, requireNumbers, unary, zip, type NoAttrs } from './pointwise.ts';
 import { cast, full, isFloat, isInteger, scalar, sumTo } from './structure.ts';
 
-export const addOp = binary('add', (a, b) => a + b, (g) => [g, g]);
+// Kept: a sum's operands are two values to keep, and a residual network's sums would lead back to its first.
+export const addOp = binary('add', (a, b) => a + b, (g) => [g, g], { kept: true });
 export const subOp = binary('sub', (a, b) => a - b, (g) => [g, neg(g)]);
 export const mulOp = binary('mul', (a, b) => a * b, (g, a, b) => [mul(g, b), mul(g, a)]);
 export const divOp = binary('div', (a, b) => a / b, (g, _, b, y) => {

@@ -17,7 +17,7 @@ import { uniformOp } from './random.ts';
 import { cumsumOp, logSoftmaxOp, logSumExpOp, softmaxOp, sumSquaresOp } from './reduce.ts';
 import { sumPoolOp, upsampleNearestOp } from './resample.ts';
 import { avgPool2dOp, maxPool2dOp } from './pool.ts';
-import { broadcastToOp, castOp, concatOp, padOp, reshapeOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
+import { afterOp, broadcastToOp, castOp, concatOp, padOp, reshapeOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
 
 /** Every op there is, by its name. */
 export const ops = {
@@ -27,6 +27,7 @@ export const ops = {
   reshape: reshapeOp,
   transpose: transposeOp,
   broadcastTo: broadcastToOp,
+  after: afterOp,
   sum: sumOp,
   slice: sliceOp,
   pad: padOp,

@@ -90,6 +90,15 @@ export const groupNormOp = defineOp<'groupNorm', GroupNormAttrs>({
     const dx = gy ? channelAffine(gy, scale!, zeros, viaStatistics) : viaStatistics;
     return [dx, dGamma, dBeta];
   },
+  // With the statistics there are, one pass.
+  again({ inputs: [x, gamma, beta], outputs: [, mean, invStd], attrs: { groups } }) {
+    const [batch, channels] = x!.shape as [number, number];
+    const byGroup = (perChannel: Tensor) => reshape(perChannel, [1, groups, channels / groups]);
+    const [mu, inverse] = [mean!, invStd!].map((statistic) => reshape(statistic, [batch, groups, 1]));
+    const scale = mul(byGroup(gamma!), inverse!);
+    const shift = sub(byGroup(beta!), mul(scale, mu!));
+    return [channelAffine(x!, reshape(scale, [batch, channels]), reshape(shift, [batch, channels])), mean!, invStd!];
+  },
 });
 
 /**

@@ -1,6 +1,6 @@
 /** What ops that act on each element alone have in common; two operands broadcast by numpy's rule. */
 import { describeType, sizeOf, type Shape, type Type } from '../dtype.ts';
-import { apply, defineOp, Tensor, type Node, type Op, type TensorLike } from '../tensor.ts';
+import { apply, applyAgain, defineOp, Tensor, type Node, type Op, type TensorLike } from '../tensor.ts';
 import { broadcastShapes, broadcastStrides, isFloat, isInteger, scalar, sumTo, walk } from './structure.ts';
 
 /** The attributes of an op that has none. */
@@ -23,6 +23,7 @@ export function unary<const Name extends string>(name: Name, f: (x: number) => n
     },
     evaluate: ([x]) => [x!.data.map(f)],
     vjp: ([g], { inputs, outputs }) => [g && vjp(g, inputs[0]!, outputs[0]!)],
+    again: applyAgain,
   });
 }
 
@@ -48,8 +49,10 @@ export function zip(a: Operand, b: Operand, shape: Shape, f: (a: number, b: numb
 /**
  * An op of two operands, floats or integers of one type. Results of integers are cut off at the point, as engines
  * divide them. `vjp` may return gradients of the broadcast shape; they are added up to each operand's own.
+ *
+ * @param options.kept  the result is kept for the backward pass even where values are computed again
  */
-export function binary<const Name extends string>(name: Name, f: (a: number, b: number) => number, vjp: BinaryVjp): Op<Name, NoAttrs> {
+export function binary<const Name extends string>(name: Name, f: (a: number, b: number) => number, vjp: BinaryVjp, { kept = false } = {}): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
     infer(inputs) {
@@ -63,6 +66,7 @@ export function binary<const Name extends string>(name: Name, f: (a: number, b: 
       const [da, db] = vjp(g, a, b, outputs[0]!);
       return [sumTo(da, a.shape), sumTo(db, b.shape)];
     },
+    ...(kept ? {} : { again: applyAgain }),
   });
 }
 

@@ -1,6 +1,6 @@
 /** Whole-number resampling of images: repeating pixels and adding up blocks of them, each other's gradients. */
 import { describeType, type Shape, type Type } from '../dtype.ts';
-import { apply, defineOp, type Tensor } from '../tensor.ts';
+import { apply, applyAgain, defineOp, type Tensor } from '../tensor.ts';
 import { broadcastStrides, walk } from './structure.ts';
 
 export interface ResampleAttrs {
@@ -20,6 +20,7 @@ function eachPixel([batch, channels, height, width]: Shape, factor: number, visi
 
 export const upsampleNearestOp = defineOp<'upsampleNearest', ResampleAttrs>({
   name: 'upsampleNearest',
+  again: applyAgain,
   infer([x], { factor }) {
     requireImages('upsampleNearest', x!, factor);
     const [batch, channels, height, width] = x!.shape;

@@ -1,6 +1,6 @@
 /** Ops that move, repeat, select or add up elements. Each other's gradients, so they share a file. */
 import { describeType, sameShape, sizeOf, stridesOf, type DType, type Shape, type Type } from '../dtype.ts';
-import { apply, constant, defineOp, type Tensor } from '../tensor.ts';
+import { apply, applyAgain, constant, defineOp, type Tensor } from '../tensor.ts';
 
 /** Axes counted from the front, in order; negative ones count from the back. */
 export function normalizeAxes(op: string, axes: readonly number[], rank: number): number[] {
@@ -58,6 +58,7 @@ function gatherBy(source: Float64Array, shape: Shape, strides: readonly number[]
 
 export const reshapeOp = defineOp<'reshape', { shape: Shape }>({
   name: 'reshape',
+  again: applyAgain,
   infer([x], { shape }) {
     if (sizeOf(shape) !== sizeOf(x!.shape)) throw new Error(`reshape: ${describeType(x!)} has ${sizeOf(x!.shape)} elements, [${shape.join(', ')}] has ${sizeOf(shape)}`);
     return [{ shape, dtype: x!.dtype }];
@@ -76,6 +77,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 export const transposeOp = defineOp<'transpose', { perm: readonly number[] }>({
   name: 'transpose',
+  again: applyAgain,
   infer([x], { perm }) {
     if (perm.length !== x!.shape.length) throw new Error(`transpose: ${perm.length} axes for ${describeType(x!)}`);
     normalizeAxes('transpose', perm, perm.length);
@@ -99,6 +101,7 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
 
 export const broadcastToOp = defineOp<'broadcastTo', { shape: Shape }>({
   name: 'broadcastTo',
+  again: applyAgain,
   infer([x], { shape }) {
     if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape)) throw new Error(`broadcastTo: ${describeType(x!)} does not broadcast to [${shape.join(', ')}]`);
     return [{ shape, dtype: x!.dtype }];
@@ -163,6 +166,7 @@ export interface SliceAttrs {
 
 export const sliceOp = defineOp<'slice', SliceAttrs>({
   name: 'slice',
+  again: applyAgain,
   infer([x], { starts, sizes, steps }) {
     const { shape } = x!;
     if ([starts, sizes, steps].some((list) => list.length !== shape.length)) throw new Error(`slice: starts [${starts.join(', ')}], sizes [${sizes.join(', ')}] and steps [${steps.join(', ')}] must have one entry an axis of ${describeType(x!)}`);
@@ -235,6 +239,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis: number
 
 export const padOp = defineOp<'pad', { before: readonly number[]; after: readonly number[] }>({
   name: 'pad',
+  again: applyAgain,
   infer([x], { before, after }) {
     if (before.length !== x!.shape.length || after.length !== x!.shape.length) throw new Error(`pad: one entry an axis is needed for ${describeType(x!)}`);
     if ([...before, ...after].some((n) => n < 0)) throw new Error('pad: negative padding; use slice');
@@ -256,6 +261,7 @@ export function pad(x: Tensor, before: readonly number[], after: readonly number
 
 export const concatOp = defineOp<'concat', { axis: number }>({
   name: 'concat',
+  again: applyAgain,
   infer(xs, { axis }) {
     const first = xs[0]!;
     for (const x of xs) {
@@ -293,6 +299,7 @@ export function concat(xs: readonly Tensor[], axis: number): Tensor {
 
 export const castOp = defineOp<'cast', { dtype: DType }>({
   name: 'cast',
+  again: applyAgain,
   infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
   evaluate([x], { dtype }) {
     return [x!.data.map((v) => (dtype === 'bool' ? Number(v !== 0) : isInteger({ dtype }) ? Math.trunc(v) : v))];
@@ -346,6 +353,18 @@ export const stopGradientOp = defineOp<'stopGradient', Record<string, never>>({
   evaluate: ([x]) => [x!.data],
   vjp: ([g], { inputs }) => [undefined, inputs[1] && g],
 });
+
+export const afterOp = defineOp<'after', Record<string, never>>({
+  name: 'after',
+  infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
+  evaluate: ([x]) => [x!.data],
+  vjp: ([g]) => [g],
+});
+
+/** The same values, not to be had before `earlier` is computed: so that what is made of them is not there too soon. */
+export function after(x: Tensor, earlier: Tensor): Tensor {
+  return apply(afterOp, [x, earlier], {});
+}
 
 /** The same values, through which no gradient passes: for the loss they are constants. */
 export function stopGradient(x: Tensor): Tensor {
