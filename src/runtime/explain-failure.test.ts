@@ -17,6 +17,10 @@ test('a part of a program that would fall back to the processor is a failure, no
   expect(explainFailure('cuda', 'This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user.', '')).toBe('the program has an operator that cuda has no kernel for');
 });
 
+test('a tensor beyond the limits of an adapter is told as that', () => {
+  expect(explainFailure('webgpu', 'WebGPU validation failed. [Invalid Buffer (unlabeled)] is invalid due to a previous error.\n - While ', '')).toBe('a tensor is larger than a buffer of this adapter can be; a smaller batch has smaller ones');
+});
+
 test('other failures keep their words, without places in somebody\'s sources', () => {
   expect(explainFailure('webgpu', '/onnxruntime_src/onnxruntime/a.cc:1 Out of\n memory', '')).toBe('Out of memory');
 });

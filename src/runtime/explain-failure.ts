@@ -1,7 +1,7 @@
 import type { NodeDevice } from './node-device.ts';
 
 /**
- * Why an engine could not be opened, in a line with the way out.
+ * Why an engine could not be opened or a program not be run, in a line with the way out.
  *
  * @param message  of ONNX Runtime's error
  * @param log      what its process has written, where drivers and loaders say more
@@ -16,5 +16,6 @@ export function explainFailure(device: NodeDevice, message: string, log: string)
   const library = [...log.matchAll(/(?:with error: )([^:\s]+): cannot open shared object file/g)].at(-1);
   if (device === 'cuda' && library) return `${library[1]} is missing; the CUDA provider needs CUDA 12 and cuDNN 9, where the loader finds them (LD_LIBRARY_PATH)`;
   if (/fallback to CPU EP has been explicitly disabled/.test(message)) return `the program has an operator that ${device} has no kernel for`;
+  if (/Invalid Buffer|exceeds the max buffer size|maxStorageBufferBindingSize/.test(message)) return 'a tensor is larger than a buffer of this adapter can be; a smaller batch has smaller ones';
   return message.replaceAll(/\/onnxruntime_src\/\S+ /g, '').replaceAll(/\s+/g, ' ').trim();
 }

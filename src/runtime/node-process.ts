@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { readAdapter } from './adapter.ts';
@@ -16,6 +16,9 @@ export const mark = 'kuosan: told';
 /** So much of what a driver writes is kept: what it said last is what explains its end. */
 const keptCharacters = 1 << 16;
 
+/** A driver that hangs in a run must not keep whoever gives up on it; a run that is under way has this long to end. */
+const closingSeconds = 5;
+
 /**
  * A session host in a process of its own, behind the same interface. The process starts with the first call.
  *
@@ -26,10 +29,11 @@ const keptCharacters = 1 << 16;
  */
 export function startProcess(options: NodeEngineOptions, env: Readonly<Record<string, string>> = {}): SessionService {
   const log = new DriverLog();
+  let child: ChildProcess | undefined;
   const service = remoteService(({ received, lost }) => {
     const isSource = import.meta.url.endsWith('.ts');
     const main = fileURLToPath(new URL(isSource ? './node-process-main.ts' : './node-process-main.js', import.meta.url));
-    const child = fork(main, [JSON.stringify(options)], {
+    const started = fork(main, [JSON.stringify(options)], {
       // Typed arrays travel as they are.
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -37,22 +41,24 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
       // With this the Vulkan loader says which driver and which device it has been asked for.
       env: { ...process.env, VK_LOADER_DEBUG: 'error,driver', ...env },
     });
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => log.add(text));
-    child.on('message', (response: Response) => {
+    child = started;
+    started.stderr!.setEncoding('utf8').on('data', (text: string) => log.add(text));
+    started.on('message', (response: Response) => {
       if ('error' in response) log.expectMark();
       received(response);
     });
-    child.on('error', lost);
-    child.on('close', (code, signal) => {
+    started.on('error', lost);
+    started.on('close', (code, signal) => {
       log.end();
       lost(new Error(`the engine's process on ${options.device} has ended (${signal ?? `exit code ${code}`})${lastWords(log.text)}; --device cpu computes on the processor`));
     });
     return {
-      send: (request) => child.send(request, (error) => error && lost(error)),
+      // What cannot be sent any more goes to a process that has ended, which is told above with the reason.
+      send: (request) => started.send(request, () => {}),
       hold(busy) {
-        for (const end of [child, child.channel!, child.stderr as Socket]) {
-          if (busy) end.ref();
-          else end.unref();
+        for (const end of [started, started.channel, started.stderr as Socket]) {
+          if (busy) end?.ref();
+          else end?.unref();
         }
       },
     };
@@ -70,6 +76,17 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
       return options.device === 'webgpu' ? { ...facts, ...readAdapter(log.text) } : facts;
     },
     load: (...args) => explained(service.load(...args)),
+    run: (...args) => explained(service.run(...args)),
+    async close() {
+      const timer = setTimeout(() => child?.kill('SIGKILL'), closingSeconds * 1000);
+      try {
+        await service.close();
+      } catch (error) {
+        if (!child?.killed) throw error;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
   };
 }
 
@@ -79,6 +96,7 @@ class DriverLog {
   #line = '';
   #marks = 0;
   #expected = 0;
+  #hasEnded = false;
   #waiting: (() => void)[] = [];
 
   add(text: string): void {
@@ -98,7 +116,7 @@ class DriverLog {
 
   /** Nothing will follow. */
   end(): void {
-    this.#expected = 0;
+    this.#hasEnded = true;
     this.text += this.#line;
     this.#release();
   }
@@ -112,7 +130,7 @@ class DriverLog {
   }
 
   #release(): void {
-    if (this.#marks < this.#expected) return;
+    if (this.#marks < this.#expected && !this.#hasEnded) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

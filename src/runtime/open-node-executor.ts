@@ -23,6 +23,9 @@ export interface OpenNodeExecutorOptions extends Omit<NodeExecutorOptions, 'devi
 /** A card that is hardly faster is not worth experimental kernels, nor a choice that a busy moment decides otherwise. */
 const worthwhileSpeedup = 2;
 
+/** Compiling the kernels of the comparison takes a card a few seconds; one that hangs is not waited for. */
+const comparingSeconds = 60;
+
 /**
  * Opens an executor on a device, which is looked for and tried at once.
  *
@@ -52,7 +55,7 @@ async function chooseExecutor(options: Omit<NodeExecutorOptions, 'device'>, note
   const opened = await openGraphicsCard(options).catch(() => undefined);
   if (!opened) return processor;
   const { executor, adapter } = opened;
-  const reason = isSoftware(adapter) ? null : await compareDevices(executor, processor).then((shown) => reasonAgainst(adapter, shown), (error: Error) => `${adapter.adapter}: ${error.message}`);
+  const reason = isSoftware(adapter) ? null : await withinSeconds(comparingSeconds, compareDevices(executor, processor)).then((shown) => reasonAgainst(adapter, shown), (error: Error) => `${adapter.adapter}: ${error.message}`);
   if (reason === undefined) {
     await processor.dispose();
     return executor;
@@ -89,4 +92,13 @@ async function tried(device: NodeDevice, executor: Executor): Promise<Executor> 
     const { message } = error as Error;
     throw new Error(`${device}: ${message}${message.includes('--device cpu') ? '' : '; --device cpu computes on the processor'}`, { cause: error });
   }
+}
+
+/** @throws if it takes longer */
+async function withinSeconds<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
