@@ -46,6 +46,8 @@ beforeAll(async () => {
   vi.stubEnv('KUOSAN_CACHE', at('.cache'));
   await drawPictureFolder(at('pictures'), 5);
   await drawPictureFolder(at('fakes'), 3);
+  await drawPictureFolder(at('captioned'), 3);
+  writeFileSync(at('captioned/metadata.jsonl'), '{"file_name":"000.png","text":"a square"}\n{"file_name":"009.png","text":"none"}\n');
   writeFileSync(at('fakes/fake.png'), 'not a picture');
   mkdirSync(at('empty'));
   mkdirSync(at('notes'));
@@ -116,6 +118,9 @@ const data: readonly Case[] = [
   ['train config.json --out new --data empty', 1, /^data "empty": no images here or in its sub-folders .*; give a folder with PNG/],
   ['train config.json --out new --data notes', 1, /^data "notes": no images .*it holds only \.txt/],
   ['train config.json --out new --data fakes', 1, 'data: "fakes/fake.png": not an image that can be read; remove the file, or leave such files out with --skip-bad'],
+  ['train cifar10 --out new', 1, /^data "cifar10": is not on this machine; get it with: curl -O [^\n]*cifar-10-binary\.tar\.gz; or give the path of the folder that it is in$/],
+  ['train config.json --out new --data fashion-mnist/tset', 1, 'unknown part of fashion-mnist "tset"; did you mean test?'],
+  ['data captioned --out grid.png', 1, 'data: "captioned/metadata.jsonl:2": there is no image "009.png"; mend or remove it, or do without such captions with --skip-bad'],
   ['data fakes --out grid.png', 1, 'data: "fakes/fake.png": not an image that can be read; remove the file, or leave such files out with --skip-bad'],
 ];
 
