@@ -1,4 +1,11 @@
 export { fromHuggingFace, parseConfig, toHuggingFace } from './config.ts';
+export {
+  CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection, unitVectors, type CLIPOutput,
+} from './clip.ts';
+export {
+  clipConfig, clipTextConfig, clipVisionConfig, type CLIPConfig, type CLIPOptions, type CLIPTextConfig, type CLIPTextOptions, type CLIPVisionConfig, type CLIPVisionOptions,
+} from './clip/config.ts';
+export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
 export { UNet2DModel, type ClassInput } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';

@@ -15,6 +15,8 @@ export interface AttentionMasks {
   readonly bias?: Tensor;
   /** What q kᵀ is multiplied by; default 1 / √K. */
   readonly scale?: number;
+  /** Applied to the weights [B, N, Lq, Lk] before they mix the values: dropout. */
+  readonly weights?: (weights: Tensor) => Tensor;
 }
 
 /** Scores of keys that are not seen. Finite, so that a query that sees none has no NaN but the mean of all. */
@@ -31,7 +33,7 @@ const unseen = -3.4028234663852886e38;
  * @throws   if the heads do not divide the width, or a mask has another shape or type
  * @see Vaswani et al. 2017, eq. 1 — https://arxiv.org/abs/1706.03762
  */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHeads: number, { causal = false, keyMask, bias, scale }: AttentionMasks = {}): Tensor {
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHeads: number, { causal = false, keyMask, bias, scale, weights = (shares) => shares }: AttentionMasks = {}): Tensor {
   const [batch, lq, width] = q.shape as [number, number, number];
   const lk = k.shape[1]!;
   const widthOfValues = v.shape[2]!;
@@ -45,7 +47,7 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHe
   const present = keyMask && reshape(keyMask, [batch, 1, 1, lk]);
   const earlier = causal ? lowerTriangle(lq, lk) : undefined;
   const seen = present && earlier ? and(present, earlier) : present ?? earlier;
-  const mixed = matmul(softmax(seen ? where(seen, scores, unseen) : scores), heads(v)); // [B, N, Lq, K]
+  const mixed = matmul(weights(softmax(seen ? where(seen, scores, unseen) : scores)), heads(v)); // [B, N, Lq, K]
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, lq, widthOfValues]);
 }
 

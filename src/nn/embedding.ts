@@ -1,5 +1,5 @@
 import { cast, concat, constant, cos, float32, gather, log, mul, pad, reshape, silu, sin, type Tensor } from '../core/index.ts';
-import { normal } from './init.ts';
+import { normal, type Initializer } from './init.ts';
 import { Linear } from './linear.ts';
 import { Module, Parameter, type Context } from './module.ts';
 
@@ -7,9 +7,9 @@ import { Module, Parameter, type Context } from './module.ts';
 export class Embedding extends Module {
   readonly weight: Parameter;
 
-  constructor(count: number, width: number) {
+  constructor(count: number, width: number, init: Initializer = normal(1)) {
     super();
-    this.weight = new Parameter([count, width], normal(1));
+    this.weight = new Parameter([count, width], init);
   }
 
   /** @param indices  [...] of i64 or i32 → [..., width] */

@@ -4,7 +4,7 @@ export { attend, Attention, PixelAttention, scaledDotProductAttention, SpatialAt
 export { Conv2d, type Conv2dOptions } from './conv.ts';
 export { Dropout } from './dropout.ts';
 export { Embedding, GaussianFourierProjection, LearnedTimes, sinusoidalEmbedding, TimeProjection, TimestepEmbedding, Timesteps, type SinusoidalOptions } from './embedding.ts';
-export { normal, ones, uniformFanAvg, zeros, type Initializer } from './init.ts';
+export { filled, normal, ones, uniformFanAvg, zeros, type Initializer } from './init.ts';
 export { Linear } from './linear.ts';
 export { bind, countParameters, initialValues, Module, namedParameters, Parameter, randomKeyInput, snakeCase, type Binding, type Context } from './module.ts';
 export { BatchNorm2d, GroupNorm, LayerNorm, RMSNorm } from './norm.ts';

@@ -8,6 +8,11 @@ export const zeros: Initializer = (shape) => new Float32Array(sizeOf(shape));
 /** All ones. */
 export const ones: Initializer = (shape) => new Float32Array(sizeOf(shape)).fill(1);
 
+/** All one number. */
+export function filled(value: number): Initializer {
+  return (shape) => new Float32Array(sizeOf(shape)).fill(value);
+}
+
 /** N(0, std²). */
 export function normal(std: number): Initializer {
   return (shape, random) => random.fillNormal(new Float32Array(sizeOf(shape))).map((z) => z * std);

@@ -1,0 +1,155 @@
+/** The configuration of `CLIPModel` and of its towers: transformers' options under our spelling, checked. */
+import { z } from 'zod';
+import { activations, type ActivationName } from '../../nn/index.ts';
+import { fromHuggingFace, parseConfig } from '../config.ts';
+
+const positive = z.number().int().positive();
+const tokenId = z.number().int().nonnegative();
+const activationNames = Object.keys(activations) as [ActivationName, ...ActivationName[]];
+
+/** What both towers have. */
+const shared = {
+  /** The function inside the blocks. OpenAI's weights need `quick_gelu`; most of OpenCLIP's `gelu`. */
+  hiddenAct: z.enum(activationNames).default('quick_gelu'),
+  layerNormEps: z.number().positive().default(1e-5),
+  /** The share of attention weights set to zero in training. */
+  attentionDropout: z.number().min(0).lt(1).default(0),
+  /** Width of the embedding that a tower alone projects to; a whole model's own `projectionDim` goes before it. */
+  projectionDim: positive.default(512),
+  /** Standard deviation of patches' first weights. */
+  initializerRange: z.number().nonnegative().default(0.02),
+  /** Scales all standard deviations of first weights. */
+  initializerFactor: z.number().positive().default(1),
+};
+
+/** The text tower: a transformer in which every token sees those before it. */
+export const clipTextConfigSchema = z.strictObject({
+  vocabSize: positive.default(49408),
+  hiddenSize: positive.default(512),
+  intermediateSize: positive.default(2048),
+  numHiddenLayers: positive.default(12),
+  numAttentionHeads: positive.default(8),
+  /** The most tokens of a text, its first and last one counted. */
+  maxPositionEmbeddings: positive.default(77),
+  ...shared,
+  padTokenId: tokenId.nullable().default(1),
+  bosTokenId: tokenId.nullable().default(49406),
+  /**
+   * The token at whose first position the text's embedding is read. 2 is how early checkpoints say it wrongly: like
+   * transformers, we then read at the largest id.
+   */
+  eosTokenId: tokenId.default(49407),
+});
+
+/** The image tower: a vision transformer. */
+export const clipVisionConfigSchema = z.strictObject({
+  hiddenSize: positive.default(768),
+  intermediateSize: positive.default(3072),
+  numHiddenLayers: positive.default(12),
+  numAttentionHeads: positive.default(12),
+  numChannels: positive.default(3),
+  /** Height and width of the pictures in pixels. */
+  imageSize: positive.default(224),
+  /** Height and width of a patch; what is left over at the right and bottom is not looked at. */
+  patchSize: positive.default(32),
+  ...shared,
+});
+
+/** The whole model. */
+export const clipConfigSchema = z.strictObject({
+  textConfig: clipTextConfigSchema.prefault({}),
+  visionConfig: clipVisionConfigSchema.prefault({}),
+  /** Width of the embeddings that both towers share. */
+  projectionDim: positive.default(512),
+  /** ln(1 / temperature) at the start; 2.6592 is ln(1 / 0.07). */
+  logitScaleInitValue: z.number().default(2.6592),
+  initializerFactor: z.number().positive().default(1),
+});
+
+/** A checked configuration with every default filled in. */
+export type CLIPTextConfig = z.output<typeof clipTextConfigSchema>;
+/** A checked configuration with every default filled in. */
+export type CLIPVisionConfig = z.output<typeof clipVisionConfigSchema>;
+/** A checked configuration with every default filled in. */
+export type CLIPConfig = z.output<typeof clipConfigSchema>;
+/** A configuration as a person writes it: every field is optional. */
+export type CLIPTextOptions = z.input<typeof clipTextConfigSchema>;
+/** A configuration as a person writes it: every field is optional. */
+export type CLIPVisionOptions = z.input<typeof clipVisionConfigSchema>;
+/** A configuration as a person writes it: every field is optional. */
+export type CLIPOptions = z.input<typeof clipConfigSchema>;
+
+/** @throws if options contradict each other, in one line that names them */
+export function checkTower(tower: string, { hiddenSize, numAttentionHeads }: Pick<CLIPTextConfig, 'hiddenSize' | 'numAttentionHeads'>): void {
+  if (hiddenSize % numAttentionHeads !== 0) throw new Error(`clip: ${tower}: hiddenSize ${hiddenSize} does not split into ${numAttentionHeads} heads (numAttentionHeads)`);
+}
+
+/**
+ * Keys of every configuration of transformers, or of early ones of CLIP, that change nothing in the network: names, what
+ * a generator of text would do, how results are returned, and dropout that was never built.
+ */
+const withoutEffect = new Set([
+  'architectures', 'attn_implementation', 'bad_words_ids', 'begin_suppress_tokens', 'chunk_size_feed_forward', 'cross_attention_hidden_size', 'decoder_start_token_id', 'diversity_penalty', 'do_sample',
+  'dropout', 'dtype', 'early_stopping', 'encoder_no_repeat_ngram_size', 'exponential_decay_length_penalty', 'finetuning_task', 'forced_bos_token_id', 'forced_eos_token_id', 'gradient_checkpointing',
+  'id2label', 'is_encoder_decoder', 'label2id', 'length_penalty', 'max_length', 'min_length', 'model_type', 'no_repeat_ngram_size', 'num_beam_groups', 'num_beams', 'num_labels', 'num_return_sequences',
+  'output_attentions', 'output_hidden_states', 'output_scores', 'prefix', 'problem_type', 'remove_invalid_values', 'repetition_penalty', 'return_dict', 'return_dict_in_generate', 'sep_token_id',
+  'suppress_tokens', 'task_specific_params', 'temperature', 'tf_legacy_loss', 'tie_encoder_decoder', 'tie_word_embeddings', 'tokenizer_class', 'top_k', 'top_p', 'torch_dtype', 'torchscript',
+  'transformers_version', 'typical_p', 'use_bfloat16', 'use_cache',
+]);
+
+/** Options that change nothing only where they are off. */
+const offOnly = new Set(['add_cross_attention', 'is_decoder', 'pruned_heads']);
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isOff(value: unknown): boolean {
+  return value === null || value === false || (isObject(value) && Object.keys(value).length === 0);
+}
+
+/** The keys that mean something, in camelCase. */
+function meaningful(json: JsonObject, drop: ReadonlySet<string> = new Set()): Record<string, unknown> {
+  return fromHuggingFace(Object.fromEntries(Object.entries(json).filter(([key, value]) => !withoutEffect.has(key) && !drop.has(key) && !(offOnly.has(key) && isOff(value)))));
+}
+
+/** What an image tower was given by the writers of all models, and has no use for. */
+const textOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'vocab_size']);
+/** What stands beside the towers in a whole model's configuration for the same reason. */
+const wholeOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'text_config_dict', 'vision_config_dict']);
+
+/**
+ * A text tower's configuration as transformers writes it.
+ *
+ * @throws one line that names a key that is unknown or has no such value
+ */
+export function clipTextConfig(json: JsonObject, where: string): CLIPTextConfig {
+  return parseConfig(clipTextConfigSchema, meaningful(json), where);
+}
+
+/** An image tower's configuration as transformers writes it; see `clipTextConfig`. */
+export function clipVisionConfig(json: JsonObject, where: string): CLIPVisionConfig {
+  return parseConfig(clipVisionConfigSchema, meaningful(json, textOnly), where);
+}
+
+/**
+ * A whole model's configuration as transformers writes it. Early ones hold each tower's twice; then what is under
+ * `text_config_dict` and `vision_config_dict` counts, as it does there.
+ *
+ * @throws one line that names a key that is unknown or has no such value
+ */
+export function clipConfig(json: JsonObject, where: string): CLIPConfig {
+  const tower = (key: string) => {
+    const parts = [json[key], json[`${key}_dict`]].filter((part) => part !== undefined && part !== null);
+    for (const part of parts) if (!isObject(part)) throw new Error(`${where}.${key}: expected an object, got ${JSON.stringify(part)}`);
+    return Object.assign({}, ...parts) as JsonObject;
+  };
+  const { textConfig: _text, visionConfig: _vision, ...own } = meaningful(json, wholeOnly);
+  return parseConfig(clipConfigSchema, {
+    ...own,
+    textConfig: meaningful(tower('text_config')),
+    visionConfig: meaningful(tower('vision_config'), textOnly),
+  }, where);
+}

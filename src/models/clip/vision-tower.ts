@@ -1,0 +1,73 @@
+/** CLIP's image tower. */
+import { add, broadcastTo, concat, reshape, slice, transpose, type Tensor } from '../../core/index.ts';
+import { Conv2d, Embedding, LayerNorm, Module, normal, Parameter, type Context } from '../../nn/index.ts';
+import { checkTower, type CLIPVisionConfig } from './config.ts';
+import { Encoder } from './encoder.ts';
+import type { TowerOutput } from './text-tower.ts';
+
+class VisionEmbeddings extends Module {
+  readonly classEmbedding: Parameter;
+  readonly patchEmbedding: Conv2d;
+  readonly positionEmbedding: Embedding;
+
+  constructor({ hiddenSize, numChannels, imageSize, patchSize, initializerRange, initializerFactor }: CLIPVisionConfig) {
+    super();
+    const std = hiddenSize ** -0.5 * initializerFactor;
+    this.classEmbedding = new Parameter([hiddenSize], normal(std));
+    this.patchEmbedding = new Conv2d(numChannels, hiddenSize, patchSize, { stride: patchSize, bias: false, init: normal(initializerRange * initializerFactor) });
+    this.positionEmbedding = new Embedding(Math.floor(imageSize / patchSize) ** 2 + 1, hiddenSize, normal(std));
+  }
+
+  /** @param pixels  [B, C, H, W] → [B, 1 + patches, D], the class's position first */
+  forward(ctx: Context, pixels: Tensor): Tensor {
+    const batch = pixels.shape[0]!;
+    const [positions, width] = this.positionEmbedding.weight.shape as [number, number];
+    const patches = transpose(reshape(this.patchEmbedding.forward(ctx, pixels), [batch, width, positions - 1]), [0, 2, 1]);
+    const first = broadcastTo(reshape(ctx.param(this.classEmbedding), [1, 1, width]), [batch, 1, width]);
+    return add(concat([first, patches], 1), ctx.param(this.positionEmbedding.weight));
+  }
+}
+
+/**
+ * The vision transformer: patches and a class token; the class token's vector stands for the picture.
+ *
+ * @see Dosovitskiy et al. 2021 — https://arxiv.org/abs/2010.11929
+ */
+export class VisionTransformer extends Module {
+  readonly embeddings: VisionEmbeddings;
+  /** As transformers spells it. */
+  readonly preLayrnorm: LayerNorm;
+  readonly encoder: Encoder;
+  readonly postLayernorm: LayerNorm;
+  readonly #config: CLIPVisionConfig;
+
+  /** @throws if the heads do not divide the width, or a patch is larger than the picture */
+  constructor(config: CLIPVisionConfig) {
+    super();
+    checkTower('visionConfig', config);
+    if (config.patchSize > config.imageSize) throw new Error(`clip: visionConfig: a patch of ${config.patchSize} pixels is larger than a picture of ${config.imageSize} (patchSize, imageSize)`);
+    const norm = () => new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
+    this.#config = config;
+    this.embeddings = new VisionEmbeddings(config);
+    this.preLayrnorm = norm();
+    this.encoder = new Encoder(config);
+    this.postLayernorm = norm();
+  }
+
+  get config(): CLIPVisionConfig {
+    return this.#config;
+  }
+
+  /**
+   * @param pixels  [B, numChannels, imageSize, imageSize], normalized as the model was trained
+   * @throws if the pictures are of another size
+   */
+  forward(ctx: Context, pixels: Tensor): TowerOutput {
+    const { numChannels, imageSize, hiddenSize } = this.#config;
+    if (pixels.shape.slice(1).join() !== [numChannels, imageSize, imageSize].join()) throw new Error(`clip: the pictures are [${pixels.shape.join(', ')}], expected [B, ${numChannels}, ${imageSize}, ${imageSize}]; resize them`);
+    const lastHiddenState = this.encoder.forward(ctx, this.preLayrnorm.forward(ctx, this.embeddings.forward(ctx, pixels)));
+    const batch = pixels.shape[0]!;
+    const first = reshape(slice(lastHiddenState, [0, 0, 0], [batch, 1, hiddenSize]), [batch, hiddenSize]);
+    return { lastHiddenState, pooled: this.postLayernorm.forward(ctx, first) };
+  }
+}
