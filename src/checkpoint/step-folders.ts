@@ -7,7 +7,7 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isLeftover, kindOf, makeFolder, replaceFile, syncFolder, syncTree, systemReason } from './durable-files.ts';
-import { indexFile } from './model-folder.ts';
+import { configFile, indexFile } from './model-folder.ts';
 
 /** One checkpoint of a run. */
 export interface Checkpoint {
@@ -46,10 +46,14 @@ export async function listCheckpoints(out: string): Promise<Checkpoint[]> {
   const found: Checkpoint[] = [];
   for (const name of await readdir(folder)) {
     const step = stepOf(name);
-    // The index is written last: a folder that was copied here by hand and broke off has none.
-    if (step !== undefined && await kindOf(join(folder, name, indexFile)) === 'file') found.push({ step, path: join(folder, name) });
+    if (step !== undefined && await isWhole(join(folder, name))) found.push({ step, path: join(folder, name) });
   }
   return found.sort((a, b) => a.step - b.step);
+}
+
+/** Of a model's files the index is written last, or a single network's configuration: a folder that was copied here by hand and broke off has neither. */
+async function isWhole(dir: string): Promise<boolean> {
+  return await kindOf(join(dir, indexFile)) === 'file' || await kindOf(join(dir, configFile)) === 'file';
 }
 
 /** The checkpoint that `latest` names or, where it names none that is there, the newest; null if the run has none yet. */
@@ -67,7 +71,7 @@ export async function latestCheckpoint(out: string): Promise<Checkpoint | null> 
  * @param out    the run's folder
  * @param step   optimizer steps done. A checkpoint of this step that is there already is replaced: it belongs to a future that was given
  *   up when the run was resumed from before it. (Steps after this one stay, and do not count against `keep`.)
- * @param write  fills a folder that is given to it, with `model_index.json` in it
+ * @param write  fills a folder that is given to it, with `model_index.json` or `config.json` in it
  * @throws what `write` throws, or one line that names the checkpoint, why it cannot be written, and what is still whole
  */
 export async function saveCheckpoint(out: string, step: number, write: (dir: string) => Promise<void>, { keep = null }: SaveOptions = {}): Promise<Checkpoint> {
@@ -81,7 +85,7 @@ export async function saveCheckpoint(out: string, step: number, write: (dir: str
     await rm(aside, { recursive: true, force: true });
     await mkdir(aside);
     await write(aside);
-    if (await kindOf(join(aside, indexFile)) !== 'file') throw new Error(`internal: a checkpoint was written without ${indexFile}`);
+    if (!await isWhole(aside)) throw new Error(`internal: a checkpoint was written without ${indexFile} or ${configFile}`);
     await syncTree(aside);
     await discard(folder, stepName(step));
     await rename(aside, path);

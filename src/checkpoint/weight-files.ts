@@ -44,7 +44,7 @@ export interface StoredWeights {
 export async function readWeightFiles(folder: string, variant?: string): Promise<StoredWeights> {
   const name = chooseFile(await readdir(folder), folder, variant);
   const path = join(folder, name);
-  return { tensors: await (index.test(name) ? readShards(folder, path) : readFile(path)), where: `checkpoint ${path}` };
+  return { tensors: await (index.test(name) ? readShards(folder, path) : readTensorFile(path)), where: `checkpoint ${path}` };
 }
 
 /** The file to begin with: an index or, where there is none, the one file. */
@@ -74,8 +74,12 @@ function chooseFile(files: readonly string[], folder: string, variant: string | 
   throw new Error(`${where}: there is no ${weightsFileName}`);
 }
 
-/** The tensors of one file, which must match the checksum if there is one in it. */
-async function readFile(path: string): Promise<Map<string, SafetensorsTensor>> {
+/**
+ * The tensors of one safetensors file, which must match the checksum if there is one in it.
+ *
+ * @throws one line that names the file: missing or damaged
+ */
+export async function readTensorFile(path: string): Promise<Map<string, SafetensorsTensor>> {
   const where = `checkpoint ${path}`;
   const bytes = await readWhole(path, where);
   let file: Safetensors;
@@ -106,7 +110,7 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
   }
   const tensors = new Map<string, StoredTensor>();
   for (const [file, names] of shards) {
-    const held = await readFile(join(folder, file));
+    const held = await readTensorFile(join(folder, file));
     const missing = names.find((name) => !held.has(name));
     if (missing !== undefined) throw new Error(`${where}: tensor ${JSON.stringify(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`);
     const extra = [...held.keys()].find((name) => placed[name] !== file);

@@ -1,7 +1,7 @@
 import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTerminal, toPixels, type Pixels } from '../data/index.ts';
-import { parseDdpmConfig, readConfig } from '../train/index.ts';
+import { configuredRun, readConfig } from '../train/index.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { openExecutor } from './open-executor.ts';
 import { applyOverrides } from './options.ts';
@@ -14,18 +14,19 @@ export interface DemoOptions extends DeviceOptions {
 }
 
 export async function demo({ out, steps, device, threads }: DemoOptions): Promise<void> {
-  const config = parseDdpmConfig(applyOverrides(await readConfig('smileys-16'), steps === undefined ? [] : [[['train', 'steps'], steps]]));
+  const config = await readConfig('smileys-16');
+  const run = configuredRun(applyOverrides(config, steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.
   const resume = await access(join(out, 'run.json')).then(() => true, () => false);
   const executor = await openExecutor({ device, threads });
   let grid = '';
   try {
-    process.stderr.write(`A network that knows nothing learns to draw from ${config.data.source}: its samples appear here as they improve.\n`);
+    process.stderr.write(`A network that knows nothing learns to draw from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`);
     await showRun({
-      config, out, executor, resume, skipBad: false,
+      run, out, executor, resume, skipBad: false,
       onSamples: ({ step, pictures, path }, print) => {
         grid = path;
-        const seen = step === config.train.steps ? 32 : 8;
+        const seen = step === run.train.steps ? 32 : 8;
         print(`after ${step} steps (${path}):`);
         for (const line of inTerminal(toPixels(pictures).slice(0, seen))) print(line);
       },

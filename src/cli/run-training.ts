@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { parseDdpmConfig, readConfig } from '../train/index.ts';
+import { configuredRun, readConfig } from '../train/index.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { openExecutor } from './open-executor.ts';
 import { applyOverrides, UsageError, type Overrides } from './options.ts';
@@ -27,11 +26,11 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
   ] as const).filter(([, value]) => value !== undefined);
   const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
   if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined) throw new UsageError('--data is missing: a data set or a folder of images');
-  const config = parseDdpmConfig(merged);
+  const run = configuredRun(merged);
   const executor = await openExecutor(options);
   try {
-    await showRun({ config, out: options.out, executor, resume: options.resume, skipBad: options.skipBad, resumeOption: '--resume' });
-    process.stderr.write(`draw from it: npx kuosan sample ${quoteWord(options.out)} --count 64 --out ${quoteWord(join(options.out, 'grid.png'))}\n`);
+    const { use } = await showRun({ run, out: options.out, executor, resume: options.resume, skipBad: options.skipBad, resumeOption: '--resume' });
+    process.stderr.write(`${use.what}: npx ${use.command(quoteWord(options.out))}\n`);
   } finally {
     await executor.dispose();
   }

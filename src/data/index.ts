@@ -1,11 +1,12 @@
 export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './animation.ts';
 export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches.ts';
+export { type PictureBatch, pictureBatches } from './picture-batches.ts';
 export { defaultCacheDir } from './cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figure.ts';
 export { gridDefaults, type GridOptions, layGrid } from './grid.ts';
 export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, writePng } from './image.ts';
-export { builtInDatasets, openDataset } from './open-dataset.ts';
+export { builtInDatasets, openDataset, testPartOf } from './open-dataset.ts';
 export { openDefaults, type OpenOptions } from './open-options.ts';
 export { heightAndWidth, type PictureSize } from './picture-size.ts';
 export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';

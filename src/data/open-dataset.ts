@@ -18,6 +18,12 @@ import { notoEmoji, openNotoEmoji } from './sources/noto-emoji.ts';
 /** The data sets that go by a name: the one that comes with the package, and those that are looked for on the machine. */
 export const builtInDatasets: readonly string[] = [notoEmoji, ...namedDatasets];
 
+/** The held-out part of a data set that comes in two under its name, such as `mnist/test` of `mnist`; undefined for any other. */
+export function testPartOf(source: string): string | undefined {
+  const [set = '', part = 'train'] = source.split('/');
+  return namedDatasets.includes(set) && part === 'train' ? `${set}/test` : undefined;
+}
+
 /** Larger pictures are not what a pixel-space model on one machine trains on, and 1,897 emoji would be 95 GB. */
 const maxSize = 4096;
 

@@ -9,3 +9,4 @@ export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
 export { UNet2DModel, type ClassInput } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';
+export { type Classification, ImageClassifier, imageClassifierConfigSchema, type ImageClassifierConfig } from './image-classifier.ts';

@@ -6,22 +6,17 @@ import { UNet2DModel } from '../models/index.ts';
 import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { entries } from './programs.ts';
-import { trainingRun, type RunEvent, type RunOptions, type RunPlan } from './run.ts';
+import type { RunOptions, RunPlan } from './run.ts';
 
 /** Pictures of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
 
 /**
- * Trains and reports what happens.
+ * Lays out the run.
  *
- * @throws if the configuration contradicts the data, the folder holds another run, or training diverges
+ * @throws if the configuration contradicts itself or the data
  */
-export async function* trainDdpm({ config, ...options }: RunOptions & { readonly config: DdpmConfig }): AsyncGenerator<RunEvent, void, undefined> {
-  yield* trainingRun(await planDdpm(config, options), options);
-}
-
-/** @throws if the configuration contradicts itself or the data */
-async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
+export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
   const { train } = config;
   const unet = new UNet2DModel(withSampleSize(config));
   const channels = unet.config.inChannels;
@@ -45,7 +40,7 @@ async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: Pick<Ru
     },
     writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
-    use: (out) => `draw from it with kuosan sample ${out}`,
+    use: { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null) return { dispose: async () => {} };

@@ -1,5 +1,7 @@
+export { classifierConfigSchema, parseClassifierConfig, type ClassifierConfig } from './classifier-config.ts';
+export { planClassifier } from './classifier-run.ts';
 export { ddpmConfigSchema, ddpmTrainSchema, optimizerOptions, parseDdpmConfig, pictureDataSchema, trainSchema, type DdpmConfig, type TrainConfig } from './config.ts';
-export { trainDdpm } from './ddpm-run.ts';
+export { planDdpm } from './ddpm-run.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './lr-schedule.ts';
 export { RunLog } from './log.ts';
@@ -12,5 +14,6 @@ export { NoiseStages } from './noise-stages.ts';
 export { presetNames, readConfig } from './presets.ts';
 export { entries, initialState, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms, type TrainingSetup } from './programs.ts';
 export { resumable, trainingRun, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
+export { configuredRun, type ConfiguredRun } from './run-kinds.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 export { DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';

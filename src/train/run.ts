@@ -25,8 +25,8 @@ export interface RunPlan {
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
   /** Reads the weights that `writeModel` wrote. */
   readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
-  /** What to do with the finished run in a folder, for messages: `draw from it with kuosan sample runs/a`. */
-  readonly use: (out: string) => string;
+  /** What can be done with the result, and the command that does: `draw from it`, `kuosan sample runs/a`. */
+  readonly use: { readonly what: string; readonly command: (out: string) => string };
   /** Opens what looks at the model on the way; the store has its averaged weights under `ema/`. */
   readonly watch?: (executor: Executor, store: Store) => Promise<RunWatch>;
 }
@@ -77,7 +77,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
   const latest = resume ? await latestCheckpoint(out) : null;
   const from = latest ? await readState(latest.path, plan.readWeights) : undefined;
-  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use(out)}, or give more --steps to train on`);
+  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(out)}, or give more --steps to train on`);
   await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
   const environment = await executor.environment();
   const notes = from ? differences(from.environment, environment) : [];

@@ -1,0 +1,78 @@
+/**
+ * One network in a folder of its own, as Python's transformers lays it out.
+ *
+ *     config.json         its class and configuration
+ *     model.safetensors   its weights
+ */
+import { join } from 'node:path';
+import { asFloat32, type HostArray, type HostArrays } from '../core/index.ts';
+import { writeSafetensors } from '../formats/safetensors.ts';
+import { fromHuggingFace, toHuggingFace } from '../models/index.ts';
+import type { Module } from '../nn/index.ts';
+import { checksum } from './checksum.ts';
+import { kindOf, makeFolder, syncFolder, writeNewFile } from './durable-files.ts';
+import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { configFile } from './model-folder.ts';
+import { readTensorFile } from './weight-files.ts';
+import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
+
+const weightsFile = 'model.safetensors';
+
+/** A network to be written. */
+export interface NetworkToWrite {
+  readonly className: string;
+  /** In camelCase; written as Hugging Face writes it. */
+  readonly config: JsonObject;
+  readonly module: Module;
+  /** By checkpoint name, f32; exactly the network's. */
+  readonly weights: HostArrays;
+  /** How the weights are stored; default f32. */
+  readonly dtype?: 'f32' | 'f16';
+}
+
+/**
+ * Writes a network's folder, every file flushed to the disk, `config.json` last: a folder that has it is whole.
+ *
+ * @param dir  made if it is not there
+ * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
+ */
+export async function writeNetworkFolder(dir: string, { className, config, module, weights, dtype = 'f32' }: NetworkToWrite): Promise<void> {
+  const where = `checkpoint ${dir}`;
+  checkWeights(weightShapes(module), weights, where);
+  const stored = new Map([...weights].map(([name, array]) => {
+    const floats = asFloat32(array, `${where}: tensor ${JSON.stringify(name)}`);
+    return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
+  }));
+  if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
+  await makeFolder(dir);
+  await writeNewFile(join(dir, weightsFile), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
+  await writeNewFile(join(dir, configFile), jsonText(toHuggingFace(className, config)));
+  await syncFolder(dir);
+}
+
+/**
+ * Reads the configuration of a network's folder.
+ *
+ * @returns the configuration in camelCase, and how messages call the file
+ * @throws one line if there is none, or it is another class's
+ */
+export async function readNetworkConfig(dir: string, className: string): Promise<{ readonly config: Record<string, unknown>; readonly where: string }> {
+  const where = `checkpoint ${join(dir, configFile)}`;
+  const json = await readJsonFile(join(dir, configFile), where);
+  if (json['_class_name'] !== className) throw new Error(`${where}: the class is ${JSON.stringify(json['_class_name']) ?? 'not said'}, expected ${JSON.stringify(className)}`);
+  return { config: fromHuggingFace(json), where };
+}
+
+/**
+ * Reads the weights of a network's folder, widened to f32.
+ *
+ * @throws one line if the file is missing or damaged, or its tensors are not the network's
+ */
+export async function readNetworkWeights(dir: string, module: Module): Promise<Map<string, HostArray>> {
+  const path = join(dir, weightsFile);
+  const where = `checkpoint ${path}`;
+  const tensors = await readTensorFile(path);
+  const shapes = weightShapes(module);
+  checkWeights(shapes, tensors, where, `the weights are not of the network in ${join(dir, configFile)}`);
+  return new Map([...shapes.keys()].map((name) => [name, widen(tensors.get(name)!, name, where)]));
+}
