@@ -9,7 +9,7 @@ import * as forward from '../src/cli/forward.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
 import * as sample from '../src/cli/sample.ts';
 import * as train from '../src/cli/train.ts';
-import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
+import { configuredRun, readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { filesBelow, textOf } from './source-files.ts';
 
@@ -85,6 +85,6 @@ describe('the command lines in the documentation', () => {
     const command = program.commands.find((each) => each.name() === 'train')!;
     const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));
     const preset = await readConfig(others[0] ?? 'noto-32');
-    expect(() => parseDdpmConfig(applyOverrides(preset, overrides))).not.toThrow();
+    expect(() => configuredRun(applyOverrides(preset, overrides))).not.toThrow();
   });
 });

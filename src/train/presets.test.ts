@@ -1,15 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, test } from 'vitest';
 import { schedule } from '../diffusion/index.ts';
-import { UNet2DModel } from '../models/index.ts';
+import { ImageClassifier, UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
-import { denoiserProgram, pictureShape } from '../pipelines/index.ts';
+import { classifierProgram, denoiserProgram, pictureShape } from '../pipelines/index.ts';
+import { parseClassifierConfig } from './classifier-config.ts';
 import { parseDdpmConfig } from './config.ts';
 import { presetNames, readConfig } from './presets.ts';
 
-const names = await presetNames();
+const presets = await Promise.all((await presetNames()).map(async (name) => ({ name, config: await readConfig(name) })));
+const names = (task: unknown) => presets.filter(({ config }) => config['task'] === task).map(({ name }) => name);
 
-describe.each(names)('the preset %s', (name) => {
+/** The comments do the arithmetic: it must be of this network. */
+async function expectSaidParameters(name: string, count: number): Promise<void> {
+  const [, said] = /(?<!\d)([\d.,]+(?: M)?) parameters/.exec(await readFile(new URL(`../../presets/${name}.jsonc`, import.meta.url), 'utf8'))!;
+  expect(said!.endsWith(' M') ? `${(count / 1e6).toFixed(2)} M` : count.toLocaleString('en-US')).toBe(said);
+}
+
+describe.each(names(undefined))('the preset %s', (name) => {
   test('is a configuration that builds, for pictures of its size', async () => {
     const config = parseDdpmConfig(await readConfig(name));
     const { size } = config.data;
@@ -17,11 +25,16 @@ describe.each(names)('the preset %s', (name) => {
     expect(config.model.sampleSize).toBe(size);
     denoiserProgram(unet, 1, pictureShape(unet));
     expect(schedule(config.scheduler).T).toBe(1000);
-    // The comments do the arithmetic: it must be of this network.
-    const [, said] = /(?<!\d)([\d.,]+(?: M)?) parameters/.exec(await readFile(new URL(`../../presets/${name}.jsonc`, import.meta.url), 'utf8'))!;
-    const count = countParameters(unet);
-    expect(said!.endsWith(' M') ? `${(count / 1e6).toFixed(2)} M` : count.toLocaleString('en-US')).toBe(said);
+    await expectSaidParameters(name, countParameters(unet));
   });
+});
+
+test.each(names('classifier'))('the preset %s is a configuration that builds', async (name) => {
+  const { data, model, train } = parseClassifierConfig(Object.fromEntries(Object.entries(await readConfig(name)).filter(([key]) => key !== 'task')));
+  const classifier = new ImageClassifier({ ...model, sampleSize: data.size, inChannels: 1, classNames: Array.from({ length: 10 }, (_, i) => String(i)) });
+  classifierProgram(classifier, 1);
+  expect(train.evaluateEvery).not.toBeNull();
+  await expectSaidParameters(name, countParameters(classifier));
 });
 
 it('cifar10 is DDPM\'s own run', async () => {
