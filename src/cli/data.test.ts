@@ -36,7 +36,7 @@ describe('kuosan data', () => {
   it('tells what the emoji are and draws some of them', async () => {
     const out = join(folder, 'new/grid.png');
     const text = await kuosan('noto-emoji', '--out', out, '--count', '16');
-    expect(text).toMatch(/^noto-emoji: 1,897 pictures of 32×32, color; decoded in [\d.]+ s\n10 classes: smileys-emotion 169, .*\nfirst labels: grinning face, /);
+    expect(text).toMatch(/^noto-emoji: 1,897 pictures of 32×32, color; decoded in [\d.]+ s\n10 classes: smileys-emotion 169, .*\nfirst captions: grinning face, /);
     expect(text).toContain(`${out}: 16 of 1897 pictures, drawn with seed 0\n`);
     expect(await sharp(out).metadata()).toMatchObject({ format: 'png', width: 138 * 7, height: 138 * 7 });
     const first = await readFile(out);
@@ -53,7 +53,7 @@ describe('kuosan data', () => {
     await writeFile(join(pictures, 'b.png'), 'fake');
     const out = join(folder, 'grid.png');
     await expect(kuosan(pictures, '--out', out)).rejects.toThrow(/b\.png": not an image that can be read; .*--skip-bad$/);
-    expect(await kuosan(pictures, '--out', out, '--skip-bad')).toMatch(/: 1 picture of 32×32.*\nfirst files: a\.png\nleft out: 1 image that cannot be read\n {2}b\.png: not an image/);
+    expect(await kuosan(pictures, '--out', out, '--skip-bad')).toMatch(/: 1 picture of 32×32.*\nfirst files: a\.png\nleft out: 1 file that cannot be read\n {2}b\.png: not an image/);
   });
 
   it('refuses bad input in one line, and writes nothing', async () => {
