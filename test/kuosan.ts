@@ -24,7 +24,8 @@ export interface Ended {
 export function start(args: readonly string[], { cwd }: Place): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
     cwd,
-    env: { ...process.env, KUOSAN_CACHE: join(cwd, '.cache') },
+    // On the processor, whatever card this machine has: bytes are compared.
+    env: { ...process.env, KUOSAN_CACHE: join(cwd, '.cache'), KUOSAN_DEVICE: 'cpu' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

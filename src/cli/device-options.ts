@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { DeviceChoice } from '../runtime/node.ts';
 import { choiceOption, integerOption } from './options.ts';
 
@@ -15,6 +15,7 @@ const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const satisfies readonly De
 /** Adds `--device` and `--threads` to a command. */
 export function addDeviceOptions(command: Command): Command {
   return command
-    .option('--device <name>', 'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor', choiceOption('device', devices), 'auto')
+    .addOption(new Option('--device <name>', 'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor')
+      .argParser(choiceOption('device', devices)).env('KUOSAN_DEVICE').default('auto'))
     .option('--threads <n>', 'threads of the engine on the processor', integerOption('--threads', 1, 1024), availableParallelism());
 }

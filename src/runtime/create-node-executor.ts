@@ -48,7 +48,7 @@ export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor 
   const { device = 'cpu', threads = availableParallelism(), cpuKernels = 'auto' } = options;
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service = startService(options);
-  if (device !== 'cpu') return createSessionExecutor(service, { device, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
+  if (device !== 'cpu') return createSessionExecutor(service, { device, hasOwnMemory: true, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
   let probed: Promise<number | null> | undefined;
   const blockSize = (opened: SessionService) => (probed ??= cpuKernels === 'standard' ? Promise.resolve(null) : opened.blockSize());
   return createSessionExecutor(service, {

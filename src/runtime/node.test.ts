@@ -100,6 +100,11 @@ describe.each(places)('an executor $name', ({ options, failing }) => {
     expect((await store.read()).get('count')).toEqual(pair(2_000_000_004, 2));
   });
 
+  test('tells what a run takes of the machine\'s memory, where it does', async () => {
+    const { runs: [run] } = await open(addTo);
+    expect(run!.peakBytes === undefined).toBe(options.device === 'webgpu');
+  });
+
   test('keeps two stores of one program apart', async () => {
     const { store, runs: [grow] } = await open(addTo);
     const { store: other } = await open();

@@ -15,12 +15,14 @@ export interface SessionExecutorOptions {
   readonly device: string;
   /** How programs are lowered, asked for once; default standard operators, optimized by ONNX Runtime. */
   readonly target?: (service: SessionService) => Promise<Target>;
+  /** True for a graphics card, whose memory is not the machine's; default false. */
+  readonly hasOwnMemory?: boolean;
   /** What decides the last bits of results beside the engine's own facts. */
   readonly facts?: (service: SessionService) => Promise<Environment>;
 }
 
 /** An executor whose sessions and stores are with a service: on this thread, on another, in another process. */
-export function createSessionExecutor(service: SessionService, { device, target = async () => ({ lowerings: {}, optimize: true }), facts }: SessionExecutorOptions): Executor {
+export function createSessionExecutor(service: SessionService, { device, target = async () => ({ lowerings: {}, optimize: true }), hasOwnMemory = false, facts }: SessionExecutorOptions): Executor {
   let closing: Promise<void> | undefined;
   let chosen: Promise<Target> | undefined;
   const open = (): SessionService => {
@@ -35,7 +37,7 @@ export function createSessionExecutor(service: SessionService, { device, target 
       const onnx = toOnnx(program, lowered);
       const handle = await open().load(onnx, { optimize });
       return {
-        peakBytes: onnx.peakBytes,
+        ...(!hasOwnMemory && { peakBytes: onnx.peakBytes }),
         run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
         // With the executor its programs are gone too, so there is nothing left to do and no mistake to report.
         dispose: async () => (closing ? undefined : service.unload(handle)),
