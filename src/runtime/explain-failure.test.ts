@@ -8,7 +8,9 @@ test('a failure to open a device is told in a line, with what is missing', () =>
   expect(explainFailure('webgpu', noAdapter, 'Warning: Couldn\'t load Vulkan: libvulkan.so.1: cannot open shared object file: No such file or directory\n    at operator() (BackendVk.cpp:368)\n'))
     .toBe('no graphics adapter: the Vulkan loader libvulkan.so.1 is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)');
   expect(explainFailure('webgpu', noAdapter, '[Vulkan Loader] ERROR | DRIVER: vkCreateInstance: Found no drivers!\n')).toMatch(/^no graphics adapter: Vulkan finds no driver; install/);
-  expect(explainFailure('webgpu', noAdapter, '')).toBe('no graphics adapter');
+  expect(explainFailure('webgpu', noAdapter, '[Vulkan Loader] INFO | DRIVER:         Sorted order:\n[Vulkan Loader] INFO | DRIVER:               [0] llvmpipe (LLVM 15.0.6, 256 bits)  \nWarning: Vulkan shaderUniform*ArrayDynamicIndexing required.\n - While initializing adapter (backend=BackendType::Vulkan)\n'))
+    .toBe('no graphics adapter: WebGPU cannot use llvmpipe (LLVM 15.0.6, 256 bits) (Vulkan shaderUniform*ArrayDynamicIndexing required); a newer driver may have what is missing, or another card');
+  expect(explainFailure('webgpu', noAdapter, '')).toBe('no graphics adapter; WebGPU needs a card and its driver for Vulkan');
   expect(explainFailure('cuda', 'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library', '[E:onnxruntime] FAIL : Failed to load library libonnxruntime_providers_cuda.so with error: libcudnn.so.9: cannot open shared object file: No such file or directory'))
     .toBe('libcudnn.so.9 is missing; the CUDA provider needs CUDA 12 and cuDNN 9, where the loader finds them (LD_LIBRARY_PATH)');
 });
