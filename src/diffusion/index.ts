@@ -4,9 +4,13 @@ export {
 } from './denoiser.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
 export { datasetDenoiser, type MixtureComponent, mixtureDenoiser } from './exact/mixture.ts';
+export { imageToImage, type ImageToImageOptions, timesFromStrength } from './editing/image-to-image.ts';
+export { repaint, repaintDefaults, type RepaintJumps, type RepaintOptions, repaintPath } from './editing/repaint.ts';
+export { slerp } from './editing/slerp.ts';
 export { type ClassifierFreeOptions, classifierFreeGuidance } from './guidance/classifier-free.ts';
 export { type ClassifierGradient, classifierGuidance } from './guidance/classifier.ts';
 export { clipping, dynamicThresholdDefaults, dynamicThresholding, type DynamicThresholdOptions } from './guidance/thresholding.ts';
+export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
 export { epsFromV, epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes, targetOf, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
 export {
