@@ -32,7 +32,8 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
   if (!(churn >= 0)) throw new Error(`heun: churn must not be negative, got ${churn}`);
   if (!(churnNoise >= 0)) throw new Error(`heun: churnNoise must not be negative, got ${churnNoise}`);
   const level = noiseLevel('heun', schedule);
-  const highest = level(schedule.last);
+  // A list may begin below a last time that has no signal, as a flow's has.
+  const highest = schedule.alpha(schedule.last) === 0 ? Infinity : level(schedule.last);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => {
     const from = level(t);
     const gamma = from >= churnRange[0] && from <= churnRange[1] ? Math.min(churn / timesteps.length, Math.SQRT2 - 1) : 0;
