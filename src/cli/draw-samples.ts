@@ -63,7 +63,7 @@ export async function drawSamples(source: string, options: SampleCommandOptions)
   const executor = await openExecutor(options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
-    const picture = pictureShape(model.unet);
+    const picture = pictureShape(model.unet, model.scheduler.varianceType);
     if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${source}: makes pictures of ${picture[0]} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);
     const opened = await openSampler(executor, { unet: model.unet, scheduler: model.scheduler, picture, weights: model.weights, nullClass: model.classes?.nullClass ?? null, batchSize: options.batchSize });
     const classLabels = classesFor(model, options);

@@ -57,7 +57,7 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
  */
 export async function writePage(folder: string, { model, card, name, builtPage = ownPage(), ...options }: PageSource): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
   if (!existsSync(join(builtPage, 'index.html'))) throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const picture = pictureShape(model.unet);
+  const picture = pictureShape(model.unet, model.scheduler.varianceType);
   if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);

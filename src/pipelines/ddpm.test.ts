@@ -3,7 +3,8 @@ import { createInterpreter } from '../core/index.ts';
 import { schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel, type UNet2DOptions } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
-import { ddpmLoss, openSampler } from './ddpm.ts';
+import { ddpmLoss } from './ddpm.ts';
+import { openSampler } from './network-sampler.ts';
 
 describe('a network that DDPM cannot train or ask', () => {
   const oneLevel: UNet2DOptions = { blockOutChannels: [8], layersPerBlock: 1, normNumGroups: 4, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], attentionHeadDim: null };

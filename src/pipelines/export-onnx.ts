@@ -40,7 +40,7 @@ const largestFile = 2 ** 31 - 1;
  *
  * @throws if the weights are not the network's, do not fit the dtype, or take more than 2 GiB
  */
-export function exportOnnx({ unet, scheduler, weights, picture = pictureShape(unet) }: ModelToExport, { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {}): Uint8Array {
+export function exportOnnx({ unet, scheduler, weights, picture = pictureShape(unet, scheduler.varianceType) }: ModelToExport, { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {}): Uint8Array {
   const where = 'exportOnnx';
   if (batch !== 'symbolic' && !(Number.isInteger(batch) && batch > 0)) throw new Error(`${where}: expected a batch of a positive integer or 'symbolic', got ${String(batch)}`);
   checkWeights(weightShapes(unet), weights, where);

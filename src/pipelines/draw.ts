@@ -1,0 +1,200 @@
+/** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
+import { float32, RandomStream, type FloatArray } from '../core/index.ts';
+import {
+  initialNoise, samplerNamed, samplerTimesteps,
+  type AnySamplerOptions, type Conditioning, type Denoiser, type DynamicThresholdOptions, type SamplerDefinition, type SamplerState, type Schedule, type TimeSpacing, type VarianceType,
+} from '../diffusion/index.ts';
+import type { PictureShape } from './ddpm.ts';
+
+/** What is done to a denoiser before it is sampled. */
+export interface GuidanceOptions {
+  /** Classifier-free guidance in diffusers' convention: 1 is off; default 1. */
+  readonly guidanceScale?: number | undefined;
+  /** φ of the rescaled guidance; default 0. */
+  readonly guidanceRescale?: number | undefined;
+  /** Noise levels σ/α between which guidance acts; default everywhere. */
+  readonly guidanceInterval?: readonly [number, number] | undefined;
+  /** Imagen's thresholding of x̂_0, in the place of clipping. */
+  readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
+}
+
+/** Which pictures to draw. */
+export interface DrawOptions extends GuidanceOptions {
+  readonly seed: number;
+  readonly count: number;
+  /** The number of the first picture; picture i of a seed is always the same. */
+  readonly first?: number | undefined;
+  /** [count] classes, for a network that takes them. */
+  readonly classLabels?: readonly number[] | undefined;
+  /** [count, C', H, W] the pictures that a network sees beside x_t, for one that takes them: of low resolution, say, enlarged. */
+  readonly condImages?: FloatArray | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which sampler walks back, and where it stops over. */
+export interface SamplerChoice {
+  /** A name of `samplers`; default ddpm (Algorithm 2). */
+  readonly sampler?: string | undefined;
+  /** Steps of the reverse process; default the sampler's own. */
+  readonly steps?: number | undefined;
+  /** How the times of the steps are placed; default the sampler's own way. */
+  readonly spacing?: TimeSpacing | undefined;
+  /** η of the samplers that have it: how much noise their steps add. */
+  readonly eta?: number | undefined;
+  /** Heun's S_churn. */
+  readonly churn?: number | undefined;
+}
+
+/** Which pictures to draw, and how. */
+export interface SampleOptions extends DrawOptions, SamplerChoice {}
+
+/** The random numbers of pictures by their number: first the noise they begin as, then what a sampler draws. */
+export function sampleStreams(seed: number, indices: readonly number[]): RandomStream[] {
+  return indices.map((index) => new RandomStream(seed, 'sample', index));
+}
+
+/** A batch of pictures on its way: after each step, and finished when `t` is −1. */
+export interface SampleProgress extends SamplerState {
+  /** Which pictures these are. */
+  readonly indices: readonly number[];
+  /** Steps done and to do, over all batches. */
+  readonly stepsDone: number;
+  readonly stepsTotal: number;
+}
+
+/** What pictures can be drawn from: a network made ready, or an exact solution. */
+export interface PictureModel {
+  readonly schedule: Schedule;
+  readonly picture: PictureShape;
+  /** The variance of a DDPM step that the model is made for. */
+  readonly varianceType: VarianceType;
+  /** Pictures computed together. */
+  readonly batchSize: number;
+  readonly takesClasses: boolean;
+  /** The channels of the picture that it sees beside x_t; 0 for most. */
+  readonly condChannels: number;
+  /**
+   * The denoiser as sampled from, with x̂_0 held to the range of pictures if the model wants it.
+   *
+   * @throws if the model cannot be guided and should be
+   */
+  denoiser(options?: GuidanceOptions): Denoiser;
+  /** The denoiser as trained: what it says, neither clipped nor guided. */
+  readonly plainDenoiser: Denoiser;
+  dispose(): Promise<void>;
+}
+
+/** A model ready to draw pictures. */
+export interface PictureSampler extends PictureModel {
+  /**
+   * Draws pictures, a batch at a time.
+   *
+   * @throws the signal's reason if it aborts between two steps; an unknown sampler or too many steps before the first
+   */
+  sample(options: SampleOptions): AsyncGenerator<SampleProgress, void, undefined>;
+}
+
+/** A model with its way to draw. */
+export function pictureSampler(model: PictureModel): PictureSampler {
+  return {
+    ...model,
+    async *sample(asked) {
+      const { run, timesteps, options } = chosenSampler(model, asked);
+      yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
+        run(denoise, initialNoise(shape, streams), { ...options, streams, ...(cond && { cond }), signal: asked.signal }));
+    },
+  };
+}
+
+/**
+ * A sampler by name with its times on the model's schedule.
+ *
+ * @throws if there is none of that name, or the steps do not fit the schedule
+ */
+export function chosenSampler({ schedule, varianceType }: Pick<PictureModel, 'schedule' | 'varianceType'>, { sampler = 'ddpm', steps, spacing, eta, churn }: SamplerChoice): {
+  readonly run: SamplerDefinition['run'];
+  readonly timesteps: readonly number[];
+  readonly options: Omit<AnySamplerOptions, 'streams'>;
+} {
+  const definition = samplerNamed(sampler);
+  const timesteps = samplerTimesteps(definition, schedule, { steps, spacing });
+  return { run: definition.run, timesteps, options: { schedule, timesteps, varianceType, eta, churn } };
+}
+
+/** Pictures that are drawn together. */
+export interface DrawBatch {
+  /** Which pictures these are. */
+  readonly indices: readonly number[];
+  readonly denoise: Denoiser;
+  /** [B, C, H, W] */
+  readonly shape: readonly number[];
+  /** [B] nothing has been drawn from them yet. */
+  readonly streams: readonly RandomStream[];
+  readonly cond: Conditioning | undefined;
+}
+
+/**
+ * Runs a way to draw on every batch of the pictures asked for.
+ *
+ * @param stepsOfBatch  states that it yields for a batch
+ * @throws if the model needs classes or a picture beside the noise and has not got them
+ */
+export async function* drawBatches(model: PictureModel, asked: DrawOptions, stepsOfBatch: number, draw: (batch: DrawBatch) => AsyncIterable<SamplerState>): AsyncGenerator<SampleProgress, void, undefined> {
+  const { seed, count, first = 0, classLabels, condImages } = asked;
+  const { batchSize, picture } = model;
+  const denoise = model.denoiser(asked);
+  if (model.takesClasses && !classLabels) throw new Error('sample: this model needs a class for each picture');
+  checkCondImages(model, condImages, count);
+  const stepsTotal = stepsOfBatch * Math.ceil(count / batchSize);
+  let stepsDone = 0;
+  for (let start = 0; start < count; start += batchSize) {
+    const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
+    const indices = places.map((place) => first + place);
+    const cond: Conditioning | undefined = classLabels || condImages ? {
+      ...(classLabels && { classLabels: places.map((place) => classLabels[place]!) }), ...(condImages && { image: rows(condImages, places[0]!, places.length) }),
+    } : undefined;
+    for await (const state of draw({ indices, denoise, shape: [places.length, ...picture], streams: sampleStreams(seed, indices), cond })) yield { ...state, indices, stepsDone: ++stepsDone, stepsTotal };
+  }
+}
+
+function checkCondImages({ condChannels, picture: [, height, width] }: PictureModel, images: FloatArray | undefined, count: number): void {
+  if (condChannels === 0 && images) throw new Error('sample: this model sees no picture beside the noise, so condImages means nothing to it');
+  if (condChannels > 0 && !images) throw new Error(`sample: this model sees a picture of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'} beside the noise; give it as condImages`);
+  const expected = [count, condChannels, height, width];
+  if (images && images.shape.join() !== expected.join()) throw new Error(`sample: condImages is [${images.shape.join(', ')}], expected [${expected.join(', ')}]`);
+}
+
+/** Some samples of a batch, which share its memory. */
+function rows({ shape, data }: FloatArray, start: number, count: number): FloatArray {
+  const size = data.length / shape[0]!;
+  return float32([count, ...shape.slice(1)], data.subarray(start * size, (start + count) * size) as Float32Array);
+}
+
+/** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */
+export function drawPictures(sampler: PictureSampler, options: SampleOptions, onStep?: (progress: SampleProgress) => void): Promise<FloatArray> {
+  return finishedPictures(sampler.sample(options), onStep);
+}
+
+/**
+ * The pictures at the end of a drawing, together.
+ *
+ * @returns [count, C, H, W]
+ * @throws if nothing was drawn
+ */
+export async function finishedPictures(drawing: AsyncIterable<SampleProgress>, onStep?: (progress: SampleProgress) => void): Promise<FloatArray> {
+  const finished: FloatArray[] = [];
+  for await (const progress of drawing) {
+    onStep?.(progress);
+    if (progress.t === -1) finished.push(progress.xt);
+  }
+  if (finished.length === 0) throw new Error('sample: count must be at least 1');
+  const data = new Float32Array(finished.reduce((total, batch) => total + batch.data.length, 0));
+  let at = 0;
+  let count = 0;
+  for (const batch of finished) {
+    data.set(batch.data, at);
+    at += batch.data.length;
+    count += batch.shape[0]!;
+  }
+  return float32([count, ...finished[0]!.shape.slice(1)], data);
+}
