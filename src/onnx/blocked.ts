@@ -26,6 +26,8 @@ export class BlockedValues {
   readonly products = new Map<ValueName, readonly [ValueName, ValueName]>();
   /** Of an image with a number added to each channel of each image: the image before, and the numbers [B, C, 1, 1]. */
   readonly shifted = new Map<ValueName, { readonly image: ValueName; readonly numbers: ValueName }>();
+  /** Of a line that is cut into parts: the parts, in order. */
+  readonly parts = new Map<ValueName, readonly ValueName[]>();
   /** Channels in a block. */
   readonly block: number;
 

@@ -2,7 +2,7 @@
  * Lowerings for ONNX Runtime's CPU provider: images stay in its blocked layout (see blocked.ts) through convolutions,
  * normalization and everything between them. For programs that run here and now; what is exported is standard ONNX.
  */
-import { sameShape, sizeOf, type HostArray, type Node, type OpName, type PoolAttrs, type Shape, type Type } from '../core/index.ts';
+import { sameShape, sizeOf, type AttrsOf, type HostArray, type Node, type OpName, type PoolAttrs, type Shape, type Type } from '../core/index.ts';
 import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 import { lowerAfter } from './lower-after.ts';
@@ -203,6 +203,8 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     }),
 
     slice: orStandard('slice', (graph, values, [x], node) => {
+      const part = cutOff(graph, values, x!, node);
+      if (part !== undefined) return [part];
       const { inputs: [image], outputs: [output], attrs: { starts, steps } } = node;
       const onlyChannels = image!.shape.every((extent, axis) => steps[axis] === 1 && (axis === 1 || extent === output!.shape[axis]));
       if (!isImage(image!) || !isImage(output!) || !onlyChannels || starts[1]! % block !== 0 || !values.has(x!)) return undefined;
@@ -252,6 +254,20 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       return [values.name(graph.one('Mul', [mean, graph.filled([], factor * factor)]), output!.shape[1]!)];
     }),
   };
+}
+
+/** Slices that divide a line among them are one operator. */
+function cutOff(graph: GraphBuilder, values: BlockedValues, x: ValueName, node: Node<AttrsOf<'slice'>>): ValueName | undefined {
+  const [line] = node.inputs;
+  const cuts = graph.uses.of(line!).filter(({ op }) => op.name === 'slice') as Node<AttrsOf<'slice'>>[];
+  if (line!.shape.length !== 1 || cuts.length < 3 || cuts.some(({ attrs }) => attrs.steps[0] !== 1)) return undefined;
+  cuts.sort((a, b) => a.attrs.starts[0]! - b.attrs.starts[0]!);
+  const sizes = cuts.map(({ attrs }) => attrs.sizes[0]!);
+  const ends = sizes.map((_, i) => sizes.slice(0, i + 1).reduce((a, b) => a + b, 0));
+  if (ends.at(-1) !== line!.shape[0] || cuts.some(({ attrs }, i) => attrs.starts[0] !== (ends[i - 1] ?? 0))) return undefined;
+  const parts = values.parts.get(x) ?? graph.apply('Split', [x, graph.ints(sizes)], { axis: 0 }, cuts.length);
+  values.parts.set(x, parts);
+  return parts[cuts.indexOf(node)]!;
 }
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;

@@ -72,6 +72,26 @@ export interface AdamUpdate {
   readonly writes: readonly (readonly [entry: string, value: Tensor])[];
 }
 
+/** What its group says of a parameter's updates. */
+export interface AdamSettings {
+  /** Multiplies the learning rate. */
+  readonly rateScale: number;
+  readonly weightDecay: number;
+}
+
+/** The settings of the first group that a parameter belongs to. */
+export function adamSettings(name: string, { shape }: Tensor, { weightDecay, groups = [] }: AdamOptions): AdamSettings {
+  const group = groups.find(({ match }) => match(name, shape));
+  return { rateScale: group?.learningRateScale ?? 1, weightDecay: group?.weightDecay ?? weightDecay };
+}
+
+/** A parameter with its moments. */
+export interface AdamState {
+  readonly value: Tensor;
+  readonly m: Tensor;
+  readonly v: Tensor;
+}
+
 /**
  * One update of Adam or AdamW:
  *
@@ -82,17 +102,20 @@ export interface AdamUpdate {
  *                   costs no pass over the gradients
  * @see Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2
  */
-export function adamUpdate(name: string, parameter: Tensor, gradient: Tensor, { learningRate, correction1, correction2 }: AdamScalars, { betas: [beta1, beta2], eps, weightDecay, groups = [] }: AdamOptions, clip?: Tensor): AdamUpdate {
-  const group = groups.find(({ match }) => match(name, parameter.shape));
-  const decay = group?.weightDecay ?? weightDecay;
-  const scale = group?.learningRateScale ?? 1;
-  const rate = scale === 1 ? learningRate : mul(learningRate, scale);
+export function adamStep(before: AdamState, gradient: Tensor, { learningRate, correction1, correction2 }: AdamScalars, { betas: [beta1, beta2], eps }: AdamOptions, { rateScale, weightDecay }: AdamSettings, clip?: Tensor): AdamState {
+  const rate = rateScale === 1 ? learningRate : mul(learningRate, rateScale);
   const weight1 = clip ? mul(clip, 1 - beta1) : 1 - beta1;
   const weight2 = clip ? mul(square(clip), 1 - beta2) : 1 - beta2;
-  const m = add(mul(state(firstMoment(name), parameter.shape), beta1), mul(gradient, weight1));
-  const v = add(mul(state(secondMoment(name), parameter.shape), beta2), mul(square(gradient), weight2));
+  const m = add(mul(before.m, beta1), mul(gradient, weight1));
+  const v = add(mul(before.v, beta2), mul(square(gradient), weight2));
   const step = mul(m, mul(rate, correction1));
-  const kept = decay === 0 ? parameter : mul(parameter, sub(1, mul(rate, decay)));
-  const value = sub(kept, div(step, add(mul(sqrt(v), correction2), eps)));
+  const kept = weightDecay === 0 ? before.value : mul(before.value, sub(1, mul(rate, weightDecay)));
+  return { value: sub(kept, div(step, add(mul(sqrt(v), correction2), eps))), m, v };
+}
+
+/** `adamStep` of a parameter whose moments are entries of the store. */
+export function adamUpdate(name: string, parameter: Tensor, gradient: Tensor, scalars: AdamScalars, options: AdamOptions, clip?: Tensor): AdamUpdate {
+  const before = { value: parameter, m: state(firstMoment(name), parameter.shape), v: state(secondMoment(name), parameter.shape) };
+  const { value, m, v } = adamStep(before, gradient, scalars, options, adamSettings(name, parameter, options), clip);
   return { value, writes: [[firstMoment(name), m], [secondMoment(name), v]] };
 }

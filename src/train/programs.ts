@@ -1,7 +1,8 @@
 import { add, grad, input, mean, mul, program, state, topologicalOrder, type HostArray, type HostArrays, type Program, type Shape, type Tensor } from '../core/index.ts';
 import { bind, namedParameters, type Binding, type Module } from '../nn/index.ts';
 import { emaUpdate } from './ema.ts';
-import { adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type ParameterPredicate } from './optimizer.ts';
+import { adamSettings, adamState, adamStep, clipFactor, firstMoment, globalNorm, secondMoment, type AdamOptions, type ParameterPredicate } from './optimizer.ts';
+import { packed } from './packed.ts';
 
 /** Where the entries of a training store are. */
 export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/' } as const;
@@ -99,18 +100,24 @@ function inOrderOfUse(names: readonly string[], ctx: Binding, loss: Tensor): str
 }
 
 function updates(names: readonly string[], parameters: readonly Tensor[], gradients: readonly Tensor[], optimizer: AdamOptions, clipNorm: number | null): { gradNorm: Tensor; writes: Record<string, Tensor> } {
+  const pieces = packed(parameters, (i) => JSON.stringify(adamSettings(names[i]!, parameters[i]!, optimizer)));
+  // One by one, in the parameters' order: so each is computed when its layer's are, not when they are laid end to end.
   const gradNorm = globalNorm(gradients);
   const clip = clipNorm === null ? undefined : clipFactor(gradNorm, clipNorm);
   const scalars = { learningRate: input('learningRate', []), correction1: input('correction1', []), correction2: input('correction2', []) };
   const oneMinusEmaDecay = input('oneMinusEmaDecay', []);
   const writes: Record<string, Tensor> = {};
-  names.forEach((name, i) => {
-    const parameter = parameters[i]!;
-    const { value, writes: moments } = adamUpdate(name, parameter, gradients[i]!, scalars, optimizer, clip);
-    writes[`${entries.parameter}${name}`] = value;
-    for (const [entry, moment] of moments) writes[entry] = moment;
-    writes[`${entries.ema}${name}`] = emaUpdate(state(`${entries.ema}${name}`, parameter.shape), value, oneMinusEmaDecay);
-  });
+  const average = (name: string) => `${entries.ema}${name}`;
+  for (const piece of pieces) {
+    const held = (entry: (name: string) => string) => piece.join(names.map((name, i) => state(entry(name), parameters[i]!.shape)));
+    const first = piece.members[0]!;
+    const before = { value: piece.join(parameters), m: held(firstMoment), v: held(secondMoment) };
+    const { value, m, v } = adamStep(before, piece.join(gradients), scalars, optimizer, adamSettings(names[first]!, parameters[first]!, optimizer), clip);
+    const results: readonly (readonly [(name: string) => string, Tensor])[] = [
+      [(name) => `${entries.parameter}${name}`, value], [firstMoment, m], [secondMoment, v], [average, emaUpdate(held(average), value, oneMinusEmaDecay)],
+    ];
+    for (const [entry, whole] of results) piece.part(whole).forEach((x, i) => { writes[entry(names[piece.members[i]!]!)] = x; });
+  }
   return { gradNorm, writes };
 }
 

@@ -1,0 +1,37 @@
+import { concat, reshape, sizeOf, split, type Tensor } from '../core/index.ts';
+
+/** Below this many elements an update is a dozen operators' overhead and hardly any work. */
+const small = 4096;
+
+/** Tensors that are taken together: one large one, or many small ones laid end to end. */
+export interface Piece {
+  /** Which ones, by their place in the list. */
+  readonly members: readonly number[];
+  /** Lays the members of such a list end to end: [N]; a single one stays as it is. */
+  join(list: readonly Tensor[]): Tensor;
+  /** The parts of such a whole, in the members' shapes. */
+  part(whole: Tensor): readonly Tensor[];
+}
+
+/**
+ * Divides tensors into pieces for work on each element alone. The small ones with the same key are one piece; those pieces
+ * come first.
+ */
+export function packed(tensors: readonly Tensor[], keyOf: (index: number) => string): readonly Piece[] {
+  const packs = new Map<string, number[]>();
+  const alone: number[] = [];
+  tensors.forEach(({ shape }, i) => {
+    if (sizeOf(shape) >= small) alone.push(i);
+    else packs.set(keyOf(i), [...(packs.get(keyOf(i)) ?? []), i]);
+  });
+  return [...packs.values(), ...alone.map((i) => [i])].map((members) => {
+    const shapes = members.map((i) => tensors[i]!.shape);
+    if (members.length === 1) return { members, join: (list) => list[members[0]!]!, part: (whole) => [whole] };
+    const line = (x: Tensor) => (x.shape.length === 1 ? x : reshape(x, [sizeOf(x.shape)]));
+    return {
+      members,
+      join: (list) => concat(members.map((i) => line(list[i]!)), 0),
+      part: (whole) => split(whole, shapes.map(sizeOf), 0).map((x, i) => (shapes[i]!.length === 1 ? x : reshape(x, shapes[i]!))),
+    };
+  });
+}
