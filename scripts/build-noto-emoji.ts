@@ -6,30 +6,16 @@
  *
  * Running it twice gives the same bytes with the same version of sharp.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { z } from 'zod';
+import { duplicateGroups } from '../src/data/emoji/duplicates.ts';
+import { plainCode } from '../src/data/emoji/styles.ts';
 
 const cell = 32;
 const columns = 44;
-
-/**
- * Of pictures that are the same bytes, the first in the order of Unicode stays, but these go before it:
- * territories that fly the flag of a country (and Sark, whose picture in this package is that of Saudi Arabia) give way to it.
- */
-const preferred = new Set([
-  '1F1E6-1F1FA', // Australia
-  '1F1EA-1F1F8', // Spain
-  '1F1EB-1F1F7', // France
-  '1F1EE-1F1F4', // British Indian Ocean Territory
-  '1F1F3-1F1F4', // Norway
-  '1F1F8-1F1E6', // Saudi Arabia
-  '1F1FA-1F1F8', // United States
-  '1F46A', // family
-]);
 
 const pictureSchema = z.array(z.object({ unified: z.string(), image: z.string(), has_img_google: z.boolean() }));
 const annotationSchema = z.array(z.object({
@@ -46,22 +32,17 @@ async function readJson(path: string): Promise<unknown> {
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
-/** Code points without the variation selector, by which the two packages agree. */
-function plain(codePoints: string): string {
-  return codePoints.toUpperCase().split('-').filter((point) => point !== 'FE0F').join('-');
-}
-
 async function collect(packages: string) {
   const source = join(packages, 'emoji-datasource-google');
   const pictures = pictureSchema.parse(await readJson(join(source, 'emoji.json')));
   const annotations = annotationSchema.parse(await readJson(join(packages, 'emojibase-data/en/data.json')));
   const names = groupSchema.parse(await readJson(join(packages, 'emojibase-data/meta/groups.json')));
-  const byCode = new Map(annotations.map((annotation) => [plain(annotation.hexcode), annotation]));
+  const byCode = new Map(annotations.map((annotation) => [plainCode(annotation.hexcode), annotation]));
 
   const all = [];
   for (const picture of pictures) {
     if (!picture.has_img_google) continue;
-    const code = plain(picture.unified);
+    const code = plainCode(picture.unified);
     const annotation = byCode.get(code);
     if (annotation?.group === undefined || annotation.subgroup === undefined || annotation.order === undefined) {
       throw new Error(`${picture.unified}: emojibase-data has no group for it`);
@@ -83,19 +64,10 @@ async function collect(packages: string) {
 type Emoji = Awaited<ReturnType<typeof collect>>[number];
 
 function withoutDuplicates(all: readonly Emoji[]): { kept: Emoji[]; dropped: string[] } {
-  const groups = new Map<string, Emoji[]>();
-  for (const emoji of all) {
-    const hash = createHash('sha256').update(emoji.bytes).digest('hex');
-    groups.set(hash, [...(groups.get(hash) ?? []), emoji]);
-  }
-  const kept = new Set<Emoji>();
-  const dropped: string[] = [];
-  for (const same of groups.values()) {
-    const winner = same.find(({ code }) => preferred.has(code)) ?? same[0]!;
-    kept.add(winner);
-    for (const other of same) if (other !== winner) dropped.push(`${other.label} (as ${winner.label})`);
-  }
-  return { kept: all.filter((emoji) => kept.has(emoji)), dropped };
+  const labels = new Map(all.map(({ code, label }) => [code, label]));
+  const others = duplicateGroups(all.map(({ code, bytes }) => [code, bytes])).flatMap(([keeper, ...rest]) => rest.map((code) => ({ code, keeper: keeper! })));
+  const dropped = new Set(others.map(({ code }) => code));
+  return { kept: all.filter(({ code }) => !dropped.has(code)), dropped: others.map(({ code, keeper }) => `${labels.get(code)} (as ${labels.get(keeper)})`) };
 }
 
 const [packages] = process.argv.slice(2);

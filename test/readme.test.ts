@@ -76,10 +76,10 @@ describe('the command lines in the documentation', () => {
     const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
     // A command by name alone, as in "what `kuosan data` shows".
     if (args.length <= 1 || args.includes('--help')) return;
-    const program = new Command('kuosan').exitOverride().configureOutput({ writeErr: () => {} });
+    const program = new Command('kuosan').enablePositionalOptions().exitOverride().configureOutput({ writeErr: () => {} });
     for (const command of [demo, train, sample, exporting, forward, data]) command.register(program);
     // The same options, and nothing is done.
-    for (const command of program.commands) command.exitOverride().action(() => {});
+    for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.exitOverride().action(() => {});
     await program.parseAsync(args, { from: 'user' });
     if (args[0] !== 'train') return;
     const command = program.commands.find((each) => each.name() === 'train')!;

@@ -24,27 +24,31 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     .description('Train diffusion models, draw pictures from them, and see how it works.')
     .version(version)
     .option('--debug', 'show where in the program an error comes from')
+    // `data emoji` has options of its own that have the names of `data`'s; `--debug` is taken wherever it stands, below.
+    .enablePositionalOptions()
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
   for (const command of [demo, train, sample, exporting, forward, data, doctor]) command.register(program);
+  const debug = words.includes('--debug');
+  const rest = words.filter((word) => word !== '--debug');
   try {
-    await program.parseAsync(words, { from: 'user' });
+    await program.parseAsync(rest, { from: 'user' });
     return 0;
   } catch (error) {
-    return report(error, program, words);
+    return report(error, program, rest, debug);
   }
 }
 
 /** Prints one line for an error, and returns the exit status. */
-function report(error: unknown, program: Command, words: readonly string[]): number {
+function report(error: unknown, program: Command, words: readonly string[], debug: boolean): number {
   if (error instanceof Interrupted) return error.exitStatus;
   // The help or the version, which was asked for or stands in for a missing command.
   if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return error.exitCode === 0 ? 0 : 2;
   const isUsage = error instanceof UsageError || error instanceof CommanderError;
   const message = error instanceof CommanderError ? usageMessage(error, program, words) : error instanceof Error ? error.message : String(error);
   // With --debug also the causes; else one line, whatever a library has put into its message.
-  process.stderr.write(`kuosan: ${program.opts<{ debug?: boolean }>().debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`kuosan: ${debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
   return isUsage ? 2 : 1;
 }
 

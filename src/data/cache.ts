@@ -11,7 +11,7 @@ import { WriteError, writeFileWhole } from './write-file.ts';
  * A cache file: 8 bytes of magic, the SHA-256 of all that follows (32), the length of the header (4, little-endian),
  * the header in JSON, the pixels. The version stands in the magic: a file of another version is simply rebuilt.
  */
-const magic = Buffer.from('KUODATA1');
+const magic = Buffer.from('KUODATA2');
 const preludeLength = magic.length + 32 + 4;
 
 const headerSchema = z.object({

@@ -37,6 +37,12 @@ describe('captions of a folder', () => {
     expect((await open()).captions).toEqual(['', '', 'a crow']);
   });
 
+  it('come with tags, where these are a list of texts', async () => {
+    await put('metadata.jsonl', lines({ file_name: 'a.png', text: 'an ant', tags: ['insect', 'six  legs'] }, { file_name: 'b.jpg', tags: 'not a list' }, { file_name: 'birds/c.png', tags: [7] }));
+    expect(await open()).toMatchObject({ captions: ['an ant', '', ''], tags: [['insect', 'six legs'], [], []], skipped: [] });
+    expect((await open()).tags).toEqual([['insect', 'six legs'], [], []]);
+  });
+
   it('come from a text beside each image, whose end of line is no part of it', async () => {
     await put('a.txt', '\ufeffan ant\r\n');
     await put('b.txt', 'a boat\non the sea\n');

@@ -13,6 +13,8 @@ export interface CaptionProblem {
 export interface Captions {
   /** One for each image, empty where it has none; left out where no image has one. */
   readonly captions?: readonly string[];
+  /** The `tags` of each image's line of metadata; left out where no line has any. */
+  readonly tags?: readonly (readonly string[])[];
   readonly problems: readonly CaptionProblem[];
   readonly notes: readonly string[];
 }
@@ -28,8 +30,8 @@ const longest = 10_000;
 
 /**
  * Reads the captions of a folder by Hugging Face's `imagefolder` convention: a `metadata.jsonl` in any folder, each line an object with
- * `file_name`, relative to that folder, and `text` (or `caption`); or a `.txt` of the same name beside an image. Other keys are left
- * alone; white space within a caption becomes single spaces.
+ * `file_name`, relative to that folder, and `text` (or `caption`); or a `.txt` of the same name beside an image. `tags`, where it is a
+ * list of texts, is further words for the image. Other keys are left alone; white space within a caption becomes single spaces.
  *
  * @param folder    the data set's
  * @param images    the paths of its images inside of it, with `/`
@@ -39,18 +41,20 @@ const longest = 10_000;
  */
 export async function readCaptions(folder: string, images: readonly string[], metadata: readonly string[], texts: readonly string[]): Promise<Captions> {
   const captions = new Map<string, string>();
+  const tags = new Map<string, readonly string[]>();
   const problems: CaptionProblem[] = [];
   const known = new Set(images);
-  for (const path of metadata) await readMetadata(folder, path, known, captions, problems);
+  for (const path of metadata) await readMetadata(folder, path, known, captions, tags, problems);
   await readTexts(folder, images, texts, captions, problems);
   problems.sort((a, b) => (a.where < b.where ? -1 : a.where > b.where ? 1 : 0));
-  if (captions.size === 0) return { problems, notes: [] };
+  const words = tags.size === 0 ? {} : { tags: images.map((id) => tags.get(id) ?? []) };
+  if (captions.size === 0) return { ...words, problems, notes: [] };
   const without = images.filter((id) => !captions.has(id));
   const notes = without.length === 0 ? [] : [`${without.length} of ${images.length} images have no caption, the first is ${without[0]}; theirs is the empty text`];
-  return { captions: images.map((id) => captions.get(id) ?? ''), problems, notes };
+  return { captions: images.map((id) => captions.get(id) ?? ''), ...words, problems, notes };
 }
 
-async function readMetadata(folder: string, path: string, known: ReadonlySet<string>, captions: Map<string, string>, problems: CaptionProblem[]): Promise<void> {
+async function readMetadata(folder: string, path: string, known: ReadonlySet<string>, captions: Map<string, string>, tags: Map<string, readonly string[]>, problems: CaptionProblem[]): Promise<void> {
   const text = await readText(folder, path);
   if (typeof text !== 'string') {
     problems.push({ where: path, reason: text.reason });
@@ -73,12 +77,13 @@ async function readMetadata(folder: string, path: string, known: ReadonlySet<str
     else {
       lines.set(id, index + 1);
       if (entry.caption !== undefined) captions.set(id, entry.caption);
+      if (entry.tags !== undefined) tags.set(id, entry.tags);
     }
   }
 }
 
 /** What a line says, or what is wrong with it. */
-function parseLine(line: string): { readonly fileName: string; readonly caption?: string } | string {
+function parseLine(line: string): { readonly fileName: string; readonly caption?: string; readonly tags?: readonly string[] } | string {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -90,11 +95,13 @@ function parseLine(line: string): { readonly fileName: string; readonly caption?
   const fileName = record['file_name'];
   if (typeof fileName !== 'string' || fileName === '') return `expected a file_name, got ${clip(JSON.stringify(fileName) ?? 'none')}`;
   const key = captionKeys.find((each) => Object.hasOwn(record, each));
-  if (key === undefined) return { fileName };
+  // Columns are anyone's: what is no list of texts means something else.
+  const tags = Array.isArray(record['tags']) && record['tags'].every((tag) => typeof tag === 'string' && tag.length <= longest) ? { tags: (record['tags'] as string[]).map(singleSpaced) } : {};
+  if (key === undefined) return { fileName, ...tags };
   const caption = record[key];
   if (typeof caption !== 'string') return `${key}: expected a caption, got ${clip(JSON.stringify(caption))}`;
   if (caption.length > longest) return `${key}: is ${caption.length} characters long, expected at most ${longest}`;
-  return { fileName, caption: singleSpaced(caption) };
+  return { fileName, caption: singleSpaced(caption), ...tags };
 }
 
 /** Texts beside images that have no line of metadata. */

@@ -3,6 +3,10 @@ export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches.ts
 export { type PictureBatch, pictureBatches } from './picture-batches.ts';
 export { defaultCacheDir } from './cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';
+export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
+export { type SplitEntry, splitEmoji, type SplitOptions } from './emoji/splits.ts';
+export { emojiStyleNames, emojiStyles, type EmojiPictures, type EmojiStyle, type EmojiStyleName } from './emoji/styles.ts';
+export { type FoundPackage, type PackageNeed } from './emoji/packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figure.ts';
 export { gridDefaults, type GridOptions, layGrid } from './grid.ts';
 export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, writePng } from './image.ts';
@@ -12,5 +16,6 @@ export { heightAndWidth, type PictureSize } from './picture-size.ts';
 export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';
 export { type Axis, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
+export { takeListed } from './take-listed.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './terminal.ts';
 export { appendWhole, checkExtension, checkWritable, writeFileWhole, writing, WriteError } from './write-file.ts';

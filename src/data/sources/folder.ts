@@ -145,6 +145,7 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
     ids,
     ...classes,
     ...(written.captions && { captions: good.map((index) => written.captions![index]!) }),
+    ...(written.tags && { tags: good.map((index) => written.tags![index]!) }),
     skipped: [...skipped, ...written.problems.map(({ where, reason }) => ({ id: where, reason }))],
     notes: [...classes.notes, ...written.notes, ...(others.has('.csv') && metadata.length === 0 ? ['captions are read from metadata.jsonl or .txt files, not from .csv'] : [])],
     // A file that could not be read now may be readable the next time, without a new date.

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { fingerprintOf, type Dataset, type DatasetContent } from './dataset.ts';
+import { takeListed } from './take-listed.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'kuosan-list-'));
+afterAll(() => { rmSync(folder, { recursive: true, force: true }); });
+
+const content: DatasetContent = {
+  images: Uint8Array.of(1, 2, 3, 4), count: 4, height: 1, width: 1, channels: 1, ids: ['a/1.png', 'a/2.png', 'b/1.png', 'b/2.png'],
+  labels: Int32Array.of(0, 0, 1, 1), classNames: ['a', 'b'], captions: ['one', 'two', 'three', 'four'], tags: [['x'], [], ['y'], []],
+  skipped: [{ id: 'b/bad.png', reason: 'empty file' }], notes: [],
+};
+const dataset: Dataset = { ...content, name: 'letters', fingerprint: fingerprintOf(content), fromCache: false };
+
+function list(text: string): string {
+  const path = join(folder, 'list.txt');
+  writeFileSync(path, text);
+  return path;
+}
+
+test('takes what is listed, in that order, with all that belongs to it; what could not be read is left out', async () => {
+  const taken = await takeListed(dataset, list('b/1.png\r\n\nb/bad.png\na/2.png\n'));
+  expect(taken).toMatchObject({ count: 2, ids: ['b/1.png', 'a/2.png'], captions: ['three', 'two'], tags: [['y'], []], classNames: ['a', 'b'], name: 'letters' });
+  expect([...taken.images]).toEqual([3, 2]);
+  expect([...taken.labels!]).toEqual([1, 0]);
+  expect(taken.fingerprint).not.toBe(dataset.fingerprint);
+});
+
+test.each([
+  ['a/3.png', /list.txt":1: letters has no picture "a\/3.png"; did you mean a\/1.png\?/],
+  ['a/1.png\na/1.png\n', /list.txt":2: "a\/1.png" stands there already/],
+  ['\n\n', /names no picture/],
+])('refuses %j', async (text, message) => {
+  await expect(takeListed(dataset, list(text))).rejects.toThrow(message);
+});
+
+test('says what is wrong with the file', async () => {
+  await expect(takeListed(dataset, join(folder, 'none.txt'))).rejects.toThrow(/none.txt": there is no such file or folder/);
+});
