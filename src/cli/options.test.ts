@@ -34,6 +34,7 @@ describe('settings by their path', () => {
   });
 
   test('need a value, and other options are refused with the nearest', () => {
+    expect(parseOverrides(['--train.recompute', 'noto-32', '--data.flip', 'false'], [], ['train.recompute', 'data.flip'])).toEqual({ overrides: [[['train', 'recompute'], true], [['data', 'flip'], false]], others: ['noto-32'] });
     expect(() => parseOverrides(['--model.layersPerBlock'], [])).toThrow(new UsageError('--model.layersPerBlock: a value is missing'));
     expect(() => parseOverrides(['--stpes', '5'], ['--steps', '--seed'])).toThrow(new UsageError('unknown option --stpes; did you mean --steps?'));
     expect(() => parseOverrides(['-x'], ['--steps'])).toThrow('unknown option -x; kuosan train --help lists the options');

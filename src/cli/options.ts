@@ -43,11 +43,12 @@ export type Overrides = readonly (readonly [path: readonly string[], value: unkn
 /**
  * Takes the dotted options out of what a command was given beside its own options.
  *
- * @param known  the command's own options, for suggestions
+ * @param known     the command's own options, for suggestions
+ * @param switches  settings that are true or false, which are true where nothing is said: `--train.recompute`
  * @returns the settings, and what else was given that is no option
  * @throws UsageError for an option nobody knows, or a setting without a value
  */
-export function parseOverrides(rest: readonly string[], known: readonly string[]): { readonly overrides: Overrides; readonly others: readonly string[] } {
+export function parseOverrides(rest: readonly string[], known: readonly string[], switches: readonly string[] = []): { readonly overrides: Overrides; readonly others: readonly string[] } {
   const overrides: [string[], unknown][] = [];
   const others: string[] = [];
   for (let i = 0; i < rest.length; i++) {
@@ -61,7 +62,8 @@ export function parseOverrides(rest: readonly string[], known: readonly string[]
       const close = nearest(option, known);
       throw new UsageError(`unknown option ${option}${close ? `; did you mean ${close}?` : '; kuosan train --help lists the options'}`);
     }
-    const text = inline ?? rest[++i];
+    const isSwitch = switches.includes(option.slice(2)) && inline === undefined && rest[i + 1] !== 'true' && rest[i + 1] !== 'false';
+    const text = isSwitch ? 'true' : inline ?? rest[++i];
     if (text === undefined) throw new UsageError(`${option}: a value is missing`);
     overrides.push([option.slice(2).split('.'), parseValue(text)]);
   }

@@ -3,6 +3,9 @@ import { addDeviceOptions } from './device-options.ts';
 import { integerOption, parseOverrides, UsageError } from './options.ts';
 import type { TrainOptions } from './run-training.ts';
 
+/** Settings of a configuration that are on or off; `--train.recompute` alone turns one on. */
+const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.flip'] as const;
+
 export function register(program: Command): void {
   const command = program.command('train');
   command
@@ -22,7 +25,7 @@ export function register(program: Command): void {
   addDeviceOptions(command)
     .action(async (_preset: string, options: TrainOptions) => {
       // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
-      const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));
+      const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!), switches);
       const [preset = 'noto-32', tooMany] = others;
       if (tooMany !== undefined) throw new UsageError(`${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`);
       const { train } = await import('./run-training.ts');

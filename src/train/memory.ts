@@ -43,5 +43,5 @@ export function describeMemory({ needed, total, available }: MemoryNeed): string
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(bytes < 9.95e9 ? 1 : 0)} GB`;
   const about = `memory: about ${gigabytes(needed)} of ${gigabytes(total)}`;
   if (needed <= available) return about;
-  return `${about}, of which ${gigabytes(available)} are free: if the machine starts to swap, take a smaller --train.batchSize with more --train.gradientAccumulation, which is the same training, or --train.recompute true`;
+  return `${about}, of which ${gigabytes(available)} are free: if the machine starts to swap, take a smaller --train.batchSize with more --train.gradientAccumulation, which is the same training, or --train.recompute`;
 }
