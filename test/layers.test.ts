@@ -47,7 +47,9 @@ describe('the layers', () => {
     const operators = new Set(sources.filter((path) => path.startsWith('src/onnx/'))
       .flatMap((path) => [...textOf(path).matchAll(/\b(?:one|apply|direct|reduction)\('([A-Z]\w+)'/g)].map(([, name]) => name!)));
     expect(operators.size).toBeGreaterThan(30);
-    const named = sources.filter((path) => !path.startsWith('src/onnx/')).flatMap((path) =>
+    // Parts of a tokenizer.json have names of their own, and a Split is one.
+    const others = new Set(['src/data/clip-tokenizer-json.ts']);
+    const named = sources.filter((path) => !path.startsWith('src/onnx/') && !others.has(path)).flatMap((path) =>
       [...textOf(path).matchAll(/'([A-Z]\w+|com\.microsoft[.\w]*)'/g)].filter(([, name]) => operators.has(name!) || name!.startsWith('com.')).map(([, name]) => `${path} names ${name}`));
     expect(named).toEqual([]);
   });
@@ -65,7 +67,7 @@ describe('files that run in a browser', () => {
   }
 
   test.each(layers.filter(({ browser }) => browser).map(({ folder }) => folder))('%s loads nothing of Node', (folder) => {
-    const runsEverywhere = new Set(['zod', '@bufbuild/protobuf/wire', 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu']);
+    const runsEverywhere = new Set(['zod', '@huggingface/tokenizers', '@bufbuild/protobuf/wire', 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu']);
     const foreign = sources.filter((path) => layerOf(path)?.folder === folder).flatMap((path) => [...loaded(path)]
       .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target)).map((target) => `${path} loads ${target}`));
     expect(foreign).toEqual([]);

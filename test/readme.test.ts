@@ -8,6 +8,7 @@ import * as exporting from '../src/cli/export.ts';
 import * as forward from '../src/cli/forward.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
 import * as sample from '../src/cli/sample.ts';
+import * as tokenizer from '../src/cli/tokenizer.ts';
 import * as train from '../src/cli/train.ts';
 import { configuredRun, readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
@@ -69,15 +70,16 @@ describe('the command lines in the documentation', () => {
 
   test('show every command', () => {
     const shown = new Set(lines.filter(({ path }) => path === 'README.md').map(({ line }) => words(line.replace(/^npx /, ''))[1]));
-    for (const name of ['demo', 'train', 'sample', 'export', 'forward', 'data']) expect(shown).toContain(name);
+    for (const name of ['demo', 'train', 'sample', 'export', 'forward', 'data', 'tokenizer']) expect(shown).toContain(name);
   });
 
   test.each(lines)('$path: $line', async ({ line }) => {
     const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
-    // A command by name alone, as in "what `kuosan data` shows".
-    if (args.length <= 1 || args.includes('--help')) return;
     const program = new Command('kuosan').enablePositionalOptions().exitOverride().configureOutput({ writeErr: () => {} });
-    for (const command of [demo, train, sample, exporting, forward, data]) command.register(program);
+    for (const command of [demo, train, sample, exporting, forward, data, tokenizer]) command.register(program);
+    // A command by name alone, as in "what `kuosan data` shows".
+    const inner = program.commands.find((each) => each.name() === args[0])?.commands.some((each) => each.name() === args[1]);
+    if (args.length <= (inner ? 2 : 1) || args.includes('--help')) return;
     // The same options, and nothing is done.
     for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.exitOverride().action(() => {});
     await program.parseAsync(args, { from: 'user' });

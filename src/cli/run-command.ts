@@ -9,6 +9,7 @@ import * as forward from './forward.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
 import * as sample from './sample.ts';
+import * as tokenizer from './tokenizer.ts';
 import * as train from './train.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -29,7 +30,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, exporting, forward, data, doctor]) command.register(program);
+  for (const command of [demo, train, sample, exporting, forward, data, tokenizer, doctor]) command.register(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {

@@ -1,6 +1,7 @@
 export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './animation.ts';
 export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches.ts';
 export { type PictureBatch, pictureBatches } from './picture-batches.ts';
+export { byteAlphabet, clipSpecialTokens, clipTokenizerJson, endOfWord, leastVocabSize } from './clip-tokenizer-json.ts';
 export { defaultCacheDir } from './cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
@@ -18,4 +19,7 @@ export { type Axis, type Plot, plotMarks, type Series, seriesColors } from './pl
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
 export { takeListed } from './take-listed.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './terminal.ts';
+export { readTexts, type Texts } from './texts.ts';
+export { checkDistinct, type EncodedTexts, readTokenizer, type Tokenizer, type TokenizerOptions } from './tokenizer.ts';
+export { type TrainedTokenizer, trainTokenizer, type TrainTokenizerOptions } from './train-tokenizer.ts';
 export { appendWhole, checkExtension, checkWritable, writeFileWhole, writing, WriteError } from './write-file.ts';

@@ -76,6 +76,18 @@ async function listImages(root: string): Promise<Listing> {
   return { files, metadata: await sorted(metadata), texts: await sorted(texts.filter((id) => beside.has(id))), others };
 }
 
+/**
+ * The captions of a folder's images, one for each, without looking at the images.
+ *
+ * @throws one line if the folder cannot be read, or a line or a file of captions is of no use
+ */
+export async function readFolderCaptions(folder: string): Promise<{ readonly captions: readonly string[]; readonly notes: readonly string[] }> {
+  const { files, metadata, texts } = await listImages(folder).catch((error: unknown) => { throw new Error(`captions ${JSON.stringify(folder)}: ${describeSystemError(error)}`, { cause: error }); });
+  const { captions = [], problems: [problem], notes } = await readCaptions(folder, files.map(({ id }) => id), metadata.map(({ id }) => id), texts.map(({ id }) => id));
+  if (problem) throw new Error(`captions ${JSON.stringify(join(folder, problem.where))}: ${problem.reason}; mend or remove it`);
+  return { captions, notes };
+}
+
 /** Classes are the first-level sub-folders, when there are two or more and every image lies in one. */
 function classesOf(ids: readonly string[]): Pick<DatasetContent, 'labels' | 'classNames' | 'notes'> {
   const folders = ids.map((id) => (id.includes('/') ? id.slice(0, id.indexOf('/')) : undefined));

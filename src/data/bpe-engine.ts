@@ -1,0 +1,58 @@
+/** The tokenizer that runs: Hugging Face's own, with the types of what we use of it, and two things put right. */
+import { Tokenizer } from '@huggingface/tokenizers';
+
+/** Byte-pair encoding by a `tokenizer.json`. */
+export interface BpeEngine {
+  /** The ids of a text, with those that the post-processor puts around it. */
+  encode(text: string): number[];
+  decode(ids: readonly number[]): string;
+  /** The words that a text is cut into before pairs are merged, one character for each byte. */
+  words(text: string): string[];
+}
+
+interface PreTokenizer {
+  (text: string): string[];
+  readonly tokenizers?: readonly PreTokenizer[];
+  pattern?: RegExp;
+}
+
+/** The library's tokenizer; its declarations import each other without extensions, so to the compiler it has no type. */
+interface LibraryTokenizer {
+  encode(text: string): { readonly ids: number[] };
+  decode(ids: readonly number[], options: { readonly clean_up_tokenization_spaces: boolean }): string;
+  readonly normalizer: ((text: string) => string) | null;
+  readonly pre_tokenizer: PreTokenizer | null;
+}
+
+/**
+ * Opens a tokenizer.
+ *
+ * JavaScript's lower case of Σ depends on what follows, and its white space has U+FEFF in it; Rust's, which the Python
+ * library goes by, neither. Both are put right here, so that ids agree.
+ *
+ * @throws what the library says if it cannot
+ */
+export function bpeEngine(json: object): BpeEngine {
+  const engine = new Tokenizer(json, {}) as LibraryTokenizer;
+  const { normalizer } = json as { readonly normalizer?: unknown };
+  const lowers = JSON.stringify(normalizer ?? null).includes('"Lowercase"');
+  const prepared = (text: string) => (lowers ? text.replaceAll('Σ', 'σ') : text);
+  if (engine.pre_tokenizer) mendWhiteSpace(engine.pre_tokenizer);
+  return {
+    encode: (text) => engine.encode(prepared(text)).ids,
+    decode: (ids) => engine.decode(ids, { clean_up_tokenization_spaces: false }),
+    words(text) {
+      const normalized = engine.normalizer ? engine.normalizer(prepared(text)) : text;
+      return engine.pre_tokenizer ? engine.pre_tokenizer(normalized) : [normalized];
+    },
+  };
+}
+
+/** Where a pattern says white space by JavaScript's measure, it says it by Unicode's. */
+function mendWhiteSpace(part: PreTokenizer): void {
+  part.tokenizers?.forEach(mendWhiteSpace);
+  if (part.pattern instanceof RegExp) {
+    const source = part.pattern.source.replaceAll(String.raw`(?!\S)`, String.raw`(?!\P{White_Space})`).replaceAll(String.raw`\s`, String.raw`\p{White_Space}`);
+    part.pattern = new RegExp(source, part.pattern.flags);
+  }
+}
