@@ -46,8 +46,8 @@ export async function showRun({ run, out, executor, resume, skipBad, resumeOptio
           break;
         }
         case 'step': {
-          const { loss, speed } = smooth(event.loss, event.imagesPerSecond);
-          progress!.update(event.step, `loss ${loss.toFixed(4)} · ${speed.toFixed(0)} images/s`);
+          const { loss, speed, ...measures } = smooth({ ...event.measures, loss: event.loss, speed: event.imagesPerSecond });
+          progress!.update(event.step, `${plan.describe?.(loss!, measures) ?? `loss ${loss!.toFixed(4)}`} · ${speed!.toFixed(0)} images/s`);
           if (event.evaluation) print(`after ${event.step} steps: ${describeEvaluation(event.evaluation)}`);
           break;
         }
@@ -98,15 +98,15 @@ export function quoteWord(word: string): string {
 }
 
 /** Exponential averages, corrected for their start: single losses jump too much to read. */
-function smoothed(): (loss: number, speed: number) => { loss: number; speed: number } {
+function smoothed(): (values: Readonly<Record<string, number>>) => Record<string, number> {
   const keep = 0.97;
   let weight = 0;
-  let loss = 0;
-  let speed = 0;
-  return (nextLoss, nextSpeed) => {
+  const sums: Record<string, number> = {};
+  return (values) => {
     weight = keep * weight + 1 - keep;
-    loss = keep * loss + (1 - keep) * nextLoss;
-    speed = keep * speed + (1 - keep) * nextSpeed;
-    return { loss: loss / weight, speed: speed / weight };
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => {
+      sums[name] = keep * (sums[name] ?? 0) + (1 - keep) * value;
+      return [name, sums[name] / weight];
+    }));
   };
 }

@@ -5,6 +5,7 @@ export { planDdpm } from './ddpm-run.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './lr-schedule.ts';
 export { RunLog } from './log.ts';
+export type { LossContext } from './loss-context.ts';
 export { describeMemory, type MemoryNeed } from './memory.ts';
 export { MetricsLog, type MetricsLine } from './metrics.ts';
 export { drawLossByNoise, type NoiseStage } from './noise-figure.ts';

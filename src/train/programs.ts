@@ -2,6 +2,7 @@ import { add, grad, input, mean, mul, program, state, topologicalOrder, type Hos
 import { bind, namedParameters, type Binding, type Module } from '../nn/index.ts';
 import { emaUpdate } from './ema.ts';
 import { adamSettings, adamState, adamStep, clipFactor, firstMoment, globalNorm, secondMoment, type AdamOptions, type ParameterPredicate } from './optimizer.ts';
+import { lossContext, type LossContext } from './loss-context.ts';
 import { packed } from './packed.ts';
 
 /** Where the entries of a training store are. */
@@ -10,7 +11,9 @@ export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/' }
 /** A loss and the parameters that go down it. */
 export interface TrainingObjective {
   /** Builds the loss of one batch: a scalar, or [B] for each sample, of which the mean is trained. */
-  readonly loss: (ctx: Binding) => Tensor;
+  readonly loss: (ctx: LossContext) => Tensor;
+  /** What becomes of a parameter's new value after each update, by checkpoint name: bounds for a temperature. */
+  readonly constrain?: Readonly<Record<string, (value: Tensor) => Tensor>>;
   /** The parameters that it moves, default all. For it the others are constants: no gradient, no moments, no update. */
   readonly trainable?: ParameterPredicate;
 }
@@ -33,7 +36,9 @@ export interface TrainingSetup extends TrainingObjective {
 export interface TrainingPrograms {
   /** Without accumulation: forward, backward, clip, optimizer and EMA in one run. */
   readonly step?: Program;
-  /** With it: adds one batch's gradients to the store (input `keep` is 0 for the first of a step, 1 after it) … */
+  /** With it, for a loss across batches: what each batch contributes, computed before all gradients of a step. */
+  readonly share?: Program;
+  /** With accumulation: adds one batch's gradients to the store (input `keep` is 0 for the first of a step, 1 after it) … */
   readonly accumulate?: Program;
   /** … and updates the weights from their sum. */
   readonly apply?: Program;
@@ -57,24 +62,25 @@ export function trainedParameters({ module, trainable = () => true, optimizer: {
 
 /**
  * Builds the programs of an objective. Beside the loss's own inputs they take the scalars `learningRate`, `correction1`,
- * `correction2` and `oneMinusEmaDecay`; their outputs are `loss`, `gradNorm` and, where the loss is one for each sample, `sampleLoss` [B].
+ * `correction2` and `oneMinusEmaDecay`; their outputs are `loss`, `gradNorm`, where the loss is one for each sample `sampleLoss` [B], and
+ * `measure/<name>` for what the loss measures. A loss across batches has the inputs of `shareInputs` too.
  *
  * Several objectives may work on one store, each on parameters of its own: a discriminator beside its generator.
  *
  * @throws if no parameter is trainable
  */
-export function trainingPrograms({ module, loss: buildLoss, trainable, optimizer, clipNorm, accumulation, recompute = false, sites }: TrainingSetup): TrainingPrograms {
-  const ctx = bind(module, { prefix: entries.parameter, training: true, ...(sites !== undefined && { sites }) });
+export function trainingPrograms({ module, loss: buildLoss, trainable, constrain, optimizer, clipNorm, accumulation, recompute = false, sites }: TrainingSetup): TrainingPrograms {
+  const ctx = lossContext(bind(module, { prefix: entries.parameter, training: true, ...(sites !== undefined && { sites }) }), accumulation);
   const built = buildLoss(ctx);
   const loss = built.shape.length === 0 ? built : mean(built);
-  const losses = built === loss ? { loss } : { loss, sampleLoss: built };
+  const losses = { loss, ...(built !== loss && { sampleLoss: built }), ...ctx.measures };
   const trained = [...trainedParameters({ module, optimizer, ...(trainable && { trainable }) }).keys()];
   const names = inOrderOfUse(trained, ctx, loss);
   const parameters = names.map((name) => ctx.parameters.get(name)!);
   const gradients = grad(loss, parameters, { recompute });
   // The average of a running statistic is the statistic: it is an average already.
   const buffers = Object.fromEntries([...ctx.updates].flatMap(([entry, value]) => [[entry, value], [`${entries.ema}${entry.slice(entries.parameter.length)}`, value]]));
-  const update = (grads: readonly Tensor[]) => updates(names, parameters, grads, optimizer, clipNorm);
+  const update = (grads: readonly Tensor[]) => updates({ names, parameters, gradients: grads, optimizer, clipNorm, constrain: constrain ?? {} });
 
   if (accumulation === 1) {
     const { gradNorm, writes } = update(gradients);
@@ -84,6 +90,7 @@ export function trainingPrograms({ module, loss: buildLoss, trainable, optimizer
   const summed = names.map((name, i) => [`${entries.gradient}${name}`, add(mul(state(`${entries.gradient}${name}`, parameters[i]!.shape), keep), mul(gradients[i]!, 1 / accumulation))] as const);
   const { gradNorm, writes } = update(names.map((name, i) => state(`${entries.gradient}${name}`, parameters[i]!.shape)));
   return {
+    ...(Object.keys(ctx.shared).length > 0 && { share: program({ outputs: ctx.shared }) }),
     accumulate: program({ outputs: losses, writes: { ...Object.fromEntries(summed), ...buffers } }),
     apply: program({ outputs: { gradNorm }, writes }),
   };
@@ -99,8 +106,15 @@ function inOrderOfUse(names: readonly string[], ctx: Binding, loss: Tensor): str
   return names.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
-function updates(names: readonly string[], parameters: readonly Tensor[], gradients: readonly Tensor[], optimizer: AdamOptions, clipNorm: number | null): { gradNorm: Tensor; writes: Record<string, Tensor> } {
-  const pieces = packed(parameters, (i) => JSON.stringify(adamSettings(names[i]!, parameters[i]!, optimizer)));
+interface UpdateSetup extends Pick<TrainingSetup, 'optimizer' | 'clipNorm'>, Required<Pick<TrainingObjective, 'constrain'>> {
+  readonly names: readonly string[];
+  readonly parameters: readonly Tensor[];
+  readonly gradients: readonly Tensor[];
+}
+
+function updates({ names, parameters, gradients, optimizer, clipNorm, constrain }: UpdateSetup): { gradNorm: Tensor; writes: Record<string, Tensor> } {
+  // What is constrained is a piece of its own.
+  const pieces = packed(parameters, (i) => JSON.stringify([adamSettings(names[i]!, parameters[i]!, optimizer), names[i]! in constrain ? names[i] : null]));
   // One by one, in the parameters' order: so each is computed when its layer's are, not when they are laid end to end.
   const gradNorm = globalNorm(gradients);
   const clip = clipNorm === null ? undefined : clipFactor(gradNorm, clipNorm);
@@ -112,7 +126,8 @@ function updates(names: readonly string[], parameters: readonly Tensor[], gradie
     const held = (entry: (name: string) => string) => piece.join(names.map((name, i) => state(entry(name), parameters[i]!.shape)));
     const first = piece.members[0]!;
     const before = { value: piece.join(parameters), m: held(firstMoment), v: held(secondMoment) };
-    const { value, m, v } = adamStep(before, piece.join(gradients), scalars, optimizer, adamSettings(names[first]!, parameters[first]!, optimizer), clip);
+    const { value: free, m, v } = adamStep(before, piece.join(gradients), scalars, optimizer, adamSettings(names[first]!, parameters[first]!, optimizer), clip);
+    const value = constrain[names[first]!]?.(free) ?? free;
     const results: readonly (readonly [(name: string) => string, Tensor])[] = [
       [(name) => `${entries.parameter}${name}`, value], [firstMoment, m], [secondMoment, v], [average, emaUpdate(held(average), value, oneMinusEmaDecay)],
     ];

@@ -6,6 +6,7 @@ import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
 import { RunLog } from './log.ts';
+import { lossContext } from './loss-context.ts';
 import type { MemoryNeed } from './memory.ts';
 import type { MetricsLine } from './metrics.ts';
 import { lossByNoise, type LossByNoise } from './noise-levels.ts';
@@ -27,6 +28,8 @@ export interface RunPlan {
   readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
   /** What can be done with the result, and the command that does: `draw from it`, `kuosan sample runs/a`. */
   readonly use: { readonly what: string; readonly command: (out: string) => string };
+  /** What progress says of the loss and of what it measures, both averaged over the last steps; default `loss 0.0421`. */
+  readonly describe?: (loss: number, measures: Readonly<Record<string, number>>) => string;
   /** Opens what looks at the model on the way; the store has its averaged weights under `ema/`. */
   readonly watch?: (executor: Executor, store: Store) => Promise<RunWatch>;
 }
@@ -140,7 +143,7 @@ function checkTask({ module, others = {}, ...first }: TrainingTask, train: Train
   const optimizer = optimizerOptions(train, module);
   for (const objective of [first, ...Object.values(others)]) {
     trainedParameters({ module, optimizer, ...(objective.trainable && { trainable: objective.trainable }) });
-    objective.loss(bind(module, { training: true }));
+    objective.loss(lossContext(bind(module, { training: true }), train.gradientAccumulation));
   }
 }
 

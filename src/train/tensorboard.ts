@@ -84,6 +84,7 @@ export class TensorBoardLog {
       { tag: 'gradNorm', scalar: mean(({ gradNorm }) => gradNorm) },
       { tag: 'learningRate', scalar: last.learningRate },
       { tag: 'imagesPerSecond', scalar: mean(({ imagesPerSecond }) => imagesPerSecond) },
+      ...Object.keys(last.measures ?? {}).map((name) => ({ tag: name, scalar: mean(({ measures }) => measures?.[name] ?? Number.NaN) })),
       ...levels.means().flatMap((loss, level) => (loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#T!)}`, scalar: loss }])),
     ];
     this.#add({ kind: 'values', step: last.step, values });

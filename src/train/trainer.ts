@@ -3,6 +3,7 @@ import { initialValues, randomKeyInput, type Module } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
+import { measurePrefix, shareInputs } from './loss-context.ts';
 import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
 import { entries, initialState, scalar, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms } from './programs.ts';
@@ -27,6 +28,8 @@ export interface ObjectiveReport {
   readonly loss: number;
   /** Global norm of its gradients before clipping. */
   readonly gradNorm: number;
+  /** What the loss measures beside itself, by name, before the update. */
+  readonly measures?: Readonly<Record<string, number>>;
 }
 
 /** What one step did. */
@@ -76,7 +79,7 @@ interface Turn {
   readonly name: string | undefined;
   readonly betas: readonly [number, number];
   readonly programs: TrainingPrograms;
-  readonly executables: { readonly step?: Executable; readonly accumulate?: Executable; readonly apply?: Executable };
+  readonly executables: { readonly [kind in keyof TrainingPrograms]?: Executable };
 }
 
 /** Trains one module step by step. The store is shared: the same entries serve the sampler of the averaged weights. */
@@ -185,24 +188,29 @@ export class Trainer {
     const { gradientAccumulation: accumulation } = this.#config;
     const { correction1, correction2 } = adamCorrections(update, turn.betas);
     const scalars = { ...shared, correction1: scalar(correction1), correction2: scalar(correction2) };
-    const { step, accumulate, apply } = turn.executables;
-    const number = (outputs: Record<string, HostArray>, name: string) => outputs[name]!.data[0] as number;
+    const { step, share, accumulate, apply } = turn.executables;
     if (step) {
       const outputs = await this.#run(turn, step, update - 1, scalars, samples);
-      return { loss: number(outputs, 'loss'), gradNorm: number(outputs, 'gradNorm') };
+      return { loss: number(outputs, 'loss'), gradNorm: number(outputs, 'gradNorm'), ...measuresOf([outputs]) };
     }
-    let loss = 0;
-    for (let micro = 0; micro < accumulation; micro++) {
-      const outputs = await this.#run(turn, accumulate!, (update - 1) * accumulation + micro, { keep: scalar(micro === 0 ? 0 : 1) }, samples);
-      loss += number(outputs, 'loss') / accumulation;
-    }
-    return { loss, gradNorm: number(await apply!.run(this.store, scalars), 'gradNorm') };
+    const batches = Array.from({ length: accumulation }, (_, i) => (update - 1) * accumulation + i);
+    const contributions = [];
+    if (share) for (const batch of batches) contributions.push(await share.run(this.store, { ...this.#batch(batch), ...this.#key(batch) }));
+    const { all, own } = shareInputs(contributions);
+    const parts = [];
+    for (const [i, batch] of batches.entries()) parts.push(await this.#run(turn, accumulate!, batch, { keep: scalar(i === 0 ? 0 : 1), ...all, ...own(i) }, samples));
+    const loss = parts.reduce((sum, outputs) => sum + number(outputs, 'loss') / accumulation, 0);
+    return { loss, gradNorm: number(await apply!.run(this.store, scalars), 'gradNorm'), ...measuresOf(parts) };
+  }
+
+  /** Programs without dropout do not ask for it; inputs that are not asked for are ignored. */
+  #key(batch: number): Record<string, HostArray> {
+    return { [randomKeyInput]: randomKey(this.#config.seed, batch) };
   }
 
   async #run(turn: Turn, executable: Executable, batch: number, extra: Record<string, HostArray>, samples: SampleLoss[]): Promise<Record<string, HostArray>> {
     const inputs = this.#batch(batch);
-    // Programs without dropout do not ask for the key; inputs that are not asked for are ignored.
-    const running = executable.run(this.store, { ...inputs, ...extra, [randomKeyInput]: randomKey(this.#config.seed, batch) });
+    const running = executable.run(this.store, { ...inputs, ...extra, ...this.#key(batch) });
     // A rejection must find its handler even if preparing the next batch throws first.
     running.catch(() => {});
     this.#batch(batch + 1);
@@ -237,6 +245,17 @@ export class Trainer {
     for (const { executables } of this.#turns) for (const executable of Object.values(executables)) await executable.dispose();
     await this.store.dispose();
   }
+}
+
+function number(outputs: Record<string, HostArray>, name: string): number {
+  return outputs[name]!.data[0] as number;
+}
+
+/** The means over the batches of a step. */
+function measuresOf(parts: readonly Record<string, HostArray>[]): Pick<ObjectiveReport, 'measures'> {
+  const names = Object.keys(parts[0]!).filter((name) => name.startsWith(measurePrefix));
+  if (names.length === 0) return {};
+  return { measures: Object.fromEntries(names.map((name) => [name.slice(measurePrefix.length), parts.reduce((sum, outputs) => sum + number(outputs, name), 0) / parts.length])) };
 }
 
 function withoutPrefix(values: HostArrays, prefix: string): Map<string, HostArray> {
