@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCommand } from '../src/cli/run-command.ts';
-import { drawPictureFolder, kuosan, tinyModel, type Ended } from './kuosan.ts';
+import { drawMask, drawPictureFolder, kuosan, tinyModel, type Ended } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-errors-'));
 const at = (...parts: string[]) => join(cwd, ...parts);
@@ -49,6 +49,8 @@ beforeAll(async () => {
   await drawPictureFolder(at('captioned'), 3);
   writeFileSync(at('captioned/metadata.jsonl'), '{"file_name":"000.png","text":"a square"}\n{"file_name":"009.png","text":"none"}\n');
   writeFileSync(at('fakes/fake.png'), 'not a picture');
+  await drawMask(at('small.png'), 4);
+  await drawMask(at('black.png'), 8);
   mkdirSync(at('empty'));
   mkdirSync(at('notes'));
   writeFileSync(at('notes/thesis.txt'), 'all of it');
@@ -80,7 +82,8 @@ type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
 const commands: readonly Case[] = [
   ['trian', 2, 'unknown command \'trian\'; did you mean train?'],
   ['demo --stpes 5', 2, 'unknown option \'--stpes\'; did you mean --steps?'],
-  ['sample', 2, 'missing required argument \'run | model dir | name\'; kuosan sample --help tells more'],
+  ['sample', 2, 'there is nothing to draw from; give a run, a model folder or a name (noto-32), or --exact and a data set'],
+  ['floor --data pictures', 2, 'missing required argument \'run | model dir | name\'; kuosan floor --help tells more'],
   ['sample run more', 2, 'too many arguments for \'sample\'. Expected 1 argument but got 2; kuosan sample --help tells more'],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
   ['sample run --count', 2, 'option \'--count <n>\' argument missing; kuosan sample --help tells more'],
@@ -154,6 +157,35 @@ const systemPlaces: readonly Case[] = [
   ['sample run --out x.png --images /proc/kuosan', 1, /^cannot write "\/proc\/kuosan\/00000\.png": .*; give another path$/],
 ];
 
+const editing: readonly Case[] = [
+  ['sample run --exact pictures --size 8', 2, '--size: belongs to --exact without a model; a model has its own'],
+  ['sample run --schedule cosine', 2, '--schedule: belongs to --exact without a model; a model has its own'],
+  ['sample --exact pictures --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
+  ['sample --exact picture --out x.png', 1, 'unknown data set "picture"; did you mean the folder pictures?'],
+  ['sample --exact pictures --size 8 --out x.png --guidance-scale 2', 1, 'guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards'],
+  ['sample run --out x.png --guidance-scale 2', 1, 'guidanceScale: this model takes no classes, so there is nothing to guide towards'],
+  ['edit run', 2, 'required option \'--image <in.png>\' not specified; kuosan edit --help tells more'],
+  ['edit run --image none.png', 1, /^cannot read "none\.png": /],
+  ['edit run --image fakes/fake.png', 1, 'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG or AVIF image'],
+  ['edit run --image pictures/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
+  ['edit run --image pictures/000.png --mask small.png', 1, '--mask small.png is 4×4, pictures/000.png 8×8; draw the mask on the picture, in its size'],
+  ['edit run --image pictures/000.png --mask black.png', 1, '--mask black.png: nothing is white, so there is nothing to paint'],
+  ['edit run --image pictures/000.png --mask black.png --strength 0.5', 2, '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask'],
+  ['edit run --image pictures/000.png --mask black.png --sampler ddim', 2, '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask'],
+  ['edit run --image pictures/000.png --resamples 5', 2, '--resamples: belongs to --mask'],
+  ['edit run --image pictures/000.png --steps 2000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000'],
+  ['edit run --image pictures/000.png --out pictures/000.png', 1, '--out "pictures/000.png" is the image itself; give another path'],
+  ['interpolate run --seeds 1', 2, '--seeds: expected two seeds or more with commas between, got "1"'],
+  ['interpolate run --seeds 1,x', 2, '--seeds: expected an integer of 0 or more, got "x"'],
+  ['interpolate run --seeds 1,2 --sampler ddpm', 2, '--sampler: ddpm adds noise in every step, so near seeds do not draw near pictures; take ddim, euler, heun, dpm2, dpmpp-2m, unipc'],
+  ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
+  ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],
+  ['compare run --steps 5,2000 --count 1 --out x.png', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000'],
+  ['compare run --out x.jpg', 1, 'cannot write "x.jpg": the name does not end in .png; give another path'],
+  ['floor run --data pictures --draws 1', 2, '--draws: expected an integer from 2 to 1000000, got "1"'],
+  ['floor run --data empty', 1, /^data "empty": no images here/],
+];
+
 const models: readonly Case[] = [
   ['sample nothing --out x.png', 1, /^unknown model "nothing"; .*give the path of a run, a checkpoint or a model folder/],
   ['sample pictures --out x.png', 1, 'pictures: is neither a run, a checkpoint nor a model folder (there is no run.json, no model_index.json and no config.json)'],
@@ -190,6 +222,7 @@ describe('bad input gets one line with the way out, and nothing is written or lo
   test('places to write to', () => expectRefused(places));
   test.runIf(process.platform === 'linux')('places where nothing can be made', () => expectRefused(systemPlaces));
   test('models and checkpoints', () => expectRefused(models));
+  test('editing, comparing and exact denoisers', () => expectRefused(editing));
 });
 
 test('a damaged last checkpoint that is moved away leaves a run that goes on from the one before', async () => {
@@ -227,7 +260,7 @@ test('a process ends with the status of its command and prints no more than its 
   expect(wrong).toEqual({ status: 2, stdout: '', stderr: 'kuosan: unknown command \'trian\'; did you mean train?\n' });
   expect(failed).toEqual({ status: 1, stdout: '', stderr: 'kuosan: run: holds a run at step 4; --resume continues it, or choose another --out\n' });
   expect(helped).toMatchObject({ status: 0, stderr: '' });
-  for (const name of ['demo', 'train', 'sample', 'export', 'forward', 'data']) expect(helped!.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+  for (const name of ['demo', 'train', 'sample', 'edit', 'interpolate', 'compare', 'floor', 'export', 'forward', 'data']) expect(helped!.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
 }, 60_000);
 
 test('help and mistyped commands load neither the engine nor the image library', async () => {

@@ -58,6 +58,12 @@ export async function drawPictureFolder(folder: string, count: number, size = 8)
   }
 }
 
+/** Draws a mask: black, with the given part of its rows at the bottom white. */
+export async function drawMask(path: string, size: number, white = 0): Promise<void> {
+  const pixels = Uint8Array.from({ length: size * size }, (_, i) => (i >= size * size * (1 - white) ? 255 : 0));
+  await sharp(pixels, { raw: { width: size, height: size, channels: 1 } }).png().toFile(path);
+}
+
 /** A network that compiles in half a second and trains in milliseconds: 8×8 pixels, one level, attention; 16 channels are a block of the fast kernels. */
 export const tinyModel = {
   sampleSize: 8,

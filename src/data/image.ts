@@ -122,6 +122,27 @@ async function drawingDensity(buffer: Buffer, toHeight: number, toWidth: number,
  * @throws one line that names the file and says what is wrong with it
  */
 export async function readImage(path: string, options: DecodeOptions): Promise<Pixels> {
+  return reading(path, (bytes) => decodeImage(bytes, options));
+}
+
+/**
+ * Height and width of an image file in pixels, as it stands upright.
+ *
+ * @throws one line that names the file and says what is wrong with it
+ */
+export async function readImageSize(path: string): Promise<readonly [height: number, width: number]> {
+  return reading(path, async (bytes) => {
+    if (bytes.length === 0) throw new ImageError('empty file');
+    try {
+      const { autoOrient } = await sharp(bytes, { failOn: 'error', limitInputPixels: maxInputPixels }).metadata();
+      return [autoOrient.height, autoOrient.width];
+    } catch (error) {
+      throw new ImageError(reasonOf(error));
+    }
+  });
+}
+
+async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Result>): Promise<Result> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -129,7 +150,7 @@ export async function readImage(path: string, options: DecodeOptions): Promise<P
     throw new Error(`cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
   }
   try {
-    return await decodeImage(bytes, options);
+    return await read(bytes);
   } catch (error) {
     if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`, { cause: error });
     throw error;

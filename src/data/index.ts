@@ -10,12 +10,12 @@ export { emojiStyleNames, emojiStyles, type EmojiPictures, type EmojiStyle, type
 export { type FoundPackage, type PackageNeed } from './emoji/packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figure.ts';
 export { gridDefaults, type GridOptions, layGrid } from './grid.ts';
-export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, writePng } from './image.ts';
+export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, readImageSize, writePng } from './image.ts';
 export { builtInDatasets, openDataset, testPartOf } from './open-dataset.ts';
 export { openDefaults, type OpenOptions } from './open-options.ts';
 export { heightAndWidth, type PictureSize } from './picture-size.ts';
 export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';
-export { type Axis, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
+export { type Axis, logTicks, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
 export { takeListed } from './take-listed.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './terminal.ts';

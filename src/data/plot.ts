@@ -61,6 +61,18 @@ export function plotMarks({ at: [left, top], width, height, title, x, y, series 
   return [...marks, ...legend(series, left + width, top - 16)];
 }
 
+/** Ticks of a logarithmic axis: 1 and 3 times powers of ten, from at most the least value to at least the largest. */
+export function logTicks(least: number, largest: number): number[] {
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(largest)); power++) {
+    // From decimal text: 10 ** −3 · 3 is not 0.003.
+    ticks.push(Number(`1e${power}`), Number(`3e${power}`));
+  }
+  const first = ticks.findLastIndex((tick) => tick <= least);
+  const last = ticks.findIndex((tick) => tick >= largest);
+  return first === last ? [ticks[first]!, ticks[first + 1]!] : ticks.slice(first, last + 1);
+}
+
 /** How far along its axis a value is: 0 at the start, 1 at the end. */
 function share({ domain: [from, to], scale }: Axis, value: number): number {
   return scale === 'log' ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);

@@ -24,6 +24,8 @@ export interface SamplerDefinition {
   readonly spacing: TimeSpacing;
   /** Which of the options that not all have it reads. */
   readonly takes?: readonly ('eta' | 'churn')[];
+  /** Its steps add noise also when no option asks for it, so that the noise it begins with does not determine the picture. */
+  readonly random?: true;
 }
 
 /**
@@ -36,14 +38,14 @@ export interface SamplerDefinition {
  * evaluations on CIFAR-10. The multistep solvers are at their best for the cost near 20 (Lu et al. 2022, section 7).
  */
 export const samplers = {
-  'ddpm': { run: ddpm, spacing: 'linspace' },
+  'ddpm': { run: ddpm, spacing: 'linspace', random: true },
   'ddim': { run: ddim, steps: 50, spacing: 'leading', takes: ['eta'] },
   'euler': { run: euler, steps: 50, spacing: 'karras' },
-  'euler-ancestral': { run: eulerAncestral, steps: 50, spacing: 'karras', takes: ['eta'] },
+  'euler-ancestral': { run: eulerAncestral, steps: 50, spacing: 'karras', takes: ['eta'], random: true },
   'heun': { run: heun, steps: 18, spacing: 'karras', takes: ['churn'] },
   'dpm2': { run: dpm2, steps: 18, spacing: 'karras' },
   'dpmpp-2m': { run: dpmpp2m, steps: 20, spacing: 'karras' },
-  'dpmpp-2m-sde': { run: dpmpp2mSde, steps: 25, spacing: 'karras', takes: ['eta'] },
+  'dpmpp-2m-sde': { run: dpmpp2mSde, steps: 25, spacing: 'karras', takes: ['eta'], random: true },
   'unipc': { run: unipc, steps: 20, spacing: 'karras' },
 } as const satisfies Record<string, SamplerDefinition>;
 

@@ -1,4 +1,4 @@
-import { plotMarks, renderFigure, writePng, type Point } from '../data/index.ts';
+import { logTicks, plotMarks, renderFigure, writePng, type Point } from '../data/index.ts';
 import { type LossByNoise, noiseLevels } from './noise-levels.ts';
 
 /** The loss by noise over some of a run's steps. */
@@ -21,7 +21,7 @@ export async function drawLossByNoise(path: string, stages: readonly NoiseStage[
   const known = stages.filter(({ levels }) => levels.some(positive));
   if (known.length === 0) return;
   const losses = known.flatMap(({ levels }) => levels).filter(positive);
-  const ticks = ticksAround(Math.min(...losses), Math.max(...losses));
+  const ticks = logTicks(Math.min(...losses), Math.max(...losses));
   const series = known.map(({ label, levels }, i) => {
     const points = levels.flatMap((loss, level): Point[] => (positive(loss) ? [[((level + 0.5) * T) / noiseLevels, loss]] : []));
     return { label, color: stageColors[Math.round((i / Math.max(1, known.length - 1)) * (stageColors.length - 1))]!, points };
@@ -35,16 +35,4 @@ export async function drawLossByNoise(path: string, stages: readonly NoiseStage[
   });
   const title = { kind: 'text', at: [60, 30], text: 'Loss by level of noise: from almost clean pictures to pure noise', size: 16 } as const;
   await writePng(path, await renderFigure({ width: 730, height: 420, marks: [title, ...marks] }));
-}
-
-/** 1 and 3 times powers of ten, from at most the least value to at least the largest. */
-function ticksAround(least: number, largest: number): number[] {
-  const ticks: number[] = [];
-  for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(largest)); power++) {
-    // From decimal text: 10 ** −3 · 3 is not 0.003.
-    ticks.push(Number(`1e${power}`), Number(`3e${power}`));
-  }
-  const first = ticks.findLastIndex((tick) => tick <= least);
-  const last = ticks.findIndex((tick) => tick >= largest);
-  return first === last ? [ticks[first]!, ticks[first + 1]!] : ticks.slice(first, last + 1);
 }

@@ -1,0 +1,105 @@
+import { setImmediate } from 'node:timers/promises';
+import type { FloatArray } from '../core/index.ts';
+import { checkExtension, checkWritable, layGrid, openDataset, renderFigure, textWidth, toPixels, writePng, type Figure, type Mark } from '../data/index.ts';
+import { compareSamplers, type ComparedCell, type Comparison } from '../pipelines/index.ts';
+import { interruptSignal } from './interrupt.ts';
+import { allPictures, classesFor, openPictures } from './open-pictures.ts';
+import type { SourceOptions } from './picture-options.ts';
+import { createProgress } from './progress.ts';
+
+/** The options of `kuosan compare`. */
+export interface CompareCommandOptions extends SourceOptions {
+  readonly samplers: readonly string[];
+  readonly steps: readonly number[];
+  readonly count: number;
+  readonly data?: string;
+  readonly referenceSteps: number;
+  readonly out: string;
+  readonly class?: string;
+  readonly guidanceScale?: number;
+  readonly seed: number;
+}
+
+export async function compare(source: string | undefined, options: CompareCommandOptions): Promise<void> {
+  const { samplers, steps, count, out, seed, referenceSteps, guidanceScale, exact, data = exact } = options;
+  checkExtension(out, '.png');
+  await checkWritable(out);
+  const opened = await openPictures(source, options);
+  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
+  const progress = createProgress('comparing', samplers.length * steps.length + 1);
+  try {
+    const [channels, height, width] = opened.sampler.picture;
+    const pictures = data === undefined ? undefined : allPictures(await openDataset(data, { size: [height, width], channels: channels as 1 | 3 }));
+    let drawn = '';
+    let done = -1;
+    const { signal } = interrupt;
+    // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
+    const { denoiser } = opened.sampler;
+    const attentive = { ...opened.sampler, denoiser: (guidance = {}) => {
+      const denoise = denoiser(guidance);
+      return async (...asked: Parameters<typeof denoise>) => (await setImmediate(), signal.throwIfAborted(), denoise(...asked));
+    } };
+    const comparison = await compareSamplers(attentive, {
+      samplers, steps, seed, count, referenceSteps, guidanceScale, data: pictures, signal,
+      classLabels: exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count),
+      onStep: (_, what) => {
+        if (what !== drawn) done++;
+        progress.update(done, drawn = what);
+      },
+    });
+    progress.update(done + 1, 'done');
+    progress.stop();
+    await writePng(out, await renderFigure(layComparison(comparison, options)));
+    for (const line of describe(comparison, options)) process.stdout.write(`${line}\n`);
+    process.stdout.write(`${out}: written; seed ${seed}, ${count} ${count === 1 ? 'picture' : 'pictures'}, on ${opened.device}\n`);
+  } finally {
+    progress.stop();
+    interrupt.release();
+    await opened.dispose();
+  }
+}
+
+/** The table of each measure: a row for each sampler, a column for each number of steps. */
+function describe({ reference, cells }: Comparison, { samplers, steps }: CompareCommandOptions): string[] {
+  const width = Math.max(...samplers.map((name) => name.length), 7);
+  const table = (title: string, value: (cell: ComparedCell) => string) => [
+    title,
+    `${'steps'.padEnd(width)}${steps.map((count) => String(count).padStart(9)).join('')}`,
+    ...samplers.map((sampler) => `${sampler.padEnd(width)}${steps.map((count) => value(cells.find((cell) => cell.sampler === sampler && cell.steps === count)!).padStart(9)).join('')}`),
+  ];
+  const number = (value: number | null) => (value === null ? '–' : value.toFixed(4));
+  return [
+    ...table(`RMS difference to the converged pictures (${reference.sampler}, ${reference.steps} steps) from the same noise, values in −1 … 1:`, ({ toReference }) => number(toReference)),
+    ...(reference.toData === null ? [] : table(`RMS difference to the nearest picture of the data (converged: ${reference.toData.toFixed(4)}):`, ({ toData }) => number(toData))),
+    ...table('evaluations of the denoiser for a picture:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
+  ];
+}
+
+/** Pictures of a cell side by side in the figure, and its layout in units. */
+const shown = 4;
+const gap = 16;
+const top = 96;
+const textSize = 14;
+
+function layComparison({ reference, cells }: Comparison, { samplers, steps }: CompareCommandOptions): Figure {
+  const block = (pictures: FloatArray) => layGrid(toPixels(pictures).slice(0, shown), { columns: 2, gap: 1, scale: 1 });
+  const own = block(reference.pictures);
+  const scale = Math.max(1, Math.round(120 / own.width));
+  const [side, tall] = [own.width * scale, own.height * scale];
+  const left = 24 + Math.ceil(Math.max(...[...samplers, 'converged'].map((name) => textWidth(name, textSize))) / 2) * 2;
+  const marks: Mark[] = [{ kind: 'text', at: [16, 36], text: 'The same noise, drawn by each sampler in so many steps', size: 18 }];
+  const label = (text: string, y: number) => marks.push({ kind: 'text', at: [left - 12, y + tall / 2 + 5], text, size: textSize, anchor: 'end' });
+  for (const [column, count] of steps.entries()) marks.push({ kind: 'text', at: [left + column * (side + gap) + side / 2, top - 14], text: String(count), size: textSize, anchor: 'middle' });
+  for (const [r, sampler] of samplers.entries()) {
+    const y = top + r * (tall + gap);
+    label(sampler, y);
+    for (const [column, count] of steps.entries()) {
+      marks.push({ kind: 'picture', at: [left + column * (side + gap), y], picture: block(cells.find((cell) => cell.sampler === sampler && cell.steps === count)!.pictures), width: side });
+    }
+  }
+  const y = top + samplers.length * (tall + gap) + gap;
+  label('converged', y);
+  marks.push({ kind: 'picture', at: [left, y], picture: own, width: side });
+  marks.push({ kind: 'text', at: [left + side + gap, y + tall / 2 + 5], text: `${reference.sampler}, ${reference.steps} steps`, size: textSize, color: '#666' });
+  return { width: Math.max(left + Math.max(steps.length, 3) * (side + gap), 500) + 8, height: y + tall + gap, marks };
+}

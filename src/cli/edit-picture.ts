@@ -1,0 +1,94 @@
+import { realpath } from 'node:fs/promises';
+import { float32, type FloatArray } from '../core/index.ts';
+import { fromPixels, readImage, readImageSize } from '../data/index.ts';
+import { samplerNamed } from '../diffusion/index.ts';
+import { inpaintPicture, varyPicture, type PictureShape } from '../pipelines/index.ts';
+import { interruptSignal } from './interrupt.ts';
+import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
+import { UsageError } from './options.ts';
+import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from './picture-options.ts';
+import { checkPictureFiles, writeDrawing, type PictureFiles } from './write-pictures.ts';
+
+/** The options of `kuosan edit`. */
+export interface EditOptions extends SourceOptions, SamplerOptions, PictureFiles {
+  readonly image: string;
+  readonly mask?: string;
+  readonly strength?: number;
+  readonly jumpLength?: number;
+  readonly resamples?: number;
+  readonly count: number;
+  readonly seed: number;
+  /** Whether the sampler was asked for by name. */
+  readonly samplerGiven?: boolean;
+}
+
+/** SDEdit's pictures are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
+const defaultStrength = 0.6;
+
+export async function editPicture(source: string | undefined, options: EditOptions): Promise<void> {
+  const { image, mask, count, out, sampler, seed, batchSize, jumpLength, resamples } = options;
+  checkTogether(options);
+  checkSamplerOptions(samplerNamed(sampler), options);
+  await checkPictureFiles(options);
+  for (const path of [image, mask]) if (path !== undefined && await samePlace(path, out)) throw new Error(`--out ${JSON.stringify(out)} is ${path === image ? 'the image' : 'the mask'} itself; give another path`);
+  const imageSize = await readImageSize(image);
+  if (mask !== undefined) await checkMaskSize(mask, image, imageSize);
+
+  const opened = await openPictures(source, options);
+  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
+  try {
+    const start = performance.now();
+    const { picture, condChannels } = opened.sampler;
+    if (condChannels > 0) throw new Error(`${source}: this model sees a picture beside the noise and is not for editing`);
+    const given = first(fromPixels([await readImage(image, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3 })]));
+    if (imageSize[0] !== picture[1] || imageSize[1] !== picture[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, picture)}\n`);
+    const classLabels = options.exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count);
+    const { strength = defaultStrength } = options;
+    const asked = { ...sampleOptions(options, opened.scheduler), image: given, seed, count, classLabels, signal: interrupt.signal };
+    const drawing = mask === undefined
+      ? varyPicture(opened.sampler, { ...asked, strength })
+      : inpaintPicture(opened.sampler, { ...asked, steps: options.steps, mask: await readMask(mask, picture), jumpLength, resamples });
+    // One picture is what was asked for, pixel for pixel; several are a sheet to look at.
+    await writeDrawing(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
+    const how = mask === undefined ? `strength ${strength}, ${sampler}` : 'the part under the mask anew';
+    process.stdout.write(`${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+  } finally {
+    interrupt.release();
+    await opened.dispose();
+  }
+}
+
+/** @throws UsageError if options are given that do not go together */
+function checkTogether({ mask, strength, jumpLength, resamples, samplerGiven, eta, churn }: EditOptions): void {
+  if (mask !== undefined) {
+    if (strength !== undefined) throw new UsageError('--strength: the part under a mask is painted from noise alone; leave out --strength or --mask');
+    if (samplerGiven || eta !== undefined || churn !== undefined) throw new UsageError('--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask');
+  } else if (jumpLength !== undefined || resamples !== undefined) throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
+}
+
+async function samePlace(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([a, b].map((path) => realpath(path).catch(() => undefined)));
+  return one !== undefined && one === other;
+}
+
+async function checkMaskSize(mask: string, image: string, [height, width]: readonly [number, number]): Promise<void> {
+  const [maskHeight, maskWidth] = await readImageSize(mask);
+  if (maskHeight !== height || maskWidth !== width) throw new Error(`--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the picture, in its size`);
+}
+
+/** 1 where the mask is nearer to white than to black: [1, H, W]. */
+async function readMask(mask: string, [, height, width]: PictureShape): Promise<FloatArray> {
+  const { shape, data } = first(fromPixels([await readImage(mask, { size: [height, width], channels: 1 })]));
+  const binary = Float32Array.from(data, (value) => (value > 0 ? 1 : 0));
+  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to paint`);
+  return float32(shape, binary);
+}
+
+function fitting([height, width]: readonly [number, number], [, toHeight, toWidth]: PictureShape): string {
+  const cropped = height * toWidth !== width * toHeight;
+  return `it is taken at the model's ${toWidth}×${toHeight}${cropped ? ', what stands out cut off' : ''}`;
+}
+
+function first({ shape, data }: FloatArray): FloatArray {
+  return float32(shape.slice(1), data as Float32Array);
+}

@@ -1,0 +1,94 @@
+/** Samplers beside each other on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
+import type { FloatArray } from '../core/index.ts';
+import { samplerNamed, samplerTimesteps, type Denoiser } from '../diffusion/index.ts';
+import { drawPictures, pictureSampler, type DrawOptions, type PictureModel, type SampleProgress } from './draw.ts';
+
+/** Which samplers to compare, and on what. */
+export interface CompareOptions extends Omit<DrawOptions, 'first'> {
+  readonly samplers: readonly string[];
+  readonly steps: readonly number[];
+  /** Steps of the converged picture; default 200. */
+  readonly referenceSteps?: number | undefined;
+  /** [N, C, H, W] pictures of the data, to tell how near to one of them the drawn ones are. */
+  readonly data?: FloatArray | undefined;
+  readonly onStep?: (progress: SampleProgress, what: string) => void;
+}
+
+/** What one sampler draws in so many steps. */
+export interface ComparedCell {
+  readonly sampler: string;
+  readonly steps: number;
+  /** [count, C, H, W] */
+  readonly pictures: FloatArray;
+  /** How often the denoiser is asked for a picture. */
+  readonly evaluations: number;
+  /** The mean over the pictures of the RMS difference to the converged one; null for samplers that add noise, which converge to none. */
+  readonly toReference: number | null;
+  /** The mean over the pictures of the RMS difference to the nearest picture of the data; null without data. */
+  readonly toData: number | null;
+}
+
+/** The samplers beside each other. */
+export interface Comparison {
+  readonly reference: ComparedCell;
+  /** Sampler by sampler, in the order given. */
+  readonly cells: readonly ComparedCell[];
+}
+
+/** Of second order with one evaluation a step: at 200 steps it is as good as converged, for half of what Heun asks. */
+const referenceSampler = 'dpmpp-2m';
+const referenceSteps = 200;
+
+/**
+ * Draws the same pictures with each sampler in each number of steps.
+ *
+ * All samplers begin with the same noise, so those that add none go to one picture: the end of the probability-flow ODE.
+ * How far they are from it is their error, and needs no data and no judge.
+ *
+ * @throws before anything is drawn if there is no such sampler, or more steps than times of the schedule
+ */
+export async function compareSamplers(model: PictureModel, { samplers, steps, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions): Promise<Comparison> {
+  const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
+  const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, model.schedule.T) };
+  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.schedule, { steps: count });
+  const draw = async ({ sampler, steps: count }: { readonly sampler: string; readonly steps: number }, reference?: FloatArray): Promise<ComparedCell> => {
+    let asked = 0;
+    const counted = pictureSampler({ ...model, denoiser: (guidance) => counting(model.denoiser(guidance), (samples) => { asked += samples; }) });
+    const pictures = await drawPictures(counted, { ...options, sampler, steps: count }, (progress) => onStep?.(progress, `${sampler}, ${count} steps`));
+    return {
+      sampler, steps: count, pictures, evaluations: asked / options.count,
+      toReference: reference && !samplerNamed(sampler).random ? meanDistance(pictures, (b) => [row(reference, b)]) : null,
+      toData: data ? meanDistance(pictures, () => Array.from({ length: data.shape[0]! }, (_, i) => row(data, i))) : null,
+    };
+  };
+  const reference = await draw(ofReference);
+  const cells: ComparedCell[] = [];
+  for (const pair of pairs) cells.push(await draw(pair, reference.pictures));
+  return { reference, cells };
+}
+
+function counting(denoise: Denoiser, count: (samples: number) => void): Denoiser {
+  return (xt, t, options) => (count(t.length), denoise(xt, t, options));
+}
+
+const row = ({ shape, data }: FloatArray, b: number): Float32Array => {
+  const size = data.length / shape[0]!;
+  return data.subarray(b * size, (b + 1) * size) as Float32Array;
+};
+
+/** The mean over the pictures of the RMS difference to the nearest of some others. */
+function meanDistance(pictures: FloatArray, others: (b: number) => readonly Float32Array[]): number {
+  const count = pictures.shape[0]!;
+  let sum = 0;
+  for (let b = 0; b < count; b++) {
+    const x = row(pictures, b);
+    let least = Infinity;
+    for (const other of others(b)) {
+      let square = 0;
+      for (let i = 0; i < x.length; i++) square += (x[i]! - other[i]!) ** 2;
+      least = Math.min(least, square);
+    }
+    sum += Math.sqrt(least / x.length);
+  }
+  return sum / count;
+}
