@@ -3,6 +3,7 @@
  *
  *     npm run bench                                                     all questions
  *     npm run bench -- training forward kernels memory compile overhead  some of them
+ *     npm run bench -- samplers                                         how exact samplers are, beside diffusers'
  *     npm run bench -- javascript                                       beside libraries of the browser, see peers/js
  *     KUOSAN_PYTHON=<python with torch and diffusers> npm run bench
  *
@@ -20,6 +21,7 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
   memory: async (settings) => (await import('./memory.ts')).memory(settings),
   compile: async (settings) => (await import('./compile.ts')).compile(settings),
   overhead: async (settings) => (await import('./overhead.ts')).overhead(settings),
+  samplers: async () => (await import('./samplers.ts')).samplers(),
   javascript: async (settings) => (await import('./javascript.ts')).javascript(settings),
 };
 
