@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCommand } from '../src/cli/run-command.ts';
 import { writeModelFolder } from '../src/checkpoint/index.ts';
-import { float32, RandomStream } from '../src/core/index.ts';
+import { float32, RandomStream, type HostArray } from '../src/core/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -20,11 +20,7 @@ beforeAll(async () => {
   await drawPictureFolder('pictures', 5);
   await drawMask('mask.png', 8, 0.5);
   const unet = new UNet2DModel({ ...tinyModel, blockOutChannels: [16], downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'] });
-  // The output layer of a fresh network is almost zero, and all samplers would say the same.
-  const weights = new Map([...initialValues(unet, 1)].map(([name, value]) => [
-    name, name === 'conv_out.weight' ? float32(value.shape, new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
-  ]));
-  await writeModelFolder('model', { unet, weights, scheduler: schedulerConfig() });
+  await writeModelFolder('model', { unet, weights: withOutput(unet), scheduler: schedulerConfig() });
 });
 afterAll(() => {
   process.chdir(home);
@@ -32,19 +28,36 @@ afterAll(() => {
   rmSync(cwd, { recursive: true, force: true });
 });
 
-/** What the command prints. */
-async function run(command: string): Promise<string> {
-  let printed = '';
-  let problems = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => { printed += String(text); return true; });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => { problems += String(text); return true; });
+async function ended(command: string): Promise<{ readonly status: number; readonly printed: string; readonly problems: string }> {
+  const said = { printed: '', problems: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => { said.printed += String(text); return true; });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => { said.problems += String(text); return true; });
   const status = await runCommand(command.split(' ')).finally(() => vi.restoreAllMocks());
+  return { status, ...said };
+}
+
+/** What a command prints that does its work. */
+async function run(command: string): Promise<string> {
+  const { status, printed, problems } = await ended(command);
   expect(status, problems).toBe(0);
   return printed;
 }
 
+/** What a command says that does not. */
+async function refused(command: string): Promise<string> {
+  const { status, problems } = await ended(command);
+  expect(status).toBeGreaterThan(0);
+  return problems;
+}
+
 const pixels = (path: string) => sharp(path).removeAlpha().raw().toBuffer();
 const data = () => Promise.all(readdirSync('pictures').sort().map((name) => pixels(join('pictures', name))));
+/** The output layer of a fresh network is almost zero, and whatever it is asked it would say the same. */
+function withOutput(unet: UNet2DModel): Map<string, HostArray> {
+  return new Map([...initialValues(unet, 1)].map(([name, value]) => [
+    name, name === 'conv_out.weight' ? float32(value.shape, new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
+  ]));
+}
 /** The largest difference of a byte. */
 const difference = (a: Buffer, b: Buffer) => a.reduce((most, byte, i) => Math.max(most, Math.abs(byte - b[i]!)), 0);
 
@@ -82,6 +95,24 @@ describe('kuosan edit', () => {
     expect(network.subarray(0, half)).toEqual(given.subarray(0, half));
     expect(network.subarray(half)).not.toEqual(given.subarray(half));
     expect(await sharp('painted.gif', { pages: -1 }).metadata()).toMatchObject({ format: 'gif' });
+  });
+});
+
+describe('a model that sees a picture beside the noise', () => {
+  beforeAll(async () => {
+    const unet = new UNet2DModel({ ...tinyModel, inChannels: 6, blockOutChannels: [16], downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'] });
+    await writeModelFolder('enlarger', { unet, weights: withOutput(unet), scheduler: schedulerConfig() });
+  });
+
+  test('is given it by kuosan edit, and draws accordingly', async () => {
+    for (const image of ['000', '001']) await run(`edit enlarger --image pictures/${image}.png --steps 3 --threads 1 --out large-${image}.png`);
+    expect((await sharp('large-000.png').metadata()).width).toBe(8);
+    expect(await pixels('large-000.png')).not.toEqual(await pixels('large-001.png'));
+  });
+
+  test('says what else it cannot do', async () => {
+    await expect(refused('sample enlarger --out x.png')).resolves.toMatch(/enlarger: this model sees a picture beside the noise, and sample has none for it; give it one with kuosan edit --image\n$/);
+    await expect(refused('edit enlarger --image pictures/000.png --strength 0.5')).resolves.toMatch(/--strength: this model sees the picture beside the noise and draws all of it anew; leave the option out\n$/);
   });
 });
 

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, renderFigure, textWidth, toPixels, writePng, type Figure, type Mark } from '../data/index.ts';
+import type { TimeSpacing } from '../diffusion/index.ts';
 import { compareSamplers, type ComparedCell, type Comparison } from '../pipelines/index.ts';
 import { interruptSignal } from './interrupt.ts';
-import { allPictures, classesFor, openPictures } from './open-pictures.ts';
+import { allPictures, checkSeesNothing, classesFor, openPictures } from './open-pictures.ts';
 import type { SourceOptions } from './picture-options.ts';
 import { createProgress } from './progress.ts';
 
@@ -11,6 +12,7 @@ import { createProgress } from './progress.ts';
 export interface CompareCommandOptions extends SourceOptions {
   readonly samplers: readonly string[];
   readonly steps: readonly number[];
+  readonly spacing?: TimeSpacing;
   readonly count: number;
   readonly data?: string;
   readonly referenceSteps: number;
@@ -21,13 +23,14 @@ export interface CompareCommandOptions extends SourceOptions {
 }
 
 export async function compare(source: string | undefined, options: CompareCommandOptions): Promise<void> {
-  const { samplers, steps, count, out, seed, referenceSteps, guidanceScale, exact, data = exact } = options;
+  const { samplers, steps, spacing, count, out, seed, referenceSteps, guidanceScale, exact, data = exact } = options;
   checkExtension(out, '.png');
   await checkWritable(out);
   const opened = await openPictures(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const progress = createProgress('comparing', samplers.length * steps.length + 1);
   try {
+    checkSeesNothing(opened, 'compare');
     const [channels, height, width] = opened.sampler.picture;
     const pictures = data === undefined ? undefined : allPictures(await openDataset(data, { size: [height, width], channels: channels as 1 | 3 }));
     let drawn = '';
@@ -40,7 +43,7 @@ export async function compare(source: string | undefined, options: CompareComman
       return async (...asked: Parameters<typeof denoise>) => (await setImmediate(), signal.throwIfAborted(), denoise(...asked));
     } };
     const comparison = await compareSamplers(attentive, {
-      samplers, steps, seed, count, referenceSteps, guidanceScale, data: pictures, signal,
+      samplers, steps, spacing, seed, count, referenceSteps, guidanceScale, data: pictures, signal,
       classLabels: exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count),
       onStep: (_, what) => {
         if (what !== drawn) done++;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { samplers } from '../diffusion/sample.ts';
+import { samplers, timeSpacings } from '../diffusion/sample.ts';
 import type { CompareCommandOptions } from './compare-samplers.ts';
 import { choiceOption, integerOption, numberOption } from './options.ts';
 import { addSourceOptions } from './picture-options.ts';
@@ -12,6 +12,7 @@ export function register(program: Command): void {
     .description('draw the same pictures with several samplers in several numbers of steps, and measure how good they are')
     .option('--samplers <a,b,...>', `of ${names.join(', ')}`, (text: string) => text.split(',').map(choiceOption('sampler', names)), ['ddpm', 'ddim', 'heun', 'dpmpp-2m', 'unipc'])
     .option('--steps <a,b,...>', 'numbers of steps', (text: string) => text.split(',').map(integerOption('--steps', 1)), [5, 10, 20, 50])
+    .option('--spacing <name>', `how the times of all are placed: ${timeSpacings.join(', ')}; default each sampler's own way`, choiceOption('spacing', timeSpacings))
     .option('--count <n>', 'pictures to measure with; the grid shows the first four', integerOption('--count', 1, 10_000), 16)
     .option('--data <source>', 'a data set: also measure how near the pictures are to one of it; with --exact its own')
     .option('--reference-steps <n>', 'steps of the converged pictures that the others are measured against', integerOption('--reference-steps', 1), 200)

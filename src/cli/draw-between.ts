@@ -2,7 +2,7 @@ import { layGrid, writeGif, writePng, type Pixels } from '../data/index.ts';
 import { samplerNamed, samplers, type SamplerDefinition } from '../diffusion/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../pipelines/index.ts';
 import { interruptSignal } from './interrupt.ts';
-import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
+import { checkSeesNothing, classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { UsageError } from './options.ts';
 import type { SamplerOptions, SourceOptions } from './picture-options.ts';
 import { checkPictureFiles, followDrawing, writeEach, type PictureFiles } from './write-pictures.ts';
@@ -26,6 +26,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
   const opened = await openPictures(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
+    checkSeesNothing(opened, 'interpolate');
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the picture for another reason than its noise.

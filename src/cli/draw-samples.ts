@@ -1,6 +1,6 @@
 import { samplerNamed } from '../diffusion/index.ts';
 import { interruptSignal } from './interrupt.ts';
-import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
+import { checkSeesNothing, classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from './picture-options.ts';
 import { checkPictureFiles, writeDrawing, type PictureFiles } from './write-pictures.ts';
 
@@ -17,6 +17,7 @@ export async function drawSamples(source: string | undefined, options: SampleCom
   const opened = await openPictures(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
+    checkSeesNothing(opened, 'sample');
     const start = performance.now();
     const classLabels = options.exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count);
     await writeDrawing(opened.sampler.sample({ ...sampleOptions(options, opened.scheduler), seed, count, classLabels, signal: interrupt.signal }), options, { count, batchSize });

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, readImage, readImageSize } from '../data/index.ts';
 import { samplerNamed } from '../diffusion/index.ts';
-import { inpaintPicture, varyPicture, type PictureShape } from '../pipelines/index.ts';
+import { inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
 import { interruptSignal } from './interrupt.ts';
 import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { UsageError } from './options.ts';
@@ -39,18 +39,19 @@ export async function editPicture(source: string | undefined, options: EditOptio
   try {
     const start = performance.now();
     const { picture, condChannels } = opened.sampler;
-    if (condChannels > 0) throw new Error(`${source}: this model sees a picture beside the noise and is not for editing`);
+    if (condChannels > 0 && condChannels !== picture[0]) throw new Error(`${source}: this model sees ${condChannels} channels beside the noise, the picture has ${picture[0]}`);
+    if (condChannels > 0 && (mask !== undefined || options.strength !== undefined)) throw new UsageError(`${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`);
     const given = first(fromPixels([await readImage(image, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3 })]));
     if (imageSize[0] !== picture[1] || imageSize[1] !== picture[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, picture)}\n`);
     const classLabels = options.exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count);
     const { strength = defaultStrength } = options;
     const asked = { ...sampleOptions(options, opened.scheduler), image: given, seed, count, classLabels, signal: interrupt.signal };
-    const drawing = mask === undefined
-      ? varyPicture(opened.sampler, { ...asked, strength })
+    const drawing = condChannels > 0 ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
+      : mask === undefined ? varyPicture(opened.sampler, { ...asked, strength })
       : inpaintPicture(opened.sampler, { ...asked, steps: options.steps, mask: await readMask(mask, picture), jumpLength, resamples });
     // One picture is what was asked for, pixel for pixel; several are a sheet to look at.
     await writeDrawing(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
-    const how = mask === undefined ? `strength ${strength}, ${sampler}` : 'the part under the mask anew';
+    const how = condChannels > 0 ? sampler : mask === undefined ? `strength ${strength}, ${sampler}` : 'the part under the mask anew';
     process.stdout.write(`${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
   } finally {
     interrupt.release();

@@ -6,7 +6,7 @@ import { addSamplerOptions, addSourceOptions } from './picture-options.ts';
 export function register(program: Command): void {
   const command = program
     .command('edit')
-    .description('draw a picture anew: all of it, more or less like it was, or the part under a mask')
+    .description('draw a picture anew: all of it, more or less like it was, or the part under a mask; or enlarge it with a model made for that')
     .requiredOption('--image <in.png>', 'the picture; fitted to the size of the model\'s and cropped to the middle')
     .option('--mask <m.png>', 'white where the picture is painted anew; of the size of the picture (RePaint)')
     .option('--strength <x>', 'without a mask, how far back towards the noise: 0 leaves the picture as it is, 1 forgets it; default 0.6', numberOption('--strength', 0, 1))

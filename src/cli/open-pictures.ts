@@ -53,6 +53,13 @@ export async function openPictures(source: string | undefined, options: SourceOp
   }
 }
 
+/**
+ * @throws if the model sees a picture beside the noise, which this command does not give it
+ */
+export function checkSeesNothing({ sampler, model }: OpenPictures, command: string): void {
+  if (sampler.condChannels > 0) throw new Error(`${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`);
+}
+
 /** A model, with what there is to say of it printed. */
 export async function openModel(source: string, variant: string | undefined): Promise<LoadedModel> {
   const model = await loadModel(source, { variant });

@@ -1,12 +1,14 @@
 /** Samplers beside each other on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
 import type { FloatArray } from '../core/index.ts';
-import { samplerNamed, samplerTimesteps, type Denoiser } from '../diffusion/index.ts';
+import { samplerNamed, samplerTimesteps, type Denoiser, type TimeSpacing } from '../diffusion/index.ts';
 import { drawPictures, pictureSampler, type DrawOptions, type PictureModel, type SampleProgress } from './draw.ts';
 
 /** Which samplers to compare, and on what. */
 export interface CompareOptions extends Omit<DrawOptions, 'first'> {
   readonly samplers: readonly string[];
   readonly steps: readonly number[];
+  /** How the times of all of them are placed; default each sampler's own way. */
+  readonly spacing?: TimeSpacing | undefined;
   /** Steps of the converged picture; default 200. */
   readonly referenceSteps?: number | undefined;
   /** [N, C, H, W] pictures of the data, to tell how near to one of them the drawn ones are. */
@@ -47,14 +49,14 @@ const referenceSteps = 200;
  *
  * @throws before anything is drawn if there is no such sampler, or more steps than times of the schedule
  */
-export async function compareSamplers(model: PictureModel, { samplers, steps, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions): Promise<Comparison> {
+export async function compareSamplers(model: PictureModel, { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions): Promise<Comparison> {
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
   const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, model.schedule.T) };
-  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.schedule, { steps: count });
+  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.schedule, { steps: count, spacing });
   const draw = async ({ sampler, steps: count }: { readonly sampler: string; readonly steps: number }, reference?: FloatArray): Promise<ComparedCell> => {
     let asked = 0;
     const counted = pictureSampler({ ...model, denoiser: (guidance) => counting(model.denoiser(guidance), (samples) => { asked += samples; }) });
-    const pictures = await drawPictures(counted, { ...options, sampler, steps: count }, (progress) => onStep?.(progress, `${sampler}, ${count} steps`));
+    const pictures = await drawPictures(counted, { ...options, sampler, steps: count, spacing }, (progress) => onStep?.(progress, `${sampler}, ${count} steps`));
     return {
       sampler, steps: count, pictures, evaluations: asked / options.count,
       toReference: reference && !samplerNamed(sampler).random ? meanDistance(pictures, (b) => [row(reference, b)]) : null,

@@ -99,8 +99,8 @@ function checkImage(name: string, { picture }: PictureModel, image: FloatArray):
   if (image.shape.join() !== picture.join()) throw new Error(`${name}: the picture is [${image.shape.join(', ')}], the model's are [${picture.join(', ')}]`);
 }
 
-/** One picture as a batch of itself. */
-function repeated({ shape, data }: FloatArray, count: number): FloatArray {
+/** One picture as a batch of itself: [C, H, W] → [count, C, H, W]. */
+export function repeated({ shape, data }: FloatArray, count: number): FloatArray {
   const all = new Float32Array(count * data.length);
   for (let b = 0; b < count; b++) all.set(data, b * data.length);
   return float32([count, ...shape], all);
