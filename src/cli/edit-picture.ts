@@ -48,7 +48,7 @@ export async function editPicture(source: string | undefined, options: EditOptio
     const asked = { ...sampleOptions(options, opened.scheduler), image: given, seed, count, classLabels, signal: interrupt.signal };
     const drawing = condChannels > 0 ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
       : mask === undefined ? varyPicture(opened.sampler, { ...asked, strength })
-      : inpaintPicture(opened.sampler, { ...asked, steps: options.steps, mask: await readMask(mask, picture), jumpLength, resamples });
+      : inpaintPicture(opened.sampler, { ...asked, mask: await readMask(mask, picture), jumpLength, resamples });
     // One picture is what was asked for, pixel for pixel; several are a sheet to look at.
     await writeDrawing(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
     const how = condChannels > 0 ? sampler : mask === undefined ? `strength ${strength}, ${sampler}` : 'the part under the mask anew';

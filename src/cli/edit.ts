@@ -17,7 +17,8 @@ export function register(program: Command): void {
     .option('--images <dir>', 'also write every picture on its own')
     .option('--gif <edit.gif>', 'also write the way there as an animation')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
-  addSourceOptions(addSamplerOptions(command))
+  // Few pictures in many steps: a batch that is mostly empty would take most of the time.
+  addSourceOptions(addSamplerOptions(command), 4)
     .action(async (source: string | undefined, options: EditOptions) => {
       const { editPicture } = await import('./edit-picture.ts');
       await editPicture(source, { ...options, samplerGiven: command.getOptionValueSource('sampler') === 'cli' });

@@ -32,15 +32,19 @@ export interface SamplerOptions {
 const exactSchedules = ['linear', 'cosine', 'scaled_linear', 'sigmoid'] as const;
 type ExactSchedule = (typeof exactSchedules)[number];
 
-/** Adds what pictures are drawn from: the model's argument, `--exact`, and where it is computed. */
-export function addSourceOptions(command: Command): Command {
+/**
+ * Adds what pictures are drawn from: the model's argument, `--exact`, and where it is computed.
+ *
+ * @param batchSize  pictures computed together unless said otherwise, whatever the count
+ */
+export function addSourceOptions(command: Command, batchSize = 16): Command {
   command
     .argument('[run | model dir | name]', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
     .option('--exact <source>', 'no network: the exact denoiser of a data set (as in kuosan data), with the model\'s schedule and size if one is given')
     .option('--schedule <name>', `of --exact without a model: ${exactSchedules.join(', ')}; default linear`, choiceOption('schedule', exactSchedules))
     .option('--size <pixels>', 'of --exact without a model: the side of its pictures; default 32', integerOption('--size', 1, 512))
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
+    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
 }
 

@@ -5,6 +5,7 @@ import { schedule } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
+import { floorOf } from './noise-floor.ts';
 import { entries } from './programs.ts';
 import type { RunOptions, RunPlan } from './run.ts';
 
@@ -28,11 +29,15 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   const noiseSchedule = schedule(config.scheduler);
   const target = { ...config.scheduler, objective: config.objective };
+  // A floor of ε's plain error, for a network that is told nothing else: weights, classes and offsets have others.
+  const isPlain = unet.classInput === null && config.scheduler.predictionType === 'epsilon' && config.scheduler.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0;
+  const floor = isPlain ? floorOf(dataset, noiseSchedule, { flip }) : undefined;
   const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
     config, train, dataset,
     T: noiseSchedule.T,
+    ...(floor && { floor }),
     task: {
       module: unet,
       loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Pixels, writePng } from '../data/index.ts';
 import { MetricsLog, type MetricsLine } from './metrics.ts';
+import type { LossByNoise } from './noise-levels.ts';
 import { NoiseStages } from './noise-stages.ts';
 import { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 
@@ -23,9 +24,9 @@ export class RunLog {
   readonly #tensorBoard: TensorBoardLog;
   #flushed = performance.now();
 
-  private constructor(out: string, { step, steps, T }: TensorBoardOptions, metrics: MetricsLog, tensorBoard: TensorBoardLog) {
+  private constructor(out: string, { step, steps, T }: TensorBoardOptions, floor: (() => Promise<LossByNoise>) | undefined, metrics: MetricsLog, tensorBoard: TensorBoardLog) {
     this.#out = out;
-    this.noise = T === undefined ? undefined : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, T });
+    this.noise = T === undefined ? undefined : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, T, floor });
     this.#metrics = metrics;
     this.#tensorBoard = tensorBoard;
   }
@@ -33,10 +34,11 @@ export class RunLog {
   /**
    * Goes on after `step`; what was told of later steps, which will be done again, is taken back.
    *
+   * @param floor  the least loss that is possible in each level of noise; asked for when the figure is first drawn
    * @throws WriteError if it cannot be written
    */
-  static async open(out: string, options: TensorBoardOptions): Promise<RunLog> {
-    const log = new RunLog(out, options, new MetricsLog(out), await TensorBoardLog.open(out, options));
+  static async open(out: string, options: TensorBoardOptions, floor?: () => Promise<LossByNoise>): Promise<RunLog> {
+    const log = new RunLog(out, options, floor, new MetricsLog(out), await TensorBoardLog.open(out, options));
     await log.#metrics.keepUntil(options.step, (line) => log.#count(line));
     return log;
   }

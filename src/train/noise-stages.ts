@@ -11,18 +11,22 @@ export class NoiseStages {
   readonly #steps: number;
   readonly #T: number;
   readonly #stages = Array.from({ length: stageCount }, () => new NoiseMeans());
+  readonly #floor: (() => Promise<LossByNoise>) | undefined;
+  #knownFloor: Promise<LossByNoise> | undefined;
   #step: number;
 
   /**
    * @param step   steps done
    * @param steps  of the whole run
    * @param T      times of the schedule
+   * @param floor  the least loss that is possible in each level; asked for once, when the figure is first drawn
    */
-  constructor(path: string, { step, steps, T }: { readonly step: number; readonly steps: number; readonly T: number }) {
+  constructor(path: string, { step, steps, T, floor }: { readonly step: number; readonly steps: number; readonly T: number; readonly floor?: (() => Promise<LossByNoise>) | undefined }) {
     this.path = path;
     this.#step = step;
     this.#steps = steps;
     this.#T = T;
+    this.#floor = floor;
   }
 
   /** Counts a step that was done. */
@@ -44,9 +48,9 @@ export class NoiseStages {
   async draw(): Promise<void> {
     const stages = this.#stages.slice(0, this.#stageOf(this.#step) + 1).map((stage, i) => {
       const [from, to] = [Math.floor((i * this.#steps) / stageCount) + 1, Math.min(Math.floor(((i + 1) * this.#steps) / stageCount), this.#step)];
-      return { label: `steps ${from.toLocaleString('en-US')}–${to.toLocaleString('en-US')}`, levels: stage.means() };
+      return { label: `${i === 0 ? 'steps ' : ''}${from.toLocaleString('en-US')}–${to.toLocaleString('en-US')}`, levels: stage.means() };
     });
-    await drawLossByNoise(this.path, stages, this.#T);
+    await drawLossByNoise(this.path, stages, this.#T, await (this.#knownFloor ??= this.#floor?.()));
   }
 
   #stageOf(step: number): number {

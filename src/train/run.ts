@@ -22,6 +22,8 @@ export interface RunPlan {
   readonly task: TrainingTask;
   /** Times of the noise schedule, in a run that has one: the log then tells the loss by level of noise. */
   readonly T?: number;
+  /** The least loss that is possible in each level of noise, where it can be computed; drawn beside the run's own. */
+  readonly floor?: () => Promise<LossByNoise>;
   /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
   /** Reads the weights that `writeModel` wrote. */
@@ -84,7 +86,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
   const environment = await executor.environment();
   const notes = from ? differences(from.environment, environment) : [];
-  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(T !== undefined && { T }) }).catch((error: unknown) => { throw explain(error, out, latest); });
+  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(T !== undefined && { T }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
 
   const trainer = await Trainer.open(executor, task, train, from);
   const watch = await plan.watch?.(executor, trainer.store);
