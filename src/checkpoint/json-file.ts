@@ -24,9 +24,15 @@ export async function readJsonFile(path: string, where: string): Promise<JsonObj
   return value;
 }
 
-/** Text as Python's `json.dumps(indent=2)` lays it out, so that the two libraries' files compare line by line. */
-export function jsonText(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+/**
+ * Text as Python's `json.dumps(indent=2)` lays it out, so that the two libraries' files compare line by line.
+ *
+ * @param floatKeys  keys whose numbers are floats to Python, which refuses 1 where it wants 1.0
+ */
+export function jsonText(value: unknown, floatKeys: readonly string[] = []): string {
+  const text = JSON.stringify(value, null, 2);
+  const whole = new RegExp(`^( *"(?:${floatKeys.join('|')})": -?\\d+)(?=,?$)`, 'gm');
+  return `${floatKeys.length === 0 ? text : text.replaceAll(whole, '$1.0')}\n`;
 }
 
 export function isObject(value: unknown): value is JsonObject {

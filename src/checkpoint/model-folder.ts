@@ -19,7 +19,7 @@ import { readClassLabels, writeClassLabels, type ClassLabels } from './class-lab
 import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
-import { readWeightFiles, weightsFileName, type StoredTensor, type StoredWeights } from './weight-files.ts';
+import { readWeightFiles, weightsFileNames, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
 
 export const indexFile = 'model_index.json';
@@ -84,7 +84,7 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
   }
   await writeNewFile(join(dir, 'unet', configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
   // Beside the format, which transformers demands, the checksum: it goes with the file wherever it is copied.
-  await writeNewFile(join(dir, 'unet', weightsFileName), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
+  await writeNewFile(join(dir, 'unet', weightsFileNames.diffusers), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
   await writeNewFile(join(dir, 'scheduler', schedulerFile), jsonText(schedulerToJson(scheduler)));
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
@@ -115,7 +115,7 @@ export async function readModelFolder(dir: string, { variant }: ReadModelOptions
   const config = readUnetConfig(await readJsonFile(join(folder, configFile), configAt), configAt);
   const { scheduler, notes } = await readScheduler(join(await partFolder('scheduler', schedulerFile), schedulerFile), isPipeline);
 
-  const stored = await readWeightFiles(folder, variant);
+  const stored = await readWeightFiles(folder, { variant });
   // Before a network is built from a number that may be damaged: every resnet has tensors of its own.
   const resnets = config.layersPerBlock * config.blockOutChannels.length;
   if (resnets > stored.tensors.size) throw new Error(`${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${stored.tensors.size} tensors`);

@@ -2,27 +2,26 @@
  * One network in a folder of its own, as Python's transformers lays it out.
  *
  *     config.json         its class and configuration
- *     model.safetensors   its weights
+ *     model.safetensors   its weights; see weight-files.ts for the other ways they come
  */
 import { join } from 'node:path';
 import { asFloat32, type HostArray, type HostArrays } from '../core/index.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';
-import { fromHuggingFace, toHuggingFace } from '../models/index.ts';
+import { fromHuggingFace } from '../models/index.ts';
 import type { Module } from '../nn/index.ts';
 import { checksum } from './checksum.ts';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { configFile } from './model-folder.ts';
-import { readTensorFile } from './weight-files.ts';
+import { readWeightFiles, weightsFileNames, type StoredTensor } from './weight-files.ts';
 import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
-
-const weightsFile = 'model.safetensors';
 
 /** A network to be written. */
 export interface NetworkToWrite {
-  readonly className: string;
-  /** In camelCase; written as Hugging Face writes it. */
+  /** The content of its `config.json`. */
   readonly config: JsonObject;
+  /** Keys of it whose numbers are floats to Python; see `jsonText`. */
+  readonly floatKeys?: readonly string[];
   readonly module: Module;
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: HostArrays;
@@ -36,7 +35,7 @@ export interface NetworkToWrite {
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writeNetworkFolder(dir: string, { className, config, module, weights, dtype = 'f32' }: NetworkToWrite): Promise<void> {
+export async function writeNetworkFolder(dir: string, { config, floatKeys, module, weights, dtype = 'f32' }: NetworkToWrite): Promise<void> {
   const where = `checkpoint ${dir}`;
   checkWeights(weightShapes(module), weights, where);
   const stored = new Map([...weights].map(([name, array]) => {
@@ -45,8 +44,8 @@ export async function writeNetworkFolder(dir: string, { className, config, modul
   }));
   if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
   await makeFolder(dir);
-  await writeNewFile(join(dir, weightsFile), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
-  await writeNewFile(join(dir, configFile), jsonText(toHuggingFace(className, config)));
+  await writeNewFile(join(dir, weightsFileNames.transformers), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
+  await writeNewFile(join(dir, configFile), jsonText(config, floatKeys));
   await syncFolder(dir);
 }
 
@@ -68,11 +67,18 @@ export async function readNetworkConfig(dir: string, className: string): Promise
  *
  * @throws one line if the file is missing or damaged, or its tensors are not the network's
  */
-export async function readNetworkWeights(dir: string, module: Module): Promise<Map<string, HostArray>> {
-  const path = join(dir, weightsFile);
-  const where = `checkpoint ${path}`;
-  const tensors = await readTensorFile(path);
+export async function readNetworkWeights(dir: string, module: Module, className: string): Promise<Map<string, HostArray>> {
+  const { tensors, where } = await readWeightFiles(dir, { library: 'transformers', className });
+  return networkWeights(module, tensors, where, `the weights are not of the network in ${join(dir, configFile)}`);
+}
+
+/**
+ * Tensors as a network's weights: in its order, widened to f32.
+ *
+ * @throws one line if they are not the network's
+ */
+export function networkWeights(module: Module, tensors: ReadonlyMap<string, StoredTensor>, where: string, wayOut?: string): Map<string, HostArray> {
   const shapes = weightShapes(module);
-  checkWeights(shapes, tensors, where, `the weights are not of the network in ${join(dir, configFile)}`);
+  checkWeights(shapes, tensors, where, wayOut);
   return new Map([...shapes.keys()].map((name) => [name, widen(tensors.get(name)!, name, where)]));
 }

@@ -75,11 +75,11 @@ describe('a model is read', () => {
     const dir = copy('network', (folder) => {
       cpSync(join(layouts, 'fp16/unet/diffusion_pytorch_model.fp16.safetensors'), join(folder, 'diffusion_pytorch_model.fp16.safetensors'));
     });
-    const dtypes = async (variant?: string) => new Set([...(await readWeightFiles(dir, variant)).tensors.values()].map(({ dtype }) => dtype));
+    const dtypes = async (variant?: string) => new Set([...(await readWeightFiles(dir, { variant })).tensors.values()].map(({ dtype }) => dtype));
     expect(await dtypes()).toEqual(new Set(['f32']));
     expect(await dtypes('fp16')).toEqual(new Set(['f16']));
     expect((await loadModel(dir, { variant: 'fp16' })).weights).toEqual((await loadModel(join(layouts, 'fp16'))).weights);
-    await expect(readWeightFiles(dir, 'ema')).rejects.toThrow(`checkpoint ${dir}: there is no variant "ema" of the weights; there are weights without a variant (leave it out), fp16`);
+    await expect(readWeightFiles(dir, { variant: 'ema' })).rejects.toThrow(`checkpoint ${dir}: there is no variant "ema" of the weights; there are weights without a variant (leave it out), fp16`);
     renameSync(join(dir, weights), join(dir, 'diffusion_pytorch_model.ema.safetensors'));
     await expect(readWeightFiles(dir)).rejects.toThrow(`checkpoint ${dir}: the weights come in the variants ema, fp16; say which (--variant ema)`);
   });

@@ -1,5 +1,5 @@
 /**
- * The weights of one model in a folder, in every way that diffusers stores them:
+ * The weights of one model in a folder, in every way that diffusers stores them, or transformers under the name `model`:
  *
  *     diffusion_pytorch_model.safetensors                    one file
  *     diffusion_pytorch_model.safetensors.index.json         which tensor is in which shard …
@@ -14,15 +14,40 @@ import { checksum } from './checksum.ts';
 import { readWhole } from './durable-files.ts';
 import { isObject, readJsonFile } from './json-file.ts';
 
-const weightsName = 'diffusion_pytorch_model';
+/** How a library names the files of a model's weights. */
+interface Naming {
+  /** The one file that we write. */
+  readonly file: string;
+  readonly single: RegExp;
+  readonly index: RegExp;
+  readonly pickled: RegExp;
+}
 
-/** The name of the one file that we write. */
-export const weightsFileName = `${weightsName}.safetensors`;
+function naming(stem: string, pickle: string): Naming {
+  return {
+    file: `${stem}.safetensors`,
+    single: new RegExp(`^${stem}(?:\\.([\\w-]+))?\\.safetensors$`),
+    index: new RegExp(`^${stem}\\.safetensors\\.index(?:\\.([\\w-]+))?\\.json$`),
+    pickled: new RegExp(`^${pickle}.*\\.bin(?:\\.index.*\\.json)?$`),
+  };
+}
 
-const single = new RegExp(`^${weightsName}(?:\\.([\\w-]+))?\\.safetensors$`);
+const namings = { diffusers: naming('diffusion_pytorch_model', 'diffusion_pytorch_model'), transformers: naming('model', 'pytorch_model') } as const;
+
+/** The names of the one file that we write, by the library that opens it. */
+export const weightsFileNames = { diffusers: namings.diffusers.file, transformers: namings.transformers.file } as const;
+
 const shardEnd = /-\d+-of-\d+$/;
-const index = new RegExp(`^${weightsName}\\.safetensors\\.index(?:\\.([\\w-]+))?\\.json$`);
-const pickled = new RegExp(`^${weightsName}.*\\.bin(?:\\.index.*\\.json)?$`);
+
+/** Options of `readWeightFiles`. */
+export interface ReadWeightsOptions {
+  /** The name of a variant, such as `fp16`; default the weights without a name, or the only variant there is. */
+  readonly variant?: string | undefined;
+  /** Whose names the files have; default diffusers'. */
+  readonly library?: keyof typeof namings;
+  /** The class that converts pickled weights in Python; default UNet2DModel. */
+  readonly className?: string;
+}
 
 /** A tensor, and the shard that holds it if there are shards. */
 export type StoredTensor = SafetensorsTensor & { readonly shard?: string };
@@ -37,18 +62,18 @@ export interface StoredWeights {
 /**
  * Reads the weights in a folder.
  *
- * @param variant  the name of a variant, such as `fp16`; default the weights without a name, or the only variant there is
  * @throws one line that names the file: no weights, pickled ones, a variant that is not there, a shard that is missing, damaged or not what
  *   the index says
  */
-export async function readWeightFiles(folder: string, variant?: string): Promise<StoredWeights> {
-  const name = chooseFile(await readdir(folder), folder, variant);
+export async function readWeightFiles(folder: string, options: ReadWeightsOptions = {}): Promise<StoredWeights> {
+  const name = chooseFile(await readdir(folder), folder, options);
   const path = join(folder, name);
-  return { tensors: await (index.test(name) ? readShards(folder, path) : readTensorFile(path)), where: `checkpoint ${path}` };
+  return { tensors: await (namings[options.library ?? 'diffusers'].index.test(name) ? readShards(folder, path) : readTensorFile(path)), where: `checkpoint ${path}` };
 }
 
 /** The file to begin with: an index or, where there is none, the one file. */
-function chooseFile(files: readonly string[], folder: string, variant: string | undefined): string {
+function chooseFile(files: readonly string[], folder: string, { variant, library = 'diffusers', className = 'UNet2DModel' }: ReadWeightsOptions): string {
+  const { file: weightsFile, single, index, pickled } = namings[library];
   const found = new Map<string, string>();
   for (const pattern of [single, index]) {
     for (const file of files) {
@@ -69,9 +94,9 @@ function chooseFile(files: readonly string[], folder: string, variant: string | 
   if (variants.length > 1) throw new Error(`${where}: the weights come in the variants ${variants.join(', ')}; say which (--variant ${variants[0]})`);
   const pickle = files.find((file) => pickled.test(file));
   if (pickle) {
-    throw new Error(`${where}: there is no ${weightsFileName}, only pickled weights (${pickle}), which Python alone can read; convert them there: UNet2DModel.from_pretrained(${JSON.stringify(folder)}, use_safetensors=False).save_pretrained(${JSON.stringify(folder)})`);
+    throw new Error(`${where}: there is no ${weightsFile}, only pickled weights (${pickle}), which Python alone can read; convert them there: ${className}.from_pretrained(${JSON.stringify(folder)}, use_safetensors=False).save_pretrained(${JSON.stringify(folder)})`);
   }
-  throw new Error(`${where}: there is no ${weightsFileName}`);
+  throw new Error(`${where}: there is no ${weightsFile}`);
 }
 
 /**

@@ -17,9 +17,14 @@ export function fromHuggingFace(json: JsonObject): Record<string, unknown> {
   return Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')).map(([key, value]) => [camelCase(key), value]));
 }
 
+/** The same under Hugging Face's spelling of keys. */
+export function snakeCaseKeys(config: JsonObject): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeCase(key), value]));
+}
+
 /** Our configuration as Hugging Face writes it, with the class that it configures. */
 export function toHuggingFace(className: string, config: JsonObject): Record<string, unknown> {
-  return { _class_name: className, _diffusers_version: '0.30.0', ...Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeCase(key), value])) };
+  return { _class_name: className, _diffusers_version: '0.30.0', ...snakeCaseKeys(config) };
 }
 
 /**

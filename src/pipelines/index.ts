@@ -1,4 +1,5 @@
 export * from './classification.ts';
+export * from './clip.ts';
 export * from './compare.ts';
 export { type BatchDraw, type DdpmTarget, ddpmLoss, denoiserProgram, type PictureShape, pictureShape, trainingInputs } from './ddpm.ts';
 export * from './draw.ts';

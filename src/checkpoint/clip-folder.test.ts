@@ -1,0 +1,198 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { input, program, type HostArray, type Tensor } from '../core/index.ts';
+import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
+import { CLIPModel, CLIPTextModelWithProjection, CLIPVisionModel } from '../models/index.ts';
+import { bind, initialValues } from '../nn/index.ts';
+import { createNodeExecutor } from '../runtime/node.ts';
+import { readClipFolder, readClipNetwork, writeClipFolder } from './clip-folder.ts';
+
+// test/golden/clip.py, clip-openai.py, tokenizer.py
+const golden = fileURLToPath(new URL('../../test/golden/', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'kuosan-clip-'));
+const executor = createNodeExecutor({ threads: 1, worker: false });
+afterAll(async () => {
+  rmSync(scratch, { recursive: true, force: true });
+  await executor.dispose();
+});
+
+let copies = 0;
+const newFolder = () => join(scratch, String(copies++));
+/** A copy of a fixture in which something is changed. */
+function copy(name: string, change: (dir: string) => void = () => {}): string {
+  const dir = newFolder();
+  cpSync(join(golden, name), dir, { recursive: true });
+  change(dir);
+  return dir;
+}
+const tensorsOf = (path: string) => readSafetensors(readFileSync(path)).tensors;
+function editTensors(dir: string, change: (tensors: Map<string, SafetensorsTensor>) => void): void {
+  const tensors = tensorsOf(join(dir, 'model.safetensors'));
+  change(tensors);
+  writeFileSync(join(dir, 'model.safetensors'), writeSafetensors(tensors));
+}
+function editConfig(dir: string, change: (json: Record<string, unknown>) => unknown): void {
+  const path = join(dir, 'config.json');
+  writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>)));
+}
+
+async function expectFeatures(model: CLIPModel, weights: ReadonlyMap<string, HostArray>, fixture: string): Promise<void> {
+  const io = tensorsOf(join(golden, fixture, 'io.safetensors')) as ReadonlyMap<string, HostArray>;
+  const leaf = (name: string): Tensor => input(name, io.get(name)!.shape, io.get(name)!.dtype);
+  const ctx = bind(model);
+  const p = program({ outputs: { image_features: model.imageFeatures(ctx, leaf('pixel_values')), text_features: model.textFeatures(ctx, leaf('input_ids')) } });
+  const store = await executor.createStore(p.reads, weights);
+  const executable = await executor.compile(p);
+  const found = await executable.run(store, Object.fromEntries(io));
+  await executable.dispose();
+  await store.dispose();
+  for (const [name, { data }] of Object.entries(found)) {
+    const expected = io.get(name)!.data as Float32Array;
+    expect(data.length).toBe(expected.length);
+    expected.forEach((value, i) => expect(Math.abs(Number(data[i]) - value), `${name}[${i}]`).toBeLessThan(1e-4));
+  }
+}
+
+describe('a CLIP model is read', () => {
+  test.each(['gradients', 'gelu-end-token-7', 'legacy-end-token'])('as transformers writes it: %s', async (name) => {
+    const { model, weights, tokenizer, preprocessing } = await readClipFolder(join(golden, 'clip', name));
+    await expectFeatures(model, weights, `clip/${name}`);
+    expect(tokenizer).toBeNull();
+    // Without a file that says otherwise, OpenAI's numbers for color.
+    expect(preprocessing!.imageMean).toEqual(name === 'gelu-end-token-7' ? [0.5] : [0.48145466, 0.4578275, 0.40821073]);
+  });
+
+  test('under OpenAI\'s names, without a configuration, in half precision', async () => {
+    const { model, weights } = await readClipFolder(join(golden, 'clip-openai/model.safetensors'));
+    expect(model.config).toMatchObject({
+      projectionDim: 12,
+      textConfig: { vocabSize: 40, hiddenSize: 64, intermediateSize: 128, numHiddenLayers: 1, numAttentionHeads: 1, maxPositionEmbeddings: 9, eosTokenId: 39, hiddenAct: 'quick_gelu' },
+      visionConfig: { hiddenSize: 64, intermediateSize: 64, numHiddenLayers: 2, numAttentionHeads: 1, imageSize: 16, patchSize: 8, numChannels: 3 },
+    });
+    await expectFeatures(model, weights, 'clip-openai');
+  });
+
+  test('under OpenAI\'s names, with a configuration of transformers', async () => {
+    const read = await readClipFolder(join(golden, 'clip-openai/model.safetensors'));
+    const dir = newFolder();
+    await writeClipFolder(dir, read);
+    cpSync(join(golden, 'clip-openai/model.safetensors'), join(dir, 'model.safetensors'));
+    const { model, weights } = await readClipFolder(dir);
+    await expectFeatures(model, weights, 'clip-openai');
+  });
+
+  test('in shards, and with the positions that early ones stored', async () => {
+    const dir = copy('clip/gradients', (folder) => {
+      const tensors = [...tensorsOf(join(folder, 'model.safetensors')), ['text_model.embeddings.position_ids', { dtype: 'i64', shape: [1, 9], data: BigInt64Array.from({ length: 9 }, (_, i) => BigInt(i)) }]] as [string, SafetensorsTensor][];
+      const shards = [tensors.slice(0, 30), tensors.slice(30)];
+      const name = (i: number) => `model-0000${i + 1}-of-00002.safetensors`;
+      shards.forEach((shard, i) => writeFileSync(join(folder, name(i)), writeSafetensors(new Map(shard))));
+      writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: Object.fromEntries(shards.flatMap((shard, i) => shard.map(([key]) => [key, name(i)]))) }));
+      unlinkSync(join(folder, 'model.safetensors'));
+    });
+    const { model, weights } = await readClipFolder(dir);
+    await expectFeatures(model, weights, 'clip/gradients');
+  });
+
+  test.each(['text-only', 'text-with-projection', 'vision-only', 'vision-with-projection'])('as a tower alone: %s', async (name) => {
+    const { model, weights, preprocessing } = await readClipNetwork(join(golden, 'clip', name));
+    expect(model.constructor.name).toBe({ 'text-only': 'CLIPTextModel', 'text-with-projection': 'CLIPTextModelWithProjection', 'vision-only': 'CLIPVisionModel', 'vision-with-projection': 'CLIPVisionModelWithProjection' }[name]);
+    expect([...weights.keys()].every((key) => /^(?:text_model|vision_model|text_projection|visual_projection)\./.test(key))).toBe(true);
+    expect(preprocessing === null).toBe(name.startsWith('text'));
+  });
+
+  test('as a tower alone under the names that transformers 4 gave', async () => {
+    const plain = tensorsOf(join(golden, 'clip/text-only/model.safetensors'));
+    const dir = copy('clip/text-only', (folder) => writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(new Map([...plain].map(([key, value]) => [`text_model.${key}`, value])))));
+    expect((await readClipNetwork(dir)).weights).toEqual((await readClipNetwork(join(golden, 'clip/text-only'))).weights);
+  });
+});
+
+describe('a CLIP model that is written', () => {
+  const tokenizer = JSON.parse(readFileSync(join(golden, 'tokenizer/tokenizer.json'), 'utf8')) as Record<string, unknown>;
+  const tiny = (eosTokenId: number) => new CLIPModel({
+    projectionDim: 6, initializerFactor: 1,
+    textConfig: { vocabSize: 700, hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1, maxPositionEmbeddings: 8, bosTokenId: 698, eosTokenId, padTokenId: 699 },
+    visionConfig: { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1, imageSize: 8, patchSize: 4 },
+  });
+
+  test('is read back the same, with its tokenizer and its preprocessing', async () => {
+    const dir = newFolder();
+    const model = tiny(699);
+    const weights = initialValues(model, 1);
+    const preprocessing = { imageMean: [0.4, 0.5, 0.6], imageStd: [0.1, 0.2, 0.3] };
+    await writeClipFolder(dir, { model, weights, tokenizer, preprocessing });
+    const read = await readClipFolder(dir);
+    expect(read.weights).toEqual(weights);
+    expect(read.model.config).toEqual({ ...model.config, textConfig: { ...model.config.textConfig, projectionDim: 6 }, visionConfig: { ...model.config.visionConfig, projectionDim: 6 } });
+    expect({ tokenizer: read.tokenizer, preprocessing: read.preprocessing }).toEqual({ tokenizer, preprocessing });
+  });
+
+  test('says what transformers looks for: classes, floats as floats, start and end', async () => {
+    const dir = newFolder();
+    const model = tiny(699);
+    await writeClipFolder(dir, { model, weights: initialValues(model, 1), tokenizer, dtype: 'f16' });
+    const text = readFileSync(join(dir, 'config.json'), 'utf8');
+    expect(JSON.parse(text)).toMatchObject({ architectures: ['CLIPModel'], model_type: 'clip', text_config: { model_type: 'clip_text_model', eos_token_id: 699 }, vision_config: { model_type: 'clip_vision_model', patch_size: 4 } });
+    // Its configurations are strict: 1 is no float.
+    expect(text.match(/"initializer_factor": 1\.0\b/g)).toHaveLength(3);
+    expect(JSON.parse(readFileSync(join(dir, 'tokenizer_config.json'), 'utf8'))).toEqual({ tokenizer_class: 'CLIPTokenizer', model_max_length: 8, bos_token: '<|startoftext|>', eos_token: '<|endoftext|>', pad_token: '<|endoftext|>', unk_token: '<|endoftext|>' });
+    expect(JSON.parse(readFileSync(join(dir, 'preprocessor_config.json'), 'utf8'))).toMatchObject({ image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 8 }, crop_size: { height: 8, width: 8 }, resample: 3 });
+  });
+
+  test('never says that the end token is 2', async () => {
+    const dir = newFolder();
+    const model = tiny(2);
+    await writeClipFolder(dir, { model, weights: initialValues(model, 1) });
+    expect((await readClipFolder(dir)).model.config.textConfig.eosTokenId).toBe(699);
+  });
+
+  test('does not take the place of another', async () => {
+    const dir = copy('clip/gradients');
+    const model = tiny(699);
+    await expect(writeClipFolder(dir, { model, weights: initialValues(model, 1) })).rejects.toThrow(`checkpoint ${dir}: holds a model already; give another folder`);
+  });
+
+  test('has all its weights', async () => {
+    const model = tiny(699);
+    const weights = initialValues(model, 1);
+    weights.delete('logit_scale');
+    await expect(writeClipFolder(newFolder(), { model, weights })).rejects.toThrow('missing tensor "logit_scale"');
+  });
+});
+
+describe('what cannot be read is named', () => {
+  test.each<[string, string, (dir: string) => void, (dir: string) => string]>([
+    ['a model without a text tower', 'clip/vision-with-projection', () => {}, (dir) => `checkpoint ${dir}: is a CLIPVisionModelWithProjection, which has no text tower; give a whole CLIPModel`],
+    ['a model without an image tower', 'clip/text-only', () => {}, (dir) => `checkpoint ${dir}: is a CLIPTextModel, which has no image tower; give a whole CLIPModel`],
+    ['another class', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, architectures: ['SiglipModel'] })), (dir) => `checkpoint ${dir}/config.json: the class is "SiglipModel", expected one of CLIPModel, CLIPTextModel`],
+    ['no class', 'clip/gradients', (dir) => editConfig(dir, () => ({})), (dir) => `checkpoint ${dir}/config.json: the class is not said, expected one of`],
+    ['an unknown option', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, vision_config: { ...json['vision_config'] as object, use_rope: true } })), (dir) => `checkpoint ${dir}/config.json.visionConfig: unknown key "useRope"`],
+    ['an option that cannot be built', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, text_config: { ...json['text_config'] as object, num_attention_heads: 3 } })), (dir) => `checkpoint ${dir}/config.json: clip: textConfig: hiddenSize 16 does not split into 3 heads`],
+    ['more layers than there can be', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, text_config: { ...json['text_config'] as object, num_hidden_layers: 1e9 } })), (dir) => `checkpoint ${dir}/config.json: asks for 1000000000 layers, the weights hold only 78 tensors`],
+    ['a tensor of another shape', 'clip/gradients', (dir) => editTensors(dir, (tensors) => tensors.set('text_projection.weight', { dtype: 'f32', shape: [12, 8], data: new Float32Array(96) })), (dir) => `checkpoint ${dir}/model.safetensors: tensor "text_projection.weight" is [12, 8], expected [12, 16]; the weights are not of the network in ${dir}/config.json`],
+    ['weights without a tensor', 'clip/gradients', (dir) => editTensors(dir, (tensors) => tensors.delete('logit_scale')), (dir) => `checkpoint ${dir}/model.safetensors: missing tensor "logit_scale"`],
+    ['no weights', 'clip/gradients', (dir) => unlinkSync(join(dir, 'model.safetensors')), (dir) => `checkpoint ${dir}: there is no model.safetensors`],
+    ['pickled weights', 'clip/gradients', (dir) => { unlinkSync(join(dir, 'model.safetensors')); writeFileSync(join(dir, 'pytorch_model.bin'), ''); }, (dir) => `checkpoint ${dir}: there is no model.safetensors, only pickled weights (pytorch_model.bin), which Python alone can read; convert them there: CLIPModel.from_pretrained(`],
+    ['three maps that are not three', 'clip-openai', (dir) => editTensors(dir, (tensors) => tensors.set('transformer.resblocks.0.attn.in_proj_bias', { dtype: 'f32', shape: [10], data: new Float32Array(10) })), (dir) => `checkpoint ${dir}/model.safetensors: tensor "transformer.resblocks.0.attn.in_proj_bias" is [10], expected three maps, one after the other`],
+    ['a tower that is a ResNet', 'clip-openai', (dir) => editTensors(dir, (tensors) => tensors.set('visual.layer1.0.conv1.weight', { dtype: 'f32', shape: [1], data: new Float32Array(1) })), (dir) => `checkpoint ${dir}/model.safetensors: the image tower is a ResNet`],
+    ['weights that say too little', 'clip-openai', (dir) => editTensors(dir, (tensors) => tensors.delete('visual.conv1.weight')), (dir) => `checkpoint ${dir}/model.safetensors: there is no tensor "vision_model.embeddings.patch_embedding.weight", so the model's configuration is unknown; put its config.json beside it`],
+    ['a mean of another number of channels', 'clip/gradients', (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"image_mean":[0.5],"image_std":[0.5]}'), (dir) => `checkpoint ${dir}/preprocessor_config.json.imageMean: expected 3 numbers, one a channel, got [0.5]`],
+    ['a tokenizer that is no JSON', 'clip/gradients', (dir) => writeFileSync(join(dir, 'tokenizer.json'), '{'), (dir) => `checkpoint ${dir}/tokenizer.json: is not valid JSON`],
+  ])('%s', async (_, fixture, change, message) => {
+    const dir = copy(fixture, change);
+    await expect(readClipFolder(dir)).rejects.toThrow(message(dir));
+  });
+
+  test('a folder that is not there', async () => {
+    await expect(readClipFolder(join(scratch, 'none'))).rejects.toThrow(`checkpoint ${join(scratch, 'none')}: there is no such folder`);
+  });
+});
+
+test('towers have the classes that read them', async () => {
+  expect((await readClipNetwork(join(golden, 'clip/text-with-projection'))).model).toBeInstanceOf(CLIPTextModelWithProjection);
+  expect((await readClipNetwork(join(golden, 'clip/vision-only'))).model).toBeInstanceOf(CLIPVisionModel);
+});

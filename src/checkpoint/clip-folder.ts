@@ -1,0 +1,182 @@
+/**
+ * A CLIP model in transformers' layout, which Python's `CLIPModel` and `CLIPProcessor.from_pretrained` open.
+ *
+ *     config.json                both towers' configuration
+ *     model.safetensors          the weights; see weight-files.ts for the other ways they come
+ *     tokenizer.json             how texts become tokens
+ *     tokenizer_config.json      which of them stand around a text
+ *     preprocessor_config.json   how pictures become pixels
+ *
+ * Read are also towers alone, weights under OpenAI's names, and such weights without a configuration.
+ */
+import { dirname, join } from 'node:path';
+import type { HostArray, HostArrays } from '../core/index.ts';
+import {
+  clipConfig, clipPreprocessing, clipPreprocessingJson, clipTextConfig, clipVisionConfig, CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection, configFromShapes, fromOpenAINames, hasOpenAINames, legacyEosTokenId,
+  openAIPreprocessing, snakeCaseKeys, type ClipPreprocessing,
+} from '../models/index.ts';
+import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
+import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { configFile } from './model-folder.ts';
+import { networkWeights, writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
+import { readTensorFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
+
+const tokenizerFile = 'tokenizer.json';
+const preprocessorFile = 'preprocessor_config.json';
+
+/** A model to be written. */
+export interface ClipToWrite extends Pick<NetworkToWrite, 'dtype'> {
+  readonly model: CLIPModel;
+  /** By checkpoint name, f32; exactly the network's. */
+  readonly weights: HostArrays;
+  /** The content of its `tokenizer.json`. */
+  readonly tokenizer?: JsonObject | null;
+  /** Default OpenAI's for color, and 0 … 1 becoming −1 … 1 otherwise. */
+  readonly preprocessing?: ClipPreprocessing | null;
+}
+
+/** The networks of the CLIP family by the class they have in transformers. */
+const classes = { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection } as const;
+/** A class of the CLIP family. */
+export type ClipClass = keyof typeof classes;
+/** A network of the CLIP family. */
+export type ClipNetwork = InstanceType<(typeof classes)[ClipClass]>;
+
+/** A model that was read. */
+export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
+  readonly model: Model;
+  /** By transformers' names, f32 whatever is stored. The arrays may share memory. */
+  readonly weights: Map<string, HostArray>;
+  /** The content of its `tokenizer.json`, or null if it has none. */
+  readonly tokenizer: JsonObject | null;
+  /** Null for a text tower alone. */
+  readonly preprocessing: ClipPreprocessing | null;
+  readonly path: string;
+}
+
+/** What a model that never said does with its pictures. */
+function usualPreprocessing(channels: number): ClipPreprocessing {
+  const half = new Array<number>(channels).fill(0.5);
+  return channels === 3 ? openAIPreprocessing : { imageMean: half, imageStd: half };
+}
+
+/**
+ * Writes a model's folder, every file flushed to the disk, `config.json` last: a folder that has it is whole.
+ *
+ * An end token of 2, as early checkpoints have it wrongly, is written as the vocabulary's last one, at which such texts are read.
+ *
+ * @param dir  made if it is not there
+ * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
+ */
+export async function writeClipFolder(dir: string, { model, weights, tokenizer = null, preprocessing = null, dtype = 'f32' }: ClipToWrite): Promise<void> {
+  const { textConfig: { ...textConfig }, visionConfig, ...own } = model.config;
+  if (textConfig.eosTokenId === legacyEosTokenId) textConfig.eosTokenId = textConfig.vocabSize - 1;
+  if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`checkpoint ${dir}: holds a model already; give another folder`);
+  await makeFolder(dir);
+  const tower = (model_type: string, config: JsonObject) => ({ model_type, ...snakeCaseKeys({ ...config, projectionDim: own.projectionDim }) });
+  if (tokenizer) {
+    await writeNewFile(join(dir, tokenizerFile), jsonText(tokenizer));
+    await writeNewFile(join(dir, 'tokenizer_config.json'), jsonText(tokenizerConfig(tokenizer, textConfig)));
+  }
+  await writeNewFile(join(dir, preprocessorFile), jsonText(clipPreprocessingJson(preprocessing ?? usualPreprocessing(visionConfig.numChannels), visionConfig.imageSize)));
+  await writeNetworkFolder(dir, {
+    module: model, weights, dtype, floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
+    config: {
+      architectures: ['CLIPModel'], model_type: 'clip', ...snakeCaseKeys(own),
+      text_config: tower('clip_text_model', textConfig), vision_config: tower('clip_vision_model', visionConfig),
+    },
+  });
+}
+
+/** What transformers' `CLIPTokenizer` is told beside the tokenizer itself. */
+function tokenizerConfig(tokenizer: JsonObject, { bosTokenId, eosTokenId, maxPositionEmbeddings }: CLIPModel['config']['textConfig']): JsonObject {
+  const added = Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] as readonly { readonly id: number; readonly content: string }[] : [];
+  const named = (id: number | null) => added.find((token) => token.id === id)?.content;
+  const [start, end] = [named(bosTokenId), named(eosTokenId)];
+  return { tokenizer_class: 'CLIPTokenizer', model_max_length: maxPositionEmbeddings, ...(start !== undefined && { bos_token: start }), ...(end !== undefined && { eos_token: end, pad_token: end, unk_token: end }) };
+}
+
+/**
+ * Reads a whole CLIP model, ours or one that transformers' `save_pretrained` wrote, or OpenAI's weights.
+ *
+ * @param path  a folder, or a single file of weights, whose configuration is then read from their shapes
+ * @throws one line that names the file and what is wrong: missing, damaged, an option that is not supported, tensors that are not those
+ *   of the configuration, or only one tower
+ */
+export async function readClipFolder(path: string, options: Pick<ReadWeightsOptions, 'variant'> = {}): Promise<LoadedClip> {
+  const loaded = await readClipNetwork(path, options);
+  if (loaded.model instanceof CLIPModel) return { ...loaded, model: loaded.model };
+  const missing = loaded.model instanceof CLIPTextModel ? 'image' : 'text';
+  throw new Error(`checkpoint ${path}: is a ${loaded.model.constructor.name}, which has no ${missing} tower; give a whole CLIPModel`);
+}
+
+/** Reads any network of the CLIP family, whole or a tower alone; see `readClipFolder`. */
+export async function readClipNetwork(path: string, { variant }: Pick<ReadWeightsOptions, 'variant'> = {}): Promise<LoadedClip<ClipNetwork>> {
+  const kind = await kindOf(path);
+  if (kind === 'nothing') throw new Error(`checkpoint ${path}: there is no such folder`);
+  const dir = kind === 'folder' ? path : dirname(path);
+  const configPath = join(dir, configFile);
+  const configAt = `checkpoint ${configPath}`;
+  const json = await kindOf(configPath) === 'file' ? await readJsonFile(configPath, configAt) : null;
+  const className = json === null ? 'CLIPModel' : classOf(json, configAt);
+  const stored = kind === 'folder' ? await readWeightFiles(path, { library: 'transformers', className, variant }) : { tensors: await readTensorFile(path), where: `checkpoint ${path}` };
+  const tensors = underOurNames(stored, className);
+  const config = json ?? configFromShapes(tensors, stored.where);
+
+  checkDepth(config, tensors.size, configAt);
+  const model = build(className, config, json === null ? stored.where : configAt);
+  const weights = networkWeights(model, tensors, stored.where, json === null ? undefined : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`);
+  return { model, weights, tokenizer: await optionalJson(join(dir, tokenizerFile)), preprocessing: await readPreprocessing(dir, model), path };
+}
+
+function classOf(json: JsonObject, where: string): ClipClass {
+  const { architectures, model_type: type } = json;
+  const named = Array.isArray(architectures) ? String(architectures[0]) : undefined;
+  const byType: Readonly<Record<string, ClipClass>> = { clip: 'CLIPModel', clip_text_model: 'CLIPTextModel', clip_vision_model: 'CLIPVisionModel' };
+  const found = named ?? (typeof type === 'string' && Object.hasOwn(byType, type) ? byType[type] : undefined);
+  if (found === undefined || !Object.hasOwn(classes, found)) throw new Error(`${where}: the class is ${JSON.stringify(named ?? type) ?? 'not said'}, expected one of ${Object.keys(classes).join(', ')}`);
+  return found as ClipClass;
+}
+
+/** Before a network is built from a number that may be damaged: every layer has tensors of its own. */
+function checkDepth(config: JsonObject, tensors: number, where: string): void {
+  for (const part of [config, config['text_config'], config['vision_config']]) {
+    const layers = (part as JsonObject | undefined)?.['num_hidden_layers'];
+    if (typeof layers === 'number' && layers > tensors) throw new Error(`${where}: asks for ${layers} layers, the weights hold only ${tensors} tensors`);
+  }
+}
+
+function build(className: ClipClass, json: JsonObject, where: string): ClipNetwork {
+  try {
+    switch (className) {
+      case 'CLIPModel': return new CLIPModel(clipConfig(json, where));
+      case 'CLIPTextModel': case 'CLIPTextModelWithProjection': return new classes[className](clipTextConfig(json, where));
+      case 'CLIPVisionModel': case 'CLIPVisionModelWithProjection': return new classes[className](clipVisionConfig(json, where));
+    }
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith(where) ? error : new Error(`${where}: ${message}`, { cause: error });
+  }
+}
+
+/** Positions that early checkpoints stored, and we count. */
+const counted = /\.position_ids$/;
+
+function underOurNames({ tensors, where }: StoredWeights, className: ClipClass): Map<string, StoredTensor> {
+  const renamed = hasOpenAINames(tensors.keys()) ? fromOpenAINames(tensors, where) : tensors;
+  // transformers 5 stores a tower without projection without the tower's name.
+  const tower = className === 'CLIPTextModel' ? 'text_model.' : className === 'CLIPVisionModel' ? 'vision_model.' : '';
+  const prefix = [...renamed.keys()].some((name) => name.startsWith(tower)) ? '' : tower;
+  return new Map([...renamed].filter(([name]) => !counted.test(name)).map(([name, tensor]) => [prefix + name, tensor]));
+}
+
+async function optionalJson(path: string): Promise<JsonObject | null> {
+  return await kindOf(path) === 'nothing' ? null : readJsonFile(path, `checkpoint ${path}`);
+}
+
+async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipPreprocessing | null> {
+  if (model instanceof CLIPTextModel) return null;
+  const { numChannels } = model instanceof CLIPModel ? model.config.visionConfig : model.config;
+  const json = await optionalJson(join(dir, preprocessorFile));
+  return json === null ? usualPreprocessing(numChannels) : clipPreprocessing(json, numChannels, `checkpoint ${join(dir, preprocessorFile)}`);
+}

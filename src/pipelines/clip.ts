@@ -1,0 +1,131 @@
+/**
+ * Contrastive language–image pre-training: the loss, and embeddings from a trained model.
+ *
+ * @see Radford et al. 2021, figure 3 — https://arxiv.org/abs/2103.00020
+ */
+import { add, arange, argMax, cast, clip, equal, exp, input, logSumExp, matmul, mean, mul, program, reshape, sub, type Program, type Tensor } from '../core/index.ts';
+import type { Tokenizer } from '../data/tokenizer.ts';
+import { clipPixels, legacyEosTokenId, unitVectors, type CLIPModel, type ClipPreprocessing, type CLIPTextConfig } from '../models/index.ts';
+import { bind, type Context } from '../nn/index.ts';
+
+/** What comes of comparing the pictures and texts of a batch. */
+export interface ContrastiveResult {
+  /** [B] in nats, of which the mean is trained. A model that knows nothing has ln B. */
+  readonly losses: Tensor;
+  /** The share of pictures whose own text is the nearest of the batch. */
+  readonly imageAccuracy: Tensor;
+  /** The share of texts whose own picture is the nearest. */
+  readonly textAccuracy: Tensor;
+}
+
+/** The loss of a model that cannot tell pictures and texts apart, in nats: ln B. Staying there means nothing is learned. */
+export function chanceLoss(batchSize: number): number {
+  return Math.log(batchSize);
+}
+
+/**
+ * The symmetric contrastive loss: cross-entropy of each picture's text among all texts of the batch, and of each text's
+ * picture among all pictures,
+ *
+ *     ℓ_i = ½ (ln Σ_j e^{s_ij} − s_ii) + ½ (ln Σ_j e^{s_ji} − s_ii),   s = e^logitScale · Î T̂ᵀ
+ *
+ * with unit vectors Î and T̂.
+ *
+ * @param imageFeatures  [B, D], of any length
+ * @param textFeatures   [B, D], row by row those of the pictures
+ * @param logitScale     [] ln of the inverse temperature
+ * @throws if the two differ in shape
+ */
+export function contrastiveLoss(imageFeatures: Tensor, textFeatures: Tensor, logitScale: Tensor): ContrastiveResult {
+  const [batch, width] = imageFeatures.shape as [number, number];
+  if (imageFeatures.shape.length !== 2 || textFeatures.shape.join() !== imageFeatures.shape.join()) throw new Error(`contrastiveLoss: pictures are [${imageFeatures.shape.join(', ')}] and texts [${textFeatures.shape.join(', ')}]; both must be [B, D], a text for each picture`);
+  const images = unitVectors(imageFeatures);
+  const texts = unitVectors(textFeatures);
+  const scale = exp(logitScale);
+  const logits = mul(matmul(images, texts, { transB: true }), scale); // [pictures, texts]
+  // The diagonal: each picture with its own text.
+  const own = mul(reshape(matmul(reshape(images, [batch, 1, width]), reshape(texts, [batch, width, 1])), [batch]), scale);
+  const share = (axis: number) => mean(cast(equal(argMax(logits, axis), arange(batch)), 'f32'));
+  return {
+    losses: sub(mul(add(logSumExp(logits, [1]), logSumExp(logits, [0])), 0.5), own),
+    imageAccuracy: share(1),
+    textAccuracy: share(0),
+  };
+}
+
+/** The largest logit scale: logits up to 100. */
+export const maxLogitScale = Math.log(100);
+
+/**
+ * The logit scale brought back to 0 … ln 100, as it has to be after each step of the optimizer.
+ *
+ * @see Radford et al. 2021, §2.5: "clipped to prevent scaling the logits by more than 100"
+ */
+export function clampLogitScale(logitScale: Tensor): Tensor {
+  return clip(logitScale, 0, maxLogitScale);
+}
+
+/** What the loss of a batch is built for. */
+export interface ClipBatch {
+  readonly batchSize: number;
+  /** Tokens of a text, at most the model's context. */
+  readonly length: number;
+  readonly preprocessing: ClipPreprocessing;
+}
+
+/** A context that, in training, may join the embeddings of several batches, and report what is measured. */
+export interface ClipLossContext extends Context {
+  /** The rows of all batches of an update in place of those of this one. */
+  readonly across?: (x: Tensor) => Tensor;
+  readonly measure?: (name: string, value: Tensor) => void;
+}
+
+/**
+ * The mean contrastive loss of a batch, or of all batches of an update where the context joins them. Measured are
+ * `image_accuracy`, `text_accuracy` and the logit scale.
+ *
+ * The program's inputs are `pictures` [B, C, H, W] in [−1, 1] and `ids` [B, L].
+ *
+ * @returns []
+ */
+export function clipLoss(model: CLIPModel, ctx: ClipLossContext, { batchSize, length, preprocessing }: ClipBatch): Tensor {
+  const { numChannels, imageSize } = model.config.visionConfig;
+  const { across = (x: Tensor) => x, measure } = ctx;
+  const imageFeatures = model.imageFeatures(ctx, clipPixels(input('pictures', [batchSize, numChannels, imageSize, imageSize]), preprocessing));
+  const textFeatures = model.textFeatures(ctx, input('ids', [batchSize, length], 'i64'));
+  const logitScale = ctx.param(model.logitScale);
+  const { losses, imageAccuracy, textAccuracy } = contrastiveLoss(across(imageFeatures), across(textFeatures), logitScale);
+  measure?.('image_accuracy', imageAccuracy);
+  measure?.('text_accuracy', textAccuracy);
+  measure?.('logit_scale', logitScale);
+  return mean(losses);
+}
+
+/**
+ * The image tower as a program: `pixel_values` [B, C, H, W] → `image_embeds` [B, D], unit vectors. Of the store it reads
+ * its own weights alone; `freeze` makes them constants.
+ */
+export function imageProgram(model: CLIPModel, batchSize: number, prefix = ''): Program {
+  const { numChannels, imageSize } = model.config.visionConfig;
+  return program({ outputs: { image_embeds: unitVectors(model.imageFeatures(bind(model, { prefix }), input('pixel_values', [batchSize, numChannels, imageSize, imageSize]))) } });
+}
+
+/** The text tower as a program: `input_ids` [B, L] → `text_embeds` [B, D], unit vectors; see `imageProgram`. */
+export function textProgram(model: CLIPModel, batchSize: number, length = model.config.textConfig.maxPositionEmbeddings, prefix = ''): Program {
+  return program({ outputs: { text_embeds: unitVectors(model.textFeatures(bind(model, { prefix }), input('input_ids', [batchSize, length], 'i64'))) } });
+}
+
+/**
+ * Checks that a tokenizer's numbers are those that a model was made for.
+ *
+ * @param where  how messages call the tokenizer
+ * @throws one line that says which number differs
+ */
+export function checkTokenizer({ vocabSize, eosTokenId }: Tokenizer, config: Pick<CLIPTextConfig, 'vocabSize' | 'eosTokenId'>, where = 'tokenizer'): void {
+  const wayOut = 'take the tokenizer.json that came with the model';
+  if (vocabSize > config.vocabSize) throw new Error(`${where}: has ${vocabSize} tokens, the model knows ${config.vocabSize}; ${wayOut}`);
+  if (eosTokenId === legacyEosTokenId) throw new Error(`${where}: its end token has the id ${legacyEosTokenId}, by which transformers knows early checkpoints, and looks for the largest id instead; learn a tokenizer with its end token last`);
+  if (config.eosTokenId === legacyEosTokenId ? eosTokenId !== vocabSize - 1 : eosTokenId !== config.eosTokenId) {
+    throw new Error(`${where}: its end token is ${eosTokenId}, the model reads texts at ${config.eosTokenId === legacyEosTokenId ? 'the largest token' : config.eosTokenId}; ${wayOut}`);
+  }
+}

@@ -1,0 +1,53 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { readClipFolder, writeClipFolder } from '../src/checkpoint/index.ts';
+import { program, input, float32 } from '../src/core/index.ts';
+import { readTokenizer } from '../src/data/index.ts';
+import { CLIPModel } from '../src/models/index.ts';
+import { bind, initialValues } from '../src/nn/index.ts';
+import { createNodeExecutor } from '../src/runtime/node.ts';
+import { root } from './source-files.ts';
+
+/** KUOSAN_PYTHON, or the Python on the path, if it has what is needed. */
+const python = [process.env['KUOSAN_PYTHON'], 'python3'].find((command) => command !== undefined && spawnSync(command, ['-c', 'import PIL, torch, transformers'], { stdio: 'ignore' }).status === 0);
+
+describe.skipIf(python === undefined)('a CLIP folder of ours in Python (skipped where neither KUOSAN_PYTHON nor python3 has torch, transformers and Pillow)', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'kuosan-clip-python-'));
+  const executor = createNodeExecutor({ threads: 1, worker: false });
+  afterAll(async () => {
+    rmSync(dir, { recursive: true, force: true });
+    await executor.dispose();
+  });
+
+  test.each(['f32', 'f16'] as const)('has the same tokens, pixels and logits (%s)', async (dtype) => {
+    const json = JSON.parse(readFileSync(join(root, 'test/golden/tokenizer/tokenizer.json'), 'utf8')) as Record<string, unknown>;
+    const model = new CLIPModel({
+      projectionDim: 12,
+      textConfig: { vocabSize: 700, hiddenSize: 16, intermediateSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, maxPositionEmbeddings: 16, bosTokenId: 698, eosTokenId: 699, padTokenId: 699 },
+      visionConfig: { hiddenSize: 16, intermediateSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, imageSize: 16, patchSize: 8 },
+    });
+    const path = join(dir, dtype);
+    await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer: json, dtype });
+    const theirs = JSON.parse(execFileSync(python!, [join(root, 'test/golden/open-clip-folder.py'), path], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as { ids: number[][]; eos_token_id: number; pixel: number[]; size: number[]; logits_per_image: number[][] };
+
+    const { ids, truncated } = readTokenizer(json, 'tokenizer').encodeBatch(['a small cat', 'under the moon '.repeat(50)], 16);
+    expect(truncated).toBe(1);
+    expect(Array.from(ids.data, Number)).toEqual(theirs.ids.flat());
+    expect(theirs).toMatchObject({ eos_token_id: 699, size: [1, 3, 16, 16] });
+    const read = await readClipFolder(path);
+    const { imageMean, imageStd } = read.preprocessing!;
+    const red = [1, 0, 0].map((value, channel) => (value - imageMean[channel]!) / imageStd[channel]!);
+    red.forEach((value, channel) => expect(value).toBeCloseTo(theirs.pixel[channel]!, 5));
+
+    const pixels = float32([1, 3, 16, 16], red.flatMap((value) => new Array<number>(256).fill(value)));
+    const p = program({ outputs: { out: read.model.forward(bind(read.model), input('pixels', pixels.shape), input('ids', ids.shape, 'i64')).logitsPerImage } });
+    const executable = await executor.compile(p);
+    const { out } = await executable.run(await executor.createStore(p.reads, read.weights), { pixels, ids });
+    await executable.dispose();
+    // Logits are of order 10.
+    theirs.logits_per_image.flat().forEach((value, i) => expect(Math.abs(Number(out!.data[i]) - value)).toBeLessThan(dtype === 'f32' ? 1e-4 : 2e-2));
+  }, 120_000);
+});
