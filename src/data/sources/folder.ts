@@ -88,6 +88,30 @@ export async function readFolderCaptions(folder: string): Promise<{ readonly cap
   return { captions, notes };
 }
 
+/**
+ * The image files of a folder and its sub-folders, sorted, or the one file itself.
+ *
+ * @returns paths that begin with the one given
+ * @throws if there is no such path, or no image in the folder
+ */
+export async function imageFiles(path: string): Promise<string[]> {
+  try {
+    if ((await stat(path)).isFile()) return [path];
+    const { files, others } = await listImages(path);
+    if (files.length === 0) throw new Error(noImages(path, others));
+    return files.map(({ id }) => join(path, id));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw new Error(`images ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
+  }
+}
+
+/** What a folder without images holds instead, and what to give. */
+function noImages(folder: string, others: ReadonlySet<string>): string {
+  const held = others.size === 0 ? 'it holds no files' : `it holds only ${[...others].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
+  return `data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with PNG, JPEG, WebP, GIF, SVG or AVIF files, or noto-emoji`;
+}
+
 /** Classes are the first-level sub-folders, when there are two or more and every image lies in one. */
 function classesOf(ids: readonly string[]): Pick<DatasetContent, 'labels' | 'classNames' | 'notes'> {
   const folders = ids.map((id) => (id.includes('/') ? id.slice(0, id.indexOf('/')) : undefined));
@@ -183,8 +207,7 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
   }
   const { files, others } = listing;
   if (files.length === 0) {
-    const held = others.size === 0 ? 'it holds no files' : `it holds only ${[...others].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
-    throw new Error(`data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with PNG, JPEG, WebP, GIF, SVG or AVIF files, or noto-emoji`);
+    throw new Error(noImages(folder, others));
   }
   const name = JSON.stringify(['folder', real, size, channels, crop]);
   const key = createHash('sha256').update(JSON.stringify([files, listing.metadata, listing.texts])).digest('hex');

@@ -1,0 +1,154 @@
+/** Batches of pictures with their captions, as a model of both is trained on. */
+import { float32, type FloatArray } from '../core/dtype.ts';
+import { RandomStream } from '../core/random.ts';
+import type { DatasetContent } from './dataset.ts';
+import { byteToUnit } from './pixels.ts';
+
+/** Pictures and what is said of them. */
+export interface CaptionBatch {
+  /** [B, C, H, W] in [−1, 1]. */
+  readonly images: FloatArray;
+  /** [B] */
+  readonly texts: readonly string[];
+  /** [B] which pictures these are. */
+  readonly indices: Uint32Array;
+}
+
+/** How captions and pictures vary from one time they are shown to the next. */
+export interface CaptionAugmentation {
+  /** Crops keep a part of the area between this and all of it; 1 shows pictures as they are. */
+  readonly cropScale: number;
+  /** What is said of a picture: `{}` is its caption; each time one of them is drawn. */
+  readonly templates: readonly string[];
+  /** The share of captions that some of the picture's tags are added to. */
+  readonly tagShare: number;
+}
+
+/** Which batch is asked for. */
+export interface CaptionBatchOptions extends CaptionAugmentation {
+  readonly seed: number;
+  /** Counted from 0. */
+  readonly step: number;
+  readonly batchSize: number;
+}
+
+/** The most tags that one caption gets: more would be what it is about. */
+const mostTags = 3;
+
+/** The pictures of each caption, in the order of the data set. A memo and nothing more. */
+const knownGroups = new WeakMap<DatasetContent, readonly (readonly number[])[]>();
+
+function groupsOf(dataset: DatasetContent): readonly (readonly number[])[] {
+  const known = knownGroups.get(dataset);
+  if (known) return known;
+  const groups = new Map<string, number[]>();
+  for (let index = 0; index < dataset.count; index++) {
+    const caption = dataset.captions?.[index] ?? '';
+    const group = groups.get(caption);
+    if (group) group.push(index);
+    else groups.set(caption, [index]);
+  }
+  const result = [...groups.values()];
+  knownGroups.set(dataset, result);
+  return result;
+}
+
+/** A memo of the newest epoch's order. */
+const recentOrder = new WeakMap<DatasetContent, { readonly seed: number; readonly epoch: number; readonly order: Uint32Array }[]>();
+
+function orderOf(dataset: DatasetContent, length: number, seed: number, epoch: number): Uint32Array {
+  const recent = recentOrder.get(dataset) ?? [];
+  const found = recent.find((each) => each.seed === seed && each.epoch === epoch);
+  if (found) return found.order;
+  const order = new RandomStream(seed, 'caption order', epoch).permutation(length);
+  recentOrder.set(dataset, [...recent.slice(-1), { seed, epoch, order }]);
+  return order;
+}
+
+/**
+ * The batch of a training step, a pure function of the data set, the seed and the step.
+ *
+ * Place p = step · B + b of the endless row shows caption p mod C of epoch ⌊p / C⌋, each epoch a fresh permutation of the C different
+ * captions, with one of its pictures, which take turns from epoch to epoch. So no caption is its own negative, except
+ * where an epoch ends within a batch; where all captions differ, this is an ordinary epoch over the pictures.
+ *
+ * @throws if the data set has no captions, or the batch is larger than the number of different captions
+ */
+export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, cropScale, templates, tagShare }: CaptionBatchOptions): CaptionBatch {
+  const { captions, tags, height, width, channels } = dataset;
+  if (!captions) throw new Error('captionBatchAt: the pictures have no captions');
+  const groups = groupsOf(dataset);
+  if (batchSize > groups.length) throw new Error(`captionBatchAt: a batch of ${batchSize} needs as many different captions, there are ${groups.length}`);
+  const size = channels * height * width;
+  const out = new Float32Array(batchSize * size);
+  const texts: string[] = [];
+  const indices = new Uint32Array(batchSize);
+  for (let b = 0; b < batchSize; b++) {
+    const place = step * batchSize + b;
+    const epoch = Math.floor(place / groups.length);
+    const groupIndex = orderOf(dataset, groups.length, seed, epoch)[place % groups.length]!;
+    const group = groups[groupIndex]!;
+    // From another one in each group, so that an epoch is not of one style.
+    const index = group[(epoch + groupIndex) % group.length]!;
+    const random = new RandomStream(seed, 'caption', place);
+    const area = cropScale + (1 - cropScale) * random.uniform();
+    crop(dataset, index, { scale: Math.sqrt(area), left: random.uniform(), top: random.uniform() }, out.subarray(b * size, (b + 1) * size));
+    texts.push(textOf(captions[index]!, tags?.[index] ?? [], templates, tagShare, random));
+    indices[b] = index;
+  }
+  return { images: float32([batchSize, channels, height, width], out), texts, indices };
+}
+
+function textOf(caption: string, tags: readonly string[], templates: readonly string[], tagShare: number, random: RandomStream): string {
+  const template = templates[random.integer(templates.length)]!;
+  const said = fillTemplate(template, caption);
+  if (!(random.uniform() < tagShare) || tags.length === 0) return said;
+  const order = random.permutation(tags.length);
+  return [said, ...Array.from(order.subarray(0, 1 + random.integer(mostTags)), (tag) => tags[tag]!)].join(', ');
+}
+
+/** The template with every `{}` replaced. */
+export function fillTemplate(template: string, caption: string): string {
+  return template.split('{}').join(caption);
+}
+
+interface Crop {
+  /** Of the side, 0 … 1. */
+  readonly scale: number;
+  /** Where it lies in what is free, 0 … 1. */
+  readonly left: number;
+  readonly top: number;
+}
+
+/**
+ * Writes a part of a picture, resized to its own size by linear interpolation between the centers of pixels.
+ *
+ * @param out  [C, H, W] in [−1, 1]
+ */
+function crop({ images, height, width, channels }: DatasetContent, index: number, { scale, left, top }: Crop, out: Float32Array): void {
+  const start = index * height * width * channels;
+  const columns = taps(width, scale, left);
+  const rows = taps(height, scale, top);
+  for (let c = 0; c < channels; c++) {
+    const pixel = (y: number, x: number) => images[start + (y * width + x) * channels + c]!;
+    for (let y = 0; y < height; y++) {
+      const [y0, y1, v] = rows[y]!;
+      for (let x = 0; x < width; x++) {
+        const [x0, x1, u] = columns[x]!;
+        const upper = pixel(y0, x0) * (1 - u) + pixel(y0, x1) * u;
+        const lower = pixel(y1, x0) * (1 - u) + pixel(y1, x1) * u;
+        out[(c * height + y) * width + x] = byteToUnit(upper * (1 - v) + lower * v);
+      }
+    }
+  }
+}
+
+/** For each target pixel the two source pixels and the weight of the second. */
+function taps(length: number, scale: number, offset: number): (readonly [number, number, number])[] {
+  const shift = offset * (1 - scale) * length;
+  return Array.from({ length }, (_, i) => {
+    const at = Math.min(length - 1, Math.max(0, (i + 0.5) * scale + shift - 0.5));
+    const low = Math.floor(at);
+    return [low, Math.min(length - 1, low + 1), at - low];
+  });
+}
