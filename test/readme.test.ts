@@ -2,16 +2,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as classify from '../src/cli/classify.ts';
 import * as compare from '../src/cli/compare.ts';
 import * as data from '../src/cli/data.ts';
 import * as demo from '../src/cli/demo.ts';
 import * as edit from '../src/cli/edit.ts';
+import * as embed from '../src/cli/embed.ts';
 import * as exporting from '../src/cli/export.ts';
 import * as floor from '../src/cli/floor.ts';
 import * as forward from '../src/cli/forward.ts';
 import * as interpolate from '../src/cli/interpolate.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
 import * as sample from '../src/cli/sample.ts';
+import * as search from '../src/cli/search.ts';
 import * as tokenizer from '../src/cli/tokenizer.ts';
 import * as train from '../src/cli/train.ts';
 import { configuredRun, readConfig } from '../src/train/index.ts';
@@ -80,7 +83,7 @@ describe('the command lines in the documentation', () => {
   test.each(lines)('$path: $line', async ({ line }) => {
     const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
     const program = new Command('kuosan').enablePositionalOptions().exitOverride().configureOutput({ writeErr: () => {} });
-    for (const command of [demo, train, sample, edit, interpolate, compare, floor, exporting, forward, data, tokenizer]) command.register(program);
+    for (const command of [demo, train, sample, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed]) command.register(program);
     // A command by name alone, as in "what `kuosan data` shows".
     const inner = program.commands.find((each) => each.name() === args[0])?.commands.some((each) => each.name() === args[1]);
     if (args.length <= (inner ? 2 : 1) || args.includes('--help')) return;
@@ -91,6 +94,7 @@ describe('the command lines in the documentation', () => {
     const command = program.commands.find((each) => each.name() === 'train')!;
     const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));
     const preset = await readConfig(others[0] ?? 'noto-32');
-    expect(() => configuredRun(applyOverrides(preset, overrides))).not.toThrow();
+    const { data: source } = command.opts<{ data?: string }>();
+    expect(() => configuredRun(applyOverrides(preset, [...(source === undefined ? [] : [[['data', 'source'], source]] as const), ...overrides]))).not.toThrow();
   });
 });

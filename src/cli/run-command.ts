@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import * as compare from './compare.ts';
+import * as classify from './classify.ts';
 import * as data from './data.ts';
 import * as demo from './demo.ts';
 import * as doctor from './doctor.ts';
 import * as edit from './edit.ts';
+import * as embed from './embed.ts';
 import * as exporting from './export.ts';
 import * as floor from './floor.ts';
 import * as forward from './forward.ts';
@@ -13,6 +15,7 @@ import * as interpolate from './interpolate.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
 import * as sample from './sample.ts';
+import * as search from './search.ts';
 import * as tokenizer from './tokenizer.ts';
 import * as train from './train.ts';
 
@@ -34,7 +37,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, doctor]) command.register(program);
+  for (const command of [demo, train, sample, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, doctor]) command.register(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {

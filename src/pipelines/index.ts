@@ -1,5 +1,6 @@
 export * from './classification.ts';
 export * from './clip.ts';
+export * from './clip-encoder.ts';
 export * from './compare.ts';
 export { type BatchDraw, type DdpmTarget, ddpmLoss, denoiserProgram, type PictureShape, pictureShape, trainingInputs } from './ddpm.ts';
 export * from './draw.ts';
@@ -7,3 +8,4 @@ export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
+export * from './zero-shot.ts';

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, test } from 'vitest';
 import { schedule } from '../diffusion/index.ts';
-import { ImageClassifier, UNet2DModel } from '../models/index.ts';
+import { CLIPModel, ImageClassifier, UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
-import { classifierProgram, denoiserProgram, pictureShape } from '../pipelines/index.ts';
+import { classifierProgram, denoiserProgram, imageProgram, pictureShape, textProgram } from '../pipelines/index.ts';
 import { parseClassifierConfig } from './classifier-config.ts';
+import { parseClipConfig } from './clip-config.ts';
 import { parseDdpmConfig } from './config.ts';
 import { presetNames, readConfig } from './presets.ts';
 
@@ -35,6 +36,18 @@ test.each(names('classifier'))('the preset %s is a configuration that builds', a
   classifierProgram(classifier, 1);
   expect(train.evaluateEvery).not.toBeNull();
   await expectSaidParameters(name, countParameters(classifier));
+});
+
+test.each(names('clip'))('the preset %s is a configuration that builds, small enough to be shipped', async (name) => {
+  const { data, model, tokenizer, train } = parseClipConfig(Object.fromEntries(Object.entries({ ...await readConfig(name), data: { source: 'x', ...(await readConfig(name))['data'] as object } }).filter(([key]) => key !== 'task')));
+  const clip = new CLIPModel({ ...model, textConfig: { ...model.textConfig, vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.vocabSize - 1 }, visionConfig: { ...model.visionConfig, imageSize: data.size } });
+  imageProgram(clip, 1);
+  textProgram(clip, 1);
+  // In float16.
+  expect(2 * countParameters(clip)).toBeLessThan(9.7e6);
+  // Table 18 of the paper; no decay on gains, biases and the temperature.
+  expect(train).toMatchObject({ optimizer: 'adamw', weightDecay: 0.2, betas: [0.9, 0.98], eps: 1e-6, lrSchedule: 'cosine', groups: [{ maxRank: 1, weightDecay: 0 }] });
+  if (name === 'emoji-clip') await expectSaidParameters(name, countParameters(clip));
 });
 
 it('cifar10 is DDPM\'s own run', async () => {

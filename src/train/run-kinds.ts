@@ -1,6 +1,8 @@
 import { unknownName } from '../core/suggest.ts';
 import { planClassifier } from './classifier-run.ts';
 import { parseClassifierConfig } from './classifier-config.ts';
+import { parseClipConfig } from './clip-config.ts';
+import { planClip } from './clip-run.ts';
 import { parseDdpmConfig, type TrainConfig } from './config.ts';
 import { planDdpm } from './ddpm-run.ts';
 import type { RunOptions, RunPlan } from './run.ts';
@@ -22,10 +24,14 @@ const runKinds: Readonly<Record<string, (value: unknown) => ConfiguredRun>> = {
     const config = parseClassifierConfig(value);
     return { train: config.train, plan: (options) => planClassifier(config, options) };
   },
+  clip: (value) => {
+    const config = parseClipConfig(value);
+    return { train: config.train, plan: (options) => planClip(config, options) };
+  },
 };
 
 /**
- * Checks the configuration of a run of any kind; its `task` says which: `ddpm` (when left out) or `classifier`.
+ * Checks the configuration of a run of any kind; its `task` says which: `ddpm` (when left out), `classifier` or `clip`.
  *
  * @throws for an unknown task, with those there are; else what the check of that kind finds
  */

@@ -20,6 +20,8 @@ export interface RunPlan {
   readonly train: TrainConfig;
   readonly dataset: Dataset;
   readonly task: TrainingTask;
+  /** What to know before it begins, one sentence each. */
+  readonly notes?: readonly string[];
   /** Times of the noise schedule, in a run that has one: the log then tells the loss by level of noise. */
   readonly T?: number;
   /** The least loss that is possible in each level of noise, where it can be computed; drawn beside the run's own. */
@@ -85,7 +87,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(out)}, or give more --steps to train on`);
   await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
   const environment = await executor.environment();
-  const notes = from ? differences(from.environment, environment) : [];
+  const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
   const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(T !== undefined && { T }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
 
   const trainer = await Trainer.open(executor, task, train, from);

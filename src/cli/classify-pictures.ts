@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { zeroShotClassifier } from '../pipelines/index.ts';
+import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
+import { UsageError } from './options.ts';
+
+/** The options of `kuosan classify`. */
+export interface ClassifyOptions extends ClipOptions {
+  readonly labels: string;
+  readonly template: readonly string[];
+  readonly top: number;
+}
+
+/** Prints a line for each picture: its path and the best labels with their probabilities. */
+export async function classifyPictures(source: string, { labels: list, template, top, ...options }: ClassifyOptions, print: (line: string) => void): Promise<void> {
+  const labels = await readLabels(list);
+  const plain = template.find((text) => !text.includes('{}'));
+  if (plain !== undefined) throw new UsageError(`--template: ${JSON.stringify(plain)} has no {} for the label`);
+  await withClip(source, options, async ({ encoder, embed }) => {
+    // First: what is wrong with labels is known before many pictures are embedded.
+    const classifier = await zeroShotClassifier(encoder, labels, template.length === 0 ? ['{}'] : template);
+    sayTruncated(classifier.truncated, encoder.contextLength);
+    const { files, embeddings } = await embed();
+    for (const [i, ranked] of classifier.classify(embeddings, top).entries()) {
+      print(`${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`);
+    }
+  });
+}
+
+async function readLabels(list: string): Promise<string[]> {
+  const text = list.toLowerCase().endsWith('.txt') ? await readFile(list, 'utf8').catch((error: Error) => { throw new Error(`--labels: cannot read ${JSON.stringify(list)} (${error.message.split(',')[0]}); give labels separated by commas, or a file with one on each line`, { cause: error }); }) : list.replaceAll(',', '\n');
+  const labels = text.split('\n').map((label) => label.trim()).filter((label) => label !== '');
+  if (labels.length === 0) throw new UsageError(`--labels: there is no label in ${JSON.stringify(list)}`);
+  return labels;
+}

@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import { addDeviceOptions } from './device-options.ts';
+import type { EmbedCommandOptions } from './write-embeddings.ts';
+
+export function register(program: Command): void {
+  const command = program
+    .command('embed')
+    .description('write the vectors of pictures by a CLIP as an array for NumPy, unit vectors row by row')
+    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP')
+    .requiredOption('--images <path>', 'a picture, or a folder of pictures')
+    .requiredOption('--out <file.npy>', 'the array to write, float32 [pictures, D]; their paths go beside it, into a .txt')
+    .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
+  addDeviceOptions(command)
+    .action(async (model: string, options: EmbedCommandOptions) => {
+      const { writeEmbeddings } = await import('./write-embeddings.ts');
+      await writeEmbeddings(model, options, (line) => process.stdout.write(`${line}\n`));
+    });
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { readClipFolder, resolveModel } from '../checkpoint/index.ts';
+import { defaultCacheDir, embedPictures, imageFiles, openEmbeddingCache, readTokenizer, type EmbeddedPictures } from '../data/index.ts';
+import { openClipEncoder, type ClipEncoder } from '../pipelines/index.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { interruptSignal } from './interrupt.ts';
+import { openExecutor } from './open-executor.ts';
+import { createProgress, type Progress } from './progress.ts';
+
+/** What the commands that use a CLIP have in common. */
+export interface ClipOptions extends DeviceOptions {
+  readonly images: string;
+  readonly skipBad: boolean;
+}
+
+/** A CLIP and the pictures that it is to look at. */
+export interface OpenedClip {
+  readonly encoder: ClipEncoder;
+  /** Embeds them; what is left out is said. */
+  readonly embed: () => Promise<EmbeddedPictures>;
+}
+
+/** Pictures computed together; a single one is not padded to as many. */
+const mostTogether = 32;
+
+/**
+ * Opens a model and finds the pictures, does the work, and closes everything.
+ *
+ * @throws one line if the model is no CLIP, has no tokenizer or another's, or there are no pictures
+ */
+export async function withClip<T>(source: string, { images, skipBad, ...device }: ClipOptions, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
+  const files = await imageFiles(images);
+  const dir = await resolveModel(source);
+  const { model, weights, tokenizer: json, preprocessing } = await readClipFolder(dir);
+  if (json === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
+  const tokenizer = readTokenizer(json, `${dir}/tokenizer.json`);
+  const identity = createHash('sha256').update(JSON.stringify([model.config.visionConfig, model.config.projectionDim, preprocessing]));
+  for (const [name, { data }] of weights) if (name.startsWith('vis')) identity.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+
+  const executor = await openExecutor(device);
+  const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
+  let progress: Progress | undefined;
+  try {
+    const encoder = openClipEncoder(executor, { model, tokenizer, weights, batchSize: Math.min(mostTogether, Math.max(1, files.length)), ...(preprocessing && { preprocessing }) });
+    const embed = async () => {
+      const cache = await openEmbeddingCache(defaultCacheDir(), identity.digest('hex'), encoder.dim, (line) => say(`note: ${line}`));
+      const embedded = await embedPictures(encoder, files, {
+        cache, skipBad, signal: interrupt.signal,
+        // A handful is done before a bar is drawn.
+        onProgress: (done, total) => { if (total > mostTogether) (progress ??= createProgress('pictures', total)).update(done, 'embedded'); },
+      });
+      progress?.stop();
+      const { skipped } = embedded;
+      if (skipped.length > 0) say(`left out ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that cannot be read, the first is ${skipped[0]!.id}: ${skipped[0]!.reason}`);
+      return embedded;
+    };
+    const result = await work({ encoder, embed });
+    await encoder.dispose();
+    return result;
+  } finally {
+    progress?.stop();
+    interrupt.release();
+    await executor.dispose();
+  }
+}
+
+/** Says once how many texts were cut. */
+export function sayTruncated(truncated: number, contextLength: number): void {
+  if (truncated > 0) process.stderr.write(`note: ${truncated} ${truncated === 1 ? 'text is' : 'texts are'} longer than the ${contextLength} tokens that the model reads, and ${truncated === 1 ? 'loses its' : 'lose their'} end\n`);
+}

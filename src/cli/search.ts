@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { addDeviceOptions } from './device-options.ts';
+import { integerOption } from './options.ts';
+import type { SearchOptions } from './search-pictures.ts';
+
+export function register(program: Command): void {
+  const command = program
+    .command('search')
+    .description('find the pictures that fit a text, by a CLIP, and lay them on one sheet')
+    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP')
+    .requiredOption('--images <dir>', 'the folder of pictures')
+    .requiredOption('--query <text>', 'what to look for')
+    .requiredOption('--out <sheet.png>', 'the picture to write: the best at the top left')
+    .option('--count <n>', 'pictures to find', integerOption('--count', 1, 10_000), 25)
+    .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
+  addDeviceOptions(command)
+    .action(async (model: string, options: SearchOptions) => {
+      const { searchPictures } = await import('./search-pictures.ts');
+      await searchPictures(model, options, (line) => process.stdout.write(`${line}\n`));
+    });
+}

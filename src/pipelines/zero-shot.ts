@@ -1,0 +1,106 @@
+/** Classes from their names alone: CLIP's zero-shot classifier, and the pictures nearest to a text. */
+import { float32, type FloatArray } from '../core/index.ts';
+import { fillTemplate } from '../data/caption-batches.ts';
+import { checkDistinct } from '../data/tokenizer.ts';
+import type { ClipEncoder } from './clip-encoder.ts';
+
+/** One of the answers to a question. */
+export interface Ranked {
+  /** Its place in the list that was asked about. */
+  readonly index: number;
+  /** The cosine with what was asked. */
+  readonly cosine: number;
+}
+
+/** One of the labels of a picture. */
+export interface RankedLabel extends Ranked {
+  readonly label: string;
+  /** Of all labels, softmax of the scaled cosines. */
+  readonly probability: number;
+}
+
+/** Tells which label fits a picture. */
+export interface ZeroShotClassifier {
+  readonly labels: readonly string[];
+  /** [L, D], unit vectors. */
+  readonly weights: FloatArray;
+  /** Texts that were longer than the model reads. */
+  readonly truncated: number;
+  /**
+   * The best labels of each picture, best first.
+   *
+   * @param embeddings  [N, D], unit vectors
+   */
+  classify(embeddings: FloatArray, top?: number): RankedLabel[][];
+}
+
+/**
+ * A classifier from labels: each label's vector is the mean of the unit vectors of all its sentences, made a unit vector
+ * again; a picture has the label whose vector is nearest.
+ *
+ * @param templates  sentences with `{}` for the label; default the label alone
+ * @throws if there is no label, one is empty, two are the same tokens, or a template has no `{}`
+ * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
+ */
+export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = ['{}']): Promise<ZeroShotClassifier> {
+  if (labels.length === 0) throw new Error('zeroShotClassifier: no labels');
+  const empty = labels.findIndex((label) => label.trim() === '');
+  if (empty >= 0) throw new Error(`zeroShotClassifier: label ${empty + 1} is empty`);
+  if (templates.length === 0) throw new Error('zeroShotClassifier: no templates');
+  const plain = templates.find((template) => !template.includes('{}'));
+  if (plain !== undefined) throw new Error(`zeroShotClassifier: the template ${JSON.stringify(plain)} has no {} for the label`);
+  checkDistinct(clip.tokenizer, labels, 'label', clip.contextLength);
+  const sums = new Float64Array(labels.length * clip.dim);
+  let truncated = 0;
+  for (const template of templates) {
+    const sentences = labels.map((label) => fillTemplate(template, label));
+    // A long template would cut all labels off.
+    checkDistinct(clip.tokenizer, sentences, 'sentence', clip.contextLength);
+    const { embeddings, truncated: cut } = await clip.embedTexts(sentences);
+    truncated += cut;
+    embeddings.data.forEach((value, i) => { sums[i]! += value; });
+  }
+  const weights = float32([labels.length, clip.dim], unitRows(sums, clip.dim));
+  return {
+    labels, weights, truncated,
+    classify(embeddings, top = 5) {
+      return rank(embeddings, weights, labels.length).map((row) => {
+        const largest = row[0]!.cosine;
+        const parts = row.map(({ cosine }) => Math.exp(clip.scale * (cosine - largest)));
+        const total = parts.reduce((sum, part) => sum + part, 0);
+        return row.slice(0, top).map((each, i) => ({ ...each, label: labels[each.index]!, probability: parts[i]! / total }));
+      });
+    },
+  };
+}
+
+function unitRows(rows: Float64Array, dim: number): Float32Array {
+  const out = new Float32Array(rows.length);
+  for (let start = 0; start < rows.length; start += dim) {
+    const row = rows.subarray(start, start + dim);
+    const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)) || 1;
+    row.forEach((value, i) => { out[start + i] = value / length; });
+  }
+  return out;
+}
+
+/**
+ * For each question the nearest answers, nearest first, of equally near ones the first.
+ *
+ * @param questions  [Q, D], unit vectors
+ * @param answers    [A, D], unit vectors
+ * @returns          Q lists of at most `top`
+ */
+export function rank(questions: FloatArray, answers: FloatArray, top: number): Ranked[][] {
+  const [count = 0, dim = 0] = questions.shape;
+  const [total = 0, answerDim = 0] = answers.shape;
+  if (dim !== answerDim) throw new Error(`rank: vectors of ${dim} and of ${answerDim} numbers cannot be compared; embed both with one model`);
+  return Array.from({ length: count }, (_, q) => {
+    const cosines = Float64Array.from({ length: total }, (_cosine, a) => {
+      let sum = 0;
+      for (let i = 0; i < dim; i++) sum += questions.data[q * dim + i]! * answers.data[a * dim + i]!;
+      return sum;
+    });
+    return Array.from({ length: total }, (_place, index) => ({ index, cosine: cosines[index]! })).sort((a, b) => b.cosine - a.cosine || a.index - b.index).slice(0, top);
+  });
+}

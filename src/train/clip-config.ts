@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { leastVocabSize } from '../data/index.ts';
+import { parseConfig } from '../models/index.ts';
+import { clipTextConfigSchema, clipVisionConfigSchema } from '../models/clip/config.ts';
+import { pictureDataSchema, trainSchema } from './config.ts';
+
+const share = z.number().min(0).max(1);
+
+/** The schema of a training run of CLIP. The data says the size of pictures, the tokenizer its tokens. */
+export const clipRunSchema = z.strictObject({
+  data: pictureDataSchema.omit({ size: true }).extend({
+    /** Height and width in pixels. */
+    size: z.number().int().positive().default(64),
+    /** A list of the pictures to train on, one file name a line; a path inside the source, or any. Default all. */
+    files: z.string().nullable().default(null),
+    /** Held-out pictures for the zero-shot accuracy during training: a list in the same source. */
+    testFiles: z.string().nullable().default(null),
+    /** Sentences with `{}` for the caption; one is drawn each time. */
+    templates: z.array(z.string().includes('{}')).min(1).default(['{}']),
+    /** The share of captions that some tags of the picture are added to. */
+    tagShare: share.default(0),
+    /** Random crops keep at least this part of the area; 1 crops nothing. */
+    cropScale: z.number().positive().max(1).default(0.9), // as OpenCLIP's; CLIP's own is not published
+  }),
+  tokenizer: z.strictObject({
+    /** Tokens to learn from the captions and tags of the training pictures. */
+    vocabSize: z.number().int().min(leastVocabSize).default(5000),
+    /** A pair of tokens becomes one if it occurs as often. */
+    minFrequency: z.number().int().positive().default(2),
+  }).prefault({}),
+  model: z.strictObject({
+    projectionDim: z.number().int().positive().default(512),
+    logitScaleInitValue: z.number().default(2.6592), // ln(1/0.07)
+    textConfig: clipTextConfigSchema.omit({ vocabSize: true, padTokenId: true, bosTokenId: true, eosTokenId: true, projectionDim: true }).prefault({}),
+    visionConfig: clipVisionConfigSchema.omit({ numChannels: true, imageSize: true, projectionDim: true }).prefault({}),
+  }).prefault({}),
+  train: trainSchema.extend({
+    /** Held-out pictures that are classified during training. */
+    evaluateCount: z.number().int().positive().default(500),
+  }),
+});
+
+/** A documented training run of CLIP. */
+export type ClipConfig = z.output<typeof clipRunSchema>;
+
+/**
+ * Checks a configuration and fills in the defaults.
+ *
+ * @throws one line that names the key, what was expected and, for an unknown one, the nearest
+ */
+export function parseClipConfig(value: unknown): ClipConfig {
+  return parseConfig(clipRunSchema, value, 'config');
+}

@@ -1,0 +1,111 @@
+/** A training run of CLIP: its captioned pictures, the vocabulary of its captions, and how well it names pictures it has not seen. */
+import { isAbsolute, join } from 'node:path';
+import { type Executor, type HostArray, type Store } from '../core/index.ts';
+import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
+import { captionBatchAt, openDataset, picturesAt, readTokenizer, takeListed, trainTokenizer, fromPixels, type Dataset } from '../data/index.ts';
+import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
+import { chanceLoss, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
+import type { ClipConfig } from './clip-config.ts';
+import { entries } from './programs.ts';
+import type { RunOptions, RunPlan, RunWatch } from './run.ts';
+
+/**
+ * Lays out the run.
+ *
+ * @throws if pictures have no captions, there are fewer different ones than a batch takes, or nothing is held out to measure on
+ */
+export async function planClip(config: ClipConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
+  const { data: { source, size, crop, files, testFiles, templates, tagShare, cropScale }, train } = config;
+  const whole = await openDataset(source, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
+  const part = (list: string | null) => (list === null ? whole : takeListed(whole, isAbsolute(list) ? list : join(source, list)));
+  const dataset = await part(files);
+  const different = checkCaptions(dataset, train.batchSize);
+  if (train.evaluateEvery !== null && testFiles === null) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`);
+  const test = train.evaluateEvery === null ? undefined : await part(testFiles);
+
+  const learned = trainTokenizer(wordsOf(dataset), config.tokenizer);
+  const tokenizer = readTokenizer(learned.json, 'the tokenizer of the captions');
+  const { vocabSize, bosTokenId, eosTokenId, padTokenId } = tokenizer;
+  const model = new CLIPModel({
+    ...config.model,
+    textConfig: { ...config.model.textConfig, vocabSize, bosTokenId, eosTokenId, padTokenId },
+    visionConfig: { ...config.model.visionConfig, numChannels: 3, imageSize: size },
+  });
+  const length = model.config.textConfig.maxPositionEmbeddings;
+  const { truncated } = tokenizer.encodeBatch([...new Set(dataset.captions)], length);
+  const batch = train.batchSize * train.gradientAccumulation;
+
+  return {
+    config: { task: 'clip', ...config }, train, dataset,
+    notes: [
+      ...(truncated === 0 ? [] : [`${truncated} captions are longer than ${length} tokens and lose their end; model.textConfig.maxPositionEmbeddings says how many are read`]),
+      ...(batch <= different ? [] : [`an update sees ${batch} pictures and there are only ${different} different captions: some will be their own negatives; --train.gradientAccumulation ${Math.max(1, Math.floor(different / train.batchSize))} is the most without`]),
+    ],
+    task: {
+      module: model,
+      loss: (ctx) => clipLoss(model, ctx, { batchSize: train.batchSize, length, preprocessing: openAIPreprocessing }),
+      constrain: { logit_scale: clampLogitScale },
+      inputs(step): Record<string, HostArray> {
+        const { images, texts } = captionBatchAt(dataset, { seed: train.seed, step, batchSize: train.batchSize, cropScale, templates, tagShare });
+        return { pictures: images, ids: tokenizer.encodeBatch(texts, length).ids };
+      },
+    },
+    describe: (loss, measures) => describeClip(loss, batch, measures),
+    writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: learned.json, preprocessing: openAIPreprocessing }),
+    readWeights: async (dir) => (await readClipFolder(dir)).weights,
+    use: { what: 'search your pictures with it', command: (out) => `kuosan search ${out} --images ${source} --query "a red heart" --out sheet.png` },
+    ...(test && { watch: (executor: Executor, store: Store) => watchZeroShot(openClipEncoder(executor, { model, tokenizer, weights: { store, prefix: entries.ema } }), test, train.evaluateCount) }),
+  };
+}
+
+/** Within so much of ln(batch) nothing is told apart yet. */
+const atChance = 0.02;
+
+/**
+ * What progress says: `loss 3.9120 (ln 256 = 5.5452) · 14.1 % right in the batch · temperature 0.069`. A model that gives all pairs the same
+ * cosine has a loss of exactly ln(batch), and one that cannot learn stays there.
+ *
+ * @param measures  those of `clipLoss`
+ */
+export function describeClip(loss: number, batch: number, { image_accuracy: image = 0, text_accuracy: text = 0, logit_scale: scale = 0 }: Readonly<Record<string, number>>): string {
+  const chance = chanceLoss(batch);
+  const stuck = Math.abs(loss - chance) < atChance * chance;
+  return `loss ${loss.toFixed(4)} (ln ${batch} = ${chance.toFixed(4)}${stuck ? ': at chance, nothing is told apart' : ''}) · ${(50 * (image + text)).toFixed(1)} % right in the batch · temperature ${Math.exp(-scale).toFixed(3)}`;
+}
+
+/**
+ * @returns how many different captions there are
+ * @throws if a picture has none, or there are too few for a batch
+ */
+function checkCaptions({ name, captions, ids, count }: Dataset, batchSize: number): number {
+  if (!captions) throw new Error(`config.data.source: the pictures of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt beside each picture`);
+  const empty = captions.flatMap((caption, index) => (caption === '' ? [index] : []));
+  if (empty.length > 0) throw new Error(`config.data.source: ${empty.length} of ${count} pictures of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or remove them from the folder or from data.files`);
+  const different = new Set(captions).size;
+  if (different < batchSize) throw new Error(`config.train.batchSize is ${batchSize}, but ${name} has only ${different} different captions; give a smaller --batch-size`);
+  return different;
+}
+
+/** Captions and tags, each once: how often a picture of one concept comes says nothing about words. */
+function wordsOf({ captions = [], tags = [] }: Dataset): Set<string> {
+  return new Set([...captions, ...tags.flat()]);
+}
+
+/** The share of held-out pictures whose caption is nearest, or among the five nearest, of all different captions there. */
+function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promise<RunWatch> {
+  const captions = [...new Set(test.captions ?? [])];
+  const count = Math.min(most, test.count);
+  // Spread over all of them: neighbors are alike.
+  const places = Array.from({ length: count }, (_, i) => Math.floor((i * test.count) / count));
+  const right = places.map((place) => captions.indexOf(test.captions![place]!));
+  return Promise.resolve({
+    async evaluate() {
+      const { embeddings: answers } = await encoder.embedTexts(captions);
+      const questions = await encoder.embedImages(fromPixels(picturesAt(test, places)));
+      const ranked = rank(questions, answers, 5);
+      const share = (top: number) => ranked.filter((row, i) => row.slice(0, top).some(({ index }) => index === right[i])).length / count;
+      return { zeroShotTop1: share(1), zeroShotTop5: share(5) };
+    },
+    dispose: () => encoder.dispose(),
+  });
+}

@@ -1,0 +1,142 @@
+/** The commands that use a CLIP, on a small one that was trained here. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, cpSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runCommand } from '../src/cli/run-command.ts';
+import { readNpy } from '../src/formats/index.ts';
+import type { Ended } from './kuosan.ts';
+
+const cwd = mkdtempSync(join(tmpdir(), 'kuosan-clip-'));
+const home = process.cwd();
+afterAll(() => {
+  process.chdir(home);
+  vi.unstubAllEnvs();
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+async function run(...words: string[]): Promise<Ended> {
+  const printed = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) vi.spyOn(process[stream], 'write').mockImplementation((text) => { printed[stream] += String(text); return true; });
+  const status = await runCommand([...words, ...(words[0] === 'tokenizer' ? [] : ['--threads', '1', '--device', 'cpu'])]).finally(() => vi.restoreAllMocks());
+  return { status, ...printed };
+}
+
+const colors = ['red', 'lime', 'blue', 'yellow', 'black', 'white', 'cyan', 'magenta'];
+const tower = { intermediateSize: 32, numHiddenLayers: 1, numAttentionHeads: 2, hiddenSize: 16 };
+const config = {
+  task: 'clip', data: { source: 'pictures', size: 8, cropScale: 1 }, tokenizer: { vocabSize: 540 },
+  model: { projectionDim: 8, visionConfig: { ...tower, patchSize: 4 }, textConfig: { ...tower, maxPositionEmbeddings: 10 } },
+  train: { steps: 80, batchSize: 8, learningRate: 5e-3, warmupSteps: 5, ema: { decay: 0.8 }, checkpointEvery: 80 },
+};
+
+beforeAll(async () => {
+  process.chdir(cwd);
+  vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
+  mkdirSync('pictures');
+  for (const color of colors) {
+    await sharp({ create: { width: 8, height: 8, channels: 3, background: color } }).png().toFile(`pictures/${color}.png`);
+    writeFileSync(`pictures/${color}.txt`, color);
+  }
+  writeFileSync('config.json', JSON.stringify(config));
+  const { status, stderr } = await run('train', 'config.json', '--out', 'run');
+  if (status !== 0) throw new Error(stderr);
+}, 60_000);
+
+describe('kuosan classify', () => {
+  test('names the color of each picture it was trained on', async () => {
+    const { status, stdout, stderr } = await run('classify', 'run', '--images', 'pictures', '--labels', colors.join(','), '--top', '2');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const lines = stdout.trim().split('\n');
+    expect(lines).toHaveLength(8);
+    const right = lines.filter((line) => new RegExp(`^pictures/(\\w+).png: \\1 [\\d.]+ % · \\w+ [\\d.]+ %$`).test(line));
+    expect(right.length, stdout).toBeGreaterThanOrEqual(7);
+  });
+
+  test('takes labels from a file, several sentences and one picture', async () => {
+    writeFileSync('labels.txt', 'red\n\nblue\n');
+    const { stdout } = await run('classify', 'run', '--images', 'pictures/red.png', '--labels', 'labels.txt', '--template', '{}', '--template', '{} one');
+    expect(stdout).toMatch(/^pictures\/red.png: red [\d.]+ % · blue [\d.]+ %\n$/);
+  });
+
+  test.each([
+    [['--labels', ',,'], 2, '--labels: there is no label in ",,"'],
+    [['--labels', 'none.txt'], 1, /--labels: cannot read "none.txt" \(ENOENT: no such file or directory\); give labels separated by commas/],
+    [['--labels', 'Red,red'], 1, 'the labels "Red" and "red" are the same to this tokenizer; give each another name'],
+    [['--labels', 'red', '--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
+    [['--labels', 'red', '--images', 'none'], 1, 'images "none": there is no such file or folder'],
+  ])('%j', async (words, status, message) => {
+    const ended = await run('classify', 'run', ...(words.includes('--images') ? [] : ['--images', 'pictures']), ...words);
+    expect(ended.stderr).toMatch(message);
+    expect(ended.status).toBe(status);
+    expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('leaves out files that are no images if asked, and counts them', async () => {
+    cpSync('pictures', 'mixed', { recursive: true });
+    writeFileSync('mixed/damaged.png', 'no picture');
+    const words = ['classify', 'run', '--images', 'mixed', '--labels', 'red,blue'];
+    expect((await run(...words)).stderr).toMatch(/cannot read "mixed\/damaged.png": not an image that can be read; remove the file, or leave such files out with --skip-bad/);
+    const { stdout, stderr } = await run(...words, '--skip-bad');
+    expect(stdout.trim().split('\n')).toHaveLength(8);
+    expect(stderr).toBe('left out 1 file that cannot be read, the first is mixed/damaged.png: not an image that can be read\n');
+  });
+});
+
+describe('kuosan search', () => {
+  test('finds the picture that a word names, and writes a sheet', async () => {
+    const { status, stdout } = await run('search', 'run', '--images', 'pictures', '--query', 'yellow', '--out', 'sheet.png', '--count', '3');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^0\.\d{3} {2}pictures\/yellow.png\n(?:-?0\.\d{3} {2}.*\n){2}sheet.png: the 3 of 8 pictures nearest to "yellow"\n$/);
+    const { width, height, channels } = await sharp('sheet.png').metadata();
+    expect([width, height, channels]).toEqual([262, 262, 3]);
+    const [r, g, b] = await sharp('sheet.png').extract({ left: 60, top: 60, width: 1, height: 1 }).raw().toBuffer();
+    expect([r, g, b]).toEqual([255, 255, 0]);
+  });
+
+  test('says how many texts are cut, and refuses an empty one', async () => {
+    const { stderr } = await run('search', 'run', '--images', 'pictures', '--query', 'a very long story about a color', '--out', 'long.png');
+    expect(stderr).toBe('note: 1 text is longer than the 10 tokens that the model reads, and loses its end\n');
+    expect(await run('search', 'run', '--images', 'pictures', '--query', ' ', '--out', 'empty.png')).toMatchObject({ status: 2, stderr: 'kuosan: --query: is empty; say what to look for\n' });
+    expect(existsSync('empty.png')).toBe(false);
+  });
+});
+
+describe('kuosan embed', () => {
+  test('writes unit vectors for NumPy, from the cache the second time', async () => {
+    cpSync('pictures', 'fresh', { recursive: true });
+    await sharp({ create: { width: 8, height: 8, channels: 3, background: 'gray' } }).png().toFile('fresh/gray.png');
+    expect((await run('embed', 'run', '--images', 'fresh', '--out', 'vectors.npy')).stdout).toMatch(/^vectors.npy: \[9, 8\], \d of them from the cache; the paths are in vectors.txt\n$/);
+    expect((await run('embed', 'run', '--images', 'fresh', '--out', 'again.npy')).stdout).toBe('again.npy: [9, 8], 9 of them from the cache; the paths are in again.txt\n');
+    expect(readFileSync('again.npy').equals(readFileSync('vectors.npy'))).toBe(true);
+    const { shape, data } = readNpy(readFileSync('vectors.npy'));
+    expect(shape).toEqual([9, 8]);
+    for (let i = 0; i < 9; i++) expect(Math.hypot(...Array.from(data.subarray(i * 8, (i + 1) * 8), Number))).toBeCloseTo(1, 5);
+    expect(readFileSync('vectors.txt', 'utf8').split('\n').slice(0, 2)).toEqual(['fresh/black.png', 'fresh/blue.png']);
+  });
+});
+
+describe('a model that cannot be used', () => {
+  const words = (model: string) => ['classify', model, '--images', 'pictures', '--labels', 'red,blue'];
+  const copy = (name: string, change: (folder: string) => void) => {
+    cpSync('run/checkpoints/step-000080', name, { recursive: true });
+    change(name);
+  };
+
+  test('has no tokenizer, or that of another', async () => {
+    copy('mute', (folder) => { rmSync(join(folder, 'tokenizer.json')); });
+    expect((await run(...words('mute'))).stderr).toBe('kuosan: mute: has no tokenizer.json; put the one that the model was trained with beside its weights\n');
+    writeFileSync('captions.txt', 'to be or not to be\nthat is the question\nto be to be not not');
+    const { status: trained } = await run('tokenizer', 'train', '--captions', 'captions.txt', '--out', 'other.json', '--vocab-size', '520');
+    expect(trained).toBe(0);
+    copy('foreign', (folder) => { cpSync('other.json', join(folder, 'tokenizer.json')); });
+    expect((await run(...words('foreign'))).stderr).toMatch(/^kuosan: tokenizer: .*; take the tokenizer.json that came with the model\n$/);
+  });
+
+  test('is no CLIP', async () => {
+    expect((await run(...words('noto-32'))).status).toBe(1);
+    expect((await run(...words('noto-32'))).stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
