@@ -45,7 +45,7 @@ const layouts = ['contiguous', 'channels_last'];
 
 export async function kernels({ threads, rounds, variants }: Settings): Promise<void> {
   const executors = { kuosan: createNodeExecutor({ threads, worker: false }), standard: createNodeExecutor({ threads, worker: false, cpuKernels: 'standard' }) };
-  const peer = variants.length > 0 ? await startPeer('kernels.py', { threads }) : 'not asked for';
+  const peer = variants.length > 0 ? await startPeer('operators.py', { threads }) : 'not asked for';
   if (typeof peer === 'string') console.log(`without PyTorch: ${peer}`);
   const measured: { readonly outcome: Outcome; readonly flops: number }[] = [];
   for (const subject of cases) {

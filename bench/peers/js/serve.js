@@ -1,5 +1,5 @@
 /**
- * What both libraries share: operators behind lines of JSON, as in peers/kernels.py.
+ * What both libraries share: operators behind lines of JSON, as in peers/operators.py.
  *
  * First answer: {"ready": true, ...}. Requests: {"kernel": k, "x": [...], "w": [...], "repeat": n} -> {"ms": [...]} (one alone where it takes more than five seconds) or {"error": "..."}.
  */

@@ -1,6 +1,6 @@
 """The PyTorch side of the kernel benchmark: single operators behind lines of JSON.
 
-    python bench/peers/kernels.py '{"threads": 2}'
+    python bench/peers/operators.py '{"threads": 2}'
 
 First answer (one line): {"ready": true, "torch": "...", "threads": n} or {"error": "..."}.
 Requests on stdin:
@@ -31,7 +31,7 @@ def answer(record):
 try:
     import torch
 except ImportError as error:
-    answer({"error": f"kernels.py: {error}; install torch for {sys.executable}"})
+    answer({"error": f"operators.py: {error}; install torch for {sys.executable}"})
     sys.exit(1)
 
 options = {"threads": 2, **(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})}
@@ -91,4 +91,4 @@ for line in sys.stdin:
                 ms.append((time.perf_counter() - start) * 1e3)
         answer({"ms": ms})
     except Exception as error:
-        answer({"error": f"kernels.py: {type(error).__name__}: {error}"})
+        answer({"error": f"operators.py: {type(error).__name__}: {error}"})
