@@ -1,13 +1,15 @@
 /** Trains for a few steps and prints what it took as JSON; see fresh-process.ts. */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Executor } from '../src/core/index.ts';
+import { defaultCacheDir } from '../src/data/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import type { FreshOptions, FreshReport } from './fresh-process.ts';
 import { openTrainer, unetConfig } from './network.ts';
 
 const { kernels, threads, width, batch, steps } = JSON.parse(process.argv[2]!) as FreshOptions;
 const start = performance.now();
-const executor = createNodeExecutor({ threads, cpuKernels: kernels });
+const executor = createNodeExecutor({ threads, cpuKernels: kernels, cacheDir: join(defaultCacheDir(), 'programs') });
 let compileMs = 0;
 const timing: Executor = {
   ...executor,

@@ -5,6 +5,7 @@ import type { NodeDevice } from './node-device.ts';
 import { nodeEngine, type NodeEngineOptions } from './node-engine.ts';
 import { startProcess } from './node-process.ts';
 import { startWorker } from './node-worker.ts';
+import { cachedLowering } from './program-cache.ts';
 import { createSessionExecutor } from './session-executor.ts';
 import { SessionHost } from './session-host.ts';
 import type { SessionService } from './session-service.ts';
@@ -35,6 +36,11 @@ export interface NodeExecutorOptions {
    * the shapes of every node of every run. Runs get slower by what the notes cost.
    */
   readonly profileDir?: string;
+  /**
+   * A folder in which large programs are kept lowered, so that the next start need not lower them again; default none.
+   * Entries that another version of the package left are not used.
+   */
+  readonly cacheDir?: string;
   /** Environment variables of the process of 'webgpu' or 'cuda', such as CUDA_VISIBLE_DEVICES, beside this process's own. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -48,14 +54,16 @@ export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor 
   const { device = 'cpu', threads = availableParallelism(), cpuKernels = 'auto' } = options;
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service = startService(options);
-  if (device !== 'cpu') return createSessionExecutor(service, { device, hasOwnMemory: true, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
+  const lower = options.cacheDir === undefined ? {} : { lower: cachedLowering({ dir: options.cacheDir }) };
+  if (device !== 'cpu') return createSessionExecutor(service, { device, ...lower, hasOwnMemory: true, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
   let probed: Promise<number | null> | undefined;
   const blockSize = (opened: SessionService) => (probed ??= cpuKernels === 'standard' ? Promise.resolve(null) : opened.blockSize());
   return createSessionExecutor(service, {
     device: `cpu (${threads} ${threads === 1 ? 'thread' : 'threads'})`,
+    ...lower,
     async target(opened) {
       const block = await blockSize(opened);
-      return { lowerings: block === null ? {} : cpuLowerings(block), optimize: block === null };
+      return block === null ? { name: 'standard', lowerings: {}, optimize: true } : { name: `cpu ${block}`, lowerings: cpuLowerings(block), optimize: false };
     },
     facts: async (opened) => ({ kernelBlock: await blockSize(opened) }),
   });

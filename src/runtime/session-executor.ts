@@ -1,20 +1,27 @@
 import type { Environment, Executor, Program, Store, Type } from '../core/index.ts';
-import { toOnnx, type Lowerings } from '../onnx/index.ts';
+import { toOnnx, type Lowerings, type OnnxProgram } from '../onnx/index.ts';
 import type { Handle, LoadOptions, SessionService } from './session-service.ts';
 
 /** How programs are lowered for a provider. */
 export interface Target extends LoadOptions {
+  /** What the lowerings are called: two targets of one name lower alike. */
+  readonly name: string;
   /** The provider's own lowerings of some ops. */
   readonly lowerings: Partial<Lowerings>;
   /** As the engine has it: see `Engine`. */
   readonly narrowIntegers?: boolean;
 }
 
+/** Lowers a program for a target. */
+export type Lower = (program: Program, target: Target) => Promise<OnnxProgram>;
+
 /** What is particular to one executor over a session service. */
 export interface SessionExecutorOptions {
   readonly device: string;
   /** How programs are lowered, asked for once; default standard operators, optimized by ONNX Runtime. */
   readonly target?: (service: SessionService) => Promise<Target>;
+  /** Default `toOnnx`; or one that remembers. */
+  readonly lower?: Lower;
   /** True for a graphics card, whose memory is not the machine's; default false. */
   readonly hasOwnMemory?: boolean;
   /** What decides the last bits of results beside the engine's own facts. */
@@ -22,7 +29,7 @@ export interface SessionExecutorOptions {
 }
 
 /** An executor whose sessions and stores are with a service: on this thread, on another, in another process. */
-export function createSessionExecutor(service: SessionService, { device, target = async () => ({ lowerings: {}, optimize: true }), hasOwnMemory = false, facts }: SessionExecutorOptions): Executor {
+export function createSessionExecutor(service: SessionService, { device, target = async () => ({ name: 'standard', lowerings: {}, optimize: true }), lower = lowerAnew, hasOwnMemory = false, facts }: SessionExecutorOptions): Executor {
   let closing: Promise<void> | undefined;
   let chosen: Promise<Target> | undefined;
   const open = (): SessionService => {
@@ -33,9 +40,9 @@ export function createSessionExecutor(service: SessionService, { device, target 
     device,
     environment: async () => ({ ...await open().facts(), ...await facts?.(open()) }),
     async compile(program: Program) {
-      const { optimize, ...lowered } = await (chosen ??= target(open()));
-      const onnx = toOnnx(program, lowered);
-      const handle = await open().load(onnx, { optimize });
+      const goal = await (chosen ??= target(open()));
+      const onnx = await lower(program, goal);
+      const handle = await open().load(onnx, { optimize: goal.optimize });
       return {
         ...(!hasOwnMemory && { peakBytes: onnx.peakBytes }),
         run: async (store, inputs) => open().run(handle, store && handleOf(store, open), inputs),
@@ -49,6 +56,8 @@ export function createSessionExecutor(service: SessionService, { device, target 
     dispose: () => (closing ??= service.close()),
   };
 }
+
+const lowerAnew: Lower = async (program, { lowerings, narrowIntegers = false }) => toOnnx(program, { lowerings, narrowIntegers });
 
 class SessionStore implements Store {
   readonly spec: Readonly<Record<string, Type>>;
