@@ -106,35 +106,64 @@ export function blockedInputGrad(graph: GraphBuilder, values: BlockedValues, [dy
  *
  *     out[o, u, v·b + i] = Σ_{n, y, z} dY[n, o, y, z] · x[n, i, y·s + u − p, z·s + v − p]
  *
- * Blocks of the batch and of the channels are exchanged by the reordering operators, read under other shapes.
+ * Blocks of the batch and of the channels are exchanged by the reordering operators, read under other shapes. A batch that
+ * fills no blocks is cut into bands of rows first: the sum over pixels is the sum over the bands' pixels, so a band of a
+ * picture is as good as a picture.
  */
 export function blockedWeightGrad(graph: GraphBuilder, values: BlockedValues, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, strides, dilations, pads: [top, left, bottom, right], groups } }: { readonly inputs: readonly { readonly shape: Shape }[]; readonly attrs: Conv2dAttrs & { readonly weightShape: Shape } }): ValueName | undefined {
   const [batch, inChannels, height, width] = image!.shape as Quad;
   const [, outChannels, outHeight, outWidth] = gradient!.shape as Quad;
   const [, , kh, kw] = weightShape as Quad;
   const { block } = values;
-  if (groups !== 1 || dilations.some((d) => d !== 1) || [batch, inChannels, outChannels].some((n) => n % block !== 0)) return undefined;
+  if (groups !== 1 || dilations.some((d) => d !== 1) || [inChannels, outChannels].some((n) => n % block !== 0)) return undefined;
   // What a stride leaves over at the end is not read by any tap.
   const below = bottom - (height + top + bottom - kh - (outHeight - 1) * strides[0]);
   const after = right - (width + left + right - kw - (outWidth - 1) * strides[1]);
   if (below < 0) return undefined;
-  const [batchBlocks, inBlocks, outBlocks] = [batch / block, inChannels / block, outChannels / block];
+  const bands = block / greatestCommonDivisor(batch, block);
+  if (outHeight % bands !== 0) return undefined;
+  const [inBlocks, outBlocks] = [inChannels / block, outChannels / block];
+  const count = batch * bands;
+  const batchBlocks = count / block;
+  const bandOut = outHeight / bands;
+  const bandHeight = bands === 1 ? height : (bandOut - 1) * strides[0] + kh;
+
+  /** [B, I/b, H, W, b] → [bands · B, I/b, rows of a band, left + W + after, b], with the rows that bands share in both. */
+  const bandsOfImage = (blocked: ValueName): ValueName => {
+    const images = batch * inBlocks;
+    const rows = values.reshape(blocked, [images, height, width * block]);
+    const padded = graph.one('Pad', [rows, graph.ints([0, top, left * block, 0, below, after * block])]);
+    const step = bandOut * strides[0];
+    const cut = Array.from({ length: bands }, (_, i) => graph.one('Slice', [padded, graph.ints([i * step]), graph.ints([i * step + bandHeight]), graph.ints([1])]));
+    return values.reshape(graph.one('Concat', cut, { axis: 0 }), [count, inChannels, bandHeight, left + width + after]);
+  };
+  /** [B, O/b, H', W', b] → [bands · B, O/b, H'/bands, W', b]. */
+  const bandsOfGradient = (blocked: ValueName): ValueName => {
+    const cut = values.reshape(blocked, [batch * outBlocks, bands, bandOut * outWidth * block]);
+    return values.reshape(graph.one('Transpose', [cut], { perm: [1, 0, 2] }), [count, outChannels, bandOut, outWidth]);
+  };
   // With several blocks of batch, they come after the blocks of channels.
   const channelsFirst = (value: ValueName, blocks: number, rest: number) =>
     batchBlocks === 1 ? value : graph.one('Transpose', [values.reshape(value, [batchBlocks, blocks, rest])], { perm: [1, 0, 2] });
 
-  const batchInnermost = values.reorderIn(values.reshape(values.of(x!), [1, batch, 1, inChannels * height * width])); // [B/b, I/b, H, W, b (of I), b (of B)]
-  const lines = values.reshape(channelsFirst(batchInnermost, inBlocks, height * width * block * block), [inBlocks * batchBlocks * height, width * block * block]);
-  const padded = left === 0 && after === 0 ? lines : graph.one('Pad', [lines, graph.ints([0, left * block * block, 0, after * block * block])]);
-  const wide = values.reshape(padded, [inBlocks, batch, height, (left + width + after) * block]);
+  const banded = bands > 1;
+  const read = banded ? left + width + after : width;
+  const batchInnermost = values.reorderIn(values.reshape(banded ? bandsOfImage(values.of(x!)) : values.of(x!), [1, count, 1, inChannels * bandHeight * read])); // [B/b, I/b, H, W, b (of I), b (of B)]
+  const lines = values.reshape(channelsFirst(batchInnermost, inBlocks, bandHeight * read * block * block), [inBlocks * batchBlocks * bandHeight, read * block * block]);
+  const padded = banded || (left === 0 && after === 0) ? lines : graph.one('Pad', [lines, graph.ints([0, left * block * block, 0, after * block * block])]);
+  const wide = values.reshape(padded, [inBlocks, count, bandHeight, (left + width + after) * block]);
 
-  const exchanged = values.swapMiddle(values.of(dy!), [batchBlocks, block, outBlocks * outHeight * outWidth, block]); // [B/b, O/b, H', W', b (of B), b (of O)]
-  const kernel = values.reshape(channelsFirst(exchanged, outBlocks, outHeight * outWidth * block * block), [outChannels, batch, outHeight, outWidth]);
-  const product = values.conv([wide, kernel], { kernel: [outHeight, outWidth], pads: [top, 0, below, 0], dilations: [strides[0], strides[1] * block] }); // [I/b, O/b, T, b (of I), b (of O)]
+  const exchanged = values.swapMiddle(banded ? bandsOfGradient(values.of(dy!)) : values.of(dy!), [batchBlocks, block, outBlocks * bandOut * outWidth, block]); // [B/b, O/b, H', W', b (of B), b (of O)]
+  const kernel = values.reshape(channelsFirst(exchanged, outBlocks, bandOut * outWidth * block * block), [outChannels, count, bandOut, outWidth]);
+  const product = values.conv([wide, kernel], { kernel: [bandOut, outWidth], pads: banded ? [0, 0, 0, 0] : [top, 0, below, 0], dilations: [strides[0], strides[1] * block] }); // [I/b, O/b, T, b (of I), b (of O)]
 
   const taps = kh * kw;
   const tapsInner = values.reorderIn(values.reshape(product, [inBlocks * outBlocks, 1, taps, block * block]), true); // [I/b, O/b, b (of I), T, b (of O)]
   const ordered = values.reorderOut(values.reshape(tapsInner, [inBlocks, outChannels, 1, block * taps]), outChannels); // [I/b, O, b (of I), T]
   const turned = graph.one('Transpose', [values.reshape(ordered, [inBlocks, outChannels, block * taps])], { perm: [1, 0, 2] });
   return values.reshape(turned, weightShape);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
