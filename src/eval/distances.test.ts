@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { hashed } from '../../test/golden/hashed.ts';
+import { RandomStream } from '../core/index.ts';
+import { frechetDistance } from './frechet-distance.ts';
+import { grams, KeptFeatures, type FeatureRows } from './kept-features.ts';
+import { kernelDistance } from './kernel-distance.ts';
+import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
+import { StreamingMoments, type Moments } from './moments.ts';
+import { precisionRecall } from './precision-recall.ts';
+
+interface Case {
+  readonly countA: number;
+  readonly countB: number;
+  readonly dim: number;
+  readonly scale: number;
+  readonly frechet: number;
+  readonly kernel: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly firstA: readonly number[];
+}
+
+const cases = JSON.parse(readFileSync(new URL('../../test/golden/feature-distances.json', import.meta.url), 'utf8')) as readonly Case[];
+
+/** As in feature-distances.py. */
+function features(count: number, dim: number, seed: number, scale: number): FeatureRows {
+  const [own, values] = [hashed(count, seed), hashed(count * dim, seed + 1)];
+  const data = Float32Array.from(values, (x, i) => ((i % dim) % 5 === 0 ? 0 : scale * x + own[Math.floor(i / dim)]! ** 2 * ((i % dim) / dim)));
+  return { count, dim, data };
+}
+
+const rowsOf = ({ count, dim, data }: FeatureRows) => Array.from({ length: count }, (_, i) => data.subarray(i * dim, (i + 1) * dim));
+const first = ({ dim, data }: FeatureRows, count: number): FeatureRows => ({ count, dim, data: data.subarray(0, count * dim) });
+
+function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): Moments {
+  const moments = new StreamingMoments(dim);
+  for (const row of rows) moments.add(row);
+  return moments.finish();
+}
+
+describe.each(cases)('$countA and $countB features of $dim dimensions', ({ countA, countB, dim, scale, firstA, ...expected }) => {
+  const [a, b] = [features(countA, dim, 1, scale), features(countB, dim, 3, 1)];
+
+  test('are those of the Python program', () => {
+    expect([...a.data.subarray(0, 3)]).toEqual(firstA);
+  });
+
+  // scipy's root of a singular product is itself good to about 1e-7.
+  test('have scipy\'s Fréchet distance', () => {
+    const [ma, mb] = [momentsOf(rowsOf(a), dim), momentsOf(rowsOf(b), dim)];
+    expect(Math.abs(frechetDistance(ma, mb) / expected.frechet - 1)).toBeLessThan(1e-5);
+    expect(frechetDistance(mb, ma)).toBeCloseTo(frechetDistance(ma, mb), 6);
+  });
+
+  test('have numpy\'s kernel distance, precision and recall', () => {
+    const m = Math.min(countA, countB);
+    const { mean, std } = kernelDistance(grams(first(a, m), first(b, m)), { seed: 0, subsets: 2 });
+    expect(Math.abs(mean / expected.kernel - 1)).toBeLessThan(1e-8);
+    // Subsets of everything are all the same.
+    expect(std).toBeLessThan(1e-12);
+    expect(precisionRecall(grams(a, b))).toEqual({ precision: expected.precision, recall: expected.recall });
+  });
+});
+
+describe('the Fréchet distance', () => {
+  const gaussian = (mean: number[], covariance: number[]): Moments => ({ count: 10, dim: mean.length, mean: Float64Array.from(mean), covariance: Float64Array.from(covariance) });
+
+  test('of Gaussians with diagonal covariances is that of their means and standard deviations', () => {
+    const [a, b] = [gaussian([0, 1, 2], [4, 0, 0, 0, 9, 0, 0, 0, 0]), gaussian([1, 1, 0], [1, 0, 0, 0, 16, 0, 0, 0, 4])];
+    expect(frechetDistance(a, b)).toBeCloseTo(1 + 0 + 4 + (2 - 1) ** 2 + (3 - 4) ** 2 + 2 ** 2, 12);
+  });
+
+  test('of features to themselves is zero, also when there are fewer than dimensions', () => {
+    const rows = rowsOf(features(20, 50, 7, 1));
+    const moments = momentsOf(rows, 50);
+    const trace = Array.from({ length: 50 }, (_, i) => moments.covariance[i * 51]!).reduce((sum, x) => sum + x);
+    expect(Math.abs(frechetDistance(moments, moments)) / trace).toBeLessThan(1e-6);
+  });
+
+  test('refuses features of different lengths', () => {
+    expect(() => frechetDistance(gaussian([0], [1]), gaussian([0, 0], [1, 0, 0, 1]))).toThrow('frechetDistance: features of 1 and of 2 dimensions cannot be compared; extract both with one network');
+  });
+});
+
+describe('streaming moments', () => {
+  test('are those of all rows at once, however far the mean is from zero', () => {
+    const random = new RandomStream(3, 'moments', 0);
+    const rows = Array.from({ length: 1000 }, () => Float64Array.from({ length: 3 }, (_, i) => 1e6 * (i + 1) + random.normal()));
+    const { mean, covariance } = momentsOf(rows, 3);
+    for (const i of [0, 1, 2]) {
+      const average = rows.reduce((sum, row) => sum + row[i]! - 1e6 * (i + 1), 0) / 1000;
+      expect(mean[i]! - 1e6 * (i + 1)).toBeCloseTo(average, 8);
+      for (const j of [0, 1, 2]) {
+        const direct = rows.reduce((sum, row) => sum + (row[i]! - mean[i]!) * (row[j]! - mean[j]!), 0) / 999;
+        expect(covariance[i * 3 + j]).toBeCloseTo(direct, 8);
+      }
+    }
+  });
+
+  test('need two rows', () => {
+    expect(() => momentsOf([[1]], 1)).toThrow('moments: a covariance needs at least two samples, got 1');
+  });
+});
+
+describe('symmetric matrices', () => {
+  test('the eigenvalues of the second difference are 2 − 2 cos(kπ/(n + 1))', () => {
+    const n = 60;
+    // Mixed by a permutation, so that it is not tridiagonal to begin with.
+    const order = new RandomStream(0, 'order', 0).permutation(n);
+    const matrix = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) {
+      for (const [j, value] of [[i, 2], [i - 1, -1], [i + 1, -1]] as const) if (j >= 0 && j < n) matrix[order[i]! * n + order[j]!] = value;
+    }
+    const found = symmetricEigenvalues(matrix, n);
+    for (let k = 1; k <= n; k++) expect(found[k - 1]).toBeCloseTo(2 - 2 * Math.cos((k * Math.PI) / (n + 1)), 12);
+  });
+
+  test('a singular matrix is the product of its factor with itself, and a congruence keeps the eigenvalues of the product', () => {
+    const [n, rank] = [12, 5];
+    const values = hashed(n * rank, 11);
+    const a = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) for (let k = 0; k < rank; k++) a[i * n + j]! += values[i * rank + k]! * values[j * rank + k]!;
+    const lower = cholesky(a, n);
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let k = 0; k < n; k++) sum += lower[i * n + k]! * lower[j * n + k]!;
+        expect(sum).toBeCloseTo(a[i * n + j]!, 12);
+      }
+    }
+    // (L Lᵀ) A = A², whose eigenvalues are the squares.
+    const squares = symmetricEigenvalues(congruence(lower, a, n), n);
+    symmetricEigenvalues(a, n).forEach((value, i) => { expect(squares[i]).toBeCloseTo(value ** 2, 10); });
+  });
+});
+
+describe('kept features', () => {
+  test('are all of a few, and a fair sample of many', () => {
+    const few = new KeptFeatures(1, 10, 0);
+    for (let i = 0; i < 7; i++) few.add([i]);
+    expect([...few.rows().data]).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const chosen = new Float64Array(40);
+    for (let seed = 0; seed < 2000; seed++) {
+      const kept = new KeptFeatures(1, 10, seed);
+      for (let i = 0; i < 40; i++) kept.add([i]);
+      for (const i of kept.rows().data) chosen[i]!++;
+    }
+    // Each is kept in a quarter of 2,000 trials: five standard deviations are 97.
+    for (const times of chosen) expect(Math.abs(times - 500)).toBeLessThan(97);
+  });
+});
+
+describe('the kernel distance', () => {
+  test('of two samples of one distribution is zero on the average, and may be negative', () => {
+    const values = Array.from({ length: 40 }, (_, i) => {
+      const [a, b] = [features(60, 8, 100 + 4 * i, 1), features(60, 8, 102 + 4 * i, 1)];
+      return kernelDistance(grams(a, b), { seed: 0, subsets: 3 }).mean;
+    });
+    const mean = values.reduce((sum, x) => sum + x) / values.length;
+    const error = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length / (values.length - 1));
+    expect(Math.abs(mean)).toBeLessThan(4 * error);
+    expect(Math.min(...values)).toBeLessThan(0);
+  });
+
+  test('and precision need a few samples', () => {
+    const [one, three] = [features(1, 4, 0, 1), features(3, 4, 0, 1)];
+    expect(() => kernelDistance(grams(one, three), { seed: 0 })).toThrow('kernelDistance: needs at least two samples of each side, got 1 and 3');
+    expect(() => precisionRecall(grams(three, three))).toThrow('precisionRecall: needs more than 3 samples of each side, got 3 and 3');
+  });
+});

@@ -1,0 +1,26 @@
+import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
+import type { Moments } from './moments.ts';
+
+/**
+ * The squared Fréchet distance between two Gaussians with the moments of two sets of features:
+ *
+ *     ‖μ₁ − μ₂‖² + Tr(Σ₁) + Tr(Σ₂) − 2 Tr((Σ₁Σ₂)^½)
+ *
+ * With Σ₁ = L Lᵀ the last trace is the sum of the square roots of the eigenvalues of Lᵀ Σ₂ L, which is symmetric: nothing
+ * imaginary appears, and singular matrices need no correction.
+ *
+ * It is biased upward by about 1/N; compare only numbers of the same N and the same features.
+ *
+ * @throws if the features have not the same dimension
+ * @see Dowson & Landau 1982 — https://doi.org/10.1016/0047-259X(82)90077-X; Heusel et al. 2017, eq. 6 — https://arxiv.org/abs/1706.08500
+ */
+export function frechetDistance(a: Moments, b: Moments): number {
+  if (a.dim !== b.dim) throw new Error(`frechetDistance: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`);
+  const n = a.dim;
+  let distance = 0;
+  for (let i = 0; i < n; i++) {
+    distance += (a.mean[i]! - b.mean[i]!) ** 2 + a.covariance[i * n + i]! + b.covariance[i * n + i]!;
+  }
+  for (const value of symmetricEigenvalues(congruence(cholesky(a.covariance, n), b.covariance, n), n)) distance -= 2 * Math.sqrt(Math.max(value, 0));
+  return distance;
+}
