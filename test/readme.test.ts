@@ -8,6 +8,7 @@ import * as data from '../src/cli/data.ts';
 import * as demo from '../src/cli/demo.ts';
 import * as edit from '../src/cli/edit.ts';
 import * as embed from '../src/cli/embed.ts';
+import * as evaluate from '../src/cli/evaluate.ts';
 import * as exporting from '../src/cli/export.ts';
 import * as floor from '../src/cli/floor.ts';
 import * as forward from '../src/cli/forward.ts';
@@ -77,13 +78,13 @@ describe('the command lines in the documentation', () => {
 
   test('show every command', () => {
     const shown = new Set(lines.filter(({ path }) => path === 'README.md').map(({ line }) => words(line.replace(/^npx /, ''))[1]));
-    for (const name of ['demo', 'train', 'sample', 'edit', 'interpolate', 'compare', 'floor', 'export', 'forward', 'data', 'tokenizer']) expect(shown).toContain(name);
+    for (const name of ['demo', 'train', 'sample', 'evaluate', 'edit', 'interpolate', 'compare', 'floor', 'export', 'forward', 'data', 'tokenizer']) expect(shown).toContain(name);
   });
 
   test.each(lines)('$path: $line', async ({ line }) => {
     const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
     const program = new Command('kuosan').enablePositionalOptions().exitOverride().configureOutput({ writeErr: () => {} });
-    for (const command of [demo, train, sample, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed]) command.register(program);
+    for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed]) command.register(program);
     // A command by name alone, as in "what `kuosan data` shows".
     const inner = program.commands.find((each) => each.name() === args[0])?.commands.some((each) => each.name() === args[1]);
     if (args.length <= (inner ? 2 : 1) || args.includes('--help')) return;

@@ -56,6 +56,7 @@ export async function writeNetworkFolder(dir: string, { config, floatKeys, modul
  * @throws one line if there is none, or it is another class's
  */
 export async function readNetworkConfig(dir: string, className: string): Promise<{ readonly config: Record<string, unknown>; readonly where: string }> {
+  if (await kindOf(join(dir, configFile)) !== 'file') throw new Error(`checkpoint ${dir}: there is no ${configFile} in it, so it is no ${className}; give the folder or the run of one`);
   const where = `checkpoint ${join(dir, configFile)}`;
   const json = await readJsonFile(join(dir, configFile), where);
   if (json['_class_name'] !== className) throw new Error(`${where}: the class is ${JSON.stringify(json['_class_name']) ?? 'not said'}, expected ${JSON.stringify(className)}`);

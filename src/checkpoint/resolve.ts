@@ -9,6 +9,8 @@ import { latestCheckpoint } from './step-folders.ts';
 
 /** Options of `resolveModel`. */
 export interface ResolveOptions {
+  /** What is looked for: a model that draws, or one network alone such as a classifier; default a model. */
+  readonly kind?: 'model' | 'network';
   /** The folder of the models that are known by name; default the package's own. */
   readonly pretrainedDir?: string;
 }
@@ -18,11 +20,12 @@ export function packagePretrainedDir(): string {
   return fileURLToPath(new URL('../../pretrained', import.meta.url));
 }
 
-/** The names of the models in a folder of models, sorted. */
-export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir()): Promise<string[]> {
+/** The names of the models in a folder of models, or of the networks that stand alone in it, sorted. */
+export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir(), kind: 'model' | 'network' = 'model'): Promise<string[]> {
   if (await kindOf(pretrainedDir) !== 'folder') return [];
+  const file = kind === 'model' ? indexFile : configFile;
   const names: string[] = [];
-  for (const name of (await readdir(pretrainedDir)).sort()) if (await kindOf(join(pretrainedDir, name, indexFile)) === 'file') names.push(name);
+  for (const name of (await readdir(pretrainedDir)).sort()) if (await kindOf(join(pretrainedDir, name, file)) === 'file') names.push(name);
   return names;
 }
 
@@ -33,7 +36,7 @@ export async function pretrainedNames(pretrainedDir: string = packagePretrainedD
  *   comes before a name
  * @throws one line, if it is none of these, or a run that has no checkpoint yet
  */
-export async function resolveModel(source: string, { pretrainedDir = packagePretrainedDir() }: ResolveOptions = {}): Promise<string> {
+export async function resolveModel(source: string, { pretrainedDir = packagePretrainedDir(), kind: wanted = 'model' }: ResolveOptions = {}): Promise<string> {
   const kind = source === '' ? 'nothing' : await kindOf(source);
   if (kind === 'folder') {
     if (await kindOf(join(source, indexFile)) === 'file') return source;
@@ -45,14 +48,14 @@ export async function resolveModel(source: string, { pretrainedDir = packagePret
     // A network alone, without the index of a pipeline.
     if (await kindOf(join(source, configFile)) === 'file') return source;
   }
-  const names = await pretrainedNames(pretrainedDir);
+  const names = await pretrainedNames(pretrainedDir, wanted);
   if (names.includes(source)) return join(pretrainedDir, source);
 
   if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile}, no ${indexFile} and no ${configFile})`);
   if (kind === 'file') throw new Error(`${source}: is a file; give the model folder that has ${indexFile}`);
   const suggestion = nearest(source, names);
   const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
-  throw new Error(`unknown model ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
+  throw new Error(`unknown ${wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
 }
 
 /** Reads the model that a person means; see `resolveModel` and `readModelFolder`. */

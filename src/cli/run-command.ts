@@ -8,6 +8,7 @@ import * as demo from './demo.ts';
 import * as doctor from './doctor.ts';
 import * as edit from './edit.ts';
 import * as embed from './embed.ts';
+import * as evaluate from './evaluate.ts';
 import * as exporting from './export.ts';
 import * as floor from './floor.ts';
 import * as forward from './forward.ts';
@@ -37,7 +38,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, doctor]) command.register(program);
+  for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, doctor]) command.register(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {

@@ -29,7 +29,7 @@ export async function planClassifier(config: ClassifierConfig, { skipBad = false
     },
     writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
     readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
-    use: { what: 'evaluate with it', command: (out) => `kuosan evaluate noto-32 --data ${source} --features ${out}` },
+    use: { what: 'evaluate with it', command: (out) => `kuosan evaluate MODEL --data ${source} --features ${out}` },
     ...(test && { watch: (executor: Executor, store: Store) => watchAccuracy(executor, store, model, test) }),
   };
 }

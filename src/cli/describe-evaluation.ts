@@ -1,0 +1,50 @@
+import type { BitsPerDimension, Comparison } from '../eval/index.ts';
+
+/** What an evaluation found, as `--json` prints it. */
+export interface EvaluationReport {
+  /** The model, or the folder of pictures. */
+  readonly subject: string;
+  readonly data: string;
+  readonly seed: number;
+  readonly sampler?: { readonly name: string; readonly steps: number; readonly guidanceScale: number };
+  readonly features?: Comparison;
+  readonly nearest?: { readonly sheet: string; readonly count: number; readonly copies: number; readonly copyRatio: number };
+  readonly bitsPerDimension?: BitsPerDimension & { readonly data: string };
+}
+
+/** The report as text: every number beside what it was measured with, and beside what real pictures have. */
+export function describeEvaluation({ subject, data, seed, sampler, features, nearest, bitsPerDimension }: EvaluationReport): string {
+  const drawn = sampler && (features || nearest) ? `, drawn with ${sampler.name} in ${sampler.steps} steps${sampler.guidanceScale === 1 ? '' : `, guidance ${sampler.guidanceScale}`}` : '';
+  const lines = [`${subject} against ${data}, seed ${seed}${drawn}`];
+  if (features) lines.push(...describeComparison(features));
+  if (nearest) {
+    const { sheet, count, copies } = nearest;
+    lines.push(`copies: ${copies} of ${whole(count)} are nearer to a real picture than to a third of the distance to the next; ${sheet} shows each beside its nearest real one`);
+  }
+  if (bitsPerDimension) {
+    const { total, standardError, prior, rate, distortion, count, times, data: of } = bitsPerDimension;
+    lines.push(`bits per dimension: at most ${total.toFixed(3)} ± ${standardError.toFixed(3)} (prior ${prior.toFixed(3)}, rate ${rate.toFixed(3)}, distortion ${distortion.toFixed(3)}) on ${whole(count)} pictures of ${of}, ${times} times each`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function describeComparison(found: Comparison): string[] {
+  const { extractor, isFid, dim, count, referenceCount, floor } = found;
+  const row = (name: string, value: string, real: string) => `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
+  const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) => `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
+  const lines = [
+    `features: ${extractor}, ${whole(dim)} of each picture; N = ${whole(count)} against ${whole(referenceCount)} real ones; real against real: N = ${whole(floor.count)} each`,
+    row('', 'value', 'real against real'),
+    row(isFid ? 'FID' : 'Fréchet distance', found.frechetDistance.toFixed(3), floor.frechetDistance.toFixed(3)),
+    row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(floor)),
+    row('precision', found.precision.toFixed(3), floor.precision.toFixed(3)),
+    row('recall', found.recall.toFixed(3), floor.recall.toFixed(3)),
+  ];
+  if (Math.max(...found.kept) < count) lines.push(`(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on ${whole(Math.max(...found.kept))} of each, chosen at random)`);
+  if (Math.min(count, referenceCount, floor.count) <= dim) lines.push(`note: with no more pictures than features the ${isFid ? 'FID' : 'Fréchet distance'} is mostly bias; take a larger --count`);
+  return lines;
+}
+
+function whole(n: number): string {
+  return n.toLocaleString('en-US');
+}

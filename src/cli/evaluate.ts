@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { samplers } from '../diffusion/sample.ts';
+import { addDeviceOptions } from './device-options.ts';
+import { integerOption, numberOption } from './options.ts';
+import type { EvaluateOptions } from './run-evaluation.ts';
+
+export function register(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('measure how close a model\'s pictures are to real ones')
+    .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
+    .requiredOption('--data <source>', 'the real pictures: noto-emoji, a part of it, fashion-mnist, …, or a folder of images')
+    .option('--features <network>', 'what compares pictures: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file')
+    .option('--images <dir>', 'measure the pictures of a folder in place of a model\'s')
+    .option('--size <n>', 'height and width to which the pictures of --images are brought; default what the network of --features takes', integerOption('--size', 1, 4096))
+    .option('--count <n>', 'pictures to draw, and real ones to compare them with', integerOption('--count', 4, 1_000_000), 1000)
+    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}`, 'ddpm')
+    .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
+    .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
+    .option('--nearest <sheet.png>', 'find the nearest real picture of each, count copies, and draw the first pairs side by side')
+    .option('--bpd', 'bits per dimension by the variational bound, on held-out pictures where the data has some', false)
+    .option('--bpd-count <n>', 'pictures for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
+    .option('--bpd-times <n>', 'times for each of them; as many as the process has are exact but for the noise', integerOption('--bpd-times', 1), 50)
+    .option('--seed <n>', 'which real pictures, and the noise of the drawn ones', integerOption('--seed', 0), 0)
+    .option('--json', 'print one JSON object', false)
+    .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
+    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
+    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
+  addDeviceOptions(command)
+    .action(async (source: string | undefined, options: EvaluateOptions) => {
+      const { evaluate } = await import('./run-evaluation.ts');
+      await evaluate(source, options);
+    });
+}

@@ -1,0 +1,194 @@
+import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
+import type { Executor, FloatArray } from '../core/index.ts';
+import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
+import { samplerNamed, schedule } from '../diffusion/index.ts';
+import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type Nearest } from '../eval/index.ts';
+import { openSampler, pictureShape, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
+import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { interruptSignal } from './interrupt.ts';
+import { openExecutor } from './open-executor.ts';
+import { UsageError } from './options.ts';
+import { createProgress, type Progress } from './progress.ts';
+
+/** The options of `kuosan evaluate`. */
+export interface EvaluateOptions extends DeviceOptions {
+  readonly data: string;
+  readonly features?: string;
+  readonly images?: string;
+  readonly size?: number;
+  readonly count: number;
+  readonly sampler: string;
+  readonly steps?: number;
+  readonly guidanceScale?: number;
+  readonly nearest?: string;
+  readonly bpd: boolean;
+  readonly bpdCount: number;
+  readonly bpdTimes: number;
+  readonly seed: number;
+  readonly json: boolean;
+  readonly skipBad: boolean;
+  readonly variant?: string;
+  readonly batchSize: number;
+}
+
+/** As `kuosan sample` draws: what is measured is what one gets. */
+const ddpmSteps = 100;
+
+/** Pairs on the sheet of nearest pictures. */
+const sheetPairs = 32;
+
+/** Where pictures come from: a model, or a folder. */
+interface Subject {
+  readonly name: string;
+  readonly picture: PictureShape;
+  readonly report: Pick<EvaluationReport, 'sampler'>;
+  readonly model?: { readonly loaded: LoadedModel; readonly sampler: PictureSampler };
+  /** How many there will be at most. */
+  readonly count: number;
+  pictures(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
+}
+
+export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
+  checkUsage(source, options);
+  if (options.nearest) await checkWritable(options.nearest);
+  const features = options.features === undefined ? undefined : await readFeatures(options.features);
+  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
+  const executor = await openExecutor(options);
+  const display = progressDisplay();
+  try {
+    const { signal } = interrupt;
+    const subject = source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, executor, signal);
+    const { picture } = subject;
+    const data = await openDataset(options.data, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3, skipBad: options.skipBad, signal });
+    const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
+    const found = { ...report, ...(await measurePictures(subject, data, features, executor, options, signal, display)), ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }) };
+    display.stop();
+    process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describeEvaluation(found));
+  } finally {
+    display.stop();
+    interrupt.release();
+    await executor.dispose();
+  }
+}
+
+function checkUsage(source: string | undefined, { images, features, nearest, bpd, sampler, size }: EvaluateOptions): void {
+  if ((source === undefined) === (images === undefined)) throw new UsageError('evaluate measures a model or the pictures of a folder: give one of them, a model or --images');
+  if (features === undefined && !nearest && !bpd) throw new UsageError('nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd');
+  if (bpd && source === undefined) throw new UsageError('--bpd: a folder of pictures has no likelihood; give a model');
+  if (size !== undefined && source !== undefined) throw new UsageError('--size is for --images; a model draws pictures of its own size');
+  if (nearest) checkExtension(nearest, '.png');
+  samplerNamed(sampler);
+}
+
+async function openModel(source: string, { count, sampler: name, steps, guidanceScale = 1, seed, variant, batchSize }: EvaluateOptions, executor: Executor, signal: AbortSignal): Promise<Subject> {
+  const loaded = await loadModel(source, { variant });
+  for (const note of loaded.notes) process.stderr.write(`note: ${note}\n`);
+  const { unet, scheduler, weights, classes } = loaded;
+  const picture = pictureShape(unet);
+  if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${source}: makes pictures of ${picture[0]} channels, and what can be compared has 1 or 3`);
+  const sampler = await openSampler(executor, { unet, scheduler, picture, weights, nullClass: classes?.nullClass ?? null, batchSize });
+  const taken = steps ?? (name === 'ddpm' ? Math.min(ddpmSteps, scheduler.numTrainTimesteps) : samplerNamed(name).steps ?? scheduler.numTrainTimesteps);
+  const classCount = unet.config.numClassEmbeds === null ? null : classes?.names.length ?? unet.config.numClassEmbeds;
+  return {
+    name: source, picture, count,
+    report: { sampler: { name, steps: taken, guidanceScale } },
+    model: { loaded, sampler },
+    async *pictures(onProgress) {
+      const classLabels = classCount === null ? undefined : Array.from({ length: count }, (_, i) => i % classCount);
+      for await (const state of sampler.sample({ seed, count, sampler: name, steps: taken, guidanceScale, classLabels, signal })) {
+        onProgress(state.stepsDone / state.stepsTotal);
+        if (state.t === -1) yield state.xt;
+      }
+    },
+  };
+}
+
+async function openFolder({ images: folder, size, count, skipBad, batchSize }: EvaluateOptions, features: FeatureSource | undefined, signal: AbortSignal): Promise<Subject> {
+  const own = features?.picture;
+  const side = size ?? own?.[1];
+  if (side === undefined) throw new UsageError('--size is missing: say how large the pictures of --images are');
+  const opened = await openDataset(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
+  const taken = Math.min(count, opened.count);
+  return {
+    name: folder!, picture: [opened.channels, side, side], report: {}, count: taken,
+    async *pictures(onProgress) {
+      for (const { images, first, count: found } of pictureBatches(opened, batchSize, Array.from({ length: taken }, (_, i) => i))) {
+        signal.throwIfAborted();
+        onProgress((first + found) / taken);
+        yield { ...images, shape: [found, ...images.shape.slice(1)], data: images.data.subarray(0, (found * images.data.length) / batchSize) };
+      }
+    },
+  };
+}
+
+/** What needs the pictures themselves, all in one pass over them. */
+async function measurePictures(subject: Subject, data: Dataset, features: FeatureSource | undefined, executor: Executor, { count, seed, nearest }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
+  if (!features && !nearest) return {};
+  const extractor = await features?.open(executor, subject.picture);
+  const real = extractor && await realFeatures(extractor, data, { count, seed, signal, onProgress: (done, total) => display.show('real pictures', done / total, `${done} of ${total}`) });
+  const near: Nearest[] = [];
+  const pairs: ReturnType<typeof nearestPairs> = [];
+  async function* watched() {
+    let done = 0;
+    for await (const images of subject.pictures((share) => display.show('drawn pictures', share, `${done} of ${subject.count}`))) {
+      done += images.shape[0]!;
+      if (nearest) {
+        const found = nearestPictures(images, data);
+        near.push(...found);
+        if (pairs.length < 2 * sheetPairs) pairs.push(...nearestPairs(images, found, data));
+      }
+      yield images;
+    }
+  }
+  const compared = extractor && real ? await compare(extractor, watched(), real, { seed, signal }) : await drain(watched());
+  if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
+  const copies = near.filter(({ ratio }) => ratio < copyRatio).length;
+  return { ...(compared && { features: compared }), ...(nearest && { nearest: { sheet: nearest, count: near.length, copies, copyRatio } }) };
+}
+
+async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {
+  for await (const _ of pictures);
+}
+
+async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTimes, seed, data: source, batchSize }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<BitsPerDimension & { data: string }> {
+  const { loaded: { unet, scheduler }, sampler } = model!;
+  const held = testPartOf(source);
+  const test = held ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
+  if (unet.classInput && !test.labels) throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
+  const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);
+  function* batches(): Generator<LikelihoodBatch, void, undefined> {
+    for (const { images, first, count } of pictureBatches(test, batchSize, places)) {
+      yield { images, count, ...(unet.classInput && { cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) } }) };
+    }
+  }
+  const bits = await bitsPerDimension(sampler.denoiser(), batches(), {
+    schedule: schedule(scheduler), varianceType: scheduler.varianceType, seed, times: bpdTimes, signal,
+    onProgress: (pictures, share) => display.show('bits per dimension', (pictures - batchSize + batchSize * share) / places.length, `${Math.min(pictures, places.length)} of ${places.length}`),
+  });
+  return { ...bits, data: test.name };
+}
+
+interface Display {
+  show(what: string, share: number, details: string): void;
+  stop(): void;
+}
+
+/** One bar for each part of the work. */
+function progressDisplay(): Display {
+  let progress: Progress | undefined;
+  let shown: string | undefined;
+  return {
+    show(what, share, details) {
+      if (shown !== what) progress?.stop();
+      if (shown !== what) progress = createProgress(what, 1000);
+      shown = what;
+      progress!.update(Math.round(1000 * Math.min(Math.max(share, 0), 1)), details);
+    },
+    stop() {
+      progress?.stop();
+      progress = undefined;
+      shown = undefined;
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { FloatArray } from '../core/index.ts';
+
+/** Something that turns pictures into vectors which lie close where pictures look alike. */
+export interface FeatureExtractor {
+  /** What numbers made with it are called after: `fashion-mnist-classifier`. */
+  readonly name: string;
+  /** Whether it is the network of the FID: only then may a Fréchet distance of its features be called so. */
+  readonly isFid: boolean;
+  /** D, the length of a vector. */
+  readonly dim: number;
+  /**
+   * @param images  [B, C, H, W] in [−1, 1], any B
+   * @returns       [B, D]
+   */
+  extract(images: FloatArray): Promise<FloatArray>;
+  dispose(): Promise<void>;
+}

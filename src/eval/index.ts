@@ -1,0 +1,13 @@
+export { bitsPerDimension, type BitsPerDimension, type BitsPerDimensionOptions, type LikelihoodBatch } from './bits-per-dimension.ts';
+export { compare, comparisonDefaults, realFeatures, type Comparison, type ComparisonOptions, type RealFeatures } from './compare.ts';
+export type { FeatureExtractor } from './feature-extractor.ts';
+export { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
+export { frechetDistance } from './frechet-distance.ts';
+export { grams, KeptFeatures, type FeatureRows, type Grams } from './kept-features.ts';
+export { kernelDistance, kernelDistanceDefaults, type KernelDistance, type KernelDistanceOptions } from './kernel-distance.ts';
+export { StreamingMoments, type Moments } from './moments.ts';
+export { copyRatio, nearestPairs, nearestPictures, type Nearest } from './nearest.ts';
+export { type FeatureOptions, type FeatureSource, readFeatures } from './open-features.ts';
+export { precisionRecall, type PrecisionRecall } from './precision-recall.ts';
+export { programFeatures } from './program-features.ts';
+export { quantize } from './quantize.ts';

@@ -1,0 +1,12 @@
+import { float32, type FloatArray } from '../core/index.ts';
+import { byteToUnit, unitToByte } from '../data/index.ts';
+
+/**
+ * Pictures as their files would be: rounded to 256 levels and cut off at black and white. Real pictures are such, and a network
+ * could tell generated ones by what lies between the levels.
+ *
+ * @param images  [B, C, H, W], about −1 … 1
+ */
+export function quantize(images: FloatArray): FloatArray {
+  return float32(images.shape, images.data.map((value) => byteToUnit(unitToByte(value))));
+}

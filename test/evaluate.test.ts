@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeClassifierFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import { schedulerConfig } from '../src/diffusion/index.ts';
+import { ImageClassifier, parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
+import { drawPictureFolder, kuosan, start, tinyModel } from './kuosan.ts';
+
+const cwd = mkdtempSync(join(tmpdir(), 'kuosan-evaluate-'));
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device', 'cpu', '--threads', '1'], { cwd });
+
+beforeAll(async () => {
+  await drawPictureFolder(join(cwd, 'pictures'), 40);
+  const classifier = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], classNames: ['a', 'b'] });
+  await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
+  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
+  await writeModelFolder(join(cwd, 'model'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
+});
+
+describe('kuosan evaluate', () => {
+  test('says of a number what it was measured with, and what real pictures have', async () => {
+    const { status, stdout, stderr } = await evaluate('model', '--data', 'pictures', '--features', 'network', '--count', '20', '--sampler', 'ddim', '--steps', '3', '--nearest', 'near.png');
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^model against pictures, seed 0, drawn with ddim in 3 steps\nfeatures: network, 8 of each picture; N = 20 against 20 real ones; real against real: N = 20 each\n/);
+    expect(stdout).toMatch(/Fréchet distance +\d+\.\d{3} +\d+\.\d{3}\nkernel distance .*\nprecision .*\nrecall /);
+    expect(stdout).not.toContain('FID');
+    expect(stdout).toMatch(/copies: 0 of 20 are nearer/);
+    // Four pairs a row.
+    const { width, height } = await sharp(join(cwd, 'near.png')).metadata();
+    expect(width / height).toBeCloseTo((8 * 10 + 2) / (5 * 10 + 2), 5);
+  }, 60_000);
+
+  test('prints the same as JSON, and the same again', async () => {
+    const args = ['model', '--data', 'pictures', '--features', 'network', '--count', '12', '--sampler', 'ddim', '--steps', '3', '--seed', '5', '--bpd', '--bpd-count', '4', '--bpd-times', '5', '--json'];
+    const [first, second] = [await evaluate(...args), await evaluate(...args, '--batch-size', '5')];
+    const report = JSON.parse(first.stdout) as { features: { count: number; floor: { count: number }; frechetDistance: number }; bitsPerDimension: { total: number } };
+    expect(report).toMatchObject({
+      subject: 'model', data: 'pictures', seed: 5, sampler: { name: 'ddim', steps: 3, guidanceScale: 1 },
+      features: { extractor: 'network', isFid: false, dim: 8, count: 12, referenceCount: 12, seed: 5, floor: { count: 12 } },
+      bitsPerDimension: { count: 4, times: 6, data: 'pictures' },
+    });
+    // Whatever is computed together: but for rounding, which other shapes may change.
+    const again = JSON.parse(second.stdout) as typeof report;
+    expect(again.features.frechetDistance / report.features.frechetDistance).toBeCloseTo(1, 3);
+    expect(again.bitsPerDimension.total / report.bitsPerDimension.total).toBeCloseTo(1, 4);
+  }, 60_000);
+
+  test('finds the pictures of the data in themselves: no distance, and every one a copy', async () => {
+    const { stdout, stderr } = await evaluate('--images', 'pictures', '--data', 'pictures', '--features', 'network', '--nearest', 'same.png', '--json');
+    const { features, nearest } = JSON.parse(stdout || stderr) as { features: { frechetDistance: number; floor: { frechetDistance: number; count: number } }; nearest: object };
+    expect(Math.abs(features.frechetDistance)).toBeLessThan(1e-4 * features.floor.frechetDistance);
+    expect(features.floor.count).toBe(20);
+    expect(nearest).toMatchObject({ count: 40, copies: 40 });
+  }, 60_000);
+
+  test('is stopped by Ctrl-C', async () => {
+    const { child, ended } = start(['evaluate', 'model', '--data', 'pictures', '--features', 'network', '--count', '100000', '--device', 'cpu', '--threads', '1'], { cwd });
+    child.stderr!.on('data', (text) => { if (String(text).includes('drawn pictures')) child.kill('SIGINT'); });
+    const { status, stderr } = await ended;
+    expect(status, stderr).toBe(130);
+    expect(stderr).toContain('stopping');
+  }, 60_000);
+
+  test.each([
+    [[], 2, 'evaluate measures a model or the pictures of a folder: give one of them, a model or --images'],
+    [['model'], 2, 'nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd'],
+    [['--images', 'pictures', '--bpd'], 2, '--bpd: a folder of pictures has no likelihood; give a model'],
+    [['--images', 'pictures', '--nearest', 'x.png'], 2, '--size is missing: say how large the pictures of --images are'],
+    [['model', '--nearest', 'x.jpg'], 1, /x\.jpg/],
+    [['model', '--features', 'fashion-mnist-clasifier'], 1, 'unknown network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of fashion-mnist-classifier'],
+    [['model', '--features', 'fashion-mnist-classifier'], 1, 'features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network, or train one on such pictures (kuosan train with "task": "classifier")'],
+    [['model', '--features', 'model'], 1, 'checkpoint model: there is no config.json in it, so it is no ImageClassifier; give the folder or the run of one'],
+    [['model', '--features', 'network', '--count', '3'], 2, '--count: expected an integer from 4 to 1000000, got "3"'],
+  ])('%j is refused', async (args, status, message) => {
+    const ended = await evaluate(...args, '--data', 'pictures');
+    if (typeof message === 'string') expect(ended.stderr.trim().split('\n').at(-1)).toBe(`kuosan: ${message}`);
+    else expect(ended.stderr).toMatch(message);
+    expect(ended.status).toBe(status);
+  }, 60_000);
+
+  test('names a feature network whose weights were changed', async () => {
+    const path = join(cwd, 'network/model.safetensors');
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 5]! ^= 1;
+    writeFileSync(path, bytes);
+    const { stderr, status } = await evaluate('model', '--data', 'pictures', '--features', 'network');
+    expect(stderr.trim()).toBe('kuosan: checkpoint network/model.safetensors: is damaged, its tensors do not match the checksum in it; get it again or take another checkpoint');
+    expect(status).toBe(1);
+  });
+});
+
+test('fifty thousand pictures need no more memory than five hundred', async () => {
+  const script = fileURLToPath(new URL('evaluation-memory-run.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--import', import.meta.resolve('tsx'), script]);
+  const [few, many] = JSON.parse(stdout) as [number, number];
+  // Their features would be 12 MB, the pictures 600 MB; heaps move by a few.
+  expect(many - few, `${few.toFixed(1)} MB at 500, ${many.toFixed(1)} MB at 50,000`).toBeLessThan(6);
+}, 120_000);
