@@ -2,7 +2,7 @@ import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import type { Executor, FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
 import { samplerNamed, schedule } from '../diffusion/index.ts';
-import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type Nearest } from '../eval/index.ts';
+import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type InceptionResize, type LikelihoodBatch, type Nearest } from '../eval/index.ts';
 import { openSampler, pictureShape, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { DeviceOptions } from './device-options.ts';
@@ -15,6 +15,7 @@ import { createProgress, type Progress } from './progress.ts';
 export interface EvaluateOptions extends DeviceOptions {
   readonly data: string;
   readonly features?: string;
+  readonly resize: InceptionResize;
   readonly images?: string;
   readonly size?: number;
   readonly count: number;
@@ -52,7 +53,7 @@ interface Subject {
 export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
   if (options.nearest) await checkWritable(options.nearest);
-  const features = options.features === undefined ? undefined : await readFeatures(options.features);
+  const features = options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const executor = await openExecutor(options);
   const display = progressDisplay();

@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
-import { readClassifierFolder, resolveModel } from '../checkpoint/index.ts';
-import { concat, freeze, type Executor, type HostArrays, input, program, type Program } from '../core/index.ts';
-import type { ImageClassifier } from '../models/index.ts';
+import { readClassifierFolder, readInception, resolveModel } from '../checkpoint/index.ts';
+import { concat, freeze, input, program, resize, type Executor, type HostArrays, type Program, type Tensor } from '../core/index.ts';
+import { inceptionSize, type ImageClassifier, type InceptionV3 } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
 import type { FeatureExtractor } from './feature-extractor.ts';
@@ -9,9 +9,14 @@ import { programFeatures } from './program-features.ts';
 
 /** Options of `openFeatures`. */
 export interface FeatureOptions {
-  /** Pictures computed together; default 50. */
+  /** Pictures computed together; default 50, or 8 of an Inception. */
   readonly batchSize?: number;
 }
+
+/** How pictures are brought to the size of an Inception: by clean-fid's antialiased cubic, or by pytorch-fid's bilinear. FIDs of the two differ. */
+export const inceptionResizes = ['bicubic', 'bilinear'] as const;
+/** One of `inceptionResizes`. */
+export type InceptionResize = (typeof inceptionResizes)[number];
 
 /** A network that was read, before it is known what pictures it will see. */
 export interface FeatureSource {
@@ -24,28 +29,46 @@ export interface FeatureSource {
 }
 
 /** Enough to keep the engine busy, small enough for any machine. */
-const defaultBatch = 50;
+const classifierBatch = 50;
+const inceptionBatch = 8;
 
 /**
- * Reads the network that a person means: a classifier by its name, its run or its folder.
+ * Reads the network that a person means: a classifier by its name, its run or its folder, or an Inception v3 by its file.
  *
+ * @param options.resize  of an Inception; default bicubic
  * @throws one line that names the file or the folder and what is wrong with it
  */
-export async function readFeatures(source: string): Promise<FeatureSource> {
-  const dir = await resolveModel(source, { kind: 'network' });
-  const { model, weights } = await readClassifierFolder(dir);
+export async function readFeatures(source: string, { resize = 'bicubic' }: { readonly resize?: InceptionResize } = {}): Promise<FeatureSource> {
+  return source.endsWith('.safetensors') ? readInceptionFeatures(source, resize) : readClassifierFeatures(source);
+}
+
+/** @see Heusel et al. 2017 — https://arxiv.org/abs/1706.08500; Parmar, Zhang & Zhu 2022 (clean-fid) — https://arxiv.org/abs/2104.11222 */
+async function readInceptionFeatures(path: string, mode: InceptionResize): Promise<FeatureSource> {
+  const { model, weights, variant } = await readInception(path);
+  const about = { name: `Inception v3 (${basename(path)}, ${mode})`, isFid: variant === 'fid' };
+  return { ...about, picture: null, open: (executor, picture, { batchSize = inceptionBatch } = {}) => programFeatures(executor, inceptionProgram(model, weights, batchSize, picture, mode), about) };
+}
+
+function inceptionProgram(model: InceptionV3, weights: HostArrays, batchSize: number, [channels, height, width]: PictureShape, mode: InceptionResize): Program {
+  const pictures = inColor(input('images', [batchSize, channels, height, width]));
+  const resized = resize(pictures, [inceptionSize, inceptionSize], { mode, antialias: mode === 'bicubic' });
+  return freeze(program({ outputs: { features: model.forward(bind(model), resized) } }), weights);
+}
+
+async function readClassifierFeatures(source: string): Promise<FeatureSource> {
+  const { model, weights } = await readClassifierFolder(await resolveModel(source, { kind: 'network' }));
   const { inChannels, sampleSize } = model.config;
   const own: PictureShape = [inChannels, sampleSize, sampleSize];
   // By what was typed, or by the folder: `.` says nothing.
-  const name = /[\\/]|^\.+$/.test(source) ? basename(resolve(source)) : source;
+  const about = { name: /[\\/]|^\.+$/.test(source) ? basename(resolve(source)) : source, isFid: false };
   return {
-    name, isFid: false, picture: own,
-    open(executor, picture, { batchSize = defaultBatch } = {}) {
+    ...about, picture: own,
+    open(executor, picture, { batchSize = classifierBatch } = {}) {
       const [channels, height, width] = picture;
       if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
-        throw new Error(`features ${name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`);
+        throw new Error(`features ${about.name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`);
       }
-      return programFeatures(executor, classifierFeatures(model, weights, batchSize, channels), { name, isFid: false });
+      return programFeatures(executor, classifierFeatures(model, weights, batchSize, channels), about);
     },
   };
 }
@@ -53,8 +76,13 @@ export async function readFeatures(source: string): Promise<FeatureSource> {
 function classifierFeatures(model: ImageClassifier, weights: HostArrays, batchSize: number, channels: number): Program {
   const { inChannels, sampleSize } = model.config;
   const images = input('images', [batchSize, channels, sampleSize, sampleSize]);
-  const colored = channels === inChannels ? images : concat([images, images, images], 1);
-  return freeze(program({ outputs: { features: model.forward(bind(model), colored).features } }), weights);
+  const seen = channels === inChannels ? images : inColor(images);
+  return freeze(program({ outputs: { features: model.forward(bind(model), seen).features } }), weights);
+}
+
+/** Gray three times. */
+function inColor(images: Tensor): Tensor {
+  return images.shape[1] === 3 ? images : concat([images, images, images], 1);
 }
 
 function describe([channels, height, width]: PictureShape): string {
