@@ -97,6 +97,34 @@ describe('kuosan evaluate', () => {
   });
 });
 
+describe('a run of DDPM that is measured on the way', () => {
+  const train = { steps: 6, batchSize: 4, checkpointEvery: 6, sampleEvery: null, evaluateEvery: 3, evaluateFeatures: 'measuring', evaluateCount: 8, evaluateSteps: 2 };
+  const run = (...args: string[]) => kuosan(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args], { cwd });
+
+  beforeAll(async () => {
+    const classifier = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], classNames: ['a', 'b'] });
+    await writeClassifierFolder(join(cwd, 'measuring'), { model: classifier, weights: initialValues(classifier, 1) });
+    writeFileSync(join(cwd, 'measured.json'), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train }));
+  });
+
+  test('has the distances in its metrics, and they are those of kuosan evaluate', async () => {
+    const { status, stderr } = await run('--out', 'measured');
+    expect(status, stderr).toBe(0);
+    const lines = readFileSync(join(cwd, 'measured/metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { evaluation?: Record<string, number> });
+    expect(lines.map(({ evaluation }) => evaluation !== undefined)).toEqual([false, false, true, false, false, true]);
+    const report = JSON.parse((await evaluate('measured', '--data', 'pictures', '--features', 'measuring', '--count', '8', '--sampler', 'ddim', '--steps', '2', '--json')).stdout) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
+    const { frechetDistance, frechetFloor } = lines.at(-1)!.evaluation!;
+    // Weights as constants and weights in a store are computed by other kernels.
+    expect(report.features.frechetDistance / frechetDistance!).toBeCloseTo(1, 3);
+    expect(report.features.floor.frechetDistance).toBe(frechetFloor);
+  }, 60_000);
+
+  test('needs to know what to measure with', async () => {
+    const { stderr } = await run('--out', 'refused', '--train.evaluateFeatures', 'null');
+    expect(stderr.trim()).toBe('kuosan: config.train.evaluateEvery is 3, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null');
+  });
+});
+
 test('fifty thousand pictures need no more memory than five hundred', async () => {
   const script = fileURLToPath(new URL('evaluation-memory-run.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--import', import.meta.resolve('tsx'), script]);

@@ -61,6 +61,7 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
     const { signal } = interrupt;
     const subject = source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, executor, signal);
     const { picture } = subject;
+    features?.check(picture);
     const data = await openDataset(options.data, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3, skipBad: options.skipBad, signal });
     const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
     const found = { ...report, ...(await measurePictures(subject, data, features, executor, options, signal, display)), ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }) };

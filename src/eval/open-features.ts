@@ -25,6 +25,8 @@ export interface FeatureSource {
   /** The pictures that it takes; null if they are resized to what it needs. */
   readonly picture: PictureShape | null;
   /** @throws if it cannot see such pictures */
+  check(picture: PictureShape): void;
+  /** @throws if it cannot see such pictures */
   open(executor: Executor, picture: PictureShape, options?: FeatureOptions): Promise<FeatureExtractor>;
 }
 
@@ -46,7 +48,7 @@ export async function readFeatures(source: string, { resize = 'bicubic' }: { rea
 async function readInceptionFeatures(path: string, mode: InceptionResize): Promise<FeatureSource> {
   const { model, weights, variant } = await readInception(path);
   const about = { name: `Inception v3 (${basename(path)}, ${mode})`, isFid: variant === 'fid' };
-  return { ...about, picture: null, open: (executor, picture, { batchSize = inceptionBatch } = {}) => programFeatures(executor, inceptionProgram(model, weights, batchSize, picture, mode), about) };
+  return { ...about, picture: null, check: () => {}, open: (executor, picture, { batchSize = inceptionBatch } = {}) => programFeatures(executor, inceptionProgram(model, weights, batchSize, picture, mode), about) };
 }
 
 function inceptionProgram(model: InceptionV3, weights: HostArrays, batchSize: number, [channels, height, width]: PictureShape, mode: InceptionResize): Program {
@@ -61,14 +63,17 @@ async function readClassifierFeatures(source: string): Promise<FeatureSource> {
   const own: PictureShape = [inChannels, sampleSize, sampleSize];
   // By what was typed, or by the folder: `.` says nothing.
   const about = { name: /[\\/]|^\.+$/.test(source) ? basename(resolve(source)) : source, isFid: false };
+  const check = (picture: PictureShape) => {
+    const [channels, height, width] = picture;
+    if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
+      throw new Error(`features ${about.name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`);
+    }
+  };
   return {
-    ...about, picture: own,
-    open(executor, picture, { batchSize = classifierBatch } = {}) {
-      const [channels, height, width] = picture;
-      if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
-        throw new Error(`features ${about.name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`);
-      }
-      return programFeatures(executor, classifierFeatures(model, weights, batchSize, channels), about);
+    ...about, picture: own, check,
+    async open(executor, picture, { batchSize = classifierBatch } = {}) {
+      check(picture);
+      return programFeatures(executor, classifierFeatures(model, weights, batchSize, picture[0]), about);
     },
   };
 }

@@ -60,6 +60,12 @@ export const ddpmTrainSchema = trainSchema.extend({
   sampleEvery: positiveInteger.nullable().default(500),
   sampleCount: positiveInteger.default(16),
   sampleSteps: positiveInteger.default(50),
+  /** What `evaluateEvery` measures with: a classifier by name or path, or an Inception's .safetensors file. */
+  evaluateFeatures: z.string().nullable().default(null),
+  /** Pictures drawn for a measurement: enough to see progress, not to compare models. */
+  evaluateCount: positiveInteger.min(4).default(256),
+  /** Steps of DDIM for each of them. */
+  evaluateSteps: positiveInteger.default(25),
 });
 
 /** The `data` section of a run on pictures. */

@@ -1,13 +1,15 @@
 /** A training run of DDPM: its data, its network, and the pictures it draws on the way. */
+import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import { heightAndWidth, layGrid, openDataset, toPixels, type Dataset } from '../data/index.ts';
 import { schedule } from '../diffusion/index.ts';
+import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureShape } from '../pipelines/index.ts';
+import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { floorOf } from './noise-floor.ts';
 import { entries } from './programs.ts';
-import type { RunOptions, RunPlan } from './run.ts';
+import type { RunOptions, RunPlan, RunWatch } from './run.ts';
 
 /** Pictures of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
@@ -25,6 +27,8 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   checkOutputs(unet, config);
   const { source, size, crop, flip } = config.data;
   const picture: PictureShape = [channels, ...heightAndWidth(size)];
+  const features = await featuresFor(train);
+  features?.check(picture);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   const noiseSchedule = schedule(config.scheduler);
@@ -48,23 +52,53 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
     use: { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
-      if (sampleEvery === null) return { dispose: async () => {} };
+      if (sampleEvery === null && !features) return { dispose: async () => {} };
       const sampler = await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store, prefix: entries.ema } });
       const shown = unet.classInput === null ? null : dataset.classNames?.length ?? unet.config.numClassEmbeds;
+      const labelsOf = (count: number) => (shown === null ? undefined : Array.from({ length: count }, (_, i) => i % shown));
+      const measure = features && await openMeasure(executor, features, sampler, { dataset, picture, train, labels: labelsOf(train.evaluateCount) });
       return {
-        draw: {
-          every: sampleEvery,
-          async pictures() {
-            const pictures = await drawPictures(sampler, {
-              seed: gridSeed, count: sampleCount, sampler: 'ddpm', steps: Math.min(sampleSteps, noiseSchedule.T),
-              ...(shown !== null && { classLabels: Array.from({ length: sampleCount }, (_, i) => i % shown) }),
-            });
-            return { pictures, grid: layGrid(toPixels(pictures), classColumns(shown, sampleCount)) };
+        ...(sampleEvery !== null && {
+          draw: {
+            every: sampleEvery,
+            async pictures() {
+              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, sampler: 'ddpm', steps: Math.min(sampleSteps, noiseSchedule.T), classLabels: labelsOf(sampleCount) });
+              return { pictures, grid: layGrid(toPixels(pictures), classColumns(shown, sampleCount)) };
+            },
           },
+        }),
+        ...(measure && { evaluate: measure.evaluate }),
+        async dispose() {
+          await sampler.dispose();
+          await measure?.dispose();
         },
-        dispose: () => sampler.dispose(),
       };
     },
+  };
+}
+
+/** @throws if a run is to be measured and nothing is named to measure it with */
+async function featuresFor({ evaluateEvery, evaluateFeatures }: DdpmConfig['train']): Promise<FeatureSource | undefined> {
+  if (evaluateEvery === null) return undefined;
+  if (evaluateFeatures === null) throw new Error(`config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`);
+  return readFeatures(evaluateFeatures);
+}
+
+/** What `kuosan evaluate` measures, with fewer pictures and steps; the real pictures are looked at once. */
+async function openMeasure(executor: Executor, features: FeatureSource, sampler: PictureSampler, { dataset, picture, train, labels }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train']; readonly labels: readonly number[] | undefined }): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
+  const { evaluateCount: count, evaluateSteps: steps } = train;
+  const extractor = await features.open(executor, picture);
+  let real: RealFeatures | undefined;
+  async function* pictures() {
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, classLabels: labels })) if (state.t === -1) yield state.xt;
+  }
+  return {
+    async evaluate() {
+      real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
+      const { frechetDistance, kernelDistance, precision, recall, floor } = await compare(extractor, pictures(), real, { seed: gridSeed, kept: count });
+      return { frechetDistance, frechetFloor: floor.frechetDistance, kernelDistance: kernelDistance.mean, precision, recall };
+    },
+    dispose: () => extractor.dispose(),
   };
 }
 

@@ -70,7 +70,7 @@ export type RunEvent =
 
 /** What a resumed run may say differently: how long and how often, nothing that changes a step. */
 export const resumable = [
-  'train.steps', 'train.checkpointEvery', 'train.keepCheckpoints', 'train.sampleEvery', 'train.sampleCount', 'train.sampleSteps', 'train.evaluateEvery', 'train.evaluateCount', 'train.evaluateSteps',
+  'train.steps', 'train.checkpointEvery', 'train.keepCheckpoints', 'train.sampleEvery', 'train.sampleCount', 'train.sampleSteps', 'train.evaluateEvery', 'train.evaluateFeatures', 'train.evaluateCount', 'train.evaluateSteps',
 ] as const;
 
 /**
