@@ -90,6 +90,7 @@ async function openModel(source: string, { count, sampler: name, steps, guidance
   const picture = pictureShape(unet);
   if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${source}: makes pictures of ${picture[0]} channels, and what can be compared has 1 or 3`);
   const sampler = await openSampler(executor, { unet, scheduler, picture, weights, nullClass: classes?.nullClass ?? null, batchSize });
+  if (sampler.condChannels > 0) throw new Error(`${source}: draws pictures from other pictures, which an evaluation has none of`);
   const taken = steps ?? (name === 'ddpm' ? Math.min(ddpmSteps, scheduler.numTrainTimesteps) : samplerNamed(name).steps ?? scheduler.numTrainTimesteps);
   const classCount = unet.config.numClassEmbeds === null ? null : classes?.names.length ?? unet.config.numClassEmbeds;
   return {
