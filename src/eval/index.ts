@@ -7,6 +7,7 @@ export { grams, KeptFeatures, type FeatureRows, type Grams } from './kept-featur
 export { kernelDistance, kernelDistanceDefaults, type KernelDistance, type KernelDistanceOptions } from './kernel-distance.ts';
 export { StreamingMoments, type Moments } from './moments.ts';
 export { copyRatio, nearestPairs, nearestPictures, type Nearest } from './nearest.ts';
+export { linearProbe, nearestNeighbors, probeDefaults, type LabeledFeatures, type LinearProbe, type ProbeOptions } from './linear-probe.ts';
 export { type FeatureOptions, type FeatureSource, type InceptionResize, inceptionResizes, readFeatures } from './open-features.ts';
 export { precisionRecall, type PrecisionRecall } from './precision-recall.ts';
 export { programFeatures } from './program-features.ts';

@@ -1,0 +1,145 @@
+/** How well a linear classifier tells classes from a network's features, and how well their neighbors do. */
+import { minimize } from './l-bfgs.ts';
+
+/** Vectors and their classes. */
+export interface LabeledFeatures {
+  readonly count: number;
+  readonly dim: number;
+  /** [count, D] */
+  readonly data: ArrayLike<number>;
+  /** [count] classes 0 … classes − 1. */
+  readonly labels: ArrayLike<number>;
+}
+
+/** Options of `linearProbe`. */
+export interface ProbeOptions {
+  /** C of scikit-learn: the weight of the data against the penalty. */
+  readonly inverseRegularization?: number;
+  readonly maxIterations?: number;
+}
+
+/** The defaults of `linearProbe`. */
+export const probeDefaults = {
+  // CLIP's README, for CIFAR-100; the paper sweeps it on validation data.
+  inverseRegularization: 0.316,
+  // CLIP, appendix A.3
+  maxIterations: 1000,
+} as const satisfies Required<ProbeOptions>;
+
+/** A linear classifier. */
+export interface LinearProbe {
+  readonly classes: number;
+  readonly dim: number;
+  /** [classes, D + 1]: weights, then the bias. */
+  readonly weights: Float64Array;
+  /** The class of each vector. */
+  predict(features: Pick<LabeledFeatures, 'count' | 'dim' | 'data'>): Int32Array;
+}
+
+/**
+ * Multinomial logistic regression, by L-BFGS in float64:
+ *
+ *     minimize  C Σ_i −log softmax(W x_i + b)[y_i] + ½ ‖W‖²
+ *
+ * as scikit-learn's `LogisticRegression` has it: the bias is not penalized.
+ *
+ * @throws if there are fewer than two classes, labels that are none, or values that are not finite
+ * @see Radford et al. 2021, appendix A.3 — https://arxiv.org/abs/2103.00020
+ */
+export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}): LinearProbe {
+  const { inverseRegularization: c, maxIterations } = { ...probeDefaults, ...options };
+  const { count, dim, data, labels } = train;
+  const classes = checkLabeled('linearProbe', train);
+  const width = dim + 1;
+  const logits = new Float64Array(classes);
+
+  const objective = (w: Float64Array, gradient: Float64Array): number => {
+    gradient.fill(0);
+    let loss = 0;
+    for (let i = 0; i < count; i++) {
+      const largest = logitsOf(w, data, i, dim, logits);
+      let total = 0;
+      for (let k = 0; k < classes; k++) total += Math.exp(logits[k]! - largest);
+      const label = labels[i]!;
+      loss += largest + Math.log(total) - logits[label]!;
+      for (let k = 0; k < classes; k++) {
+        const residual = Math.exp(logits[k]! - largest) / total - (k === label ? 1 : 0);
+        for (let d = 0; d < dim; d++) gradient[k * width + d]! += residual * data[i * dim + d]!;
+        gradient[k * width + dim]! += residual;
+      }
+    }
+    let penalty = 0;
+    for (let j = 0; j < w.length; j++) {
+      const free = j % width === dim;
+      gradient[j] = c * gradient[j]! + (free ? 0 : w[j]!);
+      if (!free) penalty += w[j]! * w[j]!;
+    }
+    return c * loss + penalty / 2;
+  };
+
+  const weights = minimize(objective, new Float64Array(classes * width), { maxIterations }).x;
+  return {
+    classes, dim, weights,
+    predict(features) {
+      if (features.dim !== dim) throw new Error(`linearProbe: was fitted to features of ${dim} numbers, these have ${features.dim}`);
+      return Int32Array.from({ length: features.count }, (_, i) => {
+        const largest = logitsOf(weights, features.data, i, dim, logits);
+        return logits.indexOf(largest);
+      });
+    },
+  };
+}
+
+/** Writes W x + b of a row, and returns the largest. */
+function logitsOf(w: Float64Array, data: ArrayLike<number>, row: number, dim: number, out: Float64Array): number {
+  let largest = -Infinity;
+  for (let k = 0; k < out.length; k++) {
+    const start = k * (dim + 1);
+    let sum = w[start + dim]!;
+    for (let d = 0; d < dim; d++) sum += w[start + d]! * data[row * dim + d]!;
+    out[k] = sum;
+    if (sum > largest) largest = sum;
+  }
+  return largest;
+}
+
+/**
+ * The class that most of the k nearest training vectors have, by cosine; of classes with as many, that of the nearest.
+ *
+ * @throws if k is not in 1 … count, or the features do not fit
+ */
+export function nearestNeighbors(train: LabeledFeatures, features: Pick<LabeledFeatures, 'count' | 'dim' | 'data'>, k: number): Int32Array {
+  const classes = checkLabeled('nearestNeighbors', train);
+  const { count, dim, data, labels } = train;
+  if (!Number.isInteger(k) || k < 1 || k > count) throw new Error(`nearestNeighbors: k: expected an integer from 1 to ${count}, got ${k}`);
+  if (features.dim !== dim) throw new Error(`nearestNeighbors: the training features have ${dim} numbers, these ${features.dim}`);
+  const lengths = Float64Array.from({ length: count }, (_, i) => Math.sqrt(dot(data, i, data, i, dim)) || 1);
+  return Int32Array.from({ length: features.count }, (_, row) => {
+    const cosines = Float64Array.from({ length: count }, (_cosine, i) => dot(features.data, row, data, i, dim) / lengths[i]!);
+    const nearest = Array.from({ length: count }, (_place, i) => i).sort((a, b) => cosines[b]! - cosines[a]! || a - b).slice(0, k);
+    const votes = new Uint32Array(classes);
+    for (const i of nearest) votes[labels[i]!]!++;
+    const most = votes.reduce((a, b) => Math.max(a, b), 0);
+    return labels[nearest.find((i) => votes[labels[i]!] === most)!]!;
+  });
+}
+
+function dot(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, dim: number): number {
+  let sum = 0;
+  for (let d = 0; d < dim; d++) sum += a[i * dim + d]! * b[j * dim + d]!;
+  return sum;
+}
+
+/** The number of classes. */
+function checkLabeled(name: string, { count, dim, data, labels }: LabeledFeatures): number {
+  if (count === 0 || data.length !== count * dim || labels.length !== count) throw new Error(`${name}: ${data.length} values and ${labels.length} labels do not fit ${count} vectors of ${dim}`);
+  let classes = 0;
+  for (let i = 0; i < count; i++) {
+    const label = labels[i]!;
+    if (!Number.isInteger(label) || label < 0) throw new Error(`${name}: label ${i}: expected a class from 0, got ${label}`);
+    classes = Math.max(classes, label + 1);
+  }
+  if (classes < 2) throw new Error(`${name}: there is only one class; nothing can be told apart`);
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) throw new Error(`${name}: vector ${Math.floor(i / dim)} is not finite`);
+  return classes;
+}
