@@ -27,6 +27,10 @@ export class GraphBuilder {
   readonly #publicNames = new Map<ValueName, string>();
   readonly #deferred = new Map<ValueName, () => ValueName>();
   readonly #constants = new Map<ValueName, HostArray>();
+  /** Constants that are shapes in full, without a 0 that stands for the extent before. */
+  readonly #knownShapes = new Set<ValueName>();
+  /** What a reshaped value was before. */
+  readonly #reshaped = new Map<ValueName, ValueName>();
   #nextValue = 0;
   /** Who takes the values of the program that is written. */
   readonly uses: Uses;
@@ -39,7 +43,8 @@ export class GraphBuilder {
 
   /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
   apply(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}, outputCount = 1, domain = ''): readonly ValueName[] {
-    const actual = inputs.map((name) => this.#present(name));
+    const present = inputs.map((name) => this.#present(name));
+    const actual = opType === 'Reshape' ? this.#unreshaped(present) : present;
     const key = JSON.stringify([domain, opType, actual, attributes, outputCount]);
     const earlier = this.#emitted.get(key);
     if (earlier) return earlier;
@@ -47,7 +52,13 @@ export class GraphBuilder {
     this.#nodes.push(this.#node(opType, actual, output, attributes, domain));
     this.#emitted.set(key, output);
     for (const value of output) this.#computed.add(value);
+    if (opType === 'Reshape' && this.#knownShapes.has(actual[1]!)) this.#reshaped.set(output[0]!, actual[0]!);
     return output;
+  }
+
+  /** The operands of a Reshape of a Reshape: the value before both. Where a shape is computed, something waits for it. */
+  #unreshaped([x, shape]: readonly ValueName[]): readonly ValueName[] {
+    return [this.#knownShapes.has(shape!) ? this.#reshaped.get(x!) ?? x! : x!, shape!];
   }
 
   /** Applies an operator with one output. */
@@ -140,7 +151,9 @@ export class GraphBuilder {
 
   /** A 1-D list of integers: a shape, axes, pads. */
   ints(values: readonly number[]): ValueName {
-    return this.constant({ shape: [values.length], dtype: 'i64', data: BigInt64Array.from(values, BigInt) });
+    const name = this.constant({ shape: [values.length], dtype: 'i64', data: BigInt64Array.from(values, BigInt) });
+    if (!values.includes(0)) this.#knownShapes.add(name);
+    return name;
   }
 
   /** A float tensor filled with one value; equal ones are stored once. */
