@@ -1,6 +1,6 @@
 /**
  * What our loops cost beside the engine's runs: a training step and a sampling step of the demo's model and of the larger
- * one, minus the time that ONNX Runtime notes for its own run in the same steps, as a part of the step without the profiler.
+ * one, minus the time that the same step spends in ONNX Runtime, on an executor as users have it and without its profiler.
  */
 import { openDataset } from '../src/data/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
@@ -32,9 +32,9 @@ export async function overhead({ threads }: Settings): Promise<void> {
   const rows: { readonly case: string; readonly stepMs: number; readonly ours: number; readonly quartiles: readonly [number, number]; readonly part: number }[] = [];
   for (const [name, open] of Object.entries(kinds)) {
     progress(name);
-    const { plain, noted, engine } = await timeSteps((options) => open({ threads, ...options }), steps);
-    const ours = noted.map((ms, step) => ms - engine[step]!);
-    rows.push({ case: name, stepMs: median(plain), ours: median(ours), quartiles: [quantile(ours, 0.25), quantile(ours, 0.75)], part: median(ours) / median(plain) });
+    const { whole, engine } = await timeSteps(() => open({ threads }), steps);
+    const ours = whole.map((ms, step) => ms - engine[step]!);
+    rows.push({ case: name, stepMs: median(whole), ours: median(ours), quartiles: [quantile(ours, 0.25), quantile(ours, 0.75)], part: median(ours) / median(whole) });
   }
   console.log(`\n${layTable([
     ['ms', 'step', 'ours in it', 'quartiles', 'part'],

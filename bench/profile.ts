@@ -19,7 +19,7 @@ import { parseDdpmConfig, presetNames, readConfig, type DdpmConfig } from '../sr
 import { measureCeilings } from './ceilings.ts';
 import { pictureOf } from './network.ts';
 import { described, summary, type StepSummary } from './step-profile.ts';
-import { samplingSteps, timeSteps, trainingSteps, type Stepper } from './steps.ts';
+import { profileSteps, samplingSteps, trainingSteps, type Stepper } from './steps.ts';
 import { digits } from './table.ts';
 
 async function main(): Promise<void> {
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   };
   for (const [kind, open] of Object.entries(kinds)) {
     if (values.only !== undefined && values.only !== kind) continue;
-    steps[kind] = summary(await timeSteps((options) => open({ ...engine, ...options }), runs), depth, ceilings);
+    steps[kind] = summary(await profileSteps((options) => open({ ...engine, ...options }), runs), depth, ceilings);
     say(`\n${kind} step\n`);
     say(described(steps[kind]));
   }

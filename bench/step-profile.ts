@@ -1,6 +1,6 @@
 import type { Ceilings } from './ceilings.ts';
 import { median } from './statistics.ts';
-import type { StepTimes } from './steps.ts';
+import type { StepProfile } from './steps.ts';
 import { digits, layTable, percent } from './table.ts';
 import type { TracedNode } from './trace.ts';
 
@@ -32,9 +32,9 @@ export interface StepSummary {
 }
 
 /** @param depth  parts of a module's path that count: 2 folds `down_blocks.0.resnets.1.conv1` into `down_blocks.0` */
-export function summary({ plain, engine, nodes }: StepTimes, depth: number, ceilings: Ceilings): StepSummary {
+export function summary({ plain, engine, nodes }: StepProfile, depth: number, ceilings: Ceilings): StepSummary {
   const parts = (key: (node: TracedNode) => string) => {
-    const groups = new Map<string, StepTimes['nodes'][number][]>();
+    const groups = new Map<string, StepProfile['nodes'][number][]>();
     for (const node of nodes) {
       const name = key(node);
       groups.set(name, [...(groups.get(name) ?? []), node]);
@@ -48,7 +48,7 @@ export function summary({ plain, engine, nodes }: StepTimes, depth: number, ceil
   };
 }
 
-function partOf(name: string, nodes: StepTimes['nodes'], { gflops, gbps }: Ceilings): Part {
+function partOf(name: string, nodes: StepProfile['nodes'], { gflops, gbps }: Ceilings): Part {
   const total = (value: (node: TracedNode) => number) => nodes.reduce((sum, node) => sum + node.calls * value(node), 0);
   const phase = (wanted: Phase) => total((node) => (placeOf(node.name).phase === wanted ? node.ms : 0));
   return {

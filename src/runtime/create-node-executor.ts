@@ -51,9 +51,23 @@ export interface NodeExecutorOptions {
  * @throws if threads is not a positive integer
  */
 export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor {
-  const { device = 'cpu', threads = availableParallelism(), cpuKernels = 'auto' } = options;
+  return openNodeService(options).executor;
+}
+
+/**
+ * The same with what is behind the executor, which can say how much of a run is the engine's own.
+ *
+ * @throws as `createNodeExecutor`
+ */
+export function openNodeService(options: NodeExecutorOptions): { readonly executor: Executor; readonly service: SessionService } {
+  const { threads = availableParallelism() } = options;
   if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service = startService(options);
+  return { service, executor: executorOver(service, options) };
+}
+
+function executorOver(service: SessionService, options: NodeExecutorOptions): Executor {
+  const { device = 'cpu', threads = availableParallelism(), cpuKernels = 'auto' } = options;
   const lower = options.cacheDir === undefined ? {} : { lower: cachedLowering({ dir: options.cacheDir }) };
   if (device !== 'cpu') return createSessionExecutor(service, { device, ...lower, hasOwnMemory: true, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
   let probed: Promise<number | null> | undefined;

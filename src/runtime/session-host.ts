@@ -39,6 +39,7 @@ export class SessionHost implements SessionService {
   readonly #programs = new Map<Handle, LoadedProgram>();
   readonly #stores = new Map<Handle, HeldStore>();
   #nextHandle = 1;
+  #engineMs = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param ownsArguments  arrays given to it are nobody else's, because they came by message */
@@ -165,13 +166,26 @@ export class SessionHost implements SessionService {
     if (this.#engine.writesInPlace) {
       const fetches = { ...outputs };
       for (const { entry, name, type } of written) fetches[name] = entry.spare ??= zeros(this.#engine, type);
-      await session.run(feeds, fetches);
+      await this.#timed(() => session.run(feeds, fetches));
       for (const { entry } of written) [entry.current, entry.spare] = [entry.spare!, entry.current];
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
     }
-    const results = await session.run(feeds);
+    const results = await this.#timed(() => session.run(feeds));
     for (const { entry, name } of written) replace(entry, results[name]!, handle);
     return Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, copyOut(results[name]!, type)]));
+  }
+
+  async #timed<T>(run: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await run();
+    } finally {
+      this.#engineMs += performance.now() - start;
+    }
+  }
+
+  engineMs(): Promise<number> {
+    return this.#serially(async () => this.#engineMs);
   }
 
   async close(): Promise<void> {

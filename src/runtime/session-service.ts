@@ -28,8 +28,10 @@ export interface SessionService {
   write(store: Handle, values: HostArrays): Promise<void>;
   releaseStore(store: Handle): Promise<void>;
   run(program: Handle, store: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>>;
+  /** Milliseconds that all runs of programs so far have spent in ONNX Runtime. */
+  engineMs(): Promise<number>;
   close(): Promise<void>;
 }
 
 /** Every method of the service, for what forwards them one by one. */
-export const serviceMethods = ['facts', 'blockSize', 'load', 'unload', 'createStore', 'read', 'write', 'releaseStore', 'run', 'close'] as const satisfies readonly (keyof SessionService)[];
+export const serviceMethods = ['facts', 'blockSize', 'load', 'unload', 'createStore', 'read', 'write', 'releaseStore', 'run', 'engineMs', 'close'] as const satisfies readonly (keyof SessionService)[];
