@@ -5,7 +5,7 @@
  *     unet/config.json                               the network's configuration
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
- *     class_labels.json                              what its classes are called, if it has any
+ *     class_labels.json                              what its classes are called and which stands for any, if that is known
  *
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
@@ -35,6 +35,7 @@ export interface ModelToWrite {
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: ReadonlyMap<string, HostArray>;
   readonly scheduler: SchedulerConfig;
+  /** What its classes are called; without them no file says so. */
   readonly classes?: ClassLabels | null;
   /** How the weights are stored; default f32. f16 is half the size, and readers widen it again. */
   readonly dtype?: 'f32' | 'f16';

@@ -13,7 +13,7 @@ export interface CaptionProblem {
 export interface Captions {
   /** One for each image, empty where it has none; left out where no image has one. */
   readonly captions?: readonly string[];
-  /** The `tags` of each image's line of metadata; left out where no line has any. */
+  /** The `tags` of each image's line of metadata, none where it has no list of them; left out where no line has one. */
   readonly tags?: readonly (readonly string[])[];
   readonly problems: readonly CaptionProblem[];
   readonly notes: readonly string[];
@@ -30,8 +30,9 @@ const longest = 10_000;
 
 /**
  * Reads the captions of a folder by Hugging Face's `imagefolder` convention: a `metadata.jsonl` in any folder, each line an object with
- * `file_name`, relative to that folder, and `text` (or `caption`); or a `.txt` of the same name beside an image. `tags`, where it is a
- * list of texts, is further words for the image. Other keys are left alone; white space within a caption becomes single spaces.
+ * `file_name`, relative to that folder, and `text` (or `caption`); or a `.txt` of the same name beside an image. `tags` of a line, a
+ * list of texts, are further words for the image; anything else under that name, and every other key, means something of its owner's
+ * and is left alone. White space within captions and tags becomes single spaces.
  *
  * @param folder    the data set's
  * @param images    the paths of its images inside of it, with `/`

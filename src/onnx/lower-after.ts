@@ -2,8 +2,11 @@ import type { Shape } from '../core/index.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 
 /**
- * x, not to be had before `earlier` is computed: x under the shape that it has anyway, of which the first extent comes by
- * way of the other's shape. Moves no values.
+ * x, not to be had before `earlier` is computed: x reshaped to the shape that it has anyway, computed as its extents plus
+ * 0 times the first extent of the other. Moves no values.
+ *
+ * @param shape     x's, of at least one axis
+ * @param isScalar  whether `earlier` is one, and so has no extent to ask for
  */
 export function lowerAfter(graph: GraphBuilder, x: ValueName, earlier: ValueName, shape: Shape, isScalar: boolean): ValueName {
   const other = isScalar ? graph.one('Reshape', [earlier, graph.ints([1])]) : earlier;
