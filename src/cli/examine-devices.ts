@@ -1,5 +1,5 @@
 import type { Executor } from '../core/index.ts';
-import { isSoftware, type Adapter } from '../runtime/adapter.ts';
+import { isSoftware, recordedAdapter } from '../runtime/adapter.ts';
 import { cudaInstallCommand, cudaMissing, hasNvidiaDriver } from '../runtime/cuda.ts';
 import { compareDevices } from '../runtime/device-check.ts';
 import { createNodeExecutor, openNodeExecutor } from '../runtime/node.ts';
@@ -37,10 +37,11 @@ async function examineGraphicsCard(processor: Executor): Promise<{ finding: Find
     return { finding: missing(name, withoutFrame(error)) };
   }
   try {
-    const { adapter, driver } = await card.environment() as unknown as Adapter;
-    if (isSoftware({ adapter, driver })) return { finding: { name, status: 'limited', text: `${adapter}: imitated by the processor; only --device webgpu takes it`, remedy: 'a real one needs a card and its Vulkan driver' } };
+    const known = recordedAdapter(await card.environment());
+    const { adapter } = known;
+    if (isSoftware(known)) return { finding: { name, status: 'limited', text: `${adapter}: imitated by the processor; only --device webgpu takes it`, remedy: 'a real one needs a card and its Vulkan driver' } };
     const shown = await compareDevices(card, processor);
-    const against = reasonAgainst({ adapter, driver }, shown);
+    const against = reasonAgainst(known, shown);
     if (against !== undefined) return { finding: { name, status: 'limited', text: `${against}; only --device webgpu takes it` } };
     return { finding: { name, status: 'ok', text: `${adapter}: ${shown.speedup.toPrecision(2)} times as fast as the processor in a small step of training (experimental)` }, chosen: card.device };
   } catch (error) {

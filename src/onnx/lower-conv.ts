@@ -6,6 +6,11 @@ function convAttributes(kernel: readonly number[], { strides, pads, dilations, g
   return { kernel_shape: kernel, strides, pads, dilations, group: groups };
 }
 
+/** Of the vertical and of the horizontal axis. */
+function both(of: (axis: 0 | 1) => number): [number, number] {
+  return [of(0), of(1)];
+}
+
 export function lowerConv2d(graph: GraphBuilder, inputs: readonly ValueName[], { inputs: [, w], attrs }: Node<Conv2dAttrs>): readonly ValueName[] {
   return [graph.one('Conv', inputs, convAttributes(w!.shape.slice(2), attrs))];
 }
@@ -15,18 +20,18 @@ export function lowerConv2d(graph: GraphBuilder, inputs: readonly ValueName[], {
  * kernel than ConvTranspose; other strides take ConvTranspose, whose output padding restores the exact extent.
  */
 export function lowerConv2dInputGrad(graph: GraphBuilder, [dy, w]: readonly ValueName[], { inputs: [gradient, kernel], attrs: { inputShape, ...attrs } }: Node<Conv2dAttrs & { inputShape: Shape }>): readonly ValueName[] {
-  const extents = kernel!.shape.slice(2) as [number, number];
-  const reach = extents.map((extent, axis) => (extent - 1) * attrs.dilations[axis]!) as [number, number];
+  const extents = both((axis) => kernel!.shape[axis + 2]!);
+  const reach = both((axis) => (extents[axis] - 1) * attrs.dilations[axis]);
   const [top, left] = attrs.pads;
   if (attrs.groups === 1 && attrs.strides.every((s) => s === 1) && top <= reach[0] && left <= reach[1]) {
     const turned = graph.one('Transpose', [w!], { perm: [1, 0, 2, 3] });
     const flipped = extents[0] * extents[1] === 1 ? turned
       : graph.one('Slice', [turned, graph.ints([-1, -1]), graph.ints([-1 << 30, -1 << 30]), graph.ints([2, 3]), graph.ints([-1, -1])]);
-    const pads = [0, 1].map((axis) => reach[axis]! - attrs.pads[axis]!);
-    const ends = [0, 1].map((axis) => inputShape[axis + 2]! - (gradient!.shape[axis + 2]! + pads[axis]! - reach[axis]!));
-    if (ends.every((n) => n >= 0)) return [graph.one('Conv', [dy!, flipped], convAttributes(extents, { ...attrs, pads: [...pads, ...ends] as unknown as Conv2dAttrs['pads'] }))];
+    const pads = both((axis) => reach[axis] - attrs.pads[axis]);
+    const ends = both((axis) => inputShape[axis + 2]! - (gradient!.shape[axis + 2]! + pads[axis] - reach[axis]));
+    if (ends.every((n) => n >= 0)) return [graph.one('Conv', [dy!, flipped], convAttributes(extents, { ...attrs, pads: [...pads, ...ends] }))];
   }
-  const outputPadding = [0, 1].map((axis) => inputShape[axis + 2]! - ((gradient!.shape[axis + 2]! - 1) * attrs.strides[axis]! + reach[axis]! + 1 - attrs.pads[axis]! - attrs.pads[axis + 2]!));
+  const outputPadding = both((axis) => inputShape[axis + 2]! - ((gradient!.shape[axis + 2]! - 1) * attrs.strides[axis] + reach[axis] + 1 - attrs.pads[axis] - attrs.pads[axis + 2]!));
   return [graph.one('ConvTranspose', [dy!, w!], { ...convAttributes(extents, attrs), output_padding: outputPadding })];
 }
 

@@ -40,21 +40,20 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
   const isImage = ({ shape, dtype }: Type) => dtype === 'f32' && shape.length === 4 && shape[1]! % block === 0;
 
   /** Tries the blocked lowering; where it returns undefined, the standard one. */
-  const orStandard = <Name extends Lowered>(name: Name, lower: (graph: GraphBuilder, values: BlockedValues, ...rest: Tail<Parameters<Lowerings[Name]>>) => readonly ValueName[] | undefined): Lowerings[Name] => {
-    const standard = plainLowerings[name] as Lowering<unknown>;
-    return ((graph: GraphBuilder, ...rest: Tail<Parameters<Lowerings[Name]>>) =>
-      lower(graph, valuesOf(graph), ...rest) ?? standard(graph, ...(rest as unknown as Tail<Parameters<Lowering<unknown>>>))) as Lowerings[Name];
+  const orStandard = <Name extends Lowered>(name: Name, lower: (graph: GraphBuilder, values: BlockedValues, inputs: readonly ValueName[], node: Node<AttrsOf<Name>>) => readonly ValueName[] | undefined): Lowering<AttrsOf<Name>> => {
+    const standard: Lowering<AttrsOf<Name>> = plainLowerings[name];
+    return (graph, inputs, node) => lower(graph, valuesOf(graph), inputs, node) ?? standard(graph, inputs, node);
   };
   const one = (value: ValueName | undefined) => (value === undefined ? undefined : [value]);
 
   /** Each element alone: if one operand is blocked the others become so, and so does the result. */
-  const pointwise = (name: Lowered, operator = plainLowerings[name] as Lowering<unknown>): Lowering<unknown> => orStandard(name, (graph, values, inputs, node) => {
-    const output: Type = node.outputs[0]!;
+  const pointwise = <Name extends Lowered>(name: Name, operator: Lowering<AttrsOf<Name>> = plainLowerings[name]): Lowering<AttrsOf<Name>> => orStandard(name, (graph, values, inputs, node) => {
+    const output = node.outputs[0]!;
     const whole = node.inputs.map((x) => sameShape(x.shape, output.shape));
     if (!isImage(output) || !node.inputs.every((x, i) => whole[i] || sizeOf(x.shape) === 1) || !inputs.some((x, i) => whole[i] && values.has(x))) return undefined;
-    const [y] = operator(graph, inputs.map((x, i) => (whole[i] ? values.of(x) : x)), node as never);
+    const [y] = operator(graph, inputs.map((x, i) => (whole[i] ? values.of(x) : x)), node);
     return [values.name(y!, output.shape[1]!)];
-  }) as Lowering<unknown>;
+  });
 
   /** Of two whole images, at least one of them blocked. */
   const twoImages = (values: BlockedValues, inputs: readonly ValueName[], { inputs: operands, outputs: [output] }: Node) =>
@@ -69,7 +68,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
   };
 
   /** Of a blocked image and a number for each channel of each image, [B, C, 1, 1]. */
-  const withChannels = (name: 'add' | 'mul'): Lowering<unknown> => {
+  const withChannels = (name: 'add' | 'mul'): Lowering<AttrsOf<'add' | 'mul'>> => {
     const otherwise = pointwise(name);
     return (graph, inputs, node) => {
       const values = valuesOf(graph);
@@ -269,5 +268,3 @@ function cutOff(graph: GraphBuilder, values: BlockedValues, x: ValueName, node: 
   values.parts.set(x, parts);
   return parts[cuts.indexOf(node)]!;
 }
-
-type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;

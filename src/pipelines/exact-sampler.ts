@@ -22,10 +22,11 @@ export interface ExactSource {
  * @throws if there are no pictures; when drawing, if guidance is asked for
  */
 export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSource): PictureSampler {
+  const [, channels, height, width] = pictures.shape as readonly [number, ...PictureShape];
   const noiseSchedule = schedule(scheduler);
   const denoise = datasetDenoiser(noiseSchedule, pictures);
   return pictureSampler({
-    schedule: noiseSchedule, picture: pictures.shape.slice(1) as unknown as PictureShape, batchSize,
+    schedule: noiseSchedule, picture: [channels, height, width], batchSize,
     // There is no network that could have learned one.
     varianceType: scheduler.varianceType === 'learned_range' ? 'fixed_small' : scheduler.varianceType,
     condChannels: 0, takesClasses: false, plainDenoiser: denoise,

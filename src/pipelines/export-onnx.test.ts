@@ -20,14 +20,14 @@ const scheduler = schedulerConfig();
 function fixture(name: string) {
   const config = fromHuggingFace(JSON.parse(readFileSync(`${fixtures}${name}/config.json`, 'utf8')) as Record<string, unknown>);
   const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
-  const [batch, ...picture] = io.get('sample')!.shape as [number, number, number, number];
+  const [batch, ...picture] = io.get('sample')!.shape as readonly [number, ...PictureShape];
   const model: ModelToExport = { unet: new UNet2DModel(config as UNet2DOptions), weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`), scheduler, picture };
   const inputs: Record<string, HostArray> = {
     sample: io.get('sample')!,
     timestep: float32([batch], Float32Array.from(io.get('timestep')!.data as BigInt64Array, Number)),
     ...(io.has('class_labels') && { class_labels: io.get('class_labels')! }),
   };
-  return { model, inputs, batch, picture: picture as unknown as PictureShape, expected: io.get('out_sample')!.data as Float32Array };
+  return { model, inputs, batch, picture, expected: io.get('out_sample')!.data as Float32Array };
 }
 
 /** Row `index` of every input, `count` times. */

@@ -1,6 +1,7 @@
 /** Which graphics adapter an engine computes on. ONNX Runtime does not say; the loader of the driver does. */
 import { existsSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
+import type { Environment } from '../core/index.ts';
 
 /** A graphics adapter, as an environment records it. */
 export interface Adapter {
@@ -23,6 +24,11 @@ export function readAdapter(log: string, platform: NodeJS.Platform = process.pla
   const chip = cpus()[0]?.model ?? '';
   if (platform === 'darwin') return { adapter: chip.startsWith('Apple') ? chip : 'a Metal adapter', driver: null };
   return { adapter: platform === 'win32' ? 'a Direct3D adapter' : 'an unnamed adapter', driver: null };
+}
+
+/** The adapter that an executor's environment records; where it names none, an unnamed one. */
+export function recordedAdapter({ adapter, driver }: Environment): Adapter {
+  return { adapter: typeof adapter === 'string' ? adapter : 'an unnamed adapter', driver: typeof driver === 'string' ? driver : null };
 }
 
 /** True for adapters that only imitate a graphics card on the processor: right, and many times slower than its own kernels. */

@@ -1,5 +1,5 @@
-import { add, input, program, type Environment, type Executor } from '../core/index.ts';
-import { isSoftware, mayHaveGraphicsCard, type Adapter } from './adapter.ts';
+import { add, input, program, type Executor } from '../core/index.ts';
+import { isSoftware, mayHaveGraphicsCard, recordedAdapter, type Adapter } from './adapter.ts';
 import { createNodeExecutor, type NodeExecutorOptions } from './create-node-executor.ts';
 import { cudaMissing } from './cuda.ts';
 import { compareDevices, tolerableError, type DeviceComparison } from './device-check.ts';
@@ -74,9 +74,8 @@ export function reasonAgainst({ adapter }: Adapter, { error, speedup }: DeviceCo
 
 async function openGraphicsCard(options: Omit<NodeExecutorOptions, 'device'>): Promise<{ executor: Executor; adapter: Adapter }> {
   const executor = await tried('webgpu', createNodeExecutor({ ...options, device: 'webgpu' }));
-  const { adapter, driver } = await executor.environment() as Environment & Partial<Adapter>;
-  const known = { adapter: adapter ?? 'an unnamed adapter', driver: driver ?? null };
-  return { executor: { ...executor, device: `webgpu (${known.adapter}, experimental)` }, adapter: known };
+  const adapter = recordedAdapter(await executor.environment());
+  return { executor: { ...executor, device: `webgpu (${adapter.adapter}, experimental)` }, adapter };
 }
 
 /** The executor, once it has computed something. */

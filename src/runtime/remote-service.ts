@@ -1,6 +1,6 @@
 /** A session service somewhere else: its calls and results as messages. */
 import type { HostArray } from '../core/index.ts';
-import { serviceMethods, type SessionService } from './session-service.ts';
+import type { SessionService } from './session-service.ts';
 
 /** A call as it travels: the method's name and its arguments. */
 export interface Request {
@@ -38,7 +38,7 @@ export function remoteService(connect: (events: ConnectionEvents) => Connection)
       waiting.delete(response.id);
       if (waiting.size === 0) connection!.hold(false); // An idle engine keeps no process alive.
       if ('error' in response) call.reject(new Error(response.error));
-      else call.resolve(response.value as never);
+      else call.resolve(response.value as never); // What comes of which method, the other end's compiler has checked.
     },
     lost(error) {
       failure ??= error;
@@ -54,7 +54,10 @@ export function remoteService(connect: (events: ConnectionEvents) => Connection)
     connection.hold(true);
     connection.send({ id, method, args });
   });
-  const service = Object.fromEntries(serviceMethods.map((method) => [method, call(method)])) as unknown as SessionService;
+  const service: SessionService = {
+    facts: call('facts'), blockSize: call('blockSize'), load: call('load'), unload: call('unload'), createStore: call('createStore'), read: call('read'), write: call('write'),
+    releaseStore: call('releaseStore'), run: call('run'), engineMs: call('engineMs'), close: call('close'),
+  };
   // What has ended, or never began, has nothing to close; its own error must not hide behind another.
   return { ...service, close: () => (failure || !connection ? Promise.resolve() : service.close()) };
 }
@@ -62,6 +65,7 @@ export function remoteService(connect: (events: ConnectionEvents) => Connection)
 /** Answers a call with a service that is here. */
 export async function answer(service: SessionService, { id, method, args }: Request): Promise<Response> {
   try {
+    // The caller's compiler has checked that they are this method's arguments.
     return { id, value: await (service[method] as (...args: readonly unknown[]) => Promise<unknown>)(...args) };
   } catch (error) {
     return { id, error: error instanceof Error ? error.message : String(error) };

@@ -32,6 +32,3 @@ export interface SessionService {
   engineMs(): Promise<number>;
   close(): Promise<void>;
 }
-
-/** Every method of the service, for what forwards them one by one. */
-export const serviceMethods = ['facts', 'blockSize', 'load', 'unload', 'createStore', 'read', 'write', 'releaseStore', 'run', 'engineMs', 'close'] as const satisfies readonly (keyof SessionService)[];

@@ -145,8 +145,8 @@ describe('frozen parts', () => {
   const fixed: ReadonlyMap<string, HostArray> = new Map<string, HostArray>([['encoder.weight', float32([2, 3], [1, 2, 0, 0, 1, -1])], ['encoder.bias', float32([2], [0.5, 0])]]);
   // y = 3 (x₀ + 2 x₁ + ½) − 2 (x₁ − x₂) + 1, which the head can be.
   const y = float32([32, 1], Array.from({ length: 32 }, (_, i) => {
-    const [a, b, c] = x.data.subarray(3 * i) as unknown as [number, number, number];
-    return 3 * (a + 2 * b + 0.5) - 2 * (b - c) + 1;
+    const at = (axis: number) => x.data[3 * i + axis]!;
+    return 3 * (at(0) + 2 * at(1) + 0.5) - 2 * (at(1) - at(2)) + 1;
   }));
   const task: TrainingTask = { module, loss: (ctx) => meanSquaredError(module.forward(ctx, input('x', [32, 3])), input('y', [32, 1])), inputs: () => ({ x, y }) };
   const from: TrainerState = { step: 0, training: new Map([...fixed].map(([name, value]) => [`params/${name}`, value])), ema: new Map(fixed) };

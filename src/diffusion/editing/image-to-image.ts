@@ -43,9 +43,8 @@ export function timesFromStrength(schedule: NoiseSchedule, times: readonly numbe
  * @throws if strength is outside 0 … 1, and what the sampler throws
  * @see Meng et al. 2022 (SDEdit), algorithm 1 — https://arxiv.org/abs/2108.01073
  */
-export async function* imageToImage<Options extends SamplerOptions>(run: Sampler<Options>, denoise: Denoiser, x0: FloatArray, { strength, ...rest }: Options & ImageToImageOptions): AsyncGenerator<SamplerState, void, undefined> {
-  const options = rest as unknown as Options;
-  const { schedule, streams } = options;
+export async function* imageToImage<Options extends SamplerOptions>(run: Sampler<Options>, denoise: Denoiser, x0: FloatArray, options: Options & ImageToImageOptions): AsyncGenerator<SamplerState, void, undefined> {
+  const { schedule, streams, strength } = options;
   const timesteps = timesFromStrength(schedule, options.timesteps, strength);
   const [first] = timesteps;
   if (first === undefined) {

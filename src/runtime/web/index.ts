@@ -35,6 +35,7 @@ interface Browser {
   readonly navigator?: { readonly hardwareConcurrency?: number; readonly gpu?: { requestAdapter(): Promise<Adapter | null> } };
   readonly crossOriginIsolated?: boolean;
 }
+// The compiler knows a global object of Node, which shares none of this; at run time each may be missing.
 const browser = globalThis as unknown as Browser;
 
 interface WebWorker {

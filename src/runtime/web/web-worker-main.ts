@@ -10,10 +10,10 @@ interface WorkerScope {
   postMessage(message: Response, transfer: ArrayBuffer[]): void;
   close(): void;
 }
-const scope = globalThis as unknown as WorkerScope;
+declare const self: WorkerScope;
 let host: Promise<SessionHost> | undefined;
 
-scope.addEventListener('message', ({ data }) => {
+self.addEventListener('message', ({ data }) => {
   if (host) return void reply(host, data as Request);
   host = webEngine(data as WebEngineOptions).then((engine) => new SessionHost(engine));
   // Every request reports it.
@@ -23,6 +23,6 @@ scope.addEventListener('message', ({ data }) => {
 
 async function reply(opening: Promise<SessionHost>, request: Request): Promise<void> {
   const response = await opening.then((opened) => answer(opened, request), (error: unknown): Response => ({ id: request.id, error: error instanceof Error ? error.message : String(error) }));
-  scope.postMessage(response, buffersOf(response));
-  if (request.method === 'close') scope.close();
+  self.postMessage(response, buffersOf(response));
+  if (request.method === 'close') self.close();
 }
