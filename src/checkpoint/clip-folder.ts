@@ -18,8 +18,9 @@ import {
 import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { configFile } from './model-folder.ts';
-import { networkWeights, writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
+import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
 import { readTensorFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
+import { moduleWeights } from './weights.ts';
 
 const tokenizerFile = 'tokenizer.json';
 const preprocessorFile = 'preprocessor_config.json';
@@ -125,7 +126,7 @@ export async function readClipNetwork(path: string, { variant }: Pick<ReadWeight
 
   checkDepth(config, tensors.size, configAt);
   const model = build(className, config, json === null ? stored.where : configAt);
-  const weights = networkWeights(model, tensors, stored.where, json === null ? undefined : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`);
+  const weights = moduleWeights(model, tensors, stored.where, json === null ? undefined : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`);
   return { model, weights, tokenizer: await optionalJson(join(dir, tokenizerFile)), preprocessing: await readPreprocessing(dir, model), path };
 }
 

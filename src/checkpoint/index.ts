@@ -11,4 +11,4 @@ export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { type Checkpoint, latestCheckpoint, listCheckpoints, saveCheckpoint, type SaveOptions } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { readTensorFile } from './weight-files.ts';
-export { checkWeights, narrow, weightShapes, widen } from './weights.ts';
+export { storedWeights } from './weights.ts';

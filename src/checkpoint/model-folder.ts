@@ -10,7 +10,7 @@
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
 import { join } from 'node:path';
-import { asFloat32, type HostArray } from '../core/index.ts';
+import type { HostArray } from '../core/index.ts';
 import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';
 import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
@@ -20,7 +20,7 @@ import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from './du
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 import { readWeightFiles, weightsFileNames, type StoredTensor, type StoredWeights } from './weight-files.ts';
-import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
+import { moduleWeights, storedWeights } from './weights.ts';
 
 export const indexFile = 'model_index.json';
 /** The network's configuration, in its folder or in a flat one. */
@@ -69,11 +69,7 @@ export interface ReadModelOptions {
  */
 export async function writeModelFolder(dir: string, { unet, weights, scheduler, classes, dtype = 'f32' }: ModelToWrite): Promise<void> {
   const where = `checkpoint ${dir}`;
-  checkWeights(weightShapes(unet), weights, where);
-  const stored = new Map([...weights].map(([name, array]) => {
-    const floats = asFloat32(array, `${where}: tensor ${JSON.stringify(name)}`);
-    return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
-  }));
+  const stored = storedWeights(unet, weights, dtype, where);
   if (await kindOf(join(dir, indexFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
 
   for (const part of ['unet', 'scheduler']) {
@@ -121,10 +117,7 @@ export async function readModelFolder(dir: string, { variant }: ReadModelOptions
   const resnets = config.layersPerBlock * config.blockOutChannels.length;
   if (resnets > stored.tensors.size) throw new Error(`${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${stored.tensors.size} tensors`);
   const unet = buildUnet(config, configAt);
-  const tensors = underPresentNames(stored);
-  checkWeights(weightShapes(unet), tensors, stored.where, `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`);
-  // In the network's order, whatever the file's.
-  const weights = new Map([...weightShapes(unet).keys()].map((name) => [name, widen(tensors.get(name)!, name, stored.where)]));
+  const weights = moduleWeights(unet, underPresentNames(stored), stored.where, `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`);
   const classes = config.numClassEmbeds === null ? null : await readClassLabels(dir, config.numClassEmbeds);
   return { unet, weights, scheduler, classes, path: dir, notes };
 }

@@ -5,7 +5,7 @@
  *     model.safetensors   its weights; see weight-files.ts for the other ways they come
  */
 import { join } from 'node:path';
-import { asFloat32, type HostArray, type HostArrays } from '../core/index.ts';
+import type { HostArray, HostArrays } from '../core/index.ts';
 import { writeSafetensors } from '../formats/safetensors.ts';
 import { fromHuggingFace } from '../models/index.ts';
 import type { Module } from '../nn/index.ts';
@@ -13,8 +13,8 @@ import { checksum } from './checksum.ts';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { configFile } from './model-folder.ts';
-import { readWeightFiles, weightsFileNames, type StoredTensor } from './weight-files.ts';
-import { checkWeights, narrow, weightShapes, widen } from './weights.ts';
+import { readWeightFiles, weightsFileNames } from './weight-files.ts';
+import { moduleWeights, storedWeights } from './weights.ts';
 
 /** A network to be written. */
 export interface NetworkToWrite {
@@ -37,11 +37,7 @@ export interface NetworkToWrite {
  */
 export async function writeNetworkFolder(dir: string, { config, floatKeys, module, weights, dtype = 'f32' }: NetworkToWrite): Promise<void> {
   const where = `checkpoint ${dir}`;
-  checkWeights(weightShapes(module), weights, where);
-  const stored = new Map([...weights].map(([name, array]) => {
-    const floats = asFloat32(array, `${where}: tensor ${JSON.stringify(name)}`);
-    return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
-  }));
+  const stored = storedWeights(module, weights, dtype, where);
   if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
   await makeFolder(dir);
   await writeNewFile(join(dir, weightsFileNames.transformers), writeSafetensors(stored, { format: 'pt', sha256: checksum(stored) }));
@@ -70,16 +66,5 @@ export async function readNetworkConfig(dir: string, className: string): Promise
  */
 export async function readNetworkWeights(dir: string, module: Module, className: string): Promise<Map<string, HostArray>> {
   const { tensors, where } = await readWeightFiles(dir, { library: 'transformers', className });
-  return networkWeights(module, tensors, where, `the weights are not of the network in ${join(dir, configFile)}`);
-}
-
-/**
- * Tensors as a network's weights: in its order, widened to f32.
- *
- * @throws one line if they are not the network's
- */
-export function networkWeights(module: Module, tensors: ReadonlyMap<string, StoredTensor>, where: string, wayOut?: string): Map<string, HostArray> {
-  const shapes = weightShapes(module);
-  checkWeights(shapes, tensors, where, wayOut);
-  return new Map([...shapes.keys()].map((name) => [name, widen(tensors.get(name)!, name, where)]));
+  return moduleWeights(module, tensors, where, `the weights are not of the network in ${join(dir, configFile)}`);
 }

@@ -1,4 +1,4 @@
-import { float32, sameShape, type FloatArray, type HostArray, type Shape } from '../core/index.ts';
+import { asFloat32, float32, sameShape, type FloatArray, type HostArray, type HostArrays, type Shape } from '../core/index.ts';
 import { bfloatToFloats, floatsToHalf, halfToFloats } from '../formats/half.ts';
 import type { Module } from '../nn/index.ts';
 import { namedParameters } from '../nn/index.ts';
@@ -67,4 +67,30 @@ export function narrow(tensor: FloatArray, name: string, where: string): HostArr
   const lost = data.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(tensor.data[i]!));
   if (lost >= 0) throw new Error(`${where}: tensor ${JSON.stringify(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`);
   return { dtype: 'f16', shape: tensor.shape, data };
+}
+
+/**
+ * A module's weights as they are stored.
+ *
+ * @param dtype  f16 rounds every value to float16, f32 keeps them
+ * @throws one line if they are not the module's, or a value is too large for float16
+ */
+export function storedWeights(module: Module, weights: HostArrays, dtype: 'f32' | 'f16', where: string): Map<string, HostArray> {
+  checkWeights(weightShapes(module), weights, where);
+  return new Map([...weights].map(([name, array]) => {
+    const floats = asFloat32(array, `${where}: tensor ${JSON.stringify(name)}`);
+    return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
+  }));
+}
+
+/**
+ * Stored tensors as a module's weights: in its order, widened to f32.
+ *
+ * @param wayOut  what the message ends with
+ * @throws one line if they are not the module's
+ */
+export function moduleWeights(module: Module, tensors: ReadonlyMap<string, HostArray & { readonly shard?: string }>, where: string, wayOut?: string): Map<string, HostArray> {
+  const shapes = weightShapes(module);
+  checkWeights(shapes, tensors, where, wayOut);
+  return new Map([...shapes.keys()].map((name) => [name, widen(tensors.get(name)!, name, where)]));
 }

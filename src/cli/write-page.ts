@@ -3,8 +3,7 @@ import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } f
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { narrow, type LoadedModel, type ModelCard } from '../checkpoint/index.ts';
-import { asFloat32, type HostArray } from '../core/index.ts';
+import { storedWeights, type LoadedModel, type ModelCard } from '../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../data/index.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../formats/index.ts';
 import { countParameters } from '../nn/index.ts';
@@ -70,7 +69,7 @@ export async function writePage(folder: string, { model, card, name, builtPage =
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await mkdir(join(aside, engineFolder));
     for (const file of engineFiles) await copyFile(engineFile(file), join(aside, engineFolder, file));
-    const weights = storedWeights(model, dtype);
+    const weights = writeSafetensors(storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path));
     await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
     const description: PageModel = {
       format: 1, name, ...(card.summary !== undefined && { summary: card.summary }), ...(card.license !== undefined && { license: card.license }),
@@ -98,13 +97,6 @@ function fitsHalf({ weights }: LoadedModel): boolean {
     const widened = halfToFloats(floatsToHalf(data as Float32Array));
     return widened.every((value, i) => value === data[i]);
   });
-}
-
-function storedWeights({ weights, path }: LoadedModel, dtype: 'float32' | 'float16'): Uint8Array {
-  return writeSafetensors(new Map([...weights].map(([name, weight]): [string, HostArray] => {
-    const floats = asFloat32(weight, `${path}: tensor ${JSON.stringify(name)}`);
-    return [name, dtype === 'float16' ? narrow(floats, name, path) : floats];
-  })));
 }
 
 /** For those who see only the page's text: search engines, and previews of links. */

@@ -1,8 +1,8 @@
 /** A trained network as an ONNX model that any ONNX Runtime opens. */
 // Not the layer's index: these two run in a browser, what reads files does not.
 import { schedulerToJson } from '../checkpoint/scheduler-json.ts';
-import { checkWeights, narrow, weightShapes } from '../checkpoint/weights.ts';
-import { asFloat32, type HostArray, type HostArrays } from '../core/index.ts';
+import { storedWeights } from '../checkpoint/weights.ts';
+import type { HostArrays } from '../core/index.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
 import { toHuggingFace, type UNet2DModel } from '../models/index.ts';
 import { toOnnx, toOnnxForAnyBatch } from '../onnx/index.ts';
@@ -43,11 +43,7 @@ const largestFile = 2 ** 31 - 1;
 export function exportOnnx({ unet, scheduler, weights, picture = pictureShape(unet, scheduler.varianceType) }: ModelToExport, { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {}): Uint8Array {
   const where = 'exportOnnx';
   if (batch !== 'symbolic' && !(Number.isInteger(batch) && batch > 0)) throw new Error(`${where}: expected a batch of a positive integer or 'symbolic', got ${String(batch)}`);
-  checkWeights(weightShapes(unet), weights, where);
-  const stored = new Map([...weights].map(([name, weight]): [string, HostArray] => {
-    const floats = asFloat32(weight, `${where}: tensor ${JSON.stringify(name)}`);
-    return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
-  }));
+  const stored = storedWeights(unet, weights, dtype, where);
   const bytes = [...stored.values()].reduce((total, { data }) => total + data.byteLength, 0);
   if (bytes > largestFile) throw new Error(`${where}: the weights take ${(bytes / 2 ** 30).toFixed(1)} GiB, one ONNX file holds 2${dtype === 'f32' ? '; store them as float16' : ''}`);
   const options = {
