@@ -19,12 +19,7 @@ export interface EmojiStyle {
 
 /** The styles by name; all their licenses allow training. */
 export const emojiStyles = {
-  noto: {
-    package: { name: 'emoji-datasource-google', version: '16.0.0' },
-    title: 'Noto Emoji, Google',
-    license: 'Apache-2.0',
-    read: (found) => readDatasource(found, 'google'),
-  },
+  noto: datasource('google', 'Noto Emoji, Google', 'Apache-2.0'),
   fluent: {
     package: { name: '@lobehub/fluent-emoji-3d', version: '1.1.0' },
     title: 'Fluent Emoji 3D, Microsoft',
@@ -37,12 +32,7 @@ export const emojiStyles = {
     license: 'MIT',
     read: readIconify,
   },
-  twemoji: {
-    package: { name: 'emoji-datasource-twitter', version: '16.0.0' },
-    title: 'Twemoji, Twitter and contributors',
-    license: 'CC-BY-4.0',
-    read: (found) => readDatasource(found, 'twitter'),
-  },
+  twemoji: datasource('twitter', 'Twemoji, Twitter and contributors', 'CC-BY-4.0'),
   openmoji: {
     package: { name: 'openmoji', version: '17.0.0' },
     title: 'OpenMoji, HfG Schwäbisch Gmünd and contributors',
@@ -64,8 +54,15 @@ export function plainCode(codePoints: string): string {
 
 const datasourceSchema = z.array(z.looseObject({ unified: z.string(), image: z.string().regex(/^[\w-]+\.png$/) }));
 
-/** emoji-datasource: PNG files of 64×64, without skin tones in the list itself. */
-async function readDatasource(found: FoundPackage, set: 'google' | 'twitter'): Promise<EmojiPictures> {
+type DatasourceSet = 'google' | 'twitter';
+
+/** A style of emoji-datasource, which has a package for each. */
+function datasource(set: DatasourceSet, title: string, license: string): EmojiStyle {
+  return { package: { name: `emoji-datasource-${set}`, version: '16.0.0' }, title, license, read: (found) => readDatasource(found, set) };
+}
+
+/** PNG files of 64×64, without skin tones in the list itself. */
+async function readDatasource(found: FoundPackage, set: DatasourceSet): Promise<EmojiPictures> {
   const list = await readPackageJson(found, 'emoji.json', datasourceSchema);
   const drawn = list.filter((entry) => entry[`has_img_${set}`] === true);
   return new Map(drawn.map(({ unified, image }) => [plainCode(unified), () => readFile(join(found.folder, 'img', set, '64', image))]));
