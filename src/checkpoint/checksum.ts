@@ -1,13 +1,39 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import type { HostArray } from '../core/index.ts';
 
 /** SHA-256 of the tensors' names, types, shapes and values, whatever their order in the file. */
 export function checksum(tensors: ReadonlyMap<string, HostArray>): string {
   const hash = createHash('sha256');
-  for (const name of [...tensors.keys()].sort()) {
-    const { dtype, shape, data } = tensors.get(name)!;
+  for (const [name, { dtype, shape, data }] of byName(tensors)) {
     hash.update(JSON.stringify([name, dtype, shape]));
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    hash.update(bytesOf(data));
   }
   return hash.digest('hex');
+}
+
+/**
+ * What goes into a file with its tensors, so that damage is seen wherever the file is copied: `sha256` of everything, which decides, and a
+ * `crc32` of each tensor, which tells where.
+ */
+export function checksums(tensors: ReadonlyMap<string, HostArray>): { readonly sha256: string; readonly crc32: string } {
+  return { sha256: checksum(tensors), crc32: [...byName(tensors)].map(([, tensor]) => crcOf(tensor)).join(' ') };
+}
+
+/** The first tensor, by name, whose values are not those that the list of `checksums` was made of; undefined if the list does not tell. */
+export function firstDamaged(tensors: ReadonlyMap<string, HostArray>, crcs: string): string | undefined {
+  const recorded = crcs.split(' ');
+  return recorded.length === tensors.size ? byName(tensors).find(([, tensor], i) => crcOf(tensor) !== recorded[i])?.[0] : undefined;
+}
+
+function crcOf({ data }: HostArray): string {
+  return crc32(bytesOf(data)).toString(16).padStart(8, '0');
+}
+
+function byName(tensors: ReadonlyMap<string, HostArray>): [string, HostArray][] {
+  return [...tensors.keys()].sort().map((name) => [name, tensors.get(name)!]);
+}
+
+function bytesOf(data: HostArray['data']): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

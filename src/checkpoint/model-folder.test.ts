@@ -39,6 +39,14 @@ function edit(dir: string, file: string, change: (json: Record<string, unknown>)
   writeFileSync(join(dir, file), JSON.stringify(change(JSON.parse(readFileSync(join(dir, file), 'utf8')))));
 }
 
+/** Where a tensor's values begin, by the format's own arithmetic: after the header's length, the header, and what its entry says. */
+function byteOf(file: string, name: string): number {
+  const bytes = readFileSync(file);
+  const header = Number(bytes.readBigUInt64LE(0));
+  const entries = JSON.parse(bytes.toString('utf8', 8, 8 + header)) as Record<string, { data_offsets: [number, number] }>;
+  return 8 + header + entries[name]!.data_offsets[0];
+}
+
 describe('a model folder', () => {
   test('reads back as it was written', async () => {
     const model = await readModelFolder(whole);
@@ -129,20 +137,37 @@ describe('a damaged model folder', () => {
     ['with an option we have not', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, down_block_types: ['CrossAttnDownBlock2D'] })), '/unet/config.json.downBlockTypes.0: this block attends to a text'],
     ['with options that contradict each other', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, norm_num_groups: 3 })), '/unet/config.json: unet: downBlockTypes[0] (DownBlock2D): 4 channels do not split into 3 groups'],
     ['with a number that would exhaust the memory', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layers_per_block: 128 })), '/unet/config.json: asks for 128 layers in each of 1 blocks'],
-    ['of another width', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, block_out_channels: [8] })), '/unet/diffusion_pytorch_model.safetensors: tensor "conv_in.weight" is [4, 1, 3, 3], expected [8, 1, 3, 3] (and'],
-    ['of more layers', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layers_per_block: 2 })), '/unet/diffusion_pytorch_model.safetensors: missing tensors "down_blocks.0.resnets.1.norm1.weight"'],
-    ['with weights cut short', (dir) => truncateSync(join(dir, weightsFile), 5000), `/${weightsFile}: is damaged; get it again or take another checkpoint (readSafetensors`],
+    ['of another width', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, block_out_channels: [8] })), '/unet/diffusion_pytorch_model.safetensors: tensor "conv_in.weight" is [4, 1, 3, 3], expected [8, 1, 3, 3] (at byte BYTE of conv_in.weight) (and'],
+    ['of more layers', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layers_per_block: 2 })), '/unet/diffusion_pytorch_model.safetensors: missing tensors "down_blocks.0.resnets.1.norm1.weight" [4], '],
+    ['with weights cut short', (dir) => truncateSync(join(dir, weightsFile), 5000), `/${weightsFile}: is damaged; get it again or take another checkpoint (readSafetensors: the header ends at byte`],
     ['without a scheduler', (dir) => rmSync(join(dir, 'scheduler'), { recursive: true }), '/scheduler/scheduler_config.json: cannot be read, it does not exist'],
     ['with whole numbers for weights', (dir) => {
       const tensors = readSafetensors(readFileSync(join(dir, weightsFile))).tensors as Map<string, SafetensorsTensor>;
       writeFileSync(join(dir, weightsFile), writeSafetensors(new Map(tensors).set('conv_in.bias', { dtype: 'i32', shape: [4], data: new Int32Array(4) })));
-    }, '/unet/diffusion_pytorch_model.safetensors: tensor "conv_in.bias" is of type i32, expected f32, f16 or bf16'],
+    }, '/unet/diffusion_pytorch_model.safetensors: tensor "conv_in.bias" [4] is of type i32, expected f32, f16 or bf16 (at byte BYTE of conv_in.bias)'],
   ])('names the file and the problem: %s', async (_, damage, message) => {
     const dir = copy(damage);
     const error = await readModelFolder(dir).then(() => undefined, (e: Error) => e);
     expect(error?.message).toContain(`checkpoint ${dir}`);
-    expect(error?.message).toContain(message);
+    const expected = message.replace(/BYTE of ([\w.]+)/, (_all, name: string) => String(byteOf(join(dir, weightsFile), name)));
+    expect(error?.message).toContain(expected);
     expect(error?.message).not.toContain('\n');
+  });
+
+  test('with weights cut short says which tensor is the first that is not there, of which shape, and where it would be', async () => {
+    const at = byteOf(join(whole, weightsFile), 'mid_block.resnets.1.conv1.weight');
+    const dir = copy((folder) => truncateSync(join(folder, weightsFile), at + 100));
+    await expect(readModelFolder(dir)).rejects.toThrow(`checkpoint ${join(dir, weightsFile)}: is damaged; get it again or take another checkpoint (readSafetensors: tensor "mid_block.resnets.1.conv1.weight": F32[4, 4, 3, 3] at byte ${at} would end at byte ${at + 576}, the file ends at byte ${at + 100} (cut short?))`);
+  });
+
+  test('with a value changed says of which tensor, of which shape, and where it begins', async () => {
+    const at = byteOf(join(whole, weightsFile), 'mid_block.resnets.1.conv1.weight');
+    const dir = copy((folder) => {
+      const bytes = readFileSync(join(folder, weightsFile));
+      bytes[at + 70]! ^= 1;
+      writeFileSync(join(folder, weightsFile), bytes);
+    });
+    await expect(readModelFolder(dir)).rejects.toThrow(`checkpoint ${join(dir, weightsFile)}: is damaged, the values of tensor "mid_block.resnets.1.conv1.weight" [4, 4, 3, 3], which begin at byte ${at}, do not match their checksum; get it again or take another checkpoint`);
   });
 
   test('with any byte of its weights changed, or cut short anywhere, is refused or holds the same weights', async () => {

@@ -102,8 +102,8 @@ describe('weights that are not whole', () => {
     ['a tensor that the network has not', 'sharded', (dir) => {
       editTensors(join(dir, 'unet', shards[2]!), (tensors) => tensors.set('extra', { dtype: 'f32', shape: [1], data: Float32Array.of(1) }));
       editIndex(dir, (map) => ({ ...map, extra: shards[2] }));
-    }, `unet/${index}: unexpected tensor "extra"; the weights are not of the network in `],
-    ['a tensor of another shape, in which shard', 'sharded', (dir) => editTensors(join(dir, 'unet', shards[0]!), (tensors) => tensors.set('conv_in.bias', { dtype: 'f32', shape: [5], data: new Float32Array(5) })), `unet/${index}: tensor "conv_in.bias" is [5], expected [4] (in ${shards[0]})`],
+    }, `unet/${index}: unexpected tensor "extra" [1] (at byte 1940 of ${shards[2]}); the weights are not of the network in `],
+    ['a tensor of another shape, in which shard', 'sharded', (dir) => editTensors(join(dir, 'unet', shards[0]!), (tensors) => tensors.set('conv_in.bias', { dtype: 'f32', shape: [5], data: new Float32Array(5) })), `unet/${index}: tensor "conv_in.bias" is [5], expected [4] (at byte 6720 of ${shards[0]})`],
     ['a damaged shard', 'sharded', (dir) => writeFileSync(join(dir, 'unet', shards[1]!), 'nothing'), `unet/${shards[1]}: is damaged; get it again or take another checkpoint (readSafetensors: `],
     ['an index that is cut short', 'sharded', (dir) => writeFileSync(join(dir, 'unet', index), '{"weight_map": {'), `unet/${index}: is not valid JSON, cut short or damaged`],
     ['an index of nothing', 'sharded', (dir) => editIndex(dir, () => undefined), `unet/${index}: expected a weight_map from tensors to shards, got none`],

@@ -10,7 +10,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
-import { checksum } from './checksum.ts';
+import { checksum, firstDamaged } from './checksum.ts';
 import { readWhole } from './durable-files.ts';
 import { isObject, readJsonFile } from './json-file.ts';
 
@@ -49,8 +49,8 @@ export interface ReadWeightsOptions {
   readonly className?: string;
 }
 
-/** A tensor, and the shard that holds it if there are shards. */
-export type StoredTensor = SafetensorsTensor & { readonly shard?: string };
+/** A tensor, and where its values begin: at which byte, and of which shard if there are shards. */
+export type StoredTensor = SafetensorsTensor & { readonly place: string };
 
 /** Everything that was stored. */
 export interface StoredWeights {
@@ -104,7 +104,7 @@ function chooseFile(files: readonly string[], folder: string, { variant, library
  *
  * @throws one line that names the file: missing or damaged
  */
-export async function readTensorFile(path: string): Promise<Map<string, SafetensorsTensor>> {
+export async function readTensorFile(path: string): Promise<Map<string, StoredTensor>> {
   const where = `checkpoint ${path}`;
   const bytes = await readWhole(path, where);
   let file: Safetensors;
@@ -113,9 +113,14 @@ export async function readTensorFile(path: string): Promise<Map<string, Safetens
   } catch (error) {
     throw new Error(`${where}: is damaged; get it again or take another checkpoint (${(error as Error).message})`, { cause: error });
   }
-  const { sha256 } = file.metadata;
-  if (sha256 !== undefined && sha256 !== checksum(file.tensors)) throw new Error(`${where}: is damaged, its tensors do not match the checksum in it; get it again or take another checkpoint`);
-  return file.tensors;
+  const tensors = new Map([...file.tensors].map(([name, tensor]) => [name, { ...tensor, place: `at byte ${file.offsets.get(name)}` }]));
+  const { sha256, crc32 } = file.metadata;
+  if (sha256 !== undefined && sha256 !== checksum(file.tensors)) {
+    const name = crc32 === undefined ? undefined : firstDamaged(file.tensors, crc32);
+    const which = name === undefined ? 'its tensors do not match the checksum in it' : `the values of tensor ${JSON.stringify(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
+    throw new Error(`${where}: is damaged, ${which}; get it again or take another checkpoint`);
+  }
+  return tensors;
 }
 
 async function readShards(folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {
@@ -140,7 +145,7 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
     if (missing !== undefined) throw new Error(`${where}: tensor ${JSON.stringify(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`);
     const extra = [...held.keys()].find((name) => placed[name] !== file);
     if (extra !== undefined) throw new Error(`checkpoint ${join(folder, file)}: holds tensor ${JSON.stringify(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${JSON.stringify(placed[extra])}`}; get index and shards from one place`);
-    for (const name of names) tensors.set(name, { ...held.get(name)!, shard: file });
+    for (const name of names) tensors.set(name, { ...held.get(name)!, place: `${held.get(name)!.place} of ${file}` });
   }
   return tensors;
 }

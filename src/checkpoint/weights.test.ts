@@ -14,9 +14,9 @@ describe('weights', () => {
   test.each<[string, Record<string, Shape>, string]>([
     ['another shape', { 'conv_in.weight': [64, 3, 3, 3], 'conv_in.bias': [128] }, 'checkpoint runs/a/unet: tensor "conv_in.weight" is [64, 3, 3, 3], expected [128, 3, 3, 3]'],
     ['several', { 'conv_in.weight': [64, 3, 3, 3], 'conv_in.bias': [64] }, 'expected [128, 3, 3, 3] (and 1 more of another shape)'],
-    ['a missing one', { 'conv_in.weight': [128, 3, 3, 3] }, 'checkpoint runs/a/unet: missing tensor "conv_in.bias"'],
-    ['unexpected ones', { 'conv_in.weight': [128, 3, 3, 3], 'conv_in.bias': [128], a: [], b: [], c: [], d: [], e: [] }, 'unexpected tensors "a", "b", "c" and 2 more'],
-    ['a renamed one', { 'conv_in.weight': [128, 3, 3, 3], 'conv_in.b': [128] }, 'missing tensor "conv_in.bias"; unexpected tensor "conv_in.b"'],
+    ['a missing one', { 'conv_in.weight': [128, 3, 3, 3] }, 'checkpoint runs/a/unet: missing tensor "conv_in.bias" [128]'],
+    ['unexpected ones', { 'conv_in.weight': [128, 3, 3, 3], 'conv_in.bias': [128], a: [], b: [], c: [], d: [], e: [] }, 'unexpected tensors "a" [], "b" [], "c" [] and 2 more'],
+    ['a renamed one', { 'conv_in.weight': [128, 3, 3, 3], 'conv_in.b': [128] }, 'missing tensor "conv_in.bias" [128]; unexpected tensor "conv_in.b" [128]'],
   ])('are reported by name: %s', (_, tensors, message) => {
     expect(check(tensors)).toThrow(message);
   });
@@ -29,7 +29,7 @@ describe('weights', () => {
   test('may have a counter of whole numbers among them, as PyTorch\'s batch norm has', () => {
     const whole = (shape: Shape, ...values: number[]) => ({ dtype: 'i64', shape, data: BigInt64Array.from(values, BigInt) }) as const;
     expect(widen(whole([], 3), 'num_batches_tracked', 'checkpoint a')).toEqual(float32([], [3]));
-    expect(() => widen(whole([2], 1, 2), 'w', 'checkpoint a')).toThrow('checkpoint a: tensor "w" is of type i64, expected f32, f16 or bf16');
+    expect(() => widen(whole([2], 1, 2), 'w', 'checkpoint a')).toThrow('checkpoint a: tensor "w" [2] is of type i64, expected f32, f16 or bf16');
   });
 
   test('have one checksum in any order, and another for any other name, shape or value', () => {

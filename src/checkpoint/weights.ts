@@ -6,6 +6,17 @@ import { namedParameters } from '../nn/index.ts';
 /** Names listed in a message before "and … more". */
 const listed = 3;
 
+/** A tensor, and where it was found. */
+interface Placed {
+  readonly shape: Shape;
+  /** `at byte 1232`, in which file where there are several; absent for one that is in no file. */
+  readonly place?: string;
+}
+
+function inBrackets({ place }: Placed): string {
+  return place === undefined ? '' : ` (${place})`;
+}
+
 /** The shape of every parameter and buffer of a module by its checkpoint name. */
 export function weightShapes(root: Module): Map<string, Shape> {
   return new Map([...namedParameters(root)].map(([name, { shape }]) => [name, shape]));
@@ -16,17 +27,17 @@ export function weightShapes(root: Module): Map<string, Shape> {
  *
  * @param where   how the message calls the place, for example `checkpoint runs/a/unet`
  * @param wayOut  what the message ends with
- * @throws one line that names the tensors of another shape, the missing and the unexpected ones
+ * @throws one line that names the tensors of another shape, the missing and the unexpected ones, with their shapes and their places
  */
-export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, { readonly shape: Shape; readonly shard?: string }>, where: string, wayOut?: string): void {
+export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, Placed>, where: string, wayOut?: string): void {
   const mismatched: string[] = [];
   const missing: string[] = [];
   for (const [name, shape] of expected) {
     const tensor = tensors.get(name);
-    if (!tensor) missing.push(JSON.stringify(name));
-    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${tensor.shard === undefined ? '' : ` (in ${tensor.shard})`}`);
+    if (!tensor) missing.push(`${JSON.stringify(name)} [${shape.join(', ')}]`);
+    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${inBrackets(tensor)}`);
   }
-  const unexpected = [...tensors.keys()].filter((name) => !expected.has(name)).map((name) => JSON.stringify(name));
+  const unexpected = [...tensors].filter(([name]) => !expected.has(name)).map(([name, tensor]) => `${JSON.stringify(name)} [${tensor.shape.join(', ')}]${inBrackets(tensor)}`);
 
   const problems: string[] = [];
   // A wrong width gives dozens; the first says it.
@@ -46,14 +57,14 @@ function plural(names: readonly string[]): string {
  *
  * @throws if the tensor holds whole numbers or truth values, but for one number alone: PyTorch counts batches in such
  */
-export function widen(tensor: HostArray, name: string, where: string): FloatArray {
+export function widen(tensor: HostArray & Placed, name: string, where: string): FloatArray {
   const [only] = tensor.data;
   if (tensor.dtype === 'i64' && tensor.shape.length === 0 && only! <= 2 ** 24) return float32([], [Number(only)]);
   switch (tensor.dtype) {
-    case 'f32': return tensor as FloatArray;
+    case 'f32': return float32(tensor.shape, tensor.data as Float32Array);
     case 'f16': return float32(tensor.shape, halfToFloats(tensor.data as Uint16Array));
     case 'bf16': return float32(tensor.shape, bfloatToFloats(tensor.data as Uint16Array));
-    default: throw new Error(`${where}: tensor ${JSON.stringify(name)} is of type ${tensor.dtype}, expected f32, f16 or bf16`);
+    default: throw new Error(`${where}: tensor ${JSON.stringify(name)} [${tensor.shape.join(', ')}] is of type ${tensor.dtype}, expected f32, f16 or bf16${inBrackets(tensor)}`);
   }
 }
 

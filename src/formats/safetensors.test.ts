@@ -70,8 +70,8 @@ describe('values', () => {
   });
 
   test('a file without tensors is only its header', () => {
-    expect(readSafetensors(writeSafetensors(new Map()))).toEqual({ tensors: new Map(), metadata: {} });
-    expect(readSafetensors(fileOf({ __metadata__: null }))).toEqual({ tensors: new Map(), metadata: {} });
+    expect(readSafetensors(writeSafetensors(new Map()))).toEqual({ tensors: new Map(), offsets: new Map(), metadata: {} });
+    expect(readSafetensors(fileOf({ __metadata__: null }))).toEqual({ tensors: new Map(), offsets: new Map(), metadata: {} });
   });
 
   test('several empty tensors may lie at one place', () => {
@@ -90,6 +90,14 @@ describe('values', () => {
   });
 });
 
+test('the place of each tensor is the byte at which its values begin', () => {
+  const { tensors, offsets } = readSafetensors(goldenFile);
+  expect([...offsets.keys()].sort()).toEqual([...tensors.keys()].sort());
+  const view = new DataView(goldenFile.buffer, goldenFile.byteOffset);
+  expect(view.getFloat32(offsets.get('conv_in.bias')!, true)).toBe(Infinity);
+  expect(view.getInt32(offsets.get('ids')! + 4, true)).toBe(-2);
+});
+
 describe('a file that breaks the format is refused with what, where and how much', () => {
   const cases: [string, Uint8Array, string][] = [
     ['no header length', new Uint8Array(7), 'the file has 7 bytes, its first 8 must be the header\'s length'],
@@ -106,18 +114,18 @@ describe('a file that breaks the format is refused with what, where and how much
     ['a name that is a prototype', fileOf('{"__proto__":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}', 4), 'tensor "__proto__": the name is refused'],
     ['a name that is no Unicode', fileOf('{"\\ud800":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}', 4), 'the name is not valid Unicode (a lone surrogate)'],
     ['an entry that is no object', fileOf({ a: 3 }), 'tensor "a": expected {dtype, shape, data_offsets}, got 3'],
-    ['an unknown type', fileOf({ a: { ...f32([1], 0, 4), dtype: 'F8_E4M3' } }, 4), 'tensor "a": unsupported dtype "F8_E4M3"; one of F32, F16, BF16, I32, I64, BOOL, U8, F64'],
+    ['an unknown type', fileOf({ a: { ...f32([1], 0, 4), dtype: 'F8_E4M3' } }, 4), 'tensor "a": unsupported dtype "F8_E4M3" ([1] at byte 66); one of F32, F16, BF16, I32, I64, BOOL, U8, F64'],
     ['a type that an object inherits', fileOf({ a: { ...f32([1], 0, 4), dtype: 'constructor' } }, 4), 'tensor "a": unsupported dtype "constructor"'],
-    ['no type', fileOf({ a: { shape: [], data_offsets: [0, 4] } }, 4), 'tensor "a": unsupported dtype nothing'],
+    ['no type', fileOf({ a: { shape: [], data_offsets: [0, 4] } }, 4), 'tensor "a": unsupported dtype nothing ([] at byte 47)'],
     ['a negative extent', fileOf({ a: f32([-1, -1], 0, 4) }, 4), 'tensor "a": shape must be whole numbers from 0, got [-1,-1]'],
     ['a broken extent', fileOf({ a: f32([0.5], 0, 2) }, 2), 'tensor "a": shape must be whole numbers from 0, got [0.5]'],
     ['an extent as text', fileOf({ a: f32(['1'], 0, 4) }, 4), 'tensor "a": shape must be whole numbers from 0, got ["1"]'],
     ['an extent that is not exact', fileOf('{"a":{"dtype":"F32","shape":[9007199254740993],"data_offsets":[0,4]}}', 4), 'tensor "a": shape must be whole numbers from 0'],
-    ['a size that overflows', fileOf({ a: f32([2 ** 40, 2 ** 40], 0, 4) }, 4), 'tensor "a": F32[1099511627776, 1099511627776] has too many elements'],
-    ['a size other than the shape\'s', fileOf({ a: f32([2, 3], 0, 20) }, 20), 'tensor "a": F32[2, 3] takes 24 bytes, its data_offsets [0, 20] hold 20'],
+    ['a size that overflows', fileOf({ a: f32([2 ** 40, 2 ** 40], 0, 4) }, 4), 'tensor "a": F32[1099511627776, 1099511627776] at byte 88 has too many elements'],
+    ['a size other than the shape\'s', fileOf({ a: f32([2, 3], 0, 20) }, 20), 'tensor "a": F32[2, 3] at byte 65 takes 24 bytes, its data_offsets [0, 20] hold 20'],
     ['three offsets', fileOf({ a: { ...f32([1], 0, 4), data_offsets: [0, 4, 8] } }, 4), 'tensor "a": data_offsets must be two whole numbers from 0, got [0,4,8]'],
-    ['offsets the wrong way round', fileOf({ a: f32([1], 4, 0) }, 4), 'tensor "a": F32[1] lies at data_offsets [4, 0], the data section has 4 bytes'],
-    ['data beyond the file', fileOf({ a: f32([2], 0, 8) }, 4), 'tensor "a": F32[2] lies at data_offsets [0, 8], the data section has 4 bytes'],
+    ['offsets the wrong way round', fileOf({ a: f32([1], 4, 0) }, 4), 'tensor "a": F32[1] at byte 66 would end before it begins, its data_offsets are [4, 0]'],
+    ['data beyond the file', fileOf({ a: f32([2], 0, 8) }, 4), 'tensor "a": F32[2] at byte 62 would end at byte 70, the file ends at byte 66 (cut short?)'],
     ['overlapping data', fileOf({ a: f32([2], 0, 8), b: f32([2], 4, 12) }, 12), 'tensor "b": F32[2] at byte 120 overlaps tensor "a", which ends at byte 124'],
     ['a hole', fileOf({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12), 'tensor "b": F32[1] at byte 124 leaves a hole after tensor "a", which ends at byte 120'],
     ['bytes after the last tensor', fileOf({ a: f32([1], 0, 4) }, 5), 'tensor "a" ends at byte 66, the file at byte 67'],

@@ -29,6 +29,8 @@ export interface SafetensorsTensor {
 export interface Safetensors {
   /** In the order of the file's data. */
   readonly tensors: Map<string, SafetensorsTensor>;
+  /** The byte of the file at which each tensor's values begin. */
+  readonly offsets: ReadonlyMap<string, number>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -80,13 +82,13 @@ const headerDepth = 3;
 export function readSafetensors(bytes: Uint8Array): Safetensors {
   const { header, dataStart } = readHeader(bytes);
   const { [metadataKey]: metadata, ...named } = header;
-  const entries = Object.entries(named).map(([name, value]) => readEntry(name, value, bytes.length - dataStart));
+  const entries = Object.entries(named).map(([name, value]) => readEntry(name, value, dataStart, bytes.length));
   // Empty tensors share their place with the tensor after them.
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkContiguous(entries, dataStart, bytes.length);
   const tensors = new Map<string, SafetensorsTensor>();
   for (const entry of entries) tensors.set(entry.name, readTensor(entry, bytes, dataStart));
-  return { tensors, metadata: readMetadata(metadata) };
+  return { tensors, offsets: new Map(entries.map(({ name, begin }) => [name, dataStart + begin])), metadata: readMetadata(metadata) };
 }
 
 /**
@@ -157,24 +159,26 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataS
   return { header, dataStart };
 }
 
-function readEntry(name: string, value: unknown, dataBytes: number): Entry {
+function readEntry(name: string, value: unknown, dataStart: number, fileEnd: number): Entry {
   const fail = (problem: string) => new Error(`readSafetensors: tensor ${quote(name)}: ${problem}`);
   const nameProblem = problemOfName(name);
   if (nameProblem) throw fail(nameProblem);
   if (!isRecord(value)) throw fail(`expected {dtype, shape, data_offsets}, got ${clip(JSON.stringify(value))}`);
   const { dtype: typeName, shape, data_offsets: offsets } = value;
-  if (typeof typeName !== 'string' || !Object.hasOwn(storedTypes, typeName)) {
-    throw fail(`unsupported dtype ${clip(JSON.stringify(typeName))}; one of ${Object.keys(storedTypes).join(', ')}`);
-  }
-  const type = storedTypes[typeName]!;
   if (!isCounts(shape)) throw fail(`shape must be whole numbers from 0, got ${clip(JSON.stringify(shape))}`);
   if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets must be two whole numbers from 0, got ${clip(JSON.stringify(offsets))}`);
 
   const [begin, end] = offsets as [number, number];
-  const described = `${typeName}[${clip(shape.join(', '))}]`;
+  const place = `[${clip(shape.join(', '))}] at byte ${dataStart + begin}`;
+  if (typeof typeName !== 'string' || !Object.hasOwn(storedTypes, typeName)) {
+    throw fail(`unsupported dtype ${clip(JSON.stringify(typeName))} (${place}); one of ${Object.keys(storedTypes).join(', ')}`);
+  }
+  const type = storedTypes[typeName]!;
+  const described = typeName + place;
   const count = product(shape);
   if (count === undefined || !Number.isSafeInteger(count * type.bytes)) throw fail(`${described} has too many elements`);
-  if (begin > end || end > dataBytes) throw fail(`${described} lies at data_offsets [${begin}, ${end}], the data section has ${dataBytes} bytes`);
+  if (begin > end) throw fail(`${described} would end before it begins, its data_offsets are [${begin}, ${end}]`);
+  if (dataStart + end > fileEnd) throw fail(`${described} would end at byte ${dataStart + end}, the file ends at byte ${fileEnd} (cut short?)`);
   if (end - begin !== count * type.bytes) throw fail(`${described} takes ${count * type.bytes} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`);
   return { name, typeName, type, shape, count, begin, end };
 }
