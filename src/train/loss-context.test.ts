@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { add, clip, constant, createInterpreter, exp, float32, input, logSoftmax, matmul, mul, RandomStream, sum, transpose, type Executor, type Shape, type Tensor } from '../core/index.ts';
-import { CLIPModel, unitVectors } from '../models/index.ts';
+import { clip, createInterpreter, exp, float32, input, mean, mul, RandomStream, type Executor, type Shape, type Tensor } from '../core/index.ts';
+import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
 import { filled, Linear, Module, Parameter } from '../nn/index.ts';
+import { clipLoss, contrastiveLoss } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { trainSchema } from './config.ts';
 import { lossContext, type LossContext } from './loss-context.ts';
@@ -21,14 +22,6 @@ class Towers extends Module {
 const towers = new Towers();
 const normals = (shape: Shape, name: string, from: number) => float32(shape, new Float32Array(Array.from({ length: shape[0]! }, (_, row) => [...new RandomStream(7, name, from + row).fillNormal(new Float32Array(shape[1]!))]).flat()));
 
-/** Each row against all the others, both ways; the mean of −log softmax on the diagonal. */
-function contrastive(left: Tensor, right: Tensor, scale: Tensor): Tensor {
-  const logits = mul(matmul(unitVectors(left), unitVectors(right), { transB: true }), exp(scale));
-  const n = left.shape[0]!;
-  const diagonal = constant(float32([n, n], Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? -1 / (2 * n) : 0))));
-  return sum(mul(diagonal, add(logSoftmax(logits), logSoftmax(transpose(logits, [1, 0])))));
-}
-
 function task(batchSize: number, { dropout = 0, joined = true, ...more }: Partial<TrainingTask> & { dropout?: number; joined?: boolean } = {}): TrainingTask {
   return {
     module: towers,
@@ -38,7 +31,7 @@ function task(batchSize: number, { dropout = 0, joined = true, ...more }: Partia
       const right = towers.right.forward(ctx, input('y', [batchSize, 3]));
       const scale = ctx.param(towers.logitScale);
       ctx.measure('temperature', exp(mul(scale, -1)));
-      return contrastive(join(left), join(right), scale);
+      return mean(contrastiveLoss(join(left), join(right), scale).losses);
     },
     inputs: (batch) => ({ x: normals([batchSize, 5], 'x', batch * batchSize), y: normals([batchSize, 3], 'y', batch * batchSize) }),
     ...more,
@@ -151,13 +144,11 @@ test('a whole CLIP has the gradients of the large batch too', async () => {
   });
   const of = (batchSize: number): TrainingTask => ({
     module: clipModel,
-    loss: (ctx) => contrastive(
-      ctx.across(clipModel.imageFeatures(ctx, input('pixels', [batchSize, 3, 8, 8]))),
-      ctx.across(clipModel.textFeatures(ctx, input('ids', [batchSize, 6], 'i64'))), ctx.param(clipModel.logitScale)),
+    loss: (ctx) => clipLoss(clipModel, ctx, { batchSize, length: 6, preprocessing: openAIPreprocessing }),
     inputs(batch) {
       const rows = Array.from({ length: batchSize }, (_, i) => new RandomStream(3, 'clip', batch * batchSize + i));
       return {
-        pixels: float32([batchSize, 3, 8, 8], new Float32Array(rows.flatMap((row) => [...row.fillNormal(new Float32Array(192))]))),
+        pictures: float32([batchSize, 3, 8, 8], new Float32Array(rows.flatMap((row) => [...row.fillNormal(new Float32Array(192))]))),
         ids: { dtype: 'i64', shape: [batchSize, 6], data: BigInt64Array.from(rows.flatMap((row) => [18, ...Array.from({ length: 3 }, () => Math.floor(row.uniform() * 18)), 19, 19]), BigInt) },
       };
     },
