@@ -61,6 +61,27 @@ describe('kuosan evaluate', () => {
     expect(nearest).toMatchObject({ count: 40, copies: 40 });
   }, 60_000);
 
+  test('measures a model that learns its variance, and tells its channels from those of a picture that it sees', async () => {
+    const write = async (folder: string, channels: object) => {
+      const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...channels }, folder));
+      await writeModelFolder(join(cwd, folder), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig({ varianceType: 'learned_range' }) });
+    };
+    await write('learned', { outChannels: 6 });
+    const args = ['--data', 'pictures', '--features', 'network', '--count', '8', '--steps', '3', '--bpd', '--bpd-count', '4', '--bpd-times', '5', '--json'];
+    const [learned, fixed] = await Promise.all(['learned', 'model'].map((folder) => evaluate(folder, ...args)));
+    const report = JSON.parse(learned!.stdout || learned!.stderr) as { features: { frechetDistance: number }; bitsPerDimension: { total: number } };
+    expect(report).toMatchObject({ sampler: { name: 'ddpm', steps: 3 }, features: { count: 8 }, bitsPerDimension: { count: 4 } });
+    expect(report.features.frechetDistance).toBeGreaterThan(0);
+    // The same network but for the variance, which neither has learned: other bits, of the same order.
+    const other = (JSON.parse(fixed!.stdout || fixed!.stderr) as typeof report).bitsPerDimension.total;
+    expect(report.bitsPerDimension.total).not.toBe(other);
+    expect(report.bitsPerDimension.total / other).toBeGreaterThan(0.5);
+    expect(report.bitsPerDimension.total / other).toBeLessThan(2);
+    // Six channels out are three and their variance, so three of the six channels in are another picture.
+    await write('enlarger', { inChannels: 6, outChannels: 6 });
+    expect((await evaluate('enlarger', ...args)).stderr.trim()).toMatch(/^kuosan: enlarger: this model sees a picture beside the noise, and evaluate has none for it; give it one with kuosan edit --image$/);
+  }, 60_000);
+
   test('is stopped by Ctrl-C', async () => {
     const { child, ended } = start(['evaluate', 'model', '--data', 'pictures', '--features', 'network', '--count', '100000', '--device', 'cpu', '--threads', '1'], { cwd });
     child.stderr!.on('data', (text) => { if (String(text).includes('drawn pictures')) child.kill('SIGINT'); });
@@ -78,6 +99,8 @@ describe('kuosan evaluate', () => {
     [['model', '--features', 'fashion-mnist-clasifier'], 1, 'unknown network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of fashion-mnist-classifier'],
     [['model', '--features', 'fashion-mnist-classifier'], 1, 'features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network, or train one on such pictures (kuosan train with "task": "classifier")'],
     [['model', '--features', 'model'], 1, 'checkpoint model: there is no config.json in it, so it is no ImageClassifier; give the folder or the run of one'],
+    [['model', '--features', 'network', '--steps', '2000'], 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000'],
+    [['model', '--features', 'network', '--guidance-scale', '2'], 1, 'guidanceScale: this model takes no classes, so there is nothing to guide towards'],
     [['model', '--features', 'network', '--count', '3'], 2, '--count: expected an integer from 4 to 1000000, got "3"'],
   ])('%j is refused', async (args, status, message) => {
     const ended = await evaluate(...args, '--data', 'pictures');

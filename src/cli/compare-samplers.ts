@@ -44,7 +44,7 @@ export async function compare(source: string | undefined, options: CompareComman
     } };
     const comparison = await compareSamplers(attentive, {
       samplers, steps, spacing, seed, count, referenceSteps, guidanceScale, data: pictures, signal,
-      classLabels: exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count),
+      classLabels: classesFor(opened, options.class, count),
       onStep: (_, what) => {
         if (what !== drawn) done++;
         progress.update(done, drawn = what);

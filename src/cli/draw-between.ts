@@ -30,7 +30,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the picture for another reason than its noise.
-    const [classLabel] = (options.exact === undefined ? classesFor(opened.model, options.class, 1) : classesFor(null, options.class, 1)) ?? [];
+    const [classLabel] = classesFor(opened, options.class, 1) ?? [];
     const pictures = await followDrawing(interpolateSeeds(opened.sampler, { ...sampleOptions(options, opened.scheduler), seeds, frames, classLabel, signal: interrupt.signal }), count);
     await writePng(out, layGrid(rowsBetween(pictures, frames), { columns: frames }));
     if (images) await writeEach(images, pictures);

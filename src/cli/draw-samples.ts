@@ -19,7 +19,7 @@ export async function drawSamples(source: string | undefined, options: SampleCom
   try {
     checkSeesNothing(opened, 'sample');
     const start = performance.now();
-    const classLabels = options.exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count);
+    const classLabels = classesFor(opened, options.class, count);
     await writeDrawing(opened.sampler.sample({ ...sampleOptions(options, opened.scheduler), seed, count, classLabels, signal: interrupt.signal }), options, { count, batchSize });
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(`${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`);

@@ -43,7 +43,7 @@ export async function editPicture(source: string | undefined, options: EditOptio
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined)) throw new UsageError(`${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`);
     const given = first(fromPixels([await readImage(image, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3 })]));
     if (imageSize[0] !== picture[1] || imageSize[1] !== picture[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, picture)}\n`);
-    const classLabels = options.exact === undefined ? classesFor(opened.model, options.class, count) : classesFor(null, options.class, count);
+    const classLabels = classesFor(opened, options.class, count);
     const { strength = defaultStrength } = options;
     const asked = { ...sampleOptions(options, opened.scheduler), image: given, seed, count, classLabels, signal: interrupt.signal };
     const drawing = condChannels > 0 ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })

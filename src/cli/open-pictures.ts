@@ -5,12 +5,12 @@ import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
 import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import { exactSampler, openSampler, pictureShape, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
-import { openExecutor } from './open-executor.ts';
+import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
 import type { SamplerOptions, SourceOptions } from './picture-options.ts';
 
 /** What pictures are drawn from, open. */
-export interface OpenPictures {
+export interface OpenPictures extends Pick<NeededExecutor, 'executor'> {
   readonly sampler: PictureSampler;
   readonly scheduler: SchedulerConfig;
   /** Null where there is only an exact denoiser. */
@@ -36,19 +36,19 @@ export async function openPictures(source: string | undefined, options: SourceOp
   }
   const model = source === undefined ? null : await openModel(source, variant);
   const scheduler = model?.scheduler ?? schedulerConfig({ betaSchedule: schedule ?? 'linear' });
+  const { executor, dispose } = executorWhenNeeded(options);
   if (exact !== undefined) {
     const [channels, height, width] = model ? shownShape(model) : [undefined, size ?? exactSize, size ?? exactSize];
     const dataset = await openDataset(exact, { size: [height, width], ...(channels !== undefined && { channels }) });
     const sampler = exactSampler({ pictures: allPictures(dataset), scheduler, batchSize });
-    return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} pictures`, dispose: () => sampler.dispose() };
+    return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} pictures`, executor, dispose };
   }
   const picture = shownShape(model!);
-  const executor = await openExecutor(options);
   try {
-    const sampler = await openSampler(executor, { unet: model!.unet, scheduler, picture, weights: model!.weights, nullClass: model!.classes?.nullClass ?? null, batchSize });
-    return { sampler, scheduler, model, device: executor.device, dispose: () => executor.dispose() };
+    const sampler = await openSampler(await executor(), { unet: model!.unet, scheduler, picture, weights: model!.weights, nullClass: model!.classes?.nullClass ?? null, batchSize });
+    return { sampler, scheduler, model, device: (await executor()).device, executor, dispose };
   } catch (error) {
-    await executor.dispose();
+    await dispose();
     throw error;
   }
 }
@@ -61,14 +61,14 @@ export function checkSeesNothing({ sampler, model }: OpenPictures, command: stri
 }
 
 /** A model, with what there is to say of it printed. */
-export async function openModel(source: string, variant: string | undefined): Promise<LoadedModel> {
+async function openModel(source: string, variant: string | undefined): Promise<LoadedModel> {
   const model = await loadModel(source, { variant });
   for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
   return model;
 }
 
 /** @throws if the model's pictures cannot be drawn */
-export function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
+function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
   const [channels, height, width]: PictureShape = pictureShape(unet, scheduler.varianceType);
   if (channels !== 1 && channels !== 3) throw new Error(`${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);
   return [channels, height, width];
@@ -95,14 +95,15 @@ export function sampleOptions({ sampler, steps, spacing, eta, churn, guidanceSca
 }
 
 /**
- * A class for each picture: the one asked for by number or name, or all in turn.
+ * A class for each picture: the one asked for by number or name, or all in turn; undefined where the pictures are drawn
+ * without classes.
  *
  * @throws UsageError if there is no such class
  */
-export function classesFor(model: LoadedModel | null, wanted: string | undefined, count: number): number[] | undefined {
+export function classesFor({ sampler, model }: OpenPictures, wanted: string | undefined, count: number): number[] | undefined {
   const all = model?.unet.config.numClassEmbeds ?? null;
-  if (all === null) {
-    if (wanted !== undefined) throw new UsageError('--class: this model has no classes');
+  if (all === null || !sampler.takesClasses) {
+    if (wanted !== undefined) throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
     return undefined;
   }
   const names = model?.classes?.names;

@@ -1,27 +1,23 @@
-import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
-import type { Executor, FloatArray } from '../core/index.ts';
+import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
-import { samplerNamed, schedule } from '../diffusion/index.ts';
+import { samplerNamed, samplerTimesteps, schedule } from '../diffusion/index.ts';
 import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type InceptionResize, type LikelihoodBatch, type Nearest } from '../eval/index.ts';
-import { openSampler, pictureShape, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
+import type { PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
-import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
-import { openExecutor } from './open-executor.ts';
+import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
+import { checkSeesNothing, classesFor, openPictures, sampleOptions, type OpenPictures } from './open-pictures.ts';
 import { UsageError } from './options.ts';
+import type { SamplerOptions, SourceOptions } from './picture-options.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** The options of `kuosan evaluate`. */
-export interface EvaluateOptions extends DeviceOptions {
+export interface EvaluateOptions extends SourceOptions, SamplerOptions {
   readonly data: string;
   readonly features?: string;
   readonly resize: InceptionResize;
   readonly images?: string;
-  readonly size?: number;
   readonly count: number;
-  readonly sampler: string;
-  readonly steps?: number;
-  readonly guidanceScale?: number;
   readonly nearest?: string;
   readonly bpd: boolean;
   readonly bpdCount: number;
@@ -29,22 +25,17 @@ export interface EvaluateOptions extends DeviceOptions {
   readonly seed: number;
   readonly json: boolean;
   readonly skipBad: boolean;
-  readonly variant?: string;
-  readonly batchSize: number;
 }
-
-/** As `kuosan sample` draws: what is measured is what one gets. */
-const ddpmSteps = 100;
 
 /** Pairs on the sheet of nearest pictures. */
 const sheetPairs = 32;
 
 /** Where pictures come from: a model, or a folder. */
-interface Subject {
+interface Subject extends NeededExecutor {
   readonly name: string;
   readonly picture: PictureShape;
   readonly report: Pick<EvaluationReport, 'sampler'>;
-  readonly model?: { readonly loaded: LoadedModel; readonly sampler: PictureSampler };
+  readonly model?: OpenPictures;
   /** How many there will be at most. */
   readonly count: number;
   pictures(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
@@ -55,22 +46,22 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
   if (options.nearest) await checkWritable(options.nearest);
   const features = options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  const executor = await openExecutor(options);
   const display = progressDisplay();
+  let subject: Subject | undefined;
   try {
     const { signal } = interrupt;
-    const subject = source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, executor, signal);
+    subject = source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
     const { picture } = subject;
     features?.check(picture);
     const data = await openDataset(options.data, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3, skipBad: options.skipBad, signal });
     const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
-    const found = { ...report, ...(await measurePictures(subject, data, features, executor, options, signal, display)), ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }) };
+    const found = { ...report, ...(await measurePictures(subject, data, features, options, signal, display)), ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }) };
     display.stop();
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describeEvaluation(found));
   } finally {
     display.stop();
     interrupt.release();
-    await executor.dispose();
+    await subject?.dispose();
   }
 }
 
@@ -83,38 +74,42 @@ function checkUsage(source: string | undefined, { images, features, nearest, bpd
   samplerNamed(sampler);
 }
 
-async function openModel(source: string, { count, sampler: name, steps, guidanceScale = 1, seed, variant, batchSize }: EvaluateOptions, executor: Executor, signal: AbortSignal): Promise<Subject> {
-  const loaded = await loadModel(source, { variant });
-  for (const note of loaded.notes) process.stderr.write(`note: ${note}\n`);
-  const { unet, scheduler, weights, classes } = loaded;
-  const picture = pictureShape(unet);
-  if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${source}: makes pictures of ${picture[0]} channels, and what can be compared has 1 or 3`);
-  const sampler = await openSampler(executor, { unet, scheduler, picture, weights, nullClass: classes?.nullClass ?? null, batchSize });
-  if (sampler.condChannels > 0) throw new Error(`${source}: draws pictures from other pictures, which an evaluation has none of`);
-  const taken = steps ?? (name === 'ddpm' ? Math.min(ddpmSteps, scheduler.numTrainTimesteps) : samplerNamed(name).steps ?? scheduler.numTrainTimesteps);
-  const classCount = unet.config.numClassEmbeds === null ? null : classes?.names.length ?? unet.config.numClassEmbeds;
-  return {
-    name: source, picture, count,
-    report: { sampler: { name, steps: taken, guidanceScale } },
-    model: { loaded, sampler },
-    async *pictures(onProgress) {
-      const classLabels = classCount === null ? undefined : Array.from({ length: count }, (_, i) => i % classCount);
-      for await (const state of sampler.sample({ seed, count, sampler: name, steps: taken, guidanceScale, classLabels, signal })) {
-        onProgress(state.stepsDone / state.stepsTotal);
-        if (state.t === -1) yield state.xt;
-      }
-    },
-  };
+async function openModel(source: string, options: EvaluateOptions, signal: AbortSignal): Promise<Subject> {
+  const { count, sampler: name, guidanceScale = 1, seed } = options;
+  const opened = await openPictures(source, options);
+  try {
+    checkSeesNothing(opened, 'evaluate');
+    const { sampler, executor, dispose } = opened;
+    const drawing = sampleOptions(options, opened.scheduler);
+    // What cannot be drawn is said before anything is measured.
+    sampler.denoiser(drawing);
+    const steps = samplerTimesteps(samplerNamed(name), sampler.schedule, drawing).length;
+    return {
+      name: source, picture: sampler.picture, count, executor, dispose,
+      report: { sampler: { name, steps, guidanceScale } },
+      model: opened,
+      async *pictures(onProgress) {
+        for await (const state of sampler.sample({ ...drawing, seed, count, classLabels: classesFor(opened, undefined, count), signal })) {
+          onProgress(state.stepsDone / state.stepsTotal);
+          if (state.t === -1) yield state.xt;
+        }
+      },
+    };
+  } catch (error) {
+    await opened.dispose();
+    throw error;
+  }
 }
 
-async function openFolder({ images: folder, size, count, skipBad, batchSize }: EvaluateOptions, features: FeatureSource | undefined, signal: AbortSignal): Promise<Subject> {
+async function openFolder(options: EvaluateOptions, features: FeatureSource | undefined, signal: AbortSignal): Promise<Subject> {
+  const { images: folder, size, count, skipBad, batchSize } = options;
   const own = features?.picture;
   const side = size ?? own?.[1];
   if (side === undefined) throw new UsageError('--size is missing: say how large the pictures of --images are');
   const opened = await openDataset(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
   const taken = Math.min(count, opened.count);
   return {
-    name: folder!, picture: [opened.channels, side, side], report: {}, count: taken,
+    name: folder!, picture: [opened.channels, side, side], report: {}, count: taken, ...executorWhenNeeded(options),
     async *pictures(onProgress) {
       for (const { images, first, count: found } of pictureBatches(opened, batchSize, Array.from({ length: taken }, (_, i) => i))) {
         signal.throwIfAborted();
@@ -126,9 +121,9 @@ async function openFolder({ images: folder, size, count, skipBad, batchSize }: E
 }
 
 /** What needs the pictures themselves, all in one pass over them. */
-async function measurePictures(subject: Subject, data: Dataset, features: FeatureSource | undefined, executor: Executor, { count, seed, nearest }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
+async function measurePictures(subject: Subject, data: Dataset, features: FeatureSource | undefined, { count, seed, nearest }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
   if (!features && !nearest) return {};
-  const extractor = await features?.open(executor, subject.picture);
+  const extractor = await features?.open(await subject.executor(), subject.picture);
   const real = extractor && await realFeatures(extractor, data, { count, seed, signal, onProgress: (done, total) => display.show('real pictures', done / total, `${done} of ${total}`) });
   const near: Nearest[] = [];
   const pairs: ReturnType<typeof nearestPairs> = [];
@@ -155,14 +150,15 @@ async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {
 }
 
 async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTimes, seed, data: source, batchSize }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<BitsPerDimension & { data: string }> {
-  const { loaded: { unet, scheduler }, sampler } = model!;
+  const { scheduler, sampler } = model!;
+  const { takesClasses } = sampler;
   const held = testPartOf(source);
   const test = held ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
-  if (unet.classInput && !test.labels) throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
+  if (takesClasses && !test.labels) throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
   const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);
   function* batches(): Generator<LikelihoodBatch, void, undefined> {
     for (const { images, first, count } of pictureBatches(test, batchSize, places)) {
-      yield { images, count, ...(unet.classInput && { cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) } }) };
+      yield { images, count, ...(takesClasses && { cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) } }) };
     }
   }
   const bits = await bitsPerDimension(sampler.denoiser(), batches(), {
