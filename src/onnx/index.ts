@@ -8,5 +8,6 @@ export { webgpuLowerings } from './lower-webgpu.ts';
 export { narrowArray, narrowType } from './narrow.ts';
 export { standardLowerings } from './lower.ts';
 export type { Lowering, Lowerings } from './lowering.ts';
+export { refusedOutput, withRefusedOutput } from './refused-output.ts';
 export { nodeScopes } from './scopes.ts';
 export { readName, toOnnx, toOnnxForAnyBatch, writeName, type OnnxProgram, type ToOnnxOptions } from './to-onnx.ts';

@@ -19,6 +19,11 @@ export interface Engine {
    * takes such arrays and leaves them as they were.
    */
   readonly writesInPlace: boolean;
+  /**
+   * Where a run copies what it has written in place into new arrays all the same, in the order of the outputs: what it says
+   * of an output that is no tensor, which ends the copying.
+   */
+  readonly refusal?: string;
   /** Whether integers have 32 bits on the provider: 64-bit ones become so on the way in, and again 64-bit on the way out. */
   readonly narrowsIntegers: boolean;
   /** Name and version, provider, device: what decides the last bits of results. */

@@ -28,6 +28,7 @@ export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): 
       session: { ...common, executionProviders: ['cpu'], enableMemPattern: false },
       state: 'host',
       writesInPlace: true,
+      refusal: 'Non tensor type is temporarily not supported.',
       narrowsIntegers: false,
       facts: async () => ({ engine, provider: 'cpu', threads }),
       blockSize: probeBlockSize,

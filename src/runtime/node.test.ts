@@ -172,6 +172,21 @@ test('a store of another executor is refused', async () => {
   await Promise.all([one.dispose(), two.dispose()]);
 });
 
+test('a run makes no copy of the state that it replaces', async () => {
+  const executor = createNodeExecutor({ threads: 1, worker: false });
+  const size = 4e6;
+  const big = state('big', [size]);
+  const store = await executor.createStore({ big: { dtype: 'f32', shape: [size] } }, new Map([['big', float32([size])]]));
+  const grow = await executor.compile(program({ outputs: { first: sum(big) }, writes: { big: add(big, 1) } }));
+  await grow.run(store, {}); // makes the second buffer
+  const before = process.memoryUsage().arrayBuffers;
+  const { first } = await grow.run(store, {});
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(size); // a copy is 4 · size bytes
+  expect(first!.data[0]).toBe(size);
+  expect((await store.read()).get('big')!.data.every((x) => x === 2)).toBe(true);
+  await executor.dispose();
+});
+
 test('an executor can be disposed twice, and says afterwards that it was', async () => {
   for (const worker of [true, false]) {
     const executor = createNodeExecutor({ threads: 1, worker });

@@ -1,16 +1,18 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { checkedValues, describeType, type Environment, type HostArray, type HostArrays, type Type } from '../core/index.ts';
-import { readName, writeName, type OnnxProgram } from '../onnx/index.ts';
+import { readName, refusedOutput, withRefusedOutput, writeName, type OnnxProgram } from '../onnx/index.ts';
 import type { Engine } from './engine.ts';
 import { residenceOf, type Residence } from './residence.ts';
 import type { Handle, LoadOptions, SessionService } from './session-service.ts';
 import { copyOut, wrap, zeros } from './tensors.ts';
 
 interface LoadedProgram {
-  readonly program: OnnxProgram;
+  readonly program: Omit<OnnxProgram, 'bytes'>;
   readonly session: InferenceSession;
   /** Where the engine writes in place: output buffers, made once, so that a step allocates nothing. */
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** What a run throws when all is done, in place of returning copies. */
+  readonly refusal: string | undefined;
 }
 
 /** The value of an entry, and where the engine writes in place, the buffer that the next step writes. */
@@ -74,11 +76,13 @@ export class SessionHost implements SessionService {
     return this.#serially(async () => await this.#engine.blockSize?.() ?? null);
   }
 
-  load(program: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
+  load({ bytes, ...program }: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
     return this.#serially(async () => {
       await this.#residence.open();
       const stays = Object.keys(program.writes).map((name) => [writeName(name), this.#residence.location] as const);
-      const session = await this.#engine.ort.InferenceSession.create(program.bytes, {
+      // State is all the weights and moments; what else is returned is a few numbers.
+      const refusal = stays.length > 0 ? this.#engine.refusal : undefined;
+      const session = await this.#engine.ort.InferenceSession.create(refusal === undefined ? bytes : withRefusedOutput(bytes), {
         ...this.#engine.session,
         interOpNumThreads: 1,
         executionMode: 'sequential',
@@ -87,7 +91,7 @@ export class SessionHost implements SessionService {
       });
       const handle = this.#nextHandle++;
       const outputs = this.#engine.writesInPlace ? Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, zeros(this.#engine, type)])) : {};
-      this.#programs.set(handle, { program, session, outputs });
+      this.#programs.set(handle, { program, session, outputs, refusal });
       return handle;
     });
   }
@@ -149,7 +153,7 @@ export class SessionHost implements SessionService {
   async #runNow(handle: Handle, storeHandle: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
     const loaded = this.#programs.get(handle);
     if (!loaded) throw new Error('run: the program has been disposed');
-    const { program, session, outputs } = loaded;
+    const { program, session, outputs, refusal } = loaded;
     const store = storeHandle === null ? undefined : this.#store(storeHandle);
     const feeds: Record<string, Tensor> = {};
     for (const [name, value] of checkedValues('input', program.inputs, (key) => inputs[key])) feeds[name] = wrap(this.#engine, value);
@@ -164,9 +168,11 @@ export class SessionHost implements SessionService {
       return { entry: entryOf(store, name), name: writeName(name), type };
     });
     if (this.#engine.writesInPlace) {
-      const fetches = { ...outputs };
+      const fetches: Record<string, Tensor | null> = { ...outputs, ...(refusal !== undefined && { [refusedOutput]: null }) };
       for (const { entry, name, type } of written) fetches[name] = entry.spare ??= zeros(this.#engine, type);
-      await this.#timed(() => session.run(feeds, fetches));
+      await this.#timed(() => session.run(feeds, fetches)).catch((error: Error) => {
+        if (error.message !== refusal) throw error;
+      });
       for (const { entry } of written) [entry.current, entry.spare] = [entry.spare!, entry.current];
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
     }
