@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { type Conditioning, fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
-import { epsFromV, epsFromX0, type PredictionType, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
+import type { PredictionType } from './parameterization.ts';
 import { qSample } from './process.ts';
 import { linearSchedule } from './beta-schedules.ts';
 
@@ -14,21 +14,6 @@ const xt = qSample(schedule, x0, t, noise);
 
 /** float32 inputs amplified by σ/α ≤ 2 at these times. */
 const close = (a: FloatArray, b: FloatArray) => a.data.forEach((v, i) => expect(v).toBeCloseTo(b.data[i]!, 6));
-
-describe('parameterization', () => {
-  test('each of x_0, eps and v is found again from the others', () => {
-    for (const time of [0, 300, 999]) {
-      const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
-      const [clean, eps] = [0.7, -1.3];
-      const x = alpha * clean + sigma * eps;
-      const v = vFromX0(clean, eps, alpha, sigma);
-      expect(x0FromEps(x, eps, alpha, sigma)).toBeCloseTo(clean, 10);
-      expect(epsFromX0(x, clean, alpha, sigma)).toBeCloseTo(eps, 10);
-      expect(x0FromV(x, v, alpha, sigma)).toBeCloseTo(clean, 12);
-      expect(epsFromV(x, v, alpha, sigma)).toBeCloseTo(eps, 12);
-    }
-  });
-});
 
 describe('denoiser of a prediction', () => {
   test('the true noise gives back the clean picture, each sample at its own time', async () => {

@@ -1,7 +1,7 @@
 import { float32, type FloatArray, type HostArray } from '../core/dtype.ts';
 import { checkSameShape, sampleSize } from './batch.ts';
 import { edmDefaults, type NoiseSchedule } from './noise-schedule.ts';
-import { epsFromX0, fromOutput, type PredictionType, predictionTypes } from './parameterization.ts';
+import { epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes } from './parameterization.ts';
 
 /** What a picture is conditioned on; each entry has one row for each sample of the batch. */
 export interface Conditioning {
@@ -84,7 +84,6 @@ export interface PredictionOptions {
 export function fromPrediction(predict: Predict, schedule: NoiseSchedule, predictionType: PredictionType, { clip, rederiveEps = true }: PredictionOptions = {}): Denoiser {
   if (!predictionTypes.includes(predictionType)) throw new Error(`unknown predictionType "${String(predictionType)}"; one of ${predictionTypes.join(', ')}`);
   if (clip !== undefined && !(clip > 0)) throw new Error(`fromPrediction: clip must be positive, got ${clip}`);
-  const imply = fromOutput[predictionType];
   return async (xt, t, { cond, signal }) => {
     const size = sampleSize('fromPrediction', xt, t.length, 'times');
     const said = await predict(xt, t, cond, signal);
@@ -96,20 +95,45 @@ export function fromPrediction(predict: Predict, schedule: NoiseSchedule, predic
       const alpha = schedule.alpha(time);
       const sigma = schedule.sigma(time);
       if (alpha === 0 && predictionType === 'epsilon') throw new Error(`fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`);
-      for (let i = b * size; i < (b + 1) * size; i++) {
-        const x = xt.data[i]!;
-        const [estimate, noise] = imply(x, output.data[i]!, alpha, sigma);
-        x0[i] = estimate;
-        eps[i] = noise;
-        if (clip === undefined || (estimate >= -clip && estimate <= clip)) continue;
-        // min and max pass NaN on, so a network that has diverged stays visible.
-        const clipped = Math.min(Math.max(estimate, -clip), clip);
-        x0[i] = clipped;
-        if (rederiveEps) eps[i] = epsFromX0(x, clipped, alpha, sigma);
-      }
+      const of = ({ data }: FloatArray) => data.subarray(b * size, (b + 1) * size);
+      const own = { xt: of(xt), x0: x0.subarray(b * size, (b + 1) * size), eps: eps.subarray(b * size, (b + 1) * size) };
+      imply(fromOutput[predictionType](alpha, sigma), of(output), own);
+      if (clip !== undefined) holdX0(own, clip, alpha, sigma, rederiveEps);
     }
     return { x0: float32(xt.shape, x0), eps: float32(xt.shape, eps), ...(variance && { varianceFraction: fractionOf(variance, xt) }) };
   };
+}
+
+/** The values of one sample of a batch. */
+export interface DenoisedSample {
+  readonly xt: Float32Array;
+  readonly x0: Float32Array;
+  readonly eps: Float32Array;
+}
+
+/** Writes what an output implies. */
+function imply({ x0: [a, b], eps: [c, d] }: FromOutput, output: Float32Array, { xt, x0, eps }: DenoisedSample): void {
+  for (let i = 0; i < xt.length; i++) {
+    const [x, o] = [xt[i]!, output[i]!];
+    x0[i] = a * x + b * o;
+    eps[i] = c * x + d * o;
+  }
+}
+
+/**
+ * Holds x̂_0 to ±range in place, and lets ε̂ follow where it was outside.
+ *
+ * @param rederive  whether ε̂ follows; default true
+ */
+export function holdX0({ xt, x0, eps }: DenoisedSample, range: number, alpha: number, sigma: number, rederive = true): void {
+  for (let i = 0; i < x0.length; i++) {
+    const estimate = x0[i]!;
+    if (estimate >= -range && estimate <= range) continue;
+    // min and max pass NaN on, so a network that has diverged stays visible.
+    const held = Math.min(Math.max(estimate, -range), range);
+    x0[i] = held;
+    if (rederive) eps[i] = epsFromX0(xt[i]!, held, alpha, sigma);
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ export { type ClassifierGradient, classifierGuidance } from './guidance/classifi
 export { clipping, dynamicThresholdDefaults, dynamicThresholding, type DynamicThresholdOptions } from './guidance/thresholding.ts';
 export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
-export { epsFromV, epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes, targetOf, vFromX0, x0FromEps, x0FromV } from './parameterization.ts';
+export { epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes, targetOf, vFromX0 } from './parameterization.ts';
 export {
   type FixedVariance, fixedVariances, type Moments, type Posterior, posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, stepVariance, type VarianceType, varianceTypes,
 } from './process.ts';

@@ -17,9 +17,10 @@ describe('prediction types', () => {
     for (const [noise, t] of schedules) {
       const [alpha, sigma] = [noise.alpha(t), noise.sigma(t)];
       const [x0, eps] = [-0.4, 1.7];
-      const [backX0, backEps] = fromOutput[type](alpha * x0 + sigma * eps, targetOf[type](x0, eps, alpha, sigma), alpha, sigma);
-      expect(backX0).toBeCloseTo(x0, 10);
-      expect(backEps).toBeCloseTo(eps, 10);
+      const [xt, output] = [alpha * x0 + sigma * eps, targetOf[type](x0, eps, alpha, sigma)];
+      const implied = fromOutput[type](alpha, sigma);
+      expect(implied.x0[0] * xt + implied.x0[1] * output).toBeCloseTo(x0, 10);
+      expect(implied.eps[0] * xt + implied.eps[1] * output).toBeCloseTo(eps, 10);
     }
   });
 

@@ -1,5 +1,5 @@
 /**
- * The ways to say what x_t = α x_0 + σ ε is made of, and how to get from one to the other. Scalars: the callers loop.
+ * The ways to say what x_t = α x_0 + σ ε is made of, and how to get from one to the other: factors and scalars, the callers loop.
  */
 
 /**
@@ -9,11 +9,6 @@
 export const predictionTypes = ['epsilon', 'sample', 'v_prediction', 'flow_prediction'] as const;
 /** One of `predictionTypes`. */
 export type PredictionType = (typeof predictionTypes)[number];
-
-/** x_0 = (x_t − σ ε) / α. */
-export function x0FromEps(xt: number, eps: number, alpha: number, sigma: number): number {
-  return (xt - sigma * eps) / alpha;
-}
 
 /** ε = (x_t − α x_0) / σ. */
 export function epsFromX0(xt: number, x0: number, alpha: number, sigma: number): number {
@@ -29,26 +24,25 @@ export function vFromX0(x0: number, eps: number, alpha: number, sigma: number): 
   return alpha * eps - sigma * x0;
 }
 
-/** x_0 = α x_t − σ v, where α² + σ² = 1. */
-export function x0FromV(xt: number, v: number, alpha: number, sigma: number): number {
-  return alpha * xt - sigma * v;
+/** x_0 and ε as weighted sums of x_t and a network's output. */
+export interface FromOutput {
+  readonly x0: readonly [ofXt: number, ofOutput: number];
+  readonly eps: readonly [ofXt: number, ofOutput: number];
 }
 
-/** ε = α v + σ x_t, where α² + σ² = 1. */
-export function epsFromV(xt: number, v: number, alpha: number, sigma: number): number {
-  return alpha * v + sigma * xt;
-}
-
-/** x_0 and ε as a network's output implies them. */
-export type FromOutput = (xt: number, output: number, alpha: number, sigma: number) => readonly [x0: number, eps: number];
-
-/** What a network's output implies, for every prediction type. */
-export const fromOutput: Readonly<Record<PredictionType, FromOutput>> = {
-  epsilon: (xt, eps, alpha, sigma) => [x0FromEps(xt, eps, alpha, sigma), eps],
-  sample: (xt, x0, alpha, sigma) => [x0, epsFromX0(xt, x0, alpha, sigma)],
-  v_prediction: (xt, v, alpha, sigma) => [x0FromV(xt, v, alpha, sigma), epsFromV(xt, v, alpha, sigma)],
-  // x_t = α x_0 + σ ε and u = ε − x_0 are two equations for two unknowns.
-  flow_prediction: (xt, u, alpha, sigma) => [(xt - sigma * u) / (alpha + sigma), (xt + alpha * u) / (alpha + sigma)],
+/**
+ * What a network's output implies, for every prediction type.
+ *
+ *     ε   x_0 = (x_t − σ ε)/α                          v   x_0 = α x_t − σ v,  ε = σ x_t + α v   where α² + σ² = 1
+ *     x_0   ε = (x_t − α x_0)/σ                        u   x_0 = (x_t − σ u)/(α + σ),  ε = (x_t + α u)/(α + σ)
+ *
+ * The last are x_t = α x_0 + σ ε and u = ε − x_0, solved.
+ */
+export const fromOutput: Readonly<Record<PredictionType, (alpha: number, sigma: number) => FromOutput>> = {
+  epsilon: (alpha, sigma) => ({ x0: [1 / alpha, -sigma / alpha], eps: [0, 1] }),
+  sample: (alpha, sigma) => ({ x0: [0, 1], eps: [1 / sigma, -alpha / sigma] }),
+  v_prediction: (alpha, sigma) => ({ x0: [alpha, -sigma], eps: [sigma, alpha] }),
+  flow_prediction: (alpha, sigma) => ({ x0: [1 / (alpha + sigma), -sigma / (alpha + sigma)], eps: [1 / (alpha + sigma), alpha / (alpha + sigma)] }),
 };
 
 /** What a network should have said, for every prediction type: the target of its training. */

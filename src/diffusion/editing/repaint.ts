@@ -1,5 +1,5 @@
 import { describeType, float32, type FloatArray } from '../../core/dtype.ts';
-import { checkSameShape, drawNoise } from '../batch.ts';
+import { checkSameShape, drawNoise, weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { posterior, stepVariance } from '../process.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from '../samplers/sampler.ts';
@@ -83,7 +83,7 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
       const keep = schedule.alpha(s) / schedule.alpha(t);
       const added = Math.sqrt(stepVariance(schedule, s, t));
       drawNoise(z, streams);
-      xt = float32(xt.shape, xt.data.map((x, i) => keep * x + added * z[i]!));
+      xt = weightedSum(xt.shape, [keep, xt.data], [added, z]);
       yield { step, t: s, xt, x0: x0Prev! };
       continue;
     }
@@ -93,14 +93,19 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
     const [alpha, sigma] = [schedule.alpha(s), schedule.sigma(s)];
     drawNoise(z, streams);
     drawNoise(knownNoise, streams);
-    xt = float32(xt.shape, xt.data.map((x, i) => {
-      const kept = alpha * known.data[i]! + sigma * knownNoise[i]!;
-      const painted = c.x0 * x0.data[i]! + c.xt * x + std * z[i]!;
-      return mask[i]! === 0 ? kept : mask[i]! * painted + (1 - mask[i]!) * kept;
-    }));
+    const kept = weightedSum(xt.shape, [alpha, known.data], [sigma, knownNoise]);
+    const painted = weightedSum(xt.shape, [c.x0, x0.data], [c.xt, xt.data], [std, z]);
+    xt = blend(mask, painted, kept);
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
+}
+
+/** What is painted where the mask is 1, what is kept where it is 0, bit for bit. */
+function blend(mask: ArrayLike<number>, painted: FloatArray, kept: FloatArray): FloatArray {
+  const out = new Float32Array(painted.data.length);
+  for (let i = 0; i < out.length; i++) out[i] = mask[i]! === 0 ? kept.data[i]! : mask[i]! * painted.data[i]! + (1 - mask[i]!) * kept.data[i]!;
+  return float32(painted.shape, out);
 }
 
 /** The mask for every value of the pictures. */

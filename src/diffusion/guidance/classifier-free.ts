@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
-import { sampleSize } from '../batch.ts';
+import { combine } from '../batch.ts';
 import type { Conditioning, Denoised, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { fromOutput, type PredictionType, targetOf } from '../parameterization.ts';
@@ -42,10 +42,8 @@ export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, unc
     const acts = t.map((time) => scale !== 1 && level(time) >= interval[0] && level(time) <= interval[1]);
     if (!acts.includes(true)) return conditional;
     const unconditional = await denoise(xt, t, { ...options, cond: uncond(t.length) });
-    const guide = (c: FloatArray, u: FloatArray) => {
-      const size = sampleSize('classifierFreeGuidance', c, t.length, 'times');
-      return float32(c.shape, c.data.map((x, i) => (acts[Math.floor(i / size)] ? u.data[i]! + scale * (x - u.data[i]!) : x)));
-    };
+    // Where guidance does not act, only the conditional prediction counts.
+    const guide = (c: FloatArray, u: FloatArray) => combine('classifierFreeGuidance', c, u, acts.map((act) => (act ? [scale, 1 - scale] : [1, 0])));
     const guided = { ...conditional, x0: guide(conditional.x0, unconditional.x0), eps: guide(conditional.eps, unconditional.eps) };
     return rescale === 0 ? guided : rescaled(guided, conditional, xt, t);
   };
@@ -56,10 +54,15 @@ export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, unc
     const eps = new Float32Array(xt.data.length);
     for (const [b, time] of t.entries()) {
       const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
+      const implied = fromOutput[predictionType](alpha, sigma);
       const output = ({ x0: clean, eps: noise }: Denoised) => Float64Array.from({ length: size }, (_, i) => targetOf[predictionType](clean.data[b * size + i]!, noise.data[b * size + i]!, alpha, sigma));
       const own = output(guided);
       const factor = rescale * (deviation(output(conditional)) / deviation(own)) + 1 - rescale;
-      own.forEach((value, i) => [x0[b * size + i], eps[b * size + i]] = fromOutput[predictionType](xt.data[b * size + i]!, factor * value, alpha, sigma));
+      for (let i = 0; i < size; i++) {
+        const [x, o] = [xt.data[b * size + i]!, factor * own[i]!];
+        x0[b * size + i] = implied.x0[0] * x + implied.x0[1] * o;
+        eps[b * size + i] = implied.eps[0] * x + implied.eps[1] * o;
+      }
     }
     return { ...guided, x0: float32(xt.shape, x0), eps: float32(xt.shape, eps) };
   }

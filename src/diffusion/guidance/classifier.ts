@@ -1,5 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
-import { checkSameShape } from '../batch.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { checkSameShape, combine } from '../batch.ts';
 import type { Conditioning, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
@@ -25,11 +25,7 @@ export function classifierGuidance(denoise: Denoiser, schedule: NoiseSchedule, g
     const { x0, eps, ...rest } = await denoise(xt, t, options);
     const slope = await gradient(xt, t, options.cond);
     checkSameShape('classifierGuidance', 'the gradient', slope, xt);
-    const size = xt.data.length / t.length;
-    const shift = (values: FloatArray, factor: (time: number) => number) => {
-      const factors = t.map(factor);
-      return float32(values.shape, values.data.map((x, i) => x + scale * factors[Math.floor(i / size)]! * slope.data[i]!));
-    };
+    const shift = (values: FloatArray, factor: (time: number) => number) => combine('classifierGuidance', values, slope, t.map((time) => [1, scale * factor(time)]));
     return { ...rest, x0: shift(x0, (time) => schedule.sigma(time) ** 2 / schedule.alpha(time)), eps: shift(eps, (time) => -schedule.sigma(time)) };
   };
 }

@@ -1,6 +1,6 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { sampleSize } from '../batch.ts';
-import type { Denoiser } from '../denoiser.ts';
+import { type DenoisedSample, type Denoiser, holdX0 } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { epsFromX0 } from '../parameterization.ts';
 
@@ -28,9 +28,14 @@ export const dynamicThresholdDefaults = { ratio: 0.995, sampleMaxValue: Infinity
 export function dynamicThresholding(denoise: Denoiser, schedule: NoiseSchedule, { ratio = dynamicThresholdDefaults.ratio, sampleMaxValue = dynamicThresholdDefaults.sampleMaxValue }: DynamicThresholdOptions = {}): Denoiser {
   if (!(ratio >= 0 && ratio <= 1)) throw new Error(`dynamicThresholding: ratio must lie in 0 … 1, got ${ratio}`);
   if (!(sampleMaxValue >= 1)) throw new Error(`dynamicThresholding: sampleMaxValue must be at least 1, got ${sampleMaxValue}`);
-  return withX0(denoise, schedule, (x0) => {
-    const s = Math.min(Math.max(quantile(x0.map(Math.abs), ratio), 1), sampleMaxValue);
-    return x0.map((x) => Math.min(Math.max(x, -s), s) / s);
+  return afterwards(denoise, schedule, (own, alpha, sigma) => {
+    const s = Math.min(Math.max(quantile(own.x0.map(Math.abs), ratio), 1), sampleMaxValue);
+    holdX0(own, s, alpha, sigma);
+    if (s === 1) return;
+    for (let i = 0; i < own.x0.length; i++) {
+      own.x0[i]! /= s;
+      own.eps[i] = epsFromX0(own.xt[i]!, own.x0[i]!, alpha, sigma);
+    }
   });
 }
 
@@ -43,23 +48,20 @@ export function dynamicThresholding(denoise: Denoiser, schedule: NoiseSchedule, 
  */
 export function clipping(denoise: Denoiser, schedule: NoiseSchedule, range = 1): Denoiser {
   if (!(range > 0)) throw new Error(`clipping: range must be positive, got ${range}`);
-  // min and max pass NaN on, so a network that has diverged stays visible.
-  return withX0(denoise, schedule, (x0) => x0.map((x) => Math.min(Math.max(x, -range), range)));
+  return afterwards(denoise, schedule, (own, alpha, sigma) => holdX0(own, range, alpha, sigma));
 }
 
-/** Replaces each sample's x̂_0, and ε̂ by what x_t = α x̂_0 + σ ε̂ says where x̂_0 has changed. */
-function withX0(denoise: Denoiser, schedule: NoiseSchedule, change: (x0: Float32Array) => Float32Array): Denoiser {
+/** Changes each sample's x̂_0 and ε̂ in place, in copies of what a denoiser says. */
+function afterwards(denoise: Denoiser, schedule: NoiseSchedule, change: (own: DenoisedSample, alpha: number, sigma: number) => void): Denoiser {
   return async (xt, t, options) => {
-    const { x0, eps, ...rest } = await denoise(xt, t, options);
+    const said = await denoise(xt, t, options);
     const size = sampleSize('thresholding', xt, t.length, 'times');
-    const changed = new Float32Array(x0.data.length);
-    const noise = new Float32Array(eps.data);
+    const [x0, eps] = [said.x0.data.slice(), said.eps.data.slice()];
     for (const [b, time] of t.entries()) {
-      const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
-      changed.set(change(Float32Array.from(x0.data.subarray(b * size, (b + 1) * size))), b * size);
-      for (let i = b * size; i < (b + 1) * size; i++) if (changed[i] !== x0.data[i]) noise[i] = epsFromX0(xt.data[i]!, changed[i]!, alpha, sigma);
+      const of = (data: Float32Array) => data.subarray(b * size, (b + 1) * size);
+      change({ xt: of(xt.data), x0: of(x0), eps: of(eps) }, schedule.alpha(time), schedule.sigma(time));
     }
-    return { ...rest, x0: like(x0, changed), eps: like(eps, noise) };
+    return { ...said, x0: like(said.x0, x0), eps: like(said.eps, eps) };
   };
 }
 

@@ -1,4 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
@@ -29,7 +30,7 @@ export async function* ddimInversion(denoise: Denoiser, x0: FloatArray, options:
     const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
     // At the lowest time the estimate of the picture is the picture.
     const clean = step === 0 ? xt : known.x0;
-    xt = float32(xt.shape, clean.data.map((x, i) => alpha * x + sigma * known.eps.data[i]!));
+    xt = weightedSum(xt.shape, [alpha, clean.data], [sigma, known.eps.data]);
     x0Prev = known.x0;
     yield { step, t, xt, x0: known.x0 };
   }

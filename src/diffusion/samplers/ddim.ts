@@ -1,5 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
-import { drawNoise } from '../batch.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { drawNoise, weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { posterior } from '../process.ts';
 import { transitions } from '../timesteps.ts';
@@ -41,7 +41,7 @@ export async function* ddim(denoise: Denoiser, xT: FloatArray, options: DdimOpti
     signal?.throwIfAborted();
     const { x0, eps } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
     if (eta > 0) drawNoise(z, streams);
-    xt = float32(xt.shape, x0.data.map((x, i) => alpha * x + direction * eps.data[i]! + c * z[i]!));
+    xt = weightedSum(xt.shape, [alpha, x0.data], [direction, eps.data], [c, z]);
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }

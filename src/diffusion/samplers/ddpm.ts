@@ -1,5 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
-import { drawNoise } from '../batch.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { drawNoise, weightedSum } from '../batch.ts';
 import type { Denoised, Denoiser } from '../denoiser.ts';
 import { posterior, reverseVariances, stepVariance, type VarianceType } from '../process.ts';
 import { transitions } from '../timesteps.ts';
@@ -42,12 +42,18 @@ export async function* ddpm(denoise: Denoiser, xT: FloatArray, options: DdpmOpti
     signal?.throwIfAborted();
     const { x0, varianceFraction } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
     drawNoise(z, streams);
+    const last = s === schedule.clean;
     const learned = varianceType === 'learned_range' ? requireFraction(varianceFraction) : undefined;
-    const noise = (i: number) => (s === schedule.clean ? 0 : learned ? Math.exp(0.5 * (learned[i]! * Math.log(beta) + (1 - learned[i]!) * Math.log(c.variance))) : std);
-    xt = float32(xt.shape, xt.data.map((x, i) => c.x0 * x0.data[i]! + c.xt * x + noise(i) * z[i]!));
+    if (learned && !last) scaleNoise(z, learned, Math.log(beta), Math.log(c.variance));
+    xt = weightedSum(xt.shape, [c.x0, x0.data], [c.xt, xt.data], [last ? 0 : learned ? 1 : std, z]);
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
+}
+
+/** Gives each value the deviation that the network learned: z ← √Σ z with ln Σ = f ln β + (1 − f) ln β̃. */
+function scaleNoise(z: Float32Array, fraction: Float32Array, logBeta: number, logSmall: number): void {
+  for (let i = 0; i < z.length; i++) z[i]! *= Math.exp(0.5 * (fraction[i]! * logBeta + (1 - fraction[i]!) * logSmall));
 }
 
 function requireFraction(fraction: Denoised['varianceFraction']): FloatArray['data'] {

@@ -1,4 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { transitions } from '../timesteps.ts';
 import { checkSampler, noiseLevel, type SamplerOptions, type SamplerState } from './sampler.ts';
@@ -27,16 +28,13 @@ export async function* dpm2(denoise: Denoiser, xT: FloatArray, options: SamplerO
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, middle, last, alpha, alphaMiddle, alphaTo, half, h }] of steps.entries()) {
     signal?.throwIfAborted();
-    const y = Float64Array.from(xt.data, (x) => x / alpha);
     let { x0, eps } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
     if (!last) {
       signal?.throwIfAborted();
-      const slope = eps;
-      const between = float32(xt.shape, Float32Array.from(y, (v, i) => alphaMiddle * (v + half * slope.data[i]!)));
+      const between = weightedSum(xt.shape, [alphaMiddle / alpha, xt.data], [alphaMiddle * half, eps.data]);
       ({ x0, eps } = await denoise(between, streams.map(() => middle), { cond, x0Prev: x0, signal }));
     }
-    const slope = eps;
-    xt = float32(xt.shape, Float32Array.from(y, (v, i) => alphaTo * (v + h * slope.data[i]!)));
+    xt = weightedSum(xt.shape, [alphaTo / alpha, xt.data], [alphaTo * h, eps.data]);
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }

@@ -1,5 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
-import { drawNoise } from '../batch.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { drawNoise, weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { logSnrHalf } from '../noise-schedule.ts';
 import { transitions } from '../timesteps.ts';
@@ -69,7 +69,7 @@ async function* multistep(name: string, denoise: Denoiser, xT: FloatArray, optio
     const { x0 } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
     if (eta > 0) drawNoise(z, streams);
     const before = x0Prev ?? x0;
-    xt = float32(xt.shape, xt.data.map((x, i) => keep * x + data * (x0.data[i]! + extrapolate * (x0.data[i]! - before.data[i]!)) + noise * z[i]!));
+    xt = weightedSum(xt.shape, [keep, xt.data], [data * (1 + extrapolate), x0.data], [-data * extrapolate, before.data], [noise, z]);
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }

@@ -1,5 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
-import { drawNoise } from '../batch.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { drawNoise, weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { transitions } from '../timesteps.ts';
 import { checkSampler, noiseLevel, type SamplerOptions, type SamplerState } from './sampler.ts';
@@ -48,17 +48,19 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
   for (const [step, { t, s, added, alphaFrom, alpha, alphaTo, step: h }] of steps.entries()) {
     signal?.throwIfAborted();
     if (churn > 0) drawNoise(z, streams);
-    const y = Float64Array.from(xt.data, (x, i) => x / alphaFrom + added * z[i]!);
-    const here = added > 0 ? float32(xt.shape, Float32Array.from(y, (v) => alpha * v)) : xt;
+    // x_s = α_s (x_t/α_t + noise + h ε̂): the factors of its parts.
+    const [kept, noise, slope] = [alphaTo / alphaFrom, alphaTo * added, alphaTo * h];
+    const here = added > 0 ? weightedSum(xt.shape, [alpha / alphaFrom, xt.data], [alpha * added, z]) : xt;
     const first = await denoise(here, streams.map(() => t), { cond, x0Prev, signal });
     let { x0 } = first;
-    xt = float32(xt.shape, Float32Array.from(y, (v, i) => alphaTo * (v + h * first.eps.data[i]!)));
+    let next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope, first.eps.data]);
     if (s !== schedule.clean) {
       signal?.throwIfAborted();
-      const second = await denoise(xt, streams.map(() => s), { cond, x0Prev: x0, signal });
-      xt = float32(xt.shape, Float32Array.from(y, (v, i) => alphaTo * (v + (h / 2) * (first.eps.data[i]! + second.eps.data[i]!))));
+      const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
+      next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope / 2, first.eps.data], [slope / 2, second.eps.data]);
       x0 = second.x0;
     }
+    xt = next;
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }

@@ -1,4 +1,5 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
+import type { FloatArray } from '../../core/dtype.ts';
+import { weightedSum } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { logSnrHalf } from '../noise-schedule.ts';
 import { transitions } from '../timesteps.ts';
@@ -33,20 +34,19 @@ export async function* unipc(denoise: Denoiser, xT: FloatArray, options: Sampler
   });
   let xt = xT;
   let x0Prev: FloatArray | undefined;
-  /** The step that led to xt: where it began, what x̂_0 was there, its D₁, and its coefficients. */
-  let taken: { readonly from: FloatArray; readonly x0: FloatArray; readonly d1: Float64Array; readonly by: (typeof steps)[number] } | undefined;
+  /** The step that led to xt: where it began, what x̂_0 was there and before, and its coefficients. */
+  let taken: { readonly from: FloatArray; readonly x0: FloatArray; readonly before: FloatArray; readonly by: (typeof steps)[number] } | undefined;
   for (const [step, by] of steps.entries()) {
     signal?.throwIfAborted();
     const { x0 } = await denoise(xt, streams.map(() => by.t), { cond, x0Prev, signal });
     if (taken) {
-      const { from, x0: x0From, d1, by: { keep, data, corrector: { rho1, rho2 } } } = taken;
-      xt = float32(xt.shape, from.data.map((x, i) => keep * x + data * (x0From.data[i]! + rho1 * d1[i]! + rho2 * (x0.data[i]! - x0From.data[i]!))));
+      const { from, x0: x0From, before, by: { keep, data, slope, corrector: { rho1, rho2 } } } = taken;
+      xt = weightedSum(xt.shape, [keep, from.data], [data * (1 - rho1 * slope - rho2), x0From.data], [data * rho1 * slope, before.data], [data * rho2, x0.data]);
     }
     const before = x0Prev ?? x0;
-    const d1 = Float64Array.from(x0.data, (x, i) => by.slope * (before.data[i]! - x));
     const from = xt;
-    xt = float32(from.shape, from.data.map((x, i) => by.keep * x + by.data * (x0.data[i]! + 0.5 * d1[i]!)));
-    taken = { from, x0, d1, by };
+    xt = weightedSum(from.shape, [by.keep, from.data], [by.data * (1 - 0.5 * by.slope), x0.data], [0.5 * by.data * by.slope, before.data]);
+    taken = { from, x0, before, by };
     x0Prev = x0;
     yield { step, t: by.s, xt, x0 };
   }
