@@ -20,7 +20,7 @@ describe('random', () => {
     });
 
   test('the logarithm agrees with the engine\'s to a few ulps', () => {
-    for (const x of [1e-300, 1e-9, 0.1, 0.5, 0.7071, 1, 1.4143, 3, 1e9]) expect(exactLog(x)).toBeCloseTo(Math.log(x), 12);
+    for (const x of [1e-300, 1e-9, 0.1, 0.5, 0.7071, 1, Math.SQRT2, 1.4143, 2, 3, 1e9]) expect(exactLog(x)).toBeCloseTo(Math.log(x), 12);
   });
 
   test('a stream is a function of seed, purpose and index', () => {
@@ -37,6 +37,16 @@ describe('random', () => {
     expect(Math.abs(moment(1))).toBeLessThan(4 * Math.sqrt(1 / n));
     expect(Math.abs(moment(2) - 1)).toBeLessThan(4 * Math.sqrt(2 / n));
     expect(Math.abs(moment(4) - 3)).toBeLessThan(4 * Math.sqrt(96 / n));
+  });
+
+  test('normals are the same drawn one by one or many at once, wherever one begins', () => {
+    const one = new RandomStream(3, 'pieces');
+    const many = new RandomStream(3, 'pieces');
+    const expected = Float64Array.from({ length: 3 + 2050 + 1 + 1024 }, () => one.normal());
+    const drawn = new Float64Array(expected.length);
+    for (const [start, end] of [[0, 3], [3, 3], [3, 2053], [2053, 2054], [2054, 3078]] as const) many.fillNormal(drawn, start, end);
+    expect(drawn).toEqual(expected);
+    expect(many.uint32()).toBe(one.uint32());
   });
 
   test('integers are unbiased and permutations are permutations', () => {

@@ -6,39 +6,46 @@
  * ECMAScript define exactly: the same numbers come out of every engine on every machine.
  */
 
-const multiplier0 = 0xd2511f53;
-const multiplier1 = 0xcd9e8d57;
-const weyl0 = 0x9e3779b9;
-const weyl1 = 0xbb67ae85;
+// As 32-bit integers: the engine then multiplies and adds integers, not float64.
+const multiplier0 = 0xd2511f53 | 0;
+const multiplier1 = 0xcd9e8d57 | 0;
+const weyl0 = 0x9e3779b9 | 0;
+const weyl1 = 0xbb67ae85 | 0;
 
-/** High 32 bits of a 32 × 32-bit product; every partial product stays below 2^53 and is therefore exact. */
+/** High 32 bits of a 32 × 32-bit product of unsigned integers, from the products of their halves. */
 function multiplyHigh(a: number, b: number): number {
-  const upper = (a >>> 16) * b + Math.floor(((a & 0xffff) * b) / 65536);
-  return Math.floor(upper / 65536) >>> 0;
+  const a1 = a >>> 16;
+  const a0 = a & 0xffff;
+  const b1 = b >>> 16;
+  const b0 = b & 0xffff;
+  const upper = Math.imul(a1, b0);
+  const lower = Math.imul(a0, b1);
+  const middle = (Math.imul(a0, b0) >>> 16) + (upper & 0xffff) + (lower & 0xffff);
+  return (Math.imul(a1, b1) + (upper >>> 16) + (lower >>> 16) + (middle >>> 16)) | 0;
 }
 
 /**
- * Four 32-bit words from a 128-bit counter and a 64-bit key, written to `out`.
+ * Four 32-bit words from a 128-bit counter and a 64-bit key, written to `out` from place `at` on.
  *
  * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox4x32-10)
  */
-export function philox4x32(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, key0: number, key1: number): void {
+export function philox4x32(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, key0: number, key1: number, at = 0): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(multiplier0, c0);
-    const low0 = Math.imul(multiplier0, c0) >>> 0;
+    const low0 = Math.imul(multiplier0, c0);
     const high1 = multiplyHigh(multiplier1, c2);
-    const low1 = Math.imul(multiplier1, c2) >>> 0;
-    c0 = (high1 ^ c1 ^ key0) >>> 0;
+    const low1 = Math.imul(multiplier1, c2);
+    c0 = high1 ^ c1 ^ key0;
     c1 = low1;
-    c2 = (high0 ^ c3 ^ key1) >>> 0;
+    c2 = high0 ^ c3 ^ key1;
     c3 = low0;
-    key0 = (key0 + weyl0) >>> 0;
-    key1 = (key1 + weyl1) >>> 0;
+    key0 = (key0 + weyl0) | 0;
+    key1 = (key1 + weyl1) | 0;
   }
-  out[0] = c0;
-  out[1] = c1;
-  out[2] = c2;
-  out[3] = c3;
+  out[at] = c0;
+  out[at + 1] = c1;
+  out[at + 2] = c2;
+  out[at + 3] = c3;
 }
 
 /**
@@ -49,16 +56,22 @@ export function philox4x32(out: Uint32Array, c0: number, c1: number, c2: number,
  */
 export function normalQuantile(p: number): number {
   const q = p - 0.5;
-  if (q <= 0.425 && q >= -0.425) {
-    const r = 0.180625 - q * q;
-    const numerator = ((((((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r
-      + 45921.953931549871457) * r + 13731.693765509461125) * r + 1971.5909503065514427) * r + 133.14166789178437745) * r
-      + 3.387132872796366608;
-    const denominator = ((((((5226.495278852854561 * r + 28729.085735721942674) * r + 39307.89580009271061) * r
-      + 21213.794301586595867) * r + 5394.1960214247511077) * r + 687.1870074920579083) * r + 42.313330701600911252) * r + 1;
-    return (q * numerator) / denominator;
-  }
-  const tail = Math.sqrt(-exactLog(q < 0 ? p : 1 - p));
+  return q <= 0.425 && q >= -0.425 ? centralQuantile(q) : tailQuantile(p);
+}
+
+// Two functions, so that the one for 85 % of all numbers is small enough to be inlined where they are drawn.
+function centralQuantile(q: number): number {
+  const r = 0.180625 - q * q;
+  const numerator = ((((((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r
+    + 45921.953931549871457) * r + 13731.693765509461125) * r + 1971.5909503065514427) * r + 133.14166789178437745) * r
+    + 3.387132872796366608;
+  const denominator = ((((((5226.495278852854561 * r + 28729.085735721942674) * r + 39307.89580009271061) * r
+    + 21213.794301586595867) * r + 5394.1960214247511077) * r + 687.1870074920579083) * r + 42.313330701600911252) * r + 1;
+  return (q * numerator) / denominator;
+}
+
+function tailQuantile(p: number): number {
+  const tail = Math.sqrt(-exactLog(p < 0.5 ? p : 1 - p));
   let numerator: number;
   let denominator: number;
   if (tail <= 5) {
@@ -77,24 +90,35 @@ export function normalQuantile(p: number): number {
       + 7.868691311456132591e-4) * r + 0.0148753612908506148525) * r + 0.13692988092273580531) * r + 0.59983220655588793769) * r + 1;
   }
   const z = numerator / denominator;
-  return q < 0 ? -z : z;
+  return p < 0.5 ? -z : z;
 }
 
 /**
  * Natural logarithm from + − × ÷ alone, because `Math.log` may differ by an ulp between engines.
  * ln x = e ln 2 + 2 artanh((m − 1)/(m + 1)) with x = m · 2^e, m in [√½, √2): the series needs eleven terms.
+ *
+ * @param x  positive, from 2^−1022 on
  */
 export function exactLog(x: number): number {
-  let exponent = 0;
-  let mantissa = x;
-  while (mantissa < 0.7071067811865476) { mantissa *= 2; exponent--; }
-  while (mantissa >= 1.4142135623730951) { mantissa /= 2; exponent++; }
+  // Taken apart by its bits: loops that halve and double are mispredicted for most numbers.
+  float[0] = x;
+  let exponent = (bits[1]! >>> 20) - 1023;
+  bits[1] = (bits[1]! & 0xfffff) | 0x3ff00000;
+  let mantissa = float[0]!;
+  if (mantissa >= 1.4142135623730951) {
+    mantissa /= 2;
+    exponent++;
+  }
   const s = (mantissa - 1) / (mantissa + 1);
   const s2 = s * s;
-  let series = 0;
-  for (let k = 23; k >= 1; k -= 2) series = series * s2 + 1 / k;
+  // Written out, so that the quotients are constants.
+  const series = (((((((((((1 / 23) * s2 + 1 / 21) * s2 + 1 / 19) * s2 + 1 / 17) * s2 + 1 / 15) * s2 + 1 / 13) * s2 + 1 / 11) * s2 + 1 / 9) * s2 + 1 / 7) * s2 + 1 / 5) * s2 + 1 / 3) * s2 + 1;
   return exponent * 0.6931471805599453 + 2 * s * series;
 }
+
+/** A float64 and its halves, the higher one second: every machine that runs JavaScript stores them so. */
+const float = new Float64Array(1);
+const bits = new Uint32Array(float.buffer);
 
 /** FNV-1a, so that a purpose can be written as a word. */
 function hashWord(text: string): number {
@@ -164,8 +188,22 @@ export class RandomStream {
 
   /** Fills an array (or a part of one) with standard normals and returns it. */
   fillNormal<T extends Float32Array | Float64Array>(out: T, start = 0, end = out.length): T {
-    for (let i = start; i < end; i++) out[i] = this.normal();
+    // Words first, then numbers: two short loops are compiled better than one long one.
+    const words = new Uint32Array(Math.min(end - start, 1024));
+    for (let at = start; at < end; at += words.length) {
+      const count = Math.min(words.length, end - at);
+      this.#fillWords(words, count);
+      for (let i = 0; i < count; i++) out[at + i] = normalQuantile((words[i]! + 0.5) / 4294967296);
+    }
     return out;
+  }
+
+  /** The next `count` words: what is left of the last block, whole blocks, and the beginning of another. */
+  #fillWords(out: Uint32Array, count: number): void {
+    let i = 0;
+    while (i < count && this.#used < 4) out[i++] = this.uint32();
+    for (; i + 4 <= count; i += 4) philox4x32(out, this.#block++, this.#index0, this.#index1, this.#purpose, this.#key0, this.#key1, i);
+    while (i < count) out[i++] = this.uint32();
   }
 
   /** A random permutation of 0 … length − 1 (Fisher–Yates). */

@@ -40,9 +40,10 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
   const condChannels = inChannels - channels;
 
   const predict: Predict = async (xt, t, cond) => {
-    const sample = new Float32Array(batchSize * inChannels * height * width);
     const count = t.length;
-    place(sample, xt, count, inChannels * height * width, 0);
+    const whole = count === batchSize && condChannels === 0;
+    const sample = whole ? xt.data : new Float32Array(batchSize * inChannels * height * width);
+    if (!whole) place(sample, xt, count, inChannels * height * width, 0);
     if (condChannels > 0) place(sample, condImage(cond?.image, [count, condChannels, height, width]), count, inChannels * height * width, channels * height * width);
     const timestep = new Float32Array(batchSize);
     timestep.set(t);

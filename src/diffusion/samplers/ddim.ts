@@ -39,8 +39,9 @@ export async function* ddim(denoise: Denoiser, xT: FloatArray, options: DdimOpti
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, alpha, direction, c }] of steps.entries()) {
     signal?.throwIfAborted();
-    const { x0, eps } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
-    if (eta > 0) drawNoise(z, streams);
+    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    if (eta > 0) drawNoise(z, streams); // While the network computes.
+    const { x0, eps } = await asked;
     xt = weightedSum(xt.shape, [alpha, x0.data], [direction, eps.data], [c, z]);
     x0Prev = x0;
     yield { step, t: s, xt, x0 };

@@ -40,8 +40,9 @@ export async function* ddpm(denoise: Denoiser, xT: FloatArray, options: DdpmOpti
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, c, fixed: std, beta }] of steps.entries()) {
     signal?.throwIfAborted();
-    const { x0, varianceFraction } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
-    drawNoise(z, streams);
+    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    drawNoise(z, streams); // While the network computes.
+    const { x0, varianceFraction } = await asked;
     const last = s === schedule.clean;
     const learned = varianceType === 'learned_range' ? requireFraction(varianceFraction) : undefined;
     if (learned && !last) scaleNoise(z, learned, Math.log(beta), Math.log(c.variance));

@@ -66,8 +66,9 @@ async function* multistep(name: string, denoise: Denoiser, xT: FloatArray, optio
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, extrapolate, keep, data, noise }] of steps.entries()) {
     signal?.throwIfAborted();
-    const { x0 } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
-    if (eta > 0) drawNoise(z, streams);
+    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    if (eta > 0) drawNoise(z, streams); // While the network computes.
+    const { x0 } = await asked;
     const before = x0Prev ?? x0;
     xt = weightedSum(xt.shape, [keep, xt.data], [data * (1 + extrapolate), x0.data], [-data * extrapolate, before.data], [noise, z]);
     x0Prev = x0;
