@@ -1,44 +1,64 @@
 /**
- * What our loops cost beside the engine's runs: a training step and a sampling step of the demo's model and of the larger
- * one, minus the time that the same step spends in ONNX Runtime, on an executor as users have it and without its profiler.
+ * What our loops cost beside the engine's runs: training and sampling steps of the demo's model and of the larger one, minus
+ * the time that the same step spends in ONNX Runtime, on an executor as users have it and without its profiler. Sampling
+ * is also told apart from its network evaluations, which are the engine's runs and the messages to its thread and back.
  */
 import { openDataset } from '../src/data/index.ts';
+import type { SamplerName } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
-import { parseDdpmConfig, readConfig, type DdpmConfig } from '../src/train/index.ts';
+import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
 import { unetConfig } from './network.ts';
 import { progress, rounded, type Settings } from './question.ts';
 import { median, quantile } from './statistics.ts';
-import { samplingSteps, timeSteps, trainingSteps, type Stepper } from './steps.ts';
+import { samplingSteps, timeSteps, trainingSteps } from './steps.ts';
 import { digits, layTable, percent } from './table.ts';
 
-/** Steps that count. */
-const steps = 20;
+/** Steps that count: many where a step is short. */
+const stepsFor = (batchSize: number) => (batchSize === 1 ? 200 : 20);
+
+const samplingCases: readonly { readonly sampler: SamplerName; readonly batchSize: number }[] = [
+  { sampler: 'ddim', batchSize: 1 }, { sampler: 'ddim', batchSize: 16 }, { sampler: 'ddpm', batchSize: 16 }, { sampler: 'heun', batchSize: 16 },
+];
 
 export async function overhead({ threads }: Settings): Promise<void> {
   const demo = parseDdpmConfig({ ...await readConfig('smileys-16') });
   const { source, size, crop } = demo.data;
   const dataset = await openDataset(source, { size, crop, channels: 3 });
-  const weights = ({ model }: DdpmConfig) => initialValues(new UNet2DModel(model), 0);
   const large = unetConfig(64, 16);
-  const kinds: Readonly<Record<string, (options: NodeExecutorOptions) => Promise<Stepper>>> = {
-    [`training, smileys-16, batch ${demo.train.batchSize}`]: (options) => trainingSteps(demo, options, dataset),
-    [`sampling, smileys-16, batch ${demo.train.batchSize}`]: (options) => samplingSteps(demo, weights(demo), options),
-    'sampling, smileys-16, batch 1': (options) => samplingSteps({ ...demo, train: { ...demo.train, batchSize: 1 } }, weights(demo), options),
-    'training, 64·(1,2,2), batch 16': (options) => trainingSteps(large, options),
-    'sampling, 64·(1,2,2), batch 16': (options) => samplingSteps(large, weights(large), options),
-  };
-  const rows: { readonly case: string; readonly stepMs: number; readonly ours: number; readonly quartiles: readonly [number, number]; readonly part: number }[] = [];
-  for (const [name, open] of Object.entries(kinds)) {
+  const networks = { 'smileys-16': demo, '64·(1,2,2)': large };
+  const training = Object.entries(networks).map(([name, config]) => ({
+    name: `training, ${name}, batch ${config.train.batchSize}`, steps: stepsFor(config.train.batchSize),
+    open: (options: NodeExecutorOptions) => trainingSteps(config, options, config === demo ? dataset : undefined),
+  }));
+  const sampling = Object.entries(networks).flatMap(([name, config]) => samplingCases.map(({ sampler, batchSize }) => ({
+    name: `${sampler}, ${name}, batch ${batchSize}`, steps: stepsFor(batchSize),
+    open: (options: NodeExecutorOptions) => samplingSteps({ ...config, train: { ...config.train, batchSize } }, initialValues(new UNet2DModel(config.model), 0), options, { sampler, steps: 2 * stepsFor(batchSize) }),
+  })));
+  const rows: { readonly case: string; readonly stepMs: number; readonly besideEngine: Part; readonly besideRuns: Part }[] = [];
+  for (const { name, steps, open } of [...training, ...sampling]) {
     progress(name);
-    const { whole, engine } = await timeSteps(() => open({ threads }), steps);
-    const ours = whole.map((ms, step) => ms - engine[step]!);
-    rows.push({ case: name, stepMs: median(whole), ours: median(ours), quartiles: [quantile(ours, 0.25), quantile(ours, 0.75)], part: median(ours) / median(whole) });
+    const { whole, engine, run } = await timeSteps(() => open({ threads }), steps);
+    rows.push({ case: name, stepMs: median(whole), besideEngine: partOf(whole, engine), besideRuns: partOf(whole, run) });
   }
+  const cells = ({ ms, quartiles, part }: Part) => [digits(ms), quartiles.map(digits).join('–'), percent(part)];
   console.log(`\n${layTable([
-    ['ms', 'step', 'ours in it', 'quartiles', 'part'],
-    ...rows.map(({ case: name, stepMs, ours, quartiles, part }) => [name, digits(stepMs), digits(ours), quartiles.map(digits).join('–'), percent(part)]),
+    ['ms', 'step', 'beside the engine', 'quartiles', 'adds', 'beside evaluations', 'quartiles', 'adds'],
+    ...rows.map(({ case: name, stepMs, besideEngine, besideRuns }) => [name, digits(stepMs), ...cells(besideEngine), ...cells(besideRuns)]),
   ])}`);
   console.log(JSON.stringify({ question: 'overhead', outcomes: rounded(rows) }));
+}
+
+/** What a loop adds to something that it does in every step. */
+interface Part {
+  readonly ms: number;
+  readonly quartiles: readonly [number, number];
+  /** As a part of that something. */
+  readonly part: number;
+}
+
+function partOf(whole: readonly number[], done: readonly number[]): Part {
+  const rest = whole.map((ms, step) => ms - done[step]!);
+  return { ms: median(rest), quartiles: [quantile(rest, 0.25), quantile(rest, 0.75)], part: median(rest.map((ms, step) => ms / done[step]!)) };
 }

@@ -1,7 +1,7 @@
-import type { HostArrays } from '../src/core/index.ts';
+import type { Executor, HostArrays } from '../src/core/index.ts';
 import type { Dataset } from '../src/data/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { openSampler } from '../src/pipelines/index.ts';
+import { openSampler, type SamplerChoice } from '../src/pipelines/index.ts';
 import { openNodeService } from '../src/runtime/create-node-executor.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
 import type { DdpmConfig } from '../src/train/index.ts';
@@ -13,24 +13,47 @@ export interface Stepper {
   step(): Promise<unknown>;
   /** Milliseconds spent in ONNX Runtime's runs so far. */
   engineMs(): Promise<number>;
+  /** Milliseconds spent in runs of programs so far, as the loop sees them: from the call to its result. */
+  runMs(): number;
   dispose(): Promise<void>;
 }
 
 /** Optimizer steps, as `kuosan train` does them; on noise if there is no data set. */
 export async function trainingSteps(config: DdpmConfig, options: NodeExecutorOptions, dataset?: Dataset): Promise<Stepper> {
-  const { executor, service } = openNodeService(options);
+  const { executor, ...clocks } = countedExecutor(options);
   const trainer = await openTrainer(executor, config, dataset);
-  return { step: () => trainer.advance(), engineMs: () => service.engineMs(), dispose: async () => (await trainer.dispose(), executor.dispose()) };
+  return { ...clocks, step: () => trainer.advance(), dispose: async () => (await trainer.dispose(), executor.dispose()) };
 }
 
-/** Steps of Algorithm 2, as `kuosan sample` does them: one evaluation of the network with constant weights each. */
-export async function samplingSteps(config: DdpmConfig, weights: HostArrays, options: NodeExecutorOptions): Promise<Stepper> {
-  const { executor, service } = openNodeService(options);
+/** Steps of a sampler, as `kuosan sample` does them, with constant weights; default Algorithm 2's. */
+export async function samplingSteps(config: DdpmConfig, weights: HostArrays, options: NodeExecutorOptions, choice: SamplerChoice = { sampler: 'ddpm' }): Promise<Stepper> {
+  const { executor, ...clocks } = countedExecutor(options);
   const { batchSize } = config.train;
   const sampler = await openSampler(executor, { unet: new UNet2DModel(config.model), scheduler: config.scheduler, picture: pictureOf(config), weights, batchSize });
   const classes = config.model.numClassEmbeds;
-  const states = sampler.sample({ seed: 0, count: batchSize, sampler: 'ddpm', ...(classes && { classLabels: Array.from({ length: batchSize }, (_, i) => i % classes) }) });
-  return { step: () => states.next(), engineMs: () => service.engineMs(), dispose: async () => (await sampler.dispose(), executor.dispose()) };
+  const states = sampler.sample({ seed: 0, count: batchSize, ...choice, ...(classes && { classLabels: Array.from({ length: batchSize }, (_, i) => i % classes) }) });
+  return { ...clocks, step: () => states.next(), dispose: async () => (await sampler.dispose(), executor.dispose()) };
+}
+
+/** An executor as users have it, and the clocks of a `Stepper`. */
+function countedExecutor(options: NodeExecutorOptions): Pick<Stepper, 'engineMs' | 'runMs'> & { readonly executor: Executor } {
+  const { executor, service } = openNodeService(options);
+  let runMs = 0;
+  const compile: Executor['compile'] = async (program) => {
+    const executable = await executor.compile(program);
+    return {
+      ...executable,
+      run: async (store, inputs) => {
+        const start = performance.now();
+        try {
+          return await executable.run(store, inputs);
+        } finally {
+          runMs += performance.now() - start;
+        }
+      },
+    };
+  };
+  return { executor: { ...executor, compile }, engineMs: () => service.engineMs(), runMs: () => runMs };
 }
 
 /** Runs that size the engine's buffers and do not count. */
@@ -42,21 +65,24 @@ export interface StepTimes {
   readonly whole: readonly number[];
   /** In ONNX Runtime's runs, by the clock of the thread that they are on. */
   readonly engine: readonly number[];
+  /** In runs of programs, messages to that thread and back among it. */
+  readonly run: readonly number[];
 }
 
 /** Times one kind of step on an executor as users have it: on a thread of its own, without the profiler. */
 export async function timeSteps(open: () => Promise<Stepper>, steps: number): Promise<StepTimes> {
   const stepper = await open();
-  const [whole, engine]: [number[], number[]] = [[], []];
+  const [whole, engine, run]: [number[], number[], number[]] = [[], [], []];
   for (let i = 0; i < warmup + steps; i++) {
-    const before = await stepper.engineMs();
+    const [engineBefore, runBefore] = [await stepper.engineMs(), stepper.runMs()];
     const start = performance.now();
     await stepper.step();
     whole.push(performance.now() - start);
-    engine.push(await stepper.engineMs() - before);
+    run.push(stepper.runMs() - runBefore);
+    engine.push(await stepper.engineMs() - engineBefore);
   }
   await stepper.dispose();
-  return { whole: whole.slice(warmup), engine: engine.slice(warmup) };
+  return { whole: whole.slice(warmup), engine: engine.slice(warmup), run: run.slice(warmup) };
 }
 
 /** One kind of step, run with the profiler off and then on: milliseconds of each step that counts. */
