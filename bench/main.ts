@@ -2,7 +2,7 @@
  * Our times beside every peer's, in one run on one machine.
  *
  *     npm run bench                                                     all questions
- *     npm run bench -- training forward kernels memory compile overhead  some of them
+ *     npm run bench -- training forward clip kernels memory compile overhead  some of them
  *     npm run bench -- samplers                                         how exact samplers are, beside diffusers'
  *     npm run bench -- javascript                                       beside libraries of the browser, see peers/js
  *     KUOSAN_PYTHON=<python with torch and diffusers> npm run bench
@@ -17,6 +17,7 @@ import { variants, type Settings, type Variant } from './question.ts';
 const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>> = {
   training: async (settings) => (await import('./training.ts')).training(settings),
   forward: async (settings) => (await import('./forward.ts')).forward(settings),
+  clip: async (settings) => (await import('./clip.ts')).clip(settings),
   kernels: async (settings) => (await import('./kernels.ts')).kernels(settings),
   memory: async (settings) => (await import('./memory.ts')).memory(settings),
   compile: async (settings) => (await import('./compile.ts')).compile(settings),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { captionBatchAt, fillTemplate, type CaptionBatchOptions } from './caption-batches.ts';
+import { noAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
 
 // Twelve pictures of five captions; picture i is of gray level 10 i but for a ramp from left to right.
@@ -9,7 +10,7 @@ const content: DatasetContent = {
   images: Uint8Array.from({ length: 12 * size * size * 3 }, (_, i) => 10 * Math.floor(i / (size * size * 3)) + Math.floor((i % (size * 3)) / 3)),
   count: 12, height: size, width: size, channels: 3, ids: captions.map((caption, i) => `${caption}${i}.png`), captions, tags: captions.map((caption) => [`${caption}1`, `${caption}2`]), skipped: [], notes: [],
 };
-const plain: CaptionBatchOptions = { seed: 1, step: 0, batchSize: 5, cropScale: 1, templates: ['{}'], tagShare: 0 };
+const plain: CaptionBatchOptions = { ...noAugmentation, seed: 1, step: 0, batchSize: 5, templates: ['{}'], tagShare: 0 };
 const batch = (more: Partial<CaptionBatchOptions>) => captionBatchAt(content, { ...plain, ...more });
 
 describe('captionBatchAt', () => {
@@ -59,6 +60,25 @@ describe('captionBatchAt', () => {
       expect(slope).toBeLessThan(1 + 1e-3);
     }
     expect(new Set(slopes.map((slope) => slope.toFixed(3))).size).toBeGreaterThan(3);
+  });
+
+  test('mixes only pictures of the same caption, and the second by at most a half', () => {
+    let mixed = 0;
+    for (let step = 0; step < 10; step++) {
+      const { images, indices, texts } = batch({ step, blend: 0.5 });
+      indices.forEach((index, b) => {
+        const level = (images.data[b * 3 * size * size]! + 1) * 127.5;
+        const others = captions.flatMap((caption, i) => (caption === texts[b] && i !== index ? [i] : []));
+        const nearest = others.map((other) => (level - 10 * index) / (10 * (other - index))).filter((share) => share > -1e-6 && share <= 0.5 + 1e-6);
+        if (Math.abs(level - 10 * index) > 1e-3) {
+          mixed++;
+          expect(nearest.length, `${texts[b]}: picture ${index} at level ${level}`).toBeGreaterThan(0);
+        }
+      });
+    }
+    // 30 of the 50 pictures have another of their caption, and half of them are mixed.
+    expect(mixed).toBeGreaterThan(6);
+    expect(mixed).toBeLessThan(26);
   });
 
   test('draws templates and adds tags of the picture itself', () => {

@@ -1,8 +1,8 @@
 /** Batches of pictures with their captions, as a model of both is trained on. */
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
+import { drawView, paintView, type PictureAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
-import { byteToUnit } from './pixels.ts';
 
 /** Pictures and what is said of them. */
 export interface CaptionBatch {
@@ -15,9 +15,7 @@ export interface CaptionBatch {
 }
 
 /** How captions and pictures vary from one time they are shown to the next. */
-export interface CaptionAugmentation {
-  /** Crops keep a part of the area between this and all of it; 1 shows pictures as they are. */
-  readonly cropScale: number;
+export interface CaptionAugmentation extends PictureAugmentation {
   /** What is said of a picture: `{}` is its caption; each time one of them is drawn. */
   readonly templates: readonly string[];
   /** The share of captions that some of the picture's tags are added to. */
@@ -74,7 +72,7 @@ function orderOf(dataset: DatasetContent, length: number, seed: number, epoch: n
  *
  * @throws if the data set has no captions, or the batch is larger than the number of different captions
  */
-export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, cropScale, templates, tagShare }: CaptionBatchOptions): CaptionBatch {
+export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, templates, tagShare, ...augmentation }: CaptionBatchOptions): CaptionBatch {
   const { captions, tags, height, width, channels } = dataset;
   if (!captions) throw new Error('captionBatchAt: the pictures have no captions');
   const groups = groupsOf(dataset);
@@ -91,8 +89,11 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
     // From another one in each group, so that an epoch is not of one style.
     const index = group[(epoch + groupIndex) % group.length]!;
     const random = new RandomStream(seed, 'caption', place);
-    const area = cropScale + (1 - cropScale) * random.uniform();
-    crop(dataset, index, { scale: Math.sqrt(area), left: random.uniform(), top: random.uniform() }, out.subarray(b * size, (b + 1) * size));
+    const view = drawView(random, dataset, augmentation);
+    const picture = out.subarray(b * size, (b + 1) * size);
+    paintView(dataset, index, view, picture);
+    const [mixed, share, other] = [random.uniform() < augmentation.blend, random.uniform() / 2, random.integer(Math.max(1, group.length - 1))];
+    if (mixed && group.length > 1) paintView(dataset, group.filter((each) => each !== index)[other]!, view, picture, share);
     texts.push(textOf(captions[index]!, tags?.[index] ?? [], templates, tagShare, random));
     indices[b] = index;
   }
@@ -110,45 +111,4 @@ function textOf(caption: string, tags: readonly string[], templates: readonly st
 /** The template with every `{}` replaced. */
 export function fillTemplate(template: string, caption: string): string {
   return template.split('{}').join(caption);
-}
-
-interface Crop {
-  /** Of the side, 0 … 1. */
-  readonly scale: number;
-  /** Where it lies in what is free, 0 … 1. */
-  readonly left: number;
-  readonly top: number;
-}
-
-/**
- * Writes a part of a picture, resized to its own size by linear interpolation between the centers of pixels.
- *
- * @param out  [C, H, W] in [−1, 1]
- */
-function crop({ images, height, width, channels }: DatasetContent, index: number, { scale, left, top }: Crop, out: Float32Array): void {
-  const start = index * height * width * channels;
-  const columns = taps(width, scale, left);
-  const rows = taps(height, scale, top);
-  for (let c = 0; c < channels; c++) {
-    const pixel = (y: number, x: number) => images[start + (y * width + x) * channels + c]!;
-    for (let y = 0; y < height; y++) {
-      const [y0, y1, v] = rows[y]!;
-      for (let x = 0; x < width; x++) {
-        const [x0, x1, u] = columns[x]!;
-        const upper = pixel(y0, x0) * (1 - u) + pixel(y0, x1) * u;
-        const lower = pixel(y1, x0) * (1 - u) + pixel(y1, x1) * u;
-        out[(c * height + y) * width + x] = byteToUnit(upper * (1 - v) + lower * v);
-      }
-    }
-  }
-}
-
-/** For each target pixel the two source pixels and the weight of the second. */
-function taps(length: number, scale: number, offset: number): (readonly [number, number, number])[] {
-  const shift = offset * (1 - scale) * length;
-  return Array.from({ length }, (_, i) => {
-    const at = Math.min(length - 1, Math.max(0, (i + 0.5) * scale + shift - 0.5));
-    const low = Math.floor(at);
-    return [low, Math.min(length - 1, low + 1), at - low];
-  });
 }

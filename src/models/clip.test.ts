@@ -154,6 +154,26 @@ describe('the embedding of a text', () => {
   });
 });
 
+test('what stands for a picture or a text is the same without the other positions, whatever the padding', async () => {
+  const model = new CLIPModel({ ...tiny, visionConfig: { ...tiny.visionConfig, numHiddenLayers: 2 }, textConfig: { ...tiny.textConfig, numHiddenLayers: 2 } });
+  const [pixels, ids, keyMask] = [input('pixels', [2, 3, 8, 8]), input('ids', [2, 5], 'i64'), input('keyMask', [2, 5], 'bool')];
+  const ctx = bind(model);
+  const { visionModel, textModel } = model;
+  const values = {
+    pixels: { dtype: 'f32', shape: [2, 3, 8, 8], data: Float32Array.from({ length: 384 }, (_, i) => Math.sin(i)) },
+    ids: { dtype: 'i64', shape: [2, 5], data: BigInt64Array.of(18n, 3n, 19n, 19n, 19n, 0n, 18n, 3n, 7n, 19n) },
+    keyMask: { dtype: 'bool', shape: [2, 5], data: Uint8Array.of(1, 1, 1, 0, 0, 0, 1, 1, 1, 1) },
+  } as const;
+  const found = await run({
+    picture: visionModel.pooled(ctx, pixels), fullPicture: visionModel.forward(ctx, pixels).pooled,
+    text: textModel.pooled(ctx, ids), fullText: textModel.forward(ctx, ids).pooled,
+    masked: textModel.pooled(ctx, ids, keyMask), fullMasked: textModel.forward(ctx, ids, keyMask).pooled,
+  }, initialValues(model, 1), values);
+  expectClose(found['picture']!, found['fullPicture']!, 'picture', 1e-5);
+  expectClose(found['text']!, found['fullText']!, 'text', 1e-5);
+  expectClose(found['masked']!, found['fullMasked']!, 'masked text', 1e-5);
+});
+
 describe('published configurations', () => {
   test('ViT-B/32 has 151,277,313 parameters', () => {
     expect(countParameters(new CLIPModel())).toBe(151_277_313);

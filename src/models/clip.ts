@@ -64,7 +64,7 @@ export class CLIPModel extends Module {
    * @returns       [B, projectionDim]
    */
   imageFeatures(ctx: Context, pixels: Tensor): Tensor {
-    return this.visualProjection.forward(ctx, this.visionModel.forward(ctx, pixels).pooled);
+    return this.visualProjection.forward(ctx, this.visionModel.pooled(ctx, pixels));
   }
 
   /**
@@ -75,7 +75,7 @@ export class CLIPModel extends Module {
    * @returns        [B, projectionDim]
    */
   textFeatures(ctx: Context, ids: Tensor, keyMask?: Tensor): Tensor {
-    return this.textProjection.forward(ctx, this.textModel.forward(ctx, ids, keyMask).pooled);
+    return this.textProjection.forward(ctx, this.textModel.pooled(ctx, ids, keyMask));
   }
 
   /**
@@ -123,7 +123,7 @@ export class CLIPTextModelWithProjection extends CLIPTextModel {
 
   /** As of `CLIPModel`. */
   textFeatures(ctx: Context, ids: Tensor, keyMask?: Tensor): Tensor {
-    return this.textProjection.forward(ctx, this.forward(ctx, ids, keyMask).pooled);
+    return this.textProjection.forward(ctx, this.textModel.pooled(ctx, ids, keyMask));
   }
 }
 
@@ -158,6 +158,6 @@ export class CLIPVisionModelWithProjection extends CLIPVisionModel {
 
   /** As of `CLIPModel`. */
   imageFeatures(ctx: Context, pixels: Tensor): Tensor {
-    return this.visualProjection.forward(ctx, this.forward(ctx, pixels).pooled);
+    return this.visualProjection.forward(ctx, this.visionModel.pooled(ctx, pixels));
   }
 }

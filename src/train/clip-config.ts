@@ -8,7 +8,7 @@ const share = z.number().min(0).max(1);
 
 /** The schema of a training run of CLIP. The data says the size of pictures, the tokenizer its tokens. */
 export const clipRunSchema = z.strictObject({
-  data: pictureDataSchema.omit({ size: true }).extend({
+  data: pictureDataSchema.omit({ size: true, flip: true }).extend({
     /** Height and width in pixels. */
     size: z.number().int().positive().default(64),
     /** A list of the pictures to train on, one file name a line; a path inside the source, or any. Default all. */
@@ -21,6 +21,18 @@ export const clipRunSchema = z.strictObject({
     tagShare: share.default(0),
     /** Random crops keep at least this part of the area; 1 crops nothing. */
     cropScale: z.number().positive().max(1).default(0.9), // as OpenCLIP's; CLIP's own is not published
+    /** They show at most this multiple of it: beyond 1 a picture is smaller, and its edges go on. */
+    zoomOut: z.number().min(1).max(4).default(1),
+    /** Sides change by factors up to e^±stretch against each other. */
+    stretch: z.number().min(0).max(1).default(0),
+    /** Turns by up to so many degrees to either side. */
+    rotate: z.number().min(0).max(180).default(0),
+    /** Strength of changes in brightness, hue and saturation; white and black stay what they are. */
+    color: share.default(0),
+    /** The share of pictures shown without color. */
+    gray: share.default(0),
+    /** The share of pictures that another of the same caption is mixed into, by up to a half. */
+    blend: share.default(0),
   }),
   tokenizer: z.strictObject({
     /** Tokens to learn from the captions and tags of the training pictures. */

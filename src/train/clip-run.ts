@@ -15,7 +15,7 @@ import type { RunOptions, RunPlan, RunWatch } from './run.ts';
  * @throws if pictures have no captions, there are fewer different ones than a batch takes, or nothing is held out to measure on
  */
 export async function planClip(config: ClipConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
-  const { data: { source, size, crop, files, testFiles, templates, tagShare, cropScale }, train } = config;
+  const { data: { source, size, crop, files, testFiles, ...shown }, train } = config;
   const whole = await openDataset(source, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
   const part = (list: string | null) => (list === null ? whole : takeListed(whole, isAbsolute(list) ? list : join(source, list)));
   const dataset = await part(files);
@@ -46,7 +46,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
       loss: (ctx) => clipLoss(model, ctx, { batchSize: train.batchSize, length, preprocessing: openAIPreprocessing }),
       constrain: { logit_scale: clampLogitScale },
       inputs(step): Record<string, HostArray> {
-        const { images, texts } = captionBatchAt(dataset, { seed: train.seed, step, batchSize: train.batchSize, cropScale, templates, tagShare });
+        const { images, texts } = captionBatchAt(dataset, { seed: train.seed, step, batchSize: train.batchSize, ...shown });
         return { pictures: images, ids: tokenizer.encodeBatch(texts, length).ids };
       },
     },

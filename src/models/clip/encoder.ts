@@ -44,11 +44,14 @@ class SelfAttention extends Module {
     this.#settings = settings;
   }
 
-  /** @param x  [B, L, D] */
-  forward(ctx: Context, x: Tensor, masks: AttentionMasks): Tensor {
+  /**
+   * @param x        [B, Lq, D] the positions that look
+   * @param context  [B, L, D] those that are looked at
+   */
+  forward(ctx: Context, x: Tensor, context: Tensor, masks: AttentionMasks): Tensor {
     const { qProj: toQ, kProj: toK, vProj: toV, outProj: out } = this;
     const { numAttentionHeads, attentionDropout } = this.#settings;
-    return attend(ctx, { toQ, toK, toV, out }, x, x, numAttentionHeads, { ...masks, weights: (weights) => ctx.dropout(weights, attentionDropout) });
+    return attend(ctx, { toQ, toK, toV, out }, x, context, numAttentionHeads, { ...masks, weights: (weights) => ctx.dropout(weights, attentionDropout) });
   }
 }
 
@@ -71,6 +74,9 @@ class Mlp extends Module {
   }
 }
 
+/** Takes positions out of a sequence: [B, L, D] → [B, Lq, D]. */
+type Pick = (x: Tensor) => Tensor;
+
 class EncoderLayer extends Module {
   readonly selfAttn: SelfAttention;
   readonly layerNorm1: LayerNorm;
@@ -86,9 +92,14 @@ class EncoderLayer extends Module {
     this.layerNorm2 = norm();
   }
 
-  /** @param x  [B, L, D] */
-  forward(ctx: Context, x: Tensor, masks: AttentionMasks): Tensor {
-    const attended = add(x, this.selfAttn.forward(ctx, this.layerNorm1.forward(ctx, x), masks));
+  /**
+   * @param x     [B, L, D]
+   * @param pick  of [B, L, D] the positions that are wanted, [B, Lq, D]; default all
+   * @returns     [B, Lq, D]
+   */
+  forward(ctx: Context, x: Tensor, masks: AttentionMasks, pick: Pick = (all) => all): Tensor {
+    const normed = this.layerNorm1.forward(ctx, x);
+    const attended = add(pick(x), this.selfAttn.forward(ctx, pick(normed), normed, masks));
     return add(attended, this.mlp.forward(ctx, this.layerNorm2.forward(ctx, attended)));
   }
 }
@@ -105,5 +116,17 @@ export class Encoder extends Module {
   /** @param x  [B, L, D] → [B, L, D] */
   forward(ctx: Context, x: Tensor, masks: AttentionMasks = {}): Tensor {
     return this.layers.reduce((h, layer) => layer.forward(ctx, h, masks), x);
+  }
+
+  /**
+   * Some positions of what `forward` gives. Of the last block nothing else is computed but the keys and values of the
+   * others, which spares most of it, and most of its gradients.
+   *
+   * @param pick   takes the positions out of a sequence: [B, L, D] → [B, Lq, D]
+   * @param masks  of the blocks before the last
+   * @param last   of the last block, for Lq queries
+   */
+  forwardAt(ctx: Context, x: Tensor, pick: (x: Tensor) => Tensor, masks: AttentionMasks = {}, last: AttentionMasks = {}): Tensor {
+    return this.layers.reduce((h, layer, i) => (i === this.layers.length - 1 ? layer.forward(ctx, h, last, pick) : layer.forward(ctx, h, masks)), x);
   }
 }

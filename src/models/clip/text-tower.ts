@@ -1,5 +1,5 @@
 /** CLIP's text tower. */
-import { add, argMax, cast, describeType, equal, gather, matmul, oneHot, reshape, slice, type Tensor } from '../../core/index.ts';
+import { add, and, argMax, cast, describeType, equal, gather, less, lowerTriangle, matmul, oneHot, reshape, slice, type Tensor } from '../../core/index.ts';
 import { Embedding, LayerNorm, Module, normal, type Context } from '../../nn/index.ts';
 import { checkTower, type CLIPTextConfig } from './config.ts';
 import { Encoder } from './encoder.ts';
@@ -62,19 +62,42 @@ export class TextTransformer extends Module {
    * @throws if the ids are no such tensor
    */
   forward(ctx: Context, ids: Tensor, keyMask?: Tensor): TowerOutput {
-    if (ids.shape.length !== 2 || (ids.dtype !== 'i64' && ids.dtype !== 'i32')) throw new Error(`clip: tokens must be i64[B, L], got ${describeType(ids)}`);
-    const hidden = this.encoder.forward(ctx, this.embeddings.forward(ctx, ids), { causal: true, ...(keyMask && { keyMask }) });
+    const hidden = this.encoder.forward(ctx, this.#embed(ctx, ids), { causal: true, ...(keyMask && { keyMask }) });
     const lastHiddenState = this.finalLayerNorm.forward(ctx, hidden);
-    return { lastHiddenState, pooled: this.#atEnd(ids, lastHiddenState) };
+    return { lastHiddenState, pooled: this.#flat(matmul(this.#atEnd(ids), lastHiddenState)) };
   }
 
-  /** The rows at the first end token; where a text has none, at its first token, as in transformers. */
-  #atEnd(ids: Tensor, hidden: Tensor): Tensor {
+  /**
+   * The `pooled` of `forward` alone, with less to compute.
+   *
+   * @returns  [B, D]
+   */
+  pooled(ctx: Context, ids: Tensor, keyMask?: Tensor): Tensor {
+    const embedded = this.#embed(ctx, ids);
+    const end = this.#atEnd(ids); // [B, 1, L]
+    const [batch, , length] = end.shape as [number, number, number];
+    // Up to the end: a product with the triangle of those that each position sees.
+    const earlier = less(0.5, reshape(matmul(end, cast(lowerTriangle(length, length), 'f32')), [batch, length]));
+    const hidden = this.encoder.forwardAt(ctx, embedded, (x) => matmul(end, x), { causal: true, ...(keyMask && { keyMask }) }, { keyMask: keyMask ? and(keyMask, earlier) : earlier });
+    return this.#flat(this.finalLayerNorm.forward(ctx, hidden));
+  }
+
+  #embed(ctx: Context, ids: Tensor): Tensor {
+    if (ids.shape.length !== 2 || (ids.dtype !== 'i64' && ids.dtype !== 'i32')) throw new Error(`clip: tokens must be i64[B, L], got ${describeType(ids)}`);
+    return this.embeddings.forward(ctx, ids);
+  }
+
+  /** A one in each row at the first end token; where a text has none, at its first token, as in transformers: [B, L] → [B, 1, L]. */
+  #atEnd(ids: Tensor): Tensor {
     const { eosTokenId } = this.#config;
-    const [batch, length, width] = hidden.shape as [number, number, number];
+    const [batch, length] = ids.shape as [number, number];
     // Ids are below 2^24, so they are exact as f32, in which every engine finds a maximum.
     const position = argMax(cast(eosTokenId === legacyEosTokenId ? ids : equal(ids, eosTokenId), 'f32'), 1); // [B]
-    const chosen = reshape(oneHot(position, length), [batch, 1, length]);
-    return reshape(matmul(chosen, hidden), [batch, width]);
+    return reshape(oneHot(position, length), [batch, 1, length]);
+  }
+
+  /** [B, 1, D] → [B, D] */
+  #flat(x: Tensor): Tensor {
+    return reshape(x, [x.shape[0]!, this.#config.hiddenSize]);
   }
 }

@@ -1,0 +1,54 @@
+/**
+ * CLIP's training step (both towers, the contrastive loss, backward, clipping, AdamW, the moving average of the weights)
+ * and the embedding of pictures with constant weights, beside transformers' `CLIPModel` of the same configuration.
+ */
+import { freeze } from '../src/core/index.ts';
+import { CLIPModel, snakeCaseKeys } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
+import { imageProgram } from '../src/pipelines/index.ts';
+import { createNodeExecutor } from '../src/runtime/node.ts';
+import { clipConfig, clipOptions, normalizedPictures, openClipTrainer } from './clip-network.ts';
+import { contest, timed } from './contest.ts';
+import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
+import { startTorchPeers, type TorchPeers } from './torch-peers.ts';
+
+const size = 64;
+
+export async function clip(settings: Settings): Promise<void> {
+  printOutcomes('CLIP', [await training(64, settings), await embedding(64, settings), await embedding(1, settings)]);
+}
+
+function startClipPeers(batch: number, command: 'train' | 'image', settings: Settings): Promise<TorchPeers> {
+  const { textConfig, visionConfig, projectionDim } = new CLIPModel(clipOptions(clipConfig(batch))).config;
+  const network = { text: snakeCaseKeys(textConfig), vision: snakeCaseKeys(visionConfig), projection: projectionDim };
+  return startTorchPeers('clip.py', (threads, variant) => ({ ...network, batch, threads, variant }), command, settings);
+}
+
+async function training(batch: number, settings: Settings): Promise<Outcome> {
+  const name = `training step, batch ${batch}`;
+  progress(name);
+  const { threads, rounds } = settings;
+  const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
+  const ours = { kuosan: await openClipTrainer(executors.kuosan, clipConfig(batch)), standard: await openClipTrainer(executors.standard, clipConfig(batch)) };
+  const peers = await startClipPeers(batch, 'train', settings);
+  const blocks = await contest({ kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides }, { rounds, repeat: 3 });
+  await peers.stop();
+  for (const executor of Object.values(executors)) await executor.dispose();
+  return outcomeOf(name, blocks);
+}
+
+async function embedding(batch: number, settings: Settings): Promise<Outcome> {
+  const name = `image embedding, batch ${batch}`;
+  progress(name);
+  const { threads, rounds } = settings;
+  const model = new CLIPModel(clipOptions(clipConfig(batch)));
+  const tower = freeze(imageProgram(model, batch), initialValues(model, 0));
+  const inputs = { pixel_values: normalizedPictures(batch, size) };
+  const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
+  const ours = { kuosan: await executors.kuosan.compile(tower), standard: await executors.standard.compile(tower) };
+  const peers = await startClipPeers(batch, 'image', settings);
+  const blocks = await contest({ kuosan: timed(() => ours.kuosan.run(null, inputs)), standard: timed(() => ours.standard.run(null, inputs)), ...peers.sides }, { rounds, repeat: batch === 1 ? 30 : 5 });
+  await peers.stop();
+  for (const executor of Object.values(executors)) await executor.dispose();
+  return outcomeOf(name, blocks);
+}

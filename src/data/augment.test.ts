@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { RandomStream } from '../core/random.ts';
+import { drawView, noAugmentation, paintView, type PictureAugmentation } from './augment.ts';
+import type { DatasetContent } from './dataset.ts';
+
+const size = 16;
+const area = size * size;
+
+/** One picture whose red is its column and whose green is its row, ten levels a pixel; blue is 0. */
+const ramps: DatasetContent = {
+  images: Uint8Array.from({ length: area * 3 }, (_, i) => [10 * (Math.floor(i / 3) % size), 10 * Math.floor(i / 3 / size), 0][i % 3]!),
+  count: 1, height: size, width: size, channels: 3, ids: ['ramps.png'], skipped: [], notes: [],
+};
+
+/** The picture seen in some view, in bytes: [C, H, W]. */
+function seen(change: Partial<PictureAugmentation>, seed: number, content = ramps): number[] {
+  const out = new Float32Array(3 * area);
+  paintView(content, 0, drawView(new RandomStream(seed, 'view'), content, { ...noAugmentation, ...change }), out);
+  return Array.from(out, (value) => (value + 1) * 127.5);
+}
+
+/** Levels by which red and green rise from pixel to pixel, to the right and down, in the middle. */
+function slopes(picture: readonly number[]) {
+  const at = (c: number, y: number, x: number) => picture[c * area + y * size + x]!;
+  return { redRight: at(0, 8, 8) - at(0, 8, 7), redDown: at(0, 8, 8) - at(0, 7, 8), greenRight: at(1, 8, 8) - at(1, 8, 7), greenDown: at(1, 8, 8) - at(1, 7, 8) };
+}
+
+const seeds = Array.from({ length: 20 }, (_, seed) => seed);
+
+describe('a view', () => {
+  test('without changes is the picture', () => {
+    seen({}, 1).forEach((value, i) => expect(value).toBeCloseTo(ramps.images[(i % area) * 3 + Math.floor(i / area)]!, 3));
+  });
+
+  test('that is turned by an angle has the ramp turned by it', () => {
+    const angles = seeds.map((seed) => {
+      const { redRight, redDown, greenRight, greenDown } = slopes(seen({ rotate: 20 }, seed));
+      expect(Math.hypot(redRight, redDown)).toBeCloseTo(10, 2);
+      expect(greenDown).toBeCloseTo(redRight, 2);
+      expect(greenRight).toBeCloseTo(-redDown, 2);
+      return (Math.atan2(greenRight, greenDown) * 180) / Math.PI;
+    });
+    for (const angle of angles) expect(Math.abs(angle)).toBeLessThan(20 + 1e-3);
+    expect(Math.min(...angles)).toBeLessThan(-5);
+    expect(Math.max(...angles)).toBeGreaterThan(5);
+  });
+
+  test('that zooms out is smaller by the root of the area, and its edges go on', () => {
+    for (const seed of seeds) {
+      const picture = seen({ zoomOut: 2 }, seed);
+      const { redRight, redDown } = slopes(picture);
+      expect(redRight).toBeGreaterThan(10 - 1e-3);
+      expect(redRight).toBeLessThan(10 * Math.SQRT2 + 1e-3);
+      expect(redDown).toBeCloseTo(0, 3);
+      expect(Math.min(...picture)).toBeGreaterThan(-1e-3);
+      expect(Math.max(...picture)).toBeLessThan(150 + 1e-3);
+    }
+  });
+
+  test('that is stretched keeps the product of its sides', () => {
+    for (const seed of seeds) {
+      const { redRight, greenDown } = slopes(seen({ stretch: 0.3 }, seed));
+      expect(redRight * greenDown).toBeCloseTo(100, 1);
+      expect(Math.abs(Math.log(redRight / greenDown))).toBeLessThan(0.3 + 1e-3);
+    }
+  });
+
+  test('in other colors keeps black and white', () => {
+    const bytes = [0, 0, 0, 255, 255, 255, 200, 90, 40, 200, 90, 40];
+    const content: DatasetContent = { ...ramps, images: Uint8Array.from({ length: area * 3 }, (_, i) => bytes[i % bytes.length]!) };
+    const colors = seeds.map((seed) => {
+      const picture = seen({ color: 0.5 }, seed, content);
+      for (let c = 0; c < 3; c++) {
+        expect(picture[c * area]).toBeCloseTo(0, 3);
+        expect(picture[c * area + 1]).toBeCloseTo(255, 3);
+      }
+      return picture[2]!;
+    });
+    expect(Math.max(...colors) - Math.min(...colors)).toBeGreaterThan(30);
+  });
+
+  test('without color has the luma in all channels', () => {
+    const picture = seen({ gray: 1 }, 1);
+    for (let i = 0; i < area; i++) for (let c = 0; c < 3; c++) expect(picture[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
+  });
+
+  test('painted over another counts for its weight', () => {
+    const view = drawView(new RandomStream(1, 'view'), ramps, noAugmentation);
+    const out = new Float32Array(3 * area).fill(1);
+    paintView(ramps, 0, view, out, 0.25);
+    expect(out[0]).toBeCloseTo(0.75 - 0.25, 6);
+  });
+});

@@ -1,0 +1,99 @@
+/** Pictures as they might also look: cropped, turned, in other colors, or half another drawing of the same thing. */
+import type { RandomStream } from '../core/random.ts';
+import type { DatasetContent } from './dataset.ts';
+
+/** How pictures vary from one time they are shown to the next. */
+export interface PictureAugmentation {
+  /** Crops show at least this part of the area, 0 … 1; 1 crops nothing. */
+  readonly cropScale: number;
+  /** Crops show at most this multiple of the area, 1 or more: beyond 1 a picture is smaller, and its edges go on. */
+  readonly zoomOut: number;
+  /** Sides change by factors up to e^±stretch against each other. */
+  readonly stretch: number;
+  /** Turns by up to so many degrees to either side. */
+  readonly rotate: number;
+  /** Strength of changes in brightness, hue and saturation, 0 … 1. White and black stay what they are. */
+  readonly color: number;
+  /** The share of pictures shown without color. */
+  readonly gray: number;
+  /** The share of pictures that another picture of the same caption is mixed into, by up to a half. */
+  readonly blend: number;
+}
+
+/** Pictures as they are. */
+export const noAugmentation: PictureAugmentation = { cropScale: 1, zoomOut: 1, stretch: 0, rotate: 0, color: 0, gray: 0, blend: 0 };
+
+/** One way to look at a picture. */
+export interface View {
+  /** From pixels of the result to those of the picture, from center to center: x ← xx · x + xy · y + x0, and y likewise. */
+  readonly map: { readonly xx: number; readonly xy: number; readonly yx: number; readonly yy: number; readonly x0: number; readonly y0: number };
+  /** For each channel what becomes of a byte, in [−1, 1]. */
+  readonly tables: readonly Float32Array[];
+  /** 1 leaves colors, 0 takes them away. */
+  readonly saturation: number;
+}
+
+/** Luma of red, green and blue (ITU-R BT.601). */
+const luma = [0.299, 0.587, 0.114] as const;
+
+const unchanged = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
+
+/** Draws a view; the stream moves on by the same number of draws whatever is asked for. */
+export function drawView(random: RandomStream, { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>, { cropScale, zoomOut, stretch, rotate, color, gray }: PictureAugmentation): View {
+  const between = (low: number, high: number) => low + (high - low) * random.uniform();
+  const scale = Math.sqrt(between(cropScale, zoomOut));
+  const aspect = Math.exp(between(-stretch, stretch) / 2);
+  const angle = (between(-rotate, rotate) * Math.PI) / 180;
+  const [across, down] = [scale * aspect, scale / aspect];
+  // The middle of what is shown: anywhere that keeps it inside, or the picture inside of it.
+  const [cx, cy] = [across, down].map((side, axis) => (0.5 + (1 - side) * (random.uniform() - 0.5)) * (axis === 0 ? width : height));
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const [xx, xy, yx, yy] = [across * cos, -down * sin * (width / height), across * sin * (height / width), down * cos];
+  const brightness = between(-color, color);
+  const gammas = Array.from({ length: 3 }, () => Math.exp(brightness + between(-color, color) / 2));
+  const saturation = 1 + between(-color, color);
+  const colorless = random.uniform() < gray;
+  return {
+    map: { xx, xy, yx, yy, x0: cx! - (xx * width + xy * height) / 2, y0: cy! - (yx * width + yy * height) / 2 },
+    tables: Array.from({ length: channels }, (_, c) => (color === 0 ? unchanged : Float32Array.from({ length: 256 }, (_byte, byte) => 2 * (byte / 255) ** gammas[c]! - 1))),
+    saturation: colorless ? 0 : saturation,
+  };
+}
+
+/**
+ * Writes a picture as a view shows it, by linear interpolation between the centers of pixels; what lies outside has the
+ * nearest pixel's color.
+ *
+ * @param out     [C, H, W] in [−1, 1]
+ * @param weight  what the picture counts for: `out` is multiplied by the rest first
+ */
+export function paintView({ images, height, width, channels }: DatasetContent, index: number, { map: { xx, xy, yx, yy, x0, y0 }, tables, saturation }: View, out: Float32Array, weight = 1): void {
+  const start = index * height * width * channels;
+  const area = height * width;
+  const kept = 1 - weight;
+  const values = new Float64Array(channels);
+  const fades = channels === 3 && saturation !== 1;
+  for (let row = 0, place = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, place++) {
+      const x = Math.min(width - 1, Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5));
+      const y = Math.min(height - 1, Math.max(0, yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5));
+      const [left, top] = [Math.floor(x), Math.floor(y)];
+      const [u, v] = [x - left, y - top];
+      const here = start + (top * width + left) * channels;
+      const right = left + 1 < width ? channels : 0;
+      const below = top + 1 < height ? width * channels : 0;
+      for (let c = 0; c < channels; c++) {
+        const table = tables[c]!;
+        const at = here + c;
+        const upper = table[images[at]!]! * (1 - u) + table[images[at + right]!]! * u;
+        const lower = table[images[at + below]!]! * (1 - u) + table[images[at + below + right]!]! * u;
+        values[c] = upper * (1 - v) + lower * v;
+      }
+      if (fades) {
+        const level = luma[0] * values[0]! + luma[1] * values[1]! + luma[2] * values[2]!;
+        for (let c = 0; c < 3; c++) values[c] = Math.min(1, Math.max(-1, level + saturation * (values[c]! - level)));
+      }
+      for (let c = 0; c < channels; c++) out[c * area + place] = kept === 0 ? values[c]! : kept * out[c * area + place]! + weight * values[c]!;
+    }
+  }
+}
