@@ -82,6 +82,17 @@ describe('kuosan evaluate', () => {
     expect((await evaluate('enlarger', ...args)).stderr.trim()).toMatch(/^kuosan: enlarger: this model sees a picture beside the noise, and evaluate has none for it; give it one with kuosan edit --image$/);
   }, 60_000);
 
+  test('tells how many pictures are what they should be, to a classifier of the same classes', async () => {
+    for (const name of ['a', 'b']) await drawPictureFolder(join(cwd, 'by-class', name), 10);
+    const { stdout, stderr } = await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network', '--json');
+    const { features } = JSON.parse(stdout || stderr) as { features: { accuracy: number; floor: { accuracy: number } } };
+    expect(features.accuracy).toBe(features.floor.accuracy);
+    expect(features.accuracy * 20).toBeCloseTo(Math.round(features.accuracy * 20), 9);
+    expect((await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network')).stdout).toMatch(/of the class asked +(\d\.\d{3}) +\1\n/);
+    // Pictures in one folder have no class.
+    expect((await evaluate('--images', 'pictures', '--data', 'pictures', '--features', 'network')).stdout).not.toContain('class asked');
+  }, 60_000);
+
   test('is stopped by Ctrl-C', async () => {
     const { child, ended } = start(['evaluate', 'model', '--data', 'pictures', '--features', 'network', '--count', '100000', '--device', 'cpu', '--threads', '1'], { cwd });
     child.stderr!.on('data', (text) => { if (String(text).includes('drawn pictures')) child.kill('SIGINT'); });

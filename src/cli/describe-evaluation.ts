@@ -39,6 +39,7 @@ function describeComparison(found: Comparison): string[] {
     row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(floor)),
     row('precision', found.precision.toFixed(3), floor.precision.toFixed(3)),
     row('recall', found.recall.toFixed(3), floor.recall.toFixed(3)),
+    ...(found.accuracy === undefined ? [] : [row('of the class asked', found.accuracy.toFixed(3), floor.accuracy?.toFixed(3) ?? '')]),
   ];
   if (Math.max(...found.kept) < count) lines.push(`(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on ${whole(Math.max(...found.kept))} of each, chosen at random)`);
   if (Math.min(count, referenceCount, floor.count) <= dim) lines.push(`note: with no more pictures than features the ${isFid ? 'FID' : 'Fréchet distance'} is mostly bias; take a larger --count`);

@@ -1,7 +1,7 @@
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
 import { samplerNamed, samplerTimesteps, schedule } from '../diffusion/index.ts';
-import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type InceptionResize, type LikelihoodBatch, type Nearest } from '../eval/index.ts';
+import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type InceptionResize, type LikelihoodBatch, type Nearest, type WantedClasses } from '../eval/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -38,6 +38,8 @@ interface Subject extends NeededExecutor {
   readonly model?: OpenPictures;
   /** How many there will be at most. */
   readonly count: number;
+  /** What each of them should show. */
+  readonly classes?: WantedClasses;
   pictures(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
 }
 
@@ -84,12 +86,15 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     // What cannot be drawn is said before anything is measured.
     sampler.denoiser(drawing);
     const steps = samplerTimesteps(samplerNamed(name), sampler.schedule, drawing).length;
+    const classLabels = classesFor(opened, undefined, count);
+    const names = opened.model?.classes?.names;
     return {
+      ...(names && classLabels && { classes: { names, labels: classLabels } }),
       name: source, picture: sampler.picture, count, executor, dispose,
       report: { sampler: { name, steps, guidanceScale } },
       model: opened,
       async *pictures(onProgress) {
-        for await (const state of sampler.sample({ ...drawing, seed, count, classLabels: classesFor(opened, undefined, count), signal })) {
+        for await (const state of sampler.sample({ ...drawing, seed, count, classLabels, signal })) {
           onProgress(state.stepsDone / state.stepsTotal);
           if (state.t === -1) yield state.xt;
         }
@@ -110,6 +115,7 @@ async function openFolder(options: EvaluateOptions, features: FeatureSource | un
   const taken = Math.min(count, opened.count);
   return {
     name: folder!, picture: [opened.channels, side, side], report: {}, count: taken, ...executorWhenNeeded(options),
+    ...(opened.labels && opened.classNames && { classes: { names: opened.classNames, labels: Array.from(opened.labels) } }),
     async *pictures(onProgress) {
       for (const { images, first, count: found } of pictureBatches(opened, batchSize, Array.from({ length: taken }, (_, i) => i))) {
         signal.throwIfAborted();
@@ -139,7 +145,7 @@ async function measurePictures(subject: Subject, data: Dataset, features: Featur
       yield images;
     }
   }
-  const compared = extractor && real ? await compare(extractor, watched(), real, { seed, signal }) : await drain(watched());
+  const compared = extractor && real ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes }) : await drain(watched());
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
   const copies = near.filter(({ ratio }) => ratio < copyRatio).length;
   return { ...(compared && { features: compared }), ...(nearest && { nearest: { sheet: nearest, count: near.length, copies, copyRatio } }) };

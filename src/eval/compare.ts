@@ -1,5 +1,6 @@
 import { RandomStream, type FloatArray } from '../core/index.ts';
 import { pictureBatches, type DatasetContent } from '../data/index.ts';
+import { Agreement } from './class-head.ts';
 import type { FeatureExtractor } from './feature-extractor.ts';
 import { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
 import { quantize } from './quantize.ts';
@@ -18,16 +19,22 @@ export interface ComparisonOptions {
 /** 2,000 vectors of the Inception's length are 16 MB, and their inner products take seconds. */
 export const comparisonDefaults = { kept: 2000, batchSize: 50 } as const;
 
+/** How well pictures show the class that they are of. */
+export interface Accuracy {
+  /** The share of them that the extractor, being a classifier of the same classes, takes for what they should be. */
+  readonly accuracy?: number;
+}
+
 /** What generated pictures are compared with, and how far real ones are from each other. */
 export interface RealFeatures {
   /** N real pictures, or all there are. */
   readonly reference: FeatureSet;
   /** The distances of two disjoint halves of the data, of N pictures each where there are 2 N: what a perfect model would have. */
-  readonly floor: Distances & { readonly count: number };
+  readonly floor: Distances & Accuracy & { readonly count: number };
 }
 
 /** What was measured, with all that a number needs to mean something. */
-export interface Comparison extends Distances {
+export interface Comparison extends Distances, Accuracy {
   readonly extractor: string;
   readonly isFid: boolean;
   readonly dim: number;
@@ -35,6 +42,12 @@ export interface Comparison extends Distances {
   readonly referenceCount: number;
   readonly seed: number;
   readonly floor: RealFeatures['floor'];
+}
+
+/** Of each generated picture, in their order. */
+export interface WantedClasses {
+  readonly names: readonly string[];
+  readonly labels: readonly number[];
 }
 
 /** Fewer than this on a side cannot have a third nearest neighbor. */
@@ -51,6 +64,7 @@ export async function realFeatures(extractor: FeatureExtractor, data: DatasetCon
   const wanted = Math.min(count, data.count);
   const total = Math.max(wanted, 2 * half);
   const places = new RandomStream(seed, 'real pictures', 0).permutation(data.count).subarray(0, total);
+  const agreement = agreementWith(extractor, data.classNames);
   const collect = (most: number) => new FeatureCollector(extractor.dim, { most, seed });
   const [first, second, reference] = [collect(kept), collect(kept), wanted === half ? undefined : collect(kept)];
   for (const { images, first: start, count: found } of pictureBatches(data, comparisonDefaults.batchSize, places)) {
@@ -60,24 +74,41 @@ export async function realFeatures(extractor: FeatureExtractor, data: DatasetCon
     first.add(features, 0, until(half));
     second.add(features, until(half), until(2 * half));
     reference?.add(features, 0, until(wanted));
+    agreement?.add(features, (row) => (row < found ? data.labels?.[places[start + row]!] ?? -1 : -1));
     onProgress?.(start + found, total);
   }
   const [a, b] = [first.finish(), second.finish()];
-  return { reference: reference?.finish() ?? a, floor: { ...distancesOf(b, a, { seed }), count: half } };
+  return { reference: reference?.finish() ?? a, floor: { ...distancesOf(b, a, { seed }), ...accuracyOf(agreement), count: half } };
 }
 
 /**
  * Extracts the features of generated pictures as they come, and compares them with the real ones.
  *
  * @param pictures  [B, C, H, W] about −1 … 1, batch by batch; rounded to 256 levels first
+ * @param options.classes  what each picture should show, and what the classes are called; their accuracy is told where the extractor has the same names
  */
-export async function compare(extractor: FeatureExtractor, pictures: AsyncIterable<FloatArray>, { reference, floor }: RealFeatures, { seed, kept = comparisonDefaults.kept, signal }: Pick<ComparisonOptions, 'seed' | 'kept' | 'signal'>): Promise<Comparison> {
+export async function compare(extractor: FeatureExtractor, pictures: AsyncIterable<FloatArray>, { reference, floor }: RealFeatures, { seed, kept = comparisonDefaults.kept, signal, classes }: Pick<ComparisonOptions, 'seed' | 'kept' | 'signal'> & { readonly classes?: WantedClasses | undefined }): Promise<Comparison> {
   const collector = new FeatureCollector(extractor.dim, { most: kept, seed });
+  const agreement = agreementWith(extractor, classes?.names);
+  let done = 0;
   for await (const images of pictures) {
     signal?.throwIfAborted();
-    collector.add(await extractor.extract(quantize(images)));
+    const features = await extractor.extract(quantize(images));
+    collector.add(features);
+    agreement?.add(features, (row) => classes!.labels[done + row]!);
+    done += images.shape[0]!;
   }
   const generated = collector.finish();
   const { name, isFid, dim } = extractor;
-  return { ...distancesOf(generated, reference, { seed }), extractor: name, isFid, dim, count: generated.moments.count, referenceCount: reference.moments.count, seed, floor };
+  return { ...distancesOf(generated, reference, { seed }), ...accuracyOf(agreement), extractor: name, isFid, dim, count: generated.moments.count, referenceCount: reference.moments.count, seed, floor };
+}
+
+/** Null where the extractor is no classifier of these classes: other names are other classes. */
+function agreementWith({ classes }: FeatureExtractor, names: readonly string[] | undefined): Agreement | null {
+  return classes && names && names.join('\n') === classes.names.join('\n') ? new Agreement(classes) : null;
+}
+
+function accuracyOf(agreement: Agreement | null): Accuracy {
+  const accuracy = agreement?.share;
+  return accuracy === undefined ? {} : { accuracy };
 }

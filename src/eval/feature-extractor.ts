@@ -1,4 +1,5 @@
 import type { FloatArray } from '../core/index.ts';
+import type { ClassHead } from './class-head.ts';
 
 /** Something that turns pictures into vectors which lie close where pictures look alike. */
 export interface FeatureExtractor {
@@ -8,6 +9,8 @@ export interface FeatureExtractor {
   readonly isFid: boolean;
   /** D, the length of a vector. */
   readonly dim: number;
+  /** What it takes pictures for, where it is a classifier. */
+  readonly classes?: ClassHead;
   /**
    * @param images  [B, C, H, W] in [−1, 1], any B
    * @returns       [B, D]

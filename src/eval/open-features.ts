@@ -4,6 +4,7 @@ import { concat, freeze, input, program, resize, type Executor, type HostArrays,
 import { inceptionSize, type ImageClassifier, type InceptionV3 } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
+import { classHead } from './class-head.ts';
 import type { FeatureExtractor } from './feature-extractor.ts';
 import { programFeatures } from './program-features.ts';
 
@@ -59,7 +60,7 @@ function inceptionProgram(model: InceptionV3, weights: HostArrays, batchSize: nu
 
 async function readClassifierFeatures(source: string): Promise<FeatureSource> {
   const { model, weights } = await readClassifierFolder(await resolveModel(source, { kind: 'network' }));
-  const { inChannels, sampleSize } = model.config;
+  const { inChannels, sampleSize, classNames } = model.config;
   const own: PictureShape = [inChannels, sampleSize, sampleSize];
   // By what was typed, or by the folder: `.` says nothing.
   const about = { name: /[\\/]|^\.+$/.test(source) ? basename(resolve(source)) : source, isFid: false };
@@ -73,7 +74,8 @@ async function readClassifierFeatures(source: string): Promise<FeatureSource> {
     ...about, picture: own, check,
     async open(executor, picture, { batchSize = classifierBatch } = {}) {
       check(picture);
-      return programFeatures(executor, classifierFeatures(model, weights, batchSize, picture[0]), about);
+      const classes = classHead(classNames, weights.get('classifier.weight')!, weights.get('classifier.bias')!);
+      return programFeatures(executor, classifierFeatures(model, weights, batchSize, picture[0]), { ...about, classes });
     },
   };
 }
