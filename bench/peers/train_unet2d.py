@@ -3,18 +3,21 @@
     python bench/peers/train_unet2d.py runs/fashion-mnist --data /usr/share/datasets/fashion-mnist --out runs/fashion-mnist-twin
 
 Takes the configuration that the run has written (run.json: network, scheduler, objective, steps, batch, learning rate,
-warm-up, moving average, seed) and writes a folder that diffusers and Kuosan open, with the averaged weights. What it does
-by itself is what a PyTorch user would write: its own random numbers, PyTorch's initial weights, Adam, torch.compile.
-Only Fashion-MNIST or MNIST files (IDX, gzipped), plain ε-prediction with hidden classes, and the cosine or constant rate;
-whatever else the configuration asks for is an error, so that the two cannot differ unseen.
+warm-up, moving average, seed) and what its classes are called, and writes a folder that diffusers and Kuosan open, with
+the averaged weights. What it does by itself is what a PyTorch user would write: its own random numbers, PyTorch's initial
+weights, fused Adam, torch.compile. Only files of Fashion-MNIST or MNIST (IDX, gzipped), plain prediction of the noise with
+hidden classes, and the cosine or constant rate; whatever else the configuration asks for is an error, so that the two
+cannot differ unseen.
 """
 
 import argparse
+import glob
 import gzip
 import json
 import math
 import os
 import re
+import shutil
 import struct
 import sys
 import time
@@ -22,6 +25,7 @@ import time
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.training_utils import EMAModel
+
 
 def snake(name):
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found.group(1).lower(), name)
@@ -69,6 +73,10 @@ def main():
     with open(os.path.join(options.run, "run.json")) as file:
         config = json.load(file)["config"]
     check(config)
+    found = sorted(glob.glob(os.path.join(options.run, "checkpoints", "*", "**", "class_labels.json"), recursive=True))
+    if not found:
+        sys.exit(f"{options.run}: has no checkpoint with class_labels.json yet")
+    labels_file = found[0]
     train, objective = config["train"], config["objective"]
 
     torch.set_num_threads(options.threads)
@@ -117,8 +125,7 @@ def main():
     scheduler.save_pretrained(os.path.join(options.out, "scheduler"))
     with open(os.path.join(options.out, "model_index.json"), "w") as file:
         json.dump({"_class_name": "DDPMPipeline", "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]}, file, indent=2)
-    with open(os.path.join(options.out, "class_labels.json"), "w") as file:
-        json.dump({"id2label": {str(i): f"class {i}" for i in range(null_class)}, "null_class": null_class}, file, indent=2)
+    shutil.copy(labels_file, options.out)
 
 
 if __name__ == "__main__":
