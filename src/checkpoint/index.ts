@@ -2,6 +2,7 @@ export type { ClassLabels } from './class-labels.ts';
 export { readClassifierFolder, writeClassifierFolder } from './classifier-folder.ts';
 export { type ClipClass, type ClipNetwork, type ClipToWrite, type LoadedClip, readClipFolder, readClipNetwork, writeClipFolder } from './clip-folder.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
+export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type LoadedModel, type ModelToWrite, readModelFolder, type ReadModelOptions, writeModelFolder } from './model-folder.ts';
 export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';

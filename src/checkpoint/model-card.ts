@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { kindOf, readWhole } from './durable-files.ts';
 
+export const cardFile = 'README.md';
+
 /** Facts from a model card; what it does not say is absent. */
 export interface ModelCard {
   /** The first heading. */
@@ -18,7 +20,7 @@ export interface ModelCard {
  * @throws if it cannot be read
  */
 export async function readModelCard(dir: string): Promise<ModelCard> {
-  const path = join(dir, 'README.md');
+  const path = join(dir, cardFile);
   if (await kindOf(path) !== 'file') return {};
   return parseModelCard(new TextDecoder().decode(await readWhole(path, path)));
 }

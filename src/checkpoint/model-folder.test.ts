@@ -11,6 +11,7 @@ import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../fo
 import { UNet2DModel } from '../models/index.ts';
 import { bind, initialValues } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
+import { readModelCard } from './model-card.ts';
 import { readModelFolder, writeModelFolder } from './model-folder.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/pipeline/', import.meta.url));
@@ -71,6 +72,39 @@ describe('a model folder', () => {
     expect([...readSafetensors(readFileSync(join(dir, weightsFile))).tensors.values()].every(({ dtype }) => dtype === 'f16')).toBe(true);
     const rounded = (array: HostArray) => ({ ...array, data: halfToFloats(floatsToHalf(array.data as Float32Array)) });
     expect((await readModelFolder(dir)).weights).toEqual(new Map([...weights].map(([name, array]) => [name, rounded(array)])));
+  });
+
+  test('with classes names no pipeline in its index, since none draws them, says what opens it, and reads back', async () => {
+    const dir = newFolder();
+    const unet = new UNet2DModel({ ...tiny.config, numClassEmbeds: 3 });
+    await writeModelFolder(dir, { unet, weights: initialValues(unet, 1), scheduler, classes: { names: ['a', 'b|c'], nullClass: 2 } });
+    expect(JSON.parse(readFileSync(join(dir, 'model_index.json'), 'utf8'))).toEqual({
+      _class_name: 'UNet2DModel', _diffusers_version: '0.30.0',
+      _note: 'diffusers has no pipeline for a network with classes; open it as UNet2DModel (subfolder "unet") with DDPMScheduler (subfolder "scheduler"), as in README.md',
+    });
+    expect((await readModelFolder(dir)).unet.config).toEqual(unet.config);
+    const card = readFileSync(join(dir, 'README.md'), 'utf8');
+    expect(card).toContain('| classes | 0 a, 1 b\\|c |\n| any class | 2, for guidance |\n');
+    expect(card).toContain('classes = torch.tensor([0, 1, 2, 0])\n');
+    expect(card).toContain('output = unet(x, t, class_labels=classes).sample\n');
+  });
+
+  test('has a card that says how many steps of DDIM divide the schedule\'s, and gives the folder no other name', async () => {
+    expect(await readModelCard(whole)).toEqual({});
+    const card = readFileSync(join(whole, 'README.md'), 'utf8');
+    expect(card).toContain('| process | 100 steps, schedule squaredcos_cap_v2, prediction epsilon, variance fixed_large |\n| in diffusers | `DDPMPipeline` and `DDIMPipeline` |\n');
+    expect(card).toContain('pipeline(batch_size=4, num_inference_steps=100).images\n');
+    const odd = newFolder();
+    await writeModelFolder(odd, { unet: tiny, weights, scheduler: schedulerConfig({ numTrainTimesteps: 90 }) });
+    expect(readFileSync(join(odd, 'README.md'), 'utf8')).toContain('pipeline(batch_size=4, num_inference_steps=45, use_clipped_model_output=True).images\n');
+  });
+
+  test('of a network that sees a picture beside the noise has a loop that shows it one', async () => {
+    const dir = newFolder();
+    const unet = new UNet2DModel({ ...tiny.config, inChannels: 3 });
+    await writeModelFolder(dir, { unet, weights: initialValues(unet, 1), scheduler });
+    expect(readFileSync(join(dir, 'README.md'), 'utf8')).toContain('beside = torch.zeros(4, 2, 8, 8)  # the pictures to be seen\nx = torch.randn(4, 1, 8, 8)\n');
+    expect(readFileSync(join(dir, 'model_index.json'), 'utf8')).toContain('diffusers has no pipeline for a network that sees a picture beside the noise');
   });
 
   test('is never written over another', async () => {

@@ -1,7 +1,8 @@
 /**
- * One model in diffusers' layout, which Python's `DDPMPipeline.from_pretrained` opens.
+ * One model in diffusers' layout; `in-diffusers.ts` says as what it opens in Python.
  *
- *     model_index.json                               the pipeline's class and its parts
+ *     model_index.json                               the pipeline's class and its parts, or that there is no pipeline for it
+ *     README.md                                      its card, with Python that draws from it
  *     unet/config.json                               the network's configuration
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
@@ -17,10 +18,13 @@ import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DM
 import { checksums } from './checksum.ts';
 import { readClassLabels, writeClassLabels, type ClassLabels } from './class-labels.ts';
 import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
+import { inDiffusers } from './in-diffusers.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { cardFile } from './model-card.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 import { readWeightFiles, weightsFileNames, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
+import { modelCardText } from './write-model-card.ts';
 
 export const indexFile = 'model_index.json';
 /** The network's configuration, in its folder or in a flat one. */
@@ -28,6 +32,8 @@ export const configFile = 'config.json';
 const schedulerFile = 'scheduler_config.json';
 
 const pipelineClasses = ['DDPMPipeline', 'DDIMPipeline'];
+/** In the place of a pipeline's, where there is none; the parts are in their folders all the same. */
+const noPipeline = 'UNet2DModel';
 
 /** A model to be written. */
 export interface ModelToWrite {
@@ -86,8 +92,19 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
   if (classes) await writeClassLabels(dir, classes);
-  await writeNewFile(join(dir, indexFile), jsonText(toHuggingFace('DDPMPipeline', { scheduler: ['diffusers', 'DDPMScheduler'], unet: ['diffusers', 'UNet2DModel'] })));
+  await writeNewFile(join(dir, cardFile), modelCardText({ unet, scheduler, classes }));
+  await writeNewFile(join(dir, indexFile), jsonText(indexOf(unet.config, scheduler)));
   await syncFolder(dir);
+}
+
+/**
+ * What `model_index.json` says. Where diffusers has no pipeline for the model it names no parts, so that none opens it and then draws
+ * something else, and a note says what to open instead; diffusers skips keys that begin with an underscore.
+ */
+function indexOf(config: UNet2DConfig, scheduler: SchedulerConfig): JsonObject {
+  const { pipelines: [pipeline], scheduler: className, note } = inDiffusers(config, scheduler);
+  if (pipeline === undefined) return { ...toHuggingFace(noPipeline, {}), _note: `${note}, as in ${cardFile}` };
+  return toHuggingFace(pipeline, { scheduler: ['diffusers', className], unet: ['diffusers', 'UNet2DModel'] });
 }
 
 /**
@@ -145,6 +162,7 @@ async function readScheduler(path: string, required: boolean): Promise<Pick<Load
 
 function checkIndex(index: JsonObject, where: string): void {
   const className = index['_class_name'];
+  if (className === noPipeline) return;
   if (!pipelineClasses.includes(className as string)) throw new Error(`${where}: pipeline ${JSON.stringify(className) ?? 'without _class_name'} is not supported; one of ${pipelineClasses.join(', ')}`);
   const part = (name: string, classes: readonly string[]) => {
     const found = Array.isArray(index[name]) ? (index[name] as unknown[])[1] : undefined;

@@ -25,11 +25,25 @@ describe('a scheduler file', () => {
     expect(schedulerFromJson({ _class_name: 'DDIMScheduler', set_alpha_to_one: true }, 'file')).toEqual(schedulerDefaults);
   });
 
+  test('with fixed_small_log, the logarithm taken and undone, is one with fixed_small', () => {
+    expect(read({ variance_type: 'fixed_small_log' })).toEqual(schedulerDefaults);
+  });
+
+  test('has the list of betas of a sigmoid beside its name, which diffusers\' DDIMScheduler does not know', () => {
+    const config = schedulerConfig({ betaSchedule: 'sigmoid', numTrainTimesteps: 50, betaStart: 0.01, betaEnd: 0.3 });
+    const json = schedulerToJson(config);
+    expect([json['beta_schedule'], json['trained_betas']]).toEqual(['sigmoid', [...schedule(config).betas]]);
+    expect(schedulerFromJson(json, 'file')).toEqual(config);
+    // Another list under the same name stays a list.
+    const other = [...schedule(config).betas].with(3, 0.02);
+    expect(schedulerFromJson({ ...json, trained_betas: other }, 'file')).toEqual({ ...config, trainedBetas: other });
+  });
+
   test('a schedule that diffusers has no name for is written as the list of its betas, and means the same when read', () => {
     const config = schedulerConfig({ betaSchedule: 'sigmoid_alpha_bar', numTrainTimesteps: 50 });
     const json = schedulerToJson(config);
-    expect([json['beta_schedule'], (json['trained_betas'] as number[]).length]).toEqual(['linear', 50]);
-    expect(schedule(schedulerFromJson(json, 'file')).alphasCumprod).toEqual(schedule(config).alphasCumprod);
+    expect([json['beta_schedule'], json['trained_betas']]).toEqual(['linear', [...schedule(config).betas]]);
+    expect(schedulerFromJson(json, 'file')).toEqual(config);
     const named = schedulerConfig({ betaSchedule: 'scaled_linear', predictionType: 'v_prediction', rescaleBetasZeroSnr: true });
     expect(schedulerFromJson(schedulerToJson(named), 'file')).toEqual(named);
   });
@@ -41,7 +55,8 @@ describe('a scheduler file', () => {
     [{ rescale_betas_zero_snr: true }, 'file: rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture'],
     [{ _class_name: 'DDIMScheduler', set_alpha_to_one: false }, 'file.set_alpha_to_one: expected true, got false'],
     [{ beta_schedule: 'laplace' }, 'file.beta_schedule: expected one of "linear"|"scaled_linear"|"squaredcos_cap_v2"|"sigmoid", got "laplace"'],
-    [{ variance_type: 'learned' }, 'file.variance_type: expected one of "fixed_small"|"fixed_large"|"learned_range", got "learned"'],
+    [{ variance_type: 'learned' }, 'file.variance_type: expected one of "fixed_small"|"fixed_large"|"learned_range"|"fixed_small_log", got "learned"'],
+    [{ variance_type: 'fixed_large_log' }, 'file.variance_type: expected one of'],
     [{ prediction_type: 'flow_prediction' }, 'file.prediction_type: expected one of "epsilon"|"sample"|"v_prediction", got "flow_prediction"'],
     [{ beta_strat: 0.1 }, 'file: unknown key "beta_strat"; did you mean beta_start?'],
     [{ beta_end: 1.5 }, 'file: linearSchedule'],

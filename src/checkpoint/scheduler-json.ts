@@ -7,8 +7,13 @@ import type { JsonObject } from './json-file.ts';
 /** The classes whose configuration we read: the two that diffusers' DDPMPipeline and DDIMPipeline write. */
 export const schedulerClasses = ['DDPMScheduler', 'DDIMScheduler'] as const;
 
-/** The schedules that diffusers has a name for; others are written as the list of their β. */
-const inDiffusers = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as const satisfies readonly BetaSchedule[];
+/** The schedules that diffusers' DDPMScheduler has a name for. */
+const named = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as const satisfies readonly BetaSchedule[];
+/**
+ * Those whose β are written as a list: `sigmoid_alpha_bar` has no name there, and `sigmoid` none in DDIMScheduler, which DDIMPipeline makes
+ * from the same file.
+ */
+const listed: readonly BetaSchedule[] = ['sigmoid', 'sigmoid_alpha_bar'];
 
 /**
  * What the file may say, by the file's own names; a key that is absent has diffusers' default.
@@ -23,8 +28,9 @@ function schemaOf(className: string) {
     num_train_timesteps: z.number().int().positive().default(numTrainTimesteps),
     beta_start: z.number().positive().default(betaStart),
     beta_end: z.number().positive().default(betaEnd),
-    beta_schedule: z.enum(inDiffusers).default('linear'),
-    variance_type: z.enum(varianceTypes).default(varianceType),
+    beta_schedule: z.enum(named).default('linear'),
+    // Of fixed_small_log diffusers takes the logarithm and back: the same variance.
+    variance_type: z.enum([...varianceTypes, 'fixed_small_log']).default(varianceType),
     prediction_type: z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon'),
     clip_sample: z.boolean().default(clipSample),
     clip_sample_range: z.number().positive().default(clipSampleRange),
@@ -64,13 +70,12 @@ export function schedulerFromJson(json: JsonObject, where: string): SchedulerCon
   const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
   const file = parseConfig(schemaOf(className as string), own, where);
   const config: SchedulerConfig = {
-    betaSchedule: file.beta_schedule,
+    ...scheduleOf(file),
     numTrainTimesteps: file.num_train_timesteps,
     betaStart: file.beta_start,
     betaEnd: file.beta_end,
-    trainedBetas: file.trained_betas,
     rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
-    varianceType: file.variance_type,
+    varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : file.variance_type,
     predictionType: file.prediction_type,
     clipSample: file.clip_sample,
     clipSampleRange: file.clip_sample_range,
@@ -84,6 +89,31 @@ export function schedulerFromJson(json: JsonObject, where: string): SchedulerCon
   return config;
 }
 
+/** A list that is a schedule with a name here was written from it: the name comes back. */
+function scheduleOf({ beta_schedule: name, trained_betas: betas, num_train_timesteps: numTrainTimesteps, beta_start: betaStart, beta_end: betaEnd }: { readonly beta_schedule: BetaSchedule; readonly trained_betas: readonly number[] | null; readonly num_train_timesteps: number; readonly beta_start: number; readonly beta_end: number }): Pick<SchedulerConfig, 'betaSchedule' | 'trainedBetas'> {
+  if (betas === null || betas.length !== numTrainTimesteps) return { betaSchedule: name, trainedBetas: betas };
+  for (const betaSchedule of listed) {
+    const own = schedule({ betaSchedule, numTrainTimesteps, betaStart, betaEnd }).betas;
+    if (betas.every((beta, t) => beta === own[t])) return { betaSchedule, trainedBetas: null };
+  }
+  return { betaSchedule: name, trainedBetas: betas };
+}
+
+/**
+ * How diffusers places the times of few steps (with all T they are the same).
+ *
+ *     learned_range    linspace: from T − 1, where the noise is, to 0
+ *     fixed_small      trailing: from T − 1 down in equal parts, which DDIMScheduler takes for granted
+ *     fixed_large      leading: down to 0, also in equal parts; trailing where T − 1 is without signal
+ *
+ * DDPMScheduler adds no noise at time 0 only: a list that ends before it ends in a picture with the noise of a whole step, unless the
+ * variance is fixed_small, which is 0 there.
+ */
+function spacingOf({ varianceType, rescaleBetasZeroSnr }: SchedulerConfig): 'leading' | 'trailing' | 'linspace' {
+  if (varianceType === 'learned_range') return 'linspace';
+  return varianceType === 'fixed_small' || rescaleBetasZeroSnr ? 'trailing' : 'leading';
+}
+
 /** A damaged number must not allocate a schedule of gigabytes. */
 const largestT = 1_000_000;
 
@@ -92,13 +122,12 @@ const largestT = 1_000_000;
  * whatever its defaults.
  */
 export function schedulerToJson(config: SchedulerConfig): JsonObject {
-  const named = (inDiffusers as readonly string[]).includes(config.betaSchedule);
   return toHuggingFace('DDPMScheduler', {
     numTrainTimesteps: config.numTrainTimesteps,
     betaStart: config.betaStart,
     betaEnd: config.betaEnd,
-    betaSchedule: named ? config.betaSchedule : 'linear',
-    trainedBetas: named ? config.trainedBetas : [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas],
+    betaSchedule: (named as readonly string[]).includes(config.betaSchedule) ? config.betaSchedule : 'linear',
+    trainedBetas: listed.includes(config.betaSchedule) ? [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas] : config.trainedBetas,
     varianceType: config.varianceType,
     clipSample: config.clipSample,
     clipSampleRange: config.clipSampleRange,
@@ -106,8 +135,7 @@ export function schedulerToJson(config: SchedulerConfig): JsonObject {
     thresholding: false,
     dynamicThresholdingRatio: 0.995,
     sampleMaxValue: 1,
-    // With few steps the first must lie where the noise is; with all T steps every spacing is the same.
-    timestepSpacing: 'trailing',
+    timestepSpacing: spacingOf(config),
     stepsOffset: 0,
     rescaleBetasZeroSnr: config.rescaleBetasZeroSnr,
   });

@@ -1,0 +1,105 @@
+/** The README.md of a model folder: what the model is, and Python that draws from it. */
+import type { SchedulerConfig } from '../diffusion/index.ts';
+import type { UNet2DModel } from '../models/index.ts';
+import { countParameters } from '../nn/index.ts';
+import type { ClassLabels } from './class-labels.ts';
+import { inDiffusers, pictureChannels } from './in-diffusers.ts';
+
+/** What a card is written about. */
+export interface CardSource {
+  readonly unet: UNet2DModel;
+  readonly scheduler: SchedulerConfig;
+  readonly classes?: ClassLabels | null | undefined;
+}
+
+/** Pictures that the code of a card draws. */
+const drawn = 4;
+
+/**
+ * The card of a model, in Markdown. It has no title, since the folder has a name of its own; its Python runs in the folder as it stands.
+ */
+export function modelCardText({ unet, scheduler, classes }: CardSource): string {
+  const { pipelines, scheduler: className, note } = inDiffusers(unet.config, scheduler);
+  const classCount = unet.config.classEmbedType === null ? unet.config.numClassEmbeds : null;
+  const rows = [
+    ['network', `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureShape(unet, scheduler).join(' × ')}`],
+    ['process', processText(scheduler)],
+    ['in diffusers', note ?? pipelines.map((name) => `\`${name}\``).join(' and ')],
+    ...(classCount === null ? [] : [['classes', classes && classes.names.length <= 20 ? classes.names.map((name, i) => `${i} ${name}`).join(', ') : `0 … ${classCount - 1}`]]),
+    ...(typeof classes?.nullClass === 'number' ? [['any class', `${classes.nullClass}, for guidance`]] : []),
+  ];
+  return [
+    '---',
+    'library_name: diffusers',
+    `pipeline_tag: ${unet.classInput === null ? 'unconditional-image-generation' : 'other'}`,
+    '---',
+    '',
+    '| | |',
+    '|---|---|',
+    ...rows.map(([key, value]) => `| ${key} | ${value!.replaceAll('|', '\\|').replaceAll('\n', ' ')} |`),
+    '',
+    'With Node: `npx kuosan sample .` in this folder. In Python, with diffusers:',
+    '',
+    ...(pipelines.length > 0 ? pipelines.flatMap((name) => pythonBlock(pipelineCode(name, scheduler))) : pythonBlock(loopCode(unet, scheduler, className))),
+  ].join('\n');
+}
+
+function processText({ numTrainTimesteps: T, betaSchedule, trainedBetas, rescaleBetasZeroSnr, predictionType, varianceType }: SchedulerConfig): string {
+  const schedule = trainedBetas ? 'a schedule of its own' : `schedule ${betaSchedule}`;
+  return `${T} steps, ${schedule}${rescaleBetasZeroSnr ? ' rescaled to end without signal' : ''}, prediction ${predictionType}, variance ${varianceType}`;
+}
+
+function pictureShape({ config }: UNet2DModel, { varianceType }: SchedulerConfig): readonly [number, number, number] {
+  const size = config.sampleSize ?? 32;
+  const [height, width] = typeof size === 'number' ? [size, size] : size;
+  return [pictureChannels(config, varianceType), height, width];
+}
+
+function pythonBlock(lines: readonly string[]): string[] {
+  return ['```python', ...lines, '```', ''];
+}
+
+function pipelineCode(name: 'DDPMPipeline' | 'DDIMPipeline', { numTrainTimesteps: T }: SchedulerConfig): string[] {
+  // Our DDIM takes ε̂ from the clipped x̂_0, as its authors' code does; there it is an option.
+  const options = name === 'DDPMPipeline' ? `num_inference_steps=${T}` : `num_inference_steps=${evenSteps(T)}, use_clipped_model_output=True`;
+  return [
+    `from diffusers import ${name}`,
+    '',
+    `pipeline = ${name}.from_pretrained(".")`,
+    `pictures = pipeline(batch_size=${drawn}, ${options}).images`,
+    'pictures[0].save("picture.png")',
+  ];
+}
+
+/** Fifty steps or the next fewer that divide T: diffusers' DDIM takes ⌊T/N⌋ for the distance of its times, whatever they are. */
+function evenSteps(T: number): number {
+  let steps = Math.min(50, T);
+  while (T % steps !== 0) steps--;
+  return steps;
+}
+
+function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
+  const { config: { inChannels, numClassEmbeds }, classInput } = unet;
+  const [channels, height, width] = pictureShape(unet, scheduler);
+  const beside = inChannels - channels;
+  const classes = classInput === null ? []
+    : classInput.kind === 'labels' ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
+    : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
+  return [
+    'import torch',
+    `from diffusers import DDPMPipeline, ${className}, UNet2DModel`,
+    '',
+    'unet = UNet2DModel.from_pretrained(".", subfolder="unet")',
+    `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
+    `scheduler.set_timesteps(${scheduler.numTrainTimesteps})`,
+    ...classes,
+    ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the pictures to be seen`] : []),
+    `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})`,
+    'with torch.no_grad():',
+    '    for t in scheduler.timesteps:',
+    `        output = unet(${beside > 0 ? 'torch.cat([x, beside], dim=1)' : 'x'}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
+    '        x = scheduler.step(output, t, x).prev_sample',
+    'pictures = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
+    'pictures[0].save("picture.png")',
+  ];
+}
