@@ -64,16 +64,21 @@ export async function readWhole(path: string, where: string): Promise<Uint8Array
   }
 }
 
+/** What a file is to hold, whole or part by part; parts are asked for when those before them are written. */
+export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
+
 /**
  * Writes a file that must not be there yet, flushed to the disk.
  *
- * @throws one line that names the file and why it cannot be written
+ * @throws one line that names the file and why it cannot be written, or what the content's parts throw
  */
-export async function writeNewFile(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeNewFile(path: string, content: Content): Promise<void> {
   try {
     await writeFlushed(path, content);
   } catch (error) {
-    throw new Error(`cannot write ${JSON.stringify(path)}: ${systemReason(error) ?? String(error)}`, { cause: error });
+    const reason = systemReason(error);
+    if (reason === undefined) throw error;
+    throw new Error(`cannot write ${JSON.stringify(path)}: ${reason}`, { cause: error });
   }
 }
 
@@ -91,12 +96,14 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
   }
 }
 
-async function writeFlushed(path: string, content: Uint8Array | string): Promise<void> {
-  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+async function writeFlushed(path: string, content: Content): Promise<void> {
+  const parts = typeof content === 'string' ? [new TextEncoder().encode(content)] : content instanceof Uint8Array ? [content] : content;
   const file = await open(path, 'wx');
   try {
-    let done = 0;
-    while (done < bytes.length) done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;
+    for await (const bytes of parts) {
+      let done = 0;
+      while (done < bytes.length) done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;
+    }
     await file.sync();
   } finally {
     await file.close();

@@ -13,7 +13,7 @@
 import { join } from 'node:path';
 import type { HostArray } from '../core/index.ts';
 import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
-import { writeSafetensors } from '../formats/safetensors.ts';
+import { safetensorsParts } from '../formats/safetensors.ts';
 import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
 import { checksums } from './checksum.ts';
 import { readClassLabels, writeClassLabels, type ClassLabels } from './class-labels.ts';
@@ -87,7 +87,7 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
   }
   await writeNewFile(join(dir, 'unet', configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
   // Beside the format, which transformers demands, the checksums: they go with the file wherever it is copied.
-  await writeNewFile(join(dir, 'unet', weightsFileNames.diffusers), writeSafetensors(stored, { format: 'pt', ...checksums(stored) }));
+  await writeNewFile(join(dir, 'unet', weightsFileNames.diffusers), safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { format: 'pt', ...checksums(stored) }));
   await writeNewFile(join(dir, 'scheduler', schedulerFile), jsonText(schedulerToJson(scheduler)));
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));

@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
-import { writeSafetensors } from '../formats/safetensors.ts';
+import { safetensorsParts } from '../formats/safetensors.ts';
 import { fromHuggingFace } from '../models/index.ts';
 import type { Module } from '../nn/index.ts';
 import { checksums } from './checksum.ts';
@@ -40,7 +40,7 @@ export async function writeNetworkFolder(dir: string, { config, floatKeys, modul
   const stored = storedWeights(module, weights, dtype, where);
   if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
   await makeFolder(dir);
-  await writeNewFile(join(dir, weightsFileNames.transformers), writeSafetensors(stored, { format: 'pt', ...checksums(stored) }));
+  await writeNewFile(join(dir, weightsFileNames.transformers), safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { format: 'pt', ...checksums(stored) }));
   await writeNewFile(join(dir, configFile), jsonText(config, floatKeys));
   await syncFolder(dir);
 }

@@ -31,6 +31,17 @@ describe('a training state', () => {
     expect(bitsOf(read.tensors)).toEqual(bitsOf(state.tensors));
   });
 
+  test('is the same file where tensors are read one at a time', async () => {
+    const dir = join(scratch, 'one-at-a-time');
+    await writeTrainingState(dir, { ...state, tensors: { types: state.tensors, read: async (name) => state.tensors.get(name)! } });
+    for (const file of ['training/state.safetensors', 'training/training.json']) expect(readFileSync(join(dir, file))).toEqual(readFileSync(join(whole, file)));
+  });
+
+  test('passes on what ends the reading of its tensors', async () => {
+    const lost = new RangeError('the engine is gone');
+    await expect(writeTrainingState(join(scratch, 'lost'), { ...state, tensors: { types: state.tensors, read: () => Promise.reject(lost) } })).rejects.toBe(lost);
+  });
+
   test('is never written over another', async () => {
     await expect(writeTrainingState(whole, state)).rejects.toThrow('state.safetensors": it exists already');
   });

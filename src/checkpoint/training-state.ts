@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostArray, HostArrays } from '../core/index.ts';
-import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
+import { readSafetensors, safetensorsParts, type TensorSource } from '../formats/safetensors.ts';
 import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
 import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 
@@ -22,8 +22,8 @@ export const trainingFile = join('training', 'training.json');
 export interface TrainingState {
   /** Optimizer steps done. */
   readonly step: number;
-  /** By the store's names. */
-  readonly tensors: HostArrays;
+  /** By the store's names, all of them or one at a time. */
+  readonly tensors: HostArrays | TensorSource;
   /** What else the caller needs to go on or to compare: seed, threads, versions. JSON values only. */
   readonly meta: JsonObject;
 }
@@ -38,16 +38,40 @@ export async function writeTrainingState(dir: string, { step, tensors, meta }: T
   for (const [key, value] of Object.entries(meta)) {
     if (!survivesJson(value)) throw new Error(`training state: meta.${key} holds a value that JSON does not keep; write it as text`);
   }
-  const bytes = writeSafetensors(tensors, { format: 'pt' });
-  const record = { format: trainingFormat, step, meta, state: { bytes: bytes.length, sha256: sha256(bytes) } };
   try {
     await makeFolder(join(dir, 'training'));
   } catch (error) {
     throw new Error(`checkpoint ${dir}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, { cause: error });
   }
-  await writeNewFile(join(dir, stateFile), bytes);
+  const state = new Summary(safetensorsParts('types' in tensors ? tensors : { types: tensors, read: async (name) => tensors.get(name)! }, { format: 'pt' }));
+  await writeNewFile(join(dir, stateFile), state);
+  const record = { format: trainingFormat, step, meta, state: state.made() };
   await writeNewFile(join(dir, trainingFile), jsonText({ ...record, sha256: sha256OfRecord(record) }));
   await syncFolder(join(dir, 'training'));
+}
+
+/** The parts of a file as they go by, and what they come to. */
+class Summary implements AsyncIterable<Uint8Array> {
+  readonly #parts: AsyncIterable<Uint8Array>;
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+
+  constructor(parts: AsyncIterable<Uint8Array>) {
+    this.#parts = parts;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const part of this.#parts) {
+      this.#hash.update(part);
+      this.#bytes += part.length;
+      yield part;
+    }
+  }
+
+  /** Once all have gone by. */
+  made(): { readonly bytes: number; readonly sha256: string } {
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, safetensorsParts, writeSafetensors } from './safetensors.ts';
 import type { SafetensorsDType, SafetensorsTensor } from './safetensors.ts';
 
 const tensor = (dtype: SafetensorsDType, shape: readonly number[], data: SafetensorsTensor['data']): SafetensorsTensor => ({ dtype, shape, data });
@@ -46,6 +46,20 @@ describe('against the Python library', () => {
   test('the same tensors are written as the same bytes, in whatever order they are given', () => {
     expect(writeSafetensors(golden, { format: 'pt' })).toEqual(goldenFile);
     expect(writeSafetensors(new Map([...golden].reverse()), { format: 'pt' })).toEqual(goldenFile);
+  });
+
+  test('the same bytes come part by part, each tensor when its place has come', async () => {
+    const asked: string[] = [];
+    let [written, parts] = [new Uint8Array(0), 0];
+    for await (const part of safetensorsParts({ types: golden, read: async (name) => (asked.push(name), golden.get(name)!) }, { format: 'pt' })) {
+      const next = new Uint8Array(written.length + part.length);
+      next.set(written);
+      next.set(part, written.length);
+      written = next;
+      expect(asked).toHaveLength(parts++);
+    }
+    expect(written).toEqual(goldenFile);
+    expect(asked.slice(0, 3)).toEqual(['steps', 'conv_in.bias', 'conv_in.weight']);
   });
 });
 
@@ -192,6 +206,12 @@ describe('a tensor that cannot be written is refused', () => {
   test.each(cases)('%s', (_title, name, value, message) => {
     expect(() => writeSafetensors(new Map([[name, value as SafetensorsTensor]]))).toThrow(`writeSafetensors: ${message.startsWith('tensor') ? message : 'tensor'}`);
     expect(() => writeSafetensors(new Map([[name, value as SafetensorsTensor]]))).toThrow(message);
+  });
+
+  test('values that are not what was said before them', async () => {
+    const parts = safetensorsParts({ types: new Map([['a', { dtype: 'f32', shape: [2] } as const]]), read: async () => tensor('f32', [1], one) });
+    await parts.next(); // the header
+    await expect(parts.next()).rejects.toThrow('writeSafetensors: tensor "a": f32[2] does not hold 1 values');
   });
 
   test('metadata that is no text', () => {

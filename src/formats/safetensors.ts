@@ -25,6 +25,15 @@ export interface SafetensorsTensor {
   readonly data: SafetensorsData;
 }
 
+/** What a file says of a tensor before its values. */
+export type SafetensorsType = Pick<SafetensorsTensor, 'dtype' | 'shape'>;
+
+/** Tensors that are had one at a time. */
+export interface TensorSource {
+  readonly types: ReadonlyMap<string, SafetensorsType>;
+  readonly read: (name: string) => Promise<SafetensorsTensor>;
+}
+
 /** The content of a safetensors file. */
 export interface Safetensors {
   /** In the order of the file's data. */
@@ -98,34 +107,53 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
  * @throws if a name is reserved or no valid text, or a tensor's data is not of its type and shape
  */
 export function writeSafetensors(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+  const { header, names } = layOut(tensors, metadata);
+  const parts = [header, ...names.map((name) => bytesOf(name, tensors.get(name)!))];
+  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    file.set(part, offset);
+    offset += part.length;
+  }
+  return file;
+}
+
+/**
+ * The same file in parts, the header and then each tensor's bytes, which are asked for when their place comes: of a large file
+ * no more is held than one tensor.
+ *
+ * @throws as `writeSafetensors`, or if a tensor that comes is not of the type that was said
+ */
+export async function* safetensorsParts({ types, read }: TensorSource, metadata: Readonly<Record<string, string>> = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const { header, names } = layOut(types, metadata);
+  yield header;
+  for (const name of names) yield bytesOf(name, { ...await read(name), ...types.get(name)! });
+}
+
+/** Everything before the values, and the order in which those follow. */
+function layOut(types: ReadonlyMap<string, SafetensorsType>, metadata: Readonly<Record<string, string>>): { readonly header: Uint8Array; readonly names: readonly string[] } {
   const utf8 = new TextEncoder();
-  const sorted = [...tensors]
-    .map(([name, tensor]) => ({ name, tensor, key: utf8.encode(name), type: checkTensor(name, tensor) }))
+  const sorted = [...types]
+    .map(([name, { dtype, shape }]) => ({ name, shape, key: utf8.encode(name), type: checkType(name, { dtype, shape }) }))
     .sort((a, b) => a.type.order - b.type.order || compareBytes(a.key, b.key));
 
   const fields: string[] = [];
   const metadataText = writeMetadata(metadata);
   if (metadataText !== undefined) fields.push(`"${metadataKey}":${metadataText}`);
   let end = 0;
-  for (const { name, tensor, type } of sorted) {
+  for (const { name, shape, type } of sorted) {
     const begin = end;
-    end += tensor.data.byteLength;
-    fields.push(`${JSON.stringify(name)}:{"dtype":"${type.name}","shape":[${tensor.shape.join(',')}],"data_offsets":[${begin},${end}]}`);
+    end += product(shape)! * type.array.BYTES_PER_ELEMENT;
+    fields.push(`${JSON.stringify(name)}:{"dtype":"${type.name}","shape":[${shape.join(',')}],"data_offsets":[${begin},${end}]}`);
   }
-  const header = utf8.encode(`{${fields.join(',')}}`);
-  const headerLength = Math.ceil(header.length / 8) * 8;
-  if (headerLength > largestHeader) throw new Error(`writeSafetensors: the header has ${headerLength} bytes, the format allows ${largestHeader}`);
+  const text = utf8.encode(`{${fields.join(',')}}`);
+  const textLength = Math.ceil(text.length / 8) * 8;
+  if (textLength > largestHeader) throw new Error(`writeSafetensors: the header has ${textLength} bytes, the format allows ${largestHeader}`);
 
-  const file = new Uint8Array(8 + headerLength + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerLength), true);
-  file.set(header, 8);
-  file.fill(0x20, 8 + header.length, 8 + headerLength);
-  let offset = 8 + headerLength;
-  for (const { tensor: { data } } of sorted) {
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
-  }
-  return file;
+  const header = new Uint8Array(8 + textLength).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(textLength), true);
+  header.set(text, 8);
+  return { header, names: sorted.map(({ name }) => name) };
 }
 
 /** One tensor of the header; `begin` and `end` count from the data section. */
@@ -237,18 +265,22 @@ function writeMetadata(metadata: Readonly<Record<string, string>>): string | und
   return `{${fields.join(',')}}`;
 }
 
-function checkTensor(name: string, tensor: SafetensorsTensor): (typeof writtenTypes)[SafetensorsDType] {
+function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof writtenTypes)[SafetensorsDType] {
   const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quote(name)}: ${problem}`);
   const nameProblem = problemOfName(name) ?? (name === metadataKey ? 'the name is reserved by the format' : undefined);
   if (nameProblem) throw fail(nameProblem);
-  const { dtype, shape, data } = tensor;
   if (!Object.hasOwn(writtenTypes, dtype)) throw fail(`unsupported dtype "${dtype}"; one of ${Object.keys(writtenTypes).join(', ')}`);
-  const type = writtenTypes[dtype];
-  const described = `${dtype}[${shape.join(', ')}]`;
-  if (!isCounts(shape)) throw fail(`${described}: the shape must be whole numbers from 0`);
-  if (!(data instanceof type.array)) throw fail(`${described} must be held in a ${type.array.name}`);
-  if (product(shape) !== data.length) throw fail(`${described} does not hold ${data.length} values`);
-  return type;
+  if (!isCounts(shape) || product(shape) === undefined) throw fail(`${dtype}[${shape.join(', ')}]: the shape must be whole numbers from 0`);
+  return writtenTypes[dtype];
+}
+
+/** The values as they are in the file. */
+function bytesOf(name: string, { dtype, shape, data }: SafetensorsTensor): Uint8Array {
+  const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quote(name)}: ${dtype}[${shape.join(', ')}] ${problem}`);
+  const { array } = writtenTypes[dtype];
+  if (!(data instanceof array)) throw fail(`must be held in a ${array.name}`);
+  if (product(shape) !== data.length) throw fail(`does not hold ${data.length} values`);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 const loneSurrogate = /\p{Surrogate}/u;

@@ -95,10 +95,10 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   let saved: Checkpoint | null = latest;
   const save = async (): Promise<RunEvent> => {
     await log.flush();
-    const { step, training, ema } = await trainer.state();
+    const { step } = trainer;
     saved = await saveCheckpoint(out, step, async (dir) => {
-      await plan.writeModel(dir, ema);
-      await writeTrainingState(dir, { step, tensors: training, meta: { seed: train.seed, environment } });
+      await plan.writeModel(dir, await trainer.averages());
+      await writeTrainingState(dir, { step, tensors: trainer.training, meta: { seed: train.seed, environment } });
     }, { keep: train.keepCheckpoints });
     await log.noise?.draw();
     return { type: 'checkpoint', ...saved };

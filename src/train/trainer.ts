@@ -1,4 +1,5 @@
 import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Program, type Store } from '../core/index.ts';
+import type { TensorSource } from '../formats/index.ts';
 import { initialValues, randomKeyInput, type Module } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
 import { emaDecay } from './ema.ts';
@@ -233,12 +234,32 @@ export class Trainer {
    * @throws DivergedError if a value is not finite: the last update can break the weights after a loss that was
    */
   async state(): Promise<TrainerState> {
-    const training = await this.store.read(this.#saved);
-    const averaged = await this.store.read(this.#averaged);
-    for (const [name, { data }] of [...training, ...averaged]) {
+    return { step: this.#step, training: await this.#read(this.#saved), ema: await this.averages() };
+  }
+
+  /**
+   * Copies out the averaged weights, and the buffers, under their checkpoint names.
+   *
+   * @throws as `state`
+   */
+  async averages(): Promise<Map<string, HostArray>> {
+    return withoutPrefix(await this.#read(this.#averaged), entries.ema);
+  }
+
+  /** The training state, an entry at a time: it is three times the weights. Reading throws as `state`. */
+  get training(): TensorSource {
+    return {
+      types: new Map(this.#saved.map((entry) => [entry, this.store.spec[entry]!])),
+      read: async (entry) => (await this.#read([entry])).get(entry)!,
+    };
+  }
+
+  async #read(names: readonly string[]): Promise<Map<string, HostArray>> {
+    const values = await this.store.read(names);
+    for (const [name, { data }] of values) {
       if (!(data as Float32Array).every(Number.isFinite)) throw new DivergedError(this.#step, `${name} is not finite`);
     }
-    return { step: this.#step, training, ema: withoutPrefix(averaged, entries.ema) };
+    return values;
   }
 
   async dispose(): Promise<void> {
