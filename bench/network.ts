@@ -1,6 +1,6 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
 import { heightAndWidth, type Dataset } from '../src/data/index.ts';
-import { schedule } from '../src/diffusion/index.ts';
+import { networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { ddpmLoss, trainingInputs, type PictureShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
@@ -37,13 +37,12 @@ export function openTrainer(executor: Executor, config: DdpmConfig, dataset: Dat
   const unet = new UNet2DModel(config.model);
   const { batchSize, seed } = config.train;
   const picture = pictureOf(config);
-  const noiseSchedule = schedule(config.scheduler);
-  const target = { ...config.scheduler, objective: config.objective };
+  const target = { diffusion: networkProcess(config.scheduler), objective: config.objective };
   const nullClass = config.model.numClassEmbeds;
   return Trainer.open(executor, {
     module: unet,
     loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture, target),
-    inputs: (batch) => trainingInputs(dataset, noiseSchedule, { seed, batch, batchSize, flip: config.data.flip, target, ...(nullClass && { nullClass: nullClass - 1 }) }),
+    inputs: (batch) => trainingInputs(dataset, { seed, batch, batchSize, flip: config.data.flip, target, ...(nullClass && { nullClass: nullClass - 1 }) }),
   }, config.train);
 }
 

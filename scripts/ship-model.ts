@@ -6,6 +6,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestCheckpoint, readModelFolder, readRun, writeModelFolder } from '../src/checkpoint/index.ts';
+import { describeProcess } from '../src/diffusion/index.ts';
 import { countParameters } from '../src/nn/index.ts';
 import { parseDdpmConfig, type MetricsLine } from '../src/train/index.ts';
 
@@ -39,7 +40,7 @@ ${subject}
 |---|---|
 | network | \`UNet2DModel\`, ${countParameters(model.unet).toLocaleString('en-US')} parameters, ${model.unet.config.inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\` |
 | weights | the moving average of training, float16, ${(size / 1e6).toFixed(1)} MB; Python's \`DDPMPipeline.from_pretrained\` opens the folder |
-| process | ${model.scheduler.betaSchedule === 'linear' ? 'linear' : 'cosine'} schedule, T = ${model.scheduler.numTrainTimesteps}, ε-prediction |
+| process | ${describeProcess(model.scheduler)} |
 | data | ${data} |
 | command | \`${command}\` |
 | seed | ${config.train.seed} |

@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
 import { latestCheckpoint, readModelFolder, readRun, writeModelFolder } from '../src/checkpoint/index.ts';
 import { openDataset } from '../src/data/index.ts';
-import { schedule, schedulerConfig } from '../src/diffusion/index.ts';
+import { networkProcess, schedulerConfig } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
@@ -83,7 +83,7 @@ describe('configurations', () => {
   });
 
   test.each([{ numTrainTimesteps: 2 ** 53 }, { numTrainTimesteps: 1e9 }, { numTrainTimesteps: -1 }, { trainedBetas: {} }, { trainedBetas: ['x'] }, { betaSchedule: {} }, { clipSample: 'no' }, { betaStart: [] }, { clipSampleRange: {} }])('a schedule that is none: %j', async (scheduler) => {
-    expect(await outcome(() => schedule(parseDdpmConfig({ data: { source: 'x', size: 8 }, scheduler, train: { steps: 1 } }).scheduler))).toBeUndefined();
+    expect(await outcome(() => networkProcess(parseDdpmConfig({ data: { source: 'x', size: 8 }, scheduler, train: { steps: 1 } }).scheduler))).toBeUndefined();
   });
 
   test('any value at any place: what passes builds a network', async () => {
@@ -92,7 +92,7 @@ describe('configurations', () => {
       const config = await outcome(() => parseDdpmConfig(value));
       if (!config) return;
       await outcome(() => new UNet2DModel(config.model));
-      await outcome(() => schedule(config.scheduler));
+      await outcome(() => networkProcess(config.scheduler));
     }), { numRuns: 1000 });
   }, 60_000);
 });

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readModelFolder } from '../src/checkpoint/index.ts';
 import type { FloatArray } from '../src/core/index.ts';
+import { networkProcess } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
 import { drawPictures, openSampler, pictureShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
@@ -33,7 +34,7 @@ function filesOf(folder: string): string[] {
 describe('pictures that diffusers\' unet and scheduler draw with our noise are those that we draw', () => {
   test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, run }) => {
     const { unet, scheduler, weights } = await readModelFolder(folder);
-    const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, scheduler.varianceType), weights, batchSize: 2 });
+    const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, networkProcess(scheduler).varianceType), weights, batchSize: 2 });
     const { sampler: name, steps, spacing, eta } = run;
     const ours = await drawPictures(sampler, { seed: interopSeed, count: 2, sampler: name, steps, spacing, eta, ...(labels && { classLabels: labels }) });
     await sampler.dispose();

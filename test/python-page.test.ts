@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inDiffusers, schedulerFromJson, schedulerToJson } from '../src/checkpoint/index.ts';
-import { betaSchedules, type PredictionType, predictionTypes, schedule, schedulerConfig, type SchedulerConfig, varianceTypes } from '../src/diffusion/index.ts';
+import { betaSchedules, type PredictionType, predictionTypes, schedule, schedulerConfig, type StepSchedulerConfig, varianceTypes } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { root } from './source-files.ts';
 
@@ -38,7 +38,7 @@ describe('docs/python.md', () => {
       const betas = json['trained_betas'] as readonly number[] | null;
       expect(rows.find(([first]) => first === name)?.slice(1)).toEqual([json['beta_schedule'], betas === null ? 'null' : 'every β', String(json['rescale_betas_zero_snr'])]);
       expect(rows.find(([first, second]) => first === scheduler.varianceType && ['trailing', 'leading', 'linspace'].includes(second!))?.[scheduler.rescaleBetasZeroSnr ? 2 : 1]).toBe(json['timestep_spacing']);
-      const back = schedulerFromJson(json, 'file') as SchedulerConfig;
+      const back = schedulerFromJson(json, 'file') as StepSchedulerConfig;
       expect(back).toEqual(scheduler);
       expect(schedule(back).alphasCumprod).toEqual(schedule(scheduler).alphasCumprod);
     }

@@ -1,13 +1,14 @@
 /** Where a model of ours opens in Python's diffusers. */
-import type { SchedulerConfig } from '../diffusion/index.ts';
+import { networkProcess, type SchedulerConfig, type VarianceType } from '../diffusion/index.ts';
 import type { UNet2DConfig } from '../models/index.ts';
+import { schedulerClassOf, type SchedulerClass } from './scheduler-json.ts';
 
 /** What a model is in diffusers. */
 export interface InDiffusers {
   /** The pipelines that draw its pictures as they stand, `model_index.json` naming the first; none if it takes a loop over network and scheduler. */
   readonly pipelines: readonly ('DDPMPipeline' | 'DDIMPipeline')[];
   /** The class of `scheduler_config.json`: the one that steps back as the model was trained. */
-  readonly scheduler: 'DDPMScheduler';
+  readonly scheduler: SchedulerClass;
   /** Why there is no pipeline, in one line with the way out; null where there is one. */
   readonly note: string | null;
 }
@@ -16,23 +17,27 @@ export interface InDiffusers {
  * What a network and its process are in diffusers 0.42.
  *
  *     ε, x_0 or v, pictures from noise alone    DDPMPipeline, and DDIMPipeline unless the variance is learned
- *     with classes, or a picture beside x_t     UNet2DModel and DDPMScheduler: no pipeline hands them on
+ *     a straight flow, from noise alone         DDPMPipeline, which takes FlowMatchEulerDiscreteScheduler for its own
+ *     EDM                                       UNet2DModel and EDMEulerScheduler: no pipeline scales what the network sees
+ *     with classes, or a picture beside x_t     UNet2DModel and the scheduler: no pipeline hands them on
  *
  * The network is a `UNet2DModel` in each case. DDIMPipeline makes a DDIMScheduler from the same file; that one takes a learned variance for
  * more channels of the picture.
  */
-export function inDiffusers(unet: UNet2DConfig, { varianceType }: SchedulerConfig): InDiffusers {
-  const scheduler = 'DDPMScheduler';
+export function inDiffusers(unet: UNet2DConfig, config: SchedulerConfig): InDiffusers {
+  const scheduler = schedulerClassOf(config);
+  const { varianceType } = networkProcess(config);
   const learned = varianceType === 'learned_range';
   const obstacle = unet.numClassEmbeds !== null || unet.classEmbedType !== null ? 'a network with classes'
     : unet.inChannels !== pictureChannels(unet, varianceType) ? 'a network that sees a picture beside the noise'
+    : config.process === 'edm' ? 'a network that sees its input scaled'
     : unet.sampleSize === null ? 'a network without a sample_size'
     : undefined;
-  if (obstacle === undefined) return { pipelines: learned ? ['DDPMPipeline'] : ['DDPMPipeline', 'DDIMPipeline'], scheduler, note: null };
+  if (obstacle === undefined) return { pipelines: learned || config.process === 'flow' ? ['DDPMPipeline'] : ['DDPMPipeline', 'DDIMPipeline'], scheduler, note: null };
   return { pipelines: [], scheduler, note: `diffusers has no pipeline for ${obstacle}; open it as UNet2DModel (subfolder "unet") with ${scheduler} (subfolder "scheduler")` };
 }
 
 /** The channels of the pictures: all that the network gives, or half of them where it learns the variance. */
-export function pictureChannels({ outChannels }: UNet2DConfig, varianceType: SchedulerConfig['varianceType']): number {
+export function pictureChannels({ outChannels }: UNet2DConfig, varianceType: VarianceType): number {
   return varianceType === 'learned_range' ? outChannels / 2 : outChannels;
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { float32, input, program, type HostArray } from '../core/index.ts';
-import { schedule, schedulerConfig } from '../diffusion/index.ts';
+import { type StepSchedulerConfig, schedule, schedulerConfig } from '../diffusion/index.ts';
 import { floatsToHalf, halfToFloats } from '../formats/half.ts';
 import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
 import { UNet2DModel } from '../models/index.ts';
@@ -135,7 +135,7 @@ describe('a folder by diffusers', () => {
 
     // diffusers multiplies up to 1000 float32 numbers, each rounded by 2⁻²⁴.
     const alphas = io.get('alphas_cumprod')!.data as Float32Array;
-    const ours = schedule(model.scheduler).alphasCumprod;
+    const ours = schedule(model.scheduler as StepSchedulerConfig).alphasCumprod;
     expect(ours.length).toBe(alphas.length);
     expect(Math.max(...ours.map((alpha, t) => Math.abs(alpha - alphas[t]!)))).toBeLessThan(1e-6);
 

@@ -9,12 +9,19 @@ describe('a scheduler file', () => {
     schedulerConfig(),
     schedulerConfig({ betaSchedule: 'cosine', numTrainTimesteps: 50, varianceType: 'fixed_large' }),
     schedulerConfig({ numTrainTimesteps: 200, clipSample: false, clipSampleRange: 2.5 }),
+    schedulerConfig({ process: 'flow', shift: 3, numTrainTimesteps: 500 }),
+    schedulerConfig({ process: 'edm', sigmaMin: 0.01, sigmaMax: 40, sigmaData: 1 }),
   ])('of ours reads back as it was', (config) => {
     expect(schedulerFromJson(JSON.parse(JSON.stringify(schedulerToJson(config))), 'file')).toEqual(config);
   });
 
   test('without the ends of the betas has diffusers\' own, whatever T', () => {
     expect(read({ num_train_timesteps: 200 })).toEqual({ ...schedulerDefaults, numTrainTimesteps: 200 });
+  });
+
+  test('of the other processes has diffusers\' defaults', () => {
+    expect(schedulerFromJson({ _class_name: 'FlowMatchEulerDiscreteScheduler' }, 'file')).toEqual(schedulerConfig({ process: 'flow' }));
+    expect(schedulerFromJson({ _class_name: 'EDMEulerScheduler', sigma_schedule: 'exponential' }, 'file')).toEqual(schedulerConfig({ process: 'edm' }));
   });
 
   test('may hold anything where it changes nothing here', () => {
@@ -61,7 +68,11 @@ describe('a scheduler file', () => {
     [{ beta_strat: 0.1 }, 'file: unknown key "beta_strat"; did you mean beta_start?'],
     [{ beta_end: 1.5 }, 'file: linearSchedule'],
     [{ num_train_timesteps: 1e9 }, 'file.num_train_timesteps: expected at most 1000000, got 1000000000'],
-    [{ _class_name: 'PNDMScheduler' }, 'file: scheduler "PNDMScheduler" is not supported; one of DDPMScheduler, DDIMScheduler'],
+    [{ _class_name: 'PNDMScheduler' }, 'file: scheduler "PNDMScheduler" is not supported; one of DDPMScheduler, DDIMScheduler, FlowMatchEulerDiscreteScheduler, EDMEulerScheduler'],
+    [{ _class_name: 'FlowMatchEulerDiscreteScheduler', use_dynamic_shifting: true }, 'file.use_dynamic_shifting: expected false, got true'],
+    [{ _class_name: 'FlowMatchEulerDiscreteScheduler', shift_terminal: 0.1 }, 'file.shift_terminal: expected null, got 0.1'],
+    [{ _class_name: 'EDMEulerScheduler', prediction_type: 'v_prediction' }, 'file.prediction_type: expected "epsilon", got "v_prediction"'],
+    [{ _class_name: 'EDMEulerScheduler', sigma_min: 100 }, 'file: sigmaMin: expected a noise level below sigmaMax (80), got 100'],
   ])('is refused where it would change results: %j', (json, message) => {
     expect(() => read(json)).toThrow(message);
   });

@@ -1,11 +1,11 @@
 /** diffusers' scheduler_config.json ⇄ our `SchedulerConfig`. */
 import { z } from 'zod';
-import { schedulerDefaults, varianceTypes, schedule, type BetaSchedule, type SchedulerConfig } from '../diffusion/index.ts';
+import {
+  continuousDefaults, networkProcess, schedulerConfig, schedulerDefaults, varianceTypes, schedule,
+  type BetaSchedule, type EdmSchedulerConfig, type FlowSchedulerConfig, type SchedulerConfig, type StepSchedulerConfig,
+} from '../diffusion/index.ts';
 import { parseConfig, toHuggingFace } from '../models/index.ts';
 import type { JsonObject } from './json-file.ts';
-
-/** The classes whose configuration we read: the two that diffusers' DDPMPipeline and DDIMPipeline write. */
-export const schedulerClasses = ['DDPMScheduler', 'DDIMScheduler'] as const;
 
 /** The schedules that diffusers' DDPMScheduler has a name for. */
 const named = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as const satisfies readonly BetaSchedule[];
@@ -15,14 +15,23 @@ const named = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as con
  */
 const listed: readonly BetaSchedule[] = ['sigmoid', 'sigmoid_alpha_bar'];
 
+/** How a class of diffusers writes a configuration of ours. */
+interface FileFormat<Config extends SchedulerConfig> {
+  /** @throws one line that names the key, if its value would change results and is not supported */
+  read(file: JsonObject, where: string): Config;
+  /** Every key of the class, so that the file means the same to every version of diffusers, whatever its defaults. */
+  write(config: Config): JsonObject;
+}
+
+const anything = z.unknown().optional();
+
 /**
- * What the file may say, by the file's own names; a key that is absent has diffusers' default.
+ * What the file of a process of steps may say, by the file's own names; a key that is absent has diffusers' default.
  *
  * A key that would change results and that we have not is here with the one value that changes nothing. How the times of
  * few steps are placed (spacing, offset) is each sampler's own matter here, so those may hold anything.
  */
-function schemaOf(className: string) {
-  const anything = z.unknown().optional();
+function stepSchema(className: string) {
   const { numTrainTimesteps, betaStart, betaEnd, varianceType, clipSample, clipSampleRange, rescaleBetasZeroSnr } = schedulerDefaults;
   return z.strictObject({
     num_train_timesteps: z.number().int().positive().default(numTrainTimesteps),
@@ -58,41 +67,48 @@ function schemaOf(className: string) {
   });
 }
 
-/**
- * Our configuration from diffusers' file.
- *
- * @param where  how messages call the file
- * @throws one line that names the key, if its value would change results and is not supported
- */
-export function schedulerFromJson(json: JsonObject, where: string): SchedulerConfig {
-  const className = json['_class_name'] ?? 'DDPMScheduler';
-  if (!(schedulerClasses as readonly unknown[]).includes(className)) throw new Error(`${where}: scheduler ${JSON.stringify(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
-  const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
-  const file = parseConfig(schemaOf(className as string), own, where);
-  const config: SchedulerConfig = {
-    ...scheduleOf(file),
-    numTrainTimesteps: file.num_train_timesteps,
-    betaStart: file.beta_start,
-    betaEnd: file.beta_end,
-    rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
-    varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : file.variance_type,
-    predictionType: file.prediction_type,
-    clipSample: file.clip_sample,
-    clipSampleRange: file.clip_sample_range,
-  };
-  if (config.numTrainTimesteps > largestT) throw new Error(`${where}.num_train_timesteps: expected at most ${largestT}, got ${config.numTrainTimesteps}`);
-  try {
-    schedule(config);
-  } catch (error) {
-    throw new Error(`${where}: ${(error as Error).message}`, { cause: error });
-  }
-  return config;
-}
+/** The keys of `DDPMScheduler` and `DDIMScheduler`; the former is what we write. */
+const steps = (className: string): FileFormat<StepSchedulerConfig> => ({
+  read(json, where) {
+    const file = parseConfig(stepSchema(className), json, where);
+    if (file.num_train_timesteps > largestT) throw new Error(`${where}.num_train_timesteps: expected at most ${largestT}, got ${file.num_train_timesteps}`);
+    return {
+      ...scheduleOf(file),
+      numTrainTimesteps: file.num_train_timesteps,
+      betaStart: file.beta_start,
+      betaEnd: file.beta_end,
+      rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
+      varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : file.variance_type,
+      predictionType: file.prediction_type,
+      clipSample: file.clip_sample,
+      clipSampleRange: file.clip_sample_range,
+    };
+  },
+  write: (config) => ({
+    numTrainTimesteps: config.numTrainTimesteps,
+    betaStart: config.betaStart,
+    betaEnd: config.betaEnd,
+    betaSchedule: (named as readonly string[]).includes(config.betaSchedule) ? config.betaSchedule : 'linear',
+    trainedBetas: listed.includes(config.betaSchedule) ? [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas] : config.trainedBetas,
+    varianceType: config.varianceType,
+    clipSample: config.clipSample,
+    clipSampleRange: config.clipSampleRange,
+    predictionType: config.predictionType,
+    thresholding: false,
+    dynamicThresholdingRatio: 0.995,
+    sampleMaxValue: 1,
+    timestepSpacing: spacingOf(config),
+    stepsOffset: 0,
+    rescaleBetasZeroSnr: config.rescaleBetasZeroSnr,
+  }),
+});
 
 /** A list that is a schedule with a name here was written from it: the name comes back. */
-function scheduleOf({ beta_schedule: name, trained_betas: betas, num_train_timesteps: numTrainTimesteps, beta_start: betaStart, beta_end: betaEnd }: { readonly beta_schedule: BetaSchedule; readonly trained_betas: readonly number[] | null; readonly num_train_timesteps: number; readonly beta_start: number; readonly beta_end: number }): Pick<SchedulerConfig, 'betaSchedule' | 'trainedBetas'> {
+function scheduleOf({ beta_schedule: name, trained_betas: betas, num_train_timesteps: numTrainTimesteps, beta_start: betaStart, beta_end: betaEnd }: { readonly beta_schedule: BetaSchedule; readonly trained_betas: readonly number[] | null; readonly num_train_timesteps: number; readonly beta_start: number; readonly beta_end: number }): Pick<StepSchedulerConfig, 'betaSchedule' | 'trainedBetas'> {
   if (betas === null || betas.length !== numTrainTimesteps) return { betaSchedule: name, trainedBetas: betas };
   for (const betaSchedule of listed) {
+    // The ends are of no effect beside a list, and may be anything.
+    if (betaSchedule === 'sigmoid' && !(betaStart < 1 && betaEnd < 1)) continue;
     const own = schedule({ betaSchedule, numTrainTimesteps, betaStart, betaEnd }).betas;
     if (betas.every((beta, t) => beta === own[t])) return { betaSchedule, trainedBetas: null };
   }
@@ -109,34 +125,109 @@ function scheduleOf({ beta_schedule: name, trained_betas: betas, num_train_times
  * DDPMScheduler adds no noise at time 0 only: a list that ends before it ends in a picture with the noise of a whole step, unless the
  * variance is fixed_small, which is 0 there.
  */
-function spacingOf({ varianceType, rescaleBetasZeroSnr }: SchedulerConfig): 'leading' | 'trailing' | 'linspace' {
+function spacingOf({ varianceType, rescaleBetasZeroSnr }: StepSchedulerConfig): 'leading' | 'trailing' | 'linspace' {
   if (varianceType === 'learned_range') return 'linspace';
   return varianceType === 'fixed_small' || rescaleBetasZeroSnr ? 'trailing' : 'leading';
+}
+
+const { flow: flowDefaults, edm: edmDefaults } = continuousDefaults;
+
+const flowSchema = z.strictObject({
+  num_train_timesteps: z.number().int().positive().default(flowDefaults.numTrainTimesteps),
+  shift: z.number().positive().default(flowDefaults.shift),
+
+  // What would place the times otherwise, or turn the flow round.
+  use_dynamic_shifting: z.literal(false).optional(),
+  invert_sigmas: z.literal(false).optional(),
+  shift_terminal: z.literal(null).optional(),
+  use_karras_sigmas: z.literal(false).nullable().optional(),
+  use_exponential_sigmas: z.literal(false).nullable().optional(),
+  use_beta_sigmas: z.literal(false).nullable().optional(),
+  stochastic_sampling: z.literal(false).optional(),
+
+  // Of no effect without dynamic shifting.
+  base_shift: anything,
+  max_shift: anything,
+  base_image_seq_len: anything,
+  max_image_seq_len: anything,
+  time_shift_type: anything,
+});
+
+const flow: FileFormat<FlowSchedulerConfig> = {
+  read(json, where) {
+    const { num_train_timesteps: numTrainTimesteps, shift } = parseConfig(flowSchema, json, where);
+    return { process: 'flow', numTrainTimesteps, shift };
+  },
+  write: ({ numTrainTimesteps, shift }) => ({
+    numTrainTimesteps, shift,
+    useDynamicShifting: false, baseShift: 0.5, maxShift: 1.15, baseImageSeqLen: 256, maxImageSeqLen: 4096, invertSigmas: false, shiftTerminal: null,
+    useKarrasSigmas: false, useExponentialSigmas: false, useBetaSigmas: false, timeShiftType: 'exponential', stochasticSampling: false,
+  }),
+};
+
+const edmSchema = z.strictObject({
+  num_train_timesteps: z.number().int().positive().default(edmDefaults.numTrainTimesteps),
+  sigma_min: z.number().positive().default(edmDefaults.sigmaMin),
+  sigma_max: z.number().positive().default(edmDefaults.sigmaMax),
+  sigma_data: z.number().positive().default(edmDefaults.sigmaData),
+  // Karras et al.'s sign of c_out; with v_prediction it is the other one.
+  prediction_type: z.literal('epsilon').optional(),
+  // How samplers place their noise levels and end, which is each sampler's own matter here.
+  sigma_schedule: anything,
+  rho: anything,
+  final_sigmas_type: anything,
+});
+
+const edm: FileFormat<EdmSchedulerConfig> = {
+  read(json, where) {
+    const file = parseConfig(edmSchema, json, where);
+    return { process: 'edm', numTrainTimesteps: file.num_train_timesteps, sigmaMin: file.sigma_min, sigmaMax: file.sigma_max, sigmaData: file.sigma_data };
+  },
+  write: ({ sigmaMin, sigmaMax, sigmaData, numTrainTimesteps }) => ({
+    sigmaMin, sigmaMax, sigmaData, sigmaSchedule: 'karras', numTrainTimesteps, predictionType: 'epsilon', rho: 7, finalSigmasType: 'zero',
+  }),
+};
+
+/** The classes whose configurations we read: the two that diffusers' DDPMPipeline and DDIMPipeline write, and those of the other processes. */
+const formats = { DDPMScheduler: steps('DDPMScheduler'), DDIMScheduler: steps('DDIMScheduler'), FlowMatchEulerDiscreteScheduler: flow, EDMEulerScheduler: edm } as const;
+
+/** One of their names that is written. */
+export type SchedulerClass = Exclude<keyof typeof formats, 'DDIMScheduler'>;
+
+/** Their names. */
+export const schedulerClasses: readonly string[] = Object.keys(formats);
+
+/** The class of diffusers in whose file a configuration is written: the one that steps back as the model was trained. */
+export function schedulerClassOf({ process }: SchedulerConfig): SchedulerClass {
+  return process === undefined ? 'DDPMScheduler' : process === 'flow' ? 'FlowMatchEulerDiscreteScheduler' : 'EDMEulerScheduler';
+}
+
+/**
+ * Our configuration from diffusers' file.
+ *
+ * @param where  how messages call the file
+ * @throws one line that names the key, if its value would change results and is not supported
+ */
+export function schedulerFromJson(json: JsonObject, where: string): SchedulerConfig {
+  const className = json['_class_name'] ?? 'DDPMScheduler';
+  if (!schedulerClasses.includes(className as string)) throw new Error(`${where}: scheduler ${JSON.stringify(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
+  const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
+  const config = formats[className as keyof typeof formats].read(own, where);
+  try {
+    const checked = schedulerConfig(config);
+    networkProcess(checked);
+    return checked;
+  } catch (error) {
+    throw new Error(`${where}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** A damaged number must not allocate a schedule of gigabytes. */
 const largestT = 1_000_000;
 
-/**
- * diffusers' file, class DDPMScheduler. Every key of the class is written, so that the file means the same to every version of diffusers,
- * whatever its defaults.
- */
+/** diffusers' file, of the class that `schedulerClassOf` says. */
 export function schedulerToJson(config: SchedulerConfig): JsonObject {
-  return toHuggingFace('DDPMScheduler', {
-    numTrainTimesteps: config.numTrainTimesteps,
-    betaStart: config.betaStart,
-    betaEnd: config.betaEnd,
-    betaSchedule: (named as readonly string[]).includes(config.betaSchedule) ? config.betaSchedule : 'linear',
-    trainedBetas: listed.includes(config.betaSchedule) ? [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas] : config.trainedBetas,
-    varianceType: config.varianceType,
-    clipSample: config.clipSample,
-    clipSampleRange: config.clipSampleRange,
-    predictionType: config.predictionType,
-    thresholding: false,
-    dynamicThresholdingRatio: 0.995,
-    sampleMaxValue: 1,
-    timestepSpacing: spacingOf(config),
-    stepsOffset: 0,
-    rescaleBetasZeroSnr: config.rescaleBetasZeroSnr,
-  });
+  const className = schedulerClassOf(config);
+  const own = config.process === undefined ? formats.DDPMScheduler.write(config) : config.process === 'flow' ? flow.write(config) : edm.write(config);
+  return toHuggingFace(className, own);
 }

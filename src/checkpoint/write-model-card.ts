@@ -1,5 +1,5 @@
 /** The README.md of a model folder: what the model is, and Python that draws from it. */
-import type { SchedulerConfig } from '../diffusion/index.ts';
+import { describeProcess, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import type { ClassLabels } from './class-labels.ts';
@@ -44,24 +44,26 @@ export function modelCardText({ unet, scheduler, classes }: CardSource): string 
   ].join('\n');
 }
 
-function processText({ numTrainTimesteps: T, betaSchedule, trainedBetas, rescaleBetasZeroSnr, predictionType, varianceType }: SchedulerConfig): string {
+function processText(scheduler: SchedulerConfig): string {
+  if (scheduler.process !== undefined) return describeProcess(scheduler);
+  const { numTrainTimesteps: T, betaSchedule, trainedBetas, rescaleBetasZeroSnr, predictionType, varianceType } = scheduler;
   const schedule = trainedBetas ? 'a schedule of its own' : `schedule ${betaSchedule}`;
   return `${T} steps, ${schedule}${rescaleBetasZeroSnr ? ' rescaled to end without signal' : ''}, prediction ${predictionType}, variance ${varianceType}`;
 }
 
-function pictureShape({ config }: UNet2DModel, { varianceType }: SchedulerConfig): readonly [number, number, number] {
+function pictureShape({ config }: UNet2DModel, scheduler: SchedulerConfig): readonly [number, number, number] {
   const size = config.sampleSize ?? 32;
   const [height, width] = typeof size === 'number' ? [size, size] : size;
-  return [pictureChannels(config, varianceType), height, width];
+  return [pictureChannels(config, networkProcess(scheduler).varianceType), height, width];
 }
 
 function pythonBlock(lines: readonly string[]): string[] {
   return ['```python', ...lines, '```', ''];
 }
 
-function pipelineCode(name: 'DDPMPipeline' | 'DDIMPipeline', { numTrainTimesteps: T }: SchedulerConfig): string[] {
+function pipelineCode(name: 'DDPMPipeline' | 'DDIMPipeline', { process, numTrainTimesteps: T }: SchedulerConfig): string[] {
   // Our DDIM takes ε̂ from the clipped x̂_0, as its authors' code does; there it is an option.
-  const options = name === 'DDPMPipeline' ? `num_inference_steps=${T}` : `num_inference_steps=${evenSteps(T)}, use_clipped_model_output=True`;
+  const options = process === 'flow' ? 'num_inference_steps=50' : name === 'DDPMPipeline' ? `num_inference_steps=${T}` : `num_inference_steps=${evenSteps(T)}, use_clipped_model_output=True`;
   return [
     `from diffusers import ${name}`,
     '',
@@ -82,6 +84,8 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
   const { config: { inChannels, numClassEmbeds }, classInput } = unet;
   const [channels, height, width] = pictureShape(unet, scheduler);
   const beside = inChannels - channels;
+  const edm = scheduler.process === 'edm';
+  const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
   const classes = classInput === null ? []
     : classInput.kind === 'labels' ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
     : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
@@ -91,13 +95,13 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     '',
     'unet = UNet2DModel.from_pretrained(".", subfolder="unet")',
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
-    `scheduler.set_timesteps(${scheduler.numTrainTimesteps})`,
+    `scheduler.set_timesteps(${scheduler.process === undefined ? scheduler.numTrainTimesteps : 50})`,
     ...classes,
     ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the pictures to be seen`] : []),
-    `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})`,
+    `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',
-    `        output = unet(${beside > 0 ? 'torch.cat([x, beside], dim=1)' : 'x'}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
+    `        output = unet(${beside > 0 ? `torch.cat([${seen}, beside], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
     '        x = scheduler.step(output, t, x).prev_sample',
     'pictures = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
     'pictures[0].save("picture.png")',

@@ -17,7 +17,7 @@ export interface InterpolateCommandOptions extends SourceOptions, SamplerOptions
 const gifSide = 256;
 
 export async function drawBetween(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
-  const { seeds, frames, out, gif, images, sampler } = options;
+  const { seeds, frames, out, gif, images, sampler = 'ddim' } = options;
   if (samplerNamed(sampler).random) {
     const determined = Object.entries<SamplerDefinition>(samplers).filter(([, { random }]) => !random).map(([name]) => name);
     throw new UsageError(`--sampler: ${sampler} adds noise in every step, so near seeds do not draw near pictures; take ${determined.join(', ')}`);
@@ -31,7 +31,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the picture for another reason than its noise.
     const [classLabel] = classesFor(opened, options.class, 1) ?? [];
-    const pictures = await followDrawing(interpolateSeeds(opened.sampler, { ...sampleOptions(options, opened.scheduler), seeds, frames, classLabel, signal: interrupt.signal }), count);
+    const pictures = await followDrawing(interpolateSeeds(opened.sampler, { ...sampleOptions({ ...options, sampler }, opened.sampler), seeds, frames, classLabel, signal: interrupt.signal }), count);
     await writePng(out, layGrid(rowsBetween(pictures, frames), { columns: frames }));
     if (images) await writeEach(images, pictures);
     if (gif) {

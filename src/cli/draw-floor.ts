@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { checkExtension, checkWritable, logTicks, openDataset, plotMarks, renderFigure, seriesColors, writePng, type Figure, type Point } from '../data/index.ts';
-import { datasetDenoiser, denoisingLossByNoise, type Denoiser, type LossAtTime, type NoiseSchedule } from '../diffusion/index.ts';
+import { axisTicks, checkExtension, checkWritable, logTicks, openDataset, plotMarks, renderFigure, seriesColors, writePng, type Figure, type Point } from '../data/index.ts';
+import { datasetDenoiser, denoisingLossByNoise, hasSteps, spreadTimes, type Denoiser, type LossAtTime, type NetworkProcess, type NoiseSchedule } from '../diffusion/index.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { allPictures, openPictures } from './open-pictures.ts';
@@ -25,12 +25,13 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const { sampler } = opened;
-    const { schedule, picture: [channels, height, width] } = sampler;
+    const { diffusion: noise, picture: [channels, height, width] } = sampler;
+    const { schedule } = noise;
     if (sampler.condChannels > 0) throw new Error(`${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`);
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (sampler.takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const pictures = allPictures(dataset);
-    const times = [...new Set(Array.from({ length: levels }, (_, i) => Math.floor(((i + 0.5) * schedule.T) / levels)))];
+    const times = spreadTimes(noise, levels);
     const measure = async (denoise: Denoiser, what: string) => {
       const progress = createProgress(what, times.length * draws);
       try {
@@ -45,7 +46,7 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     };
     const network = await measure(sampler.plainDenoiser, 'network');
     const exact = await measure(exactDenoiser(schedule, pictures, dataset.labels, sampler.takesClasses), 'exact denoiser');
-    await writePng(out, await renderFigure(layFloor(network, exact, schedule.T, `${source} on ${data}, ${dataset.count} pictures`)));
+    await writePng(out, await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)));
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
     process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy pictures at each level, on ${opened.device}\n`);
   } finally {
@@ -83,19 +84,19 @@ function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], 
   return [
     'mean squared error of ε̂ (± its standard error), and what no network can go below on this data:',
     '     t      σ/α    network        ±      floor        ±',
-    ...network.map(({ t, loss, standardError }, i) => `${String(t).padStart(6)}${number(schedule.sigma(t) / schedule.alpha(t))}  ${number(loss)}${number(standardError)}  ${number(exact[i]!.loss)}${number(exact[i]!.standardError)}`),
+    ...network.map(({ t, loss, standardError }, i) => `${(hasSteps(schedule) ? String(t) : t.toPrecision(3)).padStart(6)}${number(schedule.sigma(t) / schedule.alpha(t))}  ${number(loss)}${number(standardError)}  ${number(exact[i]!.loss)}${number(exact[i]!.standardError)}`),
     `mean over the levels: network ${mean(network).toPrecision(4)}, floor ${mean(exact).toPrecision(4)}`,
   ];
 }
 
-function layFloor(network: readonly LossAtTime[], exact: readonly LossAtTime[], T: number, subtitle: string): Figure {
+function layFloor(network: readonly LossAtTime[], exact: readonly LossAtTime[], { preconditioning: { networkTime }, networkTimes: { from, to, label } }: NetworkProcess, subtitle: string): Figure {
   const losses = network.map(({ loss }) => loss).filter((loss) => loss > 0);
   // A decade below the network: further down the floor is nothing, and would press all else together.
   const ticks = logTicks(Math.min(...losses) / 10, Math.max(...losses, ...exact.map(({ loss }) => loss)));
-  const points = (of: readonly LossAtTime[]) => of.map(({ t, loss }): Point => [t, Math.max(loss, ticks[0]!)]);
+  const points = (of: readonly LossAtTime[]) => of.map(({ t, loss }): Point => [networkTime(t), Math.max(loss, ticks[0]!)]);
   const marks = plotMarks({
     at: [68, 104], width: 640, height: 320, title: '',
-    x: { domain: [0, T], ticks: Array.from({ length: 6 }, (_, i) => Math.round((i * T) / 5)), label: 't' },
+    x: { domain: [from, to], ticks: axisTicks({ from, to }), label },
     y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
     series: [
       { label: 'network', color: seriesColors[0]!, points: points(network) },

@@ -1,4 +1,3 @@
-import { samplerNamed } from '../diffusion/index.ts';
 import { interruptSignal } from './interrupt.ts';
 import { checkSeesNothing, classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from './picture-options.ts';
@@ -11,8 +10,8 @@ export interface SampleCommandOptions extends SourceOptions, SamplerOptions, Pic
 }
 
 export async function drawSamples(source: string | undefined, options: SampleCommandOptions): Promise<void> {
-  const { count, out, sampler, seed, batchSize } = options;
-  checkSamplerOptions(samplerNamed(sampler), options);
+  const { count, out, seed, batchSize } = options;
+  checkSamplerOptions(options);
   await checkPictureFiles(options);
   const opened = await openPictures(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
@@ -20,9 +19,10 @@ export async function drawSamples(source: string | undefined, options: SampleCom
     checkSeesNothing(opened, 'sample');
     const start = performance.now();
     const classLabels = classesFor(opened, options.class, count);
-    await writeDrawing(opened.sampler.sample({ ...sampleOptions(options, opened.scheduler), seed, count, classLabels, signal: interrupt.signal }), options, { count, batchSize });
+    const how = sampleOptions(options, opened.sampler);
+    await writeDrawing(opened.sampler.sample({ ...how, seed, count, classLabels, signal: interrupt.signal }), options, { count, batchSize });
     const seconds = (performance.now() - start) / 1000;
-    process.stdout.write(`${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`);
+    process.stdout.write(`${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`);
   } finally {
     interrupt.release();
     await opened.dispose();

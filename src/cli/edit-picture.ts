@@ -1,7 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, readImage, readImageSize } from '../data/index.ts';
-import { samplerNamed } from '../diffusion/index.ts';
 import { inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
 import { interruptSignal } from './interrupt.ts';
 import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
@@ -18,17 +17,15 @@ export interface EditOptions extends SourceOptions, SamplerOptions, PictureFiles
   readonly resamples?: number;
   readonly count: number;
   readonly seed: number;
-  /** Whether the sampler was asked for by name. */
-  readonly samplerGiven?: boolean;
 }
 
 /** SDEdit's pictures are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
 const defaultStrength = 0.6;
 
 export async function editPicture(source: string | undefined, options: EditOptions): Promise<void> {
-  const { image, mask, count, out, sampler, seed, batchSize, jumpLength, resamples } = options;
+  const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
   checkTogether(options);
-  checkSamplerOptions(samplerNamed(sampler), options);
+  checkSamplerOptions(options);
   await checkPictureFiles(options);
   for (const path of [image, mask]) if (path !== undefined && await samePlace(path, out)) throw new Error(`--out ${JSON.stringify(out)} is ${path === image ? 'the image' : 'the mask'} itself; give another path`);
   const imageSize = await readImageSize(image);
@@ -45,13 +42,15 @@ export async function editPicture(source: string | undefined, options: EditOptio
     if (imageSize[0] !== picture[1] || imageSize[1] !== picture[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, picture)}\n`);
     const classLabels = classesFor(opened, options.class, count);
     const { strength = defaultStrength } = options;
-    const asked = { ...sampleOptions(options, opened.scheduler), image: given, seed, count, classLabels, signal: interrupt.signal };
+    // RePaint walks the steps of ddpm, whatever the model's own sampler is.
+    const drawn = sampleOptions(mask === undefined ? options : { ...options, sampler: 'ddpm' }, opened.sampler);
+    const asked = { ...drawn, image: given, seed, count, classLabels, signal: interrupt.signal };
     const drawing = condChannels > 0 ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
       : mask === undefined ? varyPicture(opened.sampler, { ...asked, strength })
       : inpaintPicture(opened.sampler, { ...asked, mask: await readMask(mask, picture), jumpLength, resamples });
     // One picture is what was asked for, pixel for pixel; several are a sheet to look at.
     await writeDrawing(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
-    const how = condChannels > 0 ? sampler : mask === undefined ? `strength ${strength}, ${sampler}` : 'the part under the mask anew';
+    const how = condChannels > 0 ? drawn.sampler : mask === undefined ? `strength ${strength}, ${drawn.sampler}` : 'the part under the mask anew';
     process.stdout.write(`${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
   } finally {
     interrupt.release();
@@ -60,10 +59,10 @@ export async function editPicture(source: string | undefined, options: EditOptio
 }
 
 /** @throws UsageError if options are given that do not go together */
-function checkTogether({ mask, strength, jumpLength, resamples, samplerGiven, eta, churn }: EditOptions): void {
+function checkTogether({ mask, strength, jumpLength, resamples, sampler, eta, churn }: EditOptions): void {
   if (mask !== undefined) {
     if (strength !== undefined) throw new UsageError('--strength: the part under a mask is painted from noise alone; leave out --strength or --mask');
-    if (samplerGiven || eta !== undefined || churn !== undefined) throw new UsageError('--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask');
+    if (sampler !== undefined || eta !== undefined || churn !== undefined) throw new UsageError('--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask');
   } else if (jumpLength !== undefined || resamples !== undefined) throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
 }
 

@@ -21,6 +21,6 @@ export function register(program: Command): void {
   addSourceOptions(addSamplerOptions(command), 4)
     .action(async (source: string | undefined, options: EditOptions) => {
       const { editPicture } = await import('./edit-picture.ts');
-      await editPicture(source, { ...options, samplerGiven: command.getOptionValueSource('sampler') === 'cli' });
+      await editPicture(source, options);
     });
 }

@@ -15,7 +15,7 @@ export function register(program: Command): void {
     .option('--images <dir>', 'measure the pictures of a folder in place of a model\'s')
     .option('--size <n>', 'height and width to which the pictures of --images are brought; default what the network of --features takes', integerOption('--size', 1, 4096))
     .option('--count <n>', 'pictures to draw, and real ones to compare them with', integerOption('--count', 4, 1_000_000), 1000)
-    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}`, 'ddpm')
+    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`)
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
     .option('--nearest <sheet.png>', 'find the nearest real picture of each, count copies, and draw the first pairs side by side')

@@ -3,8 +3,8 @@ import type { FloatArray } from '../core/index.ts';
 import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
-import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
-import { exactSampler, openSampler, pictureShape, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
+import { networkProcess, samplerNamed, schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
+import { exactSampler, mostSteps, openSampler, pictureShape, type PictureModel, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
 import type { SamplerOptions, SourceOptions } from './picture-options.ts';
@@ -69,7 +69,7 @@ async function openModel(source: string, variant: string | undefined): Promise<L
 
 /** @throws if the model's pictures cannot be drawn */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
-  const [channels, height, width]: PictureShape = pictureShape(unet, scheduler.varianceType);
+  const [channels, height, width]: PictureShape = pictureShape(unet, networkProcess(scheduler).varianceType);
   if (channels !== 1 && channels !== 3) throw new Error(`${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);
   return [channels, height, width];
 }
@@ -85,11 +85,12 @@ export function allPictures(dataset: Dataset): FloatArray {
  */
 const ddpmSteps = 100;
 
-/** The options of the library's samplers from those of the command line. */
-export function sampleOptions({ sampler, steps, spacing, eta, churn, guidanceScale, guidanceRescale, dynamicThreshold }: SamplerOptions, { numTrainTimesteps }: SchedulerConfig): Omit<SampleOptions, 'seed' | 'count'> {
+/** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
+export function sampleOptions({ sampler: named, steps, spacing, eta, churn, guidanceScale, guidanceRescale, dynamicThreshold }: SamplerOptions, model: PictureModel): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
+  const sampler = named ?? model.diffusion.usualSampler;
   return {
     sampler, spacing, eta, churn, guidanceScale, guidanceRescale,
-    steps: steps ?? (sampler === 'ddpm' ? Math.min(ddpmSteps, numTrainTimesteps) : undefined),
+    steps: steps ?? Math.min(samplerNamed(sampler).steps ?? ddpmSteps, mostSteps(model)),
     dynamicThresholding: dynamicThreshold === undefined ? undefined : { ratio: dynamicThreshold },
   };
 }

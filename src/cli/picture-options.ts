@@ -1,6 +1,6 @@
 /** The options of commands that draw pictures, whatever they draw them from. */
 import type { Command } from 'commander';
-import { samplers, timeSpacings, type SamplerDefinition, type TimeSpacing } from '../diffusion/sample.ts';
+import { samplerNamed, samplers, timeSpacings, type SamplerDefinition, type TimeSpacing } from '../diffusion/sample.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
 
@@ -18,7 +18,8 @@ export interface SourceOptions extends DeviceOptions {
 
 /** The options of samplers and guidance. */
 export interface SamplerOptions {
-  readonly sampler: string;
+  /** Absent, the model's own. */
+  readonly sampler?: string;
   readonly steps?: number;
   readonly spacing?: TimeSpacing;
   readonly eta?: number;
@@ -62,7 +63,7 @@ export function addStepOptions(command: Command): Command {
 /** Adds the samplers by name, and the noise of those that have it. */
 export function addSamplerOptions(command: Command): Command {
   command
-    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}; ddpm is Algorithm 2`, 'ddpm')
+    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`)
     .option('--eta <x>', 'noise of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm', numberOption('--eta', 0, 1))
     .option('--churn <x>', 'noise of heun over all its steps', numberOption('--churn', 0, 1000));
   return addStepOptions(command);
@@ -73,11 +74,17 @@ function defaultSteps(): string {
   return ['100 for ddpm (the paper takes all 1000)', ...own].join(', ');
 }
 
-/** @throws UsageError if a sampler is given an option that it does not have */
-export function checkSamplerOptions(definition: SamplerDefinition, options: SamplerOptions): void {
+/**
+ * Before anything is opened: a sampler that is not named is the model's own, and none of those has such an option.
+ *
+ * @throws UsageError if a sampler is given an option that it does not have; Error if there is none of that name
+ */
+export function checkSamplerOptions(options: SamplerOptions): void {
+  const { sampler } = options;
+  const definition = sampler === undefined ? undefined : samplerNamed(sampler);
   for (const option of ['eta', 'churn'] as const) {
-    if (options[option] === undefined || definition.takes?.includes(option)) continue;
+    if (options[option] === undefined || definition?.takes?.includes(option)) continue;
     const owners = Object.entries<SamplerDefinition>(samplers).filter(([, { takes }]) => takes?.includes(option)).map(([name]) => name);
-    throw new UsageError(`--${option}: ${options.sampler} has no such option; add --sampler ${owners.join(' or ')}`);
+    throw new UsageError(`--${option}: ${sampler ?? 'the model\'s own sampler'} has no such option; add --sampler ${owners.join(' or ')}`);
   }
 }

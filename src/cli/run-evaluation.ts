@@ -1,6 +1,6 @@
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
-import { samplerNamed, samplerTimesteps, schedule } from '../diffusion/index.ts';
+import { hasSteps, samplerNamed, samplerTimesteps } from '../diffusion/index.ts';
 import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type InceptionResize, type LikelihoodBatch, type Nearest, type WantedClasses } from '../eval/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
@@ -73,19 +73,21 @@ function checkUsage(source: string | undefined, { images, features, nearest, bpd
   if (bpd && source === undefined) throw new UsageError('--bpd: a folder of pictures has no likelihood; give a model');
   if (size !== undefined && source !== undefined) throw new UsageError('--size is for --images; a model draws pictures of its own size');
   if (nearest) checkExtension(nearest, '.png');
-  samplerNamed(sampler);
+  if (sampler !== undefined) samplerNamed(sampler);
 }
 
 async function openModel(source: string, options: EvaluateOptions, signal: AbortSignal): Promise<Subject> {
-  const { count, sampler: name, guidanceScale = 1, seed } = options;
+  const { count, guidanceScale = 1, seed, bpd } = options;
   const opened = await openPictures(source, options);
   try {
     checkSeesNothing(opened, 'evaluate');
     const { sampler, executor, dispose } = opened;
-    const drawing = sampleOptions(options, opened.scheduler);
+    if (bpd && !hasSteps(sampler.diffusion.schedule)) throw new Error(`${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`);
+    const drawing = sampleOptions(options, sampler);
+    const { sampler: name } = drawing;
     // What cannot be drawn is said before anything is measured.
     sampler.denoiser(drawing);
-    const steps = samplerTimesteps(samplerNamed(name), sampler.schedule, drawing).length;
+    const steps = samplerTimesteps(samplerNamed(name), sampler.diffusion.schedule, drawing).length;
     const classLabels = classesFor(opened, undefined, count);
     const names = opened.model?.classes?.names;
     return {
@@ -96,7 +98,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
       async *pictures(onProgress) {
         for await (const state of sampler.sample({ ...drawing, seed, count, classLabels, signal })) {
           onProgress(state.stepsDone / state.stepsTotal);
-          if (state.t === -1) yield state.xt;
+          if (state.finished) yield state.xt;
         }
       },
     };
@@ -156,8 +158,10 @@ async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {
 }
 
 async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTimes, seed, data: source, batchSize }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<BitsPerDimension & { data: string }> {
-  const { scheduler, sampler } = model!;
+  const { sampler } = model!;
   const { takesClasses } = sampler;
+  const { schedule, varianceType } = sampler.diffusion;
+  if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
   const held = testPartOf(source);
   const test = held ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
   if (takesClasses && !test.labels) throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
@@ -168,7 +172,7 @@ async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTim
     }
   }
   const bits = await bitsPerDimension(sampler.denoiser(), batches(), {
-    schedule: schedule(scheduler), varianceType: scheduler.varianceType, seed, times: bpdTimes, signal,
+    schedule, varianceType, seed, times: bpdTimes, signal,
     onProgress: (pictures, share) => display.show('bits per dimension', (pictures - batchSize + batchSize * share) / places.length, `${Math.min(pictures, places.length)} of ${places.length}`),
   });
   return { ...bits, data: test.name };

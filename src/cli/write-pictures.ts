@@ -38,7 +38,7 @@ export async function followDrawing(drawing: AsyncIterable<SampleProgress>, coun
       progress ??= createProgress('drawing', state.stepsTotal);
       progress.update(state.stepsDone, `picture ${state.indices[0]! + 1} of ${count}`);
       each(state);
-      if (state.t === -1) finished.push(...toPixels(state.xt));
+      if (state.finished) finished.push(...toPixels(state.xt));
       // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
       await setImmediate();
     }

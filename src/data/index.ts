@@ -18,7 +18,7 @@ export { builtInDatasets, openDataset, testPartOf } from './open-dataset.ts';
 export { openDefaults, type OpenOptions } from './open-options.ts';
 export { heightAndWidth, type PictureSize } from './picture-size.ts';
 export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';
-export { type Axis, logTicks, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
+export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
 export { imageFiles } from './sources/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
 export { takeListed } from './take-listed.ts';

@@ -61,6 +61,11 @@ export function plotMarks({ at: [left, top], width, height, title, x, y, series 
   return [...marks, ...legend(series, left + width, top - 16)];
 }
 
+/** Six ticks of a linear axis from end to end, rounded to whole numbers if they are not small. */
+export function axisTicks({ from, to }: { readonly from: number; readonly to: number }): number[] {
+  return Array.from({ length: 6 }, (_, i) => Number((from + (i * (to - from)) / 5).toFixed(to - from > 5 ? 0 : 2)));
+}
+
 /** Ticks of a logarithmic axis: 1 and 3 times powers of ten, from at most the least value to at least the largest. */
 export function logTicks(least: number, largest: number): number[] {
   const ticks: number[] = [];

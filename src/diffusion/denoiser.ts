@@ -1,7 +1,8 @@
 import { float32, type FloatArray, type HostArray } from '../core/dtype.ts';
 import { checkSameShape, sampleSize } from './batch.ts';
-import { edmDefaults, type NoiseSchedule } from './noise-schedule.ts';
-import { epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes } from './parameterization.ts';
+import type { NoiseSchedule } from './noise-schedule.ts';
+import { epsFromX0, type FromOutput, fromOutput, type PredictionType } from './parameterization.ts';
+import { type Preconditioning, plainPreconditioning } from './preconditioning.ts';
 
 /** What a picture is conditioned on; each entry has one row for each sample of the batch. */
 export interface Conditioning {
@@ -74,19 +75,21 @@ export interface PredictionOptions {
  *     ε:  x̂_0 = (x_t − σ ε̂)/α        v:  x̂_0 = α x_t − σ v̂,  ε̂ = α v̂ + σ x_t
  *     then x̂_0 is clipped, and ε̂ = (x_t − α x̂_0)/σ where it was
  *
- * @param predict         the network
- * @param schedule        maps t to α and σ
- * @param predictionType  what the network's output is
+ * @param predict   the network
+ * @param schedule  maps t to α and σ
+ * @param asked     what the network's output is, or for one that sees x_t scaled and t in its own way, how it takes part
  * @throws if the prediction type is unknown or clip is not positive; when run, if the output has not the shape of the
  *   input, or ε is predicted at a time without any signal (α = 0), where it says nothing of x_0
  * @see Ho, Jain & Abbeel 2020, eq. 15 — https://arxiv.org/abs/2006.11239; Salimans & Ho 2022, section 4 — https://arxiv.org/abs/2202.00512
  */
-export function fromPrediction(predict: Predict, schedule: NoiseSchedule, predictionType: PredictionType, { clip, rederiveEps = true }: PredictionOptions = {}): Denoiser {
-  if (!predictionTypes.includes(predictionType)) throw new Error(`unknown predictionType "${String(predictionType)}"; one of ${predictionTypes.join(', ')}`);
+export function fromPrediction(predict: Predict, schedule: NoiseSchedule, asked: PredictionType | Preconditioning, { clip, rederiveEps = true }: PredictionOptions = {}): Denoiser {
   if (clip !== undefined && !(clip > 0)) throw new Error(`fromPrediction: clip must be positive, got ${clip}`);
+  const { inputScale, networkTime, target: targetAt } = typeof asked === 'string' ? plainPreconditioning(schedule, asked) : asked;
   return async (xt, t, { cond, signal }) => {
     const size = sampleSize('fromPrediction', xt, t.length, 'times');
-    const said = await predict(xt, t, cond, signal);
+    const scales = t.map(inputScale);
+    const seen = scales.every((scale) => scale === 1) ? xt : float32(xt.shape, Float32Array.from(xt.data, (x, i) => scales[Math.floor(i / size)]! * x));
+    const said = await predict(seen, t.map(networkTime), cond, signal);
     const { output, variance }: Prediction = 'output' in said ? said : { output: said };
     checkSameShape('fromPrediction', 'the prediction', output, xt);
     const x0 = new Float32Array(xt.data.length);
@@ -94,10 +97,11 @@ export function fromPrediction(predict: Predict, schedule: NoiseSchedule, predic
     for (const [b, time] of t.entries()) {
       const alpha = schedule.alpha(time);
       const sigma = schedule.sigma(time);
-      if (alpha === 0 && predictionType === 'epsilon') throw new Error(`fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`);
+      const target = targetAt(time);
+      if (alpha === 0 && target[0] === 0) throw new Error(`fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`);
       const of = ({ data }: FloatArray) => data.subarray(b * size, (b + 1) * size);
       const own = { xt: of(xt), x0: x0.subarray(b * size, (b + 1) * size), eps: eps.subarray(b * size, (b + 1) * size) };
-      imply(fromOutput[predictionType](alpha, sigma), of(output), own);
+      imply(fromOutput(target, alpha, sigma), of(output), own);
       if (clip !== undefined) holdX0(own, clip, alpha, sigma, rederiveEps);
     }
     return { x0: float32(xt.shape, x0), eps: float32(xt.shape, eps), ...(variance && { varianceFraction: fractionOf(variance, xt) }) };
@@ -144,45 +148,4 @@ export function holdX0({ xt, x0, eps }: DenoisedSample, range: number, alpha: nu
 function fractionOf(variance: FloatArray, xt: FloatArray): FloatArray {
   checkSameShape('fromPrediction', 'the variance', variance, xt);
   return float32(xt.shape, variance.data.map((v) => (v + 1) / 2));
-}
-
-/**
- * A network with EDM's preconditioning around it, as a prediction of x_0: the network sees inputs of unit variance at
- * every noise level, and is asked for a target of unit variance.
- *
- *     D(x; σ) = c_skip x + c_out F(c_in x; c_noise)
- *     c_skip = s²/(σ² + s²), c_out = σ s/√(σ² + s²), c_in = 1/√(σ² + s²), c_noise = ln(σ)/4,  s = sigmaData
- *
- * Use it on `edmSchedule`, whose times are noise levels, with the prediction type `sample`.
- *
- * @param network    F; its times are c_noise
- * @param sigmaData  the standard deviation of the data; default 0.5
- * @throws if sigmaData is not positive
- * @see Karras, Aittala, Aila & Laine 2022, eq. 7 and table 1 — https://arxiv.org/abs/2206.00364
- */
-export function edmPrecondition(network: Predict, { sigmaData = edmDefaults.sigmaData }: { readonly sigmaData?: number } = {}): Predict {
-  return async (xt, t, cond, signal) => {
-    const size = sampleSize('edmPrecondition', xt, t.length, 'times');
-    const c = t.map((sigma) => edmCoefficients(sigma, sigmaData));
-    const scaled = float32(xt.shape, xt.data.map((x, i) => c[Math.floor(i / size)]!.cIn * x));
-    const said = await network(scaled, c.map(({ cNoise }) => cNoise), cond, signal);
-    const output = 'output' in said ? said.output : said;
-    checkSameShape('edmPrecondition', 'the prediction', output, xt);
-    return float32(xt.shape, xt.data.map((x, i) => {
-      const { cSkip, cOut } = c[Math.floor(i / size)]!;
-      return cSkip * x + cOut * output.data[i]!;
-    }));
-  };
-}
-
-/**
- * EDM's coefficients at a noise level.
- *
- * @throws if sigma or sigmaData is not positive
- * @see Karras et al. 2022, table 1
- */
-export function edmCoefficients(sigma: number, sigmaData: number = edmDefaults.sigmaData): { readonly cSkip: number; readonly cOut: number; readonly cIn: number; readonly cNoise: number } {
-  if (!(sigma > 0 && sigmaData > 0)) throw new Error(`edmCoefficients: sigma and sigmaData must be positive, got ${sigma} and ${sigmaData}`);
-  const total = sigma ** 2 + sigmaData ** 2;
-  return { cSkip: sigmaData ** 2 / total, cOut: (sigma * sigmaData) / Math.sqrt(total), cIn: 1 / Math.sqrt(total), cNoise: Math.log(sigma) / 4 };
 }

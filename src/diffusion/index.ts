@@ -1,6 +1,6 @@
 export type { NoiseStream } from './batch.ts';
 export {
-  type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, edmCoefficients, edmPrecondition, fromPrediction, type Predict, type Prediction, type PredictionOptions,
+  type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type Prediction, type PredictionOptions,
 } from './denoiser.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
 export { datasetDenoiser, type MixtureComponent, mixtureDenoiser } from './exact/mixture.ts';
@@ -12,7 +12,7 @@ export { type ClassifierGradient, classifierGuidance } from './guidance/classifi
 export { clipping, dynamicThresholdDefaults, dynamicThresholding, type DynamicThresholdOptions } from './guidance/thresholding.ts';
 export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
-export { epsFromX0, type FromOutput, fromOutput, type PredictionType, predictionTypes, targetOf, vFromX0 } from './parameterization.ts';
+export { epsFromX0, type FromOutput, fromOutput, outputError, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';
 export {
   type FixedVariance, fixedVariances, type Moments, type Posterior, posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, stepVariance, type VarianceType, varianceTypes,
 } from './process.ts';
@@ -32,9 +32,15 @@ export {
   type CosineOptions, cosineSchedule, type LinearOptions, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, scheduleDefaults,
   type SigmoidAlphaBarOptions, sigmoidAlphaBarSchedule, sigmoidSchedule,
 } from './beta-schedules.ts';
-export { type LossWeighting, lossWeight, lossWeightings, type Objective, objectiveDefaults, type TimeSampling, timeSamplings } from './objective.ts';
-export { edmDefaults, edmSchedule, flowSchedule, type NoiseSchedule } from './noise-schedule.ts';
-export { type Schedule, scheduleFromBetas } from './schedule.ts';
-export { type BetaSchedule, betaSchedules, schedule, type SchedulerConfig, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';
+export { type LossWeighting, lossWeight, lossWeightings, type Objective, objectiveDefaults, type TimeLaw, timeLaw, type TimeSampling, timeSamplings } from './objective.ts';
+export { type ContinuousSchedule, edmDefaults, type EdmOptions, edmSchedule, flowDefaults, flowSchedule } from './continuous-schedules.ts';
+export type { NoiseSchedule } from './noise-schedule.ts';
+export { edmCoefficients, edmPreconditioning, flowPreconditioning, plainPreconditioning, type Preconditioning } from './preconditioning.ts';
+export { hasSteps, type Schedule, scheduleFromBetas } from './schedule.ts';
+export { describeProcess, networkProcess, type NetworkProcess, type NetworkTimes, spreadTimes } from './network-process.ts';
+export {
+  type BetaSchedule, betaSchedules, continuousDefaults, continuousProcesses, type EdmSchedulerConfig, type FlowSchedulerConfig, schedule, type SchedulerConfig, schedulerConfig, schedulerDefaults, type SchedulerOptions,
+  type StepSchedulerConfig, type StepSchedulerOptions,
+} from './scheduler-config.ts';
 export { exponentialSigmas, flowTimes, karrasSigmas, type SigmaRange, sigmaRange, timesOfSigmas } from './sigmas.ts';
 export { type TimestepOptions, timesteps, type TimestepSpacing, timestepSpacings } from './timesteps.ts';

@@ -3,6 +3,7 @@ import { RandomStream } from '../core/random.ts';
 import { sampleSize } from './batch.ts';
 import type { Conditioning, Denoiser } from './denoiser.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
+import { type Target, targetOf } from './parameterization.ts';
 
 /** Options of `denoisingLossByNoise`. */
 export interface LossByNoiseOptions {
@@ -14,6 +15,8 @@ export interface LossByNoiseOptions {
   readonly batchSize?: number;
   /** The numbers of two denoisers with one seed are of the same noisy pictures, so that their difference is more certain than either. */
   readonly seed: number;
+  /** What the error is measured of: x_0 and ε in these proportions, as a network is asked for them; default ε. */
+  readonly target?: (t: number) => Target;
   /** What the pictures at the given places of the data are conditioned on; default nothing. */
   readonly cond?: (places: readonly number[]) => Conditioning | undefined;
   /** Called after every batch. */
@@ -24,14 +27,14 @@ export interface LossByNoiseOptions {
 /** The loss at one time, as far as chance tells. */
 export interface LossAtTime {
   readonly t: number;
-  /** The mean over the draws and all values of a picture of (ε − ε̂)². */
+  /** The mean over the draws and all values of a picture of (ε − ε̂)², or the squared error of another target. */
   readonly loss: number;
   /** The standard error of that mean. */
   readonly standardError: number;
 }
 
 /**
- * The mean squared error of ε̂ at each noise level, by Monte Carlo over a data set: what L_simple is made of.
+ * The mean squared error of ε̂, or of another target, at each noise level, by Monte Carlo over a data set: what L_simple is made of.
  *
  *     x_0 ~ data,  ε ~ N(0, I),  x_t = α x_0 + σ ε,   mean of (ε − ε̂(x_t, t))²
  *
@@ -42,14 +45,14 @@ export interface LossAtTime {
  * @throws if there is no data or no draw; the signal's reason on abort
  * @see Ho, Jain & Abbeel 2020, eq. 14 — https://arxiv.org/abs/2006.11239
  */
-export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, schedule: NoiseSchedule, { times, draws = 256, batchSize = 16, seed, cond, onProgress, signal }: LossByNoiseOptions): Promise<LossAtTime[]> {
+export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, schedule: NoiseSchedule, { times, draws = 256, batchSize = 16, seed, target = () => targetOf.epsilon(0, 1), cond, onProgress, signal }: LossByNoiseOptions): Promise<LossAtTime[]> {
   const N = data.shape[0] ?? 0;
   if (N === 0) throw new Error('denoisingLossByNoise: there are no pictures');
   if (!Number.isSafeInteger(draws) || draws < 2) throw new Error(`denoisingLossByNoise: a mean with its error needs an integer of 2 or more draws, got ${draws}`);
   const size = sampleSize('denoisingLossByNoise', data, N, 'pictures');
   const found: LossAtTime[] = [];
   for (const [level, t] of times.entries()) {
-    const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
+    const [alpha, sigma, [onX0, onEps]] = [schedule.alpha(t), schedule.sigma(t), target(t)];
     const losses = new Float64Array(draws);
     for (let start = 0; start < draws; start += batchSize) {
       signal?.throwIfAborted();
@@ -68,7 +71,8 @@ export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, 
       const said = await denoise(float32([count, ...data.shape.slice(1)], xt), Array<number>(count).fill(t), { cond: cond?.(places), signal });
       for (let b = 0; b < count; b++) {
         let sum = 0;
-        for (let i = b * size; i < (b + 1) * size; i++) sum += (eps[i]! - said.eps.data[i]!) ** 2;
+        const x0 = places[b]! * size - b * size;
+        for (let i = b * size; i < (b + 1) * size; i++) sum += (onX0 * (data.data[x0 + i]! - said.x0.data[i]!) + onEps * (eps[i]! - said.eps.data[i]!)) ** 2;
         losses[start + b] = sum / size;
       }
       onProgress?.(level * draws + start + count, times.length * draws);

@@ -1,25 +1,27 @@
 import { float32, type FloatArray, type Shape, sizeOf } from '../core/dtype.ts';
 import type { RandomStream } from '../core/random.ts';
-import { objectiveDefaults, type Objective } from './objective.ts';
-import type { Schedule } from './schedule.ts';
+import { objectiveDefaults, type Objective, type TimeLaw } from './objective.ts';
+import type { ContinuousSchedule } from './continuous-schedules.ts';
+import { hasSteps, type Schedule } from './schedule.ts';
 
-/** What Algorithm 1 draws for one batch; the graph computes x_t = signalScale · x_0 + noiseScale · noise from it. */
+/** What Algorithm 1 draws for one batch, of which x_t = α x_0 + σ ε is made. */
 export interface TrainingDraw {
-  /** [B] times in 0 … T − 1. */
+  /** [B] times of the schedule. */
   readonly t: readonly number[];
   /** [B, ...] the noise ε: standard normals, with an offset a channel added where the objective has one. */
   readonly noise: FloatArray;
-  /** [B] √ᾱ_t. */
+  /** [B] α, √ᾱ_t. */
   readonly signalScale: FloatArray;
-  /** [B] √(1 − ᾱ_t). */
+  /** [B] σ, √(1 − ᾱ_t). */
   readonly noiseScale: FloatArray;
 }
 
 /**
  * The random part of a training step.
  *
- *     uniform     t ~ U{0 … T − 1} for each sample
+ *     uniform     t ~ U{0 … T − 1} for each sample; on a continuous schedule U(0, last]
  *     stratified  t_b = ⌊T (b + u_b)/B⌋, u_b ~ U[0, 1): the same law for a sample drawn blindly, less variance in the batch's loss
+ *     log_normal  ln(σ/α) ~ N(timeMean, timeStd²): EDM's noise levels, and for a flow, where σ/α = t/(1 − t), logit-normal times
  *     ε ~ N(0, I), plus offsetNoise · N(0, 1) for each sample and channel
  *
  * Drawn in this order, all times before all noise, from one stream keyed by the training step
@@ -29,12 +31,12 @@ export interface TrainingDraw {
  * @param stream     the stream of this training step
  * @param objective  what differs from plain DDPM
  * @throws if the shape has no batch axis, or no channels where the offset needs them
- * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Guttenberg 2023 (offset noise)
+ * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Guttenberg 2023 (offset noise); Karras et al. 2022, table 1 — https://arxiv.org/abs/2206.00364; Esser et al. 2024, section 3.1 — https://arxiv.org/abs/2403.03206
  */
-export function drawTrainingNoise(schedule: Schedule, shape: Shape, stream: RandomStream, { timeSampling, offsetNoise }: Pick<Objective, 'timeSampling' | 'offsetNoise'> = objectiveDefaults): TrainingDraw {
+export function drawTrainingNoise(schedule: Schedule | ContinuousSchedule, shape: Shape, stream: RandomStream, { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimeLaw = objectiveDefaults): TrainingDraw {
   const [count, channels] = shape;
   if (count === undefined) throw new Error('drawTrainingNoise: the shape has no batch axis');
-  const t = Array.from({ length: count }, (_, b) => (timeSampling === 'stratified' ? Math.floor((schedule.T * (b + stream.uniform())) / count) : stream.integer(schedule.T)));
+  const t = drawTimes(schedule, count, stream, law);
   const noise = float32(shape, stream.fillNormal(new Float32Array(sizeOf(shape))));
   if (offsetNoise > 0) {
     if (channels === undefined) throw new Error(`drawTrainingNoise: offset noise is one number a channel, and [${shape.join(', ')}] has no channels`);
@@ -49,6 +51,17 @@ export function drawTrainingNoise(schedule: Schedule, shape: Shape, stream: Rand
     signalScale: float32([count], t.map((time) => schedule.alpha(time))),
     noiseScale: float32([count], t.map((time) => schedule.sigma(time))),
   };
+}
+
+function drawTimes(schedule: Schedule | ContinuousSchedule, count: number, stream: RandomStream, { timeSampling, timeMean = 0, timeStd = 1 }: TimeLaw): readonly number[] {
+  const each = (draw: (b: number) => number) => Array.from({ length: count }, (_, b) => draw(b));
+  const part = (b: number) => (b + stream.uniform()) / count;
+  switch (timeSampling) {
+    case 'log_normal': return Array.from(stream.fillNormal(new Float64Array(count)), (z) => schedule.time(1, Math.exp(timeMean + timeStd * z)));
+    case 'uniform': return each(() => (hasSteps(schedule) ? stream.integer(schedule.T) : schedule.last * (1 - stream.uniform())));
+    // The noisiest part first where times are continuous: 0, the clean picture, must not be hit.
+    case 'stratified': return each((b) => (hasSteps(schedule) ? Math.floor(schedule.T * part(b)) : schedule.last * (1 - part(b))));
+  }
 }
 
 /**

@@ -2,14 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { float32 } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
 import { linearSchedule, rescaleZeroTerminalSnr } from './beta-schedules.ts';
-import { edmCoefficients, edmPrecondition, fromPrediction } from './denoiser.ts';
+import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
+import { fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { drawTrainingNoise } from './loss.ts';
-import { edmSchedule, flowSchedule, type NoiseSchedule } from './noise-schedule.ts';
+import type { NoiseSchedule } from './noise-schedule.ts';
 import { lossWeight, objectiveDefaults } from './objective.ts';
-import { fromOutput, type PredictionType, predictionTypes, targetOf } from './parameterization.ts';
+import { fromOutput, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';
+import { edmCoefficients, edmPreconditioning, plainPreconditioning } from './preconditioning.ts';
 
 const schedule = linearSchedule();
+const asked = (type: PredictionType) => ({ schedule, preconditioning: plainPreconditioning(schedule, type) });
+const mix = ([onX0, onEps]: Target, x0: number, eps: number) => onX0 * x0 + onEps * eps;
 
 describe('prediction types', () => {
   test.each(predictionTypes)('what %s should be implies the x_0 and the noise it was made from', (type) => {
@@ -17,8 +21,9 @@ describe('prediction types', () => {
     for (const [noise, t] of schedules) {
       const [alpha, sigma] = [noise.alpha(t), noise.sigma(t)];
       const [x0, eps] = [-0.4, 1.7];
-      const [xt, output] = [alpha * x0 + sigma * eps, targetOf[type](x0, eps, alpha, sigma)];
-      const implied = fromOutput[type](alpha, sigma);
+      const target = targetOf[type](alpha, sigma);
+      const [xt, output] = [alpha * x0 + sigma * eps, mix(target, x0, eps)];
+      const implied = fromOutput(target, alpha, sigma);
       expect(implied.x0[0] * xt + implied.x0[1] * output).toBeCloseTo(x0, 10);
       expect(implied.eps[0] * xt + implied.eps[1] * output).toBeCloseTo(eps, 10);
     }
@@ -30,7 +35,7 @@ describe('prediction types', () => {
       const xt = float32([1, 3], [-1, 0.1, 2]);
       const truth = await exact(xt, [t], {});
       const [alpha, sigma] = [noise.alpha(t), noise.sigma(t)];
-      const output = float32([1, 3], truth.x0.data.map((x0, i) => targetOf[type](x0, truth.eps.data[i]!, alpha, sigma)));
+      const output = float32([1, 3], truth.x0.data.map((x0, i) => mix(targetOf[type](alpha, sigma), x0, truth.eps.data[i]!)));
       const got = await fromPrediction(async () => output, noise, type)(xt, [t], {});
       for (const key of ['x0', 'eps'] as const) got[key].data.forEach((x, i) => expect(x).toBeCloseTo(truth[key].data[i]!, 5));
     }
@@ -49,18 +54,19 @@ describe('min-SNR', () => {
     const objective = { weighting: 'min_snr', snrGamma: 5 } as const;
     for (const t of [0, 50, 200, 999]) {
       const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
-      const onX0 = lossWeight(schedule, t, 'sample', objective);
+      const onX0 = lossWeight(asked('sample'), t, objective);
       // Errors in ε and in v are the error in x_0 times α/σ and 1/σ.
-      expect(lossWeight(schedule, t, 'epsilon', objective) * (alpha / sigma) ** 2).toBeCloseTo(onX0, 10);
-      expect(lossWeight(schedule, t, 'v_prediction', objective) * (1 / sigma) ** 2).toBeCloseTo(onX0, 10);
+      expect(lossWeight(asked('epsilon'), t, objective) * (alpha / sigma) ** 2).toBeCloseTo(onX0, 10);
+      expect(lossWeight(asked('v_prediction'), t, objective) * (1 / sigma) ** 2).toBeCloseTo(onX0, 10);
       expect(onX0).toBe(Math.min((alpha / sigma) ** 2, 5));
     }
   });
 
-  test('leaves uniform weights alone and refuses what it has no formula for', () => {
-    expect(lossWeight(schedule, 3, 'epsilon', objectiveDefaults)).toBe(1);
-    expect(() => lossWeight(flowSchedule(), 0.5, 'flow_prediction', { weighting: 'min_snr', snrGamma: 5 })).toThrow('train a flow with uniform weights');
-    expect(() => lossWeight(schedule, 3, 'epsilon', { weighting: 'min_snr', snrGamma: 0 })).toThrow('snrGamma: expected a positive number, got 0');
+  test('leaves uniform weights alone, has a limit where no signal is left, and refuses what is no bound', () => {
+    expect(lossWeight(asked('epsilon'), 3, objectiveDefaults)).toBe(1);
+    const zero = rescaleZeroTerminalSnr(schedule);
+    expect(lossWeight({ schedule: zero, preconditioning: plainPreconditioning(zero, 'epsilon') }, 999, { weighting: 'min_snr', snrGamma: 5 })).toBe(1);
+    expect(() => lossWeight(asked('epsilon'), 3, { weighting: 'min_snr', snrGamma: 0 })).toThrow('snrGamma: expected a positive number, got 0');
   });
 });
 
@@ -98,7 +104,7 @@ describe('EDM preconditioning', () => {
 
   test('a network of zeros has loss 1 at every level, weighted by 1/c_out², on data of sigmaData', async () => {
     const edm = edmSchedule();
-    const denoise = fromPrediction(edmPrecondition(async (x) => float32(x.shape)), edm, 'sample');
+    const denoise = fromPrediction(async (x) => float32(x.shape), edm, edmPreconditioning());
     for (const sigma of [0.01, 0.5, 20]) {
       const random = new RandomStream(2, 'edm');
       const n = 40_000;
@@ -119,7 +125,7 @@ test('at initialization a network of zeros has the loss of its target\'s varianc
   const [alpha, sigma] = [schedule.alpha(200), schedule.sigma(200)];
   const expected: Readonly<Record<PredictionType, number>> = { epsilon: 1, sample: 0.25, v_prediction: alpha ** 2 + sigma ** 2 * 0.25, flow_prediction: 1.25 };
   for (const type of predictionTypes) {
-    const loss = x0.reduce((sum, x, i) => sum + targetOf[type](x, eps[i]!, alpha, sigma) ** 2, 0) / n;
+    const loss = x0.reduce((sum, x, i) => sum + mix(targetOf[type](alpha, sigma), x, eps[i]!) ** 2, 0) / n;
     expect(Math.abs(loss / expected[type] - 1)).toBeLessThan(4 * Math.sqrt(2 / n));
   }
 });

@@ -1,5 +1,6 @@
-import type { NoiseSchedule } from './noise-schedule.ts';
-import type { PredictionType } from './parameterization.ts';
+import type { NetworkProcess } from './network-process.ts';
+import { outputError } from './parameterization.ts';
+import type { SchedulerConfig } from './scheduler-config.ts';
 
 /** How the losses of different times are weighed against each other. */
 export const lossWeightings = ['uniform', 'min_snr'] as const;
@@ -7,17 +8,26 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 export type LossWeighting = (typeof lossWeightings)[number];
 
 /** How the times of a training batch are drawn. */
-export const timeSamplings = ['uniform', 'stratified'] as const;
+export const timeSamplings = ['uniform', 'stratified', 'log_normal'] as const;
 /** One of `timeSamplings`. */
 export type TimeSampling = (typeof timeSamplings)[number];
 
+/** How times are drawn. */
+export interface TimeLaw {
+  readonly timeSampling: TimeSampling;
+  /** Mean of ln(σ/α), for `log_normal`. */
+  readonly timeMean?: number | undefined;
+  /** Its standard deviation. */
+  readonly timeStd?: number | undefined;
+}
+
 /** What training asks of the network beside its prediction type. */
-export interface Objective {
+export interface Objective extends TimeLaw {
   /** `uniform` is L_simple; `min_snr` keeps the easy, noiseless times from dominating. */
   readonly weighting: LossWeighting;
   /** γ of min-SNR. */
   readonly snrGamma: number;
-  /** `uniform` draws each time alone; `stratified` one from each of B equal parts, so that a batch covers all levels of noise. */
+  /** `uniform` draws each time alone; `stratified` one from each of B equal parts, so that a batch covers all levels of noise; `log_normal` makes ln(σ/α) a normal, with which continuous processes are trained. */
   readonly timeSampling: TimeSampling;
   /** Standard deviation of noise that is one number a channel, with which pictures can become darker or lighter as a whole. */
   readonly offsetNoise: number;
@@ -34,26 +44,38 @@ export interface Objective {
 export const objectiveDefaults: Objective = { weighting: 'uniform', snrGamma: 5, timeSampling: 'uniform', offsetNoise: 0, classDropout: 0, vlbWeight: 0.001 };
 
 /**
+ * How times of a process are drawn, what is not said filled in: uniformly for steps; for a flow logit-normally, moved with
+ * its shift, which multiplies σ/α; for EDM log-normally.
+ *
+ * @throws if the law is not one of the process
+ * @see Esser et al. 2024, section 3.1 and table 1: mean 0, deviation 1 — https://arxiv.org/abs/2403.03206; Karras et al. 2022, table 1: P_mean −1.2, P_std 1.2 — https://arxiv.org/abs/2206.00364
+ */
+export function timeLaw(scheduler: SchedulerConfig, { timeSampling = scheduler.process === undefined ? 'uniform' : 'log_normal', timeMean, timeStd }: { readonly [Key in keyof TimeLaw]?: TimeLaw[Key] | undefined } = {}): TimeLaw {
+  if (timeSampling !== 'log_normal') {
+    if (timeMean !== undefined || timeStd !== undefined) throw new Error(`${timeMean === undefined ? 'timeStd' : 'timeMean'}: belongs to timeSampling log_normal, got ${timeSampling}`);
+    if (scheduler.process === 'edm') throw new Error(`timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} draws next to none of the low ones; take log_normal`);
+    return { timeSampling };
+  }
+  if (scheduler.process === undefined) throw new Error('timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a process of steps takes uniform or stratified');
+  const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
+  return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };
+}
+
+/**
  * The weight of the loss at time t.
  *
- *     min-SNR-γ, snr = α²/σ²:  ε  min(snr, γ)/snr,   x_0  min(snr, γ),   v  min(snr, γ)/(snr + 1)
- *
- * All three are the same weight on the error of x̂_0; the +1 belongs to v because α² + σ² = 1.
+ *     min-SNR-γ: min(snr, γ) on the squared error of x̂_0, snr = α²/σ², whatever the network says:
+ *     ε  min(snr, γ)/snr,   x_0  min(snr, γ),   v  min(snr, γ)/(snr + 1)   (the +1 because α² + σ² = 1)
  *
  * @returns 1 for `uniform`
- * @throws if snrGamma is not positive, or the network predicts a flow's velocity, for which the paper has no weight
+ * @throws if snrGamma is not positive
  * @see Hang et al. 2023, section 3.4 — https://arxiv.org/abs/2303.09556
  */
-export function lossWeight(schedule: NoiseSchedule, t: number, predictionType: PredictionType, { weighting, snrGamma }: Pick<Objective, 'weighting' | 'snrGamma'>): number {
+export function lossWeight({ schedule, preconditioning }: Pick<NetworkProcess, 'schedule' | 'preconditioning'>, t: number, { weighting, snrGamma }: Pick<Objective, 'weighting' | 'snrGamma'>): number {
   if (weighting === 'uniform') return 1;
   if (!(snrGamma > 0)) throw new Error(`snrGamma: expected a positive number, got ${snrGamma}`);
-  const snr = (schedule.alpha(t) / schedule.sigma(t)) ** 2;
-  const least = Math.min(snr, snrGamma);
-  switch (predictionType) {
-    // Where there is no signal, ε is all there is: the limit of min(snr, γ)/snr.
-    case 'epsilon': return snr === 0 ? 1 : least / snr;
-    case 'sample': return least;
-    case 'v_prediction': return least / (snr + 1);
-    case 'flow_prediction': throw new Error('min-SNR weights are defined for epsilon, sample and v_prediction; train a flow with uniform weights');
-  }
+  const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
+  const error = outputError(preconditioning.target(t), alpha, sigma);
+  // Where there is no signal, ε is all there is: the limit of min(snr, γ)/snr.
+  return error === 0 ? 1 : Math.min((alpha / sigma) ** 2, snrGamma) / error ** 2;
 }

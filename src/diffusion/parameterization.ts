@@ -1,5 +1,5 @@
 /**
- * The ways to say what x_t = α x_0 + σ ε is made of, and how to get from one to the other: factors and scalars, the callers loop.
+ * The ways to say what x_t = α x_0 + σ ε is made of, and how to get from one to the other. Scalars: the callers loop.
  */
 
 /**
@@ -15,14 +15,20 @@ export function epsFromX0(xt: number, x0: number, alpha: number, sigma: number):
   return (xt - alpha * x0) / sigma;
 }
 
+/** What a network should say at a noise level: onX0 · x_0 + onEps · ε. With x_t these are two equations for the two unknowns. */
+export type Target = readonly [onX0: number, onEps: number];
+
 /**
- * v = α ε − σ x_0.
+ * The target of every prediction type at the scales α and σ.
  *
- * @see Salimans & Ho 2022, section 4 — https://arxiv.org/abs/2202.00512
+ * @see Salimans & Ho 2022, section 4 (v) — https://arxiv.org/abs/2202.00512; Liu, Gong & Liu 2023 (flow) — https://arxiv.org/abs/2209.03003
  */
-export function vFromX0(x0: number, eps: number, alpha: number, sigma: number): number {
-  return alpha * eps - sigma * x0;
-}
+export const targetOf: Readonly<Record<PredictionType, (alpha: number, sigma: number) => Target>> = {
+  epsilon: () => [0, 1],
+  sample: () => [1, 0],
+  v_prediction: (alpha, sigma) => [-sigma, alpha],
+  flow_prediction: () => [-1, 1],
+};
 
 /** x_0 and ε as weighted sums of x_t and a network's output. */
 export interface FromOutput {
@@ -31,24 +37,23 @@ export interface FromOutput {
 }
 
 /**
- * What a network's output implies, for every prediction type.
+ * What a network's output F implies.
  *
- *     ε   x_0 = (x_t − σ ε)/α                          v   x_0 = α x_t − σ v,  ε = σ x_t + α v   where α² + σ² = 1
- *     x_0   ε = (x_t − α x_0)/σ                        u   x_0 = (x_t − σ u)/(α + σ),  ε = (x_t + α u)/(α + σ)
+ *     F = a x_0 + b ε,  x_t = α x_0 + σ ε:   x_0 = (b x_t − σ F)/d,  ε = (α F − a x_t)/d,   d = α b − σ a
+ *     ε   x_0 = (x_t − σ F)/α                          v   x_0 = α x_t − σ F,  ε = σ x_t + α F   where α² + σ² = 1
  *
- * The last are x_t = α x_0 + σ ε and u = ε − x_0, solved.
+ * @returns not finite where d = 0, since there the output says nothing of x_0: ε where no signal is left
  */
-export const fromOutput: Readonly<Record<PredictionType, (alpha: number, sigma: number) => FromOutput>> = {
-  epsilon: (alpha, sigma) => ({ x0: [1 / alpha, -sigma / alpha], eps: [0, 1] }),
-  sample: (alpha, sigma) => ({ x0: [0, 1], eps: [1 / sigma, -alpha / sigma] }),
-  v_prediction: (alpha, sigma) => ({ x0: [alpha, -sigma], eps: [sigma, alpha] }),
-  flow_prediction: (alpha, sigma) => ({ x0: [1 / (alpha + sigma), -sigma / (alpha + sigma)], eps: [1 / (alpha + sigma), alpha / (alpha + sigma)] }),
-};
+export function fromOutput([a, b]: Target, alpha: number, sigma: number): FromOutput {
+  const d = alpha * b - sigma * a;
+  return { x0: [b / d, -sigma / d], eps: [(0 - a) / d, alpha / d] };
+}
 
-/** What a network should have said, for every prediction type: the target of its training. */
-export const targetOf: Readonly<Record<PredictionType, (x0: number, eps: number, alpha: number, sigma: number) => number>> = {
-  epsilon: (_, eps) => eps,
-  sample: (x0) => x0,
-  v_prediction: vFromX0,
-  flow_prediction: (x0, eps) => eps - x0,
-};
+/**
+ * How far an output is off its target where x̂_0 is off by one: x_t is given, so an error in x̂_0 is −α/σ of it in ε̂.
+ *
+ *     a − b α/σ
+ */
+export function outputError([a, b]: Target, alpha: number, sigma: number): number {
+  return a - (b * alpha) / sigma;
+}

@@ -9,7 +9,8 @@ import { euler, eulerAncestral } from './samplers/euler.ts';
 import { heun, type HeunOptions } from './samplers/heun.ts';
 import type { Sampler, SamplerState } from './samplers/sampler.ts';
 import { unipc } from './samplers/unipc.ts';
-import type { Schedule } from './schedule.ts';
+import type { ContinuousSchedule } from './continuous-schedules.ts';
+import { hasSteps, type Schedule } from './schedule.ts';
 import { exponentialSigmas, karrasSigmas, sigmaRange, timesOfSigmas } from './sigmas.ts';
 import { timesteps, timestepSpacings } from './timesteps.ts';
 
@@ -67,32 +68,47 @@ export const timeSpacings = [...timestepSpacings, 'karras', 'exponential'] as co
 /** One of `timeSpacings`. */
 export type TimeSpacing = (typeof timeSpacings)[number];
 
+/** Steps on a continuous schedule of a sampler that takes all there are. */
+const continuousSteps = 100;
+
 /**
- * The times at which a sampler runs on a schedule of T steps.
+ * The times at which a sampler runs on a schedule.
  *
  * @param steps    how many; default the sampler's own number, or T if that is less
- * @param spacing  default the sampler's own
+ * @param spacing  default the sampler's own, or a continuous schedule's: its `times`
  * @returns        falling times in 0 … T − 1; integers but for `karras` and `exponential`, which lie between steps
- * @throws if steps is not an integer in 1 … T, or the spacing goes by noise level and the last time has no signal
+ * @throws if steps is not an integer in 1 … T, the spacing goes by noise level and the last time has no signal, or it
+ *   picks steps and the schedule has none
  */
-export function samplerTimesteps(sampler: SamplerDefinition, schedule: Schedule, { steps = Math.min(sampler.steps ?? schedule.T, schedule.T), spacing = sampler.spacing }: { readonly steps?: number | undefined; readonly spacing?: TimeSpacing | undefined } = {}): readonly number[] {
-  if (spacing !== 'karras' && spacing !== 'exponential') return timesteps(schedule.T, steps, { spacing });
-  if (!Number.isSafeInteger(steps) || steps < 1 || steps > schedule.T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${schedule.T}, got ${steps}`);
-  return timesOfSigmas(schedule, (spacing === 'karras' ? karrasSigmas : exponentialSigmas)(steps, sigmaRange(schedule)));
+export function samplerTimesteps(sampler: SamplerDefinition, schedule: Schedule | ContinuousSchedule, { steps, spacing }: { readonly steps?: number | undefined; readonly spacing?: TimeSpacing | undefined } = {}): readonly number[] {
+  const byLevel = (count: number, by: 'karras' | 'exponential') => timesOfSigmas(schedule, (by === 'karras' ? karrasSigmas : exponentialSigmas)(count, sigmaRange(schedule)));
+  if (!hasSteps(schedule)) {
+    const count = steps ?? sampler.steps ?? continuousSteps;
+    if (spacing === undefined) return schedule.times(count);
+    if (spacing === 'karras' || spacing === 'exponential') return byLevel(count, spacing);
+    throw new Error(`spacing ${spacing}: picks some of a schedule's steps, and this one is continuous; take karras or exponential, or leave it out`);
+  }
+  const { T } = schedule;
+  const [count, by] = [steps ?? Math.min(sampler.steps ?? T, T), spacing ?? sampler.spacing];
+  if (by !== 'karras' && by !== 'exponential') return timesteps(T, count, { spacing: by });
+  if (!Number.isSafeInteger(count) || count < 1 || count > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${count}`);
+  return byLevel(count, by);
 }
 
 /**
- * Standard normals to begin from, sample b from stream b.
+ * Noise to begin from, sample b from stream b.
  *
  * @param shape    [B, ...]
  * @param streams  [B]; hand the same ones to the sampler, which draws on from where this stopped
+ * @param std      its standard deviation, the schedule's `priorStd` at the first time; default 1
  * @returns        [B, ...]
  * @throws if B is not the number of streams
  */
-export function initialNoise(shape: Shape, streams: readonly NoiseStream[]): FloatArray {
+export function initialNoise(shape: Shape, streams: readonly NoiseStream[], std = 1): FloatArray {
   const noise = float32(shape, new Float32Array(sizeOf(shape)));
   sampleSize('initialNoise', noise, streams.length, 'random streams');
   drawNoise(noise.data, streams);
+  if (std !== 1) noise.data.forEach((z, i) => { noise.data[i] = std * z; });
   return noise;
 }
 

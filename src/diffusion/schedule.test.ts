@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cosineSchedule, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, sigmoidAlphaBarSchedule, sigmoidSchedule } from './beta-schedules.ts';
-import { edmSchedule, flowSchedule } from './noise-schedule.ts';
+import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
 import { scheduleFromBetas } from './schedule.ts';
 
 /** Relative difference; the golden values carry nine digits. */

@@ -52,6 +52,7 @@ export function scheduleFromBetas(betas: Float64Array): Schedule {
   return {
     T,
     clean: -1,
+    first: 0,
     last: T - 1,
     betas,
     alphasCumprod,
@@ -61,6 +62,11 @@ export function scheduleFromBetas(betas: Float64Array): Schedule {
     time: (alpha, sigma) => timeOfLogRatio(alphasCumprod, Math.log(sigma / alpha)),
     priorStd: () => 1,
   };
+}
+
+/** Whether a schedule is one of T steps, and not continuous. */
+export function hasSteps(schedule: NoiseSchedule): schedule is Schedule {
+  return 'betas' in schedule;
 }
 
 /** ln(σ/α) at step t. */

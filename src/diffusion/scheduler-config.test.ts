@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { cosineSchedule, linearSchedule } from './beta-schedules.ts';
+import { networkProcess } from './network-process.ts';
 import { schedule, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';
 
 describe('scheduler config', () => {
@@ -34,6 +35,6 @@ describe('scheduler config', () => {
     [{ betaStrat: 1 }, 'unknown scheduler field "betaStrat"; one of betaSchedule, numTrainTimesteps'],
     [{ clipSampleRange: 0 }, 'clipSampleRange: expected a positive number, got 0'],
   ])('%j is refused', (options, message) => {
-    expect(() => schedule(options as SchedulerOptions)).toThrow(message);
+    expect(() => networkProcess(schedulerConfig(options as SchedulerOptions))).toThrow(message);
   });
 });

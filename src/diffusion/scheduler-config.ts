@@ -1,3 +1,4 @@
+import { edmDefaults, flowDefaults } from './continuous-schedules.ts';
 import { predictionTypes, type PredictionType } from './parameterization.ts';
 import { varianceTypes, type VarianceType } from './process.ts';
 import { scheduleFromBetas, type Schedule } from './schedule.ts';
@@ -10,8 +11,10 @@ export const betaSchedules = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 's
 /** One of `betaSchedules`. */
 export type BetaSchedule = (typeof betaSchedules)[number];
 
-/** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */
-export interface SchedulerConfig {
+/** A process of T steps with given variances, by the field names of diffusers' DDPMScheduler. */
+export interface StepSchedulerConfig {
+  /** Absent: it is the process that all the others are told apart from. */
+  readonly process?: undefined;
   readonly betaSchedule: BetaSchedule;
   /** T. */
   readonly numTrainTimesteps: number;
@@ -32,11 +35,40 @@ export interface SchedulerConfig {
   readonly clipSampleRange: number;
 }
 
-/** A configuration as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
-export type SchedulerOptions = Partial<Omit<SchedulerConfig, 'betaSchedule'>> & { readonly betaSchedule?: BetaSchedule | 'cosine' };
+/** A straight flow between picture and noise whose network says the velocity, as diffusers' FlowMatchEulerDiscreteScheduler has it. */
+export interface FlowSchedulerConfig {
+  readonly process: 'flow';
+  /** What t = 1, pure noise, is told to the network as. */
+  readonly numTrainTimesteps: number;
+  /** How far sampling and training are moved towards the noise: 1 not at all, 3 in Stable Diffusion 3, for pictures of many pixels. */
+  readonly shift: number;
+}
+
+/** EDM's continuous noise levels and preconditioning, as diffusers' EDMEulerScheduler has them. */
+export interface EdmSchedulerConfig {
+  readonly process: 'edm';
+  /** Of no effect; how many noise levels diffusers lists before it is told how many to take. */
+  readonly numTrainTimesteps: number;
+  readonly sigmaMin: number;
+  readonly sigmaMax: number;
+  /** The standard deviation of the data's values. */
+  readonly sigmaData: number;
+}
+
+/** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */
+export type SchedulerConfig = StepSchedulerConfig | FlowSchedulerConfig | EdmSchedulerConfig;
+
+/** The processes beside the one of steps. */
+export const continuousProcesses = ['flow', 'edm'] as const;
+
+/** A process of steps as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
+export type StepSchedulerOptions = Partial<Omit<StepSchedulerConfig, 'betaSchedule'>> & { readonly betaSchedule?: BetaSchedule | 'cosine' };
+
+/** A configuration as a person writes it. */
+export type SchedulerOptions = StepSchedulerOptions | Pick<FlowSchedulerConfig, 'process'> & Partial<FlowSchedulerConfig> | Pick<EdmSchedulerConfig, 'process'> & Partial<EdmSchedulerConfig>;
 
 /** diffusers' own defaults (`DDPMScheduler`), so a field absent from a file means here what it means there. Ho's CIFAR-10 model has fixed_large. */
-export const schedulerDefaults: SchedulerConfig = {
+export const schedulerDefaults: StepSchedulerConfig = {
   betaSchedule: 'linear',
   numTrainTimesteps: scheduleDefaults.T,
   betaStart: scheduleDefaults.betaStart,
@@ -49,6 +81,12 @@ export const schedulerDefaults: SchedulerConfig = {
   clipSampleRange: 1,
 };
 
+/** diffusers' own defaults of the other processes; EDM's are Karras et al. 2022, table 1. */
+export const continuousDefaults: { readonly flow: FlowSchedulerConfig; readonly edm: EdmSchedulerConfig } = {
+  flow: { process: 'flow', numTrainTimesteps: 1000, shift: flowDefaults.shift },
+  edm: { process: 'edm', numTrainTimesteps: 1000, ...edmDefaults },
+};
+
 /**
  * The full configuration with the defaults filled in.
  *
@@ -57,16 +95,33 @@ export const schedulerDefaults: SchedulerConfig = {
  *
  * @throws on an unknown field or name, or a value outside its range
  */
+export function schedulerConfig(options?: StepSchedulerOptions): StepSchedulerConfig;
+export function schedulerConfig(options: SchedulerOptions): SchedulerConfig;
 export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig {
+  if (options.process === undefined) return stepConfig(options);
+  oneOf('process', options.process, continuousProcesses);
+  checkFields(options, continuousDefaults[options.process]);
+  const config = { ...continuousDefaults[options.process], ...options } as FlowSchedulerConfig | EdmSchedulerConfig;
+  for (const [key, value] of Object.entries(config)) if (typeof value === 'number' && !(value > 0 && value < Infinity)) throw new Error(`${key}: expected a positive number, got ${value}`);
+  if (config.process === 'edm' && config.sigmaMin >= config.sigmaMax) throw new Error(`sigmaMin: expected a noise level below sigmaMax (${config.sigmaMax}), got ${config.sigmaMin}`);
+  return config;
+}
+
+/** @throws on a field that is none of the defaults', or of another type */
+function checkFields(options: object, defaults: object): void {
   for (const [key, value] of Object.entries(options)) {
-    oneOf('scheduler field', key, Object.keys(schedulerDefaults));
+    oneOf('scheduler field', key, Object.keys(defaults));
     // What comes from a file need not be of its type.
-    const type = typeof schedulerDefaults[key as keyof SchedulerConfig];
+    const type = typeof defaults[key as keyof typeof defaults];
     if (key !== 'trainedBetas' && value !== undefined && typeof value !== type) throw new Error(`${key}: expected a ${type}, got ${JSON.stringify(value)}`);
   }
+}
+
+function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSchedulerConfig {
+  checkFields(options, schedulerDefaults);
   const { betaSchedule, ...given } = options;
   const ends = linearEnds(options.numTrainTimesteps ?? schedulerDefaults.numTrainTimesteps, options.betaStart, options.betaEnd);
-  const config: SchedulerConfig = {
+  const config: StepSchedulerConfig = {
     ...schedulerDefaults,
     ...given,
     ...ends,
@@ -79,24 +134,24 @@ export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig
   if (trainedBetas !== null && !(Array.isArray(trainedBetas) && trainedBetas.every((beta) => typeof beta === 'number'))) throw new Error('trainedBetas: expected a list of numbers, or null');
   if (trainedBetas !== null && trainedBetas.length !== numTrainTimesteps) throw new Error(`trainedBetas: expected one for each of the ${numTrainTimesteps} numTrainTimesteps, got ${trainedBetas.length}`);
   if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon') throw new Error('rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture; use predictionType v_prediction or sample');
-  if (config.predictionType === 'flow_prediction') throw new Error('predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction');
+  if (config.predictionType === 'flow_prediction') throw new Error('predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead');
   if (!(config.clipSampleRange > 0)) throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
   if (numTrainTimesteps > mostTimes) throw new Error(`numTrainTimesteps: expected at most ${mostTimes}, got ${numTrainTimesteps}`);
   return config;
 }
 
 /**
- * The schedule of a name or of a configuration: `schedule('cosine')`, `schedule({ numTrainTimesteps: 200 })`.
+ * The schedule of steps of a name or of a configuration: `schedule('cosine')`, `schedule({ numTrainTimesteps: 200 })`.
  *
  * @throws on an unknown name, or whatever the schedule itself refuses
  */
-export function schedule(nameOrConfig: BetaSchedule | 'cosine' | SchedulerOptions): Schedule {
+export function schedule(nameOrConfig: BetaSchedule | 'cosine' | StepSchedulerOptions): Schedule {
   const config = schedulerConfig(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
   const named = config.trainedBetas === null ? namedSchedule(config) : scheduleFromBetas(Float64Array.from(config.trainedBetas));
   return config.rescaleBetasZeroSnr ? rescaleZeroTerminalSnr(named) : named;
 }
 
-function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd }: SchedulerConfig): Schedule {
+function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd }: StepSchedulerConfig): Schedule {
   switch (betaSchedule) {
     case 'linear': return linearSchedule({ T, betaStart, betaEnd });
     case 'scaled_linear': return scaledLinearSchedule({ T, betaStart, betaEnd });

@@ -34,14 +34,14 @@ export function exponentialSigmas(N: number, range: SigmaRange): readonly number
 }
 
 /**
- * The noise levels of a schedule's own ends: its first step's (or EDM's 0.002 where times are continuous) and its last's.
+ * The noise levels of a schedule's own ends, its first time's and its last's.
  *
  * @throws if the last has no signal, so that its level is infinite
  */
 export function sigmaRange(schedule: NoiseSchedule): SigmaRange {
   const sigmaMax = schedule.sigma(schedule.last) / schedule.alpha(schedule.last);
-  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing');
-  return { sigmaMin: schedule.clean < 0 ? schedule.sigma(0) / schedule.alpha(0) : 0.002, sigmaMax };
+  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing, or for a flow leave the spacing out');
+  return { sigmaMin: schedule.sigma(schedule.first) / schedule.alpha(schedule.first), sigmaMax };
 }
 
 /** The times at which a schedule has the given noise levels, in general fractional. */

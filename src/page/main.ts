@@ -1,6 +1,6 @@
 /** The page: samples a model in the visitor's browser. */
 import type { HostArray } from '../core/index.ts';
-import { initialNoise } from '../diffusion/index.ts';
+import { describeProcess, initialNoise } from '../diffusion/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
@@ -175,9 +175,6 @@ class Page {
   }
 }
 
-/** What a network's output is, as the papers write it. */
-const predicted = { epsilon: 'ε', sample: 'x₀', v_prediction: 'v', flow_prediction: 'the flow' } as const;
-
 function showModel({ name, summary, license, parameters, picture: [, height, width], scheduler, weights }: PageModel): void {
   document.title = name;
   element('title', HTMLElement).textContent = name;
@@ -185,7 +182,7 @@ function showModel({ name, summary, license, parameters, picture: [, height, wid
   const facts: Record<string, string | undefined> = {
     Network: `UNet2DModel, ${parameters.toLocaleString('en-US')} parameters`,
     Pictures: `${width} × ${height} pixels`,
-    Process: `${scheduler.betaSchedule === 'squaredcos_cap_v2' ? 'cosine' : scheduler.betaSchedule.replaceAll('_', ' ')} schedule, T = ${scheduler.numTrainTimesteps}, predicts ${predicted[scheduler.predictionType]}`,
+    Process: describeProcess(scheduler),
     Weights: `${weights.dtype}, ${megabytes(weights.bytes)}`,
     License: license,
   };

@@ -1,7 +1,7 @@
 /** Samplers beside each other on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
 import type { FloatArray } from '../core/index.ts';
 import { samplerNamed, samplerTimesteps, type Denoiser, type TimeSpacing } from '../diffusion/index.ts';
-import { drawPictures, pictureSampler, type DrawOptions, type PictureModel, type SampleProgress } from './draw.ts';
+import { drawPictures, mostSteps, pictureSampler, type DrawOptions, type PictureModel, type SampleProgress } from './draw.ts';
 
 /** Which samplers to compare, and on what. */
 export interface CompareOptions extends Omit<DrawOptions, 'first'> {
@@ -51,8 +51,8 @@ const referenceSteps = 200;
  */
 export async function compareSamplers(model: PictureModel, { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions): Promise<Comparison> {
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
-  const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, model.schedule.T) };
-  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.schedule, { steps: count, spacing });
+  const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, mostSteps(model)) };
+  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.diffusion.schedule, { steps: count, spacing });
   const draw = async ({ sampler, steps: count }: { readonly sampler: string; readonly steps: number }, reference?: FloatArray): Promise<ComparedCell> => {
     let asked = 0;
     const counted = pictureSampler({ ...model, denoiser: (guidance) => counting(model.denoiser(guidance), (samples) => { asked += samples; }) });

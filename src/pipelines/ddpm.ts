@@ -4,14 +4,14 @@
  * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
  */
 import {
-  add, float32, input, meanSquaredError, mul, program, RandomStream, reshape, split, sub,
+  add, float32, input, meanSquaredError, mul, program, RandomStream, reshape, split,
   type HostArray, type Program, type Tensor,
 } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
 import { batchAt } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { heightAndWidth } from '../data/picture-size.ts';
-import { drawTrainingNoise, lossWeight, objectiveDefaults, schedulerDefaults, type Objective, type PredictionType, type Schedule, type VarianceType } from '../diffusion/index.ts';
+import { drawTrainingNoise, hasSteps, lossWeight, networkProcess, objectiveDefaults, schedulerDefaults, type NetworkProcess, type Objective, type VarianceType } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 import { variationalInputs, variationalTerm } from './variational-bound.ts';
@@ -33,31 +33,32 @@ export function pictureShape({ config: { inChannels, outChannels, sampleSize } }
 
 /** What a network is trained to say, and how its errors are weighed. */
 export interface DdpmTarget {
-  readonly predictionType: PredictionType;
-  /** With `learned_range` the network has 2C output channels, and the variational bound trains the second half. */
-  readonly varianceType: VarianceType;
-  /** The number of the schedule's steps: the bound is a sum over them. */
-  readonly numTrainTimesteps: number;
+  /** With the variance `learned_range` the network has 2C output channels, and the variational bound trains the second half. */
+  readonly diffusion: NetworkProcess;
   readonly objective: Objective;
 }
 
 /** Ho's: ε with L_simple. */
-const plainTarget: DdpmTarget = { ...schedulerDefaults, objective: objectiveDefaults };
+function plainTarget(): DdpmTarget {
+  return { diffusion: networkProcess(schedulerDefaults), objective: objectiveDefaults };
+}
 
 /**
  * Algorithm 1's loss, L_simple (eq. 14), of each sample: the mean over its pixels of (ε − ε_θ(√ᾱ_t x_0 + √(1−ᾱ_t) ε, t))², or
- * the same with x_0 or v in the place of ε, times the sample's weight. With a learned variance the variational bound is
- * added (L_hybrid). Trained is the mean over the batch.
+ * the same with what else the process asks for in the place of ε (x_0, v, a flow's velocity, EDM's mixture of x_0 and ε),
+ * times the sample's weight. With a learned variance the variational bound is added (L_hybrid). Trained is the mean over
+ * the batch.
  *
- * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B]; `classLabels` [B] if
- * the network takes them; `lossWeight` [B] unless the weights are uniform; and those of `variationalTerm` if the variance
- * is learned: what `trainingInputs` draws.
+ * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B], the last two times c_in where the
+ * process has one; `targetSignal` and `targetNoise` [B] unless ε is asked for; `classLabels` [B] if the network takes
+ * them; `lossWeight` [B] unless the weights are uniform; and those of `variationalTerm` if the variance is learned: what
+ * `trainingInputs` draws.
  *
  * @returns [B]
  * @throws if the network takes something else than times from 0 and class labels
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 16 — https://arxiv.org/abs/2102.09672
  */
-export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape, { predictionType, varianceType, numTrainTimesteps, objective }: DdpmTarget = plainTarget): Tensor {
+export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape, { diffusion: { schedule, preconditioning: { predicts }, varianceType }, objective }: DdpmTarget = plainTarget()): Tensor {
   checkNetwork(unet);
   const shape = [batchSize, ...picture];
   const x0 = input('x0', shape);
@@ -70,13 +71,11 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
   const output = unet.forward(ctx, xt, timestep, labelsInput('classLabels', unet, batchSize));
   const learned = varianceType === 'learned_range';
   const [prediction, variance] = learned ? split(output, [picture[0], picture[0]], 1) as [Tensor, Tensor] : [output, undefined];
-  const target = predictionType === 'epsilon' ? noise
-    : predictionType === 'sample' ? x0
-    : predictionType === 'v_prediction' ? sub(mul(signalScale, noise), mul(noiseScale, x0))
-    : sub(noise, x0);
+  const target = predicts === 'epsilon' ? noise : add(mul(scale('targetSignal'), x0), mul(scale('targetNoise'), noise));
   const simple = meanSquaredError(prediction, target, [1, 2, 3]);
   const weighted = objective.weighting === 'uniform' ? simple : mul(simple, input('lossWeight', [batchSize]));
-  return variance ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * numTrainTimesteps)) : weighted;
+  // The bound is a sum over the steps.
+  return variance && hasSteps(schedule) ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T)) : weighted;
 }
 
 function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor | undefined {
@@ -109,18 +108,20 @@ export interface BatchDraw {
 }
 
 /** The inputs of `ddpmLoss` for one batch, a pure function of (seed, batch): lines 2 to 4 of Algorithm 1. */
-export function trainingInputs(dataset: Dataset, noiseSchedule: Schedule, { seed, batch, batchSize, flip, target = plainTarget, nullClass }: BatchDraw): Record<string, HostArray> {
+export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip, target: { diffusion, objective } = plainTarget(), nullClass }: BatchDraw): Record<string, HostArray> {
   const { images, labels } = batchAt(dataset, { seed, step: batch, batchSize, flip });
-  const { predictionType, varianceType, objective } = target;
-  const draw = drawTrainingNoise(noiseSchedule, images.shape, new RandomStream(seed, 'training noise', batch), objective);
+  const { schedule, preconditioning, varianceType } = diffusion;
+  const draw = drawTrainingNoise(schedule, images.shape, new RandomStream(seed, 'training noise', batch), objective);
+  const each = (f: (t: number) => number) => float32([batchSize], draw.t.map(f));
   return {
     x0: images,
     noise: draw.noise,
-    timestep: float32([batchSize], draw.t),
-    signalScale: draw.signalScale,
-    noiseScale: draw.noiseScale,
-    ...(objective.weighting !== 'uniform' && { lossWeight: float32([batchSize], draw.t.map((t) => lossWeight(noiseSchedule, t, predictionType, objective))) }),
-    ...(varianceType === 'learned_range' && variationalInputs(noiseSchedule, draw.t, predictionType)),
+    timestep: each(preconditioning.networkTime),
+    signalScale: each((t) => preconditioning.inputScale(t) * schedule.alpha(t)),
+    noiseScale: each((t) => preconditioning.inputScale(t) * schedule.sigma(t)),
+    ...(preconditioning.predicts !== 'epsilon' && { targetSignal: each((t) => preconditioning.target(t)[0]), targetNoise: each((t) => preconditioning.target(t)[1]) }),
+    ...(objective.weighting !== 'uniform' && { lossWeight: each((t) => lossWeight(diffusion, t, objective)) }),
+    ...(varianceType === 'learned_range' && hasSteps(schedule) && variationalInputs(schedule, draw.t, preconditioning)),
     ...(labels && { classLabels: int64(hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch))) }),
   };
 }

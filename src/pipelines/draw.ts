@@ -1,8 +1,8 @@
 /** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
 import { float32, RandomStream, type FloatArray } from '../core/index.ts';
 import {
-  initialNoise, samplerNamed, samplerTimesteps,
-  type AnySamplerOptions, type Conditioning, type Denoiser, type DynamicThresholdOptions, type SamplerDefinition, type SamplerState, type Schedule, type TimeSpacing, type VarianceType,
+  hasSteps, initialNoise, samplerNamed, samplerTimesteps,
+  type AnySamplerOptions, type Conditioning, type Denoiser, type DynamicThresholdOptions, type NetworkProcess, type SamplerDefinition, type SamplerState, type TimeSpacing,
 } from '../diffusion/index.ts';
 import type { PictureShape } from './ddpm.ts';
 
@@ -33,7 +33,7 @@ export interface DrawOptions extends GuidanceOptions {
 
 /** Which sampler walks back, and where it stops over. */
 export interface SamplerChoice {
-  /** A name of `samplers`; default ddpm (Algorithm 2). */
+  /** A name of `samplers`; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun. */
   readonly sampler?: string | undefined;
   /** Steps of the reverse process; default the sampler's own. */
   readonly steps?: number | undefined;
@@ -53,10 +53,12 @@ export function sampleStreams(seed: number, indices: readonly number[]): RandomS
   return indices.map((index) => new RandomStream(seed, 'sample', index));
 }
 
-/** A batch of pictures on its way: after each step, and finished when `t` is −1. */
+/** A batch of pictures on its way, after each step. */
 export interface SampleProgress extends SamplerState {
   /** Which pictures these are. */
   readonly indices: readonly number[];
+  /** Whether they have arrived. */
+  readonly finished: boolean;
   /** Steps done and to do, over all batches. */
   readonly stepsDone: number;
   readonly stepsTotal: number;
@@ -64,10 +66,9 @@ export interface SampleProgress extends SamplerState {
 
 /** What pictures can be drawn from: a network made ready, or an exact solution. */
 export interface PictureModel {
-  readonly schedule: Schedule;
+  /** What is done to pictures, and what the model is asked of it. */
+  readonly diffusion: NetworkProcess;
   readonly picture: PictureShape;
-  /** The variance of a DDPM step that the model is made for. */
-  readonly varianceType: VarianceType;
   /** Pictures computed together. */
   readonly batchSize: number;
   readonly takesClasses: boolean;
@@ -101,9 +102,14 @@ export function pictureSampler(model: PictureModel): PictureSampler {
     async *sample(asked) {
       const { run, timesteps, options } = chosenSampler(model, asked);
       yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
-        run(denoise, initialNoise(shape, streams), { ...options, streams, ...(cond && { cond }), signal: asked.signal }));
+        run(denoise, initialNoise(shape, streams, model.diffusion.schedule.priorStd(timesteps[0]!)), { ...options, streams, ...(cond && { cond }), signal: asked.signal }));
     },
   };
+}
+
+/** The most steps that a model can be sampled in: those of its schedule, or any number. */
+export function mostSteps({ diffusion: { schedule } }: Pick<PictureModel, 'diffusion'>): number {
+  return hasSteps(schedule) ? schedule.T : Infinity;
 }
 
 /**
@@ -111,7 +117,7 @@ export function pictureSampler(model: PictureModel): PictureSampler {
  *
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
-export function chosenSampler({ schedule, varianceType }: Pick<PictureModel, 'schedule' | 'varianceType'>, { sampler = 'ddpm', steps, spacing, eta, churn }: SamplerChoice): {
+export function chosenSampler({ diffusion: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'diffusion'>, { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice): {
   readonly run: SamplerDefinition['run'];
   readonly timesteps: readonly number[];
   readonly options: Omit<AnySamplerOptions, 'streams'>;
@@ -153,7 +159,7 @@ export async function* drawBatches(model: PictureModel, asked: DrawOptions, step
     const cond: Conditioning | undefined = classLabels || condImages ? {
       ...(classLabels && { classLabels: places.map((place) => classLabels[place]!) }), ...(condImages && { image: rows(condImages, places[0]!, places.length) }),
     } : undefined;
-    for await (const state of draw({ indices, denoise, shape: [places.length, ...picture], streams: sampleStreams(seed, indices), cond })) yield { ...state, indices, stepsDone: ++stepsDone, stepsTotal };
+    for await (const state of draw({ indices, denoise, shape: [places.length, ...picture], streams: sampleStreams(seed, indices), cond })) yield { ...state, indices, finished: state.t === model.diffusion.schedule.clean, stepsDone: ++stepsDone, stepsTotal };
   }
 }
 
@@ -185,7 +191,7 @@ export async function finishedPictures(drawing: AsyncIterable<SampleProgress>, o
   const finished: FloatArray[] = [];
   for await (const progress of drawing) {
     onStep?.(progress);
-    if (progress.t === -1) finished.push(progress.xt);
+    if (progress.finished) finished.push(progress.xt);
   }
   if (finished.length === 0) throw new Error('sample: count must be at least 1');
   const data = new Float32Array(finished.reduce((total, batch) => total + batch.data.length, 0));

@@ -1,7 +1,7 @@
 /** Pictures from pictures: image to image, in-painting, and the way between two of them. */
 import { float32, type FloatArray } from '../core/index.ts';
 import { imageToImage, initialNoise, repaint, repaintPath, slerp, timesFromStrength, type RepaintJumps } from '../diffusion/index.ts';
-import { chosenSampler, drawBatches, sampleStreams, type DrawOptions, type PictureModel, type SampleOptions, type SampleProgress, type SamplerChoice } from './draw.ts';
+import { chosenSampler, drawBatches, mostSteps, sampleStreams, type DrawOptions, type PictureModel, type SampleOptions, type SampleProgress, type SamplerChoice } from './draw.ts';
 
 /** How a picture is drawn anew. */
 export interface VaryOptions extends SampleOptions {
@@ -20,7 +20,7 @@ export async function* varyPicture(model: PictureModel, options: VaryOptions): A
   const { strength, signal } = options;
   const chosen = chosenSampler(model, options);
   checkImage('varyPicture', model, options.image);
-  const stepsOfBatch = Math.max(1, timesFromStrength(model.schedule, chosen.timesteps, strength).length);
+  const stepsOfBatch = Math.max(1, timesFromStrength(model.diffusion.schedule, chosen.timesteps, strength).length);
   yield* drawBatches(model, options, stepsOfBatch, ({ denoise, shape, streams, cond }) =>
     imageToImage(chosen.run, denoise, repeated(options.image, shape[0]!), { ...chosen.options, streams, strength, signal, ...(cond && { cond }) }));
 }
@@ -42,14 +42,15 @@ const repaintSteps = 250;
  * @throws if picture or mask do not have the model's shape
  */
 export async function* inpaintPicture(model: PictureModel, options: InpaintOptions): AsyncGenerator<SampleProgress, void, undefined> {
-  const { image, mask, jumpLength, resamples, signal, steps = Math.min(repaintSteps, model.schedule.T), spacing } = options;
+  const { image, mask, jumpLength, resamples, signal, steps = Math.min(repaintSteps, mostSteps(model)), spacing } = options;
+  const { schedule } = model.diffusion;
   const { timesteps } = chosenSampler(model, { sampler: 'ddpm', steps, spacing });
   checkImage('inpaintPicture', model, image);
   const [, height, width] = model.picture;
   if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width) throw new Error(`inpaintPicture: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
   yield* drawBatches(model, options, repaintPath(timesteps.length, { jumpLength, resamples }).length - 1, ({ denoise, shape, streams, cond }) =>
-    repaint(denoise, initialNoise(shape, streams), {
-      schedule: model.schedule, timesteps, streams, known: repeated(image, shape[0]!), mask: repeated(mask, shape[0]!), jumpLength, resamples, signal, ...(cond && { cond }),
+    repaint(denoise, initialNoise(shape, streams, schedule.priorStd(timesteps[0]!)), {
+      schedule, timesteps, streams, known: repeated(image, shape[0]!), mask: repeated(mask, shape[0]!), jumpLength, resamples, signal, ...(cond && { cond }),
     }));
 }
 
@@ -76,7 +77,7 @@ export async function* interpolateSeeds(model: PictureModel, { seeds, frames, cl
   if (!Number.isSafeInteger(frames) || frames < 2) throw new Error(`interpolateSeeds: frames is an integer of 2 or more, got ${frames}`);
   const chosen = chosenSampler(model, options);
   const one = [1, ...model.picture];
-  const ends = seeds.map((seed) => initialNoise(one, sampleStreams(seed, [0])));
+  const ends = seeds.map((seed) => initialNoise(one, sampleStreams(seed, [0]), model.diffusion.schedule.priorStd(chosen.timesteps[0]!)));
   const count = interpolatedCount(seeds.length, frames);
   const noiseOf = (index: number) => {
     const stretch = Math.min(Math.floor(index / (frames - 1)), ends.length - 2);

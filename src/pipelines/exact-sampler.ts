@@ -1,6 +1,6 @@
 /** The exact denoiser of pictures in the place of a network. */
 import type { FloatArray } from '../core/index.ts';
-import { datasetDenoiser, schedule, type SchedulerConfig } from '../diffusion/index.ts';
+import { datasetDenoiser, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
 import type { PictureShape } from './ddpm.ts';
 import { pictureSampler, type PictureSampler } from './draw.ts';
 
@@ -23,12 +23,12 @@ export interface ExactSource {
  */
 export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSource): PictureSampler {
   const [, channels, height, width] = pictures.shape as readonly [number, ...PictureShape];
-  const noiseSchedule = schedule(scheduler);
-  const denoise = datasetDenoiser(noiseSchedule, pictures);
+  const diffusion = networkProcess(scheduler);
+  const denoise = datasetDenoiser(diffusion.schedule, pictures);
   return pictureSampler({
-    schedule: noiseSchedule, picture: [channels, height, width], batchSize,
-    // There is no network that could have learned one.
-    varianceType: scheduler.varianceType === 'learned_range' ? 'fixed_small' : scheduler.varianceType,
+    // There is no network that could have learned a variance.
+    diffusion: diffusion.varianceType === 'learned_range' ? { ...diffusion, varianceType: 'fixed_small' } : diffusion,
+    picture: [channels, height, width], batchSize,
     condChannels: 0, takesClasses: false, plainDenoiser: denoise,
     denoiser({ guidanceScale = 1, dynamicThresholding } = {}) {
       if (guidanceScale !== 1) throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');

@@ -3,7 +3,7 @@
 import { schedulerToJson } from '../checkpoint/scheduler-json.ts';
 import { storedWeights } from '../checkpoint/weights.ts';
 import type { HostArrays } from '../core/index.ts';
-import type { SchedulerConfig } from '../diffusion/index.ts';
+import { networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
 import { toHuggingFace, type UNet2DModel } from '../models/index.ts';
 import { toOnnx, toOnnxForAnyBatch } from '../onnx/index.ts';
 import { denoiserProgram, pictureShape, type PictureShape } from './ddpm.ts';
@@ -40,7 +40,7 @@ const largestFile = 2 ** 31 - 1;
  *
  * @throws if the weights are not the network's, do not fit the dtype, or take more than 2 GiB
  */
-export function exportOnnx({ unet, scheduler, weights, picture = pictureShape(unet, scheduler.varianceType) }: ModelToExport, { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {}): Uint8Array {
+export function exportOnnx({ unet, scheduler, weights, picture = pictureShape(unet, networkProcess(scheduler).varianceType) }: ModelToExport, { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {}): Uint8Array {
   const where = 'exportOnnx';
   if (batch !== 'symbolic' && !(Number.isInteger(batch) && batch > 0)) throw new Error(`${where}: expected a batch of a positive integer or 'symbolic', got ${String(batch)}`);
   const stored = storedWeights(unet, weights, dtype, where);

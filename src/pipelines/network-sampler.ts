@@ -1,7 +1,7 @@
 /** A network made ready to draw pictures. */
 import { float32, freeze, sizeOf, type Executor, type FloatArray, type HostArrays, type Shape, type Store } from '../core/index.ts';
 import {
-  classifierFreeGuidance, clipping, dynamicThresholding, fromPrediction, schedule,
+  classifierFreeGuidance, clipping, dynamicThresholding, fromPrediction, networkProcess,
   type Denoiser, type Predict, type Prediction, type SchedulerConfig,
 } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
@@ -34,7 +34,8 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
   const shared = 'store' in weights ? weights : undefined;
   const network = denoiserProgram(unet, batchSize, picture, shared?.prefix);
   const executable = await executor.compile(shared ? network : freeze(network, weights as HostArrays));
-  const noiseSchedule = schedule(scheduler);
+  const diffusion = networkProcess(scheduler);
+  const { schedule, preconditioning, clip } = diffusion;
   const { inChannels } = unet.config;
   const [channels, height, width] = picture;
   const condChannels = inChannels - channels;
@@ -56,27 +57,26 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
     });
     return predictionOf(out['out_sample']! as FloatArray, xt.shape);
   };
-  const clip = scheduler.clipSample ? scheduler.clipSampleRange : undefined;
   // What is guided is the network's own word; the bounds of pictures are put around the result.
-  const plainDenoiser = fromPrediction(predict, noiseSchedule, scheduler.predictionType);
+  const plainDenoiser = fromPrediction(predict, schedule, preconditioning);
 
   function denoiser({ guidanceScale = 1, guidanceRescale, guidanceInterval, dynamicThresholding: threshold }: GuidanceOptions = {}): Denoiser {
-    if (guidanceScale === 1 && !threshold) return fromPrediction(predict, noiseSchedule, scheduler.predictionType, { clip });
+    if (guidanceScale === 1 && !threshold) return fromPrediction(predict, schedule, preconditioning, { clip });
     let denoise = plainDenoiser;
     if (guidanceScale !== 1) {
       if (!unet.classInput) throw new Error('guidanceScale: this model takes no classes, so there is nothing to guide towards');
       if (nullClass === null) throw new Error('guidanceScale: this model was trained without hidden classes (objective.classDropout), so it cannot be guided; leave the scale at 1');
       denoise = classifierFreeGuidance(denoise, {
-        schedule: noiseSchedule, scale: guidanceScale, predictionType: scheduler.predictionType, uncond: (count) => ({ classLabels: Array<number>(count).fill(nullClass) }),
+        schedule, scale: guidanceScale, asked: preconditioning, uncond: (count) => ({ classLabels: Array<number>(count).fill(nullClass) }),
         ...(guidanceRescale !== undefined && { rescale: guidanceRescale }), ...(guidanceInterval && { interval: guidanceInterval }),
       });
     }
-    if (threshold) return dynamicThresholding(denoise, noiseSchedule, threshold);
-    return clip === undefined ? denoise : clipping(denoise, noiseSchedule, clip);
+    if (threshold) return dynamicThresholding(denoise, schedule, threshold);
+    return clip === undefined ? denoise : clipping(denoise, schedule, clip);
   }
 
   return pictureSampler({
-    schedule: noiseSchedule, picture, varianceType: scheduler.varianceType, batchSize, condChannels, takesClasses: unet.classInput !== null,
+    diffusion, picture, batchSize, condChannels, takesClasses: unet.classInput !== null,
     denoiser, plainDenoiser, dispose: () => executable.dispose(),
   });
 }

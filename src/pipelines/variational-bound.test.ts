@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import golden from '../../test/golden/variational-bound.json' with { type: 'json' };
 import { createInterpreter, float32, grad, input, program, sum } from '../core/index.ts';
-import { linearSchedule, targetOf, type PredictionType } from '../diffusion/index.ts';
+import { linearSchedule, plainPreconditioning, targetOf, type PredictionType } from '../diffusion/index.ts';
 import { variationalInputs, variationalTerm } from './variational-bound.ts';
 
 const schedule = linearSchedule();
@@ -19,11 +19,12 @@ async function terms(predictionType: PredictionType): Promise<{ bits: readonly n
     const t = times[Math.floor(i / size)]!;
     const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
     const xt = alpha * x + sigma * golden.eps[i]!;
-    return targetOf[predictionType]((xt - sigma * eps[i]!) / alpha, eps[i]!, alpha, sigma);
+    const [onX0, onEps] = targetOf[predictionType](alpha, sigma);
+    return onX0 * ((xt - sigma * eps[i]!) / alpha) + onEps * eps[i]!;
   });
   const out = await executable.run(null, {
     x0: float32(shape, golden.x0), prediction: float32(shape, said(golden.epsHat)), target: float32(shape, said(golden.eps)), variance: float32(shape, golden.v),
-    timestep: float32([times.length], times), ...variationalInputs(schedule, times, predictionType),
+    timestep: float32([times.length], times), ...variationalInputs(schedule, times, plainPreconditioning(schedule, predictionType)),
   });
   return { bits: [...out['bits']!.data as Float32Array], gradients: { prediction: out['dPrediction']!.data as Float32Array, variance: out['dVariance']!.data as Float32Array } };
 }

@@ -4,7 +4,7 @@
  * @see Ho, Jain & Abbeel 2020, section 3.3 and eq. 5 and 13 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, section 3.1 — https://arxiv.org/abs/2102.09672
  */
 import { add, clip, exp, float32, input, less, lessEqual, log, maximum, mean, mul, reshape, square, stopGradient, sub, tanh, where, type HostArray, type Tensor } from '../core/index.ts';
-import { posterior, type PredictionType, type Schedule } from '../diffusion/index.ts';
+import { outputError, posterior, type Preconditioning, type Schedule } from '../diffusion/index.ts';
 
 /** What `variationalTerm` is computed from, all [B, C, H, W] but the last. */
 export interface VariationalParts {
@@ -79,20 +79,11 @@ function normalCdf(x: Tensor): Tensor {
  *
  * @param t  [B] times in 0 … T − 1
  */
-export function variationalInputs(schedule: Schedule, t: readonly number[], predictionType: PredictionType): Record<string, HostArray> {
-  const meanScale = (time: number) => posterior(schedule, time, time - 1).x0 * errorScale(schedule, time, predictionType);
+export function variationalInputs(schedule: Schedule, t: readonly number[], { target }: Pick<Preconditioning, 'target'>): Record<string, HostArray> {
+  // x_0 − x̂_0 in units of prediction − target.
+  const errorScale = (time: number) => -1 / outputError(target(time), schedule.alpha(time), schedule.sigma(time));
+  const meanScale = (time: number) => posterior(schedule, time, time - 1).x0 * errorScale(time);
   const logPosterior = (time: number) => Math.log(posterior(schedule, Math.max(time, 1), Math.max(time, 1) - 1).variance);
   const array = (f: (time: number) => number) => float32([t.length], t.map(f));
   return { vlbMeanScale: array(meanScale), vlbLogBeta: array((time) => Math.log(schedule.betas[time]!)), vlbLogPosterior: array(logPosterior) };
-}
-
-/** x_0 − x̂_0 in units of prediction − target. */
-function errorScale(schedule: Schedule, t: number, predictionType: PredictionType): number {
-  const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
-  switch (predictionType) {
-    case 'epsilon': return sigma / alpha;
-    case 'sample': return -1;
-    case 'v_prediction': return sigma;
-    case 'flow_prediction': return sigma / (alpha + sigma);
-  }
 }

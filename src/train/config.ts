@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
-import { lossWeightings, objectiveDefaults, schedulerConfig, timeSamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
+import { lossWeightings, objectiveDefaults, schedulerConfig, timeLaw, timeSamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
 import { namedParameters, type Module } from '../nn/index.ts';
 import type { AdamOptions, ParameterPredicate } from './optimizer.ts';
 
@@ -84,7 +84,11 @@ export const objectiveSchema = z.strictObject({
   weighting: z.enum(lossWeightings).default(objectiveDefaults.weighting),
   /** γ of min-SNR. */
   snrGamma: positive.default(objectiveDefaults.snrGamma),
-  timeSampling: z.enum(timeSamplings).default(objectiveDefaults.timeSampling),
+  /** Default uniform, for flows and EDM log_normal. */
+  timeSampling: z.enum(timeSamplings).optional(),
+  /** Mean and deviation of ln(σ/α), for log_normal; default 0 and 1 for a flow, −1.2 and 1.2 for EDM. */
+  timeMean: z.number().optional(),
+  timeStd: positive.optional(),
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
   /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
   classDropout: fraction.default(objectiveDefaults.classDropout),
@@ -127,8 +131,9 @@ export interface DdpmConfig {
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseDdpmConfig(value: unknown): DdpmConfig {
-  const { scheduler, ...config } = parseConfig(ddpmConfigSchema, value, 'config');
-  return { ...config, scheduler: schedulerConfig(scheduler) };
+  const { scheduler: given, objective: { timeSampling, timeMean, timeStd, ...objective }, ...config } = parseConfig(ddpmConfigSchema, value, 'config');
+  const scheduler = schedulerConfig(given);
+  return { ...config, scheduler, objective: { ...objective, ...timeLaw(scheduler, { timeSampling, timeMean, timeStd }) } };
 }
 
 /**

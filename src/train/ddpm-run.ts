@@ -2,10 +2,10 @@
 import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import { heightAndWidth, layGrid, openDataset, toPixels, type Dataset } from '../data/index.ts';
-import { schedule } from '../diffusion/index.ts';
+import { networkProcess, type NetworkProcess } from '../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { ddpmLoss, drawPictures, openSampler, trainingInputs, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
+import { ddpmLoss, drawPictures, mostSteps, openSampler, trainingInputs, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { floorOf } from './noise-floor.ts';
 import { entries } from './programs.ts';
@@ -24,28 +24,28 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   const unet = new UNet2DModel(withSampleSize(config));
   const channels = unet.config.inChannels;
   if (channels !== 1 && channels !== 3) throw new Error(`config.model.inChannels: pictures have 1 or 3 channels, got ${channels}`);
-  checkOutputs(unet, config);
+  const diffusion = networkProcess(config.scheduler);
+  checkOutputs(unet, diffusion);
   const { source, size, crop, flip } = config.data;
   const picture: PictureShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train);
   features?.check(picture);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
-  const noiseSchedule = schedule(config.scheduler);
-  const target = { ...config.scheduler, objective: config.objective };
-  // A floor of ε's plain error, for a network that is told nothing else: weights, classes and offsets have others.
-  const isPlain = unet.classInput === null && config.scheduler.predictionType === 'epsilon' && config.scheduler.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0;
-  const floor = isPlain ? floorOf(dataset, noiseSchedule, { flip }) : undefined;
+  const target = { diffusion, objective: config.objective };
+  // A floor of the plain error, for a network that is told nothing else: weights, classes and offsets have others.
+  const isPlain = unet.classInput === null && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0;
+  const floor = isPlain ? floorOf(dataset, diffusion, { flip }) : undefined;
   const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
     config, train, dataset,
-    T: noiseSchedule.T,
+    times: diffusion.networkTimes,
     ...(floor && { floor }),
     task: {
       module: unet,
       loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),
-      inputs: (batch) => trainingInputs(dataset, noiseSchedule, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, ...(nullClass !== undefined && { nullClass }) }),
+      inputs: (batch) => trainingInputs(dataset, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, ...(nullClass !== undefined && { nullClass }) }),
     },
     writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
@@ -62,7 +62,7 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
           draw: {
             every: sampleEvery,
             async pictures() {
-              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, sampler: 'ddpm', steps: Math.min(sampleSteps, noiseSchedule.T), classLabels: labelsOf(sampleCount) });
+              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), classLabels: labelsOf(sampleCount) });
               return { pictures, grid: layGrid(toPixels(pictures), classColumns(shown, sampleCount)) };
             },
           },
@@ -90,7 +90,7 @@ async function openMeasure(executor: Executor, features: FeatureSource, sampler:
   const extractor = await features.open(executor, picture);
   let real: RealFeatures | undefined;
   async function* pictures() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, classLabels: labels })) if (state.t === -1) yield state.xt;
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, classLabels: labels })) if (state.finished) yield state.xt;
   }
   return {
     async evaluate() {
@@ -121,13 +121,13 @@ function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
 }
 
 /** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
-function checkOutputs({ config: { inChannels, outChannels } }: UNet2DModel, { scheduler: { varianceType, predictionType } }: DdpmConfig): void {
+function checkOutputs({ config: { inChannels, outChannels } }: UNet2DModel, { varianceType, preconditioning: { predicts } }: NetworkProcess): void {
   const learned = varianceType === 'learned_range';
   const expected = learned ? 2 * inChannels : inChannels;
   if (outChannels === expected) return;
   throw new Error(learned
     ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
-    : `config.model.outChannels: ${predictionType} has the picture's ${expected} channels, got ${outChannels}`);
+    : `config.model.outChannels: ${predicts} has the picture's ${expected} channels, got ${outChannels}`);
 }
 
 /** @returns the class that stands for "any" if some are hidden in training: the network's last */

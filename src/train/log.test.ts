@@ -65,7 +65,7 @@ const steps = async (): Promise<number[]> => (await metrics()).filter((text) => 
 
 describe('the log of a run', () => {
   it('has a line and a point for TensorBoard a step, the grids and a figure', async () => {
-    const log = await RunLog.open(out, { step: 0, steps: 4, T: 1000 });
+    const log = await RunLog.open(out, { step: 0, steps: 4, times: { from: 0, to: 1000, label: 't' } });
     for (const step of [1, 2, 3, 4]) await log.add(line(step));
     const path = await log.addSamples(4, { data: new Uint8Array(12).fill(200), width: 2, height: 2, channels: 3 });
     await log.finish();
@@ -87,7 +87,7 @@ describe('the log of a run', () => {
   });
 
   it('gives TensorBoard a thousand points of a long run, each the mean over the steps since the last', async () => {
-    const log = await RunLog.open(out, { step: 0, steps: 2500, T: 1000 });
+    const log = await RunLog.open(out, { step: 0, steps: 2500, times: { from: 0, to: 1000, label: 't' } });
     for (let step = 1; step <= 7; step++) await log.add(line(step));
     await log.finish();
     const [[, ...events]] = await eventFiles() as [ReadEvent[]];
@@ -96,11 +96,11 @@ describe('the log of a run', () => {
   });
 
   it('takes back what a killed run told beyond its checkpoint, and half a line', async () => {
-    const first = await RunLog.open(out, { step: 0, steps: 10, T: 1000 });
+    const first = await RunLog.open(out, { step: 0, steps: 10, times: { from: 0, to: 1000, label: 't' } });
     for (let step = 1; step <= 7; step++) await first.add(line(step));
     await first.flush();
     await writeFile(join(out, 'metrics.jsonl'), `${(await metrics()).join('\n')}{"step":8,"lo`);
-    const second = await RunLog.open(out, { step: 5, steps: 10, T: 1000 });
+    const second = await RunLog.open(out, { step: 5, steps: 10, times: { from: 0, to: 1000, label: 't' } });
     expect(await steps()).toEqual([1, 2, 3, 4, 5]);
     await second.add(line(6));
     await second.finish();
@@ -115,7 +115,7 @@ describe('the log of a run', () => {
 
   it('reads a log of any bytes', async () => {
     await writeFile(join(out, 'metrics.jsonl'), Buffer.from(`null\n[]\n7\n{"step":"x"}\n\xff\xfe\n{"step":1}\n{"step":2,"lossByNoise":[null,"x",1]}\n\n`, 'latin1'));
-    await RunLog.open(out, { step: 5, steps: 10, T: 1000 });
+    await RunLog.open(out, { step: 5, steps: 10, times: { from: 0, to: 1000, label: 't' } });
     expect(await metrics()).toEqual(['{"step":1}', '{"step":2,"lossByNoise":[null,"x",1]}', '']);
   });
 });

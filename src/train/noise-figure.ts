@@ -1,4 +1,5 @@
-import { logTicks, plotMarks, renderFigure, writePng, type Point, type Series } from '../data/index.ts';
+import type { NetworkTimes } from '../diffusion/index.ts';
+import { axisTicks, logTicks, plotMarks, renderFigure, writePng, type Point, type Series } from '../data/index.ts';
 import { type LossByNoise, noiseLevels } from './noise-levels.ts';
 
 /** The loss by noise over some of a run's steps. */
@@ -16,11 +17,11 @@ const floorColor = '#d55e00';
 /**
  * Draws a curve for each stage: the mean loss against t, on a logarithmic scale, since it spans a factor of a hundred.
  *
- * @param T      times of the schedule
+ * @param times  the range of the network's times
  * @param floor  the least loss that is possible, if it is known
  * @throws WriteError if the picture cannot be written
  */
-export async function drawLossByNoise(path: string, stages: readonly NoiseStage[], T: number, floor?: LossByNoise): Promise<void> {
+export async function drawLossByNoise(path: string, stages: readonly NoiseStage[], { from, to, label: axis }: NetworkTimes, floor?: LossByNoise): Promise<void> {
   const positive = (loss: number | null): loss is number => loss !== null && loss > 0;
   const known = stages.filter(({ levels }) => levels.some(positive));
   if (known.length === 0) return;
@@ -28,7 +29,8 @@ export async function drawLossByNoise(path: string, stages: readonly NoiseStage[
   // The floor may be zero. Where it lies more than a few times below all else it is drawn along the edge.
   const least = Math.min(...losses) / (floor ? 3 : 1);
   const ticks = logTicks(least, Math.max(...losses));
-  const at = (level: number) => ((level + 0.5) * T) / noiseLevels;
+  const along = (share: number) => from + share * (to - from);
+  const at = (level: number) => along((level + 0.5) / noiseLevels);
   const series: Series[] = known.map(({ label, levels }, i) => {
     const points = levels.flatMap((loss, level): Point[] => (positive(loss) ? [[at(level), loss]] : []));
     return { label, color: stageColors[Math.round((i / Math.max(1, known.length - 1)) * (stageColors.length - 1))]!, points };
@@ -37,7 +39,7 @@ export async function drawLossByNoise(path: string, stages: readonly NoiseStage[
   const marks = plotMarks({
     at: [60, 70], width: 640, height: 300,
     title: '',
-    x: { domain: [0, T], ticks: Array.from({ length: 6 }, (_, i) => Math.round((i * T) / 5)), label: 't' },
+    x: { domain: [from, to], ticks: axisTicks({ from, to }), label: axis },
     y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
     series,
   });

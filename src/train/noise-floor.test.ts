@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { openDataset } from '../data/index.ts';
-import { linearSchedule } from '../diffusion/index.ts';
+import { fromPixels, openDataset, picturesAt } from '../data/index.ts';
+import { networkProcess, schedulerConfig } from '../diffusion/index.ts';
 import { floorOf, mostFloorValues } from './noise-floor.ts';
 
-const schedule = linearSchedule();
+const steps = networkProcess(schedulerConfig());
 
 test('the floor of a few pictures is zero where little noise is, rises, and falls where nothing is left to be told', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  const floor = (await floorOf(dataset, schedule, { flip: false })!()).map((loss) => loss!);
+  const floor = (await floorOf(dataset, steps, { flip: false })!()).map((loss) => loss!);
   expect(floor).toHaveLength(10);
   expect(floor[0]).toBeLessThan(1e-3);
   const highest = Math.max(...floor);
@@ -19,13 +19,31 @@ test('of one picture it is zero, and of one and its mirror image it is not', asy
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   // Half dark, half light.
   const one = { ...dataset, count: 1, images: Uint8Array.from({ length: 192 }, (_, i) => (i % 24 < 12 ? 0 : 255)) };
-  const sum = async (flip: boolean) => (await floorOf(one, schedule, { flip })!()).reduce<number>((total, loss) => total + loss!, 0);
+  const sum = async (flip: boolean) => (await floorOf(one, steps, { flip })!()).reduce<number>((total, loss) => total + loss!, 0);
   expect(await sum(false)).toBeLessThan(1e-9);
   expect(await sum(true)).toBeGreaterThan(1e-3);
 });
 
 test('many pictures have none, because it would take long; and so has a process of few steps', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  expect(floorOf({ ...dataset, count: Math.ceil(mostFloorValues / 192) + 1 }, schedule, { flip: false })).toBeUndefined();
-  expect(floorOf(dataset, linearSchedule({ T: 30 }), { flip: false })).toBeUndefined();
+  expect(floorOf({ ...dataset, count: Math.ceil(mostFloorValues / 192) + 1 }, steps, { flip: false })).toBeUndefined();
+  expect(floorOf(dataset, networkProcess(schedulerConfig({ numTrainTimesteps: 30 })), { flip: false })).toBeUndefined();
+});
+
+test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_prediction' }] as const)('of %j it is what the exact denoiser is off in what the network says', async (options) => {
+  const process = networkProcess(schedulerConfig(options));
+  const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
+  const floor = (await floorOf(dataset, process, { flip: false })!()).map((loss) => loss!);
+  expect(floor.every((loss) => loss >= 0 && loss < 1)).toBe(true);
+  // Where only noise is left, x_0 is all there is to be told, and its variance is left of it.
+  const { data } = fromPixels(picturesAt(dataset, Array.from({ length: dataset.count }, (_, i) => i)));
+  const size = data.length / dataset.count;
+  const variance = Array.from({ length: size }, (_, i) => {
+    const values = Array.from({ length: dataset.count }, (_, n) => data[n * size + i]!);
+    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+    return values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
+  }).reduce((sum, x) => sum + x, 0) / size;
+  const [onX0] = process.preconditioning.target(process.schedule.last);
+  expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeGreaterThan(0.6);
+  expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeLessThan(1.4);
 });

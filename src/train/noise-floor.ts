@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, picturesAt, type Dataset } from '../data/index.ts';
-import { datasetDenoiser, denoisingLossByNoise, type Schedule } from '../diffusion/index.ts';
+import { datasetDenoiser, denoisingLossByNoise, spreadTimes, type NetworkProcess } from '../diffusion/index.ts';
 import { noiseLevels, type LossByNoise } from './noise-levels.ts';
 
 /** Values of all pictures together beyond which the floor is not computed on the way: up to here it takes two seconds. */
@@ -13,23 +13,23 @@ const timesOfLevel = 4;
 const draws = 8;
 
 /**
- * The floor of the loss in each of the ten levels of noise: the error of ε̂ of the exact denoiser of the pictures, which
- * mirrored ones belong to if the run mirrors.
+ * The floor of the loss in each of the ten levels of noise: the error of the exact denoiser of the pictures, which mirrored
+ * ones belong to if the run mirrors, in what the network is asked for.
  *
  * @returns undefined if there are so many pictures that it would take long
  */
-export function floorOf(dataset: Dataset, schedule: Schedule, { flip }: { readonly flip: boolean }): (() => Promise<LossByNoise>) | undefined {
+export function floorOf(dataset: Dataset, diffusion: NetworkProcess, { flip }: { readonly flip: boolean }): (() => Promise<LossByNoise>) | undefined {
   const { count, channels, height, width } = dataset;
   const values = count * channels * height * width * (flip ? 2 : 1);
-  if (values > mostFloorValues || schedule.T < noiseLevels * timesOfLevel) return undefined;
+  const { schedule, preconditioning: { target } } = diffusion;
+  const times = spreadTimes(diffusion, noiseLevels * timesOfLevel);
+  if (values > mostFloorValues || times.length < noiseLevels * timesOfLevel) return undefined;
   return async () => {
     const pictures = fromPixels(picturesAt(dataset, Array.from({ length: count }, (_, i) => i)));
     const all = flip ? withMirrored(pictures) : pictures;
     const exact = datasetDenoiser(schedule, all);
-    const perLevel = schedule.T / noiseLevels;
-    const times = Array.from({ length: noiseLevels * timesOfLevel }, (_, i) => Math.floor((i + 0.5) * (perLevel / timesOfLevel)));
     // Training goes on beside it: between two batches it gets its turn.
-    const losses = await denoisingLossByNoise(async (...asked) => (await setImmediate(), exact(...asked)), all, schedule, { times, draws, batchSize: draws, seed: 0 });
+    const losses = await denoisingLossByNoise(async (...asked) => (await setImmediate(), exact(...asked)), all, schedule, { times, draws, batchSize: draws, seed: 0, target });
     return Array.from({ length: noiseLevels }, (_, level) => losses.slice(level * timesOfLevel, (level + 1) * timesOfLevel).reduce((sum, { loss }) => sum + loss, 0) / timesOfLevel);
   };
 }

@@ -1,6 +1,7 @@
+import type { NetworkTimes } from '../diffusion/index.ts';
 import type { SampleLoss } from './trainer.ts';
 
-/** How many equal ranges 0 … T − 1 is cut into: enough to see the shape, few enough that a batch meets most of them. */
+/** How many equal ranges the times that the network is told are cut into: enough to see the shape, few enough that a batch meets most of them. */
 export const noiseLevels = 10;
 
 /** The mean loss in each range of times, least noise first; null where there was no sample. */
@@ -12,14 +13,14 @@ export type LossByNoise = readonly (number | null)[];
  * One mean over all levels says little of how training goes: ε is hard to tell in almost clean pictures and easy in noise, so the
  * least noisy tenth is most of it.
  *
- * @param T  times of the schedule; every t is in 0 … T − 1
+ * @param times  the range of the network's times; what lies beyond belongs to its ends
  * @returns  [10] rounded to four digits, for it is written for every step
  */
-export function lossByNoise(samples: readonly SampleLoss[], T: number): LossByNoise {
+export function lossByNoise(samples: readonly SampleLoss[], { from, to }: NetworkTimes): LossByNoise {
   const sums = new Float64Array(noiseLevels);
   const counts = new Uint32Array(noiseLevels);
   for (const { t, loss } of samples) {
-    const level = Math.floor((t * noiseLevels) / T);
+    const level = Math.min(Math.max(Math.floor(((t - from) * noiseLevels) / (to - from)), 0), noiseLevels - 1);
     sums[level]! += loss;
     counts[level]!++;
   }
@@ -46,7 +47,8 @@ export class NoiseMeans {
   }
 }
 
-/** What a level is called: the times in it, `0-99` to `900-999`. */
-export function noiseLevelName(level: number, T: number): string {
-  return `${Math.ceil((level * T) / noiseLevels)}-${Math.ceil(((level + 1) * T) / noiseLevels) - 1}`;
+/** What a level is called: the times in it, `0-99` to `900-999`, or `-1.55..-1.29` where they are not counted in ones. */
+export function noiseLevelName(level: number, { from, to }: NetworkTimes): string {
+  const edge = (at: number) => from + (at * (to - from)) / noiseLevels;
+  return Number.isInteger(to) ? `${Math.ceil(edge(level))}-${Math.ceil(edge(level + 1)) - 1}` : `${edge(level).toFixed(2)}..${edge(level + 1).toFixed(2)}`;
 }

@@ -1,3 +1,4 @@
+import type { NetworkTimes } from '../diffusion/index.ts';
 import { drawLossByNoise } from './noise-figure.ts';
 import { NoiseMeans, type LossByNoise } from './noise-levels.ts';
 
@@ -9,7 +10,7 @@ export class NoiseStages {
   /** Where the figure is drawn. */
   readonly path: string;
   readonly #steps: number;
-  readonly #T: number;
+  readonly #times: NetworkTimes;
   readonly #stages = Array.from({ length: stageCount }, () => new NoiseMeans());
   readonly #floor: (() => Promise<LossByNoise>) | undefined;
   #knownFloor: Promise<LossByNoise> | undefined;
@@ -18,14 +19,14 @@ export class NoiseStages {
   /**
    * @param step   steps done
    * @param steps  of the whole run
-   * @param T      times of the schedule
+   * @param times  the range of the network's times
    * @param floor  the least loss that is possible in each level; asked for once, when the figure is first drawn
    */
-  constructor(path: string, { step, steps, T, floor }: { readonly step: number; readonly steps: number; readonly T: number; readonly floor?: (() => Promise<LossByNoise>) | undefined }) {
+  constructor(path: string, { step, steps, times, floor }: { readonly step: number; readonly steps: number; readonly times: NetworkTimes; readonly floor?: (() => Promise<LossByNoise>) | undefined }) {
     this.path = path;
     this.#step = step;
     this.#steps = steps;
-    this.#T = T;
+    this.#times = times;
     this.#floor = floor;
   }
 
@@ -50,7 +51,7 @@ export class NoiseStages {
       const [from, to] = [Math.floor((i * this.#steps) / stageCount) + 1, Math.min(Math.floor(((i + 1) * this.#steps) / stageCount), this.#step)];
       return { label: `${i === 0 ? 'steps ' : ''}${from.toLocaleString('en-US')}–${to.toLocaleString('en-US')}`, levels: stage.means() };
     });
-    await drawLossByNoise(this.path, stages, this.#T, await (this.#knownFloor ??= this.#floor?.()));
+    await drawLossByNoise(this.path, stages, this.#times, await (this.#knownFloor ??= this.#floor?.()));
   }
 
   #stageOf(step: number): number {

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
 import { latestCheckpoint, openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
+import type { NetworkTimes } from '../diffusion/index.ts';
 import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
@@ -22,8 +23,8 @@ export interface RunPlan {
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
-  /** Times of the noise schedule, in a run that has one: the log then tells the loss by level of noise. */
-  readonly T?: number;
+  /** The range of times that the network is told, in a run that has noise: the log then tells the loss by level of it. */
+  readonly times?: NetworkTimes;
   /** The least loss that is possible in each level of noise, where it can be computed; drawn beside the run's own. */
   readonly floor?: () => Promise<LossByNoise>;
   /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
@@ -79,7 +80,7 @@ export const resumable = [
  * @throws if it cannot be built, the folder holds another run, or training diverges
  */
 export async function* trainingRun(plan: RunPlan, { out, executor, resume = false, signal }: RunOptions): AsyncGenerator<RunEvent, void, undefined> {
-  const { train, dataset, task, T } = plan;
+  const { train, dataset, task, times } = plan;
   checkTask(task, train);
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
   const latest = resume ? await latestCheckpoint(out) : null;
@@ -88,7 +89,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
   const environment = await executor.environment();
   const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
-  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(T !== undefined && { T }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
+  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
 
   const trainer = await Trainer.open(executor, task, train, from);
   const watch = await plan.watch?.(executor, trainer.store);
@@ -115,7 +116,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
       const evaluation = watch?.evaluate && isDue(train.evaluateEvery) ? await watch.evaluate() : undefined;
       const line = {
         ...report,
-        ...(T !== undefined && { lossByNoise: lossByNoise(samples, T) }),
+        ...(times && { lossByNoise: lossByNoise(samples, times) }),
         imagesPerSecond: Math.round(imagesPerSecond * 10) / 10,
         ...(evaluation && { evaluation }),
       };

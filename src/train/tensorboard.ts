@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { NetworkTimes } from '../diffusion/index.ts';
 import { appendWhole, encodePng, type Pixels, writing } from '../data/index.ts';
 import { encodeEvent, type EventContent, type SummaryValue } from '../formats/index.ts';
 import type { MetricsLine } from './metrics.ts';
@@ -15,8 +16,8 @@ export interface TensorBoardOptions {
   readonly step: number;
   /** Steps of the whole run. */
   readonly steps: number;
-  /** Times of the schedule, in a run that has one. */
-  readonly T?: number;
+  /** The range of the network's times, in a run that has noise. */
+  readonly times?: NetworkTimes;
 }
 
 /**
@@ -26,14 +27,14 @@ export interface TensorBoardOptions {
  */
 export class TensorBoardLog {
   readonly #path: string;
-  readonly #T: number | undefined;
+  readonly #times: NetworkTimes | undefined;
   readonly #every: number;
   #waiting: Uint8Array[] = [];
   #lines: MetricsLine[] = [];
 
-  private constructor(path: string, { step, steps, T }: TensorBoardOptions) {
+  private constructor(path: string, { step, steps, times }: TensorBoardOptions) {
     this.#path = path;
-    this.#T = T;
+    this.#times = times;
     this.#every = Math.ceil(steps / pointsOfCurve);
     this.#add({ kind: 'version' });
     // Also the first: TensorBoard takes only the second start and those after it for restarts, which void what came before.
@@ -85,7 +86,7 @@ export class TensorBoardLog {
       { tag: 'learningRate', scalar: last.learningRate },
       { tag: 'imagesPerSecond', scalar: mean(({ imagesPerSecond }) => imagesPerSecond) },
       ...Object.keys(last.measures ?? {}).map((name) => ({ tag: name, scalar: mean(({ measures }) => measures?.[name] ?? Number.NaN) })),
-      ...levels.means().flatMap((loss, level) => (loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#T!)}`, scalar: loss }])),
+      ...levels.means().flatMap((loss, level) => (loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#times!)}`, scalar: loss }])),
     ];
     this.#add({ kind: 'values', step: last.step, values });
     this.#lines = [];

@@ -4,7 +4,7 @@ import { RandomStream } from '../../core/random.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { datasetDenoiser } from '../exact/mixture.ts';
-import { edmSchedule, flowSchedule } from '../noise-schedule.ts';
+import { edmSchedule, flowSchedule } from '../continuous-schedules.ts';
 import { qSample } from '../process.ts';
 import { drainSampler, initialNoise, type SamplerName, samplers, samplerTimesteps } from '../sample.ts';
 import { ddim } from '../samplers/ddim.ts';

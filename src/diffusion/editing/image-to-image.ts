@@ -1,4 +1,4 @@
-import { float32, type FloatArray } from '../../core/dtype.ts';
+import type { FloatArray } from '../../core/dtype.ts';
 import { combine } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
@@ -51,9 +51,8 @@ export async function* imageToImage<Options extends SamplerOptions>(run: Sampler
     yield { step: 0, t: schedule.clean, xt: x0, x0 };
     return;
   }
-  const noise = initialNoise(x0.shape, streams);
   const xt = strength === 1
-    ? float32(x0.shape, noise.data.map((z) => schedule.priorStd(first) * z))
-    : combine('imageToImage', x0, noise, streams.map(() => [schedule.alpha(first), schedule.sigma(first)]));
+    ? initialNoise(x0.shape, streams, schedule.priorStd(first))
+    : combine('imageToImage', x0, initialNoise(x0.shape, streams), streams.map(() => [schedule.alpha(first), schedule.sigma(first)]));
   yield* run(denoise, xt, { ...options, timesteps });
 }

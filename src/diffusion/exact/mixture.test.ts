@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { float32 } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import { linearSchedule } from '../beta-schedules.ts';
-import { edmSchedule, flowSchedule } from '../noise-schedule.ts';
+import { edmSchedule, flowSchedule } from '../continuous-schedules.ts';
 import { drainSampler, initialNoise, type SamplerName, samplers, samplerTimesteps } from '../sample.ts';
 import { gaussianDenoiser } from './gaussian.ts';
 import { datasetDenoiser, mixtureDenoiser } from './mixture.ts';

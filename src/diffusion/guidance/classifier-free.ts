@@ -2,7 +2,8 @@ import { float32, type FloatArray } from '../../core/dtype.ts';
 import { combine } from '../batch.ts';
 import type { Conditioning, Denoised, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
-import { fromOutput, type PredictionType, targetOf } from '../parameterization.ts';
+import { fromOutput, type PredictionType } from '../parameterization.ts';
+import { plainPreconditioning, type Preconditioning } from '../preconditioning.ts';
 
 /** Options of `classifierFreeGuidance`. */
 export interface ClassifierFreeOptions {
@@ -14,7 +15,7 @@ export interface ClassifierFreeOptions {
   /** φ in 0 … 1: how far each sample's guided prediction is brought back to the spread of the conditional one; default 0. */
   readonly rescale?: number;
   /** What is rescaled: the network's own prediction, as diffusers does; default ε. */
-  readonly predictionType?: PredictionType;
+  readonly asked?: PredictionType | Preconditioning;
   /** Noise levels σ/α between which guidance acts; outside them the network is asked once. Default everywhere. */
   readonly interval?: readonly [sigmaMin: number, sigmaMax: number];
 }
@@ -32,10 +33,11 @@ export interface ClassifierFreeOptions {
  * @see Ho & Salimans 2022, eq. 6 — https://arxiv.org/abs/2207.12598; Lin et al. 2024, section 3.4 (rescale) — https://arxiv.org/abs/2305.08891;
  *   Kynkäänniemi et al. 2024 (interval) — https://arxiv.org/abs/2404.07724
  */
-export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, uncond, rescale = 0, predictionType = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions): Denoiser {
+export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, uncond, rescale = 0, asked = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions): Denoiser {
   if (!Number.isFinite(scale)) throw new Error(`guidanceScale: expected a number, got ${scale}`);
   if (!(rescale >= 0 && rescale <= 1)) throw new Error(`guidanceRescale: expected a number from 0 to 1, got ${rescale}`);
   if (!(interval[0] <= interval[1])) throw new Error(`guidanceInterval: expected two rising noise levels, got ${interval.join(' and ')}`);
+  const { target: targetAt } = typeof asked === 'string' ? plainPreconditioning(schedule, asked) : asked;
   return async (xt, t, options) => {
     const conditional = await denoise(xt, t, options);
     const level = (time: number) => schedule.sigma(time) / schedule.alpha(time);
@@ -54,8 +56,9 @@ export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, unc
     const eps = new Float32Array(xt.data.length);
     for (const [b, time] of t.entries()) {
       const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
-      const implied = fromOutput[predictionType](alpha, sigma);
-      const output = ({ x0: clean, eps: noise }: Denoised) => Float64Array.from({ length: size }, (_, i) => targetOf[predictionType](clean.data[b * size + i]!, noise.data[b * size + i]!, alpha, sigma));
+      const target = targetAt(time);
+      const implied = fromOutput(target, alpha, sigma);
+      const output = ({ x0: clean, eps: noise }: Denoised) => Float64Array.from({ length: size }, (_, i) => target[0] * clean.data[b * size + i]! + target[1] * noise.data[b * size + i]!);
       const own = output(guided);
       const factor = rescale * (deviation(output(conditional)) / deviation(own)) + 1 - rescale;
       for (let i = 0; i < size; i++) {

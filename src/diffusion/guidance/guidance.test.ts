@@ -45,7 +45,7 @@ describe('classifier-free guidance', () => {
 
   test('rescaled, each sample has the spread of the conditional prediction', async () => {
     for (const predictionType of ['epsilon', 'v_prediction'] as const) {
-      const guided = await classifierFreeGuidance(network, { schedule, scale: 4, uncond, rescale: 1, predictionType })(xt, t, { cond });
+      const guided = await classifierFreeGuidance(network, { schedule, scale: 4, uncond, rescale: 1, asked: predictionType })(xt, t, { cond });
       consistent(guided);
       if (predictionType !== 'epsilon') continue;
       const c = await narrow(xt, t, {});

@@ -4,7 +4,7 @@ import { recordedStreams } from '../../../test/recorded-streams.ts';
 import { float32 } from '../../core/dtype.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { fromPrediction, type Predict } from '../denoiser.ts';
-import { flowSchedule } from '../noise-schedule.ts';
+import { flowSchedule } from '../continuous-schedules.ts';
 import type { PredictionType } from '../parameterization.ts';
 import { flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
 import { dpm2 } from './dpm2.ts';
