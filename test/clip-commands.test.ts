@@ -85,6 +85,52 @@ describe('kuosan classify', () => {
   });
 });
 
+describe('kuosan zero-shot', () => {
+  const words = ['zero-shot', 'run', '--data', 'marked'];
+  beforeAll(() => {
+    cpSync('pictures', 'marked', { recursive: true });
+    for (const color of colors) rmSync(`marked/${color}.txt`);
+    writeFileSync('marked/metadata.jsonl', colors.map((color) => JSON.stringify({ file_name: `${color}.png`, text: color, mood: ['red', 'yellow', 'magenta'].includes(color) ? 'warm' : 'cold' })).join('\n'));
+    writeFileSync('marked/some.list', 'red.png\nblue.png\n');
+  });
+
+  test('counts the pictures that get their own caption', async () => {
+    const { status, stdout } = await run(...words);
+    expect(status).toBe(0);
+    const [, top1] = /^8 pictures of marked, 8 captions to choose from\ntop-1 ([\d.]+) %, top-5 [\d.]+ %; by chance 12\.5 % and 62\.5 %\n$/.exec(stdout) ?? [];
+    expect(Number(top1), stdout).toBeGreaterThanOrEqual(87);
+  });
+
+  test('of a list, among all captions or those of the list, and by group', async () => {
+    const whole = JSON.parse((await run(...words, '--files', 'some.list', '--group', 'mood', '--json')).stdout) as Record<string, number>;
+    expect(whole).toMatchObject({ pictures: 2, captions: 8, top5: 1 });
+    expect(whole['mood']).toBeGreaterThanOrEqual(whole['top1']!);
+    expect(JSON.parse((await run(...words, '--files', 'some.list', '--among', 'files', '--json')).stdout)).toMatchObject({ pictures: 2, captions: 2, top5: 1 });
+    // Red is warm as 3 of 8 captions are, blue is cold as 5 of 8.
+    expect((await run(...words, '--files', 'some.list', '--group', 'mood')).stdout).toMatch(/\nright mood [\d.]+ %; by chance 50\.0 %\n$/);
+  });
+
+  test.each([
+    [['--among', 'files'], 2, '--among files: there is no list; name it with --files'],
+    [['--group', 'size'], 2, '--group: black.png has no "size" in metadata.jsonl'],
+    [['--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
+    [['--files', 'none.list'], 1, 'data list "none.list": there is no such file or folder'],
+  ])('%j', async (more, status, message) => {
+    const ended = await run(...words, ...more);
+    expect(ended.stderr).toBe(`kuosan: ${message}\n`);
+    expect(ended.status).toBe(status);
+  });
+
+  test('pictures without captions, and with the same to the model', async () => {
+    mkdirSync('bare');
+    cpSync('pictures/red.png', 'bare/red.png');
+    expect((await run('zero-shot', 'run', '--data', 'bare')).stderr).toMatch(/^kuosan: data: the pictures of bare have no captions; put them into metadata.jsonl/);
+    cpSync('pictures/red.png', 'bare/Red.png');
+    for (const name of ['red', 'Red']) writeFileSync(`bare/${name}.txt`, name);
+    expect((await run('zero-shot', 'run', '--data', 'bare')).stderr).toBe('kuosan: the labels "Red" and "red" are the same to this tokenizer; give each another name\n');
+  });
+});
+
 describe('kuosan search', () => {
   test('finds the picture that a word names, and writes a sheet', async () => {
     const { status, stdout } = await run('search', 'run', '--images', 'pictures', '--query', 'yellow', '--out', 'sheet.png', '--count', '3');

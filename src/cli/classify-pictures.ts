@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { zeroShotClassifier } from '../pipelines/index.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
-import { UsageError } from './options.ts';
+import { checkTemplates, UsageError } from './options.ts';
 
 /** The options of `kuosan classify`. */
 export interface ClassifyOptions extends ClipOptions {
@@ -13,8 +13,7 @@ export interface ClassifyOptions extends ClipOptions {
 /** Prints a line for each picture: its path and the best labels with their probabilities. */
 export async function classifyPictures(source: string, { labels: list, template, top, ...options }: ClassifyOptions, print: (line: string) => void): Promise<void> {
   const labels = await readLabels(list);
-  const plain = template.find((text) => !text.includes('{}'));
-  if (plain !== undefined) throw new UsageError(`--template: ${JSON.stringify(plain)} has no {} for the label`);
+  checkTemplates(template);
   await withClip(source, options, async ({ encoder, embed }) => {
     // First: what is wrong with labels is known before many pictures are embedded.
     const classifier = await zeroShotClassifier(encoder, labels, template.length === 0 ? ['{}'] : template);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readClipFolder, resolveModel } from '../checkpoint/index.ts';
+import { readClipFolder, resolveModel, type LoadedClip } from '../checkpoint/index.ts';
 import { defaultCacheDir, embedPictures, imageFiles, openEmbeddingCache, readTokenizer, type EmbeddedPictures } from '../data/index.ts';
 import { openClipEncoder, type ClipEncoder } from '../pipelines/index.ts';
 import type { DeviceOptions } from './device-options.ts';
@@ -21,47 +21,78 @@ export interface OpenedClip {
 }
 
 /** Pictures computed together; a single one is not padded to as many. */
-const mostTogether = 32;
+export const mostTogether = 32;
+
+/** A CLIP's folder, read and checked. */
+export interface ReadClip extends LoadedClip {
+  /** Changes when the vectors of pictures would. */
+  readonly identity: () => string;
+  /** Opens an executor and an encoder for the work, and closes them. */
+  readonly open: <T>(device: DeviceOptions, batchSize: number, work: (encoder: ClipEncoder) => Promise<T>) => Promise<T>;
+}
+
+/**
+ * Reads a model and its tokenizer.
+ *
+ * @throws one line if the model is no CLIP, or has no tokenizer or another's
+ */
+export async function openClip(source: string): Promise<ReadClip> {
+  const dir = await resolveModel(source);
+  const clip = await readClipFolder(dir);
+  const { model, weights, tokenizer: json, preprocessing } = clip;
+  if (json === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
+  const tokenizer = readTokenizer(json, `${dir}/tokenizer.json`);
+  return {
+    ...clip,
+    identity() {
+      const hash = createHash('sha256').update(JSON.stringify([model.config.visionConfig, model.config.projectionDim, preprocessing]));
+      for (const [name, { data }] of weights) if (name.startsWith('vis')) hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      return hash.digest('hex');
+    },
+    async open(device, batchSize, work) {
+      const executor = await openExecutor(device);
+      try {
+        const encoder = openClipEncoder(executor, { model, tokenizer, weights, batchSize, ...(preprocessing && { preprocessing }) });
+        const result = await work(encoder);
+        await encoder.dispose();
+        return result;
+      } finally {
+        await executor.dispose();
+      }
+    },
+  };
+}
 
 /**
  * Opens a model and finds the pictures, does the work, and closes everything.
  *
- * @throws one line if the model is no CLIP, has no tokenizer or another's, or there are no pictures
+ * @throws as `openClip`, or if there are no pictures
  */
 export async function withClip<T>(source: string, { images, skipBad, ...device }: ClipOptions, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
   const files = await imageFiles(images);
-  const dir = await resolveModel(source);
-  const { model, weights, tokenizer: json, preprocessing } = await readClipFolder(dir);
-  if (json === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
-  const tokenizer = readTokenizer(json, `${dir}/tokenizer.json`);
-  const identity = createHash('sha256').update(JSON.stringify([model.config.visionConfig, model.config.projectionDim, preprocessing]));
-  for (const [name, { data }] of weights) if (name.startsWith('vis')) identity.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const { open, identity } = await openClip(source);
   const say = (line: string) => process.stderr.write(`${line}\n`);
-
-  const executor = await openExecutor(device);
   const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
   let progress: Progress | undefined;
   try {
-    const encoder = openClipEncoder(executor, { model, tokenizer, weights, batchSize: Math.min(mostTogether, Math.max(1, files.length)), ...(preprocessing && { preprocessing }) });
-    const embed = async () => {
-      const cache = await openEmbeddingCache(defaultCacheDir(), identity.digest('hex'), encoder.dim, (line) => say(`note: ${line}`));
-      const embedded = await embedPictures(encoder, files, {
-        cache, skipBad, signal: interrupt.signal,
-        // A handful is done before a bar is drawn.
-        onProgress: (done, total) => { if (total > mostTogether) (progress ??= createProgress('pictures', total)).update(done, 'embedded'); },
-      });
-      progress?.stop();
-      const { skipped } = embedded;
-      if (skipped.length > 0) say(`left out ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that cannot be read, the first is ${skipped[0]!.id}: ${skipped[0]!.reason}`);
-      return embedded;
-    };
-    const result = await work({ encoder, embed });
-    await encoder.dispose();
-    return result;
+    return await open(device, Math.min(mostTogether, Math.max(1, files.length)), async (encoder) => {
+      const embed = async () => {
+        const cache = await openEmbeddingCache(defaultCacheDir(), identity(), encoder.dim, (line) => say(`note: ${line}`));
+        const embedded = await embedPictures(encoder, files, {
+          cache, skipBad, signal: interrupt.signal,
+          // A handful is done before a bar is drawn.
+          onProgress: (done, total) => { if (total > mostTogether) (progress ??= createProgress('pictures', total)).update(done, 'embedded'); },
+        });
+        progress?.stop();
+        const { skipped } = embedded;
+        if (skipped.length > 0) say(`left out ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that cannot be read, the first is ${skipped[0]!.id}: ${skipped[0]!.reason}`);
+        return embedded;
+      };
+      return work({ encoder, embed });
+    });
   } finally {
     progress?.stop();
     interrupt.release();
-    await executor.dispose();
   }
 }
 

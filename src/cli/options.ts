@@ -37,6 +37,12 @@ export function choiceOption<T extends string>(what: string, names: readonly T[]
   };
 }
 
+/** @throws UsageError if a sentence has no place for the label */
+export function checkTemplates(templates: readonly string[]): void {
+  const plain = templates.find((text) => !text.includes('{}'));
+  if (plain !== undefined) throw new UsageError(`--template: ${JSON.stringify(plain)} has no {} for the label`);
+}
+
 /** Settings of a configuration given on the command line: `--model.layersPerBlock 2`, `--train.ema.decay=0.99`. */
 export type Overrides = readonly (readonly [path: readonly string[], value: unknown])[];
 

@@ -19,6 +19,7 @@ import * as sample from './sample.ts';
 import * as search from './search.ts';
 import * as tokenizer from './tokenizer.ts';
 import * as train from './train.ts';
+import * as zeroShot from './zero-shot.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -38,7 +39,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, doctor]) command.register(program);
+  for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot, doctor]) command.register(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {

@@ -10,7 +10,7 @@ export function register(program: Command): void {
   const command = program.command('train');
   command
     .description('train a diffusion model on your pictures, or what measures and searches them')
-    .argument('[preset | config.json]', 'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip) or a configuration file', 'noto-32')
+    .argument('[preset | config.json]', 'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file', 'noto-32')
     .option('--data <source>', 'noto-emoji, a part of it, mnist, fashion-mnist, cifar10, or a folder of images (sub-folders are classes); default: the preset\'s')
     .requiredOption('--out <dir>', 'the run\'s folder: checkpoints, sample grids, metrics.jsonl, TensorBoard\'s events, loss-by-noise.png')
     .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))

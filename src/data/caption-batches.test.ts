@@ -91,8 +91,17 @@ describe('captionBatchAt', () => {
     for (const text of tagged) expect(text).toMatch(/^(my )?([a-e])(, \2[12]){1,2}$/);
   });
 
-  test('refuses a batch of more captions than there are, and pictures without', () => {
-    expect(() => batch({ batchSize: 6 })).toThrow('captionBatchAt: a batch of 6 needs as many different captions, there are 5');
+  test('a batch of more pictures than captions has each as often, and all pictures before one comes again', () => {
+    const classes: DatasetContent = { ...content, captions: content.ids.map((_, i) => (i % 2 === 0 ? 'shoe' : 'shirt')) };
+    const [first, second] = [0, 1].map((step) => captionBatchAt(classes, { ...plain, batchSize: 12, step }));
+    for (const { texts, indices } of [first!, second!]) {
+      expect(texts.filter((text) => text === 'shoe')).toHaveLength(6);
+      expect([...indices].sort((a, b) => a - b)).toEqual(captions.map((_, i) => i));
+    }
+    expect(second!.indices).not.toEqual(first!.indices);
+  });
+
+  test('refuses pictures without captions', () => {
     const { captions: _captions, ...without } = content;
     expect(() => captionBatchAt(without, plain)).toThrow('captionBatchAt: the pictures have no captions');
   });

@@ -51,15 +51,16 @@ function groupsOf(dataset: DatasetContent): readonly (readonly number[])[] {
   return result;
 }
 
-/** A memo of the newest epoch's order. */
-const recentOrder = new WeakMap<DatasetContent, { readonly seed: number; readonly epoch: number; readonly order: Uint32Array }[]>();
+/** Memos of the newest orders by what is ordered. */
+const recentOrders = new WeakMap<DatasetContent, Map<string, { readonly seed: number; readonly pass: number; readonly order: Uint32Array }>>();
 
-function orderOf(dataset: DatasetContent, length: number, seed: number, epoch: number): Uint32Array {
-  const recent = recentOrder.get(dataset) ?? [];
-  const found = recent.find((each) => each.seed === seed && each.epoch === epoch);
-  if (found) return found.order;
-  const order = new RandomStream(seed, 'caption order', epoch).permutation(length);
-  recentOrder.set(dataset, [...recent.slice(-1), { seed, epoch, order }]);
+function orderOf(dataset: DatasetContent, what: string, length: number, seed: number, pass: number): Uint32Array {
+  const recent = recentOrders.get(dataset) ?? new Map();
+  recentOrders.set(dataset, recent);
+  const found = recent.get(what);
+  if (found?.seed === seed && found.pass === pass) return found.order;
+  const order = new RandomStream(seed, what, pass).permutation(length);
+  recent.set(what, { seed, pass, order });
   return order;
 }
 
@@ -67,16 +68,16 @@ function orderOf(dataset: DatasetContent, length: number, seed: number, epoch: n
  * The batch of a training step, a pure function of the data set, the seed and the step.
  *
  * Place p = step · B + b of the endless row shows caption p mod C of epoch ⌊p / C⌋, each epoch a fresh permutation of the C different
- * captions, with one of its pictures, which take turns from epoch to epoch. So no caption is its own negative, except
- * where an epoch ends within a batch; where all captions differ, this is an ordinary epoch over the pictures.
+ * captions, with one of its pictures, which take turns from epoch to epoch, in an order that is drawn anew when all have
+ * been shown. So no caption is its own negative, except where an epoch ends within a batch; where all captions differ,
+ * this is an ordinary epoch over the pictures, and where they are the names of a few classes, each batch has as many of each.
  *
- * @throws if the data set has no captions, or the batch is larger than the number of different captions
+ * @throws if the data set has no captions
  */
 export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, templates, tagShare, ...augmentation }: CaptionBatchOptions): CaptionBatch {
   const { captions, tags, height, width, channels } = dataset;
   if (!captions) throw new Error('captionBatchAt: the pictures have no captions');
   const groups = groupsOf(dataset);
-  if (batchSize > groups.length) throw new Error(`captionBatchAt: a batch of ${batchSize} needs as many different captions, there are ${groups.length}`);
   const size = channels * height * width;
   const out = new Float32Array(batchSize * size);
   const texts: string[] = [];
@@ -84,10 +85,9 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
   for (let b = 0; b < batchSize; b++) {
     const place = step * batchSize + b;
     const epoch = Math.floor(place / groups.length);
-    const groupIndex = orderOf(dataset, groups.length, seed, epoch)[place % groups.length]!;
+    const groupIndex = orderOf(dataset, 'caption order', groups.length, seed, epoch)[place % groups.length]!;
     const group = groups[groupIndex]!;
-    // From another one in each group, so that an epoch is not of one style.
-    const index = group[(epoch + groupIndex) % group.length]!;
+    const index = group[orderOf(dataset, `pictures of caption ${groupIndex}`, group.length, seed, Math.floor(epoch / group.length))[epoch % group.length]!]!;
     const random = new RandomStream(seed, 'caption', place);
     const view = drawView(random, dataset, augmentation);
     const picture = out.subarray(b * size, (b + 1) * size);

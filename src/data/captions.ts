@@ -1,5 +1,6 @@
 import { stat, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import type { DatasetContent } from './dataset.ts';
 import { inParallel } from './parallel.ts';
 import { describeSystemError } from './write-file.ts';
 
@@ -80,6 +81,47 @@ async function readMetadata(folder: string, path: string, known: ReadonlySet<str
       if (entry.caption !== undefined) captions.set(id, entry.caption);
       if (entry.tags !== undefined) tags.set(id, entry.tags);
     }
+  }
+}
+
+/**
+ * What is said of each picture: its caption, or the name of its class.
+ *
+ * @throws one line if the pictures have neither, or one has an empty caption
+ */
+export function captionsOf({ name, captions, labels, classNames, ids, count }: DatasetContent & { readonly name: string }): readonly string[] {
+  if (!captions && labels && classNames) return Array.from(labels, (label) => classNames[label]!);
+  if (!captions) throw new Error(`data: the pictures of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt beside each picture, or pictures of a class into a folder of its name`);
+  const empty = captions.flatMap((caption, index) => (caption === '' ? [index] : []));
+  if (empty.length > 0) throw new Error(`data: ${empty.length} of ${count} pictures of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or name the others in a list of files`);
+  return captions;
+}
+
+/**
+ * What the lines of a folder's `metadata.jsonl` files say under a key, by picture; lines that are no objects are left out.
+ *
+ * @param images  the paths of its images inside of it, with `/`
+ */
+export async function metadataColumn(folder: string, images: readonly string[], key: string): Promise<Map<string, string>> {
+  const folders = new Set(images.flatMap((id) => id.split('/').map((_, depth, parts) => parts.slice(0, depth).join('/'))));
+  const column = new Map<string, string>();
+  for (const inside of folders) {
+    const text = await readText(folder, posix.join(inside, metadataName));
+    for (const line of typeof text === 'string' ? text.split('\n') : []) {
+      const entry = parseObject(line);
+      const [fileName, value] = [entry?.['file_name'], entry?.[key]];
+      if (typeof fileName === 'string' && (typeof value === 'string' || typeof value === 'number')) column.set(posix.join(inside, fileName), String(value));
+    }
+  }
+  return column;
+}
+
+function parseObject(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value = JSON.parse(line) as unknown;
+    return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './animation.ts';
 export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches.ts';
 export { type PictureBatch, pictureBatches } from './picture-batches.ts';
+export { captionsOf, metadataColumn } from './captions.ts';
 export { byteAlphabet, clipSpecialTokens, clipTokenizerJson, endOfWord, leastVocabSize } from './clip-tokenizer-json.ts';
 export { defaultCacheDir } from './cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';

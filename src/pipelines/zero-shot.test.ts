@@ -5,7 +5,7 @@ import { CLIPModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { openClipEncoder } from './clip-encoder.ts';
-import { rank, zeroShotClassifier } from './zero-shot.ts';
+import { rank, zeroShotAccuracy, zeroShotClassifier } from './zero-shot.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
@@ -62,6 +62,13 @@ describe('zeroShotClassifier', () => {
   ])('refuses %j with %j', async (labels, templates, message) => {
     await expect(zeroShotClassifier(clip, labels, templates)).rejects.toThrow(message);
   });
+});
+
+test('zeroShotAccuracy counts the right label among the best', () => {
+  const row = (...labels: string[]) => labels.map((label, index) => ({ label, index, cosine: 0, probability: 0 }));
+  const ranked = [row('a', 'b', 'c'), row('b', 'a', 'c'), row('c', 'b', 'a'), row('a', 'c', 'b')];
+  const right = ['a', 'a', 'a', 'b'];
+  expect([1, 2, 3].map((top) => zeroShotAccuracy(ranked, right, top))).toEqual([0.25, 0.5, 1]);
 });
 
 test('rank gives the nearest first, of equally near ones the first', () => {

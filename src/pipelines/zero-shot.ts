@@ -74,6 +74,16 @@ export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 
   };
 }
 
+/**
+ * The share of pictures whose own label is among the best.
+ *
+ * @param ranked  for each picture its labels, best first
+ * @param right   the label of each
+ */
+export function zeroShotAccuracy(ranked: readonly (readonly RankedLabel[])[], right: readonly string[], top: number): number {
+  return ranked.filter((row, i) => row.slice(0, top).some(({ label }) => label === right[i])).length / ranked.length;
+}
+
 function unitRows(rows: Float64Array, dim: number): Float32Array {
   const out = new Float32Array(rows.length);
   for (let start = 0; start < rows.length; start += dim) {

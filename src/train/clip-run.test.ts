@@ -120,7 +120,7 @@ describe('a training run of CLIP', () => {
 
 test('says when an update sees more pictures than there are captions', async () => {
   const plan = await configuredRun(changed({ train: { gradientAccumulation: 5 } })).plan({});
-  expect(plan.notes).toEqual(['an update sees 40 pictures and there are only 32 different captions: some will be their own negatives; --train.gradientAccumulation 4 is the most without']);
+  expect(plan.notes).toEqual(['an update sees 40 pictures and there are only 32 different captions: some stand in it twice, as each other\'s negatives; smaller updates (--batch-size, --train.gradientAccumulation) are without']);
 });
 
 describe('refuses', () => {
@@ -136,8 +136,12 @@ describe('refuses', () => {
     await expect(refusal({ data: of, train: { evaluateEvery: null } })).rejects.toThrow(/1 of 2 pictures of .* have an empty caption, the first is b.png; caption them/);
   });
 
-  test('a batch of more captions than there are', async () => {
-    await expect(refusal({ train: { batchSize: 33 } })).rejects.toThrow(/config.train.batchSize is 33, but .* has only 32 different captions; give a smaller --batch-size/);
+  test('captions that are all the same', async () => {
+    const alike = join(root, 'alike');
+    mkdirSync(alike);
+    for (const name of ['a', 'b']) writeFileSync(join(alike, `${name}.png`), await draw(colors.red, name === 'a' ? 'left' : 'top', 0));
+    writeFileSync(join(alike, 'metadata.jsonl'), ['a', 'b'].map((name) => JSON.stringify({ file_name: `${name}.png`, text: 'red' })).join('\n'));
+    await expect(refusal({ data: { source: alike, files: null, testFiles: null }, train: { evaluateEvery: null } })).rejects.toThrow(/all pictures of .*alike have the same caption, so there is nothing to tell apart; caption them one by one/);
   });
 
   test('a measurement without held-out pictures, and a list that is not there', async () => {

@@ -2,7 +2,7 @@
 import { isAbsolute, join } from 'node:path';
 import { type Executor, type HostArray, type Store } from '../core/index.ts';
 import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
-import { captionBatchAt, openDataset, picturesAt, readTokenizer, takeListed, trainTokenizer, fromPixels, type Dataset } from '../data/index.ts';
+import { captionBatchAt, captionsOf, fromPixels, openDataset, picturesAt, readTokenizer, takeListed, testPartOf, trainTokenizer, type Dataset } from '../data/index.ts';
 import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
 import { chanceLoss, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
 import type { ClipConfig } from './clip-config.ts';
@@ -12,16 +12,17 @@ import type { RunOptions, RunPlan, RunWatch } from './run.ts';
 /**
  * Lays out the run.
  *
- * @throws if pictures have no captions, there are fewer different ones than a batch takes, or nothing is held out to measure on
+ * @throws if pictures have neither captions nor classes, all have the same, or nothing is held out to measure on
  */
 export async function planClip(config: ClipConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
   const { data: { source, size, crop, files, testFiles, ...shown }, train } = config;
-  const whole = await openDataset(source, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
-  const part = (list: string | null) => (list === null ? whole : takeListed(whole, isAbsolute(list) ? list : join(source, list)));
-  const dataset = await part(files);
-  const different = checkCaptions(dataset, train.batchSize);
-  if (train.evaluateEvery !== null && testFiles === null) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`);
-  const test = train.evaluateEvery === null ? undefined : await part(testFiles);
+  const open = (name: string) => openDataset(name, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
+  const whole = await open(source);
+  const part = (list: string) => takeListed(whole, isAbsolute(list) ? list : join(source, list));
+  const dataset = captioned(files === null ? whole : await part(files));
+  const different = new Set(captionsOf(dataset)).size;
+  if (different < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
+  const test = await openTest();
 
   const learned = trainTokenizer(wordsOf(dataset), config.tokenizer);
   const tokenizer = readTokenizer(learned.json, 'the tokenizer of the captions');
@@ -35,11 +36,19 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
   const { truncated } = tokenizer.encodeBatch([...new Set(dataset.captions)], length);
   const batch = train.batchSize * train.gradientAccumulation;
 
+  async function openTest(): Promise<Dataset | undefined> {
+    if (train.evaluateEvery === null) return undefined;
+    if (testFiles !== null) return captioned(await part(testFiles));
+    const held = testPartOf(source);
+    if (held === undefined) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`);
+    return captioned(await open(held));
+  }
+
   return {
     config: { task: 'clip', ...config }, train, dataset,
     notes: [
       ...(truncated === 0 ? [] : [`${truncated} captions are longer than ${length} tokens and lose their end; model.textConfig.maxPositionEmbeddings says how many are read`]),
-      ...(batch <= different ? [] : [`an update sees ${batch} pictures and there are only ${different} different captions: some will be their own negatives; --train.gradientAccumulation ${Math.max(1, Math.floor(different / train.batchSize))} is the most without`]),
+      ...(batch <= different || !whole.captions ? [] : [`an update sees ${batch} pictures and there are only ${different} different captions: some stand in it twice, as each other's negatives; smaller updates (--batch-size, --train.gradientAccumulation) are without`]),
     ],
     task: {
       module: model,
@@ -73,17 +82,9 @@ export function describeClip(loss: number, batch: number, { image_accuracy: imag
   return `loss ${loss.toFixed(4)} (ln ${batch} = ${chance.toFixed(4)}${stuck ? ': at chance, nothing is told apart' : ''}) · ${(50 * (image + text)).toFixed(1)} % right in the batch · temperature ${Math.exp(-scale).toFixed(3)}`;
 }
 
-/**
- * @returns how many different captions there are
- * @throws if a picture has none, or there are too few for a batch
- */
-function checkCaptions({ name, captions, ids, count }: Dataset, batchSize: number): number {
-  if (!captions) throw new Error(`config.data.source: the pictures of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt beside each picture`);
-  const empty = captions.flatMap((caption, index) => (caption === '' ? [index] : []));
-  if (empty.length > 0) throw new Error(`config.data.source: ${empty.length} of ${count} pictures of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or remove them from the folder or from data.files`);
-  const different = new Set(captions).size;
-  if (different < batchSize) throw new Error(`config.train.batchSize is ${batchSize}, but ${name} has only ${different} different captions; give a smaller --batch-size`);
-  return different;
+/** With what is said of each picture as its caption. */
+function captioned(dataset: Dataset): Dataset {
+  return { ...dataset, captions: captionsOf(dataset) };
 }
 
 /** Captions and tags, each once: how often a picture of one concept comes says nothing about words. */

@@ -47,7 +47,7 @@ test.each(names('clip'))('the preset %s is a configuration that builds, small en
   expect(2 * countParameters(clip)).toBeLessThan(9.7e6);
   // Table 18 of the paper; no decay on gains, biases and the temperature.
   expect(train).toMatchObject({ optimizer: 'adamw', weightDecay: 0.2, betas: [0.9, 0.98], eps: 1e-6, lrSchedule: 'cosine', groups: [{ maxRank: 1, weightDecay: 0 }] });
-  if (name === 'emoji-clip') await expectSaidParameters(name, countParameters(clip));
+  if (name !== 'clip') await expectSaidParameters(name, countParameters(clip));
 });
 
 it('cifar10 is DDPM\'s own run', async () => {

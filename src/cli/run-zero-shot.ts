@@ -1,0 +1,76 @@
+import { stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { captionsOf, metadataColumn, openDataset, pictureBatches, takeListed, type Dataset } from '../data/index.ts';
+import { zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../pipelines/index.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { mostTogether, openClip, sayTruncated } from './open-clip.ts';
+import { checkTemplates, UsageError } from './options.ts';
+import { createProgress } from './progress.ts';
+
+/** The options of `kuosan zero-shot`. */
+export interface ZeroShotOptions extends DeviceOptions {
+  readonly data: string;
+  readonly files?: string;
+  readonly among: 'all' | 'files';
+  readonly template: readonly string[];
+  readonly group?: string;
+  readonly json: boolean;
+  readonly skipBad: boolean;
+}
+
+/**
+ * Prints how often the right caption is the best, and among the five best, of all.
+ *
+ * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
+ */
+export async function runZeroShot(source: string, { data, files, among, template, group, json, skipBad, ...device }: ZeroShotOptions, print: (line: string) => void): Promise<void> {
+  checkTemplates(template);
+  if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
+  const { model, open } = await openClip(source);
+  const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, skipBad });
+  const asked = files === undefined ? whole : await takeListed(whole, await stat(join(data, files)).then(() => join(data, files), () => files));
+  const right = captionsOf(asked);
+  const captions = [...new Set(captionsOf(among === 'all' ? whole : asked))];
+  const groups = group === undefined ? undefined : await groupsOf(data, whole, asked, captions, group);
+
+  const ranked: RankedLabel[][] = [];
+  let progress: ReturnType<typeof createProgress> | undefined;
+  await open(device, mostTogether, async (encoder) => {
+    const classifier = await zeroShotClassifier(encoder, captions, template.length === 0 ? ['{}'] : template);
+    sayTruncated(classifier.truncated, encoder.contextLength);
+    for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
+      ranked.push(...classifier.classify(await encoder.embedImages(images), 5).slice(0, count));
+      (progress ??= createProgress('pictures', asked.count)).update(first + count, 'named');
+    }
+  }).finally(() => progress?.stop());
+
+  const result = {
+    pictures: asked.count, captions: captions.length,
+    top1: zeroShotAccuracy(ranked, right, 1), top5: zeroShotAccuracy(ranked, right, 5),
+    ...(groups && { [group!]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) }),
+  };
+  if (json) return print(JSON.stringify(result));
+  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+  print(`${asked.count.toLocaleString('en-US')} pictures of ${data}${files === undefined ? '' : ` (${files})`}, ${captions.length.toLocaleString('en-US')} captions to choose from`);
+  print(`top-1 ${percent(result.top1)}, top-5 ${percent(result.top5)}; by chance ${percent(1 / captions.length)} and ${percent(Math.min(1, 5 / captions.length))}`);
+  if (groups) {
+    const chance = share(groups.ofPicture.flatMap((name) => groups.ofCaption.map((other) => other === name)));
+    print(`right ${group} ${percent(Number(result[group as keyof typeof result]))}; by chance ${percent(chance)}`);
+  }
+}
+
+function share(hits: readonly boolean[]): number {
+  return hits.filter(Boolean).length / hits.length;
+}
+
+/** The groups of the pictures that are asked about, and of the captions to choose from. */
+async function groupsOf(folder: string, whole: Dataset, asked: Dataset, captions: readonly string[], key: string): Promise<{ readonly ofPicture: readonly string[]; readonly ofCaption: readonly string[] }> {
+  const column = await metadataColumn(isAbsolute(folder) ? folder : join(process.cwd(), folder), whole.ids, key);
+  const groupOf = (id: string): string => {
+    const found = column.get(id);
+    if (found === undefined) throw new UsageError(`--group: ${id} has no ${JSON.stringify(key)} in metadata.jsonl`);
+    return found;
+  };
+  const byCaption = new Map(captionsOf(whole).map((caption, i) => [caption, whole.ids[i]!]));
+  return { ofPicture: asked.ids.map(groupOf), ofCaption: captions.map((caption) => groupOf(byCaption.get(caption)!)) };
+}
