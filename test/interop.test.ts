@@ -58,6 +58,10 @@ describe('the folders that diffusers opened', () => {
     for (const file of filesOf(stored)) expect(readFileSync(join(written, file)).equals(readFileSync(join(stored, file))), file).toBe(true);
   });
 
+  test('and all that belongs to them take at most 600 KB', () => {
+    expect(filesOf(interopFolder).reduce((sum, file) => sum + statSync(join(interopFolder, file)).size, 0)).toBeLessThan(600_000);
+  });
+
   test('are the cases, drawn with the noise of the seed', () => {
     expect(readdirSync(join(interopFolder, 'ours')).sort()).toEqual(interopCases.map(({ name }) => name).sort());
     for (const file of ['ours.json', 'normals.safetensors']) expect(readFileSync(join(scratch, file)).equals(readFileSync(join(interopFolder, file))), file).toBe(true);

@@ -31,6 +31,16 @@ describe('docs/python.md', () => {
     }
   });
 
+  test.each([['flow', 'ε − x_0'], ['EDM', '−v of scaled data']] as const)('says as what every network of %s opens', (process, predicts) => {
+    const scheduler = schedulerConfig({ process: process === 'flow' ? 'flow' : 'edm' });
+    for (const [taken, options] of Object.entries(takes)) {
+      const { pipelines, scheduler: className, note } = inDiffusers(network({ outChannels: 3, ...options }).config, scheduler);
+      const opens = note === null ? pipelines.map((name) => `\`${name}\``).join(', ') : note.replace(/; open it as UNet2DModel .*$/, '');
+      expect(rows).toContainEqual([process, predicts, '–', taken, opens, `\`${className}\``]);
+    }
+    expect(schedulerFromJson(JSON.parse(JSON.stringify(schedulerToJson(scheduler))) as Record<string, unknown>, 'file')).toEqual(scheduler);
+  });
+
   test('says as what every schedule is saved, and every one is read back the same', () => {
     for (const scheduler of stepProcesses) {
       const json = JSON.parse(JSON.stringify(schedulerToJson(scheduler))) as Record<string, unknown>;

@@ -80,6 +80,15 @@ function evenSteps(T: number): number {
   return steps;
 }
 
+/** All steps of a process that has them; of the others fifty, for a flow the times that Euler's method takes here. */
+function setTimes({ process, numTrainTimesteps: T }: SchedulerConfig): string {
+  switch (process) {
+    case undefined: return `scheduler.set_timesteps(${T})`;
+    case 'flow': return 'scheduler.set_timesteps(sigmas=[1 - i / 50 for i in range(50)])';
+    case 'edm': return 'scheduler.set_timesteps(50)';
+  }
+}
+
 function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
   const { config: { inChannels, numClassEmbeds }, classInput } = unet;
   const [channels, height, width] = pictureShape(unet, scheduler);
@@ -95,7 +104,7 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     '',
     'unet = UNet2DModel.from_pretrained(".", subfolder="unet")',
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
-    `scheduler.set_timesteps(${scheduler.process === undefined ? scheduler.numTrainTimesteps : 50})`,
+    setTimes(scheduler),
     ...classes,
     ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the pictures to be seen`] : []),
     `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,

@@ -46,6 +46,8 @@ const short = { numTrainTimesteps: 40, betaStart: 0.001, betaEnd: 0.15 } as cons
 
 const ddpm = (steps: number, spacing: NonNullable<SamplerChoice['spacing']>): InteropRun => ({ scheduler: 'DDPMScheduler', sampler: 'ddpm', steps, spacing });
 const ddim = (steps: number, spacing: NonNullable<SamplerChoice['spacing']>, eta = 0): InteropRun => ({ scheduler: 'DDIMScheduler', sampler: 'ddim', steps, spacing, eta });
+const euler = (scheduler: string): InteropRun => ({ scheduler, sampler: 'euler', steps: 10 });
+const multistep: InteropRun = { scheduler: 'EDMDPMSolverMultistepScheduler', sampler: 'dpmpp-2m', steps: 10 };
 
 /** Every prediction, variance and schedule at least once, and what a network takes beside x_t and t. */
 export const interopCases: readonly InteropCase[] = [
@@ -57,6 +59,10 @@ export const interopCases: readonly InteropCase[] = [
   { name: 'sigmoid', unet: tiny, scheduler: { ...short, betaSchedule: 'sigmoid', varianceType: 'fixed_large' }, dtype: 'f16', runs: [ddpm(40, 'leading'), ddpm(10, 'leading'), ddim(10, 'leading')] },
   { name: 'sigmoid-alpha-bar', unet: tiny, scheduler: { numTrainTimesteps: 40, betaSchedule: 'sigmoid_alpha_bar', predictionType: 'v_prediction' }, dtype: 'f16', runs: [ddpm(10, 'trailing'), ddim(10, 'trailing')] },
   { name: 'zero-terminal-snr', unet: tiny, scheduler: { ...short, betaSchedule: 'scaled_linear', predictionType: 'v_prediction', rescaleBetasZeroSnr: true }, dtype: 'f16', runs: [ddpm(10, 'trailing'), ddim(10, 'trailing'), ddim(10, 'trailing', 1)] },
+  { name: 'flow', unet: tiny, scheduler: { process: 'flow' }, dtype: 'f16', runs: [euler('FlowMatchEulerDiscreteScheduler')] },
+  { name: 'flow-shift-classes', unet: { ...tiny, numClassEmbeds: 3 }, scheduler: { process: 'flow', shift: 3 }, dtype: 'f16', labels: [2, 0], runs: [euler('FlowMatchEulerDiscreteScheduler')] },
+  { name: 'edm', unet: tiny, scheduler: { process: 'edm' }, dtype: 'f16', runs: [euler('EDMEulerScheduler'), multistep] },
+  { name: 'edm-classes', unet: { ...tiny, numClassEmbeds: 3 }, scheduler: { process: 'edm', sigmaMin: 0.01, sigmaMax: 20, sigmaData: 0.7 }, dtype: 'f16', labels: [0, 2], runs: [euler('EDMEulerScheduler')] },
 ];
 
 /** The seed of the pictures, and how many normals of each picture's stream are written down: those of the longest run. */

@@ -43,6 +43,14 @@ def ddim(steps, spacing, eta=0):
     return dict(scheduler="DDIMScheduler", sampler="ddim", steps=steps, spacing=spacing, eta=eta)
 
 
+def euler(scheduler):
+    return dict(scheduler=scheduler, sampler="euler", steps=10)
+
+
+def multistep():
+    return dict(scheduler="EDMDPMSolverMultistepScheduler", sampler="dpmpp-2m", steps=10)
+
+
 # What people save: pipeline or scheduler, its options, those of the network, and the runs.
 THEIRS = {
     "ddpm": (DDPMPipeline, "DDPMScheduler", dict(SHORT, variance_type="fixed_large"), {}, [ddpm(40, "leading"), ddpm(10, "leading"), ddim(10, "leading")]),
@@ -51,6 +59,9 @@ THEIRS = {
     "ddim-zero-snr": (DDIMPipeline, "DDIMScheduler", dict(SHORT, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"), {}, [ddim(10, "trailing"), ddim(10, "trailing", 1)]),
     "betas": (DDPMPipeline, "DDPMScheduler", dict(num_train_timesteps=20, trained_betas=[0.01 + 0.005 * i for i in range(20)]), {}, [ddpm(20, "leading")]),
     "classes": (DDPMPipeline, "DDPMScheduler", dict(SHORT), dict(num_class_embeds=5), [ddpm(10, "leading")]),
+    # No pipeline draws these; people save their parts with one all the same.
+    "flow": (DDPMPipeline, "FlowMatchEulerDiscreteScheduler", dict(shift=2.0), {}, [euler("FlowMatchEulerDiscreteScheduler")]),
+    "edm": (DDPMPipeline, "EDMEulerScheduler", dict(sigma_max=40.0, sigma_data=0.6), {}, [euler("EDMEulerScheduler"), multistep()]),
 }
 LABELS = {"classes": [2, 0]}
 
@@ -77,20 +88,25 @@ def shape_of(unet, scheduler):
     return [2, unet.config.out_channels // (2 if learned else 1), *([size, size] if isinstance(size, int) else size)]
 
 
-def draw(folder, run, labels):
-    """The loop over unet and scheduler."""
+def draw(folder, run, labels, own_times=False):
+    """The loop over unet and scheduler, at our times or the scheduler's own, which differ for a flow alone."""
     unet = UNet2DModel.from_pretrained(folder, subfolder="unet").eval()
     scheduler = getattr(diffusers, run["scheduler"]).from_pretrained(folder, subfolder="scheduler")
     normals = Normals()
     normals.inject()
-    scheduler.set_timesteps(run["steps"])
+    if "Flow" in run["scheduler"] and not own_times:
+        scheduler.set_timesteps(sigmas=[1 - i / run["steps"] for i in range(run["steps"])])
+    else:
+        scheduler.set_timesteps(run["steps"])
+    is_edm = "EDM" in run["scheduler"]
     # Ours takes the noise that a clipped picture implies; theirs does if asked.
     options = dict(eta=run.get("eta", 0), use_clipped_model_output=True) if run["sampler"] == "ddim" else {}
     conditioning = {} if labels is None else dict(class_labels=torch.tensor(labels))
-    x = normals.take(shape_of(unet, scheduler))
+    x = normals.take(shape_of(unet, scheduler)) * (scheduler.config.sigma_max if is_edm else 1)
     with torch.no_grad():
         for t in scheduler.timesteps:
-            x = scheduler.step(unet(x, t, **conditioning).sample, t, x, **options).prev_sample
+            seen = scheduler.scale_model_input(x, t) if is_edm else x
+            x = scheduler.step(unet(seen, t, **conditioning).sample, t, x, **options).prev_sample
     return x
 
 
@@ -110,7 +126,8 @@ def check_pipelines(folder, case, pictures):
     for run, picture in zip(case["runs"], pictures):
         name = "DDIMPipeline" if run["sampler"] == "ddim" else "DDPMPipeline"
         if name in case["pipelines"]:
-            difference = (through_pipeline(folder, run) - (picture / 2 + 0.5).clamp(0, 1)).abs().max().item()
+            looped = draw(folder, run, None, own_times=True) if "Flow" in run["scheduler"] else picture
+            difference = (through_pipeline(folder, run) - (looped / 2 + 0.5).clamp(0, 1)).abs().max().item()
             assert difference < 1e-6, (folder, run, difference)
     if case["pipelines"]:
         assert index["_class_name"] == case["pipelines"][0], index
