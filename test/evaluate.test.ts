@@ -131,6 +131,40 @@ describe('kuosan evaluate', () => {
   });
 });
 
+describe('kuosan compare', () => {
+  const compared = (...args: string[]) => kuosan(['compare', 'model', '--samplers', 'ddim,unipc', '--steps', '2,3', '--count', '8', '--seed', '4', '--reference-steps', '5', '--out', 'samplers.png', '--device', 'cpu', '--threads', '1', ...args], { cwd });
+
+  beforeAll(async () => {
+    const classifier = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], classNames: ['a', 'b'] });
+    await writeClassifierFolder(join(cwd, 'comparing'), { model: classifier, weights: initialValues(classifier, 1) });
+  });
+
+  test('has a table of Fréchet distances, which are those of kuosan evaluate', async () => {
+    const { status, stdout, stderr } = await compared('--data', 'pictures', '--features', 'comparing');
+    expect(status, stderr).toBe(0);
+    const table = /^features: comparing, 8 of each picture; N = 8 against 8 real ones; real against real: N = 8 each\nFréchet distance to the data \(real against real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more pictures than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(stdout);
+    expect(table, stdout).not.toBeNull();
+    expect(stdout).toMatch(/samplers\.png: written; seed 4, 8 pictures, on cpu/);
+    const evaluated = JSON.parse((await evaluate('model', '--data', 'pictures', '--features', 'comparing', '--count', '8', '--seed', '4', '--sampler', 'unipc', '--steps', '3', '--json')).stdout) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
+    expect(table!.slice(1)).toHaveLength(5);
+    expect(table![1]).toBe(evaluated.features.floor.frechetDistance.toFixed(3));
+    expect(table![5]).toBe(evaluated.features.frechetDistance.toFixed(3));
+    expect(table![5]).not.toBe(table![2]);
+  }, 60_000);
+
+  test('says what the distances would need, and what they cannot do without', async () => {
+    const plain = await compared('--data', 'pictures');
+    expect(plain.stdout, plain.stderr).toContain('\nno Fréchet distance to the data: it takes a network that sees such pictures (--features), 4 of them (--count) and 8 real ones\n');
+    expect((await compared()).stdout).not.toContain('Fréchet');
+    const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, sampleSize: 32, inChannels: 1, outChannels: 1 }, 'gray'));
+    await writeModelFolder(join(cwd, 'gray'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
+    const gray = await kuosan(['compare', 'gray', '--data', 'pictures', '--samplers', 'ddim', '--steps', '2', '--count', '4', '--reference-steps', '2', '--out', 'gray.png', '--device', 'cpu', '--threads', '1'], { cwd });
+    expect(gray.stdout, gray.stderr).toMatch(/^features: fashion-mnist-classifier, 128 of each picture; N = 4 against 4 real ones; real against real: N = 4 each$/m);
+    expect(await compared('--features', 'comparing')).toMatchObject({ status: 2, stderr: 'kuosan: --features compares pictures with real ones, and none are given; add --data\n' });
+    expect((await compared('--data', 'pictures', '--features', 'fashion-mnist-classifier')).stderr).toContain('kuosan: features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network');
+  }, 60_000);
+});
+
 describe('a run of DDPM that is measured on the way', () => {
   const train = { steps: 6, batchSize: 4, checkpointEvery: 6, sampleEvery: null, evaluateEvery: 3, evaluateFeatures: 'measuring', evaluateCount: 8, evaluateSteps: 2 };
   const run = (...args: string[]) => kuosan(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args], { cwd });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { samplers, timeSpacings } from '../diffusion/sample.ts';
 import type { CompareCommandOptions } from './compare-samplers.ts';
+import { addFeatureOptions } from './feature-options.ts';
 import { choiceOption, integerOption, numberOption } from './options.ts';
 import { addSourceOptions } from './picture-options.ts';
 
@@ -14,12 +15,13 @@ export function register(program: Command): void {
     .option('--steps <a,b,...>', 'numbers of steps', (text: string) => text.split(',').map(integerOption('--steps', 1)), [5, 10, 20, 50])
     .option('--spacing <name>', `how the times of all are placed: ${timeSpacings.join(', ')}; default each sampler's own way`, choiceOption('spacing', timeSpacings))
     .option('--count <n>', 'pictures to measure with; the grid shows the first four', integerOption('--count', 1, 10_000), 16)
-    .option('--data <source>', 'a data set: also measure how near the pictures are to one of it; with --exact its own')
+    .option('--data <source>', 'a data set: also measure how near the pictures are to one of it, and by --features to all of it; with --exact its own')
     .option('--reference-steps <n>', 'steps of the converged pictures that the others are measured against', integerOption('--reference-steps', 1), 200)
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
     .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn')
     .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
+  addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such pictures');
   addSourceOptions(command)
     .action(async (source: string | undefined, options: CompareCommandOptions) => {
       const { compare } = await import('./compare-samplers.ts');

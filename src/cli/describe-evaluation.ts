@@ -28,22 +28,37 @@ export function describeEvaluation({ subject, data, seed, sampler, features, nea
   return `${lines.join('\n')}\n`;
 }
 
+/** What the distances of a comparison are measured with and on. */
+export function describeFeatures({ extractor, dim, count, referenceCount, floor }: Comparison): string {
+  return `features: ${extractor}, ${whole(dim)} of each picture; N = ${whole(count)} against ${whole(referenceCount)} real ones; real against real: N = ${whole(floor.count)} each`;
+}
+
+/** The Fréchet distance's name: FID only where the features are its own. */
+export function frechetName({ isFid }: Comparison): string {
+  return isFid ? 'FID' : 'Fréchet distance';
+}
+
+/** What to know of the Fréchet distance of few pictures; nothing where there are enough. */
+export function biasNotes(found: Comparison): string[] {
+  const { dim, count, referenceCount, floor } = found;
+  return Math.min(count, referenceCount, floor.count) <= dim ? [`note: with no more pictures than features the ${frechetName(found)} is mostly bias; take a larger --count`] : [];
+}
+
 function describeComparison(found: Comparison): string[] {
-  const { extractor, isFid, dim, count, referenceCount, floor } = found;
+  const { isFid, count, floor } = found;
   const row = (name: string, value: string, real: string) => `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
   const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) => `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
   const lines = [
-    `features: ${extractor}, ${whole(dim)} of each picture; N = ${whole(count)} against ${whole(referenceCount)} real ones; real against real: N = ${whole(floor.count)} each`,
+    describeFeatures(found),
     row('', 'value', 'real against real'),
-    row(isFid ? 'FID' : 'Fréchet distance', found.frechetDistance.toFixed(3), floor.frechetDistance.toFixed(3)),
+    row(frechetName(found), found.frechetDistance.toFixed(3), floor.frechetDistance.toFixed(3)),
     row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(floor)),
     row('precision', found.precision.toFixed(3), floor.precision.toFixed(3)),
     row('recall', found.recall.toFixed(3), floor.recall.toFixed(3)),
     ...(found.accuracy === undefined ? [] : [row('of the class asked', found.accuracy.toFixed(3), floor.accuracy?.toFixed(3) ?? '')]),
   ];
   if (Math.max(...found.kept) < count) lines.push(`(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on ${whole(Math.max(...found.kept))} of each, chosen at random)`);
-  if (Math.min(count, referenceCount, floor.count) <= dim) lines.push(`note: with no more pictures than features the ${isFid ? 'FID' : 'Fréchet distance'} is mostly bias; take a larger --count`);
-  return lines;
+  return [...lines, ...biasNotes(found)];
 }
 
 function whole(n: number): string {

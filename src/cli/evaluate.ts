@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { samplers } from '../diffusion/sample.ts';
 import { addDeviceOptions } from './device-options.ts';
-import { choiceOption, integerOption, numberOption } from './options.ts';
+import { addFeatureOptions } from './feature-options.ts';
+import { integerOption, numberOption } from './options.ts';
 import type { EvaluateOptions } from './run-evaluation.ts';
 
 export function register(program: Command): void {
@@ -10,8 +11,6 @@ export function register(program: Command): void {
     .description('measure how close a model\'s pictures are to real ones')
     .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
     .requiredOption('--data <source>', 'the real pictures: noto-emoji, a part of it, fashion-mnist, …, or a folder of images')
-    .option('--features <network>', 'what compares pictures: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file')
-    .option('--resize <name>', 'how pictures come to the size of an Inception: bicubic as clean-fid does, or bilinear as pytorch-fid does', choiceOption('resize', ['bicubic', 'bilinear'] as const), 'bicubic')
     .option('--images <dir>', 'measure the pictures of a folder in place of a model\'s')
     .option('--size <n>', 'height and width to which the pictures of --images are brought; default what the network of --features takes', integerOption('--size', 1, 4096))
     .option('--count <n>', 'pictures to draw, and real ones to compare them with', integerOption('--count', 4, 1_000_000), 1000)
@@ -27,6 +26,7 @@ export function register(program: Command): void {
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
+  addFeatureOptions(command);
   addDeviceOptions(command)
     .action(async (source: string | undefined, options: EvaluateOptions) => {
       const { evaluate } = await import('./run-evaluation.ts');

@@ -1,9 +1,10 @@
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
 import { hasSteps, samplerNamed, samplerTimesteps } from '../diffusion/index.ts';
-import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type InceptionResize, type LikelihoodBatch, type Nearest, type WantedClasses } from '../eval/index.ts';
+import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type Nearest, type WantedClasses } from '../eval/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
+import type { FeatureOptions } from './feature-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { checkSeesNothing, classesFor, openPictures, sampleOptions, type OpenPictures } from './open-pictures.ts';
@@ -12,10 +13,8 @@ import type { SamplerOptions, SourceOptions } from './picture-options.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** The options of `kuosan evaluate`. */
-export interface EvaluateOptions extends SourceOptions, SamplerOptions {
+export interface EvaluateOptions extends SourceOptions, SamplerOptions, FeatureOptions {
   readonly data: string;
-  readonly features?: string;
-  readonly resize: InceptionResize;
   readonly images?: string;
   readonly count: number;
   readonly nearest?: string;

@@ -50,8 +50,8 @@ export interface WantedClasses {
   readonly labels: readonly number[];
 }
 
-/** Fewer than this on a side cannot have a third nearest neighbor. */
-const fewest = 4;
+/** Pictures that a distance needs on a side: fewer cannot have a third nearest neighbor. */
+export const fewestPictures = 4;
 
 /**
  * Extracts the features of real pictures, chosen at random by the seed, each once.
@@ -60,7 +60,7 @@ const fewest = 4;
  */
 export async function realFeatures(extractor: FeatureExtractor, data: DatasetContent, { count, seed, kept = comparisonDefaults.kept, signal, onProgress }: ComparisonOptions): Promise<RealFeatures> {
   const half = Math.min(count, Math.floor(data.count / 2));
-  if (half < fewest) throw new Error(`evaluate: a distance needs at least ${2 * fewest} real pictures and ${fewest} generated, got ${data.count} and ${count}`);
+  if (half < fewestPictures) throw new Error(`evaluate: a distance needs at least ${2 * fewestPictures} real pictures and ${fewestPictures} generated, got ${data.count} and ${count}`);
   const wanted = Math.min(count, data.count);
   const total = Math.max(wanted, 2 * half);
   const places = new RandomStream(seed, 'real pictures', 0).permutation(data.count).subarray(0, total);

@@ -1,6 +1,6 @@
 export { bitsPerDimension, type BitsPerDimension, type BitsPerDimensionOptions, type LikelihoodBatch } from './bits-per-dimension.ts';
 export { Agreement, classHead, type ClassHead } from './class-head.ts';
-export { compare, comparisonDefaults, realFeatures, type Accuracy, type Comparison, type ComparisonOptions, type RealFeatures, type WantedClasses } from './compare.ts';
+export { compare, comparisonDefaults, fewestPictures, realFeatures, type Accuracy, type Comparison, type ComparisonOptions, type RealFeatures, type WantedClasses } from './compare.ts';
 export type { FeatureExtractor } from './feature-extractor.ts';
 export { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
 export { frechetDistance } from './frechet-distance.ts';
