@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises';
 import type { FloatArray } from '../core/dtype.ts';
 import { float32 } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
@@ -6,6 +5,7 @@ import { checkExtension, checkWritable, fromPixels, plotMarks, readImage, render
 import type { Mark, Pixels, Point } from '../data/index.ts';
 import { cosineSchedule, linearSchedule, qSample, qStep } from '../diffusion/index.ts';
 import type { Schedule } from '../diffusion/index.ts';
+import { checkApart } from './check-apart.ts';
 
 /** The options of `kuosan forward`. */
 export interface ForwardOptions {
@@ -44,7 +44,7 @@ interface Moment {
 export async function drawForward(image: string, { out, schedule: name, steps, size, seed }: ForwardOptions, print: (line: string) => void): Promise<void> {
   checkExtension(out, '.png');
   await checkWritable(out);
-  if (await samePlace(image, out)) throw new Error(`--out ${JSON.stringify(out)} is the image itself; give another path`);
+  await checkApart(out, { 'the image': image });
   if (name === 'linear' && steps <= leastLinearSteps) {
     throw new Error(`--steps ${steps}: the linear schedule needs more than ${leastLinearSteps}; give more, or --schedule cosine`);
   }
@@ -55,11 +55,6 @@ export async function drawForward(image: string, { out, schedule: name, steps, s
   await writePng(out, await renderFigure(layFigure(schedule, name, times, closed, iterated, moments)));
   for (const line of describe(image, name, x0, moments, times)) print(line);
   print(`${out}: written`);
-}
-
-async function samePlace(a: string, b: string): Promise<boolean> {
-  const [first, second] = await Promise.all([a, b].map((path) => realpath(path).catch(() => undefined)));
-  return first !== undefined && first === second;
 }
 
 /** Evenly spaced times of the paper, 0 … T, without repeats when T is small. */

@@ -1,7 +1,7 @@
-import { realpath } from 'node:fs/promises';
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, readImage, readImageSize } from '../data/index.ts';
 import { inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
+import { checkApart } from './check-apart.ts';
 import { interruptSignal } from './interrupt.ts';
 import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { UsageError } from './options.ts';
@@ -27,7 +27,7 @@ export async function editPicture(source: string | undefined, options: EditOptio
   checkTogether(options);
   checkSamplerOptions(options);
   await checkPictureFiles(options);
-  for (const path of [image, mask]) if (path !== undefined && await samePlace(path, out)) throw new Error(`--out ${JSON.stringify(out)} is ${path === image ? 'the image' : 'the mask'} itself; give another path`);
+  await checkApart(out, { 'the image': image, 'the mask': mask });
   const imageSize = await readImageSize(image);
   if (mask !== undefined) await checkMaskSize(mask, image, imageSize);
 
@@ -64,11 +64,6 @@ function checkTogether({ mask, strength, jumpLength, resamples, sampler, eta, ch
     if (strength !== undefined) throw new UsageError('--strength: the part under a mask is painted from noise alone; leave out --strength or --mask');
     if (sampler !== undefined || eta !== undefined || churn !== undefined) throw new UsageError('--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask');
   } else if (jumpLength !== undefined || resamples !== undefined) throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
-}
-
-async function samePlace(a: string, b: string): Promise<boolean> {
-  const [one, other] = await Promise.all([a, b].map((path) => realpath(path).catch(() => undefined)));
-  return one !== undefined && one === other;
 }
 
 async function checkMaskSize(mask: string, image: string, [height, width]: readonly [number, number]): Promise<void> {
