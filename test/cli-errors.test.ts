@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { writeModelFolder, type ClassLabels } from '../src/checkpoint/index.ts';
 import { runCommand } from '../src/cli/run-command.ts';
+import { schedulerConfig, type SchedulerConfig } from '../src/diffusion/index.ts';
+import { parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
 import { drawMask, drawPictureFolder, kuosan, tinyModel, type Ended } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-errors-'));
@@ -66,6 +70,13 @@ beforeAll(async () => {
     bytes[bytes.length - 5]! ^= 1;
     writeFileSync(at('flipped', weightsFile), bytes);
   });
+  writeFileSync(at('random.safetensors'), Buffer.alloc(200, 0xe5));
+  const write = async (name: string, options: object, scheduler: Partial<SchedulerConfig>, classes: ClassLabels | null = null) => {
+    const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...options }, name));
+    await writeModelFolder(at(name), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig(scheduler), classes });
+  };
+  await write('unguided', { numClassEmbeds: 2 }, {}, { names: ['round', 'square'], nullClass: null });
+  await write('silent', {}, { rescaleBetasZeroSnr: true, predictionType: 'v_prediction' });
   copyRun('wider', () => edit(`wider/${configFile}`, (json) => ({ ...json, block_out_channels: [32] })));
 }, 60_000);
 
@@ -87,6 +98,7 @@ const commands: readonly Case[] = [
   ['sample run more', 2, 'too many arguments for \'sample\'. Expected 1 argument but got 2; kuosan sample --help tells more'],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
   ['sample run --count', 2, 'option \'--count <n>\' argument missing; kuosan sample --help tells more'],
+  ['tokenizer train --out t.json', 2, 'required option \'--captions <folder or .txt>\' not specified; kuosan tokenizer train --help tells more'],
   ['forward x.png --out f.png --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
 ];
 
@@ -173,14 +185,14 @@ const editing: readonly Case[] = [
   ['edit run --image pictures/000.png --mask black.png --strength 0.5', 2, '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask'],
   ['edit run --image pictures/000.png --mask black.png --sampler ddim', 2, '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask'],
   ['edit run --image pictures/000.png --resamples 5', 2, '--resamples: belongs to --mask'],
-  ['edit run --image pictures/000.png --steps 2000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000'],
+  ['edit run --image pictures/000.png --steps 2000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000'],
   ['edit run --image pictures/000.png --out pictures/000.png', 1, '--out "pictures/000.png" is the image itself; give another path'],
   ['interpolate run --seeds 1', 2, '--seeds: expected two seeds or more with commas between, got "1"'],
   ['interpolate run --seeds 1,x', 2, '--seeds: expected an integer of 0 or more, got "x"'],
   ['interpolate run --seeds 1,2 --sampler ddpm', 2, '--sampler: ddpm adds noise in every step, so near seeds do not draw near pictures; take ddim, euler, heun, dpm2, dpmpp-2m, unipc'],
   ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
   ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],
-  ['compare run --steps 5,2000 --count 1 --out x.png', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000'],
+  ['compare run --steps 5,2000 --count 1 --out x.png', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000'],
   ['compare run --out x.jpg', 1, 'cannot write "x.jpg": the name does not end in .png; give another path'],
   ['floor run --data pictures --draws 1', 2, '--draws: expected an integer from 2 to 1000000, got "1"'],
   ['floor run --data empty', 1, /^data "empty": no images here/],
@@ -191,7 +203,16 @@ const models: readonly Case[] = [
   ['sample pictures --out x.png', 1, 'pictures: is neither a run, a checkpoint nor a model folder (there is no run.json, no model_index.json and no config.json)'],
   ['sample run --out x.png --sampler ddmp', 1, 'unknown sampler "ddmp"; did you mean ddpm?'],
   ['sample run --out x.png --sampler ddpm --eta 1', 2, '--eta: ddpm has no such option; add --sampler ddim or euler-ancestral or dpmpp-2m-sde'],
-  ['sample run --out x.png --steps 5000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 5000'],
+  ['sample run --out x.png --steps 5000', 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 5000; the schedule has 1000'],
+  ['sample config.json --out x.png', 1, 'config.json: is a file; give a run, a checkpoint or the folder of a model, which has model_index.json or config.json'],
+  ['sample unguided --out x.png --guidance-scale 2', 1, 'guidanceScale: this model was trained without hidden classes (objective.classDropout), so it cannot be guided; leave the scale at 1'],
+  ['sample unguided --out x.png --class d', 2, 'unknown class "d"; one of round, square'],
+  ['sample silent --out x.png --sampler heun', 1, 'sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing, or for a flow leave the spacing out (any sampler but heun and dpm2)'],
+  ['sample silent --out x.png --sampler heun --spacing trailing', 1, 'heun: at time 999 no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time'],
+  ['edit silent --image pictures/000.png --sampler dpmpp-2m', 1, /^sigmaRange: .*; take the trailing spacing, or for a flow leave the spacing out \(any sampler but heun and dpm2\)$/],
+  ['embed silent --images pictures --out x.npy', 1, 'checkpoint silent: holds a model that draws pictures (model_index.json), expected a CLIP; give the folder or the run of one'],
+  ['evaluate run --data pictures --features random.safetensors', 1, /^checkpoint random\.safetensors: is damaged; .*\(is this a safetensors file\?\)\)$/],
+  [`evaluate run --data pictures --features run/${weightsFile}`, 1, /: is no Inception v3, it has no fc\.weight; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors$/],
   ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
   ['sample short-weights --out x.png', 1, new RegExp(`^checkpoint short-weights/${weightsFile}: is damaged; get it again or take another checkpoint`)],
   ['sample flipped --out x.png', 1, new RegExp(`^checkpoint flipped/${weightsFile}: is damaged, the values of tensor "\\S+" \\[16, 64\\], which begin at byte \\d+, do not match their checksum; get it again or take another checkpoint$`)],

@@ -110,7 +110,7 @@ describe('kuosan evaluate', () => {
     [['model', '--features', 'fashion-mnist-clasifier'], 1, 'unknown network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of fashion-mnist-classifier'],
     [['model', '--features', 'fashion-mnist-classifier'], 1, 'features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network, or train one on such pictures (kuosan train with "task": "classifier")'],
     [['model', '--features', 'model'], 1, 'checkpoint model: there is no config.json in it, so it is no ImageClassifier; give the folder or the run of one'],
-    [['model', '--features', 'network', '--steps', '2000'], 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000'],
+    [['model', '--features', 'network', '--steps', '2000'], 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000'],
     [['model', '--features', 'network', '--guidance-scale', '2'], 1, 'guidanceScale: this model takes no classes, so there is nothing to guide towards'],
     [['model', '--features', 'network', '--count', '3'], 2, '--count: expected an integer from 4 to 1000000, got "3"'],
   ])('%j is refused', async (args, status, message) => {

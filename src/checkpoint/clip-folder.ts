@@ -17,7 +17,7 @@ import {
 } from '../models/index.ts';
 import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
-import { configFile } from './model-folder.ts';
+import { configFile, indexFile } from './model-folder.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
 import { readTensorFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights } from './weights.ts';
@@ -118,6 +118,7 @@ export async function readClipNetwork(path: string, { variant }: Pick<ReadWeight
   const dir = kind === 'folder' ? path : dirname(path);
   const configPath = join(dir, configFile);
   const configAt = `checkpoint ${configPath}`;
+  if (kind === 'folder' && await kindOf(join(path, indexFile)) === 'file') throw new Error(`checkpoint ${path}: holds a model that draws pictures (${indexFile}), expected a CLIP; give the folder or the run of one`);
   const json = await kindOf(configPath) === 'file' ? await readJsonFile(configPath, configAt) : null;
   const className = json === null ? 'CLIPModel' : classOf(json, configAt);
   const stored = kind === 'folder' ? await readWeightFiles(path, { library: 'transformers', className, variant }) : { tensors: await readTensorFile(path), where: `checkpoint ${path}` };

@@ -46,7 +46,7 @@ describe('what is no model', () => {
     ['', 'unknown model ""; give the path'],
     ['../pipeline/linear', 'unknown model "../pipeline/linear"'],
     [folder, `${folder}: is neither a run, a checkpoint nor a model folder (there is no run.json, no model_index.json and no config.json)`],
-    [join(scratch, 'a.png'), 'a.png: is a file; give the model folder that has model_index.json'],
+    [join(scratch, 'a.png'), 'a.png: is a file; give a run, a checkpoint or the folder of a model, which has model_index.json or config.json'],
   ])('is refused: %j', async (source, message) => {
     await expect(resolve(source)).rejects.toThrow(message);
   });

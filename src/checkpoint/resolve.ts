@@ -52,7 +52,7 @@ export async function resolveModel(source: string, { pretrainedDir = packagePret
   if (names.includes(source)) return join(pretrainedDir, source);
 
   if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile}, no ${indexFile} and no ${configFile})`);
-  if (kind === 'file') throw new Error(`${source}: is a file; give the model folder that has ${indexFile}`);
+  if (kind === 'file') throw new Error(`${source}: is a file; give a run, a checkpoint or the folder of a model, which has ${indexFile} or ${configFile}`);
   const suggestion = nearest(source, names);
   const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
   throw new Error(`unknown ${wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);

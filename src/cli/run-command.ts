@@ -66,6 +66,13 @@ function report(error: unknown, program: Command, words: readonly string[], debu
 function usageMessage({ message, code }: CommanderError, program: Command, words: readonly string[]): string {
   const [problem, suggestion] = message.replace(/^error: /, '').replace(/\.$/, '').split('\n');
   if (suggestion) return `${problem}; ${suggestion.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')}`;
-  const command = program.commands.find((each) => each.name() === words[0])?.name();
-  return `${problem}; kuosan ${command && code !== 'commander.unknownCommand' ? `${command} ` : ''}--help tells more`;
+  const path: string[] = [];
+  // The command that was meant, and the one inside of it: `tokenizer train`.
+  for (let inner = program.commands; path.length < words.length;) {
+    const command = inner.find((each) => each.name() === words[path.length]);
+    if (!command) break;
+    path.push(command.name());
+    inner = command.commands;
+  }
+  return `${problem}; kuosan ${code === 'commander.unknownCommand' ? '' : [...path, ''].join(' ')}--help tells more`;
 }

@@ -91,7 +91,7 @@ export function samplerTimesteps(sampler: SamplerDefinition, schedule: Schedule 
   const { T } = schedule;
   const [count, by] = [steps ?? Math.min(sampler.steps ?? T, T), spacing ?? sampler.spacing];
   if (by !== 'karras' && by !== 'exponential') return timesteps(T, count, { spacing: by });
-  if (!Number.isSafeInteger(count) || count < 1 || count > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${count}`);
+  if (!Number.isSafeInteger(count) || count < 1 || count > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${count}; the schedule has ${T}`);
   return byLevel(count, by);
 }
 

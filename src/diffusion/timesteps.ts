@@ -31,7 +31,7 @@ export interface TimestepOptions {
  * @see Lin et al. 2024, table 2 — https://arxiv.org/abs/2305.08891
  */
 export function timesteps(T: number, N: number, { spacing = 'trailing', offset = 0 }: TimestepOptions = {}): readonly number[] {
-  if (!Number.isSafeInteger(N) || N < 1 || N > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${N}`);
+  if (!Number.isSafeInteger(N) || N < 1 || N > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${N}; the schedule has ${T}`);
   if (!timestepSpacings.includes(spacing)) throw new Error(`unknown timestep spacing "${spacing}"; one of ${timestepSpacings.join(', ')}`);
   if (offset !== 0 && spacing !== 'leading') throw new Error(`timesteps: an offset belongs to the leading spacing, got ${offset} with ${spacing}`);
   const at = (time: (i: number) => number) => Array.from({ length: N }, (_, i) => time(i));
