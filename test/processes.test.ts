@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSafetensors } from '../src/formats/index.ts';
 import { drawPictureFolder, kuosan, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-processes-'));
@@ -58,6 +59,31 @@ describe.each([
     expect(floor).toMatch(/mean over the levels: network \d/);
   }, 120_000);
 });
+
+test('times drawn by importance are warmed, go on bit for bit after a resume, and are told by their own losses', async () => {
+  const config = {
+    data: { source: 'pictures', size: 8 }, model: tinyModel,
+    scheduler: { betaSchedule: 'cosine', numTrainTimesteps: 10 },
+    objective: { timeSampling: 'importance' },
+    // Ten losses of each of ten times take some twenty steps of eight.
+    train: { ...train, gradientAccumulation: 2, sampleEvery: null },
+  };
+  writeFileSync(join(cwd, 'importance.json'), JSON.stringify(config));
+  writeFileSync(join(cwd, 'uniform.json'), JSON.stringify({ ...config, objective: {} }));
+  const command = (out: string, ...more: string[]) => ['train', 'importance.json', '--out', out, ...more];
+  await run(...command('importance-whole'));
+  await run(...command('importance-parts', '--steps', '36'));
+  await run(...command('importance-parts', '--steps', String(steps), '--resume'));
+  await run('train', 'uniform.json', '--out', 'uniform');
+  expect(metrics('importance-parts')).toEqual(metrics('importance-whole'));
+  expect(results('importance-parts').every((bytes, i) => bytes === results('importance-whole')[i])).toBe(true);
+  // Uniform until it is warm, and then no more.
+  expect(metrics('importance-whole').slice(0, 10)).toEqual(metrics('uniform').slice(0, 10));
+  expect(metrics('importance-whole').at(-1)).not.toEqual(metrics('uniform').at(-1));
+  const { tensors } = readSafetensors(readFileSync(join(cwd, 'importance-whole', `checkpoints/step-0000${steps}`, 'training/state.safetensors')));
+  expect(Array.from(tensors.get('history/counts')!.data, Number).reduce((sum, count) => sum + count, 0)).toBe(8 * steps);
+  expect(tensors.get('history/losses')!.shape).toEqual([10, 10]);
+}, 120_000);
 
 test.each([
   [{ scheduler: { process: 'edm' }, objective: { timeSampling: 'stratified' } }, 'timeSampling: EDM\'s noise levels go over five powers of ten'],

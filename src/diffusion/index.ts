@@ -11,6 +11,7 @@ export { type ClassifierFreeOptions, classifierFreeGuidance } from './guidance/c
 export { type ClassifierGradient, classifierGuidance } from './guidance/classifier.ts';
 export { clipping, dynamicThresholdDefaults, dynamicThresholding, type DynamicThresholdOptions } from './guidance/thresholding.ts';
 export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
+export { LossHistory, lossHistoryDefaults } from './loss-history.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
 export { epsFromX0, type FromOutput, fromOutput, outputError, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';
 export {

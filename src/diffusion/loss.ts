@@ -14,6 +14,8 @@ export interface TrainingDraw {
   readonly signalScale: FloatArray;
   /** [B] σ, √(1 − ᾱ_t). */
   readonly noiseScale: FloatArray;
+  /** [B] what the loss counts for: 1/(T p_t) where times were drawn with probabilities p_t, else 1. */
+  readonly importance: FloatArray;
 }
 
 /**
@@ -21,6 +23,7 @@ export interface TrainingDraw {
  *
  *     uniform     t ~ U{0 … T − 1} for each sample; on a continuous schedule U(0, last]
  *     stratified  t_b = ⌊T (b + u_b)/B⌋, u_b ~ U[0, 1): the same law for a sample drawn blindly, less variance in the batch's loss
+ *     importance  t ~ p on the T steps, uniform as long as there is no p
  *     log_normal  ln(σ/α) ~ N(timeMean, timeStd²): EDM's noise levels, and for a flow, where σ/α = t/(1 − t), logit-normal times
  *     ε ~ N(0, I), plus offsetNoise · N(0, 1) for each sample and channel
  *
@@ -30,13 +33,14 @@ export interface TrainingDraw {
  * @param shape      [B, ...] of the batch; with offset noise [B, C, ...]
  * @param stream     the stream of this training step
  * @param objective  what differs from plain DDPM
+ * @param p          [T] probabilities of the times, for importance sampling: `LossHistory` has them
  * @throws if the shape has no batch axis, or no channels where the offset needs them
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Guttenberg 2023 (offset noise); Karras et al. 2022, table 1 — https://arxiv.org/abs/2206.00364; Esser et al. 2024, section 3.1 — https://arxiv.org/abs/2403.03206
  */
-export function drawTrainingNoise(schedule: Schedule | ContinuousSchedule, shape: Shape, stream: RandomStream, { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimeLaw = objectiveDefaults): TrainingDraw {
+export function drawTrainingNoise(schedule: Schedule | ContinuousSchedule, shape: Shape, stream: RandomStream, { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimeLaw = objectiveDefaults, p?: Float64Array): TrainingDraw {
   const [count, channels] = shape;
   if (count === undefined) throw new Error('drawTrainingNoise: the shape has no batch axis');
-  const t = drawTimes(schedule, count, stream, law);
+  const t = drawTimes(schedule, count, stream, law, p);
   const noise = float32(shape, stream.fillNormal(new Float32Array(sizeOf(shape))));
   if (offsetNoise > 0) {
     if (channels === undefined) throw new Error(`drawTrainingNoise: offset noise is one number a channel, and [${shape.join(', ')}] has no channels`);
@@ -50,18 +54,28 @@ export function drawTrainingNoise(schedule: Schedule | ContinuousSchedule, shape
     noise,
     signalScale: float32([count], t.map((time) => schedule.alpha(time))),
     noiseScale: float32([count], t.map((time) => schedule.sigma(time))),
+    importance: float32([count], t.map((time) => (p ? 1 / (p.length * p[time]!) : 1))),
   };
 }
 
-function drawTimes(schedule: Schedule | ContinuousSchedule, count: number, stream: RandomStream, { timeSampling, timeMean = 0, timeStd = 1 }: TimeLaw): readonly number[] {
+function drawTimes(schedule: Schedule | ContinuousSchedule, count: number, stream: RandomStream, { timeSampling, timeMean = 0, timeStd = 1 }: TimeLaw, p?: Float64Array): readonly number[] {
   const each = (draw: (b: number) => number) => Array.from({ length: count }, (_, b) => draw(b));
+  const uniform = () => (hasSteps(schedule) ? stream.integer(schedule.T) : schedule.last * (1 - stream.uniform()));
   const part = (b: number) => (b + stream.uniform()) / count;
   switch (timeSampling) {
     case 'log_normal': return Array.from(stream.fillNormal(new Float64Array(count)), (z) => schedule.time(1, Math.exp(timeMean + timeStd * z)));
-    case 'uniform': return each(() => (hasSteps(schedule) ? stream.integer(schedule.T) : schedule.last * (1 - stream.uniform())));
+    case 'importance': return each(() => (p ? timeAt(p, stream.uniform()) : uniform()));
+    case 'uniform': return each(uniform);
     // The noisiest part first where times are continuous: 0, the clean picture, must not be hit.
     case 'stratified': return each((b) => (hasSteps(schedule) ? Math.floor(schedule.T * part(b)) : schedule.last * (1 - part(b))));
   }
+}
+
+/** The first time at which the sum of the probabilities goes beyond u in 0 … 1. */
+function timeAt(p: Float64Array, u: number): number {
+  let t = 0;
+  for (let sum = p[0]!; sum <= u && t < p.length - 1; sum += p[++t]!);
+  return t;
 }
 
 /**

@@ -126,7 +126,8 @@ describe('log-normal levels of noise', () => {
 
   test.each([
     [{ process: 'edm' }, { timeSampling: 'uniform' }, 'EDM\'s noise levels go over five powers of ten, and uniform draws next to none of the low ones; take log_normal'],
-    [{}, { timeSampling: 'log_normal' }, 'a process of steps takes uniform or stratified'],
+    [{}, { timeSampling: 'log_normal' }, 'a process of steps takes uniform, stratified or importance'],
+    [{ process: 'flow' }, { timeSampling: 'importance' }, 'importance keeps losses of each of a schedule\'s steps, and scheduler.process flow has none; take log_normal'],
     [{}, { timeStd: 2 }, 'timeStd: belongs to timeSampling log_normal, got uniform'],
   ] as const)('%j refuses %j', (scheduler, law, message) => {
     expect(() => timeLaw(schedulerConfig(scheduler), law)).toThrow(message);

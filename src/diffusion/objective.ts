@@ -8,7 +8,7 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 export type LossWeighting = (typeof lossWeightings)[number];
 
 /** How the times of a training batch are drawn. */
-export const timeSamplings = ['uniform', 'stratified', 'log_normal'] as const;
+export const timeSamplings = ['uniform', 'stratified', 'importance', 'log_normal'] as const;
 /** One of `timeSamplings`. */
 export type TimeSampling = (typeof timeSamplings)[number];
 
@@ -27,7 +27,7 @@ export interface Objective extends TimeLaw {
   readonly weighting: LossWeighting;
   /** γ of min-SNR. */
   readonly snrGamma: number;
-  /** `uniform` draws each time alone; `stratified` one from each of B equal parts, so that a batch covers all levels of noise; `log_normal` makes ln(σ/α) a normal, with which continuous processes are trained. */
+  /** `uniform` draws each time alone; `stratified` one from each of B equal parts, so that a batch covers all levels of noise; `importance` draws times in proportion to their losses, which weigh as much less; `log_normal` makes ln(σ/α) a normal, with which continuous processes are trained. */
   readonly timeSampling: TimeSampling;
   /** Standard deviation of noise that is one number a channel, with which pictures can become darker or lighter as a whole. */
   readonly offsetNoise: number;
@@ -53,10 +53,11 @@ export const objectiveDefaults: Objective = { weighting: 'uniform', snrGamma: 5,
 export function timeLaw(scheduler: SchedulerConfig, { timeSampling = scheduler.process === undefined ? 'uniform' : 'log_normal', timeMean, timeStd }: { readonly [Key in keyof TimeLaw]?: TimeLaw[Key] | undefined } = {}): TimeLaw {
   if (timeSampling !== 'log_normal') {
     if (timeMean !== undefined || timeStd !== undefined) throw new Error(`${timeMean === undefined ? 'timeStd' : 'timeMean'}: belongs to timeSampling log_normal, got ${timeSampling}`);
+    if (timeSampling === 'importance' && scheduler.process !== undefined) throw new Error(`timeSampling: importance keeps losses of each of a schedule's steps, and scheduler.process ${scheduler.process} has none; take log_normal`);
     if (scheduler.process === 'edm') throw new Error(`timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} draws next to none of the low ones; take log_normal`);
     return { timeSampling };
   }
-  if (scheduler.process === undefined) throw new Error('timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a process of steps takes uniform or stratified');
+  if (scheduler.process === undefined) throw new Error('timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a process of steps takes uniform, stratified or importance');
   const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
   return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };
 }

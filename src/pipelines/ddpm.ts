@@ -16,6 +16,9 @@ import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 import { variationalInputs, variationalTerm } from './variational-bound.ts';
 
+/** The input by which samples' losses are multiplied to make up for how often their times are drawn; their own losses are told without it. */
+export const importanceInput = 'importance';
+
 /** The extents of one picture: channels, height, width. */
 export type PictureShape = readonly [channels: number, height: number, width: number];
 
@@ -51,7 +54,7 @@ function plainTarget(): DdpmTarget {
  *
  * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B], the last two times c_in where the
  * process has one; `targetSignal` and `targetNoise` [B] unless ε is asked for; `classLabels` [B] if the network takes
- * them; `lossWeight` [B] unless the weights are uniform; and those of `variationalTerm` if the variance is learned: what
+ * them; `lossWeight` [B] unless the weights are uniform; `importance` [B] where times are drawn by it; and those of `variationalTerm` if the variance is learned: what
  * `trainingInputs` draws.
  *
  * @returns [B]
@@ -75,7 +78,8 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
   const simple = meanSquaredError(prediction, target, [1, 2, 3]);
   const weighted = objective.weighting === 'uniform' ? simple : mul(simple, input('lossWeight', [batchSize]));
   // The bound is a sum over the steps.
-  return variance && hasSteps(schedule) ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T)) : weighted;
+  const loss = variance && hasSteps(schedule) ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T)) : weighted;
+  return objective.timeSampling === 'importance' ? mul(loss, input(importanceInput, [batchSize])) : loss;
 }
 
 function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor | undefined {
@@ -105,13 +109,15 @@ export interface BatchDraw {
   readonly target?: DdpmTarget;
   /** The class that stands for "any", for samples whose class is hidden. */
   readonly nullClass?: number;
+  /** [T] probabilities of the times, where they are drawn by importance and losses are known; default uniform. */
+  readonly timeProbabilities?: Float64Array | undefined;
 }
 
-/** The inputs of `ddpmLoss` for one batch, a pure function of (seed, batch): lines 2 to 4 of Algorithm 1. */
-export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip, target: { diffusion, objective } = plainTarget(), nullClass }: BatchDraw): Record<string, HostArray> {
+/** The inputs of `ddpmLoss` for one batch, a pure function of (seed, batch, probabilities of the times): lines 2 to 4 of Algorithm 1. */
+export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip, target: { diffusion, objective } = plainTarget(), nullClass, timeProbabilities }: BatchDraw): Record<string, HostArray> {
   const { images, labels } = batchAt(dataset, { seed, step: batch, batchSize, flip });
   const { schedule, preconditioning, varianceType } = diffusion;
-  const draw = drawTrainingNoise(schedule, images.shape, new RandomStream(seed, 'training noise', batch), objective);
+  const draw = drawTrainingNoise(schedule, images.shape, new RandomStream(seed, 'training noise', batch), objective, timeProbabilities);
   const each = (f: (t: number) => number) => float32([batchSize], draw.t.map(f));
   return {
     x0: images,
@@ -121,6 +127,7 @@ export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip,
     noiseScale: each((t) => preconditioning.inputScale(t) * schedule.sigma(t)),
     ...(preconditioning.predicts !== 'epsilon' && { targetSignal: each((t) => preconditioning.target(t)[0]), targetNoise: each((t) => preconditioning.target(t)[1]) }),
     ...(objective.weighting !== 'uniform' && { lossWeight: each((t) => lossWeight(diffusion, t, objective)) }),
+    ...(objective.timeSampling === 'importance' && { [importanceInput]: draw.importance }),
     ...(varianceType === 'learned_range' && hasSteps(schedule) && variationalInputs(schedule, draw.t, preconditioning)),
     ...(labels && { classLabels: int64(hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch))) }),
   };

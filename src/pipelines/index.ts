@@ -2,7 +2,7 @@ export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
 export * from './compare.ts';
-export { type BatchDraw, type DdpmTarget, ddpmLoss, denoiserProgram, type PictureShape, pictureShape, trainingInputs } from './ddpm.ts';
+export { type BatchDraw, type DdpmTarget, ddpmLoss, denoiserProgram, importanceInput, type PictureShape, pictureShape, trainingInputs } from './ddpm.ts';
 export * from './draw.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';

@@ -2,7 +2,7 @@
 import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import { heightAndWidth, layGrid, openDataset, toPixels, type Dataset } from '../data/index.ts';
-import { networkProcess, type NetworkProcess } from '../diffusion/index.ts';
+import { hasSteps, LossHistory, networkProcess, type NetworkProcess } from '../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { ddpmLoss, drawPictures, mostSteps, openSampler, trainingInputs, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
@@ -33,6 +33,7 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   const target = { diffusion, objective: config.objective };
+  const history = config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule) ? new LossHistory(diffusion.schedule.T) : undefined;
   // A floor of the plain error, for a network that is told nothing else: weights, classes and offsets have others.
   const isPlain = unet.classInput === null && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0;
   const floor = isPlain ? floorOf(dataset, diffusion, { flip }) : undefined;
@@ -45,7 +46,8 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
     task: {
       module: unet,
       loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),
-      inputs: (batch) => trainingInputs(dataset, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, ...(nullClass !== undefined && { nullClass }) }),
+      inputs: (batch) => trainingInputs(dataset, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, timeProbabilities: history?.probabilities(), ...(nullClass !== undefined && { nullClass }) }),
+      ...(history && { history }),
     },
     writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,

@@ -6,7 +6,7 @@ import { lossContext, type LossContext } from './loss-context.ts';
 import { packed } from './packed.ts';
 
 /** Where the entries of a training store are. */
-export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/' } as const;
+export const entries = { parameter: 'params/', ema: 'ema/', gradient: 'grads/', history: 'history/' } as const;
 
 /** A loss and the parameters that go down it. */
 export interface TrainingObjective {

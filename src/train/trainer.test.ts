@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import {
-  add, createInterpreter, float32, input, meanSquaredError, mul, RandomStream, reshape, sizeOf, type Executor, type FloatArray, type HostArray, type HostArrays,
+  add, createInterpreter, float32, input, meanSquaredError, mul, RandomStream, reshape, sizeOf, square, type Executor, type FloatArray, type HostArray, type HostArrays,
 } from '../core/index.ts';
 import { drawTrainingNoise, gaussianEpsFloor, linearSchedule, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { Embedding, initialValues, type Binding } from '../nn/index.ts';
-import { ddpmLoss, drawPictures, openSampler, type PictureShape } from '../pipelines/index.ts';
+import { Embedding, initialValues, Linear, type Binding } from '../nn/index.ts';
+import { ddpmLoss, drawPictures, importanceInput, openSampler, type PictureShape } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { trainSchema } from './config.ts';
-import { DivergedError, Trainer, type TrainingTask } from './trainer.ts';
+import { DivergedError, Trainer, type BatchHistory, type TrainerState, type TrainingTask } from './trainer.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
@@ -233,4 +233,56 @@ test('the sampler of the averaged weights shares the trainer\'s store and sees e
   expect(drawings[0]!.data).not.toEqual(drawings[1]!.data);
   await shared.dispose();
   await trainer.dispose();
+});
+
+describe('a history of batches', () => {
+  const layer = new Linear(2, 1);
+  const x = float32([2, 2], [1, 2, -1, 0.5]);
+  const task = (importance: readonly [number, number], more: Partial<TrainingTask> = {}): TrainingTask => ({
+    module: layer,
+    loss: (ctx) => mul(reshape(square(layer.forward(ctx, input('x', [2, 2]))), [2]), input(importanceInput, [2])),
+    inputs: () => ({ x, timestep: float32([2], [3, 8]), [importanceInput]: float32([2], importance) }),
+    ...more,
+  });
+
+  test('is told each sample\'s own loss, while what is trained has the weights of importance', async () => {
+    const first = async (importance: readonly [number, number]) => {
+      const trainer = await Trainer.open(node, task(importance), config({ batchSize: 2 }));
+      const report = await trainer.advance();
+      await trainer.dispose();
+      return report;
+    };
+    const [plain, weighed] = [await first([1, 1]), await first([0.5, 4])];
+    const losses = plain.samples!.map(({ loss }) => loss);
+    expect(weighed.samples).toEqual([{ t: 3, loss: losses[0] }, { t: 8, loss: losses[1] }]);
+    expect(weighed.loss).toBeCloseTo((0.5 * losses[0]! + 4 * losses[1]!) / 2, 6);
+  });
+
+  test.each([1, 2])('has seen every batch before the next is made, and is saved as it was (%i batches a step)', async (gradientAccumulation) => {
+    const open = (events: string[], saved?: TrainerState) => {
+      let seen = 0;
+      const history: BatchHistory = {
+        observe: (samples) => events.push(`seen ${seen++} of ${samples.length}`),
+        state: () => new Map([['seen', float32([1], [seen])]]),
+        restore: (state) => { seen = Number(state.get('seen')!.data[0]); },
+      };
+      const made = task([1, 1], { history });
+      return Trainer.open(node, { ...made, inputs: (batch) => (events.push(`made ${batch}`), made.inputs(batch)) }, config({ batchSize: 2, gradientAccumulation }), saved);
+    };
+    const events: string[] = [];
+    const trainer = await open(events);
+    for (let i = 0; i < 4 / gradientAccumulation; i++) await trainer.advance();
+    expect(events).toEqual([0, 1, 2, 3].flatMap((batch) => [`made ${batch}`, `seen ${batch} of 2`]));
+    const saved = await trainer.state();
+    expect(saved.training.get('history/seen')!.data[0]).toBe(4);
+    // The same as what a checkpoint is written from.
+    expect(await trainer.training.read('history/seen')).toEqual(saved.training.get('history/seen'));
+    expect([...trainer.training.types.keys()]).toEqual([...saved.training.keys()]);
+    await trainer.dispose();
+    const later: string[] = [];
+    const resumed = await open(later, saved);
+    await resumed.advance();
+    expect(later[1]).toBe('seen 4 of 2');
+    await resumed.dispose();
+  });
 });

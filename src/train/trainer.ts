@@ -1,6 +1,7 @@
 import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Program, type Store } from '../core/index.ts';
 import type { TensorSource } from '../formats/index.ts';
 import { initialValues, randomKeyInput, type Module } from '../nn/index.ts';
+import { importanceInput } from '../pipelines/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
@@ -12,10 +13,22 @@ import { entries, initialState, scalar, trainedParameters, trainingPrograms, typ
 /** What a trainer trains: a module, its loss and where its batches come from. */
 export interface TrainingTask extends TrainingObjective {
   readonly module: Module;
-  /** The inputs of one batch, a pure function of its number, so that a resumed run sees the same batches. */
+  /** The inputs of one batch, a pure function of its number and of what `history` holds, so that a resumed run sees the same batches. */
   readonly inputs: (batch: number) => Record<string, HostArray>;
+  /** What batches depend on of those before them; with it none is prepared before the one before it has been computed. */
+  readonly history?: BatchHistory;
   /** Further losses over the same batches by name, whose updates follow in every step: a discriminator's after its generator's. */
   readonly others?: Readonly<Record<string, FurtherObjective>>;
+}
+
+/** What a task remembers of its batches from step to step, and a checkpoint with it. */
+export interface BatchHistory {
+  /** Takes in what came of a batch, in the order of the batches. */
+  observe(samples: readonly SampleLoss[]): void;
+  /** Copies of all that it holds, by name. */
+  state(): ReadonlyMap<string, HostArray>;
+  /** @throws if the state is another task's */
+  restore(state: ReadonlyMap<string, HostArray>): void;
 }
 
 /** An objective beside the first, with an optimizer of its own. No two move the same parameter. */
@@ -44,7 +57,7 @@ export interface StepReport extends ObjectiveReport {
   readonly samples?: readonly SampleLoss[];
 }
 
-/** The loss of one sample at the time that was drawn for it. */
+/** The loss of one sample at the time that was drawn for it, whatever it counts for. */
 export interface SampleLoss {
   readonly t: number;
   readonly loss: number;
@@ -132,7 +145,9 @@ export class Trainer {
       if (!content.has(entry)) throw new Error(`training: the saved state holds ${entry}, which this run does not have; resume it with the model and the groups that it was started with`);
       content.set(entry, value);
     };
-    for (const [entry, value] of from?.training ?? []) restore(entry, value);
+    const [remembered, training] = partitioned(from?.training ?? new Map<string, HostArray>(), (entry) => task.history !== undefined && entry.startsWith(entries.history));
+    if (from) task.history?.restore(withoutPrefix(remembered, entries.history));
+    for (const [entry, value] of training) restore(entry, value);
     for (const [name, value] of from?.ema ?? []) restore(`${entries.ema}${name}`, value);
     // Frozen parameters and buffers too, whether or not a program touches them.
     const spec = Object.fromEntries([...content].map(([entry, { shape, dtype }]) => [entry, { shape, dtype }]));
@@ -214,11 +229,15 @@ export class Trainer {
     const running = executable.run(this.store, { ...inputs, ...extra, ...this.#key(batch) });
     // A rejection must find its handler even if preparing the next batch throws first.
     running.catch(() => {});
-    this.#batch(batch + 1);
+    if (!this.#task.history) this.#batch(batch + 1);
     if (turn === this.#turns.at(-1)) this.#batches.delete(batch);
     const outputs = await running;
-    const [sampleLoss, timestep] = [outputs['sampleLoss']?.data, inputs['timestep']?.data];
-    if (turn === this.#turns[0] && sampleLoss && timestep) for (const [b, loss] of sampleLoss.entries()) samples.push({ t: Number(timestep[b]), loss: Number(loss) });
+    const [sampleLoss, timestep, importance] = [outputs['sampleLoss']?.data, inputs['timestep']?.data, inputs[importanceInput]?.data];
+    if (turn === this.#turns[0] && sampleLoss && timestep) {
+      const found = Array.from<unknown, SampleLoss>(sampleLoss, (loss, b) => ({ t: Number(timestep[b]), loss: Number(loss) / Number(importance?.[b] ?? 1) }));
+      samples.push(...found);
+      this.#task.history?.observe(found);
+    }
     return outputs;
   }
 
@@ -234,7 +253,7 @@ export class Trainer {
    * @throws DivergedError if a value is not finite: the last update can break the weights after a loss that was
    */
   async state(): Promise<TrainerState> {
-    return { step: this.#step, training: await this.#read(this.#saved), ema: await this.averages() };
+    return { step: this.#step, training: new Map([...await this.#read(this.#saved), ...this.#history()]), ema: await this.averages() };
   }
 
   /**
@@ -248,10 +267,16 @@ export class Trainer {
 
   /** The training state, an entry at a time: it is three times the weights. Reading throws as `state`. */
   get training(): TensorSource {
+    const history = this.#history();
     return {
-      types: new Map(this.#saved.map((entry) => [entry, this.store.spec[entry]!])),
-      read: async (entry) => (await this.#read([entry])).get(entry)!,
+      types: new Map([...this.#saved.map((entry) => [entry, this.store.spec[entry]!] as const), ...history]),
+      read: async (entry) => history.get(entry) ?? (await this.#read([entry])).get(entry)!,
     };
+  }
+
+  /** What the task remembers, under the names of a checkpoint. */
+  #history(): Map<string, HostArray> {
+    return new Map([...this.#task.history?.state() ?? []].map(([name, value]) => [`${entries.history}${name}`, value]));
   }
 
   async #read(names: readonly string[]): Promise<Map<string, HostArray>> {
@@ -270,6 +295,12 @@ export class Trainer {
 
 function number(outputs: Record<string, HostArray>, name: string): number {
   return outputs[name]!.data[0] as number;
+}
+
+/** Those that fit, and the others. */
+function partitioned(values: HostArrays, fits: (entry: string) => boolean): readonly [fitting: Map<string, HostArray>, others: Map<string, HostArray>] {
+  const of = (wanted: boolean) => new Map([...values].filter(([entry]) => fits(entry) === wanted));
+  return [of(true), of(false)];
 }
 
 /** The means over the batches of a step. */
