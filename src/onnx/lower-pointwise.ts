@@ -2,6 +2,9 @@
 import { sameShape, sizeOf } from '../core/index.ts';
 import { direct, type Lowering, type Lowerings } from './lowering.ts';
 
+/** From this many values on, two reshapes cost less than a loop over single elements. */
+const worthFlattening = 2048;
+
 /**
  * Of two operands. ONNX Runtime takes a tensor whose last axes are 1 (a kernel of one pixel) and a number element by
  * element, fifty times slower than the same numbers in one axis.
@@ -9,7 +12,7 @@ import { direct, type Lowering, type Lowerings } from './lowering.ts';
 const binary = (opType: string): Lowering<unknown> => (graph, inputs, { inputs: operands, outputs: [output] }) => {
   const { shape } = output!;
   const size = sizeOf(shape);
-  const slow = shape.at(-1) === 1 && size > 1 && operands.some((x) => sizeOf(x.shape) === 1) && operands.every((x) => sizeOf(x.shape) === 1 || sameShape(x.shape, shape));
+  const slow = shape.at(-1) === 1 && size >= worthFlattening && operands.some((x) => sizeOf(x.shape) === 1) && operands.every((x) => sizeOf(x.shape) === 1 || sameShape(x.shape, shape));
   if (!slow) return [graph.one(opType, inputs)];
   const flat = inputs.map((x, i) => (sizeOf(operands[i]!.shape) === 1 ? x : graph.one('Reshape', [x, graph.ints([size])])));
   return [graph.one('Reshape', [graph.one(opType, flat), graph.ints(shape)])];

@@ -1,4 +1,5 @@
 import { add, div, minimum, mul, sqrt, square, state, sub, sumSquares, type HostArrays, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import { endToEnd, isSmall } from './packed.ts';
 
 /** Picks parameters by checkpoint name and shape. */
 export type ParameterPredicate = (name: string, shape: Shape) => boolean;
@@ -53,12 +54,25 @@ export function adamState(parameters: HostArrays): Map<string, HostArray> {
   return moments;
 }
 
-/** √(Σ g²) over all gradients together. */
+/** Small gradients that are squared and added up at a time: some layers' worth, so that none waits long for the others. */
+const atATime = 16;
+
+/** √(Σ g²) over all gradients together, in their order but for small ones, of which some are taken at a time. */
 export function globalNorm(gradients: Iterable<Tensor>): Tensor {
-  let total: Tensor | undefined;
-  for (const g of gradients) total = total ? add(total, sumSquares(g)) : sumSquares(g);
-  if (!total) throw new Error('globalNorm: no gradients');
-  return sqrt(total);
+  const parts: Tensor[] = [];
+  let waiting: Tensor[] = [];
+  const takeWaiting = () => {
+    if (waiting.length > 0) parts.push(sumSquares(waiting.length === 1 ? waiting[0]! : endToEnd(waiting)));
+    waiting = [];
+  };
+  for (const g of gradients) {
+    if (isSmall(g)) waiting.push(g);
+    else parts.push(sumSquares(g));
+    if (waiting.length === atATime) takeWaiting();
+  }
+  takeWaiting();
+  if (parts.length === 0) throw new Error('globalNorm: no gradients');
+  return sqrt(parts.reduce((total, part) => add(total, part)));
 }
 
 /** min(1, maxNorm / (norm + 1e-6)), PyTorch's `clip_grad_norm_` factor. */
@@ -108,9 +122,10 @@ export function adamStep(before: AdamState, gradient: Tensor, { learningRate, co
   const weight2 = clip ? mul(square(clip), 1 - beta2) : 1 - beta2;
   const m = add(mul(before.m, beta1), mul(gradient, weight1));
   const v = add(mul(before.v, beta2), mul(square(gradient), weight2));
-  const step = mul(m, mul(rate, correction1));
   const kept = weightDecay === 0 ? before.value : mul(before.value, sub(1, mul(rate, weightDecay)));
-  return { value: sub(kept, div(step, add(mul(sqrt(v), correction2), eps))), m, v };
+  // Both corrections in scalars: m̂ / (√v̂ + eps) = c₁/c₂ · m / (√v + eps/c₂).
+  const direction = div(m, add(sqrt(v), div(eps, correction2)));
+  return { value: sub(kept, mul(direction, mul(rate, div(correction1, correction2)))), m, v };
 }
 
 /** `adamStep` of a parameter whose moments are entries of the store. */

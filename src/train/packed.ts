@@ -3,6 +3,16 @@ import { concat, reshape, sizeOf, split, type Tensor } from '../core/index.ts';
 /** Below this many elements an update is a dozen operators' overhead and hardly any work. */
 const small = 4096;
 
+/** Whether a tensor is better taken together with others. */
+export function isSmall({ shape }: Tensor): boolean {
+  return sizeOf(shape) < small;
+}
+
+/** Tensors end to end: [N]. */
+export function endToEnd(tensors: readonly Tensor[]): Tensor {
+  return concat(tensors.map((x) => (x.shape.length === 1 ? x : reshape(x, [sizeOf(x.shape)]))), 0);
+}
+
 /** Tensors that are taken together: one large one, or many small ones laid end to end. */
 export interface Piece {
   /** Which ones, by their place in the list. */
@@ -20,17 +30,16 @@ export interface Piece {
 export function packed(tensors: readonly Tensor[], keyOf: (index: number) => string): readonly Piece[] {
   const packs = new Map<string, number[]>();
   const alone: number[] = [];
-  tensors.forEach(({ shape }, i) => {
-    if (sizeOf(shape) >= small) alone.push(i);
+  tensors.forEach((x, i) => {
+    if (!isSmall(x)) alone.push(i);
     else packs.set(keyOf(i), [...(packs.get(keyOf(i)) ?? []), i]);
   });
   return [...packs.values(), ...alone.map((i) => [i])].map((members) => {
     const shapes = members.map((i) => tensors[i]!.shape);
     if (members.length === 1) return { members, join: (list) => list[members[0]!]!, part: (whole) => [whole] };
-    const line = (x: Tensor) => (x.shape.length === 1 ? x : reshape(x, [sizeOf(x.shape)]));
     return {
       members,
-      join: (list) => concat(members.map((i) => line(list[i]!)), 0),
+      join: (list) => endToEnd(members.map((i) => list[i]!)),
       part: (whole) => split(whole, shapes.map(sizeOf), 0).map((x, i) => (shapes[i]!.length === 1 ? x : reshape(x, shapes[i]!))),
     };
   });

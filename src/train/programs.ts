@@ -115,7 +115,7 @@ interface UpdateSetup extends Pick<TrainingSetup, 'optimizer' | 'clipNorm'>, Req
 function updates({ names, parameters, gradients, optimizer, clipNorm, constrain }: UpdateSetup): { gradNorm: Tensor; writes: Record<string, Tensor> } {
   // What is constrained is a piece of its own.
   const pieces = packed(parameters, (i) => JSON.stringify([adamSettings(names[i]!, parameters[i]!, optimizer), names[i]! in constrain ? names[i] : null]));
-  // One by one, in the parameters' order: so each is computed when its layer's are, not when they are laid end to end.
+  // In the parameters' order: so each is computed when its layer's are, not when all small ones are laid end to end.
   const gradNorm = globalNorm(gradients);
   const clip = clipNorm === null ? undefined : clipFactor(gradNorm, clipNorm);
   const scalars = { learningRate: input('learningRate', []), correction1: input('correction1', []), correction2: input('correction2', []) };

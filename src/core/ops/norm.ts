@@ -71,10 +71,11 @@ export const groupNormOp = defineOp<'groupNorm', GroupNormAttrs>({
       dBeta = reshape(sum(sumG, [0]), [channels]);
       const gain = reshape(gamma!, [1, groups, channels / groups]);
       scale = reshape(mul(gain, inverse), [batch, channels]);
-      const meanG = mul(sum(mul(gain, sumG), [2], true), 1 / count);
-      const meanGx = mul(sum(mul(gain, sumGxHat), [2], true), 1 / count);
-      slope = mul(neg(meanGx), mul(inverse, inverse));
-      offset = neg(add(mul(meanG, inverse), mul(slope, mean)));
+      // The negated means over the group, with the division where there are the fewest numbers.
+      const share = mul(gain, -1 / count);
+      const overGroup = (perChannel: Tensor) => sum(mul(share, perChannel), [2], true);
+      slope = mul(overGroup(sumGxHat), mul(inverse, inverse));
+      offset = sub(mul(overGroup(sumG), inverse), mul(slope, mean));
     }
     if (gInverse) {
       // d(1/σ)/dx_i = −(x_i − μ) / (n σ³)
