@@ -154,6 +154,16 @@ describe('a folder by diffusers', () => {
   });
 });
 
+test('a scheduler file with minus infinity, which Python writes and JSON has not, is read; another file is not', async () => {
+  const dir = newFolder();
+  cpSync(whole, dir, { recursive: true });
+  const infinite = (file: string) => writeFileSync(join(dir, file), readFileSync(join(dir, file), 'utf8').replace('{', '{\n  "lambda_min_clipped": -Infinity,'));
+  infinite('scheduler/scheduler_config.json');
+  expect((await readModelFolder(dir)).scheduler).toEqual(scheduler);
+  infinite('unet/config.json');
+  await expect(readModelFolder(dir)).rejects.toThrow('/unet/config.json: is not valid JSON');
+});
+
 test('the network in an unet_ema folder is read, whatever its configuration says of the average', async () => {
   const dir = newFolder();
   cpSync(join(whole, 'unet'), dir, { recursive: true });
@@ -165,7 +175,7 @@ describe('a damaged model folder', () => {
   test.each<[string, (dir: string) => void, string]>([
     ['without its index', (dir) => unlinkSync(join(dir, 'model_index.json')), ': there is no model_index.json and no config.json, so this is no model folder'],
     ['of another pipeline', (dir) => edit(dir, 'model_index.json', (json) => ({ ...json, _class_name: 'StableDiffusionPipeline' })), '/model_index.json: pipeline "StableDiffusionPipeline" is not supported; one of DDPMPipeline, DDIMPipeline'],
-    ['of another scheduler', (dir) => edit(dir, 'model_index.json', (json) => ({ ...json, scheduler: ['diffusers', 'PNDMScheduler'] })), '/model_index.json: scheduler is ["diffusers","PNDMScheduler"], expected the class DDPMScheduler or DDIMScheduler'],
+    ['of another scheduler', (dir) => edit(dir, 'model_index.json', (json) => ({ ...json, scheduler: ['diffusers', 'ScoreSdeVeScheduler'] })), '/model_index.json: scheduler is ["diffusers","ScoreSdeVeScheduler"], expected the class DDPMScheduler or DDIMScheduler or '],
     ['with a configuration cut short', (dir) => truncateSync(join(dir, 'unet/config.json'), 40), '/unet/config.json: is not valid JSON, cut short or damaged'],
     ['with an unknown option', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, layer_per_block: 1 })), '/unet/config.json: unknown key "layerPerBlock"; did you mean layersPerBlock?'],
     ['with an option we have not', (dir) => edit(dir, 'unet/config.json', (json) => ({ ...json, down_block_types: ['CrossAttnDownBlock2D'] })), '/unet/config.json.downBlockTypes.0: this block attends to a text'],

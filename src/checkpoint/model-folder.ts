@@ -152,7 +152,7 @@ function underPresentNames({ tensors, where }: StoredWeights): Map<string, Store
 
 /** The schedule in the file, or for a network alone DDPM's, with a note that says so. */
 async function readScheduler(path: string, required: boolean): Promise<Pick<LoadedModel, 'scheduler' | 'notes'>> {
-  if (required || await kindOf(path) !== 'nothing') return { scheduler: schedulerFromJson(await readJsonFile(path, `checkpoint ${path}`), `checkpoint ${path}`), notes: [] };
+  if (required || await kindOf(path) !== 'nothing') return { scheduler: schedulerFromJson(await readJsonFile(path, `checkpoint ${path}`, { infinite: true }), `checkpoint ${path}`), notes: [] };
   const scheduler = schedulerConfig();
   return {
     scheduler,

@@ -36,6 +36,16 @@ describe('a scheduler file', () => {
     expect(read({ variance_type: 'fixed_small_log' })).toEqual(schedulerDefaults);
   });
 
+  test('of another solver is the same process, with the defaults of its class', () => {
+    const of = (className: string, json: Record<string, unknown> = {}) => schedulerFromJson({ _class_name: className, ...json }, 'file');
+    const unclipped = { ...schedulerDefaults, clipSample: false };
+    expect(of('DPMSolverMultistepScheduler', { variance_type: null, lambda_min_clipped: -Infinity, use_flow_sigmas: false, solver_order: 2 })).toEqual(unclipped);
+    expect(of('EulerDiscreteScheduler', { sigma_max: null, timestep_type: 'discrete', prediction_type: 'v_prediction' })).toEqual({ ...unclipped, predictionType: 'v_prediction' });
+    expect(of('HeunDiscreteScheduler')).toEqual({ ...unclipped, betaStart: 0.00085, betaEnd: 0.012 });
+    expect(of('FlowMatchHeunDiscreteScheduler', { shift: 2 })).toEqual({ process: 'flow', numTrainTimesteps: 1000, shift: 2 });
+    expect(of('EDMDPMSolverMultistepScheduler', { sigma_max: 40, solver_order: 3 })).toMatchObject({ process: 'edm', sigmaMin: 0.002, sigmaMax: 40, sigmaData: 0.5 });
+  });
+
   test('has the list of betas of a sigmoid beside its name, which diffusers\' DDIMScheduler does not know', () => {
     const config = schedulerConfig({ betaSchedule: 'sigmoid', numTrainTimesteps: 50, betaStart: 0.01, betaEnd: 0.3 });
     const json = schedulerToJson(config);
@@ -68,7 +78,10 @@ describe('a scheduler file', () => {
     [{ beta_strat: 0.1 }, 'file: unknown key "beta_strat"; did you mean beta_start?'],
     [{ beta_end: 1.5 }, 'file: linearSchedule'],
     [{ num_train_timesteps: 1e9 }, 'file.num_train_timesteps: expected at most 1000000, got 1000000000'],
-    [{ _class_name: 'PNDMScheduler' }, 'file: scheduler "PNDMScheduler" is not supported; one of DDPMScheduler, DDIMScheduler, FlowMatchEulerDiscreteScheduler, EDMEulerScheduler'],
+    [{ _class_name: 'DPMSolverMultistepScheduler', use_flow_sigmas: true }, 'file.use_flow_sigmas: expected false, got true'],
+    [{ _class_name: 'EulerDiscreteScheduler', timestep_type: 'continuous' }, 'file.timestep_type: expected "discrete", got "continuous"'],
+    [{ _class_name: 'constructor' }, 'file: scheduler "constructor" is not supported'],
+    [{ _class_name: 'ScoreSdeVeScheduler' }, 'file: scheduler "ScoreSdeVeScheduler" is not supported; one of DDPMScheduler, DDIMScheduler, PNDMScheduler, LMSDiscreteScheduler'],
     [{ _class_name: 'FlowMatchEulerDiscreteScheduler', use_dynamic_shifting: true }, 'file.use_dynamic_shifting: expected false, got true'],
     [{ _class_name: 'FlowMatchEulerDiscreteScheduler', shift_terminal: 0.1 }, 'file.shift_terminal: expected null, got 0.1'],
     [{ _class_name: 'EDMEulerScheduler', prediction_type: 'v_prediction' }, 'file.prediction_type: expected "epsilon", got "v_prediction"'],

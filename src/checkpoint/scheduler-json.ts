@@ -25,21 +25,47 @@ interface FileFormat<Config extends SchedulerConfig> {
 
 const anything = z.unknown().optional();
 
+/** What a class has where its file says nothing, if not what DDPMScheduler has. */
+type OwnDefaults = Partial<Pick<StepSchedulerConfig, 'betaStart' | 'betaEnd' | 'clipSample'>>;
+
+const unclipped: OwnDefaults = { clipSample: false };
+/** Those of latent diffusion. */
+const latent: OwnDefaults = { ...unclipped, betaStart: 0.00085, betaEnd: 0.012 };
+
+/**
+ * The classes of diffusers for a process of steps. What tells them apart is how they step back, which is chosen when pictures are drawn; a
+ * model that was saved with one of them is the model of any other.
+ */
+const stepClasses = {
+  DDPMScheduler: {}, DDIMScheduler: {},
+  PNDMScheduler: unclipped, LMSDiscreteScheduler: unclipped, EulerDiscreteScheduler: unclipped, EulerAncestralDiscreteScheduler: unclipped,
+  HeunDiscreteScheduler: latent, KDPM2DiscreteScheduler: latent, KDPM2AncestralDiscreteScheduler: latent,
+  DPMSolverMultistepScheduler: unclipped, DPMSolverSinglestepScheduler: unclipped, DEISMultistepScheduler: unclipped, UniPCMultistepScheduler: unclipped,
+} as const satisfies Record<string, OwnDefaults>;
+
+/** Keys of solvers: their order, how they end, how they place their times. */
+const solverKeys = Object.fromEntries([
+  'skip_prk_steps', 'solver_order', 'solver_type', 'solver_p', 'algorithm_type', 'lower_order_final', 'euler_at_final', 'predict_x0', 'disable_corrector',
+  'use_karras_sigmas', 'use_exponential_sigmas', 'use_beta_sigmas', 'use_lu_lambdas', 'interpolation_type', 'sigma_min', 'sigma_max', 'final_sigmas_type', 'lambda_min_clipped',
+].map((key) => [key, anything]));
+
 /**
  * What the file of a process of steps may say, by the file's own names; a key that is absent has diffusers' default.
  *
  * A key that would change results and that we have not is here with the one value that changes nothing. How the times of
  * few steps are placed (spacing, offset) is each sampler's own matter here, so those may hold anything.
  */
-function stepSchema(className: string) {
-  const { numTrainTimesteps, betaStart, betaEnd, varianceType, clipSample, clipSampleRange, rescaleBetasZeroSnr } = schedulerDefaults;
+function stepSchema(className: keyof typeof stepClasses) {
+  const { numTrainTimesteps, betaStart, betaEnd, varianceType, clipSample, clipSampleRange, rescaleBetasZeroSnr } = { ...schedulerDefaults, ...stepClasses[className] };
   return z.strictObject({
+    // diffusers carries all keys along when one scheduler is made from another's configuration.
+    ...solverKeys,
     num_train_timesteps: z.number().int().positive().default(numTrainTimesteps),
     beta_start: z.number().positive().default(betaStart),
     beta_end: z.number().positive().default(betaEnd),
     beta_schedule: z.enum(named).default('linear'),
     // Of fixed_small_log diffusers takes the logarithm and back: the same variance.
-    variance_type: z.enum([...varianceTypes, 'fixed_small_log']).default(varianceType),
+    variance_type: z.enum([...varianceTypes, 'fixed_small_log']).nullable().default(varianceType),
     prediction_type: z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon'),
     clip_sample: z.boolean().default(clipSample),
     clip_sample_range: z.number().positive().default(clipSampleRange),
@@ -57,18 +83,20 @@ function stepSchema(className: string) {
     sample_max_value: anything,
     timestep_spacing: anything,
     steps_offset: anything,
-    // Of other schedulers, which diffusers carries along when one is made from another's configuration.
-    skip_prk_steps: anything,
-    solver_order: anything,
-    solver_type: anything,
-    algorithm_type: anything,
-    lower_order_final: anything,
+    // Times between the steps, or noise levels for times; a flow in the place of the steps.
+    timestep_type: z.literal('discrete').optional(),
+    use_flow_sigmas: z.literal(false).optional(),
+    flow_shift: anything,
+    time_shift_type: anything,
+    use_dynamic_shifting: anything,
+    shift_terminal: anything,
+
     tensor_format: anything,
   });
 }
 
-/** The keys of `DDPMScheduler` and `DDIMScheduler`; the former is what we write. */
-const steps = (className: string): FileFormat<StepSchedulerConfig> => ({
+/** The keys of `stepClasses`; DDPMScheduler's is what we write. */
+const steps = (className: keyof typeof stepClasses): FileFormat<StepSchedulerConfig> => ({
   read(json, where) {
     const file = parseConfig(stepSchema(className), json, where);
     if (file.num_train_timesteps > largestT) throw new Error(`${where}.num_train_timesteps: expected at most ${largestT}, got ${file.num_train_timesteps}`);
@@ -78,7 +106,8 @@ const steps = (className: string): FileFormat<StepSchedulerConfig> => ({
       betaStart: file.beta_start,
       betaEnd: file.beta_end,
       rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
-      varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : file.variance_type,
+      // Solvers that add no noise of their own have null.
+      varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : file.variance_type ?? 'fixed_small',
       predictionType: file.prediction_type,
       clipSample: file.clip_sample,
       clipSampleRange: file.clip_sample_range,
@@ -166,6 +195,7 @@ const flow: FileFormat<FlowSchedulerConfig> = {
 };
 
 const edmSchema = z.strictObject({
+  ...solverKeys,
   num_train_timesteps: z.number().int().positive().default(edmDefaults.numTrainTimesteps),
   sigma_min: z.number().positive().default(edmDefaults.sigmaMin),
   sigma_max: z.number().positive().default(edmDefaults.sigmaMax),
@@ -176,6 +206,9 @@ const edmSchema = z.strictObject({
   sigma_schedule: anything,
   rho: anything,
   final_sigmas_type: anything,
+  thresholding: z.literal(false).optional(),
+  dynamic_thresholding_ratio: anything,
+  sample_max_value: anything,
 });
 
 const edm: FileFormat<EdmSchedulerConfig> = {
@@ -188,11 +221,18 @@ const edm: FileFormat<EdmSchedulerConfig> = {
   }),
 };
 
-/** The classes whose configurations we read: the two that diffusers' DDPMPipeline and DDIMPipeline write, and those of the other processes. */
-const formats = { DDPMScheduler: steps('DDPMScheduler'), DDIMScheduler: steps('DDIMScheduler'), FlowMatchEulerDiscreteScheduler: flow, EDMEulerScheduler: edm } as const;
+/** The classes that are written. */
+const written = { DDPMScheduler: steps('DDPMScheduler'), FlowMatchEulerDiscreteScheduler: flow, EDMEulerScheduler: edm } as const;
 
-/** One of their names that is written. */
-export type SchedulerClass = Exclude<keyof typeof formats, 'DDIMScheduler'>;
+/** One of their names. */
+export type SchedulerClass = keyof typeof written;
+
+/** The classes that are read. */
+const formats: Readonly<Record<string, Pick<FileFormat<SchedulerConfig>, 'read'>>> = {
+  ...Object.fromEntries((Object.keys(stepClasses) as (keyof typeof stepClasses)[]).map((className) => [className, steps(className)])),
+  FlowMatchEulerDiscreteScheduler: flow, FlowMatchHeunDiscreteScheduler: flow,
+  EDMEulerScheduler: edm, EDMDPMSolverMultistepScheduler: edm,
+};
 
 /** Their names. */
 export const schedulerClasses: readonly string[] = Object.keys(formats);
@@ -210,9 +250,9 @@ export function schedulerClassOf({ process }: SchedulerConfig): SchedulerClass {
  */
 export function schedulerFromJson(json: JsonObject, where: string): SchedulerConfig {
   const className = json['_class_name'] ?? 'DDPMScheduler';
-  if (!schedulerClasses.includes(className as string)) throw new Error(`${where}: scheduler ${JSON.stringify(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
+  if (typeof className !== 'string' || !Object.hasOwn(formats, className)) throw new Error(`${where}: scheduler ${JSON.stringify(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
   const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
-  const config = formats[className as keyof typeof formats].read(own, where);
+  const config = formats[className]!.read(own, where);
   try {
     const checked = schedulerConfig(config);
     networkProcess(checked);
@@ -228,6 +268,6 @@ const largestT = 1_000_000;
 /** diffusers' file, of the class that `schedulerClassOf` says. */
 export function schedulerToJson(config: SchedulerConfig): JsonObject {
   const className = schedulerClassOf(config);
-  const own = config.process === undefined ? formats.DDPMScheduler.write(config) : config.process === 'flow' ? flow.write(config) : edm.write(config);
+  const own = config.process === undefined ? written.DDPMScheduler.write(config) : config.process === 'flow' ? flow.write(config) : edm.write(config);
   return toHuggingFace(className, own);
 }

@@ -47,8 +47,8 @@ def euler(scheduler):
     return dict(scheduler=scheduler, sampler="euler", steps=10)
 
 
-def multistep():
-    return dict(scheduler="EDMDPMSolverMultistepScheduler", sampler="dpmpp-2m", steps=10)
+def multistep(scheduler="EDMDPMSolverMultistepScheduler"):
+    return dict(scheduler=scheduler, sampler="dpmpp-2m", steps=10)
 
 
 # What people save: pipeline or scheduler, its options, those of the network, and the runs.
@@ -61,6 +61,10 @@ THEIRS = {
     "classes": (DDPMPipeline, "DDPMScheduler", dict(SHORT), dict(num_class_embeds=5), [ddpm(10, "leading")]),
     # No pipeline draws these; people save their parts with one all the same.
     "flow": (DDPMPipeline, "FlowMatchEulerDiscreteScheduler", dict(shift=2.0), {}, [euler("FlowMatchEulerDiscreteScheduler")]),
+    # Another solver of the same steps, which clips nothing.
+    "solver": (DDPMPipeline, "EulerDiscreteScheduler", dict(SHORT, prediction_type="v_prediction", timestep_spacing="trailing"), {},
+               [dict(euler("EulerDiscreteScheduler"), spacing="trailing"), dict(multistep("DPMSolverMultistepScheduler"), spacing="trailing")]),
+    "multistep": (DDPMPipeline, "DPMSolverMultistepScheduler", dict(SHORT, prediction_type="sample", timestep_spacing="trailing"), {}, [dict(multistep("DPMSolverMultistepScheduler"), spacing="trailing")]),
     "edm": (DDPMPipeline, "EDMEulerScheduler", dict(sigma_max=40.0, sigma_data=0.6), {}, [euler("EDMEulerScheduler"), multistep()]),
 }
 LABELS = {"classes": [2, 0]}
@@ -102,10 +106,12 @@ def draw(folder, run, labels, own_times=False):
     # Ours takes the noise that a clipped picture implies; theirs does if asked.
     options = dict(eta=run.get("eta", 0), use_clipped_model_output=True) if run["sampler"] == "ddim" else {}
     conditioning = {} if labels is None else dict(class_labels=torch.tensor(labels))
-    x = normals.take(shape_of(unet, scheduler)) * (scheduler.config.sigma_max if is_edm else 1)
+    # Some count in noise levels, x/α: what they begin with is larger, and the network sees it scaled back.
+    in_levels = run["scheduler"].startswith("Euler")
+    x = normals.take(shape_of(unet, scheduler)) * (scheduler.config.sigma_max if is_edm else (scheduler.sigmas[0] ** 2 + 1) ** 0.5 if in_levels else 1)
     with torch.no_grad():
         for t in scheduler.timesteps:
-            seen = scheduler.scale_model_input(x, t) if is_edm else x
+            seen = scheduler.scale_model_input(x, t) if is_edm or in_levels else x
             x = scheduler.step(unet(seen, t, **conditioning).sample, t, x, **options).prev_sample
     return x
 
