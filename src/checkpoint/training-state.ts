@@ -16,7 +16,7 @@ import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.t
 const trainingFormat = 1;
 
 const stateFile = join('training', 'state.safetensors');
-export const trainingFile = join('training', 'training.json');
+const trainingFile = join('training', 'training.json');
 
 /** What is written to `training/`. */
 export interface TrainingState {

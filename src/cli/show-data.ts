@@ -43,7 +43,7 @@ async function checkOutside(source: string, out: string): Promise<void> {
 }
 
 /** The summary, a line each: what there is, the classes, examples of captions, what was left out, and what else to know. */
-export function describeDataset(dataset: Dataset, seconds: number): string[] {
+function describeDataset(dataset: Dataset, seconds: number): string[] {
   const { name, count, width, height, channels, classNames, labels, captions, ids, skipped, notes, fromCache } = dataset;
   const how = fromCache ? 'from the cache' : 'decoded';
   const lines = [`${name}: ${plural(count, 'picture')} of ${width}×${height}, ${channels === 3 ? 'color' : 'gray'}; ${how} in ${seconds.toFixed(2)} s`];

@@ -24,9 +24,6 @@ export interface FloatArray extends HostArray {
   readonly data: Float32Array;
 }
 
-/** Bytes that one element takes in memory and in files. */
-export const bytesPerElement: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, i64: 8, bool: 1 };
-
 /** The number of elements of a shape; 1 for a scalar. */
 export function sizeOf(shape: Shape): number {
   let size = 1;

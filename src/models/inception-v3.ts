@@ -12,9 +12,6 @@ import { Module, Parameter, zeros, type Context } from '../nn/index.ts';
 /** torchvision's network, or the one that TensorFlow's weights of 2015, and with them every FID, belong to. */
 export type InceptionVariant = 'torchvision' | 'fid';
 
-/** Values of a picture's features. */
-export const inceptionFeatures = 2048;
-
 /** Height and width of the pictures it was trained on. */
 export const inceptionSize = 299;
 

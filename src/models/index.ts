@@ -12,4 +12,4 @@ export { UNet2DModel, type ClassInput } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';
 export { type Classification, ImageClassifier, imageClassifierConfigSchema, type ImageClassifierConfig } from './image-classifier.ts';
-export { inceptionFeatures, inceptionSize, InceptionV3, type InceptionVariant } from './inception-v3.ts';
+export { inceptionSize, InceptionV3, type InceptionVariant } from './inception-v3.ts';

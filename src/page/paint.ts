@@ -5,7 +5,7 @@ import type { Reel, Rgba } from './reel.ts';
 export const gap = 1;
 
 /** Pictures in a row: as square as can be. */
-export function columnsOf(count: number): number {
+function columnsOf(count: number): number {
   return Math.ceil(Math.sqrt(count));
 }
 

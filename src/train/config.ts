@@ -80,7 +80,7 @@ export const pictureDataSchema = z.strictObject({
 });
 
 /** What training asks of the network; the defaults are plain DDPM. */
-export const objectiveSchema = z.strictObject({
+const objectiveSchema = z.strictObject({
   weighting: z.enum(lossWeightings).default(objectiveDefaults.weighting),
   /** γ of min-SNR. */
   snrGamma: positive.default(objectiveDefaults.snrGamma),

@@ -10,7 +10,7 @@ export { describeMemory, type MemoryNeed } from './memory.ts';
 export { MetricsLog, type MetricsLine } from './metrics.ts';
 export { drawLossByNoise, type NoiseStage } from './noise-figure.ts';
 export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise } from './noise-levels.ts';
-export { adamCorrections, adamState, adamUpdate, biasesAndNorms, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup, type ParameterPredicate } from './optimizer.ts';
+export { adamCorrections, adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup, type ParameterPredicate } from './optimizer.ts';
 export { NoiseStages } from './noise-stages.ts';
 export { presetNames, readConfig } from './presets.ts';
 export { entries, initialState, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms, type TrainingSetup } from './programs.ts';

@@ -16,9 +16,6 @@ export interface ParameterGroup {
   readonly frozen?: boolean;
 }
 
-/** Biases, and gains and shifts of norms: what weight decay is usually kept from. */
-export const biasesAndNorms: ParameterPredicate = (_, shape) => shape.length <= 1;
-
 /** Settings of Adam and AdamW. */
 export interface AdamOptions {
   readonly betas: readonly [number, number];

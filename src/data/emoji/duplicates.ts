@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
  * Of concepts with one picture the first in the order of Unicode keeps it, but these go before it:
  * territories that fly the flag of a country (and Sark, whose picture in one package is that of Saudi Arabia) give way to it.
  */
-export const preferredCodes: ReadonlySet<string> = new Set([
+const preferredCodes: ReadonlySet<string> = new Set([
   '1F1E6-1F1FA', // Australia
   '1F1EA-1F1F8', // Spain
   '1F1EB-1F1F7', // France

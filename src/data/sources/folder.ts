@@ -14,7 +14,7 @@ import { heightAndWidth } from '../picture-size.ts';
 import { describeSystemError } from '../write-file.ts';
 
 /** What is taken for an image by its name; anything else in the folder is left alone. */
-export const imageExtensions: readonly string[] = ['.png', '.jpg', '.jpeg', '.jfif', '.webp', '.gif', '.svg', '.avif', '.tif', '.tiff'];
+const imageExtensions: readonly string[] = ['.png', '.jpg', '.jpeg', '.jfif', '.webp', '.gif', '.svg', '.avif', '.tif', '.tiff'];
 
 interface ImageFile {
   /** Path inside the folder, with `/` on every system. */

@@ -1,5 +1,5 @@
 /** Names that tensors of a `UNet2DModel` had in early checkpoints, and have now. */
-export const oldAttentionNames = [
+const oldAttentionNames = [
   ['query', 'to_q'],
   ['key', 'to_k'],
   ['value', 'to_v'],
