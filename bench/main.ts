@@ -2,7 +2,8 @@
  * Our times beside every peer's, in one run on one machine.
  *
  *     npm run bench                                                     all questions
- *     npm run bench -- training forward clip kernels memory compile overhead  some of them
+ *     npm run bench -- training forward sampling clip kernels memory compile overhead  some of them
+ *     npm run bench -- sampling --whole                                 pictures by DDIM, also 256 of them in 50 steps
  *     npm run bench -- samplers                                         how exact samplers are, beside diffusers'
  *     npm run bench -- javascript                                       beside libraries of the browser, see peers/js
  *     KUOSAN_PYTHON=<python with torch and diffusers> npm run bench
@@ -17,6 +18,7 @@ import { variants, type Settings, type Variant } from './question.ts';
 const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>> = {
   training: async (settings) => (await import('./training.ts')).training(settings),
   forward: async (settings) => (await import('./forward.ts')).forward(settings),
+  sampling: async (settings) => (await import('./sampling.ts')).sampling(settings),
   clip: async (settings) => (await import('./clip.ts')).clip(settings),
   kernels: async (settings) => (await import('./kernels.ts')).kernels(settings),
   memory: async (settings) => (await import('./memory.ts')).memory(settings),
@@ -29,7 +31,7 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string', default: '7' }, threads: { type: 'string', default: String(availableParallelism()) }, peers: { type: 'string', default: variants.join() } },
+    options: { rounds: { type: 'string', default: '7' }, threads: { type: 'string', default: String(availableParallelism()) }, peers: { type: 'string', default: variants.join() }, whole: { type: 'boolean', default: false } },
   });
   const [rounds, threads] = [wholeNumber('rounds', values.rounds), wholeNumber('threads', values.threads)];
   const chosen = values.peers.split(',').filter((name) => name !== '');
@@ -40,7 +42,7 @@ async function main(): Promise<void> {
   if (loadavg()[0]! > 0.5) console.log('the machine is busy: expect noise');
   for (const name of positionals.length > 0 ? positionals : Object.keys(questions)) {
     console.log(`\n== ${name}`);
-    await questions[name]!({ threads, rounds, variants: chosen as Variant[] });
+    await questions[name]!({ threads, rounds, variants: chosen as Variant[], whole: values.whole });
   }
 }
 

@@ -8,6 +8,8 @@ export interface Settings {
   readonly rounds: number;
   /** The ways in which PyTorch takes part. */
   readonly variants: readonly Variant[];
+  /** Whether `sampling` also draws all pictures in all steps once. */
+  readonly whole: boolean;
 }
 
 /** How PyTorch runs the network: the best of them is the peer. */

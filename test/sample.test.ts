@@ -57,7 +57,10 @@ describe('kuosan sample', () => {
 
   test('draws the same files in another process and at another count; with other threads, the same to the eye', async () => {
     const [first] = await Promise.all([draw('a', '--count', '17', '--threads', '1', '--gif', 'a.gif'), draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif')]);
-    await Promise.all([draw('c', '--count', '3', '--threads', '1'), draw('d', '--count', '17', '--threads', '2')]);
+    // Thirty steps of sixteen pictures, and thirty of the last.
+    expect(first.stderr).toContain('drawing 60/60 · picture 17 of 17 · ');
+    const [three] = await Promise.all([draw('c', '--count', '3', '--threads', '1'), draw('d', '--count', '17', '--threads', '2')]);
+    expect(three.stderr).toContain('drawing 30/30 · pictures 1–3 of 3 · ');
     expect(first!.stdout).toMatch(/^a\.png: 17 pictures with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/);
     expect(files('a')).toHaveLength(17);
     expect(files('b')).toEqual(files('a'));

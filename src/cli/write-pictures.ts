@@ -36,7 +36,7 @@ export async function followDrawing(drawing: AsyncIterable<SampleProgress>, coun
   try {
     for await (const state of drawing) {
       progress ??= createProgress('drawing', state.stepsTotal);
-      progress.update(state.stepsDone, `picture ${state.indices[0]! + 1} of ${count}`);
+      progress.update(state.stepsDone, `${described(state.indices)} of ${count}`);
       each(state);
       if (state.finished) finished.push(...toPixels(state.xt));
       // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
@@ -46,6 +46,12 @@ export async function followDrawing(drawing: AsyncIterable<SampleProgress>, coun
     progress?.stop();
   }
   return finished;
+}
+
+/** Pictures that are computed together, counted from 1. */
+function described(indices: readonly number[]): string {
+  const [first, last] = [indices[0]! + 1, indices.at(-1)! + 1];
+  return first === last ? `picture ${first}` : `pictures ${first}–${last}`;
 }
 
 /**
