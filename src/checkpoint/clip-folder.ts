@@ -11,13 +11,15 @@
  */
 import { dirname, join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
-import {
-  clipConfig, clipPreprocessing, clipPreprocessingJson, clipTextConfig, clipVisionConfig, CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection, configFromShapes, fromOpenAINames, hasOpenAINames, legacyEosTokenId,
-  openAIPreprocessing, snakeCaseKeys, type ClipPreprocessing,
-} from '../models/index.ts';
+import { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection } from '../models/clip.ts';
+import { clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
+import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
+import { clipPreprocessing, clipPreprocessingJson, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
+import { legacyEosTokenId } from '../models/clip/text-tower.ts';
+import { snakeCaseKeys } from '../models/config.ts';
 import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
-import { configFile, indexFile } from './model-folder.ts';
+import { configFile, indexFile } from './file-names.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
 import { readTensorFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights } from './weights.ts';

@@ -18,6 +18,7 @@ import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DM
 import { checksums } from './checksum.ts';
 import { readClassLabels, writeClassLabels, type ClassLabels } from './class-labels.ts';
 import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
+import { configFile, indexFile } from './file-names.ts';
 import { inDiffusers } from './in-diffusers.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { cardFile } from './model-card.ts';
@@ -26,9 +27,6 @@ import { readWeightFiles, weightsFileNames, type StoredTensor, type StoredWeight
 import { moduleWeights, storedWeights } from './weights.ts';
 import { modelCardText } from './write-model-card.ts';
 
-export const indexFile = 'model_index.json';
-/** The network's configuration, in its folder or in a flat one. */
-export const configFile = 'config.json';
 const schedulerFile = 'scheduler_config.json';
 
 const pipelineClasses = ['DDPMPipeline', 'DDIMPipeline'];

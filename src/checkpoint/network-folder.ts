@@ -7,12 +7,12 @@
 import { join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
-import { fromHuggingFace } from '../models/index.ts';
+import { fromHuggingFace } from '../models/config.ts';
 import type { Module } from '../nn/index.ts';
 import { checksums } from './checksum.ts';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
-import { configFile } from './model-folder.ts';
+import { configFile } from './file-names.ts';
 import { readWeightFiles, weightsFileNames } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
 

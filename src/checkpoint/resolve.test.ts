@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadModel, packagePretrainedDir, resolveModel } from './resolve.ts';
+import { loadModel } from './load-model.ts';
+import { packagePretrainedDir, resolveModel } from './resolve.ts';
 import { openRun } from './run-folder.ts';
 import { saveCheckpoint } from './step-folders.ts';
 

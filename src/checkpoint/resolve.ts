@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearest } from '../core/suggest.ts';
 import { kindOf } from './durable-files.ts';
-import { configFile, indexFile, readModelFolder, type LoadedModel, type ReadModelOptions } from './model-folder.ts';
+import { configFile, indexFile } from './file-names.ts';
 import { runFile } from './run-folder.ts';
 import { latestCheckpoint } from './step-folders.ts';
 
@@ -56,9 +56,4 @@ export async function resolveModel(source: string, { pretrainedDir = packagePret
   const suggestion = nearest(source, names);
   const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
   throw new Error(`unknown ${wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
-}
-
-/** Reads the model that a person means; see `resolveModel` and `readModelFolder`. */
-export async function loadModel(source: string, { variant, ...options }: ResolveOptions & ReadModelOptions = {}): Promise<LoadedModel> {
-  return readModelFolder(await resolveModel(source, options), { variant });
 }

@@ -8,7 +8,7 @@ import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../fo
 import { bind } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { readWeightFiles } from './weight-files.ts';
-import { loadModel } from './resolve.ts';
+import { loadModel } from './load-model.ts';
 
 const layouts = fileURLToPath(new URL('../../test/golden/layouts/', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'kuosan-weights-'));

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { zeroShotClassifier } from '../pipelines/index.ts';
+import type { ClipEncoder } from '../pipelines/clip-encoder.ts';
+import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../pipelines/zero-shot.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { checkTemplates, UsageError } from './options.ts';
 
@@ -15,14 +16,20 @@ export async function classifyPictures(source: string, { labels: list, template,
   const labels = await readLabels(list);
   checkTemplates(template);
   await withClip(source, options, async ({ encoder, embed }) => {
-    // First: what is wrong with labels is known before many pictures are embedded.
-    const classifier = await zeroShotClassifier(encoder, labels, template.length === 0 ? ['{}'] : template);
-    sayTruncated(classifier.truncated, encoder.contextLength);
-    const { files, embeddings } = await embed();
+    const templates = template.length === 0 ? ['{}'] : template;
+    // What is wrong with labels is known before many pictures are embedded. The towers get ready side by side.
+    checkLabels(encoder, labels, templates);
+    const [classifier, { files, embeddings }] = await Promise.all([readyClassifier(encoder, labels, templates), embed()]);
     for (const [i, ranked] of classifier.classify(embeddings, top).entries()) {
       print(`${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`);
     }
   });
+}
+
+async function readyClassifier(encoder: ClipEncoder, labels: readonly string[], templates: readonly string[]): Promise<ZeroShotClassifier> {
+  const classifier = await zeroShotClassifier(encoder, labels, templates);
+  sayTruncated(classifier.truncated, encoder.contextLength);
+  return classifier;
 }
 
 async function readLabels(list: string): Promise<string[]> {

@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
-import { readClipFolder, resolveModel, type LoadedClip } from '../checkpoint/index.ts';
-import { defaultCacheDir, embedPictures, imageFiles, openEmbeddingCache, readTokenizer, type EmbeddedPictures } from '../data/index.ts';
-import { openClipEncoder, type ClipEncoder } from '../pipelines/index.ts';
+// From their own files: an answer about one picture waits for nothing else to be loaded.
+import { readClipFolder, type LoadedClip } from '../checkpoint/clip-folder.ts';
+import { resolveModel } from '../checkpoint/resolve.ts';
+import type { Executor } from '../core/index.ts';
+import { defaultCacheDir } from '../data/cache.ts';
+import { embedPictures, type EmbeddedPictures } from '../data/embed-pictures.ts';
+import { openEmbeddingCache } from '../data/embedding-cache.ts';
+import { imageFiles } from '../data/sources/folder.ts';
+import { readTokenizer } from '../data/tokenizer.ts';
+import { openClipEncoder, type ClipEncoder } from '../pipelines/clip-encoder.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
-import { openExecutor } from './open-executor.ts';
-import { createProgress, type Progress } from './progress.ts';
+import { executorWhenNeeded } from './open-executor.ts';
+import type { Progress } from './progress.ts';
 
 /** What the commands that use a CLIP have in common. */
 export interface ClipOptions extends DeviceOptions {
@@ -27,8 +34,8 @@ export const mostTogether = 32;
 export interface ReadClip extends LoadedClip {
   /** Changes when the vectors of pictures would. */
   readonly identity: () => string;
-  /** Opens an executor and an encoder for the work, and closes them. */
-  readonly open: <T>(device: DeviceOptions, batchSize: number, work: (encoder: ClipEncoder) => Promise<T>) => Promise<T>;
+  /** Opens an encoder for the work, and closes it. */
+  readonly open: <T>(executor: Executor, batchSize: number, work: (encoder: ClipEncoder) => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -49,18 +56,29 @@ export async function openClip(source: string): Promise<ReadClip> {
       for (const [name, { data }] of weights) if (name.startsWith('vis')) hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       return hash.digest('hex');
     },
-    async open(device, batchSize, work) {
-      const executor = await openExecutor(device);
-      try {
-        const encoder = openClipEncoder(executor, { model, tokenizer, weights, batchSize, ...(preprocessing && { preprocessing }) });
-        const result = await work(encoder);
-        await encoder.dispose();
-        return result;
-      } finally {
-        await executor.dispose();
-      }
+    async open(executor, batchSize, work) {
+      const encoder = openClipEncoder(executor, { model, tokenizer, weights, batchSize, ...(preprocessing && { preprocessing }) });
+      const result = await work(encoder);
+      await encoder.dispose();
+      return result;
     },
   };
+}
+
+/**
+ * An executor whose engine starts now, while files are read, and is let go of when the work is done.
+ *
+ * @throws what the work throws, or why there is no such device
+ */
+export async function withEngine<T>(device: DeviceOptions, work: (executor: () => Promise<Executor>) => Promise<T>): Promise<T> {
+  const { executor, dispose } = executorWhenNeeded(device);
+  // Its kernels are probed on the way. Whoever needs it hears what is wrong with it.
+  executor().then((opened) => opened.environment()).catch(() => {});
+  try {
+    return await work(executor);
+  } finally {
+    await dispose();
+  }
 }
 
 /**
@@ -69,26 +87,24 @@ export async function openClip(source: string): Promise<ReadClip> {
  * @throws as `openClip`, or if there are no pictures
  */
 export async function withClip<T>(source: string, { images, skipBad, ...device }: ClipOptions, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
-  const files = await imageFiles(images);
-  const { open, identity } = await openClip(source);
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
   let progress: Progress | undefined;
+  const embedAll = async (encoder: ClipEncoder, identity: string, files: readonly string[]): Promise<EmbeddedPictures> => {
+    const cache = await openEmbeddingCache(defaultCacheDir(), identity, encoder.dim, (line) => say(`note: ${line}`));
+    // A handful is done before a bar is drawn.
+    if (files.length > mostTogether) progress = (await import('./progress.ts')).createProgress('pictures', files.length);
+    const embedded = await embedPictures(encoder, files, { cache, skipBad, signal: interrupt.signal, onProgress: (done) => progress?.update(done, 'embedded') });
+    progress?.stop();
+    const { skipped } = embedded;
+    if (skipped.length > 0) say(`left out ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that cannot be read, the first is ${skipped[0]!.id}: ${skipped[0]!.reason}`);
+    return embedded;
+  };
   try {
-    return await open(device, Math.min(mostTogether, Math.max(1, files.length)), async (encoder) => {
-      const embed = async () => {
-        const cache = await openEmbeddingCache(defaultCacheDir(), identity(), encoder.dim, (line) => say(`note: ${line}`));
-        const embedded = await embedPictures(encoder, files, {
-          cache, skipBad, signal: interrupt.signal,
-          // A handful is done before a bar is drawn.
-          onProgress: (done, total) => { if (total > mostTogether) (progress ??= createProgress('pictures', total)).update(done, 'embedded'); },
-        });
-        progress?.stop();
-        const { skipped } = embedded;
-        if (skipped.length > 0) say(`left out ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that cannot be read, the first is ${skipped[0]!.id}: ${skipped[0]!.reason}`);
-        return embedded;
-      };
-      return work({ encoder, embed });
+    return await withEngine(device, async (executor) => {
+      const files = await imageFiles(images);
+      const { open, identity } = await openClip(source);
+      return open(await executor(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), files) }));
     });
   } finally {
     progress?.stop();

@@ -19,9 +19,13 @@ export async function searchPictures(source: string, { query, out, count, ...opt
   checkExtension(out, '.png');
   await checkWritable(out);
   await withClip(source, options, async ({ encoder, embed }) => {
-    const { embeddings: question, truncated } = await encoder.embedTexts([query]);
-    sayTruncated(truncated, encoder.contextLength);
-    const { files, embeddings } = await embed();
+    const ask = async () => {
+      const { embeddings: question, truncated } = await encoder.embedTexts([query]);
+      sayTruncated(truncated, encoder.contextLength);
+      return question;
+    };
+    // The towers get ready side by side.
+    const [question, { files, embeddings }] = await Promise.all([ask(), embed()]);
     const found = rank(question, embeddings, count)[0]!;
     const pictures: Pixels[] = [];
     for (const { index } of found) pictures.push(await readImage(files[index]!, { size: shownSize, crop: 'pad' }));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { captionBatchAt, fillTemplate, type CaptionBatchOptions } from './caption-batches.ts';
+import { captionBatchAt, type CaptionBatchOptions } from './caption-batches.ts';
+import { fillTemplate } from './template.ts';
 import { noAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
 

@@ -3,6 +3,7 @@ import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
 import { drawView, paintView, type PictureAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
+import { fillTemplate } from './template.ts';
 
 /** Pictures and what is said of them. */
 export interface CaptionBatch {
@@ -106,9 +107,4 @@ function textOf(caption: string, tags: readonly string[], templates: readonly st
   if (!(random.uniform() < tagShare) || tags.length === 0) return said;
   const order = random.permutation(tags.length);
   return [said, ...Array.from(order.subarray(0, 1 + random.integer(mostTags)), (tag) => tags[tag]!)].join(', ');
-}
-
-/** The template with every `{}` replaced. */
-export function fillTemplate(template: string, caption: string): string {
-  return template.split('{}').join(caption);
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
+import { loadSharp } from './load-sharp.ts';
 import { heightAndWidth, type PictureSize } from './picture-size.ts';
 import type { Pixels } from './pixels.ts';
 import { describeSystemError, writeFileWhole } from './write-file.ts';
@@ -85,7 +85,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
     // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
     const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
     const density = await drawingDensity(buffer, height, width, settings);
-    const { data, info } = await sharp(buffer, { ...settings, ...(density !== undefined && { density }) })
+    const { data, info } = await (await loadSharp())(buffer, { ...settings, ...(density !== undefined && { density }) })
       .timeout({ seconds: decodeSeconds })
       .autoOrient()
       .flatten({ background: white })
@@ -107,7 +107,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
 async function drawingDensity(buffer: Buffer, toHeight: number, toWidth: number, settings: object): Promise<number | undefined> {
   // Every SVG starts with a tag or white space; no other format does.
   if (!/^(\ufeff|\s|<)/.test(buffer.toString('utf8', 0, 4))) return undefined;
-  const { format, width, height } = await sharp(buffer, settings).metadata();
+  const { format, width, height } = await (await loadSharp())(buffer, settings).metadata();
   // As large as filling the picture takes.
   const scale = Math.max(toHeight / height, toWidth / width);
   if (format !== 'svg' || scale <= 1) return undefined;
@@ -134,7 +134,7 @@ export async function readImageSize(path: string): Promise<readonly [height: num
   return reading(path, async (bytes) => {
     if (bytes.length === 0) throw new ImageError('empty file');
     try {
-      const { autoOrient } = await sharp(bytes, { failOn: 'error', limitInputPixels: maxInputPixels }).metadata();
+      const { autoOrient } = await (await loadSharp())(bytes, { failOn: 'error', limitInputPixels: maxInputPixels }).metadata();
       return [autoOrient.height, autoOrient.width];
     } catch (error) {
       throw new ImageError(reasonOf(error));
@@ -160,7 +160,7 @@ async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Re
 /** The bytes of a PNG file of the picture. */
 export async function encodePng(picture: Pixels): Promise<Uint8Array> {
   const { data, width, height, channels } = picture;
-  return sharp(data, { raw: { width, height, channels } })
+  return (await loadSharp())(data, { raw: { width, height, channels } })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .png({ compressionLevel: 9, adaptiveFiltering: true })
     .toBuffer();

@@ -13,14 +13,16 @@ export function parseStrictJson(text: string, maxDepth: number): unknown {
 /** Walks the text without recursion. Text that is not JSON may pass: `JSON.parse` comes after. */
 function checkKeys(text: string, maxDepth: number): void {
   const scopes: (Set<string> | null)[] = [];
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
+  const marks = /["{}[\]]/g;
+  for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
+    const [character] = mark;
+    const i = mark.index;
     if (character === '{' || character === '[') {
       if (scopes.length === maxDepth) throw new Error(`nested deeper than ${maxDepth} (at character ${i})`);
       scopes.push(character === '{' ? new Set() : null);
     } else if (character === '}' || character === ']') {
       scopes.pop();
-    } else if (character === '"') {
+    } else {
       const end = endOfString(text, i);
       const keys = scopes.at(-1);
       if (keys && isKey(text, end)) {
@@ -28,16 +30,19 @@ function checkKeys(text: string, maxDepth: number): void {
         if (keys.has(key)) throw new Error(`the key ${JSON.stringify(key.slice(0, 200))} appears twice (at character ${i})`);
         keys.add(key);
       }
-      i = end - 1;
+      marks.lastIndex = end;
     }
   }
 }
 
-/** The index after the closing quote. */
+/** The index after the closing quote, or of the text's end. */
 function endOfString(text: string, start: number): number {
-  let i = start + 1;
-  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
-  return i + 1;
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text[end - 1 - escapes] === '\\') escapes++;
+    if (escapes % 2 === 0) return end + 1;
+  }
+  return text.length;
 }
 
 /** A string is a key exactly if a colon follows. */

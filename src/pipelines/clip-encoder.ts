@@ -1,7 +1,8 @@
 /** CLIP in use: pictures and texts as unit vectors that can be compared. */
 import { float32, freeze, type Executable, type Executor, type FloatArray, type HostArrays, type Program, type Store } from '../core/index.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
-import { openAIPreprocessing, type ClipPreprocessing, type CLIPModel } from '../models/index.ts';
+import type { CLIPModel } from '../models/clip.ts';
+import { openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
 import { checkTokenizer, imageProgram, textProgram } from './clip.ts';
 
 /** Texts as vectors, and how many were longer than the model reads. */

@@ -5,7 +5,10 @@
  */
 import { add, arange, argMax, cast, clip, equal, exp, input, logSumExp, matmul, mean, mul, program, reshape, sub, type Program, type Tensor } from '../core/index.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
-import { clipPixels, legacyEosTokenId, unitVectors, type CLIPModel, type ClipPreprocessing, type CLIPTextConfig } from '../models/index.ts';
+import { unitVectors, type CLIPModel } from '../models/clip.ts';
+import type { CLIPTextConfig } from '../models/clip/config.ts';
+import { clipPixels, type ClipPreprocessing } from '../models/clip/preprocess.ts';
+import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { bind, type Context } from '../nn/index.ts';
 
 /** What comes of comparing the pictures and texts of a batch. */

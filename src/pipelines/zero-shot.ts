@@ -1,6 +1,6 @@
 /** Classes from their names alone: CLIP's zero-shot classifier, and the pictures nearest to a text. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { fillTemplate } from '../data/caption-batches.ts';
+import { fillTemplate } from '../data/template.ts';
 import { checkDistinct } from '../data/tokenizer.ts';
 import type { ClipEncoder } from './clip-encoder.ts';
 
@@ -43,19 +43,11 @@ export interface ZeroShotClassifier {
  * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
  */
 export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = ['{}']): Promise<ZeroShotClassifier> {
-  if (labels.length === 0) throw new Error('zeroShotClassifier: no labels');
-  const empty = labels.findIndex((label) => label.trim() === '');
-  if (empty >= 0) throw new Error(`zeroShotClassifier: label ${empty + 1} is empty`);
-  if (templates.length === 0) throw new Error('zeroShotClassifier: no templates');
-  const plain = templates.find((template) => !template.includes('{}'));
-  if (plain !== undefined) throw new Error(`zeroShotClassifier: the template ${JSON.stringify(plain)} has no {} for the label`);
-  checkDistinct(clip.tokenizer, labels, 'label', clip.contextLength);
+  checkLabels(clip, labels, templates);
   const sums = new Float64Array(labels.length * clip.dim);
   let truncated = 0;
   for (const template of templates) {
     const sentences = labels.map((label) => fillTemplate(template, label));
-    // A long template would cut all labels off.
-    checkDistinct(clip.tokenizer, sentences, 'sentence', clip.contextLength);
     const { embeddings, truncated: cut } = await clip.embedTexts(sentences);
     truncated += cut;
     embeddings.data.forEach((value, i) => { sums[i]! += value; });
@@ -72,6 +64,23 @@ export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 
       });
     },
   };
+}
+
+/**
+ * What `zeroShotClassifier` checks before it computes.
+ *
+ * @throws as it does
+ */
+export function checkLabels({ tokenizer, contextLength }: Pick<ClipEncoder, 'tokenizer' | 'contextLength'>, labels: readonly string[], templates: readonly string[]): void {
+  if (labels.length === 0) throw new Error('zeroShotClassifier: no labels');
+  const empty = labels.findIndex((label) => label.trim() === '');
+  if (empty >= 0) throw new Error(`zeroShotClassifier: label ${empty + 1} is empty`);
+  if (templates.length === 0) throw new Error('zeroShotClassifier: no templates');
+  const plain = templates.find((template) => !template.includes('{}'));
+  if (plain !== undefined) throw new Error(`zeroShotClassifier: the template ${JSON.stringify(plain)} has no {} for the label`);
+  checkDistinct(tokenizer, labels, 'label', contextLength);
+  // A long template would cut all labels off.
+  for (const template of templates) checkDistinct(tokenizer, labels.map((label) => fillTemplate(template, label)), 'sentence', contextLength);
 }
 
 /**

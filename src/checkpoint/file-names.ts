@@ -1,0 +1,4 @@
+/** Diffusers' index of a pipeline. */
+export const indexFile = 'model_index.json';
+/** A network's configuration, in its folder or in a flat one. */
+export const configFile = 'config.json';
