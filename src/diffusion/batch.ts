@@ -46,11 +46,11 @@ export type Term = readonly [factor: number, values: Float32Array];
  * c₁x₁ + … + c₄x₄, value by value, in float64 and rounded once: what a sampler makes its next state of.
  *
  * @param shape  of the sum and of everything in it; the sum is a new array
- * @throws if the values of a term do not fill the shape
+ * @throws if the values of a term do not fill the shape, which only a denoiser's can fail to do
  */
 export function weightedSum(shape: Shape, first: Term, second: Term, third: Term = [0, first[1]], fourth: Term = [0, first[1]]): FloatArray {
   const size = sizeOf(shape);
-  for (const [, values] of [first, second, third, fourth]) if (values.length !== size) throw new Error(`weightedSum: ${values.length} values do not fill [${shape.join(', ')}]`);
+  for (const [, values] of [first, second, third, fourth]) if (values.length !== size) throw new Error(`denoiser: it gave ${values.length} values for x_t of [${shape.join(', ')}]; x0 and eps have the shape of x_t`);
   return float32(shape, sumOfFour(new Float32Array(size), first, second, third, fourth));
 }
 

@@ -80,6 +80,11 @@ describe.each(all)('%s', (name, sampler, evaluations) => {
     expect(calls.filter((_, i) => i % evaluations === 0)).toEqual(timesteps.slice(0, count));
   });
 
+  test('a denoiser that answers in another shape is refused, not read as NaN', async () => {
+    const short: Denoiser = async () => ({ x0: float32([2, 2]), eps: float32([2, 2]) });
+    await expect(sampler(short, float32([2, 3]), { schedule, timesteps, streams: streams() }).next()).rejects.toThrow('denoiser: it gave 4 values for x_t of [2, 3]; x0 and eps have the shape of x_t');
+  });
+
   test('wrong times and streams are refused before the first step', async () => {
     const xT = float32([2, 3]);
     const first = (options: object) => sampler(exact, xT, { schedule, timesteps, streams: streams(), ...options }).next();
