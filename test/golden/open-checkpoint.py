@@ -9,20 +9,25 @@ Prints what was loaded and the largest absolute differences; exits 1 if a tensor
 difference is above 1e-4.
 """
 
+import json
 import sys
 
+import diffusers
 import torch
 from diffusers import DDPMPipeline, UNet2DModel
 from safetensors.torch import load_file
 
 folder = sys.argv[1]
-pipeline = DDPMPipeline.from_pretrained(folder)
-_, info = UNet2DModel.from_pretrained(folder, subfolder="unet", output_loading_info=True)
-unet, scheduler = pipeline.unet.eval(), pipeline.scheduler
+with open(f"{folder}/model_index.json") as index:
+    pipeline = DDPMPipeline.from_pretrained(folder) if json.load(index)["_class_name"] == "DDPMPipeline" else None
+unet, info = UNet2DModel.from_pretrained(folder, subfolder="unet", output_loading_info=True)
+with open(f"{folder}/scheduler/scheduler_config.json") as config:
+    scheduler = getattr(diffusers, json.load(config)["_class_name"]).from_pretrained(folder, subfolder="scheduler")
+unet.eval()
 stored = load_file(f"{folder}/unet/diffusion_pytorch_model.safetensors")
-print(f"{type(pipeline).__name__} of {type(unet).__name__} ({sum(p.numel() for p in unet.parameters()):,} parameters, "
+print(f"{type(pipeline).__name__ if pipeline else 'no pipeline'} of {type(unet).__name__} ({sum(p.numel() for p in unet.parameters()):,} parameters, "
       f"stored as {', '.join(sorted({str(t.dtype) for t in stored.values()}))}) and {type(scheduler).__name__} "
-      f"({scheduler.config.beta_schedule}, T = {scheduler.config.num_train_timesteps})")
+      f"({scheduler.config.get('beta_schedule', 'no steps')}, T = {scheduler.config.num_train_timesteps})")
 
 failed = any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"))
 print("loading:", {key: list(value) for key, value in info.items()})
@@ -46,7 +51,7 @@ if len(sys.argv) > 2:
     if "alphas_cumprod" in io:
         compare("alphas_cumprod", io["alphas_cumprod"], scheduler.alphas_cumprod)
 
-if unet.config.sample_size and not unet.config.num_class_embeds:
+if pipeline:
     pipeline.set_progress_bar_config(disable=True)
     picture = pipeline(batch_size=1, num_inference_steps=4, generator=torch.manual_seed(0), output_type="np").images[0]
     print(f"a sample of 4 steps: {list(picture.shape)}, {picture.min():.3f} … {picture.max():.3f}")
