@@ -51,7 +51,7 @@ function disturbed(value: unknown): fc.Arbitrary<unknown> {
     const copy = structuredClone(value) as Record<string, unknown>;
     for (const [place, change] of changes) {
       const inner = place.slice(0, -1).reduce<unknown>((parent, key) => (parent as Record<string, unknown> | null)?.[key], copy);
-      if (typeof inner === 'object' && inner !== null) (inner as Record<string, unknown>)[place.at(-1)!] = change;
+      if (typeof inner === 'object' && inner !== null) (inner as Record<string, unknown>)[place.at(-1)!] = structuredClone(change);
     }
     return copy;
   });
