@@ -7,12 +7,13 @@
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
  *     class_labels.json                              what its classes are called and which stands for any, if that is known
+ *     super_resolution.json                          what it sees beside the noise, if it was trained to enlarge pictures
  *
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
 import { join } from 'node:path';
 import type { HostArray } from '../core/index.ts';
-import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
+import { schedulerConfig, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
 import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
 import { checksums } from './checksum.ts';
@@ -23,6 +24,7 @@ import { inDiffusers } from './in-diffusers.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { cardFile } from './model-card.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+import { readSuperResolution, writeSuperResolution } from './super-resolution-file.ts';
 import { readWeightFiles, weightsFileNames, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
 import { modelCardText } from './write-model-card.ts';
@@ -41,6 +43,8 @@ export interface ModelToWrite {
   readonly scheduler: SchedulerConfig;
   /** What its classes are called; without them no file says so. */
   readonly classes?: ClassLabels | null;
+  /** How the pictures are made that the network sees beside x_t, if it enlarges pictures. */
+  readonly superResolution?: SuperResolution | null;
   /** How the weights are stored; default f32. f16 is half the size, and readers widen it again. */
   readonly dtype?: 'f32' | 'f16';
 }
@@ -53,6 +57,8 @@ export interface LoadedModel {
   readonly scheduler: SchedulerConfig;
   /** What its classes are called; null if it has none, or nobody wrote them down. */
   readonly classes: ClassLabels | null;
+  /** How the pictures are made that it sees beside x_t; null if it sees none, or nobody wrote it down. */
+  readonly superResolution: SuperResolution | null;
   /** The model folder. */
   readonly path: string;
   /** What the folder does not say, and what was taken instead; to be shown. */
@@ -71,7 +77,7 @@ export interface ReadModelOptions {
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writeModelFolder(dir: string, { unet, weights, scheduler, classes, dtype = 'f32' }: ModelToWrite): Promise<void> {
+export async function writeModelFolder(dir: string, { unet, weights, scheduler, classes, superResolution, dtype = 'f32' }: ModelToWrite): Promise<void> {
   const where = `checkpoint ${dir}`;
   const stored = storedWeights(unet, weights, dtype, where);
   if (await kindOf(join(dir, indexFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
@@ -90,7 +96,8 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
   if (classes) await writeClassLabels(dir, classes);
-  await writeNewFile(join(dir, cardFile), modelCardText({ unet, scheduler, classes }));
+  if (superResolution) await writeSuperResolution(dir, superResolution);
+  await writeNewFile(join(dir, cardFile), modelCardText({ unet, scheduler, classes, superResolution }));
   await writeNewFile(join(dir, indexFile), jsonText(indexOf(unet.config, scheduler)));
   await syncFolder(dir);
 }
@@ -134,7 +141,8 @@ export async function readModelFolder(dir: string, { variant }: ReadModelOptions
   const unet = buildUnet(config, configAt);
   const weights = moduleWeights(unet, underPresentNames(stored), stored.where, `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`);
   const classes = config.numClassEmbeds === null ? null : await readClassLabels(dir, config.numClassEmbeds);
-  return { unet, weights, scheduler, classes, path: dir, notes };
+  const superResolution = await readSuperResolution(dir, config.sampleSize);
+  return { unet, weights, scheduler, classes, superResolution, path: dir, notes };
 }
 
 /** @throws if a tensor is there under its present and its old name */

@@ -1,5 +1,5 @@
 /** The README.md of a model folder: what the model is, and Python that draws from it. */
-import { describeProcess, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
+import { describeProcess, networkProcess, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import type { ClassLabels } from './class-labels.ts';
@@ -10,6 +10,7 @@ export interface CardSource {
   readonly unet: UNet2DModel;
   readonly scheduler: SchedulerConfig;
   readonly classes?: ClassLabels | null | undefined;
+  readonly superResolution?: SuperResolution | null | undefined;
 }
 
 /** Pictures that the code of a card draws. */
@@ -18,12 +19,13 @@ const drawn = 4;
 /**
  * The card of a model, in Markdown. It has no title, since the folder has a name of its own; its Python runs in the folder as it stands.
  */
-export function modelCardText({ unet, scheduler, classes }: CardSource): string {
+export function modelCardText({ unet, scheduler, classes, superResolution }: CardSource): string {
   const { pipelines, scheduler: className, note } = inDiffusers(unet.config, scheduler);
   const classCount = unet.config.classEmbedType === null ? unet.config.numClassEmbeds : null;
   const rows = [
     ['network', `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureShape(unet, scheduler).join(' × ')}`],
     ['process', processText(scheduler)],
+    ...(superResolution ? [['sees', `a picture of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`]] : []),
     ['in diffusers', note ?? pipelines.map((name) => `\`${name}\``).join(' and ')],
     ...(classCount === null ? [] : [['classes', classes && classes.names.length <= 20 ? classes.names.map((name, i) => `${i} ${name}`).join(', ') : `0 … ${classCount - 1}`]]),
     ...(typeof classes?.nullClass === 'number' ? [['any class', `${classes.nullClass}, for guidance`]] : []),
@@ -38,7 +40,7 @@ export function modelCardText({ unet, scheduler, classes }: CardSource): string 
     '|---|---|',
     ...rows.map(([key, value]) => `| ${key} | ${value!.replaceAll('|', '\\|').replaceAll('\n', ' ')} |`),
     '',
-    'With Node: `npx kuosan sample .` in this folder. In Python, with diffusers:',
+    `With Node: \`npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}\` in this folder. In Python, with diffusers:`,
     '',
     ...(pipelines.length > 0 ? pipelines.flatMap((name) => pythonBlock(pipelineCode(name, scheduler))) : pythonBlock(loopCode(unet, scheduler, className))),
   ].join('\n');

@@ -1,6 +1,7 @@
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, readImage, readImageSize } from '../data/index.ts';
-import { inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
+import type { SuperResolution } from '../diffusion/index.ts';
+import { enlarge, inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
 import { checkApart } from './check-apart.ts';
 import { interruptSignal } from './interrupt.ts';
 import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
@@ -38,8 +39,11 @@ export async function editPicture(source: string | undefined, options: EditOptio
     const { picture, condChannels } = opened.sampler;
     if (condChannels > 0 && condChannels !== picture[0]) throw new Error(`${source}: this model sees ${condChannels} channels beside the noise, the picture has ${picture[0]}`);
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined)) throw new UsageError(`${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`);
-    const given = first(fromPixels([await readImage(image, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3 })]));
-    if (imageSize[0] !== picture[1] || imageSize[1] !== picture[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, picture)}\n`);
+    const superResolution = opened.model?.superResolution ?? null;
+    const taken: PictureShape = [picture[0], ...sideOf(picture, superResolution)];
+    const read = fromPixels([await readImage(image, { size: [taken[1], taken[2]], channels: taken[0] as 1 | 3 })]);
+    const given = first(superResolution ? enlarge(read, superResolution) : read);
+    if (imageSize[0] !== taken[1] || imageSize[1] !== taken[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, superResolution)}\n`);
     const classLabels = classesFor(opened, options.class, count);
     const { strength = defaultStrength } = options;
     // RePaint walks the steps of ddpm, whatever the model's own sampler is.
@@ -79,9 +83,15 @@ async function readMask(mask: string, [, height, width]: PictureShape): Promise<
   return float32(shape, binary);
 }
 
-function fitting([height, width]: readonly [number, number], [, toHeight, toWidth]: PictureShape): string {
+/** Height and width of the picture that a model takes: its own, or a share of it that it enlarges. */
+function sideOf([, height, width]: PictureShape, superResolution: SuperResolution | null): [number, number] {
+  const factor = superResolution?.factor ?? 1;
+  return [height / factor, width / factor];
+}
+
+function fitting([height, width]: readonly [number, number], [, toHeight, toWidth]: PictureShape, superResolution: SuperResolution | null): string {
   const cropped = height * toWidth !== width * toHeight;
-  return `it is taken at the model's ${toWidth}×${toHeight}${cropped ? ', what stands out cut off' : ''}`;
+  return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', what stands out cut off' : ''}`;
 }
 
 function first({ shape, data }: FloatArray): FloatArray {

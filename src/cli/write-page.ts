@@ -59,6 +59,7 @@ export async function writePage(folder: string, { model, card, name, builtPage =
   if (!existsSync(join(builtPage, 'index.html'))) throw new Error(`the page has not been built (${builtPage}); run npm run build`);
   const picture = pictureShape(model.unet, networkProcess(model.scheduler).varianceType);
   if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
+  if (model.unet.config.inChannels !== picture[0]) throw new Error(`${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`);
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
   const aside = join(dirname(full), `.${basename(full)}.${process.pid}.part`);

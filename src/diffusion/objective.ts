@@ -21,6 +21,18 @@ export interface TimeLaw {
   readonly timeStd?: number | undefined;
 }
 
+/** Ways to enlarge a picture of low resolution to the size of the one to be drawn. */
+export const upsamplings = ['bilinear', 'bicubic'] as const;
+
+/** What a network sees beside x_t that is to draw the details of a picture of low resolution. */
+export interface SuperResolution {
+  /** How many times higher and wider the drawn pictures are. */
+  readonly factor: number;
+  readonly upsampling: (typeof upsamplings)[number];
+  /** The largest standard deviation of noise that is put on it in training; 0 puts none. */
+  readonly noiseAugmentation: number;
+}
+
 /** What training asks of the network beside its prediction type. */
 export interface Objective extends TimeLaw {
   /** `uniform` is L_simple; `min_snr` keeps the easy, noiseless times from dominating. */
@@ -33,6 +45,8 @@ export interface Objective extends TimeLaw {
   readonly offsetNoise: number;
   /** The share of samples whose class is hidden in training; guidance needs it. */
   readonly classDropout: number;
+  /** Absent, pictures are drawn from noise alone. */
+  readonly superResolution?: SuperResolution | undefined;
   /** λ: how much the variational bound counts beside L_simple, for networks that learn the variance. */
   readonly vlbWeight: number;
 }

@@ -30,7 +30,7 @@ function tiny(): LoadedModel {
     const noise = new RandomStream(1, `weight ${name}`).fillNormal(new Float32Array(data.length));
     return [name, float32(shape, noise.map((z, i) => (data as Float32Array)[i]! + z / 20))];
   }));
-  return { unet, weights, scheduler: schedulerConfig({ numTrainTimesteps: 100 }), path: 'tiny', notes: [], classes: { names: ['sun', 'moon', 'star'], nullClass: 3 } };
+  return { unet, weights, scheduler: schedulerConfig({ numTrainTimesteps: 100 }), path: 'tiny', notes: [], superResolution: null, classes: { names: ['sun', 'moon', 'star'], nullClass: 3 } };
 }
 
 let noto: LoadedModel;

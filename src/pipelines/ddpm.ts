@@ -4,7 +4,7 @@
  * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
  */
 import {
-  add, float32, input, meanSquaredError, mul, program, RandomStream, reshape, split,
+  add, concat, float32, input, meanSquaredError, mul, program, RandomStream, reshape, split,
   type HostArray, type Program, type Tensor,
 } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
@@ -14,6 +14,7 @@ import { heightAndWidth } from '../data/picture-size.ts';
 import { drawTrainingNoise, hasSteps, lossWeight, networkProcess, objectiveDefaults, schedulerDefaults, type NetworkProcess, type Objective, type VarianceType } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
+import { lowResolution } from './super-resolution.ts';
 import { variationalInputs, variationalTerm } from './variational-bound.ts';
 
 /** The input by which samples' losses are multiplied to make up for how often their times are drawn; their own losses are told without it. */
@@ -54,7 +55,7 @@ function plainTarget(): DdpmTarget {
  *
  * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B], the last two times c_in where the
  * process has one; `targetSignal` and `targetNoise` [B] unless ε is asked for; `classLabels` [B] if the network takes
- * them; `lossWeight` [B] unless the weights are uniform; `importance` [B] where times are drawn by it; and those of `variationalTerm` if the variance is learned: what
+ * them; `condition` [B, C, H, W] where it sees a picture beside x_t; `lossWeight` [B] unless the weights are uniform; `importance` [B] where times are drawn by it; and those of `variationalTerm` if the variance is learned: what
  * `trainingInputs` draws.
  *
  * @returns [B]
@@ -62,7 +63,8 @@ function plainTarget(): DdpmTarget {
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 16 — https://arxiv.org/abs/2102.09672
  */
 export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape, { diffusion: { schedule, preconditioning: { predicts }, varianceType }, objective }: DdpmTarget = plainTarget()): Tensor {
-  checkNetwork(unet);
+  const { superResolution } = objective;
+  checkNetwork(unet, superResolution && picture[0]);
   const shape = [batchSize, ...picture];
   const x0 = input('x0', shape);
   const noise = input('noise', shape);
@@ -71,7 +73,7 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
   const noiseScale = scale('noiseScale');
   const xt = add(mul(signalScale, x0), mul(noiseScale, noise));
   const timestep = input('timestep', [batchSize]);
-  const output = unet.forward(ctx, xt, timestep, labelsInput('classLabels', unet, batchSize));
+  const output = unet.forward(ctx, superResolution ? concat([xt, input('condition', shape)], 1) : xt, timestep, labelsInput('classLabels', unet, batchSize));
   const learned = varianceType === 'learned_range';
   const [prediction, variance] = learned ? split(output, [picture[0], picture[0]], 1) as [Tensor, Tensor] : [output, undefined];
   const target = predicts === 'epsilon' ? noise : add(mul(scale('targetSignal'), x0), mul(scale('targetNoise'), noise));
@@ -127,6 +129,7 @@ export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip,
     noiseScale: each((t) => preconditioning.inputScale(t) * schedule.sigma(t)),
     ...(preconditioning.predicts !== 'epsilon' && { targetSignal: each((t) => preconditioning.target(t)[0]), targetNoise: each((t) => preconditioning.target(t)[1]) }),
     ...(objective.weighting !== 'uniform' && { lossWeight: each((t) => lossWeight(diffusion, t, objective)) }),
+    ...(objective.superResolution && { condition: lowResolution(images, objective.superResolution, new RandomStream(seed, 'condition noise', batch)) }),
     ...(objective.timeSampling === 'importance' && { [importanceInput]: draw.importance }),
     ...(varianceType === 'learned_range' && hasSteps(schedule) && variationalInputs(schedule, draw.t, preconditioning)),
     ...(labels && { classLabels: int64(hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch))) }),

@@ -8,4 +8,5 @@ export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
+export { enlarge, lowResolution, shrink } from './super-resolution.ts';
 export * from './zero-shot.ts';

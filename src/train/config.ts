@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
-import { lossWeightings, objectiveDefaults, schedulerConfig, timeLaw, timeSamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
+import { lossWeightings, objectiveDefaults, schedulerConfig, timeLaw, timeSamplings, upsamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
 import { namedParameters, type Module } from '../nn/index.ts';
 import type { AdamOptions, ParameterPredicate } from './optimizer.ts';
 
@@ -92,6 +92,14 @@ const objectiveSchema = z.strictObject({
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
   /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
   classDropout: fraction.default(objectiveDefaults.classDropout),
+  /** Draw the details of pictures of low resolution, made from the data; the network takes twice the pictures' channels. */
+  superResolution: z.strictObject({
+    factor: z.number().int().min(2),
+    /** How they come to the size of the network's. */
+    upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
+    /** Largest deviation of noise put on them in training; 0.1 keeps the network from leaning on their last detail. */
+    noiseAugmentation: z.number().nonnegative().default(0),
+  }).optional(),
   /** λ of L_hybrid, for `scheduler.varianceType: learned_range`. */
   vlbWeight: positive.default(objectiveDefaults.vlbWeight),
 });

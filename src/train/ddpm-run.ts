@@ -1,11 +1,11 @@
 /** A training run of DDPM: its data, its network, and the pictures it draws on the way. */
 import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
-import { heightAndWidth, layGrid, openDataset, toPixels, type Dataset } from '../data/index.ts';
-import { hasSteps, LossHistory, networkProcess, type NetworkProcess } from '../diffusion/index.ts';
+import { fromPixels, heightAndWidth, layGrid, openDataset, picturesAt, toPixels, type Dataset } from '../data/index.ts';
+import { hasSteps, LossHistory, networkProcess, type NetworkProcess, type SuperResolution } from '../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { ddpmLoss, drawPictures, mostSteps, openSampler, trainingInputs, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
+import { ddpmLoss, drawPictures, lowResolution, mostSteps, openSampler, trainingInputs, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { floorOf } from './noise-floor.ts';
 import { entries } from './programs.ts';
@@ -22,10 +22,10 @@ const gridSeed = 0;
 export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
   const { train } = config;
   const unet = new UNet2DModel(withSampleSize(config));
-  const channels = unet.config.inChannels;
-  if (channels !== 1 && channels !== 3) throw new Error(`config.model.inChannels: pictures have 1 or 3 channels, got ${channels}`);
+  const { superResolution } = config.objective;
+  const channels = pictureChannels(unet, config);
   const diffusion = networkProcess(config.scheduler);
-  checkOutputs(unet, diffusion);
+  checkOutputs(unet, channels, diffusion);
   const { source, size, crop, flip } = config.data;
   const picture: PictureShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train);
@@ -35,7 +35,7 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   const target = { diffusion, objective: config.objective };
   const history = config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule) ? new LossHistory(diffusion.schedule.T) : undefined;
   // A floor of the plain error, for a network that is told nothing else: weights, classes and offsets have others.
-  const isPlain = unet.classInput === null && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0;
+  const isPlain = unet.classInput === null && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0 && !superResolution;
   const floor = isPlain ? floorOf(dataset, diffusion, { flip }) : undefined;
   const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
@@ -49,22 +49,22 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
       inputs: (batch) => trainingInputs(dataset, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, timeProbabilities: history?.probabilities(), ...(nullClass !== undefined && { nullClass }) }),
       ...(history && { history }),
     },
-    writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes }),
+    writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes, superResolution: superResolution ?? null }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
-    use: { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
+    use: superResolution ? { what: 'enlarge a picture with it', command: (out) => `kuosan edit ${out} --image small.png --out large.png` } : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
       const sampler = await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store, prefix: entries.ema } });
       const shown = unet.classInput === null ? null : dataset.classNames?.length ?? unet.config.numClassEmbeds;
-      const labelsOf = (count: number) => (shown === null ? undefined : Array.from({ length: count }, (_, i) => i % shown));
-      const measure = features && await openMeasure(executor, features, sampler, { dataset, picture, train, labels: labelsOf(train.evaluateCount) });
+      const conditionsOf = (count: number) => conditions(dataset, count, shown, superResolution);
+      const measure = features && await openMeasure(executor, features, sampler, { dataset, picture, train, ...conditionsOf(train.evaluateCount) });
       return {
         ...(sampleEvery !== null && {
           draw: {
             every: sampleEvery,
             async pictures() {
-              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), classLabels: labelsOf(sampleCount) });
+              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), ...conditionsOf(sampleCount) });
               return { pictures, grid: layGrid(toPixels(pictures), classColumns(shown, sampleCount)) };
             },
           },
@@ -87,12 +87,12 @@ async function featuresFor({ evaluateEvery, evaluateFeatures }: DdpmConfig['trai
 }
 
 /** What `kuosan evaluate` measures, with fewer pictures and steps; the real pictures are looked at once. */
-async function openMeasure(executor: Executor, features: FeatureSource, sampler: PictureSampler, { dataset, picture, train, labels }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train']; readonly labels: readonly number[] | undefined }): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
+async function openMeasure(executor: Executor, features: FeatureSource, sampler: PictureSampler, { dataset, picture, train, ...asked }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train'] } & Conditions): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
   const extractor = await features.open(executor, picture);
   let real: RealFeatures | undefined;
   async function* pictures() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, classLabels: labels })) if (state.finished) yield state.xt;
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked })) if (state.finished) yield state.xt;
   }
   return {
     async evaluate() {
@@ -101,6 +101,19 @@ async function openMeasure(executor: Executor, features: FeatureSource, sampler:
       return { frechetDistance, frechetFloor: floor.frechetDistance, kernelDistance: kernelDistance.mean, precision, recall };
     },
     dispose: () => extractor.dispose(),
+  };
+}
+
+/** What pictures drawn on the way are conditioned on. */
+type Conditions = Pick<SampleOptions, 'classLabels' | 'condImages'>;
+
+/** All classes in turn; or for a network that enlarges pictures the first ones of the data, each with its own class. */
+function conditions(dataset: Dataset, count: number, classes: number | null, superResolution: SuperResolution | undefined): Conditions {
+  if (!superResolution) return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
+  const places = Array.from({ length: count }, (_, i) => i % dataset.count);
+  return {
+    condImages: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
+    ...(classes !== null && { classLabels: places.map((place) => dataset.labels![place]!) }),
   };
 }
 
@@ -122,10 +135,25 @@ function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
   return model;
 }
 
+/**
+ * The channels of the pictures: all that the network takes, or half of them where it sees a picture beside x_t.
+ *
+ * @throws if there is no such picture, or none of low resolution
+ */
+function pictureChannels({ config: { inChannels } }: UNet2DModel, { objective: { superResolution }, data: { size } }: DdpmConfig): 1 | 3 {
+  const channels = superResolution ? inChannels / 2 : inChannels;
+  if (channels !== 1 && channels !== 3) throw new Error(superResolution
+    ? `config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got ${inChannels}`
+    : `config.model.inChannels: pictures have 1 or 3 channels, got ${inChannels}`);
+  const [height, width] = heightAndWidth(size);
+  if (superResolution && (height % superResolution.factor !== 0 || width % superResolution.factor !== 0)) throw new Error(`config.objective.superResolution.factor: ${superResolution.factor} does not divide config.data.size ${JSON.stringify(size)}`);
+  return channels;
+}
+
 /** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
-function checkOutputs({ config: { inChannels, outChannels } }: UNet2DModel, { varianceType, preconditioning: { predicts } }: NetworkProcess): void {
+function checkOutputs({ config: { outChannels } }: UNet2DModel, channels: number, { varianceType, preconditioning: { predicts } }: NetworkProcess): void {
   const learned = varianceType === 'learned_range';
-  const expected = learned ? 2 * inChannels : inChannels;
+  const expected = learned ? 2 * channels : channels;
   if (outChannels === expected) return;
   throw new Error(learned
     ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`

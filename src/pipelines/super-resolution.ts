@@ -1,0 +1,68 @@
+/**
+ * Super-resolution: a picture of low resolution, enlarged, is what the network sees beside x_t.
+ *
+ * @see Saharia et al. 2021 (SR3), section 2.4 — https://arxiv.org/abs/2104.07636
+ */
+import { float32, resizeMatrix, type FloatArray, type RandomStream } from '../core/index.ts';
+import type { SuperResolution } from '../diffusion/index.ts';
+
+/**
+ * Pictures with a pixel for each factor × factor block, its mean: [B, C, H, W] → [B, C, H/factor, W/factor].
+ *
+ * @throws if the factor does not divide both sides
+ */
+export function shrink(pictures: FloatArray, factor: number): FloatArray {
+  const [height, width] = pictures.shape.slice(-2) as [number, number];
+  if (height % factor !== 0 || width % factor !== 0) throw new Error(`shrink: pictures of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
+  const means = (from: number) => float32([from / factor, from], Float32Array.from({ length: (from / factor) * from }, (_, i) => (Math.floor((i % from) / factor) === Math.floor(i / from) ? 1 / factor : 0)));
+  return resized(pictures, means(height), means(width));
+}
+
+/** Pictures `factor` times as high and wide, as PyTorch's `interpolate` makes them: [B, C, h, w] → [B, C, factor h, factor w]. */
+export function enlarge(pictures: FloatArray, { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>): FloatArray {
+  const [height, width] = pictures.shape.slice(-2) as [number, number];
+  return resized(pictures, resizeMatrix(height, factor * height, { mode: upsampling }), resizeMatrix(width, factor * width, { mode: upsampling }));
+}
+
+/**
+ * What the network sees of pictures that it is to draw in full: they are shrunk and enlarged again.
+ *
+ * With a stream, normals of deviation s ~ U[0, noiseAugmentation), one s for each picture, are added, so that the network does not
+ * lean on the last detail of what it sees. Pictures without noise are among those, and are what it is given when it draws.
+ *
+ * @param pictures  [B, C, H, W] in [−1, 1]
+ * @returns         [B, C, H, W]
+ * @see Ho et al. 2022 (cascaded diffusion), section 4.2 — https://arxiv.org/abs/2106.15282
+ */
+export function lowResolution(pictures: FloatArray, options: SuperResolution, stream?: RandomStream): FloatArray {
+  const seen = enlarge(shrink(pictures, options.factor), options);
+  if (!stream || options.noiseAugmentation === 0) return seen;
+  const size = seen.data.length / seen.shape[0]!;
+  const deviations = Array.from({ length: seen.shape[0]! }, () => options.noiseAugmentation * stream.uniform());
+  const z = stream.fillNormal(new Float32Array(seen.data.length));
+  return float32(seen.shape, seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!));
+}
+
+/** rows · X · columnsᵀ for each channel X. */
+function resized({ shape, data }: FloatArray, rows: FloatArray, columns: FloatArray): FloatArray {
+  const [toHeight, height] = rows.shape as [number, number];
+  const [toWidth, width] = columns.shape as [number, number];
+  const planes = data.length / (height * width);
+  const out = new Float32Array(planes * toHeight * toWidth);
+  const line = new Float64Array(width);
+  for (let plane = 0; plane < planes; plane++) {
+    for (let y = 0; y < toHeight; y++) {
+      line.fill(0);
+      for (let k = 0; k < height; k++) {
+        const weight = rows.data[y * height + k]!;
+        if (weight !== 0) for (let x = 0; x < width; x++) line[x]! += weight * data[(plane * height + k) * width + x]!;
+      }
+      for (let x = 0; x < toWidth; x++) {
+        let sum = 0;
+        for (let k = 0; k < width; k++) sum += columns.data[x * width + k]! * line[k]!;
+        out[(plane * toHeight + y) * toWidth + x] = sum;
+      }
+    }
+  }
+  return float32([...shape.slice(0, -2), toHeight, toWidth], out);
+}
