@@ -13,6 +13,14 @@ interface LoadedProgram {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** What a run throws when all is done, in place of returning copies. */
   readonly refusal: string | undefined;
+  /** Its entries of the stores that it has run on: there are a thousand, and to look them up is a part of a short step. */
+  readonly bindings: WeakMap<HeldStore, Binding>;
+}
+
+/** A program's entries of one store, by the names of its session. */
+interface Binding {
+  readonly reads: readonly (readonly [name: string, entry: Entry])[];
+  readonly writes: readonly { readonly name: string; readonly entry: Entry; readonly type: Type }[];
 }
 
 /** The value of an entry, and where the engine writes in place, the buffer that the next step writes. */
@@ -91,7 +99,7 @@ export class SessionHost implements SessionService {
       });
       const handle = this.#nextHandle++;
       const outputs = this.#engine.writesInPlace ? Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, zeros(this.#engine, type)])) : {};
-      this.#programs.set(handle, { program, session, outputs, refusal });
+      this.#programs.set(handle, { program, session, outputs, refusal, bindings: new WeakMap() });
       return handle;
     });
   }
@@ -154,30 +162,21 @@ export class SessionHost implements SessionService {
     const loaded = this.#programs.get(handle);
     if (!loaded) throw new Error('run: the program has been disposed');
     const { program, session, outputs, refusal } = loaded;
-    const store = storeHandle === null ? undefined : this.#store(storeHandle);
+    const { reads, writes } = bindingOf(loaded, storeHandle === null ? undefined : this.#store(storeHandle));
     const feeds: Record<string, Tensor> = {};
     for (const [name, value] of checkedValues('input', program.inputs, (key) => inputs[key])) feeds[name] = wrap(this.#engine, value);
-    for (const [name, type] of Object.entries(program.reads)) {
-      if (!store) throw new Error(`run: the program reads "${name}" and was given no store`);
-      requireType(store, name, type);
-      feeds[readName(name)] = entryOf(store, name).current;
-    }
-    const written = Object.entries(program.writes).map(([name, type]) => {
-      if (!store) throw new Error(`run: the program writes "${name}" and was given no store`);
-      requireType(store, name, type);
-      return { entry: entryOf(store, name), name: writeName(name), type };
-    });
+    for (const [name, entry] of reads) feeds[name] = entry.current;
     if (this.#engine.writesInPlace) {
       const fetches: Record<string, Tensor | null> = { ...outputs, ...(refusal !== undefined && { [refusedOutput]: null }) };
-      for (const { entry, name, type } of written) fetches[name] = entry.spare ??= zeros(this.#engine, type);
+      for (const { entry, name, type } of writes) fetches[name] = entry.spare ??= zeros(this.#engine, type);
       await this.#timed(() => session.run(feeds, fetches)).catch((error: Error) => {
         if (error.message !== refusal) throw error;
       });
-      for (const { entry } of written) [entry.current, entry.spare] = [entry.spare!, entry.current];
+      for (const { entry } of writes) [entry.current, entry.spare] = [entry.spare!, entry.current];
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
     }
     const results = await this.#timed(() => session.run(feeds));
-    for (const { entry, name } of written) replace(entry, results[name]!, handle);
+    for (const { entry, name } of writes) replace(entry, results[name]!, handle);
     return Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, copyOut(results[name]!, type)]));
   }
 
@@ -205,6 +204,23 @@ export class SessionHost implements SessionService {
     if (!store) throw new Error('store: it has been disposed');
     return store;
   }
+}
+
+/** @throws if the program takes an entry that the store has not, or has of another type */
+function bindingOf({ program, bindings }: LoadedProgram, store: HeldStore | undefined): Binding {
+  const made = store && bindings.get(store);
+  if (made) return made;
+  const entry = (verb: 'reads' | 'writes', name: string, type: Type) => {
+    if (!store) throw new Error(`run: the program ${verb} "${name}" and was given no store`);
+    requireType(store, name, type);
+    return entryOf(store, name);
+  };
+  const binding: Binding = {
+    reads: Object.entries(program.reads).map(([name, type]) => [readName(name), entry('reads', name, type)]),
+    writes: Object.entries(program.writes).map(([name, type]) => ({ name: writeName(name), entry: entry('writes', name, type), type })),
+  };
+  if (store) bindings.set(store, binding);
+  return binding;
 }
 
 function entryOf(store: HeldStore, name: string): Entry {
