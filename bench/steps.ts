@@ -4,7 +4,7 @@ import { UNet2DModel } from '../src/models/index.ts';
 import { openSampler, type SamplerChoice } from '../src/pipelines/index.ts';
 import { openNodeService } from '../src/runtime/create-node-executor.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
-import type { DdpmConfig } from '../src/train/index.ts';
+import type { DdpmConfig, Trainer } from '../src/train/index.ts';
 import { openTrainer, pictureOf } from './network.ts';
 import { traced, type TracedNode } from './trace.ts';
 
@@ -19,9 +19,14 @@ export interface Stepper {
 }
 
 /** Optimizer steps, as `kuosan train` does them; on noise if there is no data set. */
-export async function trainingSteps(config: DdpmConfig, options: NodeExecutorOptions, dataset?: Dataset): Promise<Stepper> {
+export function trainingSteps(config: DdpmConfig, options: NodeExecutorOptions, dataset?: Dataset): Promise<Stepper> {
+  return trainerSteps((executor) => openTrainer(executor, config, dataset), options);
+}
+
+/** Optimizer steps of any trainer. */
+export async function trainerSteps(open: (executor: Executor) => Promise<Trainer>, options: NodeExecutorOptions): Promise<Stepper> {
   const { executor, ...clocks } = countedExecutor(options);
-  const trainer = await openTrainer(executor, config, dataset);
+  const trainer = await open(executor);
   return { ...clocks, step: () => trainer.advance(), dispose: async () => (await trainer.dispose(), executor.dispose()) };
 }
 
