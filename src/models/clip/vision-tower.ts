@@ -1,5 +1,5 @@
 /** CLIP's image tower. */
-import { add, broadcastTo, concat, reshape, slice, transpose, type Tensor } from '../../core/index.ts';
+import { add, broadcastTo, concat, matmul, reshape, slice, transpose, type Tensor } from '../../core/index.ts';
 import { Conv2d, Embedding, LayerNorm, Module, normal, Parameter, type Context } from '../../nn/index.ts';
 import { checkTower, type CLIPVisionConfig } from './config.ts';
 import { Encoder } from './encoder.ts';
@@ -20,9 +20,16 @@ class VisionEmbeddings extends Module {
 
   /** @param pixels  [B, C, H, W] → [B, 1 + patches, D], the class's position first */
   forward(ctx: Context, pixels: Tensor): Tensor {
-    const batch = pixels.shape[0]!;
+    const [batch, channels, height] = pixels.shape as [number, number, number];
     const [positions, width] = this.positionEmbedding.weight.shape as [number, number];
-    const patches = transpose(reshape(this.patchEmbedding.forward(ctx, pixels), [batch, width, positions - 1]), [0, 2, 1]);
+    // A convolution whose patches do not overlap is one product: so is its gradient, and the positions come out in a row.
+    const patch = this.patchEmbedding.weight.shape[3]!;
+    const across = Math.floor(height / patch);
+    const whole = across * patch === height ? pixels : slice(pixels, [0, 0, 0, 0], [batch, channels, across * patch, across * patch]);
+    const cut = transpose(reshape(whole, [batch, channels, across, patch, across, patch]), [0, 2, 4, 1, 3, 5]); // [B, y, x, C, p, p]
+    const size = channels * patch * patch;
+    const product = matmul(reshape(cut, [batch * (positions - 1), size]), reshape(ctx.param(this.patchEmbedding.weight), [width, size]), { transB: true });
+    const patches = reshape(product, [batch, positions - 1, width]);
     const first = broadcastTo(reshape(ctx.param(this.classEmbedding), [1, 1, width]), [batch, 1, width]);
     return add(concat([first, patches], 1), ctx.param(this.positionEmbedding.weight));
   }
