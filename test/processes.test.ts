@@ -85,6 +85,12 @@ test('times drawn by importance are warmed, go on bit for bit after a resume, an
   expect(tensors.get('history/losses')!.shape).toEqual([10, 10]);
 }, 120_000);
 
+test('another process than the configuration\'s leaves the settings of that one behind', async () => {
+  writeFileSync(join(cwd, 'steps.json'), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, scheduler: { betaSchedule: 'cosine' }, train: { ...train, sampleEvery: null } }));
+  await run('train', 'steps.json', '--out', 'other', '--steps', '1', '--scheduler.process', 'edm', '--scheduler.sigmaMax', '40');
+  expect(JSON.parse(text('other/checkpoints/step-000001/scheduler/scheduler_config.json'))).toMatchObject({ _class_name: 'EDMEulerScheduler', sigma_max: 40 });
+}, 60_000);
+
 test.each([
   [{ scheduler: { process: 'edm' }, objective: { timeSampling: 'stratified' } }, 'timeSampling: EDM\'s noise levels go over five powers of ten'],
   [{ scheduler: { process: 'flow', betaSchedule: 'cosine' } }, 'unknown scheduler field "betaSchedule"; one of process, numTrainTimesteps, shift'],

@@ -16,6 +16,8 @@ import { schedulerConfig } from './scheduler-config.ts';
 const flow = networkProcess(schedulerConfig({ process: 'flow' }));
 const edm = networkProcess(schedulerConfig({ process: 'edm' }));
 const v = networkProcess(schedulerConfig({ predictionType: 'v_prediction' }));
+const x0 = networkProcess(schedulerConfig({ predictionType: 'sample' }));
+const eps = networkProcess(schedulerConfig());
 const [mean, std] = [0.2, 0.4];
 
 /** The network that says exactly what it should of N(mean, std²): told the network's time, shown the scaled input. */
@@ -32,7 +34,7 @@ function exactNetwork({ schedule, preconditioning: { inputScale, processTime, ta
   };
 }
 
-describe.each([['flow', flow, 0.3], ['edm', edm, 0.7], ['v', v, 300]] as const)('a network of %s', (_, process, t) => {
+describe.each([['flow', flow, 0.3], ['edm', edm, 0.7], ['v', v, 300], ['x_0', x0, 200], ['ε', eps, 100]] as const)('a network of %s', (_, process, t) => {
   const { schedule, preconditioning } = process;
   const data = float32([4000, 8], new RandomStream(1, 'data').fillNormal(new Float32Array(32_000)).map((z) => mean + std * z));
   const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];

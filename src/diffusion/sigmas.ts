@@ -40,7 +40,7 @@ export function exponentialSigmas(N: number, range: SigmaRange): readonly number
  */
 export function sigmaRange(schedule: NoiseSchedule): SigmaRange {
   const sigmaMax = schedule.sigma(schedule.last) / schedule.alpha(schedule.last);
-  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing, or for a flow leave the spacing out (any sampler but heun and dpm2)');
+  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing, or for a flow leave the spacing out (any sampler but dpm2)');
   return { sigmaMin: schedule.sigma(schedule.first) / schedule.alpha(schedule.first), sigmaMax };
 }
 

@@ -65,7 +65,7 @@ describe('order of convergence on Gaussian data', () => {
   // as long as the others, as a flow's does, that is a second-order error of the whole, and 2M has it from both ends.
   const methods = [
     ['euler', euler, { karras: [0.93, 1.05], flow: [0.95, 1.05] }],
-    ['heun', heun, { karras: [1.95, 2.2], flow: null }],
+    ['heun', heun, { karras: [1.95, 2.2], flow: [1.9, 2.2] }],
     ['dpm2', dpm2, { karras: [1.95, 2.2], flow: null }],
     ['dpmpp2m', dpmpp2m, { karras: [1.95, 2.25], flow: [1.6, 2.1] }],
     ['unipc', unipc, { karras: [2.9, 3.4], flow: [1.9, 2.2] }],
@@ -136,4 +136,8 @@ describe('stochastic samplers on Gaussian data', () => {
     expect(Math.abs(mean - data.mean)).toBeLessThan(4 * Math.sqrt(expected / x.length) + 0.002);
     expect(Math.abs(variance / expected - 1)).toBeLessThan(4 * Math.sqrt(2 / x.length) + 0.002);
   });
+});
+
+test('Heun cannot churn where the level of noise is infinite', async () => {
+  await expect(drainSampler(heun(gaussianDenoiser(flowSchedule(), { mean: 0, std }), float32([1, 1], [1]), { schedule: flowSchedule(), timesteps: flowTimes(4), streams: silent, churn: 5 }))).rejects.toThrow('heun: churn adds noise to a level, and at time 1 the level is infinite; leave it at 0, or begin at an earlier time');
 });

@@ -22,8 +22,11 @@ export interface HeunOptions extends SamplerOptions {
  *
  * with σ̃ = σ/α. The step to the clean picture is Euler's, so N steps ask the denoiser 2N − 1 times.
  *
+ * Where the list begins without any signal (α = 0), as a flow's does, noise levels begin at infinity; then the ODE is solved on the straight
+ * line that every schedule is up to a scale: y = x/(α + σ), τ = σ/(α + σ), dy/dτ = ε̂ − x̂_0.
+ *
  * @param xT  [B, ...] noise of the first time
- * @throws if an option is out of its range, or the list begins where no signal is left (α = 0)
+ * @throws if an option is out of its range, or there is churn where the list begins without signal
  * @see Karras, Aittala, Aila & Laine 2022, algorithms 1 and 2 — https://arxiv.org/abs/2206.00364
  */
 export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOptions): AsyncGenerator<SamplerState, void, undefined> {
@@ -31,6 +34,11 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
   const { schedule, timesteps, streams, cond, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
   if (!(churn >= 0)) throw new Error(`heun: churn must not be negative, got ${churn}`);
   if (!(churnNoise >= 0)) throw new Error(`heun: churnNoise must not be negative, got ${churnNoise}`);
+  if (schedule.alpha(timesteps[0]!) === 0) {
+    if (churn > 0) throw new Error(`heun: churn adds noise to a level, and at time ${timesteps[0]} the level is infinite; leave it at 0, or begin at an earlier time`);
+    yield* heunOnLine(denoise, xT, options);
+    return;
+  }
   const level = noiseLevel('heun', schedule);
   // A list may begin below a last time that has no signal, as a flow's has.
   const highest = schedule.alpha(schedule.last) === 0 ? Infinity : level(schedule.last);
@@ -58,6 +66,31 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
       signal?.throwIfAborted();
       const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
       next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope / 2, first.eps.data], [slope / 2, second.eps.data]);
+      x0 = second.x0;
+    }
+    xt = next;
+    x0Prev = x0;
+    yield { step, t: s, xt, x0 };
+  }
+}
+
+/** Heun's method in y and τ: x_s = c_s (x_t/c_t + (τ_s − τ_t)(u₁ + u₂)/2), c = α + σ, u = ε̂ − x̂_0. */
+async function* heunOnLine(denoise: Denoiser, xT: FloatArray, { schedule, timesteps, streams, cond, signal }: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+  const scale = (t: number) => schedule.alpha(t) + schedule.sigma(t);
+  const steps = transitions(timesteps, schedule).map(({ t, s }) => ({ t, s, kept: scale(s) / scale(t), slope: scale(s) * (schedule.sigma(s) / scale(s) - schedule.sigma(t) / scale(t)) }));
+  let xt = xT;
+  let x0Prev: FloatArray | undefined;
+  for (const [step, { t, s, kept, slope }] of steps.entries()) {
+    signal?.throwIfAborted();
+    const first = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    let { x0 } = first;
+    let next = weightedSum(xt.shape, [kept, xt.data], [slope, first.eps.data], [-slope, x0.data]);
+    if (s !== schedule.clean) {
+      signal?.throwIfAborted();
+      const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
+      // The second half of the slope takes the place of the first's: x_s + h/2 (u₂ − u₁).
+      const half = weightedSum(xt.shape, [1, next.data], [-slope / 2, first.eps.data], [slope / 2, x0.data]);
+      next = weightedSum(xt.shape, [1, half.data], [slope / 2, second.eps.data], [-slope / 2, second.x0.data]);
       x0 = second.x0;
     }
     xt = next;

@@ -50,7 +50,7 @@ export function checkSampler(name: string, xT: FloatArray, { schedule, timesteps
 export function noiseLevel(name: string, schedule: NoiseSchedule): (t: number) => number {
   return (t) => {
     const alpha = schedule.alpha(t);
-    if (alpha === 0) throw new Error(`${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time`);
+    if (alpha === 0) throw new Error(`${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, heun, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time`);
     return schedule.sigma(t) / alpha;
   };
 }
