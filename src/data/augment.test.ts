@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../core/random.ts';
-import { drawView, noAugmentation, paintView, type PictureAugmentation } from './augment.ts';
+import { drawView, noAugmentation, paintView, smooth, type PictureAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
 
 const size = 16;
@@ -82,6 +82,28 @@ describe('a view', () => {
   test('without color has the luma in all channels', () => {
     const picture = seen({ gray: 1 }, 1);
     for (let i = 0; i < area; i++) for (let c = 0; c < 3; c++) expect(picture[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
+  });
+
+  test('that is smoothed spreads a point by the binomial coefficients, and keeps its sum', () => {
+    const out = new Float32Array(3 * area);
+    out[8 * size + 8] = 16;
+    smooth(out, ramps, 1);
+    expect([7, 8, 9].map((x) => out[8 * size + x])).toEqual([2, 4, 2]);
+    expect([7, 9].map((y) => out[y * size + 7])).toEqual([1, 1]);
+    smooth(out, ramps, 1);
+    // (1, 4, 6, 4, 1) / 16
+    expect([6, 7, 8, 9, 10].map((x) => out[8 * size + x])).toEqual([1, 4, 6, 4, 1].map((weight) => (weight * 6) / 16));
+    expect(out.reduce((sum, value) => sum + value, 0)).toBeCloseTo(16, 5);
+    const flat = new Float32Array(3 * area).fill(0.5);
+    smooth(flat, ramps, 5);
+    expect(flat.every((value) => Math.abs(value - 0.5) < 1e-6)).toBe(true);
+  });
+
+  test('is blurred as often as asked for', () => {
+    const blurred = seeds.map((seed) => drawView(new RandomStream(seed, 'view'), ramps, { ...noAugmentation, blur: 0.5 }).blurs).filter((times) => times > 0);
+    expect(blurred.length).toBeGreaterThan(4);
+    expect(blurred.length).toBeLessThan(16);
+    expect(drawView(new RandomStream(1, 'view'), ramps, noAugmentation).blurs).toBe(0);
   });
 
   test('painted over another counts for its weight', () => {

@@ -16,12 +16,14 @@ export interface PictureAugmentation {
   readonly color: number;
   /** The share of pictures shown without color. */
   readonly gray: number;
+  /** The share of pictures that are blurred, by up to a standard deviation of 3 % of their width. */
+  readonly blur: number;
   /** The share of pictures that another picture of the same caption is mixed into, by up to a half. */
   readonly blend: number;
 }
 
 /** Pictures as they are. */
-export const noAugmentation: PictureAugmentation = { cropScale: 1, zoomOut: 1, stretch: 0, rotate: 0, color: 0, gray: 0, blend: 0 };
+export const noAugmentation: PictureAugmentation = { cropScale: 1, zoomOut: 1, stretch: 0, rotate: 0, color: 0, gray: 0, blur: 0, blend: 0 };
 
 /** One way to look at a picture. */
 export interface View {
@@ -31,6 +33,8 @@ export interface View {
   readonly tables: readonly Float32Array[];
   /** 1 leaves colors, 0 takes them away. */
   readonly saturation: number;
+  /** How often the result is smoothed. */
+  readonly blurs: number;
 }
 
 /** Luma of red, green and blue (ITU-R BT.601). */
@@ -39,7 +43,7 @@ const luma = [0.299, 0.587, 0.114] as const;
 const unchanged = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
 
 /** Draws a view; the stream moves on by the same number of draws whatever is asked for. */
-export function drawView(random: RandomStream, { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>, { cropScale, zoomOut, stretch, rotate, color, gray }: PictureAugmentation): View {
+export function drawView(random: RandomStream, { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>, { cropScale, zoomOut, stretch, rotate, color, gray, blur }: PictureAugmentation): View {
   const between = (low: number, high: number) => low + (high - low) * random.uniform();
   const scale = Math.sqrt(between(cropScale, zoomOut));
   const aspect = Math.exp(between(-stretch, stretch) / 2);
@@ -53,11 +57,43 @@ export function drawView(random: RandomStream, { height, width, channels }: Pick
   const gammas = Array.from({ length: 3 }, () => Math.exp(brightness + between(-color, color) / 2));
   const saturation = 1 + between(-color, color);
   const colorless = random.uniform() < gray;
+  const blurs = 1 + random.integer(mostBlurs(width));
+  const blurred = random.uniform() < blur;
   return {
     map: { xx, xy, yx, yy, x0: cx! - (xx * width + xy * height) / 2, y0: cy! - (yx * width + yy * height) / 2 },
     tables: Array.from({ length: channels }, (_, c) => (color === 0 ? unchanged : Float32Array.from({ length: 256 }, (_byte, byte) => 2 * (byte / 255) ** gammas[c]! - 1))),
     saturation: colorless ? 0 : saturation,
+    blurs: blurred ? blurs : 0,
   };
+}
+
+/** Each smoothing adds ½ to the variance of what was a point. */
+function mostBlurs(width: number): number {
+  return Math.max(1, Math.round(2 * (0.03 * width) ** 2));
+}
+
+/**
+ * Smooths a picture in place: ¼, ½, ¼ along rows and columns, edges going on, so many times over.
+ *
+ * @param out  [C, H, W]
+ */
+export function smooth(out: Float32Array, { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>, times: number): void {
+  const area = height * width;
+  const along = (first: number, count: number, step: number) => {
+    let before = out[first]!;
+    for (let i = 0, at = first; i < count; i++, at += step) {
+      const here = out[at]!;
+      const after = i + 1 < count ? out[at + step]! : here;
+      out[at] = 0.25 * before + 0.5 * here + 0.25 * after;
+      before = here;
+    }
+  };
+  for (let time = 0; time < times; time++) {
+    for (let c = 0; c < channels; c++) {
+      for (let y = 0; y < height; y++) along(c * area + y * width, width, 1);
+      for (let x = 0; x < width; x++) along(c * area + x, height, width);
+    }
+  }
 }
 
 /**
@@ -67,7 +103,7 @@ export function drawView(random: RandomStream, { height, width, channels }: Pick
  * @param out     [C, H, W] in [−1, 1]
  * @param weight  what the picture counts for: `out` is multiplied by the rest first
  */
-export function paintView({ images, height, width, channels }: DatasetContent, index: number, { map: { xx, xy, yx, yy, x0, y0 }, tables, saturation }: View, out: Float32Array, weight = 1): void {
+export function paintView({ images, height, width, channels }: DatasetContent, index: number, { map: { xx, xy, yx, yy, x0, y0 }, tables, saturation }: Omit<View, 'blurs'>, out: Float32Array, weight = 1): void {
   const start = index * height * width * channels;
   const area = height * width;
   const kept = 1 - weight;

@@ -1,7 +1,7 @@
 /** Batches of pictures with their captions, as a model of both is trained on. */
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
-import { drawView, paintView, type PictureAugmentation } from './augment.ts';
+import { drawView, paintView, smooth, type PictureAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
 import { fillTemplate } from './template.ts';
 
@@ -95,6 +95,7 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
     paintView(dataset, index, view, picture);
     const [mixed, share, other] = [random.uniform() < augmentation.blend, random.uniform() / 2, random.integer(Math.max(1, group.length - 1))];
     if (mixed && group.length > 1) paintView(dataset, group.filter((each) => each !== index)[other]!, view, picture, share);
+    smooth(picture, dataset, view.blurs);
     texts.push(textOf(captions[index]!, tags?.[index] ?? [], templates, tagShare, random));
     indices[b] = index;
   }

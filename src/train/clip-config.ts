@@ -31,6 +31,8 @@ export const clipRunSchema = z.strictObject({
     color: share.default(0),
     /** The share of pictures shown without color. */
     gray: share.default(0),
+    /** The share of pictures that are blurred, by up to a standard deviation of 3 % of their width. */
+    blur: share.default(0),
     /** The share of pictures that another of the same caption is mixed into, by up to a half. */
     blend: share.default(0),
   }),
