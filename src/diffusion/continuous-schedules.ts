@@ -6,10 +6,17 @@ import { flowTimes, karrasSigmas } from './sigmas.ts';
 export interface ContinuousSchedule extends NoiseSchedule {
   /** N falling times from `last`, the `clean` one after them not included, that its samplers take when nobody says which. */
   times(N: number): readonly number[];
+  /** The time that lies a share of this walk away from the clean picture: 0 is `clean`, 1 is `last`. */
+  timeAt(share: number): number;
 }
 
-/** Ends of EDM's noise levels and the deviation of its data: Karras et al. 2022, table 1. */
-export const edmDefaults = { sigmaMin: 0.002, sigmaMax: 80, sigmaData: 0.5 } as const;
+/** Whether a schedule is a continuous one that says how it is walked. */
+export function isContinuous(schedule: NoiseSchedule): schedule is ContinuousSchedule {
+  return 'timeAt' in schedule;
+}
+
+/** Ends of EDM's noise levels, ρ of their spacing and the deviation of its data: Karras et al. 2022, table 1. */
+export const edmDefaults = { sigmaMin: 0.002, sigmaMax: 80, sigmaData: 0.5, rho: 7 } as const;
 
 /** diffusers' own: evenly spaced times, of which the least noisy has a thousandth of noise. */
 export const flowDefaults = { shift: 1, sigmaMin: 0.001 } as const;
@@ -32,6 +39,8 @@ export interface EdmOptions {
 export function edmSchedule({ sigmaMin = edmDefaults.sigmaMin, sigmaMax = edmDefaults.sigmaMax }: EdmOptions = {}): ContinuousSchedule {
   if (!(sigmaMax > 0 && sigmaMax < Infinity)) throw new Error(`edmSchedule: sigmaMax must be a positive number, got ${sigmaMax}`);
   if (!(sigmaMin > 0 && sigmaMin < sigmaMax)) throw new Error(`edmSchedule: sigmaMin must lie between 0 and sigmaMax (${sigmaMax}), got ${sigmaMin}`);
+  const { rho } = edmDefaults;
+  const least = sigmaMin ** (1 / rho);
   const inside = within(sigmaMax);
   return {
     clean: 0,
@@ -41,7 +50,8 @@ export function edmSchedule({ sigmaMin = edmDefaults.sigmaMin, sigmaMax = edmDef
     sigma: (t) => inside(t),
     time: (alpha, sigma) => Math.min(sigma / alpha, sigmaMax),
     priorStd: (t) => inside(t),
-    times: (N) => karrasSigmas(N, { sigmaMin, sigmaMax }),
+    times: (N) => karrasSigmas(N, { sigmaMin, sigmaMax, rho }),
+    timeAt: (share) => (share === 0 ? 0 : Math.min((least + share * (sigmaMax ** (1 / rho) - least)) ** rho, sigmaMax)),
   };
 }
 
@@ -64,6 +74,7 @@ export function flowSchedule({ shift = flowDefaults.shift }: { readonly shift?: 
     time: (alpha, sigma) => sigma / (alpha + sigma),
     priorStd: () => 1,
     times: (N) => flowTimes(N, { shift }),
+    timeAt: (share) => (shift * share) / (1 + (shift - 1) * share),
   };
 }
 

@@ -34,7 +34,7 @@ export {
   type SigmoidAlphaBarOptions, sigmoidAlphaBarSchedule, sigmoidSchedule,
 } from './beta-schedules.ts';
 export { type LossWeighting, lossWeight, lossWeightings, type Objective, objectiveDefaults, type SuperResolution, upsamplings, type TimeLaw, timeLaw, type TimeSampling, timeSamplings } from './objective.ts';
-export { type ContinuousSchedule, edmDefaults, type EdmOptions, edmSchedule, flowDefaults, flowSchedule } from './continuous-schedules.ts';
+export { type ContinuousSchedule, edmDefaults, type EdmOptions, edmSchedule, flowDefaults, flowSchedule, isContinuous } from './continuous-schedules.ts';
 export type { NoiseSchedule } from './noise-schedule.ts';
 export { edmCoefficients, edmPreconditioning, flowPreconditioning, plainPreconditioning, type Preconditioning } from './preconditioning.ts';
 export { hasSteps, type Schedule, scheduleFromBetas } from './schedule.ts';

@@ -84,7 +84,7 @@ export const schedulerDefaults: StepSchedulerConfig = {
 /** diffusers' own defaults of the other processes; EDM's are Karras et al. 2022, table 1. */
 export const continuousDefaults: { readonly flow: FlowSchedulerConfig; readonly edm: EdmSchedulerConfig } = {
   flow: { process: 'flow', numTrainTimesteps: 1000, shift: flowDefaults.shift },
-  edm: { process: 'edm', numTrainTimesteps: 1000, ...edmDefaults },
+  edm: { process: 'edm', numTrainTimesteps: 1000, sigmaMin: edmDefaults.sigmaMin, sigmaMax: edmDefaults.sigmaMax, sigmaData: edmDefaults.sigmaData },
 };
 
 /**

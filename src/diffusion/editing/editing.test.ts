@@ -75,7 +75,12 @@ describe('image to image', () => {
     expect(timesFromStrength(schedule, [999, 499, 99], 0.5)).toEqual([499, 99]);
     expect(timesFromStrength(schedule, [999, 499, 99], 0.6)).toEqual([599, 499, 99]);
     expect(timesFromStrength(schedule, [999, 499, 99], 0.001)).toEqual([0]);
-    expect(timesFromStrength(edmSchedule(), [80, 10, 1], 0.25)).toEqual([20, 10, 1]);
+    // Where EDM's levels are a share of the way: half of it in σ^{1/7}. In σ itself it would be 40, where next to nothing is left of a picture.
+    const half = ((0.002 ** (1 / 7) + 80 ** (1 / 7)) / 2) ** 7;
+    expect(timesFromStrength(edmSchedule(), [80, 10, 1], 0.5)).toEqual([expect.closeTo(half, 12), 1]);
+    expect(timesFromStrength(edmSchedule(), [80, 10, 1], 0)).toEqual([]);
+    // A shifted flow is walked nearer to the noise.
+    expect(timesFromStrength(flowSchedule({ shift: 3 }), [1, 0.5], 0.5)).toEqual([0.75, 0.5]);
     for (const strength of [-0.1, 1.1, Number.NaN]) expect(() => timesFromStrength(schedule, times, strength)).toThrow(`strength: expected a number from 0 to 1, got ${strength}`);
   });
 });

@@ -1,6 +1,7 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { combine } from '../batch.ts';
 import type { Denoiser } from '../denoiser.ts';
+import { isContinuous } from '../continuous-schedules.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { initialNoise } from '../sample.ts';
 import type { Sampler, SamplerOptions, SamplerState } from '../samplers/sampler.ts';
@@ -15,7 +16,7 @@ export interface ImageToImageOptions {
  * The times that are left of a list when a picture is taken back only a part of the way: the time at that part of the
  * schedule, and those of the list that lie below it.
  *
- * @param strength  0 … 1, a share of the schedule's time; on a schedule of steps a whole step of it
+ * @param strength  0 … 1, a share of the schedule's time; on a schedule of steps a whole step of it, on a continuous one its `timeAt`
  * @returns         the list itself at 1, nothing at 0
  * @throws if strength is outside 0 … 1
  */
@@ -24,7 +25,7 @@ export function timesFromStrength(schedule: NoiseSchedule, times: readonly numbe
   if (strength === 1) return times;
   const { clean, last } = schedule;
   const share = strength * (last - clean);
-  const start = clean + (clean < 0 ? Math.round(share) : share);
+  const start = isContinuous(schedule) ? schedule.timeAt(strength) : clean + (clean < 0 ? Math.round(share) : share);
   return start === clean ? [] : [start, ...times.filter((t) => t < start)];
 }
 
