@@ -47,7 +47,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
   return {
     config: { task: 'clip', ...config }, train, dataset,
     notes: [
-      ...(truncated === 0 ? [] : [`${truncated} captions are longer than ${length} tokens and lose their end; model.textConfig.maxPositionEmbeddings says how many are read`]),
+      ...(truncated === 0 ? [] : [`${truncated === 1 ? '1 caption is' : `${truncated} captions are`} longer than ${length} tokens and ${truncated === 1 ? 'loses its' : 'lose their'} end; model.textConfig.maxPositionEmbeddings says how many are read`]),
       ...(batch <= different || !whole.captions ? [] : [`an update sees ${batch} pictures and there are only ${different} different captions: some stand in it twice, as each other's negatives; smaller updates (--batch-size, --train.gradientAccumulation) are without`]),
     ],
     task: {
