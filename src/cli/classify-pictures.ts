@@ -3,6 +3,7 @@ import type { ClipEncoder } from '../pipelines/clip-encoder.ts';
 import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../pipelines/zero-shot.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { checkTemplates, UsageError } from './options.ts';
+import type { Engine } from './with-engine.ts';
 
 /** The options of `kuosan classify`. */
 export interface ClassifyOptions extends ClipOptions {
@@ -12,10 +13,10 @@ export interface ClassifyOptions extends ClipOptions {
 }
 
 /** Prints a line for each picture: its path and the best labels with their probabilities. */
-export async function classifyPictures(source: string, { labels: list, template, top, ...options }: ClassifyOptions, print: (line: string) => void): Promise<void> {
+export async function classifyPictures(source: string, { labels: list, template, top, ...options }: ClassifyOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const labels = await readLabels(list);
   checkTemplates(template);
-  await withClip(source, options, async ({ encoder, embed }) => {
+  await withClip(source, options, engine, async ({ encoder, embed }) => {
     const templates = template.length === 0 ? ['{}'] : template;
     // What is wrong with labels is known before many pictures are embedded. The towers get ready side by side.
     checkLabels(encoder, labels, templates);

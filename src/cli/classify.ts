@@ -15,7 +15,11 @@ export function register(program: Command): void {
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: ClassifyOptions) => {
-      const { classifyPictures } = await import('./classify-pictures.ts');
-      await classifyPictures(model, options, (line) => process.stdout.write(`${line}\n`));
+      const { withEngine } = await import('./with-engine.ts');
+      await withEngine(options, async (engine) => {
+        const { classifyPictures } = await import('./classify-pictures.ts');
+        await classifyPictures(model, options, engine, (line) => process.stdout.write(`${line}
+`));
+      });
     });
 }

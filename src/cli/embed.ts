@@ -12,7 +12,11 @@ export function register(program: Command): void {
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: EmbedCommandOptions) => {
-      const { writeEmbeddings } = await import('./write-embeddings.ts');
-      await writeEmbeddings(model, options, (line) => process.stdout.write(`${line}\n`));
+      const { withEngine } = await import('./with-engine.ts');
+      await withEngine(options, async (engine) => {
+        const { writeEmbeddings } = await import('./write-embeddings.ts');
+        await writeEmbeddings(model, options, engine, (line) => process.stdout.write(`${line}
+`));
+      });
     });
 }

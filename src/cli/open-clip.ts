@@ -11,8 +11,8 @@ import { readTokenizer } from '../data/tokenizer.ts';
 import { openClipEncoder, type ClipEncoder } from '../pipelines/clip-encoder.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
-import { executorWhenNeeded } from './open-executor.ts';
 import type { Progress } from './progress.ts';
+import type { Engine } from './with-engine.ts';
 
 /** What the commands that use a CLIP have in common. */
 export interface ClipOptions extends DeviceOptions {
@@ -66,27 +66,11 @@ export async function openClip(source: string): Promise<ReadClip> {
 }
 
 /**
- * An executor whose engine starts now, while files are read, and is let go of when the work is done.
- *
- * @throws what the work throws, or why there is no such device
- */
-export async function withEngine<T>(device: DeviceOptions, work: (executor: () => Promise<Executor>) => Promise<T>): Promise<T> {
-  const { executor, dispose } = executorWhenNeeded(device);
-  // Its kernels are probed on the way. Whoever needs it hears what is wrong with it.
-  executor().then((opened) => opened.environment()).catch(() => {});
-  try {
-    return await work(executor);
-  } finally {
-    await dispose();
-  }
-}
-
-/**
  * Opens a model and finds the pictures, does the work, and closes everything.
  *
  * @throws as `openClip`, or if there are no pictures
  */
-export async function withClip<T>(source: string, { images, skipBad, ...device }: ClipOptions, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
+export async function withClip<T>(source: string, { images, skipBad }: ClipOptions, engine: Engine, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
   let progress: Progress | undefined;
@@ -101,11 +85,9 @@ export async function withClip<T>(source: string, { images, skipBad, ...device }
     return embedded;
   };
   try {
-    return await withEngine(device, async (executor) => {
-      const files = await imageFiles(images);
-      const { open, identity } = await openClip(source);
-      return open(await executor(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), files) }));
-    });
+    const files = await imageFiles(images);
+    const { open, identity } = await openClip(source);
+    return await open(await engine(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), files) }));
   } finally {
     progress?.stop();
     interrupt.release();

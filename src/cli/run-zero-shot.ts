@@ -3,9 +3,10 @@ import { isAbsolute, join } from 'node:path';
 import { captionsOf, metadataColumn, openDataset, pictureBatches, takeListed, type Dataset } from '../data/index.ts';
 import { zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../pipelines/index.ts';
 import type { DeviceOptions } from './device-options.ts';
-import { mostTogether, openClip, sayTruncated, withEngine } from './open-clip.ts';
+import { mostTogether, openClip, sayTruncated } from './open-clip.ts';
 import { checkTemplates, UsageError } from './options.ts';
 import { createProgress } from './progress.ts';
+import type { Engine } from './with-engine.ts';
 
 /** The options of `kuosan zero-shot`. */
 export interface ZeroShotOptions extends DeviceOptions {
@@ -23,27 +24,25 @@ export interface ZeroShotOptions extends DeviceOptions {
  *
  * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
  */
-export async function runZeroShot(source: string, { data, files, among, template, group, json, skipBad, ...device }: ZeroShotOptions, print: (line: string) => void): Promise<void> {
+export async function runZeroShot(source: string, { data, files, among, template, group, json, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   checkTemplates(template);
   if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
+  const { model, open } = await openClip(source);
+  const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, skipBad });
+  const asked = files === undefined ? whole : await takeListed(whole, await stat(join(data, files)).then(() => join(data, files), () => files));
+  const right = captionsOf(asked);
+  const captions = [...new Set(captionsOf(among === 'all' ? whole : asked))];
+  const groups = group === undefined ? undefined : await groupsOf(data, whole, asked, captions, group);
+
+  const ranked: RankedLabel[][] = [];
   let progress: ReturnType<typeof createProgress> | undefined;
-  const { asked, right, captions, groups, ranked } = await withEngine(device, async (executor) => {
-    const { model, open } = await openClip(source);
-    const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, skipBad });
-    const asked = files === undefined ? whole : await takeListed(whole, await stat(join(data, files)).then(() => join(data, files), () => files));
-    const right = captionsOf(asked);
-    const captions = [...new Set(captionsOf(among === 'all' ? whole : asked))];
-    const groups = group === undefined ? undefined : await groupsOf(data, whole, asked, captions, group);
-    const ranked: RankedLabel[][] = [];
-    await open(await executor(), mostTogether, async (encoder) => {
-      const classifier = await zeroShotClassifier(encoder, captions, template.length === 0 ? ['{}'] : template);
-      sayTruncated(classifier.truncated, encoder.contextLength);
-      for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
-        ranked.push(...classifier.classify(await encoder.embedImages(images), 5).slice(0, count));
-        (progress ??= createProgress('pictures', asked.count)).update(first + count, 'named');
-      }
-    });
-    return { asked, right, captions, groups, ranked };
+  await open(await engine(), mostTogether, async (encoder) => {
+    const classifier = await zeroShotClassifier(encoder, captions, template.length === 0 ? ['{}'] : template);
+    sayTruncated(classifier.truncated, encoder.contextLength);
+    for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
+      ranked.push(...classifier.classify(await encoder.embedImages(images), 5).slice(0, count));
+      (progress ??= createProgress('pictures', asked.count)).update(first + count, 'named');
+    }
   }).finally(() => progress?.stop());
 
   const result = {

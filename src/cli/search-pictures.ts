@@ -2,6 +2,7 @@ import { checkExtension, checkWritable, layGrid, readImage, writePng, type Pixel
 import { rank } from '../pipelines/index.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { UsageError } from './options.ts';
+import type { Engine } from './with-engine.ts';
 
 /** The options of `kuosan search`. */
 export interface SearchOptions extends ClipOptions {
@@ -14,11 +15,11 @@ export interface SearchOptions extends ClipOptions {
 const shownSize = 128;
 
 /** Writes the sheet, and prints a line for each picture on it: its path and the cosine. */
-export async function searchPictures(source: string, { query, out, count, ...options }: SearchOptions, print: (line: string) => void): Promise<void> {
+export async function searchPictures(source: string, { query, out, count, ...options }: SearchOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   if (query.trim() === '') throw new UsageError('--query: is empty; say what to look for');
   checkExtension(out, '.png');
   await checkWritable(out);
-  await withClip(source, options, async ({ encoder, embed }) => {
+  await withClip(source, options, engine, async ({ encoder, embed }) => {
     const ask = async () => {
       const { embeddings: question, truncated } = await encoder.embedTexts([query]);
       sayTruncated(truncated, encoder.contextLength);

@@ -15,7 +15,11 @@ export function register(program: Command): void {
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: SearchOptions) => {
-      const { searchPictures } = await import('./search-pictures.ts');
-      await searchPictures(model, options, (line) => process.stdout.write(`${line}\n`));
+      const { withEngine } = await import('./with-engine.ts');
+      await withEngine(options, async (engine) => {
+        const { searchPictures } = await import('./search-pictures.ts');
+        await searchPictures(model, options, engine, (line) => process.stdout.write(`${line}
+`));
+      });
     });
 }

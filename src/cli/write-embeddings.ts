@@ -1,6 +1,7 @@
 import { checkExtension, checkWritable, writeFileWhole } from '../data/index.ts';
 import { writeNpy } from '../formats/npy.ts';
 import { withClip, type ClipOptions } from './open-clip.ts';
+import type { Engine } from './with-engine.ts';
 
 /** The options of `kuosan embed`. */
 export interface EmbedCommandOptions extends ClipOptions {
@@ -8,11 +9,11 @@ export interface EmbedCommandOptions extends ClipOptions {
 }
 
 /** Writes the array, and the paths of the pictures beside it, a line a row. */
-export async function writeEmbeddings(source: string, { out, ...options }: EmbedCommandOptions, print: (line: string) => void): Promise<void> {
+export async function writeEmbeddings(source: string, { out, ...options }: EmbedCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   checkExtension(out, '.npy');
   const names = `${out.slice(0, -'.npy'.length)}.txt`;
   for (const path of [out, names]) await checkWritable(path);
-  await withClip(source, options, async ({ embed }) => {
+  await withClip(source, options, engine, async ({ embed }) => {
     const { files, embeddings, fromCache } = await embed();
     await writeFileWhole(out, writeNpy(embeddings));
     await writeFileWhole(names, new TextEncoder().encode(files.map((file) => `${file}\n`).join('')));

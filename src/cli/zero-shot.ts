@@ -17,7 +17,11 @@ export function register(program: Command): void {
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: ZeroShotOptions) => {
-      const { runZeroShot } = await import('./run-zero-shot.ts');
-      await runZeroShot(model, options, (line) => process.stdout.write(`${line}\n`));
+      const { withEngine } = await import('./with-engine.ts');
+      await withEngine(options, async (engine) => {
+        const { runZeroShot } = await import('./run-zero-shot.ts');
+        await runZeroShot(model, options, engine, (line) => process.stdout.write(`${line}
+`));
+      });
     });
 }

@@ -1,0 +1,23 @@
+import type { Executor } from '../core/index.ts';
+import type { DeviceOptions } from './device-options.ts';
+import { executorWhenNeeded } from './open-executor.ts';
+
+/** The executor, as soon as somebody needs it. */
+export type Engine = () => Promise<Executor>;
+
+/**
+ * An executor whose engine starts now, while the rest of a command is loaded and files are read, and is let go of when
+ * the work is done.
+ *
+ * @throws what the work throws, or why there is no such device
+ */
+export async function withEngine<T>(device: DeviceOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const { executor, dispose } = executorWhenNeeded(device);
+  // Its kernels are probed on the way. Whoever needs it hears what is wrong with it.
+  executor().then((opened) => opened.environment()).catch(() => {});
+  try {
+    return await work(executor);
+  } finally {
+    await dispose();
+  }
+}
