@@ -175,16 +175,28 @@ describe('a run of DDPM that is measured on the way', () => {
     writeFileSync(join(cwd, 'measured.json'), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train }));
   });
 
-  test('has the distances in its metrics, and they are those of kuosan evaluate', async () => {
-    const { status, stderr } = await run('--out', 'measured');
+  test.each([['steps', []], ['flow', ['--scheduler.process', 'flow']], ['edm', ['--scheduler.process', 'edm']]])('has the distances in its metrics, and they are those of kuosan evaluate: %s', async (process, options) => {
+    const out = `measured-${process}`;
+    const { status, stderr } = await run('--out', out, ...options);
     expect(status, stderr).toBe(0);
-    const lines = readFileSync(join(cwd, 'measured/metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { evaluation?: Record<string, number> });
+    const lines = readFileSync(join(cwd, out, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { evaluation?: Record<string, number> });
     expect(lines.map(({ evaluation }) => evaluation !== undefined)).toEqual([false, false, true, false, false, true]);
-    const report = JSON.parse((await evaluate('measured', '--data', 'pictures', '--features', 'measuring', '--count', '8', '--sampler', 'ddim', '--steps', '2', '--json')).stdout) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
+    const report = JSON.parse((await evaluate(out, '--data', 'pictures', '--features', 'measuring', '--count', '8', '--sampler', 'ddim', '--steps', '2', '--json')).stdout) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
     const { frechetDistance, frechetFloor } = lines.at(-1)!.evaluation!;
     // Weights as constants and weights in a store are computed by other kernels.
     expect(report.features.frechetDistance / frechetDistance!).toBeCloseTo(1, 3);
     expect(report.features.floor.frechetDistance).toBe(frechetFloor);
+  }, 60_000);
+
+  test('that enlarges pictures is measured on those of the data', async () => {
+    const { status, stderr } = await run('--out', 'measured-larger', '--model.inChannels', '6', '--objective.superResolution.factor', '2');
+    expect(status, stderr).toBe(0);
+    const [line] = readFileSync(join(cwd, 'measured-larger/metrics.jsonl'), 'utf8').trim().split('\n').map((text) => JSON.parse(text) as { evaluation?: Record<string, number> }).slice(-1);
+    expect(line!.evaluation!['frechetDistance']).toBeGreaterThan(0);
+  }, 60_000);
+
+  test('of a process without steps has no bound to be measured', async () => {
+    expect((await kuosan(['evaluate', 'measured-flow', '--data', 'pictures', '--bpd', '--device', 'cpu'], { cwd })).stderr.trim()).toBe('kuosan: measured-flow: the bound that --bpd measures is a sum over the steps of a process, and this model\'s is continuous; leave --bpd out');
   }, 60_000);
 
   test('needs to know what to measure with', async () => {
