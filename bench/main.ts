@@ -3,6 +3,7 @@
  *
  *     npm run bench                                                     all questions
  *     npm run bench -- training forward sampling clip kernels memory compile overhead  some of them
+ *     npm run bench -- weight-gradients --rounds 3                      every way to them, and what the choice costs
  *     npm run bench -- sampling --whole                                 pictures by DDIM, also 256 of them in 50 steps
  *     npm run bench -- samplers                                         how exact samplers are, beside diffusers'
  *     npm run bench -- javascript                                       beside libraries of the browser, see peers/js
@@ -21,6 +22,7 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
   sampling: async (settings) => (await import('./sampling.ts')).sampling(settings),
   clip: async (settings) => (await import('./clip.ts')).clip(settings),
   kernels: async (settings) => (await import('./kernels.ts')).kernels(settings),
+  'weight-gradients': async (settings) => (await import('./weight-gradients.ts')).weightGradients(settings),
   memory: async (settings) => (await import('./memory.ts')).memory(settings),
   compile: async (settings) => (await import('./compile.ts')).compile(settings),
   overhead: async (settings) => (await import('./overhead.ts')).overhead(settings),

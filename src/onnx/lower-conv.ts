@@ -6,6 +6,12 @@ function convAttributes(kernel: readonly number[], { strides, pads, dilations, g
   return { kernel_shape: kernel, strides, pads, dilations, group: groups };
 }
 
+/** Of a `conv2dWeightGrad` node: the shapes of the image and of the output's gradient, and its attributes. */
+export interface WeightGradNode {
+  readonly inputs: readonly { readonly shape: Shape }[];
+  readonly attrs: Conv2dAttrs & { readonly weightShape: Shape };
+}
+
 /** Of the vertical and of the horizontal axis. */
 function both(of: (axis: 0 | 1) => number): [number, number] {
   return [of(0), of(1)];
@@ -40,7 +46,7 @@ export function lowerConv2dInputGrad(graph: GraphBuilder, [dy, w]: readonly Valu
  *
  *     dW[o, i, u, v] = Σ_{b, y, z} dY[b, o, y, z] · X[b, i, y·s + u·d − p, z·s + v·d − p]
  */
-export function lowerConv2dWeightGrad(graph: GraphBuilder, inputs: readonly ValueName[], node: Node<Conv2dAttrs & { weightShape: Shape }>): readonly ValueName[] {
+export function lowerConv2dWeightGrad(graph: GraphBuilder, inputs: readonly ValueName[], node: WeightGradNode): readonly ValueName[] {
   return [node.attrs.groups === 1 ? weightGradByColumns(graph, inputs, node) : weightGradByGroups(graph, inputs, node)];
 }
 
@@ -49,7 +55,7 @@ export function lowerConv2dWeightGrad(graph: GraphBuilder, inputs: readonly Valu
  * matrices and nothing is left to add up. At stride 1 the image is shifted for v and the output gradient for u: six
  * shifted copies with zeros at the edges serve all nine taps of a 3 × 3 kernel, and two of them are the originals.
  */
-function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, strides, dilations, pads: [top, left, bottom, right] } }: Node<Conv2dAttrs & { weightShape: Shape }>): ValueName {
+function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, strides, dilations, pads: [top, left, bottom, right] } }: WeightGradNode): ValueName {
   const [batch, inChannels, height, width] = image!.shape as [number, number, number, number];
   const [, outChannels, outHeight, outWidth] = gradient!.shape as [number, number, number, number];
   const [, , kh, kw] = weightShape as [number, number, number, number];
@@ -85,7 +91,7 @@ function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[],
 }
 
 /** In groups the products are batched over images and groups, and added up over the images. */
-function weightGradByGroups(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, groups, strides, dilations, pads: [top, left, bottom, right] } }: Node<Conv2dAttrs & { weightShape: Shape }>): ValueName {
+function weightGradByGroups(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, groups, strides, dilations, pads: [top, left, bottom, right] } }: WeightGradNode): ValueName {
   const [batch, inChannels] = image!.shape as [number, number];
   const [, outChannels, outHeight, outWidth] = gradient!.shape as [number, number, number, number];
   const [, , kh, kw] = weightShape as [number, number, number, number];

@@ -12,7 +12,9 @@
 import { float32, type Conv2dAttrs, type Shape } from '../core/index.ts';
 import type { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
-import { blockedKernel, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
+import type { WeightGradNode } from './lower-conv.ts';
+import { blockedKernel, type Quad } from './lower-cpu-conv.ts';
+import { chosenStrategy, weightGradBy } from './lower-cpu-weight-grad.ts';
 
 /** Which of the three taps a window's two pixels add up, for even and for odd outputs. */
 const phases = [[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]] as const;
@@ -78,11 +80,13 @@ export function doubledInputGrad(graph: GraphBuilder, values: BlockedValues, dy:
 
 /** @param x  the image before it was doubled [B, I, H, W]; dy [B, O, 2H, 2W] → [O, I, 3, 3] */
 export function doubledWeightGrad(graph: GraphBuilder, values: BlockedValues, x: ValueName, dy: ValueName, [batch, inChannels, height, width]: Quad, outChannels: number): ValueName | undefined {
-  const fourTaps = blockedWeightGrad(graph, values, [dy, x], {
+  const node: WeightGradNode = {
     inputs: [{ shape: [batch, outChannels, 2 * height, 2 * width] }, { shape: [batch, inChannels, height, width] }],
     attrs: { weightShape: [inChannels, outChannels, 4, 4], strides: [2, 2], pads: [1, 1, 1, 1], dilations: [1, 1], groups: 1 },
-  });
-  if (fourTaps === undefined) return undefined;
+  };
+  const strategy = chosenStrategy(values, [dy, x], node);
+  if (strategy === 'taps') return undefined;
+  const fourTaps = weightGradBy(strategy, graph, values, [dy, x], node);
   const three = graph.one('Gemm', [values.reshape(fourTaps, [inChannels * outChannels, 16]), sums(graph, meeting, meeting, true)]);
   const exchanged = graph.one('Transpose', [values.reshape(three, [inChannels, outChannels, 9])], { perm: [1, 0, 2] });
   return values.reshape(exchanged, [outChannels, inChannels, 3, 3]);

@@ -6,8 +6,9 @@ import { sameShape, sizeOf, type AttrsOf, type HostArray, type Node, type OpName
 import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 import { lowerAfter } from './lower-after.ts';
-import { blockedConv2d, blockedInputGrad, blockedWeightGrad, type Quad } from './lower-cpu-conv.ts';
+import { blockedConv2d, blockedInputGrad, type Quad } from './lower-cpu-conv.ts';
 import { blockedGroupNorm } from './lower-cpu-norm.ts';
+import { cpuWeightGrad } from './lower-cpu-weight-grad.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
 import { scatterElements } from './lower-indexing.ts';
 import { standardLowerings } from './lower.ts';
@@ -142,8 +143,9 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     }),
     conv2dWeightGrad: orStandard('conv2dWeightGrad', (graph, values, [x, dy], node) => {
       const { inputs: [image], attrs } = node;
+      if (image!.dtype !== 'f32') return undefined;
       const before = values.beforeDoubling.get(x!);
-      if (before === undefined || !isDoubledConv(block, attrs.weightShape, attrs)) return one(blockedWeightGrad(graph, values, [x!, dy!], node));
+      if (before === undefined || !isDoubledConv(block, attrs.weightShape, attrs)) return one(cpuWeightGrad(graph, values, [x!, dy!], node));
       const [batch, inChannels, height, width] = image!.shape as Quad;
       return one(doubledWeightGrad(graph, values, before, dy!, [batch, inChannels, height / 2, width / 2], attrs.weightShape[0]!));
     }),
