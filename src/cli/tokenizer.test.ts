@@ -58,7 +58,7 @@ describe('kuosan tokenizer train', () => {
     ['a caption of an image that is not there', ['--captions', at('broken')], 1, `captions ${JSON.stringify(at('broken/metadata.jsonl:1'))}: there is no image "b.png"; mend or remove it`],
     ['a vocabulary without room for bytes', ['--captions', at('captions.txt'), '--vocab-size', '100'], 2, '--vocab-size: expected an integer from 514 to 16777215, got "100"'],
     ['an output of another kind', ['--captions', at('captions.txt'), '--out', at('tokens.txt')], 1, `cannot write ${JSON.stringify(at('tokens.txt'))}: the name does not end in .json; give another path`],
-    ['no captions', [], 2, "required option '--captions <folder or .txt>' not specified; kuosan tokenizer --help tells more"],
+    ['no captions', [], 2, "required option '--captions <folder or .txt>' not specified; kuosan tokenizer train --help tells more"],
   ])('refuses %s', async (_, words, status, message) => {
     const out = words.includes('--out') ? [] : ['--out', at('never.json')];
     expect(await run(...words, ...out)).toEqual({ status, stdout: '', stderr: `kuosan: ${message}\n` });

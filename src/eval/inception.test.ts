@@ -87,7 +87,7 @@ describe('a file that is not what it claims to be', () => {
   };
 
   test.each([
-    ['has tensors of other shapes', () => write('shapes.safetensors', () => {}), /^features .*shapes\.safetensors: tensor "Conv2d_1a_3x3\.conv\.weight" is \[1\], expected \[32, 3, 3, 3\] \(and \d+ more of another shape\); the file is not what it is taken for/],
+    ['has tensors of other shapes', () => write('shapes.safetensors', () => {}), /^features .*shapes\.safetensors: tensor "Conv2d_1a_3x3\.conv\.weight" is \[1\], expected \[32, 3, 3, 3\] \(at byte \d+\) \(and \d+ more of another shape\); the file is not what it is taken for/],
     ['is another network', () => write('other.safetensors', (state) => { state.clear(); state.set('conv1.weight', { dtype: 'f16', shape: [1], data: new Uint16Array(1) }); }), /^features .*other\.safetensors: is no Inception v3, it has no fc\.weight; save the state_dict/],
     ['is no safetensors file', () => { writeFileSync(path('text.safetensors'), 'PK\u0003\u0004 a pickle'); return path('text.safetensors'); }, /^checkpoint .*text\.safetensors: is damaged; get it again/],
     ['is not there', () => path('nothing.safetensors'), /^features .*nothing\.safetensors: there is no such file$/],
