@@ -16,10 +16,9 @@ export function register(program: Command): void {
   addDeviceOptions(command)
     .action(async (model: string, options: ClassifyOptions) => {
       const { withEngine } = await import('./with-engine.ts');
-      await withEngine(options, async (engine) => {
+      await withEngine(options, async (engine, print) => {
         const { classifyPictures } = await import('./classify-pictures.ts');
-        await classifyPictures(model, options, engine, (line) => process.stdout.write(`${line}
-`));
+        await classifyPictures(model, options, engine, print);
       });
     });
 }

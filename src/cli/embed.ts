@@ -13,10 +13,9 @@ export function register(program: Command): void {
   addDeviceOptions(command)
     .action(async (model: string, options: EmbedCommandOptions) => {
       const { withEngine } = await import('./with-engine.ts');
-      await withEngine(options, async (engine) => {
+      await withEngine(options, async (engine, print) => {
         const { writeEmbeddings } = await import('./write-embeddings.ts');
-        await writeEmbeddings(model, options, engine, (line) => process.stdout.write(`${line}
-`));
+        await writeEmbeddings(model, options, engine, print);
       });
     });
 }

@@ -16,10 +16,9 @@ export function register(program: Command): void {
   addDeviceOptions(command)
     .action(async (model: string, options: SearchOptions) => {
       const { withEngine } = await import('./with-engine.ts');
-      await withEngine(options, async (engine) => {
+      await withEngine(options, async (engine, print) => {
         const { searchPictures } = await import('./search-pictures.ts');
-        await searchPictures(model, options, engine, (line) => process.stdout.write(`${line}
-`));
+        await searchPictures(model, options, engine, print);
       });
     });
 }

@@ -18,10 +18,9 @@ export function register(program: Command): void {
   addDeviceOptions(command)
     .action(async (model: string, options: ZeroShotOptions) => {
       const { withEngine } = await import('./with-engine.ts');
-      await withEngine(options, async (engine) => {
+      await withEngine(options, async (engine, print) => {
         const { runZeroShot } = await import('./run-zero-shot.ts');
-        await runZeroShot(model, options, engine, (line) => process.stdout.write(`${line}
-`));
+        await runZeroShot(model, options, engine, print);
       });
     });
 }
