@@ -18,25 +18,10 @@ train   forward of both towers, the contrastive loss, backward, clip_grad_norm_(
         (torch._foreach_lerp_), the temperature brought back below 100.
 """
 
-import json
 import math
-import os
 import sys
-import time
 
-protocol = os.fdopen(os.dup(1), "w", buffering=1)
-os.dup2(2, 1)
-
-
-def answer(record):
-    protocol.write(json.dumps(record) + "\n")
-    protocol.flush()
-
-
-def fail(message):
-    answer({"error": message})
-    sys.exit(1)
-
+from lines_of_json import answer, fail, opened, read_options, serve, timed_commands
 
 TEXT = {
     "vocab_size": 2500, "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 2,
@@ -46,23 +31,13 @@ VISION = {"hidden_size": 192, "intermediate_size": 768, "num_hidden_layers": 8, 
 DEFAULTS = {"text": TEXT, "vision": VISION, "projection": 128, "batch": 64, "threads": 2, "variant": "eager", "lr": 2e-4, "ema_decay": 0.9999, "seed": 0, "warmup": 2}
 VARIANTS = ("eager", "channels_last", "compile")
 
-try:
-    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-except json.JSONDecodeError as error:
-    fail(f"clip.py: the argument is not JSON ({error})")
-if not isinstance(given, dict):
-    fail("clip.py: the argument must be a JSON object")
-if unknown := sorted(set(given) - set(DEFAULTS)):
-    fail(f"clip.py: unknown option {unknown[0]!r}; one of {', '.join(DEFAULTS)}")
-options = {**DEFAULTS, **given}
-if options["variant"] not in VARIANTS:
-    fail(f"clip.py: unknown variant {options['variant']!r}; one of {', '.join(VARIANTS)}")
+options = read_options(DEFAULTS, VARIANTS)
 
 try:
     import torch
     from transformers import CLIPConfig, CLIPModel
 except ImportError as error:
-    fail(f"clip.py: {error}; install torch and transformers for {sys.executable}")
+    fail(f"{error}; install torch and transformers for {sys.executable}")
 
 
 def floats(config):
@@ -124,45 +99,11 @@ class Peer:
         self.loss = loss.item()
 
 
-def timed(command, repeat):
-    ms, cpu = [], []
-    for _ in range(repeat):
-        start, busy = time.perf_counter(), time.process_time()
-        command()
-        ms.append(round((time.perf_counter() - start) * 1e3, 3))
-        cpu.append(round((time.process_time() - busy) * 1e3, 3))
-    return ms, cpu
-
-
-try:
-    peer = Peer()
-except Exception as error:
-    fail(f"clip.py: {type(error).__name__}: {error}")
-commands = {"image": peer.image, "train": peer.train}
-warm = set()
+peer = opened(Peer)
 answer({
     "ready": True, "parameters": sum(parameter.numel() for parameter in peer.parameters), "torch": torch.__version__,
     "threads": torch.get_num_threads(), "variant": options["variant"], "adam": peer.adam, "batch": options["batch"],
     "cpu": torch.backends.cpu.get_cpu_capability(),
 })
-
-for line in sys.stdin:
-    if not line.strip():
-        continue
-    try:
-        request = json.loads(line)
-        name = request["cmd"]
-        if name == "quit":
-            break
-        if name not in commands:
-            raise ValueError(f"unknown cmd {name!r}; one of {', '.join(commands)}, quit")
-        reply = {}
-        if name not in warm:
-            reply["warmup_ms"], _ = timed(commands[name], options["warmup"])
-            warm.add(name)
-        reply["ms"], reply["cpu_ms"] = timed(commands[name], int(request.get("repeat", 1)))
-        if name == "train":
-            reply["loss"] = peer.loss
-        answer(reply)
-    except Exception as error:
-        answer({"error": f"clip.py: {type(error).__name__}: {error}"})
+commands = {"image": peer.image, "train": peer.train}
+serve(timed_commands(commands, options["warmup"], lambda name: {"loss": peer.loss} if name == "train" else {}))

@@ -13,30 +13,14 @@ End of input ends the process.
 A drawing is DDIMPipeline's loop under inference_mode: the first n pictures of the noise, b at a time; the clock runs from
 the first evaluation to the last picture, and not while the file is written. The scheduler has leading times, clips x_0 and
 derives the noise from what it has clipped (use_clipped_model_output), as Kuosan does.
-
-The protocol has the original stdout; whatever the libraries print goes to stderr.
 """
 
-import json
-import os
 import sys
 import time
 
-protocol = os.fdopen(os.dup(1), "w", buffering=1)
-os.dup2(2, 1)
+from lines_of_json import answer, fail, opened, read_options, serve
 
-
-def answer(record):
-    protocol.write(json.dumps(record) + "\n")
-    protocol.flush()
-
-
-def fail(message):
-    answer({"error": f"ddim.py: {message}"})
-    sys.exit(1)
-
-
-options = json.loads(sys.argv[1])
+options = read_options({"model": None, "noise": None, "variant": "eager", "threads": 2}, ("eager", "channels_last", "compile"))
 try:
     import diffusers
     import numpy as np
@@ -69,20 +53,15 @@ class Painter:
         return torch.cat(finished)
 
 
-try:
-    painter = Painter()
-except Exception as error:
-    fail(f"{type(error).__name__}: {error}")
-answer({"ready": True, "torch": torch.__version__, "diffusers": diffusers.__version__})
+def reply(request):
+    start = time.perf_counter()
+    pictures = painter.draw(request["batch"], request["count"], request["steps"])
+    ms = (time.perf_counter() - start) * 1e3
+    if "out" in request:
+        np.save(request["out"], pictures.contiguous().numpy())
+    return {"ms": ms}
 
-for line in sys.stdin:
-    try:
-        request = json.loads(line)
-        start = time.perf_counter()
-        pictures = painter.draw(request["batch"], request["count"], request["steps"])
-        ms = (time.perf_counter() - start) * 1e3
-        if "out" in request:
-            np.save(request["out"], pictures.contiguous().numpy())
-        answer({"ms": ms})
-    except Exception as error:
-        answer({"error": f"ddim.py: {type(error).__name__}: {error}"})
+
+painter = opened(Painter)
+answer({"ready": True, "torch": torch.__version__, "diffusers": diffusers.__version__})
+serve(reply)

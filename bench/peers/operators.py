@@ -15,26 +15,17 @@ Requests on stdin:
 """
 
 import json
-import os
 import sys
 import time
 
-protocol = os.fdopen(os.dup(1), "w", buffering=1)
-os.dup2(2, 1)
-
-
-def answer(record):
-    protocol.write(json.dumps(record) + "\n")
-    protocol.flush()
-
+from lines_of_json import answer, fail, read_options, serve
 
 try:
     import torch
 except ImportError as error:
-    answer({"error": f"operators.py: {error}; install torch for {sys.executable}"})
-    sys.exit(1)
+    fail(f"{error}; install torch for {sys.executable}")
 
-options = {"threads": 2, **(json.loads(sys.argv[1]) if len(sys.argv) > 1 else {})}
+options = read_options({"threads": 2})
 torch.set_num_threads(options["threads"])
 torch.manual_seed(0)
 
@@ -71,24 +62,21 @@ def prepare(kernel, x_shape, w_shape, layout, copies):
 
 
 prepared = {}
+
+
+def reply(request):
+    key = json.dumps([request[k] for k in ("kernel", "x", "w", "layout", "copies")])
+    if key not in prepared:
+        prepared.clear()
+        prepared[key] = prepare(*json.loads(key))
+    ms = []
+    with torch.inference_mode():
+        for _ in range(int(request.get("repeat", 1))):
+            start = time.perf_counter()
+            prepared[key]()
+            ms.append((time.perf_counter() - start) * 1e3)
+    return {"ms": ms}
+
+
 answer({"ready": True, "torch": torch.__version__, "threads": torch.get_num_threads()})
-for line in sys.stdin:
-    if not line.strip():
-        continue
-    try:
-        request = json.loads(line)
-        if request.get("cmd") == "quit":
-            break
-        key = json.dumps([request[k] for k in ("kernel", "x", "w", "layout", "copies")])
-        if key not in prepared:
-            prepared.clear()
-            prepared[key] = prepare(*json.loads(key))
-        ms = []
-        with torch.inference_mode():
-            for _ in range(int(request.get("repeat", 1))):
-                start = time.perf_counter()
-                prepared[key]()
-                ms.append((time.perf_counter() - start) * 1e3)
-        answer({"ms": ms})
-    except Exception as error:
-        answer({"error": f"operators.py: {type(error).__name__}: {error}"})
+serve(reply)

@@ -12,7 +12,7 @@ Every key of the argument is optional; unknown keys are errors.
 
 First answer (one line): {"ready": true, "parameters": n, "torch": "...", "adam": "fused" | "foreach", ...}
                      or  {"error": "..."} and exit code 1.
-Requests on stdin:   {"cmd": "forward" | "train", "repeat": n}  ->  {"ms": [...], "warmup_ms": [...]} (warmup_ms only the first time;
+Requests on stdin:   {"cmd": "forward" | "train", "repeat": n}  ->  {"ms": [...], "cpu_ms": [...], "warmup_ms": [...]} (warmup_ms only the first time;
                      "train" also answers "loss", the last one, so that a broken step is seen, and "peak_megabytes",
                      the most resident memory there ever was, null where /proc does not tell)
                      {"cmd": "quit"} or end of input ends the process.
@@ -20,28 +20,11 @@ Requests on stdin:   {"cmd": "forward" | "train", "repeat": n}  ->  {"ms": [...]
 forward   one evaluation under inference_mode.
 train     noise and times drawn, x_t = sqrt(abar) x_0 + sqrt(1 - abar) eps, forward, MSE, backward,
           clip_grad_norm_(1.0), Adam, EMA of every parameter (torch._foreach_lerp_).
-
-The protocol has the original stdout; whatever the libraries print goes to stderr.
 """
 
-import json
-import os
 import sys
-import time
 
-protocol = os.fdopen(os.dup(1), "w", buffering=1)
-os.dup2(2, 1)
-
-
-def answer(record):
-    protocol.write(json.dumps(record) + "\n")
-    protocol.flush()
-
-
-def fail(message):
-    answer({"error": message})
-    sys.exit(1)
-
+from lines_of_json import answer, fail, opened, read_options, serve, timed_commands
 
 DDPM_6M = {
     "sample_size": 32, "in_channels": 3, "out_channels": 3,
@@ -54,23 +37,13 @@ DDPM_6M = {
 DEFAULTS = {"config": DDPM_6M, "batch": 16, "threads": 2, "variant": "eager", "lr": 2e-4, "ema_decay": 0.9999, "seed": 0, "warmup": 2}
 VARIANTS = ("eager", "channels_last", "compile")
 
-try:
-    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-except json.JSONDecodeError as error:
-    fail(f"unet2d.py: the argument is not JSON ({error})")
-if not isinstance(given, dict):
-    fail("unet2d.py: the argument must be a JSON object")
-if unknown := sorted(set(given) - set(DEFAULTS)):
-    fail(f"unet2d.py: unknown option {unknown[0]!r}; one of {', '.join(DEFAULTS)}")
-options = {**DEFAULTS, **given}
-if options["variant"] not in VARIANTS:
-    fail(f"unet2d.py: unknown variant {options['variant']!r}; one of {', '.join(VARIANTS)}")
+options = read_options(DEFAULTS, VARIANTS)
 
 try:
     import torch
     from diffusers import UNet2DModel
 except ImportError as error:
-    fail(f"unet2d.py: {error}; install torch and diffusers for {sys.executable}")
+    fail(f"{error}; install torch and diffusers for {sys.executable}")
 
 
 class Peer:
@@ -121,15 +94,6 @@ class Peer:
         self.loss = loss.item()
 
 
-def timed(command, repeat):
-    ms = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        command()
-        ms.append(round((time.perf_counter() - start) * 1e3, 3))
-    return ms
-
-
 def peak_megabytes():
     """VmHWM: what getrusage tells begins with the parent's."""
     try:
@@ -139,36 +103,11 @@ def peak_megabytes():
         return None
 
 
-try:
-    peer = Peer()
-except Exception as error:
-    fail(f"unet2d.py: {type(error).__name__}: {error}")
-commands = {"forward": peer.forward, "train": peer.train}
-warm = set()
+peer = opened(Peer)
 answer({
     "ready": True, "parameters": sum(parameter.numel() for parameter in peer.parameters), "torch": torch.__version__,
     "threads": torch.get_num_threads(), "variant": options["variant"], "adam": peer.adam, "batch": options["batch"],
     "cpu": torch.backends.cpu.get_cpu_capability(),
 })
-
-for line in sys.stdin:
-    if not line.strip():
-        continue
-    try:
-        request = json.loads(line)
-        name = request["cmd"]
-        if name == "quit":
-            break
-        if name not in commands:
-            raise ValueError(f"unknown cmd {name!r}; one of {', '.join(commands)}, quit")
-        reply = {}
-        if name not in warm:
-            reply["warmup_ms"] = timed(commands[name], options["warmup"])
-            warm.add(name)
-        reply["ms"] = timed(commands[name], int(request.get("repeat", 1)))
-        if name == "train":
-            reply["loss"] = peer.loss
-            reply["peak_megabytes"] = peak_megabytes()
-        answer(reply)
-    except Exception as error:
-        answer({"error": f"unet2d.py: {type(error).__name__}: {error}"})
+commands = {"forward": peer.forward, "train": peer.train}
+serve(timed_commands(commands, options["warmup"], lambda name: {"loss": peer.loss, "peak_megabytes": peak_megabytes()} if name == "train" else {}))
