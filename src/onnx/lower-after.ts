@@ -2,8 +2,8 @@ import type { Shape } from '../core/index.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
 
 /**
- * x, not to be had before `earlier` is computed: x reshaped to the shape that it has anyway, computed as its extents plus
- * 0 times the first extent of the other. Moves no values.
+ * The same values as x, but not before `earlier` has been computed: a Reshape of x to its own shape, where the shape is an
+ * operand, x's extents + 0 · the first extent of `earlier`. No values are moved.
  *
  * @param shape     x's, of at least one axis
  * @param isScalar  whether `earlier` is one, and so has no extent to ask for
