@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FloatArray } from '../core/index.ts';
-import { checkExtension, checkWritable, layGrid, openDataset, renderFigure, textWidth, toPixels, writePng, type Dataset, type Figure, type Mark } from '../data/index.ts';
+import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../data/index.ts';
 import type { TimeSpacing } from '../diffusion/index.ts';
 import { compare as comparePictures, fewestPictures, readFeatures, realFeatures, type Comparison as FeatureComparison, type FeatureSource } from '../eval/index.ts';
 import { compareSamplers, type ComparedCell, type Comparison, type PictureShape } from '../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { interruptSignal } from './interrupt.ts';
+import { layComparison, type Quality } from './lay-comparison.ts';
 import { allPictures, checkSeesNothing, classesFor, openPictures, type OpenPictures } from './open-pictures.ts';
 import { UsageError } from './options.ts';
 import type { SourceOptions } from './picture-options.ts';
@@ -63,7 +64,7 @@ export async function compare(source: string | undefined, options: CompareComman
     if (measure) for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.pictures));
     progress.update(done + 1, 'done');
     progress.stop();
-    await writePng(out, await renderFigure(layComparison(comparison, options)));
+    await writePng(out, await renderFigure(layComparison(comparison, samplers, steps, qualityOf(comparison, distances))));
     for (const line of describe(comparison, options, distances)) process.stdout.write(`${line}\n`);
     process.stdout.write(`${out}: written; seed ${seed}, ${count} ${count === 1 ? 'picture' : 'pictures'}, on ${opened.device}\n`);
   } finally {
@@ -110,31 +111,11 @@ function describe({ reference, cells }: Comparison, { samplers, steps }: Compare
   ];
 }
 
-/** Pictures of a cell side by side in the figure, and its layout in units. */
-const shown = 4;
-const gap = 16;
-const top = 96;
-const textSize = 14;
-
-function layComparison({ reference, cells }: Comparison, { samplers, steps }: CompareCommandOptions): Figure {
-  const block = (pictures: FloatArray) => layGrid(toPixels(pictures).slice(0, shown), { columns: 2, gap: 1, scale: 1 });
-  const own = block(reference.pictures);
-  const scale = Math.max(1, Math.round(120 / own.width));
-  const [side, tall] = [own.width * scale, own.height * scale];
-  const left = 24 + Math.ceil(Math.max(...[...samplers, 'converged'].map((name) => textWidth(name, textSize))) / 2) * 2;
-  const marks: Mark[] = [{ kind: 'text', at: [16, 36], text: 'The same noise, drawn by each sampler in so many steps', size: 18 }];
-  const label = (text: string, y: number) => marks.push({ kind: 'text', at: [left - 12, y + tall / 2 + 5], text, size: textSize, anchor: 'end' });
-  for (const [column, count] of steps.entries()) marks.push({ kind: 'text', at: [left + column * (side + gap) + side / 2, top - 14], text: String(count), size: textSize, anchor: 'middle' });
-  for (const [r, sampler] of samplers.entries()) {
-    const y = top + r * (tall + gap);
-    label(sampler, y);
-    for (const [column, count] of steps.entries()) {
-      marks.push({ kind: 'picture', at: [left + column * (side + gap), y], picture: block(cells.find((cell) => cell.sampler === sampler && cell.steps === count)!.pictures), width: side });
-    }
-  }
-  const y = top + samplers.length * (tall + gap) + gap;
-  label('converged', y);
-  marks.push({ kind: 'picture', at: [left, y], picture: own, width: side });
-  marks.push({ kind: 'text', at: [left + side + gap, y + tall / 2 + 5], text: `${reference.sampler}, ${reference.steps} steps`, size: textSize, color: '#666' });
-  return { width: Math.max(left + Math.max(steps.length, 3) * (side + gap), 500) + 8, height: y + tall + gap, marks };
+/** The most telling of what was measured: the distance to the data, the nearest picture of it, or the converged pictures. */
+function qualityOf({ reference, cells }: Comparison, distances: ReadonlyMap<ComparedCell, FeatureComparison>): Quality {
+  const converged = distances.get(reference);
+  if (converged) return { title: `${frechetName(converged)} to the data`, of: (cell) => distances.get(cell)!.frechetDistance };
+  // What adds noise converges to no one picture, so only the data measures all.
+  if (cells.every(({ toData }) => toData !== null)) return { title: 'RMS difference to the nearest picture of the data', of: ({ toData }) => toData };
+  return { title: 'RMS difference to the converged pictures', of: ({ toReference }) => toReference };
 }

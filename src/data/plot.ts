@@ -30,6 +30,8 @@ export interface Plot {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
+  /** False where the figure says by other means what the colors stand for; default true. */
+  readonly legend?: boolean;
 }
 
 /** Told apart by people with any color vision. @see Okabe & Ito 2008 — https://jfly.uni-koeln.de/color/ */
@@ -40,7 +42,7 @@ const muted = '#666';
 const tickSize = 12;
 
 /** The marks of a line plot with grid, ticks, title on the left and legend on the right above it. */
-export function plotMarks({ at: [left, top], width, height, title, x, y, series }: Plot): Mark[] {
+export function plotMarks({ at: [left, top], width, height, title, x, y, series, legend = true }: Plot): Mark[] {
   const toX = (value: number): number => left + share(x, value) * width;
   const toY = (value: number): number => top + height - share(y, value) * height;
   const marks: Mark[] = [{ kind: 'text', at: [left, top - 16], text: title, size: 15 }];
@@ -58,7 +60,7 @@ export function plotMarks({ at: [left, top], width, height, title, x, y, series 
     if (draw === 'curve') marks.push({ kind: 'line', points: placed, color });
     else marks.push(...placed.map((at): Mark => ({ kind: 'dot', at, color, hollow: draw === 'rings' })));
   }
-  return [...marks, ...legend(series, left + width, top - 16)];
+  return legend ? [...marks, ...legendMarks(series, left + width, top - 16)] : marks;
 }
 
 /** Six ticks of a linear axis from end to end, rounded to whole numbers if they are not small. */
@@ -83,7 +85,7 @@ function share({ domain: [from, to], scale }: Axis, value: number): number {
   return scale === 'log' ? Math.log(value / from) / Math.log(to / from) : (value - from) / (to - from);
 }
 
-function legend(series: readonly Series[], right: number, baseline: number): Mark[] {
+function legendMarks(series: readonly Series[], right: number, baseline: number): Mark[] {
   const marks: Mark[] = [];
   let end = right;
   for (const { label, color, draw = 'curve' } of series.toReversed()) {
