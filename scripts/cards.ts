@@ -1,0 +1,49 @@
+/** What people are told of each model in `pretrained/`, beside what its run and its weights say of themselves. */
+export interface Card {
+  /** What it does, in one sentence. */
+  readonly subject: string;
+  /** Commands that show it. */
+  readonly tries: readonly string[];
+  /** What it learned from, whose that is and under which license. */
+  readonly data: string;
+  /** The commands that made it, from the data to the run. */
+  readonly commands: readonly string[];
+  /** The license of the weights, and of what they learned from. */
+  readonly license: string;
+  /** What else was measured: a name and a value each. */
+  readonly measured: readonly (readonly [what: string, value: string])[];
+  /** What one should know before using it. */
+  readonly note: string;
+}
+
+const fashionMnist = 'Fashion-MNIST (Xiao, Rasul & Vollgraf 2017), MIT License: its 60,000 training pictures';
+
+export const cards: Readonly<Record<string, Card>> = {
+  'noto-32': {
+    subject: 'Noto\'s smileys, hearts and cats, 32 × 32 pixels.',
+    tries: ['npx kuosan sample noto-32 --count 64 --out grid.png'],
+    data: '`noto-emoji/smileys`: the 169 pictures of the group Smileys & Emotion of Google\'s Noto Color Emoji (Apache License 2.0, in this repository)',
+    commands: ['npx kuosan train noto-32 --out runs/noto-32'],
+    license: 'MIT for the weights; the pictures it learned from are Apache-2.0',
+    measured: [],
+    note: 'It has seen nothing but these pictures, so it draws emoji and nothing else. With so few pictures to learn from, some samples are close to pictures of the data set.',
+  },
+  'fashion-mnist': {
+    subject: 'Ten kinds of clothes in gray, 32 × 32 pixels, drawn by class.',
+    tries: ['npx kuosan sample fashion-mnist --class sandal --guidance-scale 3 --out sandals.png'],
+    data: fashionMnist,
+    commands: ['npx kuosan train fashion-mnist --out runs/fashion-mnist'],
+    license: 'MIT, as its data',
+    measured: [],
+    note: 'One label in ten was hidden in training, so `--guidance-scale` works: 1 shows what the data is like, 3 shows each class at its clearest.',
+  },
+  'fashion-mnist-classifier': {
+    subject: 'Tells ten kinds of clothes apart, so that its features can measure models that draw them.',
+    tries: ['npx kuosan evaluate runs/clothes --data fashion-mnist --features fashion-mnist-classifier'],
+    data: `${fashionMnist}, mirrored at random`,
+    commands: ['npx kuosan train fashion-mnist-classifier --out runs/classifier'],
+    license: 'MIT',
+    measured: [],
+    note: 'Distances of its features are not the FID, and mean something only beside others of the same network, the same data and the same number of pictures: `kuosan evaluate` prints those beside each number.',
+  },
+};
