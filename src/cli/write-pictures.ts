@@ -64,7 +64,7 @@ export async function writeDrawing(drawing: AsyncIterable<SampleProgress>, { out
   const finished = await followDrawing(drawing, count, (state) => frames.add(state, Math.ceil(count / batchSize)));
   await writePng(out, layGrid(finished, grid));
   if (images) await writeEach(images, finished);
-  if (gif) await writeGif(gif, frames.grids());
+  if (gif) await writeGif(gif, frames.grids(grid));
 }
 
 /** Writes every picture on its own: `00000.png` and on. */
@@ -95,12 +95,12 @@ class FrameCollector {
     this.#frames.set(frame, pictures);
   }
 
-  grids(): Pixels[] {
+  grids({ columns }: GridOptions): Pixels[] {
     const [first] = this.#frames.values();
     if (!first) return [];
     // Half the side of the still picture: noise hardly compresses, and forty frames of it are megabytes.
-    const columns = Math.ceil(Math.sqrt(first.length));
-    const scale = Math.max(1, Math.floor(gifSide / (columns * (first[0]!.width + gridDefaults.gap))));
-    return [...this.#frames.entries()].sort(([a], [b]) => a - b).map(([, pictures]) => layGrid(pictures, { scale }));
+    const wide = columns ?? Math.ceil(Math.sqrt(first.length));
+    const scale = Math.max(1, Math.floor(gifSide / (wide * (first[0]!.width + gridDefaults.gap))));
+    return [...this.#frames.entries()].sort(([a], [b]) => a - b).map(([, pictures]) => layGrid(pictures, { columns, scale }));
   }
 }

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { encodeGif } from './animation.ts';
 import { renderFigure, textWidth } from './figure.ts';
-import { layGrid } from './grid.ts';
+import { classColumns, layGrid } from './grid.ts';
 import type { Pixels } from './pixels.ts';
 import { plotMarks } from './plot.ts';
 import { renderTerminal, xtermColor } from './terminal.ts';
@@ -14,6 +14,11 @@ const blue = flat([0, 0, 255]);
 const at = ({ data, width }: Pixels, x: number, y: number): number[] => [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
 
 describe('layGrid', () => {
+  it('gives each class a column, as long as they are few and each has a picture', () => {
+    expect(classColumns(10, 40)).toBe(10);
+    for (const [classes, count] of [[0, 40], [1, 40], [10, 9], [21, 42]] as const) expect(classColumns(classes, count)).toBeUndefined();
+  });
+
   it('lays pictures row by row, about as many columns as rows', () => {
     const grid = layGrid([red, blue, red, blue, red], { gap: 1, scale: 1 });
     expect(grid).toMatchObject({ width: 10, height: 7, channels: 3 });

@@ -4,11 +4,19 @@ import type { Pixels } from './pixels.ts';
 /** Options of `layGrid`. */
 export interface GridOptions {
   /** Pictures in a row; default ⌈√N⌉. */
-  readonly columns?: number;
+  readonly columns?: number | undefined;
   /** Pixels between pictures and around them, before enlargement; default 2, or 0 for a single picture. */
   readonly gap?: number;
   /** Every pixel is repeated this many times; default the largest of 1 … 8 at which the sheet is at most 1024 pixels wide and high. */
   readonly scale?: number;
+}
+
+/** The most classes that are told apart by columns: wider grids are not seen at once. */
+const mostClasses = 20;
+
+/** A column for each class where pictures show the classes in turn, so that each is looked at by itself; undefined: the default. */
+export function classColumns(classes: number, count: number): number | undefined {
+  return classes > 1 && classes <= mostClasses && count >= classes ? classes : undefined;
 }
 
 /** The defaults of `layGrid`. */

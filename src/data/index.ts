@@ -14,7 +14,7 @@ export { type SplitEntry, splitEmoji, type SplitOptions } from './emoji/splits.t
 export { emojiStyleNames, emojiStyles, type EmojiPictures, type EmojiStyle, type EmojiStyleName } from './emoji/styles.ts';
 export { type FoundPackage, type PackageNeed } from './emoji/packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figure.ts';
-export { gridDefaults, type GridOptions, layGrid } from './grid.ts';
+export { classColumns, gridDefaults, type GridOptions, layGrid } from './grid.ts';
 export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, readImageSize, writePng } from './image.ts';
 export { builtInDatasets, openDataset, testPartOf } from './open-dataset.ts';
 export { openDefaults, type OpenOptions } from './open-options.ts';

@@ -1,7 +1,7 @@
 /** A training run of DDPM: its data, its network, and the pictures it draws on the way. */
 import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
-import { fromPixels, heightAndWidth, layGrid, openDataset, picturesAt, toPixels, type Dataset } from '../data/index.ts';
+import { classColumns, fromPixels, heightAndWidth, layGrid, openDataset, picturesAt, toPixels, type Dataset } from '../data/index.ts';
 import { hasSteps, LossHistory, networkProcess, type NetworkProcess, type SuperResolution } from '../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
@@ -65,7 +65,7 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
             every: sampleEvery,
             async pictures() {
               const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), ...conditionsOf(sampleCount) });
-              return { pictures, grid: layGrid(toPixels(pictures), classColumns(shown, sampleCount)) };
+              return { pictures, grid: layGrid(toPixels(pictures), { columns: classColumns(shown ?? 0, sampleCount) }) };
             },
           },
         }),
@@ -115,11 +115,6 @@ function conditions(dataset: Dataset, count: number, classes: number | null, sup
     condImages: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
     ...(classes !== null && { classLabels: places.map((place) => dataset.labels![place]!) }),
   };
-}
-
-/** A column for each class, as long as they are few and each has a picture. */
-function classColumns(classes: number | null, count: number): { readonly columns?: number } {
-  return classes !== null && classes <= 20 && count >= classes ? { columns: classes } : {};
 }
 
 /**
