@@ -93,7 +93,7 @@ type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
 const commands: readonly Case[] = [
   ['trian', 2, 'unknown command \'trian\'; did you mean train?'],
   ['demo --stpes 5', 2, 'unknown option \'--stpes\'; did you mean --steps?'],
-  ['sample', 2, 'there is nothing to draw from; give a run, a model folder or a name (noto-32), or --exact and a data set'],
+  ['sample', 2, 'there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set'],
   ['floor --data pictures', 2, 'missing required argument \'run | model dir | name\'; kuosan floor --help tells more'],
   ['sample run more', 2, 'too many arguments for \'sample\'. Expected 1 argument but got 2; kuosan sample --help tells more'],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],

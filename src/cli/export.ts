@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { choiceOption, integerOption } from './options.ts';
+import { modelArgument } from './picture-options.ts';
 import type { ExportCommandOptions } from './write-export.ts';
 
 const batchSize = integerOption('--batch', 1, 100_000);
@@ -8,7 +9,7 @@ export function register(program: Command): void {
   program
     .command('export')
     .description('take a trained model elsewhere: an ONNX file, a web page')
-    .argument('<run | model dir | name>', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
+    .argument('<run | model dir | name>', modelArgument)
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
     .option('--web <dir>', 'a page for any static host that samples the model in the visitor\'s browser')
     .option('--batch <n | symbolic>', 'pictures in one run of the ONNX model; symbolic: any number', (text) => (text === 'symbolic' ? text : batchSize(text)), 'symbolic' as const)

@@ -2,12 +2,13 @@ import type { Command } from 'commander';
 import type { FloorOptions } from './draw-floor.ts';
 import { addDeviceOptions } from './device-options.ts';
 import { integerOption } from './options.ts';
+import { modelArgument } from './picture-options.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('floor')
     .description('how far a model\'s loss is above the least that is possible on its data, at each level of noise')
-    .argument('<run | model dir | name>', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
+    .argument('<run | model dir | name>', modelArgument)
     .requiredOption('--data <source>', 'the pictures it was trained on, as in kuosan data')
     .option('--levels <n>', 'levels of noise', integerOption('--levels', 2, 1000), 20)
     .option('--draws <n>', 'noisy pictures at each level', integerOption('--draws', 2, 1_000_000), 128)

@@ -30,7 +30,7 @@ const exactSize = 32;
  */
 export async function openPictures(source: string | undefined, options: SourceOptions): Promise<OpenPictures> {
   const { exact, schedule, size, variant, batchSize } = options;
-  if (source === undefined && exact === undefined) throw new UsageError('there is nothing to draw from; give a run, a model folder or a name (noto-32), or --exact and a data set');
+  if (source === undefined && exact === undefined) throw new UsageError('there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set');
   for (const [option, value] of Object.entries({ '--schedule': schedule, '--size': size })) {
     if (value !== undefined && (exact === undefined || source !== undefined)) throw new UsageError(`${option}: belongs to --exact without a model; a model has its own`);
   }

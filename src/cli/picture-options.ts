@@ -4,6 +4,9 @@ import { samplerNamed, samplers, timeSpacings, type SamplerDefinition, type Time
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
 
+/** What a command takes for a model, in its help. */
+export const modelArgument = 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32, fashion-mnist)';
+
 /** What is drawn from: a model, or all pictures of a data set. */
 export interface SourceOptions extends DeviceOptions {
   /** A data set whose exact denoiser takes the place of a network. */
@@ -40,7 +43,7 @@ type ExactSchedule = (typeof exactSchedules)[number];
  */
 export function addSourceOptions(command: Command, batchSize = 16): Command {
   command
-    .argument('[run | model dir | name]', 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32)')
+    .argument('[run | model dir | name]', modelArgument)
     .option('--exact <source>', 'no network: the exact denoiser of a data set (as in kuosan data), with the model\'s schedule and size if one is given')
     .option('--schedule <name>', `of --exact without a model: ${exactSchedules.join(', ')}; default linear`, choiceOption('schedule', exactSchedules))
     .option('--size <pixels>', 'of --exact without a model: the side of its pictures; default 32', integerOption('--size', 1, 512))
