@@ -25,8 +25,8 @@ export const cards: Readonly<Record<string, Card>> = {
     data: '`noto-emoji/smileys`: the 169 pictures of the group Smileys & Emotion of Google\'s Noto Color Emoji (Apache License 2.0, in this repository)',
     commands: ['npx kuosan train noto-32 --out runs/noto-32'],
     license: 'MIT for the weights; the pictures it learned from are Apache-2.0',
-    measured: [],
-    note: 'It has seen nothing but these pictures, so it draws emoji and nothing else. With so few pictures to learn from, some samples are close to pictures of the data set.',
+    measured: [['copies', '133 of 500 pictures (DDPM, 100 steps) are nearer to a picture of the data than to a third of the distance to the next']],
+    note: 'It has seen nothing but these pictures, so it draws emoji and nothing else. With so few pictures to learn from, a quarter of its own are copies of them, and most of the others have the eyes of one and the mouth of another.',
   },
   'fashion-mnist': {
     subject: 'Ten kinds of clothes in gray, 32 × 32 pixels, drawn by class.',

@@ -23,7 +23,9 @@ const { train } = configuredRun(config);
 const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as MetricsLine).filter(({ step }) => step <= checkpoint.step);
 const measured = lines.findLast(({ evaluation }) => evaluation)?.evaluation ?? {};
 const pictures = train.batchSize * train.gradientAccumulation;
-const minutes = lines.reduce((total, line) => total + pictures / line.imagesPerSecond, 0) / 60;
+// The median: a machine that was halted for an hour trained no slower for it.
+const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
+const minutes = (checkpoint.step * pictures) / rate / 60;
 const last = lines.slice(-500);
 const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;
 

@@ -5,7 +5,7 @@
 Takes the configuration that the run has written (run.json: network, scheduler, objective, steps, batch, learning rate,
 warm-up, moving average, seed) and what its classes are called, and writes a folder that diffusers and Kuosan open, with
 the averaged weights. What it does by itself is what a PyTorch user would write: its own random numbers, PyTorch's initial
-weights, fused Adam, torch.compile. Only files of Fashion-MNIST or MNIST (IDX, gzipped), plain prediction of the noise with
+weights, fused Adam, torch.compile. Only files of Fashion-MNIST or MNIST (IDX, gzipped), plain prediction of ε or v with
 hidden classes, and the cosine or constant rate; whatever else the configuration asks for is an error, so that the two
 cannot differ unseen.
 """
@@ -52,13 +52,22 @@ def check(config):
     """The parts that this program has one way of doing."""
     expected = {
         ("objective", "weighting"): "uniform", ("objective", "timeSampling"): "uniform", ("objective", "offsetNoise"): 0,
-        ("scheduler", "predictionType"): "epsilon", ("scheduler", "trainedBetas"): None, ("scheduler", "rescaleBetasZeroSnr"): False,
+        ("scheduler", "trainedBetas"): None, ("scheduler", "rescaleBetasZeroSnr"): False,
         ("data", "flip"): False, ("train", "optimizer"): "adam", ("train", "gradientAccumulation"): 1, ("train", "groups"): [],
     }
     for (section, key), value in expected.items():
         found = config[section].get(key, value)
         if found != value:
             sys.exit(f"train_unet2d.py: {section}.{key} is {found!r}, and only {value!r} is done here")
+
+
+def target_of(scheduler, x0, noise, t):
+    """What the network is to predict."""
+    targets = {"epsilon": lambda: noise, "v_prediction": lambda: scheduler.get_velocity(x0, noise, t)}
+    kind = scheduler.config.prediction_type
+    if kind not in targets:
+        sys.exit(f"train_unet2d.py: scheduler.predictionType is {kind!r}, and only {' and '.join(targets)} are done here")
+    return targets[kind]()
 
 
 def main():
@@ -82,7 +91,7 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(train["seed"])
     model = UNet2DModel(**{snake(key): value for key, value in config["model"].items()})
-    scheduler = DDPMScheduler(**{snake(key): config["scheduler"][key] for key in ("numTrainTimesteps", "betaStart", "betaEnd", "betaSchedule") if key in config["scheduler"]}, prediction_type="epsilon")
+    scheduler = DDPMScheduler(**{snake(key): config["scheduler"][key] for key in ("numTrainTimesteps", "betaStart", "betaEnd", "betaSchedule", "predictionType") if key in config["scheduler"]})
     images, labels = pictures(options.data, config["model"]["sampleSize"])
     null_class = config["model"]["numClassEmbeds"] - 1
     parameters = list(model.parameters())
@@ -110,7 +119,7 @@ def main():
         y = torch.where(torch.rand(len(chosen)) < objective["classDropout"], null_class, labels[chosen])
         t = torch.randint(0, scheduler.config.num_train_timesteps, (len(chosen),))
         noise = torch.randn_like(x0)
-        loss = torch.nn.functional.mse_loss(denoise(scheduler.add_noise(x0, noise, t), t, class_labels=y).sample, noise)
+        loss = torch.nn.functional.mse_loss(denoise(scheduler.add_noise(x0, noise, t), t, class_labels=y).sample, target_of(scheduler, x0, noise, t))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, train["clipNorm"])
         optimizer.step()
