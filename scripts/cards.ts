@@ -25,7 +25,7 @@ export const cards: Readonly<Record<string, Card>> = {
     data: '`noto-emoji/smileys`: the 169 pictures of the group Smileys & Emotion of Google\'s Noto Color Emoji (Apache License 2.0, in this repository)',
     commands: ['npx kuosan train noto-32 --out runs/noto-32'],
     license: 'MIT for the weights; the pictures it learned from are Apache-2.0',
-    measured: [['copies', '133 of 500 pictures (DDPM, 100 steps) are nearer to a picture of the data than to a third of the distance to the next']],
+    measured: [['copies', 'of 133 of 500 pictures (DDPM, 100 steps) the distance to the nearest picture of the data is less than a third of that to the next']],
     note: 'It has seen nothing but these pictures, so it draws emoji and nothing else. With so few pictures to learn from, a quarter of its own are copies of them, and most of the others have the eyes of one and the mouth of another.',
   },
   'fashion-mnist': {

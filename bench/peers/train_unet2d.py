@@ -48,8 +48,17 @@ def pictures(folder, size):
     return padded[:, None].float() / 127.5 - 1, labels
 
 
+# What the network is to predict, by the name that the configuration has for it.
+TARGETS = {
+    "epsilon": lambda scheduler, x0, noise, t: noise,
+    "v_prediction": lambda scheduler, x0, noise, t: scheduler.get_velocity(x0, noise, t),
+}
+
+
 def check(config):
-    """The parts that this program has one way of doing."""
+    """The parts that this program has one way of doing, and what can be predicted."""
+    if (kind := config["scheduler"]["predictionType"]) not in TARGETS:
+        sys.exit(f"train_unet2d.py: scheduler.predictionType is {kind!r}, and only {' and '.join(TARGETS)} are done here")
     expected = {
         ("objective", "weighting"): "uniform", ("objective", "timeSampling"): "uniform", ("objective", "offsetNoise"): 0,
         ("scheduler", "trainedBetas"): None, ("scheduler", "rescaleBetasZeroSnr"): False,
@@ -59,15 +68,6 @@ def check(config):
         found = config[section].get(key, value)
         if found != value:
             sys.exit(f"train_unet2d.py: {section}.{key} is {found!r}, and only {value!r} is done here")
-
-
-def target_of(scheduler, x0, noise, t):
-    """What the network is to predict."""
-    targets = {"epsilon": lambda: noise, "v_prediction": lambda: scheduler.get_velocity(x0, noise, t)}
-    kind = scheduler.config.prediction_type
-    if kind not in targets:
-        sys.exit(f"train_unet2d.py: scheduler.predictionType is {kind!r}, and only {' and '.join(targets)} are done here")
-    return targets[kind]()
 
 
 def main():
@@ -90,6 +90,7 @@ def main():
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(train["seed"])
+    target = TARGETS[config["scheduler"]["predictionType"]]
     model = UNet2DModel(**{snake(key): value for key, value in config["model"].items()})
     scheduler = DDPMScheduler(**{snake(key): config["scheduler"][key] for key in ("numTrainTimesteps", "betaStart", "betaEnd", "betaSchedule", "predictionType") if key in config["scheduler"]})
     images, labels = pictures(options.data, config["model"]["sampleSize"])
@@ -119,7 +120,7 @@ def main():
         y = torch.where(torch.rand(len(chosen)) < objective["classDropout"], null_class, labels[chosen])
         t = torch.randint(0, scheduler.config.num_train_timesteps, (len(chosen),))
         noise = torch.randn_like(x0)
-        loss = torch.nn.functional.mse_loss(denoise(scheduler.add_noise(x0, noise, t), t, class_labels=y).sample, target_of(scheduler, x0, noise, t))
+        loss = torch.nn.functional.mse_loss(denoise(scheduler.add_noise(x0, noise, t), t, class_labels=y).sample, target(scheduler, x0, noise, t))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, train["clipNorm"])
         optimizer.step()
