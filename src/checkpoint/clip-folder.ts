@@ -11,6 +11,7 @@
  */
 import { dirname, join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
+import { quoteJson } from '../formats/quote.ts';
 import { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection } from '../models/clip.ts';
 import { clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
 import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
@@ -138,7 +139,7 @@ function classOf(json: JsonObject, where: string): ClipClass {
   const named = Array.isArray(architectures) ? String(architectures[0]) : undefined;
   const byType: Readonly<Record<string, ClipClass>> = { clip: 'CLIPModel', clip_text_model: 'CLIPTextModel', clip_vision_model: 'CLIPVisionModel' };
   const found = named ?? (typeof type === 'string' && Object.hasOwn(byType, type) ? byType[type] : undefined);
-  if (found === undefined || !Object.hasOwn(classes, found)) throw new Error(`${where}: the class is ${JSON.stringify(named ?? type) ?? 'not said'}, expected one of ${Object.keys(classes).join(', ')}`);
+  if (found === undefined || !Object.hasOwn(classes, found)) throw new Error(`${where}: the class is ${quoteJson(named ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`);
   return found as ClipClass;
 }
 

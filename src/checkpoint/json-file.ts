@@ -1,3 +1,4 @@
+import { quoteJson } from '../formats/quote.ts';
 import { parseStrictJson } from '../formats/strict-json.ts';
 import { readWhole } from './durable-files.ts';
 
@@ -23,7 +24,7 @@ export async function readJsonFile(path: string, where: string, { infinite = fal
   } catch (error) {
     throw new Error(`${where}: is not valid JSON, cut short or damaged (${oneLine(error)})`, { cause: error });
   }
-  if (!isObject(value)) throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : JSON.stringify(value)}`);
+  if (!isObject(value)) throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : quoteJson(value)}`);
   return value;
 }
 

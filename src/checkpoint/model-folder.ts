@@ -14,6 +14,7 @@
 import { join } from 'node:path';
 import type { HostArray } from '../core/index.ts';
 import { schedulerConfig, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
+import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
 import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
 import { checksums } from './checksum.ts';
@@ -150,7 +151,7 @@ function underPresentNames({ tensors, where }: StoredWeights): Map<string, Store
   const renamed = new Map<string, StoredTensor>();
   for (const [name, tensor] of tensors) {
     const present = presentTensorName(name);
-    if (present !== name && tensors.has(present)) throw new Error(`${where}: holds tensor ${JSON.stringify(present)} twice, also under its old name ${JSON.stringify(name)}; get it again or take another checkpoint`);
+    if (present !== name && tensors.has(present)) throw new Error(`${where}: holds tensor ${quoteJson(present)} twice, also under its old name ${JSON.stringify(name)}; get it again or take another checkpoint`);
     renamed.set(present, tensor);
   }
   return renamed;
@@ -169,10 +170,10 @@ async function readScheduler(path: string, required: boolean): Promise<Pick<Load
 function checkIndex(index: JsonObject, where: string): void {
   const className = index['_class_name'];
   if (className === noPipeline) return;
-  if (!pipelineClasses.includes(className as string)) throw new Error(`${where}: pipeline ${JSON.stringify(className) ?? 'without _class_name'} is not supported; one of ${pipelineClasses.join(', ')}`);
+  if (!pipelineClasses.includes(className as string)) throw new Error(`${where}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${pipelineClasses.join(', ')}`);
   const part = (name: string, classes: readonly string[]) => {
     const found = Array.isArray(index[name]) ? (index[name] as unknown[])[1] : undefined;
-    if (!classes.includes(found as string)) throw new Error(`${where}: ${name} is ${JSON.stringify(index[name]) ?? 'missing'}, expected the class ${classes.join(' or ')}`);
+    if (!classes.includes(found as string)) throw new Error(`${where}: ${name} is ${quoteJson(index[name], 'missing')}, expected the class ${classes.join(' or ')}`);
   };
   part('unet', ['UNet2DModel']);
   part('scheduler', schedulerClasses);
@@ -183,7 +184,7 @@ const averageKeys: readonly string[] = ['decay', 'inv_gamma', 'min_decay', 'opti
 
 function readUnetConfig(json: JsonObject, where: string): UNet2DConfig {
   const className = json['_class_name'] ?? 'UNet2DModel';
-  if (className !== 'UNet2DModel') throw new Error(`${where}: the class is ${JSON.stringify(className)}, expected "UNet2DModel"`);
+  if (className !== 'UNet2DModel') throw new Error(`${where}: the class is ${quoteJson(className)}, expected "UNet2DModel"`);
   const own = Object.fromEntries(Object.entries(json).filter(([key]) => !averageKeys.includes(key)));
   return parseConfig(unet2DConfigSchema, fromHuggingFace(own), where);
 }

@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
+import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
 import { fromHuggingFace } from '../models/config.ts';
 import type { Module } from '../nn/index.ts';
@@ -55,7 +56,7 @@ export async function readNetworkConfig(dir: string, className: string): Promise
   if (await kindOf(join(dir, configFile)) !== 'file') throw new Error(`checkpoint ${dir}: there is no ${configFile} in it, so it is no ${className}; give the folder or the run of one`);
   const where = `checkpoint ${join(dir, configFile)}`;
   const json = await readJsonFile(join(dir, configFile), where);
-  if (json['_class_name'] !== className) throw new Error(`${where}: the class is ${JSON.stringify(json['_class_name']) ?? 'not said'}, expected ${JSON.stringify(className)}`);
+  if (json['_class_name'] !== className) throw new Error(`${where}: the class is ${quoteJson(json['_class_name'], 'not said')}, expected ${JSON.stringify(className)}`);
   return { config: fromHuggingFace(json), where };
 }
 

@@ -7,6 +7,7 @@
  */
 import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quoteJson } from '../formats/quote.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
 import { kindOf, makeFolder, replaceFile, systemReason } from './durable-files.ts';
 import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
@@ -109,12 +110,6 @@ function firstDifference(recorded: unknown, given: unknown, path: readonly strin
     }
     return undefined;
   }
-  const [before, now] = [JSON.stringify(recorded), JSON.stringify(given)];
   // Lists compare as their text: which element differs is easily seen.
-  return before === now ? undefined : `${name} is ${clip(before)} in this run, now ${clip(now)}`;
-}
-
-function clip(json: string | undefined): string {
-  if (json === undefined) return 'not set';
-  return json.length > 100 ? `${json.slice(0, 100)}…` : json;
+  return JSON.stringify(recorded) === JSON.stringify(given) ? undefined : `${name} is ${quoteJson(recorded, 'not set')} in this run, now ${quoteJson(given, 'not set')}`;
 }

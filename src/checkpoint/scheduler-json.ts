@@ -4,6 +4,7 @@ import {
   continuousDefaults, networkProcess, schedulerConfig, schedulerDefaults, varianceTypes, schedule,
   type BetaSchedule, type EdmSchedulerConfig, type FlowSchedulerConfig, type SchedulerConfig, type StepSchedulerConfig,
 } from '../diffusion/index.ts';
+import { quoteJson } from '../formats/quote.ts';
 import { parseConfig, toHuggingFace } from '../models/index.ts';
 import type { JsonObject } from './json-file.ts';
 
@@ -250,7 +251,7 @@ export function schedulerClassOf({ process }: SchedulerConfig): SchedulerClass {
  */
 export function schedulerFromJson(json: JsonObject, where: string): SchedulerConfig {
   const className = json['_class_name'] ?? 'DDPMScheduler';
-  if (typeof className !== 'string' || !Object.hasOwn(formats, className)) throw new Error(`${where}: scheduler ${JSON.stringify(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
+  if (typeof className !== 'string' || !Object.hasOwn(formats, className)) throw new Error(`${where}: scheduler ${quoteJson(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
   const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
   const config = formats[className]!.read(own, where);
   try {

@@ -9,6 +9,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quoteJson } from '../formats/quote.ts';
 import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
 import { checksum, firstDamaged } from './checksum.ts';
 import { readWhole } from './durable-files.ts';
@@ -117,7 +118,7 @@ export async function readTensorFile(path: string): Promise<Map<string, StoredTe
   const { sha256, crc32 } = file.metadata;
   if (sha256 !== undefined && sha256 !== checksum(file.tensors)) {
     const name = crc32 === undefined ? undefined : firstDamaged(file.tensors, crc32);
-    const which = name === undefined ? 'its tensors do not match the checksum in it' : `the values of tensor ${JSON.stringify(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
+    const which = name === undefined ? 'its tensors do not match the checksum in it' : `the values of tensor ${quoteJson(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
     throw new Error(`${where}: is damaged, ${which}; get it again or take another checkpoint`);
   }
   return tensors;
@@ -126,11 +127,11 @@ export async function readTensorFile(path: string): Promise<Map<string, StoredTe
 async function readShards(folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {
   const where = `checkpoint ${indexPath}`;
   const { weight_map: placed } = await readJsonFile(indexPath, where);
-  if (!isObject(placed) || Object.keys(placed).length === 0) throw new Error(`${where}: expected a weight_map from tensors to shards, got ${JSON.stringify(placed) ?? 'none'}`);
+  if (!isObject(placed) || Object.keys(placed).length === 0) throw new Error(`${where}: expected a weight_map from tensors to shards, got ${quoteJson(placed, 'none')}`);
   const shards = new Map<string, string[]>();
   for (const [name, file] of Object.entries(placed)) {
     // A name from a file that was downloaded must not lead out of the folder.
-    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw new Error(`${where}: tensor ${JSON.stringify(name)} is placed in ${JSON.stringify(file)}, expected the name of a .safetensors file beside the index`);
+    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw new Error(`${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file beside the index`);
     shards.set(file, [...(shards.get(file) ?? []), name]);
   }
 
@@ -142,9 +143,9 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
   for (const [file, names] of shards) {
     const held = await readTensorFile(join(folder, file));
     const missing = names.find((name) => !held.has(name));
-    if (missing !== undefined) throw new Error(`${where}: tensor ${JSON.stringify(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`);
+    if (missing !== undefined) throw new Error(`${where}: tensor ${quoteJson(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`);
     const extra = [...held.keys()].find((name) => placed[name] !== file);
-    if (extra !== undefined) throw new Error(`checkpoint ${join(folder, file)}: holds tensor ${JSON.stringify(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${JSON.stringify(placed[extra])}`}; get index and shards from one place`);
+    if (extra !== undefined) throw new Error(`checkpoint ${join(folder, file)}: holds tensor ${quoteJson(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${quoteJson(placed[extra])}`}; get index and shards from one place`);
     for (const name of names) tensors.set(name, { ...held.get(name)!, place: `${held.get(name)!.place} of ${file}` });
   }
   return tensors;

@@ -1,5 +1,6 @@
 import { asFloat32, float32, sameShape, type FloatArray, type HostArray, type HostArrays, type Shape } from '../core/index.ts';
 import { bfloatToFloats, floatsToHalf, halfToFloats } from '../formats/half.ts';
+import { quoteJson } from '../formats/quote.ts';
 import type { Module } from '../nn/index.ts';
 import { namedParameters } from '../nn/index.ts';
 
@@ -34,10 +35,10 @@ export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: Read
   const missing: string[] = [];
   for (const [name, shape] of expected) {
     const tensor = tensors.get(name);
-    if (!tensor) missing.push(`${JSON.stringify(name)} [${shape.join(', ')}]`);
-    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${inBrackets(tensor)}`);
+    if (!tensor) missing.push(`${quoteJson(name)} [${shape.join(', ')}]`);
+    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${quoteJson(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${inBrackets(tensor)}`);
   }
-  const unexpected = [...tensors].filter(([name]) => !expected.has(name)).map(([name, tensor]) => `${JSON.stringify(name)} [${tensor.shape.join(', ')}]${inBrackets(tensor)}`);
+  const unexpected = [...tensors].filter(([name]) => !expected.has(name)).map(([name, tensor]) => `${quoteJson(name)} [${tensor.shape.join(', ')}]${inBrackets(tensor)}`);
 
   const problems: string[] = [];
   // A wrong width gives dozens; the first says it.
@@ -64,7 +65,7 @@ export function widen(tensor: HostArray & Placed, name: string, where: string): 
     case 'f32': return float32(tensor.shape, tensor.data as Float32Array);
     case 'f16': return float32(tensor.shape, halfToFloats(tensor.data as Uint16Array));
     case 'bf16': return float32(tensor.shape, bfloatToFloats(tensor.data as Uint16Array));
-    default: throw new Error(`${where}: tensor ${JSON.stringify(name)} [${tensor.shape.join(', ')}] is of type ${tensor.dtype}, expected f32, f16 or bf16${inBrackets(tensor)}`);
+    default: throw new Error(`${where}: tensor ${quoteJson(name)} [${tensor.shape.join(', ')}] is of type ${tensor.dtype}, expected f32, f16 or bf16${inBrackets(tensor)}`);
   }
 }
 
@@ -76,7 +77,7 @@ export function widen(tensor: HostArray & Placed, name: string, where: string): 
 export function narrow(tensor: FloatArray, name: string, where: string): HostArray {
   const data = floatsToHalf(tensor.data);
   const lost = data.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(tensor.data[i]!));
-  if (lost >= 0) throw new Error(`${where}: tensor ${JSON.stringify(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`);
+  if (lost >= 0) throw new Error(`${where}: tensor ${quoteJson(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`);
   return { dtype: 'f16', shape: tensor.shape, data };
 }
 
@@ -89,7 +90,7 @@ export function narrow(tensor: FloatArray, name: string, where: string): HostArr
 export function storedWeights(module: Module, weights: HostArrays, dtype: 'f32' | 'f16', where: string): Map<string, HostArray> {
   checkWeights(weightShapes(module), weights, where);
   return new Map([...weights].map(([name, array]) => {
-    const floats = asFloat32(array, `${where}: tensor ${JSON.stringify(name)}`);
+    const floats = asFloat32(array, `${where}: tensor ${quoteJson(name)}`);
     return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
   }));
 }

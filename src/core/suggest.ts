@@ -57,5 +57,6 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
  */
 export function unknownName(kind: string, word: string, candidates: readonly string[]): string {
   const suggestion = nearest(word, candidates);
-  return `unknown ${kind} ${JSON.stringify(word)}; ${suggestion === undefined ? `one of ${candidates.join(', ')}` : `did you mean ${suggestion}?`}`;
+  // A word out of a file can be of any length.
+  return `unknown ${kind} ${JSON.stringify(word.slice(0, 200))}; ${suggestion === undefined ? `one of ${candidates.join(', ')}` : `did you mean ${suggestion}?`}`;
 }

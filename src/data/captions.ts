@@ -1,5 +1,6 @@
 import { stat, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { clipped, quoteJson } from '../formats/quote.ts';
 import type { DatasetContent } from './dataset.ts';
 import { inParallel } from './parallel.ts';
 import { describeSystemError } from './write-file.ts';
@@ -131,18 +132,18 @@ function parseLine(line: string): { readonly fileName: string; readonly caption?
   try {
     value = JSON.parse(line);
   } catch {
-    return `not valid JSON: ${clip(line)}`;
+    return `not valid JSON: ${clipped(line.trim(), 80)}`;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `expected an object with file_name and text, got ${clip(line)}`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `expected an object with file_name and text, got ${clipped(line.trim(), 80)}`;
   const record = value as Readonly<Record<string, unknown>>;
   const fileName = record['file_name'];
-  if (typeof fileName !== 'string' || fileName === '') return `expected a file_name, got ${clip(JSON.stringify(fileName) ?? 'none')}`;
+  if (typeof fileName !== 'string' || fileName === '') return `expected a file_name, got ${quoteJson(fileName, 'none')}`;
   const key = captionKeys.find((each) => Object.hasOwn(record, each));
   // Columns are anyone's: what is no list of texts means something else.
   const tags = Array.isArray(record['tags']) && record['tags'].every((tag) => typeof tag === 'string' && tag.length <= longest) ? { tags: (record['tags'] as string[]).map(singleSpaced) } : {};
   if (key === undefined) return { fileName, ...tags };
   const caption = record[key];
-  if (typeof caption !== 'string') return `${key}: expected a caption, got ${clip(JSON.stringify(caption))}`;
+  if (typeof caption !== 'string') return `${key}: expected a caption, got ${quoteJson(caption)}`;
   if (caption.length > longest) return `${key}: is ${caption.length} characters long, expected at most ${longest}`;
   return { fileName, caption: singleSpaced(caption), ...tags };
 }
@@ -180,9 +181,4 @@ async function readText(folder: string, path: string, mostBytes = Infinity): Pro
 
 function singleSpaced(text: string): string {
   return text.trim().replaceAll(/\s+/g, ' ');
-}
-
-function clip(text: string): string {
-  const line = text.trim();
-  return line.length > 80 ? `${line.slice(0, 80)}…` : line;
 }

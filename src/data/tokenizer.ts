@@ -1,5 +1,6 @@
 /** Texts as numbers, by a `tokenizer.json` as Hugging Face's tokenizers write it. Runs in a browser too. */
 import type { HostArray } from '../core/index.ts';
+import { quoteJson } from '../formats/quote.ts';
 import { bpeEngine, type BpeEngine } from './bpe-engine.ts';
 
 /** Texts as a model takes them. */
@@ -54,10 +55,10 @@ interface TokenizerJson {
 export function readTokenizer(json: unknown, where: string, { padTokenId }: TokenizerOptions = {}): Tokenizer {
   const { model, added_tokens: added, padding } = (typeof json === 'object' && json !== null ? json : {}) as TokenizerJson;
   if (typeof model !== 'object' || model === null || typeof model.vocab !== 'object' || model.vocab === null) throw new Error(`${where}: has no model with a vocab, so this is no tokenizer.json`);
-  if (model.type !== 'BPE' && !(model.type === undefined && model.merges !== undefined)) throw new Error(`${where}: the model is ${JSON.stringify(model.type)}, expected "BPE" (byte-pair encoding, as CLIP's)`);
+  if (model.type !== 'BPE' && !(model.type === undefined && model.merges !== undefined)) throw new Error(`${where}: the model is ${quoteJson(model.type)}, expected "BPE" (byte-pair encoding, as CLIP's)`);
   const ids = [...Object.values(model.vocab), ...(Array.isArray(added) ? added.map(({ id }) => id) : [])];
   const wrong = ids.find((id) => !Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 24);
-  if (wrong !== undefined) throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${JSON.stringify(wrong)}`);
+  if (wrong !== undefined) throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${quoteJson(wrong)}`);
   // Not Math.max over all: a vocabulary has more entries than a call takes arguments.
   const vocabSize = 1 + (ids as number[]).reduce((largest, id) => Math.max(largest, id), -1);
 
@@ -110,7 +111,7 @@ export function checkDistinct(tokenizer: Tokenizer, texts: readonly string[], wh
   for (const text of texts) {
     const key = tokenizer.encode(text).slice(0, -1).slice(0, length - 1).join(' ');
     const earlier = seen.get(key);
-    if (earlier !== undefined) throw new Error(`the ${what}s ${JSON.stringify(earlier)} and ${JSON.stringify(text)} are the same to this tokenizer; give each another name`);
+    if (earlier !== undefined) throw new Error(`the ${what}s ${quoteJson(earlier)} and ${quoteJson(text)} are the same to this tokenizer; give each another name`);
     seen.set(key, text);
   }
 }

@@ -1,3 +1,4 @@
+import { quoteJson } from '../formats/quote.ts';
 import { edmDefaults, flowDefaults } from './continuous-schedules.ts';
 import { predictionTypes, type PredictionType } from './parameterization.ts';
 import { varianceTypes, type VarianceType } from './process.ts';
@@ -113,7 +114,7 @@ function checkFields(options: object, defaults: object): void {
     oneOf('scheduler field', key, Object.keys(defaults));
     // What comes from a file need not be of its type.
     const type = typeof defaults[key as keyof typeof defaults];
-    if (key !== 'trainedBetas' && value !== undefined && typeof value !== type) throw new Error(`${key}: expected a ${type}, got ${JSON.stringify(value)}`);
+    if (key !== 'trainedBetas' && value !== undefined && typeof value !== type) throw new Error(`${key}: expected a ${type}, got ${quoteJson(value)}`);
   }
 }
 
@@ -165,5 +166,5 @@ function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd 
 const mostTimes = 1_000_000;
 
 function oneOf(what: string, name: string, names: readonly string[]): void {
-  if (!names.includes(name)) throw new Error(`unknown ${what} ${JSON.stringify(name)}; one of ${names.join(', ')}`);
+  if (!names.includes(name)) throw new Error(`unknown ${what} ${quoteJson(name)}; one of ${names.join(', ')}`);
 }

@@ -10,6 +10,8 @@
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 
+import { quoteJson } from './quote.ts';
+
 /** `f16` is held as its 16 bits (see `half.ts`), `bool` as bytes 0 and 1. */
 export type NpyDType = 'f32' | 'f16' | 'i32' | 'i64' | 'bool';
 
@@ -74,8 +76,8 @@ export function readNpy(bytes: Uint8Array): NpyArray {
   const fail = (problem: string) => new Error(`readNpy: ${problem}`);
   const [, order, code] = /^([<>|=])?([a-zA-Z]\d+)$/.exec(descr) ?? [];
   const type = code !== undefined && Object.hasOwn(storedTypes, code) ? storedTypes[code] : undefined;
-  if (type === undefined) throw fail(`unsupported type ${JSON.stringify(descr)}; one of ${Object.keys(storedTypes).join(', ')} (convert it with astype)`);
-  if (order === '|' && type.bytes > 1) throw fail(`the type ${JSON.stringify(descr)} has no byte order`);
+  if (type === undefined) throw fail(`unsupported type ${quoteJson(descr)}; one of ${Object.keys(storedTypes).join(', ')} (convert it with astype)`);
+  if (order === '|' && type.bytes > 1) throw fail(`the type ${quoteJson(descr)} has no byte order`);
   const count = shape.reduce((product, extent) => product * extent, 1);
   if (count * type.bytes !== bytes.length - dataStart) {
     throw fail(`${descr}[${shape.join(', ')}] takes ${count * type.bytes} bytes, the file holds ${bytes.length - dataStart} after its header`);
@@ -114,7 +116,7 @@ function fortranPlaces(shape: readonly number[]): (index: number) => number {
  */
 export function writeNpy({ dtype, shape, data }: NpyArray): Uint8Array<ArrayBuffer> {
   const fail = (problem: string) => new Error(`writeNpy: ${problem}`);
-  if (!Object.hasOwn(writtenTypes, dtype)) throw fail(`unsupported dtype ${JSON.stringify(dtype)}; one of ${Object.keys(writtenTypes).join(', ')}`);
+  if (!Object.hasOwn(writtenTypes, dtype)) throw fail(`unsupported dtype ${quoteJson(dtype)}; one of ${Object.keys(writtenTypes).join(', ')}`);
   const { descr, array } = writtenTypes[dtype];
   const described = `${dtype}[${shape.join(', ')}]`;
   if (shape.length > mostAxes || !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) throw fail(`${described}: expected at most ${mostAxes} whole numbers from 0`);
@@ -160,7 +162,7 @@ function readHeader(bytes: Uint8Array): Header {
   const fields = readDictionary(text);
   const { descr, fortran_order: fortranOrder, shape } = fields ?? {};
   if (typeof descr !== 'string' || typeof fortranOrder !== 'boolean' || !Array.isArray(shape)) {
-    throw fail(`expected a header with descr (one type), fortran_order and shape, got ${JSON.stringify(text.slice(0, 200))}`);
+    throw fail(`expected a header with descr (one type), fortran_order and shape, got ${quoteJson(text)}`);
   }
   if (shape.length > mostAxes) throw fail(`${shape.length} axes, at most ${mostAxes} are read`);
   return { descr, fortranOrder, shape, dataStart };

@@ -10,6 +10,7 @@
  * @see https://github.com/huggingface/safetensors#format
  */
 
+import { clipped, quoteJson } from './quote.ts';
 import { parseStrictJson } from './strict-json.ts';
 
 /** `f16` and `bf16` are held as their 16 bits (see `half.ts`), `bool` as bytes 0 and 1. */
@@ -183,23 +184,23 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataS
   } catch (error) {
     throw fail(`the header (bytes 8 to ${dataStart}) is not valid: ${(error as Error).message}`);
   }
-  if (!isRecord(header)) throw fail(`the header (bytes 8 to ${dataStart}) must be an object, got ${clip(JSON.stringify(header))}`);
+  if (!isRecord(header)) throw fail(`the header (bytes 8 to ${dataStart}) must be an object, got ${quoteJson(header)}`);
   return { header, dataStart };
 }
 
 function readEntry(name: string, value: unknown, dataStart: number, fileEnd: number): Entry {
-  const fail = (problem: string) => new Error(`readSafetensors: tensor ${quote(name)}: ${problem}`);
+  const fail = (problem: string) => new Error(`readSafetensors: tensor ${quoteJson(name)}: ${problem}`);
   const nameProblem = problemOfName(name);
   if (nameProblem) throw fail(nameProblem);
-  if (!isRecord(value)) throw fail(`expected {dtype, shape, data_offsets}, got ${clip(JSON.stringify(value))}`);
+  if (!isRecord(value)) throw fail(`expected {dtype, shape, data_offsets}, got ${quoteJson(value)}`);
   const { dtype: typeName, shape, data_offsets: offsets } = value;
-  if (!isCounts(shape)) throw fail(`shape must be whole numbers from 0, got ${clip(JSON.stringify(shape))}`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets must be two whole numbers from 0, got ${clip(JSON.stringify(offsets))}`);
+  if (!isCounts(shape)) throw fail(`shape must be whole numbers from 0, got ${quoteJson(shape)}`);
+  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets must be two whole numbers from 0, got ${quoteJson(offsets)}`);
 
   const [begin, end] = offsets as [number, number];
-  const place = `[${clip(shape.join(', '))}] at byte ${dataStart + begin}`;
+  const place = `[${clipped(shape.join(', '))}] at byte ${dataStart + begin}`;
   if (typeof typeName !== 'string' || !Object.hasOwn(storedTypes, typeName)) {
-    throw fail(`unsupported dtype ${clip(JSON.stringify(typeName))} (${place}); one of ${Object.keys(storedTypes).join(', ')}`);
+    throw fail(`unsupported dtype ${quoteJson(typeName)} (${place}); one of ${Object.keys(storedTypes).join(', ')}`);
   }
   const type = storedTypes[typeName]!;
   const described = typeName + place;
@@ -217,12 +218,12 @@ function checkContiguous(entries: readonly Entry[], dataStart: number, fileEnd: 
   let previous = 'the header';
   for (const entry of entries) {
     if (entry.begin !== end) {
-      const described = `tensor ${quote(entry.name)}: ${entry.typeName}[${clip(entry.shape.join(', '))}]`;
+      const described = `tensor ${quoteJson(entry.name)}: ${entry.typeName}[${clipped(entry.shape.join(', '))}]`;
       const relation = entry.begin < end ? 'overlaps' : 'leaves a hole after';
       throw new Error(`readSafetensors: ${described} at byte ${dataStart + entry.begin} ${relation} ${previous}, which ends at byte ${dataStart + end}`);
     }
     end = entry.end;
-    previous = `tensor ${quote(entry.name)}`;
+    previous = `tensor ${quoteJson(entry.name)}`;
   }
   if (dataStart + end !== fileEnd) throw new Error(`readSafetensors: ${previous} ends at byte ${dataStart + end}, the file at byte ${fileEnd}`);
 }
@@ -237,7 +238,7 @@ function readTensor(entry: Entry, bytes: Uint8Array, dataStart: number): Safeten
     const wrong = (data as Uint8Array).findIndex((byte) => byte > 1);
     if (wrong >= 0) {
       const place = `at byte ${dataStart + entry.begin + wrong}`;
-      throw new Error(`readSafetensors: tensor ${quote(entry.name)}: BOOL[${clip(shape.join(', '))}] holds ${data[wrong]} ${place}, expected 0 or 1`);
+      throw new Error(`readSafetensors: tensor ${quoteJson(entry.name)}: BOOL[${clipped(shape.join(', '))}] holds ${data[wrong]} ${place}, expected 0 or 1`);
     }
   }
   return { dtype: type.dtype, shape, data };
@@ -245,10 +246,10 @@ function readTensor(entry: Entry, bytes: Uint8Array, dataStart: number): Safeten
 
 function readMetadata(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined || value === null) return {};
-  if (!isRecord(value)) throw new Error(`readSafetensors: ${metadataKey} must be an object, got ${clip(JSON.stringify(value))}`);
+  if (!isRecord(value)) throw new Error(`readSafetensors: ${metadataKey} must be an object, got ${quoteJson(value)}`);
   for (const [key, text] of Object.entries(value)) {
     if (key === '__proto__') throw new Error(`readSafetensors: ${metadataKey}: the key "__proto__" is refused`);
-    if (typeof text !== 'string') throw new Error(`readSafetensors: ${metadataKey}: ${quote(key)} must be text, got ${clip(JSON.stringify(text))}`);
+    if (typeof text !== 'string') throw new Error(`readSafetensors: ${metadataKey}: ${quoteJson(key)} must be text, got ${quoteJson(text)}`);
   }
   return value as Record<string, string>;
 }
@@ -258,15 +259,15 @@ function writeMetadata(metadata: Readonly<Record<string, string>>): string | und
   if (entries.length === 0) return undefined;
   const fields = entries.map(([key, text]) => {
     if (key === '__proto__') throw new Error(`writeSafetensors: metadata: the key "__proto__" is refused`);
-    if (typeof text !== 'string') throw new Error(`writeSafetensors: metadata: ${quote(key)} must be text, got ${clip(JSON.stringify(text))}`);
-    if (loneSurrogate.test(key + text)) throw new Error(`writeSafetensors: metadata: ${quote(key)} is not valid Unicode (a lone surrogate)`);
+    if (typeof text !== 'string') throw new Error(`writeSafetensors: metadata: ${quoteJson(key)} must be text, got ${quoteJson(text)}`);
+    if (loneSurrogate.test(key + text)) throw new Error(`writeSafetensors: metadata: ${quoteJson(key)} is not valid Unicode (a lone surrogate)`);
     return `${JSON.stringify(key)}:${JSON.stringify(text)}`;
   });
   return `{${fields.join(',')}}`;
 }
 
 function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof writtenTypes)[SafetensorsDType] {
-  const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quote(name)}: ${problem}`);
+  const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${problem}`);
   const nameProblem = problemOfName(name) ?? (name === metadataKey ? 'the name is reserved by the format' : undefined);
   if (nameProblem) throw fail(nameProblem);
   if (!Object.hasOwn(writtenTypes, dtype)) throw fail(`unsupported dtype "${dtype}"; one of ${Object.keys(writtenTypes).join(', ')}`);
@@ -276,7 +277,7 @@ function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof wri
 
 /** The values as they are in the file. */
 function bytesOf(name: string, { dtype, shape, data }: SafetensorsTensor): Uint8Array {
-  const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quote(name)}: ${dtype}[${shape.join(', ')}] ${problem}`);
+  const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${dtype}[${shape.join(', ')}] ${problem}`);
   const { array } = writtenTypes[dtype];
   if (!(data instanceof array)) throw fail(`must be held in a ${array.name}`);
   if (product(shape) !== data.length) throw fail(`does not hold ${data.length} values`);
@@ -313,14 +314,4 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length);
   for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
   return a.length - b.length;
-}
-
-function quote(name: string): string {
-  return JSON.stringify(clip(name));
-}
-
-/** Keeps messages readable when the file is not. */
-function clip(text: string | undefined): string {
-  if (text === undefined) return 'nothing';
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

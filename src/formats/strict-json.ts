@@ -1,3 +1,5 @@
+import { quoteJson } from './quote.ts';
+
 /**
  * Parses JSON that comes from a stranger: like `JSON.parse`, but a key given twice and nesting deeper than expected are errors.
  * (`JSON.parse` keeps the last of two equal keys, so what one reader checks another may never see.)
@@ -27,7 +29,7 @@ function checkKeys(text: string, maxDepth: number): void {
       const keys = scopes.at(-1);
       if (keys && isKey(text, end)) {
         const key = JSON.parse(text.slice(i, end)) as string;
-        if (keys.has(key)) throw new Error(`the key ${JSON.stringify(key.slice(0, 200))} appears twice (at character ${i})`);
+        if (keys.has(key)) throw new Error(`the key ${quoteJson(key)} appears twice (at character ${i})`);
         keys.add(key);
       }
       marks.lastIndex = end;

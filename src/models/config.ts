@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { nearest } from '../core/suggest.ts';
+import { quoteJson } from '../formats/quote.ts';
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -41,10 +42,10 @@ export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, wher
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0]!;
     const known = nearest(key, knownKeys(schema, issue.path));
-    throw new Error(`${path}: unknown key "${key}"${known ? `; did you mean ${known}?` : ''}`);
+    throw new Error(`${path}: unknown key ${quoteJson(key)}${known ? `; did you mean ${known}?` : ''}`);
   }
   const got = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  throw new Error(`${path}: ${lowerFirst(issue.message)}, got ${clip(JSON.stringify(got) ?? 'nothing')}`);
+  throw new Error(`${path}: ${lowerFirst(issue.message)}, got ${quoteJson(got)}`);
 }
 
 /** The keys that the object at `path` inside a schema may have. */
@@ -59,11 +60,6 @@ function shapeOf(schema: unknown): Record<string, unknown> | undefined {
   let inner = schema as { shape?: Record<string, unknown>; unwrap?: () => unknown; removeDefault?: () => unknown } | undefined;
   while (inner && !inner.shape && (inner.removeDefault ?? inner.unwrap)) inner = (inner.removeDefault ?? inner.unwrap)!.call(inner) as typeof inner;
   return inner?.shape;
-}
-
-/** Keeps messages readable when the configuration is not. */
-function clip(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function lowerFirst(text: string): string {

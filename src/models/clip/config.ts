@@ -1,5 +1,6 @@
 /** The configuration of `CLIPModel` and of its towers: transformers' options under our spelling, checked. */
 import { z } from 'zod';
+import { quoteJson } from '../../formats/quote.ts';
 import { activations, type ActivationName } from '../../nn/index.ts';
 import { fromHuggingFace, parseConfig } from '../config.ts';
 
@@ -143,7 +144,7 @@ export function clipVisionConfig(json: JsonObject, where: string): CLIPVisionCon
 export function clipConfig(json: JsonObject, where: string): CLIPConfig {
   const tower = (key: string) => {
     const parts = [json[key], json[`${key}_dict`]].filter((part) => part !== undefined && part !== null);
-    for (const part of parts) if (!isObject(part)) throw new Error(`${where}.${key}: expected an object, got ${JSON.stringify(part)}`);
+    for (const part of parts) if (!isObject(part)) throw new Error(`${where}.${key}: expected an object, got ${quoteJson(part)}`);
     return Object.assign({}, ...parts) as JsonObject;
   };
   const { textConfig: _text, visionConfig: _vision, ...own } = meaningful(json, wholeOnly);

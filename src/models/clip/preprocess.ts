@@ -1,6 +1,7 @@
 /** How pictures are brought to CLIP: transformers' `CLIPImageProcessor`. */
 import { z } from 'zod';
 import { add, constant, float32, mul, type Tensor } from '../../core/index.ts';
+import { quoteJson } from '../../formats/quote.ts';
 import { parseConfig } from '../config.ts';
 
 /** A picture is resized until its shorter side is `size`, cropped to the middle, and each channel of 0 … 1 becomes (x − mean) / std. */
@@ -41,7 +42,7 @@ export function clipPreprocessing(json: Readonly<Record<string, unknown>>, chann
   const { imageMean, imageStd, doNormalize } = parseConfig(schema, camel, where);
   const plain = { imageMean: new Array<number>(channels).fill(0), imageStd: new Array<number>(channels).fill(1) };
   const found = doNormalize ? { imageMean, imageStd } : plain;
-  for (const [key, values] of Object.entries(found)) if (values.length !== channels) throw new Error(`${where}.${key}: expected ${channels} numbers, one a channel, got ${JSON.stringify(values)}`);
+  for (const [key, values] of Object.entries(found)) if (values.length !== channels) throw new Error(`${where}.${key}: expected ${channels} numbers, one a channel, got ${quoteJson(values)}`);
   return found;
 }
 
