@@ -5,6 +5,7 @@
 Made with diffusers 0.42.1, torch 2.15.0, numpy. The steps run in float64, on cumulative products recomputed in float64
 (diffusers rounds its betas to float32), so that the numbers are good to the digits printed. Lists of N steps that do not
 divide T are left out of the DDIM cases: there diffusers takes the previous time from t - T//N, not from the list (#9261).
+Trailing lists are left out of the DDPM cases: there diffusers adds noise to the last picture too, wherever its time is not 0.
 """
 import json
 
@@ -22,6 +23,11 @@ x_T, noise = draw(*SHAPE), draw(20, *SHAPE)
 
 def network(x, t):
     return torch.tanh(1.5 * x + 0.001 * t)
+
+
+def variance_of(x, t):
+    """The second half of the channels of a network that learns the variance; beyond -1 ... 1 too, as networks are."""
+    return 1.2 * torch.sin(2 * x + 0.002 * t)
 
 
 def alphas_cumprod(beta_schedule):
@@ -48,7 +54,8 @@ def run(sampler, beta_schedule, spacing, steps, clip, **options):
         z = torch.from_numpy(noise[i])
         if sampler == "ddpm":
             scheduling_ddpm.randn_tensor = lambda *_, **__: z
-            out = scheduler.step(network(x, t), t, x)
+            said = network(x, t)
+            out = scheduler.step(torch.cat([said, variance_of(x, t)], dim=1) if options["variance_type"] == "learned_range" else said, t, x)
         else:
             eta = options["eta"]
             out = scheduler.step(network(x, t), t, x, eta=eta, use_clipped_model_output=options["rederive"], variance_noise=z if eta > 0 else None)
@@ -67,6 +74,8 @@ runs = [
     run("ddpm", "linear", "leading", 10, True, variance_type="fixed_small"),
     run("ddpm", "linear", "leading", 20, False, variance_type="fixed_large"),
     run("ddpm", "squaredcos_cap_v2", "linspace", 7, True, variance_type="fixed_small"),
+    run("ddpm", "linear", "leading", 10, False, variance_type="learned_range"),
+    run("ddpm", "squaredcos_cap_v2", "leading", 20, True, variance_type="learned_range"),
     run("ddim", "linear", "leading", 10, False, eta=0.0, rederive=False),
     run("ddim", "linear", "trailing", 10, True, eta=0.5, rederive=False),
     run("ddim", "squaredcos_cap_v2", "trailing", 10, True, eta=0.0, rederive=True),

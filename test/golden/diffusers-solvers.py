@@ -4,7 +4,8 @@
 
 Made with diffusers 0.42.1, torch 2.15.0, numpy. States are the samples after each whole step in variance-preserving
 coordinates (those schedulers that work on x/alpha are multiplied by alpha; a flow's are as they are). diffusers keeps
-its noise levels in float32, which is what the tolerance of the comparison has to allow.
+its noise levels in float32, which is what the tolerance of the comparison has to allow. With Karras' levels some of its
+schedulers tell the network the nearest whole time of each; "rounded" says so.
 """
 import json
 
@@ -21,7 +22,15 @@ x_T, noise = draw(*SHAPE), draw(20, *SHAPE)
 
 
 # diffusers' own are cumulated in float32, which at t = 0 leaves four digits of 1 - alpha_bar.
-ALPHAS_CUMPROD = torch.from_numpy(np.cumprod(1 - np.linspace(1e-4, 0.02, T)))
+def cosine(t):
+    return np.cos((t / T + 0.008) / 1.008 * np.pi / 2) ** 2
+
+
+BETAS = {
+    "linear": np.linspace(1e-4, 0.02, T),
+    "squaredcos_cap_v2": np.array([min(1 - cosine(i + 1) / cosine(i), 0.999) for i in range(T)]),
+}
+ALPHAS_CUMPROD = {name: torch.from_numpy(np.cumprod(1 - betas)) for name, betas in BETAS.items()}
 
 
 def network(x, t):
@@ -36,10 +45,14 @@ def entry(sampler, schedule, timesteps, states, **options):
     return {"sampler": sampler, "betaSchedule": schedule, **options, "timesteps": [float(t) for t in timesteps], "states": [digits(x) for x in states]}
 
 
-def sigma_space(sampler, cls, steps, prediction="epsilon", evaluations=1, **options):
+def spacing_of(options):
+    return "karras" if options.get("use_karras_sigmas") else "exponential" if options.get("use_exponential_sigmas") else None
+
+
+def sigma_space(sampler, cls, steps, schedule="linear", prediction="epsilon", evaluations=1, **options):
     """Schedulers whose sample is y = x / alpha, with alpha = 1 / sqrt(1 + sigma^2)."""
-    scheduler = cls(num_train_timesteps=T, beta_start=1e-4, beta_end=0.02, prediction_type=prediction, **options)
-    scheduler.alphas_cumprod = ALPHAS_CUMPROD
+    scheduler = cls(num_train_timesteps=T, beta_start=1e-4, beta_end=0.02, beta_schedule=schedule, prediction_type=prediction, **options)
+    scheduler.alphas_cumprod = ALPHAS_CUMPROD[schedule]
     scheduler.set_timesteps(steps)
     first = scheduler.sigmas[0].double()
     y = x_T * (1 + first**2).sqrt()
@@ -52,21 +65,21 @@ def sigma_space(sampler, cls, steps, prediction="epsilon", evaluations=1, **opti
         if i % evaluations == evaluations - 1 or i == len(scheduler.timesteps) - 1:
             sigma = scheduler.sigmas[i + 1].double()
             states.append(y / (1 + sigma**2).sqrt())
-    karras = bool(options.get("use_karras_sigmas"))
-    return entry(sampler, "linear", times, states, predictionType=prediction, karras=karras)
+    rounded = cls is KDPM2DiscreteScheduler and bool(options.get("use_karras_sigmas"))
+    return entry(sampler, schedule, times, states, predictionType=prediction, sigmas=spacing_of(options), rounded=rounded)
 
 
 def lambda_space(sampler, cls, steps, schedule="linear", prediction="epsilon", spacing="linspace", **options):
     """Schedulers whose sample is x itself."""
     scheduler = cls(num_train_timesteps=T, beta_start=1e-4, beta_end=0.02, beta_schedule=schedule, prediction_type=prediction, timestep_spacing=spacing, final_sigmas_type="zero", **options)
-    scheduler.alphas_cumprod = ALPHAS_CUMPROD
+    scheduler.alphas_cumprod = ALPHAS_CUMPROD[schedule]
     scheduler.set_timesteps(steps)
     x, states, sde = x_T, [], options.get("algorithm_type", "").startswith("sde")
     for i, t in enumerate(scheduler.timesteps):
         extra = {"variance_noise": noise[i]} if sde else {}
         x = scheduler.step(network(x, t), t, x, **extra).prev_sample.double()
         states.append(x)
-    return entry(sampler, schedule, scheduler.timesteps, states, predictionType=prediction, karras=False)
+    return entry(sampler, schedule, scheduler.timesteps, states, predictionType=prediction, sigmas=spacing_of(options), rounded=bool(spacing_of(options)))
 
 
 def flow(steps, shift):
@@ -82,17 +95,28 @@ def flow(steps, shift):
 runs = [
     sigma_space("euler", EulerDiscreteScheduler, 10),
     sigma_space("euler", EulerDiscreteScheduler, 8, use_karras_sigmas=True),
+    sigma_space("euler", EulerDiscreteScheduler, 8, use_exponential_sigmas=True),
     sigma_space("euler", EulerDiscreteScheduler, 8, prediction="v_prediction", timestep_spacing="trailing"),
+    sigma_space("euler", EulerDiscreteScheduler, 8, schedule="squaredcos_cap_v2", timestep_spacing="trailing"),
     sigma_space("eulerAncestral", EulerAncestralDiscreteScheduler, 10),
+    sigma_space("eulerAncestral", EulerAncestralDiscreteScheduler, 10, prediction="v_prediction"),
+    sigma_space("eulerAncestral", EulerAncestralDiscreteScheduler, 10, schedule="squaredcos_cap_v2", timestep_spacing="trailing"),
     sigma_space("heun", HeunDiscreteScheduler, 8, evaluations=2),
     sigma_space("heun", HeunDiscreteScheduler, 8, evaluations=2, use_karras_sigmas=True, prediction="v_prediction"),
+    sigma_space("heun", HeunDiscreteScheduler, 8, evaluations=2, use_exponential_sigmas=True, prediction="sample"),
     sigma_space("dpm2", KDPM2DiscreteScheduler, 8, evaluations=2),
+    sigma_space("dpm2", KDPM2DiscreteScheduler, 8, evaluations=2, use_karras_sigmas=True, prediction="v_prediction"),
     lambda_space("dpmpp2m", DPMSolverMultistepScheduler, 10),
     lambda_space("dpmpp2m", DPMSolverMultistepScheduler, 20, spacing="trailing", prediction="v_prediction"),
     lambda_space("dpmpp2m", DPMSolverMultistepScheduler, 8, prediction="sample"),
+    lambda_space("dpmpp2m", DPMSolverMultistepScheduler, 20, use_karras_sigmas=True),
+    lambda_space("dpmpp2m", DPMSolverMultistepScheduler, 20, schedule="squaredcos_cap_v2", spacing="trailing"),
     lambda_space("dpmpp2mSde", DPMSolverMultistepScheduler, 10, algorithm_type="sde-dpmsolver++"),
+    lambda_space("dpmpp2mSde", DPMSolverMultistepScheduler, 20, algorithm_type="sde-dpmsolver++", prediction="v_prediction", use_karras_sigmas=True),
     lambda_space("unipc", UniPCMultistepScheduler, 10),
     lambda_space("unipc", UniPCMultistepScheduler, 20, prediction="v_prediction", spacing="trailing"),
+    lambda_space("unipc", UniPCMultistepScheduler, 20, prediction="sample", use_karras_sigmas=True),
+    lambda_space("unipc", UniPCMultistepScheduler, 20, schedule="squaredcos_cap_v2", spacing="trailing"),
     flow(8, 1.0),
     flow(8, 3.0),
 ]

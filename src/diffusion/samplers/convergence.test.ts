@@ -6,6 +6,7 @@ import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { edmSchedule, flowSchedule } from '../continuous-schedules.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { cosineSchedule, linearSchedule } from '../beta-schedules.ts';
+import { posterior, stepVariance, type VarianceType } from '../process.ts';
 import { drainSampler, initialNoise } from '../sample.ts';
 import { flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
 import { ddimInversion } from './ddim-inversion.ts';
@@ -135,6 +136,46 @@ describe('stochastic samplers on Gaussian data', () => {
     // x_T has mean 0 and not α_T μ. Four standard errors, and 0.002 for what second-order methods still miss at 100 steps.
     expect(Math.abs(mean - data.mean)).toBeLessThan(4 * Math.sqrt(expected / x.length) + 0.002);
     expect(Math.abs(variance / expected - 1)).toBeLessThan(4 * Math.sqrt(2 / x.length) + 0.002);
+  });
+});
+
+describe('ancestral sampling with the variance that the data has', () => {
+  const data = { mean: 0.3, std };
+  const schedule = linearSchedule();
+  const times = [999, 700, 400, 200, 50];
+
+  /** A denoiser that knows Σ too: q(x_s | x_t) = ∫ q(x_s | x_t, x_0) q(x_0 | x_t) has β̃ + c² Var[x_0 | x_t] (Bao et al. 2022, theorem 1). */
+  const knowing: Denoiser = async (xt, t, options) => {
+    const s = times[times.indexOf(t[0]!) + 1] ?? -1;
+    const { alpha, sigma } = { alpha: schedule.alpha(t[0]!), sigma: schedule.sigma(t[0]!) };
+    const c = posterior(schedule, t[0]!, s);
+    const exact = c.variance + c.x0 ** 2 * ((std * sigma) ** 2 / ((std * alpha) ** 2 + sigma ** 2));
+    const fraction = s === -1 ? 0 : Math.log(exact / c.variance) / Math.log(stepVariance(schedule, t[0]!, s) / c.variance);
+    return { ...await gaussianDenoiser(schedule, data)(xt, t, options), varianceFraction: float32(xt.shape, xt.data.map(() => fraction)) };
+  };
+
+  test('five steps pass through q(x_s) exactly, where no fixed variance does', async () => {
+    const streams = Array.from({ length: 40 }, (_unused, i) => new RandomStream(6, 'sample', i));
+    const z = initialNoise([40, 1000], streams);
+    const law = (t: number) => ({ mean: schedule.alpha(t) * data.mean, variance: schedule.alphaBar(t) * std ** 2 + schedule.sigma(t) ** 2 });
+    const start = law(999);
+    const xT = float32(z.shape, z.data.map((value) => start.mean + Math.sqrt(start.variance) * value));
+    const offs = async (varianceType: VarianceType) => {
+      const all: { mean: number; variance: number }[] = [];
+      for await (const { t, xt: { data: x } } of ddpm(knowing, xT, { schedule, timesteps: times, streams: streams.map((_s, i) => new RandomStream(7, 'sample', i)), varianceType })) {
+        if (t === -1) break; // The last step adds no noise.
+        const expected = law(t);
+        const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
+        const variance = x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length;
+        all.push({ mean: (mean - expected.mean) / Math.sqrt(expected.variance / x.length), variance: (variance / expected.variance - 1) / Math.sqrt(2 / x.length) });
+      }
+      return all;
+    };
+    const learned = await offs('learned_range');
+    expect(learned).toHaveLength(4);
+    // In standard errors of so many samples.
+    for (const off of learned) expect(Math.max(Math.abs(off.mean), Math.abs(off.variance))).toBeLessThan(4);
+    for (const fixed of ['fixed_small', 'fixed_large'] as const) expect(Math.max(...(await offs(fixed)).map(({ variance }) => Math.abs(variance)))).toBeGreaterThan(20);
   });
 });
 

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import golden from '../../../test/golden/diffusers-solvers.json' with { type: 'json' };
 import { recordedStreams } from '../../../test/recorded-streams.ts';
 import { float32 } from '../../core/dtype.ts';
-import { linearSchedule } from '../beta-schedules.ts';
 import { fromPrediction, type Predict } from '../denoiser.ts';
 import { flowSchedule } from '../continuous-schedules.ts';
 import type { PredictionType } from '../parameterization.ts';
-import { flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
+import { type BetaSchedule, schedule as betaSchedule } from '../scheduler-config.ts';
+import { exponentialSigmas, flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
 import { dpm2 } from './dpm2.ts';
 import { dpmpp2m, dpmpp2mSde } from './dpmpp-2m.ts';
 import { euler, eulerAncestral } from './euler.ts';
@@ -17,17 +17,23 @@ import { unipc } from './unipc.ts';
 const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 const samplers: Readonly<Record<string, Sampler>> = { euler, eulerAncestral, heun, dpm2, dpmpp2m, dpmpp2mSde, unipc };
+const spread = { karras: karrasSigmas, exponential: exponentialSigmas };
 
 describe('diffusers', () => {
-  test.each(golden.runs)('$sampler on $betaSchedule, $predictionType, $timesteps agrees step by step', async (run) => {
-    const schedule = run.betaSchedule === 'flow' ? flowSchedule() : linearSchedule();
+  test.each(golden.runs)('$sampler on $betaSchedule, $predictionType, $sigmas $timesteps agrees step by step', async (run) => {
+    const schedule = run.betaSchedule === 'flow' ? flowSchedule() : betaSchedule(run.betaSchedule as BetaSchedule);
+    // Ours may be the more exact list: diffusers' fractional times carry the rounding of float32 noise levels.
+    const times = run.shift ? flowTimes(run.states.length, { shift: run.shift }) : run.sigmas ? timesOfSigmas(schedule, spread[run.sigmas as keyof typeof spread](run.states.length, sigmaRange(schedule))) : run.timesteps;
+    // Some of diffusers' schedulers tell the network whole times, wherever the levels of the list are.
+    const told = new Map(times.map((t) => [t, run.rounded ? Math.round(t) : t]));
+    times.forEach((t, i) => expect(Math.abs(told.get(t)! - run.timesteps[i]!)).toBeLessThan(1e-3));
     // The toy network of the program beside the numbers; diffusers tells it a flow's time in thousandths.
     const scale = run.betaSchedule === 'flow' ? 1000 : 1;
-    const network: Predict = async (xt, t) => float32(xt.shape, xt.data.map((x, i) => Math.tanh(1.5 * x + 0.001 * scale * t[Math.floor(i / size)]!)));
+    const network: Predict = async (xt, t) => float32(xt.shape, xt.data.map((x, i) => {
+      const time = t[Math.floor(i / size)]!;
+      return Math.tanh(1.5 * x + 0.001 * scale * (told.get(time) ?? time));
+    }));
     const denoise = fromPrediction(network, schedule, run.predictionType as PredictionType);
-    // Ours may be the more exact list: diffusers' fractional times carry the rounding of float32 noise levels.
-    const times = run.shift ? flowTimes(run.states.length, { shift: run.shift }) : run.karras ? timesOfSigmas(schedule, karrasSigmas(run.states.length, sigmaRange(schedule))) : run.timesteps;
-    times.forEach((t, i) => expect(Math.abs(t - run.timesteps[i]!)).toBeLessThan(1e-3));
 
     let count = 0;
     for await (const { step, xt } of samplers[run.sampler]!(denoise, float32(golden.shape, golden.xT), { schedule, timesteps: times, streams: recordedStreams(golden.noise, batch) })) {

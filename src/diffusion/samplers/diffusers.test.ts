@@ -11,13 +11,17 @@ import { ddpm } from './ddpm.ts';
 const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 
-/** The toy network of the program beside the numbers. */
-const network: Predict = async (xt, t) => float32(xt.shape, xt.data.map((x, i) => Math.tanh(1.5 * x + 0.001 * t[Math.floor(i / size)]!)));
+/** The toy network of the program beside the numbers: what it says, and the half of its channels that says of the variance. */
+const network = (learned: boolean): Predict => async (xt, t) => {
+  const of = (f: (x: number, time: number) => number) => float32(xt.shape, xt.data.map((x, i) => f(x, t[Math.floor(i / size)]!)));
+  const output = of((x, time) => Math.tanh(1.5 * x + 0.001 * time));
+  return learned ? { output, variance: of((x, time) => 1.2 * Math.sin(2 * x + 0.002 * time)) } : output;
+};
 
 describe('diffusers', () => {
-  test.each(golden.runs)('$sampler, $betaSchedule, $spacing, clip $clip, eta $eta agrees step by step', async (run) => {
+  test.each(golden.runs)('$sampler, $betaSchedule, $spacing, clip $clip, $variance_type, eta $eta agrees step by step', async (run) => {
     const noise = schedule(run.betaSchedule as BetaSchedule);
-    const denoise = fromPrediction(network, noise, 'epsilon', { clip: run.clip ? 1 : undefined, rederiveEps: run.rederive ?? true });
+    const denoise = fromPrediction(network(run.variance_type === 'learned_range'), noise, 'epsilon', { clip: run.clip ? 1 : undefined, rederiveEps: run.rederive ?? true });
     const options = { schedule: noise, timesteps: run.timesteps, streams: recordedStreams(golden.noise, batch) };
     const xT = float32(golden.shape, golden.xT);
     const states = run.sampler === 'ddpm'
