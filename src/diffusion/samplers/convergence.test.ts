@@ -12,8 +12,10 @@ import { flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts
 import { ddimInversion } from './ddim-inversion.ts';
 import { ddpm } from './ddpm.ts';
 import { dpm2 } from './dpm2.ts';
-import { dpmpp2m, dpmpp2mSde } from './dpmpp-2m.ts';
-import { euler, eulerAncestral } from './euler.ts';
+import { dpmpp2m } from './dpmpp-2m.ts';
+import { dpmpp2mSde } from './dpmpp-2m-sde.ts';
+import { euler } from './euler.ts';
+import { eulerAncestral } from './euler-ancestral.ts';
 import { heun } from './heun.ts';
 import type { Sampler } from './sampler.ts';
 import { unipc } from './unipc.ts';

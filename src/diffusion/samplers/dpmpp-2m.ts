@@ -5,12 +5,6 @@ import { logSnrHalf } from '../noise-schedule.ts';
 import { transitions } from '../timesteps.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
-/** Options of `dpmpp2mSde`. */
-export interface Dpmpp2mSdeOptions extends SamplerOptions {
-  /** How stochastic: 0 is `dpmpp2m`, 1 the reverse SDE; default 1. */
-  readonly eta?: number | undefined;
-}
-
 /**
  * DPM-Solver++(2M): second order with one evaluation a step, by extrapolating x̂_0 from the step before.
  *
@@ -23,25 +17,15 @@ export interface Dpmpp2mSdeOptions extends SamplerOptions {
  * @see Lu et al. 2022, algorithm 2 — https://arxiv.org/abs/2211.01095
  */
 export function dpmpp2m(denoise: Denoiser, xT: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
-  return multistep('dpmpp2m', denoise, xT, { ...options, eta: 0 });
+  return multistepSolver('dpmpp2m', denoise, xT, { ...options, eta: 0 });
 }
 
 /**
- * SDE-DPM-Solver++(2M), the midpoint form.
+ * The steps of `dpmpp2m` (eta = 0) and of `dpmpp2mSde`, which are one formula.
  *
- *     x_s = σ_s/σ_t e^{−ηh} x_t + α_s (1 − e^{−(1+η)h}) D + σ_s √(1 − e^{−2ηh}) z
- *
- * with λ, h and D as in `dpmpp2m`.
- *
- * @param xT  [B, ...] noise of the first time
- * @throws if eta is negative
- * @see Lu et al. 2022, eq. 18 — https://arxiv.org/abs/2211.01095
+ * @param name  whose messages these are
  */
-export function dpmpp2mSde(denoise: Denoiser, xT: FloatArray, { eta = 1, ...options }: Dpmpp2mSdeOptions): AsyncGenerator<SamplerState, void, undefined> {
-  return multistep('dpmpp2mSde', denoise, xT, { ...options, eta });
-}
-
-async function* multistep(name: string, denoise: Denoiser, xT: FloatArray, options: SamplerOptions & { readonly eta: number }): AsyncGenerator<SamplerState, void, undefined> {
+export async function* multistepSolver(name: string, denoise: Denoiser, xT: FloatArray, options: SamplerOptions & { readonly eta: number }): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler(name, xT, options);
   const { schedule, timesteps, streams, cond, signal, eta } = options;
   if (!(eta >= 0)) throw new Error(`${name}: eta must not be negative, got ${eta}`);

@@ -8,7 +8,10 @@ import { linearSchedule } from '../beta-schedules.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 import { dpm2 } from './dpm2.ts';
-import { dpmpp2m, dpmpp2mSde } from './dpmpp-2m.ts';
+import { dpmpp2m } from './dpmpp-2m.ts';
+import { dpmpp2mSde } from './dpmpp-2m-sde.ts';
+import { euler } from './euler.ts';
+import { eulerAncestral } from './euler-ancestral.ts';
 import { heun } from './heun.ts';
 import type { Sampler, SamplerState } from './sampler.ts';
 import { unipc } from './unipc.ts';
@@ -24,17 +27,17 @@ async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerStat
   return all;
 }
 
-/** Every sampler, with the name its messages have and the evaluations of a step that is not the last. */
-const all: readonly (readonly [string, Sampler, number])[] = [
-  ['ddpm', ddpm, 1], ['ddim', ddim, 1], ['heun', heun, 2], ['dpm2', dpm2, 2], ['dpmpp2m', dpmpp2m, 1], ['dpmpp2mSde', dpmpp2mSde, 1], ['unipc', unipc, 1],
+/** Every sampler: the name its messages have, and the evaluations of a step that is not the last. */
+const all: readonly (readonly [title: string, sampler: Sampler, name: string, evaluations: number])[] = [
+  ['ddpm', ddpm, 'ddpm', 1], ['ddim', ddim, 'ddim', 1], ['euler', euler, 'ddim', 1], ['eulerAncestral', eulerAncestral, 'ddim', 1],
+  ['heun', heun, 'heun', 2], ['dpm2', dpm2, 'dpm2', 2], ['dpmpp2m', dpmpp2m, 'dpmpp2m', 1], ['dpmpp2mSde', dpmpp2mSde, 'dpmpp2mSde', 1], ['unipc', unipc, 'unipc', 1],
 ];
 
 test('the suite holds every sampler there is', () => {
-  // Euler and Euler ancestral are DDIM's function; their messages have its name.
-  expect(all.length + 2).toBe(Object.keys(samplers).length);
+  expect(all.map(([, sampler]) => sampler)).toEqual(Object.values(samplers).map(({ run }) => run));
 });
 
-describe.each(all)('%s', (name, sampler, evaluations) => {
+describe.each(all)('%s', (_title, sampler, name, evaluations) => {
   test('it yields one state a time, each at the next time of the list, the last at -1', async () => {
     const states = await collect(sampler(exact, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams() }));
     expect(states.map(({ step, t }) => [step, t])).toEqual([[0, 60], [1, 33], [2, 8], [3, 2], [4, -1]]);
