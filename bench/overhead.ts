@@ -4,7 +4,7 @@
  * is also told apart from its network evaluations, which are the engine's runs and the messages to its thread and back.
  */
 import { openDataset } from '../src/data/index.ts';
-import type { SamplerName } from '../src/diffusion/index.ts';
+import { type SamplerName, samplers } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
@@ -19,7 +19,7 @@ import { digits, layTable, percent } from './table.ts';
 const stepsFor = (batchSize: number) => (batchSize === 1 ? 200 : 20);
 
 const samplingCases: readonly { readonly sampler: SamplerName; readonly batchSize: number }[] = [
-  { sampler: 'ddim', batchSize: 1 }, { sampler: 'ddim', batchSize: 16 }, { sampler: 'ddpm', batchSize: 16 }, { sampler: 'heun', batchSize: 16 },
+  { sampler: 'ddim', batchSize: 1 }, ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({ sampler, batchSize: 16 })),
 ];
 
 export async function overhead({ threads }: Settings): Promise<void> {

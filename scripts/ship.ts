@@ -40,7 +40,7 @@ const table: readonly Row[] = [
   ['data', card.data],
   ['commands', card.commands.map((command) => `\`${command}\``).join('<br>')],
   ['seed', String(train.seed)],
-  ['training', `${checkpoint.step.toLocaleString('en-US')} steps of ${pictures} pictures, ${minutes.toFixed(0)} minutes on two processor cores`],
+  ['training', `${checkpoint.step.toLocaleString('en-US')} steps of ${pictures} pictures, ${minutes.toFixed(0)} minutes on two processor cores, beside what measuring and saving took`],
   ['loss', `${loss.toFixed(4)}, the mean of the last ${last.length} steps`],
   ...card.measured,
   ['license', card.license],
