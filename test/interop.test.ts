@@ -4,20 +4,21 @@ import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readModelFolder } from '../src/checkpoint/index.ts';
 import type { FloatArray } from '../src/core/index.ts';
-import { networkProcess } from '../src/diffusion/index.ts';
+import { networkProcess, type SuperResolution } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
-import { drawPictures, openSampler, pictureShape } from '../src/pipelines/index.ts';
+import { drawPictures, enlarge, openSampler, pictureShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
-import { interopCases, interopFolder, interopSeed, type InteropRun, writeInterop } from './golden/interop-folders.ts';
+import { interopCases, interopFolder, interopSeed, type InteropRun, smallPictures, writeInterop } from './golden/interop-folders.ts';
 
 interface Described {
   readonly labels: readonly number[] | null;
+  readonly upsampling: SuperResolution['upsampling'] | null;
   readonly runs: readonly InteropRun[];
 }
 
 const described = (side: string) => JSON.parse(readFileSync(join(interopFolder, `${side}.json`), 'utf8')) as Readonly<Record<string, Described>>;
 const pictures = readSafetensors(readFileSync(join(interopFolder, 'pictures.safetensors'))).tensors;
-const runs = ['ours', 'theirs'].flatMap((side) => Object.entries(described(side)).flatMap(([name, { labels, runs: list }]) => list.map((run, i) => ({ key: `${side}/${name}/${i}`, folder: join(interopFolder, side, name), labels, run }))));
+const runs = ['ours', 'theirs'].flatMap((side) => Object.entries(described(side)).flatMap(([name, { labels, upsampling, runs: list }]) => list.map((run, i) => ({ key: `${side}/${name}/${i}`, folder: join(interopFolder, side, name), labels, upsampling, run }))));
 
 const scratch = mkdtempSync(join(tmpdir(), 'kuosan-interop-'));
 const executor = createNodeExecutor({ threads: 1, worker: false });
@@ -32,11 +33,11 @@ function filesOf(folder: string): string[] {
 }
 
 describe('pictures that diffusers\' unet and scheduler draw with our noise are those that we draw', () => {
-  test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, run }) => {
+  test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, upsampling, run }) => {
     const { unet, scheduler, weights } = await readModelFolder(folder);
     const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, networkProcess(scheduler).varianceType), weights, batchSize: 2 });
     const { sampler: name, steps, spacing, eta } = run;
-    const ours = await drawPictures(sampler, { seed: interopSeed, count: 2, sampler: name, steps, spacing, eta, ...(labels && { classLabels: labels }) });
+    const ours = await drawPictures(sampler, { seed: interopSeed, count: 2, sampler: name, steps, spacing, eta, ...(labels && { classLabels: labels }), ...(upsampling && { condImages: enlarge(smallPictures, { factor: 2, upsampling }) }) });
     await sampler.dispose();
     const theirs = pictures.get(key) as FloatArray;
     expect(ours.shape).toEqual(theirs.shape);
@@ -64,6 +65,6 @@ describe('the folders that diffusers opened', () => {
 
   test('are the cases, drawn with the noise of the seed', () => {
     expect(readdirSync(join(interopFolder, 'ours')).sort()).toEqual(interopCases.map(({ name }) => name).sort());
-    for (const file of ['ours.json', 'normals.safetensors']) expect(readFileSync(join(scratch, file)).equals(readFileSync(join(interopFolder, file))), file).toBe(true);
+    for (const file of ['ours.json', 'normals.safetensors', 'small.safetensors']) expect(readFileSync(join(scratch, file)).equals(readFileSync(join(interopFolder, file))), file).toBe(true);
   });
 });

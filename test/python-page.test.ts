@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { inDiffusers, schedulerFromJson, schedulerToJson } from '../src/checkpoint/index.ts';
 import { betaSchedules, type PredictionType, predictionTypes, schedule, schedulerConfig, type StepSchedulerConfig, varianceTypes } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
+import { interopCases, interopNetwork } from './golden/interop-folders.ts';
 import { root } from './source-files.ts';
 
 const page = readFileSync(join(root, 'docs/python.md'), 'utf8');
@@ -39,6 +40,24 @@ describe('docs/python.md', () => {
       expect(rows).toContainEqual([process, predicts, '–', taken, opens, `\`${className}\``]);
     }
     expect(schedulerFromJson(JSON.parse(JSON.stringify(schedulerToJson(scheduler))) as Record<string, unknown>, 'file')).toEqual(scheduler);
+  });
+
+  test('says nothing of a model that diffusers has not drawn from: every row has a folder in test/golden/interop, with its variance learned too', () => {
+    const drawn = interopCases.map((one) => {
+      const { inChannels, outChannels, numClassEmbeds } = interopNetwork(one).config;
+      const scheduler = schedulerConfig(one.scheduler);
+      const varianceType = scheduler.process === undefined ? scheduler.varianceType : '–';
+      const beside = inChannels - (varianceType === 'learned_range' ? outChannels / 2 : outChannels);
+      return { process: { steps: 'steps', flow: 'flow', edm: 'EDM' }[scheduler.process ?? 'steps'], varianceType, takes: numClassEmbeds !== null ? 'x_t, classes' : beside > 0 ? 'x_t, a picture' : 'x_t' };
+    });
+    const promised = rows.filter(([process]) => ['steps', 'flow', 'EDM'].includes(process!));
+    expect(promised).toHaveLength(10);
+    for (const [process, , variances, takes] of promised) {
+      const found = drawn.filter((one) => one.process === process && one.takes === takes && variances!.split(', ').includes(one.varianceType)).map(({ varianceType }) => varianceType);
+      expect(found.length, `${process}, ${variances}, ${takes}`).toBeGreaterThan(0);
+      if (variances!.includes('learned_range')) expect(found, `${process}, ${takes}`).toContain('learned_range');
+      if (variances!.includes('fixed_small')) expect(found, `${process}, ${takes}`).toContain('fixed_small');
+    }
   });
 
   test('says as what every schedule is saved, and every one is read back the same', () => {

@@ -17,8 +17,9 @@ beforeAll(async () => {
   await drawPictureFolder(join(cwd, 'pictures'), 13);
   const config = { data: { source: 'pictures', size: 8, flip: true }, model: tinyModel, train };
   writeFileSync(join(cwd, 'config.json'), JSON.stringify(config));
+  for (const name of ['apples', 'pears']) await drawPictureFolder(join(cwd, 'classes', name), 7);
   writeFileSync(join(cwd, 'accumulating.json'), JSON.stringify({
-    ...config, model: { ...tinyModel, dropout: 0.2 },
+    ...config, data: { ...config.data, source: 'classes' }, model: { ...tinyModel, dropout: 0.2, numClassEmbeds: 3 }, objective: { classDropout: 0.4 },
     train: { ...train, batchSize: 2, gradientAccumulation: 2, optimizer: 'adamw', groups: [{ names: '^conv_in', frozen: true }, { maxRank: 1, weightDecay: 0 }] },
   }));
 });
@@ -76,7 +77,7 @@ describe('a run that is stopped and resumed ends as one that never was:', () => 
     expect(result('b').metrics.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
   }, 120_000);
 
-  test('ended by Ctrl-C, with the command that it prints (dropout, accumulation, groups)', async () => {
+  test('ended by Ctrl-C, with the command that it prints (dropout, hidden classes, accumulation, groups)', async () => {
     const uninterrupted = await kuosan(command('accumulating.json', 'c'), { cwd });
     expect(uninterrupted.status, uninterrupted.stderr).toBe(0);
     const stopped = await runAndStop(command('accumulating.json', 'd e'), 'd e', 'SIGINT', 30);

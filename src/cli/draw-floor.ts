@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { axisTicks, checkExtension, checkWritable, logTicks, openDataset, plotMarks, renderFigure, seriesColors, writePng, type Figure, type Point } from '../data/index.ts';
-import { datasetDenoiser, denoisingLossByNoise, hasSteps, spreadTimes, type Denoiser, type LossAtTime, type NetworkProcess, type NoiseSchedule } from '../diffusion/index.ts';
+import { classDatasetDenoiser, datasetDenoiser, denoisingLossByNoise, hasSteps, spreadTimes, type Denoiser, type LossAtTime, type NetworkProcess, type NoiseSchedule } from '../diffusion/index.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { allPictures, openPictures } from './open-pictures.ts';
@@ -45,7 +45,7 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
       }
     };
     const network = await measure(sampler.plainDenoiser, 'network');
-    const exact = await measure(exactDenoiser(schedule, pictures, dataset.labels, sampler.takesClasses), 'exact denoiser');
+    const exact = await measure(sampler.takesClasses ? classDatasetDenoiser(schedule, pictures, dataset.labels!) : datasetDenoiser(schedule, pictures), 'exact denoiser');
     await writePng(out, await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)));
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
     process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy pictures at each level, on ${opened.device}\n`);
@@ -53,29 +53,6 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     interrupt.release();
     await opened.dispose();
   }
-}
-
-/** Who knows the class of a picture has less to guess: the exact denoiser of each class, where the network is told it. */
-function exactDenoiser(schedule: NoiseSchedule, pictures: ReturnType<typeof allPictures>, labels: Int32Array | undefined, takesClasses: boolean): Denoiser {
-  if (!takesClasses) return datasetDenoiser(schedule, pictures);
-  const size = pictures.data.length / pictures.shape[0]!;
-  const ofClass = new Map<number, Denoiser>();
-  const open = (label: number) => {
-    const places = [...labels!.keys()].filter((place) => labels![place] === label);
-    const data = new Float32Array(places.length * size);
-    for (const [i, place] of places.entries()) data.set(pictures.data.subarray(place * size, (place + 1) * size), i * size);
-    return datasetDenoiser(schedule, { ...pictures, shape: [places.length, ...pictures.shape.slice(1)], data });
-  };
-  return async (xt, t, options) => {
-    const [x0, eps] = [new Float32Array(xt.data.length), new Float32Array(xt.data.length)];
-    for (const [b, label] of options.cond!.classLabels!.entries()) {
-      if (!ofClass.has(label)) ofClass.set(label, open(label));
-      const one = await ofClass.get(label)!({ ...xt, shape: [1, ...xt.shape.slice(1)], data: xt.data.slice(b * size, (b + 1) * size) }, [t[b]!], {});
-      x0.set(one.x0.data, b * size);
-      eps.set(one.eps.data, b * size);
-    }
-    return { x0: { ...xt, data: x0 }, eps: { ...xt, data: eps } };
-  };
 }
 
 function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], schedule: NoiseSchedule): string[] {

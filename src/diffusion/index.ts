@@ -2,6 +2,7 @@ export type { NoiseStream } from './batch.ts';
 export {
   type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type Prediction, type PredictionOptions,
 } from './denoiser.ts';
+export { classDatasetDenoiser } from './exact/class-mixture.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
 export { datasetDenoiser, type MixtureComponent, mixtureDenoiser } from './exact/mixture.ts';
 export { imageToImage, type ImageToImageOptions, timesFromStrength } from './editing/image-to-image.ts';

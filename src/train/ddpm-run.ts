@@ -34,9 +34,9 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   const target = { diffusion, objective: config.objective };
   const history = config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule) ? new LossHistory(diffusion.schedule.T) : undefined;
-  // A floor of the plain error, for a network that is told nothing else: weights, classes and offsets have others.
-  const isPlain = unet.classInput === null && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0 && !superResolution;
-  const floor = isPlain ? floorOf(dataset, diffusion, { flip }) : undefined;
+  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and pictures beside x_t have others.
+  const isPlain = (unet.classInput === null || unet.classInput.kind === 'labels') && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0 && !superResolution;
+  const floor = isPlain ? floorOf(dataset, diffusion, { flip, classDropout: unet.classInput === null ? undefined : config.objective.classDropout }) : undefined;
   const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {

@@ -47,3 +47,21 @@ test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_predict
   expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeGreaterThan(0.6);
   expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeLessThan(1.4);
 });
+
+test('who is told the class has only its pictures to guess among, and all of them where it is hidden', async () => {
+  const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
+  const of = (labels: (i: number) => number, classDropout?: number, flip = false) => floorOf({ ...dataset, labels: Int32Array.from({ length: dataset.count }, (_, i) => labels(i)) }, steps, { flip, classDropout })!();
+  const sum = (losses: readonly (number | null)[]) => losses.reduce<number>((total, loss) => total + loss!, 0);
+  const plain = await of(() => 0);
+  // One class is no news, and a network that takes none hears of no labels.
+  expect(await of(() => 0, 0)).toEqual(plain);
+  expect(await of((i) => i)).toEqual(plain);
+  // A class for each picture says all, mirrored ones apart; of two classes there is less to guess than of one.
+  expect(sum(await of((i) => i, 0))).toBeLessThan(1e-9);
+  expect(sum(await of((i) => i, 0, true))).toBeGreaterThan(1e-3);
+  const halves = await of((i) => i % 2, 0);
+  expect(sum(halves)).toBeGreaterThan(1e-3);
+  expect(sum(halves)).toBeLessThan(sum(plain));
+  // A quarter hidden: in a quarter of the samples the class is not known.
+  (await of((i) => i % 2, 0.25)).forEach((loss, level) => expect(loss).toBeCloseTo(0.75 * halves[level]! + 0.25 * plain[level]!, 12));
+});

@@ -3,15 +3,15 @@
  *
  *     npx tsx test/golden/interop-folders.ts
  *
- * writes them under test/golden/interop/ours/, the runs that are compared as ours.json, and the normals of both directions as
- * normals.safetensors. Then interop.py draws the pictures. test/interop.test.ts holds the files to what is written today.
+ * writes them under test/golden/interop/ours/, the runs that are compared as ours.json, the normals of both directions as
+ * normals.safetensors, and as small.safetensors the pictures that networks enlarge. Then interop.py draws the pictures. test/interop.test.ts holds the files to what is written today.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inDiffusers, writeModelFolder } from '../../src/checkpoint/index.ts';
-import { float32, type HostArray } from '../../src/core/index.ts';
-import { schedulerConfig, type SchedulerOptions } from '../../src/diffusion/index.ts';
+import { float32, type FloatArray, type HostArray } from '../../src/core/index.ts';
+import { schedulerConfig, type SchedulerOptions, type SuperResolution } from '../../src/diffusion/index.ts';
 import { writeSafetensors } from '../../src/formats/index.ts';
 import { UNet2DModel } from '../../src/models/index.ts';
 import { namedParameters } from '../../src/nn/index.ts';
@@ -36,11 +36,16 @@ export interface InteropCase {
   readonly nullClass?: number;
   /** Of the two pictures. */
   readonly labels?: readonly number[];
+  /** How `smallPictures` become the ones that the network sees beside x_t. */
+  readonly superResolution?: SuperResolution;
   readonly runs: readonly InteropRun[];
 }
 
 const tiny: InteropCase['unet'] = { sampleSize: 8, inChannels: 1, outChannels: 1, blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, attentionHeadDim: 2, downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D'] };
 const twoLevels: InteropCase['unet'] = { ...tiny, blockOutChannels: [4, 4], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] };
+/** The fewest tensors: what is looked at is how it takes part. */
+const bare: InteropCase['unet'] = { ...tiny, downBlockTypes: ['DownBlock2D'], midBlockType: null, upBlockTypes: ['UpBlock2D'] };
+const twice = (upsampling: SuperResolution['upsampling']): SuperResolution => ({ factor: 2, upsampling, noiseAugmentation: 0.1 });
 /** Signal is left at the end, so that x̂_0 is not always at its bounds. */
 const short = { numTrainTimesteps: 40, betaStart: 0.001, betaEnd: 0.15 } as const;
 
@@ -63,11 +68,19 @@ export const interopCases: readonly InteropCase[] = [
   { name: 'flow-shift-classes', unet: { ...tiny, numClassEmbeds: 3 }, scheduler: { process: 'flow', shift: 3 }, dtype: 'f16', labels: [2, 0], runs: [euler('FlowMatchEulerDiscreteScheduler')] },
   { name: 'edm', unet: tiny, scheduler: { process: 'edm' }, dtype: 'f16', runs: [euler('EDMEulerScheduler'), multistep] },
   { name: 'edm-classes', unet: { ...tiny, numClassEmbeds: 3 }, scheduler: { process: 'edm', sigmaMin: 0.01, sigmaMax: 20, sigmaData: 0.7 }, dtype: 'f16', labels: [0, 2], runs: [euler('EDMEulerScheduler')] },
+  { name: 'learned-range-classes', unet: { ...bare, outChannels: 2, numClassEmbeds: 6 }, scheduler: { ...short, predictionType: 'v_prediction', varianceType: 'learned_range' }, dtype: 'f16', nullClass: 5, labels: [3, 0], runs: [ddpm(10, 'linspace')] },
+  { name: 'super-resolution', unet: { ...bare, inChannels: 2 }, scheduler: short, dtype: 'f16', superResolution: twice('bilinear'), runs: [ddpm(10, 'trailing'), ddim(10, 'trailing')] },
+  { name: 'super-resolution-learned-range', unet: { ...bare, inChannels: 2, outChannels: 2 }, scheduler: { ...short, predictionType: 'sample', varianceType: 'learned_range' }, dtype: 'f16', superResolution: twice('bicubic'), runs: [ddpm(10, 'linspace')] },
+  { name: 'super-resolution-flow', unet: { ...bare, inChannels: 2 }, scheduler: { process: 'flow' }, dtype: 'f16', superResolution: twice('bicubic'), runs: [euler('FlowMatchEulerDiscreteScheduler')] },
+  { name: 'super-resolution-edm', unet: { ...bare, inChannels: 2 }, scheduler: { process: 'edm' }, dtype: 'f16', superResolution: twice('bilinear'), runs: [euler('EDMEulerScheduler')] },
 ];
 
 /** The seed of the pictures, and how many normals of each picture's stream are written down: those of the longest run. */
 export const interopSeed = 7;
 const normalsWritten = 2688;
+
+/** [2, 1, 4, 4] in [−1, 1]: what the networks of super-resolution enlarge. */
+export const smallPictures: FloatArray = float32([2, 1, 4, 4], Float32Array.from(hashed(32, 1), (u) => 2 * u - 1));
 
 /** Values of a network that is trained on nothing: the same on every machine, of about unit gain in every layer. */
 export function madeUpWeights(unet: UNet2DModel, seed: number): Map<string, HostArray> {
@@ -94,13 +107,16 @@ export async function writeInterop(root: string): Promise<void> {
     await writeModelFolder(join(root, 'ours', one.name), {
       unet, weights: madeUpWeights(unet, i), scheduler, dtype: one.dtype ?? 'f32',
       ...(one.nullClass !== undefined && { classes: { names: Array.from({ length: one.nullClass }, (_, k) => `class ${k}`), nullClass: one.nullClass } }),
+      ...(one.superResolution && { superResolution: one.superResolution }),
     });
-    described[one.name] = { pipelines: inDiffusers(unet.config, scheduler).pipelines, labels: one.labels ?? null, runs: one.runs };
+    const { pipelines } = inDiffusers(unet.config, scheduler);
+    described[one.name] = { pipelines, labels: one.labels ?? null, upsampling: one.superResolution?.upsampling ?? null, runs: one.runs };
   }
   await writeFile(join(root, 'ours.json'), `${JSON.stringify(described, null, 2)}\n`);
   const normals = new Float32Array(2 * normalsWritten);
   for (const [b, stream] of sampleStreams(interopSeed, [0, 1]).entries()) stream.fillNormal(normals, b * normalsWritten, (b + 1) * normalsWritten);
   await writeFile(join(root, 'normals.safetensors'), writeSafetensors(new Map([['normals', float32([2, normalsWritten], normals)]])));
+  await writeFile(join(root, 'small.safetensors'), writeSafetensors(new Map([['small', smallPictures]])));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

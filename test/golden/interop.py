@@ -7,6 +7,7 @@ Under test/golden/interop/:
     ours/            folders that Kuosan wrote (interop-folders.ts), ours.json how they are drawn from
     theirs/          folders that diffusers' save_pretrained wrote, theirs.json how they are drawn from
     normals          [2, M], the normals of two pictures, in the order in which they are drawn
+    small            [2, 1, 4, 4], two pictures: enlarged, they are what networks of super-resolution see beside x_t
     pictures         `ours/<case>/<run>` and `theirs/<case>/<run>` [2, C, H, W]: a loop over diffusers' unet and scheduler with these normals
 
 Of each folder of ours that names a pipeline, the pipeline itself draws the same again; one that names none opens in no pipeline, and the
@@ -32,6 +33,8 @@ from safetensors.torch import load_file, save_file
 ROOT = Path(__file__).parent / "interop"
 TINY = dict(sample_size=8, in_channels=1, out_channels=1, block_out_channels=[4], layers_per_block=1, norm_num_groups=2, attention_head_dim=2,
             down_block_types=["AttnDownBlock2D"], up_block_types=["AttnUpBlock2D"])
+# The fewest tensors, where it is the scheduler that is looked at.
+BARE = dict(down_block_types=["DownBlock2D"], mid_block_type=None, up_block_types=["UpBlock2D"])
 SHORT = dict(num_train_timesteps=40, beta_start=0.001, beta_end=0.15)
 
 
@@ -54,20 +57,23 @@ def multistep(scheduler="EDMDPMSolverMultistepScheduler"):
 # What people save: pipeline or scheduler, its options, those of the network, and the runs.
 THEIRS = {
     "ddpm": (DDPMPipeline, "DDPMScheduler", dict(SHORT, variance_type="fixed_large"), {}, [ddpm(40, "leading"), ddpm(10, "leading"), ddim(10, "leading")]),
-    "ddpm-log": (DDPMPipeline, "DDPMScheduler", dict(SHORT, beta_schedule="squaredcos_cap_v2", variance_type="fixed_small_log", prediction_type="sample"), {}, [ddpm(40, "leading")]),
+    "ddpm-log": (DDPMPipeline, "DDPMScheduler", dict(SHORT, beta_schedule="squaredcos_cap_v2", variance_type="fixed_small_log", prediction_type="sample"), BARE, [ddpm(40, "leading")]),
     "learned-range": (DDPMPipeline, "DDPMScheduler", dict(SHORT, variance_type="learned_range", timestep_spacing="linspace"), dict(out_channels=2), [ddpm(10, "linspace")]),
     "ddim-zero-snr": (DDIMPipeline, "DDIMScheduler", dict(SHORT, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"), {}, [ddim(10, "trailing"), ddim(10, "trailing", 1)]),
-    "betas": (DDPMPipeline, "DDPMScheduler", dict(num_train_timesteps=20, trained_betas=[0.01 + 0.005 * i for i in range(20)]), {}, [ddpm(20, "leading")]),
+    "betas": (DDPMPipeline, "DDPMScheduler", dict(num_train_timesteps=20, trained_betas=[0.01 + 0.005 * i for i in range(20)]), BARE, [ddpm(20, "leading")]),
     "classes": (DDPMPipeline, "DDPMScheduler", dict(SHORT), dict(num_class_embeds=5), [ddpm(10, "leading")]),
     # No pipeline draws these; people save their parts with one all the same.
     "flow": (DDPMPipeline, "FlowMatchEulerDiscreteScheduler", dict(shift=2.0), {}, [euler("FlowMatchEulerDiscreteScheduler")]),
     # Another solver of the same steps, which clips nothing.
-    "solver": (DDPMPipeline, "EulerDiscreteScheduler", dict(SHORT, prediction_type="v_prediction", timestep_spacing="trailing"), {},
+    "solver": (DDPMPipeline, "EulerDiscreteScheduler", dict(SHORT, prediction_type="v_prediction", timestep_spacing="trailing"), BARE,
                [dict(euler("EulerDiscreteScheduler"), spacing="trailing"), dict(multistep("DPMSolverMultistepScheduler"), spacing="trailing")]),
-    "multistep": (DDPMPipeline, "DPMSolverMultistepScheduler", dict(SHORT, prediction_type="sample", timestep_spacing="trailing"), {}, [dict(multistep("DPMSolverMultistepScheduler"), spacing="trailing")]),
-    "edm": (DDPMPipeline, "EDMEulerScheduler", dict(sigma_max=40.0, sigma_data=0.6), {}, [euler("EDMEulerScheduler"), multistep()]),
+    "multistep": (DDPMPipeline, "DPMSolverMultistepScheduler", dict(SHORT, prediction_type="sample", timestep_spacing="trailing"), BARE, [dict(multistep("DPMSolverMultistepScheduler"), spacing="trailing")]),
+    "edm": (DDPMPipeline, "EDMEulerScheduler", dict(sigma_max=40.0, sigma_data=0.6), BARE, [euler("EDMEulerScheduler"), multistep()]),
+    # A picture beside the noise.
+    "beside": (DDPMPipeline, "DDPMScheduler", dict(SHORT), dict(BARE, in_channels=2), [ddpm(10, "leading")]),
 }
 LABELS = {"classes": [2, 0]}
+UPSAMPLING = {"beside": "bilinear"}
 
 
 class Normals:
@@ -92,7 +98,7 @@ def shape_of(unet, scheduler):
     return [2, unet.config.out_channels // (2 if learned else 1), *([size, size] if isinstance(size, int) else size)]
 
 
-def draw(folder, run, labels, own_times=False):
+def draw(folder, run, labels, upsampling, own_times=False):
     """The loop over unet and scheduler, at our times or the scheduler's own, which differ for a flow alone."""
     unet = UNet2DModel.from_pretrained(folder, subfolder="unet").eval()
     scheduler = getattr(diffusers, run["scheduler"]).from_pretrained(folder, subfolder="scheduler")
@@ -106,13 +112,14 @@ def draw(folder, run, labels, own_times=False):
     # Ours takes the noise that a clipped picture implies; theirs does if asked.
     options = dict(eta=run.get("eta", 0), use_clipped_model_output=True) if run["sampler"] == "ddim" else {}
     conditioning = {} if labels is None else dict(class_labels=torch.tensor(labels))
+    beside = [] if upsampling is None else [torch.nn.functional.interpolate(load_file(ROOT / "small.safetensors")["small"], scale_factor=2, mode=upsampling)]
     # Some count in noise levels, x/α: what they begin with is larger, and the network sees it scaled back.
     in_levels = run["scheduler"].startswith("Euler")
     x = normals.take(shape_of(unet, scheduler)) * (scheduler.config.sigma_max if is_edm else (scheduler.sigmas[0] ** 2 + 1) ** 0.5 if in_levels else 1)
     with torch.no_grad():
         for t in scheduler.timesteps:
             seen = scheduler.scale_model_input(x, t) if is_edm or in_levels else x
-            x = scheduler.step(unet(seen, t, **conditioning).sample, t, x, **options).prev_sample
+            x = scheduler.step(unet(torch.cat([seen, *beside], dim=1), t, **conditioning).sample, t, x, **options).prev_sample
     return x
 
 
@@ -132,7 +139,7 @@ def check_pipelines(folder, case, pictures):
     for run, picture in zip(case["runs"], pictures):
         name = "DDIMPipeline" if run["sampler"] == "ddim" else "DDPMPipeline"
         if name in case["pipelines"]:
-            looped = draw(folder, run, None, own_times=True) if "Flow" in run["scheduler"] else picture
+            looped = draw(folder, run, None, None, own_times=True) if "Flow" in run["scheduler"] else picture
             difference = (through_pipeline(folder, run) - (looped / 2 + 0.5).clamp(0, 1)).abs().max().item()
             assert difference < 1e-6, (folder, run, difference)
     if case["pipelines"]:
@@ -179,7 +186,7 @@ def write_theirs():
         # Sorted keys, so that a rebuild differs only where a value does.
         for file in folder.rglob("*.json"):
             file.write_text(json.dumps(json.loads(file.read_text()), indent=2, sort_keys=True) + "\n")
-    cases = {name: dict(labels=LABELS.get(name), runs=runs) for name, (*_, runs) in THEIRS.items()}
+    cases = {name: dict(labels=LABELS.get(name), upsampling=UPSAMPLING.get(name), runs=runs) for name, (*_, runs) in THEIRS.items()}
     (ROOT / "theirs.json").write_text(json.dumps(cases, indent=2) + "\n")
 
 
@@ -191,7 +198,7 @@ def main(check):
     for side in ("ours", "theirs"):
         for name, case in json.loads((ROOT / f"{side}.json").read_text()).items():
             folder = ROOT / side / name
-            drawn = [draw(folder, run, case["labels"]) for run in case["runs"]]
+            drawn = [draw(folder, run, case["labels"], case["upsampling"]) for run in case["runs"]]
             for i, (run, picture) in enumerate(zip(case["runs"], drawn)):
                 pictures[f"{side}/{name}/{i}"] = picture.contiguous()
                 free = (picture.abs() < 0.999).float().mean().item()
