@@ -1,10 +1,18 @@
-/** Evaluates made-up pictures in a process of its own, and prints its memory after 500 and after 50,000 of them; see evaluate.test.ts. */
-import { float32, RandomStream, type FloatArray } from '../src/core/index.ts';
+/**
+ * Evaluates made-up pictures in a process of its own, from the real ones to the last distance, and prints the peak of its
+ * memory in MB; see evaluate.test.ts.
+ *
+ *     node … evaluation-memory-run.ts <pictures> <list.jsonl>
+ */
+import { NearestList } from '../src/cli/nearest-list.ts';
+import { float32, type FloatArray } from '../src/core/index.ts';
 import type { DatasetContent } from '../src/data/index.ts';
-import { compare, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
+import { compare, nearestPictures, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
 
-const dim = 64;
-const size = 3 * 32 * 32;
+const [total, list] = [Number(process.argv[2]), process.argv[3]!];
+const dim = 128;
+const size = 3 * 8 * 8;
+const batchSize = 50;
 
 /** The first pixels are the features: nothing that takes time, nothing that keeps pictures. */
 const extractor: FeatureExtractor = {
@@ -17,24 +25,22 @@ const extractor: FeatureExtractor = {
   dispose: async () => {},
 };
 
-const random = new RandomStream(0, 'evaluation memory', 0);
-const count = 1000;
-const data: DatasetContent = { images: Uint8Array.from({ length: count * size }, () => random.integer(256)), count, height: 32, width: 32, channels: 3, ids: [], skipped: [], notes: [] };
-const real = await realFeatures(extractor, data, { count: 500, seed: 0 });
+/** Some byte for each place: a generator of random numbers would take most of the time. */
+const byteAt = (place: number) => Math.imul(place ^ (place >>> 7), 0x9e3779b1) >>> 24;
+const dataOf = (count: number): DatasetContent => ({ images: new Uint8Array(count * size).map((_, i) => byteAt(i)), count, height: 8, width: 8, channels: 3, ids: Array.from({ length: count }, (_, i) => String(i)), skipped: [], notes: [] });
 
-const megabytes: number[] = [];
-const total = 50_000;
+// As many real pictures however many are measured: they lie in memory, and the largest count has its two halves of them.
+const data = dataOf(100_000);
+const few = dataOf(20);
+const nearest = await NearestList.begin(list, few.ids);
+const real = await realFeatures(extractor, data, { count: total, seed: 0 });
 async function* pictures(): AsyncGenerator<FloatArray, void, undefined> {
-  for (let done = 0; done < total; done += 50) {
-    const values = new Float32Array(50 * size);
-    // The features alone are drawn: the rest of 150 million numbers would only take time.
-    for (let b = 0; b < 50; b++) for (let i = 0; i < dim; i++) values[b * size + i] = 2 * random.uniform() - 1;
-    yield float32([50, 3, 32, 32], values);
-    if (done + 50 !== 500 && done + 50 !== total) continue;
-    globalThis.gc!();
-    megabytes.push(process.memoryUsage.rss() / 2 ** 20);
+  for (let done = 0; done < total; done += batchSize) {
+    const images = float32([batchSize, 3, 8, 8], Float32Array.from({ length: batchSize * size }, (_, i) => byteAt(7 * (done * size + i)) / 127.5 - 1));
+    await nearest.add(nearestPictures(images, few));
+    yield images;
   }
 }
-const { count: measured } = await compare(extractor, pictures(), real, { seed: 0 });
-if (measured !== total) throw new Error(`internal: ${measured} pictures were measured`);
-console.log(JSON.stringify(megabytes));
+const { count, floor } = await compare(extractor, pictures(), real, { seed: 0 });
+if (count !== total || floor.count !== total || nearest.count !== total) throw new Error(`internal: ${count}, ${floor.count} and ${nearest.count} pictures were measured, not ${total}`);
+console.log(JSON.stringify(process.resourceUsage().maxRSS / 1024));

@@ -6,6 +6,7 @@ import { compare as comparePictures, fewestPictures, readFeatures, realFeatures,
 import { compareSamplers, type ComparedCell, type Comparison, type PictureShape } from '../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
+import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
 import { allPictures, checkSeesNothing, classesFor, openPictures, type OpenPictures } from './open-pictures.ts';
@@ -14,7 +15,7 @@ import type { SourceOptions } from './picture-options.ts';
 import { createProgress } from './progress.ts';
 
 /** The options of `kuosan compare`. */
-export interface CompareCommandOptions extends SourceOptions, FeatureOptions {
+export interface CompareCommandOptions extends SourceOptions, FeatureOptions, GuidanceCommandOptions {
   readonly samplers: readonly string[];
   readonly steps: readonly number[];
   readonly spacing?: TimeSpacing;
@@ -23,12 +24,12 @@ export interface CompareCommandOptions extends SourceOptions, FeatureOptions {
   readonly referenceSteps: number;
   readonly out: string;
   readonly class?: string;
-  readonly guidanceScale?: number;
   readonly seed: number;
 }
 
 export async function compare(source: string | undefined, options: CompareCommandOptions): Promise<void> {
-  const { samplers, steps, spacing, count, out, seed, referenceSteps, guidanceScale, exact, data = exact } = options;
+  const { samplers, steps, spacing, count, out, seed, referenceSteps, exact, data = exact } = options;
+  checkGuidanceOptions(options);
   checkExtension(out, '.png');
   if (options.features !== undefined && data === undefined) throw new UsageError('--features compares pictures with real ones, and none are given; add --data');
   await checkWritable(out);
@@ -53,7 +54,7 @@ export async function compare(source: string | undefined, options: CompareComman
       return async (...asked: Parameters<typeof denoise>) => (await setImmediate(), signal.throwIfAborted(), denoise(...asked));
     } };
     const comparison = await compareSamplers(attentive, {
-      samplers, steps, spacing, seed, count, referenceSteps, guidanceScale, data: pictures, signal,
+      samplers, steps, spacing, seed, count, referenceSteps, ...guidanceOptions(options), data: pictures, signal,
       classLabels: classesFor(opened, options.class, count),
       onStep: (_, what) => {
         if (what !== drawn) done++;

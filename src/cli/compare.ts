@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { samplers, timeSpacings } from '../diffusion/sample.ts';
 import type { CompareCommandOptions } from './compare-samplers.ts';
 import { addFeatureOptions } from './feature-options.ts';
-import { choiceOption, integerOption, numberOption } from './options.ts';
+import { addGuidanceOptions } from './guidance-options.ts';
+import { choiceOption, integerOption } from './options.ts';
 import { addSourceOptions } from './picture-options.ts';
 
 const names = Object.keys(samplers);
@@ -19,8 +20,8 @@ export function register(program: Command): void {
     .option('--reference-steps <n>', 'steps of the converged pictures that the others are measured against', integerOption('--reference-steps', 1), 200)
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
     .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn')
-    .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
+  addGuidanceOptions(command);
   addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such pictures');
   addSourceOptions(command)
     .action(async (source: string | undefined, options: CompareCommandOptions) => {

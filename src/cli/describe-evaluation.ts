@@ -6,26 +6,53 @@ export interface EvaluationReport {
   readonly subject: string;
   readonly data: string;
   readonly seed: number;
-  readonly sampler?: { readonly name: string; readonly steps: number; readonly guidanceScale: number };
+  readonly sampler?: {
+    readonly name: string;
+    readonly steps: number;
+    readonly guidanceScale: number;
+    readonly guidanceRescale?: number | undefined;
+    /** Noise levels σ/α; null for no end, as JSON knows no infinity. */
+    readonly guidanceInterval?: readonly [number, number | null] | undefined;
+    readonly dynamicThreshold?: number | undefined;
+  };
   readonly features?: Comparison;
-  readonly nearest?: { readonly sheet: string; readonly count: number; readonly copies: number; readonly copyRatio: number };
+  readonly nearest?: {
+    /** A picture of the first pairs. */
+    readonly sheet: string;
+    /** How many pairs it shows. */
+    readonly shown: number;
+    /** A file with a line of JSON for every picture: its number, the place and the name of the nearest real one, distance and ratio. */
+    readonly list: string;
+    readonly count: number;
+    readonly copies: number;
+    readonly copyRatio: number;
+  };
   readonly bitsPerDimension?: BitsPerDimension & { readonly data: string };
 }
 
 /** The report as text: every number beside what it was measured with, and beside what real pictures have. */
 export function describeEvaluation({ subject, data, seed, sampler, features, nearest, bitsPerDimension }: EvaluationReport): string {
-  const drawn = sampler && (features || nearest) ? `, drawn with ${sampler.name} in ${sampler.steps} steps${sampler.guidanceScale === 1 ? '' : `, guidance ${sampler.guidanceScale}`}` : '';
+  const drawn = sampler && (features || nearest) ? `, drawn with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}` : '';
   const lines = [`${subject} against ${data}, seed ${seed}${drawn}`];
   if (features) lines.push(...describeComparison(features));
   if (nearest) {
-    const { sheet, count, copies } = nearest;
-    lines.push(`copies: ${copies} of ${whole(count)} are nearer to a real picture than to a third of the distance to the next; ${sheet} shows each beside its nearest real one`);
+    const { sheet, shown, list, count, copies } = nearest;
+    lines.push(`copies: ${copies} of ${whole(count)} are nearer to a real picture than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} pictures` : 'all pictures'}, each beside its nearest real one; ${list} names that of every picture`);
   }
   if (bitsPerDimension) {
     const { total, standardError, prior, rate, distortion, count, times, data: of } = bitsPerDimension;
     lines.push(`bits per dimension: at most ${total.toFixed(3)} ± ${standardError.toFixed(3)} (prior ${prior.toFixed(3)}, rate ${rate.toFixed(3)}, distortion ${distortion.toFixed(3)}) on ${whole(count)} pictures of ${of}, ${times} times each`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function describeGuidance({ guidanceScale, guidanceRescale = 0, guidanceInterval, dynamicThreshold }: NonNullable<EvaluationReport['sampler']>): string {
+  const guided = guidanceScale === 1 ? [] : [
+    `guidance ${guidanceScale}`,
+    ...(guidanceRescale === 0 ? [] : [`rescaled by ${guidanceRescale}`]),
+    ...(guidanceInterval ? [`at σ/α from ${guidanceInterval[0]}${guidanceInterval[1] === null ? ' on' : ` to ${guidanceInterval[1]}`}`] : []),
+  ];
+  return [...guided, ...(dynamicThreshold === undefined ? [] : [`dynamic threshold ${dynamicThreshold}`])].map((part) => `, ${part}`).join('');
 }
 
 /** What the distances of a comparison are measured with and on. */

@@ -1,6 +1,7 @@
 import { layGrid, writeGif, writePng, type Pixels } from '../data/index.ts';
 import { samplerNamed, samplers, type SamplerDefinition } from '../diffusion/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../pipelines/index.ts';
+import { checkGuidanceOptions } from './guidance-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { checkSeesNothing, classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { UsageError } from './options.ts';
@@ -22,6 +23,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
     const determined = Object.entries<SamplerDefinition>(samplers).filter(([, { random }]) => !random).map(([name]) => name);
     throw new UsageError(`--sampler: ${sampler} adds noise in every step, so near seeds do not draw near pictures; take ${determined.join(', ')}`);
   }
+  checkGuidanceOptions(options);
   await checkPictureFiles(options);
   const opened = await openPictures(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));

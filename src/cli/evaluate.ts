@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { samplers } from '../diffusion/sample.ts';
 import { addDeviceOptions } from './device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
-import { integerOption, numberOption } from './options.ts';
+import { addGuidanceOptions } from './guidance-options.ts';
+import { integerOption } from './options.ts';
 import type { EvaluateOptions } from './run-evaluation.ts';
 
 export function register(program: Command): void {
@@ -16,8 +17,7 @@ export function register(program: Command): void {
     .option('--count <n>', 'pictures to draw, and real ones to compare them with', integerOption('--count', 4, 1_000_000), 1000)
     .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`)
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
-    .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
-    .option('--nearest <sheet.png>', 'find the nearest real picture of each, count copies, and draw the first pairs side by side')
+    .option('--nearest <sheet.png>', 'find the nearest real picture of each and count copies: the first pairs side by side, and beside them sheet.nearest.jsonl, a line for every picture')
     .option('--bpd', 'bits per dimension by the variational bound, on held-out pictures where the data has some', false)
     .option('--bpd-count <n>', 'pictures for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
     .option('--bpd-times <n>', 'times for each of them; as many as the process has are exact but for the noise', integerOption('--bpd-times', 1), 50)
@@ -26,6 +26,7 @@ export function register(program: Command): void {
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
+  addGuidanceOptions(command);
   addFeatureOptions(command);
   addDeviceOptions(command)
     .action(async (source: string | undefined, options: EvaluateOptions) => {

@@ -5,6 +5,7 @@ import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
 import { networkProcess, samplerNamed, schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import { exactSampler, mostSteps, openSampler, pictureShape, type PictureModel, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
+import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
 import type { SamplerOptions, SourceOptions } from './picture-options.ts';
@@ -86,12 +87,11 @@ export function allPictures(dataset: Dataset): FloatArray {
 const ddpmSteps = 100;
 
 /** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
-export function sampleOptions({ sampler: named, steps, spacing, eta, churn, guidanceScale, guidanceRescale, dynamicThreshold }: SamplerOptions, model: PictureModel): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
+export function sampleOptions({ sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions, model: PictureModel): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
   const sampler = named ?? model.diffusion.usualSampler;
   return {
-    sampler, spacing, eta, churn, guidanceScale, guidanceRescale,
+    sampler, spacing, eta, churn, ...guidanceOptions(guidance),
     steps: steps ?? Math.min(samplerNamed(sampler).steps ?? ddpmSteps, mostSteps(model)),
-    dynamicThresholding: dynamicThreshold === undefined ? undefined : { ratio: dynamicThreshold },
   };
 }
 

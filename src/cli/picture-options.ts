@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { samplerNamed, samplers, timeSpacings, type SamplerDefinition, type TimeSpacing } from '../diffusion/sample.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
+import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
 import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
@@ -20,7 +21,7 @@ export interface SourceOptions extends DeviceOptions {
 }
 
 /** The options of samplers and guidance. */
-export interface SamplerOptions {
+export interface SamplerOptions extends GuidanceCommandOptions {
   /** Absent, the model's own. */
   readonly sampler?: string;
   readonly steps?: number;
@@ -28,9 +29,6 @@ export interface SamplerOptions {
   readonly eta?: number;
   readonly churn?: number;
   readonly class?: string;
-  readonly guidanceScale?: number;
-  readonly guidanceRescale?: number;
-  readonly dynamicThreshold?: number;
 }
 
 const exactSchedules = ['linear', 'cosine', 'scaled_linear', 'sigmoid'] as const;
@@ -54,13 +52,11 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
 
 /** Adds the sampler's steps, class and guidance. */
 export function addStepOptions(command: Command): Command {
-  return command
+  command
     .option('--steps <n>', `steps of the reverse process; default ${defaultSteps()}`, integerOption('--steps', 1))
     .option('--spacing <name>', `how the times are placed: ${timeSpacings.join(', ')}; default the sampler's own`, choiceOption('spacing', timeSpacings))
-    .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn')
-    .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
-    .option('--guidance-rescale <x>', 'bring guided predictions back to their spread, from 0 (not) to 1', numberOption('--guidance-rescale', 0, 1))
-    .option('--dynamic-threshold <p>', 'scale each estimate by its own quantile p instead of clipping, for strong guidance; usual 0.995', numberOption('--dynamic-threshold', 0, 1));
+    .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn');
+  return addGuidanceOptions(command);
 }
 
 /** Adds the samplers by name, and the noise of those that have it. */
@@ -80,9 +76,11 @@ function defaultSteps(): string {
 /**
  * Before anything is opened: a sampler that is not named is the model's own, and none of those has such an option.
  *
- * @throws UsageError if a sampler is given an option that it does not have; Error if there is none of that name
+ * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
+ *   there is no sampler of that name
  */
 export function checkSamplerOptions(options: SamplerOptions): void {
+  checkGuidanceOptions(options);
   const { sampler } = options;
   const definition = sampler === undefined ? undefined : samplerNamed(sampler);
   for (const option of ['eta', 'churn'] as const) {

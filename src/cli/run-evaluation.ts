@@ -1,11 +1,13 @@
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
 import { hasSteps, samplerNamed, samplerTimesteps } from '../diffusion/index.ts';
-import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type Nearest, type WantedClasses } from '../eval/index.ts';
+import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type WantedClasses } from '../eval/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
+import { checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
 import { interruptSignal } from './interrupt.ts';
+import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { checkSeesNothing, classesFor, openPictures, sampleOptions, type OpenPictures } from './open-pictures.ts';
 import { UsageError } from './options.ts';
@@ -44,7 +46,7 @@ interface Subject extends NeededExecutor {
 
 export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
-  if (options.nearest) await checkWritable(options.nearest);
+  if (options.nearest) for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
   const features = options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const display = progressDisplay();
@@ -66,17 +68,22 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
   }
 }
 
-function checkUsage(source: string | undefined, { images, features, nearest, bpd, sampler, size }: EvaluateOptions): void {
+function checkUsage(source: string | undefined, options: EvaluateOptions): void {
+  const { images, features, nearest, bpd, sampler, size } = options;
   if ((source === undefined) === (images === undefined)) throw new UsageError('evaluate measures a model or the pictures of a folder: give one of them, a model or --images');
   if (features === undefined && !nearest && !bpd) throw new UsageError('nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd');
   if (bpd && source === undefined) throw new UsageError('--bpd: a folder of pictures has no likelihood; give a model');
   if (size !== undefined && source !== undefined) throw new UsageError('--size is for --images; a model draws pictures of its own size');
+  const drawing = ['sampler', 'steps', 'guidanceScale', 'guidanceRescale', 'guidanceInterval', 'dynamicThreshold'] as const;
+  const idle = images === undefined ? undefined : drawing.find((option) => options[option] !== undefined);
+  if (idle !== undefined) throw new UsageError(`--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: is for a model; the pictures of --images are drawn already`);
+  checkGuidanceOptions(options);
   if (nearest) checkExtension(nearest, '.png');
   if (sampler !== undefined) samplerNamed(sampler);
 }
 
 async function openModel(source: string, options: EvaluateOptions, signal: AbortSignal): Promise<Subject> {
-  const { count, guidanceScale = 1, seed, bpd } = options;
+  const { count, seed, bpd } = options;
   const opened = await openPictures(source, options);
   try {
     checkSeesNothing(opened, 'evaluate');
@@ -92,7 +99,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     return {
       ...(names && classLabels && { classes: { names, labels: classLabels } }),
       name: source, picture: sampler.picture, count, executor, dispose,
-      report: { sampler: { name, steps, guidanceScale } },
+      report: { sampler: { name, steps, ...describedGuidance(options) } },
       model: opened,
       async *pictures(onProgress) {
         for await (const state of sampler.sample({ ...drawing, seed, count, classLabels, signal })) {
@@ -105,6 +112,11 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     await opened.dispose();
     throw error;
   }
+}
+
+function describedGuidance({ guidanceScale = 1, guidanceRescale, guidanceInterval, dynamicThreshold }: GuidanceCommandOptions): Omit<NonNullable<EvaluationReport['sampler']>, 'name' | 'steps'> {
+  const [from, to] = guidanceInterval ?? [];
+  return { guidanceScale, guidanceRescale, guidanceInterval: guidanceInterval && [from!, Number.isFinite(to) ? to! : null], dynamicThreshold };
 }
 
 async function openFolder(options: EvaluateOptions, features: FeatureSource | undefined, signal: AbortSignal): Promise<Subject> {
@@ -132,15 +144,15 @@ async function measurePictures(subject: Subject, data: Dataset, features: Featur
   if (!features && !nearest) return {};
   const extractor = await features?.open(await subject.executor(), subject.picture);
   const real = extractor && await realFeatures(extractor, data, { count, seed, signal, onProgress: (done, total) => display.show('real pictures', done / total, `${done} of ${total}`) });
-  const near: Nearest[] = [];
+  const list = nearest ? await NearestList.begin(NearestList.beside(nearest), data.ids) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
     for await (const images of subject.pictures((share) => display.show('drawn pictures', share, `${done} of ${subject.count}`))) {
       done += images.shape[0]!;
-      if (nearest) {
+      if (list) {
         const found = nearestPictures(images, data);
-        near.push(...found);
+        await list.add(found);
         if (pairs.length < 2 * sheetPairs) pairs.push(...nearestPairs(images, found, data));
       }
       yield images;
@@ -148,8 +160,8 @@ async function measurePictures(subject: Subject, data: Dataset, features: Featur
   }
   const compared = extractor && real ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes }) : await drain(watched());
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
-  const copies = near.filter(({ ratio }) => ratio < copyRatio).length;
-  return { ...(compared && { features: compared }), ...(nearest && { nearest: { sheet: nearest, count: near.length, copies, copyRatio } }) };
+  const found = list && { sheet: nearest!, shown: Math.min(sheetPairs, list.count), list: list.path, count: list.count, copies: list.copies, copyRatio };
+  return { ...(compared && { features: compared }), ...(found && { nearest: found }) };
 }
 
 async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {

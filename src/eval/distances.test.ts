@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { hashed } from '../../test/golden/hashed.ts';
 import { RandomStream } from '../core/index.ts';
 import { frechetDistance } from './frechet-distance.ts';
-import { grams, KeptFeatures, type FeatureRows } from './kept-features.ts';
+import { KeptFeatures, type FeatureRows } from './kept-features.ts';
 import { kernelDistance } from './kernel-distance.ts';
 import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
 import { StreamingMoments, type Moments } from './moments.ts';
@@ -55,11 +55,16 @@ describe.each(cases)('$countA and $countB features of $dim dimensions', ({ count
 
   test('have numpy\'s kernel distance, precision and recall', () => {
     const m = Math.min(countA, countB);
-    const { mean, std } = kernelDistance(grams(first(a, m), first(b, m)), { seed: 0, subsets: 2 });
+    const { mean, std } = kernelDistance(first(a, m), first(b, m), { seed: 0, subsets: 2, subsetSize: m });
     expect(Math.abs(mean / expected.kernel - 1)).toBeLessThan(1e-8);
     // Subsets of everything are all the same.
     expect(std).toBeLessThan(1e-12);
-    expect(precisionRecall(grams(a, b))).toEqual({ precision: expected.precision, recall: expected.recall });
+    // The value is that of all features, whatever the subsets are; those of halves differ.
+    const halves = kernelDistance(first(a, m), first(b, m), { seed: 0 });
+    expect(Math.abs(halves.mean / expected.kernel - 1)).toBeLessThan(1e-8);
+    expect(halves.subsetSize).toBe(m / 2);
+    expect(halves.std).toBeGreaterThan(0);
+    expect(precisionRecall(a, b)).toEqual({ precision: expected.precision, recall: expected.recall });
   });
 });
 
@@ -153,19 +158,54 @@ describe('kept features', () => {
 
 describe('the kernel distance', () => {
   test('of two samples of one distribution is zero on the average, and may be negative', () => {
-    const values = Array.from({ length: 40 }, (_, i) => {
-      const [a, b] = [features(60, 8, 100 + 4 * i, 1), features(60, 8, 102 + 4 * i, 1)];
-      return kernelDistance(grams(a, b), { seed: 0, subsets: 3 }).mean;
-    });
-    const mean = values.reduce((sum, x) => sum + x) / values.length;
-    const error = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length / (values.length - 1));
-    expect(Math.abs(mean)).toBeLessThan(4 * error);
+    const found = Array.from({ length: 100 }, (_, i) => kernelDistance(features(60, 8, 100 + 4 * i, 1), features(60, 8, 102 + 4 * i, 1), { seed: i, subsets: 40 }));
+    const values = found.map(({ mean: value }) => value);
+    const mean = values.reduce((sum, x) => sum + x) / 100;
+    const spread = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 99);
+    expect(Math.abs(mean)).toBeLessThan(0.4 * spread);
     expect(Math.min(...values)).toBeLessThan(0);
+    // Here the ± is √3 of what other samples would change: the distance is an average of products that are zero on the average.
+    const error = Math.sqrt(found.reduce((sum, { std }) => sum + std ** 2, 0) / 100);
+    expect(Math.abs(error / spread / Math.sqrt(3) - 1)).toBeLessThan(0.3);
+  });
+
+  test('is the mean over all subsets there are, and its ± their standard deviation', () => {
+    const [a, b] = [features(5, 3, 20, 1), features(4, 3, 22, 1.3)];
+    const pairsOf = (count: number) => Array.from({ length: count }, (_, i) => Array.from({ length: i }, (__, j) => [j, i] as const)).flat();
+    const rows = (of: FeatureRows, places: readonly number[]) => ({ ...of, count: places.length, data: Float32Array.from(places.flatMap((i) => [...of.data.subarray(3 * i, 3 * i + 3)])) });
+    const kernel = (x: Float32Array, y: Float32Array) => (x.reduce((sum, each, i) => sum + each * y[i]!, 0) / 3 + 1) ** 3;
+    // By the definition, for the ten pairs of the one side with the six of the other.
+    const values = pairsOf(5).flatMap((s) => pairsOf(4).map((t) => {
+      const [[x0, x1], [y0, y1]] = [rowsOf(rows(a, s)), rowsOf(rows(b, t))] as [[Float32Array, Float32Array], [Float32Array, Float32Array]];
+      return kernel(x0, x1) + kernel(y0, y1) - (kernel(x0, y0) + kernel(x0, y1) + kernel(x1, y0) + kernel(x1, y1)) / 2;
+    }));
+    const mean = values.reduce((sum, x) => sum + x) / 60;
+    const std = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 60);
+    const found = kernelDistance(a, b, { seed: 0, subsets: 20_000 });
+    expect(found.subsetSize).toBe(2);
+    expect(found.mean).toBeCloseTo(mean, 12);
+    // A deviation of 20,000 draws is good to about a hundredth.
+    expect(Math.abs(found.std / std - 1)).toBeLessThan(0.03);
+  });
+
+  test('of two distributions has a ± of about what other samples would change', () => {
+    const found = Array.from({ length: 100 }, (_, i) => kernelDistance(features(100, 8, 1000 + 4 * i, 1), features(100, 8, 1002 + 4 * i, 1.4), { seed: i, subsets: 40 }));
+    const mean = found.reduce((sum, { mean: value }) => sum + value, 0) / 100;
+    const spread = Math.sqrt(found.reduce((sum, { mean: value }) => sum + (value - mean) ** 2, 0) / 99);
+    const error = Math.sqrt(found.reduce((sum, { std }) => sum + std ** 2, 0) / 100);
+    // A deviation of a hundred samples is good to 7 %; three times that.
+    expect(Math.abs(error / spread - 1)).toBeLessThan(0.21);
+  });
+
+  test('refuses subsets larger than a side, and features of different lengths', () => {
+    const [three, nine] = [features(3, 4, 0, 1), features(9, 4, 2, 1)];
+    expect(() => kernelDistance(three, nine, { seed: 0, subsetSize: 4 })).toThrow('kernelDistance: subsets of 4 cannot be drawn from 3 and 9 samples');
+    expect(() => kernelDistance(three, features(3, 5, 0, 1), { seed: 0 })).toThrow('measurePairs: features of 4 and of 5 dimensions cannot be compared; extract both with one network');
   });
 
   test('and precision need a few samples', () => {
     const [one, three] = [features(1, 4, 0, 1), features(3, 4, 0, 1)];
-    expect(() => kernelDistance(grams(one, three), { seed: 0 })).toThrow('kernelDistance: needs at least two samples of each side, got 1 and 3');
-    expect(() => precisionRecall(grams(three, three))).toThrow('precisionRecall: needs more than 3 samples of each side, got 3 and 3');
+    expect(() => kernelDistance(one, three, { seed: 0 })).toThrow('kernelDistance: needs at least two samples of each side, got 1 and 3');
+    expect(() => precisionRecall(three, three)).toThrow('precisionRecall: needs more than 3 samples of each side, got 3 and 3');
   });
 });

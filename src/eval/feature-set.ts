@@ -1,9 +1,10 @@
 import type { FloatArray } from '../core/index.ts';
 import { frechetDistance } from './frechet-distance.ts';
-import { grams, KeptFeatures, type FeatureRows } from './kept-features.ts';
-import { kernelDistance, type KernelDistance } from './kernel-distance.ts';
+import { measurePairs } from './inner-products.ts';
+import { KeptFeatures, type FeatureRows } from './kept-features.ts';
+import { kernelMeasure, type KernelDistance } from './kernel-distance.ts';
 import { StreamingMoments, type Moments } from './moments.ts';
-import { precisionRecall } from './precision-recall.ts';
+import { manifoldMeasure } from './precision-recall.ts';
 
 /** What is known of a set of pictures. */
 export interface FeatureSet {
@@ -51,11 +52,12 @@ export interface Distances {
 
 /** @param generated  whose fidelity is the precision */
 export function distancesOf(generated: FeatureSet, real: FeatureSet, { seed }: { readonly seed: number }): Distances {
-  const products = grams(generated.kept, real.kept);
+  const [kernel, manifolds] = [kernelMeasure(generated.kept, real.kept, { seed }), manifoldMeasure(generated.kept, real.kept)];
+  measurePairs(generated.kept, real.kept, [kernel, manifolds]);
   return {
     frechetDistance: frechetDistance(generated.moments, real.moments),
-    kernelDistance: kernelDistance(products, { seed }),
-    ...precisionRecall(products),
-    kept: [products.a, products.b],
+    kernelDistance: kernel.finish(),
+    ...manifolds.finish(),
+    kept: [generated.kept.count, real.kept.count],
   };
 }

@@ -4,7 +4,7 @@ export { compare, comparisonDefaults, fewestPictures, realFeatures, type Accurac
 export type { FeatureExtractor } from './feature-extractor.ts';
 export { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
 export { frechetDistance } from './frechet-distance.ts';
-export { grams, KeptFeatures, type FeatureRows, type Grams } from './kept-features.ts';
+export { KeptFeatures, type FeatureRows } from './kept-features.ts';
 export { kernelDistance, kernelDistanceDefaults, type KernelDistance, type KernelDistanceOptions } from './kernel-distance.ts';
 export { StreamingMoments, type Moments } from './moments.ts';
 export { copyRatio, nearestPairs, nearestPictures, type Nearest } from './nearest.ts';

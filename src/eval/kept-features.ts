@@ -1,5 +1,4 @@
 import { RandomStream } from '../core/index.ts';
-import { dotOfRows, inTiles } from './dot-products.ts';
 
 /** Some of a stream's features. */
 export interface FeatureRows {
@@ -42,40 +41,4 @@ export class KeptFeatures {
     const count = Math.min(this.#seen, this.#most);
     return { count, dim: this.#dim, data: this.#data.subarray(0, count * this.#dim) };
   }
-}
-
-/** Inner products between and within two sets of features. */
-export interface Grams {
-  readonly dim: number;
-  readonly a: number;
-  readonly b: number;
-  /** [a, a] */
-  readonly aa: Float64Array;
-  /** [b, b] */
-  readonly bb: Float64Array;
-  /** [a, b] */
-  readonly ab: Float64Array;
-}
-
-/**
- * All inner products, in float64.
- *
- * @throws if the features have not the same dimension
- */
-export function grams(a: FeatureRows, b: FeatureRows): Grams {
-  if (a.dim !== b.dim) throw new Error(`grams: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`);
-  const dim = a.dim;
-  const all = new Float64Array((a.count + b.count) * dim);
-  all.set(a.data);
-  all.set(b.data, a.count * dim);
-  const within = (from: number, count: number) => {
-    const result = new Float64Array(count * count);
-    inTiles(count, count, (i, j) => {
-      if (j >= i) result[i * count + j] = result[j * count + i] = dotOfRows(all, (from + i) * dim, (from + j) * dim, dim);
-    });
-    return result;
-  };
-  const ab = new Float64Array(a.count * b.count);
-  inTiles(a.count, b.count, (i, j) => { ab[i * b.count + j] = dotOfRows(all, i * dim, (a.count + j) * dim, dim); });
-  return { dim, a: a.count, b: b.count, aa: within(0, a.count), bb: within(a.count, b.count), ab };
 }

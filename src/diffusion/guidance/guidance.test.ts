@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../../core/dtype.ts';
+import { RandomStream } from '../../core/random.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import type { Denoised, Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
+import { posterior } from '../process.ts';
 import { drainSampler } from '../sample.ts';
 import { ddim } from '../samplers/ddim.ts';
+import { ddpm } from '../samplers/ddpm.ts';
 import { timesteps } from '../timesteps.ts';
 import { classifierFreeGuidance } from './classifier-free.ts';
 import { classifierGuidance } from './classifier.ts';
@@ -91,6 +94,24 @@ describe('classifier guidance', () => {
     const other = await classifierFreeGuidance(network, { schedule, scale, uncond })(xt, t, { cond });
     one.eps.data.forEach((x, i) => expect(x).toBeCloseTo(other.eps.data[i]!, 5));
     consistent(one);
+  });
+
+  test('moves the mean of a step, and leaves a learned variance alone', async () => {
+    const fraction = float32(xt.shape, [0, 0.2, 1, -0.1, 0.5, 1.1]);
+    const learned: Denoiser = async (...asked) => ({ ...await wide(...asked), varianceFraction: fraction });
+    const slope = float32(xt.shape, [1, -2, 0.5, 3, 0, -1]);
+    const guided = classifierGuidance(learned, schedule, async () => slope, 2.5);
+    expect((await guided(xt, t, {})).varianceFraction).toBe(fraction);
+    // One step from t = 500 to 400: with the same noise, guided and not differ by the shift of the mean alone, however large Σ is.
+    const step = async (denoise: Denoiser) => {
+      const streams = [1, 2].map((index) => new RandomStream(0, 'step', index));
+      for await (const { xt: next } of ddpm(denoise, xt, { schedule, timesteps: [500, 400], streams, varianceType: 'learned_range' })) return next;
+      throw new Error('no step');
+    };
+    const [own, other] = [await step(learned), await step(guided)];
+    const shift = posterior(schedule, 500, 400).x0 * 2.5 * (schedule.sigma(500) ** 2 / schedule.alpha(500));
+    own.data.forEach((x, i) => expect(other.data[i]! - x).toBeCloseTo(shift * slope.data[i]!, 4));
+    expect(Math.abs(shift)).toBeGreaterThan(0.1);
   });
 
   test('with scale 1 samples the class', async () => {
