@@ -31,7 +31,7 @@ export interface SamplerOptions extends GuidanceCommandOptions {
   readonly class?: string;
 }
 
-const exactSchedules = ['linear', 'cosine', 'scaled_linear', 'sigmoid'] as const;
+const exactSchedules = ['linear', 'cosine', 'scaled_linear', 'sigmoid', 'sigmoid_alpha_bar'] as const;
 type ExactSchedule = (typeof exactSchedules)[number];
 
 /**
