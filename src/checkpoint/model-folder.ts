@@ -151,7 +151,7 @@ function underPresentNames({ tensors, where }: StoredWeights): Map<string, Store
   const renamed = new Map<string, StoredTensor>();
   for (const [name, tensor] of tensors) {
     const present = presentTensorName(name);
-    if (present !== name && tensors.has(present)) throw new Error(`${where}: holds tensor ${quoteJson(present)} twice, also under its old name ${JSON.stringify(name)}; get it again or take another checkpoint`);
+    if (present !== name && tensors.has(present)) throw new Error(`${where}: holds tensor ${quoteJson(present)} twice, also under its old name ${quoteJson(name)}; get it again or take another checkpoint`);
     renamed.set(present, tensor);
   }
   return renamed;

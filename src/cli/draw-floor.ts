@@ -30,6 +30,8 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     if (sampler.condChannels > 0) throw new Error(`${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`);
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (sampler.takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
+    const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
+    if (sampler.takesClasses && known !== undefined && found !== undefined && found > known) throw new Error(`${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`);
     const pictures = allPictures(dataset);
     const times = spreadTimes(noise, levels);
     const measure = async (denoise: Denoiser, what: string) => {

@@ -3,6 +3,7 @@ import { dirname, resolve, sep } from 'node:path';
 import { RandomStream } from '../core/random.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, picturesAt, writePng } from '../data/index.ts';
 import type { Dataset } from '../data/index.ts';
+import { clipped } from '../formats/quote.ts';
 
 /** The options of `kuosan data`. */
 export interface DataOptions {
@@ -52,7 +53,7 @@ function describeDataset(dataset: Dataset, seconds: number): string[] {
     for (const label of labels) counts[label]!++;
     lines.push(`${plural(classNames.length, 'class', 'classes')}: ${list(classNames.map((className, index) => `${className} ${counts[index]}`), 12)}`);
   }
-  lines.push(captions === undefined ? `first files: ${list(ids, 4)}` : `first captions: ${list(captions.map((caption) => clip(caption)), 4)}`);
+  lines.push(captions === undefined ? `first files: ${list(ids, 4)}` : `first captions: ${list(captions.map((caption) => shortened(caption)), 4)}`);
   if (skipped.length > 0) {
     lines.push(`left out: ${plural(skipped.length, 'file')} that cannot be read`);
     for (const { id, reason } of skipped.slice(0, 10)) lines.push(`  ${id}: ${reason}`);
@@ -63,9 +64,8 @@ function describeDataset(dataset: Dataset, seconds: number): string[] {
 }
 
 /** A caption can be a paragraph. */
-function clip(caption: string): string {
-  if (caption === '') return '(none)';
-  return caption.length > 60 ? `${caption.slice(0, 60).trimEnd()}…` : caption;
+function shortened(caption: string): string {
+  return caption === '' ? '(none)' : clipped(caption, 60);
 }
 
 function plural(count: number, one: string, many = `${one}s`): string {

@@ -9,11 +9,12 @@ import { ddpmLoss, type PictureShape } from './ddpm.ts';
 import { variationalInputs } from './variational-bound.ts';
 
 const { T, vlbWeight, times, shape, said } = golden;
-const [B, ...picture] = shape as unknown as [number, ...PictureShape];
+const [B, channels, height, width] = shape as [number, number, number, number];
+const picture: PictureShape = [channels, height, width];
 
 /** A network whose output is an input of the program. */
 class Said extends UNet2DModel {
-  readonly output: Tensor = input('output', [B, 2 * picture[0], picture[1], picture[2]]);
+  readonly output: Tensor = input('output', [B, 2 * channels, height, width]);
   override forward(): Tensor {
     return this.output;
   }
@@ -24,7 +25,7 @@ async function hybrid(predictionType: keyof typeof said, weight: number): Promis
   const diffusion = networkProcess(schedulerConfig({ numTrainTimesteps: T, betaStart: 1e-4, betaEnd: 0.02, predictionType: predictionType satisfies PredictionType, varianceType: 'learned_range' }));
   const { schedule, preconditioning: { target } } = diffusion;
   if (!('betas' in schedule)) throw new Error('internal: a schedule of steps');
-  const network = new Said({ sampleSize: [picture[1], picture[2]], inChannels: picture[0], outChannels: 2 * picture[0], blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, addAttention: false, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] });
+  const network = new Said({ sampleSize: [height, width], inChannels: channels, outChannels: 2 * channels, blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, addAttention: false, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] });
   const loss = ddpmLoss(network, bind(network), B, picture, { diffusion, objective: { ...objectiveDefaults, vlbWeight: weight } });
   const [gradient] = grad(mean(loss), [network.output]);
   const executable = await createInterpreter().compile(program({ outputs: { loss, gradient: gradient! } }));
