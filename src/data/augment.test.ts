@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../core/random.ts';
-import { drawView, noAugmentation, paintView, smooth, type PictureAugmentation } from './augment.ts';
+import { bendView, drawView, noAugmentation, paintView, smooth, type PictureAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
 
 const size = 16;
@@ -15,7 +15,9 @@ const ramps: DatasetContent = {
 /** The picture seen in some view, in bytes: [C, H, W]. */
 function seen(change: Partial<PictureAugmentation>, seed: number, content = ramps): number[] {
   const out = new Float32Array(3 * area);
-  paintView(content, 0, drawView(new RandomStream(seed, 'view'), content, { ...noAugmentation, ...change }), out);
+  const augmentation = { ...noAugmentation, ...change };
+  const view = bendView(drawView(new RandomStream(seed, 'view'), content, augmentation), new RandomStream(seed, 'bend'), content, augmentation);
+  paintView(content, 0, view, out);
   return Array.from(out, (value) => (value + 1) * 127.5);
 }
 
@@ -104,6 +106,43 @@ describe('a view', () => {
     expect(blurred.length).toBeGreaterThan(4);
     expect(blurred.length).toBeLessThan(16);
     expect(drawView(new RandomStream(1, 'view'), ramps, noAugmentation).blurs).toBe(0);
+  });
+
+  test('as in a mirror runs from right to left, as often as asked for, in whatever way it is seen', () => {
+    const row = (picture: readonly number[]) => picture.slice(8 * size, 9 * size);
+    row(seen({ mirror: 1 }, 1)).forEach((red, x) => expect(red).toBeCloseTo(10 * (size - 1 - x), 3));
+    const changes = { zoomOut: 2, stretch: 0.3, rotate: 20 };
+    for (const seed of seeds) {
+      const [plain, mirrored] = [slopes(seen(changes, seed)), slopes(seen({ ...changes, mirror: 1 }, seed))];
+      expect(mirrored.redRight).toBeCloseTo(-plain.redRight, 2);
+      expect(mirrored.greenDown).toBeCloseTo(plain.greenDown, 2);
+    }
+    const turned = seeds.filter((seed) => slopes(seen({ mirror: 0.5 }, seed)).redRight < 0).length;
+    expect(turned).toBeGreaterThan(4);
+    expect(turned).toBeLessThan(16);
+  });
+
+  test('that is bent looks aside by a smooth field of the stated size', () => {
+    const bends = Array.from({ length: 400 }, (_, seed) => bendView(drawView(new RandomStream(seed, 'view'), ramps, noAugmentation), new RandomStream(seed, 'bend'), ramps, { elastic: 0.1, mirror: 0 }).bend!);
+    // The first pixel's center is an eighth of a cell from the first point, so the field there is 7/8 of it and 1/8 of the next, along both axes.
+    const expected = (0.1 * size * (7 ** 2 + 1)) / 64;
+    const deviation = Math.sqrt(bends.reduce((sum, bend) => sum + bend[0]! ** 2, 0) / bends.length);
+    expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.15); // four standard errors
+    for (const bend of bends) {
+      // Linear within a cell, which is four pixels: second differences vanish there and nowhere jumps more than between two points.
+      for (let x = 1; x < 3; x++) expect(bend[x - 1]! - 2 * bend[x]! + bend[x + 1]!).toBeCloseTo(0, 4);
+      for (let x = 1; x < size; x++) expect(Math.abs(bend[x]! - bend[x - 1]!)).toBeLessThan((0.1 * size * 8) / 4);
+    }
+    const [{ bend }, picture] = [{ bend: bends[0]! }, seen({ elastic: 0.1 }, 0)];
+    for (const place of [5 * size + 5, 8 * size + 8]) {
+      expect(picture[place]).toBeCloseTo(10 * (place % size) + 10 * bend[place]!, 2);
+      expect(picture[area + place]).toBeCloseTo(10 * Math.floor(place / size) + 10 * bend[area + place]!, 2);
+    }
+  });
+
+  test('is otherwise what it was without', () => {
+    const { bend: _, ...bent } = bendView(drawView(new RandomStream(1, 'view'), ramps, noAugmentation), new RandomStream(1, 'bend'), ramps, { elastic: 0.1, mirror: 0 });
+    expect(bent).toEqual(drawView(new RandomStream(1, 'view'), ramps, noAugmentation));
   });
 
   test('painted over another counts for its weight', () => {

@@ -1,4 +1,4 @@
-/** Pictures as they might also look: cropped, turned, in other colors, or half another drawing of the same thing. */
+/** Pictures as they might also look: cropped, turned, bent, in other colors, or half another drawing of the same thing. */
 import type { RandomStream } from '../core/random.ts';
 import type { DatasetContent } from './dataset.ts';
 
@@ -12,6 +12,10 @@ export interface PictureAugmentation {
   readonly stretch: number;
   /** Turns by up to so many degrees to either side. */
   readonly rotate: number;
+  /** Bends: points of a grid of five by five move by a normal deviate times this part of the width, what is between them follows. */
+  readonly elastic: number;
+  /** The share of pictures shown as in a mirror, left for right. */
+  readonly mirror: number;
   /** Strength of changes in brightness, hue and saturation, 0 … 1. White and black stay what they are. */
   readonly color: number;
   /** The share of pictures shown without color. */
@@ -23,12 +27,14 @@ export interface PictureAugmentation {
 }
 
 /** Pictures as they are. */
-export const noAugmentation: PictureAugmentation = { cropScale: 1, zoomOut: 1, stretch: 0, rotate: 0, color: 0, gray: 0, blur: 0, blend: 0 };
+export const noAugmentation: PictureAugmentation = { cropScale: 1, zoomOut: 1, stretch: 0, rotate: 0, elastic: 0, mirror: 0, color: 0, gray: 0, blur: 0, blend: 0 };
 
 /** One way to look at a picture. */
 export interface View {
   /** From pixels of the result to those of the picture, from center to center: x ← xx · x + xy · y + x0, and y likewise. */
   readonly map: { readonly xx: number; readonly xy: number; readonly yx: number; readonly yy: number; readonly x0: number; readonly y0: number };
+  /** How far each pixel of the result looks aside of that, in pixels: [2, H, W], x first; undefined bends nothing. */
+  readonly bend?: Float32Array;
   /** For each channel what becomes of a byte, in [−1, 1]. */
   readonly tables: readonly Float32Array[];
   /** 1 leaves colors, 0 takes them away. */
@@ -67,6 +73,40 @@ export function drawView(random: RandomStream, { height, width, channels }: Pick
   };
 }
 
+/** Points of the grid of a bend along each side, the first and the last on the edges. */
+const gridPoints = 5;
+
+/**
+ * A view bent, or as in a mirror. What it draws has a stream of its own, so that views are those of a run that does neither.
+ *
+ * @see Simard et al. 2003, elastic distortions — https://doi.org/10.1109/ICDAR.2003.1227801
+ */
+export function bendView(view: View, random: RandomStream, { height, width }: Pick<DatasetContent, 'height' | 'width'>, { elastic, mirror }: Pick<PictureAugmentation, 'elastic' | 'mirror'>): View {
+  const { xx, xy, x0 } = view.map;
+  const mirrored = random.uniform() < mirror ? { ...view, map: { ...view.map, xx: -xx, xy: -xy, x0: width - x0 } } : view;
+  if (elastic === 0) return mirrored;
+  const grid = Float32Array.from({ length: 2 * gridPoints ** 2 }, () => elastic * width * random.normal());
+  const bend = new Float32Array(2 * height * width);
+  for (let axis = 0, place = 0; axis < 2; axis++) {
+    for (let row = 0; row < height; row++) {
+      const [top, below] = cellOf(row, height);
+      const upper = (axis * gridPoints + top) * gridPoints;
+      for (let column = 0; column < width; column++, place++) {
+        const [left, right] = cellOf(column, width);
+        const at = upper + left;
+        bend[place] = (grid[at]! * (1 - right) + grid[at + 1]! * right) * (1 - below) + (grid[at + gridPoints]! * (1 - right) + grid[at + gridPoints + 1]! * right) * below;
+      }
+    }
+  }
+  return { ...mirrored, bend };
+}
+
+/** In which cell of the grid the center of a pixel lies, and which part of the cell is before it. */
+function cellOf(pixel: number, pixels: number): readonly [number, number] {
+  const place = ((pixel + 0.5) / pixels) * (gridPoints - 1);
+  return [Math.floor(place), place % 1];
+}
+
 /** Each smoothing adds ½ to the variance of what was a point. */
 function mostBlurs(width: number): number {
   return Math.max(1, Math.round(2 * (0.03 * width) ** 2));
@@ -103,7 +143,7 @@ export function smooth(out: Float32Array, { height, width, channels }: Pick<Data
  * @param out     [C, H, W] in [−1, 1]
  * @param weight  what the picture counts for: `out` is multiplied by the rest first
  */
-export function paintView({ images, height, width, channels }: DatasetContent, index: number, { map: { xx, xy, yx, yy, x0, y0 }, tables, saturation }: Omit<View, 'blurs'>, out: Float32Array, weight = 1): void {
+export function paintView({ images, height, width, channels }: DatasetContent, index: number, { map: { xx, xy, yx, yy, x0, y0 }, bend, tables, saturation }: Omit<View, 'blurs'>, out: Float32Array, weight = 1): void {
   const start = index * height * width * channels;
   const area = height * width;
   const kept = 1 - weight;
@@ -111,8 +151,8 @@ export function paintView({ images, height, width, channels }: DatasetContent, i
   const fades = channels === 3 && saturation !== 1;
   for (let row = 0, place = 0; row < height; row++) {
     for (let column = 0; column < width; column++, place++) {
-      const x = Math.min(width - 1, Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5));
-      const y = Math.min(height - 1, Math.max(0, yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5));
+      const x = Math.min(width - 1, Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5 + (bend ? bend[place]! : 0)));
+      const y = Math.min(height - 1, Math.max(0, yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5 + (bend ? bend[area + place]! : 0)));
       const [left, top] = [Math.floor(x), Math.floor(y)];
       const [u, v] = [x - left, y - top];
       const here = start + (top * width + left) * channels;

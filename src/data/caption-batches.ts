@@ -1,7 +1,7 @@
 /** Batches of pictures with their captions, as a model of both is trained on. */
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
-import { drawView, paintView, smooth, type PictureAugmentation } from './augment.ts';
+import { bendView, drawView, paintView, smooth, type PictureAugmentation } from './augment.ts';
 import type { DatasetContent } from './dataset.ts';
 import { fillTemplate } from './template.ts';
 
@@ -90,7 +90,7 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
     const group = groups[groupIndex]!;
     const index = group[orderOf(dataset, `pictures of caption ${groupIndex}`, group.length, seed, Math.floor(epoch / group.length))[epoch % group.length]!]!;
     const random = new RandomStream(seed, 'caption', place);
-    const view = drawView(random, dataset, augmentation);
+    const view = bendView(drawView(random, dataset, augmentation), new RandomStream(seed, 'bend', place), dataset, augmentation);
     const picture = out.subarray(b * size, (b + 1) * size);
     paintView(dataset, index, view, picture);
     const [mixed, share, other] = [random.uniform() < augmentation.blend, random.uniform() / 2, random.integer(Math.max(1, group.length - 1))];

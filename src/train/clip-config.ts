@@ -27,6 +27,10 @@ export const clipRunSchema = z.strictObject({
     stretch: z.number().min(0).max(1).default(0),
     /** Turns by up to so many degrees to either side. */
     rotate: z.number().min(0).max(180).default(0),
+    /** Bends: points of a grid of five by five move by a normal deviate times this part of the width. */
+    elastic: z.number().min(0).max(0.25).default(0),
+    /** The share of pictures shown as in a mirror, left for right. */
+    mirror: share.default(0),
     /** Strength of changes in brightness, hue and saturation; white and black stay what they are. */
     color: share.default(0),
     /** The share of pictures shown without color. */
