@@ -131,6 +131,45 @@ describe('kuosan zero-shot', () => {
   });
 });
 
+describe('kuosan probe', () => {
+  const words = ['probe', 'run', '--data', 'classes', '--test', 'asked'];
+  beforeAll(async () => {
+    // Three shades of each of two colors to learn from, a fourth to tell.
+    const shades = { red: ['#ff0000', '#e00000', '#c01010', '#f01818'], blue: ['#0000ff', '#0000e0', '#1010c0', '#1818f0'] };
+    for (const [name, [last, ...others]] of Object.entries(shades)) {
+      for (const [folder, each] of [['classes', others], ['asked', [last!]]] as const) {
+        mkdirSync(`${folder}/${name}`, { recursive: true });
+        for (const [i, background] of each.entries()) await sharp({ create: { width: 8, height: 8, channels: 3, background } }).png().toFile(`${folder}/${name}/${i}.png`);
+      }
+    }
+  });
+
+  test('learns classes from the vectors, by a line and by neighbors', async () => {
+    const { status, stdout } = await run(...words, '--neighbors', '3', '--c', '10');
+    expect(stdout).toBe('vectors of 8: 6 pictures of classes to learn from, 2 of asked to tell, 2 classes\nlinear probe 100.00 % (C = 10.0); 3 nearest neighbors 100.00 %\n');
+    expect(status).toBe(0);
+  });
+
+  test('wants the same classes, and says all in JSON', async () => {
+    for (const name of ['red', 'absent']) cpSync('asked/red', `only/${name}`, { recursive: true });
+    expect((await run(...words.slice(0, 4), '--test', 'only', '--neighbors', '1', '--c', '1')).stderr).toContain('--test: only has the class "absent", which classes has not; name pictures of the same classes');
+    const found = JSON.parse((await run(...words.slice(0, 4), '--test', 'asked', '--neighbors', '1', '--c', '10', '--json')).stdout) as Record<string, number>;
+    expect(found).toMatchObject({ pictures: 6, asked: 2, classes: 2, dim: 8, inverseRegularization: 10, linear: 1, neighbors: 1, nearest: 1 });
+  });
+
+  test.each([
+    [['--data', 'classes'], 2, '--test: classes has no test part of its own; name other pictures of the same classes'],
+    [['--data', 'pictures', '--test', 'asked'], 1, 'pictures: has no classes; put each class in a folder of its own'],
+    [['--data', 'classes', '--test', 'asked', '--neighbors', '7'], 2, '--neighbors: there are only 6 pictures in classes'],
+    [['--data', 'classes', '--test', 'asked', '--neighbors', '0'], 2, '--neighbors: expected an integer from 1 to 10000, got "0"'],
+    [['--data', 'classes', '--test', 'asked', '--c', '0'], 2, '--c: expected a number from 0.000001 to 1000000, got "0"'],
+  ])('%j', async (more, status, message) => {
+    const ended = await run('probe', 'run', ...more);
+    expect(ended.stderr).toBe(`kuosan: ${message}\n`);
+    expect(ended.status).toBe(status);
+  });
+});
+
 describe('kuosan search', () => {
   test('finds the picture that a word names, and writes a sheet', async () => {
     const { status, stdout } = await run('search', 'run', '--images', 'pictures', '--query', 'yellow', '--out', 'sheet.png', '--count', '3');

@@ -14,6 +14,7 @@ import * as floor from '../src/cli/floor.ts';
 import * as forward from '../src/cli/forward.ts';
 import * as interpolate from '../src/cli/interpolate.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
+import * as probe from '../src/cli/probe.ts';
 import * as sample from '../src/cli/sample.ts';
 import * as search from '../src/cli/search.ts';
 import * as zeroShot from '../src/cli/zero-shot.ts';
@@ -85,7 +86,7 @@ describe('the command lines in the documentation', () => {
   test.each(lines)('$path: $line', async ({ line }) => {
     const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
     const program = new Command('kuosan').enablePositionalOptions().exitOverride().configureOutput({ writeErr: () => {} });
-    for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot]) command.register(program);
+    for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot, probe]) command.register(program);
     // A command by name alone, as in "what `kuosan data` shows".
     const inner = program.commands.find((each) => each.name() === args[0])?.commands.some((each) => each.name() === args[1]);
     if (args.length <= (inner ? 2 : 1) || args.includes('--help')) return;

@@ -15,6 +15,7 @@ import * as forward from './forward.ts';
 import * as interpolate from './interpolate.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
+import * as probe from './probe.ts';
 import * as sample from './sample.ts';
 import * as search from './search.ts';
 import * as tokenizer from './tokenizer.ts';
@@ -39,7 +40,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot, doctor]) command.register(program);
+  for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot, probe, doctor]) command.register(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {

@@ -12,4 +12,5 @@ export { linearProbe, nearestNeighbors, probeDefaults, type LabeledFeatures, typ
 export { type FeatureOptions, type FeatureSource, type InceptionResize, inceptionResizes, readFeatures } from './open-features.ts';
 export { precisionRecall, type PrecisionRecall } from './precision-recall.ts';
 export { programFeatures } from './program-features.ts';
+export { agreement, tuneProbe, type ProbeTrial, type TunedProbe } from './tune-probe.ts';
 export { quantize } from './quantize.ts';

@@ -1,4 +1,5 @@
 /** How well a linear classifier tells classes from a network's features, and how well their neighbors do. */
+import { dotOfRows } from './dot-products.ts';
 import { minimize } from './l-bfgs.ts';
 
 /** Vectors and their classes. */
@@ -16,6 +17,8 @@ export interface ProbeOptions {
   /** C of scikit-learn: the weight of the data against the penalty. */
   readonly inverseRegularization?: number;
   readonly maxIterations?: number;
+  /** [classes, D + 1] where the search starts; it ends at the same minimum. Default zeros. */
+  readonly start?: Float64Array;
 }
 
 /** The defaults of `linearProbe`. */
@@ -24,7 +27,7 @@ export const probeDefaults = {
   inverseRegularization: 0.316,
   // CLIP, appendix A.3
   maxIterations: 1000,
-} as const satisfies Required<ProbeOptions>;
+} as const satisfies ProbeOptions;
 
 /** A linear classifier. */
 export interface LinearProbe {
@@ -47,10 +50,11 @@ export interface LinearProbe {
  * @see Radford et al. 2021, appendix A.3 — https://arxiv.org/abs/2103.00020
  */
 export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}): LinearProbe {
-  const { inverseRegularization: c, maxIterations } = { ...probeDefaults, ...options };
+  const { inverseRegularization: c, maxIterations, start } = { ...probeDefaults, ...options };
   const { count, dim, data, labels } = train;
   const classes = checkLabeled('linearProbe', train);
   const width = dim + 1;
+  if (start && start.length !== classes * width) throw new Error(`linearProbe: start: expected ${classes} × ${width} values, got ${start.length}`);
   const logits = new Float64Array(classes);
 
   const objective = (w: Float64Array, gradient: Float64Array): number => {
@@ -77,7 +81,7 @@ export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}):
     return c * loss + penalty / 2;
   };
 
-  const weights = minimize(objective, new Float64Array(classes * width), { maxIterations }).x;
+  const weights = minimize(objective, start ?? new Float64Array(classes * width), { maxIterations }).x;
   return {
     classes, dim, weights,
     predict(features) {
@@ -113,21 +117,32 @@ export function nearestNeighbors(train: LabeledFeatures, features: Pick<LabeledF
   const { count, dim, data, labels } = train;
   if (!Number.isInteger(k) || k < 1 || k > count) throw new Error(`nearestNeighbors: k: expected an integer from 1 to ${count}, got ${k}`);
   if (features.dim !== dim) throw new Error(`nearestNeighbors: the training features have ${dim} numbers, these ${features.dim}`);
-  const lengths = Float64Array.from({ length: count }, (_, i) => Math.sqrt(dot(data, i, data, i, dim)) || 1);
+  // The training vectors, and behind them the one that is asked about.
+  const rows = new Float64Array((count + 1) * dim);
+  for (let i = 0; i < count * dim; i++) rows[i] = data[i]!;
+  const lengths = Float64Array.from({ length: count }, (_, i) => Math.sqrt(dotOfRows(rows, i * dim, i * dim, dim)) || 1);
+  const cosines = new Float64Array(k);
+  const nearest = new Int32Array(k);
   return Int32Array.from({ length: features.count }, (_, row) => {
-    const cosines = Float64Array.from({ length: count }, (_cosine, i) => dot(features.data, row, data, i, dim) / lengths[i]!);
-    const nearest = Array.from({ length: count }, (_place, i) => i).sort((a, b) => cosines[b]! - cosines[a]! || a - b).slice(0, k);
+    for (let d = 0; d < dim; d++) rows[count * dim + d] = features.data[row * dim + d]!;
+    cosines.fill(-Infinity);
+    for (let i = 0; i < count; i++) {
+      const cosine = dotOfRows(rows, i * dim, count * dim, dim) / lengths[i]!;
+      if (!(cosine > cosines[k - 1]!)) continue;
+      // Behind those that are as near: they came first.
+      let place = k - 1;
+      for (; place > 0 && cosines[place - 1]! < cosine; place--) {
+        cosines[place] = cosines[place - 1]!;
+        nearest[place] = nearest[place - 1]!;
+      }
+      cosines[place] = cosine;
+      nearest[place] = i;
+    }
     const votes = new Uint32Array(classes);
     for (const i of nearest) votes[labels[i]!]!++;
     const most = votes.reduce((a, b) => Math.max(a, b), 0);
     return labels[nearest.find((i) => votes[labels[i]!] === most)!]!;
   });
-}
-
-function dot(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, dim: number): number {
-  let sum = 0;
-  for (let d = 0; d < dim; d++) sum += a[i * dim + d]! * b[j * dim + d]!;
-  return sum;
 }
 
 /** The number of classes. */
