@@ -2,7 +2,7 @@
  * Our times beside every peer's, in one run on one machine.
  *
  *     npm run bench                                                     all questions
- *     npm run bench -- training forward sampling clip kernels memory compile overhead  some of them
+ *     npm run bench -- training forward sampling clip answers kernels memory compile overhead  some of them
  *     npm run bench -- weight-gradients --rounds 3                      every way to them, and what the choice costs
  *     npm run bench -- sampling --whole                                 pictures by DDIM, also 256 of them in 50 steps
  *     npm run bench -- samplers                                         how exact samplers are, beside diffusers'
@@ -21,6 +21,7 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
   forward: async (settings) => (await import('./forward.ts')).forward(settings),
   sampling: async (settings) => (await import('./sampling.ts')).sampling(settings),
   clip: async (settings) => (await import('./clip.ts')).clip(settings),
+  answers: async (settings) => (await import('./answers.ts')).answers(settings),
   kernels: async (settings) => (await import('./kernels.ts')).kernels(settings),
   'weight-gradients': async (settings) => (await import('./weight-gradients.ts')).weightGradients(settings),
   memory: async (settings) => (await import('./memory.ts')).memory(settings),

@@ -1,0 +1,93 @@
+/**
+ * How long a person waits for the label of one picture, from a process that does not exist yet, beside the same by
+ * transformers; and what embedding many pictures takes of memory.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { RandomStream } from '../src/core/index.ts';
+import { encodePng } from '../src/data/index.ts';
+import { contest, type Side } from './contest.ts';
+import { outcomeOf, printOutcomes, progress, rounded, type Settings } from './question.ts';
+import { layTable } from './table.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const model = path('pretrained/emoji-clip');
+const command = path('dist/cli/main.js');
+const labels = ['a dog', 'a cat', 'a house', 'a red heart', 'a bicycle'];
+/** Pictures embedded in one process. */
+const counts = [100, 1000, 4000];
+const side = 64;
+
+export async function answers({ threads, rounds }: Settings): Promise<void> {
+  if (!existsSync(command)) throw new Error('bench: answers measures the built program; run npm run build first');
+  const folder = await mkdtemp(join(tmpdir(), 'kuosan-answers-'));
+  try {
+    await mkdir(join(folder, 'pictures'));
+    await writePictures(join(folder, 'pictures'), counts[0]!);
+    const picture = join(folder, 'pictures', '0.png');
+    const classify = (cache: () => Promise<string> | string): Side => async (repeat) => {
+      const times: number[] = [];
+      for (let i = 0; i < repeat; i++) times.push((await told(process.execPath, [command, 'classify', model, '--images', picture, '--labels', labels.join(), '--threads', String(threads), '--device', 'cpu'], { KUOSAN_CACHE: await cache() })).ms);
+      return times;
+    };
+    const python = process.env['KUOSAN_PYTHON'] ?? 'python3';
+    const theirs = () => told(python, [path('bench/peers/classify_once.py'), model, picture, String(threads), ...labels]);
+    const peer = await theirs().then(() => true, (error: Error) => { console.log(`without transformers: ${error.message}`); return false; });
+
+    progress('a label');
+    const kept = join(folder, 'cache');
+    const blocks = await contest({
+      kuosan: classify(() => kept),
+      // The same on a machine that has never run it: nothing is cached.
+      first: classify(() => mkdtemp(join(folder, 'empty-'))),
+      ...(peer && { transformers: async (repeat: number) => (await inTurn(repeat, theirs)).map(({ ms }) => ms) }),
+    }, { rounds, repeat: 1 });
+    const { first, ...others } = blocks;
+    printOutcomes('answers', [outcomeOf('one picture, a new process', others), outcomeOf('the same, nothing cached', { kuosan: first!, ...(blocks['transformers'] && { transformers: blocks['transformers'] }) })]);
+
+    const peaks: Record<string, number> = {};
+    for (const count of counts) {
+      progress(`${count} pictures`);
+      await writePictures(join(folder, 'pictures'), count);
+      peaks[count] = (await told(process.execPath, [command, 'embed', model, '--images', join(folder, 'pictures'), '--out', join(folder, 'vectors.npy'), '--threads', String(threads), '--device', 'cpu'], { KUOSAN_CACHE: await mkdtemp(join(folder, 'empty-')) })).peakMegabytes!;
+    }
+    console.log(`\n${layTable([['pictures embedded', 'peak resident memory, MB'], ...Object.entries(peaks).map(([count, peak]) => [count, peak.toFixed(0)])])}`);
+    console.log(JSON.stringify({ question: 'answers', case: 'memory', megabytes: rounded(peaks) }));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Different pictures of noise, as many as there shall be. */
+async function writePictures(folder: string, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const file = join(folder, `${i}.png`);
+    if (existsSync(file)) continue;
+    const random = new RandomStream(i, 'bench pictures');
+    await writeFile(file, await encodePng({ data: Uint8Array.from({ length: side * side * 3 }, () => random.integer(256)), width: side, height: side, channels: 3 }));
+  }
+}
+
+async function inTurn<T>(count: number, work: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let i = 0; i < count; i++) results.push(await work());
+  return results;
+}
+
+/** Runs a program to its end: the time from before it is started, and the most memory it had where it is one of Node's. */
+async function told(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly ms: number; readonly peakMegabytes?: number }> {
+  const tell = 'import { writeSync } from "node:fs"; process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS / 1024)));';
+  const ours = program === process.execPath;
+  const start = performance.now();
+  const child = spawn(program, [...(ours ? ['--import', `data:text/javascript,${encodeURIComponent(tell)}`] : []), ...words], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const heard = { trouble: '', peak: '' };
+  child.stderr!.on('data', (text) => { heard.trouble = `${heard.trouble}${text}`.slice(-2000); });
+  child.stdio[3]!.on('data', (text) => { heard.peak += text; });
+  const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+  if (code !== 0) throw new Error(`${program} ended (exit code ${String(code)}) ${heard.trouble.trim().split('\n').at(-1) ?? ''}`);
+  return { ms: performance.now() - start, ...(ours && { peakMegabytes: Number(heard.peak) }) };
+}
