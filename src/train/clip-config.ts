@@ -53,6 +53,15 @@ export const clipRunSchema = z.strictObject({
     visionConfig: clipVisionConfigSchema.omit({ numChannels: true, imageSize: true, projectionDim: true }).prefault({}),
   }).prefault({}),
   train: trainSchema.extend({
+    // Radford et al. 2021, table 18 and section 2.5: the settings of ViT-B/32. DDPM's warm-up stays, for runs of some thousand updates:
+    // theirs are 2,000 of 390,000.
+    optimizer: trainSchema.shape.optimizer.default('adamw'),
+    learningRate: trainSchema.shape.learningRate.default(5e-4),
+    betas: trainSchema.shape.betas.default([0.9, 0.98]),
+    eps: trainSchema.shape.eps.default(1e-6),
+    weightDecay: trainSchema.shape.weightDecay.default(0.2),
+    groups: trainSchema.shape.groups.default([{ maxRank: 1, weightDecay: 0 }]), // "all weights that are not gains or biases"; nor the temperature
+    lrSchedule: trainSchema.shape.lrSchedule.default('cosine'),
     /** Held-out pictures that are classified during training. */
     evaluateCount: z.number().int().positive().default(500),
   }),
