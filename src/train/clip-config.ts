@@ -11,6 +11,8 @@ export const clipRunSchema = z.strictObject({
   data: pictureDataSchema.omit({ size: true, flip: true }).extend({
     /** Height and width in pixels. */
     size: z.number().int().positive().default(64),
+    /** A model's folder has no word for another way, and CLIPImageProcessor knows none. */
+    crop: z.literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' }).default('center'),
     /** A list of the pictures to train on, one file name a line; a path inside the source, or any. Default all. */
     files: z.string().nullable().default(null),
     /** Held-out pictures for the zero-shot accuracy during training: a list in the same source. */

@@ -152,6 +152,7 @@ describe('refuses', () => {
   test.each([
     [{ data: { templates: ['no place'] } }, /^config.data.templates.0: /],
     [{ data: { cropScale: 0 } }, /^config.data.cropScale: /],
+    [{ data: { crop: 'pad' } }, 'config.data.crop: expected "center", for so pictures are cropped wherever a CLIP is used, got "pad"'],
     [{ model: { textConfig: { vocabSize: 7 } } }, 'config.model.textConfig: unknown key "vocabSize"'],
     [{ tokenizer: { vocabSize: 10 } }, /^config.tokenizer.vocabSize: /],
   ])('%j', async (changes, message) => {
