@@ -46,7 +46,7 @@ describe('kuosan train with the task classifier', () => {
     expect(measured).toHaveLength(2);
     expect(measured[1]!.accuracy).toBeGreaterThan(0.9);
     expect(measured[1]!.testLoss).toBeLessThan(measured[0]!.testLoss);
-    expect(stderr).toContain('evaluate with it: npx kuosan evaluate MODEL --data train --features run');
+    expect(stderr).toContain('evaluate a model: npx kuosan evaluate MODEL --data train --features run');
     const { model } = await readClassifierFolder(join(cwd, 'run/checkpoints/step-000060'));
     expect(model.config).toMatchObject({ sampleSize: 8, inChannels: 1, classNames: ['left', 'upper'] });
   }, 60_000);

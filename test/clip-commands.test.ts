@@ -1,4 +1,5 @@
 /** The commands that use a CLIP, on a small one that was trained here. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync, cpSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,32 @@ beforeAll(async () => {
   const { status, stderr } = await run('train', 'config.json', '--out', 'run');
   if (status !== 0) throw new Error(stderr);
 }, 60_000);
+
+describe('the command that training prints', () => {
+  const printed = async (...words: string[]) => {
+    const { stderr } = await run('train', 'config.json', ...words, '--steps', '1', '--checkpoint-every', '1');
+    return { what: stderr.split('\n').at(-2), words: execFileSync('sh', ['-c', `printf '%s\\n' ${/npx kuosan (.*)\n$/.exec(stderr)?.[1]}`], { encoding: 'utf8' }).trimEnd().split('\n') };
+  };
+
+  test('searches pictures that are files, whatever their folder is called', async () => {
+    cpSync('pictures', 'my pictures', { recursive: true });
+    const { what, words } = await printed('--data', 'my pictures', '--out', 'a run');
+    expect(what).toBe('search your pictures: npx kuosan search \'a run\' --images \'my pictures\' --query "a red heart" --out sheet.png');
+    expect((await run(...words)).stdout).toMatch(/sheet.png: the 8 of 8 pictures nearest to "a red heart"\n$/);
+    expect((await run('train', 'config.json', '--data', 'my pictures', '--out', 'a run', '--steps', '1', '--checkpoint-every', '1', '--resume')).stderr)
+      .toBe('kuosan: a run: is finished at step 1; search your pictures with kuosan search \'a run\' --images \'my pictures\' --query "a red heart" --out sheet.png, or give more --steps to train on\n');
+  });
+
+  test('counts right names where pictures are none', async () => {
+    mkdirSync('arrays');
+    const idx = (shape: readonly number[], values: readonly number[]) => Uint8Array.from([0, 0, 8, shape.length, ...shape.flatMap((extent) => [0, 0, 0, extent]), ...values]);
+    writeFileSync('arrays/train-images-idx3-ubyte', idx([3, 8, 8], Array.from({ length: 3 * 64 }, (_, i) => i)));
+    writeFileSync('arrays/train-labels-idx1-ubyte', idx([3], [0, 1, 2]));
+    const { what, words } = await printed('--data', 'arrays', '--out', 'digits');
+    expect(what).toBe('count how many pictures get their own name: npx kuosan zero-shot digits --data arrays');
+    expect((await run(...words)).stdout).toMatch(/^3 pictures of arrays, 3 captions to choose from\n/);
+  });
+});
 
 describe('kuosan classify', () => {
   test('names the color of each picture it was trained on', async () => {

@@ -1,8 +1,9 @@
+import { quoteWord } from '../formats/quote.ts';
 import { configuredRun, readConfig } from '../train/index.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { openExecutor } from './open-executor.ts';
 import { applyOverrides, UsageError, type Overrides } from './options.ts';
-import { quoteWord, showRun } from './show-run.ts';
+import { showRun } from './show-run.ts';
 
 /** The options of `kuosan train`. */
 export interface TrainOptions extends DeviceOptions {

@@ -1,4 +1,5 @@
 import type { Executor } from '../core/index.ts';
+import { quoteWord } from '../formats/quote.ts';
 import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../train/index.ts';
 import { interruptSignal, type Interrupted } from './interrupt.ts';
 import { createProgress, duration, type Progress } from './progress.ts';
@@ -90,11 +91,6 @@ function describeEvaluation(evaluation: Readonly<Record<string, number>>): strin
 function typedCommand(more: string | undefined): string {
   const words = process.argv.slice(2).filter((word) => word !== more).map(quoteWord);
   return ['npx kuosan', ...words, ...(more ? [more] : [])].join(' ');
-}
-
-/** A word as a POSIX shell takes it. */
-export function quoteWord(word: string): string {
-  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
 }
 
 /** Exponential averages, corrected for their start: single losses jump too much to read. */

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { loadModel, readModelCard } from '../checkpoint/index.ts';
 import { checkExtension, checkWritable, writeFileWhole } from '../data/index.ts';
+import { quoteWord } from '../formats/quote.ts';
 import { countParameters } from '../nn/index.ts';
 import { exportOnnx } from '../pipelines/index.ts';
 import { UsageError } from './options.ts';
-import { quoteWord } from './show-run.ts';
 import { checkPageFolder, writePage } from './write-page.ts';
 
 /** The options of `kuosan export`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clipped, quoteJson } from './quote.ts';
+import { clipped, quoteJson, quoteWord } from './quote.ts';
 
 describe('what a message quotes of a file', () => {
   test.each([['x', '"x"'], [[1, 2], '[1,2]'], [null, 'null'], [undefined, 'nothing'], ['a\nb', String.raw`"a\nb"`]])('%j is %s', (value, text) => {
@@ -15,4 +15,8 @@ describe('what a message quotes of a file', () => {
     expect(clipped('abcd', 4)).toBe('abcd');
     expect(clipped('abcde', 4)).toBe('abcd…');
   });
+});
+
+test.each([['runs/a-1', 'runs/a-1'], ['my pictures', '\'my pictures\''], ['it\'s', '\'it\'\\\'\'s\''], ['$HOME', '\'$HOME\''], ['', '\'\'']])('a shell reads %j from %s', (word, quoted) => {
+  expect(quoteWord(word)).toBe(quoted);
 });

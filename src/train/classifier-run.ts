@@ -2,6 +2,7 @@
 import type { Executor, Store } from '../core/index.ts';
 import { readClassifierFolder, writeClassifierFolder } from '../checkpoint/index.ts';
 import { openDataset, pictureBatches, testPartOf, type Dataset } from '../data/index.ts';
+import { quoteWord } from '../formats/quote.ts';
 import { ImageClassifier } from '../models/index.ts';
 import { classificationInputs, classificationLoss, classifierProgram } from '../pipelines/index.ts';
 import type { ClassifierConfig } from './classifier-config.ts';
@@ -29,7 +30,7 @@ export async function planClassifier(config: ClassifierConfig, { skipBad = false
     },
     writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
     readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
-    use: { what: 'evaluate with it', command: (out) => `kuosan evaluate MODEL --data ${source} --features ${out}` },
+    use: { what: 'evaluate a model', command: (out) => `kuosan evaluate MODEL --data ${quoteWord(source)} --features ${out}` },
     ...(test && { watch: (executor: Executor, store: Store) => watchAccuracy(executor, store, model, test) }),
   };
 }

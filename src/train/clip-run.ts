@@ -1,8 +1,10 @@
 /** A training run of CLIP: its captioned pictures, the vocabulary of its captions, and how well it names pictures it has not seen. */
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { type Executor, type HostArray, type Store } from '../core/index.ts';
 import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
 import { captionBatchAt, captionsOf, fromPixels, openDataset, picturesAt, readTokenizer, takeListed, testPartOf, trainTokenizer, type Dataset } from '../data/index.ts';
+import { quoteWord } from '../formats/quote.ts';
 import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
 import { chanceLoss, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
 import type { ClipConfig } from './clip-config.ts';
@@ -62,9 +64,17 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
     describe: (loss, measures) => describeClip(loss, batch, measures),
     writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: learned.json, preprocessing: openAIPreprocessing }),
     readWeights: async (dir) => (await readClipFolder(dir)).weights,
-    use: { what: 'search your pictures with it', command: (out) => `kuosan search ${out} --images ${source} --query "a red heart" --out sheet.png` },
+    use: await useOf(dataset, test),
     ...(test && { watch: (executor: Executor, store: Store) => watchZeroShot(openClipEncoder(executor, { model, tokenizer, weights: { store, prefix: entries.ema } }), test, train.evaluateCount) }),
   };
+}
+
+/** Pictures that are files can be searched; those of the package or within arrays can only be named. */
+async function useOf(dataset: Dataset, test: Dataset | undefined): Promise<RunPlan['use']> {
+  const first = await stat(join(dataset.name, dataset.ids[0]!)).catch(() => undefined);
+  return first?.isFile()
+    ? { what: 'search your pictures', command: (out) => `kuosan search ${out} --images ${quoteWord(dataset.name)} --query "a red heart" --out sheet.png` }
+    : { what: 'count how many pictures get their own name', command: (out) => `kuosan zero-shot ${out} --data ${quoteWord((test ?? dataset).name)}` };
 }
 
 /** Within so much of ln(batch) nothing is told apart yet. */

@@ -51,7 +51,7 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
     },
     writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes, superResolution: superResolution ?? null }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
-    use: superResolution ? { what: 'enlarge a picture with it', command: (out) => `kuosan edit ${out} --image small.png --out large.png` } : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
+    use: superResolution ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` } : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
 import { latestCheckpoint, openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
 import type { NetworkTimes } from '../diffusion/index.ts';
+import { quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './config.ts';
@@ -31,7 +32,7 @@ export interface RunPlan {
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
   /** Reads the weights that `writeModel` wrote. */
   readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
-  /** What can be done with the result, and the command that does: `draw from it`, `kuosan sample runs/a`. */
+  /** What can be done with the result, and the command that does, from the run's folder as a shell takes it: `draw from it`, `kuosan sample runs/a`. */
   readonly use: { readonly what: string; readonly command: (out: string) => string };
   /** What progress says of the loss and of what it measures, both averaged over the last steps; default `loss 0.0421`. */
   readonly describe?: (loss: number, measures: Readonly<Record<string, number>>) => string;
@@ -85,7 +86,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
   const latest = resume ? await latestCheckpoint(out) : null;
   const from = latest ? await readState(latest.path, plan.readWeights) : undefined;
-  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(out)}, or give more --steps to train on`);
+  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`);
   await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
   const environment = await executor.environment();
   const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
