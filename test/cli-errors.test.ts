@@ -134,6 +134,8 @@ const data: readonly Case[] = [
   ['train config.json --out new --data notes', 1, /^data "notes": no images .*it holds only \.txt/],
   ['train config.json --out new --data fakes', 1, 'data: "fakes/fake.png": not an image that can be read; remove the file, or leave such files out with --skip-bad'],
   ['train cifar10 --out new', 1, /^data "cifar10": is not on this machine; get it with: curl -O [^\n]*cifar-10-binary\.tar\.gz; or give the path of the folder that it is in$/],
+  ['train emoji-clip --out new', 1, /^data "data\/emoji64": is not on this machine; get it with: npx kuosan data emoji --styles [^\n]* --out data\/emoji64; or give the path of the folder that it is in$/],
+  ['train emoji-clip --out new --data pictures', 1, 'data list "splits/train.txt": there is no such file, neither "pictures/splits/train.txt" nor "splits/train.txt"; name another, or do without (--data.files null trains on all pictures)'],
   ['train config.json --out new --data fashion-mnist/tset', 1, 'unknown part of fashion-mnist "tset"; did you mean test?'],
   ['data captioned --out grid.png', 1, 'data: "captioned/metadata.jsonl:2": there is no image "009.png"; mend or remove it, or do without such captions with --skip-bad'],
   ['data fakes --out grid.png', 1, 'data: "fakes/fake.png": not an image that can be read; remove the file, or leave such files out with --skip-bad'],

@@ -141,7 +141,7 @@ describe('kuosan zero-shot', () => {
     [['--among', 'files'], 2, '--among files: there is no list; name it with --files'],
     [['--group', 'size'], 2, '--group: black.png has no "size" in metadata.jsonl'],
     [['--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
-    [['--files', 'none.list'], 1, 'data list "none.list": there is no such file or folder'],
+    [['--files', 'none.list'], 1, 'data list "none.list": there is no such file, neither "marked/none.list" nor "none.list"'],
   ])('%j', async (more, status, message) => {
     const ended = await run(...words, ...more);
     expect(ended.stderr).toBe(`kuosan: ${message}\n`);

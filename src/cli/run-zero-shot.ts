@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { captionsOf, metadataColumn, openDataset, pictureBatches, takeListed, type Dataset } from '../data/index.ts';
 import { zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../pipelines/index.ts';
@@ -29,7 +28,7 @@ export async function runZeroShot(source: string, { data, files, among, template
   if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
   const { model, open } = await openClip(source);
   const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, skipBad });
-  const asked = files === undefined ? whole : await takeListed(whole, await stat(join(data, files)).then(() => join(data, files), () => files));
+  const asked = files === undefined ? whole : await takeListed(whole, files);
   const right = captionsOf(asked);
   const captions = [...new Set(captionsOf(among === 'all' ? whole : asked))];
   const groups = group === undefined ? undefined : await groupsOf(data, whole, asked, captions, group);

@@ -9,7 +9,7 @@ export function register(program: Command): void {
     .description('count how many pictures of a data set a CLIP gives their own caption, or class')
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP')
     .requiredOption('--data <source>', 'pictures with captions or classes: a folder, fashion-mnist/test, …')
-    .option('--files <list>', 'name only the pictures on this list: one file name a line; a path inside the folder, or any')
+    .option('--files <list>', 'name only the pictures on this list: one file name a line; looked for inside the folder, then as it is given')
     .option('--among <which>', 'captions to choose from: those of all pictures, or of the pictures on the list', choiceOption('among', ['all', 'files'] as const), 'all')
     .option('--template <text>', 'a sentence with {} for the caption; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
     .option('--group <key>', 'also count where the best caption is of the right group: a key of the lines of metadata.jsonl, such as subgroup')

@@ -18,6 +18,7 @@ export { classColumns, gridDefaults, type GridOptions, layGrid } from './grid.ts
 export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, readImageSize, writePng } from './image.ts';
 export { builtInDatasets, openDataset, testPartOf } from './open-dataset.ts';
 export { openDefaults, type OpenOptions } from './open-options.ts';
+export { MissingDataError, notHere } from './missing-data.ts';
 export { heightAndWidth, type PictureSize } from './picture-size.ts';
 export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './pixels.ts';
 export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';

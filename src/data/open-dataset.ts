@@ -1,10 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { nearest, unknownName } from '../core/suggest.ts';
 import { defaultCacheDir } from './cache.ts';
 import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
+import { fromHome } from './home.ts';
+import { MissingDataError } from './missing-data.ts';
 import { openDefaults } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
 import { heightAndWidth } from './picture-size.ts';
@@ -34,7 +35,7 @@ const maxSize = 4096;
  *                `mnist`, `fashion-mnist` or `cifar10`, each with `/test` behind it for the test set; or a path (`./mnist` for a
  *                folder of that name): of a folder of images, whose sub-folders are classes; of a folder of idx files or of
  *                CIFAR-10's binary batches, again with `/test` behind it; or of one such file
- * @throws if there is no such data set or folder (naming the nearest), if it holds no images, or if one is bad and `skipBad` is off
+ * @throws MissingDataError if there is no such data set or folder, naming the nearest; one line if it holds no images, or if one is bad and `skipBad` is off
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
@@ -54,8 +55,7 @@ async function findSource(source: string): Promise<Source> {
   if (set === notoEmoji) return { channels: 3, open: (options) => openNotoEmoji(part, options) };
   if (namedDatasets.includes(set)) return namedSource(set, part);
 
-  // The shell expands ~ only at the start of a word; "--data=~/pics" arrives as it is.
-  const path = source.startsWith('~/') ? join(homedir(), source.slice(2)) : source;
+  const path = fromHome(source);
   const arrays = async (place: string, split: 'train' | 'test') => await idxSource(place, split) ?? await cifar10Source(place, split);
   const found = source === '' ? undefined : await stat(path).catch(() => undefined);
   if (found !== undefined) {
@@ -70,11 +70,11 @@ async function findSource(source: string): Promise<Source> {
     if (source !== undefined) return source;
   }
   const suggestion = nearest(source.split('/')[0]!, builtInDatasets);
-  if (suggestion !== undefined) throw new Error(`unknown data set ${JSON.stringify(source)}; did you mean ${suggestion}?`);
+  if (suggestion !== undefined) throw new MissingDataError('set', `unknown data set ${JSON.stringify(source)}; did you mean ${suggestion}?`);
   const beside = await foldersIn(dirname(path));
   const neighbor = nearest(basename(path), beside);
-  if (neighbor !== undefined) throw new Error(`unknown data set ${JSON.stringify(source)}; did you mean the folder ${join(dirname(path), neighbor)}?`);
-  throw new Error(`${unknownName('data set', source, builtInDatasets)}, or the path of a folder of images`);
+  if (neighbor !== undefined) throw new MissingDataError('set', `unknown data set ${JSON.stringify(source)}; did you mean the folder ${join(dirname(path), neighbor)}?`);
+  throw new MissingDataError('set', `${unknownName('data set', source, builtInDatasets)}, or the path of a folder of images`);
 }
 
 async function foldersIn(path: string): Promise<string[]> {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { fingerprintOf, type Dataset, type DatasetContent } from './dataset.ts';
+import { MissingDataError } from './missing-data.ts';
 import { takeListed } from './take-listed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-list-'));
@@ -38,5 +39,27 @@ test.each([
 });
 
 test('says what is wrong with the file', async () => {
-  await expect(takeListed(dataset, join(folder, 'none.txt'))).rejects.toThrow(/none.txt": there is no such file or folder/);
+  await expect(takeListed(dataset, folder)).rejects.toThrow(/": it is a folder/);
+});
+
+describe('a list', () => {
+  const here = process.cwd();
+  afterEach(() => { process.chdir(here); });
+
+  test('is looked for inside the data set\'s folder, then as it is given', async () => {
+    mkdirSync(join(folder, 'set'));
+    writeFileSync(join(folder, 'both.txt'), 'a/1.png');
+    writeFileSync(join(folder, 'set/both.txt'), 'b/1.png');
+    writeFileSync(join(folder, 'outside.txt'), 'a/2.png');
+    process.chdir(folder);
+    const inSet = { ...dataset, name: 'set' };
+    expect((await takeListed(inSet, 'both.txt')).ids).toEqual(['b/1.png']);
+    expect((await takeListed(inSet, './outside.txt')).ids).toEqual(['a/2.png']);
+    expect((await takeListed(inSet, join(folder, 'both.txt'))).ids).toEqual(['a/1.png']);
+  });
+
+  test('that is nowhere is missed in all places where it was looked for', async () => {
+    await expect(takeListed(dataset, 'none.txt')).rejects.toThrow(new MissingDataError('list', 'data list "none.txt": there is no such file, neither "letters/none.txt" nor "none.txt"'));
+    await expect(takeListed(dataset, '/nowhere/none.txt')).rejects.toThrow(new MissingDataError('list', 'data list "/nowhere/none.txt": there is no such file'));
+  });
 });

@@ -1,6 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
 import { nearest } from '../core/suggest.ts';
 import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
+import { fromHome } from './home.ts';
+import { MissingDataError } from './missing-data.ts';
 import { describeSystemError } from './write-file.ts';
 
 /** A list of names is read whole; this is ten million of them. */
@@ -9,10 +12,13 @@ const mostBytes = 500_000_000;
 /**
  * The pictures of a data set that a list names, in the list's order: one of the lists that say what to train and what to test on.
  *
- * @param path  of a text file with one name a line, as `dataset.ids` has them: `noto/1F600.png`. Empty lines are nothing
- * @throws if the file cannot be read or names nothing, a name is not in the data set, or stands there twice
+ * @param list  of a text file with one name a line, as `dataset.ids` has them: `noto/1F600.png`. Empty lines are nothing. It is looked for
+ *   inside the data set's folder, then as it is given
+ * @throws MissingDataError if it is in neither place; one line if it cannot be read or names nothing, a name is not in the data set, or
+ *   stands there twice
  */
-export async function takeListed(dataset: Dataset, path: string): Promise<Dataset> {
+export async function takeListed(dataset: Dataset, list: string): Promise<Dataset> {
+  const path = await findList(dataset.name, list);
   const text = await readFile(path, 'utf8').catch((error: unknown) => { throw new Error(`data list ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error }); });
   if (text.length > mostBytes) throw new Error(`data list ${JSON.stringify(path)}: has ${text.length} characters, expected a list of file names`);
   const places = new Map(dataset.ids.map((id, place) => [id, place]));
@@ -34,4 +40,14 @@ export async function takeListed(dataset: Dataset, path: string): Promise<Datase
   const order = [...chosen];
   const content = selectImages(dataset, order, labels && classNames && { labels: Int32Array.from(order, (place) => labels[place]!), classNames });
   return { ...content, name: dataset.name, fingerprint: fingerprintOf(content), fromCache: dataset.fromCache };
+}
+
+/** A data set that goes by a name has no folder, and its lists are where they are given. */
+async function findList(source: string, list: string): Promise<string> {
+  // An absolute path has one place.
+  const places = isAbsolute(list) ? [list] : [join(fromHome(source), list), fromHome(list)];
+  for (const place of places) {
+    if (await stat(place).then(() => true, () => false)) return place;
+  }
+  throw new MissingDataError('list', `data list ${JSON.stringify(list)}: there is no such file${places.length === 1 ? '' : `, neither ${places.map((place) => JSON.stringify(place)).join(' nor ')}`}`);
 }

@@ -13,9 +13,9 @@ export const clipRunSchema = z.strictObject({
     size: z.number().int().positive().default(64),
     /** A model's folder has no word for another way, and CLIPImageProcessor knows none. */
     crop: z.literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' }).default('center'),
-    /** A list of the pictures to train on, one file name a line; a path inside the source, or any. Default all. */
+    /** A list of the pictures to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
     files: z.string().nullable().default(null),
-    /** Held-out pictures for the zero-shot accuracy during training: a list in the same source. */
+    /** Held-out pictures of the same source for the zero-shot accuracy during training: a list like `files`. */
     testFiles: z.string().nullable().default(null),
     /** Sentences with `{}` for the caption; one is drawn each time. */
     templates: z.array(z.string().includes('{}')).min(1).default(['{}']),

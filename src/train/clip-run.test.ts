@@ -146,7 +146,14 @@ describe('refuses', () => {
 
   test('a measurement without held-out pictures, and a list that is not there', async () => {
     await expect(refusal({ data: { testFiles: null } })).rejects.toThrow('config.train.evaluateEvery is 120, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null');
-    await expect(refusal({ data: { files: 'trian.txt' } })).rejects.toThrow(/data list ".*trian.txt": there is no such file or folder/);
+    await expect(refusal({ data: { files: 'trian.txt' } })).rejects.toThrow(`data list "trian.txt": there is no such file, neither "${data}/trian.txt" nor "trian.txt"; name another, or do without (--data.files null trains on all pictures)`);
+    await expect(refusal({ data: { testFiles: 'tset.txt' } })).rejects.toThrow(/nor "tset.txt"; name another, or do without \(--data.testFiles null --train.evaluateEvery null measures nothing\)$/);
+  });
+
+  test('a list of data that is made by a command, which it names', async () => {
+    const wayOut = { ...changed({ data: { files: 'trian.txt' } }), getData: { [data]: 'npm run data' } };
+    await expect(configuredRun(wayOut).plan({})).rejects.toThrow(/trains on all pictures\); the lists of .*pictures are made by: npm run data$/);
+    expect(() => configuredRun({ ...config, getData: 'npm run data' })).toThrow('config.getData: expected record, got "npm run data"');
   });
 
   test.each([

@@ -1,9 +1,9 @@
 /** A training run of CLIP: its captioned pictures, the vocabulary of its captions, and how well it names pictures it has not seen. */
 import { stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { type Executor, type HostArray, type Store } from '../core/index.ts';
 import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
-import { captionBatchAt, captionsOf, fromPixels, openDataset, picturesAt, readTokenizer, takeListed, testPartOf, trainTokenizer, type Dataset } from '../data/index.ts';
+import { captionBatchAt, captionsOf, fromPixels, MissingDataError, openDataset, picturesAt, readTokenizer, takeListed, testPartOf, trainTokenizer, type Dataset } from '../data/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
 import { chanceLoss, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
@@ -20,8 +20,10 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
   const { data: { source, size, crop, files, testFiles, ...shown }, train } = config;
   const open = (name: string) => openDataset(name, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
   const whole = await open(source);
-  const part = (list: string) => takeListed(whole, isAbsolute(list) ? list : join(source, list));
-  const dataset = captioned(files === null ? whole : await part(files));
+  const part = (list: string, without: string) => takeListed(whole, list).catch((error: unknown) => {
+    throw error instanceof MissingDataError ? new MissingDataError(error.what, `${error.message}; name another, or do without (${without})`) : error;
+  });
+  const dataset = captioned(files === null ? whole : await part(files, '--data.files null trains on all pictures'));
   const different = new Set(captionsOf(dataset)).size;
   if (different < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
   const test = await openTest();
@@ -40,7 +42,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
 
   async function openTest(): Promise<Dataset | undefined> {
     if (train.evaluateEvery === null) return undefined;
-    if (testFiles !== null) return captioned(await part(testFiles));
+    if (testFiles !== null) return captioned(await part(testFiles, '--data.testFiles null --train.evaluateEvery null measures nothing'));
     const held = testPartOf(source);
     if (held === undefined) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`);
     return captioned(await open(held));

@@ -31,7 +31,7 @@ describe.each(names(undefined))('the preset %s', (name) => {
 });
 
 test.each(names('classifier'))('the preset %s is a configuration that builds', async (name) => {
-  const { data, model, train } = parseClassifierConfig(Object.fromEntries(Object.entries(await readConfig(name)).filter(([key]) => key !== 'task')));
+  const { data, model, train } = parseClassifierConfig(Object.fromEntries(Object.entries(await readConfig(name)).filter(([key]) => key !== 'task' && key !== 'getData')));
   const classifier = new ImageClassifier({ ...model, sampleSize: data.size, inChannels: 1, classNames: Array.from({ length: 10 }, (_, i) => String(i)) });
   classifierProgram(classifier, 1);
   expect(train.evaluateEvery).not.toBeNull();
@@ -39,7 +39,7 @@ test.each(names('classifier'))('the preset %s is a configuration that builds', a
 });
 
 test.each(names('clip'))('the preset %s is a configuration that builds, small enough to be shipped', async (name) => {
-  const { data, model, tokenizer, train } = parseClipConfig(Object.fromEntries(Object.entries({ ...await readConfig(name), data: { source: 'x', ...(await readConfig(name))['data'] as object } }).filter(([key]) => key !== 'task')));
+  const { data, model, tokenizer, train } = parseClipConfig(Object.fromEntries(Object.entries({ ...await readConfig(name), data: { source: 'x', ...(await readConfig(name))['data'] as object } }).filter(([key]) => key !== 'task' && key !== 'getData')));
   const clip = new CLIPModel({ ...model, textConfig: { ...model.textConfig, vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.vocabSize - 1 }, visionConfig: { ...model.visionConfig, imageSize: data.size } });
   imageProgram(clip, 1);
   textProgram(clip, 1);
@@ -48,6 +48,10 @@ test.each(names('clip'))('the preset %s is a configuration that builds, small en
   // Table 18 of the paper; no decay on gains, biases and the temperature.
   expect(train).toMatchObject({ optimizer: 'adamw', weightDecay: 0.2, betas: [0.9, 0.98], eps: 1e-6, lrSchedule: 'cosine', groups: [{ maxRank: 1, weightDecay: 0 }] });
   if (name !== 'clip') await expectSaidParameters(name, countParameters(clip));
+});
+
+test.each(presets.filter(({ config }) => config['getData'] !== undefined))('the preset $name says how to get its own data', ({ config }) => {
+  expect(Object.keys(config['getData'] as object)).toEqual([(config['data'] as { readonly source: string }).source]);
 });
 
 it('cifar10 is DDPM\'s own run', async () => {

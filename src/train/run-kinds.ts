@@ -1,4 +1,7 @@
+import { z } from 'zod';
 import { unknownName } from '../core/suggest.ts';
+import { MissingDataError, notHere } from '../data/index.ts';
+import { parseConfig } from '../models/index.ts';
 import { planClassifier } from './classifier-run.ts';
 import { parseClassifierConfig } from './classifier-config.ts';
 import { parseClipConfig } from './clip-config.ts';
@@ -10,6 +13,8 @@ import type { RunOptions, RunPlan } from './run.ts';
 /** A run whose configuration has been checked: what is left is its data. */
 export interface ConfiguredRun {
   readonly train: TrainConfig;
+  /** The name or the folder of its data. */
+  readonly source: string;
   /** @throws if the configuration contradicts itself or the data */
   plan(options: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan>;
 }
@@ -18,25 +23,37 @@ export interface ConfiguredRun {
 const runKinds: Readonly<Record<string, (value: unknown) => ConfiguredRun>> = {
   ddpm: (value) => {
     const config = parseDdpmConfig(value);
-    return { train: config.train, plan: (options) => planDdpm(config, options) };
+    return { train: config.train, source: config.data.source, plan: (options) => planDdpm(config, options) };
   },
   classifier: (value) => {
     const config = parseClassifierConfig(value);
-    return { train: config.train, plan: (options) => planClassifier(config, options) };
+    return { train: config.train, source: config.data.source, plan: (options) => planClassifier(config, options) };
   },
   clip: (value) => {
     const config = parseClipConfig(value);
-    return { train: config.train, plan: (options) => planClip(config, options) };
+    return { train: config.train, source: config.data.source, plan: (options) => planClip(config, options) };
   },
 };
 
+/** Commands that get data, by the source that they make: `{ "data/emoji64": "npx kuosan data emoji --out data/emoji64" }`. */
+const getDataSchema = z.record(z.string(), z.string()).default({});
+
 /**
- * Checks the configuration of a run of any kind; its `task` says which: `ddpm` (when left out), `classifier` or `clip`.
+ * Checks the configuration of a run of any kind; its `task` says which: `ddpm` (when left out), `classifier` or `clip`. Its `getData` has
+ * commands that get data, by source, for a message to name where it is missing; it is no part of what is recorded.
  *
  * @throws for an unknown task, with those there are; else what the check of that kind finds
  */
-export function configuredRun({ task = 'ddpm', ...config }: Readonly<Record<string, unknown>>): ConfiguredRun {
+export function configuredRun({ task = 'ddpm', getData, ...config }: Readonly<Record<string, unknown>>): ConfiguredRun {
   const kind = typeof task === 'string' && Object.hasOwn(runKinds, task) ? runKinds[task] : undefined;
   if (!kind) throw new Error(`config.${unknownName('task', String(task), Object.keys(runKinds))}`);
-  return kind(config);
+  const commands = parseConfig(getDataSchema, getData, 'config.getData');
+  const run = kind(config);
+  return { ...run, plan: (options) => run.plan(options).catch((error: unknown) => { throw withWayOut(error, run.source, commands); }) };
+}
+
+function withWayOut(error: unknown, source: string, commands: Readonly<Record<string, string>>): unknown {
+  const command = Object.hasOwn(commands, source) ? commands[source] : undefined;
+  if (command === undefined || !(error instanceof MissingDataError)) return error;
+  return new Error(error.what === 'set' ? notHere(source, command) : `${error.message}; the lists of ${source} are made by: ${command}`, { cause: error });
 }

