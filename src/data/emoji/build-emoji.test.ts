@@ -143,9 +143,9 @@ describe('buildEmoji', () => {
     expect(readdirSync(root)).not.toContain(part);
   });
 
-  test('prints the command that installs what is missing', async () => {
+  test('prints the command that installs what is missing, and keeps what is there', async () => {
     await expect(buildEmoji(options({ styles: ['noto', 'twemoji', 'fluent'] }))).rejects.toThrow(
-      `data emoji: the packages emoji-datasource-twitter, @lobehub/fluent-emoji-3d are not installed; run: npm install --no-save --prefix "${packages}" emoji-datasource-twitter@16.0.0 @lobehub/fluent-emoji-3d@1.1.0`);
+      `data emoji: the packages emoji-datasource-twitter, @lobehub/fluent-emoji-3d are not installed; run: npm install --no-save --prefix "${packages}" emojibase-data@1.0.0 emoji-datasource-google@1.0.0 emoji-datasource-twitter@16.0.0 @lobehub/fluent-emoji-3d@1.1.0`);
   });
 
   test.each([

@@ -20,7 +20,7 @@ export interface FoundPackage {
  * @param needs  the packages
  * @param from   the folder to begin in, or a `node_modules` folder
  * @returns      by name
- * @throws one line with the command that installs all that are missing
+ * @throws one line that names those that are missing, with the command that installs them and keeps the others
  */
 export async function findPackages(needs: readonly PackageNeed[], from: string): Promise<Map<string, FoundPackage>> {
   const found = new Map<string, FoundPackage>();
@@ -32,7 +32,9 @@ export async function findPackages(needs: readonly PackageNeed[], from: string):
   if (missing.length === 0) return found;
   const prefix = resolve(from) === process.cwd() ? '' : `--prefix ${JSON.stringify(from.replace(/\/node_modules\/?$/, ''))} `;
   const names = missing.map(({ name }) => name).join(', ');
-  const command = `npm install --no-save ${prefix}${missing.map(({ name, version }) => `${name}@${version}`).join(' ')}`;
+  // All of them, in the versions that are there: npm removes what an earlier --no-save brought and this one does not name.
+  const all = needs.map(({ name, version }) => `${name}@${found.get(name)?.version ?? version}`);
+  const command = `npm install --no-save ${prefix}${all.join(' ')}`;
   throw new Error(`data emoji: ${missing.length === 1 ? 'the package' : 'the packages'} ${names} ${missing.length === 1 ? 'is' : 'are'} not installed; run: ${command}`);
 }
 
