@@ -22,8 +22,10 @@ export function clipConfig(batchSize: number): ClipConfig {
   });
 }
 
-/** The network of a configuration; its vocabulary is as large as the configuration lets it become. */
-export function clipOptions({ data: { size }, tokenizer: { vocabSize }, model }: ClipConfig): CLIPOptions {
+/** The network of a configuration that learns its vocabulary, which is as large as the configuration lets it become. */
+export function clipOptions({ data: { size }, tokenizer, model }: ClipConfig): CLIPOptions {
+  if (!('vocabSize' in tokenizer)) throw new Error(`config.tokenizer.file is ${JSON.stringify(tokenizer.file)}; measure with vocabSize`);
+  const { vocabSize } = tokenizer;
   return {
     ...model,
     textConfig: { ...model.textConfig, vocabSize, bosTokenId: vocabSize - 2, eosTokenId: vocabSize - 1, padTokenId: vocabSize - 1 },

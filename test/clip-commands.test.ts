@@ -71,6 +71,15 @@ describe('the command that training prints', () => {
   });
 });
 
+test('a preset trains with a vocabulary of one\'s own', async () => {
+  writeFileSync('words.txt', 'red lime blue\nred lime blue');
+  expect((await run('tokenizer', 'train', '--captions', 'words.txt', '--out', 'words.json', '--vocab-size', '530')).status).toBe(0);
+  const { status, stderr } = await run('train', 'config.json', '--tokenizer.file', 'words.json', '--out', 'words', '--steps', '1', '--checkpoint-every', '1');
+  expect(status, stderr).toBe(0);
+  expect(JSON.parse(readFileSync('words/checkpoints/step-000001/tokenizer.json', 'utf8'))).toEqual(JSON.parse(readFileSync('words.json', 'utf8')));
+  expect((JSON.parse(readFileSync('words/run.json', 'utf8')) as { config: object }).config).toMatchObject({ tokenizer: { file: 'words.json' } });
+});
+
 describe('kuosan classify', () => {
   test('names the color of each picture it was trained on', async () => {
     const { status, stdout, stderr } = await run('classify', 'run', '--images', 'pictures', '--labels', colors.join(','), '--top', '2');

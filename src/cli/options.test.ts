@@ -48,6 +48,12 @@ describe('settings by their path', () => {
     expect(Object.keys(polluted)).toEqual(['__proto__', 'constructor']);
     expect(({} as { steps?: number }).steps).toBeUndefined();
   });
+
+  test('take the settings with them that belong to what they replace', () => {
+    const preset = { scheduler: { process: 'ddpm', betaEnd: 0.02 }, tokenizer: { vocabSize: 600 } };
+    expect(applyOverrides(preset, [[['scheduler', 'process'], 'ddpm'], [['tokenizer', 'minFrequency'], 3]])).toEqual({ ...preset, tokenizer: { vocabSize: 600, minFrequency: 3 } });
+    expect(applyOverrides(preset, [[['scheduler', 'process'], 'flow'], [['tokenizer', 'file'], 'own.json']])).toEqual({ scheduler: { process: 'flow' }, tokenizer: { file: 'own.json' } });
+  });
 });
 
 test('the size that kuosan data shows pictures at is the one they are trained at', () => {

@@ -90,9 +90,9 @@ function parseValue(text: string): unknown {
   }
 }
 
-/** A copy of a configuration with the overrides set; objects on the way are made where they are missing. */
+/** A copy of a configuration with the overrides set, and without what they replace; objects on the way are made where they are missing. */
 export function applyOverrides(config: Readonly<Record<string, unknown>>, overrides: Overrides): Record<string, unknown> {
-  const copy = structuredClone(config) as Record<string, unknown>;
+  const copy = structuredClone(withoutReplaced(config, overrides));
   for (const [path, value] of overrides) {
     let inner = copy;
     for (const key of path.slice(0, -1)) {
@@ -107,4 +107,19 @@ export function applyOverrides(config: Readonly<Record<string, unknown>>, overri
     Object.defineProperty(inner, path.at(-1)!, { value, enumerable: true, writable: true, configurable: true });
   }
   return copy;
+}
+
+/**
+ * Without the settings that belong to something else than what is asked for: a process has settings of its own, and a tokenizer
+ * that is taken from a file is not learned.
+ */
+function withoutReplaced(config: Readonly<Record<string, unknown>>, overrides: Overrides): Record<string, unknown> {
+  const wanted = (name: string) => overrides.find(([path]) => path.join('.') === name)?.[1];
+  const process = wanted('scheduler.process');
+  const { process: own } = (config['scheduler'] ?? {}) as { readonly process?: unknown };
+  return {
+    ...config,
+    ...(process !== undefined && process !== own && { scheduler: {} }),
+    ...(wanted('tokenizer.file') !== undefined && { tokenizer: {} }),
+  };
 }

@@ -25,7 +25,7 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
     [['train', 'seed'], options.seed],
     [['train', 'checkpointEvery'], options.checkpointEvery],
   ] as const).filter(([, value]) => value !== undefined);
-  const merged = applyOverrides(ofProcess(await readConfig(preset), overrides), [...own, ...overrides]);
+  const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
   if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined) throw new UsageError('--data is missing: a data set or a folder of images');
   const run = configuredRun(merged);
   const executor = await openExecutor(options);
@@ -35,11 +35,4 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
   } finally {
     await executor.dispose();
   }
-}
-
-/** A process has settings of its own: with another than the preset's, those of the preset do not go on. */
-function ofProcess(config: Record<string, unknown>, overrides: Overrides): Record<string, unknown> {
-  const wanted = overrides.find(([path]) => path.join('.') === 'scheduler.process')?.[1];
-  const { process } = (config['scheduler'] ?? {}) as { readonly process?: unknown };
-  return wanted === undefined || wanted === process ? config : { ...config, scheduler: {} };
 }

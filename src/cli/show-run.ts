@@ -33,7 +33,7 @@ export async function showRun({ run, out, executor, resume, skipBad, resumeOptio
   let saved: string | undefined;
   let plan: RunPlan;
   try {
-    plan = await run.plan({ skipBad, signal: interrupt.signal });
+    plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
     for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal })) {
       switch (event.type) {
         case 'ready': {

@@ -9,6 +9,18 @@ const tower = { hiddenSize: 8, intermediateSize: 16, numHiddenLayers: 1, numAtte
 const model = new CLIPModel({ projectionDim: 4, textConfig: { ...tower, vocabSize: 20, maxPositionEmbeddings: 8 }, visionConfig: { ...tower, imageSize: 8, patchSize: 4 } });
 const parse = (train: object = {}) => parseClipConfig({ data: { source: 'pictures' }, train: { steps: 100, ...train } }).train;
 
+describe('the vocabulary', () => {
+  const parse = (tokenizer?: object) => parseClipConfig({ data: { source: 'pictures' }, ...(tokenizer && { tokenizer }), train: { steps: 1 } }).tokenizer;
+
+  test('is learned, or taken from a file, which leaves nothing to learn', () => {
+    expect(parse()).toEqual({ vocabSize: 5000, minFrequency: 2 });
+    expect(parse({ vocabSize: 600 })).toEqual({ vocabSize: 600, minFrequency: 2 });
+    expect(parse({ file: 'tokenizer.json' })).toEqual({ file: 'tokenizer.json' });
+    expect(() => parse({ file: 'tokenizer.json', vocabSize: 600 })).toThrow('config.tokenizer: expected a file, or vocabSize and minFrequency to learn one, got {"file":"tokenizer.json","vocabSize":600}');
+    expect(() => parse({ fil: 'tokenizer.json' })).toThrow('config.tokenizer: unknown key "fil"; did you mean file?');
+  });
+});
+
 describe('the optimizer of CLIP', () => {
   test('is by default that of the paper for vision transformers', () => {
     // Radford et al. 2021, table 18, and the rate of ViT-B/32.

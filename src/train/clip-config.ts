@@ -43,10 +43,14 @@ export const clipRunSchema = z.strictObject({
     blend: share.default(0),
   }),
   tokenizer: z.strictObject({
-    /** Tokens to learn from the captions and tags of the training pictures. */
-    vocabSize: z.number().int().min(leastVocabSize).default(5000),
-    /** A pair of tokens becomes one if it occurs as often. */
-    minFrequency: z.number().int().positive().default(2),
+    /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
+    file: z.string().optional(),
+    /** Tokens to learn from the captions and tags of the training pictures; default 5000. */
+    vocabSize: z.number().int().min(leastVocabSize).optional(),
+    /** A pair of tokens becomes one if it occurs as often; default 2. */
+    minFrequency: z.number().int().positive().optional(),
+  }).refine(({ file, vocabSize, minFrequency }) => file === undefined || (vocabSize === undefined && minFrequency === undefined), {
+    error: 'expected a file, or vocabSize and minFrequency to learn one',
   }).prefault({}),
   model: z.strictObject({
     projectionDim: z.number().int().positive().default(512),
@@ -70,7 +74,10 @@ export const clipRunSchema = z.strictObject({
 });
 
 /** A documented training run of CLIP. */
-export type ClipConfig = z.output<typeof clipRunSchema>;
+export interface ClipConfig extends Omit<z.output<typeof clipRunSchema>, 'tokenizer'> {
+  /** A file to take, or how to learn one. */
+  readonly tokenizer: { readonly file: string } | { readonly vocabSize: number; readonly minFrequency: number };
+}
 
 /**
  * Checks a configuration and fills in the defaults.
@@ -78,5 +85,6 @@ export type ClipConfig = z.output<typeof clipRunSchema>;
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseClipConfig(value: unknown): ClipConfig {
-  return parseConfig(clipRunSchema, value, 'config');
+  const { tokenizer: { file, vocabSize = 5000, minFrequency = 2 }, ...config } = parseConfig(clipRunSchema, value, 'config');
+  return { ...config, tokenizer: file === undefined ? { vocabSize, minFrequency } : { file } };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readClipFolder } from '../checkpoint/index.ts';
-import { encodePng } from '../data/index.ts';
+import { encodePng, trainTokenizer } from '../data/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { describeClip } from './clip-run.ts';
 import { configuredRun } from './run-kinds.ts';
@@ -70,7 +70,7 @@ type Changes = { readonly [section in 'data' | 'train' | 'model' | 'tokenizer']?
 const changed = (changes: Changes = {}) => ({ ...config, ...Object.fromEntries(Object.entries(changes).map(([key, value]) => [key, { ...config[key as keyof Changes] as object, ...value }])) });
 
 async function run(out: string, changes: Changes = {}, options: { resume?: boolean; skipBad?: boolean } = {}): Promise<RunEvent[]> {
-  const plan = await configuredRun(changed(changes)).plan(options);
+  const plan = await configuredRun(changed(changes)).plan({ ...options, ...(options.resume && { resumeFrom: join(root, out) }) });
   const events: RunEvent[] = [];
   for await (const event of trainingRun(plan, { out: join(root, out), executor: node, ...options })) events.push(event);
   return events;
@@ -108,6 +108,25 @@ describe('a training run of CLIP', () => {
     for (const file of ['model.safetensors', 'tokenizer.json', 'config.json']) {
       expect(readFileSync(join(root, 'b/checkpoints/step-000020', file)).equals(readFileSync(join(root, 'a/checkpoints/step-000020', file))), file).toBe(true);
     }
+  }, 60_000);
+
+  test('takes its vocabulary from a file, and where it goes on from its checkpoint', async () => {
+    const file = join(root, 'tokenizer.json');
+    const write = (texts: readonly string[]) => { writeFileSync(file, JSON.stringify(trainTokenizer(texts, { vocabSize: 530 }).json)); };
+    write(['red green blue yellow', 'red green blue yellow']);
+    const given = readFileSync(file, 'utf8');
+    const own = { ...config, tokenizer: { file }, train: { ...config.train, steps: 1, evaluateEvery: null } };
+    const trained = async (steps: number, resume: boolean) => {
+      const out = join(root, 'file');
+      const plan = await configuredRun({ ...own, train: { ...own.train, steps } }).plan(resume ? { resumeFrom: out } : {});
+      for await (const event of trainingRun(plan, { out, executor: node, resume })) if (event.type === 'end') expect(event.step).toBe(steps);
+      return JSON.stringify((await readClipFolder(join(out, `checkpoints/step-00000${steps}`))).tokenizer);
+    };
+    expect(await trained(1, false)).toBe(given);
+    // As many tokens, and others.
+    write(['left right top bottom', 'left right top bottom']);
+    expect(readFileSync(file, 'utf8')).not.toBe(given);
+    expect(await trained(2, true)).toBe(given);
   }, 60_000);
 
   test('says once how many captions are cut', async () => {
@@ -148,6 +167,14 @@ describe('refuses', () => {
     await expect(refusal({ data: { testFiles: null } })).rejects.toThrow('config.train.evaluateEvery is 120, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null');
     await expect(refusal({ data: { files: 'trian.txt' } })).rejects.toThrow(`data list "trian.txt": there is no such file, neither "${data}/trian.txt" nor "trian.txt"; name another, or do without (--data.files null trains on all pictures)`);
     await expect(refusal({ data: { testFiles: 'tset.txt' } })).rejects.toThrow(/nor "tset.txt"; name another, or do without \(--data.testFiles null --train.evaluateEvery null measures nothing\)$/);
+  });
+
+  test('a vocabulary that is none', async () => {
+    const file = join(root, 'broken.json');
+    const plan = () => configuredRun({ ...config, tokenizer: { file } }).plan({});
+    await expect(plan()).rejects.toThrow(/^config.tokenizer.file .*broken.json: /);
+    writeFileSync(file, '{}');
+    await expect(plan()).rejects.toThrow(/^config.tokenizer.file .*broken.json: has no model with a vocab, so this is no tokenizer.json$/);
   });
 
   test('a list of data that is made by a command, which it names', async () => {

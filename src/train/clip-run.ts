@@ -3,20 +3,21 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Executor, type HostArray, type Store } from '../core/index.ts';
 import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
-import { captionBatchAt, captionsOf, fromPixels, MissingDataError, openDataset, picturesAt, readTokenizer, takeListed, testPartOf, trainTokenizer, type Dataset } from '../data/index.ts';
+import { captionBatchAt, captionsOf, fromPixels, MissingDataError, openDataset, picturesAt, takeListed, testPartOf, type Dataset } from '../data/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
-import { chanceLoss, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
+import { chanceLoss, checkTokenizer, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
 import type { ClipConfig } from './clip-config.ts';
+import { clipTokenizer } from './clip-tokenizer.ts';
 import { entries } from './programs.ts';
-import type { RunOptions, RunPlan, RunWatch } from './run.ts';
+import type { PlanOptions, RunPlan, RunWatch } from './run.ts';
 
 /**
  * Lays out the run.
  *
  * @throws if pictures have neither captions nor classes, all have the same, or nothing is held out to measure on
  */
-export async function planClip(config: ClipConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
+export async function planClip(config: ClipConfig, { skipBad = false, signal, resumeFrom }: PlanOptions): Promise<RunPlan> {
   const { data: { source, size, crop, files, testFiles, ...shown }, train } = config;
   const open = (name: string) => openDataset(name, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
   const whole = await open(source);
@@ -28,14 +29,14 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
   if (different < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
   const test = await openTest();
 
-  const learned = trainTokenizer(wordsOf(dataset), config.tokenizer);
-  const tokenizer = readTokenizer(learned.json, 'the tokenizer of the captions');
+  const { tokenizer, json } = await clipTokenizer(config.tokenizer, wordsOf(dataset), resumeFrom);
   const { vocabSize, bosTokenId, eosTokenId, padTokenId } = tokenizer;
   const model = new CLIPModel({
     ...config.model,
     textConfig: { ...config.model.textConfig, vocabSize, bosTokenId, eosTokenId, padTokenId },
     visionConfig: { ...config.model.visionConfig, numChannels: 3, imageSize: size },
   });
+  checkTokenizer(tokenizer, model.config.textConfig);
   const length = model.config.textConfig.maxPositionEmbeddings;
   const { truncated } = tokenizer.encodeBatch([...new Set(dataset.captions)], length);
   const batch = train.batchSize * train.gradientAccumulation;
@@ -64,7 +65,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal }: 
       },
     },
     describe: (loss, measures) => describeClip(loss, batch, measures),
-    writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: learned.json, preprocessing: openAIPreprocessing }),
+    writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: json, preprocessing: openAIPreprocessing }),
     readWeights: async (dir) => (await readClipFolder(dir)).weights,
     use: await useOf(dataset, test),
     ...(test && { watch: (executor: Executor, store: Store) => watchZeroShot(openClipEncoder(executor, { model, tokenizer, weights: { store, prefix: entries.ema } }), test, train.evaluateCount) }),

@@ -14,7 +14,7 @@ export { adamCorrections, adamState, adamUpdate, clipFactor, globalNorm, type Ad
 export { NoiseStages } from './noise-stages.ts';
 export { presetNames, readConfig } from './presets.ts';
 export { entries, initialState, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms, type TrainingSetup } from './programs.ts';
-export { resumable, trainingRun, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
+export { resumable, trainingRun, type PlanOptions, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
 export { configuredRun, type ConfiguredRun } from './run-kinds.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 export { type BatchHistory, DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';

@@ -40,6 +40,7 @@ test.each(names('classifier'))('the preset %s is a configuration that builds', a
 
 test.each(names('clip'))('the preset %s is a configuration that builds, small enough to be shipped', async (name) => {
   const { data, model, tokenizer, train } = parseClipConfig(Object.fromEntries(Object.entries({ ...await readConfig(name), data: { source: 'x', ...(await readConfig(name))['data'] as object } }).filter(([key]) => key !== 'task' && key !== 'getData')));
+  if (!('vocabSize' in tokenizer)) throw new Error(`${name} brings no tokenizer.json`);
   const clip = new CLIPModel({ ...model, textConfig: { ...model.textConfig, vocabSize: tokenizer.vocabSize, eosTokenId: tokenizer.vocabSize - 1 }, visionConfig: { ...model.visionConfig, imageSize: data.size } });
   imageProgram(clip, 1);
   textProgram(clip, 1);

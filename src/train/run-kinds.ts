@@ -8,7 +8,7 @@ import { parseClipConfig } from './clip-config.ts';
 import { planClip } from './clip-run.ts';
 import { parseDdpmConfig, type TrainConfig } from './config.ts';
 import { planDdpm } from './ddpm-run.ts';
-import type { RunOptions, RunPlan } from './run.ts';
+import type { PlanOptions, RunPlan } from './run.ts';
 
 /** A run whose configuration has been checked: what is left is its data. */
 export interface ConfiguredRun {
@@ -16,7 +16,7 @@ export interface ConfiguredRun {
   /** The name or the folder of its data. */
   readonly source: string;
   /** @throws if the configuration contradicts itself or the data */
-  plan(options: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan>;
+  plan(options: PlanOptions): Promise<RunPlan>;
 }
 
 /** What can be trained, by the `task` of a configuration. */

@@ -61,6 +61,12 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a run is laid out. */
+export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
+  /** The folder of the run that goes on: what it learned before its first step, as a vocabulary, is taken from its newest checkpoint. */
+  readonly resumeFrom?: string;
+}
+
 /** What a run tells while it goes on. */
 export type RunEvent =
   | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string; readonly memory: MemoryNeed | undefined; readonly notes: readonly string[] }
