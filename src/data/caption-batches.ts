@@ -32,7 +32,7 @@ export interface CaptionBatchOptions extends CaptionAugmentation {
 }
 
 /** The most tags that one caption gets: more would be what it is about. */
-const mostTags = 3;
+export const mostTags = 3;
 
 /** The pictures of each caption, in the order of the data set. A memo and nothing more. */
 const knownGroups = new WeakMap<DatasetContent, readonly (readonly number[])[]>();

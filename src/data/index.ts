@@ -5,7 +5,7 @@ export { captionsOf, metadataColumn } from './captions.ts';
 export { byteAlphabet, clipSpecialTokens, clipTokenizerJson, endOfWord, leastVocabSize } from './clip-tokenizer-json.ts';
 export { defaultCacheDir } from './cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';
-export { type CaptionAugmentation, type CaptionBatch, captionBatchAt, type CaptionBatchOptions } from './caption-batches.ts';
+export { type CaptionAugmentation, type CaptionBatch, captionBatchAt, type CaptionBatchOptions, mostTags } from './caption-batches.ts';
 export { fillTemplate } from './template.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embedding-cache.ts';
 export { type EmbeddedPictures, embedPictures, type EmbedOptions, type PictureEncoder } from './embed-pictures.ts';

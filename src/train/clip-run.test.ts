@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -129,17 +129,23 @@ describe('a training run of CLIP', () => {
     expect(await trained(2, true)).toBe(given);
   }, 60_000);
 
-  test('says once how many captions are cut', async () => {
+  test('says before it begins what its captions lose', async () => {
     const events = await run('cut', { model: { textConfig: { ...config.model.textConfig, maxPositionEmbeddings: 3 } }, train: { steps: 1, evaluateEvery: null } });
     const { notes } = events.find((event) => event.type === 'ready')!;
-    expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/^\d+ captions are longer than 3 tokens and lose their end; model.textConfig.maxPositionEmbeddings says how many are read$/);
+    expect(notes[0]).toBe('32 captions are longer than 3 tokens, said as "a square that is {}", and lose their end; model.textConfig.maxPositionEmbeddings says how many are read');
+    expect(notes[1]).toMatch(/^32 captions have the same tokens as another, such as "red left" and "red right", /);
   });
-});
 
-test('says when an update sees more pictures than there are captions', async () => {
-  const plan = await configuredRun(changed({ train: { gradientAccumulation: 5 } })).plan({});
-  expect(plan.notes).toEqual(['an update sees 40 pictures and there are only 32 different captions: some stand in it twice, as each other\'s negatives; smaller updates (--batch-size, --train.gradientAccumulation) are without']);
+  test('counts held-out captions that are one to the model as one', async () => {
+    const loud = join(root, 'loud');
+    cpSync(data, loud, { recursive: true });
+    const lines = readFileSync(join(loud, 'hand-1/metadata.jsonl'), 'utf8').split('\n');
+    // Two pictures of one place, whose captions differ in letters alone.
+    writeFileSync(join(loud, 'hand-1/metadata.jsonl'), lines.map((line, i) => (i === 1 ? line.replace('red right', 'Red Left') : line)).join('\n'));
+    writeFileSync(join(loud, 'test.txt'), ['hand-1/red-left.png', 'hand-1/red-right.png'].join('\n'));
+    const done = steps(await run('loud-run', { data: { source: loud }, train: { steps: 1, evaluateEvery: 1, evaluateCount: 2 } }));
+    expect(done[0]!.evaluation).toEqual({ zeroShotTop1: 1, zeroShotTop5: 1 });
+  });
 });
 
 describe('refuses', () => {

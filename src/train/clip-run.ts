@@ -6,8 +6,9 @@ import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
 import { captionBatchAt, captionsOf, fromPixels, MissingDataError, openDataset, picturesAt, takeListed, testPartOf, type Dataset } from '../data/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
-import { chanceLoss, checkTokenizer, clampLogitScale, clipLoss, openClipEncoder, rank, type ClipEncoder } from '../pipelines/index.ts';
+import { chanceLoss, checkTokenizer, clampLogitScale, clipLoss, openClipEncoder, zeroShotAccuracy, zeroShotClassifier, type ClipEncoder } from '../pipelines/index.ts';
 import type { ClipConfig } from './clip-config.ts';
+import { captionNotes, sameTokens } from './clip-notes.ts';
 import { clipTokenizer } from './clip-tokenizer.ts';
 import { entries } from './programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from './run.ts';
@@ -25,8 +26,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
     throw error instanceof MissingDataError ? new MissingDataError(error.what, `${error.message}; name another, or do without (${without})`) : error;
   });
   const dataset = captioned(files === null ? whole : await part(files, '--data.files null trains on all pictures'));
-  const different = new Set(captionsOf(dataset)).size;
-  if (different < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
+  if (new Set(dataset.captions).size < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
   const test = await openTest();
 
   const { tokenizer, json } = await clipTokenizer(config.tokenizer, wordsOf(dataset), resumeFrom);
@@ -38,7 +38,6 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
   });
   checkTokenizer(tokenizer, model.config.textConfig);
   const length = model.config.textConfig.maxPositionEmbeddings;
-  const { truncated } = tokenizer.encodeBatch([...new Set(dataset.captions)], length);
   const batch = train.batchSize * train.gradientAccumulation;
 
   async function openTest(): Promise<Dataset | undefined> {
@@ -51,10 +50,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
 
   return {
     config: { task: 'clip', ...config }, train, dataset,
-    notes: [
-      ...(truncated === 0 ? [] : [`${truncated === 1 ? '1 caption is' : `${truncated} captions are`} longer than ${length} tokens and ${truncated === 1 ? 'loses its' : 'lose their'} end; model.textConfig.maxPositionEmbeddings says how many are read`]),
-      ...(batch <= different || !whole.captions ? [] : [`an update sees ${batch} pictures and there are only ${different} different captions: some stand in it twice, as each other's negatives; smaller updates (--batch-size, --train.gradientAccumulation) are without`]),
-    ],
+    notes: captionNotes(dataset, test, { tokenizer, length, templates: shown.templates, tagShare: shown.tagShare, classes: !whole.captions, batch }),
     task: {
       module: model,
       loss: (ctx) => clipLoss(model, ctx, { batchSize: train.batchSize, length, preprocessing: openAIPreprocessing }),
@@ -105,20 +101,19 @@ function wordsOf({ captions = [], tags = [] }: Dataset): Set<string> {
   return new Set([...captions, ...tags.flat()]);
 }
 
-/** The share of held-out pictures whose caption is nearest, or among the five nearest, of all different captions there. */
+/** The share of held-out pictures whose caption is nearest, or among the five nearest, of all captions there that differ to the model. */
 function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promise<RunWatch> {
-  const captions = [...new Set(test.captions ?? [])];
+  const groups = sameTokens(encoder.tokenizer, new Set(test.captions), encoder.contextLength);
+  const spelling = new Map(groups.flatMap((group) => group.map((caption) => [caption, group[0]!])));
   const count = Math.min(most, test.count);
   // Spread over all of them: neighbors are alike.
   const places = Array.from({ length: count }, (_, i) => Math.floor((i * test.count) / count));
-  const right = places.map((place) => captions.indexOf(test.captions![place]!));
+  const right = places.map((place) => spelling.get(test.captions![place]!)!);
   return Promise.resolve({
     async evaluate() {
-      const { embeddings: answers } = await encoder.embedTexts(captions);
-      const questions = await encoder.embedImages(fromPixels(picturesAt(test, places)));
-      const ranked = rank(questions, answers, 5);
-      const share = (top: number) => ranked.filter((row, i) => row.slice(0, top).some(({ index }) => index === right[i])).length / count;
-      return { zeroShotTop1: share(1), zeroShotTop5: share(5) };
+      const classifier = await zeroShotClassifier(encoder, groups.map(([caption]) => caption!));
+      const ranked = classifier.classify(await encoder.embedImages(fromPixels(picturesAt(test, places))), 5);
+      return { zeroShotTop1: zeroShotAccuracy(ranked, right, 1), zeroShotTop5: zeroShotAccuracy(ranked, right, 5) };
     },
     dispose: () => encoder.dispose(),
   });
