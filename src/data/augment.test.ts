@@ -47,6 +47,28 @@ describe('a view', () => {
     expect(Math.max(...angles)).toBeGreaterThan(5);
   });
 
+  test('of a picture that is not square is turned and not sheared', () => {
+    const [height, width] = [12, 24];
+    const wide: DatasetContent = {
+      ...ramps, height, width,
+      images: Uint8Array.from({ length: 3 * height * width }, (_, i) => [10 * (Math.floor(i / 3) % width), 10 * Math.floor(i / 3 / width), 0][i % 3]!),
+    };
+    for (const seed of seeds) {
+      const { map: { xx, xy, yx, yy, x0, y0 } } = drawView(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotate: 20 });
+      // A rotation: what it does to the axes has length one and stays at right angles.
+      expect(Math.hypot(xx, yx)).toBeCloseTo(1, 12);
+      expect(Math.hypot(xy, yy)).toBeCloseTo(1, 12);
+      expect(xx * xy + yx * yy).toBeCloseTo(0, 12);
+      // About the middle.
+      expect(xx * (width / 2) + xy * (height / 2) + x0).toBeCloseTo(width / 2, 12);
+      expect(yx * (width / 2) + yy * (height / 2) + y0).toBeCloseTo(height / 2, 12);
+      const out = new Float32Array(3 * height * width);
+      paintView(wide, 0, drawView(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotate: 20 }), out);
+      const at = (c: number, y: number, x: number) => (out[(c * height + y) * width + x]! + 1) * 127.5;
+      expect(Math.hypot(at(0, 6, 12) - at(0, 6, 11), at(0, 6, 12) - at(0, 5, 12))).toBeCloseTo(10, 2);
+    }
+  });
+
   test('that zooms out is smaller by the root of the area, and its edges go on', () => {
     for (const seed of seeds) {
       const picture = seen({ zoomOut: 2 }, seed);

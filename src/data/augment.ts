@@ -58,7 +58,7 @@ export function drawView(random: RandomStream, { height, width, channels }: Pick
   // The middle of what is shown: anywhere that keeps it inside, or the picture inside of it.
   const [cx, cy] = [across, down].map((side, axis) => (0.5 + (1 - side) * (random.uniform() - 0.5)) * (axis === 0 ? width : height));
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const [xx, xy, yx, yy] = [across * cos, -down * sin * (width / height), across * sin * (height / width), down * cos];
+  const [xx, xy, yx, yy] = [across * cos, -down * sin, across * sin, down * cos];
   const brightness = between(-color, color);
   const gammas = Array.from({ length: 3 }, () => Math.exp(brightness + between(-color, color) / 2));
   const saturation = 1 + between(-color, color);
