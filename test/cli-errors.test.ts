@@ -269,7 +269,7 @@ test('a damaged last checkpoint that is moved away leaves a run that goes on fro
 test('images that cannot be read are counted and left out where that is asked for', async () => {
   const ended = await run('train config.json --out skipped --data fakes --skip-bad --steps 1 --threads 1');
   expect(ended.status, ended.stderr).toBe(0);
-  expect(ended.stderr).toMatch(/^3 pictures of 8×8 from fakes; .*\nleft out 1 file that cannot be read\n/);
+  expect(ended.stderr).toMatch(/^3 pictures of 8×8 from fakes; .*\nleft out 1 file that cannot be read, the first is fake.png: not an image that can be read\n/);
 }, 60_000);
 
 test('a run that diverges stops, keeps its last checkpoint, and says what to try', async () => {

@@ -97,9 +97,19 @@ describe('kuosan classify', () => {
     expect(stdout).toMatch(/^pictures\/red.png: red [\d.]+ % · blue [\d.]+ %\n$/);
   });
 
+  test('tells programs the same', async () => {
+    const { stdout } = await run('classify', 'run', '--images', 'pictures', '--labels', colors.join(','), '--top', '2', '--json');
+    const lines = stdout.trim().split('\n').map((line) => JSON.parse(line) as { readonly file: string; readonly labels: readonly { readonly label: string; readonly probability: number; readonly cosine: number }[] });
+    expect(lines.map(({ file }) => file)).toEqual(colors.map((color) => `pictures/${color}.png`).sort());
+    for (const { labels: [best, second] } of lines) {
+      expect(best!.probability).toBeGreaterThanOrEqual(second!.probability);
+      expect(best!.cosine).toBeGreaterThanOrEqual(second!.cosine);
+    }
+  });
+
   test.each([
     [['--labels', ',,'], 2, '--labels: there is no label in ",,"'],
-    [['--labels', 'none.txt'], 1, /--labels: cannot read "none.txt" \(ENOENT: no such file or directory\); give labels separated by commas/],
+    [['--labels', 'none.txt'], 1, '--labels: cannot read "none.txt" (there is no such file or folder); give labels separated by commas, or a file with one on each line'],
     [['--labels', 'Red,red'], 1, 'the labels "Red" and "red" are the same to this tokenizer; give each another name'],
     [['--labels', 'red', '--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
     [['--labels', 'red', '--images', 'none'], 1, 'images "none": there is no such file or folder'],
@@ -126,7 +136,7 @@ describe('kuosan zero-shot', () => {
   beforeAll(() => {
     cpSync('pictures', 'marked', { recursive: true });
     for (const color of colors) rmSync(`marked/${color}.txt`);
-    writeFileSync('marked/metadata.jsonl', colors.map((color) => JSON.stringify({ file_name: `${color}.png`, text: color, mood: ['red', 'yellow', 'magenta'].includes(color) ? 'warm' : 'cold' })).join('\n'));
+    writeFileSync('marked/metadata.jsonl', colors.map((color) => JSON.stringify({ file_name: `${color}.png`, text: color, top1: 'group', mood: ['red', 'yellow', 'magenta'].includes(color) ? 'warm' : 'cold' })).join('\n'));
     writeFileSync('marked/some.list', 'red.png\nblue.png\n');
   });
 
@@ -138,9 +148,9 @@ describe('kuosan zero-shot', () => {
   });
 
   test('of a list, among all captions or those of the list, and by group', async () => {
-    const whole = JSON.parse((await run(...words, '--files', 'some.list', '--group', 'mood', '--json')).stdout) as Record<string, number>;
+    const whole = JSON.parse((await run(...words, '--files', 'some.list', '--group', 'mood', '--json')).stdout) as { readonly top1: number; readonly group: { readonly mood: number } };
     expect(whole).toMatchObject({ pictures: 2, captions: 8, top5: 1 });
-    expect(whole['mood']).toBeGreaterThanOrEqual(whole['top1']!);
+    expect(whole.group.mood).toBeGreaterThanOrEqual(whole.top1);
     expect(JSON.parse((await run(...words, '--files', 'some.list', '--among', 'files', '--json')).stdout)).toMatchObject({ pictures: 2, captions: 2, top5: 1 });
     // Red is warm as 3 of 8 captions are, blue is cold as 5 of 8.
     expect((await run(...words, '--files', 'some.list', '--group', 'mood')).stdout).toMatch(/\nright mood [\d.]+ %; by chance 50\.0 %\n$/);
@@ -155,6 +165,23 @@ describe('kuosan zero-shot', () => {
     const ended = await run(...words, ...more);
     expect(ended.stderr).toBe(`kuosan: ${message}\n`);
     expect(ended.status).toBe(status);
+  });
+
+  test('a group may be called like a result', async () => {
+    const result = JSON.parse((await run(...words, '--group', 'top1', '--json')).stdout) as { readonly top1: number; readonly group: object };
+    expect(result.top1).toBeLessThanOrEqual(1);
+    expect(result.group).toEqual({ top1: 1 });
+    expect(JSON.parse((await run(...words, '--json')).stdout)).toMatchObject({ top1: result.top1 });
+  });
+
+  test('leaves out files that are no images if asked, as it advises, and counts them', async () => {
+    cpSync('marked', 'torn', { recursive: true });
+    writeFileSync('torn/torn.png', 'no picture');
+    const torn = ['zero-shot', 'run', '--data', 'torn'];
+    expect(await run(...torn)).toMatchObject({ status: 1, stderr: 'kuosan: data: "torn/torn.png": not an image that can be read; remove the file, or leave such files out with --skip-bad\n' });
+    const { stdout, stderr } = await run(...torn, '--skip-bad');
+    expect(stdout).toMatch(/^8 pictures of torn, 8 captions to choose from\n/);
+    expect(stderr).toMatch(/^left out 1 file that cannot be read, the first is torn.png: not an image that can be read\n/);
   });
 
   test('pictures without captions, and with the same to the model', async () => {
@@ -257,7 +284,8 @@ describe('a model that cannot be used', () => {
   });
 
   test('is no CLIP', async () => {
-    expect((await run(...words('noto-32'))).status).toBe(1);
-    expect((await run(...words('noto-32'))).stderr.trim().split('\n')).toHaveLength(1);
+    const { status, stderr } = await run(...words('noto-32'));
+    expect(stderr).toMatch(/^kuosan: checkpoint [^\n]*noto-32: holds a model that draws pictures \(model_index.json\), expected a CLIP; give the folder or the run of one\n$/);
+    expect(status).toBe(1);
   });
 });

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { describeSystemError } from '../data/write-file.ts';
 import type { ClipEncoder } from '../pipelines/clip-encoder.ts';
 import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../pipelines/zero-shot.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
-import { checkTemplates, UsageError } from './options.ts';
+import { templatesOption, UsageError } from './options.ts';
 import type { Engine } from './with-engine.ts';
 
 /** The options of `kuosan classify`. */
@@ -10,19 +11,20 @@ export interface ClassifyOptions extends ClipOptions {
   readonly labels: string;
   readonly template: readonly string[];
   readonly top: number;
+  readonly json: boolean;
 }
 
-/** Prints a line for each picture: its path and the best labels with their probabilities. */
-export async function classifyPictures(source: string, { labels: list, template, top, ...options }: ClassifyOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+/** Prints a line for each picture: its path and the best labels with their probabilities, or a JSON object of the same. */
+export async function classifyPictures(source: string, { labels: list, template, top, json, ...options }: ClassifyOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const labels = await readLabels(list);
-  checkTemplates(template);
+  const templates = templatesOption(template);
   await withClip(source, options, engine, async ({ encoder, embed }) => {
-    const templates = template.length === 0 ? ['{}'] : template;
     // What is wrong with labels is known before many pictures are embedded. The towers get ready side by side.
     checkLabels(encoder, labels, templates);
     const [classifier, { files, embeddings }] = await Promise.all([readyClassifier(encoder, labels, templates), embed()]);
     for (const [i, ranked] of classifier.classify(embeddings, top).entries()) {
-      print(`${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`);
+      if (json) print(JSON.stringify({ file: files[i], labels: ranked.map(({ label, probability, cosine }) => ({ label, probability, cosine })) }));
+      else print(`${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`);
     }
   });
 }
@@ -34,8 +36,14 @@ async function readyClassifier(encoder: ClipEncoder, labels: readonly string[], 
 }
 
 async function readLabels(list: string): Promise<string[]> {
-  const text = list.toLowerCase().endsWith('.txt') ? await readFile(list, 'utf8').catch((error: Error) => { throw new Error(`--labels: cannot read ${JSON.stringify(list)} (${error.message.split(',')[0]}); give labels separated by commas, or a file with one on each line`, { cause: error }); }) : list.replaceAll(',', '\n');
+  const text = list.toLowerCase().endsWith('.txt') ? await readLabelFile(list) : list.replaceAll(',', '\n');
   const labels = text.split('\n').map((label) => label.trim()).filter((label) => label !== '');
   if (labels.length === 0) throw new UsageError(`--labels: there is no label in ${JSON.stringify(list)}`);
   return labels;
+}
+
+function readLabelFile(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`--labels: cannot read ${JSON.stringify(path)} (${describeSystemError(error)}); give labels separated by commas, or a file with one on each line`, { cause: error });
+  });
 }

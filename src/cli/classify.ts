@@ -12,6 +12,7 @@ export function register(program: Command): void {
     .requiredOption('--labels <list>', 'labels separated by commas, or a .txt file with one on each line')
     .option('--template <text>', 'a sentence with {} for the label; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
     .option('--top <n>', 'labels to print for each picture', integerOption('--top', 1, 1000), 5)
+    .option('--json', 'print a JSON object on each line, for one picture', false)
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: ClassifyOptions) => {

@@ -1,4 +1,5 @@
 import { nearest, unknownName } from '../core/suggest.ts';
+import { plainTemplates, templateProblem } from '../data/template.ts';
 
 /** What was typed is not a way to call the command: exit status 2. */
 export class UsageError extends Error {}
@@ -37,10 +38,15 @@ export function choiceOption<T extends string>(what: string, names: readonly T[]
   };
 }
 
-/** @throws UsageError if a sentence has no place for the label */
-export function checkTemplates(templates: readonly string[]): void {
-  const plain = templates.find((text) => !text.includes('{}'));
-  if (plain !== undefined) throw new UsageError(`--template: ${JSON.stringify(plain)} has no {} for the label`);
+/**
+ * The sentences of `--template`, or the label alone where none is given.
+ *
+ * @throws UsageError if one has no place for the label
+ */
+export function templatesOption(given: readonly string[]): readonly string[] {
+  const problem = templateProblem(given);
+  if (problem !== undefined) throw new UsageError(`--template: ${problem}`);
+  return given.length === 0 ? plainTemplates : given;
 }
 
 /** Settings of a configuration given on the command line: `--model.layersPerBlock 2`, `--train.ema.decay=0.99`. */

@@ -1,9 +1,10 @@
 import { isAbsolute, join } from 'node:path';
 import { captionsOf, metadataColumn, openDataset, pictureBatches, takeListed, type Dataset } from '../data/index.ts';
 import { zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../pipelines/index.ts';
+import { describeSkipped } from './describe-skipped.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { mostTogether, openClip, sayTruncated } from './open-clip.ts';
-import { checkTemplates, UsageError } from './options.ts';
+import { templatesOption, UsageError } from './options.ts';
 import { createProgress } from './progress.ts';
 import type { Engine } from './with-engine.ts';
 
@@ -24,10 +25,12 @@ export interface ZeroShotOptions extends DeviceOptions {
  * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
  */
 export async function runZeroShot(source: string, { data, files, among, template, group, json, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
-  checkTemplates(template);
+  const templates = templatesOption(template);
   if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
   const { model, open } = await openClip(source);
   const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, skipBad });
+  const left = describeSkipped(whole.skipped);
+  if (left !== undefined) process.stderr.write(`${left}\n`);
   const asked = files === undefined ? whole : await takeListed(whole, files);
   const right = captionsOf(asked);
   const captions = [...new Set(captionsOf(among === 'all' ? whole : asked))];
@@ -36,7 +39,7 @@ export async function runZeroShot(source: string, { data, files, among, template
   const ranked: RankedLabel[][] = [];
   let progress: ReturnType<typeof createProgress> | undefined;
   await open(await engine(), mostTogether, async (encoder) => {
-    const classifier = await zeroShotClassifier(encoder, captions, template.length === 0 ? ['{}'] : template);
+    const classifier = await zeroShotClassifier(encoder, captions, templates);
     sayTruncated(classifier.truncated, encoder.contextLength);
     for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
       ranked.push(...classifier.classify(await encoder.embedImages(images), 5).slice(0, count));
@@ -47,7 +50,8 @@ export async function runZeroShot(source: string, { data, files, among, template
   const result = {
     pictures: asked.count, captions: captions.length,
     top1: zeroShotAccuracy(ranked, right, 1), top5: zeroShotAccuracy(ranked, right, 5),
-    ...(groups && { [group!]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) }),
+    // Under a name of its own: a key of the metadata may be called like one of these.
+    ...(groups && { group: { [groups.key]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) } }),
   };
   if (json) return print(JSON.stringify(result));
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
@@ -55,7 +59,7 @@ export async function runZeroShot(source: string, { data, files, among, template
   print(`top-1 ${percent(result.top1)}, top-5 ${percent(result.top5)}; by chance ${percent(1 / captions.length)} and ${percent(Math.min(1, 5 / captions.length))}`);
   if (groups) {
     const chance = share(groups.ofPicture.flatMap((name) => groups.ofCaption.map((other) => other === name)));
-    print(`right ${group} ${percent(Number(result[group as keyof typeof result]))}; by chance ${percent(chance)}`);
+    print(`right ${groups.key} ${percent(result.group![groups.key]!)}; by chance ${percent(chance)}`);
   }
 }
 
@@ -63,8 +67,15 @@ function share(hits: readonly boolean[]): number {
   return hits.filter(Boolean).length / hits.length;
 }
 
+/** What a key of the metadata says. */
+interface Groups {
+  readonly key: string;
+  readonly ofPicture: readonly string[];
+  readonly ofCaption: readonly string[];
+}
+
 /** The groups of the pictures that are asked about, and of the captions to choose from. */
-async function groupsOf(folder: string, whole: Dataset, asked: Dataset, captions: readonly string[], key: string): Promise<{ readonly ofPicture: readonly string[]; readonly ofCaption: readonly string[] }> {
+async function groupsOf(folder: string, whole: Dataset, asked: Dataset, captions: readonly string[], key: string): Promise<Groups> {
   const column = await metadataColumn(isAbsolute(folder) ? folder : join(process.cwd(), folder), whole.ids, key);
   const groupOf = (id: string): string => {
     const found = column.get(id);
@@ -72,5 +83,5 @@ async function groupsOf(folder: string, whole: Dataset, asked: Dataset, captions
     return found;
   };
   const byCaption = new Map(captionsOf(whole).map((caption, i) => [caption, whole.ids[i]!]));
-  return { ofPicture: asked.ids.map(groupOf), ofCaption: captions.map((caption) => groupOf(byCaption.get(caption)!)) };
+  return { key, ofPicture: asked.ids.map(groupOf), ofCaption: captions.map((caption) => groupOf(byCaption.get(caption)!)) };
 }

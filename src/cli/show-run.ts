@@ -1,6 +1,7 @@
 import type { Executor } from '../core/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../train/index.ts';
+import { describeSkipped } from './describe-skipped.ts';
 import { interruptSignal, type Interrupted } from './interrupt.ts';
 import { createProgress, duration, type Progress } from './progress.ts';
 
@@ -39,7 +40,8 @@ export async function showRun({ run, out, executor, resume, skipBad, resumeOptio
         case 'ready': {
           const { dataset, parameters, step, device, memory, notes } = event;
           print(`${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`);
-          if (dataset.skipped.length > 0) print(`left out ${dataset.skipped.length} ${dataset.skipped.length === 1 ? 'file' : 'files'} that cannot be read`);
+          const left = describeSkipped(dataset.skipped);
+          if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
           if (step > 0) print(`going on from step ${step}`);
           for (const note of notes) print(`note: ${note}`);

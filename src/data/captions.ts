@@ -48,7 +48,7 @@ export async function readCaptions(folder: string, images: readonly string[], me
   const problems: CaptionProblem[] = [];
   const known = new Set(images);
   for (const path of metadata) await readMetadata(folder, path, known, captions, tags, problems);
-  await readTexts(folder, images, texts, captions, problems);
+  await readTextsBeside(folder, images, texts, captions, problems);
   problems.sort((a, b) => (a.where < b.where ? -1 : a.where > b.where ? 1 : 0));
   const words = tags.size === 0 ? {} : { tags: images.map((id) => tags.get(id) ?? []) };
   if (captions.size === 0) return { ...words, problems, notes: [] };
@@ -149,7 +149,7 @@ function parseLine(line: string): { readonly fileName: string; readonly caption?
 }
 
 /** Texts beside images that have no line of metadata. */
-async function readTexts(folder: string, images: readonly string[], texts: readonly string[], captions: Map<string, string>, problems: CaptionProblem[]): Promise<void> {
+async function readTextsBeside(folder: string, images: readonly string[], texts: readonly string[], captions: Map<string, string>, problems: CaptionProblem[]): Promise<void> {
   if (texts.length === 0) return;
   const there = new Set(texts);
   const wanted = images.filter((id) => !captions.has(id) && there.has(textBeside(id)));

@@ -6,7 +6,7 @@ export { byteAlphabet, clipSpecialTokens, clipTokenizerJson, endOfWord, leastVoc
 export { defaultCacheDir } from './cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './dataset.ts';
 export { type CaptionAugmentation, type CaptionBatch, captionBatchAt, type CaptionBatchOptions, mostTags } from './caption-batches.ts';
-export { fillTemplate } from './template.ts';
+export { fillTemplate, plainTemplates, templateProblem } from './template.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embedding-cache.ts';
 export { type EmbeddedPictures, embedPictures, type EmbedOptions, type PictureEncoder } from './embed-pictures.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';

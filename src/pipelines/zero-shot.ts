@@ -1,6 +1,6 @@
 /** Classes from their names alone: CLIP's zero-shot classifier, and the pictures nearest to a text. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { fillTemplate } from '../data/template.ts';
+import { fillTemplate, templateProblem } from '../data/template.ts';
 import { checkDistinct } from '../data/tokenizer.ts';
 import type { ClipEncoder } from './clip-encoder.ts';
 
@@ -76,8 +76,8 @@ export function checkLabels({ tokenizer, contextLength }: Pick<ClipEncoder, 'tok
   const empty = labels.findIndex((label) => label.trim() === '');
   if (empty >= 0) throw new Error(`zeroShotClassifier: label ${empty + 1} is empty`);
   if (templates.length === 0) throw new Error('zeroShotClassifier: no templates');
-  const plain = templates.find((template) => !template.includes('{}'));
-  if (plain !== undefined) throw new Error(`zeroShotClassifier: the template ${JSON.stringify(plain)} has no {} for the label`);
+  const problem = templateProblem(templates);
+  if (problem !== undefined) throw new Error(`zeroShotClassifier: the template ${problem}`);
   checkDistinct(tokenizer, labels, 'label', contextLength);
   // A long template would cut all labels off.
   for (const template of templates) checkDistinct(tokenizer, labels.map((label) => fillTemplate(template, label)), 'sentence', contextLength);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { leastVocabSize } from '../data/index.ts';
+import { leastVocabSize, plainTemplates } from '../data/index.ts';
 import { parseConfig } from '../models/index.ts';
 import { clipTextConfigSchema, clipVisionConfigSchema } from '../models/clip/config.ts';
 import { pictureDataSchema, trainSchema } from './config.ts';
@@ -18,7 +18,7 @@ export const clipRunSchema = z.strictObject({
     /** Held-out pictures of the same source for the zero-shot accuracy during training: a list like `files`. */
     testFiles: z.string().nullable().default(null),
     /** Sentences with `{}` for the caption; one is drawn each time. */
-    templates: z.array(z.string().includes('{}')).min(1).default(['{}']),
+    templates: z.array(z.string().includes('{}')).min(1).default([...plainTemplates]),
     /** The share of captions that some tags of the picture are added to. */
     tagShare: share.default(0),
     /** Random crops keep at least this part of the area; 1 crops nothing. */

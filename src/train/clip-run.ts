@@ -111,7 +111,8 @@ function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promi
   const right = places.map((place) => spelling.get(test.captions![place]!)!);
   return Promise.resolve({
     async evaluate() {
-      const classifier = await zeroShotClassifier(encoder, groups.map(([caption]) => caption!));
+      // Any scale leaves the order, and that of these weights is in the store.
+      const classifier = await zeroShotClassifier({ ...encoder, scale: 1 }, groups.map(([caption]) => caption!));
       const ranked = classifier.classify(await encoder.embedImages(fromPixels(picturesAt(test, places))), 5);
       return { zeroShotTop1: zeroShotAccuracy(ranked, right, 1), zeroShotTop5: zeroShotAccuracy(ranked, right, 5) };
     },
