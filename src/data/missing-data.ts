@@ -1,4 +1,4 @@
-/** Data that is not where it was looked for. Who knows how it comes there can say so. */
+/** Data that `openDataset` or `takeListed` did not find where it was looked for. Who knows how it comes there can say so. */
 export class MissingDataError extends Error {
   /** Whether it is the data set itself, or a list of its pictures. */
   readonly what: 'set' | 'list';

@@ -4,8 +4,6 @@ import { nearest, unknownName } from '../core/suggest.ts';
 import { defaultCacheDir } from './cache.ts';
 import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
-import { fromHome } from './home.ts';
-import { MissingDataError } from './missing-data.ts';
 import { openDefaults } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
 import { heightAndWidth } from './picture-size.ts';
@@ -15,6 +13,8 @@ import { openFolder } from './sources/folder.ts';
 import { idxSource } from './sources/idx.ts';
 import { namedDatasets, namedSource } from './sources/named.ts';
 import { notoEmoji, openNotoEmoji } from './sources/noto-emoji.ts';
+import { fromHome } from './home.ts';
+import { MissingDataError } from './missing-data.ts';
 
 /** The data sets that go by a name: the one that comes with the package, and those that are looked for on the machine. */
 export const builtInDatasets: readonly string[] = [notoEmoji, ...namedDatasets];
@@ -35,7 +35,7 @@ const maxSize = 4096;
  *                `mnist`, `fashion-mnist` or `cifar10`, each with `/test` behind it for the test set; or a path (`./mnist` for a
  *                folder of that name): of a folder of images, whose sub-folders are classes; of a folder of idx files or of
  *                CIFAR-10's binary batches, again with `/test` behind it; or of one such file
- * @throws MissingDataError if there is no such data set or folder, naming the nearest; one line if it holds no images, or if one is bad and `skipBad` is off
+ * @throws if there is no such data set or folder (naming the nearest), if it holds no images, or if one is bad and `skipBad` is off
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
