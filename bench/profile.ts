@@ -70,7 +70,7 @@ interface Subject {
 async function subject(source: string, batch?: number): Promise<Subject> {
   const sized = <Config extends { readonly train: { readonly batchSize: number } }>(config: Config): Config => (batch === undefined ? config : { ...config, train: { ...config.train, batchSize: batch } });
   if (/\.jsonc?$/.test(source) || (await presetNames()).includes(source)) {
-    const { task, ...config } = await readConfig(source);
+    const { task, getData: _, ...config } = await readConfig(source);
     if (task === 'clip') return clipSubject(sized(parseClipConfig({ ...config, data: { source: 'noise', ...config['data'] as object } })));
     if (task !== undefined) throw new Error(`profile: ${source} is a run of a ${String(task)}; expected one of DDPM or CLIP`);
     return ddpmSubject(sized(parseDdpmConfig({ data: { source: 'noise' }, ...config })));
