@@ -82,8 +82,9 @@ async function ship(task: string, from: string): Promise<{ readonly weights: str
       ],
     };
   }
-  const { model, weights, tokenizer, preprocessing } = await readClipFolder(from);
-  await writeClipFolder(out, { model, weights, tokenizer, preprocessing, dtype: 'f16' });
+  const clip = await readClipFolder(from);
+  const { model } = clip;
+  await writeClipFolder(out, { ...clip, dtype: 'f16' });
   const { visionConfig: vision, textConfig: text } = model.config;
   return {
     weights: 'model.safetensors',

@@ -280,7 +280,7 @@ describe('a model that cannot be used', () => {
     const { status: trained } = await run('tokenizer', 'train', '--captions', 'captions.txt', '--out', 'other.json', '--vocab-size', '520');
     expect(trained).toBe(0);
     copy('foreign', (folder) => { cpSync('other.json', join(folder, 'tokenizer.json')); });
-    expect((await run(...words('foreign'))).stderr).toMatch(/^kuosan: tokenizer: .*; take the tokenizer.json that came with the model\n$/);
+    expect((await run(...words('foreign'))).stderr).toMatch(/^kuosan: checkpoint foreign\/tokenizer.json: has another vocabulary than the weights were trained with; take the tokenizer.json that came with the model\n$/);
   });
 
   test('is no CLIP', async () => {

@@ -22,16 +22,27 @@ describe.skipIf(python === undefined)('a CLIP folder of ours in Python (skipped 
     await executor.dispose();
   });
 
+  const json = JSON.parse(readFileSync(join(root, 'test/golden/tokenizer/tokenizer.json'), 'utf8')) as Record<string, unknown>;
+  const model = new CLIPModel({
+    projectionDim: 12,
+    textConfig: { vocabSize: 700, hiddenSize: 16, intermediateSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, maxPositionEmbeddings: 16, bosTokenId: 698, eosTokenId: 699, padTokenId: 699 },
+    visionConfig: { hiddenSize: 16, intermediateSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, imageSize: 16, patchSize: 8 },
+  });
+  const inPython = (...args: string[]) => execFileSync(python!, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+
+  test('knows its vocabulary again where Python has saved its tokenizer', async () => {
+    const path = join(dir, 'saved');
+    await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer: json });
+    const before = readFileSync(join(path, 'tokenizer.json'), 'utf8');
+    inPython('-c', 'import sys; from transformers import CLIPTokenizer; CLIPTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])', path);
+    expect(readFileSync(join(path, 'tokenizer.json'), 'utf8')).not.toBe(before);
+    expect((await readClipFolder(path)).tokenizer).not.toEqual(json);
+  }, 120_000);
+
   test.each(['f32', 'f16'] as const)('has the same tokens, pixels and logits (%s)', async (dtype) => {
-    const json = JSON.parse(readFileSync(join(root, 'test/golden/tokenizer/tokenizer.json'), 'utf8')) as Record<string, unknown>;
-    const model = new CLIPModel({
-      projectionDim: 12,
-      textConfig: { vocabSize: 700, hiddenSize: 16, intermediateSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, maxPositionEmbeddings: 16, bosTokenId: 698, eosTokenId: 699, padTokenId: 699 },
-      visionConfig: { hiddenSize: 16, intermediateSize: 32, numHiddenLayers: 2, numAttentionHeads: 2, imageSize: 16, patchSize: 8 },
-    });
     const path = join(dir, dtype);
     await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer: json, dtype });
-    const theirs = JSON.parse(execFileSync(python!, [join(root, 'test/golden/open-clip-folder.py'), path], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as { ids: number[][]; eos_token_id: number; pixel: number[]; size: number[]; logits_per_image: number[][] };
+    const theirs = JSON.parse(inPython(join(root, 'test/golden/open-clip-folder.py'), path)) as { ids: number[][]; eos_token_id: number; pixel: number[]; size: number[]; logits_per_image: number[][] };
 
     const { ids, truncated } = readTokenizer(json, 'tokenizer').encodeBatch(['a small cat', 'under the moon '.repeat(50)], 16);
     expect(truncated).toBe(1);

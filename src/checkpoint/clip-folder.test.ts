@@ -156,6 +156,39 @@ describe('a CLIP model that is written', () => {
     await expect(writeClipFolder(dir, { model, weights: initialValues(model, 1) })).rejects.toThrow(`checkpoint ${dir}: holds a model already; give another folder`);
   });
 
+  const trained = async () => {
+    const dir = newFolder();
+    const model = tiny(699);
+    await writeClipFolder(dir, { model, weights: initialValues(model, 1), tokenizer });
+    return dir;
+  };
+  const { model: bpe } = tokenizer as { readonly model: { readonly vocab: Readonly<Record<string, number>>; readonly merges: readonly string[] } };
+
+  test('knows its vocabulary: one of the same size with two ids exchanged is refused', async () => {
+    const dir = await trained();
+    const { a, b, ...vocab } = bpe.vocab;
+    writeFileSync(join(dir, 'tokenizer.json'), JSON.stringify({ ...tokenizer, model: { ...bpe, vocab: { ...vocab, a: b, b: a } } }));
+    await expect(readClipFolder(dir)).rejects.toThrow(`checkpoint ${dir}/tokenizer.json: has another vocabulary than the weights were trained with; take the tokenizer.json that came with the model`);
+    await expect(readClipFolder(join(dir, 'model.safetensors'))).rejects.toThrow(`checkpoint ${dir}/tokenizer.json: has another vocabulary`);
+  });
+
+  test('knows its vocabulary in whatever file it is', async () => {
+    const dir = await trained();
+    // As newer tokenizers save it: in another order, merges as pairs, special tokens in one list alone.
+    const { '<|endoftext|>': _end, ...vocab } = Object.fromEntries(Object.entries(bpe.vocab).reverse());
+    writeFileSync(join(dir, 'tokenizer.json'), JSON.stringify({ model: { ...bpe, vocab, merges: bpe.merges.map((pair) => pair.split(' ')) }, added_tokens: tokenizer['added_tokens'] }));
+    expect((await readClipFolder(dir)).tokenizer).not.toEqual(tokenizer);
+  });
+
+  test('keeps what it knows of its vocabulary when it is written again, with a tokenizer and without', async () => {
+    const read = await readClipFolder(await trained());
+    expect(read.vocabulary).toMatch(/^[0-9a-f]{64}$/);
+    const dir = newFolder();
+    await writeClipFolder(dir, { ...read, tokenizer: null });
+    expect((await readClipFolder(dir)).vocabulary).toBe(read.vocabulary);
+    await expect(writeClipFolder(newFolder(), { ...read, tokenizer: { ...tokenizer, model: { ...bpe, vocab: { ...bpe.vocab, more: 700 } } } })).rejects.toThrow('the tokenizer: has another vocabulary than the weights were trained with');
+  });
+
   test('has all its weights', async () => {
     const model = tiny(699);
     const weights = initialValues(model, 1);

@@ -22,11 +22,14 @@ import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
-import { readTensorFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
+import { vocabularyFingerprint } from './vocabulary.ts';
+import { readWeightFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights } from './weights.ts';
 
 const tokenizerFile = 'tokenizer.json';
 const preprocessorFile = 'preprocessor_config.json';
+/** Where the file of the weights says which vocabulary they were trained with. */
+const vocabularyKey = 'vocabulary_sha256';
 
 /** A model to be written. */
 export interface ClipToWrite extends Pick<NetworkToWrite, 'dtype'> {
@@ -35,6 +38,8 @@ export interface ClipToWrite extends Pick<NetworkToWrite, 'dtype'> {
   readonly weights: HostArrays;
   /** The content of its `tokenizer.json`. */
   readonly tokenizer?: JsonObject | null;
+  /** The fingerprint of the vocabulary that the weights were trained with; default the tokenizer's. */
+  readonly vocabulary?: string | null;
   /** Default OpenAI's for color, and 0 … 1 becoming −1 … 1 otherwise. */
   readonly preprocessing?: ClipPreprocessing | null;
 }
@@ -53,6 +58,8 @@ export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
   readonly weights: Map<string, HostArray>;
   /** The content of its `tokenizer.json`, or null if it has none. */
   readonly tokenizer: JsonObject | null;
+  /** What identifies the vocabulary that the weights were trained with (see `vocabularyFingerprint`), or null if they do not say. */
+  readonly vocabulary: string | null;
   /** Null for a text tower alone. */
   readonly preprocessing: ClipPreprocessing | null;
   readonly path: string;
@@ -70,12 +77,15 @@ function usualPreprocessing(channels: number): ClipPreprocessing {
  * An end token of 2, as early checkpoints have it wrongly, is written as the vocabulary's last one, at which such texts are read.
  *
  * @param dir  made if it is not there
- * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
+ * @throws if the weights are not the network's, do not fit the dtype, the tokenizer has another vocabulary than they were
+ *   trained with, or a file exists already or cannot be written
  */
-export async function writeClipFolder(dir: string, { model, weights, tokenizer = null, preprocessing = null, dtype = 'f32' }: ClipToWrite): Promise<void> {
+export async function writeClipFolder(dir: string, { model, weights, tokenizer = null, vocabulary: known = null, preprocessing = null, dtype = 'f32' }: ClipToWrite): Promise<void> {
   const { textConfig: { ...textConfig }, visionConfig, ...own } = model.config;
   if (textConfig.eosTokenId === legacyEosTokenId) textConfig.eosTokenId = textConfig.vocabSize - 1;
   if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`checkpoint ${dir}: holds a model already; give another folder`);
+  checkVocabulary(tokenizer, known, `checkpoint ${dir}: the tokenizer`);
+  const vocabulary = known ?? (tokenizer && vocabularyFingerprint(tokenizer));
   await makeFolder(dir);
   const tower = (model_type: string, config: JsonObject) => ({ model_type, ...snakeCaseKeys({ ...config, projectionDim: own.projectionDim }) });
   if (tokenizer) {
@@ -84,12 +94,17 @@ export async function writeClipFolder(dir: string, { model, weights, tokenizer =
   }
   await writeNewFile(join(dir, preprocessorFile), jsonText(clipPreprocessingJson(preprocessing ?? usualPreprocessing(visionConfig.numChannels), visionConfig.imageSize)));
   await writeNetworkFolder(dir, {
-    module: model, weights, dtype, floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
+    module: model, weights, dtype, ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }), floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
     config: {
       architectures: ['CLIPModel'], model_type: 'clip', ...snakeCaseKeys(own),
       text_config: tower('clip_text_model', textConfig), vision_config: tower('clip_vision_model', visionConfig),
     },
   });
+}
+
+/** @throws one line if weights that know their vocabulary are to go with another one */
+function checkVocabulary(tokenizer: JsonObject | null, vocabulary: string | null, where: string): void {
+  if (tokenizer !== null && vocabulary !== null && vocabularyFingerprint(tokenizer) !== vocabulary) throw new Error(`${where}: has another vocabulary than the weights were trained with; take the tokenizer.json that came with the model`);
 }
 
 /** What transformers' `CLIPTokenizer` is told beside the tokenizer itself. */
@@ -105,11 +120,15 @@ function tokenizerConfig(tokenizer: JsonObject, { bosTokenId, eosTokenId, maxPos
  *
  * @param path  a folder, or a single file of weights, whose configuration is then read from their shapes
  * @throws one line that names the file and what is wrong: missing, damaged, an option that is not supported, tensors that are not those
- *   of the configuration, or only one tower
+ *   of the configuration, a tokenizer with another vocabulary than the weights were trained with, or only one tower
  */
 export async function readClipFolder(path: string, options: Pick<ReadWeightsOptions, 'variant'> = {}): Promise<LoadedClip> {
   const loaded = await readClipNetwork(path, options);
-  if (loaded.model instanceof CLIPModel) return { ...loaded, model: loaded.model };
+  if (loaded.model instanceof CLIPModel) {
+    const { model, tokenizer, vocabulary } = loaded;
+    checkVocabulary(tokenizer, vocabulary, `checkpoint ${join(await folderOf(path), tokenizerFile)}`);
+    return { ...loaded, model };
+  }
   const missing = loaded.model instanceof CLIPTextModel ? 'image' : 'text';
   throw new Error(`checkpoint ${path}: is a ${loaded.model.constructor.name}, which has no ${missing} tower; give a whole CLIPModel`);
 }
@@ -118,20 +137,25 @@ export async function readClipFolder(path: string, options: Pick<ReadWeightsOpti
 export async function readClipNetwork(path: string, { variant }: Pick<ReadWeightsOptions, 'variant'> = {}): Promise<LoadedClip<ClipNetwork>> {
   const kind = await kindOf(path);
   if (kind === 'nothing') throw new Error(`checkpoint ${path}: there is no such folder`);
-  const dir = kind === 'folder' ? path : dirname(path);
+  const dir = await folderOf(path);
   const configPath = join(dir, configFile);
   const configAt = `checkpoint ${configPath}`;
   if (kind === 'folder' && await kindOf(join(path, indexFile)) === 'file') throw new Error(`checkpoint ${path}: holds a model that draws pictures (${indexFile}), expected a CLIP; give the folder or the run of one`);
   const json = await kindOf(configPath) === 'file' ? await readJsonFile(configPath, configAt) : null;
   const className = json === null ? 'CLIPModel' : classOf(json, configAt);
-  const stored = kind === 'folder' ? await readWeightFiles(path, { library: 'transformers', className, variant }) : { tensors: await readTensorFile(path), where: `checkpoint ${path}` };
+  const stored = kind === 'folder' ? await readWeightFiles(path, { library: 'transformers', className, variant }) : await readWeightFile(path);
   const tensors = underOurNames(stored, className);
   const config = json ?? configFromShapes(tensors, stored.where);
 
   checkDepth(config, tensors.size, configAt);
   const model = build(className, config, json === null ? stored.where : configAt);
   const weights = moduleWeights(model, tensors, stored.where, json === null ? undefined : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`);
-  return { model, weights, tokenizer: await optionalJson(join(dir, tokenizerFile)), preprocessing: await readPreprocessing(dir, model), path };
+  return { model, weights, tokenizer: await optionalJson(join(dir, tokenizerFile)), vocabulary: stored.metadata[vocabularyKey] ?? null, preprocessing: await readPreprocessing(dir, model), path };
+}
+
+/** The folder, or that of the single file of weights. */
+async function folderOf(path: string): Promise<string> {
+  return await kindOf(path) === 'folder' ? path : dirname(path);
 }
 
 function classOf(json: JsonObject, where: string): ClipClass {

@@ -28,6 +28,8 @@ export interface NetworkToWrite {
   readonly weights: HostArrays;
   /** How the weights are stored; default f32. */
   readonly dtype?: 'f32' | 'f16';
+  /** What the file of the weights says beside them. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -36,12 +38,12 @@ export interface NetworkToWrite {
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writeNetworkFolder(dir: string, { config, floatKeys, module, weights, dtype = 'f32' }: NetworkToWrite): Promise<void> {
+export async function writeNetworkFolder(dir: string, { config, floatKeys, module, weights, dtype = 'f32', metadata }: NetworkToWrite): Promise<void> {
   const where = `checkpoint ${dir}`;
   const stored = storedWeights(module, weights, dtype, where);
   if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
   await makeFolder(dir);
-  await writeNewFile(join(dir, weightsFileNames.transformers), safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { format: 'pt', ...checksums(stored) }));
+  await writeNewFile(join(dir, weightsFileNames.transformers), safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { ...metadata, format: 'pt', ...checksums(stored) }));
   await writeNewFile(join(dir, configFile), jsonText(config, floatKeys));
   await syncFolder(dir);
 }

@@ -56,6 +56,8 @@ export type StoredTensor = SafetensorsTensor & { readonly place: string };
 /** Everything that was stored. */
 export interface StoredWeights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What the file says beside them; of shards nothing. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** How messages call the place: the file, or the index of the shards. */
   readonly where: string;
 }
@@ -69,7 +71,7 @@ export interface StoredWeights {
 export async function readWeightFiles(folder: string, options: ReadWeightsOptions = {}): Promise<StoredWeights> {
   const name = chooseFile(await readdir(folder), folder, options);
   const path = join(folder, name);
-  return { tensors: await (namings[options.library ?? 'diffusers'].index.test(name) ? readShards(folder, path) : readTensorFile(path)), where: `checkpoint ${path}` };
+  return namings[options.library ?? 'diffusers'].index.test(name) ? { tensors: await readShards(folder, path), metadata: {}, where: `checkpoint ${path}` } : readWeightFile(path);
 }
 
 /** The file to begin with: an index or, where there is none, the one file. */
@@ -100,12 +102,17 @@ function chooseFile(files: readonly string[], folder: string, { variant, library
   throw new Error(`${where}: there is no ${weightsFile}`);
 }
 
+/** The tensors of one safetensors file; see `readWeightFile`. */
+export async function readTensorFile(path: string): Promise<ReadonlyMap<string, StoredTensor>> {
+  return (await readWeightFile(path)).tensors;
+}
+
 /**
- * The tensors of one safetensors file, which must match the checksum if there is one in it.
+ * One safetensors file, whose tensors must match the checksum if there is one in it.
  *
  * @throws one line that names the file: missing or damaged
  */
-export async function readTensorFile(path: string): Promise<Map<string, StoredTensor>> {
+export async function readWeightFile(path: string): Promise<StoredWeights> {
   const where = `checkpoint ${path}`;
   const bytes = await readWhole(path, where);
   let file: Safetensors;
@@ -121,7 +128,7 @@ export async function readTensorFile(path: string): Promise<Map<string, StoredTe
     const which = name === undefined ? 'its tensors do not match the checksum in it' : `the values of tensor ${quoteJson(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
     throw new Error(`${where}: is damaged, ${which}; get it again or take another checkpoint`);
   }
-  return tensors;
+  return { tensors, metadata: file.metadata, where };
 }
 
 async function readShards(folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {

@@ -15,6 +15,8 @@ export interface EncodedTexts {
 
 /** Turns texts into tokens and back. */
 export interface Tokenizer {
+  /** How messages call it, such as the path of its file. */
+  readonly where: string;
   /** One more than the largest id. */
   readonly vocabSize: number;
   readonly bosTokenId: number;
@@ -74,7 +76,7 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
   const [bosTokenId, eosTokenId] = empty as [number, number];
   const pad = padTokenId ?? (typeof padding?.pad_id === 'number' ? padding.pad_id : eosTokenId);
   return {
-    vocabSize, bosTokenId, eosTokenId, padTokenId: pad, encode: (text) => engine.encode(text),
+    where, vocabSize, bosTokenId, eosTokenId, padTokenId: pad, encode: (text) => engine.encode(text),
     encodeBatch(texts, length) {
       if (!(Number.isInteger(length) && length >= 2)) throw new Error(`encodeBatch: expected a length of 2 or more, for the start and the end token, got ${length}`);
       const rows = new BigInt64Array(texts.length * length).fill(BigInt(pad));

@@ -143,11 +143,11 @@ test('pictures of a data set become pixels as CLIPImageProcessor makes them', ()
 
 describe('a tokenizer that does not belong to a model', () => {
   const json = JSON.parse(readFileSync(new URL('tokenizer/tokenizer.json', golden), 'utf8')) as Record<string, unknown>;
-  const tokenizer = readTokenizer(json, 't');
+  const tokenizer = readTokenizer(json, 'a/tokenizer.json');
 
   test.each<[string, { vocabSize: number; eosTokenId: number }, string]>([
-    ['because it has more tokens', { vocabSize: 600, eosTokenId: 599 }, 'tokenizer: has 700 tokens, the model knows 600; take the tokenizer.json that came with the model'],
-    ['because texts end otherwise', { vocabSize: 49408, eosTokenId: 49407 }, 'tokenizer: its end token is 699, the model reads texts at 49407; take the tokenizer.json that came with the model'],
+    ['because it has more tokens', { vocabSize: 600, eosTokenId: 599 }, 'a/tokenizer.json: has 700 tokens, the model knows 600; take the tokenizer.json that came with the model'],
+    ['because texts end otherwise', { vocabSize: 49408, eosTokenId: 49407 }, 'a/tokenizer.json: its end token is 699, the model reads texts at 49407; take the tokenizer.json that came with the model'],
   ])('is named, %s', (_, config, message) => {
     expect(() => checkTokenizer(tokenizer, config)).toThrow(message);
   });
@@ -157,6 +157,6 @@ describe('a tokenizer that does not belong to a model', () => {
   });
 
   test('an end token of 2 is one that transformers would not look for', () => {
-    expect(() => checkTokenizer({ ...tokenizer, eosTokenId: 2 }, { vocabSize: 700, eosTokenId: 2 })).toThrow('tokenizer: its end token has the id 2, by which transformers knows early checkpoints');
+    expect(() => checkTokenizer({ ...tokenizer, eosTokenId: 2 }, { vocabSize: 700, eosTokenId: 2 })).toThrow('a/tokenizer.json: its end token has the id 2, by which transformers knows early checkpoints');
   });
 });

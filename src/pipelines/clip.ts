@@ -121,10 +121,9 @@ export function textProgram(model: CLIPModel, batchSize: number, length = model.
 /**
  * Checks that a tokenizer's numbers are those that a model was made for.
  *
- * @param where  how messages call the tokenizer
- * @throws one line that says which number differs
+ * @throws one line that names the tokenizer and says which number differs
  */
-export function checkTokenizer({ vocabSize, eosTokenId }: Tokenizer, config: Pick<CLIPTextConfig, 'vocabSize' | 'eosTokenId'>, where = 'tokenizer'): void {
+export function checkTokenizer({ where, vocabSize, eosTokenId }: Tokenizer, config: Pick<CLIPTextConfig, 'vocabSize' | 'eosTokenId'>): void {
   const wayOut = 'take the tokenizer.json that came with the model';
   if (vocabSize > config.vocabSize) throw new Error(`${where}: has ${vocabSize} tokens, the model knows ${config.vocabSize}; ${wayOut}`);
   if (eosTokenId === legacyEosTokenId) throw new Error(`${where}: its end token has the id ${legacyEosTokenId}, by which transformers knows early checkpoints, and looks for the largest id instead; learn a tokenizer with its end token last`);
