@@ -6,6 +6,7 @@ import { contentKey, type EmbeddingCache } from './embedding-cache.ts';
 import { decodeImage, ImageError } from './image.ts';
 import { inParallel } from './parallel.ts';
 import { fromPixels } from './pixels.ts';
+import type { Resample } from './resample.ts';
 import { describeSystemError } from './write-file.ts';
 
 /** What turns pictures into vectors. */
@@ -13,12 +14,17 @@ export interface PictureEncoder {
   /** D. */
   readonly dim: number;
   readonly imageSize: number;
+  /** The kernel by which pictures come to that size; see `DecodeOptions`. */
+  readonly resample?: Resample | undefined;
   /**
    * @param images  [N, 3, imageSize, imageSize] in [−1, 1]
    * @returns       [N, D]
    */
   embedImages(images: FloatArray): Promise<FloatArray>;
 }
+
+/** A picture resized by a named kernel lies in memory whole: fewer of them at a time. */
+const readTogether = { streamed: 16, whole: 4 } as const;
 
 /** Options of `embedPictures`. */
 export interface EmbedOptions {
@@ -49,7 +55,7 @@ export interface EmbeddedPictures {
  * @throws one line for a file that cannot be read or is no picture, unless `skipBad`; or if none is left
  */
 export async function embedPictures(encoder: PictureEncoder, files: readonly string[], { cache, batchSize = 32, skipBad = false, signal, onProgress }: EmbedOptions = {}): Promise<EmbeddedPictures> {
-  const { dim, imageSize } = encoder;
+  const { dim, imageSize, resample } = encoder;
   const rows = new Float32Array(files.length * dim);
   const kept: string[] = [];
   const skipped: SkippedImage[] = [];
@@ -57,12 +63,12 @@ export async function embedPictures(encoder: PictureEncoder, files: readonly str
   for (let first = 0; first < files.length; first += batchSize) {
     signal?.throwIfAborted();
     const batch = files.slice(first, first + batchSize);
-    const seen = await inParallel(batch.length, 16, async (i) => {
+    const seen = await inParallel(batch.length, resample ? readTogether.whole : readTogether.streamed, async (i) => {
       try {
         const bytes = await readFile(batch[i]!);
         const key = contentKey(bytes);
         const vector = cache?.get(key);
-        return { key, vector, picture: vector ? undefined : await decodeImage(bytes, { size: imageSize }) };
+        return { key, vector, picture: vector ? undefined : await decodeImage(bytes, { size: imageSize, resample }) };
       } catch (error) {
         const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
         if (!skipBad) throw new Error(`cannot read ${JSON.stringify(batch[i])}: ${reason}; remove the file, or leave such files out with --skip-bad`, { cause: error });

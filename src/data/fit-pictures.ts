@@ -4,6 +4,7 @@ import type { OpenOptions } from './open-options.ts';
 import { fitOf } from './image.ts';
 import { inParallel } from './parallel.ts';
 import { heightAndWidth } from './picture-size.ts';
+import { resampleToCover } from './resample.ts';
 
 /** Pictures of one size, as their source has them. */
 export interface RawPictures {
@@ -16,29 +17,30 @@ export interface RawPictures {
 }
 
 /** Whether the pictures only have to be copied, which takes no time worth a cache. */
-export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'size' | 'channels' | 'crop'>): boolean {
+export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'size' | 'channels' | 'crop' | 'resample'>): boolean {
   const [height, width] = heightAndWidth(options.size);
   const same = pictures.height === height && pictures.width === width;
   return same ? pictures.channels <= options.channels : getsBorder(pictures, options);
 }
 
-function getsBorder({ height, width, channels }: RawPictures, { size, crop }: Pick<OpenOptions, 'size' | 'crop'>): boolean {
+function getsBorder({ height, width, channels }: RawPictures, { size, crop, resample }: Pick<OpenOptions, 'size' | 'crop' | 'resample'>): boolean {
   const [toHeight, toWidth] = heightAndWidth(size);
   const scale = Math.min(toHeight / height, toWidth / width);
-  return channels === 1 && crop !== 'stretch' && scale >= 1 && scale < 2;
+  return channels === 1 && !resample && crop !== 'stretch' && scale >= 1 && scale < 2;
 }
 
 /**
  * The pictures at the size asked for.
  *
  * Gray ones that are smaller, but more than half as large, get a black border: 28×28 becomes 32×32 with its pixels as they
- * are, where enlarging would blur them. (Gray arrays are digits and clothes on black.) All others are resized as image files are.
+ * are, where enlarging would blur them. (Gray arrays are digits and clothes on black.) All others are resized as image files are,
+ * and with a kernel named all of them.
  *
  * @returns  [N, H, W, channels] of `size`
  */
 export async function fitPictures(pictures: RawPictures, options: OpenOptions): Promise<Uint8Array> {
   const { data, count, height, width, channels: from } = pictures;
-  const { size, channels, crop, signal, onProgress } = options;
+  const { size, channels, crop, resample, signal, onProgress } = options;
   const [toHeight, toWidth] = heightAndWidth(size);
   if (height === toHeight && width === toWidth && from === channels) return data;
   const out = new Uint8Array(count * toHeight * toWidth * channels);
@@ -56,12 +58,12 @@ export async function fitPictures(pictures: RawPictures, options: OpenOptions): 
   let done = 0;
   await inParallel(count, Math.max(2, availableParallelism()), async (i) => {
     signal?.throwIfAborted();
-    const picture = await sharp(data.subarray(i * area, (i + 1) * area), { raw: { width, height, channels: from } })
-      .resize(toWidth, toHeight, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' })
+    const source = sharp(data.subarray(i * area, (i + 1) * area), { raw: { width, height, channels: from } });
+    const picture = await (resample ? source : source.resize(toWidth, toHeight, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' }))
       .toColourspace(channels === 3 ? 'srgb' : 'b-w')
       .raw({ depth: 'uchar' })
       .toBuffer();
-    out.set(picture, i * toHeight * toWidth * channels);
+    out.set(resample ? resampleToCover({ data: picture, height, width, channels }, size, resample).data : picture, i * toHeight * toWidth * channels);
     onProgress?.(++done, count);
   });
   return out;

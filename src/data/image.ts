@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { loadSharp } from './load-sharp.ts';
 import { heightAndWidth, type PictureSize } from './picture-size.ts';
 import type { Pixels } from './pixels.ts';
+import { resampleToCover, type Resample } from './resample.ts';
 import { describeSystemError, writeFileWhole } from './write-file.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface DecodeOptions {
   readonly size: PictureSize;
   readonly channels?: 1 | 3;
   readonly crop?: Crop;
+  /** Resize with this kernel to the byte as Pillow does, for `center` alone; default libvips's Lanczos, whose pixels are not Pillow's. */
+  readonly resample?: Resample | undefined;
 }
 
 /** The defaults of `decodeImage`. */
@@ -73,10 +76,11 @@ function isTruncatedPng(bytes: Buffer): boolean {
  * turned upright by its EXIF orientation, transparency on white.
  *
  * @returns [height, width, channels] of `size`
- * @throws ImageError if the bytes are empty, no image, truncated, or too large
+ * @throws ImageError if the bytes are empty, no image, truncated, or too large; if `resample` comes with another crop than `center`
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Pixels> {
-  const { size, channels, crop } = { ...decodeDefaults, ...options };
+  const { size, channels, crop, resample } = { ...decodeDefaults, ...options };
+  checkResample(crop, resample);
   const [height, width] = heightAndWidth(size);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length === 0) throw new ImageError('empty file');
@@ -85,22 +89,28 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
     // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
     const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
     const density = await drawingDensity(buffer, height, width, settings);
-    const { data, info } = await (await loadSharp())(buffer, { ...settings, ...(density !== undefined && { density }) })
+    const upright = (await loadSharp())(buffer, { ...settings, ...(density !== undefined && { density }) })
       .timeout({ seconds: decodeSeconds })
       .autoOrient()
-      .flatten({ background: white })
-      .resize(width, height, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' })
+      .flatten({ background: white });
+    const { data, info } = await (resample ? upright : upright.resize(width, height, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' }))
       .toColourspace(channels === 3 ? 'srgb' : 'b-w')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    if (info.width !== width || info.height !== height || info.channels !== channels) {
+    if (info.channels !== channels || (!resample && (info.width !== width || info.height !== height))) {
       throw new Error(`internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${width}×${height}×${channels}`);
     }
-    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height, width, channels };
+    const picture: Pixels = { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height: info.height, width: info.width, channels };
+    return resample ? resampleToCover(picture, size, resample) : picture;
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('internal:')) throw error;
     throw error instanceof ImageError ? error : new ImageError(reasonOf(error));
   }
+}
+
+/** @throws if a kernel is asked for with a crop that has no such resizing */
+export function checkResample(crop: Crop, resample: Resample | undefined): void {
+  if (resample && crop !== 'center') throw new Error(`resample ${JSON.stringify(resample)}: goes with crop "center", not ${JSON.stringify(crop)}`);
 }
 
 /** Dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for other formats. */

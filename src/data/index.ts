@@ -24,6 +24,7 @@ export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToBy
 export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seriesColors } from './plot.ts';
 export { imageFiles } from './sources/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sources/noto-emoji.ts';
+export { type Resample, resampleToCover } from './resample.ts';
 export { takeListed } from './take-listed.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './terminal.ts';
 export { readTexts, type Texts } from './texts.ts';

@@ -4,6 +4,7 @@ import { nearest, unknownName } from '../core/suggest.ts';
 import { defaultCacheDir } from './cache.ts';
 import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
+import { checkResample } from './image.ts';
 import { openDefaults } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
 import { heightAndWidth } from './picture-size.ts';
@@ -35,7 +36,8 @@ const maxSize = 4096;
  *                `mnist`, `fashion-mnist` or `cifar10`, each with `/test` behind it for the test set; or a path (`./mnist` for a
  *                folder of that name): of a folder of images, whose sub-folders are classes; of a folder of idx files or of
  *                CIFAR-10's binary batches, again with `/test` behind it; or of one such file
- * @throws if there is no such data set or folder (naming the nearest), if it holds no images, or if one is bad and `skipBad` is off
+ * @throws if there is no such data set or folder (naming the nearest), if it holds no images, if one is bad and `skipBad` is off,
+ *   or if `resample` comes with another crop than `center`
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
@@ -43,6 +45,7 @@ export async function openDataset(source: string, options: Partial<OpenOptions> 
   for (const extent of [height, width]) {
     if (!Number.isInteger(extent) || extent < 1 || extent > maxSize) throw new Error(`data size: expected an integer from 1 to ${maxSize}, got ${extent}`);
   }
+  checkResample(settings.crop, settings.resample);
   settings.signal?.throwIfAborted();
   const found = await findSource(source);
   const opened = await found.open({ ...settings, size: height === width ? height : [height, width], channels: options.channels ?? found.channels });

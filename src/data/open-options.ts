@@ -1,6 +1,7 @@
 import { decodeDefaults } from './image.ts';
 import type { Crop } from './image.ts';
 import type { PictureSize } from './picture-size.ts';
+import type { Resample } from './resample.ts';
 
 /** How a data set is decoded. */
 export interface OpenOptions {
@@ -9,12 +10,19 @@ export interface OpenOptions {
   /** 3 for color, 1 for gray. */
   readonly channels: 1 | 3;
   readonly crop: Crop;
+  /** As of `DecodeOptions`. */
+  readonly resample?: Resample | undefined;
   /** Leave out images that cannot be decoded, and list them in `skipped`, instead of failing. */
   readonly skipBad: boolean;
   readonly cacheDir: string;
   /** Called after every decoded image; never when the data set comes from the cache. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
+}
+
+/** What the name of a cache says of how pictures were decoded. */
+export function decodedAs({ size, channels, crop, resample }: OpenOptions): readonly unknown[] {
+  return [size, channels, crop, ...(resample ? [resample] : [])];
 }
 
 /** The defaults of `openDataset`. */

@@ -5,7 +5,7 @@ import { cached, type Cached } from '../cache.ts';
 import { checkMemory } from '../check-memory.ts';
 import type { DatasetContent } from '../dataset.ts';
 import { fitPictures, isQuickFit, type RawPictures } from '../fit-pictures.ts';
-import type { OpenOptions } from '../open-options.ts';
+import { decodedAs, type OpenOptions } from '../open-options.ts';
 import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { describeSystemError } from '../write-file.ts';
@@ -69,9 +69,8 @@ async function openBatches(folder: string, batches: readonly string[], hasNames:
     ids, labels: Int32Array.from(labels), classNames, skipped: [], notes: [],
   });
   if (isQuickFit(raw, options)) return { content: await build(), fromCache: false };
-  const { size, channels, crop, cacheDir } = options;
   const key = createHash('sha256').update(raw.data).update(JSON.stringify([labels, classNames])).digest('hex');
-  return cached(cacheDir, JSON.stringify(['cifar10', folder, batches, size, channels, crop]), key, build);
+  return cached(options.cacheDir, JSON.stringify(['cifar10', folder, batches, ...decodedAs(options)]), key, build);
 }
 
 /** [N, H, W, C] from records of a label and [C, H, W]. */

@@ -8,7 +8,7 @@ import { metadataName, readCaptions, textBeside } from '../captions.ts';
 import { checkMemory } from '../check-memory.ts';
 import type { DatasetContent, SkippedImage } from '../dataset.ts';
 import { ImageError, decodeImage } from '../image.ts';
-import type { OpenOptions } from '../open-options.ts';
+import { decodedAs, type OpenOptions } from '../open-options.ts';
 import { inParallel } from '../parallel.ts';
 import { heightAndWidth } from '../picture-size.ts';
 import { describeSystemError } from '../write-file.ts';
@@ -138,7 +138,7 @@ function isImage(name: string): boolean {
 type Decoded = DatasetContent & { readonly temporary: boolean };
 
 async function decodeAll(folder: string, { files, metadata, texts, others }: Listing, options: OpenOptions): Promise<Decoded> {
-  const { size, channels, crop, skipBad, signal, onProgress } = options;
+  const { size, channels, crop, resample, skipBad, signal, onProgress } = options;
   checkMemory(folder, files.length, size, channels);
   // First: reading text takes a moment, decoding pictures minutes.
   const written = await readCaptions(folder, files.map(({ id }) => id), metadata.map(({ id }) => id), texts.map(({ id }) => id));
@@ -155,7 +155,7 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
     const { id } = files[index]!;
     try {
       const bytes = await readFile(join(folder, id));
-      images.set((await decodeImage(bytes, { size, channels, crop })).data, index * pixels);
+      images.set((await decodeImage(bytes, { size, channels, crop, resample })).data, index * pixels);
     } catch (error) {
       const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
       if (!skipBad) throw bad(folder, { id, reason });
@@ -195,7 +195,7 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
  * @throws if the folder cannot be read, holds no images, or, without `skipBad`, an image cannot be decoded
  */
 export async function openFolder(folder: string, options: OpenOptions): Promise<Cached> {
-  const { size, channels, crop, cacheDir } = options;
+  const { cacheDir } = options;
   let listing: Listing;
   let real: string;
   try {
@@ -209,7 +209,7 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
   if (files.length === 0) {
     throw new Error(noImages(folder, others));
   }
-  const name = JSON.stringify(['folder', real, size, channels, crop]);
+  const name = JSON.stringify(['folder', real, ...decodedAs(options)]);
   const key = createHash('sha256').update(JSON.stringify([files, listing.metadata, listing.texts])).digest('hex');
   const result = await cached(cacheDir, name, key, () => decodeAll(folder, listing, options));
   const skipped = result.content.skipped[0];

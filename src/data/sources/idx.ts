@@ -8,7 +8,7 @@ import { cached, type Cached } from '../cache.ts';
 import { checkMemory } from '../check-memory.ts';
 import type { DatasetContent } from '../dataset.ts';
 import { fitPictures, isQuickFit, type RawPictures } from '../fit-pictures.ts';
-import type { OpenOptions } from '../open-options.ts';
+import { decodedAs, type OpenOptions } from '../open-options.ts';
 import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { describeSystemError } from '../write-file.ts';
@@ -61,9 +61,8 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
     notes: classes.labels ? [] : [`no classes: there is no file of labels beside ${basename(path)}`],
   });
   if (isQuickFit(pictures, options)) return { content: await build(), fromCache: false };
-  const { size, channels, crop, cacheDir } = options;
   const key = createHash('sha256').update(pictures.data).update(JSON.stringify([height, width, classes.classNames])).update(classes.labels ?? '').digest('hex');
-  return cached(cacheDir, JSON.stringify(['idx', path, size, channels, crop]), key, build);
+  return cached(options.cacheDir, JSON.stringify(['idx', path, ...decodedAs(options)]), key, build);
 }
 
 async function readLabels(images: string, count: number, classNames: readonly string[] | undefined): Promise<Pick<DatasetContent, 'labels' | 'classNames'>> {

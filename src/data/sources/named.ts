@@ -6,7 +6,7 @@ import { unknownName } from '../../core/suggest.ts';
 import { notHere } from '../missing-data.ts';
 import { cached, type Cached } from '../cache.ts';
 import { fitPictures } from '../fit-pictures.ts';
-import type { OpenOptions } from '../open-options.ts';
+import { decodedAs, type OpenOptions } from '../open-options.ts';
 import { heightAndWidth } from '../picture-size.ts';
 import type { Source, Split } from '../source.ts';
 import { cifar10Source } from './cifar10.ts';
@@ -89,9 +89,9 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
   const files = await Promise.all(digits.map((digit) => readFile(join(folder, 'src/digits', `${digit}.json`))));
   const hash = createHash('sha256');
   for (const file of files) hash.update(file);
-  const { size, channels, crop, cacheDir } = options;
+  const { size, channels, cacheDir } = options;
   const [height, width] = heightAndWidth(size);
-  return cached(cacheDir, JSON.stringify(['mnist package', size, channels, crop]), hash.digest('hex'), async () => {
+  return cached(cacheDir, JSON.stringify(['mnist package', ...decodedAs(options)]), hash.digest('hex'), async () => {
     const values = files.map((file, digit): number[] => {
       const { data } = JSON.parse(file.toString('utf8')) as { data?: unknown };
       if (!Array.isArray(data) || data.length % side ** 2 !== 0) throw new Error(`data ${JSON.stringify(folder)}: ${digit}.json does not hold pictures of 28×28; install mnist again`);

@@ -108,7 +108,7 @@ function flatten(cells: Uint8Array): Uint8Array {
 }
 
 async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOptions): Promise<Uint8Array> {
-  const { size, channels, signal, onProgress } = options;
+  const { size, channels, resample, signal, onProgress } = options;
   const { cell, emoji } = index;
   const area = cell * cell * 4;
   const [height, width] = heightAndWidth(size);
@@ -118,7 +118,7 @@ async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOp
     signal?.throwIfAborted();
     const raw = cells.subarray(i * area, (i + 1) * area);
     const png = await sharp(raw, { raw: { width: cell, height: cell, channels: 4 } }).png({ compressionLevel: 0 }).toBuffer();
-    out.set((await decodeImage(png, { size, channels })).data, i * height * width * channels);
+    out.set((await decodeImage(png, { size, channels, resample })).data, i * height * width * channels);
     onProgress?.(++done, emoji.length);
   });
   return out;
@@ -170,7 +170,7 @@ export async function openNotoEmoji(part: string | undefined, options: OpenOptio
   }
   const sheet = await readFile(join(notoEmojiFolder, 'sheet-32.png'));
   const key = createHash('sha256').update(sheet).update(JSON.stringify(index)).digest('hex');
-  const name = JSON.stringify([notoEmoji, options.size, options.channels]);
+  const name = JSON.stringify([notoEmoji, options.size, options.channels, ...(options.resample ? [options.resample] : [])]);
   const whole = await cached(options.cacheDir, name, key, () => decodeEmoji(sheet, index, options));
   const places = index.emoji.flatMap((emoji, place) => (filter(emoji) ? [place] : []));
   const classes = classesOf(places.map((place) => index.emoji[place]!), part === undefined);
