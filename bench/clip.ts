@@ -43,7 +43,7 @@ async function embedding(batch: number, settings: Settings): Promise<Outcome> {
   const { threads, rounds } = settings;
   const model = new CLIPModel(clipOptions(clipConfig(batch)));
   const tower = freeze(imageProgram(model, batch), initialValues(model, 0));
-  const inputs = { pixel_values: normalizedPictures(batch, size) };
+  const inputs = { pictures: normalizedPictures(batch, size) };
   const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
   const ours = { kuosan: await executors.kuosan.compile(tower), standard: await executors.standard.compile(tower) };
   const peers = await startClipPeers(batch, 'image', settings);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCommand } from '../src/cli/run-command.ts';
-import { readNpy } from '../src/formats/index.ts';
+import { readNpy, readSafetensors, writeSafetensors } from '../src/formats/index.ts';
 import type { Ended } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-clip-'));
@@ -265,6 +265,49 @@ describe('kuosan embed', () => {
     expect(readFileSync('vectors.txt', 'utf8').split('\n').slice(0, 2)).toEqual(['fresh/black.png', 'fresh/blue.png']);
   });
 });
+
+describe('the picture as the model sees it', () => {
+  const words = (model: string, out: string) => ['embed', model, '--images', 'striped', '--out', out] as const;
+  const model = (name: string, change: (folder: string) => void) => {
+    cpSync('run/checkpoints/step-000080', name, { recursive: true });
+    change(name);
+  };
+
+  test('is resized by its own kernel, and cached by it', async () => {
+    mkdirSync('striped');
+    await sharp(Buffer.from(Array.from({ length: 31 * 22 * 3 }, (_, i) => (i * 89) % 256)), { raw: { width: 31, height: 22, channels: 3 } }).png().toFile('striped/stripes.png');
+    for (const [name, number] of [['lanczos', 1], ['bicubic', 3]] as const) {
+      model(name, (folder) => {
+        const path = join(folder, 'preprocessor_config.json');
+        writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')) as object, resample: number }));
+      });
+      expect((await run(...words(name, `${name}.npy`))).stdout).toBe(`${name}.npy: [1, 8], 0 of them from the cache; the paths are in ${name}.txt\n`);
+    }
+    expect(readFileSync('lanczos.npy').equals(readFileSync('bicubic.npy'))).toBe(false);
+  });
+
+  test('is embedded without a text tower, and whatever the tokenizer is', async () => {
+    model('eyes', (folder) => {
+      const { vision, tensors } = readTower(folder);
+      rmSync(join(folder, 'tokenizer.json'));
+      writeFileSync(join(folder, 'config.json'), JSON.stringify({ architectures: ['CLIPVisionModelWithProjection'], ...vision }));
+      writeFileSync(join(folder, 'model.safetensors'), writeSafetensors(new Map([...tensors].filter(([name]) => name.startsWith('vis')))));
+    });
+    model('blind', (folder) => rmSync(join(folder, 'tokenizer.json')));
+    await run(...words('run', 'whole.npy'));
+    for (const name of ['eyes', 'blind']) {
+      expect(await run(...words(name, `${name}.npy`))).toMatchObject({ status: 0, stderr: '' });
+      expect(readFileSync(`${name}.npy`).equals(readFileSync('whole.npy')), name).toBe(true);
+    }
+    expect((await run('classify', 'eyes', '--images', 'pictures', '--labels', 'red,blue')).stderr).toBe('kuosan: checkpoint eyes: is a CLIPVisionModelWithProjection, which has no text tower; give a whole CLIPModel\n');
+  });
+});
+
+/** A folder's tensors and the configuration of its image tower. */
+function readTower(folder: string) {
+  const { vision_config: vision, projection_dim: dim } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { readonly vision_config: object; readonly projection_dim: number };
+  return { vision: { ...vision, projection_dim: dim }, tensors: readSafetensors(readFileSync(join(folder, 'model.safetensors'))).tensors };
+}
 
 describe('a model that cannot be used', () => {
   const words = (model: string) => ['classify', model, '--images', 'pictures', '--labels', 'red,blue'];

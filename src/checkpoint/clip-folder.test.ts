@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { input, program, type HostArray, type Tensor } from '../core/index.ts';
 import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
-import { CLIPModel, CLIPTextModelWithProjection, CLIPVisionModel } from '../models/index.ts';
+import { CLIPModel, CLIPTextModelWithProjection, CLIPVisionModel, openAIPreprocessing } from '../models/index.ts';
 import { bind, initialValues } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { readClipFolder, readClipNetwork, writeClipFolder } from './clip-folder.ts';
+import { readClipFolder, readClipNetwork, readImageTower, writeClipFolder } from './clip-folder.ts';
 
 // test/golden/clip.py, clip-openai.py, tokenizer.py
 const golden = fileURLToPath(new URL('../../test/golden/', import.meta.url));
@@ -18,6 +18,9 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
   await executor.dispose();
 });
+
+/** Numbers of PIL.Image.Resampling. */
+const PIL = { lanczos: 1, bilinear: 2, bicubic: 3 } as const;
 
 let copies = 0;
 const newFolder = () => join(scratch, String(copies++));
@@ -61,7 +64,8 @@ describe('a CLIP model is read', () => {
     const { model, weights, tokenizer, preprocessing } = await readClipFolder(join(golden, 'clip', name));
     await expectFeatures(model, weights, `clip/${name}`);
     expect(tokenizer).toBeNull();
-    // Without a file that says otherwise, OpenAI's numbers for color.
+    // Without a file that says otherwise, OpenAI's numbers for color, and transformers' kernel.
+    expect(preprocessing!.resample).toBe('bicubic');
     expect(preprocessing!.imageMean).toEqual(name === 'gelu-end-token-7' ? [0.5] : [0.48145466, 0.4578275, 0.40821073]);
   });
 
@@ -128,7 +132,15 @@ describe('a CLIP model that is written', () => {
     const read = await readClipFolder(dir);
     expect(read.weights).toEqual(weights);
     expect(read.model.config).toEqual({ ...model.config, textConfig: { ...model.config.textConfig, projectionDim: 6 }, visionConfig: { ...model.config.visionConfig, projectionDim: 6 } });
-    expect({ tokenizer: read.tokenizer, preprocessing: read.preprocessing }).toEqual({ tokenizer, preprocessing });
+    expect({ tokenizer: read.tokenizer, preprocessing: read.preprocessing }).toEqual({ tokenizer, preprocessing: { ...preprocessing, resample: 'lanczos' } });
+  });
+
+  test.each(['lanczos', 'bilinear', 'bicubic'] as const)('resizes pictures as it says: %s', async (resample) => {
+    const dir = newFolder();
+    const model = tiny(699);
+    await writeClipFolder(dir, { model, weights: initialValues(model, 1), preprocessing: { ...openAIPreprocessing, resample } });
+    expect(JSON.parse(readFileSync(join(dir, 'preprocessor_config.json'), 'utf8'))).toMatchObject({ resample: PIL[resample] });
+    expect((await readClipFolder(dir)).preprocessing).toEqual({ ...openAIPreprocessing, resample });
   });
 
   test('says what transformers looks for: classes, floats as floats, start and end', async () => {
@@ -140,7 +152,7 @@ describe('a CLIP model that is written', () => {
     // Its configurations are strict: 1 is no float.
     expect(text.match(/"initializer_factor": 1\.0\b/g)).toHaveLength(3);
     expect(JSON.parse(readFileSync(join(dir, 'tokenizer_config.json'), 'utf8'))).toEqual({ tokenizer_class: 'CLIPTokenizer', model_max_length: 8, bos_token: '<|startoftext|>', eos_token: '<|endoftext|>', pad_token: '<|endoftext|>', unk_token: '<|endoftext|>' });
-    expect(JSON.parse(readFileSync(join(dir, 'preprocessor_config.json'), 'utf8'))).toMatchObject({ image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 8 }, crop_size: { height: 8, width: 8 }, resample: 3 });
+    expect(JSON.parse(readFileSync(join(dir, 'preprocessor_config.json'), 'utf8'))).toMatchObject({ image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 8 }, crop_size: { height: 8, width: 8 }, resample: 1 });
   });
 
   test('never says that the end token is 2', async () => {
@@ -214,6 +226,10 @@ describe('what cannot be read is named', () => {
     ['a tower that is a ResNet', 'clip-openai', (dir) => editTensors(dir, (tensors) => tensors.set('visual.layer1.0.conv1.weight', { dtype: 'f32', shape: [1], data: new Float32Array(1) })), (dir) => `checkpoint ${dir}/model.safetensors: the image tower is a ResNet`],
     ['weights that say too little', 'clip-openai', (dir) => editTensors(dir, (tensors) => tensors.delete('visual.conv1.weight')), (dir) => `checkpoint ${dir}/model.safetensors: there is no tensor "vision_model.embeddings.patch_embedding.weight", so the model's configuration is unknown; put its config.json beside it`],
     ['a mean of another number of channels', 'clip/gradients', (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"image_mean":[0.5],"image_std":[0.5]}'), (dir) => `checkpoint ${dir}/preprocessor_config.json.imageMean: expected 3 numbers, one a channel, got [0.5]`],
+    ['a kernel that is none of three', 'clip/gradients', (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"resample":5}'), (dir) => `checkpoint ${dir}/preprocessor_config.json.resample: expected 3 (bicubic), 2 (bilinear) or 1 (Lanczos), got 5`],
+    ['pictures of another size', 'clip/gradients', (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"size":{"shortest_edge":224}}'), (dir) => `checkpoint ${dir}/preprocessor_config.json.size: expected {"shortest_edge":8}, the size of the model's pictures, got {"shortest_edge":224}`],
+    ['pictures of changed proportions', 'clip/gradients', (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"size":{"height":8,"width":8}}'), (dir) => `checkpoint ${dir}/preprocessor_config.json.size: expected {"shortest_edge":8}, the size of the model's pictures, got {"height":8,"width":8}`],
+    ['a crop of another size', 'clip/gradients', (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"size":8,"crop_size":{"height":8,"width":6}}'), (dir) => `checkpoint ${dir}/preprocessor_config.json.cropSize: expected {"height":8,"width":8}, the size of the model's pictures, got {"height":8,"width":6}`],
     ['a tokenizer that is no JSON', 'clip/gradients', (dir) => writeFileSync(join(dir, 'tokenizer.json'), '{'), (dir) => `checkpoint ${dir}/tokenizer.json: is not valid JSON`],
   ])('%s', async (_, fixture, change, message) => {
     const dir = copy(fixture, change);
@@ -222,6 +238,18 @@ describe('what cannot be read is named', () => {
 
   test('a folder that is not there', async () => {
     await expect(readClipFolder(join(scratch, 'none'))).rejects.toThrow(`checkpoint ${join(scratch, 'none')}: there is no such folder`);
+  });
+});
+
+describe('what embeds pictures is read', () => {
+  test.each(['vision-with-projection', 'gradients'])('from %s', async (name) => {
+    const { model, weights } = await readImageTower(join(golden, 'clip', name));
+    expect(model.constructor.name).toBe(name === 'gradients' ? 'CLIPModel' : 'CLIPVisionModelWithProjection');
+    expect(weights.has('visual_projection.weight')).toBe(true);
+  });
+
+  test.each([['vision-only', 'CLIPVisionModel, which has no projection'], ['text-with-projection', 'CLIPTextModelWithProjection, which has no image tower']])('and not from %s', async (name, message) => {
+    await expect(readImageTower(join(golden, 'clip', name))).rejects.toThrow(`clip/${name}: is a ${message}; give a CLIPModel or a CLIPVisionModelWithProjection`);
   });
 });
 

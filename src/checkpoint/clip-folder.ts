@@ -12,7 +12,7 @@
 import { dirname, join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
 import { quoteJson } from '../formats/quote.ts';
-import { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection } from '../models/clip.ts';
+import { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection, type CLIPImageTower } from '../models/clip.ts';
 import { clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
 import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
 import { clipPreprocessing, clipPreprocessingJson, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
@@ -65,8 +65,8 @@ export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
   readonly path: string;
 }
 
-/** What a model that never said does with its pictures. */
-function usualPreprocessing(channels: number): ClipPreprocessing {
+/** Numbers of a model that never said how it sees its pictures. */
+function usualNumbers(channels: number): ClipPreprocessing {
   const half = new Array<number>(channels).fill(0.5);
   return channels === 3 ? openAIPreprocessing : { imageMean: half, imageStd: half };
 }
@@ -92,7 +92,7 @@ export async function writeClipFolder(dir: string, { model, weights, tokenizer =
     await writeNewFile(join(dir, tokenizerFile), jsonText(tokenizer));
     await writeNewFile(join(dir, 'tokenizer_config.json'), jsonText(tokenizerConfig(tokenizer, textConfig)));
   }
-  await writeNewFile(join(dir, preprocessorFile), jsonText(clipPreprocessingJson(preprocessing ?? usualPreprocessing(visionConfig.numChannels), visionConfig.imageSize)));
+  await writeNewFile(join(dir, preprocessorFile), jsonText(clipPreprocessingJson(preprocessing ?? usualNumbers(visionConfig.numChannels), visionConfig.imageSize)));
   await writeNetworkFolder(dir, {
     module: model, weights, dtype, ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }), floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
     config: {
@@ -131,6 +131,18 @@ export async function readClipFolder(path: string, options: Pick<ReadWeightsOpti
   }
   const missing = loaded.model instanceof CLIPTextModel ? 'image' : 'text';
   throw new Error(`checkpoint ${path}: is a ${loaded.model.constructor.name}, which has no ${missing} tower; give a whole CLIPModel`);
+}
+
+/**
+ * Reads what embeds pictures: a whole CLIP model, of which the text tower goes unused and the tokenizer unchecked, or an image
+ * tower with its projection.
+ *
+ * @throws one line as `readClipFolder`, or if the model has no such tower
+ */
+export async function readImageTower(path: string): Promise<LoadedClip<CLIPImageTower>> {
+  const { model, ...loaded } = await readClipNetwork(path);
+  if (model instanceof CLIPModel || model instanceof CLIPVisionModelWithProjection) return { ...loaded, model };
+  throw new Error(`checkpoint ${path}: is a ${model.constructor.name}, which has no ${model instanceof CLIPVisionModel ? 'projection' : 'image tower'}; give a CLIPModel or a CLIPVisionModelWithProjection`);
 }
 
 /** Reads any network of the CLIP family, whole or a tower alone; see `readClipFolder`. */
@@ -205,7 +217,8 @@ async function optionalJson(path: string): Promise<JsonObject | null> {
 
 async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipPreprocessing | null> {
   if (model instanceof CLIPTextModel) return null;
-  const { numChannels } = model instanceof CLIPModel ? model.config.visionConfig : model.config;
+  const config = model instanceof CLIPModel ? model.config.visionConfig : model.config;
   const json = await optionalJson(join(dir, preprocessorFile));
-  return json === null ? usualPreprocessing(numChannels) : clipPreprocessing(json, numChannels, `checkpoint ${join(dir, preprocessorFile)}`);
+  // Who leaves the file out has transformers' default in mind.
+  return json === null ? { ...usualNumbers(config.numChannels), resample: 'bicubic' } : clipPreprocessing(json, config, `checkpoint ${join(dir, preprocessorFile)}`);
 }

@@ -1,6 +1,6 @@
 export type { ClassLabels } from './class-labels.ts';
 export { readClassifierFolder, writeClassifierFolder } from './classifier-folder.ts';
-export { type ClipClass, type ClipNetwork, type ClipToWrite, type LoadedClip, readClipFolder, readClipNetwork, writeClipFolder } from './clip-folder.ts';
+export { type ClipClass, type ClipNetwork, type ClipToWrite, type LoadedClip, readClipFolder, readClipNetwork, readImageTower, writeClipFolder } from './clip-folder.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 // From their own files: an answer about one picture waits for nothing else to be loaded.
-import { readClipFolder, type LoadedClip } from '../checkpoint/clip-folder.ts';
+import { readClipFolder, readImageTower, type LoadedClip } from '../checkpoint/clip-folder.ts';
 import { resolveModel } from '../checkpoint/resolve.ts';
 import type { Executor } from '../core/index.ts';
 import { defaultCacheDir } from '../data/cache.ts';
@@ -8,7 +8,9 @@ import { embedPictures, type EmbeddedPictures } from '../data/embed-pictures.ts'
 import { openEmbeddingCache } from '../data/embedding-cache.ts';
 import { imageFiles } from '../data/sources/folder.ts';
 import { readTokenizer } from '../data/tokenizer.ts';
+import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import { openClipEncoder, type ClipEncoder } from '../pipelines/clip-encoder.ts';
+import { openClipImageEncoder, type ClipImageEncoder } from '../pipelines/clip-image-encoder.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import type { Progress } from './progress.ts';
@@ -20,9 +22,9 @@ export interface ClipOptions extends DeviceOptions {
   readonly skipBad: boolean;
 }
 
-/** A CLIP and the pictures that it is to look at. */
-export interface OpenedClip {
-  readonly encoder: ClipEncoder;
+/** A CLIP, or its image tower, and the pictures that it is to look at. */
+export interface OpenedClip<Encoder extends ClipImageEncoder = ClipEncoder> {
+  readonly encoder: Encoder;
   /** Embeds them; what is left out is said. */
   readonly embed: () => Promise<EmbeddedPictures>;
 }
@@ -30,12 +32,33 @@ export interface OpenedClip {
 /** Pictures computed together; a single one is not padded to as many. */
 export const mostTogether = 32;
 
-/** A CLIP's folder, read and checked. */
-export interface ReadClip extends LoadedClip {
+/** What a folder holds, read and checked, before anything is compiled. */
+interface ReadEncoder<Encoder extends ClipImageEncoder> {
   /** Changes when the vectors of pictures would. */
   readonly identity: () => string;
-  /** Opens an encoder for the work, and closes it. */
-  readonly open: <T>(executor: Executor, batchSize: number, work: (encoder: ClipEncoder) => Promise<T>) => Promise<T>;
+  /** Opens an encoder for the work, and closes it, whatever comes of the work. */
+  readonly open: <T>(executor: Executor, batchSize: number, work: (encoder: Encoder) => Promise<T>) => Promise<T>;
+}
+
+/** A CLIP's folder, read and checked. */
+export type ReadClip = LoadedClip & ReadEncoder<ClipEncoder>;
+
+function readEncoder<Encoder extends ClipImageEncoder>({ model, weights, preprocessing }: LoadedClip<CLIPImageTower>, encoderOf: (executor: Executor, batchSize: number) => Encoder): ReadEncoder<Encoder> {
+  return {
+    identity() {
+      const hash = createHash('sha256').update(JSON.stringify([imageTowerConfig(model), preprocessing]));
+      for (const [name, { data }] of weights) if (name.startsWith('vis')) hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      return hash.digest('hex');
+    },
+    async open(executor, batchSize, work) {
+      const encoder = encoderOf(executor, batchSize);
+      try {
+        return await work(encoder);
+      } finally {
+        await encoder.dispose();
+      }
+    },
+  };
 }
 
 /**
@@ -46,23 +69,9 @@ export interface ReadClip extends LoadedClip {
 export async function openClip(source: string): Promise<ReadClip> {
   const dir = await resolveModel(source);
   const clip = await readClipFolder(dir);
-  const { model, weights, tokenizer: json, preprocessing } = clip;
-  if (json === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
-  const tokenizer = readTokenizer(json, `${dir}/tokenizer.json`);
-  return {
-    ...clip,
-    identity() {
-      const hash = createHash('sha256').update(JSON.stringify([model.config.visionConfig, model.config.projectionDim, preprocessing]));
-      for (const [name, { data }] of weights) if (name.startsWith('vis')) hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      return hash.digest('hex');
-    },
-    async open(executor, batchSize, work) {
-      const encoder = openClipEncoder(executor, { model, tokenizer, weights, batchSize, ...(preprocessing && { preprocessing }) });
-      const result = await work(encoder);
-      await encoder.dispose();
-      return result;
-    },
-  };
+  if (clip.tokenizer === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
+  const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
+  return { ...clip, ...readEncoder(clip, (executor, batchSize) => openClipEncoder(executor, { ...clip, tokenizer, batchSize })) };
 }
 
 /**
@@ -70,11 +79,27 @@ export async function openClip(source: string): Promise<ReadClip> {
  *
  * @throws as `openClip`, or if there are no pictures
  */
-export async function withClip<T>(source: string, { images, skipBad }: ClipOptions, engine: Engine, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
+export function withClip<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
+  return withPictures(() => openClip(source), options, engine, work);
+}
+
+/**
+ * As `withClip`, of the image tower alone, which may have no other beside it.
+ *
+ * @throws one line if the model has no image tower with a projection, or if there are no pictures
+ */
+export function withImageTower<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>): Promise<T> {
+  return withPictures(async () => {
+    const tower = await readImageTower(await resolveModel(source));
+    return readEncoder(tower, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize }));
+  }, options, engine, work);
+}
+
+async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Promise<ReadEncoder<Encoder>>, { images, skipBad }: ClipOptions, engine: Engine, work: (opened: OpenedClip<Encoder>) => Promise<T>): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
   let progress: Progress | undefined;
-  const embedAll = async (encoder: ClipEncoder, identity: string, files: readonly string[]): Promise<EmbeddedPictures> => {
+  const embedAll = async (encoder: ClipImageEncoder, identity: string, files: readonly string[]): Promise<EmbeddedPictures> => {
     const cache = await openEmbeddingCache(defaultCacheDir(), identity, encoder.dim, (line) => say(`note: ${line}`));
     // A handful is done before a bar is drawn.
     if (files.length > mostTogether) progress = (await import('./progress.ts')).createProgress('pictures', files.length);
@@ -86,7 +111,7 @@ export async function withClip<T>(source: string, { images, skipBad }: ClipOptio
   };
   try {
     const files = await imageFiles(images);
-    const { open, identity } = await openClip(source);
+    const { open, identity } = await read();
     return await open(await engine(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), files) }));
   } finally {
     progress?.stop();

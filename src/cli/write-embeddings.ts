@@ -1,6 +1,6 @@
 import { checkExtension, checkWritable, writeFileWhole } from '../data/index.ts';
 import { writeNpy } from '../formats/npy.ts';
-import { withClip, type ClipOptions } from './open-clip.ts';
+import { withImageTower, type ClipOptions } from './open-clip.ts';
 import type { Engine } from './with-engine.ts';
 
 /** The options of `kuosan embed`. */
@@ -13,7 +13,7 @@ export async function writeEmbeddings(source: string, { out, ...options }: Embed
   checkExtension(out, '.npy');
   const names = `${out.slice(0, -'.npy'.length)}.txt`;
   for (const path of [out, names]) await checkWritable(path);
-  await withClip(source, options, engine, async ({ embed }) => {
+  await withImageTower(source, options, engine, async ({ embed }) => {
     const { files, embeddings, fromCache } = await embed();
     await writeFileWhole(out, writeNpy(embeddings));
     await writeFileWhole(names, new TextEncoder().encode(files.map((file) => `${file}\n`).join('')));

@@ -161,3 +161,11 @@ export class CLIPVisionModelWithProjection extends CLIPVisionModel {
     return this.visualProjection.forward(ctx, this.visionModel.pooled(ctx, pixels));
   }
 }
+
+/** What embeds pictures: a whole model, or its image tower alone. */
+export type CLIPImageTower = CLIPModel | CLIPVisionModelWithProjection;
+
+/** The configuration of the image tower, with the width of the embeddings. */
+export function imageTowerConfig({ config }: CLIPImageTower): CLIPVisionConfig {
+  return 'visionConfig' in config ? { ...config.visionConfig, projectionDim: config.projectionDim } : config;
+}

@@ -5,9 +5,9 @@
  */
 import { add, arange, argMax, cast, clip, equal, exp, input, logSumExp, matmul, mean, mul, program, reshape, sub, type Program, type Tensor } from '../core/index.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
-import { unitVectors, type CLIPModel } from '../models/clip.ts';
+import { imageTowerConfig, unitVectors, type CLIPImageTower, type CLIPModel } from '../models/clip.ts';
 import type { CLIPTextConfig } from '../models/clip/config.ts';
-import { clipPixels, type ClipPreprocessing } from '../models/clip/preprocess.ts';
+import { clipPixels, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { bind, type Context } from '../nn/index.ts';
 
@@ -104,13 +104,22 @@ export function clipLoss(model: CLIPModel, ctx: ClipLossContext, { batchSize, le
   return mean(losses);
 }
 
+/** Options of `imageProgram`. */
+export interface ImageProgramOptions {
+  /** Default OpenAI's. */
+  readonly preprocessing?: ClipPreprocessing;
+  /** Before the names of the weights in the store. */
+  readonly prefix?: string;
+}
+
 /**
- * The image tower as a program: `pixel_values` [B, C, H, W] → `image_embeds` [B, D], unit vectors. Of the store it reads
- * its own weights alone; `freeze` makes them constants.
+ * The image tower as a program: `pictures` [B, C, H, W] in [−1, 1] → `image_embeds` [B, D], unit vectors. Of the store it
+ * reads its own weights alone; `freeze` makes them constants.
  */
-export function imageProgram(model: CLIPModel, batchSize: number, prefix = ''): Program {
-  const { numChannels, imageSize } = model.config.visionConfig;
-  return program({ outputs: { image_embeds: unitVectors(model.imageFeatures(bind(model, { prefix }), input('pixel_values', [batchSize, numChannels, imageSize, imageSize]))) } });
+export function imageProgram(model: CLIPImageTower, batchSize: number, { preprocessing = openAIPreprocessing, prefix = '' }: ImageProgramOptions = {}): Program {
+  const { numChannels, imageSize } = imageTowerConfig(model);
+  const pictures = input('pictures', [batchSize, numChannels, imageSize, imageSize]);
+  return program({ outputs: { image_embeds: unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(pictures, preprocessing))) } });
 }
 
 /** The text tower as a program: `input_ids` [B, L] → `text_embeds` [B, D], unit vectors; see `imageProgram`. */

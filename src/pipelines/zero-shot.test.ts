@@ -5,6 +5,7 @@ import { CLIPModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { openClipEncoder } from './clip-encoder.ts';
+import { imageProgram, textProgram } from './clip.ts';
 import { rank, zeroShotAccuracy, zeroShotClassifier } from './zero-shot.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
@@ -62,6 +63,19 @@ describe('zeroShotClassifier', () => {
   ])('refuses %j with %j', async (labels, templates, message) => {
     await expect(zeroShotClassifier(clip, labels, templates)).rejects.toThrow(message);
   });
+});
+
+test('an encoder over a store has no scale, and no probabilities unless it is given', async () => {
+  const store = await node.createStore({ ...imageProgram(model, 1).reads, ...textProgram(model, 1).reads }, weights);
+  const encoder = openClipEncoder(node, { model, tokenizer, weights: { store, prefix: '' } });
+  expect(encoder.scale).toBeUndefined();
+  await expect(zeroShotClassifier(encoder, ['cat', 'dog'])).rejects.toThrow('zeroShotClassifier: the encoder does not know its scale, since its weights are in a store; give e^logit_scale');
+  const row = float32([1, 8], Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+  const fixed = openClipEncoder(node, { model, tokenizer, weights });
+  const [given, own] = [await zeroShotClassifier({ ...encoder, scale: fixed.scale }, ['cat', 'dog']), await zeroShotClassifier(fixed, ['cat', 'dog'])];
+  expect(given.classify(row)[0]![0]!.probability).toBeCloseTo(own.classify(row)[0]![0]!.probability, 5);
+  for (const each of [encoder, fixed]) await each.dispose();
+  await store.dispose();
 });
 
 test('zeroShotAccuracy counts the right label among the best', () => {

@@ -39,11 +39,13 @@ export interface ZeroShotClassifier {
  * again; a picture has the label whose vector is nearest.
  *
  * @param templates  sentences with `{}` for the label; default the label alone
- * @throws if there is no label, one is empty, two are the same tokens, or a template has no `{}`
+ * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, or the encoder has no scale
  * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
  */
 export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = ['{}']): Promise<ZeroShotClassifier> {
   checkLabels(clip, labels, templates);
+  const { scale } = clip;
+  if (scale === undefined) throw new Error('zeroShotClassifier: the encoder does not know its scale, since its weights are in a store; give e^logit_scale: zeroShotClassifier({ ...encoder, scale }, …)');
   const sums = new Float64Array(labels.length * clip.dim);
   let truncated = 0;
   for (const template of templates) {
@@ -58,7 +60,7 @@ export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 
     classify(embeddings, top = 5) {
       return rank(embeddings, weights, labels.length).map((row) => {
         const largest = row[0]!.cosine;
-        const parts = row.map(({ cosine }) => Math.exp(clip.scale * (cosine - largest)));
+        const parts = row.map(({ cosine }) => Math.exp(scale * (cosine - largest)));
         const total = parts.reduce((sum, part) => sum + part, 0);
         return row.slice(0, top).map((each, i) => ({ ...each, label: labels[each.index]!, probability: parts[i]! / total }));
       });
@@ -109,6 +111,7 @@ function unitRows(rows: Float64Array, dim: number): Float32Array {
  * @param questions  [Q, D], unit vectors
  * @param answers    [A, D], unit vectors
  * @returns          Q lists of at most `top`
+ * @throws if questions and answers differ in D
  */
 export function rank(questions: FloatArray, answers: FloatArray, top: number): Ranked[][] {
   const [count = 0, dim = 0] = questions.shape;
