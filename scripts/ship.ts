@@ -7,6 +7,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestCheckpoint, readClassifierFolder, readClipFolder, readModelFolder, readRun, writeClassifierFolder, writeClipFolder, writeModelFolder } from '../src/checkpoint/index.ts';
 import { describeProcess } from '../src/diffusion/index.ts';
+import { openAIPreprocessing } from '../src/models/index.ts';
 import { countParameters } from '../src/nn/index.ts';
 import { configuredRun, type MetricsLine } from '../src/train/index.ts';
 import { cards } from './cards.ts';
@@ -57,11 +58,9 @@ async function ship(task: string, from: string): Promise<{ readonly weights: str
   if (task === 'ddpm') {
     const model = await readModelFolder(from);
     await writeModelFolder(out, { ...model, dtype: 'f16' });
-    // The folder's own card: front matter, a table of what it is, and Python that draws from it.
-    const [, front, , python] = /^(---\n.*?---\n)(.*?)(With Node.*)$/s.exec(await readFile(join(out, 'README.md'), 'utf8'))!;
     const { inChannels, sampleSize } = model.unet.config;
     return {
-      weights: join('unet', 'diffusion_pytorch_model.safetensors'), head: `${front}\n`, rest: python!,
+      weights: join('unet', 'diffusion_pytorch_model.safetensors'), ...await around(),
       rows: [
         ['network', `\`UNet2DModel\`, ${count(model.unet)} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``],
         ['process', describeProcess(model.scheduler)],
@@ -84,15 +83,21 @@ async function ship(task: string, from: string): Promise<{ readonly weights: str
   }
   const clip = await readClipFolder(from);
   const { model } = clip;
-  await writeClipFolder(out, { ...clip, dtype: 'f16' });
+  // A run's data set is resized with Lanczos, also where its folder was written before it said so.
+  await writeClipFolder(out, { ...clip, preprocessing: { ...clip.preprocessing ?? openAIPreprocessing, resample: 'lanczos' }, dtype: 'f16' });
   const { visionConfig: vision, textConfig: text } = model.config;
   return {
-    weights: 'model.safetensors',
+    weights: 'model.safetensors', ...await around(),
     rows: [
       ['network', `\`CLIPModel\`, ${count(model)} parameters: pictures of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`],
-      ['in Python', '`CLIPModel.from_pretrained` and `CLIPProcessor.from_pretrained` of transformers open the folder'],
     ],
   };
+}
+
+/** What stands around the table in the card that the folder was written with: front matter, and Python that uses it. */
+async function around(): Promise<{ readonly head: string; readonly rest: string }> {
+  const [, front, python] = /^(---\n.*?---\n).*?(With Node.*)$/s.exec(await readFile(join(out, 'README.md'), 'utf8'))!;
+  return { head: `${front}\n`, rest: python! };
 }
 
 function count(model: Parameters<typeof countParameters>[0]): string {

@@ -39,6 +39,14 @@ describe.skipIf(python === undefined)('a CLIP folder of ours in Python (skipped 
     expect((await readClipFolder(path)).tokenizer).not.toEqual(json);
   }, 120_000);
 
+  test.each([['with', json], ['without', null]] as const)('has a card whose Python runs, %s a tokenizer', async (name, tokenizer) => {
+    const path = join(dir, `card-${name}`);
+    await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer });
+    const [, program] = /^```python\n(.*?)^```$/ms.exec(readFileSync(join(path, 'README.md'), 'utf8'))!;
+    const printed = execFileSync(python!, ['-c', program!], { cwd: path, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    expect(printed).toMatch(name === 'with' ? /^a red heart: [\d.]+%\na cat: [\d.]+%\n$/ : /^tensor\(\[\[/);
+  }, 120_000);
+
   test.each(['f32', 'f16'] as const)('has the same tokens, pixels and logits (%s)', async (dtype) => {
     const path = join(dir, dtype);
     await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer: json, dtype });

@@ -155,6 +155,21 @@ describe('a CLIP model that is written', () => {
     expect(JSON.parse(readFileSync(join(dir, 'preprocessor_config.json'), 'utf8'))).toMatchObject({ image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 8 }, crop_size: { height: 8, width: 8 }, resample: 1 });
   });
 
+  test('has a card that says what it is, with and without a tokenizer', async () => {
+    const model = tiny(699);
+    const card = async (json: typeof tokenizer | null) => {
+      const dir = newFolder();
+      await writeClipFolder(dir, { model, weights: initialValues(model, 1), tokenizer: json });
+      return readFileSync(join(dir, 'README.md'), 'utf8');
+    };
+    const whole = await card(tokenizer);
+    expect(whole).toMatch(/^---\nlibrary_name: transformers\npipeline_tag: zero-shot-image-classification\n---\n\n\| \| \|\n/);
+    expect(whole).toContain('| pictures | 3 × 8 × 8 in patches of 4, 1 block of 8 |\n| texts | at most 8 of 700 tokens, 1 block of 8 |\n');
+    expect(whole).toContain('processor = CLIPProcessor.from_pretrained(".")');
+    // A processor would miss the tokenizer.
+    expect(await card(null)).not.toContain('CLIPProcessor');
+  });
+
   test('never says that the end token is 2', async () => {
     const dir = newFolder();
     const model = tiny(2);

@@ -6,6 +6,7 @@
  *     tokenizer.json             how texts become tokens
  *     tokenizer_config.json      which of them stand around a text
  *     preprocessor_config.json   how pictures become pixels
+ *     README.md                  its card, with Python that uses it
  *
  * Read are also towers alone, weights under OpenAI's names, and such weights without a configuration.
  */
@@ -18,9 +19,11 @@ import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/cli
 import { clipPreprocessing, clipPreprocessingJson, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { snakeCaseKeys } from '../models/config.ts';
+import { clipCardText } from './clip-card.ts';
 import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
 import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { configFile, indexFile } from './file-names.ts';
+import { cardFile } from './model-card.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
 import { readWeightFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
@@ -93,6 +96,7 @@ export async function writeClipFolder(dir: string, { model, weights, tokenizer =
     await writeNewFile(join(dir, 'tokenizer_config.json'), jsonText(tokenizerConfig(tokenizer, textConfig)));
   }
   await writeNewFile(join(dir, preprocessorFile), jsonText(clipPreprocessingJson(preprocessing ?? usualNumbers(visionConfig.numChannels), visionConfig.imageSize)));
+  await writeNewFile(join(dir, cardFile), clipCardText(model, tokenizer !== null));
   await writeNetworkFolder(dir, {
     module: model, weights, dtype, ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }), floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
     config: {

@@ -2,6 +2,7 @@
 import { describeProcess, networkProcess, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
+import { layOutCard } from './card-layout.ts';
 import type { ClassLabels } from './class-labels.ts';
 import { inDiffusers, pictureChannels } from './in-diffusers.ts';
 
@@ -16,34 +17,25 @@ export interface CardSource {
 /** Pictures that the code of a card draws. */
 const drawn = 4;
 
-/**
- * The card of a model, in Markdown. It has no title, since the folder has a name of its own; its Python runs in the folder as it stands.
- */
+/** The card of a model; its Python runs in the folder as it stands. */
 export function modelCardText({ unet, scheduler, classes, superResolution }: CardSource): string {
   const { pipelines, scheduler: className, note } = inDiffusers(unet.config, scheduler);
   const classCount = unet.config.classEmbedType === null ? unet.config.numClassEmbeds : null;
-  const rows = [
+  const rows: readonly (readonly [string, string])[] = [
     ['network', `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureShape(unet, scheduler).join(' × ')}`],
     ['process', processText(scheduler)],
-    ...(superResolution ? [['sees', `a picture of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`]] : []),
+    ...(superResolution ? [['sees', `a picture of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`] as const] : []),
     ['in diffusers', note ?? pipelines.map((name) => `\`${name}\``).join(' and ')],
-    ...(classCount === null ? [] : [['classes', classes && classes.names.length <= 20 ? classes.names.map((name, i) => `${i} ${name}`).join(', ') : `0 … ${classCount - 1}`]]),
-    ...(typeof classes?.nullClass === 'number' ? [['any class', `${classes.nullClass}, for guidance`]] : []),
+    ...(classCount === null ? [] : [['classes', classes && classes.names.length <= 20 ? classes.names.map((name, i) => `${i} ${name}`).join(', ') : `0 … ${classCount - 1}`] as const]),
+    ...(typeof classes?.nullClass === 'number' ? [['any class', `${classes.nullClass}, for guidance`] as const] : []),
   ];
-  return [
-    '---',
-    'library_name: diffusers',
-    `pipeline_tag: ${unet.classInput === null ? 'unconditional-image-generation' : 'other'}`,
-    '---',
-    '',
-    '| | |',
-    '|---|---|',
-    ...rows.map(([key, value]) => `| ${key} | ${value!.replaceAll('|', '\\|').replaceAll('\n', ' ')} |`),
-    '',
-    `With Node: \`npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}\` in this folder. In Python, with diffusers:`,
-    '',
-    ...(pipelines.length > 0 ? pipelines.flatMap((name) => pythonBlock(pipelineCode(name, scheduler))) : pythonBlock(loopCode(unet, scheduler, className))),
-  ].join('\n');
+  return layOutCard({
+    library: 'diffusers',
+    task: unet.classInput === null ? 'unconditional-image-generation' : 'other',
+    rows,
+    command: `npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}`,
+    programs: pipelines.length > 0 ? pipelines.map((name) => pipelineCode(name, scheduler)) : [loopCode(unet, scheduler, className)],
+  });
 }
 
 function processText(scheduler: SchedulerConfig): string {
@@ -57,10 +49,6 @@ function pictureShape({ config }: UNet2DModel, scheduler: SchedulerConfig): read
   const size = config.sampleSize ?? 32;
   const [height, width] = typeof size === 'number' ? [size, size] : size;
   return [pictureChannels(config, networkProcess(scheduler).varianceType), height, width];
-}
-
-function pythonBlock(lines: readonly string[]): string[] {
-  return ['```python', ...lines, '```', ''];
 }
 
 function pipelineCode(name: 'DDPMPipeline' | 'DDIMPipeline', { process, numTrainTimesteps: T }: SchedulerConfig): string[] {
