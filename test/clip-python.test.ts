@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -30,13 +30,18 @@ describe.skipIf(python === undefined)('a CLIP folder of ours in Python (skipped 
   });
   const inPython = (...args: string[]) => execFileSync(python!, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
-  test('knows its vocabulary again where Python has saved its tokenizer', async () => {
+  test('knows its vocabulary and its preprocessing again where Python has saved its processor', async () => {
     const path = join(dir, 'saved');
-    await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer: json });
+    const preprocessing = { imageMean: [0.1, 0.2, 0.3], imageStd: [0.4, 0.5, 0.6], resample: 'bilinear' } as const;
+    await writeClipFolder(path, { model, weights: initialValues(model, 1), tokenizer: json, preprocessing });
     const before = readFileSync(join(path, 'tokenizer.json'), 'utf8');
-    inPython('-c', 'import sys; from transformers import CLIPTokenizer; CLIPTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])', path);
+    inPython('-c', 'import sys; from transformers import CLIPProcessor; CLIPProcessor.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[1])', path);
+    // transformers 5 writes it into processor_config.json, 4 over ours.
+    if (existsSync(join(path, 'processor_config.json'))) rmSync(join(path, 'preprocessor_config.json'));
     expect(readFileSync(join(path, 'tokenizer.json'), 'utf8')).not.toBe(before);
-    expect((await readClipFolder(path)).tokenizer).not.toEqual(json);
+    const read = await readClipFolder(path);
+    expect(read.tokenizer).not.toEqual(json);
+    expect(read.preprocessing).toEqual(preprocessing);
   }, 120_000);
 
   test.each([['with', json], ['without', null]] as const)('has a card whose Python runs, %s a tokenizer', async (name, tokenizer) => {

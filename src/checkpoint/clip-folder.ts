@@ -8,7 +8,8 @@
  *     preprocessor_config.json   how pictures become pixels
  *     README.md                  its card, with Python that uses it
  *
- * Read are also towers alone, weights under OpenAI's names, and such weights without a configuration.
+ * Read are also towers alone, weights under OpenAI's names, such weights without a configuration, and the one
+ * processor_config.json that transformers 5 writes in the place of preprocessor_config.json.
  */
 import { dirname, join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
@@ -21,7 +22,7 @@ import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { snakeCaseKeys } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
 import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
-import { jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { cardFile } from './model-card.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
@@ -31,6 +32,7 @@ import { moduleWeights } from './weights.ts';
 
 const tokenizerFile = 'tokenizer.json';
 const preprocessorFile = 'preprocessor_config.json';
+const processorFile = 'processor_config.json';
 /** Where the file of the weights says which vocabulary they were trained with. */
 const vocabularyKey = 'vocabulary_sha256';
 
@@ -222,6 +224,9 @@ async function optionalJson(path: string): Promise<JsonObject | null> {
 async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipPreprocessing | null> {
   if (model instanceof CLIPTextModel) return null;
   const config = model instanceof CLIPModel ? model.config.visionConfig : model.config;
+  // Where both are there, transformers goes by this one.
+  const inside = (await optionalJson(join(dir, processorFile)))?.['image_processor'];
+  if (isObject(inside)) return clipPreprocessing(inside, config, `checkpoint ${join(dir, processorFile)}.image_processor`);
   const json = await optionalJson(join(dir, preprocessorFile));
   // Who leaves the file out has transformers' default in mind.
   return json === null ? { ...usualNumbers(config.numChannels), resample: 'bicubic' } : clipPreprocessing(json, config, `checkpoint ${join(dir, preprocessorFile)}`);
