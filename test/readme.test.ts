@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeClipFolder } from '../src/checkpoint/index.ts';
 import * as classify from '../src/cli/classify.ts';
 import * as compare from '../src/cli/compare.ts';
 import * as data from '../src/cli/data.ts';
@@ -20,6 +21,9 @@ import * as search from '../src/cli/search.ts';
 import * as zeroShot from '../src/cli/zero-shot.ts';
 import * as tokenizer from '../src/cli/tokenizer.ts';
 import * as train from '../src/cli/train.ts';
+import { readTokenizer, trainTokenizer, writePng } from '../src/data/index.ts';
+import { CLIPModel } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
 import { configuredRun, readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { filesBelow, textOf } from './source-files.ts';
@@ -51,14 +55,25 @@ describe('the programs in the README', () => {
     expect(existsSync(join(built.folder, 'smileys.png'))).toBe(true);
   }, 60_000);
 
-  test('the second prints what its comment says', () => {
-    const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[1]!)![1]!;
-    built.compile('gradient.ts', programs[1]!);
+  test('the second names a picture (here by a network at its first weights)', async () => {
+    const trained = trainTokenizer(['a cat', 'a heart', 'a rainbow'], { vocabSize: 520 });
+    const { vocabSize, bosTokenId, eosTokenId, padTokenId } = readTokenizer(trained.json, 'trained');
+    const tower = { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1 };
+    const model = new CLIPModel({ projectionDim: 8, textConfig: { ...tower, vocabSize, bosTokenId, eosTokenId, padTokenId }, visionConfig: { ...tower, imageSize: 8, patchSize: 4 } });
+    await writeClipFolder(join(built.folder, 'runs/clip'), { model, weights: initialValues(model, 1), tokenizer: trained.json });
+    await writePng(join(built.folder, 'heart.png'), { data: new Uint8Array(12 * 9 * 3).fill(200), height: 12, width: 9, channels: 3 });
+    built.compile('name.ts', programs[1]!);
+    expect(built.node(['name.js'])).toMatch(/^heart\.png( (cat|heart|rainbow) 0\.\d{3}){3}\n$/);
+  }, 60_000);
+
+  test('the third prints what its comment says', () => {
+    const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[2]!)![1]!;
+    built.compile('gradient.ts', programs[2]!);
     expect(built.node(['gradient.js']).trim()).toBe(promised);
   }, 60_000);
 
   test('there are no others', () => {
-    expect(programs).toHaveLength(2);
+    expect(programs).toHaveLength(3);
   });
 });
 
