@@ -115,8 +115,8 @@ function checkVocabulary(tokenizer: JsonObject | null, vocabulary: string | null
 
 /** What transformers' `CLIPTokenizer` is told beside the tokenizer itself. */
 function tokenizerConfig(tokenizer: JsonObject, { bosTokenId, eosTokenId, maxPositionEmbeddings }: CLIPModel['config']['textConfig']): JsonObject {
-  const added = Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] as readonly { readonly id: number; readonly content: string }[] : [];
-  const named = (id: number | null) => added.find((token) => token.id === id)?.content;
+  const { added_tokens: added } = tokenizer;
+  const named = (id: number | null) => (Array.isArray(added) ? added.filter(isObject).find((token) => token['id'] === id)?.['content'] : undefined);
   const [start, end] = [named(bosTokenId), named(eosTokenId)];
   return { tokenizer_class: 'CLIPTokenizer', model_max_length: maxPositionEmbeddings, ...(start !== undefined && { bos_token: start }), ...(end !== undefined && { eos_token: end, pad_token: end, unk_token: end }) };
 }
@@ -176,19 +176,23 @@ async function folderOf(path: string): Promise<string> {
   return await kindOf(path) === 'folder' ? path : dirname(path);
 }
 
-function classOf(json: JsonObject, where: string): ClipClass {
-  const { architectures, model_type: type } = json;
-  const named = Array.isArray(architectures) ? String(architectures[0]) : undefined;
-  const byType: Readonly<Record<string, ClipClass>> = { clip: 'CLIPModel', clip_text_model: 'CLIPTextModel', clip_vision_model: 'CLIPVisionModel' };
-  const found = named ?? (typeof type === 'string' && Object.hasOwn(byType, type) ? byType[type] : undefined);
-  if (found === undefined || !Object.hasOwn(classes, found)) throw new Error(`${where}: the class is ${quoteJson(named ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`);
-  return found as ClipClass;
+/** What `model_type` says where the class itself is not named. */
+const classOfType = new Map<unknown, ClipClass>([['clip', 'CLIPModel'], ['clip_text_model', 'CLIPTextModel'], ['clip_vision_model', 'CLIPVisionModel']]);
+
+function isClipClass(name: string): name is ClipClass {
+  return Object.hasOwn(classes, name);
+}
+
+function classOf({ architectures, model_type: type }: JsonObject, where: string): ClipClass {
+  const found = Array.isArray(architectures) ? String(architectures[0]) : classOfType.get(type);
+  if (found === undefined || !isClipClass(found)) throw new Error(`${where}: the class is ${quoteJson(found ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`);
+  return found;
 }
 
 /** Before a network is built from a number that may be damaged: every layer has tensors of its own. */
 function checkDepth(config: JsonObject, tensors: number, where: string): void {
   for (const part of [config, config['text_config'], config['vision_config']]) {
-    const layers = (part as JsonObject | undefined)?.['num_hidden_layers'];
+    const layers = isObject(part) ? part['num_hidden_layers'] : undefined;
     if (typeof layers === 'number' && layers > tensors) throw new Error(`${where}: asks for ${layers} layers, the weights hold only ${tensors} tensors`);
   }
 }
@@ -201,8 +205,8 @@ function build(className: ClipClass, json: JsonObject, where: string): ClipNetwo
       case 'CLIPVisionModel': case 'CLIPVisionModelWithProjection': return new classes[className](clipVisionConfig(json, where));
     }
   } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith(where) ? error : new Error(`${where}: ${message}`, { cause: error });
+    if (error instanceof Error && !error.message.startsWith(where)) throw new Error(`${where}: ${error.message}`, { cause: error });
+    throw error;
   }
 }
 

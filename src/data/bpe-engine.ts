@@ -34,8 +34,7 @@ interface LibraryTokenizer {
  */
 export function bpeEngine(json: object): BpeEngine {
   const engine = new Tokenizer(json, {}) as LibraryTokenizer;
-  const { normalizer } = json as { readonly normalizer?: unknown };
-  const lowers = JSON.stringify(normalizer ?? null).includes('"Lowercase"');
+  const lowers = 'normalizer' in json && JSON.stringify(json.normalizer ?? null).includes('"Lowercase"');
   const prepared = (text: string) => (lowers ? text.replaceAll('Σ', 'σ') : text);
   if (engine.pre_tokenizer) mendWhiteSpace(engine.pre_tokenizer);
   return {

@@ -45,6 +45,7 @@ describe('reading a tokenizer.json', () => {
     ['no object', null, 't.json: has no model with a vocab'],
     ['another kind', { model: { type: 'WordPiece', vocab: {} } }, 't.json: the model is "WordPiece", expected "BPE" (byte-pair encoding, as CLIP\'s)'],
     ['an id that is none', { ...json, model: { ...json.model, vocab: { a: -1 } } }, 't.json: a token\'s id must be a whole number below 2^24, got -1'],
+    ['a special token without an id', { ...json, added_tokens: [{ content: '<s>' }] }, 't.json: a token\'s id must be a whole number below 2^24, got none'],
     ['nothing around a text', { ...json, post_processor: null }, 't.json: puts 0 tokens around a text, expected a start and an end token (its post_processor says which)'],
     ['a part that nobody knows', { ...json, normalizer: { type: 'Upside' } }, 't.json: cannot be used as a tokenizer ('],
   ])('refuses %s', (_, content, message) => {

@@ -55,25 +55,28 @@ interface TokenizerJson {
  * @throws one line if it is none, is of another kind, or puts no start and end token around a text
  */
 export function readTokenizer(json: unknown, where: string, { padTokenId }: TokenizerOptions = {}): Tokenizer {
-  const { model, added_tokens: added, padding } = (typeof json === 'object' && json !== null ? json : {}) as TokenizerJson;
+  const content: TokenizerJson = typeof json === 'object' && json !== null ? json : {};
+  const { model, added_tokens: added, padding } = content;
   if (typeof model !== 'object' || model === null || typeof model.vocab !== 'object' || model.vocab === null) throw new Error(`${where}: has no model with a vocab, so this is no tokenizer.json`);
   if (model.type !== 'BPE' && !(model.type === undefined && model.merges !== undefined)) throw new Error(`${where}: the model is ${quoteJson(model.type)}, expected "BPE" (byte-pair encoding, as CLIP's)`);
-  const ids = [...Object.values(model.vocab), ...(Array.isArray(added) ? added.map(({ id }) => id) : [])];
-  const wrong = ids.find((id) => !Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 24);
-  if (wrong !== undefined) throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${quoteJson(wrong)}`);
+  const addedIds: readonly unknown[] = Array.isArray(added) ? added.map((token: { readonly id?: unknown } | null) => token?.id) : [];
   // Not Math.max over all: a vocabulary has more entries than a call takes arguments.
-  const vocabSize = 1 + (ids as number[]).reduce((largest, id) => Math.max(largest, id), -1);
+  let vocabSize = 0;
+  for (const id of [...Object.values(model.vocab), ...addedIds]) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= 2 ** 24) throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${quoteJson(id, 'none')}`);
+    vocabSize = Math.max(vocabSize, id + 1);
+  }
 
   let engine: BpeEngine;
   let empty: number[];
   try {
-    engine = bpeEngine(json as object);
+    engine = bpeEngine(content);
     empty = engine.encode('');
   } catch (error) {
     throw new Error(`${where}: cannot be used as a tokenizer (${(error as Error).message})`, { cause: error });
   }
-  if (empty.length !== 2 || !empty.every((id) => Number.isInteger(id) && id < vocabSize)) throw new Error(`${where}: puts ${empty.length} tokens around a text, expected a start and an end token (its post_processor says which)`);
-  const [bosTokenId, eosTokenId] = empty as [number, number];
+  const [bosTokenId, eosTokenId] = empty;
+  if (bosTokenId === undefined || eosTokenId === undefined || empty.length !== 2 || !empty.every((id) => Number.isInteger(id) && id < vocabSize)) throw new Error(`${where}: puts ${empty.length} tokens around a text, expected a start and an end token (its post_processor says which)`);
   const pad = padTokenId ?? (typeof padding?.pad_id === 'number' ? padding.pad_id : eosTokenId);
   return {
     where, vocabSize, bosTokenId, eosTokenId, padTokenId: pad, encode: (text) => engine.encode(text),

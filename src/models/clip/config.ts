@@ -143,9 +143,12 @@ export function clipVisionConfig(json: JsonObject, where: string): CLIPVisionCon
  */
 export function clipConfig(json: JsonObject, where: string): CLIPConfig {
   const tower = (key: string) => {
-    const parts = [json[key], json[`${key}_dict`]].filter((part) => part !== undefined && part !== null);
-    for (const part of parts) if (!isObject(part)) throw new Error(`${where}.${key}: expected an object, got ${quoteJson(part)}`);
-    return Object.assign({}, ...parts) as JsonObject;
+    let whole: JsonObject = {};
+    for (const part of [json[key], json[`${key}_dict`]]) {
+      if (isObject(part)) whole = { ...whole, ...part };
+      else if (part !== undefined && part !== null) throw new Error(`${where}.${key}: expected an object, got ${quoteJson(part)}`);
+    }
+    return whole;
   };
   const { textConfig: _text, visionConfig: _vision, ...own } = meaningful(json, wholeOnly);
   return parseConfig(clipConfigSchema, {
