@@ -17,24 +17,24 @@ export interface RawPictures {
 }
 
 /** Whether the pictures only have to be copied, which takes no time worth a cache. */
-export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'size' | 'channels' | 'crop' | 'resample'>): boolean {
+export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'size' | 'channels' | 'crop'>): boolean {
   const [height, width] = heightAndWidth(options.size);
   const same = pictures.height === height && pictures.width === width;
   return same ? pictures.channels <= options.channels : getsBorder(pictures, options);
 }
 
-function getsBorder({ height, width, channels }: RawPictures, { size, crop, resample }: Pick<OpenOptions, 'size' | 'crop' | 'resample'>): boolean {
+function getsBorder({ height, width, channels }: RawPictures, { size, crop }: Pick<OpenOptions, 'size' | 'crop'>): boolean {
   const [toHeight, toWidth] = heightAndWidth(size);
   const scale = Math.min(toHeight / height, toWidth / width);
-  return channels === 1 && !resample && crop !== 'stretch' && scale >= 1 && scale < 2;
+  return channels === 1 && crop !== 'stretch' && scale >= 1 && scale < 2;
 }
 
 /**
  * The pictures at the size asked for.
  *
  * Gray ones that are smaller, but more than half as large, get a black border: 28×28 becomes 32×32 with its pixels as they
- * are, where enlarging would blur them. (Gray arrays are digits and clothes on black.) All others are resized as image files are,
- * and with a kernel named all of them.
+ * are, where enlarging would blur them. (Gray arrays are digits and clothes on black.) All others are resized as image files are.
+ * A kernel named changes nothing of that: models were trained on the border.
  *
  * @returns  [N, H, W, channels] of `size`
  */

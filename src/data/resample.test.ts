@@ -79,10 +79,11 @@ describe('resampling', () => {
     await rm(dir, { recursive: true });
   });
 
-  test('is of arrays too, which then get no border', async () => {
+  test('is of arrays too, but for those that get a border', async () => {
     const some = gray(6, 6, (y, x) => 7 * (y * 6 + x));
-    const options = { ...openDefaults, cacheDir: '', channels: 3, size: 8, resample: 'bicubic' } as const;
+    const options = { ...openDefaults, cacheDir: '', channels: 3, size: 20, resample: 'bicubic' } as const;
     const bytes = await encodePng(some);
     expect(await fitPictures({ ...some, channels: 1, count: 1 }, options)).toEqual((await decodeImage(bytes, options)).data);
+    expect((await fitPictures({ ...some, channels: 1, count: 1 }, { ...options, size: 8 })).subarray(0, 24)).toEqual(new Uint8Array(24));
   });
 });
