@@ -11,6 +11,7 @@ import { readTokenizer } from '../data/tokenizer.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import { openClipEncoder, type ClipEncoder } from '../pipelines/clip-encoder.ts';
 import { openClipImageEncoder, type ClipImageEncoder } from '../pipelines/clip-image-encoder.ts';
+import { describeSkipped } from './describe-skipped.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import type { Progress } from './progress.ts';
@@ -74,6 +75,19 @@ export async function openClip(source: string): Promise<ReadClip> {
   return { ...clip, ...readEncoder(clip, (executor, batchSize) => openClipEncoder(executor, { ...clip, tokenizer, batchSize })) };
 }
 
+/** A CLIP's image tower, read and checked. */
+export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageEncoder>;
+
+/**
+ * Reads what embeds pictures: a whole model, or an image tower with no other beside it.
+ *
+ * @throws one line if the model has no image tower with a projection
+ */
+export async function openImageTower(source: string): Promise<ReadImageTower> {
+  const tower = await readImageTower(await resolveModel(source));
+  return { ...tower, ...readEncoder(tower, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize })) };
+}
+
 /**
  * Opens a model and finds the pictures, does the work, and closes everything.
  *
@@ -89,10 +103,7 @@ export function withClip<T>(source: string, options: ClipOptions, engine: Engine
  * @throws one line if the model has no image tower with a projection, or if there are no pictures
  */
 export function withImageTower<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>): Promise<T> {
-  return withPictures(async () => {
-    const tower = await readImageTower(await resolveModel(source));
-    return readEncoder(tower, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize }));
-  }, options, engine, work);
+  return withPictures(() => openImageTower(source), options, engine, work);
 }
 
 async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Promise<ReadEncoder<Encoder>>, { images, skipBad }: ClipOptions, engine: Engine, work: (opened: OpenedClip<Encoder>) => Promise<T>): Promise<T> {
@@ -105,8 +116,8 @@ async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Pro
     if (files.length > mostTogether) progress = (await import('./progress.ts')).createProgress('pictures', files.length);
     const embedded = await embedPictures(encoder, files, { cache, skipBad, signal: interrupt.signal, onProgress: (done) => progress?.update(done, 'embedded') });
     progress?.stop();
-    const { skipped } = embedded;
-    if (skipped.length > 0) say(`left out ${skipped.length} ${skipped.length === 1 ? 'file' : 'files'} that cannot be read, the first is ${skipped[0]!.id}: ${skipped[0]!.reason}`);
+    const left = describeSkipped(embedded.skipped);
+    if (left !== undefined) say(left);
     return embedded;
   };
   try {

@@ -1,9 +1,10 @@
 import { RandomStream } from '../core/index.ts';
 import { openDataset, pictureBatches, testPartOf, type Dataset } from '../data/index.ts';
 import { agreement, linearProbe, nearestNeighbors, tuneProbe, type LabeledFeatures } from '../eval/index.ts';
-import type { ClipEncoder } from '../pipelines/index.ts';
+import { imageTowerConfig } from '../models/index.ts';
+import type { ClipImageEncoder } from '../pipelines/index.ts';
 import type { DeviceOptions } from './device-options.ts';
-import { mostTogether, openClip } from './open-clip.ts';
+import { mostTogether, openImageTower } from './open-clip.ts';
 import { UsageError } from './options.ts';
 import { createProgress } from './progress.ts';
 import type { Engine } from './with-engine.ts';
@@ -30,8 +31,9 @@ const validationShare = 0.1;
 export async function runProbe(source: string, { data, test: named, neighbors, c, json, skipBad }: ProbeCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const test = named ?? testPartOf(data);
   if (test === undefined) throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
-  const { model, open } = await openClip(source);
-  const sets = await Promise.all([data, test].map(async (name) => labeled(await openDataset(name, { size: model.config.visionConfig.imageSize, channels: 3, skipBad }))));
+  const { model, preprocessing, open } = await openImageTower(source);
+  const { imageSize: size } = imageTowerConfig(model);
+  const sets = await Promise.all([data, test].map(async (name) => labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }))));
   const [learned, asked] = sets as [Labeled, Labeled];
   const { classNames } = learned;
   const unknown = asked.classNames.find((name) => !classNames.includes(name));
@@ -62,7 +64,7 @@ function labeled(dataset: Dataset): Labeled {
 }
 
 /** The vectors of all pictures, with the classes numbered as `names` are. */
-async function embed(encoder: ClipEncoder, { dataset, labels, classNames }: Labeled, names: readonly string[]): Promise<LabeledFeatures> {
+async function embed(encoder: ClipImageEncoder, { dataset, labels, classNames }: Labeled, names: readonly string[]): Promise<LabeledFeatures> {
   const { dim } = encoder;
   const vectors = new Float32Array(dataset.count * dim);
   const progress = createProgress(dataset.name, dataset.count);

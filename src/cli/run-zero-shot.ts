@@ -27,8 +27,8 @@ export interface ZeroShotOptions extends DeviceOptions {
 export async function runZeroShot(source: string, { data, files, among, template, group, json, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
-  const { model, open } = await openClip(source);
-  const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, skipBad });
+  const { model, preprocessing, open } = await openClip(source);
+  const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, resample: preprocessing?.resample, skipBad });
   const left = describeSkipped(whole.skipped);
   if (left !== undefined) process.stderr.write(`${left}\n`);
   const asked = files === undefined ? whole : await takeListed(whole, files);

@@ -1,6 +1,6 @@
 /** Classes from their names alone: CLIP's zero-shot classifier, and the pictures nearest to a text. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { fillTemplate, templateProblem } from '../data/template.ts';
+import { fillTemplate, plainTemplates, templateProblem } from '../data/template.ts';
 import { checkDistinct } from '../data/tokenizer.ts';
 import type { ClipEncoder } from './clip-encoder.ts';
 
@@ -42,7 +42,7 @@ export interface ZeroShotClassifier {
  * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, or the encoder has no scale
  * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
  */
-export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = ['{}']): Promise<ZeroShotClassifier> {
+export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = plainTemplates): Promise<ZeroShotClassifier> {
   checkLabels(clip, labels, templates);
   const { scale } = clip;
   if (scale === undefined) throw new Error('zeroShotClassifier: the encoder does not know its scale, since its weights are in a store; give e^logit_scale: zeroShotClassifier({ ...encoder, scale }, …)');
