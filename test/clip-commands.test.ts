@@ -194,6 +194,17 @@ describe('kuosan zero-shot', () => {
   });
 });
 
+test('pictures are looked at in seven ways if asked, and kept apart from those that were not', async () => {
+  const cosines = async (...more: string[]) => ((await run('classify', 'run', '--images', 'pictures', '--labels', colors.join(','), '--json', ...more)).stdout.trim().split('\n').map((line) => JSON.parse(line) as { file: string; labels: { label: string; cosine: number }[] }));
+  const [once, seven, again] = [await cosines(), await cosines('--views'), await cosines()];
+  expect(again).toEqual(once);
+  expect(seven).not.toEqual(once);
+  // One color is the same wherever one looks.
+  seven.forEach(({ labels }, i) => expect(labels[0]!.cosine).toBeCloseTo(once[i]!.labels[0]!.cosine, 3));
+  const { top1 } = JSON.parse((await run('zero-shot', 'run', '--data', 'marked', '--views', '--json')).stdout) as Record<string, number>;
+  expect(top1).toBeGreaterThanOrEqual(0.87);
+});
+
 describe('kuosan probe', () => {
   const words = ['probe', 'run', '--data', 'classes', '--test', 'asked'];
   beforeAll(async () => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { ClassifyOptions } from './classify-pictures.ts';
 import { addDeviceOptions } from './device-options.ts';
 import { integerOption } from './options.ts';
+import { viewsOption } from './views-option.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -13,6 +14,7 @@ export function register(program: Command): void {
     .option('--template <text>', 'a sentence with {} for the label; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
     .option('--top <n>', 'labels to print for each picture', integerOption('--top', 1, 1000), 5)
     .option('--json', 'print a JSON object on each line, for one picture', false)
+    .addOption(viewsOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: ClassifyOptions) => {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addDeviceOptions } from './device-options.ts';
 import type { EmbedCommandOptions } from './write-embeddings.ts';
+import { viewsOption } from './views-option.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -9,6 +10,7 @@ export function register(program: Command): void {
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or of its image tower alone')
     .requiredOption('--images <path>', 'a picture, or a folder of pictures')
     .requiredOption('--out <file.npy>', 'the array to write, float32 [pictures, D]; their paths go beside it, into a .txt')
+    .addOption(viewsOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: EmbedCommandOptions) => {

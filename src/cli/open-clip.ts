@@ -10,6 +10,7 @@ import { imageFiles } from '../data/sources/folder.ts';
 import { readTokenizer } from '../data/tokenizer.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import { openClipEncoder, type ClipEncoder } from '../pipelines/clip-encoder.ts';
+import { sevenViews } from '../pipelines/clip-views.ts';
 import { openClipImageEncoder, type ClipImageEncoder } from '../pipelines/clip-image-encoder.ts';
 import { describeSkipped } from './describe-skipped.ts';
 import type { DeviceOptions } from './device-options.ts';
@@ -21,6 +22,7 @@ import type { Engine } from './with-engine.ts';
 export interface ClipOptions extends DeviceOptions {
   readonly images: string;
   readonly skipBad: boolean;
+  readonly views: boolean;
 }
 
 /** A CLIP, or its image tower, and the pictures that it is to look at. */
@@ -44,10 +46,10 @@ interface ReadEncoder<Encoder extends ClipImageEncoder> {
 /** A CLIP's folder, read and checked. */
 export type ReadClip = LoadedClip & ReadEncoder<ClipEncoder>;
 
-function readEncoder<Encoder extends ClipImageEncoder>({ model, weights, preprocessing }: LoadedClip<CLIPImageTower>, encoderOf: (executor: Executor, batchSize: number) => Encoder): ReadEncoder<Encoder> {
+function readEncoder<Encoder extends ClipImageEncoder>({ model, weights, preprocessing }: LoadedClip<CLIPImageTower>, views: boolean, encoderOf: (executor: Executor, batchSize: number) => Encoder): ReadEncoder<Encoder> {
   return {
     identity() {
-      const hash = createHash('sha256').update(JSON.stringify([imageTowerConfig(model), preprocessing]));
+      const hash = createHash('sha256').update(JSON.stringify([imageTowerConfig(model), preprocessing, ...(views ? sevenViews : [])]));
       for (const [name, { data }] of weights) if (name.startsWith('vis')) hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       return hash.digest('hex');
     },
@@ -62,17 +64,22 @@ function readEncoder<Encoder extends ClipImageEncoder>({ model, weights, preproc
   };
 }
 
+function viewsFor(wanted: boolean): typeof sevenViews | undefined {
+  return wanted ? sevenViews : undefined;
+}
+
 /**
  * Reads a model and its tokenizer.
  *
+ * @param views  whether pictures are looked at in seven ways
  * @throws one line if the model is no CLIP, or has no tokenizer or another's
  */
-export async function openClip(source: string): Promise<ReadClip> {
+export async function openClip(source: string, views: boolean): Promise<ReadClip> {
   const dir = await resolveModel(source);
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
-  return { ...clip, ...readEncoder(clip, (executor, batchSize) => openClipEncoder(executor, { ...clip, tokenizer, batchSize })) };
+  return { ...clip, ...readEncoder(clip, views, (executor, batchSize) => openClipEncoder(executor, { ...clip, tokenizer, batchSize, views: viewsFor(views) })) };
 }
 
 /** A CLIP's image tower, read and checked. */
@@ -83,9 +90,9 @@ export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageE
  *
  * @throws one line if the model has no image tower with a projection
  */
-export async function openImageTower(source: string): Promise<ReadImageTower> {
+export async function openImageTower(source: string, views: boolean): Promise<ReadImageTower> {
   const tower = await readImageTower(await resolveModel(source));
-  return { ...tower, ...readEncoder(tower, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize })) };
+  return { ...tower, ...readEncoder(tower, views, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize, views: viewsFor(views) })) };
 }
 
 /**
@@ -94,7 +101,7 @@ export async function openImageTower(source: string): Promise<ReadImageTower> {
  * @throws as `openClip`, or if there are no pictures
  */
 export function withClip<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
-  return withPictures(() => openClip(source), options, engine, work);
+  return withPictures(() => openClip(source, options.views), options, engine, work);
 }
 
 /**
@@ -103,7 +110,7 @@ export function withClip<T>(source: string, options: ClipOptions, engine: Engine
  * @throws one line if the model has no image tower with a projection, or if there are no pictures
  */
 export function withImageTower<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>): Promise<T> {
-  return withPictures(() => openImageTower(source), options, engine, work);
+  return withPictures(() => openImageTower(source, options.views), options, engine, work);
 }
 
 async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Promise<ReadEncoder<Encoder>>, { images, skipBad }: ClipOptions, engine: Engine, work: (opened: OpenedClip<Encoder>) => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addDeviceOptions } from './device-options.ts';
 import { integerOption, numberOption } from './options.ts';
 import type { ProbeCommandOptions } from './run-probe.ts';
+import { viewsOption } from './views-option.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -13,6 +14,7 @@ export function register(program: Command): void {
     .option('--neighbors <k>', 'nearest pictures that vote', integerOption('--neighbors', 1, 10_000), 20)
     .option('--c <x>', 'weight of the data against the penalty of the linear classifier; default: the best on a tenth of the data, which is searched', numberOption('--c', 1e-6, 1e6))
     .option('--json', 'print one JSON object', false)
+    .addOption(viewsOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: ProbeCommandOptions) => {

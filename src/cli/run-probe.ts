@@ -16,6 +16,7 @@ export interface ProbeCommandOptions extends DeviceOptions {
   readonly neighbors: number;
   readonly c?: number;
   readonly json: boolean;
+  readonly views: boolean;
   readonly skipBad: boolean;
 }
 
@@ -28,10 +29,10 @@ const validationShare = 0.1;
  *
  * @throws one line if pictures have no classes, or the two sets not the same
  */
-export async function runProbe(source: string, { data, test: named, neighbors, c, json, skipBad }: ProbeCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function runProbe(source: string, { data, test: named, neighbors, c, json, views, skipBad }: ProbeCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const test = named ?? testPartOf(data);
   if (test === undefined) throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
-  const { model, preprocessing, open } = await openImageTower(source);
+  const { model, preprocessing, open } = await openImageTower(source, views);
   const { imageSize: size } = imageTowerConfig(model);
   const sets = await Promise.all([data, test].map(async (name) => labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }))));
   const [learned, asked] = sets as [Labeled, Labeled];

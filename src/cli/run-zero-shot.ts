@@ -16,6 +16,7 @@ export interface ZeroShotOptions extends DeviceOptions {
   readonly template: readonly string[];
   readonly group?: string;
   readonly json: boolean;
+  readonly views: boolean;
   readonly skipBad: boolean;
 }
 
@@ -24,10 +25,10 @@ export interface ZeroShotOptions extends DeviceOptions {
  *
  * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
  */
-export async function runZeroShot(source: string, { data, files, among, template, group, json, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function runZeroShot(source: string, { data, files, among, template, group, json, views, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
-  const { model, preprocessing, open } = await openClip(source);
+  const { model, preprocessing, open } = await openClip(source, views);
   const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, resample: preprocessing?.resample, skipBad });
   const left = describeSkipped(whole.skipped);
   if (left !== undefined) process.stderr.write(`${left}\n`);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addDeviceOptions } from './device-options.ts';
 import { integerOption } from './options.ts';
 import type { SearchOptions } from './search-pictures.ts';
+import { viewsOption } from './views-option.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -12,6 +13,7 @@ export function register(program: Command): void {
     .requiredOption('--query <text>', 'what to look for')
     .requiredOption('--out <sheet.png>', 'the picture to write: the best at the top left')
     .option('--count <n>', 'pictures to find', integerOption('--count', 1, 10_000), 25)
+    .addOption(viewsOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: SearchOptions) => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addDeviceOptions } from './device-options.ts';
 import { choiceOption } from './options.ts';
 import type { ZeroShotOptions } from './run-zero-shot.ts';
+import { viewsOption } from './views-option.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -14,6 +15,7 @@ export function register(program: Command): void {
     .option('--template <text>', 'a sentence with {} for the caption; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
     .option('--group <key>', 'also count where the best caption is of the right group: a key of the lines of metadata.jsonl, such as subgroup')
     .option('--json', 'print one JSON object', false)
+    .addOption(viewsOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
   addDeviceOptions(command)
     .action(async (model: string, options: ZeroShotOptions) => {

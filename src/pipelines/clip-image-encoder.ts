@@ -3,6 +3,7 @@ import { asFloat32, float32, freeze, type Executable, type Executor, type FloatA
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import type { ClipPreprocessing, ClipResample } from '../models/clip/preprocess.ts';
 import { imageProgram } from './clip.ts';
+import type { View } from './clip-views.ts';
 
 /** An image tower made ready to embed. */
 export interface ClipImageEncoder {
@@ -30,15 +31,17 @@ export interface ClipImageSource {
   readonly preprocessing?: ClipPreprocessing | null;
   /** Pictures computed together; default 32. */
   readonly batchSize?: number;
+  /** Ways to look at each picture, whose vectors are averaged; default the picture itself. See `sevenViews`. */
+  readonly views?: readonly View[] | undefined;
 }
 
 /** The default `batchSize` of encoders. */
 export const encoderBatchSize = 32;
 
 /** Opens an image tower for embedding. It is compiled when it is first needed. */
-export function openClipImageEncoder(executor: Executor, { model, weights, preprocessing, batchSize = encoderBatchSize }: ClipImageSource): ClipImageEncoder {
+export function openClipImageEncoder(executor: Executor, { model, weights, preprocessing, batchSize = encoderBatchSize, views }: ClipImageSource): ClipImageEncoder {
   const { imageSize, numChannels, projectionDim } = imageTowerConfig(model);
-  const tower = openTower(executor, weights, (prefix) => imageProgram(model, batchSize, { prefix, ...(preprocessing && { preprocessing }) }));
+  const tower = openTower(executor, weights, (prefix) => imageProgram(model, batchSize, { prefix, ...(preprocessing && { preprocessing }), ...(views && { views }) }));
   return {
     dim: projectionDim, imageSize, resample: preprocessing?.resample, dispose: tower.dispose,
     async embedImages({ shape, data }) {

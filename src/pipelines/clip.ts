@@ -10,6 +10,7 @@ import type { CLIPTextConfig } from '../models/clip/config.ts';
 import { clipPixels, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { bind, type Context } from '../nn/index.ts';
+import { sumOverViews, viewsOf, type View } from './clip-views.ts';
 
 /** What comes of comparing the pictures and texts of a batch. */
 export interface ContrastiveResult {
@@ -110,16 +111,20 @@ export interface ImageProgramOptions {
   readonly preprocessing?: ClipPreprocessing;
   /** Before the names of the weights in the store. */
   readonly prefix?: string;
+  /** Ways to look at each picture, whose unit vectors are averaged; default the picture itself. */
+  readonly views?: readonly View[];
 }
 
 /**
  * The image tower as a program: `pictures` [B, C, H, W] in [−1, 1] → `image_embeds` [B, D], unit vectors. Of the store it
- * reads its own weights alone; `freeze` makes them constants.
+ * reads its own weights alone; `freeze` makes them constants. Of several views it computes the unit vectors, and makes their
+ * mean one again, as `zeroShotClassifier` does with sentences.
  */
-export function imageProgram(model: CLIPImageTower, batchSize: number, { preprocessing = openAIPreprocessing, prefix = '' }: ImageProgramOptions = {}): Program {
+export function imageProgram(model: CLIPImageTower, batchSize: number, { preprocessing = openAIPreprocessing, prefix = '', views }: ImageProgramOptions = {}): Program {
   const { numChannels, imageSize } = imageTowerConfig(model);
   const pictures = input('pictures', [batchSize, numChannels, imageSize, imageSize]);
-  return program({ outputs: { image_embeds: unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(pictures, preprocessing))) } });
+  const embed = (seen: Tensor) => unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(seen, preprocessing)));
+  return program({ outputs: { image_embeds: views ? unitVectors(sumOverViews(embed(viewsOf(pictures, views)), views.length)) : embed(pictures) } });
 }
 
 /** The text tower as a program: `input_ids` [B, L] → `text_embeds` [B, D], unit vectors; see `imageProgram`. */
