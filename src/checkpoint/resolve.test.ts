@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadModel } from './load-model.ts';
-import { packagePretrainedDir, resolveModel } from './resolve.ts';
+import { packagePretrainedDir, resolveModel, type ModelKind } from './resolve.ts';
 import { openRun } from './run-folder.ts';
 import { saveCheckpoint } from './step-folders.ts';
 
@@ -29,6 +29,18 @@ describe('a model is found', () => {
     expect(await resolve(join(pretrainedDir, 'cosine'))).toBe(join(pretrainedDir, 'cosine'));
     expect(await resolve('linear')).toBe(join(pretrainedDir, 'linear'));
     expect((await loadModel('linear', { pretrainedDir })).scheduler.numTrainTimesteps).toBe(200);
+  });
+
+  test('by a name of its kind alone', async () => {
+    const kinds = join(scratch, 'kinds');
+    for (const [name, file, content] of [['drawing', 'model_index.json', '{}'], ['telling', 'config.json', '{}'], ['naming', 'config.json', '{"model_type": "clip"}']] as const) {
+      mkdirSync(join(kinds, name), { recursive: true });
+      writeFileSync(join(kinds, name, file), content);
+    }
+    const find = (source: string, kind: ModelKind) => resolveModel(source, { pretrainedDir: kinds, kind });
+    for (const [name, kind] of [['drawing', 'model'], ['telling', 'network'], ['naming', 'clip']] as const) expect(await find(name, kind)).toBe(join(kinds, name));
+    await expect(find('telling', 'clip')).rejects.toThrow('unknown CLIP "telling"; give the path of a run, a checkpoint or a model folder, or one of naming');
+    await expect(find('naming', 'network')).rejects.toThrow('unknown network "naming"; give the path of a run, a checkpoint or a model folder, or one of telling');
   });
 
   test('in the package\'s own folder, if no other is given', () => {

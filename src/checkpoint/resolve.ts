@@ -4,13 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { nearest } from '../core/suggest.ts';
 import { kindOf } from './durable-files.ts';
 import { configFile, indexFile } from './file-names.ts';
+import { readJsonFile } from './json-file.ts';
 import { runFile } from './run-folder.ts';
 import { latestCheckpoint } from './step-folders.ts';
 
+/** What is looked for: a model that draws, a CLIP, or another network alone, such as a classifier. */
+export type ModelKind = 'model' | 'clip' | 'network';
+
 /** Options of `resolveModel`. */
 export interface ResolveOptions {
-  /** What is looked for: a model that draws, or one network alone such as a classifier; default a model. */
-  readonly kind?: 'model' | 'network';
+  /** Of the models that are known by name; default one that draws. */
+  readonly kind?: ModelKind;
   /** The folder of the models that are known by name; default the package's own. */
   readonly pretrainedDir?: string;
 }
@@ -20,13 +24,19 @@ export function packagePretrainedDir(): string {
   return fileURLToPath(new URL('../../pretrained', import.meta.url));
 }
 
-/** The names of the models in a folder of models, or of the networks that stand alone in it, sorted. */
-export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir(), kind: 'model' | 'network' = 'model'): Promise<string[]> {
+/** The names of the models of a kind in a folder of models, sorted. */
+export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir(), kind: ModelKind = 'model'): Promise<string[]> {
   if (await kindOf(pretrainedDir) !== 'folder') return [];
-  const file = kind === 'model' ? indexFile : configFile;
   const names: string[] = [];
-  for (const name of (await readdir(pretrainedDir)).sort()) if (await kindOf(join(pretrainedDir, name, file)) === 'file') names.push(name);
+  for (const name of (await readdir(pretrainedDir)).sort()) if (await modelKindOf(join(pretrainedDir, name)) === kind) names.push(name);
   return names;
+}
+
+async function modelKindOf(dir: string): Promise<ModelKind | undefined> {
+  if (await kindOf(join(dir, indexFile)) === 'file') return 'model';
+  const config = join(dir, configFile);
+  if (await kindOf(config) !== 'file') return undefined;
+  return (await readJsonFile(config, config))['model_type'] === 'clip' ? 'clip' : 'network';
 }
 
 /**
@@ -55,5 +65,5 @@ export async function resolveModel(source: string, { pretrainedDir = packagePret
   if (kind === 'file') throw new Error(`${source}: is a file; give a run, a checkpoint or the folder of a model, which has ${indexFile} or ${configFile}`);
   const suggestion = nearest(source, names);
   const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
-  throw new Error(`unknown ${wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
+  throw new Error(`unknown ${wanted === 'clip' ? 'CLIP' : wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
 }

@@ -31,6 +31,8 @@ export interface OpenRunOptions extends RunRecord {
   readonly resume: boolean;
   /** Keys of the configuration that may differ from the run's own on a resume, `steps` or `train.steps`; default none. */
   readonly mayChange?: readonly string[];
+  /** The run's own configuration with what later versions added to it; where it throws, the recorded one is compared. */
+  readonly complete?: (recorded: JsonObject) => object;
 }
 
 /** A run that is open for writing. */
@@ -47,7 +49,7 @@ export interface Run {
  * @throws one line with the way out, if the folder holds something else, holds a run and resume is not asked for, holds none and it is, was
  *   started with another configuration or other data, or cannot be written
  */
-export async function openRun(out: string, { config, data, resume, mayChange = [] }: OpenRunOptions): Promise<Run> {
+export async function openRun(out: string, { config, data, resume, mayChange = [], complete }: OpenRunOptions): Promise<Run> {
   const given: RunRecord = JSON.parse(JSON.stringify({ config, data: data ?? null }));
   try {
     const kind = await kindOf(out);
@@ -69,7 +71,7 @@ export async function openRun(out: string, { config, data, resume, mayChange = [
     const latest = await latestCheckpoint(out);
     if (!resume) throw new Error(`${out}: holds a run ${latest ? `at step ${latest.step}` : 'that has no checkpoint yet'}; --resume continues it, or choose another --out`);
     const recorded = await readRun(out);
-    const difference = firstDifference(recorded.config, given.config, ['config'], new Set(mayChange.map((key) => `config.${key}`)));
+    const difference = firstDifference(completed(recorded.config, complete), given.config, ['config'], new Set(mayChange.map((key) => `config.${key}`)));
     const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
     if (!difference && dataDiffers) throw new Error(`${out}: its pictures are not the ones that the run began with; resume with the same data, or choose another --out`);
     if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
@@ -83,6 +85,15 @@ export async function openRun(out: string, { config, data, resume, mayChange = [
     const reason = systemReason(error);
     if (reason === undefined) throw error;
     throw new Error(`${out}: cannot be written, ${reason}; choose another --out`, { cause: error });
+  }
+}
+
+function completed(recorded: JsonObject, complete: OpenRunOptions['complete']): JsonObject {
+  try {
+    return complete ? JSON.parse(JSON.stringify(complete(recorded))) : recorded;
+  } catch {
+    // The comparison names what is the matter.
+    return recorded;
   }
 }
 

@@ -8,7 +8,7 @@ export function register(program: Command): void {
   const command = program
     .command('classify')
     .description('say which of your words fits each picture, by a CLIP that was never trained on these classes')
-    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP')
+    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--images <path>', 'a picture, or a folder of pictures')
     .requiredOption('--labels <list>', 'labels separated by commas, or a .txt file with one on each line')
     .option('--template <text>', 'a sentence with {} for the label; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])

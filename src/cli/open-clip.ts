@@ -75,7 +75,7 @@ function viewsFor(wanted: boolean): typeof sevenViews | undefined {
  * @throws one line if the model is no CLIP, or has no tokenizer or another's
  */
 export async function openClip(source: string, views: boolean): Promise<ReadClip> {
-  const dir = await resolveModel(source);
+  const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
@@ -91,7 +91,7 @@ export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageE
  * @throws one line if the model has no image tower with a projection
  */
 export async function openImageTower(source: string, views: boolean): Promise<ReadImageTower> {
-  const tower = await readImageTower(await resolveModel(source));
+  const tower = await readImageTower(await resolveModel(source, { kind: 'clip' }));
   return { ...tower, ...readEncoder(tower, views, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize, views: viewsFor(views) })) };
 }
 

@@ -8,7 +8,7 @@ export function register(program: Command): void {
   const command = program
     .command('probe')
     .description('measure how well classes can be told from a CLIP\'s vectors of pictures: by a linear classifier, and by their nearest neighbors')
-    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or of its image tower alone')
+    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan')
     .requiredOption('--data <source>', 'pictures with classes to learn from: a folder with a folder for each class, fashion-mnist, …')
     .option('--test <source>', 'pictures with the same classes to tell; default the test part of a data set that has one')
     .option('--neighbors <k>', 'nearest pictures that vote', integerOption('--neighbors', 1, 10_000), 20)

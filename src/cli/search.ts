@@ -8,7 +8,7 @@ export function register(program: Command): void {
   const command = program
     .command('search')
     .description('find the pictures that fit a text, by a CLIP, and lay them on one sheet')
-    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP')
+    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--images <dir>', 'the folder of pictures')
     .requiredOption('--query <text>', 'what to look for')
     .requiredOption('--out <sheet.png>', 'the picture to write: the best at the top left')

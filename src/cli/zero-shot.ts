@@ -8,7 +8,7 @@ export function register(program: Command): void {
   const command = program
     .command('zero-shot')
     .description('count how many pictures of a data set a CLIP gives their own caption, or class')
-    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP')
+    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--data <source>', 'pictures with captions or classes: a folder, fashion-mnist/test, …')
     .option('--files <list>', 'name only the pictures on this list: one file name a line; looked for inside the folder, then as it is given')
     .option('--among <which>', 'captions to choose from: those of all pictures, or of the pictures on the list', choiceOption('among', ['all', 'files'] as const), 'all')

@@ -129,6 +129,17 @@ describe('a training run of CLIP', () => {
     expect(await trained(2, true)).toBe(given);
   }, 60_000);
 
+  test('goes on with what an earlier version began, that knew fewer settings', async () => {
+    const record = join(root, 'earlier/run.json');
+    await run('earlier', { train: { steps: 1, evaluateEvery: null } });
+    const { config: { data: { elastic, ...known }, ...others }, ...rest } = JSON.parse(readFileSync(record, 'utf8')) as { config: { data: Record<string, unknown> } };
+    expect(elastic).toBe(0);
+    writeFileSync(record, JSON.stringify({ ...rest, config: { ...others, data: known } }));
+    await expect(run('earlier', { data: { elastic: 0.1 }, train: { steps: 2, evaluateEvery: null } }, { resume: true })).rejects.toThrow('config.data.elastic is 0 in this run, now 0.1; resume with the run\'s own value');
+    expect(steps(await run('earlier', { train: { steps: 2, evaluateEvery: null } }, { resume: true }))).toHaveLength(1);
+    expect(JSON.parse(readFileSync(record, 'utf8'))).toMatchObject({ config: { data: { elastic: 0 } } });
+  }, 60_000);
+
   test('says before it begins what its captions lose', async () => {
     const events = await run('cut', { model: { textConfig: { ...config.model.textConfig, maxPositionEmbeddings: 3 } }, train: { steps: 1, evaluateEvery: null } });
     const { notes } = events.find((event) => event.type === 'ready')!;

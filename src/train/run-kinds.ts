@@ -19,20 +19,25 @@ export interface ConfiguredRun {
   plan(options: PlanOptions): Promise<RunPlan>;
 }
 
+/** What every kind's configuration has. */
+interface AnyConfig {
+  readonly data: { readonly source: string };
+  readonly train: TrainConfig;
+}
+
+function runKind<Config extends AnyConfig>(parse: (value: unknown) => Config, plan: (config: Config, options: PlanOptions) => Promise<RunPlan>): (value: unknown) => ConfiguredRun {
+  return (value) => {
+    const config = parse(value);
+    const complete = ({ task, ...recorded }: Readonly<Record<string, unknown>>) => ({ ...(task !== undefined && { task }), ...parse(recorded) });
+    return { train: config.train, source: config.data.source, plan: async (options) => ({ ...await plan(config, options), complete }) };
+  };
+}
+
 /** What can be trained, by the `task` of a configuration. */
 const runKinds: Readonly<Record<string, (value: unknown) => ConfiguredRun>> = {
-  ddpm: (value) => {
-    const config = parseDdpmConfig(value);
-    return { train: config.train, source: config.data.source, plan: (options) => planDdpm(config, options) };
-  },
-  classifier: (value) => {
-    const config = parseClassifierConfig(value);
-    return { train: config.train, source: config.data.source, plan: (options) => planClassifier(config, options) };
-  },
-  clip: (value) => {
-    const config = parseClipConfig(value);
-    return { train: config.train, source: config.data.source, plan: (options) => planClip(config, options) };
-  },
+  ddpm: runKind(parseDdpmConfig, planDdpm),
+  classifier: runKind(parseClassifierConfig, planClassifier),
+  clip: runKind(parseClipConfig, planClip),
 };
 
 /** Commands that get data, by the source that they make: `{ "data/emoji64": "npx kuosan data emoji --out data/emoji64" }`. */

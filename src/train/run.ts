@@ -32,6 +32,12 @@ export interface RunPlan {
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
   /** Reads the weights that `writeModel` wrote. */
   readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
+  /**
+   * A configuration that an earlier version recorded, with what it did not know yet at the defaults, which change nothing.
+   *
+   * @throws if it has what there is no more
+   */
+  readonly complete?: (recorded: Readonly<Record<string, unknown>>) => object;
   /** What can be done with the result, and the command that does, from the run's folder as a shell takes it: `draw from it`, `kuosan sample runs/a`. */
   readonly use: { readonly what: string; readonly command: (out: string) => string };
   /** What progress says of the loss and of what it measures, both averaged over the last steps; default `loss 0.0421`. */
@@ -93,7 +99,7 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   const latest = resume ? await latestCheckpoint(out) : null;
   const from = latest ? await readState(latest.path, plan.readWeights) : undefined;
   if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`);
-  await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable });
+  await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable, ...(plan.complete && { complete: plan.complete }) });
   const environment = await executor.environment();
   const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
   const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
