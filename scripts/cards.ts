@@ -61,7 +61,7 @@ export const cards: Readonly<Record<string, Card>> = {
       'npx kuosan train emoji-clip --out runs/emoji-clip',
     ],
     license: 'MIT for the weights; the pictures they learned from are Apache-2.0 and MIT',
-    measured: [['unseen style', 'of 1,878 Twemoji, which it never saw, 58.9 % get their own caption of 1,900 as the first and 79.7 % among the first five with `--views` (56.0 % and 78.2 % without), four templates']],
-    note: 'It has seen emoji and nothing else: of photographs it knows little, and of words only those in the captions and tags of emoji, in English. Pictures should show one thing on a plain ground.',
+    measured: [['unseen style', 'of 1,878 Twemoji, which it never saw, 58.6 % get their own caption of 1,900 as the first and 79.6 % among the first five with `--views` (55.5 % and 78.3 % without), four templates']],
+    note: 'It has seen emoji and nothing else: of photographs it knows little, and of words only those in the captions and tags of emoji, in English. Pictures should show one thing on a plain ground. Templates are those it was trained with, `{}`, `an emoji of {}`, `a picture of {}` and `a drawing of {}`: a sentence with words that it never read, such as `a photo of a {}`, leads it astray.',
   },
 };
