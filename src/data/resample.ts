@@ -2,7 +2,7 @@
  * Pictures brought to another size to the byte as Pillow's `Image.resize` does, and with it transformers' image processors,
  * on whose pixels models were trained.
  *
- * libvips, by which data sets are resized, has kernels of the same names and makes other pixels: what shrinks to a quarter
+ * libvips, by which all others are resized, has kernels of the same names and makes other pixels: what shrinks to a quarter
  * or less it averages in whole steps first, what grows it moves by half a pixel, and of what stands out by an odd number it
  * cuts the odd pixel at the left. On fine structure that is 31 of 255 where pictures shrink, 160 where they grow.
  */

@@ -13,6 +13,9 @@ import { clipTokenizer } from './clip-tokenizer.ts';
 import { entries } from './programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from './run.ts';
 
+/** Training sees the pixels that use sees, here and in Python. */
+const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
+
 /**
  * Lays out the run.
  *
@@ -20,7 +23,7 @@ import type { PlanOptions, RunPlan, RunWatch } from './run.ts';
  */
 export async function planClip(config: ClipConfig, { skipBad = false, signal, resumeFrom }: PlanOptions): Promise<RunPlan> {
   const { data: { source, size, crop, files, testFiles, ...shown }, train } = config;
-  const open = (name: string) => openDataset(name, { size, crop, channels: 3, skipBad, ...(signal && { signal }) });
+  const open = (name: string) => openDataset(name, { size, crop, channels: 3, resample: preprocessing.resample, skipBad, ...(signal && { signal }) });
   const whole = await open(source);
   const part = (list: string, without: string) => takeListed(whole, list).catch((error: unknown) => {
     throw error instanceof MissingDataError ? new MissingDataError(error.what, `${error.message}; name another, or do without (${without})`) : error;
@@ -53,7 +56,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
     notes: captionNotes(dataset, test, { tokenizer, length, templates: shown.templates, tagShare: shown.tagShare, classes: !whole.captions, batch }),
     task: {
       module: model,
-      loss: (ctx) => clipLoss(model, ctx, { batchSize: train.batchSize, length, preprocessing: openAIPreprocessing }),
+      loss: (ctx) => clipLoss(model, ctx, { batchSize: train.batchSize, length, preprocessing }),
       constrain: { logit_scale: clampLogitScale },
       inputs(step): Record<string, HostArray> {
         const { images, texts } = captionBatchAt(dataset, { seed: train.seed, step, batchSize: train.batchSize, ...shown });
@@ -61,7 +64,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
       },
     },
     describe: (loss, measures) => describeClip(loss, batch, measures),
-    writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: json, preprocessing: openAIPreprocessing }),
+    writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: json, preprocessing }),
     readWeights: async (dir) => (await readClipFolder(dir)).weights,
     use: await useOf(dataset, test),
     ...(test && { watch: (executor: Executor, store: Store) => watchZeroShot(openClipEncoder(executor, { model, tokenizer, weights: { store, prefix: entries.ema } }), test, train.evaluateCount) }),

@@ -16,7 +16,7 @@ export type ClipResample = keyof typeof kernelNumbers;
 export interface ClipPreprocessing {
   readonly imageMean: readonly number[];
   readonly imageStd: readonly number[];
-  /** The kernel that resizes, as Pillow computes it; default lanczos, which data sets are resized with. */
+  /** The kernel that resizes, as Pillow computes it; default lanczos, as in training here. */
   readonly resample?: ClipResample;
 }
 
