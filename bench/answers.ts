@@ -80,7 +80,8 @@ async function inTurn<T>(count: number, work: () => Promise<T>): Promise<T[]> {
 
 /** Runs a program to its end: the time from before it is started, and the most memory it had where it is one of Node's. */
 async function told(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly ms: number; readonly peakMegabytes?: number }> {
-  const tell = 'import { writeSync } from "node:fs"; process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS / 1024)));';
+  // Its threads load this too, and their exits are not the program's.
+  const tell = 'import { writeSync } from "node:fs"; import { isMainThread } from "node:worker_threads"; if (isMainThread) process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS / 1024)));';
   const ours = program === process.execPath;
   const start = performance.now();
   const child = spawn(program, [...(ours ? ['--import', `data:text/javascript,${encodeURIComponent(tell)}`] : []), ...words], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
