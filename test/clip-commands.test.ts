@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { packagePretrainedDir } from '../src/checkpoint/index.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { readNpy, readSafetensors, writeSafetensors } from '../src/formats/index.ts';
 import type { Ended } from './kuosan.ts';
@@ -339,7 +340,10 @@ describe('a model that cannot be used', () => {
 
   test('is no CLIP', async () => {
     const { status, stderr } = await run(...words('noto-32'));
-    expect(stderr).toMatch(/^kuosan: checkpoint [^\n]*noto-32: holds a model that draws pictures \(model_index.json\), expected a CLIP; give the folder or the run of one\n$/);
+    expect(stderr).toBe('kuosan: "noto-32" is a model that draws pictures, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of emoji-clip\n');
     expect(status).toBe(1);
+    const folder = await run(...words(join(packagePretrainedDir(), 'noto-32')));
+    expect(folder.stderr).toMatch(/^kuosan: checkpoint [^\n]*noto-32: holds a model that draws pictures \(model_index.json\), expected a CLIP; give the folder or the run of one\n$/);
+    expect(folder.status).toBe(1);
   });
 });

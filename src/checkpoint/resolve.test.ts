@@ -39,8 +39,8 @@ describe('a model is found', () => {
     }
     const find = (source: string, kind: ModelKind) => resolveModel(source, { pretrainedDir: kinds, kind });
     for (const [name, kind] of [['drawing', 'model'], ['telling', 'network'], ['naming', 'clip']] as const) expect(await find(name, kind)).toBe(join(kinds, name));
-    await expect(find('telling', 'clip')).rejects.toThrow('unknown CLIP "telling"; give the path of a run, a checkpoint or a model folder, or one of naming');
-    await expect(find('naming', 'network')).rejects.toThrow('unknown network "naming"; give the path of a run, a checkpoint or a model folder, or one of telling');
+    await expect(find('telling', 'clip')).rejects.toThrow('"telling" is a network that tells pictures apart, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of naming');
+    await expect(find('naming', 'network')).rejects.toThrow('"naming" is a CLIP, expected a network that tells pictures apart; give the path of a run, a checkpoint or a model folder, or one of telling');
   });
 
   test('in the package\'s own folder, if no other is given', () => {

@@ -9,7 +9,8 @@ import { runFile } from './run-folder.ts';
 import { latestCheckpoint } from './step-folders.ts';
 
 /** What is looked for: a model that draws, a CLIP, or another network alone, such as a classifier. */
-export type ModelKind = 'model' | 'clip' | 'network';
+export type ModelKind = (typeof modelKinds)[number];
+const modelKinds = ['model', 'clip', 'network'] as const;
 
 /** Options of `resolveModel`. */
 export interface ResolveOptions {
@@ -23,6 +24,8 @@ export interface ResolveOptions {
 export function packagePretrainedDir(): string {
   return fileURLToPath(new URL('../../pretrained', import.meta.url));
 }
+
+const called: Readonly<Record<ModelKind, string>> = { model: 'a model that draws pictures', clip: 'a CLIP', network: 'a network that tells pictures apart' };
 
 /** The names of the models of a kind in a folder of models, sorted. */
 export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir(), kind: ModelKind = 'model'): Promise<string[]> {
@@ -63,7 +66,10 @@ export async function resolveModel(source: string, { pretrainedDir = packagePret
 
   if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile}, no ${indexFile} and no ${configFile})`);
   if (kind === 'file') throw new Error(`${source}: is a file; give a run, a checkpoint or the folder of a model, which has ${indexFile} or ${configFile}`);
-  const suggestion = nearest(source, names);
   const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
+  for (const other of modelKinds) {
+    if ((await pretrainedNames(pretrainedDir, other)).includes(source)) throw new Error(`${JSON.stringify(source)} is ${called[other]}, expected ${called[wanted]}; ${known}`);
+  }
+  const suggestion = nearest(source, names);
   throw new Error(`unknown ${wanted === 'clip' ? 'CLIP' : wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
 }
