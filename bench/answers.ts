@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RandomStream } from '../src/core/index.ts';
 import { encodePng } from '../src/data/index.ts';
-import { contest, type Side } from './contest.ts';
+import { contest, timed } from './contest.ts';
 import { outcomeOf, printOutcomes, progress, rounded, type Settings } from './question.ts';
 import { layTable } from './table.ts';
 
@@ -29,13 +29,9 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
     await mkdir(join(folder, 'pictures'));
     await writePictures(join(folder, 'pictures'), counts[0]!);
     const picture = join(folder, 'pictures', '0.png');
-    const classify = (cache: () => Promise<string> | string): Side => async (repeat) => {
-      const times: number[] = [];
-      for (let i = 0; i < repeat; i++) times.push((await told(process.execPath, [command, 'classify', model, '--images', picture, '--labels', labels.join(), '--threads', String(threads), '--device', 'cpu'], { KUOSAN_CACHE: await cache() })).ms);
-      return times;
-    };
+    const classify = (cache: () => Promise<string> | string) => timed(async () => run(process.execPath, [command, 'classify', model, '--images', picture, '--labels', labels.join(), '--threads', String(threads), '--device', 'cpu'], { KUOSAN_CACHE: await cache() }));
     const python = process.env['KUOSAN_PYTHON'] ?? 'python3';
-    const theirs = () => told(python, [path('bench/peers/classify_once.py'), model, picture, String(threads), ...labels]);
+    const theirs = () => run(python, [path('bench/peers/classify_once.py'), model, picture, String(threads), ...labels]);
     const peer = await theirs().then(() => true, (error: Error) => { console.log(`without transformers: ${error.message}`); return false; });
 
     progress('a label');
@@ -44,7 +40,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
       kuosan: classify(() => kept),
       // The same on a machine that has never run it: nothing is cached.
       first: classify(() => mkdtemp(join(folder, 'empty-'))),
-      ...(peer && { transformers: async (repeat: number) => (await inTurn(repeat, theirs)).map(({ ms }) => ms) }),
+      ...(peer && { transformers: timed(theirs) }),
     }, { rounds, repeat: 1 });
     const { first, ...others } = blocks;
     printOutcomes('answers', [outcomeOf('one picture, a new process', others), outcomeOf('the same, nothing cached', { kuosan: first!, ...(blocks['transformers'] && { transformers: blocks['transformers'] }) })]);
@@ -53,7 +49,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
     for (const count of counts) {
       progress(`${count} pictures`);
       await writePictures(join(folder, 'pictures'), count);
-      peaks[count] = (await told(process.execPath, [command, 'embed', model, '--images', join(folder, 'pictures'), '--out', join(folder, 'vectors.npy'), '--threads', String(threads), '--device', 'cpu'], { KUOSAN_CACHE: await mkdtemp(join(folder, 'empty-')) })).peakMegabytes!;
+      peaks[count] = await run(process.execPath, [command, 'embed', model, '--images', join(folder, 'pictures'), '--out', join(folder, 'vectors.npy'), '--threads', String(threads), '--device', 'cpu'], { KUOSAN_CACHE: await mkdtemp(join(folder, 'empty-')) });
     }
     console.log(`\n${layTable([['pictures embedded', 'peak resident memory, MB'], ...Object.entries(peaks).map(([count, peak]) => [count, peak.toFixed(0)])])}`);
     console.log(JSON.stringify({ question: 'answers', case: 'memory', megabytes: rounded(peaks) }));
@@ -72,23 +68,16 @@ async function writePictures(folder: string, count: number): Promise<void> {
   }
 }
 
-async function inTurn<T>(count: number, work: () => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (let i = 0; i < count; i++) results.push(await work());
-  return results;
-}
-
-/** Runs a program to its end: the time from before it is started, and the most memory it had where it is one of Node's. */
-async function told(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly ms: number; readonly peakMegabytes?: number }> {
+/** Runs a program to its end. Resolves to the most memory it had, in megabytes, where it is one of Node's, else to NaN. */
+async function run(program: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
   // Its threads load this too, and their exits are not the program's.
   const tell = 'import { writeSync } from "node:fs"; import { isMainThread } from "node:worker_threads"; if (isMainThread) process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS / 1024)));';
   const ours = program === process.execPath;
-  const start = performance.now();
   const child = spawn(program, [...(ours ? ['--import', `data:text/javascript,${encodeURIComponent(tell)}`] : []), ...words], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const heard = { trouble: '', peak: '' };
   child.stderr!.on('data', (text) => { heard.trouble = `${heard.trouble}${text}`.slice(-2000); });
   child.stdio[3]!.on('data', (text) => { heard.peak += text; });
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   if (code !== 0) throw new Error(`${program} ended (exit code ${String(code)}) ${heard.trouble.trim().split('\n').at(-1) ?? ''}`);
-  return { ms: performance.now() - start, ...(ours && { peakMegabytes: Number(heard.peak) }) };
+  return ours ? Number(heard.peak) : Number.NaN;
 }

@@ -3,6 +3,7 @@ import { openDataset, pictureBatches, testPartOf, type Dataset } from '../data/i
 import { agreement, linearProbe, nearestNeighbors, tuneProbe, type LabeledFeatures } from '../eval/index.ts';
 import { imageTowerConfig } from '../models/index.ts';
 import type { ClipImageEncoder } from '../pipelines/index.ts';
+import { describeSkipped } from './describe-skipped.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { mostTogether, openImageTower } from './open-clip.ts';
 import { UsageError } from './options.ts';
@@ -34,8 +35,12 @@ export async function runProbe(source: string, { data, test: named, neighbors, c
   if (test === undefined) throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
   const { model, preprocessing, open } = await openImageTower(source, views);
   const { imageSize: size } = imageTowerConfig(model);
-  const sets = await Promise.all([data, test].map(async (name) => labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }))));
-  const [learned, asked] = sets as [Labeled, Labeled];
+  const openLabeled = async (name: string) => labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }));
+  const [learned, asked] = [await openLabeled(data), await openLabeled(test)];
+  for (const { dataset: { skipped } } of [learned, asked]) {
+    const left = describeSkipped(skipped);
+    if (left !== undefined) process.stderr.write(`${left}\n`);
+  }
   const { classNames } = learned;
   const unknown = asked.classNames.find((name) => !classNames.includes(name));
   if (unknown !== undefined) throw new Error(`--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} has not; name pictures of the same classes`);

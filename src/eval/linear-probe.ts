@@ -29,6 +29,9 @@ export const probeDefaults = {
   maxIterations: 1000,
 } as const satisfies ProbeOptions;
 
+/** The search ends when no value of the gradient is larger than this part of the largest at zero. */
+const relativeTolerance = 1e-5;
+
 /** A linear classifier. */
 export interface LinearProbe {
   readonly classes: number;
@@ -81,7 +84,11 @@ export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}):
     return c * loss + penalty / 2;
   };
 
-  const weights = minimize(objective, start ?? new Float64Array(classes * width), { maxIterations }).x;
+  // By what the gradient is at zero, wherever the search starts: near the minimum it is small already.
+  const atZero = new Float64Array(classes * width);
+  objective(new Float64Array(classes * width), atZero);
+  const tolerance = relativeTolerance * atZero.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+  const weights = minimize(objective, start ?? new Float64Array(classes * width), { maxIterations, tolerance }).x;
   return {
     classes, dim, weights,
     predict(features) {
