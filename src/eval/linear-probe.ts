@@ -58,22 +58,18 @@ export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}):
   const classes = checkLabeled('linearProbe', train);
   const width = dim + 1;
   if (start && start.length !== classes * width) throw new Error(`linearProbe: start: expected ${classes} × ${width} values, got ${start.length}`);
-  const logits = new Float64Array(classes);
+  // Rows of zeros fill the last four up.
+  const rows = new Float64Array(Math.ceil(count / together) * together * dim);
+  for (let j = 0; j < data.length; j++) rows[j] = data[j]!;
+  const logits = new Float64Array(together * classes);
 
   const objective = (w: Float64Array, gradient: Float64Array): number => {
     gradient.fill(0);
     let loss = 0;
-    for (let i = 0; i < count; i++) {
-      const largest = logitsOf(w, data, i, dim, logits);
-      let total = 0;
-      for (let k = 0; k < classes; k++) total += Math.exp(logits[k]! - largest);
-      const label = labels[i]!;
-      loss += largest + Math.log(total) - logits[label]!;
-      for (let k = 0; k < classes; k++) {
-        const residual = Math.exp(logits[k]! - largest) / total - (k === label ? 1 : 0);
-        for (let d = 0; d < dim; d++) gradient[k * width + d]! += residual * data[i * dim + d]!;
-        gradient[k * width + dim]! += residual;
-      }
+    for (let first = 0; first < count; first += together) {
+      logitsOf(w, rows, first * dim, dim, logits);
+      for (let r = 0; r < together; r++) loss += lossOf(logits.subarray(r * classes, (r + 1) * classes), first + r < count ? labels[first + r]! : undefined);
+      addProducts(gradient, logits, rows, first * dim, dim);
     }
     let penalty = 0;
     for (let j = 0; j < w.length; j++) {
@@ -93,25 +89,76 @@ export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}):
     classes, dim, weights,
     predict(features) {
       if (features.dim !== dim) throw new Error(`linearProbe: was fitted to features of ${dim} numbers, these have ${features.dim}`);
-      return Int32Array.from({ length: features.count }, (_, i) => {
-        const largest = logitsOf(weights, features.data, i, dim, logits);
-        return logits.indexOf(largest);
-      });
+      const found = new Int32Array(features.count);
+      const four = new Float64Array(together * dim);
+      for (let first = 0; first < features.count; first += together) {
+        for (let j = 0; j < four.length; j++) four[j] = features.data[first * dim + j] ?? 0;
+        logitsOf(weights, four, 0, dim, logits);
+        for (let r = 0; r < together && first + r < features.count; r++) found[first + r] = largestAt(logits.subarray(r * classes, (r + 1) * classes));
+      }
+      return found;
     },
   };
 }
 
-/** Writes W x + b of a row, and returns the largest. */
-function logitsOf(w: Float64Array, data: ArrayLike<number>, row: number, dim: number, out: Float64Array): number {
-  let largest = -Infinity;
-  for (let k = 0; k < out.length; k++) {
+/**
+ * Vectors that the loops below take at once: each weight is read once for all of them, and their sums do not wait for each
+ * other. One by one takes twice as long.
+ */
+const together = 4;
+
+/** Writes W x + b of four rows [4, D] into `out` [4, classes]. */
+function logitsOf(w: Float64Array, rows: Float64Array, from: number, dim: number, out: Float64Array): void {
+  const classes = out.length / together;
+  for (let k = 0; k < classes; k++) {
     const start = k * (dim + 1);
-    let sum = w[start + dim]!;
-    for (let d = 0; d < dim; d++) sum += w[start + d]! * data[row * dim + d]!;
-    out[k] = sum;
-    if (sum > largest) largest = sum;
+    let s0 = w[start + dim]!;
+    let [s1, s2, s3] = [s0, s0, s0];
+    for (let d = 0; d < dim; d++) {
+      const weight = w[start + d]!;
+      s0 += weight * rows[from + d]!;
+      s1 += weight * rows[from + dim + d]!;
+      s2 += weight * rows[from + 2 * dim + d]!;
+      s3 += weight * rows[from + 3 * dim + d]!;
+    }
+    out[k] = s0;
+    out[classes + k] = s1;
+    out[2 * classes + k] = s2;
+    out[3 * classes + k] = s3;
   }
-  return largest;
+}
+
+/** Adds rᵀ x of four rows to the gradient [classes, D + 1], r [4, classes] what the loss changes by with each logit. */
+function addProducts(gradient: Float64Array, residuals: Float64Array, rows: Float64Array, from: number, dim: number): void {
+  const classes = residuals.length / together;
+  for (let k = 0; k < classes; k++) {
+    const start = k * (dim + 1);
+    const [r0, r1, r2, r3] = [residuals[k]!, residuals[classes + k]!, residuals[2 * classes + k]!, residuals[3 * classes + k]!];
+    for (let d = 0; d < dim; d++) gradient[start + d]! += r0 * rows[from + d]! + r1 * rows[from + dim + d]! + r2 * rows[from + 2 * dim + d]! + r3 * rows[from + 3 * dim + d]!;
+    gradient[start + dim]! += r0 + r1 + r2 + r3;
+  }
+}
+
+/** −log softmax(z)[label]; z becomes its gradient softmax(z) − onehot(label). Of no label both are zero. */
+function lossOf(z: Float64Array, label: number | undefined): number {
+  if (label === undefined) {
+    z.fill(0);
+    return 0;
+  }
+  const largest = z[largestAt(z)]!;
+  const wanted = z[label]! - largest;
+  let total = 0;
+  for (let k = 0; k < z.length; k++) total += z[k] = Math.exp(z[k]! - largest);
+  for (let k = 0; k < z.length; k++) z[k]! /= total;
+  z[label]! -= 1;
+  return Math.log(total) - wanted;
+}
+
+/** The place of the largest value, of equal ones the first. */
+function largestAt(values: Float64Array): number {
+  let best = 0;
+  for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k;
+  return best;
 }
 
 /**
