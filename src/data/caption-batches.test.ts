@@ -11,7 +11,7 @@ const content: DatasetContent = {
   images: Uint8Array.from({ length: 12 * size * size * 3 }, (_, i) => 10 * Math.floor(i / (size * size * 3)) + Math.floor((i % (size * 3)) / 3)),
   count: 12, height: size, width: size, channels: 3, ids: captions.map((caption, i) => `${caption}${i}.png`), captions, tags: captions.map((caption) => [`${caption}1`, `${caption}2`]), skipped: [], notes: [],
 };
-const plain: CaptionBatchOptions = { ...noAugmentation, seed: 1, step: 0, batchSize: 5, templates: ['{}'], tagShare: 0 };
+const plain: CaptionBatchOptions = { ...noAugmentation, seed: 1, step: 0, batchSize: 5, templates: ['{}'], tagShare: 0, tagsAlone: 0 };
 const batch = (more: Partial<CaptionBatchOptions>) => captionBatchAt(content, { ...plain, ...more });
 
 describe('captionBatchAt', () => {
@@ -90,6 +90,20 @@ describe('captionBatchAt', () => {
     expect(Math.abs(plainShare - 0.5)).toBeLessThan(0.14);
     expect(Math.abs(tagged.length / texts.length - 0.5)).toBeLessThan(0.14);
     for (const text of tagged) expect(text).toMatch(/^(my )?([a-e])(, \2[12]){1,2}$/);
+  });
+
+  test('says tags alone as often as told, in the template, and nothing else changes', () => {
+    const texts = (tagsAlone: number) => Array.from({ length: 40 }, (_, step) => batch({ step, templates: ['my {}'], tagShare: 0.5, tagsAlone }).texts).flat();
+    const [never, some, always] = [texts(0), texts(0.5), texts(1)];
+    const tagged = never.map((text) => text.includes(','));
+    // Some hundred texts have tags: a share of a half, give or take four deviations of 0.05.
+    const alone = some.filter((text, i) => text !== never[i]).length / tagged.filter(Boolean).length;
+    expect(Math.abs(alone - 0.5)).toBeLessThan(0.2);
+    never.forEach((text, i) => {
+      const tagsOnly = text.replace(/^my ., /, 'my ');
+      expect(always[i]).toBe(tagged[i] ? tagsOnly : text);
+      expect([text, tagsOnly]).toContain(some[i]);
+    });
   });
 
   test('a batch of more pictures than captions has each as often, and all pictures before one comes again', () => {

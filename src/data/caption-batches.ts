@@ -21,6 +21,8 @@ export interface CaptionAugmentation extends PictureAugmentation {
   readonly templates: readonly string[];
   /** The share of captions that some of the picture's tags are added to. */
   readonly tagShare: number;
+  /** Of these, the share where the tags stand in the place of the caption, so that their words have to be learned. */
+  readonly tagsAlone: number;
 }
 
 /** Which batch is asked for. */
@@ -75,7 +77,7 @@ function orderOf(dataset: DatasetContent, what: string, length: number, seed: nu
  *
  * @throws if the data set has no captions
  */
-export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, templates, tagShare, ...augmentation }: CaptionBatchOptions): CaptionBatch {
+export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, templates, tagShare, tagsAlone, ...augmentation }: CaptionBatchOptions): CaptionBatch {
   const { captions, tags, height, width, channels } = dataset;
   if (!captions) throw new Error('captionBatchAt: the pictures have no captions');
   const groups = groupsOf(dataset);
@@ -96,16 +98,16 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
     const [mixed, share, other] = [random.uniform() < augmentation.blend, random.uniform() / 2, random.integer(Math.max(1, group.length - 1))];
     if (mixed && group.length > 1) paintView(dataset, group.filter((each) => each !== index)[other]!, view, picture, share);
     smooth(picture, dataset, view.blurs);
-    texts.push(textOf(captions[index]!, tags?.[index] ?? [], templates, tagShare, random));
+    texts.push(textOf(captions[index]!, tags?.[index] ?? [], { templates, tagShare, tagsAlone }, random));
     indices[b] = index;
   }
   return { images: float32([batchSize, channels, height, width], out), texts, indices };
 }
 
-function textOf(caption: string, tags: readonly string[], templates: readonly string[], tagShare: number, random: RandomStream): string {
+function textOf(caption: string, tags: readonly string[], { templates, tagShare, tagsAlone }: Pick<CaptionAugmentation, 'templates' | 'tagShare' | 'tagsAlone'>, random: RandomStream): string {
   const template = templates[random.integer(templates.length)]!;
-  const said = fillTemplate(template, caption);
-  if (!(random.uniform() < tagShare) || tags.length === 0) return said;
+  if (!(random.uniform() < tagShare) || tags.length === 0) return fillTemplate(template, caption);
   const order = random.permutation(tags.length);
-  return [said, ...Array.from(order.subarray(0, 1 + random.integer(mostTags)), (tag) => tags[tag]!)].join(', ');
+  const said = Array.from(order.subarray(0, 1 + random.integer(mostTags)), (tag) => tags[tag]!);
+  return random.uniform() < tagsAlone ? fillTemplate(template, said.join(', ')) : [fillTemplate(template, caption), ...said].join(', ');
 }

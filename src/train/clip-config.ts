@@ -21,6 +21,8 @@ export const clipRunSchema = z.strictObject({
     templates: z.array(z.string().includes('{}')).min(1).default([...plainTemplates]),
     /** The share of captions that some tags of the picture are added to. */
     tagShare: share.default(0),
+    /** Of these, the share where the tags stand in the place of the caption. */
+    tagsAlone: share.default(0),
     /** Random crops keep at least this part of the area; 1 crops nothing. */
     cropScale: z.number().positive().max(1).default(0.9), // as OpenCLIP's; CLIP's own is not published
     /** They show at most this multiple of it: beyond 1 a picture is smaller, and its edges go on. */
