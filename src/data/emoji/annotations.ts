@@ -14,6 +14,7 @@ export interface EmojiConcept {
   /** Its code points without the variation selector, in capitals. */
   readonly code: string;
   readonly label: string;
+  /** CLDR's keywords, and last the name of the sub-group in the language of the words: `mammals`. */
   readonly tags: readonly string[];
   /** In English, whatever the language of the words: `smileys-emotion`. */
   readonly group: string;
@@ -28,6 +29,7 @@ const dataSchema = z.array(z.object({
   subgroup: z.number().optional(),
   tags: z.array(z.string()).default([]),
 }));
+const messagesSchema = z.object({ subgroups: z.array(z.object({ key: z.string(), message: z.string().min(1) })) });
 const groupsSchema = z.object({ groups: z.record(z.string(), z.string()), subgroups: z.record(z.string(), z.string()) });
 
 /**
@@ -43,12 +45,16 @@ export async function readConcepts(found: FoundPackage, language: string): Promi
   if (!languages.includes(language)) throw new Error(`data emoji: ${unknownName('language', language, languages)}`);
   const data = await readPackageJson(found, `${language}/data.json`, dataSchema);
   const names = await readPackageJson(found, 'meta/groups.json', groupsSchema);
+  const { subgroups } = await readPackageJson(found, `${language}/messages.json`, messagesSchema);
+  const kinds = new Map(subgroups.map(({ key, message }) => [key, message]));
   return data
     .flatMap(({ hexcode, label, order, group, subgroup, tags }) => {
       const [groupName, subgroupName] = [names.groups[group ?? -1], names.subgroups[subgroup ?? -1]];
       // The letters that flags are spelled with are no emoji of their own, and have no place in the order.
       if (order === undefined || groupName === undefined || subgroupName === undefined) return [];
-      return [{ order, concept: { code: plainCode(hexcode), label, tags: tags.filter((tag) => tag !== label), group: groupName, subgroup: subgroupName } }];
+      const words = new Set([...tags, ...(kinds.has(subgroupName) ? [kinds.get(subgroupName)!] : [])]);
+      words.delete(label);
+      return [{ order, concept: { code: plainCode(hexcode), label, tags: [...words], group: groupName, subgroup: subgroupName } }];
     })
     .sort((a, b) => a.order - b.order)
     .map(({ concept }) => concept);

@@ -35,6 +35,10 @@ beforeAll(async () => {
   put('node_modules/emojibase-data/zh/data.json', JSON.stringify(words.map((word) => ({ ...word, label: `中 ${word.hexcode}` }))));
   put('node_modules/emojibase-data/meta/groups.json', JSON.stringify({ groups: { 0: 'smileys', 1: 'flags' }, subgroups: { 0: 'faces', 1: 'countries' } }));
 
+  for (const [language, names] of [['en', ['round faces', 'flag']], ['zh', ['脸', '旗']]] as const) {
+    put(`node_modules/emojibase-data/${language}/messages.json`, JSON.stringify({ subgroups: [{ key: 'faces', message: names[0], order: 0 }, { key: 'countries', message: names[1], order: 1 }] }));
+  }
+
   const colors = { '263a-fe0f': '#ff000080', '1f1e8-1f1f5': 'blue', '1f1eb-1f1f7': 'blue', '1f449': 'green' };
   put('node_modules/emoji-datasource-google/emoji.json', JSON.stringify(Object.keys(colors).map((code) => ({ unified: code.toUpperCase(), image: `${code}.png`, has_img_google: true }))));
   for (const [code, color] of Object.entries(colors)) put(`node_modules/emoji-datasource-google/img/google/64/${code}.png`, await square(color));
@@ -66,10 +70,10 @@ describe('buildEmoji', () => {
     const dataset = await openDataset(given.out, { size: 16, cacheDir: join(root, 'cache') });
     expect(dataset.ids).toEqual(['fluent-flat/1F449.png', 'fluent-flat/263A.png', 'noto/1F1EB-1F1F7.png', 'noto/1F449.png', 'noto/263A.png']);
     expect(dataset.captions).toEqual(['hand pointing right', 'smiling face', 'flag: France', 'hand pointing right', 'smiling face']);
-    expect(dataset.tags).toEqual([[], ['smile'], ['FR', 'flag'], [], ['smile']]);
+    expect(dataset.tags).toEqual([['round faces'], ['smile', 'round faces'], ['FR', 'flag'], ['round faces'], ['smile', 'round faces']]);
     expect(dataset.classNames).toEqual(['fluent-flat', 'noto']);
     const line = readFileSync(join(given.out, 'noto/metadata.jsonl'), 'utf8').split('\n')[0]!;
-    expect(JSON.parse(line)).toEqual({ file_name: '263A.png', text: 'smiling face', tags: ['smile'], code: '263A', style: 'noto', group: 'smileys', subgroup: 'faces', language: 'en' });
+    expect(JSON.parse(line)).toEqual({ file_name: '263A.png', text: 'smiling face', tags: ['smile', 'round faces'], code: '263A', style: 'noto', group: 'smileys', subgroup: 'faces', language: 'en' });
   });
 
   test('puts transparency on white, and mirrors what is an alias in a mirror', async () => {

@@ -58,6 +58,9 @@ export interface BuiltEmoji {
 /** What a folder was made from; written when it is complete. */
 const manifestName = 'dataset.json';
 
+/** Counted up when the same packages give another content: with 2 the name of the sub-group is one of the tags. */
+const format = 2;
+
 interface Picture {
   readonly fileName: string;
   readonly style: EmojiStyleName;
@@ -86,7 +89,7 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
   await checkWritable(join(out, metadataName));
   const found = await findPackages([annotationPackage, ...styles.map((style) => emojiStyles[style].package)], settings.packages);
   const versions = Object.fromEntries([...found.values()].map(({ name, version }) => [name, version]));
-  const made = { kind: 'emoji', styles, language, size, packages: versions };
+  const made = { kind: 'emoji', format, styles, language, size, packages: versions };
   const split = { holdOut, seed, testStyles };
 
   const held = await readManifest(out);

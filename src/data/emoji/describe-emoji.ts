@@ -30,7 +30,7 @@ ${concepts} concepts without skin tones, ${size}×${size}, on white, with labels
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Labels and tags are those of ${annotationPackage.name} ${versions[annotationPackage.name]} (MIT), from Unicode's CLDR. Whoever passes the pictures or what is made of them on keeps to the licenses of the styles: CC-BY asks to name the authors, CC-BY-SA also to share alike.
+Labels and tags are those of ${annotationPackage.name} ${versions[annotationPackage.name]} (MIT), from Unicode's CLDR; the last tag is the name of the sub-group. Whoever passes the pictures or what is made of them on keeps to the licenses of the styles: CC-BY asks to name the authors, CC-BY-SA also to share alike.
 
 Each folder has a \`metadata.jsonl\` by Hugging Face's \`imagefolder\` convention: \`file_name\`, \`text\` (the label), \`tags\`, \`code\`, \`style\`, \`group\`, \`subgroup\`, \`language\`.
 
