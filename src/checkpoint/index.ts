@@ -7,7 +7,7 @@ export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type LoadedModel, type ModelToWrite, readModelFolder, type ReadModelOptions, writeModelFolder } from './model-folder.ts';
 export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';
-export { packagePretrainedDir, pretrainedNames, type ResolveOptions, resolveModel } from './resolve.ts';
+export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { type Checkpoint, latestCheckpoint, listCheckpoints, saveCheckpoint, type SaveOptions } from './step-folders.ts';

@@ -9,6 +9,7 @@ import { showRun } from './show-run.ts';
 export interface TrainOptions extends DeviceOptions {
   readonly data?: string;
   readonly out: string;
+  readonly init?: string;
   readonly steps?: number;
   readonly batchSize?: number;
   readonly seed?: number;
@@ -20,6 +21,7 @@ export interface TrainOptions extends DeviceOptions {
 export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
   const own: Overrides = ([
     [['data', 'source'], options.data],
+    [['train', 'init'], options.init],
     [['train', 'steps'], options.steps],
     [['train', 'batchSize'], options.batchSize],
     [['train', 'seed'], options.seed],

@@ -13,6 +13,7 @@ export function register(program: Command): void {
     .argument('[preset | config.json]', 'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file', 'noto-32')
     .option('--data <source>', 'noto-emoji, a part of it, mnist, fashion-mnist, cifar10, or a folder of images (sub-folders are classes); default: the preset\'s')
     .requiredOption('--out <dir>', 'the run\'s folder: checkpoints, sample grids, metrics.jsonl, TensorBoard\'s events, loss-by-noise.png')
+    .option('--init <model>', 'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name')
     .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))
     .option('--batch-size <n>', 'pictures in one forward pass', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))

@@ -22,7 +22,7 @@ export async function planClassifier(config: ClassifierConfig, { skipBad = false
   const test = await openTest(config, dataset, options);
   const model = new ImageClassifier({ ...config.model, sampleSize: size, inChannels: dataset.channels, classNames: [...dataset.classNames] });
   return {
-    config: { task: 'classifier', ...config }, train, dataset,
+    config: { task: 'classifier', ...config }, train, kind: 'network', dataset,
     task: {
       module: model,
       loss: (ctx) => classificationLoss(model, ctx, train.batchSize),

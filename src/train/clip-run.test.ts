@@ -129,6 +129,36 @@ describe('a training run of CLIP', () => {
     expect(await trained(2, true)).toBe(given);
   }, 60_000);
 
+  test('begins with the weights and the vocabulary of a trained model, and leaves its folder alone', async () => {
+    await run('first', { train: { steps: 30, checkpointEvery: 30, evaluateEvery: null } });
+    const init = join(root, 'first');
+    const before = readFileSync(join(init, 'checkpoints/step-000030/model.safetensors'));
+    // Updates too small to be seen, and other captions, whose own vocabulary would be another.
+    const still = { data: { templates: ['my {}'] }, tokenizer: { vocabSize: 530 }, train: { steps: 1, learningRate: 1e-30, init, evaluateEvery: null } };
+    await run('begun', still);
+    const [first, begun] = await Promise.all(['first/checkpoints/step-000030', 'begun/checkpoints/step-000001'].map((path) => readClipFolder(join(root, path))));
+    expect(begun!.tokenizer).toEqual(first!.tokenizer);
+    for (const [name, { data: values }] of first!.weights) begun!.weights.get(name)!.data.forEach((value, i) => { expect(Number(value)).toBeCloseTo(Number(values[i]), 12); });
+    expect(readFileSync(join(init, 'checkpoints/step-000030/model.safetensors')).equals(before)).toBe(true);
+
+    // What it has learned is there from the first step on.
+    const loss = async (name: string, from: string | null) => steps(await run(name, { train: { steps: 1, init: from, evaluateEvery: null } }))[0]!.loss;
+    expect(await loss('with', init)).toBeLessThan(await loss('without', null) - 0.5);
+
+    // To go on it needs its own checkpoint alone.
+    rmSync(init, { recursive: true });
+    expect(steps(await run('begun', { ...still, train: { ...still.train, steps: 2 } }, { resume: true }))).toHaveLength(1);
+  }, 60_000);
+
+  test('says what it cannot begin with', async () => {
+    await run('narrow', { train: { steps: 1, evaluateEvery: null } });
+    const init = join(root, 'narrow');
+    await expect(run('refused', { model: { projectionDim: 8 }, train: { init } })).rejects.toThrow(/config\.train\.init: .*step-000001: tensor "visual_projection\.weight" is \[16, 32\], expected \[8, 32\] \(and 1 more of another shape\); give config\.model the settings of that model/);
+    await expect(run('refused', { tokenizer: { vocabSize: undefined, file: 'tokenizer.json' }, train: { init } })).rejects.toThrow('config.tokenizer.file: the vocabulary is that of config.train.init');
+    await expect(run('refused', { train: { init: 'emoji-clop' } })).rejects.toThrow('config.train.init: unknown CLIP "emoji-clop"; did you mean emoji-clip?');
+    expect(readdirSync(root)).not.toContain('refused');
+  }, 60_000);
+
   test('goes on with what an earlier version began, that knew fewer settings', async () => {
     const record = join(root, 'earlier/run.json');
     await run('earlier', { train: { steps: 1, evaluateEvery: null } });

@@ -12,6 +12,7 @@ import { captionNotes, sameTokens } from './clip-notes.ts';
 import { clipTokenizer } from './clip-tokenizer.ts';
 import { entries } from './programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from './run.ts';
+import { startingModel } from './start.ts';
 
 /** Training sees the pixels that use sees, here and in Python. */
 const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
@@ -32,7 +33,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
   if (new Set(dataset.captions).size < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
   const test = await openTest();
 
-  const { tokenizer, json } = await clipTokenizer(config.tokenizer, wordsOf(dataset), resumeFrom);
+  const { tokenizer, json } = await clipTokenizer(config.tokenizer, wordsOf(dataset), { resumeFrom, start: () => startingModel(train, 'clip') });
   const { vocabSize, bosTokenId, eosTokenId, padTokenId } = tokenizer;
   const model = new CLIPModel({
     ...config.model,
@@ -52,7 +53,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
   }
 
   return {
-    config: { task: 'clip', ...config }, train, dataset,
+    config: { task: 'clip', ...config }, train, kind: 'clip', dataset,
     notes: captionNotes(dataset, test, { tokenizer, length, templates: shown.templates, tagShare: shown.tagShare, classes: !whole.captions, batch }),
     task: {
       module: model,

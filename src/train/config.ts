@@ -18,6 +18,8 @@ export const trainSchema = z.strictObject({
   /** Batches averaged into one update. */
   gradientAccumulation: positiveInteger.default(1),
   seed: count.default(0),
+  /** A trained model to begin with, by name or by its folder: of the same network, whose weights take the place of random ones; null draws those. */
+  init: z.string().nullable().default(null),
   optimizer: z.enum(['adam', 'adamw']).default('adam'), // Ho et al., appendix B
   learningRate: positive.default(2e-4), // Ho et al., CIFAR-10
   betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),

@@ -8,6 +8,7 @@ import { namedParameters } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { parseDdpmConfig } from './config.ts';
 import { planDdpm } from './ddpm-run.ts';
+import { trainingRun } from './run.ts';
 import { Trainer, type TrainerState } from './trainer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-ddpm-run-'));
@@ -60,6 +61,32 @@ describe('classes', () => {
     const shown = await opened(0);
     expect((await shown.advance()).loss).toBeCloseTo(first.loss, 3);
     expect((await shown.state()).training.get('params/class_embedding.weight')).not.toEqual(saved.training.get('params/class_embedding.weight'));
+    await executor.dispose();
+  }, 20_000);
+
+  test('begin with those of a trained model, and a history of losses that is empty', async () => {
+    const executor = createNodeExecutor({ threads: 1, worker: false });
+    const { task, train } = await planOf({ objective: { timeSampling: 'importance' } });
+    expect(task.history).toBeDefined();
+    const trained = await Trainer.open(executor, (await planOf()).task, { ...train, learningRate: 0.01 });
+    await trained.advance();
+    const weights = await trained.averages();
+    const begun = await Trainer.open(executor, task, train, { step: 0, training: new Map([...weights].map(([name, value]) => [`params/${name}`, value])), ema: new Map(weights) });
+    expect(await begun.averages()).toEqual(weights);
+    expect((await begun.state()).training.get('params/class_embedding.weight')).toEqual(weights.get('class_embedding.weight'));
+    await begun.advance();
+    expect(begun.step).toBe(1);
+    await executor.dispose();
+  }, 20_000);
+
+  test('of a model that predicts something else are taken, and it is said', async () => {
+    const out = join(folder, 'epsilon');
+    const executor = createNodeExecutor({ threads: 1, worker: false });
+    const config = (scheduler: object, init: string | null) => ({ data: { source: plain, size: 8 }, model: tinyModel, scheduler, train: { steps: 1, batchSize: 2, init, sampleEvery: null } });
+    for await (const event of trainingRun(await planDdpm(parseDdpmConfig(config({}, null)), {}), { out, executor })) expect(event.type).toBeDefined();
+    expect((await planDdpm(parseDdpmConfig(config({}, out)), {})).notes).toEqual([]);
+    const { notes } = await planDdpm(parseDdpmConfig(config({ predictionType: 'v_prediction' }, out)), {});
+    expect(notes).toEqual([expect.stringMatching(/step-000001 predicts epsilon, and this run v_prediction: what the network tells is learned anew; config\.scheduler says what it predicts$/)]);
     await executor.dispose();
   }, 20_000);
 

@@ -9,7 +9,8 @@ import { ddpmLoss, drawPictures, lowResolution, mostSteps, openSampler, training
 import type { DdpmConfig } from './config.ts';
 import { floorOf } from './noise-floor.ts';
 import { entries } from './programs.ts';
-import type { RunOptions, RunPlan, RunWatch } from './run.ts';
+import type { PlanOptions, RunPlan, RunWatch } from './run.ts';
+import { startingModel } from './start.ts';
 
 /** Pictures of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
@@ -19,7 +20,7 @@ const gridSeed = 0;
  *
  * @throws if the configuration contradicts itself or the data
  */
-export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
+export async function planDdpm(config: DdpmConfig, { skipBad = false, signal, resumeFrom }: PlanOptions): Promise<RunPlan> {
   const { train } = config;
   const unet = new UNet2DModel(withSampleSize(config));
   const { superResolution } = config.objective;
@@ -40,8 +41,9 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
   const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
-    config, train, dataset,
+    config, train, kind: 'model', dataset,
     times: diffusion.networkTimes,
+    notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
     ...(floor && { floor }),
     task: {
       module: unet,
@@ -77,6 +79,14 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal }: 
       };
     },
   };
+}
+
+/** What to know of the model that the run begins with. */
+async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts } }: NetworkProcess): Promise<string[]> {
+  const dir = await startingModel(train, 'model');
+  if (dir === undefined) return [];
+  const known = networkProcess((await readModelFolder(dir)).scheduler).preconditioning.predicts;
+  return known === predicts ? [] : [`${dir} predicts ${known}, and this run ${predicts}: what the network tells is learned anew; config.scheduler says what it predicts`];
 }
 
 /** @throws if a run is to be measured and nothing is named to measure it with */

@@ -1,7 +1,7 @@
 /** What all training runs share: steps, looks at the model on the way, logs, checkpoints, and going on after a stop. */
 import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
-import { latestCheckpoint, openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint } from '../checkpoint/index.ts';
+import { latestCheckpoint, openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint, type ModelKind } from '../checkpoint/index.ts';
 import type { NetworkTimes } from '../diffusion/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
@@ -13,6 +13,7 @@ import type { MemoryNeed } from './memory.ts';
 import type { MetricsLine } from './metrics.ts';
 import { lossByNoise, type LossByNoise } from './noise-levels.ts';
 import { trainedParameters } from './programs.ts';
+import { startingState } from './start.ts';
 import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
 
 /** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
@@ -20,6 +21,8 @@ export interface RunPlan {
   /** What decides the result, as `run.json` records it; JSON values. */
   readonly config: object;
   readonly train: TrainConfig;
+  /** What `train.init` names one of. */
+  readonly kind: ModelKind;
   readonly dataset: Dataset;
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
@@ -99,12 +102,13 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
   const latest = resume ? await latestCheckpoint(out) : null;
   const from = latest ? await readState(latest.path, plan.readWeights) : undefined;
   if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`);
+  const start = latest ? undefined : await startingState(plan);
   await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable, ...(plan.complete && { complete: plan.complete }) });
   const environment = await executor.environment();
   const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
   const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
 
-  const trainer = await Trainer.open(executor, task, train, from);
+  const trainer = await Trainer.open(executor, task, train, from ?? start);
   const watch = await plan.watch?.(executor, trainer.store);
   let saved: Checkpoint | null = latest;
   const save = async (): Promise<RunEvent> => {

@@ -120,7 +120,7 @@ export class Trainer {
   }
 
   /**
-   * @param from  a saved state to go on from; without it weights are drawn from the seed
+   * @param from  a saved state to go on from, or weights to begin with at step 0; without it weights are drawn from the seed
    * @throws if an objective moves nothing, two move the same parameter, a group of parameters is empty, or the saved state is another run's
    */
   static async open(executor: Executor, task: TrainingTask, config: TrainConfig, from?: TrainerState): Promise<Trainer> {
@@ -146,7 +146,8 @@ export class Trainer {
       content.set(entry, value);
     };
     const [remembered, training] = partitioned(from?.training ?? new Map<string, HostArray>(), (entry) => task.history !== undefined && entry.startsWith(entries.history));
-    if (from) task.history?.restore(withoutPrefix(remembered, entries.history));
+    // A run that begins with a trained model has weights and no past.
+    if (from && from.step > 0) task.history?.restore(withoutPrefix(remembered, entries.history));
     for (const [entry, value] of training) restore(entry, value);
     for (const [name, value] of from?.ema ?? []) restore(`${entries.ema}${name}`, value);
     // Frozen parameters and buffers too, whether or not a program touches them.
