@@ -17,6 +17,8 @@ export interface ProbeOptions {
   /** C of scikit-learn: the weight of the data against the penalty. */
   readonly inverseRegularization?: number;
   readonly maxIterations?: number;
+  /** The search ends when no value of the gradient is larger than this part of the largest at zero. */
+  readonly tolerance?: number;
   /** [classes, D + 1] where the search starts; it ends at the same minimum. Default zeros. */
   readonly start?: Float64Array;
 }
@@ -27,10 +29,8 @@ export const probeDefaults = {
   inverseRegularization: 0.316,
   // CLIP, appendix A.3
   maxIterations: 1000,
+  tolerance: 1e-5,
 } as const satisfies ProbeOptions;
-
-/** The search ends when no value of the gradient is larger than this part of the largest at zero. */
-const relativeTolerance = 1e-5;
 
 /** A linear classifier. */
 export interface LinearProbe {
@@ -53,7 +53,7 @@ export interface LinearProbe {
  * @see Radford et al. 2021, appendix A.3 — https://arxiv.org/abs/2103.00020
  */
 export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}): LinearProbe {
-  const { inverseRegularization: c, maxIterations, start } = { ...probeDefaults, ...options };
+  const { inverseRegularization: c, maxIterations, tolerance: relativeTolerance, start } = { ...probeDefaults, ...options };
   const { count, dim, data, labels } = train;
   const classes = checkLabeled('linearProbe', train);
   const width = dim + 1;
