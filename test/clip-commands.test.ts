@@ -149,12 +149,13 @@ describe('kuosan zero-shot', () => {
   });
 
   test('of a list, among all captions or those of the list, and by group', async () => {
-    const whole = JSON.parse((await run(...words, '--files', 'some.list', '--group', 'mood', '--json')).stdout) as { readonly top1: number; readonly group: { readonly mood: number } };
+    const whole = JSON.parse((await run(...words, '--files', 'some.list', '--group', 'mood', '--json')).stdout) as { readonly top1: number; readonly group: { readonly mood: number }; readonly likeliestGroup: { readonly mood: number } };
     expect(whole).toMatchObject({ pictures: 2, captions: 8, top5: 1 });
     expect(whole.group.mood).toBeGreaterThanOrEqual(whole.top1);
+    expect(whole.likeliestGroup.mood).toBeGreaterThanOrEqual(0.5);
     expect(JSON.parse((await run(...words, '--files', 'some.list', '--among', 'files', '--json')).stdout)).toMatchObject({ pictures: 2, captions: 2, top5: 1 });
     // Red is warm as 3 of 8 captions are, blue is cold as 5 of 8.
-    expect((await run(...words, '--files', 'some.list', '--group', 'mood')).stdout).toMatch(/\nright mood [\d.]+ %; by chance 50\.0 %\n$/);
+    expect((await run(...words, '--files', 'some.list', '--group', 'mood')).stdout).toMatch(/\nright mood [\d.]+ % by the best caption, [\d.]+ % by the probabilities of all; by chance 50\.0 %\n$/);
   });
 
   test.each([
@@ -166,6 +167,19 @@ describe('kuosan zero-shot', () => {
     const ended = await run(...words, ...more);
     expect(ended.stderr).toBe(`kuosan: ${message}\n`);
     expect(ended.status).toBe(status);
+  });
+
+  test('with the tags of each caption', async () => {
+    expect(await run(...words, '--tags')).toMatchObject({ status: 2, stderr: 'kuosan: --tags: the lines of metadata.jsonl of marked have none\n' });
+    cpSync('marked', 'tagged', { recursive: true });
+    const told = (tags: string) => {
+      writeFileSync('tagged/metadata.jsonl', colors.map((color) => JSON.stringify({ file_name: `${color}.png`, text: color, tags: [tags] })).join('\n'));
+      return run('zero-shot', 'run', '--data', 'tagged', '--tags', '--json');
+    };
+    // The same word behind every caption tells less than the captions alone, and more than nothing.
+    const { top1, captions } = JSON.parse((await told('color')).stdout) as { readonly top1: number; readonly captions: number };
+    expect(captions).toBe(8);
+    expect(top1).toBeGreaterThan(0.12);
   });
 
   test('a group may be called like a result', async () => {

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { captionsOf, metadataColumn, openDataset, pictureBatches, takeListed, type Dataset } from '../data/index.ts';
-import { zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../pipelines/index.ts';
+import { likeliestGroup, zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../pipelines/index.ts';
 import { describeSkipped } from './describe-skipped.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { mostTogether, openClip, sayTruncated } from './open-clip.ts';
@@ -14,6 +14,7 @@ export interface ZeroShotOptions extends DeviceOptions {
   readonly files?: string;
   readonly among: 'all' | 'files';
   readonly template: readonly string[];
+  readonly tags: boolean;
   readonly group?: string;
   readonly json: boolean;
   readonly views: boolean;
@@ -25,7 +26,7 @@ export interface ZeroShotOptions extends DeviceOptions {
  *
  * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
  */
-export async function runZeroShot(source: string, { data, files, among, template, group, json, views, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function runZeroShot(source: string, { data, files, among, template, tags, group, json, views, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
   const { model, preprocessing, open } = await openClip(source, views);
@@ -38,12 +39,16 @@ export async function runZeroShot(source: string, { data, files, among, template
   const groups = group === undefined ? undefined : await groupsOf(data, whole, asked, captions, group);
 
   const ranked: RankedLabel[][] = [];
+  const likeliest: string[] = [];
   let progress: ReturnType<typeof createProgress> | undefined;
   await open(await engine(), mostTogether, async (encoder) => {
-    const classifier = await zeroShotClassifier(encoder, captions, templates);
+    const classifier = await zeroShotClassifier(encoder, captions, templates, tags ? { tags: tagsOf(whole, captions) } : {});
     sayTruncated(classifier.truncated, encoder.contextLength);
     for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
-      ranked.push(...classifier.classify(await encoder.embedImages(images), 5).slice(0, count));
+      for (const all of classifier.classify(await encoder.embedImages(images), groups ? captions.length : 5).slice(0, count)) {
+        ranked.push(all.slice(0, 5));
+        if (groups) likeliest.push(likeliestGroup(all, groups.ofCaption));
+      }
       (progress ??= createProgress('pictures', asked.count)).update(first + count, 'named');
     }
   }).finally(() => progress?.stop());
@@ -52,7 +57,10 @@ export async function runZeroShot(source: string, { data, files, among, template
     pictures: asked.count, captions: captions.length,
     top1: zeroShotAccuracy(ranked, right, 1), top5: zeroShotAccuracy(ranked, right, 5),
     // Under a name of its own: a key of the metadata may be called like one of these.
-    ...(groups && { group: { [groups.key]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) } }),
+    ...(groups && {
+      group: { [groups.key]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) },
+      likeliestGroup: { [groups.key]: share(likeliest.map((found, i) => found === groups.ofPicture[i])) },
+    }),
   };
   if (json) return print(JSON.stringify(result));
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
@@ -60,8 +68,15 @@ export async function runZeroShot(source: string, { data, files, among, template
   print(`top-1 ${percent(result.top1)}, top-5 ${percent(result.top5)}; by chance ${percent(1 / captions.length)} and ${percent(Math.min(1, 5 / captions.length))}`);
   if (groups) {
     const chance = share(groups.ofPicture.flatMap((name) => groups.ofCaption.map((other) => other === name)));
-    print(`right ${groups.key} ${percent(result.group![groups.key]!)}; by chance ${percent(chance)}`);
+    print(`right ${groups.key} ${percent(result.group![groups.key]!)} by the best caption, ${percent(result.likeliestGroup![groups.key]!)} by the probabilities of all; by chance ${percent(chance)}`);
   }
+}
+
+/** The tags of each caption: those of the first picture that has it. */
+function tagsOf(whole: Dataset, captions: readonly string[]): (readonly string[])[] {
+  if (!whole.tags) throw new UsageError(`--tags: the lines of metadata.jsonl of ${whole.name} have none`);
+  const places = new Map(captionsOf(whole).map((caption, i) => [caption, i] as const).toReversed());
+  return captions.map((caption) => whole.tags![places.get(caption)!]!);
 }
 
 function share(hits: readonly boolean[]): number {

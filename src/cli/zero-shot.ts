@@ -13,7 +13,8 @@ export function register(program: Command): void {
     .option('--files <list>', 'name only the pictures on this list: one file name a line; looked for inside the folder, then as it is given')
     .option('--among <which>', 'captions to choose from: those of all pictures, or of the pictures on the list', choiceOption('among', ['all', 'files'] as const), 'all')
     .option('--template <text>', 'a sentence with {} for the caption; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
-    .option('--group <key>', 'also count where the best caption is of the right group: a key of the lines of metadata.jsonl, such as subgroup')
+    .option('--tags', 'say every caption once with each of its tags, as far as the data has them, and average', false)
+    .option('--group <key>', 'also count where the best caption is of the right group, and where the group whose captions have the most probability together is: a key of the lines of metadata.jsonl, such as subgroup')
     .option('--json', 'print one JSON object', false)
     .addOption(viewsOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);

@@ -6,7 +6,7 @@ import { initialValues } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { openClipEncoder } from './clip-encoder.ts';
 import { imageProgram, textProgram } from './clip.ts';
-import { rank, zeroShotAccuracy, zeroShotClassifier } from './zero-shot.ts';
+import { likeliestGroup, rank, zeroShotAccuracy, zeroShotClassifier } from './zero-shot.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
@@ -42,6 +42,14 @@ describe('zeroShotClassifier', () => {
     expect([...w.data]).toEqual([half, half, -1, 0].map((value) => expect.closeTo(value, 6)));
   });
 
+  test('says every sentence with each tag of its label', async () => {
+    const tagged = words({ 'a cat, pet': [0, 1], 'a cat, paw': [0, 1], 'a dog': [-1, 0] });
+    const { weights: w } = await zeroShotClassifier(tagged, ['cat', 'dog'], ['a {}'], { tags: [['pet', 'paw'], []] });
+    expect(tagged.asked).toEqual([['a cat, pet', 'a cat, paw', 'a dog']]);
+    expect([...w.data]).toEqual([0, 1, -1, 0]);
+    await expect(zeroShotClassifier(tagged, ['cat', 'dog'], ['a {}'], { tags: [[]] })).rejects.toThrow('zeroShotClassifier: 2 labels, and tags of 1');
+  });
+
   test('ranks labels by cosine, with the softmax of the scaled cosines', async () => {
     const classifier = await zeroShotClassifier(clip, ['cat', 'dog'], ['a {}', 'the {}']);
     const [first, second] = classifier.classify(float32([2, 2], Float32Array.of(1, 0, -1, 0)), 2);
@@ -63,6 +71,13 @@ describe('zeroShotClassifier', () => {
   ])('refuses %j with %j', async (labels, templates, message) => {
     await expect(zeroShotClassifier(clip, labels, templates)).rejects.toThrow(message);
   });
+});
+
+test('likeliestGroup adds the probabilities of labels up', () => {
+  const ranked = [0.4, 0.35, 0.25].map((probability, index) => ({ index, probability, cosine: 1, label: String(index) }));
+  expect(likeliestGroup(ranked, ['a', 'b', 'b'])).toBe('b');
+  expect(likeliestGroup(ranked, ['a', 'b', 'c'])).toBe('a');
+  expect(() => likeliestGroup([], [])).toThrow('likeliestGroup: no labels');
 });
 
 test('an encoder over a store has no scale, and no probabilities unless it is given', async () => {

@@ -34,25 +34,35 @@ export interface ZeroShotClassifier {
   classify(embeddings: FloatArray, top?: number): RankedLabel[][];
 }
 
+/** Options of `zeroShotClassifier`. */
+export interface ZeroShotClassifierOptions {
+  /** [L] further words for each label: every sentence is said once with each of them, `a red heart, love`; without any, alone. */
+  readonly tags?: readonly (readonly string[])[];
+}
+
 /**
  * A classifier from labels: each label's vector is the mean of the unit vectors of all its sentences, made a unit vector
  * again; a picture has the label whose vector is nearest.
  *
  * @param templates  sentences with `{}` for the label; default the label alone
- * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, or the encoder has no scale
+ * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, tags are not as many as labels, or the encoder has no scale
  * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
  */
-export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = plainTemplates): Promise<ZeroShotClassifier> {
+export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = plainTemplates, { tags }: ZeroShotClassifierOptions = {}): Promise<ZeroShotClassifier> {
   checkLabels(clip, labels, templates);
+  if (tags && tags.length !== labels.length) throw new Error(`zeroShotClassifier: ${labels.length} labels, and tags of ${tags.length}`);
   const { scale } = clip;
   if (scale === undefined) throw new Error('zeroShotClassifier: the encoder does not know its scale, since its weights are in a store; give e^logit_scale: zeroShotClassifier({ ...encoder, scale }, …)');
   const sums = new Float64Array(labels.length * clip.dim);
   let truncated = 0;
   for (const template of templates) {
-    const sentences = labels.map((label) => fillTemplate(template, label));
-    const { embeddings, truncated: cut } = await clip.embedTexts(sentences);
+    const said = labels.flatMap((label, l) => {
+      const sentence = fillTemplate(template, label);
+      return tags?.[l]?.length ? tags[l].map((tag) => ({ l, sentence: `${sentence}, ${tag}` })) : [{ l, sentence }];
+    });
+    const { embeddings, truncated: cut } = await clip.embedTexts(said.map(({ sentence }) => sentence));
     truncated += cut;
-    embeddings.data.forEach((value, i) => { sums[i]! += value; });
+    said.forEach(({ l }, row) => { for (let d = 0; d < clip.dim; d++) sums[l * clip.dim + d]! += embeddings.data[row * clip.dim + d]!; });
   }
   const weights = float32([labels.length, clip.dim], unitRows(sums, clip.dim));
   return {
@@ -93,6 +103,20 @@ export function checkLabels({ tokenizer, contextLength }: Pick<ClipEncoder, 'tok
  */
 export function zeroShotAccuracy(ranked: readonly (readonly RankedLabel[])[], right: readonly string[], top: number): number {
   return ranked.filter((row, i) => row.slice(0, top).some(({ label }) => label === right[i])).length / ranked.length;
+}
+
+/**
+ * The group of labels with the most probability together; of equal ones that of the better label.
+ *
+ * @param ranked   all labels of a picture, best first
+ * @param groupOf  [L] the group of each label
+ * @throws if there is no label
+ */
+export function likeliestGroup(ranked: readonly RankedLabel[], groupOf: readonly string[]): string {
+  if (ranked.length === 0) throw new Error('likeliestGroup: no labels');
+  const sums = new Map<string, number>();
+  for (const { index, probability } of ranked) sums.set(groupOf[index]!, (sums.get(groupOf[index]!) ?? 0) + probability);
+  return [...sums].reduce((best, each) => (each[1] > best[1] ? each : best))[0];
 }
 
 function unitRows(rows: Float64Array, dim: number): Float32Array {
