@@ -19,14 +19,10 @@ const card = name === undefined ? undefined : cards[name];
 if (!run || !card) throw new Error(`usage: tsx scripts/ship.ts <run> <${Object.keys(cards).join(' | ')}>`);
 const checkpoint = await latestCheckpoint(run);
 if (!checkpoint) throw new Error(`${run}: no checkpoint`);
-const { config } = await readRun(run);
-const { train } = configuredRun(config);
-const lines = (await readFile(join(run, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as MetricsLine).filter(({ step }) => step <= checkpoint.step);
+const { config, train, lines, training } = await readStage(run, checkpoint.step);
+// A run that begins with another's model is the last stage of both.
+const stages = train.init === null ? [training] : [(await readStage(train.init, (await latestCheckpoint(train.init))!.step)).training, training];
 const measured = lines.findLast(({ evaluation }) => evaluation)?.evaluation ?? {};
-const pictures = train.batchSize * train.gradientAccumulation;
-// The median: a machine that was halted for an hour trained no slower for it.
-const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
-const minutes = (checkpoint.step * pictures) / rate / 60;
 const last = lines.slice(-500);
 const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;
 
@@ -41,7 +37,7 @@ const table: readonly Row[] = [
   ['data', card.data],
   ['commands', card.commands.map((command) => `\`${command}\``).join('<br>')],
   ['seed', String(train.seed)],
-  ['training', `${checkpoint.step.toLocaleString('en-US')} steps of ${pictures} pictures, ${minutes.toFixed(0)} minutes on two processor cores, beside what measuring and saving took`],
+  ['training', `${stages.join(', then ')} on two processor cores, beside what measuring and saving took`],
   ['loss', `${loss.toFixed(4)}, the mean of the last ${last.length} steps`],
   ...card.measured,
   ['license', card.license],
@@ -52,6 +48,17 @@ await writeFile(join(out, 'README.md'), [
   card.note, ...(rest ? [rest] : []),
 ].join('\n\n').trimEnd() + '\n');
 console.log(`${out}: step ${checkpoint.step}, loss ${loss.toFixed(4)}, ${(size / 1e6).toFixed(2)} MB`);
+
+/** What a run was, up to a step. */
+async function readStage(folder: string, steps: number) {
+  const { config } = await readRun(folder);
+  const { train } = configuredRun(config);
+  const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as MetricsLine).filter(({ step }) => step <= steps);
+  const pictures = train.batchSize * train.gradientAccumulation;
+  // The median: a machine that was halted for an hour trained no slower for it.
+  const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
+  return { config, train, lines, training: `${steps.toLocaleString('en-US')} steps of ${pictures} pictures, ${((steps * pictures) / rate / 60).toFixed(0)} minutes` };
+}
 
 /** Writes the model in float16; the file of its weights, what its kind has to say, and what stands around that in its card. */
 async function ship(task: string, from: string): Promise<{ readonly weights: string; readonly rows: readonly Row[]; readonly head?: string; readonly rest?: string }> {
