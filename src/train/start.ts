@@ -1,10 +1,18 @@
 /** Where the weights of a run come from that begins with a trained model. */
+import type { HostArray } from '../core/index.ts';
 import { resolveModel, type ModelKind } from '../checkpoint/index.ts';
 import { checkWeights, weightShapes } from '../checkpoint/weights.ts';
 import type { TrainConfig } from './config.ts';
 import { entries } from './programs.ts';
-import type { RunPlan } from './run.ts';
-import type { TrainerState } from './trainer.ts';
+import type { TrainerState, TrainingTask } from './trainer.ts';
+
+/** What has to be known of a run to begin it. */
+export interface Beginning {
+  readonly train: TrainConfig;
+  readonly kind: ModelKind;
+  readonly task: Pick<TrainingTask, 'module'>;
+  readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
+}
 
 /**
  * The folder of the model that a run begins with, if it does.
@@ -22,7 +30,7 @@ export async function startingModel({ init }: TrainConfig, kind: ModelKind): Pro
  * @returns undefined if weights are drawn from the seed
  * @throws one line, if the model is not of the network that is trained
  */
-export async function startingState({ train, kind, task: { module }, readWeights }: Pick<RunPlan, 'train' | 'kind' | 'task' | 'readWeights'>): Promise<TrainerState | undefined> {
+export async function startingState({ train, kind, task: { module }, readWeights }: Beginning): Promise<TrainerState | undefined> {
   const dir = await startingModel(train, kind);
   if (dir === undefined) return undefined;
   const weights = await readWeights(dir);
