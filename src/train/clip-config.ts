@@ -88,5 +88,7 @@ export interface ClipConfig extends Omit<z.output<typeof clipRunSchema>, 'tokeni
  */
 export function parseClipConfig(value: unknown): ClipConfig {
   const { tokenizer: { file, vocabSize = 5000, minFrequency = 2 }, ...config } = parseConfig(clipRunSchema, value, 'config');
+  const { tagShare, tagsAlone } = config.data;
+  if (tagsAlone > 0 && tagShare === 0) throw new Error('config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too');
   return { ...config, tokenizer: file === undefined ? { vocabSize, minFrequency } : { file } };
 }

@@ -150,6 +150,10 @@ describe('a training run of CLIP', () => {
     expect(steps(await run('begun', { ...still, train: { ...still.train, steps: 2 } }, { resume: true }))).toHaveLength(1);
   }, 60_000);
 
+  test('wants captions with tags where tags are to stand alone', async () => {
+    await expect(run('refused', { data: { tagShare: 0, tagsAlone: 0.5 } })).rejects.toThrow('config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too');
+  });
+
   test('says what it cannot begin with', async () => {
     await run('narrow', { train: { steps: 1, evaluateEvery: null } });
     const init = join(root, 'narrow');

@@ -119,6 +119,18 @@ describe('buildEmoji', () => {
     expect(readFileSync(join(given.out, 'splits/test-styles.txt'), 'utf8')).toBe('noto/263A.png\nnoto/1F449.png\nnoto/1F1EB-1F1F7.png\n');
   });
 
+  test('says of a folder by an earlier version what is other, and leaves it', async () => {
+    const given = options();
+    await buildEmoji(given);
+    const manifest = join(given.out, 'dataset.json');
+    const { made: { format, ...made }, ...rest } = JSON.parse(readFileSync(manifest, 'utf8')) as { made: Record<string, unknown> };
+    expect(format).toBeGreaterThan(1);
+    writeFileSync(manifest, JSON.stringify({ made, ...rest }));
+    const before = filesOf(given.out);
+    await expect(buildEmoji(given)).rejects.toThrow(/was built by an earlier version, which gave the pictures other tags; give another --out, or remove it$/);
+    expect(filesOf(given.out)).toEqual(before);
+  });
+
   test('overwrites neither another data set nor anything else', async () => {
     const given = options();
     await buildEmoji(given);

@@ -94,7 +94,10 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
 
   const held = await readManifest(out);
   if (held === undefined && (await readdir(out).catch(() => [])).length > 0) throw new Error(`data emoji: ${JSON.stringify(out)} holds other files; give another --out, or remove it`);
-  if (held !== undefined && !same(held.made, made)) throw new Error(`data emoji: ${JSON.stringify(out)} holds another data set (${JSON.stringify(held.made)}); give another --out, or remove it`);
+  if (held !== undefined && !same(held.made, made)) {
+    const earlier = same({ ...made, ...held.made, format }, made);
+    throw new Error(`data emoji: ${JSON.stringify(out)} ${earlier ? 'was built by an earlier version, which gave the pictures other tags' : `holds another data set (${JSON.stringify(held.made)})`}; give another --out, or remove it`);
+  }
   if (held !== undefined && same(held.split, split)) return { ...held.built, how: 'there' };
 
   const { pictures, alike, duplicates } = await collect(settings, found, signal);
