@@ -229,6 +229,7 @@ describe('what cannot be read is named', () => {
     ['a model without a text tower', 'clip/vision-with-projection', () => {}, (dir) => `checkpoint ${dir}: is a CLIPVisionModelWithProjection, which has no text tower; give a whole CLIPModel`],
     ['a model without an image tower', 'clip/text-only', () => {}, (dir) => `checkpoint ${dir}: is a CLIPTextModel, which has no image tower; give a whole CLIPModel`],
     ['another class', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, architectures: ['SiglipModel'] })), (dir) => `checkpoint ${dir}/config.json: the class is "SiglipModel", expected one of CLIPModel, CLIPTextModel`],
+    ['a class that is no name', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, architectures: [{ a: 1 }] })), (dir) => `checkpoint ${dir}/config.json: the class is {"a":1}, expected one of CLIPModel, CLIPTextModel`],
     ['no class', 'clip/gradients', (dir) => editConfig(dir, () => ({})), (dir) => `checkpoint ${dir}/config.json: the class is not said, expected one of`],
     ['an unknown option', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, vision_config: { ...json['vision_config'] as object, use_rope: true } })), (dir) => `checkpoint ${dir}/config.json.visionConfig: unknown key "useRope"`],
     ['an option that cannot be built', 'clip/gradients', (dir) => editConfig(dir, (json) => ({ ...json, text_config: { ...json['text_config'] as object, num_attention_heads: 3 } })), (dir) => `checkpoint ${dir}/config.json: clip: textConfig: hiddenSize 16 does not split into 3 heads`],

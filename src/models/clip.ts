@@ -1,6 +1,7 @@
 /** transformers' `CLIPModel`: a picture and a text become vectors, near each other if they belong together. */
 import { div, exp, matmul, maximum, mul, sqrt, sumSquares, transpose, type Tensor } from '../core/index.ts';
 import { filled, Linear, Module, normal, Parameter, type Context } from '../nn/index.ts';
+import { parseConfig } from './config.ts';
 import { clipConfigSchema, clipTextConfigSchema, clipVisionConfigSchema, type CLIPConfig, type CLIPOptions, type CLIPTextConfig, type CLIPTextOptions, type CLIPVisionConfig, type CLIPVisionOptions } from './clip/config.ts';
 import { TextTransformer, type TowerOutput } from './clip/text-tower.ts';
 import { VisionTransformer } from './clip/vision-tower.ts';
@@ -43,7 +44,7 @@ export class CLIPModel extends Module {
   /** @throws if the options contradict each other */
   constructor(options: CLIPOptions = {}) {
     super();
-    const config = clipConfigSchema.parse(options);
+    const config = parseConfig(clipConfigSchema, options, 'CLIPModel');
     const { textConfig, visionConfig, projectionDim, initializerFactor } = config;
     this.#config = config;
     this.logitScale = new Parameter([], filled(config.logitScaleInitValue));
@@ -99,7 +100,7 @@ export class CLIPTextModel extends Module {
   /** @throws if the options contradict each other */
   constructor(options: CLIPTextOptions = {}) {
     super();
-    this.textModel = new TextTransformer(clipTextConfigSchema.parse(options));
+    this.textModel = new TextTransformer(parseConfig(clipTextConfigSchema, options, 'CLIPTextModel'));
   }
 
   get config(): CLIPTextConfig {
@@ -134,7 +135,7 @@ export class CLIPVisionModel extends Module {
   /** @throws if the options contradict each other */
   constructor(options: CLIPVisionOptions = {}) {
     super();
-    this.visionModel = new VisionTransformer(clipVisionConfigSchema.parse(options));
+    this.visionModel = new VisionTransformer(parseConfig(clipVisionConfigSchema, options, 'CLIPVisionModel'));
   }
 
   get config(): CLIPVisionConfig {

@@ -3,6 +3,7 @@ import { add, div, mul, reshape, silu, sub, type DType, type Shape, type Tensor 
 import { activations, Conv2d, Embedding, GaussianFourierProjection, GroupNorm, LearnedTimes, Module, nearlyZero, TimestepEmbedding, Timesteps, type Context, type TimeProjection } from '../nn/index.ts';
 import { groupsFor, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
 import { downBlockTypes, presentName, upBlockTypes, type DownBlockType, type UpBlockType } from './unet-2d/block-types.ts';
+import { parseConfig } from './config.ts';
 import { checkConsistent, unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 import { MidBlock } from './unet-2d/mid-block.ts';
 
@@ -39,7 +40,7 @@ export class UNet2DModel extends Module {
   /** @throws if the options contradict each other: lists of different lengths, groups that do not divide channels */
   constructor(options: UNet2DOptions) {
     super();
-    const config = unet2DConfigSchema.parse(options);
+    const config = parseConfig(unet2DConfigSchema, options, 'UNet2DModel');
     checkConsistent(config);
     this.#config = config;
     const { blockOutChannels: channels, layersPerBlock, normNumGroups, normEps } = config;

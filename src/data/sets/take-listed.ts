@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../../core/suggest.ts';
 import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
+import { quoteJson } from '../../formats/quote.ts';
 import { fromHome } from '../../files/from-home.ts';
 import { MissingDataError } from './missing-data.ts';
 import { describeSystemError } from '../../files/write-file.ts';
@@ -30,9 +31,9 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     const place = places.get(name);
     if (place === undefined) {
       const close = nearest(name, dataset.ids);
-      throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`);
+      throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${dataset.name} has no picture ${quoteJson(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`);
     }
-    if (chosen.has(place)) throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${JSON.stringify(name)} stands there already`);
+    if (chosen.has(place)) throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${quoteJson(name)} stands there already`);
     chosen.add(place);
   }
   if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no picture`);

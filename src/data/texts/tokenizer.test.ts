@@ -47,6 +47,7 @@ describe('reading a tokenizer.json', () => {
     ['an id that is none', { ...json, model: { ...json.model, vocab: { a: -1 } } }, 't.json: a token\'s id must be a whole number below 2^24, got -1'],
     ['a special token without an id', { ...json, added_tokens: [{ content: '<s>' }] }, 't.json: a token\'s id must be a whole number below 2^24, got none'],
     ['nothing around a text', { ...json, post_processor: null }, 't.json: puts 0 tokens around a text, expected a start and an end token (its post_processor says which)'],
+    ['a part without a type', { ...json, normalizer: {} }, 't.json: cannot be used as a tokenizer (a part of it is missing, or of another kind than expected)'],
     ['a part that nobody knows', { ...json, normalizer: { type: 'Upside' } }, 't.json: cannot be used as a tokenizer ('],
   ])('refuses %s', (_, content, message) => {
     expect(() => readTokenizer(content, 't.json')).toThrow(message);
