@@ -9,11 +9,25 @@ let largest = 0;
  * show in what a process holds, until a smaller machine refuses it.
  */
 export function watchAllocations(): void {
-  const count = (bytes: number) => { if (bytes > largest) largest = bytes; };
+  const count = (bytes: number) => {
+    if (bytes > largest) largest = bytes;
+  };
   const scope = globalThis as unknown as Record<string, unknown>;
-  for (const name of ['ArrayBuffer', 'Uint8Array', 'Int8Array', 'Uint16Array', 'Int16Array', 'Uint32Array', 'Int32Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array'] as const) {
+  for (const name of [
+    'ArrayBuffer',
+    'Uint8Array',
+    'Int8Array',
+    'Uint16Array',
+    'Int16Array',
+    'Uint32Array',
+    'Int32Array',
+    'Float32Array',
+    'Float64Array',
+    'BigInt64Array',
+    'BigUint64Array',
+  ] as const) {
     const original = globalThis[name] as unknown as { new (...args: unknown[]): object; readonly prototype: object };
-    const width = 'BYTES_PER_ELEMENT' in original ? original.BYTES_PER_ELEMENT as number : 1;
+    const width = 'BYTES_PER_ELEMENT' in original ? (original.BYTES_PER_ELEMENT as number) : 1;
     const watched = new Proxy(original, {
       construct(target, args: unknown[], newTarget: NewableFunction) {
         const [first] = args;
@@ -27,7 +41,12 @@ export function watchAllocations(): void {
   }
   for (const name of ['alloc', 'allocUnsafe', 'allocUnsafeSlow'] as const) {
     const original = Buffer[name].bind(Buffer) as (size: number, ...rest: unknown[]) => Buffer;
-    Object.defineProperty(Buffer, name, { value: (size: number, ...rest: unknown[]) => { count(size); return original(size, ...rest); } });
+    Object.defineProperty(Buffer, name, {
+      value: (size: number, ...rest: unknown[]) => {
+        count(size);
+        return original(size, ...rest);
+      },
+    });
   }
 }
 

@@ -11,9 +11,22 @@ import { readers, type Reader } from './readers.ts';
 /** What the parent asks for. */
 export type Question =
   /** Inputs from one number on, until the time is over. */
-  | { readonly type: 'fuzz'; readonly reader: string; readonly seed: number; readonly first: number; readonly milliseconds: number; readonly most: number }
+  | {
+      readonly type: 'fuzz';
+      readonly reader: string;
+      readonly seed: number;
+      readonly first: number;
+      readonly milliseconds: number;
+      readonly most: number;
+    }
   /** One input again, into a folder that stays; it is not read. */
-  | { readonly type: 'keep'; readonly reader: string; readonly seed: number; readonly index: number; readonly folder: string }
+  | {
+      readonly type: 'keep';
+      readonly reader: string;
+      readonly seed: number;
+      readonly index: number;
+      readonly folder: string;
+    }
   /** A kept input is read. */
   | { readonly type: 'replay'; readonly reader: string; readonly folder: string };
 
@@ -23,7 +36,14 @@ export type Answer =
   | { readonly type: 'fault'; readonly index: number; readonly what: string }
   /** The soak itself is wrong. */
   | { readonly type: 'failed'; readonly what: string }
-  | { readonly type: 'done'; readonly next: number; readonly accepted: number; readonly refused: number; readonly largest: number; readonly peak: number };
+  | {
+      readonly type: 'done';
+      readonly next: number;
+      readonly accepted: number;
+      readonly refused: number;
+      readonly largest: number;
+      readonly peak: number;
+    };
 
 /** Beyond ten times the file: buffers of fixed size, such as those that streams and inflate work with. */
 const fixedBytes = 2 ** 20;
@@ -53,18 +73,33 @@ async function prepare(reader: Reader) {
     whole.set(relative(folder, path).replaceAll('\\', '/'), await readFile(path));
   }
   // Twice: what is loaded and compiled on the way is not the input's doing.
-  for (let time = 0; time < 2; time++) await reader.read(folder).catch((error: unknown) => { if (!reader.refusesAll) throw new Error(`the reader ${reader.name} refuses whole files`, { cause: error }); });
+  for (let time = 0; time < 2; time++)
+    await reader.read(folder).catch((error: unknown) => {
+      if (!reader.refusesAll) throw new Error(`the reader ${reader.name} refuses whole files`, { cause: error });
+    });
   const made = { folder, whole };
   prepared.set(reader.name, made);
   return made;
 }
 
 /** The file that input `index` damages, and what it is then. */
-function input(reader: Reader, whole: ReadonlyMap<string, Buffer>, seed: number, index: number): { readonly name: string; readonly bytes: Uint8Array } {
+function input(
+  reader: Reader,
+  whole: ReadonlyMap<string, Buffer>,
+  seed: number,
+  index: number,
+): { readonly name: string; readonly bytes: Uint8Array } {
   const random = new RandomStream(seed, `fuzz ${reader.name}`, index);
   const names = [...whole.keys()].filter((name) => reader.damaged?.(name) ?? true).sort();
   const name = names[random.integer(names.length)]!;
-  return { name, bytes: mutated(whole.get(name)!, names.map((each) => whole.get(each)!), random) };
+  return {
+    name,
+    bytes: mutated(
+      whole.get(name)!,
+      names.map((each) => whole.get(each)!),
+      random,
+    ),
+  };
 }
 
 interface Read {
@@ -100,12 +135,30 @@ async function read(reader: Reader, folder: string, size: number): Promise<Read>
 function faultOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return `throws ${String(error)}, which is no Error`;
   const { name, message, stack = '' } = error;
-  const wrong = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError || error instanceof ReferenceError ? `throws a ${name}`
-    : message === '' || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(message) ? 'throws a message that is not one line of text'
-    : message.length > longestMessage ? `throws a message of ${message.length} characters`
-    : /internal:|undefined|\[object|call stack|allocation failed|Invalid (typed )?array length|ENOENT|EISDIR/.test(message) ? 'throws what no person understands'
-    : undefined;
-  return wrong && `${wrong}: ${JSON.stringify(message.slice(0, 300))} (${stack.split('\n').find((line) => line.includes('    at '))?.trim() ?? ''})`;
+  const wrong =
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof SyntaxError ||
+    error instanceof ReferenceError
+      ? `throws a ${name}`
+      : message === '' || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(message)
+        ? 'throws a message that is not one line of text'
+        : message.length > longestMessage
+          ? `throws a message of ${message.length} characters`
+          : /internal:|undefined|\[object|call stack|allocation failed|Invalid (typed )?array length|ENOENT|EISDIR/.test(
+                message,
+              )
+            ? 'throws what no person understands'
+            : undefined;
+  return (
+    wrong &&
+    `${wrong}: ${JSON.stringify(message.slice(0, 300))} (${
+      stack
+        .split('\n')
+        .find((line) => line.includes('    at '))
+        ?.trim() ?? ''
+    })`
+  );
 }
 
 async function answerTo(question: Question): Promise<void> {
@@ -152,8 +205,13 @@ async function answerTo(question: Question): Promise<void> {
 
 async function sizeOf(folder: string): Promise<number> {
   let size = 0;
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) if (entry.isFile()) size += (await readFile(join(entry.parentPath, entry.name))).length;
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) size += (await readFile(join(entry.parentPath, entry.name))).length;
   return size;
 }
 
-process.on('message', (question: Question) => void answerTo(question).catch((error: unknown) => answer({ type: 'failed', what: inspect(error) })));
+process.on(
+  'message',
+  (question: Question) =>
+    void answerTo(question).catch((error: unknown) => answer({ type: 'failed', what: inspect(error) })),
+);

@@ -45,7 +45,14 @@ const hangMilliseconds = 120_000;
 /** Inputs kept of one kind of fault. */
 const mostOfOneKind = 2;
 
-export async function soakFuzz({ readers, seed, seconds, most = Number.MAX_SAFE_INTEGER, faultsFolder, print }: FuzzOptions): Promise<FuzzReport> {
+export async function soakFuzz({
+  readers,
+  seed,
+  seconds,
+  most = Number.MAX_SAFE_INTEGER,
+  faultsFolder,
+  print,
+}: FuzzOptions): Promise<FuzzReport> {
   const totals = readers.map((name) => ({ name, next: 0, accepted: 0, largest: 0, peak: 0, faults: 0 }));
   const kinds = new Map<string, number>();
   const faults: string[] = [];
@@ -72,7 +79,14 @@ export async function soakFuzz({ readers, seed, seconds, most = Number.MAX_SAFE_
   try {
     for (let turn = 0; !isOver() && totals.some(({ next }) => next < most); turn++) {
       const total = totals[turn % totals.length]!;
-      const question: Question = { type: 'fuzz', reader: total.name, seed, first: total.next, milliseconds: Math.min(turnMilliseconds, Math.max(1, seconds * 1000 / totals.length)), most: most - total.next };
+      const question: Question = {
+        type: 'fuzz',
+        reader: total.name,
+        seed,
+        first: total.next,
+        milliseconds: Math.min(turnMilliseconds, Math.max(1, (seconds * 1000) / totals.length)),
+        most: most - total.next,
+      };
       if (question.most <= 0) continue;
       const found: (readonly [index: number, what: string])[] = [];
       const ended = await askChild(child, question, (index, what) => found.push([index, what]));
@@ -92,7 +106,9 @@ export async function soakFuzz({ readers, seed, seconds, most = Number.MAX_SAFE_
       if (performance.now() - lastPrint > 30_000) {
         lastPrint = performance.now();
         const inputs = totals.reduce((sum, { next }) => sum + next, 0);
-        print(`${inputs.toLocaleString('en-US')} inputs, ${faults.length} kinds of faults · ${Math.max(0, Math.ceil((seconds - (lastPrint - start) / 1000) / 60))} min left`);
+        print(
+          `${inputs.toLocaleString('en-US')} inputs, ${faults.length} kinds of faults · ${Math.max(0, Math.ceil((seconds - (lastPrint - start) / 1000) / 60))} min left`,
+        );
       }
     }
   } finally {
@@ -105,7 +121,9 @@ export async function soakFuzz({ readers, seed, seconds, most = Number.MAX_SAFE_
 export async function replayFault(folder: string): Promise<string | undefined> {
   const { reader } = JSON.parse(await readFile(join(folder, 'fault.json'), 'utf8')) as { readonly reader: string };
   let fault: string | undefined;
-  const ended = await ask({ type: 'replay', reader, folder: join(folder, 'files') }, (_, what) => { fault = what; });
+  const ended = await ask({ type: 'replay', reader, folder: join(folder, 'files') }, (_, what) => {
+    fault = what;
+  });
   return ended.type === 'done' ? fault : ended.what;
 }
 
@@ -122,14 +140,23 @@ async function ask(question: Question, onFault: (index: number, what: string) =>
 
 function startChild(): ChildProcess {
   const script = fileURLToPath(new URL('fuzz-child.ts', import.meta.url));
-  return fork(script, [], { execArgv: ['--import', import.meta.resolve('tsx'), '--max-old-space-size=1024'], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  return fork(script, [], {
+    execArgv: ['--import', import.meta.resolve('tsx'), '--max-old-space-size=1024'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
 }
 
-function askChild(child: ChildProcess, question: Question, onFault: (index: number, what: string) => void): Promise<End> {
+function askChild(
+  child: ChildProcess,
+  question: Question,
+  onFault: (index: number, what: string) => void,
+): Promise<End> {
   return new Promise((resolve, reject) => {
     let index = question.type === 'fuzz' ? question.first : 0;
     let stderr = '';
-    const listen = (text: Buffer) => { stderr = `${stderr}${String(text)}`.slice(-2000); };
+    const listen = (text: Buffer) => {
+      stderr = `${stderr}${String(text)}`.slice(-2000);
+    };
     let timer: NodeJS.Timeout;
     const end = (result: End) => {
       clearTimeout(timer);
@@ -140,7 +167,10 @@ function askChild(child: ChildProcess, question: Question, onFault: (index: numb
     };
     const wind = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => end({ type: 'died', index, what: `hangs for more than ${hangMilliseconds / 1000} seconds` }), hangMilliseconds);
+      timer = setTimeout(
+        () => end({ type: 'died', index, what: `hangs for more than ${hangMilliseconds / 1000} seconds` }),
+        hangMilliseconds,
+      );
     };
     const onMessage = (answer: Answer) => {
       wind();
@@ -149,7 +179,19 @@ function askChild(child: ChildProcess, question: Question, onFault: (index: numb
       else if (answer.type === 'failed') reject(new Error(answer.what));
       else end(answer);
     };
-    const onExit = (code: number | null, signal: string | null) => end({ type: 'died', index, what: `ends the process with ${signal ?? code}: ${stderr.split('\n').filter((line) => /Error|FATAL|abort/i.test(line)).at(-1) ?? stderr.trim().split('\n').at(-1) ?? ''}` });
+    const onExit = (code: number | null, signal: string | null) =>
+      end({
+        type: 'died',
+        index,
+        what: `ends the process with ${signal ?? code}: ${
+          stderr
+            .split('\n')
+            .filter((line) => /Error|FATAL|abort/i.test(line))
+            .at(-1) ??
+          stderr.trim().split('\n').at(-1) ??
+          ''
+        }`,
+      });
     child.on('message', onMessage);
     child.on('exit', onExit);
     child.stderr!.on('data', listen);

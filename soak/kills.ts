@@ -43,7 +43,9 @@ export async function soakKills({ count, seed, folder, program, print }: KillsOp
     await run.prepare(folder);
     const { status, stderr } = await runs(place, run, whole(run), ['--train.keepCheckpoints', 'null']).ended;
     if (status !== 0) throw new Error(`the run that is never interrupted ended with ${status}: ${stderr}`);
-    print(`${run.name}: ${run.steps} steps without interruption, ${(await readdir(join(folder, whole(run), 'checkpoints'))).length} checkpoints to compare with`);
+    print(
+      `${run.name}: ${run.steps} steps without interruption, ${(await readdir(join(folder, whole(run), 'checkpoints'))).length} checkpoints to compare with`,
+    );
   }
   const kills: Record<string, number> = {};
   const faults: string[] = [];
@@ -67,7 +69,8 @@ export async function soakKills({ count, seed, folder, program, print }: KillsOp
       started.child.kill('SIGKILL');
       const { status, stderr } = await started.ended;
       if (status === 0) break;
-      if (status !== 'SIGKILL') faults.push(`${out}: ended with status ${status} instead of being killed: ${stderr.trim().split('\n').at(-1)}`);
+      if (status !== 'SIGKILL')
+        faults.push(`${out}: ended with status ${status} instead of being killed: ${stderr.trim().split('\n').at(-1)}`);
       killed++;
       kills[`${run.name} ${moment}`] = (kills[`${run.name} ${moment}`] ?? 0) + 1;
       // What was there when it was killed, to be looked at if it does not resume.
@@ -76,21 +79,28 @@ export async function soakKills({ count, seed, folder, program, print }: KillsOp
       checkpoints += compared.count;
       faults.push(...compared.faults);
       const left = ((performance.now() - start) / 1000 / killed) * (count - killed);
-      print(`kill ${killed}/${count}: ${out}, ${moment} (${at}), ${compared.last === undefined ? 'no checkpoint yet' : `step ${compared.last} is whole`} · about ${Math.ceil(left / 60)} min left`);
+      print(
+        `kill ${killed}/${count}: ${out}, ${moment} (${at}), ${compared.last === undefined ? 'no checkpoint yet' : `step ${compared.last} is whole`} · about ${Math.ceil(left / 60)} min left`,
+      );
     }
     const end = await runs(place, run, out, resumeOption(folder, out)).ended;
     // A run that reached its end before it could be killed has nothing to go on with, and says so.
     const wasFinished = end.status === 1 && end.stderr.includes(`is finished at step ${run.steps}`);
-    if (end.status !== 0 && !wasFinished) faults.push(`${out}: does not resume, status ${end.status}: ${end.stderr.trim().split('\n').at(-1)}`);
+    if (end.status !== 0 && !wasFinished)
+      faults.push(`${out}: does not resume, status ${end.status}: ${end.stderr.trim().split('\n').at(-1)}`);
     else {
       resumes += resumed + 1;
-      faults.push(...await compareRuns(folder, run, out));
+      faults.push(...(await compareRuns(folder, run, out)));
     }
-    if (faults.length === before) for (const name of [out, copyOf(out), cacheOf(out)]) await rm(join(folder, name), { recursive: true, force: true });
+    if (faults.length === before)
+      for (const name of [out, copyOf(out), cacheOf(out)])
+        await rm(join(folder, name), { recursive: true, force: true });
     else {
       await writeFile(join(folder, `${out}.txt`), `${faults.slice(before).join('\n')}\n`);
       for (const fault of faults.slice(before)) print(`FAULT ${fault}`);
-      print(`  kept in ${join(folder, copyOf(out))}; resume a copy of it: ${commandOf(run, copyOf(out)).join(' ')} --resume`);
+      print(
+        `  kept in ${join(folder, copyOf(out))}; resume a copy of it: ${commandOf(run, copyOf(out)).join(' ')} --resume`,
+      );
     }
   }
   return { kills, resumes, checkpoints, faults };
@@ -116,7 +126,12 @@ interface Ended {
   readonly stderr: string;
 }
 
-function runs({ folder, program }: Place, run: KillRun, out: string, more: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+function runs(
+  { folder, program }: Place,
+  run: KillRun,
+  out: string,
+  more: readonly string[],
+): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = spawn(process.execPath, [...program, ...commandOf(run, out), ...more], {
     cwd: folder,
     // On the processor, whatever GPU this machine has: bytes are compared.
@@ -124,7 +139,9 @@ function runs({ folder, program }: Place, run: KillRun, out: string, more: reado
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
-  child.stderr.on('data', (text) => { stderr += String(text); });
+  child.stderr.on('data', (text) => {
+    stderr += String(text);
+  });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ status: code ?? signal!, stderr }));
@@ -137,7 +154,13 @@ function runs({ folder, program }: Place, run: KillRun, out: string, more: reado
  *
  * @returns where that is
  */
-async function waitFor(moment: Moment, child: ChildProcess, out: string, cache: string, random: RandomStream): Promise<string> {
+async function waitFor(
+  moment: Moment,
+  child: ChildProcess,
+  out: string,
+  cache: string,
+  random: RandomStream,
+): Promise<string> {
   const until = async (reached: () => boolean) => {
     while (!reached() && child.exitCode === null && child.signalCode === null) await delay(1);
   };
@@ -178,7 +201,9 @@ async function waitFor(moment: Moment, child: ChildProcess, out: string, cache: 
 }
 
 function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => { child.once('exit', () => resolve()); });
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+  });
 }
 
 function isWriting(steps: string): boolean {
@@ -199,32 +224,60 @@ async function keepCopy(folder: string, out: string): Promise<void> {
 }
 
 /** Compares every checkpoint that has its name with the uninterrupted run's of that step. */
-async function compareCheckpoints(folder: string, run: KillRun, out: string): Promise<{ count: number; faults: string[]; last: number | undefined }> {
-  const steps = (await readdir(join(folder, out, 'checkpoints')).catch(() => [])).filter((name) => name.startsWith('step-')).sort();
+async function compareCheckpoints(
+  folder: string,
+  run: KillRun,
+  out: string,
+): Promise<{ count: number; faults: string[]; last: number | undefined }> {
+  const steps = (await readdir(join(folder, out, 'checkpoints')).catch(() => []))
+    .filter((name) => name.startsWith('step-'))
+    .sort();
   const faults: string[] = [];
-  for (const step of steps) faults.push(...await differences(join(folder, out, 'checkpoints', step), join(folder, whole(run), 'checkpoints', step), out));
-  return { count: steps.length, faults, last: steps.length === 0 ? undefined : Number(steps.at(-1)!.slice('step-'.length)) };
+  for (const step of steps)
+    faults.push(
+      ...(await differences(
+        join(folder, out, 'checkpoints', step),
+        join(folder, whole(run), 'checkpoints', step),
+        out,
+      )),
+    );
+  return {
+    count: steps.length,
+    faults,
+    last: steps.length === 0 ? undefined : Number(steps.at(-1)!.slice('step-'.length)),
+  };
 }
 
 /** Compares all of a finished run that must not depend on its interruptions. */
 async function compareRuns(folder: string, run: KillRun, out: string): Promise<string[]> {
   const faults = (await compareCheckpoints(folder, run, out)).faults;
-  const [found, expected] = await Promise.all([out, whole(run)].map((name) => metrics(join(folder, name, 'metrics.jsonl'))));
+  const [found, expected] = await Promise.all(
+    [out, whole(run)].map((name) => metrics(join(folder, name, 'metrics.jsonl'))),
+  );
   if (found !== expected) faults.push(`${out}: metrics.jsonl has other numbers`);
-  faults.push(...await differences(join(folder, out, 'samples'), join(folder, whole(run), 'samples'), out));
+  faults.push(...(await differences(join(folder, out, 'samples'), join(folder, whole(run), 'samples'), out)));
   for (const file of ['latest', 'loss-by-noise.png']) {
-    if (existsSync(join(folder, whole(run), file)) && !await isSame(join(folder, out, file), join(folder, whole(run), file))) faults.push(`${out}: ${file} differs`);
+    if (
+      existsSync(join(folder, whole(run), file)) &&
+      !(await isSame(join(folder, out, file), join(folder, whole(run), file)))
+    )
+      faults.push(`${out}: ${file} differs`);
   }
-  const left = (await filesBelow(join(folder, out))).filter((path) => path.endsWith('.part') || path.includes('run.lock'));
+  const left = (await filesBelow(join(folder, out))).filter(
+    (path) => path.endsWith('.part') || path.includes('run.lock'),
+  );
   if (left.length > 0) faults.push(`${out}: ${left.join(', ')} left behind`);
   return faults;
 }
 
 async function differences(found: string, expected: string, out: string): Promise<string[]> {
   const [names, wanted] = await Promise.all([filesBelow(found), filesBelow(expected)]);
-  if (names.join() !== wanted.join()) return [`${out}: ${found} has the files ${names.join(', ')}, expected ${wanted.join(', ')}`];
+  if (names.join() !== wanted.join())
+    return [`${out}: ${found} has the files ${names.join(', ')}, expected ${wanted.join(', ')}`];
   const faults: string[] = [];
-  for (const name of names) if (!await isSame(join(found, name), join(expected, name))) faults.push(`${out}: ${join(found, name)} differs from ${join(expected, name)}`);
+  for (const name of names)
+    if (!(await isSame(join(found, name), join(expected, name))))
+      faults.push(`${out}: ${join(found, name)} differs from ${join(expected, name)}`);
   return faults;
 }
 
@@ -240,5 +293,8 @@ async function metrics(path: string): Promise<string> {
 
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
 }

@@ -3,12 +3,43 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
-import { latestCheckpoint, loadModel, parseModelCard, readClassifierFolder, readClipFolder, readInception, readModelFolder, readRun, readTrainingState, writeClassifierFolder, writeClipFolder, writeModelFolder, writeTrainingState } from '../src/checkpoint/index.ts';
+import {
+  latestCheckpoint,
+  loadModel,
+  parseModelCard,
+  readClassifierFolder,
+  readClipFolder,
+  readInception,
+  readModelFolder,
+  readRun,
+  readTrainingState,
+  writeClassifierFolder,
+  writeClipFolder,
+  writeModelFolder,
+  writeTrainingState,
+} from '../src/checkpoint/index.ts';
 import { float32, RandomStream } from '../src/core/index.ts';
-import { decodeImage, maxInputPixels, openDataset, openEmbeddingCache, readImageSize, readTexts, readTokenizer, takeListed, trainTokenizer } from '../src/data/index.ts';
+import {
+  decodeImage,
+  maxInputPixels,
+  openDataset,
+  openEmbeddingCache,
+  readImageSize,
+  readTexts,
+  readTokenizer,
+  takeListed,
+  trainTokenizer,
+} from '../src/data/index.ts';
 import { decodeCache } from '../src/data/sets/cache.ts';
 import { networkProcess, schedulerConfig } from '../src/diffusion/index.ts';
-import { readIdx, readNpy, readSafetensors, type SafetensorsTensor, writeNpy, writeSafetensors } from '../src/formats/index.ts';
+import {
+  readIdx,
+  readNpy,
+  readSafetensors,
+  type SafetensorsTensor,
+  writeNpy,
+  writeSafetensors,
+} from '../src/formats/index.ts';
 import { readJsonFile } from '../src/files/json-file.ts';
 import { CLIPModel, ImageClassifier, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -44,20 +75,31 @@ const each = (names: readonly string[], read: (bytes: Uint8Array) => unknown) =>
 };
 
 /** Writes files by name. */
-const files = (content: () => Readonly<Record<string, Uint8Array | string>> | Promise<Readonly<Record<string, Uint8Array | string>>>) => async (folder: string) => {
-  for (const [name, bytes] of Object.entries(await content())) {
-    await mkdir(join(folder, name, '..'), { recursive: true });
-    await writeFile(join(folder, name), bytes);
-  }
-};
+const files =
+  (
+    content: () =>
+      | Readonly<Record<string, Uint8Array | string>>
+      | Promise<Readonly<Record<string, Uint8Array | string>>>,
+  ) =>
+  async (folder: string) => {
+    for (const [name, bytes] of Object.entries(await content())) {
+      await mkdir(join(folder, name, '..'), { recursive: true });
+      await writeFile(join(folder, name), bytes);
+    }
+  };
 
 const safetensors: Reader = {
   name: 'safetensors',
   prepare: files(() => ({
-    'a.safetensors': writeSafetensors(new Map<string, SafetensorsTensor>([
-      ['weight', float32([16, 8], noise(128))], ['bias', float32([16], noise(16))], ['empty', float32([0, 3], new Float32Array(0))],
-      ['count', { dtype: 'i64', shape: [], data: BigInt64Array.of(7n) }],
-    ]), { format: 'pt' }),
+    'a.safetensors': writeSafetensors(
+      new Map<string, SafetensorsTensor>([
+        ['weight', float32([16, 8], noise(128))],
+        ['bias', float32([16], noise(16))],
+        ['empty', float32([0, 3], new Float32Array(0))],
+        ['count', { dtype: 'i64', shape: [], data: BigInt64Array.of(7n) }],
+      ]),
+      { format: 'pt' },
+    ),
     'large.safetensors': writeSafetensors(new Map([['weight', float32([256, 256], noise(65536))]])),
   })),
   read: each(['a.safetensors', 'large.safetensors'], readSafetensors),
@@ -84,7 +126,11 @@ function idx(type: number, shape: readonly number[], values: Uint8Array): Uint8A
 
 const idxArrays: Reader = {
   name: 'idx',
-  prepare: files(() => ({ 'bytes.idx': idx(0x08, [4, 6, 6], bytesOf(144)), 'floats.idx': idx(0x0d, [3, 4], bytesOf(48)), 'large.idx': idx(0x0c, [100, 100], bytesOf(40_000)) })),
+  prepare: files(() => ({
+    'bytes.idx': idx(0x08, [4, 6, 6], bytesOf(144)),
+    'floats.idx': idx(0x0d, [3, 4], bytesOf(48)),
+    'large.idx': idx(0x0c, [100, 100], bytesOf(40_000)),
+  })),
   read: each(['bytes.idx', 'floats.idx', 'large.idx'], readIdx),
 };
 
@@ -97,8 +143,10 @@ const idxSets: Reader = {
   name: 'idx data set',
   async prepare(folder) {
     await files(() => ({
-      'train-images-idx3-ubyte': idx(0x08, [5, 8, 8], bytesOf(320)), 'train-labels-idx1-ubyte': idx(0x08, [5], Uint8Array.of(0, 1, 2, 1, 0)),
-      't10k-images-idx3-ubyte.gz': gzipSync(idx(0x08, [50, 28, 28], bytesOf(39_200))), 't10k-labels-idx1-ubyte.gz': gzipSync(idx(0x08, [50], new Uint8Array(50).fill(1))),
+      'train-images-idx3-ubyte': idx(0x08, [5, 8, 8], bytesOf(320)),
+      'train-labels-idx1-ubyte': idx(0x08, [5], Uint8Array.of(0, 1, 2, 1, 0)),
+      't10k-images-idx3-ubyte.gz': gzipSync(idx(0x08, [50, 28, 28], bytesOf(39_200))),
+      't10k-labels-idx1-ubyte.gz': gzipSync(idx(0x08, [50], new Uint8Array(50).fill(1))),
     }))(folder);
     await writeNoCache(folder);
   },
@@ -109,7 +157,11 @@ const idxSets: Reader = {
 const cifar: Reader = {
   name: 'cifar10',
   async prepare(folder) {
-    await files(() => ({ 'test_batch.bin': Buffer.concat(Array.from({ length: 4 }, (_, i) => Buffer.concat([Buffer.of(i), bytesOf(3072)]))) }))(folder);
+    await files(() => ({
+      'test_batch.bin': Buffer.concat(
+        Array.from({ length: 4 }, (_, i) => Buffer.concat([Buffer.of(i), bytesOf(3072)])),
+      ),
+    }))(folder);
     await writeNoCache(folder);
   },
   damaged: (path) => path.endsWith('.bin'),
@@ -120,22 +172,45 @@ const cifar: Reader = {
 const decodedImage = 4 * maxInputPixels;
 
 const formats = ['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const;
-const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="24" height="16" viewBox="0 0 24 16"><defs><linearGradient id="a"><stop offset="0" stop-color="#f00"/><stop offset="1"/></linearGradient></defs><rect width="9" height="9" fill="url(#a)" transform="rotate(20)"/><path d="M1 1 L9 9 C 1 2 3 4 5 6 Z"/><text x="1" y="9">a</text></svg>';
-const image = () => sharp({ create: { width: 24, height: 16, channels: 3, background: '#4af', noise: { type: 'gaussian', mean: 128, sigma: 40 } } });
+const svg =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="24" height="16" viewBox="0 0 24 16"><defs><linearGradient id="a"><stop offset="0" stop-color="#f00"/><stop offset="1"/></linearGradient></defs><rect width="9" height="9" fill="url(#a)" transform="rotate(20)"/><path d="M1 1 L9 9 C 1 2 3 4 5 6 Z"/><text x="1" y="9">a</text></svg>';
+const image = () =>
+  sharp({
+    create: {
+      width: 24,
+      height: 16,
+      channels: 3,
+      background: '#4af',
+      noise: { type: 'gaussian', mean: 128, sigma: 40 },
+    },
+  });
 
 const images: readonly Reader[] = [
   ...formats.map((format): Reader => ({
     name: format,
     prepare: files(async () => ({
       [`a.${format}`]: await image().toFormat(format).toBuffer(),
-      [`b.${format}`]: await image().ensureAlpha(0.5).withMetadata({ orientation: 6 }).toFormat(format, format === 'png' ? { palette: true } : format === 'jpeg' ? { progressive: true } : {}).toBuffer(),
+      [`b.${format}`]: await image()
+        .ensureAlpha(0.5)
+        .withMetadata({ orientation: 6 })
+        .toFormat(format, format === 'png' ? { palette: true } : format === 'jpeg' ? { progressive: true } : {})
+        .toBuffer(),
     })),
-    read: async (folder) => [await readImageSize(join(folder, `a.${format}`)), await decodeImage(await readFile(join(folder, `a.${format}`)), { size: 8 }), await decodeImage(await readFile(join(folder, `b.${format}`)), { size: 8, resample: 'bicubic' })],
+    read: async (folder) => [
+      await readImageSize(join(folder, `a.${format}`)),
+      await decodeImage(await readFile(join(folder, `a.${format}`)), { size: 8 }),
+      await decodeImage(await readFile(join(folder, `b.${format}`)), { size: 8, resample: 'bicubic' }),
+    ],
     besides: decodedImage,
   })),
   {
-    name: 'svg', prepare: files(() => ({ 'a.svg': svg })), besides: decodedImage,
-    read: async (folder) => [await readImageSize(join(folder, 'a.svg')), await decodeImage(await readFile(join(folder, 'a.svg')), { size: 64 })],
+    name: 'svg',
+    prepare: files(() => ({ 'a.svg': svg })),
+    besides: decodedImage,
+    read: async (folder) => [
+      await readImageSize(join(folder, 'a.svg')),
+      await decodeImage(await readFile(join(folder, 'a.svg')), { size: 64 }),
+    ],
   },
 ];
 
@@ -144,8 +219,14 @@ const folders: Reader = {
   async prepare(folder) {
     for (const label of ['a', 'b']) await drawPictureFolder(join(folder, label), 2);
     await files(() => ({
-      'a/metadata.jsonl': ['000', '001'].map((name) => JSON.stringify({ file_name: `${name}.png`, text: `a thing called ${name}`, tags: ['thing', 'name'] })).join('\n'),
-      'b/000.txt': 'a caption', 'b/001.txt': 'another one\n', 'list.txt': 'a/000.png\nb/001.png\n',
+      'a/metadata.jsonl': ['000', '001']
+        .map((name) =>
+          JSON.stringify({ file_name: `${name}.png`, text: `a thing called ${name}`, tags: ['thing', 'name'] }),
+        )
+        .join('\n'),
+      'b/000.txt': 'a caption',
+      'b/001.txt': 'another one\n',
+      'list.txt': 'a/000.png\nb/001.png\n',
     }))(folder);
     await writeNoCache(folder);
   },
@@ -156,11 +237,20 @@ const folders: Reader = {
   },
 };
 
-const captions = ['a red square', 'a blue circle', 'two red circles', 'the blue square', '红色的圆', 'a red square and a blue circle'];
+const captions = [
+  'a red square',
+  'a blue circle',
+  'two red circles',
+  'the blue square',
+  '红色的圆',
+  'a red square and a blue circle',
+];
 
 const tokenizer: Reader = {
   name: 'tokenizer',
-  prepare: files(() => ({ 'tokenizer.json': JSON.stringify(trainTokenizer(captions, { vocabSize: 530, minFrequency: 1 }).json) })),
+  prepare: files(() => ({
+    'tokenizer.json': JSON.stringify(trainTokenizer(captions, { vocabSize: 530, minFrequency: 1 }).json),
+  })),
   async read(folder) {
     const path = join(folder, 'tokenizer.json');
     const read = readTokenizer(await readJsonFile(path, path), path);
@@ -171,7 +261,16 @@ const tokenizer: Reader = {
 
 const configurations: Reader = {
   name: 'configuration',
-  prepare: files(async () => Object.fromEntries(await Promise.all((await presetNames()).map(async (name) => [`${name}.json`, await readFile(new URL(`../presets/${name}.jsonc`, import.meta.url))] as const)))),
+  prepare: files(async () =>
+    Object.fromEntries(
+      await Promise.all(
+        (await presetNames()).map(
+          async (name) =>
+            [`${name}.json`, await readFile(new URL(`../presets/${name}.jsonc`, import.meta.url))] as const,
+        ),
+      ),
+    ),
+  ),
   async read(folder) {
     const read: unknown[] = [];
     for (const name of await presetNames()) {
@@ -185,7 +284,12 @@ const configurations: Reader = {
 
 const networks: Reader = {
   name: 'network of a configuration',
-  prepare: files(() => ({ 'config.json': JSON.stringify({ model: { ...tinyModel, layersPerBlock: 2, numClassEmbeds: 3, dropout: 0.1 }, scheduler: { betaSchedule: 'linear', numTrainTimesteps: 100, betaStart: 0.001, betaEnd: 0.02 } }) })),
+  prepare: files(() => ({
+    'config.json': JSON.stringify({
+      model: { ...tinyModel, layersPerBlock: 2, numClassEmbeds: 3, dropout: 0.1 },
+      scheduler: { betaSchedule: 'linear', numTrainTimesteps: 100, betaStart: 0.001, betaEnd: 0.02 },
+    }),
+  })),
   async read(folder) {
     const { model, scheduler } = await readJsonFile(join(folder, 'config.json'), 'config.json');
     networkProcess(schedulerConfig(scheduler as Record<string, unknown>));
@@ -193,13 +297,31 @@ const networks: Reader = {
   },
 };
 
-const unet = new UNet2DModel({ ...tinyModel, numClassEmbeds: 3, downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'], blockOutChannels: [16] });
+const unet = new UNet2DModel({
+  ...tinyModel,
+  numClassEmbeds: 3,
+  downBlockTypes: ['AttnDownBlock2D'],
+  upBlockTypes: ['UpBlock2D'],
+  blockOutChannels: [16],
+});
 
 async function writeDiffusion(folder: string): Promise<void> {
-  await writeModelFolder(folder, { unet, weights: initialValues(unet, 0), scheduler: schedulerConfig({}), classes: { names: ['apples', 'pears'], nullClass: 2 } });
+  await writeModelFolder(folder, {
+    unet,
+    weights: initialValues(unet, 0),
+    scheduler: schedulerConfig({}),
+    classes: { names: ['apples', 'pears'], nullClass: 2 },
+  });
 }
 
-const modelFolder: Reader = { name: 'model folder', prepare: writeDiffusion, read: async (folder) => [parseModelCard(await readFile(join(folder, 'README.md'), 'utf8')), await readModelFolder(folder)] };
+const modelFolder: Reader = {
+  name: 'model folder',
+  prepare: writeDiffusion,
+  read: async (folder) => [
+    parseModelCard(await readFile(join(folder, 'README.md'), 'utf8')),
+    await readModelFolder(folder),
+  ],
+};
 
 const runFolder: Reader = {
   name: 'run and its checkpoints',
@@ -208,13 +330,20 @@ const runFolder: Reader = {
       const checkpoint = join(folder, 'checkpoints', `step-00000${step}`);
       await mkdir(checkpoint, { recursive: true });
       await writeDiffusion(checkpoint);
-      await writeTrainingState(checkpoint, { step, tensors: new Map([...initialValues(unet, 0)].map(([name, value]) => [`params/${name}`, value])), meta: { seed: 0, environment: { provider: 'cpu' } } });
+      await writeTrainingState(checkpoint, {
+        step,
+        tensors: new Map([...initialValues(unet, 0)].map(([name, value]) => [`params/${name}`, value])),
+        meta: { seed: 0, environment: { provider: 'cpu' } },
+      });
     }
-    await files(() => ({ 'latest': 'step-000002\n', 'run.json': JSON.stringify({ format: 1, config: { train: { steps: 2 } }, data: { fingerprint: 'abc' } }) }))(folder);
+    await files(() => ({
+      latest: 'step-000002\n',
+      'run.json': JSON.stringify({ format: 1, config: { train: { steps: 2 } }, data: { fingerprint: 'abc' } }),
+    }))(folder);
   },
   async read(folder) {
     const latest = await latestCheckpoint(folder);
-    return [await readRun(folder), await loadModel(folder), latest && await readTrainingState(latest.path)];
+    return [await readRun(folder), await loadModel(folder), latest && (await readTrainingState(latest.path))];
   },
 };
 
@@ -224,7 +353,17 @@ const clipFolder: Reader = {
   name: 'CLIP folder',
   async prepare(folder) {
     const { json, vocabSize } = trainTokenizer(captions, { vocabSize: 530, minFrequency: 1 });
-    const model = new CLIPModel({ projectionDim: 8, visionConfig: { ...clipTower, imageSize: 8, patchSize: 4 }, textConfig: { ...clipTower, vocabSize, maxPositionEmbeddings: 16, bosTokenId: vocabSize - 2, eosTokenId: vocabSize - 1 } });
+    const model = new CLIPModel({
+      projectionDim: 8,
+      visionConfig: { ...clipTower, imageSize: 8, patchSize: 4 },
+      textConfig: {
+        ...clipTower,
+        vocabSize,
+        maxPositionEmbeddings: 16,
+        bosTokenId: vocabSize - 2,
+        eosTokenId: vocabSize - 1,
+      },
+    });
     await writeClipFolder(folder, { model, weights: initialValues(model, 0), tokenizer: json });
   },
   read: readClipFolder,
@@ -233,17 +372,32 @@ const clipFolder: Reader = {
 const classifierFolder: Reader = {
   name: 'classifier folder',
   async prepare(folder) {
-    const model = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], layersPerBlock: 1, classNames: ['apples', 'pears'] });
+    const model = new ImageClassifier({
+      sampleSize: 8,
+      inChannels: 3,
+      blockOutChannels: [8],
+      layersPerBlock: 1,
+      classNames: ['apples', 'pears'],
+    });
     await writeClassifierFolder(folder, { model, weights: initialValues(model, 0) });
   },
   read: readClassifierFolder,
 };
 
-const inception: Reader = { name: 'Inception', refusesAll: true, prepare: files(async () => ({ 'inception.safetensors': await readFile(new URL('../test/golden/inception.safetensors', import.meta.url)) })), read: (folder) => readInception(join(folder, 'inception.safetensors')) };
+const inception: Reader = {
+  name: 'Inception',
+  refusesAll: true,
+  prepare: files(async () => ({
+    'inception.safetensors': await readFile(new URL('../test/golden/inception.safetensors', import.meta.url)),
+  })),
+  read: (folder) => readInception(join(folder, 'inception.safetensors')),
+};
 
 const onnx: Reader = {
   name: 'ONNX',
-  prepare: files(async () => ({ 'model.onnx': await readFile(new URL('../test/golden/onnx-model.onnx', import.meta.url)) })),
+  prepare: files(async () => ({
+    'model.onnx': await readFile(new URL('../test/golden/onnx-model.onnx', import.meta.url)),
+  })),
   read: each(['model.onnx'], decodeModel),
 };
 
@@ -253,7 +407,10 @@ const caches: Reader = {
     await drawPictureFolder(join(folder, '..', 'cached-images'), 3);
     await openDataset(join(folder, '..', 'cached-images'), { size: 8, cacheDir: folder });
     const vectors = await openEmbeddingCache(folder, 'a network', 4);
-    await vectors.add([['ab'.repeat(32), noise(4)], ['cd'.repeat(32), noise(4)]]);
+    await vectors.add([
+      ['ab'.repeat(32), noise(4)],
+      ['cd'.repeat(32), noise(4)],
+    ]);
   },
   async read(folder) {
     const opened = await openDataset(join(folder, '..', 'cached-images'), { size: 8, cacheDir: folder });
@@ -263,5 +420,21 @@ const caches: Reader = {
 
 /** Every reader of files. */
 export const readers: readonly Reader[] = [
-  safetensors, npy, idxArrays, idxSets, cifar, ...images, folders, tokenizer, configurations, networks, modelFolder, runFolder, clipFolder, classifierFolder, inception, onnx, caches,
+  safetensors,
+  npy,
+  idxArrays,
+  idxSets,
+  cifar,
+  ...images,
+  folders,
+  tokenizer,
+  configurations,
+  networks,
+  modelFolder,
+  runFolder,
+  clipFolder,
+  classifierFolder,
+  inception,
+  onnx,
+  caches,
 ];

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { clipped, quoteJson, quoteWord } from './quote.ts';
 
 describe('what a message quotes of a file', () => {
-  test.each([['x', '"x"'], [[1, 2], '[1,2]'], [null, 'null'], [undefined, 'nothing'], ['a\nb', String.raw`"a\nb"`]])('%j is %s', (value, text) => {
+  test.each([
+    ['x', '"x"'],
+    [[1, 2], '[1,2]'],
+    [null, 'null'],
+    [undefined, 'nothing'],
+    ['a\nb', String.raw`"a\nb"`],
+  ])('%j is %s', (value, text) => {
     expect(quoteJson(value)).toBe(text);
   });
 
@@ -17,11 +23,19 @@ describe('what a message quotes of a file', () => {
   });
 
   test('does nothing to the terminal that shows it', () => {
-    expect(clipped('a\u001b[2Jb\nc\u009b\u202e\u2028d é 扩')).toBe(String.raw`a\u001b[2Jb\u000ac\u009b\u202e\u2028d é 扩`);
+    expect(clipped('a\u001b[2Jb\nc\u009b\u202e\u2028d é 扩')).toBe(
+      String.raw`a\u001b[2Jb\u000ac\u009b\u202e\u2028d é 扩`,
+    );
     expect(quoteJson('\u007f\u0085')).toBe(String.raw`"\u007f\u0085"`);
   });
 });
 
-test.each([['runs/a-1', 'runs/a-1'], ['my pictures', '\'my pictures\''], ['it\'s', '\'it\'\\\'\'s\''], ['$HOME', '\'$HOME\''], ['', '\'\'']])('a shell reads %j from %s', (word, quoted) => {
+test.each([
+  ['runs/a-1', 'runs/a-1'],
+  ['my pictures', "'my pictures'"],
+  ["it's", "'it'\\''s'"],
+  ['$HOME', "'$HOME'"],
+  ['', "''"],
+])('a shell reads %j from %s', (word, quoted) => {
   expect(quoteWord(word)).toBe(quoted);
 });

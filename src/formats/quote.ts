@@ -10,7 +10,7 @@ export function quoteJson(value: unknown, none = 'nothing'): string {
 
 /** A word as a POSIX shell takes it, for a command that a message tells to type. */
 export function quoteWord(word: string): string {
-  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
+  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** A text as a message repeats it, printable, cut after `most` characters; default 200. */
@@ -20,5 +20,8 @@ export function clipped(text: string, most = 200): string {
 
 /** A text with what a terminal would obey written out: control characters, ends of lines, and what turns the direction of a line. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replaceAll(
+    /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

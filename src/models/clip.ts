@@ -2,7 +2,17 @@
 import { div, exp, matmul, maximum, mul, sqrt, sumSquares, transpose, type Tensor } from '../core/index.ts';
 import { filled, Linear, Module, normal, Parameter, type Context } from '../nn/index.ts';
 import { parseConfig } from './config.ts';
-import { clipConfigSchema, clipTextConfigSchema, clipVisionConfigSchema, type CLIPConfig, type CLIPOptions, type CLIPTextConfig, type CLIPTextOptions, type CLIPVisionConfig, type CLIPVisionOptions } from './clip/config.ts';
+import {
+  clipConfigSchema,
+  clipTextConfigSchema,
+  clipVisionConfigSchema,
+  type CLIPConfig,
+  type CLIPOptions,
+  type CLIPTextConfig,
+  type CLIPTextOptions,
+  type CLIPVisionConfig,
+  type CLIPVisionOptions,
+} from './clip/config.ts';
 import { TextTransformer, type TowerOutput } from './clip/text-tower.ts';
 import { VisionTransformer } from './clip/vision-tower.ts';
 
@@ -154,7 +164,11 @@ export class CLIPVisionModelWithProjection extends CLIPVisionModel {
 
   constructor(options: CLIPVisionOptions = {}) {
     super(options);
-    this.visualProjection = projection(this.config.hiddenSize, this.config.projectionDim, this.config.initializerFactor);
+    this.visualProjection = projection(
+      this.config.hiddenSize,
+      this.config.projectionDim,
+      this.config.initializerFactor,
+    );
   }
 
   /** As of `CLIPModel`. */
