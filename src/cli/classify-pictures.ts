@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { describeSystemError } from '../data/write-file.ts';
+import { readText } from '../data/read-text.ts';
 import type { ClipEncoder } from '../pipelines/clip-encoder.ts';
 import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../pipelines/zero-shot.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
@@ -42,8 +41,8 @@ async function readLabels(list: string): Promise<string[]> {
   return labels;
 }
 
-function readLabelFile(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(`--labels: cannot read ${JSON.stringify(path)} (${describeSystemError(error)}); give labels separated by commas, or a file with one on each line`, { cause: error });
-  });
+async function readLabelFile(path: string): Promise<string> {
+  const text = await readText(path);
+  if (typeof text !== 'string') throw new Error(`--labels: cannot read ${JSON.stringify(path)} (${text.reason}); give labels separated by commas, or a file in UTF-8 with one on each line`);
+  return text;
 }

@@ -6,7 +6,7 @@ import type { Executor } from '../core/index.ts';
 import { defaultCacheDir } from '../data/cache.ts';
 import { embedPictures, type EmbeddedPictures } from '../data/embed-pictures.ts';
 import { openEmbeddingCache } from '../data/embedding-cache.ts';
-import { imageFiles } from '../data/sources/folder.ts';
+import { imageFiles, type ImageFiles } from '../data/sources/folder.ts';
 import { readTokenizer } from '../data/tokenizer.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import { openClipEncoder, type ClipEncoder } from '../pipelines/clip-encoder.ts';
@@ -117,20 +117,21 @@ async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Pro
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
   let progress: Progress | undefined;
-  const embedAll = async (encoder: ClipImageEncoder, identity: string, files: readonly string[]): Promise<EmbeddedPictures> => {
+  const embedAll = async (encoder: ClipImageEncoder, identity: string, { files, skipped }: ImageFiles): Promise<EmbeddedPictures> => {
     const cache = await openEmbeddingCache(defaultCacheDir(), identity, encoder.dim, (line) => say(`note: ${line}`));
     // A handful is done before a bar is drawn.
     if (files.length > mostTogether) progress = (await import('./progress.ts')).createProgress('pictures', files.length);
     const embedded = await embedPictures(encoder, files, { cache, skipBad, signal: interrupt.signal, onProgress: (done) => progress?.update(done, 'embedded') });
     progress?.stop();
-    const left = describeSkipped(embedded.skipped);
+    const left = describeSkipped([...skipped, ...embedded.skipped]);
     if (left !== undefined) say(left);
     return embedded;
   };
   try {
-    const files = await imageFiles(images);
+    const found = await imageFiles(images, { skipBad });
+    for (const note of found.notes) say(`note: ${note}`);
     const { open, identity } = await read();
-    return await open(await engine(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), files) }));
+    return await open(await engine(), Math.min(mostTogether, Math.max(1, found.files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), found) }));
   } finally {
     progress?.stop();
     interrupt.release();

@@ -173,7 +173,7 @@ async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTim
   const { takesClasses } = sampler;
   const { schedule, varianceType } = sampler.diffusion;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
-  const held = testPartOf(source);
+  const held = await testPartOf(source);
   const test = held ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
   if (takesClasses && !test.labels) throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
   const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);

@@ -31,7 +31,7 @@ const validationShare = 0.1;
  * @throws one line if pictures have no classes, or the two sets not the same
  */
 export async function runProbe(source: string, { data, test: named, neighbors, c, json, views, skipBad }: ProbeCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
-  const test = named ?? testPartOf(data);
+  const test = named ?? await testPartOf(data);
   if (test === undefined) throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
   const { model, preprocessing, open } = await openImageTower(source, views);
   const { imageSize: size } = imageTowerConfig(model);

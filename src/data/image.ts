@@ -31,6 +31,9 @@ export const decodeDefaults = {
 /** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
 export const maxInputPixels = 200_000_000;
 
+/** What is read, for people. */
+export const imageFormats = 'PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF';
+
 const tooManyPixels = `more than ${maxInputPixels / 1e6} megapixels`;
 
 /** A picture of ordinary size decodes in milliseconds; what still runs after this long was made to. */
@@ -162,7 +165,7 @@ async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Re
   try {
     return await read(bytes);
   } catch (error) {
-    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`, { cause: error });
+    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a ${imageFormats} image`, { cause: error });
     throw error;
   }
 }

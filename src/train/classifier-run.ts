@@ -36,8 +36,9 @@ export async function planClassifier(config: ClassifierConfig, { skipBad = false
 }
 
 /** @throws if the run is to be measured and there is nothing to measure it on, or that has other classes */
-async function openTest({ data: { source, test = testPartOf(source) }, train }: ClassifierConfig, dataset: Dataset, options: Parameters<typeof openDataset>[1]): Promise<Dataset | undefined> {
+async function openTest({ data: { source, test: named }, train }: ClassifierConfig, dataset: Dataset, options: Parameters<typeof openDataset>[1]): Promise<Dataset | undefined> {
   if (train.evaluateEvery === null) return undefined;
+  const test = named === undefined ? await testPartOf(source) : named;
   if (!test) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but ${dataset.name} has no held-out part; name one (data.test), or set evaluateEvery to null`);
   const held = await openDataset(test, { ...options, channels: dataset.channels });
   if (held.classNames?.join('\n') !== dataset.classNames?.join('\n')) throw new Error(`config.data.test: the classes of ${held.name} are not those of ${dataset.name}`);

@@ -47,7 +47,7 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
   async function openTest(): Promise<Dataset | undefined> {
     if (train.evaluateEvery === null) return undefined;
     if (testFiles !== null) return captioned(await part(testFiles, '--data.testFiles null --train.evaluateEvery null measures nothing'));
-    const held = testPartOf(source);
+    const held = await testPartOf(source);
     if (held === undefined) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`);
     return captioned(await open(held));
   }
