@@ -32,9 +32,9 @@ function partOf(folder: string, { others, ...listing }: Listing): Part {
   const { folders, alone } = listedSplits(listing);
   const notes = [noteOtherImages(others) ?? []].flat();
   if (!alone) {
-    const few = folders.length > 1 && folders.some(({ split }) => split === 'train');
-    const note = `${names(folders)} are classes here, since other folders lie next to them; give ${join(folder, folders[0]?.name ?? '')} to read one as a split`;
-    return { ...listing, within: '', elsewhere: [], notes: few ? [...notes, note] : notes };
+    const train = folders.length > 1 ? folders.find(({ split }) => split === 'train') : undefined;
+    const note = `${names(folders)} are classes here, since other folders lie next to them; give ${join(folder, train?.name ?? '')} to read one as a split`;
+    return { ...listing, within: '', elsewhere: [], notes: train ? [...notes, note] : notes };
   }
   const train = folders.find(({ split }) => split === 'train');
   const paths = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => join(folder, name)).join(' or ');
@@ -53,7 +53,7 @@ function partOf(folder: string, { others, ...listing }: Listing): Part {
 }
 
 function names(folders: readonly { readonly name: string }[]): string {
-  return folders.map(({ name }) => name).join(' and ');
+  return folders.map(({ name }) => name).join(', ');
 }
 
 function captionFiles({ files, metadata, texts, elsewhere }: Part): CaptionFiles {
