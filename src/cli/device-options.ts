@@ -7,6 +7,8 @@ import { choiceOption, integerOption } from './options.ts';
 export interface DeviceOptions {
   readonly device: DeviceChoice;
   readonly threads: number;
+  /** Whether its threads spin while they wait; see `NodeExecutorOptions`. */
+  readonly spin: boolean;
 }
 
 /** The runtime's choices, written out: importing them would load the engine for `--help`. */
@@ -17,5 +19,6 @@ export function addDeviceOptions(command: Command): Command {
   return command
     .addOption(new Option('--device <name>', 'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor')
       .argParser(choiceOption('device', devices)).env('KUOSAN_DEVICE').default('auto'))
-    .option('--threads <n>', 'threads of the engine on the processor', integerOption('--threads', 1, 1024), availableParallelism());
+    .option('--threads <n>', 'threads of the engine on the processor', integerOption('--threads', 1, 1024), availableParallelism())
+    .option('--no-spin', 'let waiting threads of the engine sleep: slower alone, kinder to a machine that does other work');
 }

@@ -13,12 +13,12 @@ export interface DemoOptions extends DeviceOptions {
   readonly steps?: number;
 }
 
-export async function demo({ out, steps, device, threads }: DemoOptions): Promise<void> {
+export async function demo({ out, steps, ...device }: DemoOptions): Promise<void> {
   const config = await readConfig('smileys-16');
   const run = configuredRun(applyOverrides(config, steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.
   const resume = await access(join(out, 'run.json')).then(() => true, () => false);
-  const executor = await openExecutor({ device, threads });
+  const executor = await openExecutor(device);
   let grid = '';
   try {
     process.stderr.write(`A network that knows nothing learns to draw from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`);
