@@ -1,7 +1,7 @@
 /** diffusers' `UNet2DModel`, the network of DDPM and of many after it. */
 import { add, div, mul, reshape, silu, sub, type DType, type Shape, type Tensor } from '../core/index.ts';
 import { activations, Conv2d, Embedding, GaussianFourierProjection, GroupNorm, LearnedTimes, Module, nearlyZero, TimestepEmbedding, Timesteps, type Context, type TimeProjection } from '../nn/index.ts';
-import { groupsFor, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
+import { groupsFor, naming, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
 import { downBlockTypes, presentName, upBlockTypes, type DownBlockType, type UpBlockType } from './unet-2d/block-types.ts';
 import { checkConsistent, unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 import { MidBlock } from './unet-2d/mid-block.ts';
@@ -148,17 +148,7 @@ function timeProjection({ timeEmbeddingType, blockOutChannels, numTrainTimesteps
   const width = blockOutChannels[0]!;
   switch (timeEmbeddingType) {
     case 'positional': return new Timesteps(width, { flipSinToCos, freqShift });
-    case 'fourier': return new GaussianFourierProjection(width, fourierScale);
+    case 'fourier': return new GaussianFourierProjection(width, { scale: fourierScale });
     case 'learned': return new LearnedTimes(numTrainTimesteps!, width);
-  }
-}
-
-/** Runs something with a block; what is thrown then says which. */
-function naming<Result>(option: string, type: string, run: () => Result): Result {
-  try {
-    return run();
-  } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith('internal:') ? error : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
   }
 }
