@@ -9,8 +9,8 @@ import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
-import { kindOf, makeFolder, replaceFile, systemReason } from './durable-files.ts';
-import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { kindOf, makeFolder, replaceFile, systemReason } from '../files/durable-files.ts';
+import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 
 export const runFile = 'run.json';
 

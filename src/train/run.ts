@@ -6,15 +6,15 @@ import type { NetworkTimes } from '../diffusion/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
-import { optimizerOptions, type TrainConfig } from './config.ts';
-import { RunLog } from './log.ts';
-import { lossContext } from './loss-context.ts';
-import type { MemoryNeed } from './memory.ts';
-import type { MetricsLine } from './metrics.ts';
-import { lossByNoise, type LossByNoise } from './noise-levels.ts';
-import { trainedParameters } from './programs.ts';
+import { optimizerOptions, type TrainConfig } from './steps/train-config.ts';
+import { RunLog } from './log/log.ts';
+import { lossContext } from './steps/loss-context.ts';
+import type { MemoryNeed } from './steps/memory.ts';
+import type { MetricsLine } from './log/metrics.ts';
+import { lossByNoise, type LossByNoise } from './log/noise-levels.ts';
+import { trainedParameters } from './steps/programs.ts';
 import { startingState } from './start.ts';
-import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
+import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './steps/trainer.ts';
 
 /** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
 export interface RunPlan {
