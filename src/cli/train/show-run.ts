@@ -1,4 +1,5 @@
 import type { Executor } from '../../core/index.ts';
+import { checkUnlocked } from '../../checkpoint/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../../train/index.ts';
 import { describeSkipped } from '../describe-skipped.ts';
@@ -34,6 +35,8 @@ export async function showRun({ run, out, executor, resume, skipBad, resumeOptio
   let saved: string | undefined;
   let plan: RunPlan;
   try {
+    // Reading data may take minutes, after which this would be said anyway.
+    await checkUnlocked(out);
     plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
     for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal })) {
       switch (event.type) {
