@@ -1,8 +1,19 @@
 /** The blocks that a `UNet2DConditionModel` can be made of, by the names that diffusers gives them. */
-import { AddedKVAttention, DualTransformer2DModel, TextAttention, Transformer2DModel } from '../../nn/index.ts';
-import type { CrossAttentionNorm } from '../../nn/index.ts';
-import { resnet, type BlockSettings, type DownBlock, type DownBlockOptions } from '../unet-2d/block.ts';
-import type { UpBlock, UpBlockOptions } from '../unet-2d/block.ts';
+import {
+  AddedKVAttention,
+  DualTransformer2DModel,
+  Transformer2DModel,
+  type CrossAttentionNorm,
+  type TextAttention,
+} from '../../nn/index.ts';
+import {
+  resnet,
+  type BlockSettings,
+  type DownBlock,
+  type DownBlockOptions,
+  type UpBlock,
+  type UpBlockOptions,
+} from '../unet-2d/block.ts';
 import { foreignBlockTypes as foreignToAll } from '../unet-2d/block-types.ts';
 import { KDownBlock, KUpBlock } from '../unet-2d/k-blocks.ts';
 import { PlainDownBlock, PlainUpBlock, spatialAttention, type PlainVariant } from '../unet-2d/plain-blocks.ts';

@@ -1,13 +1,13 @@
 /** The blocks of DDPM's U-Net and of its successors: residual blocks, attention, and a change of resolution. */
 import type { Tensor } from '../../core/index.ts';
 import {
-  AddedKVAttention,
   Downsample2D,
   SpatialAttention,
-  TextAttention,
   Upsample2D,
+  type AddedKVAttention,
   type Context,
   type ResnetBlock2D,
+  type TextAttention,
 } from '../../nn/index.ts';
 import {
   DownBlock,
