@@ -142,7 +142,11 @@ test('Stable Diffusion 1.5 has 859,520,964 parameters', () => {
 
 describe('what is not supported is refused with its name', () => {
   test.each<[string, Record<string, unknown>, RegExp]>([
-    ['a block with an image of its own', { downBlockTypes: ['SkipDownBlock2D'], upBlockTypes: ['UpBlock2D'], blockOutChannels: [32] }, /takes an image along/],
+    [
+      'a block with an image of its own',
+      { downBlockTypes: ['SkipDownBlock2D'], upBlockTypes: ['UpBlock2D'], blockOutChannels: [32] },
+      /takes an image along/,
+    ],
     ['a hint of a ControlNet', { additionEmbedType: 'image_hint' }, /ControlNet of Kandinsky 2\.2 is not supported/],
     ['an IP-Adapter', { encoderHidDimType: 'ip_image_proj' }, /IP-Adapter is not supported/],
     ['gated attention', { attentionType: 'gated' }, /GLIGEN/],
@@ -155,7 +159,11 @@ describe('what is not supported is refused with its name', () => {
 
   test.each<[string, Record<string, unknown>, RegExp]>([
     ['lists of another length', { layersPerBlock: [1, 2] }, /blockOutChannels has 4 levels, layersPerBlock 2/],
-    ['a list for each level without the way back', { transformerLayersPerBlock: [[1, 1], 1, 1, 1] }, /reverseTransformerLayersPerBlock/],
+    [
+      'a list for each level without the way back',
+      { transformerLayersPerBlock: [[1, 1], 1, 1, 1] },
+      /reverseTransformerLayersPerBlock/,
+    ],
     ['an encoder without its width', { encoderHidDimType: 'image_proj' }, /needs encoderHidDim/],
     ['a projection without its width', { classEmbedType: 'projection' }, /needs projectionClassEmbeddingsInputDim/],
     ['concatenated classes without classes', { classEmbeddingsConcat: true }, /needs classes/],
@@ -164,13 +172,25 @@ describe('what is not supported is refused with its name', () => {
   });
 
   test('conditions that it does not take, or lacks', () => {
-    const unet = new UNet2DConditionModel({ blockOutChannels: [32], downBlockTypes: ['CrossAttnDownBlock2D'], upBlockTypes: ['CrossAttnUpBlock2D'], crossAttentionDim: 6 });
+    const unet = new UNet2DConditionModel({
+      blockOutChannels: [32],
+      downBlockTypes: ['CrossAttnDownBlock2D'],
+      upBlockTypes: ['CrossAttnUpBlock2D'],
+      crossAttentionDim: 6,
+    });
     const ctx = bind(unet);
-    const forward = (conditions: TextConditions) => unet.forward(ctx, input('x', [2, 4, 8, 8]), input('t', [2]), conditions);
+    const forward = (conditions: TextConditions) =>
+      unet.forward(ctx, input('x', [2, 4, 8, 8]), input('t', [2]), conditions);
     const text = input('text', [2, 3, 6]);
     expect(() => forward({})).toThrow('unet: this network needs encoderHiddenStates');
-    expect(() => forward({ encoderHiddenStates: text, imageEmbeds: input('e', [2, 6]) })).toThrow('takes no imageEmbeds');
-    expect(() => forward({ encoderHiddenStates: input('text', [2, 3, 7]) })).toThrow('is [2, 3, 7], expected [2, any, 6]');
-    expect(() => forward({ encoderHiddenStates: text, encoderAttentionMask: input('m', [2, 4]) })).toThrow('attends to 3 tokens');
+    expect(() => forward({ encoderHiddenStates: text, imageEmbeds: input('e', [2, 6]) })).toThrow(
+      'takes no imageEmbeds',
+    );
+    expect(() => forward({ encoderHiddenStates: input('text', [2, 3, 7]) })).toThrow(
+      'is [2, 3, 7], expected [2, any, 6]',
+    );
+    expect(() => forward({ encoderHiddenStates: text, encoderAttentionMask: input('m', [2, 4]) })).toThrow(
+      'attends to 3 tokens',
+    );
   });
 });

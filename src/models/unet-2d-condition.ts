@@ -208,7 +208,8 @@ export class UNet2DConditionModel extends Module {
     const inputs: TextInput[] = [];
     const textWidth = encoderHidDim ?? widest;
     const takesText = encoderHidDimType !== 'image_proj' || additionEmbedType === 'text';
-    if (takesText) inputs.push({ name: 'encoderHiddenStates', dtype: 'f32', shape: [null, textWidth], optional: false });
+    if (takesText)
+      inputs.push({ name: 'encoderHiddenStates', dtype: 'f32', shape: [null, textWidth], optional: false });
     inputs.push({ name: 'encoderAttentionMask', dtype: 'f32', shape: [null], optional: true });
     const embedsImage = encoderHidDimType === 'image_proj' || encoderHidDimType === 'text_image_proj';
     if (embedsImage || additionEmbedType === 'image' || additionEmbedType === 'text_image') {
@@ -219,7 +220,8 @@ export class UNet2DConditionModel extends Module {
     if (additionEmbedType === 'text_time') inputs.push(vector('textEmbeds', null), vector('timeIds', null));
     const classes = classInput(classEmbedType, config.numClassEmbeds, timeEmbeddingWidth(config), config);
     if (classes) inputs.push({ name: 'classLabels', ...classes, optional: false });
-    if (config.timeCondProjDim !== null) inputs.push({ ...vector('timestepCond', config.timeCondProjDim), optional: true });
+    if (config.timeCondProjDim !== null)
+      inputs.push({ ...vector('timestepCond', config.timeCondProjDim), optional: true });
     return inputs;
   }
 
@@ -275,11 +277,14 @@ export class UNet2DConditionModel extends Module {
     const given = Object.entries(conditions).filter(([, tensor]) => tensor) as [keyof TextConditions, Tensor][];
     for (const [name, { shape }] of given) {
       const taken = inputs.find((candidate) => candidate.name === name);
-      if (!taken) throw new Error(`unet: this network takes no ${name}; it takes ${inputs.map((i) => i.name).join(', ')}`);
+      if (!taken)
+        throw new Error(`unet: this network takes no ${name}; it takes ${inputs.map((i) => i.name).join(', ')}`);
       const expected = [batch!, ...taken.shape];
       const fits = shape.length === expected.length && expected.every((n, axis) => n === null || n === shape[axis]);
       if (!fits) {
-        throw new Error(`unet: ${name} is [${shape.join(', ')}], expected [${expected.map((n) => n ?? 'any').join(', ')}]`);
+        throw new Error(
+          `unet: ${name} is [${shape.join(', ')}], expected [${expected.map((n) => n ?? 'any').join(', ')}]`,
+        );
       }
     }
     const missing = inputs.find(({ name, optional }) => !optional && !conditions[name]);
@@ -314,7 +319,9 @@ export class UNet2DConditionModel extends Module {
     if (!mask) return { states: states! };
     const [batch, length] = [states!.shape[0]!, states!.shape[1]!];
     if (mask.shape[1] !== length) {
-      throw new Error(`unet: encoderAttentionMask is [${mask.shape.join(', ')}], the network attends to ${length} tokens`);
+      throw new Error(
+        `unet: encoderAttentionMask is [${mask.shape.join(', ')}], the network attends to ${length} tokens`,
+      );
     }
     return { states: states!, bias: reshape(mul(sub(1, mask), masked), [batch, 1, 1, length]) };
   }
@@ -322,7 +329,8 @@ export class UNet2DConditionModel extends Module {
 
 function timeProjection(config: UNet2DConditionConfig): TimeProjection {
   const { flipSinToCos, freqShift, blockOutChannels } = config;
-  if (config.timeEmbeddingType === 'positional') return new Timesteps(blockOutChannels[0]!, { flipSinToCos, freqShift });
+  if (config.timeEmbeddingType === 'positional')
+    return new Timesteps(blockOutChannels[0]!, { flipSinToCos, freqShift });
   return new GaussianFourierProjection(timeEmbeddingWidth(config) / 2, { scale: 1, log: false, flipSinToCos });
 }
 

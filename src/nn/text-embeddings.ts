@@ -37,7 +37,12 @@ class AttentionPooling extends Module {
     const query = add(mean(x, [1], true), reshape(ctx.param(this.positionalEmbedding), [1, 1, width])); // [B, 1, D]
     const all = concat([query, x], 1);
     const q = this.qProj.forward(ctx, query);
-    const pooled = scaledDotProductAttention(q, this.kProj.forward(ctx, all), this.vProj.forward(ctx, all), this.#heads);
+    const pooled = scaledDotProductAttention(
+      q,
+      this.kProj.forward(ctx, all),
+      this.vProj.forward(ctx, all),
+      this.#heads,
+    );
     return reshape(pooled, [batch, width]);
   }
 }

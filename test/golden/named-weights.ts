@@ -18,8 +18,19 @@ export function uniform(name: string, count: number): Float64Array {
 export function weightValues(name: string, shape: Shape): HostArray {
   const u = uniform(name, sizeOf(shape));
   const isVector = shape.length === 1;
-  if (isVector && name === 'time_proj.weight') return float32(shape, Float32Array.from(u, (v) => 16 * v));
-  if (isVector) return float32(shape, Float32Array.from(u, (v) => (name.endsWith('weight') ? 1 : 0) + 0.3 * v));
+  if (isVector && name === 'time_proj.weight')
+    return float32(
+      shape,
+      Float32Array.from(u, (v) => 16 * v),
+    );
+  if (isVector)
+    return float32(
+      shape,
+      Float32Array.from(u, (v) => (name.endsWith('weight') ? 1 : 0) + 0.3 * v),
+    );
   const bound = Math.sqrt(3 / sizeOf(shape.slice(1)));
-  return float32(shape, Float32Array.from(u, (v) => v * bound));
+  return float32(
+    shape,
+    Float32Array.from(u, (v) => v * bound),
+  );
 }

@@ -56,7 +56,9 @@ function transformer(level: Level): (layer: number) => TextAttention {
     if (level.dualCrossAttention) return new DualTransformer2DModel(common);
     const layers = level.transformerLayers[layer];
     if (layers === undefined) {
-      throw new Error(`transformerLayersPerBlock has ${level.transformerLayers.length} numbers here, one for each layer is needed`);
+      throw new Error(
+        `transformerLayersPerBlock has ${level.transformerLayers.length} numbers here, one for each layer is needed`,
+      );
     }
     return new Transformer2DModel({ ...common, layers, useLinearProjection, onlyCrossAttention });
   };
@@ -122,8 +124,7 @@ function midBlock(
   const { outChannels: channels, scale } = options;
   const groups = midGroups(options);
   const level = { ...options, groups };
-  const block = () =>
-    resnet(level, { inChannels: channels, outChannels: channels, groups, outputScaleFactor: scale });
+  const block = () => resnet(level, { inChannels: channels, outChannels: channels, groups, outputScaleFactor: scale });
   return attention
     ? new TextMidBlock([block(), block()], [attention(level)(0)], skipTimeAct)
     : new TextMidBlock([block()], [], skipTimeAct);

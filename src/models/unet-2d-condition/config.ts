@@ -27,10 +27,14 @@ function blockName<const Names extends readonly string[]>(names: Names, shown: r
 }
 
 /** A value that diffusers knows and this library does not build, refused with its name. */
-function only<const Names extends readonly [string, ...string[]]>(names: Names, without: Readonly<Record<string, string>>) {
+function only<const Names extends readonly [string, ...string[]]>(
+  names: Names,
+  without: Readonly<Record<string, string>>,
+) {
   return z.enum(names, {
     error: ({ input }) => {
-      const reason = typeof input === 'string' && Object.hasOwn(without, input) ? `${without[input]} is not supported; ` : '';
+      const reason =
+        typeof input === 'string' && Object.hasOwn(without, input) ? `${without[input]} is not supported; ` : '';
       return `${reason}expected null or one of ${names.join(', ')}`;
     },
   });
@@ -39,7 +43,10 @@ function only<const Names extends readonly [string, ...string[]]>(names: Names, 
 /** diffusers' option names in camelCase, with diffusers' defaults. What diffusers cannot run is an error. */
 export const unet2DConditionConfigSchema = z.strictObject({
   /** Height and width of the samples; one number where they are equal. */
-  sampleSize: z.union([positive, z.tuple([positive, positive])]).nullable().default(null),
+  sampleSize: z
+    .union([positive, z.tuple([positive, positive])])
+    .nullable()
+    .default(null),
   inChannels: positive.default(4),
   outChannels: positive.default(4),
   /** The sample is in [0, 1] and brought to [−1, 1] first. */
@@ -77,7 +84,11 @@ export const unet2DConditionConfigSchema = z.strictObject({
   /** Transformer blocks after each resnet: one number, one a level, or for each level a list with one a resnet. */
   transformerLayersPerBlock: z.union([most, z.array(z.union([most, z.array(most).nonempty()])).nonempty()]).default(1),
   /** The same for the up path, from the lowest level up; default the down path's in reverse. */
-  reverseTransformerLayersPerBlock: z.array(z.union([most, z.array(most).nonempty()])).nonempty().nullable().default(null),
+  reverseTransformerLayersPerBlock: z
+    .array(z.union([most, z.array(most).nonempty()]))
+    .nonempty()
+    .nullable()
+    .default(null),
   /** Width of the encoder's vectors before they are projected to crossAttentionDim; null projects nothing. */
   encoderHidDim: positive.nullable().default(null),
   /** What the encoder's vectors are: a text, an image's embedding, or both. Null with an encoderHidDim is `text_proj`. */
@@ -90,7 +101,9 @@ export const unet2DConditionConfigSchema = z.strictObject({
    */
   attentionHeadDim: each(positive).default(8),
   /** diffusers refuses this option: attentionHeadDim has its meaning. */
-  numAttentionHeads: z.null({ error: 'diffusers refuses it; say attentionHeadDim, which is the number of heads in CrossAttn blocks' }).default(null),
+  numAttentionHeads: z
+    .null({ error: 'diffusers refuses it; say attentionHeadDim, which is the number of heads in CrossAttn blocks' })
+    .default(null),
   /** Two transformers after each resnet, over the first 77 tokens and over up to 257 more. */
   dualCrossAttention: z.boolean().default(false),
   useLinearProjection: z.boolean().default(false),
@@ -119,7 +132,9 @@ export const unet2DConditionConfigSchema = z.strictObject({
   convInKernel: positive.refine((size) => size % 2 === 1, 'expected an odd number').default(3),
   convOutKernel: positive.refine((size) => size % 2 === 1, 'expected an odd number').default(3),
   projectionClassEmbeddingsInputDim: positive.nullable().default(null),
-  attentionType: z.enum(['default'], { error: 'gated attention (GLIGEN) is not supported; expected "default"' }).default('default'),
+  attentionType: z
+    .enum(['default'], { error: 'gated attention (GLIGEN) is not supported; expected "default"' })
+    .default('default'),
   /** The class embedding stands next to the time embedding, not added to it. */
   classEmbeddingsConcat: z.boolean().default(false),
   /** Default onlyCrossAttention, where that is one value. */
@@ -165,7 +180,9 @@ export function levelsOf(config: UNet2DConditionConfig): UNet2DConditionLevels {
   const layersPerBlock = spread('layersPerBlock', config.layersPerBlock);
   const depths = spread<number | readonly number[]>('transformerLayersPerBlock', transformerLayersPerBlock);
   if (reverse === null && depths.some((depth) => Array.isArray(depth))) {
-    throw new Error('unet: transformerLayersPerBlock has a list for each level; say reverseTransformerLayersPerBlock too');
+    throw new Error(
+      'unet: transformerLayersPerBlock has a list for each level; say reverseTransformerLayersPerBlock too',
+    );
   }
   const upDepths = reverse === null ? depths.toReversed() : spread('reverseTransformerLayersPerBlock', reverse);
   const perResnet = (depth: number | readonly number[], resnets: number) =>
@@ -189,7 +206,8 @@ function checkEmbeddings(config: UNet2DConditionConfig): void {
     if (config[option] === null) throw new Error(`unet: ${because} needs ${option}`);
   };
   const single = (because: string) => {
-    if (Array.isArray(config.crossAttentionDim)) throw new Error(`unet: ${because} needs one crossAttentionDim for all levels`);
+    if (Array.isArray(config.crossAttentionDim))
+      throw new Error(`unet: ${because} needs one crossAttentionDim for all levels`);
   };
   const { classEmbedType, additionEmbedType, encoderHidDimType, encoderHidDim } = config;
   if (encoderHidDimType !== null) need('encoderHidDim', `encoderHidDimType ${encoderHidDimType}`);
@@ -205,7 +223,9 @@ function checkEmbeddings(config: UNet2DConditionConfig): void {
   if (additionEmbedType === 'text_image') single('additionEmbedType text_image');
   if (additionEmbedType === 'text' && encoderHidDim === null) single('additionEmbedType text');
   if (config.timeEmbeddingType === 'fourier' && timeEmbeddingWidth(config) % 2 !== 0) {
-    throw new Error(`unet: timeEmbeddingDim must be even for timeEmbeddingType fourier, got ${config.timeEmbeddingDim}`);
+    throw new Error(
+      `unet: timeEmbeddingDim must be even for timeEmbeddingType fourier, got ${config.timeEmbeddingDim}`,
+    );
   }
   if (config.classEmbeddingsConcat && classEmbedType === null && config.numClassEmbeds === null) {
     throw new Error('unet: classEmbeddingsConcat needs classes: numClassEmbeds or classEmbedType');
@@ -213,6 +233,10 @@ function checkEmbeddings(config: UNet2DConditionConfig): void {
 }
 
 /** Width of the time embedding. */
-export function timeEmbeddingWidth({ timeEmbeddingDim, timeEmbeddingType, blockOutChannels }: UNet2DConditionConfig): number {
+export function timeEmbeddingWidth({
+  timeEmbeddingDim,
+  timeEmbeddingType,
+  blockOutChannels,
+}: UNet2DConditionConfig): number {
   return timeEmbeddingDim ?? blockOutChannels[0]! * (timeEmbeddingType === 'fourier' ? 2 : 4);
 }

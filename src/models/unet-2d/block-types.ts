@@ -24,7 +24,8 @@ export const downBlockTypes = {
 /** Every block of the way up. */
 export const upBlockTypes = {
   UpBlock2D: (options) => new PlainUpBlock(options, { attention: null, resample: 'conv' }),
-  AttnUpBlock2D: (options) => new PlainUpBlock(options, { attention: spatial(options), resample: options.upsampleType }),
+  AttnUpBlock2D: (options) =>
+    new PlainUpBlock(options, { attention: spatial(options), resample: options.upsampleType }),
   ResnetUpsampleBlock2D: (options) => new PlainUpBlock(options, { attention: null, resample: 'resnet' }),
   SkipUpBlock2D: (options) => new SkipUpBlock(options, false),
   AttnSkipUpBlock2D: (options) => new SkipUpBlock(options, true),
@@ -56,7 +57,9 @@ const oldPrefix = 'UNetRes';
 export type OldName<Name extends string> = `${typeof oldPrefix}${Name}`;
 
 /** The names of a table, old ones too. */
-export function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): readonly (Name | OldName<Name>)[] {
+export function namesOf<Name extends string>(
+  table: Readonly<Record<Name, unknown>>,
+): readonly (Name | OldName<Name>)[] {
   const names = Object.keys(table) as Name[];
   return [...names, ...names.map((name) => `${oldPrefix}${name}` as const)];
 }

@@ -1,6 +1,16 @@
 /** What the blocks of a U-Net have in common: how they are made, and what goes in and out of them. */
 import { concat, type Tensor } from '../../core/index.ts';
-import { averagePool, Module, repeatPixels, ResnetBlock2D, type ActivationName, type Context, type ResnetBlockOptions, type TextStates, type TimeScaleShift } from '../../nn/index.ts';
+import {
+  averagePool,
+  Module,
+  repeatPixels,
+  ResnetBlock2D,
+  type ActivationName,
+  type Context,
+  type ResnetBlockOptions,
+  type TextStates,
+  type TimeScaleShift,
+} from '../../nn/index.ts';
 
 /** Settings that all blocks of a network share. */
 export interface BlockSettings {
@@ -64,7 +74,11 @@ export interface Features {
 /** A level of the way down. */
 export abstract class DownBlock extends Module {
   /** @returns  beside the features the activations for the way up; null keeps a place and has nothing to give */
-  abstract override forward(ctx: Context, features: Features, time: TimeEmbedding): Features & { readonly activations: readonly (Tensor | null)[] };
+  abstract override forward(
+    ctx: Context,
+    features: Features,
+    time: TimeEmbedding,
+  ): Features & { readonly activations: readonly (Tensor | null)[] };
 }
 
 /** A level of the way up. It takes one activation for each of its resnets. */
@@ -90,11 +104,15 @@ export function groupsFor(channels: number): number {
 }
 
 /** A residual block with the settings of its network, and with `groups` if it has a choice of its own. */
-export function resnet({ tembChannels, groups, eps, activation, timeScaleShift, dropout }: BlockSettings, options: Pick<ResnetBlockOptions, 'inChannels' | 'outChannels'> & Partial<ResnetBlockOptions>): ResnetBlock2D {
+export function resnet(
+  { tembChannels, groups, eps, activation, timeScaleShift, dropout }: BlockSettings,
+  options: Pick<ResnetBlockOptions, 'inChannels' | 'outChannels'> & Partial<ResnetBlockOptions>,
+): ResnetBlock2D {
   const known = options.groups ?? groups;
   if (known === null) throw new Error('this block needs normNumGroups');
   const uneven = [options.inChannels, options.outChannels].find((channels) => channels % known !== 0);
-  if (options.groups === undefined && uneven !== undefined) throw new Error(`${uneven} channels do not split into ${known} groups (blockOutChannels and normNumGroups)`);
+  if (options.groups === undefined && uneven !== undefined)
+    throw new Error(`${uneven} channels do not split into ${known} groups (blockOutChannels and normNumGroups)`);
   return new ResnetBlock2D({ tembChannels, eps, activation, timeScaleShift, dropout, ...options, groups: known });
 }
 
@@ -110,8 +128,16 @@ export function resamplingResnet(
 }
 
 /** Channels that go into each resnet of the way up: what comes from below or from the one before, and one activation. */
-export function upInputs({ prevChannels, inChannels, outChannels, layers }: UpBlockOptions): readonly { readonly below: number; readonly activation: number }[] {
-  return Array.from({ length: layers }, (_, i) => ({ below: i === 0 ? prevChannels : outChannels, activation: i === layers - 1 ? inChannels : outChannels }));
+export function upInputs({
+  prevChannels,
+  inChannels,
+  outChannels,
+  layers,
+}: UpBlockOptions): readonly { readonly below: number; readonly activation: number }[] {
+  return Array.from({ length: layers }, (_, i) => ({
+    below: i === 0 ? prevChannels : outChannels,
+    activation: i === layers - 1 ? inChannels : outChannels,
+  }));
 }
 
 /** The activations of the way down as a resnet takes them: the newest first, and none missing. */
@@ -132,10 +158,15 @@ export function newestFirst(activations: readonly (Tensor | null)[]): readonly T
 export function joined(h: Tensor, activation: Tensor | undefined, expected: number): Tensor {
   const [, channels, height, width] = h.shape;
   if (activation && (activation.shape[2] !== height || activation.shape[3] !== width)) {
-    throw new Error(`its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${wayOut}`);
+    throw new Error(
+      `its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${wayOut}`,
+    );
   }
   const total = channels! + (activation?.shape[1] ?? 0);
-  if (total !== expected) throw new Error(`it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`);
+  if (total !== expected)
+    throw new Error(
+      `it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`,
+    );
   return activation ? concat([h, activation], 1) : h;
 }
 
@@ -145,6 +176,8 @@ export function naming<Result>(option: string, type: string, run: () => Result):
     return run();
   } catch (error) {
     const { message } = error as Error;
-    throw message.startsWith('internal:') ? error : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
+    throw message.startsWith('internal:')
+      ? error
+      : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
   }
 }

@@ -6,10 +6,30 @@
  */
 import { add, type Tensor } from '../../core/index.ts';
 import {
-  AdaGroupNorm, attend, filteredDownsample, filteredUpsample, LayerNorm, Linear, Module, nearlyZero, PixelAttention, pixelsToTokens,
-  ResnetBlockCondNorm2D, tokensToPixels, type Context, type TextStates,
+  AdaGroupNorm,
+  attend,
+  filteredDownsample,
+  filteredUpsample,
+  LayerNorm,
+  Linear,
+  Module,
+  nearlyZero,
+  PixelAttention,
+  pixelsToTokens,
+  ResnetBlockCondNorm2D,
+  tokensToPixels,
+  type Context,
+  type TextStates,
 } from '../../nn/index.ts';
-import { DownBlock, joined, UpBlock, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import {
+  DownBlock,
+  joined,
+  UpBlock,
+  type DownBlockOptions,
+  type Features,
+  type TimeEmbedding,
+  type UpBlockOptions,
+} from './block.ts';
 
 /** Channels of a group in all of their normalizations. */
 const groupSize = 32;
@@ -56,7 +76,11 @@ class KCrossAttention extends Module {
     const tokens = pixelsToTokens(x);
     const context = text ? this.normCross.forward(ctx, text.states) : tokens;
     const masks = text?.bias ? { bias: text.bias } : {};
-    return tokensToPixels(attend(ctx, { toQ, toK, toV, out: toOut[0] }, tokens, context, this.#heads, masks), height, width);
+    return tokensToPixels(
+      attend(ctx, { toQ, toK, toV, out: toOut[0] }, tokens, context, this.#heads, masks),
+      height,
+      width,
+    );
   }
 }
 
@@ -109,9 +133,29 @@ export class KDownBlock extends DownBlock {
     super();
     this.resnets = Array.from({ length: layers }, (_, i) => {
       const from = i === 0 ? inChannels : outChannels;
-      return new ResnetBlockCondNorm2D({ inChannels: from, midChannels: outChannels, tembChannels, groups: groupsOf(from), groupsOut: groupsOf(outChannels), eps, activation, dropout });
+      return new ResnetBlockCondNorm2D({
+        inChannels: from,
+        midChannels: outChannels,
+        tembChannels,
+        groups: groupsOf(from),
+        groupsOut: groupsOf(outChannels),
+        eps,
+        activation,
+        dropout,
+      });
     });
-    this.attentions = attention ? this.resnets.map(() => new KAttentionBlock({ channels: outChannels, headDim, tembChannels, selfAttention: last, crossAttentionDim })) : [];
+    this.attentions = attention
+      ? this.resnets.map(
+          () =>
+            new KAttentionBlock({
+              channels: outChannels,
+              headDim,
+              tembChannels,
+              selfAttention: last,
+              crossAttentionDim,
+            }),
+        )
+      : [];
     this.#last = last;
   }
 
@@ -147,13 +191,39 @@ export class KUpBlock extends UpBlock {
       const to = i === count - 1 ? upper : outChannels;
       // With attention the change of width is left to the second convolution.
       const mid = attention ? outChannels : to;
-      return new ResnetBlockCondNorm2D({ inChannels: from, midChannels: mid, outChannels: to, tembChannels, groups: groupsOf(from), groupsOut: groupsOf(outChannels), eps, activation, dropout });
+      return new ResnetBlockCondNorm2D({
+        inChannels: from,
+        midChannels: mid,
+        outChannels: to,
+        tembChannels,
+        groups: groupsOf(from),
+        groupsOut: groupsOf(outChannels),
+        eps,
+        activation,
+        dropout,
+      });
     });
-    this.attentions = attention ? this.resnets.map((_, i) => new KAttentionBlock({ channels: i === count - 1 ? upper : outChannels, headDim, tembChannels, selfAttention: lowest, crossAttentionDim })) : [];
+    this.attentions = attention
+      ? this.resnets.map(
+          (_, i) =>
+            new KAttentionBlock({
+              channels: i === count - 1 ? upper : outChannels,
+              headDim,
+              tembChannels,
+              selfAttention: lowest,
+              crossAttentionDim,
+            }),
+        )
+      : [];
     this.#last = last;
   }
 
-  override forward(ctx: Context, features: Features, activations: readonly (Tensor | null)[], time: TimeEmbedding): Features {
+  override forward(
+    ctx: Context,
+    features: Features,
+    activations: readonly (Tensor | null)[],
+    time: TimeEmbedding,
+  ): Features {
     let h = joined(features.h, activations.at(-1) ?? undefined, this.resnets[0]!.inChannels);
     this.resnets.forEach((block, i) => {
       h = block.forward(ctx, h, time.raw);

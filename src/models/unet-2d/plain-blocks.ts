@@ -58,7 +58,10 @@ export class PlainDownBlock extends DownBlock {
   readonly downsamplers: readonly (Downsample2D | ResnetBlock2D)[];
   readonly #skipTimeAct: boolean;
 
-  constructor(options: DownBlockOptions, { attention, resample, skipTimeAct = false, outputScaleFactor = 1 }: PlainVariant) {
+  constructor(
+    options: DownBlockOptions,
+    { attention, resample, skipTimeAct = false, outputScaleFactor = 1 }: PlainVariant,
+  ) {
     super();
     const { inChannels, outChannels, layers, last, downsamplePadding } = options;
     this.resnets = Array.from({ length: layers }, (_, i) =>
@@ -95,7 +98,10 @@ export class PlainUpBlock extends UpBlock {
   readonly upsamplers: readonly (Upsample2D | ResnetBlock2D)[];
   readonly #skipTimeAct: boolean;
 
-  constructor(options: UpBlockOptions, { attention, resample, skipTimeAct = false, outputScaleFactor = 1 }: PlainVariant) {
+  constructor(
+    options: UpBlockOptions,
+    { attention, resample, skipTimeAct = false, outputScaleFactor = 1 }: PlainVariant,
+  ) {
     super();
     const { outChannels, last } = options;
     this.resnets = upInputs(options).map(({ below, activation }) =>
