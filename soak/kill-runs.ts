@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RandomStream } from '../src/core/index.ts';
 import { encodePng } from '../src/data/index.ts';
-import { drawPictureFolder, tinyModel } from '../test/kuosan.ts';
+import { writeImageFolder, tinyModel } from '../test/kuosan.ts';
 
 /** A run with its data in a folder. */
 export interface KillRun {
@@ -24,12 +24,12 @@ const images: KillRun = {
       ['pears', 29],
       ['plums', 31],
     ] as const)
-      await drawPictureFolder(join(folder, 'images-data', label), count, 48);
+      await writeImageFolder(join(folder, 'images-data', label), count, 48);
     await writeConfig(folder, 'images', {
       data: { source: 'images-data', size: 8, flip: true },
       model: { ...tinyModel, dropout: 0.2, numClassEmbeds: 4 },
       scheduler: { betaSchedule: 'cosine', numTrainTimesteps: 10 },
-      objective: { classDropout: 0.4, timeSampling: 'importance' },
+      objective: { labelDropout: 0.4, timeSampling: 'importance' },
       train: {
         ...training,
         batchSize: 4,

@@ -45,7 +45,7 @@ import { CLIPModel, ImageClassifier, UNet2DModel } from '../src/models/index.ts'
 import { initialValues } from '../src/nn/index.ts';
 import { decodeModel } from '../src/onnx/index.ts';
 import { configuredRun, presetNames, readConfig } from '../src/train/index.ts';
-import { drawPictureFolder, tinyModel } from '../test/kuosan.ts';
+import { writeImageFolder, tinyModel } from '../test/kuosan.ts';
 
 /** Something that reads files. */
 export interface Reader {
@@ -168,7 +168,7 @@ const cifar: Reader = {
   read: (folder) => dataset(folder, join(folder, 'test_batch.bin')),
 };
 
-/** Pixels of four bytes, as many as an image may have; what claims more is refused before it is decoded. */
+/** Bitmap of four bytes, as many as an image may have; what claims more is refused before it is decoded. */
 const decodedImage = 4 * maxInputPixels;
 
 const formats = ['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const;
@@ -217,7 +217,7 @@ const images: readonly Reader[] = [
 const folders: Reader = {
   name: 'image folder',
   async prepare(folder) {
-    for (const label of ['a', 'b']) await drawPictureFolder(join(folder, label), 2);
+    for (const label of ['a', 'b']) await writeImageFolder(join(folder, label), 2);
     await files(() => ({
       'a/metadata.jsonl': ['000', '001']
         .map((name) =>
@@ -404,7 +404,7 @@ const onnx: Reader = {
 const caches: Reader = {
   name: 'caches',
   async prepare(folder) {
-    await drawPictureFolder(join(folder, '..', 'cached-images'), 3);
+    await writeImageFolder(join(folder, '..', 'cached-images'), 3);
     await openDataset(join(folder, '..', 'cached-images'), { size: 8, cacheDir: folder });
     const vectors = await openEmbeddingCache(folder, 'a network', 4);
     await vectors.add([
