@@ -1,8 +1,8 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
 import { heightAndWidth, type Dataset } from '../src/data/index.ts';
-import { networkProcess } from '../src/diffusion/index.ts';
+import { classConditions, classLabelsName, networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, trainingInputs, type PictureShape } from '../src/pipelines/index.ts';
+import { denoisingTask, imageExamples, type PictureShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
 
 /**
@@ -32,18 +32,21 @@ export function pictureOf({ model, data }: DdpmConfig): PictureShape {
   return [model.inChannels, ...heightAndWidth(data.size)];
 }
 
+/** The network of a configuration, for the images that it trains on. */
+export function networkOf({ model, data }: DdpmConfig): UNet2DModel {
+  return new UNet2DModel({ ...model, sampleSize: [...heightAndWidth(data.size)] });
+}
+
 /** The trainer of a configuration, as `kuosan train` makes it; without a data set it trains on noise. */
 export function openTrainer(executor: Executor, config: DdpmConfig, dataset: Dataset = noiseDataset(config)): Promise<Trainer> {
-  const unet = new UNet2DModel(config.model);
+  const unet = networkOf(config);
   const { batchSize, seed } = config.train;
-  const picture = pictureOf(config);
-  const target = { diffusion: networkProcess(config.scheduler), objective: config.objective };
-  const nullClass = config.model.numClassEmbeds;
-  return Trainer.open(executor, {
-    module: unet,
-    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture, target),
-    inputs: (batch) => trainingInputs(dataset, { seed, batch, batchSize, flip: config.data.flip, target, ...(nullClass && { nullClass: nullClass - 1 }) }),
-  }, config.train);
+  const classes = config.model.numClassEmbeds;
+  return Trainer.open(executor, denoisingTask({
+    network: unet, process: networkProcess(config.scheduler), objective: config.objective, batchSize, seed,
+    examples: imageExamples(dataset, { seed, flip: config.data.flip }),
+    dropouts: [{ names: [classLabelsName], probability: config.objective.classDropout }], ...(classes && { nothing: classConditions([classes - 1]) }),
+  }), config.train);
 }
 
 /** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the pictures. */

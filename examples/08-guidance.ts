@@ -1,5 +1,5 @@
 /**
- * Classifier-free guidance: leaning away from what is said without the condition.
+ * Classifier-free guidance: moving away from what is predicted without the condition.
  *
  *     ε̂ = ε̂(x_t) + s (ε̂(x_t | c) − ε̂(x_t))        (Ho & Salimans 2022, eq. 6; their w is s − 1)
  *
@@ -10,7 +10,7 @@
  *     npx tsx examples/08-guidance.ts [samples]
  */
 import { RandomStream } from 'kuosan/core';
-import { classifierFreeGuidance, ddim, drainSampler, initialNoise, linearSchedule, mixtureDenoiser, timesteps, type Denoiser } from 'kuosan/diffusion';
+import { classConditions, classifierFreeGuidance, classLabelsOf, ddim, drainSampler, initialNoise, linearSchedule, mixtureDenoiser, timesteps, type Denoiser } from 'kuosan/diffusion';
 
 const samples = Number(process.argv[2] ?? 4000);
 const schedule = linearSchedule();
@@ -18,18 +18,21 @@ const classes = [{ mean: [-1], std: 1 }, { mean: [1], std: 1 }];
 const ofClass = classes.map((component) => mixtureDenoiser(schedule, [component]));
 const ofBoth = mixtureDenoiser(schedule, classes);
 
-/** Knows the class if it is told one: what a network learns that is trained with hidden classes. */
+/** The number that stands for "any class", the null label. */
+const nullLabel = 2;
+
+/** Follows the class if it is given one: what a network learns that is trained with label dropout. */
 const denoise: Denoiser = (xt, t, options) => {
-  const label = options.cond?.classLabels?.[0];
-  return (label === undefined ? ofBoth : ofClass[label]!)(xt, t, options);
+  const [label] = classLabelsOf(options.conditions)!;
+  return (label === nullLabel ? ofBoth : ofClass[label!]!)(xt, t, options);
 };
 
 console.log('    s    mean    deviation    nearer to the other class');
 for (const scale of [0, 1, 2, 4, 8]) {
-  const guided = classifierFreeGuidance(denoise, { schedule, scale, uncond: () => undefined });
+  const guided = classifierFreeGuidance(denoise, { schedule, scale, nothing: classConditions([nullLabel]) });
   const streams = Array.from({ length: samples }, (_, i) => new RandomStream(0, 'sample', i));
   const { data } = await drainSampler(ddim(guided, initialNoise([samples, 1], streams), {
-    schedule, timesteps: timesteps(schedule.T, 100), streams, cond: { classLabels: Array<number>(samples).fill(1) },
+    schedule, timesteps: timesteps(schedule.T, 100), streams, conditions: classConditions(Array<number>(samples).fill(1)),
   }));
   const mean = data.reduce((sum, x) => sum + x, 0) / samples;
   const deviation = Math.sqrt(data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / samples);

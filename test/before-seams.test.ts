@@ -8,9 +8,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { checksum } from '../src/checkpoint/checksum.ts';
 import { loadModel, readTensorFile } from '../src/checkpoint/index.ts';
 import { createInterpreter, float32, type FloatArray } from '../src/core/index.ts';
-import { networkProcess } from '../src/diffusion/index.ts';
+import { classConditions } from '../src/diffusion/index.ts';
 import {
-  drawPictures, enlarge, exactSampler, finishedPictures, inpaintPicture, interpolateSeeds, openSampler, pictureShape, shrink, varyPicture, type SampleOptions,
+  drawPictures, enlarge, exactSampler, finishedPictures, inpaintPicture, interpolateSeeds, openSampler, shrink, varyPicture, type SampleOptions,
 } from '../src/pipelines/index.ts';
 import { configuredRun, trainingRun } from '../src/train/index.ts';
 
@@ -50,11 +50,12 @@ async function resumed(kind: string): Promise<number[]> {
 /** Samples of a checkpoint in every way. */
 async function samples(dir: string): Promise<Record<string, string>> {
   const { unet, scheduler, weights, classes, superResolution } = await loadModel(dir);
-  const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, networkProcess(scheduler).varianceType), weights, nullClass: classes?.nullClass ?? null, batchSize: 2 });
+  const nullLabel = classes?.nullClass;
+  const sampler = await openSampler(executor, { network: unet, scheduler, weights, ...(typeof nullLabel === 'number' && { nothing: classConditions([nullLabel]) }), batchSize: 2 });
   const image = float32([3, 8, 8], Float32Array.from({ length: 192 }, (_, i) => Math.sin(i)));
   const whole = float32([3, 3, 8, 8], Float32Array.from({ length: 576 }, (_, i) => Math.sin(i)));
   const asked: SampleOptions = {
-    seed: 5, count: 3, steps: 3, ...(classes && { classLabels: [0, 1, 0] }), ...(superResolution && { condImages: enlarge(shrink(whole, 2), superResolution) }),
+    seed: 5, count: 3, steps: 3, conditions: { ...(classes && classConditions([0, 1, 0])), ...(superResolution && { image: enlarge(shrink(whole, 2), superResolution) }) },
   };
   const ways: Record<string, FloatArray> = {
     usual: await drawPictures(sampler, asked),
@@ -62,13 +63,13 @@ async function samples(dir: string): Promise<Record<string, string>> {
     'dpmpp-2m': await drawPictures(sampler, { ...asked, sampler: 'dpmpp-2m' }),
     first: await drawPictures(sampler, { ...asked, first: 7, sampler: 'heun' }),
   };
-  if (typeof classes?.nullClass === 'number') {
+  if (typeof nullLabel === 'number') {
     ways['guided'] = await drawPictures(sampler, { ...asked, guidanceScale: 2, guidanceRescale: 0.5, guidanceInterval: [0, 5] });
     ways['thresholded'] = await drawPictures(sampler, { ...asked, guidanceScale: 3, dynamicThresholding: {} });
   }
   if (!superResolution) {
     ways['varied'] = await finishedPictures(varyPicture(sampler, { ...asked, image, strength: 0.5 }));
-    ways['between'] = await finishedPictures(interpolateSeeds(sampler, { steps: 3, sampler: 'ddim', seeds: [1, 2], frames: 3, ...(classes && { classLabel: 1 }) }));
+    ways['between'] = await finishedPictures(interpolateSeeds(sampler, { steps: 3, sampler: 'ddim', seeds: [1, 2], frames: 3, ...(classes && { conditions: classConditions([1]) }) }));
     ways['inpainted'] = await finishedPictures(inpaintPicture(sampler, { ...asked, steps: 4, image, mask: float32([1, 8, 8], Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? 1 : 0))), jumpLength: 2, resamples: 2 }));
     ways['exact'] = await drawPictures(exactSampler({ pictures: whole, scheduler, batchSize: 2 }), { seed: 5, count: 3, steps: 3 });
   }

@@ -13,7 +13,7 @@ import { runCommand } from '../src/cli/run-command.ts';
 import { register as sample } from '../src/cli/sample.ts';
 import { float32, RandomStream, type Executor, type FloatArray } from '../src/core/index.ts';
 import { fromPixels, openDataset, readImage, toPixels } from '../src/data/index.ts';
-import { schedulerConfig } from '../src/diffusion/index.ts';
+import { classConditions, schedulerConfig } from '../src/diffusion/index.ts';
 import { nearestPictures } from '../src/eval/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await drawPictureFolder('pictures', 5);
   await writeModelFolder('guided', { unet, weights, scheduler, classes: { names: ['round', 'square'], nullClass: 2 } });
   executor = createNodeExecutor({ threads: 1, worker: false });
-  library = await openSampler(executor, { unet, scheduler, picture: [3, 8, 8], weights, nullClass: 2 });
+  library = await openSampler(executor, { network: unet, scheduler, weights, nothing: classConditions([2]) });
 });
 afterAll(async () => {
   await executor.dispose();
@@ -67,7 +67,7 @@ const settings: readonly (readonly [options: string, guidance: GuidanceOptions])
   ['--guidance-scale 4 --guidance-interval 5,inf', { guidanceScale: 4, guidanceInterval: [5, Infinity] }],
   ['--guidance-scale 4 --dynamic-threshold 0.9', { guidanceScale: 4, dynamicThresholding: { ratio: 0.9 } }],
 ];
-const classLabels = [0, 1, 0];
+const conditions = classConditions([0, 1, 0]);
 
 async function pixels(folder: string): Promise<Buffer> {
   return Buffer.concat(await Promise.all(readdirSync(folder).sort().map((name) => sharp(join(folder, name)).removeAlpha().raw().toBuffer())));
@@ -81,7 +81,7 @@ describe('on the command line, options of guidance do what the library\'s do:', 
     const folder = `sample-${settings.findIndex(([each]) => each === options)}`;
     await run(`sample guided ${options} --sampler ddim --steps 6 --count 3 --seed 5 --images ${folder} --out x.png`);
     const found = await pixels(folder);
-    expect(found.equals(bytes(await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, classLabels })))).toBe(true);
+    expect(found.equals(bytes(await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, conditions })))).toBe(true);
     drawn.add(found.toString('hex'));
   });
 
@@ -91,7 +91,7 @@ describe('on the command line, options of guidance do what the library\'s do:', 
 
   test.each(settings.slice(1))('compare %s', async (options, guidance) => {
     const printed = await run(`compare guided ${options} --samplers ddim,heun --steps 2,6 --count 3 --seed 5 --reference-steps 12 --out compare.png`);
-    const { cells } = await compareSamplers(library, { ...guidance, samplers: ['ddim', 'heun'], steps: [2, 6], referenceSteps: 12, count: 3, seed: 5, classLabels });
+    const { cells } = await compareSamplers(library, { ...guidance, samplers: ['ddim', 'heun'], steps: [2, 6], referenceSteps: 12, count: 3, seed: 5, conditions });
     const rows = ['ddim', 'heun'].map((name) => [name, ...cells.filter(({ sampler }) => sampler === name).map(({ toReference }) => toReference!.toFixed(4))]);
     expect(printed.split('\n').slice(2, 4).map((line) => line.split(/\s+/))).toEqual(rows);
   });
@@ -99,7 +99,7 @@ describe('on the command line, options of guidance do what the library\'s do:', 
   test.each(settings.slice(1))('evaluate %s', async (options, guidance) => {
     await run(`evaluate guided ${options} --sampler ddim --steps 6 --count 4 --seed 5 --data pictures --nearest near.png`);
     const data = await openDataset('pictures', { size: 8 });
-    const pictures = await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 4, seed: 5, classLabels: [0, 1, 0, 1] });
+    const pictures = await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 4, seed: 5, conditions: classConditions([0, 1, 0, 1]) });
     const list = readFileSync('near.nearest.jsonl', 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object);
     expect(list).toEqual(nearestPictures(pictures, data).map(({ index, distance, ratio }, picture) => ({ picture, index, id: data.ids[index], distance, ratio })));
   });
@@ -107,13 +107,13 @@ describe('on the command line, options of guidance do what the library\'s do:', 
   test.each(settings.slice(2))('edit %s', async (options, guidance) => {
     await run(`edit guided ${options} --class square --image pictures/001.png --strength 0.7 --sampler ddim --steps 6 --seed 5 --batch-size 16 --out edited.png`);
     const image = fromPixels([await readImage('pictures/001.png', { size: 8, channels: 3 })]);
-    const drawing = varyPicture(library, { ...guidance, image: float32([3, 8, 8], image.data as Float32Array), strength: 0.7, sampler: 'ddim', steps: 6, seed: 5, count: 1, classLabels: [1] });
+    const drawing = varyPicture(library, { ...guidance, image: float32([3, 8, 8], image.data as Float32Array), strength: 0.7, sampler: 'ddim', steps: 6, seed: 5, count: 1, conditions: classConditions([1]) });
     expect((await sharp('edited.png').removeAlpha().raw().toBuffer()).equals(bytes(await finishedPictures(drawing)))).toBe(true);
   });
 
   test('interpolate --guidance-interval', async () => {
     await run('interpolate guided --seeds 1,2 --frames 3 --steps 6 --class square --guidance-scale 4 --guidance-interval 0.3,5 --images between --out between.png');
-    const pictures = await finishedPictures(interpolateSeeds(library, { guidanceScale: 4, guidanceInterval: [0.3, 5], seeds: [1, 2], frames: 3, sampler: 'ddim', steps: 6, classLabel: 1 }));
+    const pictures = await finishedPictures(interpolateSeeds(library, { guidanceScale: 4, guidanceInterval: [0.3, 5], seeds: [1, 2], frames: 3, sampler: 'ddim', steps: 6, conditions: classConditions([1]) }));
     expect((await pixels('between')).equals(bytes(pictures))).toBe(true);
   });
 });

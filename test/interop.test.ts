@@ -4,9 +4,9 @@ import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readModelFolder } from '../src/checkpoint/index.ts';
 import type { FloatArray } from '../src/core/index.ts';
-import { networkProcess, type SuperResolution } from '../src/diffusion/index.ts';
+import { classConditions, type SuperResolution } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
-import { drawPictures, enlarge, openSampler, pictureShape } from '../src/pipelines/index.ts';
+import { drawPictures, enlarge, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { interopCases, interopFolder, interopSeed, type InteropRun, smallPictures, writeInterop } from './golden/interop-folders.ts';
 
@@ -35,9 +35,9 @@ function filesOf(folder: string): string[] {
 describe('pictures that diffusers\' unet and scheduler draw with our noise are those that we draw', () => {
   test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, upsampling, run }) => {
     const { unet, scheduler, weights } = await readModelFolder(folder);
-    const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, networkProcess(scheduler).varianceType), weights, batchSize: 2 });
+    const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 2 });
     const { sampler: name, steps, spacing, eta } = run;
-    const ours = await drawPictures(sampler, { seed: interopSeed, count: 2, sampler: name, steps, spacing, eta, ...(labels && { classLabels: labels }), ...(upsampling && { condImages: enlarge(smallPictures, { factor: 2, upsampling }) }) });
+    const ours = await drawPictures(sampler, { seed: interopSeed, count: 2, sampler: name, steps, spacing, eta, conditions: { ...(labels && classConditions(labels)), ...(upsampling && { image: enlarge(smallPictures, { factor: 2, upsampling }) }) } });
     await sampler.dispose();
     const theirs = pictures.get(key) as FloatArray;
     expect(ours.shape).toEqual(theirs.shape);

@@ -2,7 +2,7 @@
 import { float32, RandomStream, sizeOf } from '../src/core/index.ts';
 import { drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { denoisingLoss, type PictureShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer, trainSchema } from '../src/train/index.ts';
 
@@ -14,7 +14,7 @@ const schedule = linearSchedule();
 const executor = createNodeExecutor({ threads: 1 });
 const trainer = await Trainer.open(executor, {
   module: unet,
-  loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
+  loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
   inputs(batch) {
     const random = new RandomStream(0, 'memory', batch);
     const x0 = float32(shape, random.fillNormal(new Float32Array(sizeOf(shape))));

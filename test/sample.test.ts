@@ -29,7 +29,7 @@ describe('picture i of a seed', () => {
   afterAll(() => executor.dispose());
 
   test.each([['ddpm', {}], ['ddim', { steps: 7 }], ['ddim', { steps: 7, eta: 0.7 }]])('has the same bytes at any count: %s %j', async (sampler, options) => {
-    const opened = await openSampler(executor, { unet, scheduler, picture, weights, batchSize: 16 });
+    const opened = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 16 });
     const size = sizeOf(picture);
     const all = (await drawPictures(opened, { ...options, sampler, seed: 5, count: 33 })).data;
     const row = (i: number) => all.subarray(i * size, (i + 1) * size);
@@ -77,7 +77,7 @@ describe('kuosan sample', () => {
     await draw('e', '--count', '2', '--sampler', 'ddpm', '--threads', '1');
     const executor = createNodeExecutor({ threads: 1, worker: false });
     const model = await readModelFolder(join(cwd, 'model'));
-    const opened = await openSampler(executor, { ...model, picture });
+    const opened = await openSampler(executor, { ...model, network: model.unet });
     const { data } = await drawPictures(opened, { sampler: 'ddpm', seed: 3, count: 2 });
     await executor.dispose();
     const drawn = Buffer.concat(await pixels('e'));

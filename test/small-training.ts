@@ -1,9 +1,9 @@
 /** A DDPM of a thousand weights on three kinds of waves: every part of a real one, small enough for a card in software. */
 import { float32, RandomStream, sizeOf, type HostArray, type HostArrays } from '../src/core/index.ts';
-import { drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
+import { classConditions, drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { ddpmLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { denoisingLoss, type PictureShape } from '../src/pipelines/index.ts';
 import { trainSchema, type TrainerState, type TrainingTask } from '../src/train/index.ts';
 
 export const picture: PictureShape = [3, 8, 8];
@@ -19,14 +19,14 @@ const batchSize = 3;
 /** Batches are pure functions of their number; every class is in each. */
 export const task: TrainingTask = {
   module: unet,
-  loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
+  loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
   inputs(batch): Record<string, HostArray> {
     const random = new RandomStream(3, 'waves', batch);
     const shape = [batchSize, ...picture];
     const size = sizeOf(picture);
     const x0 = float32(shape, Float32Array.from({ length: batchSize * size }, (_, i) => Math.sin(batch + (1 + Math.floor(i / size)) * (i % 8) / 2 + Math.floor((i % size) / 8))));
     const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, shape, random);
-    return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, classLabels: { dtype: 'i64', shape: [batchSize], data: BigInt64Array.of(0n, 1n, 2n) } };
+    return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, ...classConditions([0, 1, 2]) };
   },
 };
 

@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Executor, HostArrays } from '../src/core/index.ts';
 import { toPixels } from '../src/data/index.ts';
-import { schedulerConfig } from '../src/diffusion/index.ts';
+import { classConditions, schedulerConfig } from '../src/diffusion/index.ts';
 import { drawPictures, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer } from '../src/train/index.ts';
-import { config, picture, start, task, unet, weights } from './small-training.ts';
+import { config, start, task, unet, weights } from './small-training.ts';
 import { skipped, swiftShader } from './swift-shader.ts';
 
 const executors = { cpu: createNodeExecutor({ threads: 2 }), webgpu: createNodeExecutor({ device: 'webgpu', env: swiftShader ?? {} }) };
@@ -62,7 +62,7 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
     expect(told).not.toMatch(/Add Memcpy(From|To)Host/);
     const { feeds, results } = JSON.parse(placed) as Record<'feeds' | 'results', Record<string, string>>;
     const at = (tensors: Record<string, string>, location: string) => Object.keys(tensors).filter((name) => tensors[name] === location).sort();
-    expect(at(feeds, 'cpu')).toEqual(['classLabels', 'correction1', 'correction2', 'learningRate', 'noise', 'noiseScale', 'oneMinusEmaDecay', 'signalScale', 'timestep', 'x0']);
+    expect(at(feeds, 'cpu')).toEqual(['class_labels', 'correction1', 'correction2', 'learningRate', 'noise', 'noiseScale', 'oneMinusEmaDecay', 'signalScale', 'timestep', 'x0']);
     expect(at(results, 'cpu')).toEqual(['gradNorm', 'loss', 'sampleLoss']);
     expect(at(feeds, 'gpu-buffer').map((name) => name.replace('state:', 'next:'))).toEqual(at(results, 'gpu-buffer'));
     expect(at(results, 'gpu-buffer')).toHaveLength(4 * weights.size);
@@ -72,8 +72,8 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
     // A network that predicts the picture itself: one that has learned nothing of ε draws black and white.
     const scheduler = schedulerConfig({ betaSchedule: 'linear', predictionType: 'sample' });
     const draw = async (executor: Executor) => {
-      const sampler = await openSampler(executor, { unet, scheduler, picture, weights, batchSize: 4 });
-      const drawn = await drawPictures(sampler, { seed: 3, count: 4, sampler: 'ddim', steps: 4, classLabels: Array.from({ length: 4 }, (_, i) => i % 3) });
+      const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 4 });
+      const drawn = await drawPictures(sampler, { seed: 3, count: 4, sampler: 'ddim', steps: 4, conditions: classConditions([0, 1, 2, 0]) });
       await sampler.dispose();
       return toPixels(drawn).flatMap(({ data }) => [...data]);
     };

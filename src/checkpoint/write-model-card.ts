@@ -31,7 +31,7 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
   ];
   return layOutCard({
     library: 'diffusers',
-    task: unet.classInput === null ? 'unconditional-image-generation' : 'other',
+    task: unet.conditions.length === 0 ? 'unconditional-image-generation' : 'other',
     rows,
     command: `npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}`,
     programs: pipelines.length > 0 ? pipelines.map((name) => pipelineCode(name, scheduler)) : [loopCode(unet, scheduler, className)],
@@ -80,13 +80,13 @@ function setTimes({ process, numTrainTimesteps: T }: SchedulerConfig): string {
 }
 
 function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
-  const { config: { inChannels, numClassEmbeds }, classInput } = unet;
+  const { config: { inChannels, numClassEmbeds }, conditions: [classInput] } = unet;
   const [channels, height, width] = pictureShape(unet, scheduler);
   const beside = inChannels - channels;
   const edm = scheduler.process === 'edm';
   const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
-  const classes = classInput === null ? []
-    : classInput.kind === 'labels' ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
+  const classes = classInput === undefined ? []
+    : classInput.count !== undefined ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
     : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
   return [
     'import torch',

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../data/index.ts';
-import type { TimeSpacing } from '../diffusion/index.ts';
+import { classConditions, type TimeSpacing } from '../diffusion/index.ts';
 import { compare as comparePictures, fewestPictures, readFeatures, realFeatures, type Comparison as FeatureComparison, type FeatureSource } from '../eval/index.ts';
-import { compareSamplers, type ComparedCell, type Comparison, type PictureShape } from '../pipelines/index.ts';
+import { compareSamplers, imageShape, type ComparedCell, type Comparison, type PictureShape } from '../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
@@ -39,10 +39,11 @@ export async function compare(source: string | undefined, options: CompareComman
   const progress = createProgress('comparing', samplers.length * steps.length + 1);
   try {
     checkSeesNothing(opened, 'compare');
-    const [channels, height, width] = opened.sampler.picture;
-    named?.check(opened.sampler.picture);
+    const picture = imageShape(opened.sampler.shape);
+    const [channels, height, width] = picture;
+    named?.check(picture);
     const dataset = data === undefined ? undefined : await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
-    const measure = dataset && await openMeasure(named ?? await usualFeatures(opened.sampler.picture, dataset, count), dataset, opened, options, interrupt.signal);
+    const measure = dataset && await openMeasure(named ?? await usualFeatures(picture, dataset, count), dataset, opened, options, interrupt.signal);
     const pictures = dataset && allPictures(dataset);
     let drawn = '';
     let done = -1;
@@ -53,9 +54,10 @@ export async function compare(source: string | undefined, options: CompareComman
       const denoise = denoiser(guidance);
       return async (...asked: Parameters<typeof denoise>) => (await setImmediate(), signal.throwIfAborted(), denoise(...asked));
     } };
+    const labels = classesFor(opened, options.class, count);
     const comparison = await compareSamplers(attentive, {
       samplers, steps, spacing, seed, count, referenceSteps, ...guidanceOptions(options), data: pictures, signal,
-      classLabels: classesFor(opened, options.class, count),
+      ...(labels && { conditions: classConditions(labels) }),
       onStep: (_, what) => {
         if (what !== drawn) done++;
         progress.update(done, drawn = what);
@@ -85,7 +87,7 @@ async function usualFeatures(picture: PictureShape, dataset: Dataset, count: num
 /** Compares drawn pictures with real ones, whose features are extracted once; undefined without features. */
 async function openMeasure(features: FeatureSource | undefined, dataset: Dataset, { sampler, executor }: OpenPictures, { count, seed }: CompareCommandOptions, signal: AbortSignal): Promise<((pictures: FloatArray) => Promise<FeatureComparison>) | undefined> {
   if (!features) return undefined;
-  const extractor = await features.open(await executor(), sampler.picture);
+  const extractor = await features.open(await executor(), imageShape(sampler.shape));
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
   return (pictures) => comparePictures(extractor, (async function* () { yield pictures; })(), real, { seed, signal });
 }

@@ -1,5 +1,5 @@
 import { layGrid, writeGif, writePng, type Pixels } from '../data/index.ts';
-import { samplerNamed, samplers, type SamplerDefinition } from '../diffusion/index.ts';
+import { classConditions, samplerNamed, samplers, type SamplerDefinition } from '../diffusion/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../pipelines/index.ts';
 import { checkGuidanceOptions } from './guidance-options.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -32,8 +32,8 @@ export async function drawBetween(source: string | undefined, options: Interpola
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the picture for another reason than its noise.
-    const [classLabel] = classesFor(opened, options.class, 1) ?? [];
-    const pictures = await followDrawing(interpolateSeeds(opened.sampler, { ...sampleOptions({ ...options, sampler }, opened.sampler), seeds, frames, classLabel, signal: interrupt.signal }), count);
+    const labels = classesFor(opened, options.class, 1);
+    const pictures = await followDrawing(interpolateSeeds(opened.sampler, { ...sampleOptions({ ...options, sampler }, opened.sampler), seeds, frames, ...(labels && { conditions: classConditions(labels) }), signal: interrupt.signal }), count);
     await writePng(out, layGrid(rowsBetween(pictures, frames), { columns: frames }));
     if (images) await writeEach(images, pictures);
     if (gif) {

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { axisTicks, checkExtension, checkWritable, logTicks, openDataset, plotMarks, renderFigure, seriesColors, writePng, type Figure, type Point } from '../data/index.ts';
-import { classDatasetDenoiser, datasetDenoiser, denoisingLossByNoise, hasSteps, spreadTimes, type Denoiser, type LossAtTime, type NetworkProcess, type NoiseSchedule } from '../diffusion/index.ts';
+import { classConditions, classDatasetDenoiser, classLabelsName, datasetDenoiser, denoisingLossByNoise, hasSteps, imageName, spreadTimes, type Denoiser, type LossAtTime, type NetworkProcess, type NoiseSchedule } from '../diffusion/index.ts';
+import { imageShape } from '../pipelines/index.ts';
 import type { DeviceOptions } from './device-options.ts';
 import { interruptSignal } from './interrupt.ts';
-import { allPictures, openPictures } from './open-pictures.ts';
+import { allPictures, isConditionedOn, openPictures } from './open-pictures.ts';
 import { createProgress } from './progress.ts';
 
 /** The options of `kuosan floor`. */
@@ -25,13 +26,15 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const { sampler } = opened;
-    const { diffusion: noise, picture: [channels, height, width] } = sampler;
+    const noise = sampler.process;
+    const [channels, height, width] = imageShape(sampler.shape);
+    const takesClasses = isConditionedOn(sampler, classLabelsName);
     const { schedule } = noise;
-    if (sampler.condChannels > 0) throw new Error(`${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`);
+    if (isConditionedOn(sampler, imageName)) throw new Error(`${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`);
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
-    if (sampler.takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
+    if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
-    if (sampler.takesClasses && known !== undefined && found !== undefined && found > known) throw new Error(`${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`);
+    if (takesClasses && known !== undefined && found !== undefined && found > known) throw new Error(`${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`);
     const pictures = allPictures(dataset);
     const times = spreadTimes(noise, levels);
     const measure = async (denoise: Denoiser, what: string) => {
@@ -40,14 +43,14 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
         return await denoisingLossByNoise(async (xt, t, asked) => (await setImmediate(), denoise(xt, t, asked)), pictures, schedule, {
           times, draws, batchSize, seed, signal: interrupt.signal,
           onProgress: (done, total) => progress.update(done, `of ${total} noisy pictures`),
-          ...(sampler.takesClasses && { cond: (places: readonly number[]) => ({ classLabels: places.map((place) => dataset.labels![place]!) }) }),
+          ...(takesClasses && { conditions: (places: readonly number[]) => classConditions(places.map((place) => dataset.labels![place]!)) }),
         });
       } finally {
         progress.stop();
       }
     };
     const network = await measure(sampler.plainDenoiser, 'network');
-    const exact = await measure(sampler.takesClasses ? classDatasetDenoiser(schedule, pictures, dataset.labels!) : datasetDenoiser(schedule, pictures), 'exact denoiser');
+    const exact = await measure(takesClasses ? classDatasetDenoiser(schedule, pictures, dataset.labels!) : datasetDenoiser(schedule, pictures), 'exact denoiser');
     await writePng(out, await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)));
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
     process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy pictures at each level, on ${opened.device}\n`);

@@ -1,4 +1,5 @@
 import { classColumns } from '../data/index.ts';
+import { classConditions } from '../diffusion/index.ts';
 import { interruptSignal } from './interrupt.ts';
 import { checkSeesNothing, classesFor, openPictures, sampleOptions } from './open-pictures.ts';
 import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from './picture-options.ts';
@@ -19,9 +20,9 @@ export async function drawSamples(source: string | undefined, options: SampleCom
   try {
     checkSeesNothing(opened, 'sample');
     const start = performance.now();
-    const classLabels = classesFor(opened, options.class, count);
+    const labels = classesFor(opened, options.class, count);
     const how = sampleOptions(options, opened.sampler);
-    await writeDrawing(opened.sampler.sample({ ...how, seed, count, classLabels, signal: interrupt.signal }), options, { count, batchSize, grid: { columns: classColumns(new Set(classLabels).size, count) } });
+    await writeDrawing(opened.sampler.sample({ ...how, seed, count, ...(labels && { conditions: classConditions(labels) }), signal: interrupt.signal }), options, { count, batchSize, grid: { columns: classColumns(new Set(labels).size, count) } });
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(`${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`);
   } finally {

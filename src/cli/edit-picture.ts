@@ -1,7 +1,7 @@
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, readImage, readImageSize } from '../data/index.ts';
-import type { SuperResolution } from '../diffusion/index.ts';
-import { enlarge, inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
+import { classConditions, imageName, type Conditions, type SuperResolution } from '../diffusion/index.ts';
+import { enlarge, imageShape, inpaintPicture, repeated, varyPicture, type PictureShape } from '../pipelines/index.ts';
 import { checkApart } from './check-apart.ts';
 import { interruptSignal } from './interrupt.ts';
 import { classesFor, openPictures, sampleOptions } from './open-pictures.ts';
@@ -36,7 +36,8 @@ export async function editPicture(source: string | undefined, options: EditOptio
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const start = performance.now();
-    const { picture, condChannels } = opened.sampler;
+    const picture = imageShape(opened.sampler.shape);
+    const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
     if (condChannels > 0 && condChannels !== picture[0]) throw new Error(`${source}: this model sees ${condChannels} channels beside the noise, the picture has ${picture[0]}`);
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined)) throw new UsageError(`${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`);
     const superResolution = opened.model?.superResolution ?? null;
@@ -44,12 +45,13 @@ export async function editPicture(source: string | undefined, options: EditOptio
     const read = fromPixels([await readImage(image, { size: [taken[1], taken[2]], channels: taken[0] as 1 | 3 })]);
     const given = first(superResolution ? enlarge(read, superResolution) : read);
     if (imageSize[0] !== taken[1] || imageSize[1] !== taken[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, superResolution)}\n`);
-    const classLabels = classesFor(opened, options.class, count);
+    const labels = classesFor(opened, options.class, count);
+    const conditions: Conditions = { ...(labels && classConditions(labels)), ...(condChannels > 0 && { [imageName]: repeated(given, count) }) };
     const { strength = defaultStrength } = options;
     // RePaint walks the steps of ddpm, whatever the model's own sampler is.
     const drawn = sampleOptions(mask === undefined ? options : { ...options, sampler: 'ddpm' }, opened.sampler);
-    const asked = { ...drawn, image: given, seed, count, classLabels, signal: interrupt.signal };
-    const drawing = condChannels > 0 ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
+    const asked = { ...drawn, image: given, seed, count, conditions, signal: interrupt.signal };
+    const drawing = condChannels > 0 ? opened.sampler.sample(asked)
       : mask === undefined ? varyPicture(opened.sampler, { ...asked, strength })
       : inpaintPicture(opened.sampler, { ...asked, mask: await readMask(mask, picture), jumpLength, resamples });
     // One picture is what was asked for, pixel for pixel; several are a sheet to look at.

@@ -3,8 +3,8 @@ import type { FloatArray } from '../core/index.ts';
 import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
-import { networkProcess, samplerNamed, schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
-import { exactSampler, mostSteps, openSampler, pictureShape, type PictureModel, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
+import { classConditions, classLabelsName, imageName, networkProcess, samplerNamed, schedulerConfig, type Conditions, type SchedulerConfig } from '../diffusion/index.ts';
+import { denoisingNetwork, exactSampler, imageShape, mostSteps, openSampler, type PictureModel, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
@@ -44,9 +44,9 @@ export async function openPictures(source: string | undefined, options: SourceOp
     const sampler = exactSampler({ pictures: allPictures(dataset), scheduler, batchSize });
     return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} pictures`, executor, dispose };
   }
-  const picture = shownShape(model!);
+  shownShape(model!);
   try {
-    const sampler = await openSampler(await executor(), { unet: model!.unet, scheduler, picture, weights: model!.weights, nullClass: model!.classes?.nullClass ?? null, batchSize });
+    const sampler = await openSampler(await executor(), { network: model!.unet, scheduler, weights: model!.weights, nothing: nothingOf(model!), batchSize });
     return { sampler, scheduler, model, device: (await executor()).device, executor, dispose };
   } catch (error) {
     await dispose();
@@ -58,7 +58,17 @@ export async function openPictures(source: string | undefined, options: SourceOp
  * @throws if the model sees a picture beside the noise, which this command does not give it
  */
 export function checkSeesNothing({ sampler, model }: OpenPictures, command: string): void {
-  if (sampler.condChannels > 0) throw new Error(`${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`);
+  if (isConditionedOn(sampler, imageName)) throw new Error(`${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`);
+}
+
+/** The rows that stand for "without a condition", where the model was trained with conditions dropped. */
+export function nothingOf({ classes }: Pick<LoadedModel, 'classes'>): Conditions {
+  return classes === null || classes.nullClass === null ? {} : classConditions([classes.nullClass]);
+}
+
+/** Whether a model takes a condition of a name. */
+export function isConditionedOn({ conditions }: Pick<PictureModel, 'conditions'>, name: string): boolean {
+  return conditions.some((input) => input.name === name);
 }
 
 /** A model, with what there is to say of it printed. */
@@ -70,7 +80,7 @@ async function openModel(source: string, variant: string | undefined): Promise<L
 
 /** @throws if the model's pictures cannot be drawn */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
-  const [channels, height, width]: PictureShape = pictureShape(unet, networkProcess(scheduler).varianceType);
+  const [channels, height, width]: PictureShape = imageShape(denoisingNetwork(unet, networkProcess(scheduler).varianceType).sample);
   if (channels !== 1 && channels !== 3) throw new Error(`${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);
   return [channels, height, width];
 }
@@ -88,7 +98,7 @@ const ddpmSteps = 100;
 
 /** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
 export function sampleOptions({ sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions, model: PictureModel): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
-  const sampler = named ?? model.diffusion.usualSampler;
+  const sampler = named ?? model.process.usualSampler;
   return {
     sampler, spacing, eta, churn, ...guidanceOptions(guidance),
     steps: steps ?? Math.min(samplerNamed(sampler).steps ?? ddpmSteps, mostSteps(model)),
@@ -103,7 +113,7 @@ export function sampleOptions({ sampler: named, steps, spacing, eta, churn, ...g
  */
 export function classesFor({ sampler, model }: OpenPictures, wanted: string | undefined, count: number): number[] | undefined {
   const all = model?.unet.config.numClassEmbeds ?? null;
-  if (all === null || !sampler.takesClasses) {
+  if (all === null || !isConditionedOn(sampler, classLabelsName)) {
     if (wanted !== undefined) throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
     return undefined;
   }

@@ -1,15 +1,15 @@
 import type { FloatArray } from '../core/index.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../data/index.ts';
-import { hasSteps, samplerNamed, samplerTimesteps } from '../diffusion/index.ts';
+import { classConditions, classLabelsName, hasSteps, samplerNamed, samplerTimesteps } from '../diffusion/index.ts';
 import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type WantedClasses } from '../eval/index.ts';
-import type { PictureShape } from '../pipelines/index.ts';
+import { imageShape, type PictureShape } from '../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
 import { interruptSignal } from './interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
-import { checkSeesNothing, classesFor, openPictures, sampleOptions, type OpenPictures } from './open-pictures.ts';
+import { checkSeesNothing, classesFor, isConditionedOn, openPictures, sampleOptions, type OpenPictures } from './open-pictures.ts';
 import { UsageError } from './options.ts';
 import type { SamplerOptions, SourceOptions } from './picture-options.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -88,21 +88,21 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   try {
     checkSeesNothing(opened, 'evaluate');
     const { sampler, executor, dispose } = opened;
-    if (bpd && !hasSteps(sampler.diffusion.schedule)) throw new Error(`${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`);
+    if (bpd && !hasSteps(sampler.process.schedule)) throw new Error(`${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`);
     const drawing = sampleOptions(options, sampler);
     const { sampler: name } = drawing;
     // What cannot be drawn is said before anything is measured.
     sampler.denoiser(drawing);
-    const steps = samplerTimesteps(samplerNamed(name), sampler.diffusion.schedule, drawing).length;
+    const steps = samplerTimesteps(samplerNamed(name), sampler.process.schedule, drawing).length;
     const classLabels = classesFor(opened, undefined, count);
     const names = opened.model?.classes?.names;
     return {
       ...(names && classLabels && { classes: { names, labels: classLabels } }),
-      name: source, picture: sampler.picture, count, executor, dispose,
+      name: source, picture: imageShape(sampler.shape), count, executor, dispose,
       report: { sampler: { name, steps, ...describedGuidance(options) } },
       model: opened,
       async *pictures(onProgress) {
-        for await (const state of sampler.sample({ ...drawing, seed, count, classLabels, signal })) {
+        for await (const state of sampler.sample({ ...drawing, seed, count, ...(classLabels && { conditions: classConditions(classLabels) }), signal })) {
           onProgress(state.stepsDone / state.stepsTotal);
           if (state.finished) yield state.xt;
         }
@@ -170,8 +170,8 @@ async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {
 
 async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTimes, seed, data: source, batchSize }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<BitsPerDimension & { data: string }> {
   const { sampler } = model!;
-  const { takesClasses } = sampler;
-  const { schedule, varianceType } = sampler.diffusion;
+  const takesClasses = isConditionedOn(sampler, classLabelsName);
+  const { schedule, varianceType } = sampler.process;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
   const held = testPartOf(source);
   const test = held ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
@@ -179,7 +179,7 @@ async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTim
   const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);
   function* batches(): Generator<LikelihoodBatch, void, undefined> {
     for (const { images, first, count } of pictureBatches(test, batchSize, places)) {
-      yield { images, count, ...(takesClasses && { cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) } }) };
+      yield { images, count, ...(takesClasses && { conditions: classConditions(Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0)) }) };
     }
   }
   const bits = await bitsPerDimension(sampler.denoiser(), batches(), {

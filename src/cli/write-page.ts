@@ -9,7 +9,7 @@ import { floatsToHalf, halfToFloats, writeSafetensors } from '../formats/index.t
 import { countParameters } from '../nn/index.ts';
 import { networkProcess } from '../diffusion/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../page/page-model.ts';
-import { pictureShape } from '../pipelines/index.ts';
+import { denoisingNetwork, imageShape } from '../pipelines/index.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -57,7 +57,7 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
  */
 export async function writePage(folder: string, { model, card, name, builtPage = ownPage(), ...options }: PageSource): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
   if (!existsSync(join(builtPage, 'index.html'))) throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const picture = pictureShape(model.unet, networkProcess(model.scheduler).varianceType);
+  const picture = imageShape(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
   if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
   if (model.unet.config.inChannels !== picture[0]) throw new Error(`${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`);
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');

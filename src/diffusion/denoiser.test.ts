@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../core/dtype.ts';
-import { type Conditioning, fromPrediction } from './denoiser.ts';
+import { classConditions } from './conditions.ts';
+import { fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import type { PredictionType } from './parameterization.ts';
 import { qSample } from './process.ts';
@@ -41,11 +42,11 @@ describe('denoiser of a prediction', () => {
   });
 
   test('the network is told the times, the conditioning and the signal', async () => {
-    const cond: Conditioning = { classLabels: [3, 4] };
+    const conditions = classConditions([3, 4]);
     const { signal } = new AbortController();
     let told: unknown[] = [];
-    await fromPrediction(async (...given) => { told = given; return noise; }, schedule, 'epsilon')(xt, t, { cond, signal });
-    expect(told).toEqual([xt, t, cond, signal]);
+    await fromPrediction(async (...given) => { told = given; return noise; }, schedule, 'epsilon')(xt, t, { conditions, signal });
+    expect(told).toEqual([xt, t, conditions, signal]);
   });
 
   test('wrong outputs, types and ranges are refused', async () => {

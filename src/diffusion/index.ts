@@ -1,7 +1,8 @@
 export type { NoiseStream } from './batch.ts';
 export {
-  type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type Prediction, type PredictionOptions,
-} from './denoiser.ts';
+  checkConditions, classConditions, classLabelsName, classLabelsOf, type ConditionDropout, type ConditionInput, type Conditions, dropConditions, imageName, padRows, repeatRow, rowsOf, takeRows,
+} from './conditions.ts';
+export { type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type Prediction, type PredictionOptions } from './denoiser.ts';
 export { classDatasetDenoiser } from './exact/class-mixture.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
 export { datasetDenoiser, type MixtureComponent, mixtureDenoiser } from './exact/mixture.ts';

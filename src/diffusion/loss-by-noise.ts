@@ -1,7 +1,8 @@
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
 import { sampleSize } from './batch.ts';
-import type { Conditioning, Denoiser } from './denoiser.ts';
+import type { Conditions } from './conditions.ts';
+import type { Denoiser } from './denoiser.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { type Target, targetOf } from './parameterization.ts';
 
@@ -18,7 +19,7 @@ export interface LossByNoiseOptions {
   /** What the error is measured of: x_0 and ε in these proportions, as a network is asked for them; default ε. */
   readonly target?: (t: number) => Target;
   /** What the pictures at the given places of the data are conditioned on; default nothing. */
-  readonly cond?: (places: readonly number[]) => Conditioning | undefined;
+  readonly conditions?: (places: readonly number[]) => Conditions | undefined;
   /** Called after every batch. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -45,7 +46,7 @@ export interface LossAtTime {
  * @throws if there is no data or no draw; the signal's reason on abort
  * @see Ho, Jain & Abbeel 2020, eq. 14 — https://arxiv.org/abs/2006.11239
  */
-export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, schedule: NoiseSchedule, { times, draws = 256, batchSize = 16, seed, target = () => targetOf.epsilon(0, 1), cond, onProgress, signal }: LossByNoiseOptions): Promise<LossAtTime[]> {
+export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, schedule: NoiseSchedule, { times, draws = 256, batchSize = 16, seed, target = () => targetOf.epsilon(0, 1), conditions, onProgress, signal }: LossByNoiseOptions): Promise<LossAtTime[]> {
   const N = data.shape[0] ?? 0;
   if (N === 0) throw new Error('denoisingLossByNoise: there are no pictures');
   if (!Number.isSafeInteger(draws) || draws < 2) throw new Error(`denoisingLossByNoise: a mean with its error needs an integer of 2 or more draws, got ${draws}`);
@@ -68,7 +69,7 @@ export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, 
         stream.fillNormal(eps, b * size, (b + 1) * size);
         for (let i = 0; i < size; i++) xt[b * size + i] = alpha * data.data[place * size + i]! + sigma * eps[b * size + i]!;
       }
-      const said = await denoise(float32([count, ...data.shape.slice(1)], xt), Array<number>(count).fill(t), { cond: cond?.(places), signal });
+      const said = await denoise(float32([count, ...data.shape.slice(1)], xt), Array<number>(count).fill(t), { conditions: conditions?.(places), signal });
       for (let b = 0; b < count; b++) {
         let sum = 0;
         const x0 = places[b]! * size - b * size;

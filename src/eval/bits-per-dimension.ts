@@ -1,5 +1,5 @@
 import { float32, RandomStream, sizeOf, type FloatArray } from '../core/index.ts';
-import { posterior, qSample, type Conditioning, type Denoised, type Denoiser, type Schedule, type VarianceType } from '../diffusion/index.ts';
+import { posterior, qSample, type Conditions, type Denoised, type Denoiser, type Schedule, type VarianceType } from '../diffusion/index.ts';
 
 /** Options of `bitsPerDimension`. */
 export interface BitsPerDimensionOptions {
@@ -19,7 +19,7 @@ export interface LikelihoodBatch {
   readonly images: FloatArray;
   readonly count: number;
   /** What they are conditioned on, for all B. */
-  readonly cond?: Conditioning | undefined;
+  readonly conditions?: Conditions | undefined;
 }
 
 /** The variational bound in bits per dimension: how many a lossless code for the pictures would need at most. */
@@ -56,7 +56,7 @@ export async function bitsPerDimension(denoise: Denoiser, batches: Iterable<Like
   const ranges = timeRanges(schedule.T, options.times ?? schedule.T - 1);
   const totals: number[] = [];
   const sums = { prior: 0, rate: 0, distortion: 0 };
-  for (const { images, count, cond } of batches) {
+  for (const { images, count, conditions } of batches) {
     const [batch] = images.shape as readonly [number];
     const size = sizeOf(images.shape.slice(1));
     const streams = Array.from({ length: batch }, (_, b) => new RandomStream(seed, 'bits per dimension', totals.length + b));
@@ -66,7 +66,7 @@ export async function bitsPerDimension(denoise: Denoiser, batches: Iterable<Like
       const t = streams.map((stream) => range.first + (range.length === 1 ? 0 : stream.integer(range.length)));
       const noise = new Float32Array(batch * size);
       for (const [b, stream] of streams.entries()) stream.fillNormal(noise.subarray(b * size, (b + 1) * size));
-      const denoised = await denoise(qSample(schedule, images, t, float32(images.shape, noise)), t, { cond, signal });
+      const denoised = await denoise(qSample(schedule, images, t, float32(images.shape, noise)), t, { conditions, signal });
       const terms = t.map((time, b) => likelihoodTerm(options, images, denoised, time, b));
       for (let b = 0; b < batch; b++) {
         if (asked === 0) parts.distortion[b] = terms[b]!;

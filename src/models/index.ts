@@ -8,7 +8,8 @@ export {
 export { configFromShapes, fromOpenAINames, hasOpenAINames, openAIBlockNames, openAIBlocks, openAINames } from './clip/openai-names.ts';
 export { clipPixels, type ClipPreprocessing, clipPreprocessing, clipPreprocessingJson, type ClipResample, openAIPreprocessing } from './clip/preprocess.ts';
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
-export { UNet2DModel, type ClassInput } from './unet-2d.ts';
+export { concatenating, conditionTensors, type DenoisingNetwork } from './denoising-network.ts';
+export { UNet2DModel } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';
 export { type Classification, ImageClassifier, imageClassifierConfigSchema, type ImageClassifierConfig } from './image-classifier.ts';

@@ -6,7 +6,7 @@ export { Dropout } from './dropout.ts';
 export { Embedding, GaussianFourierProjection, LearnedTimes, sinusoidalEmbedding, TimeProjection, TimestepEmbedding, Timesteps, type SinusoidalOptions } from './embedding.ts';
 export { filled, normal, ones, uniformFanAvg, zeros, type Initializer } from './init.ts';
 export { Linear } from './linear.ts';
-export { bind, countParameters, initialValues, Module, namedParameters, Parameter, randomKeyInput, snakeCase, type Binding, type Context } from './module.ts';
+export { bind, countParameters, frozen, initialValues, Module, namedParameters, Parameter, randomKeyInput, snakeCase, type Binding, type Context } from './module.ts';
 export { BatchNorm2d, GroupNorm, LayerNorm, RMSNorm } from './norm.ts';
 export { averagePool, Downsample2D, filteredDownsample, filteredUpsample, repeatPixels, Upsample2D, type EdgeMode } from './resample.ts';
 export { ResnetBlockCondNorm2D, type ResnetCondNormOptions } from './resnet-cond-norm.ts';

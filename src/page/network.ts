@@ -1,6 +1,7 @@
 /** The page's model: its description, its weights, and an engine to run it on. */
 import { widen } from '../checkpoint/weights.ts';
 import type { Executor, HostArray } from '../core/index.ts';
+import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { openSampler, type PictureSampler } from '../pipelines/index.ts';
@@ -54,7 +55,7 @@ export interface OpenNetwork {
 }
 
 /** Opens the network on a device. */
-export async function openNetwork({ unet: config, scheduler, picture, classes }: PageModel, weights: Map<string, HostArray>, device: 'wasm' | 'webgpu'): Promise<OpenNetwork> {
+export async function openNetwork({ unet: config, scheduler, classes }: PageModel, weights: Map<string, HostArray>, device: 'wasm' | 'webgpu'): Promise<OpenNetwork> {
   const unet = new UNet2DModel(config);
   const executor: Executor = await createWebExecutor({ device, wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href });
   const samplers = new Map<number, Promise<PictureSampler>>();
@@ -62,7 +63,7 @@ export async function openNetwork({ unet: config, scheduler, picture, classes }:
     device: executor.device,
     sampler(batchSize) {
       let found = samplers.get(batchSize);
-      if (!found) samplers.set(batchSize, found = openSampler(executor, { unet, scheduler, picture, weights, nullClass: classes?.nullClass ?? null, batchSize }).catch((error: unknown) => {
+      if (!found) samplers.set(batchSize, found = openSampler(executor, { network: unet, scheduler, weights, ...(typeof classes?.nullClass === 'number' && { nothing: classConditions([classes.nullClass]) }), batchSize }).catch((error: unknown) => {
         throw new Error(`The engine could not be started: ${(error as Error).message}`, { cause: error });
       }));
       return found;

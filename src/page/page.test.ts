@@ -10,10 +10,10 @@ import { loadModel, readModelCard, type LoadedModel } from '../checkpoint/index.
 import { writePage } from '../cli/write-page.ts';
 import { float32, RandomStream, type HostArray } from '../core/index.ts';
 import { toPixels } from '../data/index.ts';
-import { initialNoise, schedulerConfig } from '../diffusion/index.ts';
+import { classConditions, initialNoise, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { openSampler, pictureShape, sampleStreams, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
+import { openSampler, sampleStreams, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { browserPath, serveFolder, softwareWebGpu, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
 import { tinyModel } from '../../test/kuosan.ts';
@@ -78,7 +78,7 @@ async function picturesOn(page: Page, canvas: 'xt' | 'x0', count: number, [, hei
 /** Every state of every picture as Node computes it. */
 async function statesInNode(model: LoadedModel, options: SampleOptions): Promise<SampleProgress[]> {
   const executor = createNodeExecutor({ threads: 2, worker: false });
-  const sampler = await openSampler(executor, { ...model, picture: pictureShape(model.unet), nullClass: model.classes?.nullClass ?? null, batchSize: options.count });
+  const sampler = await openSampler(executor, { ...model, network: model.unet, nothing: classConditions([model.classes!.nullClass!]), batchSize: options.count });
   const states: SampleProgress[] = [];
   for await (const state of sampler.sample(options)) states.push(state);
   await executor.dispose();
@@ -120,7 +120,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
 
   test('shows x_t and x̂_0 of every step, in batches, for a class', async () => {
     const page = await openPage(await serve('tiny', false), '#seed=7&count=5&sampler=unipc&steps=6&class=2');
-    const states = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, classLabels: [2, 2, 2, 2, 2] });
+    const states = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, conditions: classConditions([2, 2, 2, 2, 2]) });
     await page.locator('#scrub').fill('0');
     expectSamePictures(await picturesOn(page, 'xt', 5, [3, 8, 8]), initialNoise([5, 3, 8, 8], sampleStreams(7, [0, 1, 2, 3, 4])));
     for (const step of [6, 1, 4]) {
@@ -137,7 +137,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.click('#draw');
     await waitForStatus(page, 'drawn');
     const after = await picturesOn(page, 'xt', 5, [3, 8, 8]);
-    const inTurn = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, classLabels: [0, 1, 2, 0, 1], guidanceScale: 2.5 });
+    const inTurn = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, conditions: classConditions([0, 1, 2, 0, 1]), guidanceScale: 2.5 });
     expectSamePictures(after, inTurn.at(-1)!.xt);
     expect(after[0]).not.toEqual(before[0]);
     await page.close();
@@ -218,7 +218,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     browser = await startBrowser(softwareWebGpu);
     const page = await openPage(await serve('tiny', false), '#seed=2&count=2&sampler=ddim&steps=2&class=1&device=webgpu');
     expect(await page.textContent('#status')).toMatch(/on webgpu \(.*swiftshader.*\)\.$/i);
-    const states = await statesInNode(tiny(), { seed: 2, count: 2, sampler: 'ddim', steps: 2, classLabels: [1, 1] });
+    const states = await statesInNode(tiny(), { seed: 2, count: 2, sampler: 'ddim', steps: 2, conditions: classConditions([1, 1]) });
     expectSamePictures(await picturesOn(page, 'xt', 2, [3, 8, 8]), states.at(-1)!.xt);
     await page.close();
   });

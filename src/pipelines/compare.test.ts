@@ -6,7 +6,7 @@ import { exactSampler } from './exact-sampler.ts';
 
 const pictures = float32([3, 1, 2, 2], new RandomStream(1, 'pictures').fillNormal(new Float32Array(12)).map((z) => Math.sign(z)));
 const exact = exactSampler({ pictures, scheduler: schedulerConfig(), batchSize: 4 });
-const gaussian = gaussianDenoiser(exact.diffusion.schedule, { mean: 0, std: 0.5 });
+const gaussian = gaussianDenoiser(exact.process.schedule, { mean: 0, std: 0.5 });
 const model = { ...exact, denoiser: () => gaussian, plainDenoiser: gaussian };
 
 describe('comparing samplers', () => {

@@ -52,7 +52,7 @@ const referenceSteps = 200;
 export async function compareSamplers(model: PictureModel, { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions): Promise<Comparison> {
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
   const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, mostSteps(model)) };
-  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.diffusion.schedule, { steps: count, spacing });
+  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.process.schedule, { steps: count, spacing });
   const draw = async ({ sampler, steps: count }: { readonly sampler: string; readonly steps: number }, reference?: FloatArray): Promise<ComparedCell> => {
     let asked = 0;
     const counted = pictureSampler({ ...model, denoiser: (guidance) => counting(model.denoiser(guidance), (samples) => { asked += samples; }) });

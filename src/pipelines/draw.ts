@@ -1,10 +1,22 @@
 /** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
-import { float32, RandomStream, type FloatArray } from '../core/index.ts';
+import { float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
 import {
-  hasSteps, initialNoise, samplerNamed, samplerTimesteps,
-  type AnySamplerOptions, type Conditioning, type Denoiser, type DynamicThresholdOptions, type NetworkProcess, type SamplerDefinition, type SamplerState, type TimeSpacing,
+  checkConditions, hasSteps, initialNoise, rowsOf, samplerNamed, samplerTimesteps,
+  type AnySamplerOptions, type ConditionInput, type Conditions, type Denoiser, type DenoiseOptions, type DynamicThresholdOptions, type NetworkProcess, type SamplerDefinition, type SamplerState, type TimeSpacing,
 } from '../diffusion/index.ts';
-import type { PictureShape } from './ddpm.ts';
+
+/** The extents of one image: channels, height, width. */
+export type PictureShape = readonly [channels: number, height: number, width: number];
+
+/**
+ * The extents of samples that are images.
+ *
+ * @throws if they are something else
+ */
+export function imageShape(sample: Shape): PictureShape {
+  if (sample.length !== 3) throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
+  return sample as PictureShape;
+}
 
 /** What is done to a denoiser before it is sampled. */
 export interface GuidanceOptions {
@@ -18,16 +30,26 @@ export interface GuidanceOptions {
   readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
 }
 
+/** A sample of all that there are: number `index` of a seed is always the same. */
+export interface SampleId {
+  readonly seed: number;
+  readonly index: number;
+}
+
 /** Which pictures to draw. */
 export interface DrawOptions extends GuidanceOptions {
   readonly seed: number;
   readonly count: number;
   /** The number of the first picture; picture i of a seed is always the same. */
   readonly first?: number | undefined;
-  /** [count] classes, for a network that takes them. */
-  readonly classLabels?: readonly number[] | undefined;
-  /** [count, C', H, W] the pictures that a network sees beside x_t, for one that takes them: of low resolution, say, enlarged. */
-  readonly condImages?: FloatArray | undefined;
+  /** [count] samples of several seeds together, in the place of `seed` and `first`: each is what it would be alone. */
+  readonly ids?: readonly SampleId[] | undefined;
+  /** What the random numbers are for: each stage of a cascade has a purpose of its own; default `sample`. */
+  readonly purpose?: string | undefined;
+  /** [count, ...] what the samples are conditioned on, exactly what the model takes: `classConditions([3, 7])` for classes. */
+  readonly conditions?: Conditions | undefined;
+  /** [count, ...] what guidance leads away from, for conditions of the model: a negative prompt. */
+  readonly negative?: Conditions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,9 +70,12 @@ export interface SamplerChoice {
 /** Which pictures to draw, and how. */
 export interface SampleOptions extends DrawOptions, SamplerChoice {}
 
+/** What random numbers of samples are for, when nobody says. */
+const samplePurpose = 'sample';
+
 /** The random numbers of pictures by their number: first the noise they begin as, then what a sampler draws. */
-export function sampleStreams(seed: number, indices: readonly number[]): RandomStream[] {
-  return indices.map((index) => new RandomStream(seed, 'sample', index));
+export function sampleStreams(seed: number, indices: readonly number[], purpose: string = samplePurpose): RandomStream[] {
+  return indices.map((index) => new RandomStream(seed, purpose, index));
 }
 
 /** A batch of pictures on its way, after each step. */
@@ -67,13 +92,13 @@ export interface SampleProgress extends SamplerState {
 /** What pictures can be drawn from: a network made ready, or an exact solution. */
 export interface PictureModel {
   /** What is done to pictures, and what the model is asked of it. */
-  readonly diffusion: NetworkProcess;
-  readonly picture: PictureShape;
+  readonly process: NetworkProcess;
+  /** The extents of one sample: [C, H, W] for images. */
+  readonly shape: Shape;
   /** Pictures computed together. */
   readonly batchSize: number;
-  readonly takesClasses: boolean;
-  /** The channels of the picture that it sees beside x_t; 0 for most. */
-  readonly condChannels: number;
+  /** What it is conditioned on. */
+  readonly conditions: readonly ConditionInput[];
   /**
    * The denoiser as sampled from, with x̂_0 held to the range of pictures if the model wants it.
    *
@@ -101,14 +126,14 @@ export function pictureSampler(model: PictureModel): PictureSampler {
     ...model,
     async *sample(asked) {
       const { run, timesteps, options } = chosenSampler(model, asked);
-      yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
-        run(denoise, initialNoise(shape, streams, model.diffusion.schedule.priorStd(timesteps[0]!)), { ...options, streams, ...(cond && { cond }), signal: asked.signal }));
+      yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, given }) =>
+        run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), { ...options, ...given, streams }));
     },
   };
 }
 
 /** The most steps that a model can be sampled in: those of its schedule, or any number. */
-export function mostSteps({ diffusion: { schedule } }: Pick<PictureModel, 'diffusion'>): number {
+export function mostSteps({ process: { schedule } }: Pick<PictureModel, 'process'>): number {
   return hasSteps(schedule) ? schedule.T : Infinity;
 }
 
@@ -117,7 +142,7 @@ export function mostSteps({ diffusion: { schedule } }: Pick<PictureModel, 'diffu
  *
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
-export function chosenSampler({ diffusion: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'diffusion'>, { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice): {
+export function chosenSampler({ process: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'process'>, { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice): {
   readonly run: SamplerDefinition['run'];
   readonly timesteps: readonly number[];
   readonly options: Omit<AnySamplerOptions, 'streams'>;
@@ -136,44 +161,36 @@ export interface DrawBatch {
   readonly shape: readonly number[];
   /** [B] nothing has been drawn from them yet. */
   readonly streams: readonly RandomStream[];
-  readonly cond: Conditioning | undefined;
+  /** What its denoiser is given besides x_t and t. */
+  readonly given: DenoiseOptions;
 }
 
 /**
  * Runs a way to draw on every batch of the pictures asked for.
  *
  * @param stepsOfBatch  states that it yields for a batch
- * @throws if the model needs classes or a picture beside the noise and has not got them
+ * @throws if the conditions are not those of the model, one row for each sample
  */
 export async function* drawBatches(model: PictureModel, asked: DrawOptions, stepsOfBatch: number, draw: (batch: DrawBatch) => AsyncIterable<SamplerState>): AsyncGenerator<SampleProgress, void, undefined> {
-  const { seed, count, first = 0, classLabels, condImages } = asked;
-  const { batchSize, picture } = model;
+  const { seed, count, first = 0, purpose, conditions = {}, negative = {}, signal } = asked;
+  const { batchSize, shape } = model;
+  const ids = asked.ids ?? Array.from({ length: count }, (_, i) => ({ seed, index: first + i }));
+  if (ids.length !== count) throw new Error(`sample: ids are ${ids.length}, and count is ${count}`);
   const denoise = model.denoiser(asked);
-  if (model.takesClasses && !classLabels) throw new Error('sample: this model needs a class for each picture');
-  checkCondImages(model, condImages, count);
+  checkConditions('sample', model.conditions, conditions, count);
+  checkConditions('sample', model.conditions.filter(({ name }) => name in negative), negative, count);
   const stepsTotal = stepsOfBatch * Math.ceil(count / batchSize);
   let stepsDone = 0;
   for (let start = 0; start < count; start += batchSize) {
     const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
-    const indices = places.map((place) => first + place);
-    const cond: Conditioning | undefined = classLabels || condImages ? {
-      ...(classLabels && { classLabels: places.map((place) => classLabels[place]!) }), ...(condImages && { image: rows(condImages, places[0]!, places.length) }),
-    } : undefined;
-    for await (const state of draw({ indices, denoise, shape: [places.length, ...picture], streams: sampleStreams(seed, indices), cond })) yield { ...state, indices, finished: state.t === model.diffusion.schedule.clean, stepsDone: ++stepsDone, stepsTotal };
+    const batch: DrawBatch = {
+      indices: places.map((place) => ids[place]!.index),
+      denoise, shape: [places.length, ...shape],
+      streams: places.flatMap((place) => sampleStreams(ids[place]!.seed, [ids[place]!.index], purpose)),
+      given: { conditions: rowsOf(conditions, places), negative: rowsOf(negative, places), signal },
+    };
+    for await (const state of draw(batch)) yield { ...state, indices: batch.indices, finished: state.t === model.process.schedule.clean, stepsDone: ++stepsDone, stepsTotal };
   }
-}
-
-function checkCondImages({ condChannels, picture: [, height, width] }: PictureModel, images: FloatArray | undefined, count: number): void {
-  if (condChannels === 0 && images) throw new Error('sample: this model sees no picture beside the noise, so condImages means nothing to it');
-  if (condChannels > 0 && !images) throw new Error(`sample: this model sees a picture of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'} beside the noise; give it as condImages`);
-  const expected = [count, condChannels, height, width];
-  if (images && images.shape.join() !== expected.join()) throw new Error(`sample: condImages is [${images.shape.join(', ')}], expected [${expected.join(', ')}]`);
-}
-
-/** Some samples of a batch, which share its memory. */
-function rows({ shape, data }: FloatArray, start: number, count: number): FloatArray {
-  const size = data.length / shape[0]!;
-  return float32([count, ...shape.slice(1)], data.subarray(start * size, (start + count) * size) as Float32Array);
 }
 
 /** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */

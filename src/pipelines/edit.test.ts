@@ -3,7 +3,6 @@ import { createInterpreter, float32, RandomStream, type FloatArray } from '../co
 import { drainSampler, linearSchedule, samplers, schedulerConfig, timesteps } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { pictureShape } from './ddpm.ts';
 import { drawPictures, finishedPictures, sampleStreams, type PictureModel } from './draw.ts';
 import { inpaintPicture, interpolatedCount, interpolateSeeds, varyPicture } from './edit.ts';
 import { exactSampler } from './exact-sampler.ts';
@@ -67,38 +66,38 @@ describe('editing pictures', () => {
   });
 });
 
-describe('a network that sees a picture beside x_t', () => {
+describe('a network that is conditioned on an image', () => {
   const unet = new UNet2DModel({ sampleSize: 4, inChannels: 2, outChannels: 1, blockOutChannels: [8], layersPerBlock: 1, normNumGroups: 4, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], attentionHeadDim: null, addAttention: false });
   // A convolution at the end that is not nearly zero, so that what goes in matters.
   const weights = new Map([...initialValues(unet, 1)].map(([name, value]) => [name, name === 'conv_out.weight' ? float32(value.shape, normals(value.shape, 'output').data.map((z) => z / 8)) : value]));
   const scheduler = schedulerConfig({ numTrainTimesteps: 40 });
-  const open = () => openSampler(createInterpreter(), { unet, scheduler, picture: pictureShape(unet), weights, batchSize: 2 });
+  const open = () => openSampler(createInterpreter(), { network: unet, scheduler, weights, batchSize: 2 });
   const condImages = normals([3, 1, 4, 4], 'condition');
 
   test('makes pictures of its output\'s channels, from two stacked on the channel axis', async () => {
     const sampler = await open();
-    expect(sampler).toMatchObject({ picture: [1, 4, 4], condChannels: 1 });
-    const drawn = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, condImages });
+    expect(sampler).toMatchObject({ shape: [1, 4, 4], conditions: [{ name: 'image', shape: [1, 4, 4] }] });
+    const drawn = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: condImages } });
     expect(drawn.shape).toEqual([3, 1, 4, 4]);
     // Picture 2 is in the second batch: its condition goes with it, and nobody else's does.
     const other = float32(condImages.shape, condImages.data.map((x, i) => (i >= 32 ? -x : x)));
-    const changed = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, condImages: other });
+    const changed = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: other } });
     expect(changed.data.slice(0, 32)).toEqual(drawn.data.slice(0, 32));
     expect(changed.data.slice(32)).not.toEqual(drawn.data.slice(32));
     // By hand: the sampler on the same denoiser.
     const streams = sampleStreams(1, [0]);
     const schedule = linearSchedule({ T: 40 });
     const xT = streams[0]!.fillNormal(new Float32Array(16));
-    const end = await drainSampler(samplers.ddpm.run(sampler.denoiser(), float32([1, 1, 4, 4], xT), { schedule, timesteps: timesteps(40, 3, { spacing: 'linspace' }), streams, cond: { image: float32([1, 1, 4, 4], condImages.data.slice(0, 16)) } }));
+    const end = await drainSampler(samplers.ddpm.run(sampler.denoiser(), float32([1, 1, 4, 4], xT), { schedule, timesteps: timesteps(40, 3, { spacing: 'linspace' }), streams, conditions: { image: float32([1, 1, 4, 4], condImages.data.slice(0, 16)) } }));
     expect(end.data).toEqual(drawn.data.slice(0, 16));
   });
 
-  test('says so where the picture is missing, of another size, or not wanted', async () => {
+  test('says so where the image is missing, of another size, or not wanted', async () => {
     const sampler = await open();
-    const draw = (model: PictureModel & Parameters<typeof drawPictures>[0], given?: FloatArray) => drawPictures(model, { seed: 1, count: 3, steps: 3, condImages: given });
-    await expect(draw(sampler)).rejects.toThrow('sample: this model sees a picture of 1 channel beside the noise; give it as condImages');
-    await expect(draw(sampler, float32([3, 1, 2, 2], new Float32Array(12)))).rejects.toThrow('sample: condImages is [3, 1, 2, 2], expected [3, 1, 4, 4]');
-    await expect(draw(exact, condImages)).rejects.toThrow('sample: this model sees no picture beside the noise');
-    await expect(sampler.denoiser()(normals([1, 1, 4, 4], 'x'), [3], {})).rejects.toThrow('denoiser: this network sees a picture beside x_t, and cond.image is missing; it is [1, 1, 4, 4]');
+    const draw = (model: PictureModel & Parameters<typeof drawPictures>[0], given?: FloatArray) => drawPictures(model, { seed: 1, count: 3, steps: 3, ...(given && { conditions: { image: given } }) });
+    await expect(draw(sampler)).rejects.toThrow('sample: this model is conditioned on image, and none is given; add image, f32[3, 1, 4, 4], to the conditions');
+    await expect(draw(sampler, float32([3, 1, 2, 2], new Float32Array(12)))).rejects.toThrow('sample: the condition image is f32[3, 1, 2, 2], expected f32[3, 1, 4, 4]');
+    await expect(draw(exact, condImages)).rejects.toThrow('sample: this model is not conditioned on image; it takes no conditions');
+    await expect(sampler.denoiser()(normals([1, 1, 4, 4], 'x'), [3], {})).rejects.toThrow('denoiser: this model is conditioned on image, and none is given; add image, f32[1, 1, 4, 4], to the conditions');
   });
 });

@@ -1,7 +1,7 @@
 /** Pictures from pictures: image to image, in-painting, and the way between two of them. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { imageToImage, initialNoise, repaint, repaintPath, slerp, timesFromStrength, type RepaintJumps } from '../diffusion/index.ts';
-import { chosenSampler, drawBatches, mostSteps, sampleStreams, type DrawOptions, type PictureModel, type SampleOptions, type SampleProgress, type SamplerChoice } from './draw.ts';
+import { imageToImage, initialNoise, repaint, repaintPath, repeatRow, slerp, timesFromStrength, type Conditions, type RepaintJumps } from '../diffusion/index.ts';
+import { chosenSampler, drawBatches, imageShape, mostSteps, sampleStreams, type DrawOptions, type PictureModel, type SampleOptions, type SampleProgress, type SamplerChoice } from './draw.ts';
 
 /** How a picture is drawn anew. */
 export interface VaryOptions extends SampleOptions {
@@ -17,12 +17,12 @@ export interface VaryOptions extends SampleOptions {
  * @throws if the picture has not the model's shape, or strength is outside 0 … 1
  */
 export async function* varyPicture(model: PictureModel, options: VaryOptions): AsyncGenerator<SampleProgress, void, undefined> {
-  const { strength, signal } = options;
+  const { strength } = options;
   const chosen = chosenSampler(model, options);
   checkImage('varyPicture', model, options.image);
-  const stepsOfBatch = Math.max(1, timesFromStrength(model.diffusion.schedule, chosen.timesteps, strength).length);
-  yield* drawBatches(model, options, stepsOfBatch, ({ denoise, shape, streams, cond }) =>
-    imageToImage(chosen.run, denoise, repeated(options.image, shape[0]!), { ...chosen.options, streams, strength, signal, ...(cond && { cond }) }));
+  const stepsOfBatch = Math.max(1, timesFromStrength(model.process.schedule, chosen.timesteps, strength).length);
+  yield* drawBatches(model, options, stepsOfBatch, ({ denoise, shape, streams, given }) =>
+    imageToImage(chosen.run, denoise, repeated(options.image, shape[0]!), { ...chosen.options, ...given, streams, strength }));
 }
 
 /** What is painted anew of a picture. */
@@ -42,26 +42,26 @@ const repaintSteps = 250;
  * @throws if picture or mask do not have the model's shape
  */
 export async function* inpaintPicture(model: PictureModel, options: InpaintOptions): AsyncGenerator<SampleProgress, void, undefined> {
-  const { image, mask, jumpLength, resamples, signal, steps = Math.min(repaintSteps, mostSteps(model)), spacing } = options;
-  const { schedule } = model.diffusion;
+  const { image, mask, jumpLength, resamples, steps = Math.min(repaintSteps, mostSteps(model)), spacing } = options;
+  const { schedule } = model.process;
   const { timesteps } = chosenSampler(model, { sampler: 'ddpm', steps, spacing });
   checkImage('inpaintPicture', model, image);
-  const [, height, width] = model.picture;
+  const [, height, width] = imageShape(model.shape);
   if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width) throw new Error(`inpaintPicture: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
-  yield* drawBatches(model, options, repaintPath(timesteps.length, { jumpLength, resamples }).length - 1, ({ denoise, shape, streams, cond }) =>
+  yield* drawBatches(model, options, repaintPath(timesteps.length, { jumpLength, resamples }).length - 1, ({ denoise, shape, streams, given }) =>
     repaint(denoise, initialNoise(shape, streams, schedule.priorStd(timesteps[0]!)), {
-      schedule, timesteps, streams, known: repeated(image, shape[0]!), mask: repeated(mask, shape[0]!), jumpLength, resamples, signal, ...(cond && { cond }),
+      ...given, schedule, timesteps, streams, known: repeated(image, shape[0]!), mask: repeated(mask, shape[0]!), jumpLength, resamples,
     }));
 }
 
 /** Which pictures lie at the ends, and how many between. */
-export interface InterpolateOptions extends Omit<SampleOptions, 'seed' | 'count' | 'first' | 'condImages' | 'classLabels'> {
+export interface InterpolateOptions extends Omit<SampleOptions, 'seed' | 'count' | 'first' | 'ids' | 'conditions' | 'negative'> {
   /** Two seeds or more; picture 0 of each is an end. */
   readonly seeds: readonly number[];
   /** Pictures from one seed to the next, both ends among them; at least 2. */
   readonly frames: number;
-  /** The class of all pictures, for a network that takes classes. */
-  readonly classLabel?: number | undefined;
+  /** [1, ...] what all samples are conditioned on. */
+  readonly conditions?: Conditions | undefined;
 }
 
 /**
@@ -72,22 +72,22 @@ export interface InterpolateOptions extends Omit<SampleOptions, 'seed' | 'count'
  *
  * @throws if there is one seed, or fewer than two frames
  */
-export async function* interpolateSeeds(model: PictureModel, { seeds, frames, classLabel, ...options }: InterpolateOptions): AsyncGenerator<SampleProgress, void, undefined> {
+export async function* interpolateSeeds(model: PictureModel, { seeds, frames, conditions = {}, ...options }: InterpolateOptions): AsyncGenerator<SampleProgress, void, undefined> {
   if (seeds.length < 2) throw new Error(`interpolateSeeds: there are two seeds or more, got ${seeds.length}`);
   if (!Number.isSafeInteger(frames) || frames < 2) throw new Error(`interpolateSeeds: frames is an integer of 2 or more, got ${frames}`);
   const chosen = chosenSampler(model, options);
-  const one = [1, ...model.picture];
-  const ends = seeds.map((seed) => initialNoise(one, sampleStreams(seed, [0]), model.diffusion.schedule.priorStd(chosen.timesteps[0]!)));
+  const one = [1, ...model.shape];
+  const ends = seeds.map((seed) => initialNoise(one, sampleStreams(seed, [0]), model.process.schedule.priorStd(chosen.timesteps[0]!)));
   const count = interpolatedCount(seeds.length, frames);
   const noiseOf = (index: number) => {
     const stretch = Math.min(Math.floor(index / (frames - 1)), ends.length - 2);
     return slerp(ends[stretch]!, ends[stretch + 1]!, (index - stretch * (frames - 1)) / (frames - 1)).data;
   };
-  const asked: DrawOptions = { ...options, seed: seeds[0]!, count, ...(classLabel !== undefined && { classLabels: Array<number>(count).fill(classLabel) }) };
-  yield* drawBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, cond }) => {
+  const asked: DrawOptions = { ...options, seed: seeds[0]!, count, conditions: repeatRow(conditions, count) };
+  yield* drawBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, given }) => {
     const xT = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
     for (const [b, index] of indices.entries()) xT.set(noiseOf(index), b * (xT.length / indices.length));
-    return chosen.run(denoise, float32(shape, xT), { ...chosen.options, streams, signal: options.signal, ...(cond && { cond }) });
+    return chosen.run(denoise, float32(shape, xT), { ...chosen.options, ...given, streams });
   });
 }
 
@@ -96,8 +96,8 @@ export function interpolatedCount(seeds: number, frames: number): number {
   return (seeds - 1) * (frames - 1) + 1;
 }
 
-function checkImage(name: string, { picture }: PictureModel, image: FloatArray): void {
-  if (image.shape.join() !== picture.join()) throw new Error(`${name}: the picture is [${image.shape.join(', ')}], the model's are [${picture.join(', ')}]`);
+function checkImage(name: string, { shape }: PictureModel, image: FloatArray): void {
+  if (image.shape.join() !== shape.join()) throw new Error(`${name}: the picture is [${image.shape.join(', ')}], the model's are [${shape.join(', ')}]`);
 }
 
 /** One picture as a batch of itself: [C, H, W] → [count, C, H, W]. */

@@ -1,12 +1,11 @@
 /** The exact denoiser of pictures in the place of a network. */
 import type { FloatArray } from '../core/index.ts';
 import { datasetDenoiser, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
-import type { PictureShape } from './ddpm.ts';
 import { pictureSampler, type PictureSampler } from './draw.ts';
 
 /** What the exact denoiser knows: all the pictures, and how noise is put on them. */
 export interface ExactSource {
-  /** [N, C, H, W]; not copied. */
+  /** [N, ...]; not copied. */
   readonly pictures: FloatArray;
   readonly scheduler: SchedulerConfig;
   /** Pictures computed together, default 16. */
@@ -22,14 +21,12 @@ export interface ExactSource {
  * @throws if there are no pictures; when drawing, if guidance is asked for
  */
 export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSource): PictureSampler {
-  const [, channels, height, width] = pictures.shape as readonly [number, ...PictureShape];
-  const diffusion = networkProcess(scheduler);
-  const denoise = datasetDenoiser(diffusion.schedule, pictures);
+  const process = networkProcess(scheduler);
+  const denoise = datasetDenoiser(process.schedule, pictures);
   return pictureSampler({
     // There is no network that could have learned a variance.
-    diffusion: diffusion.varianceType === 'learned_range' ? { ...diffusion, varianceType: 'fixed_small' } : diffusion,
-    picture: [channels, height, width], batchSize,
-    condChannels: 0, takesClasses: false, plainDenoiser: denoise,
+    process: process.varianceType === 'learned_range' ? { ...process, varianceType: 'fixed_small' } : process,
+    shape: pictures.shape.slice(1), batchSize, conditions: [], plainDenoiser: denoise,
     denoiser({ guidanceScale = 1, dynamicThresholding } = {}) {
       if (guidanceScale !== 1) throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
       if (dynamicThresholding) throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');

@@ -10,7 +10,8 @@ import { fromHuggingFace, UNet2DModel, type UNet2DOptions } from '../models/inde
 import { initialValues } from '../nn/index.ts';
 import { decodeModel } from '../onnx/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { denoiserProgram, type PictureShape } from './ddpm.ts';
+import { denoiserProgram } from './denoising-loss.ts';
+import type { PictureShape } from './draw.ts';
 import { exportOnnx, type ModelToExport } from './export-onnx.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d/', import.meta.url));
@@ -21,7 +22,7 @@ function fixture(name: string) {
   const config = fromHuggingFace(JSON.parse(readFileSync(`${fixtures}${name}/config.json`, 'utf8')) as Record<string, unknown>);
   const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
   const [batch, ...picture] = io.get('sample')!.shape as readonly [number, ...PictureShape];
-  const model: ModelToExport = { unet: new UNet2DModel(config as UNet2DOptions), weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`), scheduler, picture };
+  const model: ModelToExport = { network: new UNet2DModel({ ...config as UNet2DOptions, sampleSize: [picture[1], picture[2]] }), weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`), scheduler };
   const inputs: Record<string, HostArray> = {
     sample: io.get('sample')!,
     timestep: float32([batch], Float32Array.from(io.get('timestep')!.data as BigInt64Array, Number)),
@@ -57,7 +58,7 @@ const names = readdirSync(fixtures).filter((name) => !name.includes('.'));
 
 describe.each(names)('an exported model, diffusers fixture %s', (name) => {
   const { model, inputs, batch, picture, expected } = fixture(name);
-  const row = sizeOf(picture) / picture[0] * model.unet.config.outChannels;
+  const row = sizeOf(picture) / picture[0] * model.network.outputs[0]!;
 
   test('computes what diffusers computes, at any batch, to 1e-4', async () => {
     const bytes = exportOnnx(model);
@@ -76,7 +77,7 @@ describe.each(names)('an exported model, diffusers fixture %s', (name) => {
 });
 
 describe('weights in float16', () => {
-  const { model, inputs, batch, picture } = fixture('classes');
+  const { model, inputs, batch } = fixture('classes');
   const executor = createNodeExecutor({ threads: 1, worker: false });
   afterAll(() => executor.dispose());
 
@@ -88,7 +89,7 @@ describe('weights in float16', () => {
       expect(stored.dataType).toBe(10);
       return [name, float32(shape, halfToFloats(new Uint16Array(stored.rawData!.slice().buffer)))];
     }));
-    const executable = await executor.compile(denoiserProgram(model.unet, batch, picture));
+    const executable = await executor.compile(denoiserProgram(model.network, batch));
     const store = await executor.createStore(Object.fromEntries([...rounded].map(([name, { shape }]) => [name, { shape, dtype: 'f32' as const }])), rounded);
     const ours = (await executable.run(store, inputs))['out_sample']!.data as Float32Array;
     expect(largestDifference(await run(bytes, inputs), ours)).toBeLessThan(1e-5);
@@ -100,7 +101,7 @@ describe('what an exported model says of itself', () => {
   const weights = initialValues(unet, 0);
 
   test('is the names of its weights, its interface, and where it comes from', () => {
-    const { graph, irVersion, opsetImport, metadataProps } = decodeModel(exportOnnx({ unet, weights, scheduler }, { metadata: { license: 'MIT' } }));
+    const { graph, irVersion, opsetImport, metadataProps } = decodeModel(exportOnnx({ network: unet, weights, scheduler }, { metadata: { license: 'MIT' } }));
     expect({ irVersion, opsetImport }).toEqual({ irVersion: 8, opsetImport: [{ domain: '', version: 18 }] });
     expect(graph.input.map(({ name }) => name)).toEqual(['sample', 'timestep']);
     expect(graph.output.map(({ name }) => name)).toEqual(['out_sample']);
@@ -113,22 +114,22 @@ describe('what an exported model says of itself', () => {
   });
 
   test('is the same for the same model', () => {
-    expect(exportOnnx({ unet, weights, scheduler })).toEqual(exportOnnx({ unet, weights, scheduler }));
+    expect(exportOnnx({ network: unet, weights, scheduler })).toEqual(exportOnnx({ network: unet, weights, scheduler }));
   });
 
   test('has no operator whose result nobody needs', () => {
-    const { graph } = decodeModel(exportOnnx({ unet, weights, scheduler }));
+    const { graph } = decodeModel(exportOnnx({ network: unet, weights, scheduler }));
     const needed = new Set([...graph.node.flatMap(({ input }) => input), 'out_sample']);
     expect(graph.node.filter(({ output }) => !output.some((name) => needed.has(name)))).toEqual([]);
     expect(graph.initializer.filter(({ name }) => !needed.has(name!))).toEqual([]);
   });
 
   test('is refused where it cannot be right', () => {
-    expect(() => exportOnnx({ unet, weights: new Map([...weights].slice(1)), scheduler })).toThrow('exportOnnx: missing tensor "conv_in.weight"');
-    expect(() => exportOnnx({ unet, weights, scheduler }, { batch: 0 })).toThrow('exportOnnx: expected a batch of a positive integer or \'symbolic\', got 0');
+    expect(() => exportOnnx({ network: unet, weights: new Map([...weights].slice(1)), scheduler })).toThrow('exportOnnx: missing tensor "conv_in.weight"');
+    expect(() => exportOnnx({ network: unet, weights, scheduler }, { batch: 0 })).toThrow('exportOnnx: expected a batch of a positive integer or \'symbolic\', got 0');
     const large = new Map(weights).set('conv_in.bias', float32([16], new RandomStream(0, 'large').fillNormal(new Float32Array(16)).map((z) => z * 1e6)));
-    expect(() => exportOnnx({ unet, weights: large, scheduler }, { dtype: 'f16' })).toThrow(/^exportOnnx: tensor "conv_in\.bias" holds .*, float16 ends at 65504; write it as f32$/);
+    expect(() => exportOnnx({ network: unet, weights: large, scheduler }, { dtype: 'f16' })).toThrow(/^exportOnnx: tensor "conv_in\.bias" holds .*, float16 ends at 65504; write it as f32$/);
     const sizeless = new UNet2DModel({ ...unet.config, sampleSize: null });
-    expect(() => exportOnnx({ unet: sizeless, weights, scheduler })).toThrow('unet: the configuration has no sample_size, so the size of its pictures is unknown');
+    expect(() => exportOnnx({ network: sizeless, weights, scheduler })).toThrow('unet: the configuration has no sample_size, so the size of its images is unknown; give it one');
   });
 });

@@ -5,12 +5,11 @@ import { createInterpreter, float32, grad, input, mean, program, type FloatArray
 import { networkProcess, objectiveDefaults, schedulerConfig, type PredictionType } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
-import { ddpmLoss, type PictureShape } from './ddpm.ts';
+import { denoisingLoss } from './denoising-loss.ts';
 import { variationalInputs } from './variational-bound.ts';
 
 const { T, vlbWeight, times, shape, said } = golden;
 const [B, channels, height, width] = shape as [number, number, number, number];
-const picture: PictureShape = [channels, height, width];
 
 /** A network whose output is an input of the program. */
 class Said extends UNet2DModel {
@@ -22,11 +21,11 @@ class Said extends UNet2DModel {
 
 /** The losses and the gradient of their mean with respect to the network's output. */
 async function hybrid(predictionType: keyof typeof said, weight: number): Promise<{ loss: FloatArray; gradient: FloatArray }> {
-  const diffusion = networkProcess(schedulerConfig({ numTrainTimesteps: T, betaStart: 1e-4, betaEnd: 0.02, predictionType: predictionType satisfies PredictionType, varianceType: 'learned_range' }));
-  const { schedule, preconditioning: { target } } = diffusion;
+  const process = networkProcess(schedulerConfig({ numTrainTimesteps: T, betaStart: 1e-4, betaEnd: 0.02, predictionType: predictionType satisfies PredictionType, varianceType: 'learned_range' }));
+  const { schedule, preconditioning: { target } } = process;
   if (!('betas' in schedule)) throw new Error('internal: a schedule of steps');
   const network = new Said({ sampleSize: [height, width], inChannels: channels, outChannels: 2 * channels, blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, addAttention: false, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] });
-  const loss = ddpmLoss(network, bind(network), B, picture, { diffusion, objective: { ...objectiveDefaults, vlbWeight: weight } });
+  const loss = denoisingLoss(network, bind(network), B, { process, objective: { ...objectiveDefaults, vlbWeight: weight } });
   const [gradient] = grad(mean(loss), [network.output]);
   const executable = await createInterpreter().compile(program({ outputs: { loss, gradient: gradient! } }));
   const each = (f: (t: number) => number) => float32([B], times.map(f));

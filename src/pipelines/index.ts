@@ -4,11 +4,14 @@ export * from './clip-encoder.ts';
 export { type ClipImageEncoder, type ClipImageSource, type ClipWeights, openClipImageEncoder } from './clip-image-encoder.ts';
 export { sevenViews, sumOverViews, type View, viewsOf } from './clip-views.ts';
 export * from './compare.ts';
-export { type BatchDraw, type DdpmTarget, ddpmLoss, denoiserProgram, importanceInput, type PictureShape, pictureShape, trainingInputs } from './ddpm.ts';
+export {
+  denoiserProgram, denoisingInputs, denoisingLoss, denoisingNetwork, type DenoisingTarget, type GivenTensors, importanceInput, type NoisedBatch, type NoiseDraw,
+} from './denoising-loss.ts';
+export * from './denoising-task.ts';
 export * from './draw.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
-export { enlarge, lowResolution, shrink } from './super-resolution.ts';
+export { enlarge, lowResolution, lowResolutionExamples, shrink } from './super-resolution.ts';
 export * from './zero-shot.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createInterpreter, float32, freeze, RandomStream } from '../core/index.ts';
-import { classifierFreeGuidance, clipping, linearSchedule, networkProcess, schedulerConfig } from '../diffusion/index.ts';
+import { classConditions, classifierFreeGuidance, clipping, linearSchedule, networkProcess, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { denoiserProgram, int64 } from './ddpm.ts';
+import { denoiserProgram } from './denoising-loss.ts';
 import { drawPictures, sampleStreams } from './draw.ts';
 import { openSampler } from './network-sampler.ts';
 
@@ -23,8 +23,8 @@ describe('guidance of a network that learns its variance', () => {
   /** What the network says with a label: v̂ and (its own word + 1)/2, of both pictures. */
   async function network(xt: Float32Array, t: number, classes: readonly number[]): Promise<{ v: Float32Array; fraction: Float32Array }> {
     const executor = createInterpreter();
-    const executable = await executor.compile(freeze(denoiserProgram(unet, 2, picture), weights));
-    const { out_sample: out } = await executable.run(null, { sample: float32([2, ...picture], xt), timestep: float32([2], [t, t]), class_labels: int64(Float32Array.from(classes)) });
+    const executable = await executor.compile(freeze(denoiserProgram(unet, 2), weights));
+    const { out_sample: out } = await executable.run(null, { sample: float32([2, ...picture], xt), timestep: float32([2], [t, t]), ...classConditions(classes) });
     const half = (first: number) => Float32Array.from({ length: 2 * size }, (_, i) => Number(out!.data[Math.floor(i / size) * 2 * size + first * size + (i % size)]));
     return { v: half(0), fraction: half(1).map((word) => (word + 1) / 2) };
   }
@@ -56,30 +56,30 @@ describe('guidance of a network that learns its variance', () => {
   const largest = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a, (x, i) => Math.abs(x - b[i]!)).reduce((most, x) => Math.max(most, x), 0);
 
   test('guides the mean of ancestral sampling, with the variance of the conditional branch', async () => {
-    const sampler = await openSampler(createInterpreter(), { unet, scheduler, picture, weights, nullClass, batchSize: 2 });
-    const drawn = await drawPictures(sampler, { sampler: 'ddpm', steps: 4, seed: 7, count: 2, classLabels: labels, guidanceScale: scale });
+    const sampler = await openSampler(createInterpreter(), { network: unet, scheduler, weights, nothing: classConditions([nullClass]), batchSize: 2 });
+    const drawn = await drawPictures(sampler, { sampler: 'ddpm', steps: 4, seed: 7, count: 2, conditions: classConditions(labels), guidanceScale: scale });
     // Single precision, over four steps.
     expect(largest(drawn.data, await byHand('conditional'))).toBeLessThan(2e-5);
     expect(largest(drawn.data, await byHand('unconditional'))).toBeGreaterThan(0.01);
-    const unguided = await drawPictures(sampler, { sampler: 'ddpm', steps: 4, seed: 7, count: 2, classLabels: labels });
+    const unguided = await drawPictures(sampler, { sampler: 'ddpm', steps: 4, seed: 7, count: 2, conditions: classConditions(labels) });
     expect(largest(drawn.data, unguided.data)).toBeGreaterThan(0.01);
   });
 
   test('takes rescale and interval to the wrapper, whose fraction stays the conditional one', async () => {
-    const sampler = await openSampler(createInterpreter(), { unet, scheduler, picture, weights, nullClass, batchSize: 2 });
+    const sampler = await openSampler(createInterpreter(), { network: unet, scheduler, weights, nothing: classConditions([nullClass]), batchSize: 2 });
     const { schedule, preconditioning } = networkProcess(scheduler);
     const xt = float32([2, ...picture], new RandomStream(3, 'x', 0).fillNormal(new Float32Array(2 * size)));
     const level = schedule.sigma(20) / schedule.alpha(20);
-    const uncond = (count: number) => ({ classLabels: Array<number>(count).fill(nullClass) });
+    const nothing = classConditions([nullClass]);
     for (const [rescale, interval] of [[0.7, [0, Infinity]], [0, [level, Infinity]], [0.4, [0, level]]] as const) {
-      const wrapped = clipping(classifierFreeGuidance(sampler.plainDenoiser, { schedule, scale, uncond, rescale, interval, asked: preconditioning }), schedule);
+      const wrapped = clipping(classifierFreeGuidance(sampler.plainDenoiser, { schedule, scale, nothing, rescale, interval, asked: preconditioning }), schedule);
       const opened = sampler.denoiser({ guidanceScale: scale, guidanceRescale: rescale, guidanceInterval: interval });
       // One picture inside of the interval or at its end, one outside where it has one.
       const t = [20, interval[0] === 0 ? 30 : 10];
-      const cond = { classLabels: labels };
-      const found = await opened(xt, t, { cond });
-      expect(found).toEqual(await wrapped(xt, t, { cond }));
-      expect(found.varianceFraction).toEqual((await sampler.plainDenoiser(xt, t, { cond })).varianceFraction);
+      const conditions = classConditions(labels);
+      const found = await opened(xt, t, { conditions });
+      expect(found).toEqual(await wrapped(xt, t, { conditions }));
+      expect(found.varianceFraction).toEqual((await sampler.plainDenoiser(xt, t, { conditions })).varianceFraction);
     }
   });
 });

@@ -2,10 +2,10 @@
 import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import { classColumns, fromPixels, heightAndWidth, layGrid, openDataset, picturesAt, toPixels, type Dataset } from '../data/index.ts';
-import { hasSteps, LossHistory, networkProcess, type NetworkProcess, type SuperResolution } from '../diffusion/index.ts';
+import { classConditions, classLabelsName, imageName, networkProcess, type Conditions, type NetworkProcess, type SuperResolution } from '../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { ddpmLoss, drawPictures, lowResolution, mostSteps, openSampler, trainingInputs, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
+import { denoisingNetwork, denoisingTask, drawPictures, imageExamples, lowResolution, lowResolutionExamples, mostSteps, openSampler, type PictureSampler, type PictureShape } from '../pipelines/index.ts';
 import type { DdpmConfig } from './config.ts';
 import { floorOf } from './noise-floor.ts';
 import { entries } from './programs.ts';
@@ -33,40 +33,41 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal, re
   features?.check(picture);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
-  const target = { diffusion, objective: config.objective };
-  const history = config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule) ? new LossHistory(diffusion.schedule.T) : undefined;
+  const images = imageExamples(dataset, { seed: train.seed, flip });
+  const network = denoisingNetwork(unet, diffusion.varianceType);
   // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and pictures beside x_t have others.
-  const isPlain = (unet.classInput === null || unet.classInput.kind === 'labels') && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0 && !superResolution;
-  const floor = isPlain ? floorOf(dataset, diffusion, { flip, classDropout: unet.classInput === null ? undefined : config.objective.classDropout }) : undefined;
-  const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
+  const takesClasses = unet.conditions.length > 0;
+  const isPlain = diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0 && !superResolution;
+  const floor = isPlain ? floorOf(dataset, diffusion, { flip, classDropout: takesClasses ? config.objective.classDropout : undefined }) : undefined;
+  const classes = !takesClasses || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
     config, train, kind: 'model', dataset,
     times: diffusion.networkTimes,
     notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
     ...(floor && { floor }),
-    task: {
-      module: unet,
-      loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),
-      inputs: (batch) => trainingInputs(dataset, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, timeProbabilities: history?.probabilities(), ...(nullClass !== undefined && { nullClass }) }),
-      ...(history && { history }),
-    },
+    task: denoisingTask({
+      network, process: diffusion, objective: config.objective, batchSize: train.batchSize, seed: train.seed,
+      examples: superResolution ? lowResolutionExamples(images, superResolution, train.seed) : images,
+      dropouts: [{ names: [classLabelsName], probability: config.objective.classDropout }],
+      ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
+    }),
     writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes, superResolution: superResolution ?? null }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` } : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
-      const sampler = await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store, prefix: entries.ema } });
-      const shown = unet.classInput === null ? null : dataset.classNames?.length ?? unet.config.numClassEmbeds;
-      const conditionsOf = (count: number) => conditions(dataset, count, shown, superResolution);
-      const measure = features && await openMeasure(executor, features, sampler, { dataset, picture, train, ...conditionsOf(train.evaluateCount) });
+      const sampler = await openSampler(executor, { network, scheduler: config.scheduler, weights: { store, prefix: entries.ema } });
+      const shown = !takesClasses ? null : dataset.classNames?.length ?? unet.config.numClassEmbeds;
+      const conditionsOf = (count: number) => shownConditions(dataset, count, shown, superResolution);
+      const measure = features && await openMeasure(executor, features, sampler, { dataset, picture, train, conditions: conditionsOf(train.evaluateCount) });
       return {
         ...(sampleEvery !== null && {
           draw: {
             every: sampleEvery,
             async pictures() {
-              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), ...conditionsOf(sampleCount) });
+              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), conditions: conditionsOf(sampleCount) });
               return { pictures, grid: layGrid(toPixels(pictures), { columns: classColumns(shown ?? 0, sampleCount) }) };
             },
           },
@@ -97,12 +98,12 @@ async function featuresFor({ evaluateEvery, evaluateFeatures }: DdpmConfig['trai
 }
 
 /** What `kuosan evaluate` measures, with fewer pictures and steps; the real pictures are looked at once. */
-async function openMeasure(executor: Executor, features: FeatureSource, sampler: PictureSampler, { dataset, picture, train, ...asked }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train'] } & Conditions): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
+async function openMeasure(executor: Executor, features: FeatureSource, sampler: PictureSampler, { dataset, picture, train, conditions }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train']; readonly conditions: Conditions }): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
   const extractor = await features.open(executor, picture);
   let real: RealFeatures | undefined;
   async function* pictures() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked })) if (state.finished) yield state.xt;
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, conditions })) if (state.finished) yield state.xt;
   }
   return {
     async evaluate() {
@@ -114,16 +115,13 @@ async function openMeasure(executor: Executor, features: FeatureSource, sampler:
   };
 }
 
-/** What pictures drawn on the way are conditioned on. */
-type Conditions = Pick<SampleOptions, 'classLabels' | 'condImages'>;
-
-/** All classes in turn; or for a network that enlarges pictures the first ones of the data, each with its own class. */
-function conditions(dataset: Dataset, count: number, classes: number | null, superResolution: SuperResolution | undefined): Conditions {
-  if (!superResolution) return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
+function shownConditions(dataset: Dataset, count: number, classes: number | null, superResolution: SuperResolution | undefined): Conditions {
+  if (!superResolution) return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
   const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
-    condImages: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
-    ...(classes !== null && { classLabels: places.map((place) => dataset.labels![place]!) }),
+    [imageName]: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
+    ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
   };
 }
 
@@ -167,7 +165,8 @@ function checkOutputs({ config: { outChannels } }: UNet2DModel, channels: number
 
 /** @returns the class that stands for "any" if some are hidden in training: the network's last */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
-  const classes = unet.config.numClassEmbeds;
+  const { numClassEmbeds: classes, classEmbedType } = unet.config;
+  if (classEmbedType !== null) throw new Error(`config.model.classEmbedType: a network with "${classEmbedType}" is conditioned on ${classEmbedType === 'timestep' ? 'a number' : 'a vector'} for each image, and images have classes; take numClassEmbeds without classEmbedType`);
   if (classes === null) {
     if (dropout > 0) throw new Error('config.objective.classDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or classDropout to 0');
     return undefined;

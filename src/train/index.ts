@@ -17,4 +17,4 @@ export { entries, initialState, trainedParameters, trainingPrograms, type Traini
 export { resumable, trainingRun, type PlanOptions, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
 export { configuredRun, type ConfiguredRun } from './run-kinds.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
-export { type BatchHistory, DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';
+export { type BatchHistory, DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type StepReport, type TrainerState, type TrainingTask } from './trainer.ts';

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { float32, type FloatArray } from '../core/index.ts';
 import { fromPixels, picturesAt, type Dataset } from '../data/index.ts';
-import { classDatasetDenoiser, datasetDenoiser, denoisingLossByNoise, spreadTimes, type Denoiser, type NetworkProcess } from '../diffusion/index.ts';
+import { classDatasetDenoiser, datasetDenoiser, classConditions, denoisingLossByNoise, spreadTimes, type Denoiser, type NetworkProcess } from '../diffusion/index.ts';
 import { noiseLevels, type LossByNoise } from './noise-levels.ts';
 
 /** Values of all pictures together beyond which the floor is not computed on the way: up to here it takes two seconds. */
@@ -39,7 +39,7 @@ export function floorOf(dataset: Dataset, diffusion: NetworkProcess, { flip, cla
     const measure = async (exact: Denoiser) => {
       // Training goes on beside it: between two batches it gets its turn.
       const losses = await denoisingLossByNoise(async (...asked) => (await setImmediate(), exact(...asked)), all, schedule, {
-        times, draws, batchSize: draws, seed: 0, target, ...(labels && { cond: (places) => ({ classLabels: places.map((place) => labels[place % count]!) }) }),
+        times, draws, batchSize: draws, seed: 0, target, ...(labels && { conditions: (places) => classConditions(places.map((place) => labels[place % count]!)) }),
       });
       return Array.from({ length: noiseLevels }, (_, level) => losses.slice(level * timesOfLevel, (level + 1) * timesOfLevel).reduce((sum, { loss }) => sum + loss, 0) / timesOfLevel);
     };

@@ -5,7 +5,7 @@ import {
 import { drawTrainingNoise, gaussianEpsFloor, linearSchedule, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { Embedding, initialValues, Linear, type Binding } from '../nn/index.ts';
-import { ddpmLoss, drawPictures, importanceInput, openSampler, type PictureShape } from '../pipelines/index.ts';
+import { denoisingLoss, drawPictures, importanceInput, openSampler, sampleLossesAt, type PictureShape } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { trainSchema } from './config.ts';
 import { DivergedError, Trainer, type BatchHistory, type TrainerState, type TrainingTask } from './trainer.ts';
@@ -40,8 +40,9 @@ function waves(start: number, count: number): Record<string, HostArray> {
 
 const wavesTask = (batchSize: number): TrainingTask => ({
   module: unet,
-  loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
+  loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
   inputs: (batch) => waves(batch * batchSize, batchSize),
+  sampleLosses: sampleLossesAt,
 });
 
 /** Weights whose output layer is not almost zero, so that every gradient is far from rounding. */
@@ -214,16 +215,16 @@ describe('a run that diverges', () => {
 
 test('the sampler of the averaged weights shares the trainer\'s store and sees every step', async () => {
   const unet = new UNet2DModel({ ...unetOptions, blockOutChannels: [8], downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], addAttention: false });
-  const task = { ...wavesTask(2), module: unet, loss: (ctx: Binding) => ddpmLoss(unet, ctx, 2, picture) };
+  const task = { ...wavesTask(2), module: unet, loss: (ctx: Binding) => denoisingLoss(unet, ctx, 2) };
   const trainer = await Trainer.open(node, task, config({ learningRate: 0.02 }));
   const scheduler = schedulerConfig({});
-  const shared = await openSampler(node, { unet, scheduler, picture, weights: { store: trainer.store, prefix: 'ema/' }, batchSize: 4 });
+  const shared = await openSampler(node, { network: unet, scheduler, weights: { store: trainer.store, prefix: 'ema/' }, batchSize: 4 });
   const options = { seed: 0, count: 4, sampler: 'ddim', steps: 3 } as const;
   const drawings: FloatArray[] = [];
   for (let i = 0; i < 2; i++) {
     await trainer.advance();
     const drawn = await drawPictures(shared, options);
-    const alone = await openSampler(node, { unet, scheduler, picture, weights: (await trainer.state()).ema, batchSize: 4 });
+    const alone = await openSampler(node, { network: unet, scheduler, weights: (await trainer.state()).ema, batchSize: 4 });
     const expected = await drawPictures(alone, options);
     await alone.dispose();
     // With constant weights the engine may prepare them in another layout, and so sum in another order.
@@ -242,6 +243,7 @@ describe('a history of batches', () => {
     module: layer,
     loss: (ctx) => mul(reshape(square(layer.forward(ctx, input('x', [2, 2]))), [2]), input(importanceInput, [2])),
     inputs: () => ({ x, timestep: float32([2], [3, 8]), [importanceInput]: float32([2], importance) }),
+    sampleLosses: sampleLossesAt,
     ...more,
   });
 

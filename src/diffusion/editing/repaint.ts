@@ -66,7 +66,7 @@ export function repaintPath(N: number, { jumpLength = repaintDefaults.jumpLength
  */
 export async function* repaint(denoise: Denoiser, xT: FloatArray, options: RepaintOptions): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('repaint', xT, options);
-  const { schedule, timesteps, streams, cond, signal, known, jumpLength, resamples } = options;
+  const { schedule, timesteps, streams, signal, known, jumpLength, resamples } = options;
   checkSameShape('repaint', 'the known picture', known, xT);
   const mask = spread(options.mask, xT);
   const path = repaintPath(timesteps.length, { jumpLength, resamples });
@@ -74,7 +74,7 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
   const z = new Float32Array(xT.data.length);
   const knownNoise = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
+  let previous: FloatArray | undefined;
   for (const [step, to] of path.slice(1).entries()) {
     signal?.throwIfAborted();
     const from = path[step]!;
@@ -84,10 +84,10 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
       const added = Math.sqrt(stepVariance(schedule, s, t));
       drawNoise(z, streams);
       xt = weightedSum(xt.shape, [keep, xt.data], [added, z]);
-      yield { step, t: s, xt, x0: x0Prev! };
+      yield { step, t: s, xt, x0: previous! };
       continue;
     }
-    const { x0 } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const { x0 } = await denoise(xt, streams.map(() => t), options);
     const c = posterior(schedule, t, s);
     const std = Math.sqrt(c.variance);
     const [alpha, sigma] = [schedule.alpha(s), schedule.sigma(s)];
@@ -96,7 +96,7 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
     const kept = weightedSum(xt.shape, [alpha, known.data], [sigma, knownNoise]);
     const painted = weightedSum(xt.shape, [c.x0, x0.data], [c.xt, xt.data], [std, z]);
     xt = blend(mask, painted, kept);
-    x0Prev = x0;
+    previous = x0;
     yield { step, t: s, xt, x0 };
   }
 }

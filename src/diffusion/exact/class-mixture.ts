@@ -1,11 +1,12 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { sampleSize } from '../batch.ts';
+import { classLabelsName, classLabelsOf } from '../conditions.ts';
 import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { datasetDenoiser } from './mixture.ts';
 
 /**
- * The exact denoiser of a data set whose classes are told (`cond.classLabels`): for each sample that of the pictures of its class,
+ * The exact denoiser of a data set whose classes are told (the condition `class_labels`): for each sample that of the pictures of its class,
  * E[x_0 | x_t, y]. Who knows the class has less to guess, so this is the floor of networks that take classes.
  *
  * @param pictures  [N, ...]
@@ -22,9 +23,9 @@ export function classDatasetDenoiser(schedule: NoiseSchedule, pictures: FloatArr
     for (const [i, place] of places.entries()) data.set(pictures.data.subarray(place * size, (place + 1) * size), i * size);
     return datasetDenoiser(schedule, float32([places.length, ...pictures.shape.slice(1)], data));
   };
-  return async (xt, t, { cond }) => {
-    const asked = cond?.classLabels;
-    if (asked?.length !== t.length) throw new Error(`classDatasetDenoiser: ${asked?.length ?? 'no'} classes for ${t.length} samples; give one for each as cond.classLabels`);
+  return async (xt, t, { conditions }) => {
+    const asked = classLabelsOf(conditions);
+    if (asked?.length !== t.length) throw new Error(`classDatasetDenoiser: ${asked?.length ?? 'no'} classes for ${t.length} samples; give one for each as the condition ${classLabelsName}`);
     const [x0, eps] = [new Float32Array(xt.data.length), new Float32Array(xt.data.length)];
     for (const [b, label] of asked.entries()) {
       let denoise = ofClass.get(label);

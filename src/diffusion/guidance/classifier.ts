@@ -1,10 +1,11 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { checkSameShape, combine } from '../batch.ts';
-import type { Conditioning, Denoiser } from '../denoiser.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
 /** ∇ log p(y | x_t) of a classifier of noisy pictures, by x_t: [B, ...]. */
-export type ClassifierGradient = (xt: FloatArray, t: readonly number[], cond: Conditioning | undefined) => Promise<FloatArray>;
+export type ClassifierGradient = (xt: FloatArray, t: readonly number[], conditions: Conditions | undefined) => Promise<FloatArray>;
 
 /**
  * A denoiser that follows a classifier of noisy pictures.
@@ -23,7 +24,7 @@ export function classifierGuidance(denoise: Denoiser, schedule: NoiseSchedule, g
   if (!Number.isFinite(scale)) throw new Error(`classifierGuidance: scale must be a number, got ${scale}`);
   return async (xt, t, options) => {
     const { x0, eps, ...rest } = await denoise(xt, t, options);
-    const slope = await gradient(xt, t, options.cond);
+    const slope = await gradient(xt, t, options.conditions);
     checkSameShape('classifierGuidance', 'the gradient', slope, xt);
     const shift = (values: FloatArray, factor: (time: number) => number) => combine('classifierGuidance', values, slope, t.map((time) => [1, scale * factor(time)]));
     return { ...rest, x0: shift(x0, (time) => schedule.sigma(time) ** 2 / schedule.alpha(time)), eps: shift(eps, (time) => -schedule.sigma(time)) };

@@ -32,22 +32,20 @@ export interface DdpmOptions extends SamplerOptions {
  */
 export async function* ddpm(denoise: Denoiser, xT: FloatArray, options: DdpmOptions): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddpm', xT, options);
-  const { schedule, timesteps, streams, cond, signal, varianceType = 'fixed_small' } = options;
+  const { schedule, timesteps, streams, signal, varianceType = 'fixed_small' } = options;
   const fixed = reverseVariances(schedule, timesteps, varianceType === 'learned_range' ? 'fixed_small' : varianceType);
   const steps = transitions(timesteps, schedule).map(({ t, s }, i) => ({ t, s, c: posterior(schedule, t, s), fixed: Math.sqrt(fixed[i]!), beta: stepVariance(schedule, t, s) }));
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, c, fixed: std, beta }] of steps.entries()) {
     signal?.throwIfAborted();
-    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const asked = denoise(xt, streams.map(() => t), options);
     drawNoise(z, streams); // While the network computes.
     const { x0, varianceFraction } = await asked;
     const last = s === schedule.clean;
     const learned = varianceType === 'learned_range' ? requireFraction(varianceFraction) : undefined;
     if (learned && !last) scaleNoise(z, learned, Math.log(beta), Math.log(c.variance));
     xt = weightedSum(xt.shape, [c.x0, x0.data], [c.xt, xt.data], [last ? 0 : learned ? 1 : std, z]);
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }

@@ -27,7 +27,7 @@ export function dpmpp2m(denoise: Denoiser, xT: FloatArray, options: SamplerOptio
  */
 export async function* multistepSolver(name: string, denoise: Denoiser, xT: FloatArray, options: SamplerOptions & { readonly eta: number }): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler(name, xT, options);
-  const { schedule, timesteps, streams, cond, signal, eta } = options;
+  const { schedule, timesteps, streams, signal, eta } = options;
   if (!(eta >= 0)) throw new Error(`${name}: eta must not be negative, got ${eta}`);
   const lambda = (t: number) => logSnrHalf(schedule, t);
   const stages = transitions(timesteps, schedule);
@@ -47,15 +47,15 @@ export async function* multistepSolver(name: string, denoise: Denoiser, xT: Floa
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
+  let previous: FloatArray | undefined;
   for (const [step, { t, s, extrapolate, keep, data, noise }] of steps.entries()) {
     signal?.throwIfAborted();
-    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const asked = denoise(xt, streams.map(() => t), options);
     if (eta > 0) drawNoise(z, streams); // While the network computes.
     const { x0 } = await asked;
-    const before = x0Prev ?? x0;
+    const before = previous ?? x0;
     xt = weightedSum(xt.shape, [keep, xt.data], [data * (1 + extrapolate), x0.data], [-data * extrapolate, before.data], [noise, z]);
-    x0Prev = x0;
+    previous = x0;
     yield { step, t: s, xt, x0 };
   }
 }

@@ -31,7 +31,7 @@ export interface HeunOptions extends SamplerOptions {
  */
 export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOptions): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('heun', xT, options);
-  const { schedule, timesteps, streams, cond, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
+  const { schedule, timesteps, streams, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
   if (!(churn >= 0)) throw new Error(`heun: churn must not be negative, got ${churn}`);
   if (!(churnNoise >= 0)) throw new Error(`heun: churnNoise must not be negative, got ${churnNoise}`);
   if (schedule.alpha(timesteps[0]!) === 0) {
@@ -52,49 +52,46 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, added, alphaFrom, alpha, alphaTo, step: h }] of steps.entries()) {
     signal?.throwIfAborted();
     if (churn > 0) drawNoise(z, streams);
     // x_s = α_s (x_t/α_t + noise + h ε̂): the factors of its parts.
     const [kept, noise, slope] = [alphaTo / alphaFrom, alphaTo * added, alphaTo * h];
     const here = added > 0 ? weightedSum(xt.shape, [alpha / alphaFrom, xt.data], [alpha * added, z]) : xt;
-    const first = await denoise(here, streams.map(() => t), { cond, x0Prev, signal });
+    const first = await denoise(here, streams.map(() => t), options);
     let { x0 } = first;
     let next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope, first.eps.data]);
     if (s !== schedule.clean) {
       signal?.throwIfAborted();
-      const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
+      const second = await denoise(next, streams.map(() => s), options);
       next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope / 2, first.eps.data], [slope / 2, second.eps.data]);
       x0 = second.x0;
     }
     xt = next;
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }
 
 /** Heun's method in y and τ: x_s = c_s (x_t/c_t + (τ_s − τ_t)(u₁ + u₂)/2), c = α + σ, u = ε̂ − x̂_0. */
-async function* heunOnLine(denoise: Denoiser, xT: FloatArray, { schedule, timesteps, streams, cond, signal }: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+async function* heunOnLine(denoise: Denoiser, xT: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+  const { schedule, timesteps, streams, signal } = options;
   const scale = (t: number) => schedule.alpha(t) + schedule.sigma(t);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => ({ t, s, kept: scale(s) / scale(t), slope: scale(s) * (schedule.sigma(s) / scale(s) - schedule.sigma(t) / scale(t)) }));
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, kept, slope }] of steps.entries()) {
     signal?.throwIfAborted();
-    const first = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const first = await denoise(xt, streams.map(() => t), options);
     let { x0 } = first;
     let next = weightedSum(xt.shape, [kept, xt.data], [slope, first.eps.data], [-slope, x0.data]);
     if (s !== schedule.clean) {
       signal?.throwIfAborted();
-      const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
+      const second = await denoise(next, streams.map(() => s), options);
       // The second half of the slope takes the place of the first's: x_s + h/2 (u₂ − u₁).
       const half = weightedSum(xt.shape, [1, next.data], [-slope / 2, first.eps.data], [slope / 2, x0.data]);
       next = weightedSum(xt.shape, [1, half.data], [slope / 2, second.eps.data], [-slope / 2, second.x0.data]);
       x0 = second.x0;
     }
     xt = next;
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The loss as training builds it (`trainingInputs` into the graph of `ddpmLoss`), where its value is known: of a network that says
+ * The loss as training builds it (`denoisingInputs` into the graph of `denoisingLoss`), where its value is known: of a network that says
  * nothing, and of one that is the exact denoiser.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -10,7 +10,9 @@ import { unitToByte, type Dataset } from '../data/index.ts';
 import { networkProcess, objectiveDefaults, schedulerConfig, timeLaw, type Objective, type SchedulerOptions } from '../diffusion/index.ts';
 import { UNet2DModel, type UNet2DOptions } from '../models/index.ts';
 import { bind, initialValues, type Context } from '../nn/index.ts';
-import { ddpmLoss, trainingInputs, type PictureShape } from './ddpm.ts';
+import { denoisingInputs, denoisingLoss, type NoisedBatch } from './denoising-loss.ts';
+import { imageExamples } from './denoising-task.ts';
+import type { PictureShape } from './draw.ts';
 
 const picture: PictureShape = [1, 8, 8];
 const D = 64;
@@ -111,19 +113,19 @@ const cases: readonly LossCase[] = [
 function laid({ asks, scheduler: options, objective: some, hasClasses = false }: LossCase) {
   const steps = asks === 'flow' || asks === 'edm' ? {} : { numTrainTimesteps: T, predictionType: asks };
   const scheduler = schedulerConfig({ ...steps, ...options } as SchedulerOptions);
-  const diffusion = networkProcess(scheduler);
+  const process = networkProcess(scheduler);
   const objective: Objective = { ...objectiveDefaults, ...timeLaw(scheduler, some?.timeSampling ? { timeSampling: some.timeSampling } : {}), ...some };
   const means = hasClasses ? classMeans : [0];
-  const inputs = trainingInputs(gaussianPictures(means), { seed: 3, batch: 0, batchSize: B, flip: false, target: { diffusion, objective } });
-  const { schedule, preconditioning: { processTime } } = diffusion;
-  const learnsVariance = diffusion.varianceType === 'learned_range';
+  const inputs = denoisingInputs(imageExamples(gaussianPictures(means), { seed: 3 }).batch(0, B) as NoisedBatch, { seed: 3, batch: 0, target: { process, objective } });
+  const { schedule, preconditioning: { processTime } } = process;
+  const learnsVariance = process.varianceType === 'learned_range';
   const values = (name: string, b: number) => (inputs[name]!.data as Float32Array).subarray(b * D, (b + 1) * D);
   const kind: Asked = asked[asks];
   const samples = Array.from({ length: B }, (_, b) => {
     const t = processTime(Number(inputs['timestep']!.data[b]));
     const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
     const weight = objective.weighting === 'uniform' ? 1 : kind.minSnr!((alpha / sigma) ** 2);
-    return { t, alpha, sigma, weight, x0: values('x0', b), eps: values('noise', b), mean: means[Number(inputs['classLabels']?.data[b] ?? 0)]! };
+    return { t, alpha, sigma, weight, x0: values('x0', b), eps: values('noise', b), mean: means[Number(inputs['class_labels']?.data[b] ?? 0)]! };
   });
   const unetOptions: UNet2DOptions = {
     sampleSize: 8, inChannels: 1, outChannels: learnsVariance ? 2 : 1, blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, addAttention: false, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'],
@@ -132,7 +134,7 @@ function laid({ asks, scheduler: options, objective: some, hasClasses = false }:
   /** L_simple of a prediction whose mean squared error is m, with λ T L_{t−1} in bits where the variance is ln Σ (Nichol & Dhariwal 2021, eq. 14 and 16). */
   const lossOf = ({ t, alpha, sigma, weight }: (typeof samples)[number], m: number, logVariance?: (t: number) => number) => weight * m
     + (learnsVariance ? (objective.vlbWeight * T * klOf(stepOf(schedule, t), logVariance!(t), m * kind.x0Error!(alpha, sigma))) / Math.LN2 : 0);
-  return { kind, diffusion, objective, means, inputs, samples, unetOptions, learnsVariance, lossOf };
+  return { kind, process, objective, means, inputs, samples, unetOptions, learnsVariance, lossOf };
 }
 
 /** Of one reverse step: β, the posterior's variance β̃ and its coefficient of x_0 (Ho et al. 2020, eq. 7). */
@@ -148,9 +150,9 @@ function klOf({ posterior, ofX0 }: ReturnType<typeof stepOf>, logVariance: numbe
 }
 
 /** The losses of the batch by the graph, in float64 from float32 inputs. */
-async function losses(unet: UNet2DModel, { diffusion, objective, inputs }: ReturnType<typeof laid>): Promise<number[]> {
+async function losses(unet: UNet2DModel, { process, objective, inputs }: ReturnType<typeof laid>): Promise<number[]> {
   const interpreter = createInterpreter();
-  const built = program({ outputs: { loss: ddpmLoss(unet, bind(unet), B, picture, { diffusion, objective }) } });
+  const built = program({ outputs: { loss: denoisingLoss(unet, bind(unet), B, { process, objective }) } });
   const store = await interpreter.createStore(built.reads, initialValues(unet, 0));
   const { loss } = await (await interpreter.compile(built)).run(store, inputs);
   return Array.from(loss!.data, Number);
@@ -188,7 +190,7 @@ describe.each(cases)('a network asked for $title', (one) => {
   beforeAll(() => { batch = laid(one); });
 
   test('says nothing at first: its loss is the second moment of the target', async () => {
-    const { kind, samples, unetOptions, means, objective, diffusion: { schedule }, lossOf } = batch;
+    const { kind, samples, unetOptions, means, objective, process: { schedule }, lossOf } = batch;
     const found = await losses(new UNet2DModel(unetOptions), batch);
     // Half way between ln β̃ and ln β.
     const logVariance = (t: number) => { const { beta, posterior } = stepOf(schedule, t); return Math.log(beta * posterior) / 2; };
@@ -204,7 +206,7 @@ describe.each(cases)('a network asked for $title', (one) => {
   });
 
   test('comes down to the variance that is left where x_t is known, and no further: the exact denoiser\'s', async () => {
-    const { kind, samples, unetOptions, diffusion: { schedule }, objective: { offsetNoise }, learnsVariance, lossOf } = batch;
+    const { kind, samples, unetOptions, process: { schedule }, objective: { offsetNoise }, learnsVariance, lossOf } = batch;
     // Of the whole channel's mean the offset is part of the noise, and all D pixels have it.
     const ofMean = 1 + D * offsetNoise ** 2;
     const gain = (alpha: number, sigma: number, u: number) => {
@@ -246,7 +248,7 @@ describe.each(cases)('a network asked for $title', (one) => {
 class ExactNetwork extends UNet2DModel {
   readonly #say: (sample: Tensor, timestep: Tensor, classLabels?: Tensor) => Tensor;
 
-  constructor(options: UNet2DOptions, { batch: { kind, means, diffusion: { schedule }, learnsVariance }, gain, ofMean, fraction }: {
+  constructor(options: UNet2DOptions, { batch: { kind, means, process: { schedule }, learnsVariance }, gain, ofMean, fraction }: {
     readonly batch: ReturnType<typeof laid>;
     readonly gain: (alpha: number, sigma: number, u: number) => number;
     readonly ofMean: number;
