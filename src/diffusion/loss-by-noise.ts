@@ -1,6 +1,6 @@
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
-import { sampleSize } from './batch.ts';
+import { sampleSize } from './array-arithmetic.ts';
 import type { Conditions } from './conditions.ts';
 import type { Denoiser } from './denoiser.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';

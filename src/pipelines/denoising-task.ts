@@ -1,8 +1,8 @@
 /** Training a network to denoise: its loss, its batches and what is remembered of them, in one task. */
 import { input, RandomStream, type HostArray, type Tensor } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
-import { batchAt } from '../data/batches.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { batchAt } from '../data/batches/batches.ts';
+import type { Dataset } from '../data/sets/dataset.ts';
 import { classConditions, classLabelsName, dropConditions, hasSteps, LossHistory, type ConditionInput, type Conditions } from '../diffusion/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import type { Context, Module } from '../nn/index.ts';

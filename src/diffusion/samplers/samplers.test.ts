@@ -4,7 +4,7 @@ import { RandomStream } from '../../core/random.ts';
 import { classConditions } from '../conditions.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
-import { drainSampler, initialNoise, samplers } from '../sample.ts';
+import { drainSampler, initialNoise, samplers } from '../samplers.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
