@@ -26,7 +26,13 @@ export const imageName = 'image';
 
 /** A batch conditioned on classes alone, by their numbers: [B] of int64. */
 export function classConditions(labels: ArrayLike<number>): Conditions {
-  return { [classLabelsName]: { dtype: 'i64', shape: [labels.length], data: BigInt64Array.from({ length: labels.length }, (_, i) => BigInt(labels[i]!)) } };
+  return {
+    [classLabelsName]: {
+      dtype: 'i64',
+      shape: [labels.length],
+      data: BigInt64Array.from({ length: labels.length }, (_, i) => BigInt(labels[i]!)),
+    },
+  };
 }
 
 /** The classes of a batch as numbers, or undefined where it has none. */
@@ -48,7 +54,8 @@ export function rowsOf(conditions: Conditions, rows: readonly number[]): Conditi
  * @throws if one of them has several rows
  */
 export function repeatRow(conditions: Conditions, count: number): Conditions {
-  for (const [name, { shape }] of Object.entries(conditions)) if (shape[0] !== 1) throw new Error(`repeatRow: ${name} is [${shape.join(', ')}], expected one row`);
+  for (const [name, { shape }] of Object.entries(conditions))
+    if (shape[0] !== 1) throw new Error(`repeatRow: ${name} is [${shape.join(', ')}], expected one row`);
   return rowsOf(conditions, Array<number>(count).fill(0));
 }
 
@@ -69,7 +76,11 @@ export interface ConditionDropout {
  * @throws if one that is dropped has no such row
  * @see Ho & Salimans 2022, algorithm 1 — https://arxiv.org/abs/2207.12598
  */
-export function dropConditions(conditions: Conditions, nothing: Conditions, dropouts: readonly ConditionDropout[]): Conditions {
+export function dropConditions(
+  conditions: Conditions,
+  nothing: Conditions,
+  dropouts: readonly ConditionDropout[],
+): Conditions {
   const dropped: Record<string, HostArray> = { ...conditions };
   for (const { names, probability, random } of dropouts) {
     const present = names.filter((name) => name in conditions);
@@ -78,7 +89,8 @@ export function dropConditions(conditions: Conditions, nothing: Conditions, drop
     const hidden = Array.from({ length: count }, () => random.uniform() < probability);
     for (const name of present) {
       const row = nothing[name];
-      if (!row) throw new Error(`dropConditions: ${name} is to be dropped, and there is no row that stands for "without it"`);
+      if (!row)
+        throw new Error(`dropConditions: ${name} is to be dropped, and there is no row that stands for "without it"`);
       dropped[name] = withRow(dropped[name]!, row, hidden);
     }
   }
@@ -92,15 +104,27 @@ export function dropConditions(conditions: Conditions, nothing: Conditions, drop
  * @param count  samples of the batch
  * @throws one line that names the condition that is missing, is too many, or is of another type
  */
-export function checkConditions(name: string, expected: readonly ConditionInput[], conditions: Conditions | undefined, count: number): void {
+export function checkConditions(
+  name: string,
+  expected: readonly ConditionInput[],
+  conditions: Conditions | undefined,
+  count: number,
+): void {
   for (const input of expected) {
     const found = conditions?.[input.name];
     const type = { dtype: input.dtype, shape: [count, ...input.shape] };
-    if (!found) throw new Error(`${name}: this model is conditioned on ${input.name}, and none is given; add ${input.name}, ${describeType(type)}, to the conditions`);
-    if (found.dtype !== type.dtype || !sameShape(found.shape, type.shape)) throw new Error(`${name}: the condition ${input.name} is ${describeType(found)}, expected ${describeType(type)}`);
+    if (!found)
+      throw new Error(
+        `${name}: this model is conditioned on ${input.name}, and none is given; add ${input.name}, ${describeType(type)}, to the conditions`,
+      );
+    if (found.dtype !== type.dtype || !sameShape(found.shape, type.shape))
+      throw new Error(`${name}: the condition ${input.name} is ${describeType(found)}, expected ${describeType(type)}`);
   }
   const others = Object.keys(conditions ?? {}).find((given) => !expected.some((input) => input.name === given));
-  if (others !== undefined) throw new Error(`${name}: this model is not conditioned on ${others}; ${expected.length === 0 ? 'it takes no conditions' : `it takes ${expected.map((input) => input.name).join(' and ')}`}`);
+  if (others !== undefined)
+    throw new Error(
+      `${name}: this model is not conditioned on ${others}; ${expected.length === 0 ? 'it takes no conditions' : `it takes ${expected.map((input) => input.name).join(' and ')}`}`,
+    );
 }
 
 /** Rows of an array, in the order asked for: [N, …] → [rows.length, …]. */
@@ -123,7 +147,8 @@ export function padRows<A extends HostArray>(array: A, count: number): A {
 
 function withRow(array: HostArray, row: HostArray, where: readonly boolean[]): HostArray {
   const size = sizeOf(array.shape.slice(1));
-  if (row.dtype !== array.dtype || row.data.length !== size) throw new Error(`dropConditions: the row ${describeType(row)} does not fit into ${describeType(array)}`);
+  if (row.dtype !== array.dtype || row.data.length !== size)
+    throw new Error(`dropConditions: the row ${describeType(row)} does not fit into ${describeType(array)}`);
   const data = array.data.slice();
   for (const [b, replaced] of where.entries()) if (replaced) setRow(data, row.data, b, 0, size);
   return { ...array, data };

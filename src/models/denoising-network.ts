@@ -41,9 +41,13 @@ export interface DenoisingNetwork {
 export function concatenating(network: DenoisingNetwork, channels: number): DenoisingNetwork {
   const { className, module, config, conditions, takesNoiseLevels = false } = network;
   const [all = 0, ...rest] = network.sample;
-  if (all <= channels) throw new Error(`concatenating: the network takes ${all} channels, and the image alone has ${channels}`);
+  if (all <= channels)
+    throw new Error(`concatenating: the network takes ${all} channels, and the image alone has ${channels}`);
   return {
-    className, module, config, takesNoiseLevels,
+    className,
+    module,
+    config,
+    takesNoiseLevels,
     sample: [all - channels, ...rest],
     // With another network's outputs: they are those of the sample.
     outputs: network.outputs,
@@ -56,6 +60,11 @@ export function concatenating(network: DenoisingNetwork, channels: number): Deno
 }
 
 /** The inputs of a program for a network's conditions, by name: [batchSize, ...]. */
-export function conditionTensors({ conditions }: Pick<DenoisingNetwork, 'conditions'>, batchSize: number): Record<string, Tensor> {
-  return Object.fromEntries(conditions.map(({ name, dtype, shape }) => [name, input(name, [batchSize, ...shape], dtype)]));
+export function conditionTensors(
+  { conditions }: Pick<DenoisingNetwork, 'conditions'>,
+  batchSize: number,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    conditions.map(({ name, dtype, shape }) => [name, input(name, [batchSize, ...shape], dtype)]),
+  );
 }

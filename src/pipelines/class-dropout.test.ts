@@ -10,26 +10,60 @@ const nullClass = classNames.length;
 const count = 30;
 /** Every class ten times, one pixel each. */
 const dataset: Dataset = {
-  name: 'classes', images: Uint8Array.from({ length: count }, (_, i) => 8 * i), count, height: 1, width: 1, channels: 1, ids: Array.from({ length: count }, (_, i) => `${i}`), skipped: [], notes: [], fingerprint: '', fromCache: false,
-  labels: Int32Array.from({ length: count }, (_, i) => i % nullClass), classNames,
+  name: 'classes',
+  images: Uint8Array.from({ length: count }, (_, i) => 8 * i),
+  count,
+  height: 1,
+  width: 1,
+  channels: 1,
+  ids: Array.from({ length: count }, (_, i) => `${i}`),
+  skipped: [],
+  notes: [],
+  fingerprint: '',
+  fromCache: false,
+  labels: Int32Array.from({ length: count }, (_, i) => i % nullClass),
+  classNames,
 };
 
-const network = new UNet2DModel({ sampleSize: 1, inChannels: 1, outChannels: 1, numClassEmbeds: 4, blockOutChannels: [4], layersPerBlock: 1, normNumGroups: 2, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] });
+const network = new UNet2DModel({
+  sampleSize: 1,
+  inChannels: 1,
+  outChannels: 1,
+  numClassEmbeds: 4,
+  blockOutChannels: [4],
+  layersPerBlock: 1,
+  normNumGroups: 2,
+  downBlockTypes: ['DownBlock2D'],
+  upBlockTypes: ['UpBlock2D'],
+});
 
-function inputsOf({ batch = 0, seed = 0, classDropout = 0.2, batchSize = 400, any = nullClass as number | null } = {}): Promise<Record<string, HostArray>> {
+function inputsOf({
+  batch = 0,
+  seed = 0,
+  classDropout = 0.2,
+  batchSize = 400,
+  any = nullClass as number | null,
+} = {}): Promise<Record<string, HostArray>> {
   return denoisingTask({
-    network, examples: imageExamples(dataset, { seed }), batchSize, seed,
-    dropouts: [{ names: [classLabelsName], probability: classDropout }], ...(any !== null && { nothing: classConditions([any]) }),
+    network,
+    examples: imageExamples(dataset, { seed }),
+    batchSize,
+    seed,
+    dropouts: [{ names: [classLabelsName], probability: classDropout }],
+    ...(any !== null && { nothing: classConditions([any]) }),
   }).inputs(batch);
 }
-const labelsOf = async (options: Parameters<typeof inputsOf>[0] = {}) => Array.from((await inputsOf(options))[classLabelsName]!.data, Number);
+const labelsOf = async (options: Parameters<typeof inputsOf>[0] = {}) =>
+  Array.from((await inputsOf(options))[classLabelsName]!.data, Number);
 
 test('hides the share of classes that it is told to, of every class alike', async () => {
   const batches = 10;
   const hidden = classNames.map(() => 0);
   for (let batch = 0; batch < batches; batch++) {
     const own = await labelsOf({ batch, classDropout: 0 });
-    (await labelsOf({ batch })).forEach((label, b) => { if (label === nullClass) hidden[own[b]!]!++; });
+    (await labelsOf({ batch })).forEach((label, b) => {
+      if (label === nullClass) hidden[own[b]!]!++;
+    });
   }
   // Of n = 4000 samples in three classes a share p = 1/5: four standard deviations √(n p (1 − p)).
   const n = (batches * 400) / 3;
@@ -37,7 +71,9 @@ test('hides the share of classes that it is told to, of every class alike', asyn
 });
 
 test('hides each alone: whether one is hidden says nothing of the next', async () => {
-  const hidden = (await Promise.all(Array.from({ length: 10 }, (_, batch) => labelsOf({ batch, classDropout: 0.5 })))).flat().map((label) => label === nullClass);
+  const hidden = (await Promise.all(Array.from({ length: 10 }, (_, batch) => labelsOf({ batch, classDropout: 0.5 }))))
+    .flat()
+    .map((label) => label === nullClass);
   const both = hidden.filter((one, i) => one && hidden[i + 1]).length;
   // Pairs of fair coins, each coin in two of them: the variance of the count is n (3/16 + 2 · 1/16).
   const n = hidden.length - 1;
@@ -53,7 +89,10 @@ test('puts the class that stands for any in the place of those hidden, and leave
 });
 
 test('hides nothing at 0, whether or not there is a class for any', async () => {
-  const own = Array.from((await inputsOf({ classDropout: 0 }))['x0']!.data as Float32Array, (x) => (Math.round((x + 1) * 127.5) / 8) % nullClass);
+  const own = Array.from(
+    (await inputsOf({ classDropout: 0 }))['x0']!.data as Float32Array,
+    (x) => (Math.round((x + 1) * 127.5) / 8) % nullClass,
+  );
   expect(await labelsOf({ classDropout: 0 })).toEqual(own);
   expect(await labelsOf({ classDropout: 0, any: null })).toEqual(own);
 });
@@ -61,7 +100,8 @@ test('hides nothing at 0, whether or not there is a class for any', async () => 
 test('is a function of seed and batch, and changes nothing else of the batch', async () => {
   expect(await labelsOf({ batch: 3 })).toEqual(await labelsOf({ batch: 3 }));
   // Which places are hidden, not which classes are there.
-  const places = async (options: Parameters<typeof inputsOf>[0]) => (await labelsOf({ ...options, classDropout: 0.5 })).map((label) => label === nullClass);
+  const places = async (options: Parameters<typeof inputsOf>[0]) =>
+    (await labelsOf({ ...options, classDropout: 0.5 })).map((label) => label === nullClass);
   expect(await places({ batch: 3 })).not.toEqual(await places({ batch: 4 }));
   expect(await places({ seed: 1 })).not.toEqual(await places({ seed: 0 }));
   const { [classLabelsName]: _, ...without } = await inputsOf({ classDropout: 0 });
@@ -71,10 +111,16 @@ test('is a function of seed and batch, and changes nothing else of the batch', a
 
 test('a larger share hides what a smaller one does, and more', async () => {
   const [some, more] = [await labelsOf({ classDropout: 0.2 }), await labelsOf({ classDropout: 0.6 })];
-  some.forEach((label, b) => { if (label === nullClass) expect(more[b]).toBe(nullClass); });
-  expect(more.filter((label) => label === nullClass).length).toBeGreaterThan(some.filter((label) => label === nullClass).length);
+  some.forEach((label, b) => {
+    if (label === nullClass) expect(more[b]).toBe(nullClass);
+  });
+  expect(more.filter((label) => label === nullClass).length).toBeGreaterThan(
+    some.filter((label) => label === nullClass).length,
+  );
 });
 
 test('without a class for any there is nothing to hide them behind', async () => {
-  expect(() => inputsOf({ any: null })).toThrow('denoisingTask: class_labels is to be dropped, and there is no row that stands for "without it"; give it as nothing');
+  expect(() => inputsOf({ any: null })).toThrow(
+    'denoisingTask: class_labels is to be dropped, and there is no row that stands for "without it"; give it as nothing',
+  );
 });

@@ -4,10 +4,33 @@
  * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
  */
 import {
-  add, float32, input, meanSquaredError, mul, program, RandomStream, reshape, split,
-  type FloatArray, type HostArray, type Program, type Shape, type Tensor,
+  add,
+  float32,
+  input,
+  meanSquaredError,
+  mul,
+  program,
+  RandomStream,
+  reshape,
+  split,
+  type FloatArray,
+  type HostArray,
+  type Program,
+  type Shape,
+  type Tensor,
 } from '../core/index.ts';
-import { drawTrainingNoise, hasSteps, lossWeight, networkProcess, objectiveDefaults, schedulerDefaults, type Conditions, type NetworkProcess, type Objective, type VarianceType } from '../diffusion/index.ts';
+import {
+  drawTrainingNoise,
+  hasSteps,
+  lossWeight,
+  networkProcess,
+  objectiveDefaults,
+  schedulerDefaults,
+  type Conditions,
+  type NetworkProcess,
+  type Objective,
+  type VarianceType,
+} from '../diffusion/index.ts';
 import { concatenating, conditionTensors, type DenoisingNetwork } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 import { variationalInputs, variationalTerm } from './variational-bound.ts';
@@ -35,7 +58,10 @@ export function plainTarget(): DenoisingTarget {
  * @throws if the network's configuration does not say how large its samples are
  */
 export function denoisingNetwork(network: DenoisingNetwork, varianceType?: VarianceType): DenoisingNetwork {
-  const { sample: [taken = 0], outputs: [predicted = 0] } = network;
+  const {
+    sample: [taken = 0],
+    outputs: [predicted = 0],
+  } = network;
   const learned = (varianceType ?? (predicted === 2 * taken ? 'learned_range' : 'fixed_small')) === 'learned_range';
   const channels = learned && predicted % 2 === 0 ? predicted / 2 : predicted;
   return taken > channels ? concatenating(network, taken - channels) : network;
@@ -64,7 +90,20 @@ export interface GivenTensors {
  * @throws if the network does not predict samples of its own shape, or takes noise levels for times
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 16 — https://arxiv.org/abs/2102.09672
  */
-export function denoisingLoss(network: DenoisingNetwork, ctx: Context, batchSize: number, { process: { schedule, preconditioning: { predicts }, varianceType }, objective }: DenoisingTarget = plainTarget(), given: GivenTensors = {}): Tensor {
+export function denoisingLoss(
+  network: DenoisingNetwork,
+  ctx: Context,
+  batchSize: number,
+  {
+    process: {
+      schedule,
+      preconditioning: { predicts },
+      varianceType,
+    },
+    objective,
+  }: DenoisingTarget = plainTarget(),
+  given: GivenTensors = {},
+): Tensor {
   checkNetwork(network);
   const shape = [batchSize, ...network.sample];
   const x0 = given.x0 ?? input('x0', shape);
@@ -74,16 +113,27 @@ export function denoisingLoss(network: DenoisingNetwork, ctx: Context, batchSize
   const noiseScale = scale('noiseScale');
   const xt = add(mul(signalScale, x0), mul(noiseScale, noise));
   const timestep = input('timestep', [batchSize]);
-  const conditions = conditionTensors({ conditions: network.conditions.filter(({ name }) => given.conditions?.[name] === undefined) }, batchSize);
+  const conditions = conditionTensors(
+    { conditions: network.conditions.filter(({ name }) => given.conditions?.[name] === undefined) },
+    batchSize,
+  );
   const output = network.denoise(ctx, xt, timestep, { ...conditions, ...given.conditions });
   const learned = varianceType === 'learned_range';
   const channels = network.sample[0]!;
-  const [prediction, variance] = learned ? split(output, [channels, channels], 1) as [Tensor, Tensor] : [output, undefined];
+  const [prediction, variance] = learned
+    ? (split(output, [channels, channels], 1) as [Tensor, Tensor])
+    : [output, undefined];
   const target = predicts === 'epsilon' ? noise : add(mul(scale('targetSignal'), x0), mul(scale('targetNoise'), noise));
   const simple = meanSquaredError(prediction, target, sampleAxes(shape));
   const weighted = objective.weighting === 'uniform' ? simple : mul(simple, input('lossWeight', [batchSize]));
   // The bound is a sum over the steps.
-  const loss = variance && hasSteps(schedule) ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T)) : weighted;
+  const loss =
+    variance && hasSteps(schedule)
+      ? add(
+          weighted,
+          mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T),
+        )
+      : weighted;
   return objective.timeSampling === 'importance' ? mul(loss, input(importanceInput, [batchSize])) : loss;
 }
 
@@ -93,10 +143,24 @@ export function sampleAxes(shape: Shape): number[] {
 }
 
 /** @throws if the network cannot denoise: its outputs are not its samples', or its times are no times of a process */
-export function checkNetwork({ className, sample: [channels = 0, ...rest], outputs: [predicted = 0, ...sides], takesNoiseLevels = false }: DenoisingNetwork): void {
-  if (predicted !== channels && predicted !== 2 * channels) throw new Error(`denoising: a prediction has the sample's ${channels} channels, with a learned variance twice as many; this ${className} has ${predicted} (outChannels)`);
-  if (sides.join() !== rest.join()) throw new Error(`denoising: samples are [${[channels, ...rest].join(', ')}], and this ${className} predicts [${[predicted, ...sides].join(', ')}]`);
-  if (takesNoiseLevels) throw new Error(`denoising: a network with timeEmbeddingType "fourier" takes noise levels above zero, and the times here begin at 0; take "positional" or "learned"`);
+export function checkNetwork({
+  className,
+  sample: [channels = 0, ...rest],
+  outputs: [predicted = 0, ...sides],
+  takesNoiseLevels = false,
+}: DenoisingNetwork): void {
+  if (predicted !== channels && predicted !== 2 * channels)
+    throw new Error(
+      `denoising: a prediction has the sample's ${channels} channels, with a learned variance twice as many; this ${className} has ${predicted} (outChannels)`,
+    );
+  if (sides.join() !== rest.join())
+    throw new Error(
+      `denoising: samples are [${[channels, ...rest].join(', ')}], and this ${className} predicts [${[predicted, ...sides].join(', ')}]`,
+    );
+  if (takesNoiseLevels)
+    throw new Error(
+      `denoising: a network with timeEmbeddingType "fourier" takes noise levels above zero, and the times here begin at 0; take "positional" or "learned"`,
+    );
 }
 
 /** What is noised in one batch. */
@@ -121,9 +185,24 @@ export interface NoiseDraw {
 }
 
 /** The inputs of `denoisingLoss` for one batch, a pure function of (batch, seed, probabilities of the times): lines 3 and 4 of Algorithm 1. */
-export function denoisingInputs({ x0, conditions = {} }: NoisedBatch, { seed, batch, shape = x0?.shape ?? [], target: { process, objective } = plainTarget(), timeProbabilities }: NoiseDraw): Record<string, HostArray> {
+export function denoisingInputs(
+  { x0, conditions = {} }: NoisedBatch,
+  {
+    seed,
+    batch,
+    shape = x0?.shape ?? [],
+    target: { process, objective } = plainTarget(),
+    timeProbabilities,
+  }: NoiseDraw,
+): Record<string, HostArray> {
   const { schedule, preconditioning, varianceType } = process;
-  const draw = drawTrainingNoise(schedule, shape, new RandomStream(seed, 'training noise', batch), objective, timeProbabilities);
+  const draw = drawTrainingNoise(
+    schedule,
+    shape,
+    new RandomStream(seed, 'training noise', batch),
+    objective,
+    timeProbabilities,
+  );
   const each = (f: (t: number) => number) => float32([draw.t.length], draw.t.map(f));
   return {
     ...(x0 && { x0 }),
@@ -131,7 +210,10 @@ export function denoisingInputs({ x0, conditions = {} }: NoisedBatch, { seed, ba
     timestep: each(preconditioning.networkTime),
     signalScale: each((t) => preconditioning.inputScale(t) * schedule.alpha(t)),
     noiseScale: each((t) => preconditioning.inputScale(t) * schedule.sigma(t)),
-    ...(preconditioning.predicts !== 'epsilon' && { targetSignal: each((t) => preconditioning.target(t)[0]), targetNoise: each((t) => preconditioning.target(t)[1]) }),
+    ...(preconditioning.predicts !== 'epsilon' && {
+      targetSignal: each((t) => preconditioning.target(t)[0]),
+      targetNoise: each((t) => preconditioning.target(t)[1]),
+    }),
     ...(objective.weighting !== 'uniform' && { lossWeight: each((t) => lossWeight(process, t, objective)) }),
     ...(objective.timeSampling === 'importance' && { [importanceInput]: draw.importance }),
     ...(varianceType === 'learned_range' && hasSteps(schedule) && variationalInputs(schedule, draw.t, preconditioning)),
@@ -143,5 +225,9 @@ export function denoisingInputs({ x0, conditions = {} }: NoisedBatch, { seed, ba
 export function denoiserProgram(network: DenoisingNetwork, batchSize: number, prefix = ''): Program {
   const ctx = bind(network.module, { prefix });
   const sample = input('sample', [batchSize, ...network.sample]);
-  return program({ outputs: { out_sample: network.denoise(ctx, sample, input('timestep', [batchSize]), conditionTensors(network, batchSize)) } });
+  return program({
+    outputs: {
+      out_sample: network.denoise(ctx, sample, input('timestep', [batchSize]), conditionTensors(network, batchSize)),
+    },
+  });
 }

@@ -3,10 +3,26 @@ import { input, RandomStream, type HostArray, type Tensor } from '../core/index.
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
 import { batchAt } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/sets/dataset.ts';
-import { classConditions, classLabelsName, dropConditions, hasSteps, LossHistory, type ConditionInput, type Conditions } from '../diffusion/index.ts';
+import {
+  classConditions,
+  classLabelsName,
+  dropConditions,
+  hasSteps,
+  LossHistory,
+  type ConditionInput,
+  type Conditions,
+} from '../diffusion/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import type { Context, Module } from '../nn/index.ts';
-import { denoisingInputs, denoisingLoss, importanceInput, plainTarget, type DenoisingTarget, type GivenTensors, type NoisedBatch } from './denoising-loss.ts';
+import {
+  denoisingInputs,
+  denoisingLoss,
+  importanceInput,
+  plainTarget,
+  type DenoisingTarget,
+  type GivenTensors,
+  type NoisedBatch,
+} from './denoising-loss.ts';
 
 /** Where batches come from. */
 export interface Examples {
@@ -20,7 +36,10 @@ export interface Examples {
 }
 
 /** Images of a data set, with their classes where it has them: `batchAt`. */
-export function imageExamples(dataset: Dataset, { seed, flip = false }: { readonly seed: number; readonly flip?: boolean }): Examples {
+export function imageExamples(
+  dataset: Dataset,
+  { seed, flip = false }: { readonly seed: number; readonly flip?: boolean },
+): Examples {
   return {
     batch(number, size) {
       const { images, labels } = batchAt(dataset, { seed, step: number, batchSize: size, flip });
@@ -72,13 +91,17 @@ export interface DenoisingTask {
   /** The inputs of a batch, a pure function of its number and of what `history` holds. */
   readonly inputs: (batch: number) => Promise<Record<string, HostArray>>;
   /** The losses of a batch's samples at their times. */
-  readonly sampleLosses: (inputs: Readonly<Record<string, HostArray>>, losses: ArrayLike<number>) => readonly SampleLoss[];
+  readonly sampleLosses: (
+    inputs: Readonly<Record<string, HostArray>>,
+    losses: ArrayLike<number>,
+  ) => readonly SampleLoss[];
   /** The losses that times are drawn by, where the objective draws them by importance. */
   readonly history?: LossHistory;
 }
 
 /** What dropout draws by: of classes under the name it has had since the first model. */
-const dropoutStream = (names: readonly string[]) => (names[0] === classLabelsName ? 'class dropout' : `${names.join(' ')} dropout`);
+const dropoutStream = (names: readonly string[]) =>
+  names[0] === classLabelsName ? 'class dropout' : `${names.join(' ')} dropout`;
 
 /**
  * The task of training a network to denoise.
@@ -86,27 +109,57 @@ const dropoutStream = (names: readonly string[]) => (names[0] === classLabelsNam
  * @throws if a condition is dropped and nothing takes its place; when a batch is made, if the examples lack a condition of the network
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239
  */
-export function denoisingTask({ network, examples, batchSize, seed, process = plainTarget().process, objective = plainTarget().objective, dropouts = [], nothing = {}, given }: DenoisingTaskOptions): DenoisingTask {
+export function denoisingTask({
+  network,
+  examples,
+  batchSize,
+  seed,
+  process = plainTarget().process,
+  objective = plainTarget().objective,
+  dropouts = [],
+  nothing = {},
+  given,
+}: DenoisingTaskOptions): DenoisingTask {
   const target: DenoisingTarget = { process, objective };
   for (const { names, probability } of dropouts) {
     const missing = names.find((name) => probability > 0 && nothing[name] === undefined);
-    if (missing !== undefined) throw new Error(`denoisingTask: ${missing} is to be dropped, and there is no row that stands for "without it"; give it as nothing`);
+    if (missing !== undefined)
+      throw new Error(
+        `denoisingTask: ${missing} is to be dropped, and there is no row that stands for "without it"; give it as nothing`,
+      );
   }
-  const history = objective.timeSampling === 'importance' && hasSteps(process.schedule) ? new LossHistory(process.schedule.T) : undefined;
-  const taken = new Set([...network.conditions, ...given?.inputs ?? []].map(({ name }) => name));
+  const history =
+    objective.timeSampling === 'importance' && hasSteps(process.schedule)
+      ? new LossHistory(process.schedule.T)
+      : undefined;
+  const taken = new Set([...network.conditions, ...(given?.inputs ?? [])].map(({ name }) => name));
   return {
     module: network.module,
     loss(ctx) {
-      const inputs = Object.fromEntries((given?.inputs ?? []).map(({ name, dtype, shape }) => [name, input(name, [batchSize, ...shape], dtype)]));
+      const inputs = Object.fromEntries(
+        (given?.inputs ?? []).map(({ name, dtype, shape }) => [name, input(name, [batchSize, ...shape], dtype)]),
+      );
       return denoisingLoss(network, ctx, batchSize, target, given?.compute(inputs));
     },
     async inputs(batch) {
       const { x0, conditions = {} } = await examples.batch(batch, batchSize);
       const shape = [batchSize, ...network.sample];
-      if (x0 && x0.shape.join() !== shape.join()) throw new Error(`denoisingTask: the examples are [${x0.shape.join(', ')}], expected [${shape.join(', ')}]`);
+      if (x0 && x0.shape.join() !== shape.join())
+        throw new Error(`denoisingTask: the examples are [${x0.shape.join(', ')}], expected [${shape.join(', ')}]`);
       const own = Object.fromEntries(Object.entries(conditions).filter(([name]) => taken.has(name)));
-      const shown = dropConditions(own, nothing, dropouts.map(({ names, probability }) => ({ names, probability, random: new RandomStream(seed, dropoutStream(names), batch) })));
-      return denoisingInputs({ ...(x0 && { x0 }), conditions: shown }, { seed, batch, shape, target, timeProbabilities: history?.probabilities() });
+      const shown = dropConditions(
+        own,
+        nothing,
+        dropouts.map(({ names, probability }) => ({
+          names,
+          probability,
+          random: new RandomStream(seed, dropoutStream(names), batch),
+        })),
+      );
+      return denoisingInputs(
+        { ...(x0 && { x0 }), conditions: shown },
+        { seed, batch, shape, target, timeProbabilities: history?.probabilities() },
+      );
     },
     sampleLosses: sampleLossesAt,
     ...(history && { history }),
@@ -114,8 +167,13 @@ export function denoisingTask({ network, examples, batchSize, seed, process = pl
 }
 
 /** Losses beside the network's times of a batch, without the factor by which times that are drawn seldom count more. */
-export function sampleLossesAt(inputs: Readonly<Record<string, HostArray>>, losses: ArrayLike<number>): readonly SampleLoss[] {
+export function sampleLossesAt(
+  inputs: Readonly<Record<string, HostArray>>,
+  losses: ArrayLike<number>,
+): readonly SampleLoss[] {
   const [timestep, importance] = [inputs['timestep']?.data, inputs[importanceInput]?.data];
-  return Array.from(losses, (loss, b) => ({ t: Number(timestep![b]), loss: Number(loss) / Number(importance?.[b] ?? 1) }));
+  return Array.from(losses, (loss, b) => ({
+    t: Number(timestep![b]),
+    loss: Number(loss) / Number(importance?.[b] ?? 1),
+  }));
 }
-

@@ -1,8 +1,22 @@
 /** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
 import { float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
 import {
-  checkConditions, hasSteps, initialNoise, rowsOf, samplerNamed, samplerTimesteps,
-  type AnySamplerOptions, type ConditionInput, type Conditions, type Denoiser, type DenoiseOptions, type DynamicThresholdOptions, type NetworkProcess, type SamplerDefinition, type SamplerState, type TimeSpacing,
+  checkConditions,
+  hasSteps,
+  initialNoise,
+  rowsOf,
+  samplerNamed,
+  samplerTimesteps,
+  type AnySamplerOptions,
+  type ConditionInput,
+  type Conditions,
+  type Denoiser,
+  type DenoiseOptions,
+  type DynamicThresholdOptions,
+  type NetworkProcess,
+  type SamplerDefinition,
+  type SamplerState,
+  type TimeSpacing,
 } from '../diffusion/index.ts';
 
 /** The extents of one image: channels, height, width. */
@@ -14,7 +28,8 @@ export type PictureShape = readonly [channels: number, height: number, width: nu
  * @throws if they are something else
  */
 export function imageShape(sample: Shape): PictureShape {
-  if (sample.length !== 3) throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
+  if (sample.length !== 3)
+    throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
   return sample as PictureShape;
 }
 
@@ -74,7 +89,11 @@ export interface SampleOptions extends DrawOptions, SamplerChoice {}
 const samplePurpose = 'sample';
 
 /** The random numbers of pictures by their number: first the noise they begin as, then what a sampler draws. */
-export function sampleStreams(seed: number, indices: readonly number[], purpose: string = samplePurpose): RandomStream[] {
+export function sampleStreams(
+  seed: number,
+  indices: readonly number[],
+  purpose: string = samplePurpose,
+): RandomStream[] {
   return indices.map((index) => new RandomStream(seed, purpose, index));
 }
 
@@ -127,7 +146,12 @@ export function pictureSampler(model: PictureModel): PictureSampler {
     async *sample(asked) {
       const { run, timesteps, options } = chosenSampler(model, asked);
       yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, given }) =>
-        run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), { ...options, ...given, streams }));
+        run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), {
+          ...options,
+          ...given,
+          streams,
+        }),
+      );
     },
   };
 }
@@ -142,7 +166,10 @@ export function mostSteps({ process: { schedule } }: Pick<PictureModel, 'process
  *
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
-export function chosenSampler({ process: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'process'>, { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice): {
+export function chosenSampler(
+  { process: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'process'>,
+  { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice,
+): {
   readonly run: SamplerDefinition['run'];
   readonly timesteps: readonly number[];
   readonly options: Omit<AnySamplerOptions, 'streams'>;
@@ -171,30 +198,52 @@ export interface DrawBatch {
  * @param stepsOfBatch  states that it yields for a batch
  * @throws if the conditions are not those of the model, one row for each sample
  */
-export async function* drawBatches(model: PictureModel, asked: DrawOptions, stepsOfBatch: number, draw: (batch: DrawBatch) => AsyncIterable<SamplerState>): AsyncGenerator<SampleProgress, void, undefined> {
+export async function* drawBatches(
+  model: PictureModel,
+  asked: DrawOptions,
+  stepsOfBatch: number,
+  draw: (batch: DrawBatch) => AsyncIterable<SamplerState>,
+): AsyncGenerator<SampleProgress, void, undefined> {
   const { seed, count, first = 0, purpose, conditions = {}, negative = {}, signal } = asked;
   const { batchSize, shape } = model;
   const ids = asked.ids ?? Array.from({ length: count }, (_, i) => ({ seed, index: first + i }));
   if (ids.length !== count) throw new Error(`sample: ids are ${ids.length}, and count is ${count}`);
   const denoise = model.denoiser(asked);
   checkConditions('sample', model.conditions, conditions, count);
-  checkConditions('sample', model.conditions.filter(({ name }) => name in negative), negative, count);
+  checkConditions(
+    'sample',
+    model.conditions.filter(({ name }) => name in negative),
+    negative,
+    count,
+  );
   const stepsTotal = stepsOfBatch * Math.ceil(count / batchSize);
   let stepsDone = 0;
   for (let start = 0; start < count; start += batchSize) {
     const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
     const batch: DrawBatch = {
       indices: places.map((place) => ids[place]!.index),
-      denoise, shape: [places.length, ...shape],
+      denoise,
+      shape: [places.length, ...shape],
       streams: places.flatMap((place) => sampleStreams(ids[place]!.seed, [ids[place]!.index], purpose)),
       given: { conditions: rowsOf(conditions, places), negative: rowsOf(negative, places), signal },
     };
-    for await (const state of draw(batch)) yield { ...state, indices: batch.indices, finished: state.t === model.process.schedule.clean, stepsDone: ++stepsDone, stepsTotal };
+    for await (const state of draw(batch))
+      yield {
+        ...state,
+        indices: batch.indices,
+        finished: state.t === model.process.schedule.clean,
+        stepsDone: ++stepsDone,
+        stepsTotal,
+      };
   }
 }
 
 /** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */
-export function drawPictures(sampler: PictureSampler, options: SampleOptions, onStep?: (progress: SampleProgress) => void): Promise<FloatArray> {
+export function drawPictures(
+  sampler: PictureSampler,
+  options: SampleOptions,
+  onStep?: (progress: SampleProgress) => void,
+): Promise<FloatArray> {
   return finishedPictures(sampler.sample(options), onStep);
 }
 
@@ -204,7 +253,10 @@ export function drawPictures(sampler: PictureSampler, options: SampleOptions, on
  * @returns [count, C, H, W]
  * @throws if nothing was drawn
  */
-export async function finishedPictures(drawing: AsyncIterable<SampleProgress>, onStep?: (progress: SampleProgress) => void): Promise<FloatArray> {
+export async function finishedPictures(
+  drawing: AsyncIterable<SampleProgress>,
+  onStep?: (progress: SampleProgress) => void,
+): Promise<FloatArray> {
   const finished: FloatArray[] = [];
   for await (const progress of drawing) {
     onStep?.(progress);

@@ -26,10 +26,15 @@ export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSourc
   return pictureSampler({
     // There is no network that could have learned a variance.
     process: process.varianceType === 'learned_range' ? { ...process, varianceType: 'fixed_small' } : process,
-    shape: pictures.shape.slice(1), batchSize, conditions: [], plainDenoiser: denoise,
+    shape: pictures.shape.slice(1),
+    batchSize,
+    conditions: [],
+    plainDenoiser: denoise,
     denoiser({ guidanceScale = 1, dynamicThresholding } = {}) {
-      if (guidanceScale !== 1) throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
-      if (dynamicThresholding) throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');
+      if (guidanceScale !== 1)
+        throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
+      if (dynamicThresholding)
+        throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');
       return denoise;
     },
     dispose: async () => {},

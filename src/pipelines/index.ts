@@ -1,11 +1,24 @@
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
-export { type ClipImageEncoder, type ClipImageSource, type ClipWeights, openClipImageEncoder } from './clip-image-encoder.ts';
+export {
+  type ClipImageEncoder,
+  type ClipImageSource,
+  type ClipWeights,
+  openClipImageEncoder,
+} from './clip-image-encoder.ts';
 export { sevenViews, sumOverViews, type View, viewsOf } from './clip-views.ts';
 export * from './compare.ts';
 export {
-  denoiserProgram, denoisingInputs, denoisingLoss, denoisingNetwork, type DenoisingTarget, type GivenTensors, importanceInput, type NoisedBatch, type NoiseDraw,
+  denoiserProgram,
+  denoisingInputs,
+  denoisingLoss,
+  denoisingNetwork,
+  type DenoisingTarget,
+  type GivenTensors,
+  importanceInput,
+  type NoisedBatch,
+  type NoiseDraw,
 } from './denoising-loss.ts';
 export * from './denoising-task.ts';
 export * from './draw.ts';

@@ -1,8 +1,27 @@
 /** A network made ready to be sampled. */
-import { float32, freeze, sizeOf, type Executor, type FloatArray, type HostArrays, type Shape, type Store } from '../core/index.ts';
 import {
-  checkConditions, classifierFreeGuidance, clipping, dynamicThresholding, fromPrediction, networkProcess, padRows,
-  type Conditions, type Denoiser, type Predict, type Prediction, type SchedulerConfig,
+  float32,
+  freeze,
+  sizeOf,
+  type Executor,
+  type FloatArray,
+  type HostArrays,
+  type Shape,
+  type Store,
+} from '../core/index.ts';
+import {
+  checkConditions,
+  classifierFreeGuidance,
+  clipping,
+  dynamicThresholding,
+  fromPrediction,
+  networkProcess,
+  padRows,
+  type Conditions,
+  type Denoiser,
+  type Predict,
+  type Prediction,
+  type SchedulerConfig,
 } from '../diffusion/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { checkNetwork, denoiserProgram, denoisingNetwork } from './denoising-loss.ts';
@@ -27,7 +46,10 @@ export interface SamplerSource {
  * @param executor  where it runs; it has to outlive the sampler
  * @throws if weights of the network are missing, in the values given or in the store, or it cannot denoise
  */
-export async function openSampler(executor: Executor, { network: given, scheduler, weights, nothing = {}, batchSize = 16 }: SamplerSource): Promise<PictureSampler> {
+export async function openSampler(
+  executor: Executor,
+  { network: given, scheduler, weights, nothing = {}, batchSize = 16 }: SamplerSource,
+): Promise<PictureSampler> {
   const process = networkProcess(scheduler);
   const network = denoisingNetwork(given, process.varianceType);
   checkNetwork(network);
@@ -48,15 +70,30 @@ export async function openSampler(executor: Executor, { network: given, schedule
   // What is guided is the network's own prediction; the bounds of images are put around the result.
   const plainDenoiser = fromPrediction(predict, schedule, preconditioning);
 
-  function denoiser({ guidanceScale = 1, guidanceRescale, guidanceInterval, dynamicThresholding: threshold }: GuidanceOptions = {}): Denoiser {
+  function denoiser({
+    guidanceScale = 1,
+    guidanceRescale,
+    guidanceInterval,
+    dynamicThresholding: threshold,
+  }: GuidanceOptions = {}): Denoiser {
     if (guidanceScale === 1 && !threshold) return fromPrediction(predict, schedule, preconditioning, { clip });
     let denoise = plainDenoiser;
     if (guidanceScale !== 1) {
-      if (network.conditions.length === 0) throw new Error('guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1');
-      if (Object.keys(nothing).length === 0) throw new Error('guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1');
+      if (network.conditions.length === 0)
+        throw new Error(
+          'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
+        );
+      if (Object.keys(nothing).length === 0)
+        throw new Error(
+          'guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1',
+        );
       denoise = classifierFreeGuidance(denoise, {
-        schedule, scale: guidanceScale, asked: preconditioning, nothing,
-        ...(guidanceRescale !== undefined && { rescale: guidanceRescale }), ...(guidanceInterval && { interval: guidanceInterval }),
+        schedule,
+        scale: guidanceScale,
+        asked: preconditioning,
+        nothing,
+        ...(guidanceRescale !== undefined && { rescale: guidanceRescale }),
+        ...(guidanceInterval && { interval: guidanceInterval }),
       });
     }
     if (threshold) return dynamicThresholding(denoise, schedule, threshold);
@@ -64,8 +101,13 @@ export async function openSampler(executor: Executor, { network: given, schedule
   }
 
   return pictureSampler({
-    process, shape: network.sample, batchSize, conditions: network.conditions,
-    denoiser, plainDenoiser, dispose: () => executable.dispose(),
+    process,
+    shape: network.sample,
+    batchSize,
+    conditions: network.conditions,
+    denoiser,
+    plainDenoiser,
+    dispose: () => executable.dispose(),
   });
 }
 
@@ -82,7 +124,8 @@ function predictionOf(output: FloatArray, shape: Shape): Prediction {
   const half = (first: number) => {
     if (stride === size) return float32(shape, output.data.subarray(0, count * size) as Float32Array);
     const data = new Float32Array(count * size);
-    for (let b = 0; b < count; b++) data.set(output.data.subarray(b * stride + first * size, b * stride + (first + 1) * size), b * size);
+    for (let b = 0; b < count; b++)
+      data.set(output.data.subarray(b * stride + first * size, b * stride + (first + 1) * size), b * size);
     return float32(shape, data);
   };
   return { output: half(0), ...(output.shape[1] === 2 * channels && { variance: half(1) }) };

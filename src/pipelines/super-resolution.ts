@@ -14,15 +14,29 @@ import type { Examples } from './denoising-task.ts';
  */
 export function shrink(pictures: FloatArray, factor: number): FloatArray {
   const [height, width] = pictures.shape.slice(-2) as [number, number];
-  if (height % factor !== 0 || width % factor !== 0) throw new Error(`shrink: pictures of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
-  const means = (from: number) => float32([from / factor, from], Float32Array.from({ length: (from / factor) * from }, (_, i) => (Math.floor((i % from) / factor) === Math.floor(i / from) ? 1 / factor : 0)));
+  if (height % factor !== 0 || width % factor !== 0)
+    throw new Error(`shrink: pictures of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
+  const means = (from: number) =>
+    float32(
+      [from / factor, from],
+      Float32Array.from({ length: (from / factor) * from }, (_, i) =>
+        Math.floor((i % from) / factor) === Math.floor(i / from) ? 1 / factor : 0,
+      ),
+    );
   return resized(pictures, means(height), means(width));
 }
 
 /** Pictures `factor` times as high and wide, as PyTorch's `interpolate` makes them: [B, C, h, w] → [B, C, factor h, factor w]. */
-export function enlarge(pictures: FloatArray, { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>): FloatArray {
+export function enlarge(
+  pictures: FloatArray,
+  { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>,
+): FloatArray {
   const [height, width] = pictures.shape.slice(-2) as [number, number];
-  return resized(pictures, resizeMatrix(height, factor * height, { mode: upsampling }), resizeMatrix(width, factor * width, { mode: upsampling }));
+  return resized(
+    pictures,
+    resizeMatrix(height, factor * height, { mode: upsampling }),
+    resizeMatrix(width, factor * width, { mode: upsampling }),
+  );
 }
 
 /**
@@ -41,7 +55,10 @@ export function lowResolution(pictures: FloatArray, options: SuperResolution, st
   const size = seen.data.length / seen.shape[0]!;
   const deviations = Array.from({ length: seen.shape[0]! }, () => options.noiseAugmentation * stream.uniform());
   const z = stream.fillNormal(new Float32Array(seen.data.length));
-  return float32(seen.shape, seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!));
+  return float32(
+    seen.shape,
+    seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!),
+  );
 }
 
 /** Examples that are conditioned on their own low resolution too, with noise that is a function of (seed, number of the batch). */
@@ -50,7 +67,13 @@ export function lowResolutionExamples(examples: Examples, options: SuperResoluti
     async batch(number, size) {
       const { x0, conditions } = await examples.batch(number, size);
       if (!x0) throw new Error('lowResolutionExamples: the examples have no images');
-      return { x0, conditions: { ...conditions, [imageName]: lowResolution(x0, options, new RandomStream(seed, 'condition noise', number)) } };
+      return {
+        x0,
+        conditions: {
+          ...conditions,
+          [imageName]: lowResolution(x0, options, new RandomStream(seed, 'condition noise', number)),
+        },
+      };
     },
   };
 }
