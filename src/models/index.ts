@@ -41,6 +41,12 @@ export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
 export { concatenating, conditionTensors, type DenoisingNetwork } from './denoising-network.ts';
 export { UNet2DModel } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
+export { UNet2DConditionModel, type TextConditions, type TextInput } from './unet-2d-condition.ts';
+export {
+  unet2DConditionConfigSchema,
+  type UNet2DConditionConfig,
+  type UNet2DConditionOptions,
+} from './unet-2d-condition/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';
 export {
   type Classification,
