@@ -30,6 +30,7 @@ const network = new UNet2DModel({
   inChannels: 1,
   outChannels: 1,
   numClassEmbeds: 4,
+  addAttention: false,
   blockOutChannels: [4],
   layersPerBlock: 1,
   normNumGroups: 2,
