@@ -25,7 +25,7 @@ import {
 } from '../diffusion/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { checkNetwork, denoiserProgram, denoisingNetwork } from './denoising-loss.ts';
-import { pictureSampler, type GuidanceOptions, type PictureSampler } from './draw.ts';
+import { imageSampler, type GuidanceOptions, type ImageSampler } from './image-sampler.ts';
 
 /** What is sampled: the network, its noise, and where its weights are. */
 export interface SamplerSource {
@@ -49,7 +49,7 @@ export interface SamplerSource {
 export async function openSampler(
   executor: Executor,
   { network: given, scheduler, weights, nothing = {}, batchSize = 16 }: SamplerSource,
-): Promise<PictureSampler> {
+): Promise<ImageSampler> {
   const process = networkProcess(scheduler);
   const network = denoisingNetwork(given, process.varianceType);
   checkNetwork(network);
@@ -85,7 +85,7 @@ export async function openSampler(
         );
       if (Object.keys(nothing).length === 0)
         throw new Error(
-          'guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1',
+          'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
         );
       denoise = classifierFreeGuidance(denoise, {
         schedule,
@@ -100,7 +100,7 @@ export async function openSampler(
     return clip === undefined ? denoise : clipping(denoise, schedule, clip);
   }
 
-  return pictureSampler({
+  return imageSampler({
     process,
     shape: network.sample,
     batchSize,
