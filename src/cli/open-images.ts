@@ -15,7 +15,7 @@ import {
 import {
   denoisingNetwork,
   exactSampler,
-  imageShape,
+  imageShapeOf,
   mostSteps,
   openSampler,
   type ImageModel,
@@ -112,7 +112,7 @@ async function openModel(source: string, variant: string | undefined): Promise<L
 
 /** @throws if the model's images cannot be drawn */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
-  const [channels, height, width]: ImageShape = imageShape(
+  const [channels, height, width]: ImageShape = imageShapeOf(
     denoisingNetwork(unet, networkProcess(scheduler).varianceType).sample,
   );
   if (channels !== 1 && channels !== 3)

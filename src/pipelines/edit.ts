@@ -14,7 +14,7 @@ import {
 import {
   chosenSampler,
   sampleBatches,
-  imageShape,
+  imageShapeOf,
   mostSteps,
   sampleStreams,
   type SampleRequest,
@@ -79,7 +79,7 @@ export async function* inpaintImage(
   const { schedule } = model.process;
   const { timesteps } = chosenSampler(model, { sampler: 'ddpm', steps, spacing });
   checkImage('inpaintImage', model, image);
-  const [, height, width] = imageShape(model.shape);
+  const [, height, width] = imageShapeOf(model.shape);
   if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width)
     throw new Error(`inpaintImage: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
   yield* sampleBatches(

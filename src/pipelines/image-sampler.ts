@@ -27,7 +27,7 @@ export type ImageShape = readonly [channels: number, height: number, width: numb
  *
  * @throws if they are something else
  */
-export function imageShape(sample: Shape): ImageShape {
+export function imageShapeOf(sample: Shape): ImageShape {
   if (sample.length !== 3)
     throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
   return sample as ImageShape;

@@ -23,7 +23,7 @@ import {
   type LikelihoodBatch,
   type WantedClasses,
 } from '../../eval/index.ts';
-import { imageShape, type ImageShape } from '../../pipelines/index.ts';
+import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
@@ -157,7 +157,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     return {
       ...(names && classLabels && { classes: { names, labels: classLabels } }),
       name: source,
-      imageShape: imageShape(sampler.shape),
+      imageShape: imageShapeOf(sampler.shape),
       count,
       executor,
       dispose,

@@ -26,7 +26,7 @@ import {
   type NetworkProcess,
   type NoiseSchedule,
 } from '../../diffusion/index.ts';
-import { imageShape } from '../../pipelines/index.ts';
+import { imageShapeOf } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { allImages, isConditionedOn, openImages } from '../open-images.ts';
@@ -52,7 +52,7 @@ export async function runLossByNoise(source: string, options: IrreducibleLossOpt
   try {
     const { sampler } = opened;
     const noise = sampler.process;
-    const [channels, height, width] = imageShape(sampler.shape);
+    const [channels, height, width] = imageShapeOf(sampler.shape);
     const takesClasses = isConditionedOn(sampler, classLabelsName);
     const { schedule } = noise;
     if (isConditionedOn(sampler, imageName))

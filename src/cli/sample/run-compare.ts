@@ -12,7 +12,7 @@ import {
 } from '../../eval/index.ts';
 import {
   compareSamplers,
-  imageShape,
+  imageShapeOf,
   type ComparedCell,
   type Comparison,
   type ImageShape,
@@ -53,7 +53,7 @@ export async function compare(source: string | undefined, options: CompareComman
   const progress = createProgress('comparing', samplers.length * steps.length + 1);
   try {
     checkNeedsNoImage(opened, 'compare');
-    const imageShape = imageShape(opened.sampler.shape);
+    const imageShape = imageShapeOf(opened.sampler.shape);
     const [channels, height, width] = imageShape;
     named?.check(imageShape);
     const dataset =
@@ -142,7 +142,7 @@ async function openMeasure(
   signal: AbortSignal,
 ): Promise<((images: FloatArray) => Promise<FeatureComparison>) | undefined> {
   if (!features) return undefined;
-  const extractor = await features.open(await executor(), imageShape(sampler.shape));
+  const extractor = await features.open(await executor(), imageShapeOf(sampler.shape));
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
   return (images) =>
     compareImages(

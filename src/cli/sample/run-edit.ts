@@ -1,7 +1,7 @@
 import { float32, type FloatArray } from '../../core/index.ts';
 import { fromBitmaps, readImage, readImageSize } from '../../data/index.ts';
 import { classConditions, imageName, type Conditions, type SuperResolution } from '../../diffusion/index.ts';
-import { enlarge, imageShape, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
+import { enlarge, imageShapeOf, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, sampleOptions } from '../open-images.ts';
@@ -36,7 +36,7 @@ export async function editImage(source: string | undefined, options: EditOptions
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const start = performance.now();
-    const imageShape = imageShape(opened.sampler.shape);
+    const imageShape = imageShapeOf(opened.sampler.shape);
     const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
     if (condChannels > 0 && condChannels !== imageShape[0])
       throw new Error(
