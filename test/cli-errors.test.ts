@@ -354,7 +354,7 @@ const editing: readonly Case[] = [
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no conditions, so there is nothing to guide towards',
+    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
   [
     'sample run --out x.png --guidance-interval 0.3,5',
