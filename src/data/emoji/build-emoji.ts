@@ -211,7 +211,7 @@ async function writeImages(
     const { fileName, bytes } = images[index]!;
     const path = join(place, fileName);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      // Some drawings are a little higher than wide: white next to them keeps their tops.
+      // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
       const png = await encodePng(await decodeImage(bytes, { size, crop: 'pad' }));
       await writing(path, async () => {
         await writeFile(`${path}.part`, png);
@@ -234,16 +234,20 @@ async function writeImages(
   return place;
 }
 
+const counts = {
+  concepts: z.number(),
+  duplicates: z.number(),
+  styles: z.record(z.string(), z.number()),
+  splits: z.record(z.string(), z.number()),
+};
 const manifestSchema = z.object({
   made: z.looseObject({ kind: z.literal('emoji') }),
   split: z.unknown(),
-  built: z.object({
-    images: z.number(),
-    concepts: z.number(),
-    duplicates: z.number(),
-    styles: z.record(z.string(), z.number()),
-    splits: z.record(z.string(), z.number()),
-  }),
+  built: z.union([
+    z.object({ images: z.number(), ...counts }),
+    // Earlier versions called them so.
+    z.object({ pictures: z.number(), ...counts }).transform(({ pictures: images, ...built }) => ({ images, ...built })),
+  ]),
 });
 
 /** Undefined where the folder is no complete data set of ours. */
