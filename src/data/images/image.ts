@@ -3,7 +3,8 @@ import { loadSharp } from './load-sharp.ts';
 import { heightAndWidth, type PictureSize } from './image-size.ts';
 import type { Pixels } from './pixels.ts';
 import { resampleToCover, type Resample } from './resample.ts';
-import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
+import { writeFileWhole } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 
 /**
  * How a picture takes another shape:
