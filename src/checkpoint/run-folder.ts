@@ -24,7 +24,7 @@ const runFormat = 1;
 export interface RunRecord {
   /** Everything that decides the result; JSON values. */
   readonly config: JsonObject;
-  /** What tells the data from other data: a digest, or a record with one. */
+  /** Identifies the data: a digest, or a record with one. */
   readonly data: unknown;
 }
 

@@ -36,7 +36,7 @@ const weightsFile = 'weights.safetensors';
 /** Browsers share memory between threads only on pages that are served with these. */
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
-/** How hosts are told: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
+/** How hosts are configured: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
 const hostFiles: Readonly<Record<string, string>> = {
   _headers: `/*\n${Object.entries(isolation)
     .map(([key, value]) => `  ${key}: ${value}\n`)
@@ -73,11 +73,11 @@ export async function writePage(
   const imageShape = imageShapeOf(model.unet, networkProcess(model.scheduler).varianceType);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
-      `${model.path}: makes images of ${imageShape[0]} channels, a page draws 1 or 3; take --out and draw them yourself`,
+      `${model.path}: makes images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
     );
   if (model.unet.config.inChannels !== imageShape[0])
     throw new Error(
-      `${model.path}: this model is conditioned on an image, and a page has none for it; draw with kuosan edit --image, or take --out`,
+      `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
     );
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);

@@ -212,7 +212,7 @@ async function writeImages(
     const { fileName, bytes } = images[index]!;
     const path = join(place, fileName);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      // Some drawings are a little higher than wide: white next to them keeps their tops.
+      // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
       const png = await encodePng(await decodeImage(bytes, { size, crop: 'pad' }));
       await writing(path, () => replaceWhole(path, (aside) => writeFile(aside, png)));
     }
