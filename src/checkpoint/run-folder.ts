@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
 import { lockFile, lockRun } from './run-lock.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
-import { kindOf, makeFolder, replaceFile, systemReason } from '../files/durable-files.ts';
+import { kindOf, makeFolder, replaceFile } from '../files/durable-files.ts';
+import { systemReason } from '../files/system-reason.ts';
 import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 
 export const runFile = 'run.json';

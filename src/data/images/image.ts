@@ -4,7 +4,8 @@ import { heightAndWidth, type ImageSize } from './image-size.ts';
 import type { Bitmap } from './bitmap.ts';
 import { resampleToCover, type Resample } from './resample.ts';
 import { clipped } from '../../formats/quote.ts';
-import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
+import { writeFileWhole } from '../../files/write-file.ts';
 
 /**
  * How an image takes another shape:
