@@ -6,7 +6,7 @@ import { layOutCard } from './card-layout.ts';
 import type { ClassLabels } from './class-labels.ts';
 import { inDiffusers, imageChannels } from './in-diffusers.ts';
 
-/** What a card is written about. */
+/** The model that a card describes. */
 export interface CardSource {
   readonly unet: UNet2DModel;
   readonly scheduler: SchedulerConfig;
@@ -142,7 +142,9 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
     setTimes(scheduler),
     ...classes,
-    ...(condChannels > 0 ? [`condition = torch.zeros(${drawn}, ${condChannels}, ${height}, ${width})  # the conditioning images`] : []),
+    ...(condChannels > 0
+      ? [`condition = torch.zeros(${drawn}, ${condChannels}, ${height}, ${width})  # the conditioning images`]
+      : []),
     `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',

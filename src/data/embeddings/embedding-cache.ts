@@ -1,4 +1,4 @@
-/** Vectors of images kept on disk, by what the images are and not where they lie. */
+/** Image embeddings cached on disk, by the images' content and not their path. */
 import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -12,11 +12,11 @@ import { appendWhole, writeFileWhole, WriteError } from '../../files/write-file.
 const magic = Buffer.from('KUOEMBD1');
 const headLength = magic.length + 4;
 
-/** Vectors of one network. */
+/** The embeddings of one network. */
 export interface EmbeddingCache {
-  /** The vector of an image, or undefined. */
+  /** The embedding of an image, or undefined. */
   get(key: string): Float32Array | undefined;
-  /** Keeps vectors; a cache that cannot be written costs speed and nothing else. */
+  /** Stores embeddings; a cache that cannot be written costs only speed. */
   add(vectors: readonly (readonly [key: string, vector: Float32Array])[]): Promise<void>;
   readonly size: number;
 }
