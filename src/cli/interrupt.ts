@@ -23,7 +23,7 @@ const onceMilliseconds = 500;
  * A signal that Ctrl-C, a polite kill or a closed terminal aborts, with an `Interrupted` as its reason. A second Ctrl-C ends
  * the process at once, as everywhere; a terminal is closed only once, however often that is reported.
  *
- * @param onFirst  told when it happens, to say that the command is about to stop
+ * @param onFirst  called on the first signal, to report that the command is about to stop
  */
 export function interruptSignal(onFirst: () => void): { readonly signal: AbortSignal; readonly release: () => void } {
   const controller = new AbortController();

@@ -103,12 +103,17 @@ function report(error: unknown, program: Command, words: readonly string[], debu
   return isUsage ? 2 : 1;
 }
 
+/** Commands and options that earlier versions called otherwise. */
+const renamed: Readonly<Record<string, string>> = { floor: 'loss-by-noise', '--views': '--tta' };
+
 /** Commander's message in our form: `unknown option '--stpes'; did you mean --steps?` */
 function usageMessage({ message, code }: CommanderError, program: Command, words: readonly string[]): string {
   const [problem, suggestion] = message
     .replace(/^error: /, '')
     .replace(/\.$/, '')
     .split('\n');
+  const old = /^unknown (?:command|option) '(.*)'$/.exec(problem!)?.[1];
+  if (old !== undefined && Object.hasOwn(renamed, old)) return `${problem}; it is called ${renamed[old]} now`;
   if (suggestion) return `${problem}; ${suggestion.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')}`;
   const path: string[] = [];
   // The command that was meant, and the one inside of it: `tokenizer train`.
