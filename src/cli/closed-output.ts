@@ -1,5 +1,5 @@
 /** Standard output and error that nobody reads any more, or that cannot be written. */
-import { systemReason } from '../files/durable-files.ts';
+import { systemReason } from '../files/system-reason.ts';
 
 /** As shells report a process that SIGPIPE ended: 128 + 13. */
 const brokenPipeStatus = 141;
