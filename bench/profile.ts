@@ -15,7 +15,7 @@ import type { HostArrays } from '../src/core/index.ts';
 import { CLIPModel, UNet2DModel } from '../src/models/index.ts';
 import { countParameters, initialValues } from '../src/nn/index.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
-import { parseClipConfig, type ClipConfig } from '../src/train/clip-config.ts';
+import { parseClipConfig, type ClipConfig } from '../src/train/kinds/clip-config.ts';
 import { parseDdpmConfig, presetNames, readConfig, type DdpmConfig } from '../src/train/index.ts';
 import { measureCeilings } from './ceilings.ts';
 import { clipOptions, openClipTrainer } from './clip-network.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { missing, type Finding } from '../src/cli/finding.ts';
-import { formatFindings } from '../src/cli/run-doctor.ts';
+import { missing, type Finding } from '../src/cli/doctor/finding.ts';
+import { formatFindings } from '../src/cli/doctor/run-doctor.ts';
 import { kuosan } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-doctor-'));

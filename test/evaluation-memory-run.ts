@@ -4,7 +4,7 @@
  *
  *     node … evaluation-memory-run.ts <pictures> <list.jsonl>
  */
-import { NearestList } from '../src/cli/nearest-list.ts';
+import { NearestList } from '../src/cli/measure/nearest-list.ts';
 import { float32, type FloatArray } from '../src/core/index.ts';
 import type { DatasetContent } from '../src/data/index.ts';
 import { compare, nearestPictures, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';

@@ -7,8 +7,8 @@ interface Layer {
   readonly browser: boolean;
 }
 
-/** The table of ARCHITECTURE.md: `| 4 | `data` | what it holds | no |`. */
-const layers: readonly Layer[] = [...textOf('ARCHITECTURE.md').matchAll(/^\| (\d+) \| `([\w/]+)` \|.*\| (yes|no) \|$/gm)]
+/** The table of ARCHITECTURE.md: `| 2 | `nn` | what it holds | yes |`. Of a layer that runs in a browser in part, those of the files that others load there are held to it. */
+const layers: readonly Layer[] = [...textOf('ARCHITECTURE.md').matchAll(/^\| (\d+) \| `([\w/]+)` \|.*\| (yes|no|in part) \|$/gm)]
   .map(([, line, folder, browser]) => ({ folder: folder!, line: Number(line), browser: browser === 'yes' }));
 
 const sources = filesBelow('src', '.ts').filter((path) => !path.endsWith('.test.ts'));
@@ -21,6 +21,7 @@ describe('the layers', () => {
   test('are the folders of src, each once in the table', () => {
     const folders = [...new Set(sources.map((path) => path.split('/')[1]!))];
     expect(layers.map(({ folder }) => folder).filter((folder) => !folder.includes('/')).sort()).toEqual(folders.sort());
+    expect(layers.map(({ line }) => line)).toEqual(layers.map(({ line }) => line).sort((a, b) => b - a));
     for (const { folder } of layers) expect(sources.some((path) => path.startsWith(`src/${folder}/`)), folder).toBe(true);
   });
 
@@ -48,7 +49,7 @@ describe('the layers', () => {
       .flatMap((path) => [...textOf(path).matchAll(/\b(?:one|apply|direct|reduction)\('([A-Z]\w+)'/g)].map(([, name]) => name!)));
     expect(operators.size).toBeGreaterThan(30);
     // Parts of a tokenizer.json have names of their own, and a Split is one.
-    const others = new Set(['src/data/clip-tokenizer-json.ts']);
+    const others = new Set(['src/data/texts/clip-tokenizer-json.ts']);
     const named = sources.filter((path) => !path.startsWith('src/onnx/') && !others.has(path)).flatMap((path) =>
       [...textOf(path).matchAll(/'([A-Z]\w+|com\.microsoft[.\w]*)'/g)].filter(([, name]) => operators.has(name!) || name!.startsWith('com.')).map(([, name]) => `${path} names ${name}`));
     expect(named).toEqual([]);
@@ -96,8 +97,9 @@ describe('every file', () => {
 
   const written = [...filesBelow('src', '.ts'), ...filesBelow('test', '.ts'), ...filesBelow('scripts', '.ts'), ...filesBelow('bench', '.ts')];
 
-  test('has at most 500 lines', () => {
-    expect(written.filter((path) => textOf(path).split('\n').length > 501)).toEqual([]);
+  test('has at most 500 lines, a test 700', () => {
+    const most = (path: string) => (path.endsWith('.test.ts') ? 700 : 500);
+    expect(written.filter((path) => textOf(path).split('\n').length > most(path) + 1)).toEqual([]);
   });
 
   test('has a name in kebab case, and none that says nothing', () => {

@@ -21,8 +21,8 @@ import { clipPreprocessing, clipPreprocessingJson, openAIPreprocessing, type Cli
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { snakeCaseKeys } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
-import { kindOf, makeFolder, writeNewFile } from './durable-files.ts';
-import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { kindOf, makeFolder, writeNewFile } from '../files/durable-files.ts';
+import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { cardFile } from './model-card.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';

@@ -1,7 +1,7 @@
 /** The weights of an Inception v3 as Python's libraries store them: torchvision's, or pytorch-fid's, in one safetensors file. */
 import { float32, type FloatArray, type HostArray } from '../core/index.ts';
 import { InceptionV3, type InceptionVariant } from '../models/index.ts';
-import { kindOf } from './durable-files.ts';
+import { kindOf } from '../files/durable-files.ts';
 import { readTensorFile } from './weight-files.ts';
 import { checkWeights, weightShapes, widen } from './weights.ts';
 

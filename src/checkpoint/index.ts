@@ -9,6 +9,7 @@ export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetwor
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
+export { checkUnlocked } from './run-lock.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { type Checkpoint, latestCheckpoint, listCheckpoints, saveCheckpoint, type SaveOptions } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';

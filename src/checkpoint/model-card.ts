@@ -1,6 +1,6 @@
 /** What a model's README.md says of it in a form that programs can read. */
 import { join } from 'node:path';
-import { kindOf, readWhole } from './durable-files.ts';
+import { kindOf, readWhole } from '../files/durable-files.ts';
 
 export const cardFile = 'README.md';
 

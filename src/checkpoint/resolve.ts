@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearest } from '../core/suggest.ts';
-import { kindOf } from './durable-files.ts';
+import { kindOf } from '../files/durable-files.ts';
 import { configFile, indexFile } from './file-names.ts';
-import { readJsonFile } from './json-file.ts';
+import { readJsonFile } from '../files/json-file.ts';
 import { runFile } from './run-folder.ts';
 import { latestCheckpoint } from './step-folders.ts';
 

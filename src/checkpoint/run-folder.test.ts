@@ -2,11 +2,18 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openRun, readRun } from './run-folder.ts';
+import { openRun, readRun, type OpenRunOptions } from './run-folder.ts';
 import { saveCheckpoint } from './step-folders.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'kuosan-run-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Opens a run and lets go of it, as a process that ends. */
+async function open(out: string, options: OpenRunOptions) {
+  const { release, ...run } = await openRun(out, options);
+  await release();
+  return run;
+}
 
 let folders = 0;
 const newFolder = () => join(scratch, 'runs', String(folders++));
@@ -20,7 +27,7 @@ const checkpoint = (out: string, step: number) => saveCheckpoint(out, step, asyn
 describe('starting a run', () => {
   test('makes the folder and records what the run is', async () => {
     const out = newFolder();
-    expect(await openRun(out, start)).toEqual({ out, latest: null });
+    expect(await open(out, start)).toEqual({ out, latest: null });
     expect(await readRun(out)).toEqual({ config, data });
     expect(readdirSync(out).sort()).toEqual(['checkpoints', 'run.json']);
   });
@@ -30,7 +37,7 @@ describe('starting a run', () => {
     mkdirSync(out, { recursive: true });
     writeFileSync(join(out, '.gitkeep'), '');
     writeFileSync(join(out, '.run.json.99.part'), 'left by a process that was killed');
-    await openRun(out, start);
+    await open(out, start);
     expect(readdirSync(out).sort()).toEqual(['.gitkeep', 'checkpoints', 'run.json']);
   });
 
@@ -38,46 +45,46 @@ describe('starting a run', () => {
     const out = newFolder();
     mkdirSync(out, { recursive: true });
     writeFileSync(join(out, 'thesis.txt'), 'all of it');
-    for (const options of [start, resume]) await expect(openRun(out, options)).rejects.toThrow(`${out}: holds no run but other files ("thesis.txt"); choose another --out`);
+    for (const options of [start, resume]) await expect(open(out, options)).rejects.toThrow(`${out}: holds no run but other files ("thesis.txt"); choose another --out`);
     expect(readdirSync(out)).toEqual(['thesis.txt']);
   });
 
   test('refuses a run that is there, and says how far it is', async () => {
     const out = newFolder();
-    await openRun(out, start);
-    await expect(openRun(out, start)).rejects.toThrow(`${out}: holds a run that has no checkpoint yet; --resume continues it, or choose another --out`);
+    await open(out, start);
+    await expect(open(out, start)).rejects.toThrow(`${out}: holds a run that has no checkpoint yet; --resume continues it, or choose another --out`);
     await checkpoint(out, 250);
     const before = readFileSync(join(out, 'run.json'), 'utf8');
-    await expect(openRun(out, { ...start, config: { other: 1 } })).rejects.toThrow(`${out}: holds a run at step 250; --resume continues it, or choose another --out`);
+    await expect(open(out, { ...start, config: { other: 1 } })).rejects.toThrow(`${out}: holds a run at step 250; --resume continues it, or choose another --out`);
     expect(readFileSync(join(out, 'run.json'), 'utf8')).toBe(before);
   });
 
   test('refuses what cannot be a folder', async () => {
     const file = join(scratch, 'file');
     writeFileSync(file, '');
-    await expect(openRun(file, start)).rejects.toThrow(`${file}: is a file, expected a folder for the run; choose another --out`);
-    await expect(openRun(join(file, 'a'), start)).rejects.toThrow(`${join(file, 'a')}: cannot be written, a part of the path is a file, not a folder; choose another --out`);
+    await expect(open(file, start)).rejects.toThrow(`${file}: is a file, expected a folder for the run; choose another --out`);
+    await expect(open(join(file, 'a'), start)).rejects.toThrow(`${join(file, 'a')}: cannot be written, a part of the path is a file, not a folder; choose another --out`);
     const long = join(scratch, 'x'.repeat(300));
-    await expect(openRun(long, start)).rejects.toThrow(`${long}: cannot be written, the name is too long; choose another --out`);
+    await expect(open(long, start)).rejects.toThrow(`${long}: cannot be written, the name is too long; choose another --out`);
   });
 });
 
 describe('resuming a run', () => {
   test('goes on from its latest checkpoint, and removes what a killed save left', async () => {
     const out = newFolder();
-    await openRun(out, start);
-    expect(await openRun(out, resume)).toEqual({ out, latest: null });
+    await open(out, start);
+    expect(await open(out, resume)).toEqual({ out, latest: null });
     await checkpoint(out, 7);
     mkdirSync(join(out, 'checkpoints/.step-000009.new.99.part'));
-    expect(await openRun(out, resume)).toEqual({ out, latest: { step: 7, path: join(out, 'checkpoints/step-000007') } });
+    expect(await open(out, resume)).toEqual({ out, latest: { step: 7, path: join(out, 'checkpoints/step-000007') } });
     expect(readdirSync(join(out, 'checkpoints'))).toEqual(['step-000007']);
   });
 
   test('does not care for the order of keys or for keys that are not set', async () => {
     const out = newFolder();
-    await openRun(out, start);
+    await open(out, start);
     const reordered = { seed: 1, model: { dropout: 0, blockOutChannels: [32, 64], extra: undefined }, batchSize: 64, steps: 1000 };
-    expect(await openRun(out, { ...resume, config: reordered })).toEqual({ out, latest: null });
+    expect(await open(out, { ...resume, config: reordered })).toEqual({ out, latest: null });
   });
 
   test.each<[string, object, string]>([
@@ -87,30 +94,30 @@ describe('resuming a run', () => {
     ['a key less', { config: { ...config, seed: undefined } }, 'config.seed is 1 in this run, now not set'],
   ])('is refused where %s differs, by its name', async (_, changed, message) => {
     const out = newFolder();
-    await openRun(out, start);
-    await expect(openRun(out, { ...resume, ...changed })).rejects.toThrow(`${out}: ${message}; resume with the run's own value, or choose another --out`);
+    await open(out, start);
+    await expect(open(out, { ...resume, ...changed })).rejects.toThrow(`${out}: ${message}; resume with the run's own value, or choose another --out`);
     expect(await readRun(out)).toEqual({ config, data });
   });
 
   test('is refused where the pictures are others', async () => {
     const out = newFolder();
-    await openRun(out, start);
-    await expect(openRun(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(`${out}: its pictures are not the ones that the run began with`);
+    await open(out, start);
+    await expect(open(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(`${out}: its pictures are not the ones that the run began with`);
     expect(await readRun(out)).toEqual({ config, data });
   });
 
   test('may change what the caller lists, and records it', async () => {
     const out = newFolder();
-    await openRun(out, start);
+    await open(out, start);
     const longer = { ...config, steps: 5000, model: { ...config.model, dropout: 0.1 } };
-    await expect(openRun(out, { ...resume, config: longer, mayChange: ['steps'] })).rejects.toThrow('config.model.dropout is 0 in this run, now 0.1');
-    await openRun(out, { ...resume, config: longer, mayChange: ['steps', 'model.dropout'] });
+    await expect(open(out, { ...resume, config: longer, mayChange: ['steps'] })).rejects.toThrow('config.model.dropout is 0 in this run, now 0.1');
+    await open(out, { ...resume, config: longer, mayChange: ['steps', 'model.dropout'] });
     expect((await readRun(out)).config).toEqual(longer);
   });
 
   test('of nothing is refused', async () => {
     const out = newFolder();
-    await expect(openRun(out, resume)).rejects.toThrow(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
+    await expect(open(out, resume)).rejects.toThrow(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
     expect(() => readdirSync(out)).toThrow('ENOENT');
   });
 
@@ -121,8 +128,8 @@ describe('resuming a run', () => {
     ['[]', 'expected a JSON object, got a list'],
   ])('is refused where run.json says %j', async (text, message) => {
     const out = newFolder();
-    await openRun(out, start);
+    await open(out, start);
     writeFileSync(join(out, 'run.json'), text);
-    await expect(openRun(out, resume)).rejects.toThrow(`${join(out, 'run.json')}: ${message}`);
+    await expect(open(out, resume)).rejects.toThrow(`${join(out, 'run.json')}: ${message}`);
   });
 });

@@ -4,13 +4,15 @@
  *     <out>/run.json       format version, the full configuration, the data's fingerprint: written at the start
  *     <out>/checkpoints/   see `step-folders.ts`
  *     <out>/latest
+ *     <out>/run.lock       see `run-lock.ts`
  */
 import { access, constants, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
+import { lockFile, lockRun } from './run-lock.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
-import { kindOf, makeFolder, replaceFile, systemReason } from './durable-files.ts';
-import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { kindOf, makeFolder, replaceFile, systemReason } from '../files/durable-files.ts';
+import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 
 export const runFile = 'run.json';
 
@@ -33,13 +35,21 @@ export interface OpenRunOptions extends RunRecord {
   readonly mayChange?: readonly string[];
   /** The run's own configuration with what later versions added to it; where it throws, the recorded one is compared. */
   readonly complete?: (recorded: JsonObject) => object;
+  /**
+   * Called before anything is written, on a resume when no other process can write the run any more; what it throws leaves all as it was.
+   *
+   * @param latest  where to go on from; null at the start
+   */
+  readonly begin?: (latest: Checkpoint | null) => Promise<void>;
 }
 
-/** A run that is open for writing. */
+/** A run that is open for writing, by this process alone. */
 export interface Run {
   readonly out: string;
   /** Where to go on from; null at the start. */
   readonly latest: Checkpoint | null;
+  /** Lets go of the run, so that another process may open it. */
+  readonly release: () => Promise<void>;
 }
 
 /**
@@ -47,9 +57,10 @@ export interface Run {
  *
  * @param out  the folder; made if it is not there
  * @throws one line with the way out, if the folder holds something else, holds a run and resume is not asked for, holds none and it is, was
- *   started with another configuration or other data, or cannot be written
+ *   started with another configuration or other data, is trained by another process, or cannot be written
  */
-export async function openRun(out: string, { config, data, resume, mayChange = [], complete }: OpenRunOptions): Promise<Run> {
+export async function openRun(out: string, options: OpenRunOptions): Promise<Run> {
+  const { config, data, resume, mayChange = [], complete, begin } = options;
   const given: RunRecord = JSON.parse(JSON.stringify({ config, data: data ?? null }));
   try {
     const kind = await kindOf(out);
@@ -57,19 +68,36 @@ export async function openRun(out: string, { config, data, resume, mayChange = [
     const isRun = kind === 'folder' && await kindOf(join(out, runFile)) === 'file';
     if (!isRun) {
       // Hidden files (.gitkeep, .DS_Store) are nobody's work, and none of ours has such a name.
-      const [found] = kind === 'folder' ? (await readdir(out)).filter((name) => !name.startsWith('.')).sort() : [];
+      const [found] = kind === 'folder' ? (await readdir(out)).filter((name) => !name.startsWith('.') && name !== lockFile).sort() : [];
       if (found !== undefined) throw new Error(`${out}: holds no run but other files (${JSON.stringify(found)}); choose another --out`);
       if (resume) throw new Error(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
-      // The record before all else: if the disk is full, an empty folder is left, in which a run can still be started.
+      await begin?.(null);
       await makeFolder(out);
-      await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
-      await makeFolder(stepsFolder(out));
-      await cleanLeftovers(out);
-      return { out, latest: null };
+      return await locked(out, async () => {
+        if (await kindOf(join(out, runFile)) === 'file') throw await isTaken(out);
+        // The record before all else: if the disk is full, an empty folder is left, in which a run can still be started.
+        await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
+        await makeFolder(stepsFolder(out));
+        await cleanLeftovers(out);
+        return null;
+      });
     }
 
-    const latest = await latestCheckpoint(out);
-    if (!resume) throw new Error(`${out}: holds a run ${latest ? `at step ${latest.step}` : 'that has no checkpoint yet'}; --resume continues it, or choose another --out`);
+    if (!resume) throw await isTaken(out);
+    return await locked(out, async () => {
+      const latest = await latestCheckpoint(out);
+      await begin?.(latest);
+      await adopt();
+      return latest;
+    });
+  } catch (error) {
+    const reason = systemReason(error);
+    if (reason === undefined) throw error;
+    throw new Error(`${out}: cannot be written, ${reason}; choose another --out`, { cause: error });
+  }
+
+  /** Checks that the run that is there is the one that is asked for, and makes it ready to be continued. */
+  async function adopt(): Promise<void> {
     const recorded = await readRun(out);
     const difference = firstDifference(completed(recorded.config, complete), given.config, ['config'], new Set(mayChange.map((key) => `config.${key}`)));
     const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
@@ -80,12 +108,23 @@ export async function openRun(out: string, { config, data, resume, mayChange = [
     await access(stepsFolder(out), constants.W_OK);
     await cleanLeftovers(out);
     if (JSON.stringify(recorded.config) !== JSON.stringify(given.config)) await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
-    return { out, latest };
-  } catch (error) {
-    const reason = systemReason(error);
-    if (reason === undefined) throw error;
-    throw new Error(`${out}: cannot be written, ${reason}; choose another --out`, { cause: error });
   }
+}
+
+/** Opens a run under its lock, which holds until it is let go of. */
+async function locked(out: string, open: () => Promise<Checkpoint | null>): Promise<Run> {
+  const { release } = await lockRun(out);
+  try {
+    return { out, latest: await open(), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function isTaken(out: string): Promise<Error> {
+  const latest = await latestCheckpoint(out);
+  return new Error(`${out}: holds a run ${latest ? `at step ${latest.step}` : 'that has no checkpoint yet'}; --resume continues it, or choose another --out`);
 }
 
 function completed(recorded: JsonObject, complete: OpenRunOptions['complete']): JsonObject {

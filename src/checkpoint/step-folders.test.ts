@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { float32 } from '../core/index.ts';
-import { writeNewFile } from './durable-files.ts';
+import { writeNewFile } from '../files/durable-files.ts';
 import { cleanLeftovers, latestCheckpoint, listCheckpoints, saveCheckpoint } from './step-folders.ts';
 import { readTrainingState, writeTrainingState } from './training-state.ts';
 

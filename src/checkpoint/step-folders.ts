@@ -6,7 +6,7 @@
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLeftover, kindOf, makeFolder, replaceFile, syncFolder, syncTree, systemReason } from './durable-files.ts';
+import { isLeftover, kindOf, makeFolder, replaceFile, syncFolder, syncTree, systemReason } from '../files/durable-files.ts';
 import { configFile, indexFile } from './file-names.ts';
 
 /** One checkpoint of a run. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { upsamplings, type SuperResolution } from '../diffusion/index.ts';
 import { parseConfig } from '../models/index.ts';
-import { kindOf, writeNewFile } from './durable-files.ts';
-import { jsonText, readJsonFile } from './json-file.ts';
+import { kindOf, writeNewFile } from '../files/durable-files.ts';
+import { jsonText, readJsonFile } from '../files/json-file.ts';
 
 const superResolutionFile = 'super_resolution.json';
 

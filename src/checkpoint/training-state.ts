@@ -9,8 +9,8 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostArray, HostArrays } from '../core/index.ts';
 import { readSafetensors, safetensorsParts, type TensorSource } from '../formats/safetensors.ts';
-import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from './durable-files.ts';
-import { isObject, jsonText, readJsonFile, type JsonObject } from './json-file.ts';
+import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from '../files/durable-files.ts';
+import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 
 /** Raised whenever an older reader would misunderstand the files. */
 const trainingFormat = 1;

@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
 import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
 import { checksum, firstDamaged } from './checksum.ts';
-import { readWhole } from './durable-files.ts';
-import { isObject, readJsonFile } from './json-file.ts';
+import { readWhole } from '../files/durable-files.ts';
+import { isObject, readJsonFile } from '../files/json-file.ts';
 
 /** How a library names the files of a model's weights. */
 interface Naming {

@@ -1,4 +1,4 @@
-import type { SkippedImage } from '../data/dataset.ts';
+import type { SkippedImage } from '../data/sets/dataset.ts';
 
 /** Says how many files of a data set were left out, and why the first; undefined where none was. */
 export function describeSkipped(skipped: readonly SkippedImage[]): string | undefined {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Executor } from '../core/index.ts';
-import { defaultCacheDir } from '../data/cache.ts';
+import { defaultCacheDir } from '../data/sets/cache.ts';
 import { openNodeExecutor } from '../runtime/node.ts';
 import type { DeviceOptions } from './device-options.ts';
 

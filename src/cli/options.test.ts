@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openDefaults } from '../data/index.ts';
 import { Command } from 'commander';
-import { register as registerData } from './data.ts';
+import { register as registerData } from './data/data.ts';
 import { applyOverrides, choiceOption, integerOption, numberOption, parseOverrides, UsageError } from './options.ts';
 
 describe('the value of an option', () => {

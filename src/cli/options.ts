@@ -1,5 +1,5 @@
 import { nearest, unknownName } from '../core/suggest.ts';
-import { plainTemplates, templateProblem } from '../data/template.ts';
+import { plainTemplates, templateProblem } from '../data/texts/template.ts';
 
 /** What was typed is not a way to call the command: exit status 2. */
 export class UsageError extends Error {}

@@ -61,7 +61,7 @@ for (const character of new Set(ascii + latin + greek + signs + raised)) {
 }
 
 const comment = `Made by build-glyphs.mjs from DejaVu Sans 2.37, whose changes to Bitstream Vera are in the public domain:\n\n${notice.trim()}`;
-writeFileSync(fileURLToPath(new URL('./glyphs.ts', import.meta.url)), `/*
+writeFileSync(fileURLToPath(new URL('./figures/glyphs.ts', import.meta.url)), `/*
 ${comment.split('\n').map((line) => ` * ${line}`.trimEnd()).join('\n')}
  */
 

@@ -1,5 +1,5 @@
 import { float32, type FloatArray, type HostArray } from '../core/dtype.ts';
-import { checkSameShape, sampleSize } from './batch.ts';
+import { checkSameShape, sampleSize } from './array-arithmetic.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { epsFromX0, type FromOutput, fromOutput, type PredictionType } from './parameterization.ts';
 import { type Preconditioning, plainPreconditioning } from './preconditioning.ts';

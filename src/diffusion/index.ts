@@ -1,4 +1,4 @@
-export type { NoiseStream } from './batch.ts';
+export type { NoiseStream } from './array-arithmetic.ts';
 export {
   type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type Prediction, type PredictionOptions,
 } from './denoiser.ts';
@@ -13,14 +13,14 @@ export { type ClassifierGradient, classifierGuidance } from './guidance/classifi
 export { clipping, dynamicThresholdDefaults, dynamicThresholding, type DynamicThresholdOptions } from './guidance/thresholding.ts';
 export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
 export { LossHistory, lossHistoryDefaults } from './loss-history.ts';
-export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './loss.ts';
+export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './training-noise.ts';
 export { epsFromX0, type FromOutput, fromOutput, outputError, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';
 export {
   type FixedVariance, fixedVariances, type Moments, type Posterior, posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, stepVariance, type VarianceType, varianceTypes,
 } from './process.ts';
 export {
   type AnySamplerOptions, drainSampler, initialNoise, type SamplerDefinition, type SamplerName, samplerNamed, samplers, samplerTimesteps, type TimeSpacing, timeSpacings,
-} from './sample.ts';
+} from './samplers.ts';
 export { ddim, type DdimOptions } from './samplers/ddim.ts';
 export { ddimInversion } from './samplers/ddim-inversion.ts';
 export { ddpm, type DdpmOptions } from './samplers/ddpm.ts';

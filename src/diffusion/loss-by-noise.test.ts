@@ -5,7 +5,7 @@ import { linearSchedule } from './beta-schedules.ts';
 import type { Denoiser } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { datasetDenoiser } from './exact/mixture.ts';
-import { gaussianEpsFloor } from './loss.ts';
+import { gaussianEpsFloor } from './training-noise.ts';
 import { denoisingLossByNoise } from './loss-by-noise.ts';
 
 const schedule = linearSchedule();

@@ -1,6 +1,6 @@
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
-import { sampleSize } from './batch.ts';
+import { sampleSize } from './array-arithmetic.ts';
 import type { Conditioning, Denoiser } from './denoiser.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { type Target, targetOf } from './parameterization.ts';

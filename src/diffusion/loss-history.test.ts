@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { linearSchedule } from './beta-schedules.ts';
 import { RandomStream } from '../core/random.ts';
-import { drawTrainingNoise } from './loss.ts';
+import { drawTrainingNoise } from './training-noise.ts';
 import { LossHistory } from './loss-history.ts';
 
 const T = 50;

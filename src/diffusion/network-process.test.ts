@@ -4,13 +4,13 @@ import { RandomStream } from '../core/random.ts';
 import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
 import { fromPrediction, type Predict } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
-import { drawTrainingNoise } from './loss.ts';
+import { drawTrainingNoise } from './training-noise.ts';
 import { denoisingLossByNoise } from './loss-by-noise.ts';
 import { networkProcess, spreadTimes, type NetworkProcess } from './network-process.ts';
 import { timeLaw } from './objective.ts';
 import { outputError } from './parameterization.ts';
 import { edmCoefficients } from './preconditioning.ts';
-import { drainSampler, initialNoise, samplerNamed, samplerTimesteps } from './sample.ts';
+import { drainSampler, initialNoise, samplerNamed, samplerTimesteps } from './samplers.ts';
 import { schedulerConfig } from './scheduler-config.ts';
 
 const flow = networkProcess(schedulerConfig({ process: 'flow' }));

@@ -1,7 +1,7 @@
 import { type ContinuousSchedule, edmSchedule, flowSchedule } from './continuous-schedules.ts';
 import { edmPreconditioning, flowPreconditioning, plainPreconditioning, type Preconditioning } from './preconditioning.ts';
 import type { VarianceType } from './process.ts';
-import type { SamplerName } from './sample.ts';
+import type { SamplerName } from './samplers.ts';
 import { hasSteps, type Schedule } from './schedule.ts';
 import { schedule, type SchedulerConfig } from './scheduler-config.ts';
 

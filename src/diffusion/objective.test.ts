@@ -5,7 +5,7 @@ import { linearSchedule, rescaleZeroTerminalSnr } from './beta-schedules.ts';
 import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
 import { fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
-import { drawTrainingNoise } from './loss.ts';
+import { drawTrainingNoise } from './training-noise.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { lossWeight, objectiveDefaults } from './objective.ts';
 import { fromOutput, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';

@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../core/dtype.ts';
-import { checkSameShape, combine, sampleSize } from './batch.ts';
+import { checkSameShape, combine, sampleSize } from './array-arithmetic.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import type { Schedule } from './schedule.ts';
 import { transitions } from './timesteps.ts';

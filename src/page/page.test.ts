@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel, readModelCard, type LoadedModel } from '../checkpoint/index.ts';
-import { writePage } from '../cli/write-page.ts';
+import { writePage } from '../cli/export/write-page.ts';
 import { float32, RandomStream, type HostArray } from '../core/index.ts';
 import { toPixels } from '../data/index.ts';
 import { initialNoise, schedulerConfig } from '../diffusion/index.ts';

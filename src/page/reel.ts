@@ -1,6 +1,6 @@
 /** The way of pictures out of noise, kept to be looked at again. */
 import type { FloatArray } from '../core/index.ts';
-import { unitToByte } from '../data/pixels.ts';
+import { unitToByte } from '../data/images/pixels.ts';
 import type { PictureShape, SampleProgress } from '../pipelines/index.ts';
 
 /** A picture at one moment: RGBA, [H, W, 4] in 0 … 255. */

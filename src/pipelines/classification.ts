@@ -1,7 +1,7 @@
 /** Telling the classes of pictures: the loss, its inputs, and the classes and features of pictures from a trained network. */
 import { input, logSoftmax, mul, oneHot, program, sum, type HostArray, type Program, type Tensor } from '../core/index.ts';
-import { batchAt, type BatchOptions } from '../data/batches.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { batchAt, type BatchOptions } from '../data/batches/batches.ts';
+import type { Dataset } from '../data/sets/dataset.ts';
 import type { ImageClassifier } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 

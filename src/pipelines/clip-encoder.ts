@@ -1,6 +1,6 @@
 /** CLIP in use: pictures and texts as unit vectors that can be compared. */
 import type { Executor, FloatArray } from '../core/index.ts';
-import type { Tokenizer } from '../data/tokenizer.ts';
+import type { Tokenizer } from '../data/texts/tokenizer.ts';
 import type { CLIPModel } from '../models/clip.ts';
 import { encoderBatchSize, inBatches, openClipImageEncoder, openTower, type ClipImageEncoder, type ClipImageSource } from './clip-image-encoder.ts';
 import { checkTokenizer, textProgram } from './clip.ts';

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createInterpreter, evaluate, float32, freeze, input, mean, program, RandomStream, toValues, type HostArray, type Program, type Values } from '../core/index.ts';
-import { readTokenizer } from '../data/tokenizer.ts';
+import { readTokenizer } from '../data/texts/tokenizer.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { CLIPModel, clipPixels, openAIPreprocessing } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { trainSchema } from '../train/config.ts';
-import { Trainer, type TrainingTask } from '../train/trainer.ts';
+import { trainSchema } from '../train/steps/train-config.ts';
+import { Trainer, type TrainingTask } from '../train/steps/trainer.ts';
 import { chanceLoss, checkTokenizer, clampLogitScale, clipLoss, contrastiveLoss, imageProgram, maxLogitScale, textProgram } from './clip.ts';
 
 const golden = new URL('../../test/golden/', import.meta.url);

@@ -4,7 +4,7 @@
  * @see Radford et al. 2021, figure 3 — https://arxiv.org/abs/2103.00020
  */
 import { add, arange, argMax, cast, clip, equal, exp, input, logSumExp, matmul, mean, mul, program, reshape, sub, type Program, type Tensor } from '../core/index.ts';
-import type { Tokenizer } from '../data/tokenizer.ts';
+import type { Tokenizer } from '../data/texts/tokenizer.ts';
 import { imageTowerConfig, unitVectors, type CLIPImageTower, type CLIPModel } from '../models/clip.ts';
 import type { CLIPTextConfig } from '../models/clip/config.ts';
 import { clipPixels, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';

@@ -8,9 +8,9 @@ import {
   type HostArray, type Program, type Tensor,
 } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
-import { batchAt } from '../data/batches.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { heightAndWidth } from '../data/picture-size.ts';
+import { batchAt } from '../data/batches/batches.ts';
+import type { Dataset } from '../data/sets/dataset.ts';
+import { heightAndWidth } from '../data/images/image-size.ts';
 import { drawTrainingNoise, hasSteps, lossWeight, networkProcess, objectiveDefaults, schedulerDefaults, type NetworkProcess, type Objective, type VarianceType } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';

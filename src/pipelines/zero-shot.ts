@@ -1,7 +1,7 @@
 /** Classes from their names alone: CLIP's zero-shot classifier, and the pictures nearest to a text. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { fillTemplate, plainTemplates, templateProblem } from '../data/template.ts';
-import { checkDistinct } from '../data/tokenizer.ts';
+import { fillTemplate, plainTemplates, templateProblem } from '../data/texts/template.ts';
+import { checkDistinct } from '../data/texts/tokenizer.ts';
 import type { ClipEncoder } from './clip-encoder.ts';
 
 /** One of the answers to a question. */

@@ -1,20 +1,20 @@
 /** What all training runs share: steps, looks at the model on the way, logs, checkpoints, and going on after a stop. */
 import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
-import { latestCheckpoint, openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint, type ModelKind } from '../checkpoint/index.ts';
+import { openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint, type ModelKind } from '../checkpoint/index.ts';
 import type { NetworkTimes } from '../diffusion/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
-import { optimizerOptions, type TrainConfig } from './config.ts';
-import { RunLog } from './log.ts';
-import { lossContext } from './loss-context.ts';
-import type { MemoryNeed } from './memory.ts';
-import type { MetricsLine } from './metrics.ts';
-import { lossByNoise, type LossByNoise } from './noise-levels.ts';
-import { trainedParameters } from './programs.ts';
+import { optimizerOptions, type TrainConfig } from './steps/train-config.ts';
+import { RunLog } from './log/log.ts';
+import { lossContext } from './steps/loss-context.ts';
+import type { MemoryNeed } from './steps/memory.ts';
+import type { MetricsLine } from './log/metrics.ts';
+import { lossByNoise, type LossByNoise } from './log/noise-levels.ts';
+import { trainedParameters } from './steps/programs.ts';
 import { startingState } from './start.ts';
-import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
+import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './steps/trainer.ts';
 
 /** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
 export interface RunPlan {
@@ -93,17 +93,42 @@ export const resumable = [
 /**
  * Trains what is planned, and reports what happens.
  *
- * @throws if it cannot be built, the folder holds another run, or training diverges
+ * @throws if it cannot be built, the folder holds another run, another process trains it, or training diverges
  */
 export async function* trainingRun(plan: RunPlan, { out, executor, resume = false, signal }: RunOptions): AsyncGenerator<RunEvent, void, undefined> {
-  const { train, dataset, task, times } = plan;
+  const { train, dataset, task } = plan;
   checkTask(task, train);
-  // A run that cannot go on stays as it is: what is saved is read before the folder is opened for writing.
-  const latest = resume ? await latestCheckpoint(out) : null;
-  const from = latest ? await readState(latest.path, plan.readWeights) : undefined;
-  if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`);
-  const start = latest ? undefined : await startingState(plan);
-  await openRun(out, { config: { ...plan.config }, data: { fingerprint: dataset.fingerprint }, resume, mayChange: resumable, ...(plan.complete && { complete: plan.complete }) });
+  let from: SavedState | undefined;
+  let start: TrainerState | undefined;
+  const { latest, release } = await openRun(out, {
+    config: { ...plan.config },
+    data: { fingerprint: dataset.fingerprint },
+    resume,
+    mayChange: resumable,
+    ...(plan.complete && { complete: plan.complete }),
+    // A run that cannot go on stays as it is: what is saved is read before the folder is written to.
+    async begin(latest) {
+      if (latest) from = await readState(latest.path, plan.readWeights);
+      else start = await startingState(plan);
+      if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`);
+    },
+  });
+  try {
+    yield* trained(plan, { out, executor, latest, from, start, ...(signal && { signal }) });
+  } finally {
+    await release();
+  }
+}
+
+/** An open run, and the state to go on from or, at its start, to begin with; weights are drawn from the seed where there is neither. */
+interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal'> {
+  readonly latest: Checkpoint | null;
+  readonly from: SavedState | undefined;
+  readonly start: TrainerState | undefined;
+}
+
+async function* trained(plan: RunPlan, { out, executor, latest, from, start, signal }: OpenedRun): AsyncGenerator<RunEvent, void, undefined> {
+  const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
   const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
   const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
@@ -177,7 +202,12 @@ function explain(error: unknown, out: string, saved: Checkpoint | null): unknown
   return error;
 }
 
-async function readState(checkpoint: string, readWeights: RunPlan['readWeights']): Promise<TrainerState & { readonly environment: unknown }> {
+/** What a checkpoint holds of a run, and what it was computed with. */
+interface SavedState extends TrainerState {
+  readonly environment: unknown;
+}
+
+async function readState(checkpoint: string, readWeights: RunPlan['readWeights']): Promise<SavedState> {
   const { step, tensors, meta } = await readTrainingState(checkpoint);
   const weights = await readWeights(checkpoint).catch((error: Error) => {
     throw new Error(`${error.message}; or move ${checkpoint} out of ${dirname(checkpoint)} and --resume continues from the checkpoint before it`, { cause: error });

@@ -2,9 +2,9 @@
 import type { HostArray } from '../core/index.ts';
 import { resolveModel, type ModelKind } from '../checkpoint/index.ts';
 import { checkWeights, weightShapes } from '../checkpoint/weights.ts';
-import type { TrainConfig } from './config.ts';
-import { entries } from './programs.ts';
-import type { TrainerState, TrainingTask } from './trainer.ts';
+import type { TrainConfig } from './steps/train-config.ts';
+import { entries } from './steps/programs.ts';
+import type { TrainerState, TrainingTask } from './steps/trainer.ts';
 
 /** What has to be known of a run to begin it. */
 export interface Beginning {

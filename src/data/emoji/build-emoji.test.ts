@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDataset } from '../open-dataset.ts';
+import { openDataset } from '../sets/open-dataset.ts';
 import { buildEmoji, type EmojiOptions } from './build-emoji.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kuosan-emoji-'));

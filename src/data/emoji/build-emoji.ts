@@ -2,10 +2,10 @@ import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/p
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { metadataName } from '../captions.ts';
-import { decodeImage, encodePng } from '../image.ts';
-import { inParallel } from '../parallel.ts';
-import { checkWritable, writing } from '../write-file.ts';
+import { metadataName } from '../sets/captions.ts';
+import { decodeImage, encodePng } from '../images/image.ts';
+import { inParallel } from '../../files/in-parallel.ts';
+import { checkWritable, writing } from '../../files/write-file.ts';
 import { annotationPackage, readConcepts } from './annotations.ts';
 import { duplicateGroups } from './duplicates.ts';
 import { describeEmoji } from './describe-emoji.ts';

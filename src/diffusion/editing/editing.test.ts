@@ -6,7 +6,7 @@ import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { datasetDenoiser } from '../exact/mixture.ts';
 import { edmSchedule, flowSchedule } from '../continuous-schedules.ts';
 import { qSample } from '../process.ts';
-import { drainSampler, initialNoise, type SamplerName, samplers, samplerTimesteps } from '../sample.ts';
+import { drainSampler, initialNoise, type SamplerName, samplers, samplerTimesteps } from '../samplers.ts';
 import { ddim } from '../samplers/ddim.ts';
 import { ddimInversion } from '../samplers/ddim-inversion.ts';
 import { heun } from '../samplers/heun.ts';

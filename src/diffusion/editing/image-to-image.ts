@@ -1,9 +1,9 @@
 import type { FloatArray } from '../../core/dtype.ts';
-import { combine } from '../batch.ts';
+import { combine } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { isContinuous } from '../continuous-schedules.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
-import { initialNoise } from '../sample.ts';
+import { initialNoise } from '../samplers.ts';
 import type { Sampler, SamplerOptions, SamplerState } from '../samplers/sampler.ts';
 
 /** What `imageToImage` needs beside the options of the sampler it runs. */

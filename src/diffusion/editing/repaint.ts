@@ -1,5 +1,5 @@
 import { describeType, float32, type FloatArray } from '../../core/dtype.ts';
-import { checkSameShape, drawNoise, weightedSum } from '../batch.ts';
+import { checkSameShape, drawNoise, weightedSum } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { posterior, stepVariance } from '../process.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from '../samplers/sampler.ts';

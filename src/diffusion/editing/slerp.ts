@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
-import { checkSameShape, sampleSize } from '../batch.ts';
+import { checkSameShape, sampleSize } from '../array-arithmetic.ts';
 
 /** Below this angle the sines cannot be divided with enough digits, and the arc is its chord. */
 const smallestAngle = 1e-6;

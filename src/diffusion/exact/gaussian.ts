@@ -1,5 +1,5 @@
 import { float32 } from '../../core/dtype.ts';
-import { sampleSize } from '../batch.ts';
+import { sampleSize } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 

@@ -3,7 +3,7 @@ import { float32 } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { edmSchedule, flowSchedule } from '../continuous-schedules.ts';
-import { drainSampler, initialNoise, type SamplerName, samplers, samplerTimesteps } from '../sample.ts';
+import { drainSampler, initialNoise, type SamplerName, samplers, samplerTimesteps } from '../samplers.ts';
 import { gaussianDenoiser } from './gaussian.ts';
 import { datasetDenoiser, mixtureDenoiser } from './mixture.ts';
 

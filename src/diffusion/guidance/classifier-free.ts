@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
-import { combine } from '../batch.ts';
+import { combine } from '../array-arithmetic.ts';
 import type { Conditioning, Denoised, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { fromOutput, type PredictionType } from '../parameterization.ts';

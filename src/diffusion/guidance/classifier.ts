@@ -1,5 +1,5 @@
 import type { FloatArray } from '../../core/dtype.ts';
-import { checkSameShape, combine } from '../batch.ts';
+import { checkSameShape, combine } from '../array-arithmetic.ts';
 import type { Conditioning, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 

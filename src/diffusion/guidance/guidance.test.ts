@@ -5,7 +5,7 @@ import { linearSchedule } from '../beta-schedules.ts';
 import type { Denoised, Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { posterior } from '../process.ts';
-import { drainSampler } from '../sample.ts';
+import { drainSampler } from '../samplers.ts';
 import { ddim } from '../samplers/ddim.ts';
 import { ddpm } from '../samplers/ddpm.ts';
 import { timesteps } from '../timesteps.ts';

@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
-import { sampleSize } from '../batch.ts';
+import { sampleSize } from '../array-arithmetic.ts';
 import { type DenoisedSample, type Denoiser, holdX0 } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { epsFromX0 } from '../parameterization.ts';

@@ -7,7 +7,7 @@ import { edmSchedule, flowSchedule } from '../continuous-schedules.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { cosineSchedule, linearSchedule } from '../beta-schedules.ts';
 import { posterior, stepVariance, type VarianceType } from '../process.ts';
-import { drainSampler, initialNoise } from '../sample.ts';
+import { drainSampler, initialNoise } from '../samplers.ts';
 import { flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
 import { ddimInversion } from './ddim-inversion.ts';
 import { ddpm } from './ddpm.ts';

@@ -1,5 +1,5 @@
 import type { FloatArray } from '../../core/dtype.ts';
-import { weightedSum } from '../batch.ts';
+import { weightedSum } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 

@@ -1,5 +1,5 @@
 import type { FloatArray } from '../../core/dtype.ts';
-import { drawNoise, weightedSum } from '../batch.ts';
+import { drawNoise, weightedSum } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { posterior } from '../process.ts';
 import { transitions } from '../timesteps.ts';

@@ -1,5 +1,5 @@
 import type { FloatArray } from '../../core/dtype.ts';
-import { drawNoise, weightedSum } from '../batch.ts';
+import { drawNoise, weightedSum } from '../array-arithmetic.ts';
 import type { Denoised, Denoiser } from '../denoiser.ts';
 import { posterior, reverseVariances, stepVariance, type VarianceType } from '../process.ts';
 import { transitions } from '../timesteps.ts';

@@ -3,7 +3,7 @@ import { float32 } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import { gaussianDenoiser, type GaussianData } from '../exact/gaussian.ts';
 import { posterior, reverseVariances, type FixedVariance } from '../process.ts';
-import { drainSampler, initialNoise } from '../sample.ts';
+import { drainSampler, initialNoise } from '../samplers.ts';
 import { cosineSchedule, linearSchedule } from '../beta-schedules.ts';
 import type { Schedule } from '../schedule.ts';
 import { timesteps, transitions } from '../timesteps.ts';

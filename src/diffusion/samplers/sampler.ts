@@ -1,5 +1,5 @@
 import type { FloatArray } from '../../core/dtype.ts';
-import { type NoiseStream, sampleSize } from '../batch.ts';
+import { type NoiseStream, sampleSize } from '../array-arithmetic.ts';
 import type { Conditioning, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { checkTimes } from '../timesteps.ts';

@@ -3,7 +3,7 @@ import { float32, type FloatArray } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
-import { drainSampler, initialNoise, samplers } from '../sample.ts';
+import { drainSampler, initialNoise, samplers } from '../samplers.ts';
 import { linearSchedule } from '../beta-schedules.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';

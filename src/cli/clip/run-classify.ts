@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { describeSystemError } from '../../files/write-file.ts';
+import type { ClipEncoder } from '../../pipelines/clip-encoder.ts';
+import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../../pipelines/zero-shot.ts';
+import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
+import { templatesOption, UsageError } from '../options.ts';
+import type { Engine } from '../with-engine.ts';
+
+/** The options of `kuosan classify`. */
+export interface ClassifyOptions extends ClipOptions {
+  readonly labels: string;
+  readonly template: readonly string[];
+  readonly top: number;
+  readonly json: boolean;
+}
+
+/** Prints a line for each picture: its path and the best labels with their probabilities, or a JSON object of the same. */
+export async function classifyPictures(source: string, { labels: list, template, top, json, ...options }: ClassifyOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+  const labels = await readLabels(list);
+  const templates = templatesOption(template);
+  await withClip(source, options, engine, async ({ encoder, embed }) => {
+    // What is wrong with labels is known before many pictures are embedded. The towers get ready side by side.
+    checkLabels(encoder, labels, templates);
+    const [classifier, { files, embeddings }] = await Promise.all([readyClassifier(encoder, labels, templates), embed()]);
+    for (const [i, ranked] of classifier.classify(embeddings, top).entries()) {
+      if (json) print(JSON.stringify({ file: files[i], labels: ranked.map(({ label, probability, cosine }) => ({ label, probability, cosine })) }));
+      else print(`${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`);
+    }
+  });
+}
+
+async function readyClassifier(encoder: ClipEncoder, labels: readonly string[], templates: readonly string[]): Promise<ZeroShotClassifier> {
+  const classifier = await zeroShotClassifier(encoder, labels, templates);
+  sayTruncated(classifier.truncated, encoder.contextLength);
+  return classifier;
+}
+
+async function readLabels(list: string): Promise<string[]> {
+  const text = list.toLowerCase().endsWith('.txt') ? await readLabelFile(list) : list.replaceAll(',', '\n');
+  const labels = text.split('\n').map((label) => label.trim()).filter((label) => label !== '');
+  if (labels.length === 0) throw new UsageError(`--labels: there is no label in ${JSON.stringify(list)}`);
+  return labels;
+}
+
+function readLabelFile(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`--labels: cannot read ${JSON.stringify(path)} (${describeSystemError(error)}); give labels separated by commas, or a file with one on each line`, { cause: error });
+  });
+}

@@ -1,0 +1,37 @@
+import { checkExtension, checkWritable, layGrid, readImage, writePng, type Pixels } from '../../data/index.ts';
+import { rank } from '../../pipelines/index.ts';
+import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
+import { UsageError } from '../options.ts';
+import type { Engine } from '../with-engine.ts';
+
+/** The options of `kuosan search`. */
+export interface SearchOptions extends ClipOptions {
+  readonly query: string;
+  readonly out: string;
+  readonly count: number;
+}
+
+/** Side of the pictures on the sheet: easy to see, and twenty-five fit on a screen. */
+const shownSize = 128;
+
+/** Writes the sheet, and prints a line for each picture on it: its path and the cosine. */
+export async function searchPictures(source: string, { query, out, count, ...options }: SearchOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+  if (query.trim() === '') throw new UsageError('--query: is empty; say what to look for');
+  checkExtension(out, '.png');
+  await checkWritable(out);
+  await withClip(source, options, engine, async ({ encoder, embed }) => {
+    const ask = async () => {
+      const { embeddings: question, truncated } = await encoder.embedTexts([query]);
+      sayTruncated(truncated, encoder.contextLength);
+      return question;
+    };
+    // The towers get ready side by side.
+    const [question, { files, embeddings }] = await Promise.all([ask(), embed()]);
+    const found = rank(question, embeddings, count)[0]!;
+    const pictures: Pixels[] = [];
+    for (const { index } of found) pictures.push(await readImage(files[index]!, { size: shownSize, crop: 'pad' }));
+    await writePng(out, layGrid(pictures, { scale: 1 }));
+    for (const { index, cosine } of found) print(`${cosine.toFixed(3)}  ${files[index]}`);
+    print(`${out}: the ${found.length} of ${files.length} pictures nearest to ${JSON.stringify(query)}`);
+  });
+}

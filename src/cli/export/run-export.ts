@@ -1,0 +1,54 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { loadModel, readModelCard } from '../../checkpoint/index.ts';
+import { checkExtension, checkWritable, writeFileWhole } from '../../data/index.ts';
+import { quoteWord } from '../../formats/quote.ts';
+import { countParameters } from '../../nn/index.ts';
+import { exportOnnx } from '../../pipelines/index.ts';
+import { UsageError } from '../options.ts';
+import { checkPageFolder, writePage } from './write-page.ts';
+
+/** The options of `kuosan export`. */
+export interface ExportCommandOptions {
+  readonly out?: string;
+  readonly web?: string;
+  readonly batch: number | 'symbolic';
+  readonly dtype?: 'float32' | 'float16';
+  readonly force: boolean;
+  readonly variant?: string;
+}
+
+export async function writeExport(source: string, { out, web, batch, dtype, force, variant }: ExportCommandOptions): Promise<void> {
+  if (out === undefined && web === undefined) throw new UsageError('--out or --web is missing: the ONNX file or the folder of a page to write');
+  if (out !== undefined) {
+    checkExtension(out, '.onnx');
+    if (!force && existsSync(out)) throw new Error(`cannot write ${JSON.stringify(out)}: it is there already; replace it with --force, or give another path`);
+    await checkWritable(out);
+  }
+  if (web !== undefined) await checkPageFolder(web, force);
+
+  const model = await loadModel(source, { variant });
+  for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
+  const card = await readModelCard(model.path);
+  const name = card.title ?? basename(resolve(source));
+  const parameters = `${countParameters(model.unet).toLocaleString('en-US')} parameters`;
+  if (out !== undefined) {
+    const type = dtype ?? 'float32';
+    const metadata = { model: name, ...(card.license !== undefined && { license: card.license }), made_by: `kuosan ${version()}` };
+    const bytes = exportOnnx(model, { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata });
+    await writeFileWhole(out, bytes);
+    process.stdout.write(`${out}: ${parameters} in ${type}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`);
+  }
+  if (web !== undefined) {
+    const written = await writePage(web, { model, card, name, ...(dtype && { dtype }) });
+    process.stdout.write(`${web}: a page with ${parameters} in ${written.dtype}, ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`);
+  }
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

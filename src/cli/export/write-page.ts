@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
+import { checkWritable, writeFileWhole } from '../../data/index.ts';
+import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
+import { countParameters } from '../../nn/index.ts';
+import { networkProcess } from '../../diffusion/index.ts';
+import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
+import { pictureShape } from '../../pipelines/index.ts';
+
+/** What a page is made from. */
+export interface PageSource {
+  readonly model: LoadedModel;
+  readonly card: ModelCard;
+  readonly name: string;
+  /** How the weights are stored; default float16 if they all are numbers of that type, so that nothing is lost, else float32. */
+  readonly dtype?: 'float32' | 'float16';
+  /** Where the page was built; default the package's own. */
+  readonly builtPage?: string;
+}
+
+/** Of ONNX Runtime's many builds, the one for processors and the one that can use a graphics card. */
+const engineFiles = ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'];
+
+const weightsFile = 'weights.safetensors';
+
+/** Browsers share memory between threads only on pages that are served with these. */
+const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+
+/** How hosts are told: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
+const hostFiles: Readonly<Record<string, string>> = {
+  '_headers': `/*\n${Object.entries(isolation).map(([key, value]) => `  ${key}: ${value}\n`).join('')}`,
+  'serve.json': `${JSON.stringify({ headers: [{ source: '**', headers: Object.entries(isolation).map(([key, value]) => ({ key, value })) }] }, null, 2)}\n`,
+};
+
+/**
+ * Checks that a page can be written to a folder: it is not there, is empty, or, if it may be replaced, holds an earlier page.
+ *
+ * @throws one line otherwise
+ */
+export async function checkPageFolder(folder: string, force: boolean): Promise<void> {
+  await checkWritable(join(folder, 'index.html'));
+  const entries = existsSync(folder) ? await readdir(folder) : [];
+  if (entries.length === 0) return;
+  const isPage = existsSync(join(folder, modelFolder, modelFile)) && existsSync(join(folder, 'index.html'));
+  if (!isPage) throw new Error(`${folder}: holds no page but other files (${JSON.stringify(entries[0])}); give another folder`);
+  if (!force) throw new Error(`${folder}: holds a page already; replace it with --force, or give another folder`);
+}
+
+/**
+ * Writes a page that samples the model in a browser: static files for any host. The folder appears whole, or not at all.
+ *
+ * @returns how the weights are stored, and the bytes of all its files
+ */
+export async function writePage(folder: string, { model, card, name, builtPage = ownPage(), ...options }: PageSource): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
+  if (!existsSync(join(builtPage, 'index.html'))) throw new Error(`the page has not been built (${builtPage}); run npm run build`);
+  const picture = pictureShape(model.unet, networkProcess(model.scheduler).varianceType);
+  if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
+  if (model.unet.config.inChannels !== picture[0]) throw new Error(`${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`);
+  const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
+  const full = resolve(folder);
+  const aside = join(dirname(full), `.${basename(full)}.${process.pid}.part`);
+  try {
+    await mkdir(aside, { recursive: true });
+    await cp(builtPage, aside, { recursive: true });
+    const page = join(aside, 'index.html');
+    await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
+    for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
+    await mkdir(join(aside, engineFolder));
+    for (const file of engineFiles) await copyFile(engineFile(file), join(aside, engineFolder, file));
+    const weights = writeSafetensors(storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path));
+    await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
+    const description: PageModel = {
+      format: 1, name, ...(card.summary !== undefined && { summary: card.summary }), ...(card.license !== undefined && { license: card.license }),
+      classes: classesOf(model), parameters: countParameters(model.unet), picture, unet: model.unet.config, scheduler: model.scheduler,
+      weights: { file: weightsFile, bytes: weights.length, dtype },
+    };
+    await writeFileWhole(join(aside, modelFolder, modelFile), new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
+    // The earlier page goes only now that the new one is whole.
+    await rm(full, { recursive: true, force: true });
+    await rename(aside, full);
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+  return { dtype, bytes: await sizeOfFolder(full) };
+}
+
+function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
+  const count = unet.config.numClassEmbeds;
+  return classes ?? (count === null ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null });
+}
+
+/** True if every weight is a float16 number: rounding to it changes pictures by more than another machine would. */
+function fitsHalf({ weights }: LoadedModel): boolean {
+  return [...weights.values()].every(({ data }) => {
+    const widened = halfToFloats(floatsToHalf(data as Float32Array));
+    return widened.every((value, i) => value === data[i]);
+  });
+}
+
+/** For those who see only the page's text: search engines, and previews of links. */
+function titled(html: string, name: string, summary: string | undefined): string {
+  const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  const description = summary === undefined ? '' : `\n  <meta name="description" content="${escape(summary)}">`;
+  return html.replace('<title>Kuosan</title>', () => `<title>${escape(name)}</title>${description}`);
+}
+
+/** `npm run build` puts the page beside the command; from the sources it is as far as the build is. */
+function ownPage(): string {
+  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url));
+}
+
+function engineFile(name: string): string {
+  return createRequire(import.meta.url).resolve(`onnxruntime-web/${name}`);
+}
+
+async function sizeOfFolder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  let total = 0;
+  for (const entry of entries) if (entry.isFile()) total += (await stat(join(entry.parentPath, entry.name))).size;
+  return total;
+}

@@ -1,0 +1,47 @@
+import { appendWhole, writeFileWhole } from '../../data/index.ts';
+import { copyRatio, type Nearest } from '../../eval/index.ts';
+
+/** The nearest real picture of each drawn one: a line of JSON each, written as they come, however many there are. */
+export class NearestList {
+  readonly path: string;
+  readonly #names: readonly string[];
+  #count = 0;
+  #copies = 0;
+
+  private constructor(path: string, names: readonly string[]) {
+    this.path = path;
+    this.#names = names;
+  }
+
+  /** The place of the list of a sheet: `near.nearest.jsonl` beside `near.png`. */
+  static beside(sheet: string): string {
+    return sheet.replace(/\.png$/i, '.nearest.jsonl');
+  }
+
+  /**
+   * Begins a list; one that stood there is replaced.
+   *
+   * @param names  of the real pictures
+   * @throws WriteError if it cannot be written
+   */
+  static async begin(path: string, names: readonly string[]): Promise<NearestList> {
+    await writeFileWhole(path, []);
+    return new NearestList(path, names);
+  }
+
+  /** @throws WriteError if the disk is full; what was written before stays */
+  async add(found: readonly Nearest[]): Promise<void> {
+    const lines = found.map(({ index, distance, ratio }, i) => `${JSON.stringify({ picture: this.#count + i, index, id: this.#names[index], distance, ratio })}\n`);
+    await appendWhole(this.path, new TextEncoder().encode(lines.join('')));
+    this.#count += found.length;
+    this.#copies += found.filter(({ ratio }) => ratio < copyRatio).length;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get copies(): number {
+    return this.#copies;
+  }
+}

@@ -1,0 +1,117 @@
+/** Opens what pictures are drawn from: a model's network, or the exact denoiser of a data set. */
+import type { FloatArray } from '../core/index.ts';
+import { unknownName } from '../core/suggest.ts';
+import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
+import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
+import { networkProcess, samplerNamed, schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
+import { exactSampler, mostSteps, openSampler, pictureShape, type PictureModel, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
+import { guidanceOptions } from './guidance-options.ts';
+import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
+import { UsageError } from './options.ts';
+import type { SamplerOptions, SourceOptions } from './sampling-options.ts';
+
+/** What pictures are drawn from, open. */
+export interface OpenPictures extends Pick<NeededExecutor, 'executor'> {
+  readonly sampler: PictureSampler;
+  readonly scheduler: SchedulerConfig;
+  /** Null where there is only an exact denoiser. */
+  readonly model: LoadedModel | null;
+  /** What computes, for people. */
+  readonly device: string;
+  /** Lets go of the sampler and what it runs on. */
+  dispose(): Promise<void>;
+}
+
+/** The sides of exact pictures when nobody says: those of a data set. */
+const exactSize = 32;
+
+/**
+ * @param source  a model, or undefined where `--exact` alone is enough
+ * @throws UsageError if neither is given, or an option belongs to the other
+ */
+export async function openPictures(source: string | undefined, options: SourceOptions): Promise<OpenPictures> {
+  const { exact, schedule, size, variant, batchSize } = options;
+  if (source === undefined && exact === undefined) throw new UsageError('there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set');
+  for (const [option, value] of Object.entries({ '--schedule': schedule, '--size': size })) {
+    if (value !== undefined && (exact === undefined || source !== undefined)) throw new UsageError(`${option}: belongs to --exact without a model; a model has its own`);
+  }
+  const model = source === undefined ? null : await openModel(source, variant);
+  const scheduler = model?.scheduler ?? schedulerConfig({ betaSchedule: schedule ?? 'linear' });
+  const { executor, dispose } = executorWhenNeeded(options);
+  if (exact !== undefined) {
+    const [channels, height, width] = model ? shownShape(model) : [undefined, size ?? exactSize, size ?? exactSize];
+    const dataset = await openDataset(exact, { size: [height, width], ...(channels !== undefined && { channels }) });
+    const sampler = exactSampler({ pictures: allPictures(dataset), scheduler, batchSize });
+    return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} pictures`, executor, dispose };
+  }
+  const picture = shownShape(model!);
+  try {
+    const sampler = await openSampler(await executor(), { unet: model!.unet, scheduler, picture, weights: model!.weights, nullClass: model!.classes?.nullClass ?? null, batchSize });
+    return { sampler, scheduler, model, device: (await executor()).device, executor, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/**
+ * @throws if the model sees a picture beside the noise, which this command does not give it
+ */
+export function checkSeesNothing({ sampler, model }: OpenPictures, command: string): void {
+  if (sampler.condChannels > 0) throw new Error(`${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`);
+}
+
+/** A model, with what there is to say of it printed. */
+async function openModel(source: string, variant: string | undefined): Promise<LoadedModel> {
+  const model = await loadModel(source, { variant });
+  for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
+  return model;
+}
+
+/** @throws if the model's pictures cannot be drawn */
+function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
+  const [channels, height, width]: PictureShape = pictureShape(unet, networkProcess(scheduler).varianceType);
+  if (channels !== 1 && channels !== 3) throw new Error(`${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);
+  return [channels, height, width];
+}
+
+/** All pictures of a data set: [N, C, H, W] in [−1, 1]. */
+export function allPictures(dataset: Dataset): FloatArray {
+  return fromPixels(picturesAt(dataset, Array.from({ length: dataset.count }, (_, i) => i)));
+}
+
+/**
+ * A tenth of Algorithm 2's usual thousand steps: on small models pictures of 100 and of 250 steps look alike, and both
+ * look better than DDIM's, whose noise-free steps mend no errors.
+ */
+const ddpmSteps = 100;
+
+/** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
+export function sampleOptions({ sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions, model: PictureModel): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
+  const sampler = named ?? model.diffusion.usualSampler;
+  return {
+    sampler, spacing, eta, churn, ...guidanceOptions(guidance),
+    steps: steps ?? Math.min(samplerNamed(sampler).steps ?? ddpmSteps, mostSteps(model)),
+  };
+}
+
+/**
+ * A class for each picture: the one asked for by number or name, or all in turn; undefined where the pictures are drawn
+ * without classes.
+ *
+ * @throws UsageError if there is no such class
+ */
+export function classesFor({ sampler, model }: OpenPictures, wanted: string | undefined, count: number): number[] | undefined {
+  const all = model?.unet.config.numClassEmbeds ?? null;
+  if (all === null || !sampler.takesClasses) {
+    if (wanted !== undefined) throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
+    return undefined;
+  }
+  const names = model?.classes?.names;
+  // The class that stands for "any" is none of those in turn, but may be asked for.
+  if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
+  const index = /^\d+$/.test(wanted) ? Number(wanted) : names?.indexOf(wanted) ?? -1;
+  if (index < 0 && names) throw new UsageError(unknownName('class', wanted, names));
+  if (index < 0 || index >= all) throw new UsageError(`--class: this model has classes 0 to ${all - 1}, got ${wanted}`);
+  return Array<number>(count).fill(index);
+}

@@ -1,0 +1,113 @@
+import type { Executor } from '../../core/index.ts';
+import { checkUnlocked } from '../../checkpoint/index.ts';
+import { quoteWord } from '../../formats/quote.ts';
+import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../../train/index.ts';
+import { describeSkipped } from '../describe-skipped.ts';
+import { interruptSignal, type Interrupted } from '../interrupt.ts';
+import { createProgress, duration, type Progress } from '../progress.ts';
+
+export interface ShowRunOptions {
+  readonly run: ConfiguredRun;
+  readonly out: string;
+  readonly executor: Executor;
+  readonly resume: boolean;
+  readonly skipBad: boolean;
+  /** What to add to the command that was typed to go on after an interruption; default nothing. */
+  readonly resumeOption?: string;
+  /** Told of every sample grid. */
+  readonly onSamples?: (event: Extract<RunEvent, { type: 'samples' }>, print: (line: string) => void) => void;
+}
+
+/**
+ * Trains with a progress display.
+ *
+ * @returns what was trained
+ * @throws Interrupted after Ctrl-C, once the run is saved and it is printed how to go on
+ */
+export async function showRun({ run, out, executor, resume, skipBad, resumeOption, onSamples }: ShowRunOptions): Promise<RunPlan> {
+  const total = run.train.steps;
+  let progress: Progress | undefined;
+  const print = (line: string) => (progress ? progress.print(line) : void process.stderr.write(`${line}\n`));
+  const interrupt = interruptSignal(() => print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'));
+  const smooth = smoothed();
+  const start = performance.now();
+  let end: Extract<RunEvent, { type: 'end' }> | undefined;
+  let saved: string | undefined;
+  let plan: RunPlan;
+  try {
+    // Reading data may take minutes, after which this would be said anyway.
+    await checkUnlocked(out);
+    plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
+    for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal })) {
+      switch (event.type) {
+        case 'ready': {
+          const { dataset, parameters, step, device, memory, notes } = event;
+          print(`${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`);
+          const left = describeSkipped(dataset.skipped);
+          if (left !== undefined) print(left);
+          if (memory) print(describeMemory(memory));
+          if (step > 0) print(`going on from step ${step}`);
+          for (const note of notes) print(`note: ${note}`);
+          progress = createProgress('training', total, step);
+          break;
+        }
+        case 'step': {
+          const { loss, speed, ...measures } = smooth({ ...event.measures, loss: event.loss, speed: event.imagesPerSecond });
+          progress!.update(event.step, `${plan.describe?.(loss!, measures) ?? `loss ${loss!.toFixed(4)}`} · ${speed!.toFixed(0)} images/s`);
+          if (event.evaluation) print(`after ${event.step} steps: ${describeEvaluation(event.evaluation)}`);
+          break;
+        }
+        case 'samples':
+          onSamples?.(event, print);
+          break;
+        case 'checkpoint':
+          saved = event.path;
+          break;
+        case 'end':
+          end = event;
+          break;
+      }
+    }
+  } finally {
+    progress?.stop();
+    interrupt.release();
+  }
+  if (end?.reason === 'interrupted') {
+    process.stderr.write(`stopped; ${saved ? `saved ${saved}; ` : ''}go on with: ${typedCommand(resumeOption)}\n`);
+    throw interrupt.signal.reason as Interrupted;
+  }
+  if (end?.noise) print(describeNoise(end.noise));
+  process.stderr.write(`trained in ${duration((performance.now() - start) / 1000)}; the model is ${saved ?? out}\n`);
+  return plan;
+}
+
+/** `loss by noise, from almost clean to pure: 0.31 0.09 …` */
+function describeNoise({ losses, figure }: NonNullable<Extract<RunEvent, { type: 'end' }>['noise']>): string {
+  const each = losses.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
+  return `loss by level of noise, from almost clean to pure: ${each.join(' ')} (${figure})`;
+}
+
+/** `accuracy 0.923, testLoss 0.218` */
+function describeEvaluation(evaluation: Readonly<Record<string, number>>): string {
+  return Object.entries(evaluation).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`).join(', ');
+}
+
+/** The command as it was typed, to be typed again with one more option. */
+function typedCommand(more: string | undefined): string {
+  const words = process.argv.slice(2).filter((word) => word !== more).map(quoteWord);
+  return ['npx kuosan', ...words, ...(more ? [more] : [])].join(' ');
+}
+
+/** Exponential averages, corrected for their start: single losses jump too much to read. */
+function smoothed(): (values: Readonly<Record<string, number>>) => Record<string, number> {
+  const keep = 0.97;
+  let weight = 0;
+  const sums: Record<string, number> = {};
+  return (values) => {
+    weight = keep * weight + 1 - keep;
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => {
+      sums[name] = keep * (sums[name] ?? 0) + (1 - keep) * value;
+      return [name, sums[name] / weight];
+    }));
+  };
+}

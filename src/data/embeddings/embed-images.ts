@@ -1,0 +1,95 @@
+/** Picture files as vectors, in memory that does not grow with their number but for the vectors. */
+import { readFile } from 'node:fs/promises';
+import { float32, type FloatArray } from '../../core/dtype.ts';
+import type { SkippedImage } from '../sets/dataset.ts';
+import { contentKey, type EmbeddingCache } from './embedding-cache.ts';
+import { decodeImage, ImageError } from '../images/image.ts';
+import { inParallel } from '../../files/in-parallel.ts';
+import { fromPixels } from '../images/pixels.ts';
+import type { Resample } from '../images/resample.ts';
+import { describeSystemError } from '../../files/write-file.ts';
+
+/** What turns pictures into vectors. */
+export interface PictureEncoder {
+  /** D. */
+  readonly dim: number;
+  readonly imageSize: number;
+  /** The kernel by which pictures come to that size; see `DecodeOptions`. */
+  readonly resample?: Resample | undefined;
+  /**
+   * @param images  [N, 3, imageSize, imageSize] in [−1, 1]
+   * @returns       [N, D]
+   */
+  embedImages(images: FloatArray): Promise<FloatArray>;
+}
+
+/** A picture resized by a named kernel lies in memory whole: fewer of them at a time. */
+const readTogether = { streamed: 16, whole: 4 } as const;
+
+/** Options of `embedPictures`. */
+export interface EmbedOptions {
+  /** Where vectors of pictures that were seen before come from. */
+  readonly cache?: EmbeddingCache;
+  /** Pictures read and computed together; default 32. */
+  readonly batchSize?: number;
+  /** Leave out files that cannot be decoded, instead of failing. */
+  readonly skipBad?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** The vectors of picture files. */
+export interface EmbeddedPictures {
+  /** Paths of those that were embedded, in the order given. */
+  readonly files: readonly string[];
+  /** [files, D] */
+  readonly embeddings: FloatArray;
+  readonly skipped: readonly SkippedImage[];
+  /** How many came from the cache. */
+  readonly fromCache: number;
+}
+
+/**
+ * The vectors of pictures, each fitted to the encoder's size by its shorter side and cropped to the middle.
+ *
+ * @throws one line for a file that cannot be read or is no picture, unless `skipBad`; or if none is left
+ */
+export async function embedPictures(encoder: PictureEncoder, files: readonly string[], { cache, batchSize = 32, skipBad = false, signal, onProgress }: EmbedOptions = {}): Promise<EmbeddedPictures> {
+  const { dim, imageSize, resample } = encoder;
+  const rows = new Float32Array(files.length * dim);
+  const kept: string[] = [];
+  const skipped: SkippedImage[] = [];
+  let fromCache = 0;
+  for (let first = 0; first < files.length; first += batchSize) {
+    signal?.throwIfAborted();
+    const batch = files.slice(first, first + batchSize);
+    const seen = await inParallel(batch.length, resample ? readTogether.whole : readTogether.streamed, async (i) => {
+      try {
+        const bytes = await readFile(batch[i]!);
+        const key = contentKey(bytes);
+        const vector = cache?.get(key);
+        return { key, vector, picture: vector ? undefined : await decodeImage(bytes, { size: imageSize, resample }) };
+      } catch (error) {
+        const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
+        if (!skipBad) throw new Error(`cannot read ${JSON.stringify(batch[i])}: ${reason}; remove the file, or leave such files out with --skip-bad`, { cause: error });
+        return { reason };
+      }
+    });
+    const fresh = seen.flatMap((each) => (each.picture ? [{ key: each.key, picture: each.picture }] : []));
+    const computed = fresh.length === 0 ? undefined : await encoder.embedImages(fromPixels(fresh.map(({ picture }) => picture)));
+    const found = fresh.map(({ key }, i) => [key, computed!.data.slice(i * dim, (i + 1) * dim) as Float32Array] as const);
+    await cache?.add(found);
+    let next = 0;
+    for (const [i, { reason, vector }] of seen.entries()) {
+      if (reason !== undefined) skipped.push({ id: batch[i]!, reason });
+      else {
+        rows.set(vector ?? found[next++]![1], kept.length * dim);
+        if (vector) fromCache++;
+        kept.push(batch[i]!);
+      }
+    }
+    onProgress?.(Math.min(files.length, first + batchSize), files.length);
+  }
+  if (kept.length === 0) throw new Error(files.length === 0 ? 'no pictures' : `none of ${files.length} files can be read as a picture; the first, ${JSON.stringify(skipped[0]!.id)}: ${skipped[0]!.reason}`);
+  return { files: kept, embeddings: float32([kept.length, dim], rows.subarray(0, kept.length * dim)), skipped, fromCache };
+}

@@ -1,0 +1,104 @@
+/** Vectors of pictures kept on disk, by what the pictures are and not where they lie. */
+import { createHash } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { crc32c } from '../../formats/crc32c.ts';
+import { appendWhole, writeFileWhole, WriteError } from '../../files/write-file.ts';
+
+/**
+ * A cache file: 8 bytes of magic, the number D of a vector's values (4, little-endian); then records of the SHA-256 of a picture's file (32), D values of
+ * float32 (little-endian) and the CRC-32C of the record so far (4). It only grows; what a crash cut short or damaged is left out when it is read.
+ */
+const magic = Buffer.from('KUOEMBD1');
+const headLength = magic.length + 4;
+
+/** Vectors of one network. */
+export interface EmbeddingCache {
+  /** The vector of a picture, or undefined. */
+  get(key: string): Float32Array | undefined;
+  /** Keeps vectors; a cache that cannot be written costs speed and nothing else. */
+  add(vectors: readonly (readonly [key: string, vector: Float32Array])[]): Promise<void>;
+  readonly size: number;
+}
+
+/** What a picture is known by: the SHA-256 of its file, in hexadecimal. */
+export function contentKey(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/**
+ * Opens the cache of a network.
+ *
+ * @param network  what identifies the network, its weights and how pictures are brought to it; hashed to the file's name
+ * @param dim      D
+ * @param note     told once if the cache cannot be kept
+ */
+export async function openEmbeddingCache(cacheDir: string, network: string, dim: number, note: (line: string) => void = () => {}): Promise<EmbeddingCache> {
+  const path = join(cacheDir, 'embeddings', `${createHash('sha256').update(network).digest('hex').slice(0, 24)}.bin`);
+  const recordLength = 32 + 4 * dim + 4;
+  const vectors = await readRecords(path, dim, recordLength);
+  let writable = true;
+  let whole = vectors !== undefined;
+  const known = vectors ?? new Map<string, Float32Array>();
+  return {
+    get size() { return known.size; },
+    get: (key) => known.get(key),
+    async add(entries) {
+      const fresh = entries.filter(([key]) => !known.has(key));
+      for (const [key, vector] of fresh) known.set(key, vector);
+      if (!writable || fresh.length === 0) return;
+      try {
+        const records = fresh.map(([key, vector]) => record(key, vector));
+        if (whole) await appendWhole(path, Buffer.concat(records));
+        else {
+          await mkdir(dirname(path), { recursive: true });
+          const dimBytes = Buffer.alloc(4);
+          dimBytes.writeUInt32LE(dim);
+          await writeFileWhole(path, [magic, dimBytes, ...records]);
+          whole = true;
+        }
+      } catch (error) {
+        writable = false;
+        note(`embeddings are not kept in ${JSON.stringify(cacheDir)} (${error instanceof WriteError ? error.reason : (error as Error).message}); set KUOSAN_CACHE to a folder that can be written`);
+      }
+    },
+  };
+}
+
+function record(key: string, vector: Float32Array): Buffer {
+  const bytes = Buffer.alloc(32 + 4 * vector.length + 4);
+  bytes.write(key, 'hex');
+  vector.forEach((value, i) => bytes.writeFloatLE(value, 32 + 4 * i));
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, bytes.length - 4)), bytes.length - 4);
+  return bytes;
+}
+
+/** Undefined where there is no file, or one that has to be written anew: of another version, or with an end that was cut short. */
+async function readRecords(path: string, dim: number, recordLength: number): Promise<Map<string, Float32Array> | undefined> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    const head = Buffer.alloc(headLength);
+    const { size } = await file.stat();
+    await file.read(head, 0, headLength, 0);
+    if (!head.subarray(0, magic.length).equals(magic) || head.readUInt32LE(magic.length) !== dim || (size - headLength) % recordLength !== 0) return undefined;
+    const vectors = new Map<string, Float32Array>();
+    // In pieces: the file of a large collection is larger than one buffer may be.
+    const perPiece = Math.max(1, Math.floor(2 ** 24 / recordLength));
+    const piece = Buffer.alloc(perPiece * recordLength);
+    for (let at = headLength; at < size;) {
+      const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, size - at), at);
+      if (bytesRead < recordLength) break;
+      const records = Math.floor(bytesRead / recordLength);
+      for (let i = 0; i < records; i++) {
+        const bytes = piece.subarray(i * recordLength, (i + 1) * recordLength);
+        if (crc32c(bytes.subarray(0, recordLength - 4)) !== bytes.readUInt32LE(recordLength - 4)) continue;
+        vectors.set(bytes.toString('hex', 0, 32), Float32Array.from({ length: dim }, (_, k) => bytes.readFloatLE(32 + 4 * k)));
+      }
+      at += records * recordLength;
+    }
+    return vectors;
+  } finally {
+    await file.close();
+  }
+}

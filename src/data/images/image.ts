@@ -1,0 +1,186 @@
+import { readFile } from 'node:fs/promises';
+import { loadSharp } from './load-sharp.ts';
+import { heightAndWidth, type PictureSize } from './image-size.ts';
+import type { Pixels } from './pixels.ts';
+import { resampleToCover, type Resample } from './resample.ts';
+import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
+
+/**
+ * How a picture takes another shape:
+ * `center` fills it and cuts off what stands out, `pad` fits inside it and fills with white,
+ * `stretch` changes the proportions.
+ */
+export type Crop = 'center' | 'pad' | 'stretch';
+
+/** What picture to make of an image file. */
+export interface DecodeOptions {
+  /** Of the picture to make, in pixels; a number makes a square. */
+  readonly size: PictureSize;
+  readonly channels?: 1 | 3;
+  readonly crop?: Crop;
+  /** Resize with this kernel to the byte as Pillow does, for `center` alone; default libvips's Lanczos, whose pixels are not Pillow's. */
+  readonly resample?: Resample | undefined;
+}
+
+/** The defaults of `decodeImage`. */
+export const decodeDefaults = {
+  channels: 3,
+  crop: 'center',
+} as const;
+
+/** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
+export const maxInputPixels = 200_000_000;
+
+const tooManyPixels = `more than ${maxInputPixels / 1e6} megapixels`;
+
+/** A picture of ordinary size decodes in milliseconds; what still runs after this long was made to. */
+const decodeSeconds = 60;
+
+const white = { r: 255, g: 255, b: 255 };
+/** sharp's names for the ways a picture becomes a square. */
+export const fitOf = { center: 'cover', pad: 'contain', stretch: 'fill' } as const;
+
+/** The bytes are no picture that can be decoded; `reason` says why, without the name of the file. */
+export class ImageError extends Error {
+  readonly reason: string;
+  constructor(reason: string) {
+    super(`image: ${reason}`);
+    this.name = 'ImageError';
+    this.reason = reason;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).trim();
+  if (/unsupported image format|unable to call/i.test(message)) return 'not an image that can be read';
+  if (/pixel limit/i.test(message)) return tooManyPixels;
+  if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  // libheif prints a line for every seek that failed; the last line is the cause.
+  const cause = (lines.at(-1) ?? '').replace(/^Input buffer (has|contains) /, '').trim().slice(0, 120);
+  return `truncated or damaged (${cause})`;
+}
+
+const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
+
+/** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker tells. */
+function isTruncatedPng(bytes: Buffer): boolean {
+  if (!bytes.subarray(0, 4).equals(pngSignature)) return false;
+  const end = bytes.lastIndexOf('IEND');
+  // A checksum of four bytes follows the four letters.
+  return end < 0 || end + 8 > bytes.length;
+}
+
+/**
+ * Decodes a picture (PNG, JPEG, WebP, GIF's first frame, SVG, AVIF, TIFF) to 8-bit sRGB or gray,
+ * turned upright by its EXIF orientation, transparency on white.
+ *
+ * @returns [height, width, channels] of `size`
+ * @throws ImageError if the bytes are empty, no image, truncated, or too large; if `resample` comes with another crop than `center`
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Pixels> {
+  const { size, channels, crop, resample } = { ...decodeDefaults, ...options };
+  checkResample(crop, resample);
+  const [height, width] = heightAndWidth(size);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length === 0) throw new ImageError('empty file');
+  if (isTruncatedPng(buffer)) throw new ImageError('truncated or damaged (the end of the PNG is missing)');
+  try {
+    // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
+    const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
+    const density = await drawingDensity(buffer, height, width, settings);
+    const upright = (await loadSharp())(buffer, { ...settings, ...(density !== undefined && { density }) })
+      .timeout({ seconds: decodeSeconds })
+      .autoOrient()
+      .flatten({ background: white });
+    const { data, info } = await (resample ? upright : upright.resize(width, height, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' }))
+      .toColourspace(channels === 3 ? 'srgb' : 'b-w')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== channels || (!resample && (info.width !== width || info.height !== height))) {
+      throw new Error(`internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${width}×${height}×${channels}`);
+    }
+    const picture: Pixels = { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height: info.height, width: info.width, channels };
+    return resample ? resampleToCover(picture, size, resample) : picture;
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('internal:')) throw error;
+    throw error instanceof ImageError ? error : new ImageError(reasonOf(error));
+  }
+}
+
+/** @throws if a kernel is asked for with a crop that has no such resizing */
+export function checkResample(crop: Crop, resample: Resample | undefined): void {
+  if (resample && crop !== 'center') throw new Error(`resample ${JSON.stringify(resample)}: goes with crop "center", not ${JSON.stringify(crop)}`);
+}
+
+/** Dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for other formats. */
+async function drawingDensity(buffer: Buffer, toHeight: number, toWidth: number, settings: object): Promise<number | undefined> {
+  // Every SVG starts with a tag or white space; no other format does.
+  if (!/^(\ufeff|\s|<)/.test(buffer.toString('utf8', 0, 4))) return undefined;
+  const { format, width, height } = await (await loadSharp())(buffer, settings).metadata();
+  // As large as filling the picture takes.
+  const scale = Math.max(toHeight / height, toWidth / width);
+  if (format !== 'svg' || scale <= 1) return undefined;
+  const density = Math.min(72 * scale, 10_000);
+  if (width * height * (density / 72) ** 2 > maxInputPixels) throw new ImageError(tooManyPixels);
+  return density;
+}
+
+/**
+ * Decodes the image file at `path`; see `decodeImage`.
+ *
+ * @throws one line that names the file and says what is wrong with it
+ */
+export async function readImage(path: string, options: DecodeOptions): Promise<Pixels> {
+  return reading(path, (bytes) => decodeImage(bytes, options));
+}
+
+/**
+ * Height and width of an image file in pixels, as it stands upright.
+ *
+ * @throws one line that names the file and says what is wrong with it
+ */
+export async function readImageSize(path: string): Promise<readonly [height: number, width: number]> {
+  return reading(path, async (bytes) => {
+    if (bytes.length === 0) throw new ImageError('empty file');
+    try {
+      const { autoOrient } = await (await loadSharp())(bytes, { failOn: 'error', limitInputPixels: maxInputPixels }).metadata();
+      return [autoOrient.height, autoOrient.width];
+    } catch (error) {
+      throw new ImageError(reasonOf(error));
+    }
+  });
+}
+
+async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Result>): Promise<Result> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new Error(`cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
+  }
+  try {
+    return await read(bytes);
+  } catch (error) {
+    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`, { cause: error });
+    throw error;
+  }
+}
+
+/** The bytes of a PNG file of the picture. */
+export async function encodePng(picture: Pixels): Promise<Uint8Array> {
+  const { data, width, height, channels } = picture;
+  return (await loadSharp())(data, { raw: { width, height, channels } })
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .png({ compressionLevel: 9, adaptiveFiltering: true })
+    .toBuffer();
+}
+
+/**
+ * Writes a PNG file whole or not at all, with its parent folders.
+ *
+ * @throws WriteError: one line that names the path and why it cannot be written
+ */
+export async function writePng(path: string, picture: Pixels): Promise<void> {
+  await writeFileWhole(path, await encodePng(picture));
+}

@@ -1,0 +1,53 @@
+import { readFile, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { nearest } from '../../core/suggest.ts';
+import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
+import { fromHome } from '../../files/from-home.ts';
+import { MissingDataError } from './missing-data.ts';
+import { describeSystemError } from '../../files/write-file.ts';
+
+/** A list of names is read whole; this is ten million of them. */
+const mostBytes = 500_000_000;
+
+/**
+ * The pictures of a data set that a list names, in the list's order: one of the lists that say what to train and what to test on.
+ *
+ * @param list  of a text file with one name a line, as `dataset.ids` has them: `noto/1F600.png`. Empty lines are nothing. It is looked for
+ *   inside the data set's folder, then as it is given
+ * @throws MissingDataError if it is in neither place; one line if it cannot be read or names nothing, a name is not in the data set, or
+ *   stands there twice
+ */
+export async function takeListed(dataset: Dataset, list: string): Promise<Dataset> {
+  const path = await findList(dataset.name, list);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => { throw new Error(`data list ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error }); });
+  if (text.length > mostBytes) throw new Error(`data list ${JSON.stringify(path)}: has ${text.length} characters, expected a list of file names`);
+  const places = new Map(dataset.ids.map((id, place) => [id, place]));
+  const left = new Set(dataset.skipped.map(({ id }) => id));
+  const chosen = new Set<number>();
+  for (const [index, line] of text.split('\n').entries()) {
+    const name = line.trim();
+    if (name === '' || left.has(name)) continue;
+    const place = places.get(name);
+    if (place === undefined) {
+      const close = nearest(name, dataset.ids);
+      throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`);
+    }
+    if (chosen.has(place)) throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${JSON.stringify(name)} stands there already`);
+    chosen.add(place);
+  }
+  if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no picture`);
+  const { labels, classNames } = dataset;
+  const order = [...chosen];
+  const content = selectImages(dataset, order, labels && classNames && { labels: Int32Array.from(order, (place) => labels[place]!), classNames });
+  return { ...content, name: dataset.name, fingerprint: fingerprintOf(content), fromCache: dataset.fromCache };
+}
+
+/** A data set that goes by a name has no folder, and its lists are where they are given. */
+async function findList(source: string, list: string): Promise<string> {
+  // An absolute path has one place.
+  const places = isAbsolute(list) ? [list] : [join(fromHome(source), list), fromHome(list)];
+  for (const place of places) {
+    if (await stat(place).then(() => true, () => false)) return place;
+  }
+  throw new MissingDataError('list', `data list ${JSON.stringify(list)}: there is no such file${places.length === 1 ? '' : `, neither ${places.map((place) => JSON.stringify(place)).join(' nor ')}`}`);
+}

@@ -1,0 +1,71 @@
+/** A training run of an image classifier: its data, its network, and how many of the held-out pictures it gets right. */
+import type { Executor, Store } from '../../core/index.ts';
+import { readClassifierFolder, writeClassifierFolder } from '../../checkpoint/index.ts';
+import { openDataset, pictureBatches, testPartOf, type Dataset } from '../../data/index.ts';
+import { quoteWord } from '../../formats/quote.ts';
+import { ImageClassifier } from '../../models/index.ts';
+import { classificationInputs, classificationLoss, classifierProgram } from '../../pipelines/index.ts';
+import type { ClassifierConfig } from './classifier-config.ts';
+import { entries } from '../steps/programs.ts';
+import type { RunOptions, RunPlan, RunWatch } from '../run.ts';
+
+/**
+ * Lays out the run.
+ *
+ * @throws if the data has no classes, or the held-out data has others
+ */
+export async function planClassifier(config: ClassifierConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
+  const { data: { source, size, crop, flip, channels }, train } = config;
+  const options = { size, crop, skipBad, ...(channels && { channels }), ...(signal && { signal }) };
+  const dataset = await openDataset(source, options);
+  if (!dataset.labels || !dataset.classNames) throw new Error(`config.data.source: ${dataset.name} has no classes; put each class in a folder of its own`);
+  const test = await openTest(config, dataset, options);
+  const model = new ImageClassifier({ ...config.model, sampleSize: size, inChannels: dataset.channels, classNames: [...dataset.classNames] });
+  return {
+    config: { task: 'classifier', ...config }, train, kind: 'network', dataset,
+    task: {
+      module: model,
+      loss: (ctx) => classificationLoss(model, ctx, train.batchSize),
+      inputs: (batch) => classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, flip }),
+    },
+    writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
+    readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
+    use: { what: 'evaluate a model', command: (out) => `kuosan evaluate MODEL --data ${quoteWord(source)} --features ${out}` },
+    ...(test && { watch: (executor: Executor, store: Store) => watchAccuracy(executor, store, model, test) }),
+  };
+}
+
+/** @throws if the run is to be measured and there is nothing to measure it on, or that has other classes */
+async function openTest({ data: { source, test = testPartOf(source) }, train }: ClassifierConfig, dataset: Dataset, options: Parameters<typeof openDataset>[1]): Promise<Dataset | undefined> {
+  if (train.evaluateEvery === null) return undefined;
+  if (!test) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but ${dataset.name} has no held-out part; name one (data.test), or set evaluateEvery to null`);
+  const held = await openDataset(test, { ...options, channels: dataset.channels });
+  if (held.classNames?.join('\n') !== dataset.classNames?.join('\n')) throw new Error(`config.data.test: the classes of ${held.name} are not those of ${dataset.name}`);
+  return held;
+}
+
+/** Pictures told at once; the number does not matter for the result. */
+const testBatch = 100;
+
+async function watchAccuracy(executor: Executor, store: Store, model: ImageClassifier, test: Dataset): Promise<RunWatch> {
+  const executable = await executor.compile(classifierProgram(model, testBatch, entries.ema));
+  const classes = model.config.classNames.length;
+  return {
+    async evaluate() {
+      let right = 0;
+      let loss = 0;
+      for (const { images, first, count } of pictureBatches(test, testBatch)) {
+        const logits = (await executable.run(store, { images }))['logits']!.data as Float32Array;
+        for (let b = 0; b < count; b++) {
+          const row = logits.subarray(b * classes, (b + 1) * classes);
+          const label = test.labels![first + b]!;
+          const most = row.reduce((a, x) => Math.max(a, x), -Infinity);
+          if (row.indexOf(most) === label) right++;
+          loss += most + Math.log(row.reduce((total, x) => total + Math.exp(x - most), 0)) - row[label]!;
+        }
+      }
+      return { accuracy: right / test.count, testLoss: loss / test.count };
+    },
+    dispose: () => executable.dispose(),
+  };
+}

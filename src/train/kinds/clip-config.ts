@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { leastVocabSize, plainTemplates } from '../../data/index.ts';
+import { parseConfig } from '../../models/index.ts';
+import { clipTextConfigSchema, clipVisionConfigSchema } from '../../models/clip/config.ts';
+import { pictureDataSchema, trainSchema } from '../steps/train-config.ts';
+
+const share = z.number().min(0).max(1);
+
+/** The schema of a training run of CLIP. The data says the size of pictures, the tokenizer its tokens. */
+export const clipRunSchema = z.strictObject({
+  data: pictureDataSchema.omit({ size: true, flip: true }).extend({
+    /** Height and width in pixels. */
+    size: z.number().int().positive().default(64),
+    /** A model's folder has no word for another way, and CLIPImageProcessor knows none. */
+    crop: z.literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' }).default('center'),
+    /** A list of the pictures to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
+    files: z.string().nullable().default(null),
+    /** Held-out pictures of the same source for the zero-shot accuracy during training: a list like `files`. */
+    testFiles: z.string().nullable().default(null),
+    /** Sentences with `{}` for the caption; one is drawn each time. */
+    templates: z.array(z.string().includes('{}')).min(1).default([...plainTemplates]),
+    /** The share of captions that some tags of the picture are added to. */
+    tagShare: share.default(0),
+    /** Of these, the share where the tags stand in the place of the caption. */
+    tagsAlone: share.default(0),
+    /** Random crops keep at least this part of the area; 1 crops nothing. */
+    cropScale: z.number().positive().max(1).default(0.9), // as OpenCLIP's; CLIP's own is not published
+    /** They show at most this multiple of it: beyond 1 a picture is smaller, and its edges go on. */
+    zoomOut: z.number().min(1).max(4).default(1),
+    /** Sides change by factors up to e^±stretch against each other. */
+    stretch: z.number().min(0).max(1).default(0),
+    /** Turns by up to so many degrees to either side. */
+    rotate: z.number().min(0).max(180).default(0),
+    /** Bends: points of a grid of five by five move by a normal deviate times this part of the width. */
+    elastic: z.number().min(0).max(0.25).default(0),
+    /** The share of pictures shown as in a mirror, left for right. */
+    mirror: share.default(0),
+    /** Strength of changes in brightness, hue and saturation; white and black stay what they are. */
+    color: share.default(0),
+    /** The share of pictures shown without color. */
+    gray: share.default(0),
+    /** The share of pictures that are blurred, by up to a standard deviation of 3 % of their width. */
+    blur: share.default(0),
+    /** The share of pictures that another of the same caption is mixed into, by up to a half. */
+    blend: share.default(0),
+  }),
+  tokenizer: z.strictObject({
+    /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
+    file: z.string().optional(),
+    /** Tokens to learn from the captions and tags of the training pictures; default 5000. */
+    vocabSize: z.number().int().min(leastVocabSize).optional(),
+    /** A pair of tokens becomes one if it occurs as often; default 2. */
+    minFrequency: z.number().int().positive().optional(),
+  }).refine(({ file, vocabSize, minFrequency }) => file === undefined || (vocabSize === undefined && minFrequency === undefined), {
+    error: 'expected a file, or vocabSize and minFrequency to learn one',
+  }).prefault({}),
+  model: z.strictObject({
+    projectionDim: z.number().int().positive().default(512),
+    logitScaleInitValue: z.number().default(2.6592), // ln(1/0.07)
+    textConfig: clipTextConfigSchema.omit({ vocabSize: true, padTokenId: true, bosTokenId: true, eosTokenId: true, projectionDim: true }).prefault({}),
+    visionConfig: clipVisionConfigSchema.omit({ numChannels: true, imageSize: true, projectionDim: true }).prefault({}),
+  }).prefault({}),
+  train: trainSchema.extend({
+    // Radford et al. 2021, table 18 and section 2.5: the settings of ViT-B/32. DDPM's warm-up stays, for runs of some thousand updates:
+    // theirs are 2,000 of 390,000.
+    optimizer: trainSchema.shape.optimizer.default('adamw'),
+    learningRate: trainSchema.shape.learningRate.default(5e-4),
+    betas: trainSchema.shape.betas.default([0.9, 0.98]),
+    eps: trainSchema.shape.eps.default(1e-6),
+    weightDecay: trainSchema.shape.weightDecay.default(0.2),
+    groups: trainSchema.shape.groups.default([{ maxRank: 1, weightDecay: 0 }]), // "all weights that are not gains or biases"; nor the temperature
+    lrSchedule: trainSchema.shape.lrSchedule.default('cosine'),
+    /** Held-out pictures that are classified during training. */
+    evaluateCount: z.number().int().positive().default(500),
+  }),
+});
+
+/** A documented training run of CLIP. */
+export interface ClipConfig extends Omit<z.output<typeof clipRunSchema>, 'tokenizer'> {
+  /** A file to take, or how to learn one. */
+  readonly tokenizer: { readonly file: string } | { readonly vocabSize: number; readonly minFrequency: number };
+}
+
+/**
+ * Checks a configuration and fills in the defaults.
+ *
+ * @throws one line that names the key, what was expected and, for an unknown one, the nearest
+ */
+export function parseClipConfig(value: unknown): ClipConfig {
+  const { tokenizer: { file, vocabSize = 5000, minFrequency = 2 }, ...config } = parseConfig(clipRunSchema, value, 'config');
+  const { tagShare, tagsAlone } = config.data;
+  if (tagsAlone > 0 && tagShare === 0) throw new Error('config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too');
+  return { ...config, tokenizer: file === undefined ? { vocabSize, minFrequency } : { file } };
+}

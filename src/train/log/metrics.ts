@@ -1,0 +1,88 @@
+import { createReadStream } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { appendWhole, writing } from '../../data/index.ts';
+import type { LossByNoise } from './noise-levels.ts';
+import type { StepReport } from '../steps/trainer.ts';
+
+/** One line of `metrics.jsonl`. */
+export interface MetricsLine extends Omit<StepReport, 'samples'> {
+  readonly imagesPerSecond: number;
+  /** The mean loss in each tenth of the times, least noise first; null where the step had no sample. Absent in runs without noise. */
+  readonly lossByNoise?: LossByNoise;
+  /** What was measured of the model after this step, by name: `accuracy`, `frechetDistance`. */
+  readonly evaluation?: Readonly<Record<string, number>>;
+}
+
+/** `metrics.jsonl` of a run: one JSON object a line, appended as steps are done. */
+export class MetricsLog {
+  readonly #path: string;
+  #waiting: string[] = [];
+
+  constructor(out: string) {
+    this.#path = join(out, 'metrics.jsonl');
+  }
+
+  /**
+   * Drops the lines after `step`, which a resumed run is about to repeat, and a line that a kill or a full disk cut short.
+   *
+   * @param visit  is given every line that stays, in order
+   * @throws WriteError if the file cannot be written
+   */
+  async keepUntil(step: number, visit: (line: MetricsLine) => void = () => {}): Promise<void> {
+    const aside = `${this.#path}.part`;
+    await writing(this.#path, async () => {
+      const kept = await open(aside, 'w');
+      try {
+        let lines: string[] = [];
+        for await (const text of linesOf(this.#path)) {
+          const line = parseLine(text);
+          if (line === undefined || line.step > step) continue;
+          visit(line);
+          lines.push(`${text}\n`);
+          if (lines.length === 10_000) {
+            await kept.appendFile(lines.join(''));
+            lines = [];
+          }
+        }
+        await kept.appendFile(lines.join(''));
+        await kept.sync();
+      } finally {
+        await kept.close();
+      }
+      await rename(aside, this.#path);
+    });
+  }
+
+  /** Adds a line; it is in the file after the next `flush`. */
+  add(line: MetricsLine): void {
+    this.#waiting.push(`${JSON.stringify(line)}\n`);
+  }
+
+  /** @throws WriteError if the file cannot be written; the lines that were waiting are dropped then */
+  async flush(): Promise<void> {
+    const lines = this.#waiting.join('');
+    this.#waiting = [];
+    if (lines !== '') await appendWhole(this.#path, new TextEncoder().encode(lines));
+  }
+}
+
+/** Line by line: the log of a long run is larger than the longest string. */
+async function* linesOf(path: string): AsyncGenerator<string, void, undefined> {
+  try {
+    yield* createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+/** Undefined for what is no line of ours. */
+function parseLine(text: string): MetricsLine | undefined {
+  try {
+    const line = JSON.parse(text) as Partial<MetricsLine> | null;
+    return Number.isSafeInteger(line?.step) ? line as MetricsLine : undefined;
+  } catch {
+    return undefined;
+  }
+}

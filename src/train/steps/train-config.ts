@@ -1,0 +1,167 @@
+import { z } from 'zod';
+import { parseConfig, unet2DConfigSchema } from '../../models/index.ts';
+import { lossWeightings, objectiveDefaults, schedulerConfig, timeLaw, timeSamplings, upsamplings, type Objective, type SchedulerConfig } from '../../diffusion/index.ts';
+import { namedParameters, type Module } from '../../nn/index.ts';
+import type { AdamOptions, ParameterPredicate } from './optimizer.ts';
+
+const positiveInteger = z.number().int().positive();
+const count = z.number().int().nonnegative();
+const positive = z.number().positive();
+const fraction = z.number().min(0).lt(1);
+
+/** The optimization of any run. Every default says where it comes from. */
+export const trainSchema = z.strictObject({
+  /** Updates of the weights. */
+  steps: positiveInteger,
+  /** Pictures of one forward pass. */
+  batchSize: positiveInteger.default(32),
+  /** Batches averaged into one update. */
+  gradientAccumulation: positiveInteger.default(1),
+  seed: count.default(0),
+  /** A trained model to begin with, by name or by its folder: of the same network, whose weights take the place of random ones; null draws those. */
+  init: z.string().nullable().default(null),
+  optimizer: z.enum(['adam', 'adamw']).default('adam'), // Ho et al., appendix B
+  learningRate: positive.default(2e-4), // Ho et al., CIFAR-10
+  betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),
+  eps: positive.default(1e-8),
+  weightDecay: z.number().nonnegative().default(0.01), // AdamW's; Adam has none
+  /** Parameters with settings of their own; one belongs to the first group that it fits. */
+  groups: z.array(z.strictObject({
+    /** A regular expression for their checkpoint names, found anywhere in them; default all. */
+    names: z.string().refine(isRegularExpression, { error: 'expected a regular expression' }).optional(),
+    /** Only those of at most so many axes: 1 is biases, and gains and shifts of norms. */
+    maxRank: count.optional(),
+    /** Multiplies the learning rate. */
+    learningRateScale: positive.optional(),
+    weightDecay: z.number().nonnegative().optional(),
+    /** True keeps their values as they are. */
+    frozen: z.boolean().optional(),
+  })).default([]),
+  lrSchedule: z.enum(['constant', 'cosine']).default('constant'),
+  warmupSteps: count.default(500), // Ho et al. take 5,000 of 800,000
+  /** Largest global norm of the gradients; null does not clip. */
+  clipNorm: positive.nullable().default(1), // Ho et al., released code
+  ema: z.strictObject({
+    decay: fraction.default(0.9999), // Ho et al., appendix B
+    useEmaWarmup: z.boolean().default(true),
+    invGamma: positive.default(1),
+    power: positive.default(0.75), // reaches 0.999 after 10,000 updates
+  }).prefault({}),
+  /** Compute what is cheap again for the gradients instead of keeping it: half the memory of a batch, a little slower. */
+  recompute: z.boolean().default(false),
+  checkpointEvery: positiveInteger.default(1000),
+  /** Checkpoints kept, the newest ones; null keeps all. */
+  keepCheckpoints: positiveInteger.nullable().default(3),
+  /** Steps between measurements of the model; null makes none. */
+  evaluateEvery: positiveInteger.nullable().default(null),
+});
+
+/** The `train` section of a run that draws pictures as it learns. */
+export const ddpmTrainSchema = trainSchema.extend({
+  /** Steps between sample grids; null draws none. */
+  sampleEvery: positiveInteger.nullable().default(500),
+  sampleCount: positiveInteger.default(16),
+  sampleSteps: positiveInteger.default(50),
+  /** What `evaluateEvery` measures with: a classifier by name or path, or an Inception's .safetensors file. */
+  evaluateFeatures: z.string().nullable().default(null),
+  /** Pictures drawn for a measurement: enough to see progress, not to compare models. */
+  evaluateCount: positiveInteger.min(4).default(256),
+  /** Steps of DDIM for each of them. */
+  evaluateSteps: positiveInteger.default(25),
+});
+
+/** The `data` section of a run on pictures. */
+export const pictureDataSchema = z.strictObject({
+  /** A data set's name or a folder. */
+  source: z.string(),
+  /** Height and width in pixels; one number where they are equal. */
+  size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
+  crop: z.enum(['center', 'pad', 'stretch']).default('center'),
+  /** Mirror half of the pictures; wrong for anything with a side, like letters. */
+  flip: z.boolean().default(false),
+});
+
+/** What training asks of the network; the defaults are plain DDPM. */
+const objectiveSchema = z.strictObject({
+  weighting: z.enum(lossWeightings).default(objectiveDefaults.weighting),
+  /** γ of min-SNR. */
+  snrGamma: positive.default(objectiveDefaults.snrGamma),
+  /** Default uniform, for flows and EDM log_normal. */
+  timeSampling: z.enum(timeSamplings).optional(),
+  /** Mean and deviation of ln(σ/α), for log_normal; default 0 and 1 for a flow, −1.2 and 1.2 for EDM. */
+  timeMean: z.number().optional(),
+  timeStd: positive.optional(),
+  offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
+  /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
+  classDropout: fraction.default(objectiveDefaults.classDropout),
+  /** Draw the details of pictures of low resolution, made from the data; the network takes twice the pictures' channels. */
+  superResolution: z.strictObject({
+    factor: z.number().int().min(2),
+    /** How they come to the size of the network's. */
+    upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
+    /** Largest deviation of noise put on them in training; 0.1 keeps the network from leaning on their last detail. */
+    noiseAugmentation: z.number().nonnegative().default(0),
+  }).optional(),
+  /** λ of L_hybrid, for `scheduler.varianceType: learned_range`. */
+  vlbWeight: positive.default(objectiveDefaults.vlbWeight),
+});
+
+/** The schema of a whole training run of DDPM. */
+export const ddpmConfigSchema = z.strictObject({
+  data: pictureDataSchema,
+  model: unet2DConfigSchema.prefault({}),
+  scheduler: z.record(z.string(), z.unknown()).default({}),
+  objective: objectiveSchema.prefault({}),
+  train: ddpmTrainSchema,
+});
+
+function isRegularExpression(text: string): boolean {
+  try {
+    return new RegExp(text) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+/** A checked `train` section with every default filled in. */
+export type TrainConfig = z.output<typeof trainSchema>;
+
+/** A documented training run of DDPM: what presets and config files say. */
+export interface DdpmConfig {
+  readonly data: z.output<typeof ddpmConfigSchema>['data'];
+  readonly model: z.output<typeof unet2DConfigSchema>;
+  readonly scheduler: SchedulerConfig;
+  readonly objective: Objective;
+  readonly train: z.output<typeof ddpmTrainSchema>;
+}
+
+/**
+ * Checks a configuration and fills in the defaults.
+ *
+ * @throws one line that names the key, what was expected and, for an unknown one, the nearest
+ */
+export function parseDdpmConfig(value: unknown): DdpmConfig {
+  const { scheduler: given, objective: { timeSampling, timeMean, timeStd, ...objective }, ...config } = parseConfig(ddpmConfigSchema, value, 'config');
+  const scheduler = schedulerConfig(given);
+  return { ...config, scheduler, objective: { ...objective, ...timeLaw(scheduler, { timeSampling, timeMean, timeStd }) } };
+}
+
+/**
+ * The optimizer that a configuration describes, for the parameters of a module.
+ *
+ * @throws if a group fits no parameter, or is to decay under an optimizer that does not
+ */
+export function optimizerOptions({ optimizer, betas, eps, weightDecay, groups }: Pick<TrainConfig, 'optimizer' | 'betas' | 'eps' | 'weightDecay' | 'groups'>, module: Module): AdamOptions {
+  const parameters = [...namedParameters(module)].filter(([, { kind }]) => kind === 'parameter');
+  return {
+    betas, eps,
+    weightDecay: optimizer === 'adamw' ? weightDecay : 0,
+    groups: groups.map(({ names, maxRank = Infinity, learningRateScale, weightDecay: decay, frozen }, i) => {
+      const pattern = new RegExp(names ?? '');
+      const match: ParameterPredicate = (name, shape) => pattern.test(name) && shape.length <= maxRank;
+      if (!parameters.some(([name, { shape }]) => match(name, shape))) throw new Error(`train.groups[${i}]: fits no parameter; one is called ${JSON.stringify(parameters[0]?.[0])}`);
+      if (decay !== undefined && decay > 0 && optimizer !== 'adamw') throw new Error(`train.groups[${i}]: weightDecay is ${decay}, but ${optimizer} does not decay; take "optimizer": "adamw"`);
+      return { match, ...(learningRateScale !== undefined && { learningRateScale }), ...(decay !== undefined && { weightDecay: decay }), ...(frozen !== undefined && { frozen }) };
+    }),
+  };
+}
