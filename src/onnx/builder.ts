@@ -1,14 +1,33 @@
 import { sizeOf, type DType, type HostArray, type Shape, type Type } from '../core/index.ts';
 import { Uses } from './uses.ts';
-import { attributeType, operandsOf, tensorDataType, type AttributeProto, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from './protobuf.ts';
+import {
+  attributeType,
+  operandsOf,
+  tensorDataType,
+  type AttributeProto,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './protobuf.ts';
 
 /** ONNX's numbers for our element types. */
 export const onnxDataTypes: Readonly<Record<DType, number>> = {
-  f32: tensorDataType.float, i32: tensorDataType.int32, i64: tensorDataType.int64, bool: tensorDataType.bool, f16: tensorDataType.float16, bf16: tensorDataType.bfloat16,
+  f32: tensorDataType.float,
+  i32: tensorDataType.int32,
+  i64: tensorDataType.int64,
+  bool: tensorDataType.bool,
+  f16: tensorDataType.float16,
+  bf16: tensorDataType.bfloat16,
 };
 
 /** A value an attribute may have: `{ float: 1 }` keeps a whole number from becoming an integer. */
-export type AttributeValue = number | string | readonly number[] | { readonly float: number } | { readonly graph: GraphProto };
+export type AttributeValue =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly graph: GraphProto };
 
 /** Names of ONNX values. */
 export type ValueName = string;
@@ -48,7 +67,13 @@ export class GraphBuilder {
   }
 
   /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
-  apply(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}, outputCount = 1, domain = ''): readonly ValueName[] {
+  apply(
+    opType: string,
+    inputs: readonly ValueName[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    outputCount = 1,
+    domain = '',
+  ): readonly ValueName[] {
     const present = inputs.map((name) => this.#present(name));
     const actual = opType === 'Reshape' ? this.#unreshaped(present) : present;
     const key = JSON.stringify([domain, opType, actual, attributes, outputCount]);
@@ -68,11 +93,15 @@ export class GraphBuilder {
 
   /** The operands of a Reshape of a Reshape: the value before both. Where a shape is computed, something waits for it. */
   #unreshaped([x, shape]: readonly ValueName[]): readonly ValueName[] {
-    return [this.#knownShapes.has(shape!) ? this.#reshaped.get(x!) ?? x! : x!, shape!];
+    return [this.#knownShapes.has(shape!) ? (this.#reshaped.get(x!) ?? x!) : x!, shape!];
   }
 
   /** Applies an operator with one output. */
-  one(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}): ValueName {
+  one(
+    opType: string,
+    inputs: readonly ValueName[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+  ): ValueName {
     return this.apply(opType, inputs, attributes)[0]!;
   }
 
@@ -83,7 +112,12 @@ export class GraphBuilder {
    * @param taken      what the branches take of this graph, in the order in which they get it
    * @param types      of the values, the same from both branches
    */
-  either(condition: ValueName, taken: readonly ValueName[], [then, otherwise]: readonly [Branch, Branch], types: readonly Type[]): readonly ValueName[] {
+  either(
+    condition: ValueName,
+    taken: readonly ValueName[],
+    [then, otherwise]: readonly [Branch, Branch],
+    types: readonly Type[],
+  ): readonly ValueName[] {
     const present = taken.map((name) => this.#present(name));
     const branch = (name: string, emit: Branch): { readonly graph: GraphProto } => {
       const inner = new GraphBuilder(new Uses(), `${this.#name('b')}/`);
@@ -96,7 +130,12 @@ export class GraphBuilder {
       for (const [domain, version] of inner.domains) this.requireDomain(domain, version);
       return { graph: inner.build(name, [], outputs) };
     };
-    return this.apply('If', [condition], { then_branch: branch('then', then), else_branch: branch('else', otherwise) }, types.length);
+    return this.apply(
+      'If',
+      [condition],
+      { then_branch: branch('then', then), else_branch: branch('else', otherwise) },
+      types.length,
+    );
   }
 
   /** Gives a value a public name. */
@@ -132,7 +171,7 @@ export class GraphBuilder {
   /** A constant that is left out unless an operator asks for it: a lowering may prepare its values and use those instead. */
   deferConstant(value: HostArray): ValueName {
     let emitted: ValueName | undefined;
-    const name = this.defer(() => emitted ??= this.constant(value));
+    const name = this.defer(() => (emitted ??= this.constant(value)));
     this.#constants.set(name, value);
     return name;
   }
@@ -148,11 +187,24 @@ export class GraphBuilder {
     return emit ? emit() : name;
   }
 
-  #node(opType: string, input: readonly ValueName[], output: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>>, domain: string): NodeProto {
+  #node(
+    opType: string,
+    input: readonly ValueName[],
+    output: readonly ValueName[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    domain: string,
+  ): NodeProto {
     const path = `${this.scope}/${opType}`;
     const index = this.#scopes.get(path) ?? 0;
     this.#scopes.set(path, index + 1);
-    return { name: `${path}_${index}`, opType, domain, input: [...input], output: [...output], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) };
+    return {
+      name: `${path}_${index}`,
+      opType,
+      domain,
+      input: [...input],
+      output: [...output],
+      attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    };
   }
 
   /** Declares that operators of a domain other than ONNX's own are used. */
@@ -178,7 +230,15 @@ export class GraphBuilder {
 
   /** A constant under a name of its own. */
   weight(name: string, { shape, dtype, data }: HostArray): ValueName {
-    this.#initializers.push({ name, dims: [...shape], dataType: onnxDataTypes[dtype], rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), floatData: [], int32Data: [], int64Data: [] });
+    this.#initializers.push({
+      name,
+      dims: [...shape],
+      dataType: onnxDataTypes[dtype],
+      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      floatData: [],
+      int32Data: [],
+      int64Data: [],
+    });
     return name;
   }
 
@@ -204,24 +264,39 @@ export class GraphBuilder {
     const nodes = this.#nodes.map((node) => renamed(node, named));
     // A lowering emits all outputs of its op, whoever needs them.
     const needed = new Set(outputs.map((output) => output.name));
-    const used = nodes.toReversed().filter((node) => {
-      const isUsed = node.output.some((value) => needed.has(value));
-      if (isUsed) for (const value of operandsOf(node)) needed.add(value);
-      return isUsed;
-    }).toReversed();
-    return { name, node: used, initializer: this.#initializers.filter((tensor) => needed.has(tensor.name!)), input: [...inputs], output: [...outputs], valueInfo: [] };
+    const used = nodes
+      .toReversed()
+      .filter((node) => {
+        const isUsed = node.output.some((value) => needed.has(value));
+        if (isUsed) for (const value of operandsOf(node)) needed.add(value);
+        return isUsed;
+      })
+      .toReversed();
+    return {
+      name,
+      node: used,
+      initializer: this.#initializers.filter((tensor) => needed.has(tensor.name!)),
+      input: [...inputs],
+      output: [...outputs],
+      valueInfo: [],
+    };
   }
 }
 
 /** The declaration of a graph input or output. */
 export function valueInfo(name: string, { shape, dtype }: Type): ValueInfoProto {
-  return { name, type: { tensorType: { elemType: onnxDataTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
+  return {
+    name,
+    type: { tensorType: { elemType: onnxDataTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  };
 }
 
 /** A node with other names for values, also within its branches, which use names of their own and of the graph around them. */
 function renamed(node: NodeProto, named: (value: ValueName) => ValueName): NodeProto {
   const within = (g: GraphProto): GraphProto => ({ ...g, node: g.node.map((inner) => renamed(inner, named)) });
-  const attributes = node.attribute.some(({ g }) => g) ? node.attribute.map((a) => (a.g ? { ...a, g: within(a.g) } : a)) : node.attribute;
+  const attributes = node.attribute.some(({ g }) => g)
+    ? node.attribute.map((a) => (a.g ? { ...a, g: within(a.g) } : a))
+    : node.attribute;
   return { ...node, input: node.input.map(named), output: node.output.map(named), attribute: attributes };
 }
 

@@ -29,7 +29,12 @@ const mostMeanSquare = 2;
  *
  * @param x  an image, blocked or not → the result, mean and inverse standard deviation [B, G]
  */
-export function blockedGroupNorm(graph: GraphBuilder, values: BlockedValues, x: ValueName, { gamma, beta, shape, groups, eps }: GroupNormLowering): readonly ValueName[] {
+export function blockedGroupNorm(
+  graph: GraphBuilder,
+  values: BlockedValues,
+  x: ValueName,
+  { gamma, beta, shape, groups, eps }: GroupNormLowering,
+): readonly ValueName[] {
   const [batch, channels, height, width] = shape as [number, number, number, number];
   const members = channels / groups;
   const byGroup = [batch, groups, members];
@@ -38,8 +43,13 @@ export function blockedGroupNorm(graph: GraphBuilder, values: BlockedValues, x: 
   const t = added && values.reshape(added.numbers, byGroup);
   const onlyMean = values.reshape(values.pixelMeans(image, shape), byGroup);
   const means = t ? graph.one('Add', [onlyMean, t]) : onlyMean;
-  const onlySquare = graph.one('Mul', [values.reshape(values.pixelProducts(image, image, shape), byGroup), graph.filled([], 1 / (height * width))]);
-  const squares = t ? graph.one('Add', [onlySquare, graph.one('Mul', [t, graph.one('Add', [onlyMean, means])])]) : onlySquare;
+  const onlySquare = graph.one('Mul', [
+    values.reshape(values.pixelProducts(image, image, shape), byGroup),
+    graph.filled([], 1 / (height * width)),
+  ]);
+  const squares = t
+    ? graph.one('Add', [onlySquare, graph.one('Mul', [t, graph.one('Add', [onlyMean, means])])])
+    : onlySquare;
   const rough = overGroup(graph, means, members);
   const square = graph.one('Mul', [rough, rough]);
   const spread = graph.one('Sub', [overGroup(graph, squares, members), square]);
@@ -49,7 +59,12 @@ export function blockedGroupNorm(graph: GraphBuilder, values: BlockedValues, x: 
   // Rounding can leave the variance of a constant group just below zero.
   const near: Branch = (inner, [, mean, variance]) => [mean!, inner.one('Max', [variance!, inner.filled([], 0)])];
   const perGroup: Type = { shape: [batch, groups, 1], dtype: 'f32' };
-  const [mean, spreadOf] = graph.either(someFar, [image, rough, spread, excess, ...(t ? [t] : [])], [aroundMean(values.block, { shape, groups }), near], [perGroup, perGroup]) as [ValueName, ValueName];
+  const [mean, spreadOf] = graph.either(
+    someFar,
+    [image, rough, spread, excess, ...(t ? [t] : [])],
+    [aroundMean(values.block, { shape, groups }), near],
+    [perGroup, perGroup],
+  ) as [ValueName, ValueName];
 
   const variance = graph.one('Add', [spreadOf, graph.constant(float32([], Float32Array.of(eps)))]);
   const invStd = graph.one('Reciprocal', [graph.one('Sqrt', [variance])]);
@@ -57,7 +72,11 @@ export function blockedGroupNorm(graph: GraphBuilder, values: BlockedValues, x: 
   const scale = graph.one('Mul', [ofChannel(gamma), invStd]);
   const shift = graph.one('Sub', [ofChannel(beta), graph.one('Mul', [scale, t ? graph.one('Sub', [mean, t]) : mean])]);
   const statistic = (value: ValueName) => graph.defer(() => values.reshape(value, [batch, groups]));
-  return [values.nameAddable((addend) => values.channelAffine(image, shape, scale, shift, addend), channels), statistic(mean), statistic(invStd)];
+  return [
+    values.nameAddable((addend) => values.channelAffine(image, shape, scale, shift, addend), channels),
+    statistic(mean),
+    statistic(invStd),
+  ];
 }
 
 /** Means over the channels of a group, which all have as many pixels: [B, G, members] → [B, G, 1]. */
@@ -69,20 +88,30 @@ function overGroup(graph: GraphBuilder, perChannel: ValueName, members: number):
  * Mean and variance from the differences to a first estimate m of the mean, d = x + t − m: nothing cancels in
  * m + E[d] and E[d²] − E[d]². Groups whose mean is near zero keep what they have.
  */
-const aroundMean = (block: number, { shape, groups }: { readonly shape: Shape; readonly groups: number }): Branch => (graph, [image, rough, spread, excess, t]) => {
-  const values = new BlockedValues(graph, block);
-  const [batch, channels, height, width] = shape as [number, number, number, number];
-  const members = channels / groups;
-  const byGroup = [batch, groups, members];
-  const less = graph.one('Expand', [graph.one('Neg', [rough!]), graph.ints(byGroup)]);
-  const differences = values.channelAffine(image!, shape, graph.filled([batch, channels], 1), t ? graph.one('Add', [less, t]) : less);
-  const average = overGroup(graph, values.reshape(values.pixelMeans(differences, shape), byGroup), members);
-  const squares = graph.one('Mul', [values.reshape(values.pixelProducts(differences, differences, shape), byGroup), graph.filled([], 1 / (height * width))]);
-  const variance = graph.one('Sub', [overGroup(graph, squares, members), graph.one('Mul', [average, average])]);
-  const isFar = graph.one('Greater', [excess!, graph.filled([], 0)]);
-  const floor = graph.filled([], 0);
-  return [
-    graph.one('Where', [isFar, graph.one('Add', [rough!, average]), rough!]),
-    graph.one('Max', [graph.one('Where', [isFar, variance, spread!]), floor]),
-  ];
-};
+const aroundMean =
+  (block: number, { shape, groups }: { readonly shape: Shape; readonly groups: number }): Branch =>
+  (graph, [image, rough, spread, excess, t]) => {
+    const values = new BlockedValues(graph, block);
+    const [batch, channels, height, width] = shape as [number, number, number, number];
+    const members = channels / groups;
+    const byGroup = [batch, groups, members];
+    const less = graph.one('Expand', [graph.one('Neg', [rough!]), graph.ints(byGroup)]);
+    const differences = values.channelAffine(
+      image!,
+      shape,
+      graph.filled([batch, channels], 1),
+      t ? graph.one('Add', [less, t]) : less,
+    );
+    const average = overGroup(graph, values.reshape(values.pixelMeans(differences, shape), byGroup), members);
+    const squares = graph.one('Mul', [
+      values.reshape(values.pixelProducts(differences, differences, shape), byGroup),
+      graph.filled([], 1 / (height * width)),
+    ]);
+    const variance = graph.one('Sub', [overGroup(graph, squares, members), graph.one('Mul', [average, average])]);
+    const isFar = graph.one('Greater', [excess!, graph.filled([], 0)]);
+    const floor = graph.filled([], 0);
+    return [
+      graph.one('Where', [isFar, graph.one('Add', [rough!, average]), rough!]),
+      graph.one('Max', [graph.one('Where', [isFar, variance, spread!]), floor]),
+    ];
+  };

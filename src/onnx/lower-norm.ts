@@ -11,7 +11,8 @@ import type { Lowering } from './lowering.ts';
 type NormalizeRows = (graph: GraphBuilder, operands: readonly ValueName[], eps: number) => readonly ValueName[];
 
 /** One operator. */
-export const layerNormalization: NormalizeRows = (graph, operands, eps) => graph.apply('LayerNormalization', operands, { axis: -1, epsilon: { float: eps } }, 3);
+export const layerNormalization: NormalizeRows = (graph, operands, eps) =>
+  graph.apply('LayerNormalization', operands, { axis: -1, epsilon: { float: eps } }, 3);
 
 /** For a provider that takes the variance for E[x²] − E[x]², which cancels: the same of the differences to the row's mean. */
 export const normalizationAroundMean: NormalizeRows = (graph, [x, ...parameters], eps) => {
@@ -21,20 +22,28 @@ export const normalizationAroundMean: NormalizeRows = (graph, [x, ...parameters]
 };
 
 /** Layer normalization is what rows are normalized by. */
-export const layerNormBy = (normalize: NormalizeRows): Lowering<AttrsOf<'layerNorm'>> => (graph, operands, { attrs }) => normalize(graph, operands, attrs.eps);
+export const layerNormBy =
+  (normalize: NormalizeRows): Lowering<AttrsOf<'layerNorm'>> =>
+  (graph, operands, { attrs }) =>
+    normalize(graph, operands, attrs.eps);
 
 /** Group normalization, with the values of a group as a row. */
-export const groupNormBy = (normalize: NormalizeRows): Lowering<AttrsOf<'groupNorm'>> => (graph, [x, gamma, beta], { inputs, outputs, attrs }) => {
-  const perGroup = outputs[1]!.shape;
-  const { shape } = inputs[0]!;
-  const [batch, channels] = shape as [number, number];
-  const count = sizeOf(shape) / sizeOf(perGroup);
-  const byChannel = [batch, channels, sizeOf(shape) / batch / channels];
-  const grouped = graph.one('Reshape', [x!, graph.ints([...perGroup, count])]);
-  const [xHat, mean, invStd] = normalize(graph, [grouped, graph.filled([count], 1)], attrs.eps);
-  const column = graph.ints([channels, 1]);
-  const scaled = graph.one('Mul', [graph.one('Reshape', [xHat!, graph.ints(byChannel)]), graph.one('Reshape', [gamma!, column])]);
-  const shifted = graph.one('Add', [scaled, graph.one('Reshape', [beta!, column])]);
-  const flat = (statistic: ValueName) => graph.one('Reshape', [statistic, graph.ints(perGroup)]);
-  return [graph.one('Reshape', [shifted, graph.ints(shape)]), flat(mean!), flat(invStd!)];
-};
+export const groupNormBy =
+  (normalize: NormalizeRows): Lowering<AttrsOf<'groupNorm'>> =>
+  (graph, [x, gamma, beta], { inputs, outputs, attrs }) => {
+    const perGroup = outputs[1]!.shape;
+    const { shape } = inputs[0]!;
+    const [batch, channels] = shape as [number, number];
+    const count = sizeOf(shape) / sizeOf(perGroup);
+    const byChannel = [batch, channels, sizeOf(shape) / batch / channels];
+    const grouped = graph.one('Reshape', [x!, graph.ints([...perGroup, count])]);
+    const [xHat, mean, invStd] = normalize(graph, [grouped, graph.filled([count], 1)], attrs.eps);
+    const column = graph.ints([channels, 1]);
+    const scaled = graph.one('Mul', [
+      graph.one('Reshape', [xHat!, graph.ints(byChannel)]),
+      graph.one('Reshape', [gamma!, column]),
+    ]);
+    const shifted = graph.one('Add', [scaled, graph.one('Reshape', [beta!, column])]);
+    const flat = (statistic: ValueName) => graph.one('Reshape', [statistic, graph.ints(perGroup)]);
+    return [graph.one('Reshape', [shifted, graph.ints(shape)]), flat(mean!), flat(invStd!)];
+  };

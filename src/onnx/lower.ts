@@ -24,7 +24,9 @@ export const standardLowerings: Lowerings = {
     // Moving axes of extent 1 moves nothing; Transpose would copy.
     const moved = perm.filter((axis) => inputs[0]!.shape[axis] !== 1);
     const inOrder = moved.every((axis, i) => i === 0 || moved[i - 1]! < axis);
-    return [inOrder ? graph.one('Reshape', [x!, graph.ints(outputs[0]!.shape)]) : graph.one('Transpose', [x!], { perm })];
+    return [
+      inOrder ? graph.one('Reshape', [x!, graph.ints(outputs[0]!.shape)]) : graph.one('Transpose', [x!], { perm }),
+    ];
   },
   broadcastTo: (graph, [x], { attrs }) => [graph.one('Expand', [x!, graph.ints(attrs.shape)])],
   ...reduceLowerings,
@@ -36,7 +38,15 @@ export const standardLowerings: Lowerings = {
       const end = start + (sizes[axis]! - 1) * steps[axis]! + Math.sign(steps[axis]!);
       return end < 0 ? -1 << 30 : end;
     });
-    return [graph.one('Slice', [x!, pick(starts), pick(ends), graph.ints(axes), ...(steps.every((step) => step === 1) ? [] : [pick(steps)])])];
+    return [
+      graph.one('Slice', [
+        x!,
+        pick(starts),
+        pick(ends),
+        graph.ints(axes),
+        ...(steps.every((step) => step === 1) ? [] : [pick(steps)]),
+      ]),
+    ];
   },
   pad: (graph, [x], { attrs: { before, after } }) => [graph.one('Pad', [x!, graph.ints([...before, ...after])])],
   concat: (graph, inputs, { attrs }) => [graph.one('Concat', inputs, { axis: attrs.axis })],
@@ -46,8 +56,10 @@ export const standardLowerings: Lowerings = {
   ...pointwiseLowerings,
 
   matmul(graph, [a, b], { inputs, attrs: { transA, transB } }) {
-    if (inputs[0]!.shape.length === 2 && inputs[1]!.shape.length === 2) return [graph.one('Gemm', [a!, b!], { transA: Number(transA), transB: Number(transB) })];
-    const turned = (x: ValueName, { shape }: Type, trans: boolean) => (trans ? graph.one('Transpose', [x], { perm: swapLast(shape.length) }) : x);
+    if (inputs[0]!.shape.length === 2 && inputs[1]!.shape.length === 2)
+      return [graph.one('Gemm', [a!, b!], { transA: Number(transA), transB: Number(transB) })];
+    const turned = (x: ValueName, { shape }: Type, trans: boolean) =>
+      trans ? graph.one('Transpose', [x], { perm: swapLast(shape.length) }) : x;
     return [graph.one('MatMul', [turned(a!, inputs[0]!, transA), turned(b!, inputs[1]!, transB)])];
   },
   conv2d: lowerConv2d,
@@ -63,17 +75,32 @@ export const standardLowerings: Lowerings = {
     return [addend ? graph.one('Add', [shifted, addend]) : shifted];
   },
   // Expand does the same at a tenth of the speed.
-  upsampleNearest: (graph, [x], { attrs: { factor } }) =>
-    [graph.one('Resize', [x!, '', graph.constant(float32([4], Float32Array.of(1, 1, factor, factor)))], { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' })],
+  upsampleNearest: (graph, [x], { attrs: { factor } }) => [
+    graph.one('Resize', [x!, '', graph.constant(float32([4], Float32Array.of(1, 1, factor, factor)))], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    }),
+  ],
   sumPool(graph, [x], { attrs: { factor } }) {
-    const mean = graph.one('AveragePool', [x!], { kernel_shape: [factor, factor], strides: [factor, factor], pads: [0, 0, 0, 0] });
+    const mean = graph.one('AveragePool', [x!], {
+      kernel_shape: [factor, factor],
+      strides: [factor, factor],
+      pads: [0, 0, 0, 0],
+    });
     return [graph.one('Mul', [mean, graph.filled([], factor * factor)])];
   },
   uniform: lowerUniform,
   stopGradient: (_, [x]) => [x!],
-  after: (graph, [x, earlier], { inputs: [value, other] }) => [value!.shape.length === 0 ? x! : lowerAfter(graph, x!, earlier!, value!.shape, other!.shape.length === 0)],
-  avgPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [graph.one('AveragePool', [x!], { kernel_shape: kernel, strides, pads, count_include_pad: 1 })],
-  maxPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [graph.one('MaxPool', [x!], { kernel_shape: kernel, strides, pads })],
+  after: (graph, [x, earlier], { inputs: [value, other] }) => [
+    value!.shape.length === 0 ? x! : lowerAfter(graph, x!, earlier!, value!.shape, other!.shape.length === 0),
+  ],
+  avgPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [
+    graph.one('AveragePool', [x!], { kernel_shape: kernel, strides, pads, count_include_pad: 1 }),
+  ],
+  maxPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [
+    graph.one('MaxPool', [x!], { kernel_shape: kernel, strides, pads }),
+  ],
 };
 
 function swapLast(rank: number): number[] {

@@ -103,18 +103,46 @@ export function operandsOf({ input, attribute }: NodeProto): readonly string[] {
   const branches = attribute.flatMap(({ g }) => g ?? []);
   if (branches.length === 0) return input;
   const taken = branches.flatMap(({ node, initializer, input: given, output }) => {
-    const own = new Set([...initializer.map(({ name }) => name), ...given.map(({ name }) => name), ...node.flatMap((inner) => inner.output)]);
-    return [...node.flatMap(operandsOf), ...output.map(({ name }) => name)].filter((name) => name !== '' && !own.has(name));
+    const own = new Set([
+      ...initializer.map(({ name }) => name),
+      ...given.map(({ name }) => name),
+      ...node.flatMap((inner) => inner.output),
+    ]);
+    return [...node.flatMap(operandsOf), ...output.map(({ name }) => name)].filter(
+      (name) => name !== '' && !own.has(name),
+    );
   });
   return [...input, ...new Set(taken)];
 }
 
 /** `AttributeProto.type`. */
-export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
+export const attributeType = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+} as const;
 
 /** `TensorProto.dataType` and `TensorTypeProto.elemType`. */
 export const tensorDataType = {
-  float: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, double: 11, uint32: 12, uint64: 13, bfloat16: 16,
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
 } as const;
 
 export interface Messages {
@@ -206,7 +234,13 @@ export const schemas: { readonly [Name in MessageName]: Schema<keyof Messages[Na
       type: field(20, 'int32', 'required'),
     },
     unsupported: {
-      10: 'tensors', 11: 'graphs', 14: 'tp', 15: 'type_protos', 21: 'ref_attr_name', 22: 'sparse_tensor', 23: 'sparse_tensors',
+      10: 'tensors',
+      11: 'graphs',
+      14: 'tp',
+      15: 'type_protos',
+      21: 'ref_attr_name',
+      22: 'sparse_tensor',
+      23: 'sparse_tensors',
     },
   },
   TensorProto: {

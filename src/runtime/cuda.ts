@@ -7,9 +7,15 @@ import { dirname, join } from 'node:path';
 export const cudaInstallCommand = 'ONNXRUNTIME_NODE_INSTALL=1 npm rebuild onnxruntime-node';
 
 /** Why ONNX Runtime cannot compute with CUDA here, or null if nothing is known to be missing. */
-export function cudaMissing(platform: string = process.platform, arch: string = process.arch, folder = bindingFolder()): string | null {
-  if (platform !== 'linux' || arch !== 'x64') return `onnxruntime-node has CUDA for Linux on x64 alone, this is ${platform} on ${arch}`;
-  return existsSync(join(folder, 'libonnxruntime_providers_cuda.so')) ? null
+export function cudaMissing(
+  platform: string = process.platform,
+  arch: string = process.arch,
+  folder = bindingFolder(),
+): string | null {
+  if (platform !== 'linux' || arch !== 'x64')
+    return `onnxruntime-node has CUDA for Linux on x64 alone, this is ${platform} on ${arch}`;
+  return existsSync(join(folder, 'libonnxruntime_providers_cuda.so'))
+    ? null
     : `onnxruntime-node's CUDA provider is not installed; ${cudaInstallCommand} downloads it, and it needs CUDA 12 and cuDNN 9`;
 }
 

@@ -14,7 +14,11 @@ export async function webEngine({ provider, threads, wasmPaths }: WebEngineOptio
   return {
     ort,
     // What the graphics card has no kernel for would run on the processor, with copies both ways: an error is better than a step ten times slower.
-    session: { executionProviders: [provider], logSeverityLevel: 4, ...(provider === 'webgpu' && { extra: { session: { disable_cpu_ep_fallback: '1' } } }) },
+    session: {
+      executionProviders: [provider],
+      logSeverityLevel: 4,
+      ...(provider === 'webgpu' && { extra: { session: { disable_cpu_ep_fallback: '1' } } }),
+    },
     state: provider === 'webgpu' ? 'device' : 'host',
     writesInPlace: false,
     narrowsIntegers: provider === 'webgpu',
