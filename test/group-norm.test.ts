@@ -1,4 +1,4 @@
-/** Statistics of images whose mean is large beside their deviation, with every engine's kernels. */
+/** Statistics of images whose mean is large next to their deviation, with every engine's kernels. */
 import { afterAll, expect, test } from 'vitest';
 import {
   createInterpreter,
@@ -75,7 +75,7 @@ test.each(
   }
 });
 
-test('an image is normalized to the same bits beside one whose mean is far from zero', async () => {
+test('an image is normalized to the same bits next to one whose mean is far from zero', async () => {
   const both = images([0, 1000]);
   const size = both.data.length / 2;
   const twice = float32(
