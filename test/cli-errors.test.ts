@@ -356,7 +356,7 @@ const editing: readonly Case[] = [
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no classes, so there is nothing to guide towards',
+    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
   [
     'sample run --out x.png --guidance-interval 0.3,5',
@@ -392,12 +392,12 @@ const editing: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2 --guidance-interval 0.3,5',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'compare unguided --out x.png --samplers ddim --steps 2 --guidance-scale 2 --guidance-rescale 0.7',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'sample --exact images --size 8 --out x.png --dynamic-threshold 0.9',
@@ -492,7 +492,7 @@ const models: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   ['sample unguided --out x.png --class d', 2, 'unknown class "d"; one of round, square'],
   [

@@ -94,12 +94,12 @@ test('a group of one value is the shift', async () => {
 });
 
 test("a network that is shown a white image gives the same with both kinds of the processor's kernels", async () => {
-  const { unet, weights } = await loadModel('noto-32');
-  const shape = [3, unet.config.sampleSize as number, unet.config.sampleSize as number] as const;
+  const { network, weights } = await loadModel('noto-32');
+  const shape = network.sample;
   const sample = float32([1, ...shape], new Float32Array(sizeOf(shape)).fill(1));
   const [first, second] = await Promise.all(
     [blocked, standard].map(async (executor) => {
-      const executable = await executor.compile(denoiserProgram(unet, 1, shape));
+      const executable = await executor.compile(denoiserProgram(network, 1));
       const store = await executor.createStore(
         Object.fromEntries([...weights].map(([name, { shape: extents, dtype }]) => [name, { shape: extents, dtype }])),
         weights,

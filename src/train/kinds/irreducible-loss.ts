@@ -5,6 +5,7 @@ import { fromBitmaps, imagesAt, type Dataset } from '../../data/index.ts';
 import {
   classDatasetDenoiser,
   datasetDenoiser,
+  classConditions,
   denoisingLossByNoise,
   spreadTimes,
   type Denoiser,
@@ -68,7 +69,7 @@ export function irreducibleLossOf(
           batchSize: draws,
           seed: 0,
           target,
-          ...(labels && { cond: (places) => ({ classLabels: places.map((place) => labels[place % count]!) }) }),
+          ...(labels && { conditions: (places) => classConditions(places.map((place) => labels[place % count]!)) }),
         },
       );
       return Array.from(
