@@ -14,6 +14,7 @@ import * as lossByNoise from './measure/loss-by-noise.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
 import { printable } from '../formats/quote.ts';
+import type { OutputWatch } from './closed-output.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
 import * as probe from './measure/probe.ts';
@@ -30,10 +31,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /**
  * Runs one command.
  *
- * @param words  what was typed after `kuosan`
+ * @param words   what was typed after `kuosan`
+ * @param output  told whether the command writes files
  * @returns the exit status: 0, 1 for a failure, 2 for wrong usage, 128 + n after signal n; what there is to say is printed
  */
-export async function runCommand(words: readonly string[]): Promise<number> {
+export async function runCommand(words: readonly string[], output?: OutputWatch): Promise<number> {
   const program = new Command('kuosan')
     .description('Train diffusion models, generate images from them, and see how it works.')
     .version(version)
@@ -42,7 +44,8 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     .enablePositionalOptions()
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => output?.setWritesFiles(writesFiles(command)));
   for (const command of [
     demo,
     train,
@@ -72,6 +75,14 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error, program, rest, debug);
   }
+}
+
+/** Options that name a file or a folder to write. */
+const writing = ['out', 'gif', 'web', 'nearest'];
+
+function writesFiles(command: Command): boolean {
+  const options = command.opts<Record<string, unknown>>();
+  return writing.some((name) => options[name] !== undefined);
 }
 
 /** Prints one line for an error, and returns the exit status. */
