@@ -13,7 +13,7 @@ test('a failure to open a device is told in a line, with what is missing', () =>
       "Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open shared object file: No such file or directory\n    at operator() (BackendVk.cpp:368)\n",
     ),
   ).toBe(
-    'no graphics adapter: the Vulkan loader libvulkan.so.1 is missing; install it and the GPU's driver (Debian and Ubuntu: apt install libvulkan1)',
+    'no graphics adapter: the Vulkan loader libvulkan.so.1 is missing; install it and the driver of the GPU (Debian and Ubuntu: apt install libvulkan1)',
   );
   expect(
     explainFailure('webgpu', noAdapter, '[Vulkan Loader] ERROR | DRIVER: vkCreateInstance: Found no drivers!\n'),

@@ -10,7 +10,7 @@ export function explainFailure(device: NodeDevice, message: string, log: string)
   if (device === 'webgpu' && /Failed to get a WebGPU adapter/.test(message)) {
     const reason = /Couldn't load Vulkan: (\S+):/.exec(log);
     if (reason)
-      return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the GPU's driver (Debian and Ubuntu: apt install libvulkan1)`;
+      return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the driver of the GPU (Debian and Ubuntu: apt install libvulkan1)`;
     if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(log))
       return "no graphics adapter: Vulkan finds no driver; install the driver of the GPU (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own for NVIDIA)";
     const refused = /^Warning: (.+?)\.?\n - While initializing adapter/m.exec(log);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import type { EmbedCommandOptions } from './run-embed.ts';
 import { ttaOption } from './tta-option.ts';
@@ -6,7 +7,12 @@ import { ttaOption } from './tta-option.ts';
 export function register(program: Command): void {
   const command = program
     .command('embed')
+<<<<<<< HEAD
     .description('write CLIP image embeddings as a NumPy array, one unit vector per row')
+=======
+    .description('write the vectors of images by a CLIP as an array for NumPy, unit vectors row by row')
+    .addHelpText('after', examples('kuosan embed emoji-clip --images photos --out photos.npy'))
+>>>>>>> main
     .argument(
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',
