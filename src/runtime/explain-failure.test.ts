@@ -27,9 +27,7 @@ test('a failure to open a device is told in a line, with what is missing', () =>
   ).toBe(
     'no graphics adapter: WebGPU cannot use llvmpipe (LLVM 15.0.6, 256 bits) (Vulkan shaderUniform*ArrayDynamicIndexing required); try a newer driver, or another GPU',
   );
-  expect(explainFailure('webgpu', noAdapter, '')).toBe(
-    'no graphics adapter; WebGPU needs a GPU and its Vulkan driver',
-  );
+  expect(explainFailure('webgpu', noAdapter, '')).toBe('no graphics adapter; WebGPU needs a GPU and its Vulkan driver');
   expect(
     explainFailure(
       'cuda',

@@ -7,12 +7,8 @@ import { ttaOption } from './tta-option.ts';
 export function register(program: Command): void {
   const command = program
     .command('embed')
-<<<<<<< HEAD
     .description('write CLIP image embeddings as a NumPy array, one unit vector per row')
-=======
-    .description('write the vectors of images by a CLIP as an array for NumPy, unit vectors row by row')
     .addHelpText('after', examples('kuosan embed emoji-clip --images photos --out photos.npy'))
->>>>>>> main
     .argument(
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',
