@@ -49,7 +49,7 @@ async function checkOutside(source: string, out: string): Promise<void> {
   const target = await realpath(dirname(out)).catch(() => dirname(resolve(out)));
   if (folder !== undefined && (target === folder || target.startsWith(folder + sep))) {
     throw new Error(
-      `--out ${JSON.stringify(out)} lies inside the data set and would become one of its images; give a path outside of ${JSON.stringify(source)}`,
+      `--out ${JSON.stringify(out)} lies inside the data set and would become part of it; give a path outside of ${JSON.stringify(source)}`,
     );
   }
 }

@@ -10,10 +10,10 @@ const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.horizontalF
 export function register(program: Command): void {
   const command = program.command('train');
   command
-    .description('train a diffusion model on your images, or what measures and searches them')
+    .description('train a diffusion model, an image classifier or a CLIP on your images')
     .argument(
       '[preset | config.json]',
-      'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
+      'a preset (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
       'noto-32',
     )
     .option(
@@ -26,13 +26,13 @@ export function register(program: Command): void {
     )
     .option(
       '--init <model>',
-      'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name',
+      'initial weights: a trained model of the same architecture (a run, a checkpoint, a model folder or a name); default random',
     )
-    .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))
-    .option('--batch-size <n>', 'images in one forward pass', integerOption('--batch-size', 1))
+    .option('--steps <n>', 'training steps', integerOption('--steps', 1))
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
-    .option('--resume', 'go on from the newest checkpoint in --out, bit for bit', false)
+    .option('--resume', 'resume from the newest checkpoint in --out, bit for bit', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .addHelpText(
       'after',
@@ -57,7 +57,7 @@ export function register(program: Command): void {
     const [preset = 'noto-32', tooMany] = others;
     if (tooMany !== undefined)
       throw new UsageError(
-        `${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`,
+        `${JSON.stringify(tooMany)} is one argument too many; kuosan train takes one preset or configuration file`,
       );
     const { train } = await import('./run-train.ts');
     await train(preset, options, overrides);
