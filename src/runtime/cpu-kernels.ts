@@ -1,9 +1,9 @@
 /** Finds out whether this processor's ONNX Runtime has the blocked kernels that `cpuLowerings` uses, by trying them. */
-import * as ort from 'onnxruntime-node';
 import {
   add, conv2d, conv2dInputGrad, conv2dWeightGrad, float32, groupNorm, input, mul, program, RandomStream, reshape, sigmoid, silu, sizeOf, sum, sumPool, upsampleNearest, type HostArray, type Program, type Tensor,
 } from '../core/index.ts';
 import { blockSizeModel, cpuLowerings, toOnnx, type Lowerings } from '../onnx/index.ts';
+import { loadOnnxRuntime } from './onnx-runtime.ts';
 
 /** Whole blocks of every size there is: 16 channels with AVX-512, 8 on other x86, and most other processors have none. */
 const probeChannels = 64;
@@ -71,9 +71,10 @@ function outputsOf(network: Program, lowerings: Partial<Lowerings>): Promise<rea
 }
 
 async function run(model: Uint8Array, inputs: Readonly<Record<string, HostArray>>, outputs: readonly string[]): Promise<readonly Float32Array[]> {
+  const ort = loadOnnxRuntime('cpu');
   const session = await ort.InferenceSession.create(model, { executionProviders: ['cpu'], intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 });
   try {
-    const results = await session.run(Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, tensor(value)])));
+    const results = await session.run(Object.fromEntries(Object.entries(inputs).map(([name, { data, shape }]) => [name, new ort.Tensor('float32', data as Float32Array, shape)])));
     return outputs.map((name) => results[name]!.data as Float32Array);
   } finally {
     await session.release();
@@ -83,10 +84,6 @@ async function run(model: Uint8Array, inputs: Readonly<Record<string, HostArray>
 function smallNumbers(name: string, size: number): Float32Array {
   const random = new RandomStream(0, `probe ${name}`);
   return Float32Array.from({ length: size }, () => random.uniform() - 0.5);
-}
-
-function tensor({ data, shape }: HostArray): ort.Tensor {
-  return new ort.Tensor('float32', data as Float32Array, shape);
 }
 
 function largestDifference(a: Float32Array, b: Float32Array): number {

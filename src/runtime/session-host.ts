@@ -1,4 +1,4 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { checkedValues, describeType, type Environment, type HostArray, type HostArrays, type Type } from '../core/index.ts';
 import { readName, refusedOutput, withRefusedOutput, writeName, type OnnxProgram } from '../onnx/index.ts';
 import type { Engine } from './engine.ts';

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
@@ -10,6 +9,7 @@ import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { pictureShape } from '../../pipelines/index.ts';
+import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -21,9 +21,6 @@ export interface PageSource {
   /** Where the page was built; default the package's own. */
   readonly builtPage?: string;
 }
-
-/** Of ONNX Runtime's many builds, the one for processors and the one that can use a graphics card. */
-const engineFiles = ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'];
 
 const weightsFile = 'weights.safetensors';
 
@@ -60,6 +57,7 @@ export async function writePage(folder: string, { model, card, name, builtPage =
   const picture = pictureShape(model.unet, networkProcess(model.scheduler).varianceType);
   if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
   if (model.unet.config.inChannels !== picture[0]) throw new Error(`${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`);
+  const engineFiles = webEngineFolder();
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
   const aside = join(dirname(full), `.${basename(full)}.${process.pid}.part`);
@@ -70,7 +68,7 @@ export async function writePage(folder: string, { model, card, name, builtPage =
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await mkdir(join(aside, engineFolder));
-    for (const file of engineFiles) await copyFile(engineFile(file), join(aside, engineFolder, file));
+    for (const file of webEngineFiles) await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
     const weights = writeSafetensors(storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path));
     await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
     const description: PageModel = {
@@ -111,10 +109,6 @@ function titled(html: string, name: string, summary: string | undefined): string
 /** `npm run build` puts the page beside the command; from the sources it is as far as the build is. */
 function ownPage(): string {
   return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url));
-}
-
-function engineFile(name: string): string {
-  return createRequire(import.meta.url).resolve(`onnxruntime-web/${name}`);
 }
 
 async function sizeOfFolder(folder: string): Promise<number> {
