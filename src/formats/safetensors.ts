@@ -10,6 +10,7 @@
  * @see https://github.com/huggingface/safetensors#format
  */
 
+import type { Bytes } from './bytes.ts';
 import { clipped, quoteJson } from './quote.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -107,7 +108,7 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
  *
  * @throws if a name is reserved or no valid text, or a tensor's data is not of its type and shape
  */
-export function writeSafetensors(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+export function writeSafetensors(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: Readonly<Record<string, string>> = {}): Bytes {
   const { header, names } = layOut(tensors, metadata);
   const parts = [header, ...names.map((name) => bytesOf(name, tensors.get(name)!))];
   const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
