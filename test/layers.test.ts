@@ -97,8 +97,9 @@ describe('every file', () => {
 
   const written = [...filesBelow('src', '.ts'), ...filesBelow('test', '.ts'), ...filesBelow('scripts', '.ts'), ...filesBelow('bench', '.ts')];
 
-  test('has at most 500 lines', () => {
-    expect(written.filter((path) => textOf(path).split('\n').length > 501)).toEqual([]);
+  test('has at most 500 lines, a test 700', () => {
+    const most = (path: string) => (path.endsWith('.test.ts') ? 700 : 500);
+    expect(written.filter((path) => textOf(path).split('\n').length > most(path) + 1)).toEqual([]);
   });
 
   test('has a name in kebab case, and none that says nothing', () => {

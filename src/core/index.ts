@@ -10,6 +10,7 @@ export { conv2d, conv2dInputGrad, conv2dWeightGrad, convTranspose2d, type Conv2d
 export { abs, add, clip, cos, div, exp, floor, log, maximum, minimum, mul, neg, pow, sign, sin, sqrt, square, sub, tanh } from './ops/elementwise.ts';
 export { argMax, argMin, max, min, sort, topK } from './ops/extrema.ts';
 export { ops, type AttrsOf, type OpName } from './ops/index.ts';
+export { after, stopGradient, straightThrough } from './ops/identity.ts';
 export { gather, oneHot, scatterAdd, scatterAlongAxis, takeAlongAxis } from './ops/indexing.ts';
 export { layerNorm, rmsNorm } from './ops/layer-norm.ts';
 export { matmul, type MatmulAttrs } from './ops/matmul.ts';
@@ -19,7 +20,7 @@ export { cumsum, logSoftmax, logSumExp, mean, meanSquaredError, softmax, sumSqua
 export { sumPool, upsampleNearest } from './ops/resample.ts';
 export { avgPool2d, maxPool2d, type PoolAttrs } from './ops/pool.ts';
 export { resize, resizeMatrix, type ResizeOptions } from './ops/resize.ts';
-export { after, broadcastShapes, broadcastTo, cast, concat, flip, full, pad, reshape, scalar, slice, split, stopGradient, straightThrough, sum, transpose } from './ops/structure.ts';
+export { broadcastShapes, broadcastTo, cast, concat, flip, full, pad, reshape, scalar, slice, split, sum, transpose } from './ops/structure.ts';
 export * from './program.ts';
 export * from './random.ts';
 export { constant, input, state, topologicalOrder, Tensor, type NamedLeaf, type Node, type Op, type TensorLike, type Values } from './tensor.ts';

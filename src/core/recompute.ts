@@ -1,6 +1,6 @@
 /** Computing values again for the backward pass instead of keeping them from the forward pass. */
 import { sizeOf } from './dtype.ts';
-import { after } from './ops/structure.ts';
+import { after } from './ops/identity.ts';
 import type { Node, Tensor } from './tensor.ts';
 
 /** Values smaller than this are kept whatever they cost: statistics, embeddings, anything without pixels. */

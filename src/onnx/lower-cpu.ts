@@ -10,6 +10,7 @@ import { blockedConv2d, blockedInputGrad, type Quad } from './lower-cpu-conv.ts'
 import { blockedGroupNorm } from './lower-cpu-norm.ts';
 import { cpuWeightGrad } from './lower-cpu-weight-grad.ts';
 import { doubledConv2d, doubledInputGrad, doubledWeightGrad, isDoubledConv } from './lower-cpu-upsample.ts';
+import { cutOff } from './lower-cpu-split.ts';
 import { scatterElements } from './lower-indexing.ts';
 import { standardLowerings } from './lower.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
@@ -255,18 +256,4 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       return [values.name(graph.one('Mul', [mean, graph.filled([], factor * factor)]), output!.shape[1]!)];
     }),
   };
-}
-
-/** Slices that divide a line among them are one operator. */
-function cutOff(graph: GraphBuilder, values: BlockedValues, x: ValueName, node: Node<AttrsOf<'slice'>>): ValueName | undefined {
-  const [line] = node.inputs;
-  const cuts = graph.uses.of(line!).filter(({ op }) => op.name === 'slice') as Node<AttrsOf<'slice'>>[];
-  if (line!.shape.length !== 1 || cuts.length < 3 || cuts.some(({ attrs }) => attrs.steps[0] !== 1)) return undefined;
-  cuts.sort((a, b) => a.attrs.starts[0]! - b.attrs.starts[0]!);
-  const sizes = cuts.map(({ attrs }) => attrs.sizes[0]!);
-  const ends = sizes.map((_, i) => sizes.slice(0, i + 1).reduce((a, b) => a + b, 0));
-  if (ends.at(-1) !== line!.shape[0] || cuts.some(({ attrs }, i) => attrs.starts[0] !== (ends[i - 1] ?? 0))) return undefined;
-  const parts = values.parts.get(x) ?? graph.apply('Split', [x, graph.ints(sizes)], { axis: 0 }, cuts.length);
-  values.parts.set(x, parts);
-  return parts[cuts.indexOf(node)]!;
 }

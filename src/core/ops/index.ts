@@ -9,6 +9,7 @@ import { andOp, equalOp, lessEqualOp, lessOp, notOp, orOp, whereOp } from './com
 import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
 import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
 import { argMaxOp, argMinOp, maxOp, minOp, topKOp } from './extrema.ts';
+import { afterOp, stopGradientOp } from './identity.ts';
 import { gatherOp, scatterAddOp, scatterAlongAxisOp, takeAlongAxisOp } from './indexing.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
@@ -17,7 +18,7 @@ import { uniformOp } from './random.ts';
 import { cumsumOp, logSoftmaxOp, logSumExpOp, softmaxOp, sumSquaresOp } from './reduce.ts';
 import { sumPoolOp, upsampleNearestOp } from './resample.ts';
 import { avgPool2dOp, maxPool2dOp } from './pool.ts';
-import { afterOp, broadcastToOp, castOp, concatOp, padOp, reshapeOp, sliceOp, stopGradientOp, sumOp, transposeOp } from './structure.ts';
+import { broadcastToOp, castOp, concatOp, padOp, reshapeOp, sliceOp, sumOp, transposeOp } from './structure.ts';
 
 /** Every op there is, by its name. */
 export const ops = {
