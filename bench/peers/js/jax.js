@@ -7,7 +7,16 @@ await init('wasm');
 defaultDevice('wasm');
 const { version } = JSON.parse(readFileSync(new URL('node_modules/@jax-js/jax/package.json', import.meta.url), 'utf8'));
 const array = (shape) => np.array(numbers(shape)).reshape(shape);
-const conv = (x, w) => lax.convGeneralDilated(x, w, [1, 1], [[1, 1], [1, 1]]);
+const conv = (x, w) =>
+  lax.convGeneralDilated(
+    x,
+    w,
+    [1, 1],
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
 
 await serve({ library: `@jax-js/jax ${version}`, backend: defaultDevice(), threads: 1 }, (kernel, xShape, wShape) => {
   const run = operator(kernel, xShape, wShape);

@@ -6,19 +6,24 @@ import { setThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { numbers, serve } from './serve.js';
 
 const { backend = 'wasm', threads = 2 } = JSON.parse(process.argv[2] ?? '{}');
-setWasmPaths(`${join(dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm/package.json'))), 'dist')}/`);
+setWasmPaths(
+  `${join(dirname(fileURLToPath(import.meta.resolve('@tensorflow/tfjs-backend-wasm/package.json'))), 'dist')}/`,
+);
 setThreadsCount(threads);
 await tf.setBackend(backend);
 await tf.ready();
 
-await serve({ library: `@tensorflow/tfjs ${tf.version['tfjs-core']}`, backend: tf.getBackend(), threads }, (kernel, xShape, wShape) => {
-  const run = operator(kernel, xShape, wShape);
-  return async () => {
-    const y = tf.tidy(run);
-    await y.data();
-    y.dispose();
-  };
-});
+await serve(
+  { library: `@tensorflow/tfjs ${tf.version['tfjs-core']}`, backend: tf.getBackend(), threads },
+  (kernel, xShape, wShape) => {
+    const run = operator(kernel, xShape, wShape);
+    return async () => {
+      const y = tf.tidy(run);
+      await y.data();
+      y.dispose();
+    };
+  },
+);
 
 function operator(kernel, xShape, wShape) {
   if (kernel === 'matmul') {
@@ -26,7 +31,10 @@ function operator(kernel, xShape, wShape) {
     return () => tf.matMul(a, b);
   }
   const [batch, inChannels, height, width] = xShape;
-  const [x, w] = [[batch, height, width, inChannels], [3, 3, inChannels, wShape[0]]].map((shape) => tf.tensor(numbers(shape), shape));
+  const [x, w] = [
+    [batch, height, width, inChannels],
+    [3, 3, inChannels, wShape[0]],
+  ].map((shape) => tf.tensor(numbers(shape), shape));
   const dyShape = [batch, height, width, wShape[0]];
   const dy = tf.tensor(numbers(dyShape), dyShape);
   const conv = (a, b) => tf.conv2d(a, b, 1, 'same');
