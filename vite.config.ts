@@ -9,12 +9,17 @@ export default defineConfig({
   publicDir: false,
   // ONNX Runtime's own files lie beside the page, copied from its package; they are not part of the bundle.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'production'] },
-  plugins: [{
-    name: 'worker-from-source',
-    enforce: 'pre',
-    // The compiler leaves the address of a worker as it is, so the sources name the file that is built.
-    transform: (code, id) => (id.endsWith('/src/runtime/web/index.ts') ? code.replace('./web-worker-main.js', './web-worker-main.ts') : undefined),
-  }],
+  plugins: [
+    {
+      name: 'worker-from-source',
+      enforce: 'pre',
+      // The compiler leaves the address of a worker as it is, so the sources name the file that is built.
+      transform: (code, id) =>
+        id.endsWith('/src/runtime/web/index.ts')
+          ? code.replace('./web-worker-main.js', './web-worker-main.ts')
+          : undefined,
+    },
+  ],
   worker: { format: 'es' },
   build: {
     outDir: fileURLToPath(new URL('dist/web-page', import.meta.url)),

@@ -1,4 +1,14 @@
-import { allocate, matmul, neg, program, sizeOf, state, storeSpec, type HostArray, type Program } from '../src/core/index.ts';
+import {
+  allocate,
+  matmul,
+  neg,
+  program,
+  sizeOf,
+  state,
+  storeSpec,
+  type HostArray,
+  type Program,
+} from '../src/core/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { traced } from './trace.ts';
 
@@ -19,19 +29,30 @@ export async function measureCeilings(threads: number): Promise<Ceilings> {
   const product = program({ writes: { y: matmul(state('a', [side, side]), state('b', [side, side])) } });
   const copy = program({ writes: { y: neg(state('x', [elements])) } });
   const [flops, bytes] = [2 * side ** 3, 8 * elements];
-  return { gflops: flops / await kernelMs(product, threads) / 1e6, gbps: bytes / await kernelMs(copy, threads) / 1e6 };
+  return {
+    gflops: flops / (await kernelMs(product, threads)) / 1e6,
+    gbps: bytes / (await kernelMs(copy, threads)) / 1e6,
+  };
 }
 
 /** The least time that the one node of a program over a store took. */
 async function kernelMs(p: Program, threads: number): Promise<number> {
   const spec = storeSpec([p]);
-  const values = new Map(Object.entries(spec).map(([name, type]): [string, HostArray] => [name, { ...type, data: allocate(type.dtype, sizeOf(type.shape)).fill(1 as never) }]));
-  const [trace] = await traced(async (profileDir) => {
-    const executor = createNodeExecutor({ threads, worker: false, profileDir });
-    const store = await executor.createStore(spec, values);
-    const executable = await executor.compile(p);
-    for (let i = 0; i < repeats; i++) await executable.run(store, {});
-    await executor.dispose();
-  }, { warmup: 1, steps: repeats - 1 });
+  const values = new Map(
+    Object.entries(spec).map(([name, type]): [string, HostArray] => [
+      name,
+      { ...type, data: allocate(type.dtype, sizeOf(type.shape)).fill(1 as never) },
+    ]),
+  );
+  const [trace] = await traced(
+    async (profileDir) => {
+      const executor = createNodeExecutor({ threads, worker: false, profileDir });
+      const store = await executor.createStore(spec, values);
+      const executable = await executor.compile(p);
+      for (let i = 0; i < repeats; i++) await executable.run(store, {});
+      await executor.dispose();
+    },
+    { warmup: 1, steps: repeats - 1 },
+  );
   return trace!.nodes.reduce((total, { bestMs }) => total + bestMs, 0);
 }

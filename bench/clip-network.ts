@@ -16,19 +16,40 @@ export function clipConfig(batchSize: number): ClipConfig {
     model: {
       projectionDim: 128,
       visionConfig: { hiddenSize: 192, intermediateSize: 768, numHiddenLayers: 8, numAttentionHeads: 3, patchSize: 8 },
-      textConfig: { hiddenSize: 128, intermediateSize: 512, numHiddenLayers: 4, numAttentionHeads: 2, maxPositionEmbeddings: 32 },
+      textConfig: {
+        hiddenSize: 128,
+        intermediateSize: 512,
+        numHiddenLayers: 4,
+        numAttentionHeads: 2,
+        maxPositionEmbeddings: 32,
+      },
     },
-    train: { steps: 1_000_000, batchSize, optimizer: 'adamw', weightDecay: 0.2, betas: [0.9, 0.98], eps: 1e-6, groups: [{ maxRank: 1, weightDecay: 0 }] },
+    train: {
+      steps: 1_000_000,
+      batchSize,
+      optimizer: 'adamw',
+      weightDecay: 0.2,
+      betas: [0.9, 0.98],
+      eps: 1e-6,
+      groups: [{ maxRank: 1, weightDecay: 0 }],
+    },
   });
 }
 
 /** The network of a configuration that learns its vocabulary, which is as large as the configuration lets it become. */
 export function clipOptions({ data: { size }, tokenizer, model }: ClipConfig): CLIPOptions {
-  if (!('vocabSize' in tokenizer)) throw new Error(`config.tokenizer.file is ${JSON.stringify(tokenizer.file)}; measure with vocabSize`);
+  if (!('vocabSize' in tokenizer))
+    throw new Error(`config.tokenizer.file is ${JSON.stringify(tokenizer.file)}; measure with vocabSize`);
   const { vocabSize } = tokenizer;
   return {
     ...model,
-    textConfig: { ...model.textConfig, vocabSize, bosTokenId: vocabSize - 2, eosTokenId: vocabSize - 1, padTokenId: vocabSize - 1 },
+    textConfig: {
+      ...model.textConfig,
+      vocabSize,
+      bosTokenId: vocabSize - 2,
+      eosTokenId: vocabSize - 1,
+      padTokenId: vocabSize - 1,
+    },
     visionConfig: { ...model.visionConfig, numChannels: 3, imageSize: size },
   };
 }
@@ -38,13 +59,20 @@ export function openClipTrainer(executor: Executor, config: ClipConfig): Promise
   const model = new CLIPModel(clipOptions(config));
   const { batchSize } = config.train;
   const length = model.config.textConfig.maxPositionEmbeddings;
-  const inputs = { pictures: noisePictures(batchSize, [3, config.data.size, config.data.size]), ids: noiseTexts(batchSize, length, model.config.textConfig.vocabSize) };
-  return Trainer.open(executor, {
-    module: model,
-    loss: (ctx) => clipLoss(model, ctx, { batchSize, length, preprocessing: openAIPreprocessing }),
-    constrain: { logit_scale: clampLogitScale },
-    inputs: () => inputs,
-  }, config.train);
+  const inputs = {
+    pictures: noisePictures(batchSize, [3, config.data.size, config.data.size]),
+    ids: noiseTexts(batchSize, length, model.config.textConfig.vocabSize),
+  };
+  return Trainer.open(
+    executor,
+    {
+      module: model,
+      loss: (ctx) => clipLoss(model, ctx, { batchSize, length, preprocessing: openAIPreprocessing }),
+      constrain: { logit_scale: clampLogitScale },
+      inputs: () => inputs,
+    },
+    config.train,
+  );
 }
 
 /** Tokens drawn at random between a start token and end tokens: what a step costs does not depend on what they say. */

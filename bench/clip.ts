@@ -28,10 +28,19 @@ async function training(batch: number, settings: Settings): Promise<Outcome> {
   const name = `training step, batch ${batch}`;
   progress(name);
   const { threads, rounds } = settings;
-  const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
-  const ours = { kuosan: await openClipTrainer(executors.kuosan, clipConfig(batch)), standard: await openClipTrainer(executors.standard, clipConfig(batch)) };
+  const executors = {
+    kuosan: createNodeExecutor({ threads }),
+    standard: createNodeExecutor({ threads, cpuKernels: 'standard' }),
+  };
+  const ours = {
+    kuosan: await openClipTrainer(executors.kuosan, clipConfig(batch)),
+    standard: await openClipTrainer(executors.standard, clipConfig(batch)),
+  };
   const peers = await startClipPeers(batch, 'train', settings);
-  const blocks = await contest({ kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides }, { rounds, repeat: 3 });
+  const blocks = await contest(
+    { kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides },
+    { rounds, repeat: 3 },
+  );
   await peers.stop();
   for (const executor of Object.values(executors)) await executor.dispose();
   return outcomeOf(name, blocks);
@@ -44,10 +53,20 @@ async function embedding(batch: number, settings: Settings): Promise<Outcome> {
   const model = new CLIPModel(clipOptions(clipConfig(batch)));
   const tower = freeze(imageProgram(model, batch), initialValues(model, 0));
   const inputs = { pictures: normalizedPictures(batch, size) };
-  const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
+  const executors = {
+    kuosan: createNodeExecutor({ threads }),
+    standard: createNodeExecutor({ threads, cpuKernels: 'standard' }),
+  };
   const ours = { kuosan: await executors.kuosan.compile(tower), standard: await executors.standard.compile(tower) };
   const peers = await startClipPeers(batch, 'image', settings);
-  const blocks = await contest({ kuosan: timed(() => ours.kuosan.run(null, inputs)), standard: timed(() => ours.standard.run(null, inputs)), ...peers.sides }, { rounds, repeat: batch === 1 ? 30 : 5 });
+  const blocks = await contest(
+    {
+      kuosan: timed(() => ours.kuosan.run(null, inputs)),
+      standard: timed(() => ours.standard.run(null, inputs)),
+      ...peers.sides,
+    },
+    { rounds, repeat: batch === 1 ? 30 : 5 },
+  );
   await peers.stop();
   for (const executor of Object.values(executors)) await executor.dispose();
   return outcomeOf(name, blocks);

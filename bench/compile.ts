@@ -25,8 +25,11 @@ interface Start {
 export async function compile({ threads, rounds, variants }: Settings): Promise<void> {
   const starts = Math.min(rounds, mostStarts);
   const sides: Record<string, (cacheDir: string) => Promise<Start>> = {};
-  for (const kernels of ['auto', 'standard'] as const) sides[kernels === 'auto' ? 'kuosan' : kernels] = (cacheDir) => trainInFreshProcess({ kernels, threads, width, batch, steps: 1 }, { KUOSAN_CACHE: cacheDir });
-  for (const variant of variants.filter((name) => name !== 'channels_last')) sides[`PyTorch ${variant}`] = (cacheDir) => peerStart(variant, threads, cacheDir);
+  for (const kernels of ['auto', 'standard'] as const)
+    sides[kernels === 'auto' ? 'kuosan' : kernels] = (cacheDir) =>
+      trainInFreshProcess({ kernels, threads, width, batch, steps: 1 }, { KUOSAN_CACHE: cacheDir });
+  for (const variant of variants.filter((name) => name !== 'channels_last'))
+    sides[`PyTorch ${variant}`] = (cacheDir) => peerStart(variant, threads, cacheDir);
 
   const results: Record<string, { readonly first: readonly Start[]; readonly again: readonly Start[] }> = {};
   for (const [name, start] of Object.entries(sides)) {
@@ -50,17 +53,37 @@ export async function compile({ threads, rounds, variants }: Settings): Promise<
   }
   const seconds = (list: readonly Start[], key: keyof Start) => {
     const values = list.map((start) => start[key]).filter((value) => value !== null);
-    return values.length === 0 ? '–' : `${(median(values) / 1000).toFixed(2)} (${(Math.min(...values) / 1000).toFixed(2)})`;
+    return values.length === 0
+      ? '–'
+      : `${(median(values) / 1000).toFixed(2)} (${(Math.min(...values) / 1000).toFixed(2)})`;
   };
-  console.log(`\n${layTable([
-    ['s, median (least)', 'executable', 'again', 'first step done', 'again'],
-    ...Object.entries(results).map(([name, { first, again }]) => [name, seconds(first, 'compileMs'), seconds(again, 'compileMs'), seconds(first, 'firstStepMs'), seconds(again, 'firstStepMs')]),
-  ])}`);
-  console.log(JSON.stringify({ question: 'compile', case: `training step, ${width}·(1,2,2), batch ${batch}`, starts: rounded(results) }));
+  console.log(
+    `\n${layTable([
+      ['s, median (least)', 'executable', 'again', 'first step done', 'again'],
+      ...Object.entries(results).map(([name, { first, again }]) => [
+        name,
+        seconds(first, 'compileMs'),
+        seconds(again, 'compileMs'),
+        seconds(first, 'firstStepMs'),
+        seconds(again, 'firstStepMs'),
+      ]),
+    ])}`,
+  );
+  console.log(
+    JSON.stringify({
+      question: 'compile',
+      case: `training step, ${width}·(1,2,2), batch ${batch}`,
+      starts: rounded(results),
+    }),
+  );
 }
 
 async function peerStart(variant: string, threads: number, cacheDir: string): Promise<Start> {
-  const peer = await startPeer('unet2d.py', { ...unetOptions(unetConfig(width, batch), threads, variant), warmup: 1 }, { TORCHINDUCTOR_CACHE_DIR: cacheDir });
+  const peer = await startPeer(
+    'unet2d.py',
+    { ...unetOptions(unetConfig(width, batch), threads, variant), warmup: 1 },
+    { TORCHINDUCTOR_CACHE_DIR: cacheDir },
+  );
   if (typeof peer === 'string') throw new Error(peer);
   try {
     const { warmup_ms: warmup } = await peer.ask({ cmd: 'train', repeat: 1 });

@@ -18,7 +18,10 @@ export interface ContestOptions {
 }
 
 /** Times all sides in turn, so that whatever else the machine does falls on each of them. */
-export async function contest(sides: Readonly<Record<string, Side>>, { rounds, repeat }: ContestOptions): Promise<Record<string, Blocks>> {
+export async function contest(
+  sides: Readonly<Record<string, Side>>,
+  { rounds, repeat }: ContestOptions,
+): Promise<Record<string, Blocks>> {
   const names = Object.keys(sides);
   const blocks = Object.fromEntries(names.map((name) => [name, [] as (readonly number[])[]]));
   for (const name of names) await sides[name]!(2); // The first runs size the engines' buffers.
@@ -69,7 +72,11 @@ export interface Ratio {
 
 export function ratioOf(ours: Blocks, theirs: Blocks): Ratio {
   const ratios = ours.map((block, round) => median(theirs[round]!) / median(block));
-  return { median: median(ratios), quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)], ofMinima: Math.min(...theirs.flat()) / Math.min(...ours.flat()) };
+  return {
+    median: median(ratios),
+    quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
+    ofMinima: Math.min(...theirs.flat()) / Math.min(...ours.flat()),
+  };
 }
 
 /** Times that spread more than this over their quartiles, as a part of their median, tell little. */

@@ -15,7 +15,9 @@ test('a product of 5 × 7 and 7 × 11 takes 2 · 5 · 7 · 11 operations, howeve
 test('a convolution sums over its kernel for each output, also in groups; its transpose likewise for each input', () => {
   expect(costOf('Conv', [float(2, 6, 8, 8), float(4, 6, 3, 3)], [float(2, 4, 8, 8)]).flops).toBe(2 * 2 * 4 * 64 * 54);
   expect(costOf('Conv', [float(2, 6, 8, 8), float(6, 1, 3, 3)], [float(2, 6, 8, 8)]).flops).toBe(2 * 2 * 6 * 64 * 9);
-  expect(costOf('ConvTranspose', [float(2, 4, 8, 8), float(4, 6, 3, 3)], [float(2, 6, 17, 17)]).flops).toBe(2 * 2 * 4 * 64 * 54);
+  expect(costOf('ConvTranspose', [float(2, 4, 8, 8), float(4, 6, 3, 3)], [float(2, 6, 17, 17)]).flops).toBe(
+    2 * 2 * 4 * 64 * 54,
+  );
 });
 
 test('a convolution whose weight is not in the trace has unknown operations', () => {

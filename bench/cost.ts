@@ -13,8 +13,20 @@ export interface Cost {
   readonly bytes: number;
 }
 
-const sizes: Readonly<Record<string, number>> = { double: 8, int64: 8, uint64: 8, float: 4, int32: 4, uint32: 4, float16: 2, bfloat16: 2, int16: 2, uint16: 2 };
-const count = (type: TracedType | undefined): number => (type ? type.shape.reduce((product, extent) => product * extent, 1) : NaN);
+const sizes: Readonly<Record<string, number>> = {
+  double: 8,
+  int64: 8,
+  uint64: 8,
+  float: 4,
+  int32: 4,
+  uint32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int16: 2,
+  uint16: 2,
+};
+const count = (type: TracedType | undefined): number =>
+  type ? type.shape.reduce((product, extent) => product * extent, 1) : NaN;
 const bytesOf = (type: TracedType): number => count(type) * (sizes[type.dtype] ?? 1);
 const sum = (types: readonly TracedType[]): number => types.reduce((total, type) => total + bytesOf(type), 0);
 
@@ -35,14 +47,45 @@ const once: Rule = (_, output) => count(output);
 const overInputs: Rule = ([x]) => count(x);
 
 /** Operators that compute nothing. */
-const movers = ['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Identity', 'Transpose', 'Concat', 'Split', 'Slice', 'Pad', 'Expand', 'Tile', 'Gather', 'Cast', 'Resize', 'Shape', 'ReorderInput', 'ReorderOutput'];
+const movers = [
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+  'Identity',
+  'Transpose',
+  'Concat',
+  'Split',
+  'Slice',
+  'Pad',
+  'Expand',
+  'Tile',
+  'Gather',
+  'Cast',
+  'Resize',
+  'Shape',
+  'ReorderInput',
+  'ReorderOutput',
+];
 
 /** FLOPs by operator; what is not listed does one for each element of its output. */
 const flopRules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(movers.map((mover): [string, Rule] => [mover, () => 0])),
-  Conv: conv, FusedConv: conv, ConvTranspose: transposedConv, MatMul: product, FusedMatMul: product, Gemm: product, FusedGemm: product,
-  ReduceSum: overInputs, ReduceMean: overInputs, ReduceMax: overInputs, ReduceMin: overInputs, ReduceSumSquare: (inputs) => 2 * count(inputs[0]),
-  GlobalAveragePool: overInputs, AveragePool: overInputs, MaxPool: overInputs,
+  Conv: conv,
+  FusedConv: conv,
+  ConvTranspose: transposedConv,
+  MatMul: product,
+  FusedMatMul: product,
+  Gemm: product,
+  FusedGemm: product,
+  ReduceSum: overInputs,
+  ReduceMean: overInputs,
+  ReduceMax: overInputs,
+  ReduceMin: overInputs,
+  ReduceSumSquare: (inputs) => 2 * count(inputs[0]),
+  GlobalAveragePool: overInputs,
+  AveragePool: overInputs,
+  MaxPool: overInputs,
   Softmax: (_, output) => 5 * count(output), // Maximum, difference, exponential, sum, quotient.
   LayerNormalization: (_, output) => 8 * count(output), // Two sums, difference, square, and four of scale and shift.
 };

@@ -18,11 +18,30 @@ export async function forward(settings: Settings): Promise<void> {
     const config = unetConfig(64, batch);
     const unet = new UNet2DModel(config.model);
     const network = freeze(denoiserProgram(unet, batch, pictureOf(config)), initialValues(unet, 0));
-    const inputs = { sample: noisePictures(batch, pictureOf(config)), timestep: float32([batch], Float32Array.from({ length: batch }, (_, i) => i * 60)) };
-    const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
-    const ours = { kuosan: await executors.kuosan.compile(network), standard: await executors.standard.compile(network) };
+    const inputs = {
+      sample: noisePictures(batch, pictureOf(config)),
+      timestep: float32(
+        [batch],
+        Float32Array.from({ length: batch }, (_, i) => i * 60),
+      ),
+    };
+    const executors = {
+      kuosan: createNodeExecutor({ threads }),
+      standard: createNodeExecutor({ threads, cpuKernels: 'standard' }),
+    };
+    const ours = {
+      kuosan: await executors.kuosan.compile(network),
+      standard: await executors.standard.compile(network),
+    };
     const peers = await startUNetPeers(config, 'forward', settings);
-    const blocks = await contest({ kuosan: timed(() => ours.kuosan.run(null, inputs)), standard: timed(() => ours.standard.run(null, inputs)), ...peers.sides }, { rounds, repeat: batch === 1 ? 20 : 5 });
+    const blocks = await contest(
+      {
+        kuosan: timed(() => ours.kuosan.run(null, inputs)),
+        standard: timed(() => ours.standard.run(null, inputs)),
+        ...peers.sides,
+      },
+      { rounds, repeat: batch === 1 ? 20 : 5 },
+    );
     outcomes.push(outcomeOf(name, blocks));
     await peers.stop();
     for (const executor of Object.values(executors)) await executor.dispose();

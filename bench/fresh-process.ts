@@ -25,11 +25,19 @@ export interface FreshReport {
  *
  * @param env  variables beside this process's own
  */
-export async function trainInFreshProcess(options: FreshOptions, env: Readonly<Record<string, string>> = {}): Promise<FreshReport> {
+export async function trainInFreshProcess(
+  options: FreshOptions,
+  env: Readonly<Record<string, string>> = {},
+): Promise<FreshReport> {
   const script = fileURLToPath(new URL('train-and-tell.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   let text = '';
-  child.stdout.on('data', (part) => { text += part; });
+  child.stdout.on('data', (part) => {
+    text += part;
+  });
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   if (code !== 0) throw new Error(`bench: the training process ended with exit code ${String(code)}`);
   return JSON.parse(text) as FreshReport;

@@ -14,7 +14,10 @@ import { startPeer, type Peer } from './peer.ts';
 import { progress, rounded, type Settings } from './question.ts';
 import { digits, layTable } from './table.ts';
 
-const [x, w] = [[2, 64, 32, 32], [64, 64, 3, 3]];
+const [x, w] = [
+  [2, 64, 32, 32],
+  [64, 64, 3, 3],
+];
 const cases: readonly Case[] = [
   { name: 'matmul 512³', kernel: 'matmul', x: [512, 512], w: [512, 512], copies: 1 },
   { name: 'conv 2×64×32×32', kernel: 'conv', x, w, copies: 1 },
@@ -52,7 +55,8 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
     const sides: Record<string, Side> = { kuosan: timed(kernel.run) };
     const slow: Record<string, Blocks> = {};
     for (const [name, peer] of Object.entries(peers)) {
-      const ask = async (repeat: number) => (await peer.ask({ kernel: subject.kernel, x: subject.x, w: subject.w, repeat }))['ms'] as number[];
+      const ask = async (repeat: number) =>
+        (await peer.ask({ kernel: subject.kernel, x: subject.x, w: subject.w, repeat }))['ms'] as number[];
       try {
         const once = await ask(1);
         if (once[0]! > patience) slow[name] = [once];
@@ -62,31 +66,57 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
       }
     }
     const blocks = await contest(sides, { rounds: Math.min(rounds, mostRounds), repeat: 2 });
-    rows.push({ case: subject.name, flops: flopsOf(subject), sides: Object.fromEntries(Object.entries({ ...blocks, ...slow }).map(([name, times]) => [name, summarize(times)])) });
+    rows.push({
+      case: subject.name,
+      flops: flopsOf(subject),
+      sides: Object.fromEntries(
+        Object.entries({ ...blocks, ...slow }).map(([name, times]) => [name, summarize(times)]),
+      ),
+    });
     await kernel.dispose();
   }
-  const versions = Object.values(peers).map(({ about }) => `${String(about['library'])} (${String(about['backend'])}, ${String(about['threads'])} threads)`);
+  const versions = Object.values(peers).map(
+    ({ about }) => `${String(about['library'])} (${String(about['backend'])}, ${String(about['threads'])} threads)`,
+  );
   for (const peer of Object.values(peers)) await peer.stop();
   await executor.dispose();
 
   const names = ['kuosan', ...Object.keys(peers)];
-  const rate = ({ flops, sides }: (typeof rows)[number], name: string) => (sides[name] ? flops / sides[name].median / 1e6 : NaN);
-  console.log(`\n${layTable([['GFLOP/s', ...names], ...rows.map((row) => [row.case, ...names.map((name) => digits(rate(row, name)))])])}`);
+  const rate = ({ flops, sides }: (typeof rows)[number], name: string) =>
+    sides[name] ? flops / sides[name].median / 1e6 : NaN;
+  console.log(
+    `\n${layTable([['GFLOP/s', ...names], ...rows.map((row) => [row.case, ...names.map((name) => digits(rate(row, name)))])])}`,
+  );
   console.log(`beside ${versions.join(', ')}`);
   for (const line of cannot) console.log(`cannot: ${line}`);
   const convolutions = rows.slice(1);
   const operations = forwardConvolutions(64, 16);
-  const least = names.map((name): [string, number] => [name, convolutions.reduce((seconds, row) => seconds + operations / rate(row, name) / 1e9, 0)]);
-  console.log(`at these rates the convolutions of one training step, 64·(1,2,2), batch 16, would take ${least.map(([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${digits(seconds)} s` : 'no step at all'}`).join(', ')}`);
-  console.log(JSON.stringify({ question: 'javascript', versions, outcomes: rounded(rows), cannot, convolutionSeconds: rounded(Object.fromEntries(least)) }));
+  const least = names.map((name): [string, number] => [
+    name,
+    convolutions.reduce((seconds, row) => seconds + operations / rate(row, name) / 1e9, 0),
+  ]);
+  console.log(
+    `at these rates the convolutions of one training step, 64·(1,2,2), batch 16, would take ${least.map(([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${digits(seconds)} s` : 'no step at all'}`).join(', ')}`,
+  );
+  console.log(
+    JSON.stringify({
+      question: 'javascript',
+      versions,
+      outcomes: rounded(rows),
+      cannot,
+      convolutionSeconds: rounded(Object.fromEntries(least)),
+    }),
+  );
 }
 
 /** FLOPs of the convolutions of one evaluation; a training step has as many again for each of the two gradients. */
 function forwardConvolutions(width: number, batch: number): number {
   const config = unetConfig(width, batch);
   const { nodes } = denoiserProgram(new UNet2DModel(config.model), batch, pictureOf(config));
-  return nodes.filter(({ op }) => op.name === 'conv2d').reduce((total, { inputs, outputs }) => {
-    const [, kernel] = inputs;
-    return total + 2 * sizeOf(outputs[0]!.shape) * (sizeOf(kernel!.shape) / kernel!.shape[0]!);
-  }, 0);
+  return nodes
+    .filter(({ op }) => op.name === 'conv2d')
+    .reduce((total, { inputs, outputs }) => {
+      const [, kernel] = inputs;
+      return total + 2 * sizeOf(outputs[0]!.shape) * (sizeOf(kernel!.shape) / kernel!.shape[0]!);
+    }, 0);
 }

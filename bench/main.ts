@@ -34,14 +34,24 @@ const questions: Readonly<Record<string, (settings: Settings) => Promise<void>>>
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string', default: '7' }, threads: { type: 'string', default: String(availableParallelism()) }, peers: { type: 'string', default: variants.join() }, whole: { type: 'boolean', default: false } },
+    options: {
+      rounds: { type: 'string', default: '7' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+      peers: { type: 'string', default: variants.join() },
+      whole: { type: 'boolean', default: false },
+    },
   });
   const [rounds, threads] = [wholeNumber('rounds', values.rounds), wholeNumber('threads', values.threads)];
   const chosen = values.peers.split(',').filter((name) => name !== '');
-  for (const name of chosen) if (!(variants as readonly string[]).includes(name)) throw new Error(`bench: --peers takes ${variants.join(', ')}, got ${name}`);
-  for (const name of positionals) if (!questions[name]) throw new Error(`bench: no question "${name}"; one of ${Object.keys(questions).join(', ')}`);
+  for (const name of chosen)
+    if (!(variants as readonly string[]).includes(name))
+      throw new Error(`bench: --peers takes ${variants.join(', ')}, got ${name}`);
+  for (const name of positionals)
+    if (!questions[name]) throw new Error(`bench: no question "${name}"; one of ${Object.keys(questions).join(', ')}`);
 
-  console.log(`${cpus()[0]?.model.trim() ?? 'an unknown processor'}, ${threads} threads, Node.js ${process.versions.node}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)}`);
+  console.log(
+    `${cpus()[0]?.model.trim() ?? 'an unknown processor'}, ${threads} threads, Node.js ${process.versions.node}, ${rounds} rounds, load ${loadavg()[0]!.toFixed(1)}`,
+  );
   if (loadavg()[0]! > 0.5) console.log('the machine is busy: expect noise');
   for (const name of positionals.length > 0 ? positionals : Object.keys(questions)) {
     console.log(`\n== ${name}`);

@@ -13,7 +13,9 @@ export async function memory({ threads, variants }: Settings): Promise<void> {
   const peaks: Record<string, number | null> = {};
   for (const kernels of ['auto', 'standard'] as const) {
     progress(`${kernels} kernels`);
-    peaks[kernels === 'auto' ? 'kuosan' : kernels] = (await trainInFreshProcess({ kernels, threads, width, batch, steps })).peakMegabytes;
+    peaks[kernels === 'auto' ? 'kuosan' : kernels] = (
+      await trainInFreshProcess({ kernels, threads, width, batch, steps })
+    ).peakMegabytes;
   }
   for (const variant of variants) {
     progress(`PyTorch ${variant}`);
@@ -25,6 +27,10 @@ export async function memory({ threads, variants }: Settings): Promise<void> {
     peaks[variant] = (await peer.ask({ cmd: 'train', repeat: steps }))['peak_megabytes'] as number | null;
     await peer.stop();
   }
-  console.log(`\n${layTable([['peak resident memory of training', 'MB'], ...Object.entries(peaks).map(([name, peak]) => [name, peak === null ? 'unknown on this system' : peak.toFixed(0)])])}`);
-  console.log(JSON.stringify({ question: 'memory', case: `${width}·(1,2,2), batch ${batch}`, megabytes: rounded(peaks) }));
+  console.log(
+    `\n${layTable([['peak resident memory of training', 'MB'], ...Object.entries(peaks).map(([name, peak]) => [name, peak === null ? 'unknown on this system' : peak.toFixed(0)])])}`,
+  );
+  console.log(
+    JSON.stringify({ question: 'memory', case: `${width}·(1,2,2), batch ${batch}`, megabytes: rounded(peaks) }),
+  );
 }

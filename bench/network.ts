@@ -13,9 +13,16 @@ export function unetConfig(width: number, batchSize: number): DdpmConfig {
   return parseDdpmConfig({
     data: { source: 'noise' },
     model: {
-      sampleSize: 32, blockOutChannels: [width, 2 * width, 2 * width], layersPerBlock: 2, attentionHeadDim: null,
-      downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
-      normEps: 1e-6, downsamplePadding: 0, freqShift: 1, flipSinToCos: false,
+      sampleSize: 32,
+      blockOutChannels: [width, 2 * width, 2 * width],
+      layersPerBlock: 2,
+      attentionHeadDim: null,
+      downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D'],
+      upBlockTypes: ['UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'],
+      normEps: 1e-6,
+      downsamplePadding: 0,
+      freqShift: 1,
+      flipSinToCos: false,
     },
     train: { steps: 1_000_000, batchSize },
   });
@@ -33,17 +40,33 @@ export function pictureOf({ model, data }: DdpmConfig): PictureShape {
 }
 
 /** The trainer of a configuration, as `kuosan train` makes it; without a data set it trains on noise. */
-export function openTrainer(executor: Executor, config: DdpmConfig, dataset: Dataset = noiseDataset(config)): Promise<Trainer> {
+export function openTrainer(
+  executor: Executor,
+  config: DdpmConfig,
+  dataset: Dataset = noiseDataset(config),
+): Promise<Trainer> {
   const unet = new UNet2DModel(config.model);
   const { batchSize, seed } = config.train;
   const picture = pictureOf(config);
   const target = { diffusion: networkProcess(config.scheduler), objective: config.objective };
   const nullClass = config.model.numClassEmbeds;
-  return Trainer.open(executor, {
-    module: unet,
-    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture, target),
-    inputs: (batch) => trainingInputs(dataset, { seed, batch, batchSize, flip: config.data.flip, target, ...(nullClass && { nullClass: nullClass - 1 }) }),
-  }, config.train);
+  return Trainer.open(
+    executor,
+    {
+      module: unet,
+      loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture, target),
+      inputs: (batch) =>
+        trainingInputs(dataset, {
+          seed,
+          batch,
+          batchSize,
+          flip: config.data.flip,
+          target,
+          ...(nullClass && { nullClass: nullClass - 1 }),
+        }),
+    },
+    config.train,
+  );
 }
 
 /** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the pictures. */
@@ -53,8 +76,16 @@ function noiseDataset(config: DdpmConfig): Dataset {
   const random = new RandomStream(0, 'bench pictures');
   const classes = config.model.numClassEmbeds;
   return {
-    name: 'noise', fingerprint: '', fromCache: false, ids: [], skipped: [], notes: [],
-    count, height, width, channels: channels as 1 | 3,
+    name: 'noise',
+    fingerprint: '',
+    fromCache: false,
+    ids: [],
+    skipped: [],
+    notes: [],
+    count,
+    height,
+    width,
+    channels: channels as 1 | 3,
     images: Uint8Array.from({ length: count * channels * height * width }, () => 256 * random.uniform()),
     ...(classes && { labels: Int32Array.from({ length: count }, (_, i) => i % classes) }),
   };

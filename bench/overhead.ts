@@ -19,34 +19,62 @@ import { digits, layTable, percent } from './table.ts';
 const stepsFor = (batchSize: number) => (batchSize === 1 ? 200 : 20);
 
 const samplingCases: readonly { readonly sampler: SamplerName; readonly batchSize: number }[] = [
-  { sampler: 'ddim', batchSize: 1 }, ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({ sampler, batchSize: 16 })),
+  { sampler: 'ddim', batchSize: 1 },
+  ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({ sampler, batchSize: 16 })),
 ];
 
 export async function overhead({ threads }: Settings): Promise<void> {
-  const demo = parseDdpmConfig({ ...await readConfig('smileys-16') });
+  const demo = parseDdpmConfig({ ...(await readConfig('smileys-16')) });
   const { source, size, crop } = demo.data;
   const dataset = await openDataset(source, { size, crop, channels: 3 });
   const large = unetConfig(64, 16);
   const networks = { 'smileys-16': demo, '64·(1,2,2)': large };
   const training = Object.entries(networks).map(([name, config]) => ({
-    name: `training, ${name}, batch ${config.train.batchSize}`, steps: stepsFor(config.train.batchSize),
+    name: `training, ${name}, batch ${config.train.batchSize}`,
+    steps: stepsFor(config.train.batchSize),
     open: (options: NodeExecutorOptions) => trainingSteps(config, options, config === demo ? dataset : undefined),
   }));
-  const sampling = Object.entries(networks).flatMap(([name, config]) => samplingCases.map(({ sampler, batchSize }) => ({
-    name: `${sampler}, ${name}, batch ${batchSize}`, steps: stepsFor(batchSize),
-    open: (options: NodeExecutorOptions) => samplingSteps({ ...config, train: { ...config.train, batchSize } }, initialValues(new UNet2DModel(config.model), 0), options, { sampler, steps: 2 * stepsFor(batchSize) }),
-  })));
-  const rows: { readonly case: string; readonly stepMs: number; readonly besideEngine: Part; readonly besideRuns: Part }[] = [];
+  const sampling = Object.entries(networks).flatMap(([name, config]) =>
+    samplingCases.map(({ sampler, batchSize }) => ({
+      name: `${sampler}, ${name}, batch ${batchSize}`,
+      steps: stepsFor(batchSize),
+      open: (options: NodeExecutorOptions) =>
+        samplingSteps(
+          { ...config, train: { ...config.train, batchSize } },
+          initialValues(new UNet2DModel(config.model), 0),
+          options,
+          { sampler, steps: 2 * stepsFor(batchSize) },
+        ),
+    })),
+  );
+  const rows: {
+    readonly case: string;
+    readonly stepMs: number;
+    readonly besideEngine: Part;
+    readonly besideRuns: Part;
+  }[] = [];
   for (const { name, steps, open } of [...training, ...sampling]) {
     progress(name);
     const { whole, engine, run } = await timeSteps(() => open({ threads }), steps);
-    rows.push({ case: name, stepMs: median(whole), besideEngine: partOf(whole, engine), besideRuns: partOf(whole, run) });
+    rows.push({
+      case: name,
+      stepMs: median(whole),
+      besideEngine: partOf(whole, engine),
+      besideRuns: partOf(whole, run),
+    });
   }
   const cells = ({ ms, quartiles, part }: Part) => [digits(ms), quartiles.map(digits).join('–'), percent(part)];
-  console.log(`\n${layTable([
-    ['ms', 'step', 'beside the engine', 'quartiles', 'adds', 'beside evaluations', 'quartiles', 'adds'],
-    ...rows.map(({ case: name, stepMs, besideEngine, besideRuns }) => [name, digits(stepMs), ...cells(besideEngine), ...cells(besideRuns)]),
-  ])}`);
+  console.log(
+    `\n${layTable([
+      ['ms', 'step', 'beside the engine', 'quartiles', 'adds', 'beside evaluations', 'quartiles', 'adds'],
+      ...rows.map(({ case: name, stepMs, besideEngine, besideRuns }) => [
+        name,
+        digits(stepMs),
+        ...cells(besideEngine),
+        ...cells(besideRuns),
+      ]),
+    ])}`,
+  );
   console.log(JSON.stringify({ question: 'overhead', outcomes: rounded(rows) }));
 }
 
@@ -60,5 +88,9 @@ interface Part {
 
 function partOf(whole: readonly number[], done: readonly number[]): Part {
   const rest = whole.map((ms, step) => ms - done[step]!);
-  return { ms: median(rest), quartiles: [quantile(rest, 0.25), quantile(rest, 0.75)], part: median(rest.map((ms, step) => ms / done[step]!)) };
+  return {
+    ms: median(rest),
+    quartiles: [quantile(rest, 0.25), quantile(rest, 0.75)],
+    part: median(rest.map((ms, step) => ms / done[step]!)),
+  };
 }

@@ -17,26 +17,43 @@ export interface Peer {
  * @param env  variables beside this process's own
  * @returns the peer, or the reason why there is none (no Python, no torch)
  */
-export async function startPeer(script: string, options: Readonly<Record<string, unknown>> = {}, env: Readonly<Record<string, string>> = {}): Promise<Peer | string> {
-  const program = script.endsWith('.py') ? process.env['KUOSAN_PYTHON'] ?? 'python3' : process.execPath;
-  const child = spawn(program, [fileURLToPath(new URL(`peers/${script}`, import.meta.url)), JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+export async function startPeer(
+  script: string,
+  options: Readonly<Record<string, unknown>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<Peer | string> {
+  const program = script.endsWith('.py') ? (process.env['KUOSAN_PYTHON'] ?? 'python3') : process.execPath;
+  const child = spawn(program, [fileURLToPath(new URL(`peers/${script}`, import.meta.url)), JSON.stringify(options)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let trouble = '';
-  child.stderr.on('data', (text) => { trouble = `${trouble}${text}`.slice(-2000); });
+  child.stderr.on('data', (text) => {
+    trouble = `${trouble}${text}`.slice(-2000);
+  });
   const ended = new Promise<never>((_, reject) => {
     child.on('error', (error) => reject(new Error(`${program} does not start: ${error.message}`)));
-    child.on('exit', (code, signal) => reject(new Error(`${program} ended (${signal ?? `exit code ${code}`}) ${trouble.trim().split('\n').at(-1) ?? ''}`)));
+    child.on('exit', (code, signal) =>
+      reject(
+        new Error(`${program} ended (${signal ?? `exit code ${code}`}) ${trouble.trim().split('\n').at(-1) ?? ''}`),
+      ),
+    );
   });
   ended.catch(() => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const nextAnswer = async () => {
     const { value, done } = await Promise.race([lines.next(), ended]);
-    const answer = done ? await ended : JSON.parse(value) as Record<string, unknown>;
+    const answer = done ? await ended : (JSON.parse(value) as Record<string, unknown>);
     if (typeof answer['error'] === 'string') throw new Error(answer['error']);
     return answer;
   };
   try {
     const about = await nextAnswer();
-    return { about, ask: (request) => (child.stdin.write(`${JSON.stringify(request)}\n`), nextAnswer()), stop: () => stop(child) };
+    return {
+      about,
+      ask: (request) => (child.stdin.write(`${JSON.stringify(request)}\n`), nextAnswer()),
+      stop: () => stop(child),
+    };
   } catch (error) {
     await stop(child);
     return (error as Error).message;

@@ -28,22 +28,44 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      batch: { type: 'string' }, depth: { type: 'string', default: '2' }, runs: { type: 'string', default: '5' }, only: { type: 'string' },
-      threads: { type: 'string', default: String(availableParallelism()) }, kernels: { type: 'string', default: 'auto' }, json: { type: 'boolean', default: false },
+      batch: { type: 'string' },
+      depth: { type: 'string', default: '2' },
+      runs: { type: 'string', default: '5' },
+      only: { type: 'string' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+      kernels: { type: 'string', default: 'auto' },
+      json: { type: 'boolean', default: false },
     },
   });
-  if (positionals.length !== 1) throw new Error(`profile: expected one preset, configuration or model; one of ${(await presetNames()).join(', ')}, or a path`);
-  if (values.kernels !== 'auto' && values.kernels !== 'standard') throw new Error(`profile: --kernels is auto or standard, got ${values.kernels}`);
-  const [threads, runs, depth] = [wholeNumber('threads', values.threads), wholeNumber('runs', values.runs), wholeNumber('depth', values.depth)];
-  const { about, batch, kinds } = await subject(positionals[0]!, values.batch === undefined ? undefined : wholeNumber('batch', values.batch));
-  if (values.only !== undefined && !kinds[values.only]) throw new Error(`profile: ${positionals[0]} has no ${values.only} step; --only is ${Object.keys(kinds).join(' or ')}`);
+  if (positionals.length !== 1)
+    throw new Error(
+      `profile: expected one preset, configuration or model; one of ${(await presetNames()).join(', ')}, or a path`,
+    );
+  if (values.kernels !== 'auto' && values.kernels !== 'standard')
+    throw new Error(`profile: --kernels is auto or standard, got ${values.kernels}`);
+  const [threads, runs, depth] = [
+    wholeNumber('threads', values.threads),
+    wholeNumber('runs', values.runs),
+    wholeNumber('depth', values.depth),
+  ];
+  const { about, batch, kinds } = await subject(
+    positionals[0]!,
+    values.batch === undefined ? undefined : wholeNumber('batch', values.batch),
+  );
+  if (values.only !== undefined && !kinds[values.only])
+    throw new Error(
+      `profile: ${positionals[0]} has no ${values.only} step; --only is ${Object.keys(kinds).join(' or ')}`,
+    );
   const engine: NodeExecutorOptions = { threads, worker: false, cpuKernels: values.kernels };
 
   const say = (line: string) => void (values.json || console.log(line));
   say(`${positionals[0]}: ${about}, batch ${batch}, ${threads} threads, ${values.kernels} kernels`);
   const ceilings = await measureCeilings(threads);
-  say(`ceilings: ${digits(ceilings.gflops)} GFLOP/s (product of 2048 × 2048 matrices), ${digits(ceilings.gbps)} GB/s (a pass over 64 MiB)`);
-  if (loadavg()[0]! > 0.5) say(`the machine is busy (load ${loadavg()[0]!.toFixed(1)}): trust shares, not times or ceilings`);
+  say(
+    `ceilings: ${digits(ceilings.gflops)} GFLOP/s (product of 2048 × 2048 matrices), ${digits(ceilings.gbps)} GB/s (a pass over 64 MiB)`,
+  );
+  if (loadavg()[0]! > 0.5)
+    say(`the machine is busy (load ${loadavg()[0]!.toFixed(1)}): trust shares, not times or ceilings`);
 
   const steps: Record<string, StepSummary> = {};
   for (const [kind, open] of Object.entries(kinds)) {
@@ -52,7 +74,18 @@ async function main(): Promise<void> {
     say(`\n${kind} step\n`);
     say(described(steps[kind]));
   }
-  if (values.json) console.log(JSON.stringify({ subject: positionals[0], batch, threads, kernels: values.kernels, ceilings, load: loadavg()[0], steps }));
+  if (values.json)
+    console.log(
+      JSON.stringify({
+        subject: positionals[0],
+        batch,
+        threads,
+        kernels: values.kernels,
+        ceilings,
+        load: loadavg()[0],
+        steps,
+      }),
+    );
 }
 
 function wholeNumber(option: string, text: string): number {
@@ -68,11 +101,16 @@ interface Subject {
 }
 
 async function subject(source: string, batch?: number): Promise<Subject> {
-  const sized = <Config extends { readonly train: { readonly batchSize: number } }>(config: Config): Config => (batch === undefined ? config : { ...config, train: { ...config.train, batchSize: batch } });
+  const sized = <Config extends { readonly train: { readonly batchSize: number } }>(config: Config): Config =>
+    batch === undefined ? config : { ...config, train: { ...config.train, batchSize: batch } };
   if (/\.jsonc?$/.test(source) || (await presetNames()).includes(source)) {
     const { task, getData: _, ...config } = await readConfig(source);
-    if (task === 'clip') return clipSubject(sized(parseClipConfig({ ...config, data: { source: 'noise', ...config['data'] as object } })));
-    if (task !== undefined) throw new Error(`profile: ${source} is a run of a ${String(task)}; expected one of DDPM or CLIP`);
+    if (task === 'clip')
+      return clipSubject(
+        sized(parseClipConfig({ ...config, data: { source: 'noise', ...(config['data'] as object) } })),
+      );
+    if (task !== undefined)
+      throw new Error(`profile: ${source} is a run of a ${String(task)}; expected one of DDPM or CLIP`);
     return ddpmSubject(sized(parseDdpmConfig({ data: { source: 'noise' }, ...config })));
   }
   const presets = await presetNames();
@@ -80,22 +118,30 @@ async function subject(source: string, batch?: number): Promise<Subject> {
     throw new Error(`${error.message}; or a preset: ${presets.join(', ')}`);
   });
   const { sampleSize } = unet.config;
-  const config = parseDdpmConfig({ data: { source: 'noise', size: sampleSize ?? 32 }, train: { steps: 1000, batchSize: batch ?? 16 } });
+  const config = parseDdpmConfig({
+    data: { source: 'noise', size: sampleSize ?? 32 },
+    train: { steps: 1000, batchSize: batch ?? 16 },
+  });
   return ddpmSubject({ ...config, model: unet.config, scheduler }, weights);
 }
 
 function ddpmSubject(config: DdpmConfig, weights?: HostArrays): Subject {
   const unet = new UNet2DModel(config.model);
   return {
-    about: `${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureOf(config).join(' × ')}`, batch: config.train.batchSize,
-    kinds: { training: (options) => trainingSteps(config, options), sampling: (options) => samplingSteps(config, weights ?? initialValues(unet, 0), options) },
+    about: `${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureOf(config).join(' × ')}`,
+    batch: config.train.batchSize,
+    kinds: {
+      training: (options) => trainingSteps(config, options),
+      sampling: (options) => samplingSteps(config, weights ?? initialValues(unet, 0), options),
+    },
   };
 }
 
 function clipSubject(config: ClipConfig): Subject {
   const clip = new CLIPModel(clipOptions(config));
   return {
-    about: `${countParameters(clip).toLocaleString('en-US')} parameters, pictures of 3 × ${config.data.size} × ${config.data.size}`, batch: config.train.batchSize,
+    about: `${countParameters(clip).toLocaleString('en-US')} parameters, pictures of 3 × ${config.data.size} × ${config.data.size}`,
+    batch: config.train.batchSize,
     kinds: { training: (options) => trainerSteps((executor) => openClipTrainer(executor, config), options) },
   };
 }

@@ -35,7 +35,9 @@ export function outcomeOf(name: string, blocks: Readonly<Record<string, Blocks>>
   const peers = Object.keys(blocks).filter((side) => side !== 'kuosan' && side !== 'standard');
   const best = peers.toSorted((a, b) => sides[a]!.median - sides[b]!.median)[0] ?? null;
   return {
-    case: name, sides, best,
+    case: name,
+    sides,
+    best,
     ratio: best === null ? null : ratioOf(blocks['kuosan']!, blocks[best]!),
     overStandard: blocks['standard'] ? ratioOf(blocks['kuosan']!, blocks['standard']) : null,
     noisy: isNoisy([sides['kuosan']!, ...(best === null ? [] : [sides[best]!])]),
@@ -50,12 +52,18 @@ export function progress(what: string): void {
 /** Prints a question's table, what is to be said about it, and one JSON line. */
 export function printOutcomes(question: string, outcomes: readonly Outcome[]): void {
   const names = [...new Set(outcomes.flatMap(({ sides }) => Object.keys(sides)))];
-  const ms = (summary: Summary | undefined) => (summary ? `${digits(summary.median)} ±${digits(summary.iqr / 2)}` : '–');
+  const ms = (summary: Summary | undefined) =>
+    summary ? `${digits(summary.median)} ±${digits(summary.iqr / 2)}` : '–';
   const ratio = (value: Ratio | null) => (value ? value.median.toFixed(2) : '–');
   const rows = [
     ['ms, ± half the IQR', ...names, 'ratio', 'quartiles', 'of minima', '/standard'],
     ...outcomes.map(({ case: name, sides, ratio: r, overStandard }) => [
-      name, ...names.map((side) => ms(sides[side])), ratio(r), r ? r.quartiles.map((x) => x.toFixed(2)).join('–') : '–', r ? r.ofMinima.toFixed(2) : '–', ratio(overStandard),
+      name,
+      ...names.map((side) => ms(sides[side])),
+      ratio(r),
+      r ? r.quartiles.map((x) => x.toFixed(2)).join('–') : '–',
+      r ? r.ofMinima.toFixed(2) : '–',
+      ratio(overStandard),
     ]),
   ];
   console.log(`\n${layTable(rows)}`);
@@ -66,7 +74,10 @@ export function printOutcomes(question: string, outcomes: readonly Outcome[]): v
 /** Names the cases whose times spread too much to be believed. */
 export function sayIfNoisy(outcomes: readonly Outcome[]): void {
   const noisy = outcomes.filter((outcome) => outcome.noisy).map((outcome) => outcome.case);
-  if (noisy.length > 0) console.log(`noisy, the times' quartiles lie more than a tenth of the median apart: ${noisy.length === outcomes.length ? 'every case' : noisy.join('; ')}. Measure again on a quiet machine.`);
+  if (noisy.length > 0)
+    console.log(
+      `noisy, the times' quartiles lie more than a tenth of the median apart: ${noisy.length === outcomes.length ? 'every case' : noisy.join('; ')}. Measure again on a quiet machine.`,
+    );
 }
 
 /** Numbers with four digits: more would be noise. */

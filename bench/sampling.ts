@@ -55,16 +55,24 @@ export async function sampling(settings: Settings): Promise<void> {
     for (const [name, painter] of Object.entries(painters)) {
       if (name in best) continue;
       progress(`${name}: batches of ${batchSizes.join(', ')}`);
-      const blocks = await contest(Object.fromEntries(batchSizes.map((batch) => [batch, turns(painter, { ...block, steps: 1, batch })])), { rounds: 3, repeat: 1 });
+      const blocks = await contest(
+        Object.fromEntries(batchSizes.map((batch) => [batch, turns(painter, { ...block, steps: 1, batch })])),
+        { rounds: 3, repeat: 1 },
+      );
       const times = batchSizes.map((batch) => summarize(blocks[batch]!).median);
       best[name] = batchSizes[times.indexOf(Math.min(...times))]!;
       rows.push([name, ...times.map(digits)]);
     }
-    if (rows.length > 0) console.log(`ms of a step of a picture, by the pictures computed together\n${layTable([['', ...batchSizes.map(String)], ...rows])}\n`);
+    if (rows.length > 0)
+      console.log(
+        `ms of a step of a picture, by the pictures computed together\n${layTable([['', ...batchSizes.map(String)], ...rows])}\n`,
+      );
 
     await compare(painters, checked, best);
     progress('all sides in turn');
-    const sides = Object.fromEntries(Object.entries(painters).map(([name, painter]) => [name, turns(painter, { ...block, batch: best[name]! })]));
+    const sides = Object.fromEntries(
+      Object.entries(painters).map(([name, painter]) => [name, turns(painter, { ...block, batch: best[name]! })]),
+    );
     const outcome = outcomeOf('a step of a picture', await contest(sides, { rounds: settings.rounds, repeat: 1 }));
     printOutcomes('sampling', [outcome]);
     if (settings.whole) await drawAll(painters, best, outcome.best);
@@ -75,7 +83,11 @@ export async function sampling(settings: Settings): Promise<void> {
 }
 
 /** Ours, and diffusers' in each variant that starts; what cannot take part is said on the console. */
-async function openPainters(painters: Record<string, Painter>, folder: string, { threads, variants }: Settings): Promise<void> {
+async function openPainters(
+  painters: Record<string, Painter>,
+  folder: string,
+  { threads, variants }: Settings,
+): Promise<void> {
   const config = unetConfig(width, 1);
   // An untrained network says nothing at first, and if it said ε, every pixel would be clipped: what it paints then is no test.
   const scheduler = { ...config.scheduler, predictionType: 'sample' } as const;
@@ -83,7 +95,9 @@ async function openPainters(painters: Record<string, Painter>, folder: string, {
   const weights = eloquent(initialValues(unet, seed));
   const picture = pictureOf(config);
   const executor = createNodeExecutor({ threads });
-  painters['kuosan'] = ownPainter(executor, (batchSize) => openSampler(executor, { unet, scheduler, picture, weights, batchSize }));
+  painters['kuosan'] = ownPainter(executor, (batchSize) =>
+    openSampler(executor, { unet, scheduler, picture, weights, batchSize }),
+  );
   const model = join(folder, 'model');
   await writeModelFolder(model, { unet, weights, scheduler });
   const noise = join(folder, 'noise.npy');
@@ -92,7 +106,13 @@ async function openPainters(painters: Record<string, Painter>, folder: string, {
   for (const variant of variants) {
     const peer = await startPeer('ddim.py', { model, noise, variant, threads });
     // The first drawing compiles; what cannot (torch.compile needs a C++ compiler) is found here.
-    const trouble = typeof peer === 'string' ? peer : await peer.ask({ batch: 1, count: 1, steps: 1 }).then(() => undefined, (error: Error) => error.message);
+    const trouble =
+      typeof peer === 'string'
+        ? peer
+        : await peer.ask({ batch: 1, count: 1, steps: 1 }).then(
+            () => undefined,
+            (error: Error) => error.message,
+          );
     if (typeof peer === 'string' || trouble !== undefined) {
       console.log(`without diffusers' ${variant}: ${trouble}`);
       if (typeof peer !== 'string') await peer.stop();
@@ -102,11 +122,21 @@ async function openPainters(painters: Record<string, Painter>, folder: string, {
 
 /** Weights of normals, of a size that keeps that of what passes through them. */
 function eloquent(weights: HostArrays): HostArrays {
-  return new Map([...weights].map(([name, value], i) => {
-    if (value.shape.length < 2) return [name, value];
-    const scale = Math.sqrt(value.shape[0]! / value.data.length);
-    return [name, float32(value.shape, new RandomStream(seed, 'bench weights', i).fillNormal(new Float32Array(value.data.length)).map((z) => scale * z))];
-  }));
+  return new Map(
+    [...weights].map(([name, value], i) => {
+      if (value.shape.length < 2) return [name, value];
+      const scale = Math.sqrt(value.shape[0]! / value.data.length);
+      return [
+        name,
+        float32(
+          value.shape,
+          new RandomStream(seed, 'bench weights', i)
+            .fillNormal(new Float32Array(value.data.length))
+            .map((z) => scale * z),
+        ),
+      ];
+    }),
+  );
 }
 
 function ownPainter(executor: Executor, open: (batchSize: number) => Promise<PictureSampler>): Painter {
@@ -124,7 +154,10 @@ function ownPainter(executor: Executor, open: (batchSize: number) => Promise<Pic
 
 function peerPainter(peer: Peer, out: string): Painter {
   return {
-    draw: async (order) => ({ ms: (await peer.ask({ ...order, out }))['ms'] as number, pictures: async () => readNpy(await readFile(out)).data as Float32Array }),
+    draw: async (order) => ({
+      ms: (await peer.ask({ ...order, out }))['ms'] as number,
+      pictures: async () => readNpy(await readFile(out)).data as Float32Array,
+    }),
     stop: () => peer.stop(),
   };
 }
@@ -139,7 +172,11 @@ function turns(painter: Painter, order: Order) {
 }
 
 /** @throws unless all sides draw the same pictures */
-async function compare(painters: Readonly<Record<string, Painter>>, work: Omit<Order, 'batch'>, best: Readonly<Record<string, number>>): Promise<Record<string, number>> {
+async function compare(
+  painters: Readonly<Record<string, Painter>>,
+  work: Omit<Order, 'batch'>,
+  best: Readonly<Record<string, number>>,
+): Promise<Record<string, number>> {
   const drawn: Record<string, { readonly ms: number; readonly pictures: Float32Array }> = {};
   for (const [name, painter] of Object.entries(painters)) {
     progress(`${name}: ${work.count} pictures in ${work.steps} steps`);
@@ -149,20 +186,36 @@ async function compare(painters: Readonly<Record<string, Painter>>, work: Omit<O
   const ours = drawn['kuosan']!.pictures;
   const clipped = ours.filter((x) => Math.abs(x) === 1).length / ours.length;
   const deviation = Math.sqrt(ours.reduce((sum, x) => sum + x * x, 0) / ours.length);
-  console.log(`${work.count} pictures in ${work.steps} steps: deviation ${deviation.toFixed(2)}, ${percent(clipped)} clipped`);
+  console.log(
+    `${work.count} pictures in ${work.steps} steps: deviation ${deviation.toFixed(2)}, ${percent(clipped)} clipped`,
+  );
   for (const [name, { pictures }] of Object.entries(drawn)) {
     if (name === 'kuosan') continue;
-    const apart = ours.reduce((most, x, i) => Math.max(most, Math.abs(x - pictures[i]!)), pictures.length === ours.length ? 0 : Infinity);
+    const apart = ours.reduce(
+      (most, x, i) => Math.max(most, Math.abs(x - pictures[i]!)),
+      pictures.length === ours.length ? 0 : Infinity,
+    );
     console.log(`kuosan and ${name}: ${apart.toExponential(1)} apart at most`);
-    if (!(apart <= tolerance)) throw new Error(`sampling: kuosan and ${name} draw different pictures, ${apart} apart; at most ${tolerance} is rounding`);
+    if (!(apart <= tolerance))
+      throw new Error(
+        `sampling: kuosan and ${name} draw different pictures, ${apart} apart; at most ${tolerance} is rounding`,
+      );
   }
   return Object.fromEntries(Object.entries(drawn).map(([name, { ms }]) => [name, ms]));
 }
 
 /** All pictures in all steps, once on each side. */
-async function drawAll({ kuosan, ...peers }: Readonly<Record<string, Painter>>, best: Readonly<Record<string, number>>, fastest: string | null): Promise<void> {
+async function drawAll(
+  { kuosan, ...peers }: Readonly<Record<string, Painter>>,
+  best: Readonly<Record<string, number>>,
+  fastest: string | null,
+): Promise<void> {
   const ms = await compare({ kuosan: kuosan!, ...(fastest !== null && { [fastest]: peers[fastest]! }) }, whole, best);
-  const seconds = Object.entries(ms).map(([name, time]) => `${name} ${digits(time / 1000)} s in batches of ${best[name]}`);
-  console.log(`${whole.count} pictures in ${whole.steps} steps: ${seconds.join(', ')}${fastest === null ? '' : `, ratio ${(ms[fastest]! / ms['kuosan']!).toFixed(2)}`}`);
+  const seconds = Object.entries(ms).map(
+    ([name, time]) => `${name} ${digits(time / 1000)} s in batches of ${best[name]}`,
+  );
+  console.log(
+    `${whole.count} pictures in ${whole.steps} steps: ${seconds.join(', ')}${fastest === null ? '' : `, ratio ${(ms[fastest]! / ms['kuosan']!).toFixed(2)}`}`,
+  );
   console.log(JSON.stringify({ question: 'sampling, whole', ms: rounded(ms), batch: best }));
 }

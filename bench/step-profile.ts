@@ -42,7 +42,9 @@ export function summary({ plain, engine, nodes }: StepProfile, depth: number, ce
     return [...groups].map(([name, members]) => partOf(name, members, ceilings)).sort((a, b) => b.ms - a.ms);
   };
   return {
-    ms: median(plain), engineMs: median(engine), total: partOf('all nodes', nodes, ceilings),
+    ms: median(plain),
+    engineMs: median(engine),
+    total: partOf('all nodes', nodes, ceilings),
     operators: parts(({ opType }) => opType),
     modules: parts(({ name }) => placeOf(name).module.split('.').slice(0, depth).join('.')),
   };
@@ -52,7 +54,9 @@ function partOf(name: string, nodes: StepProfile['nodes'], { gflops, gbps }: Cei
   const total = (value: (node: TracedNode) => number) => nodes.reduce((sum, node) => sum + node.calls * value(node), 0);
   const phase = (wanted: Phase) => total((node) => (placeOf(node.name).phase === wanted ? node.ms : 0));
   return {
-    name, calls: total(() => 1), ms: total((node) => node.ms),
+    name,
+    calls: total(() => 1),
+    ms: total((node) => node.ms),
     phases: { forward: phase('forward'), backward: phase('backward'), update: phase('update') },
     gflop: total(({ flops }) => flops) / 1e9,
     megabytes: total(({ bytes }) => bytes) / 1e6,
@@ -76,24 +80,68 @@ const smallest = 0.004;
 
 /** The tables for a terminal of 100 columns. */
 export function described({ ms, engineMs, total, operators, modules }: StepSummary): string {
-  const rates = ({ ms: time, gflop, megabytes, leastMs }: Part) => [digits(gflop / time * 1e3), digits(megabytes / time), percent(leastMs / time)];
+  const rates = ({ ms: time, gflop, megabytes, leastMs }: Part) => [
+    digits((gflop / time) * 1e3),
+    digits(megabytes / time),
+    percent(leastMs / time),
+  ];
   const small = operators.filter((part) => part.ms / total.ms < smallest);
   const shown = operators.filter((part) => part.ms / total.ms >= smallest);
   const byOperator = [
     ['operator', 'calls', 'ms', 'share', 'GFLOP', 'MB', 'GFLOP/s', 'GB/s', 'of ceiling'],
-    ...shown.map((part) => [part.name, String(part.calls), digits(part.ms), percent(part.ms / total.ms), digits(part.gflop), digits(part.megabytes), ...rates(part)]),
-    ...(small.length > 0 ? [[`${small.length} others`, String(sum(small, 'calls')), digits(sum(small, 'ms')), percent(sum(small, 'ms') / total.ms), '', '', '', '', '']] : []),
-    [total.name, String(total.calls), digits(total.ms), '', digits(total.gflop), digits(total.megabytes), ...rates(total)],
+    ...shown.map((part) => [
+      part.name,
+      String(part.calls),
+      digits(part.ms),
+      percent(part.ms / total.ms),
+      digits(part.gflop),
+      digits(part.megabytes),
+      ...rates(part),
+    ]),
+    ...(small.length > 0
+      ? [
+          [
+            `${small.length} others`,
+            String(sum(small, 'calls')),
+            digits(sum(small, 'ms')),
+            percent(sum(small, 'ms') / total.ms),
+            '',
+            '',
+            '',
+            '',
+            '',
+          ],
+        ]
+      : []),
+    [
+      total.name,
+      String(total.calls),
+      digits(total.ms),
+      '',
+      digits(total.gflop),
+      digits(total.megabytes),
+      ...rates(total),
+    ],
   ];
   const hasPhases = total.phases.backward > 0 || total.phases.update > 0;
-  const phases = (part: Part) => (hasPhases ? [part.phases.forward, part.phases.backward, part.phases.update].map(digits) : []);
+  const phases = (part: Part) =>
+    hasPhases ? [part.phases.forward, part.phases.backward, part.phases.update].map(digits) : [];
   const byModule = [
     ['module', ...(hasPhases ? ['forward', 'backward', 'update'] : []), 'ms', 'share', 'GFLOP/s', 'GB/s', 'of ceiling'],
-    ...modules.map((part) => [part.name, ...phases(part), digits(part.ms), percent(part.ms / total.ms), ...rates(part)]),
+    ...modules.map((part) => [
+      part.name,
+      ...phases(part),
+      digits(part.ms),
+      percent(part.ms / total.ms),
+      ...rates(part),
+    ]),
     [total.name, ...phases(total), digits(total.ms), '', ...rates(total)],
   ];
   return [
-    layTable(byOperator), '', layTable(byModule), '',
+    layTable(byOperator),
+    '',
+    layTable(byModule),
+    '',
     `a step takes ${digits(ms)} ms; with the profiler on, the engine's run takes ${digits(engineMs)} ms, of which ${digits(engineMs - total.ms)} ms are between the nodes`,
   ].join('\n');
 }

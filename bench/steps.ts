@@ -24,24 +24,49 @@ export function trainingSteps(config: DdpmConfig, options: NodeExecutorOptions, 
 }
 
 /** Optimizer steps of any trainer. */
-export async function trainerSteps(open: (executor: Executor) => Promise<Trainer>, options: NodeExecutorOptions): Promise<Stepper> {
+export async function trainerSteps(
+  open: (executor: Executor) => Promise<Trainer>,
+  options: NodeExecutorOptions,
+): Promise<Stepper> {
   const { executor, ...clocks } = countedExecutor(options);
   const trainer = await open(executor);
-  return { ...clocks, step: () => trainer.advance(), dispose: async () => (await trainer.dispose(), executor.dispose()) };
+  return {
+    ...clocks,
+    step: () => trainer.advance(),
+    dispose: async () => (await trainer.dispose(), executor.dispose()),
+  };
 }
 
 /** Steps of a sampler, as `kuosan sample` does them, with constant weights; default Algorithm 2's. */
-export async function samplingSteps(config: DdpmConfig, weights: HostArrays, options: NodeExecutorOptions, choice: SamplerChoice = { sampler: 'ddpm' }): Promise<Stepper> {
+export async function samplingSteps(
+  config: DdpmConfig,
+  weights: HostArrays,
+  options: NodeExecutorOptions,
+  choice: SamplerChoice = { sampler: 'ddpm' },
+): Promise<Stepper> {
   const { executor, ...clocks } = countedExecutor(options);
   const { batchSize } = config.train;
-  const sampler = await openSampler(executor, { unet: new UNet2DModel(config.model), scheduler: config.scheduler, picture: pictureOf(config), weights, batchSize });
+  const sampler = await openSampler(executor, {
+    unet: new UNet2DModel(config.model),
+    scheduler: config.scheduler,
+    picture: pictureOf(config),
+    weights,
+    batchSize,
+  });
   const classes = config.model.numClassEmbeds;
-  const states = sampler.sample({ seed: 0, count: batchSize, ...choice, ...(classes && { classLabels: Array.from({ length: batchSize }, (_, i) => i % classes) }) });
+  const states = sampler.sample({
+    seed: 0,
+    count: batchSize,
+    ...choice,
+    ...(classes && { classLabels: Array.from({ length: batchSize }, (_, i) => i % classes) }),
+  });
   return { ...clocks, step: () => states.next(), dispose: async () => (await sampler.dispose(), executor.dispose()) };
 }
 
 /** An executor as users have it, and the clocks of a `Stepper`. */
-function countedExecutor(options: NodeExecutorOptions): Pick<Stepper, 'engineMs' | 'runMs'> & { readonly executor: Executor } {
+function countedExecutor(
+  options: NodeExecutorOptions,
+): Pick<Stepper, 'engineMs' | 'runMs'> & { readonly executor: Executor } {
   const { executor, service } = openNodeService(options);
   let runMs = 0;
   const compile: Executor['compile'] = async (program) => {
@@ -84,7 +109,7 @@ export async function timeSteps(open: () => Promise<Stepper>, steps: number): Pr
     await stepper.step();
     whole.push(performance.now() - start);
     run.push(stepper.runMs() - runBefore);
-    engine.push(await stepper.engineMs() - engineBefore);
+    engine.push((await stepper.engineMs()) - engineBefore);
   }
   await stepper.dispose();
   return { whole: whole.slice(warmup), engine: engine.slice(warmup), run: run.slice(warmup) };
@@ -100,9 +125,15 @@ export interface StepProfile {
 }
 
 /** @param open  makes the steps on an executor with these options */
-export async function profileSteps(open: (options: NodeExecutorOptions) => Promise<Stepper>, steps: number): Promise<StepProfile> {
+export async function profileSteps(
+  open: (options: NodeExecutorOptions) => Promise<Stepper>,
+  steps: number,
+): Promise<StepProfile> {
   const { whole: plain } = await timeSteps(() => open({}), steps);
-  const traces = await traced(async (profileDir) => void await timeSteps(() => open({ profileDir }), steps), { warmup, steps });
+  const traces = await traced(async (profileDir) => void (await timeSteps(() => open({ profileDir }), steps)), {
+    warmup,
+    steps,
+  });
   return {
     plain,
     engine: plain.map((_, step) => traces.reduce((total, { stepMs }) => total + stepMs[step]!, 0)),

@@ -29,7 +29,11 @@ interface ProfileEvent {
   readonly name: string;
   readonly ts: number;
   readonly dur: number;
-  readonly args: { readonly op_name?: string; readonly input_type_shape?: readonly TypeShape[]; readonly output_type_shape?: readonly TypeShape[] };
+  readonly args: {
+    readonly op_name?: string;
+    readonly input_type_shape?: readonly TypeShape[];
+    readonly output_type_shape?: readonly TypeShape[];
+  };
 }
 
 type TypeShape = Readonly<Record<string, readonly number[]>>;
@@ -40,13 +44,20 @@ type TypeShape = Readonly<Record<string, readonly number[]>>;
  * @param run    does the same step a number of times: `warmup` that do not count, then `steps`
  * @returns one trace a program, in the order in which they were compiled
  */
-export async function traced(run: (profileDir: string) => Promise<void>, { warmup, steps }: { readonly warmup: number; readonly steps: number }): Promise<Trace[]> {
+export async function traced(
+  run: (profileDir: string) => Promise<void>,
+  { warmup, steps }: { readonly warmup: number; readonly steps: number },
+): Promise<Trace[]> {
   const dir = await mkdtemp(join(tmpdir(), 'kuosan-profile-'));
   try {
     await run(dir);
     // Their names end in the time at which they were begun.
     const files = (await readdir(dir)).sort();
-    return await Promise.all(files.map(async (name) => traceOf(JSON.parse(await readFile(join(dir, name), 'utf8')) as readonly ProfileEvent[], warmup, steps)));
+    return await Promise.all(
+      files.map(async (name) =>
+        traceOf(JSON.parse(await readFile(join(dir, name), 'utf8')) as readonly ProfileEvent[], warmup, steps),
+      ),
+    );
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -66,9 +77,17 @@ function traceOf(events: readonly ProfileEvent[], warmup: number, steps: number)
   }
   const nodes = [...byName.values()].map(({ event: { name, args }, times }): TracedNode => {
     const opType = args.op_name ?? '';
-    return { name: name.slice(0, -kernelTime.length), opType, ms: median(times), bestMs: Math.min(...times), ...costOf(opType, types(args.input_type_shape), types(args.output_type_shape)) };
+    return {
+      name: name.slice(0, -kernelTime.length),
+      opType,
+      ms: median(times),
+      bestMs: Math.min(...times),
+      ...costOf(opType, types(args.input_type_shape), types(args.output_type_shape)),
+    };
   });
-  const stepMs = Array.from({ length: steps }, (_, step) => runs.slice(step * runsPerStep, (step + 1) * runsPerStep).reduce((total, { dur }) => total + dur / 1000, 0));
+  const stepMs = Array.from({ length: steps }, (_, step) =>
+    runs.slice(step * runsPerStep, (step + 1) * runsPerStep).reduce((total, { dur }) => total + dur / 1000, 0),
+  );
   return { runsPerStep, stepMs, nodes };
 }
 

@@ -27,5 +27,11 @@ while (trainer.step < steps) await trainer.advance();
 // The high-water mark of this program alone: what getrusage tells begins with that of the parent.
 const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
 const peak = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
-console.log(JSON.stringify({ compileMs, firstStepMs, peakMegabytes: peak === undefined ? null : Number(peak) / 1024 } satisfies FreshReport));
+console.log(
+  JSON.stringify({
+    compileMs,
+    firstStepMs,
+    peakMegabytes: peak === undefined ? null : Number(peak) / 1024,
+  } satisfies FreshReport),
+);
 await executor.dispose();

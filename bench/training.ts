@@ -9,7 +9,13 @@ import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from 
 import { startUNetPeers } from './unet-peers.ts';
 
 /** Width of the network and pictures in a batch; the first is the network that is followed. */
-const cases = [[64, 16], [32, 8], [32, 32], [128, 8], [128, 32]] as const;
+const cases = [
+  [64, 16],
+  [32, 8],
+  [32, 32],
+  [128, 8],
+  [128, 32],
+] as const;
 
 export async function training(settings: Settings): Promise<void> {
   const { threads, rounds } = settings;
@@ -18,10 +24,19 @@ export async function training(settings: Settings): Promise<void> {
     const name = `${width}·(1,2,2), batch ${batch}`;
     progress(name);
     const config = unetConfig(width, batch);
-    const executors = { kuosan: createNodeExecutor({ threads }), standard: createNodeExecutor({ threads, cpuKernels: 'standard' }) };
-    const ours = { kuosan: await openTrainer(executors.kuosan, config), standard: await openTrainer(executors.standard, config) };
+    const executors = {
+      kuosan: createNodeExecutor({ threads }),
+      standard: createNodeExecutor({ threads, cpuKernels: 'standard' }),
+    };
+    const ours = {
+      kuosan: await openTrainer(executors.kuosan, config),
+      standard: await openTrainer(executors.standard, config),
+    };
     const peers = await startUNetPeers(config, 'train', settings);
-    const blocks = await contest({ kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides }, { rounds, repeat: width === 128 ? 1 : 3 });
+    const blocks = await contest(
+      { kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides },
+      { rounds, repeat: width === 128 ? 1 : 3 },
+    );
     outcomes.push(outcomeOf(name, blocks));
     // A size at a time in memory.
     await peers.stop();

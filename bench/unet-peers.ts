@@ -10,6 +10,10 @@ export function unetOptions({ model, train }: DdpmConfig, threads: number, varia
 }
 
 /** Starts diffusers' network of the same configuration in each variant. */
-export function startUNetPeers(config: DdpmConfig, command: 'train' | 'forward', settings: Settings): Promise<TorchPeers> {
+export function startUNetPeers(
+  config: DdpmConfig,
+  command: 'train' | 'forward',
+  settings: Settings,
+): Promise<TorchPeers> {
   return startTorchPeers('unet2d.py', (threads, variant) => unetOptions(config, threads, variant), command, settings);
 }

@@ -17,9 +17,16 @@ const to = process.argv[2] ?? join(root, 'dist/onnxruntime-node');
 const left = /(?:^|\/)(?:DirectML\.dll|libonnxruntime\.\d+\.\d+\.\d+\.dylib|libonnxruntime_providers_\w+\.so)$/;
 
 const brought = [
-  ...readdirSync(join(from, 'dist')).filter((name) => name.endsWith('.js')).map((name) => `dist/${name}`),
+  ...readdirSync(join(from, 'dist'))
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => `dist/${name}`),
   ...readdirSync(join(from, 'bin'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(from.length + 1).replaceAll('\\', '/')),
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(from.length + 1)
+        .replaceAll('\\', '/'),
+    ),
 ].filter((path) => !left.test(path));
 
 rmSync(to, { recursive: true, force: true });
@@ -27,8 +34,14 @@ for (const path of brought) {
   mkdirSync(dirname(join(to, path)), { recursive: true });
   place(join(from, path), join(to, path));
 }
-const { name, version, license } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as Record<string, string>;
-writeFileSync(join(to, 'package.json'), `${JSON.stringify({ name, version, license, type: 'commonjs', main: 'dist/index.js' }, null, 2)}\n`);
+const { name, version, license } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as Record<
+  string,
+  string
+>;
+writeFileSync(
+  join(to, 'package.json'),
+  `${JSON.stringify({ name, version, license, type: 'commonjs', main: 'dist/index.js' }, null, 2)}\n`,
+);
 
 /** A second name for the same bytes where the file system can have one: there are 220 MB. */
 function place(source: string, target: string): void {

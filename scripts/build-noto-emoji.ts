@@ -18,14 +18,16 @@ const cell = 32;
 const columns = 44;
 
 const pictureSchema = z.array(z.object({ unified: z.string(), image: z.string(), has_img_google: z.boolean() }));
-const annotationSchema = z.array(z.object({
-  hexcode: z.string(),
-  label: z.string(),
-  order: z.number().optional(),
-  group: z.number().optional(),
-  subgroup: z.number().optional(),
-  tags: z.array(z.string()).default([]),
-}));
+const annotationSchema = z.array(
+  z.object({
+    hexcode: z.string(),
+    label: z.string(),
+    order: z.number().optional(),
+    group: z.number().optional(),
+    subgroup: z.number().optional(),
+    tags: z.array(z.string()).default([]),
+  }),
+);
 const groupSchema = z.object({ groups: z.record(z.string(), z.string()), subgroups: z.record(z.string(), z.string()) });
 
 async function readJson(path: string): Promise<unknown> {
@@ -65,13 +67,21 @@ type Emoji = Awaited<ReturnType<typeof collect>>[number];
 
 function withoutDuplicates(all: readonly Emoji[]): { kept: Emoji[]; dropped: string[] } {
   const labels = new Map(all.map(({ code, label }) => [code, label]));
-  const others = duplicateGroups(all.map(({ code, bytes }) => [code, bytes])).flatMap(([keeper, ...rest]) => rest.map((code) => ({ code, keeper: keeper! })));
+  const others = duplicateGroups(all.map(({ code, bytes }) => [code, bytes])).flatMap(([keeper, ...rest]) =>
+    rest.map((code) => ({ code, keeper: keeper! })),
+  );
   const dropped = new Set(others.map(({ code }) => code));
-  return { kept: all.filter(({ code }) => !dropped.has(code)), dropped: others.map(({ code, keeper }) => `${labels.get(code)} (as ${labels.get(keeper)})`) };
+  return {
+    kept: all.filter(({ code }) => !dropped.has(code)),
+    dropped: others.map(({ code, keeper }) => `${labels.get(code)} (as ${labels.get(keeper)})`),
+  };
 }
 
 const [packages] = process.argv.slice(2);
-if (packages === undefined) throw new Error('usage: tsx scripts/build-noto-emoji.ts <node_modules with emoji-datasource-google and emojibase-data>');
+if (packages === undefined)
+  throw new Error(
+    'usage: tsx scripts/build-noto-emoji.ts <node_modules with emoji-datasource-google and emojibase-data>',
+  );
 const out = fileURLToPath(new URL('../data/noto-emoji/', import.meta.url));
 const { kept, dropped } = withoutDuplicates(await collect(packages));
 
@@ -79,7 +89,11 @@ const rows = Math.ceil(kept.length / columns);
 const sheet = Buffer.alloc(rows * cell * columns * cell * 4);
 for (const [index, emoji] of kept.entries()) {
   // sharp multiplies by alpha before it scales and divides after, so no color of invisible pixels bleeds in.
-  const pixels = await sharp(emoji.bytes).ensureAlpha().resize(cell, cell, { kernel: 'lanczos3', fit: 'fill' }).raw().toBuffer();
+  const pixels = await sharp(emoji.bytes)
+    .ensureAlpha()
+    .resize(cell, cell, { kernel: 'lanczos3', fit: 'fill' })
+    .raw()
+    .toBuffer();
   const top = Math.floor(index / columns) * cell;
   const left = (index % columns) * cell;
   for (let y = 0; y < cell; y++) {
@@ -92,9 +106,14 @@ for (let i = 0; i < sheet.length; i += 4) if (sheet[i + 3] === 0) sheet.fill(0, 
 await mkdir(out, { recursive: true });
 const png = await sharp(sheet, { raw: { width: columns * cell, height: rows * cell, channels: 4 } })
   // No `effort` here: with it sharp would reduce the sheet to 256 colors.
-  .png({ compressionLevel: 9, adaptiveFiltering: true }).toBuffer();
+  .png({ compressionLevel: 9, adaptiveFiltering: true })
+  .toBuffer();
 await writeFile(join(out, 'sheet-32.png'), png);
 
-const lines = kept.map(({ code, label, tags, group, subgroup }) => JSON.stringify({ code, label, tags, group, subgroup }));
+const lines = kept.map(({ code, label, tags, group, subgroup }) =>
+  JSON.stringify({ code, label, tags, group, subgroup }),
+);
 await writeFile(join(out, 'emoji.json'), `{"cell":${cell},"columns":${columns},"emoji":[\n${lines.join(',\n')}\n]}\n`);
-console.log(`${kept.length} emoji, ${rows} rows of ${columns}, sheet ${png.length} bytes; ${dropped.length} duplicates dropped:\n${dropped.join('\n')}`);
+console.log(
+  `${kept.length} emoji, ${rows} rows of ${columns}, sheet ${png.length} bytes; ${dropped.length} duplicates dropped:\n${dropped.join('\n')}`,
+);

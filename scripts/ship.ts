@@ -5,7 +5,16 @@
  */
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { latestCheckpoint, readClassifierFolder, readClipFolder, readModelFolder, readRun, writeClassifierFolder, writeClipFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import {
+  latestCheckpoint,
+  readClassifierFolder,
+  readClipFolder,
+  readModelFolder,
+  readRun,
+  writeClassifierFolder,
+  writeClipFolder,
+  writeModelFolder,
+} from '../src/checkpoint/index.ts';
 import { describeProcess } from '../src/diffusion/index.ts';
 import { openAIPreprocessing } from '../src/models/index.ts';
 import { countParameters } from '../src/nn/index.ts';
@@ -21,7 +30,10 @@ const checkpoint = await latestCheckpoint(run);
 if (!checkpoint) throw new Error(`${run}: no checkpoint`);
 const { config, train, lines, training } = await readStage(run, checkpoint.step);
 // A run that begins with another's model is the last stage of both.
-const stages = train.init === null ? [training] : [(await readStage(train.init, (await latestCheckpoint(train.init))!.step)).training, training];
+const stages =
+  train.init === null
+    ? [training]
+    : [(await readStage(train.init, (await latestCheckpoint(train.init))!.step)).training, training];
 const measured = lines.findLast(({ evaluation }) => evaluation)?.evaluation ?? {};
 const last = lines.slice(-500);
 const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;
@@ -42,34 +54,63 @@ const table: readonly Row[] = [
   ...card.measured,
   ['license', card.license],
 ];
-await writeFile(join(out, 'README.md'), [
-  `${head}# ${name}`, card.subject, card.tries.map((line) => `    ${line}`).join('\n'),
-  ['| | |', '|---|---|', ...table.map(([what, value]) => `| ${what} | ${value} |`)].join('\n'),
-  card.note, ...(rest ? [rest] : []),
-].join('\n\n').trimEnd() + '\n');
+await writeFile(
+  join(out, 'README.md'),
+  [
+    `${head}# ${name}`,
+    card.subject,
+    card.tries.map((line) => `    ${line}`).join('\n'),
+    ['| | |', '|---|---|', ...table.map(([what, value]) => `| ${what} | ${value} |`)].join('\n'),
+    card.note,
+    ...(rest ? [rest] : []),
+  ]
+    .join('\n\n')
+    .trimEnd() + '\n',
+);
 console.log(`${out}: step ${checkpoint.step}, loss ${loss.toFixed(4)}, ${(size / 1e6).toFixed(2)} MB`);
 
 /** What a run was, up to a step. */
 async function readStage(folder: string, steps: number) {
   const { config } = await readRun(folder);
   const { train } = configuredRun(config);
-  const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as MetricsLine).filter(({ step }) => step <= steps);
+  const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as MetricsLine)
+    .filter(({ step }) => step <= steps);
   const pictures = train.batchSize * train.gradientAccumulation;
   // The median: a machine that was halted for an hour trained no slower for it.
   const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
-  return { config, train, lines, training: `${steps.toLocaleString('en-US')} steps of ${pictures} pictures, ${((steps * pictures) / rate / 60).toFixed(0)} minutes` };
+  return {
+    config,
+    train,
+    lines,
+    training: `${steps.toLocaleString('en-US')} steps of ${pictures} pictures, ${((steps * pictures) / rate / 60).toFixed(0)} minutes`,
+  };
 }
 
 /** Writes the model in float16; the file of its weights, what its kind has to say, and what stands around that in its card. */
-async function ship(task: string, from: string): Promise<{ readonly weights: string; readonly rows: readonly Row[]; readonly head?: string; readonly rest?: string }> {
+async function ship(
+  task: string,
+  from: string,
+): Promise<{
+  readonly weights: string;
+  readonly rows: readonly Row[];
+  readonly head?: string;
+  readonly rest?: string;
+}> {
   if (task === 'ddpm') {
     const model = await readModelFolder(from);
     await writeModelFolder(out, { ...model, dtype: 'f16' });
     const { inChannels, sampleSize } = model.unet.config;
     return {
-      weights: join('unet', 'diffusion_pytorch_model.safetensors'), ...await around(),
+      weights: join('unet', 'diffusion_pytorch_model.safetensors'),
+      ...(await around()),
       rows: [
-        ['network', `\`UNet2DModel\`, ${count(model.unet)} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``],
+        [
+          'network',
+          `\`UNet2DModel\`, ${count(model.unet)} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
+        ],
         ['process', describeProcess(model.scheduler)],
         ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),
       ],
@@ -82,21 +123,35 @@ async function ship(task: string, from: string): Promise<{ readonly weights: str
     return {
       weights: 'model.safetensors',
       rows: [
-        ['network', `a residual network of ${count(model)} parameters over ${inChannels} × ${sampleSize} × ${sampleSize}; its features are the last stage's ${blockOutChannels.at(-1)} channels, averaged over the picture`],
+        [
+          'network',
+          `a residual network of ${count(model)} parameters over ${inChannels} × ${sampleSize} × ${sampleSize}; its features are the last stage's ${blockOutChannels.at(-1)} channels, averaged over the picture`,
+        ],
         ['classes', classNames.join(', ')],
-        ['accuracy', `${((measured['accuracy'] ?? 0) * 100).toFixed(2)} % of the held-out pictures (cross-entropy ${(measured['testLoss'] ?? 0).toFixed(3)} nats)`],
+        [
+          'accuracy',
+          `${((measured['accuracy'] ?? 0) * 100).toFixed(2)} % of the held-out pictures (cross-entropy ${(measured['testLoss'] ?? 0).toFixed(3)} nats)`,
+        ],
       ],
     };
   }
   const clip = await readClipFolder(from);
   const { model } = clip;
   // A run's data set is resized with Lanczos, also where its folder was written before it said so.
-  await writeClipFolder(out, { ...clip, preprocessing: { ...clip.preprocessing ?? openAIPreprocessing, resample: 'lanczos' }, dtype: 'f16' });
+  await writeClipFolder(out, {
+    ...clip,
+    preprocessing: { ...(clip.preprocessing ?? openAIPreprocessing), resample: 'lanczos' },
+    dtype: 'f16',
+  });
   const { visionConfig: vision, textConfig: text } = model.config;
   return {
-    weights: 'model.safetensors', ...await around(),
+    weights: 'model.safetensors',
+    ...(await around()),
     rows: [
-      ['network', `\`CLIPModel\`, ${count(model)} parameters: pictures of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`],
+      [
+        'network',
+        `\`CLIPModel\`, ${count(model)} parameters: pictures of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`,
+      ],
     ],
   };
 }

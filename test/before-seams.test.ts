@@ -10,7 +10,17 @@ import { loadModel, readTensorFile } from '../src/checkpoint/index.ts';
 import { createInterpreter, float32, type FloatArray } from '../src/core/index.ts';
 import { networkProcess } from '../src/diffusion/index.ts';
 import {
-  drawPictures, enlarge, exactSampler, finishedPictures, inpaintPicture, interpolateSeeds, openSampler, pictureShape, shrink, varyPicture, type SampleOptions,
+  drawPictures,
+  enlarge,
+  exactSampler,
+  finishedPictures,
+  inpaintPicture,
+  interpolateSeeds,
+  openSampler,
+  pictureShape,
+  shrink,
+  varyPicture,
+  type SampleOptions,
 } from '../src/pipelines/index.ts';
 import { configuredRun, trainingRun } from '../src/train/index.ts';
 
@@ -32,7 +42,13 @@ interface Result {
 const results = JSON.parse(readFileSync(join(root, 'results.json'), 'utf8')) as Readonly<Record<string, Result>>;
 
 const short = (text: string) => text.slice(0, 16);
-const hash = ({ shape, data }: FloatArray) => short(createHash('sha256').update(shape.join()).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest('hex'));
+const hash = ({ shape, data }: FloatArray) =>
+  short(
+    createHash('sha256')
+      .update(shape.join())
+      .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      .digest('hex'),
+  );
 
 /** Goes on from step 2 to step 4, on the images where they lie now. */
 async function resumed(kind: string): Promise<number[]> {
@@ -43,18 +59,36 @@ async function resumed(kind: string): Promise<number[]> {
   writeFileSync(file, JSON.stringify(record));
   const plan = await configuredRun(record.config).plan({ resumeFrom: out });
   const losses: number[] = [];
-  for await (const event of trainingRun(plan, { out, executor, resume: true })) if (event.type === 'step') losses.push(event.loss);
+  for await (const event of trainingRun(plan, { out, executor, resume: true }))
+    if (event.type === 'step') losses.push(event.loss);
   return losses;
 }
 
 /** Samples of a checkpoint in every way. */
 async function samples(dir: string): Promise<Record<string, string>> {
   const { unet, scheduler, weights, classes, superResolution } = await loadModel(dir);
-  const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, networkProcess(scheduler).varianceType), weights, nullClass: classes?.nullClass ?? null, batchSize: 2 });
-  const image = float32([3, 8, 8], Float32Array.from({ length: 192 }, (_, i) => Math.sin(i)));
-  const whole = float32([3, 3, 8, 8], Float32Array.from({ length: 576 }, (_, i) => Math.sin(i)));
+  const sampler = await openSampler(executor, {
+    unet,
+    scheduler,
+    picture: pictureShape(unet, networkProcess(scheduler).varianceType),
+    weights,
+    nullClass: classes?.nullClass ?? null,
+    batchSize: 2,
+  });
+  const image = float32(
+    [3, 8, 8],
+    Float32Array.from({ length: 192 }, (_, i) => Math.sin(i)),
+  );
+  const whole = float32(
+    [3, 3, 8, 8],
+    Float32Array.from({ length: 576 }, (_, i) => Math.sin(i)),
+  );
   const asked: SampleOptions = {
-    seed: 5, count: 3, steps: 3, ...(classes && { classLabels: [0, 1, 0] }), ...(superResolution && { condImages: enlarge(shrink(whole, 2), superResolution) }),
+    seed: 5,
+    count: 3,
+    steps: 3,
+    ...(classes && { classLabels: [0, 1, 0] }),
+    ...(superResolution && { condImages: enlarge(shrink(whole, 2), superResolution) }),
   };
   const ways: Record<string, FloatArray> = {
     usual: await drawPictures(sampler, asked),
@@ -63,28 +97,63 @@ async function samples(dir: string): Promise<Record<string, string>> {
     first: await drawPictures(sampler, { ...asked, first: 7, sampler: 'heun' }),
   };
   if (typeof classes?.nullClass === 'number') {
-    ways['guided'] = await drawPictures(sampler, { ...asked, guidanceScale: 2, guidanceRescale: 0.5, guidanceInterval: [0, 5] });
+    ways['guided'] = await drawPictures(sampler, {
+      ...asked,
+      guidanceScale: 2,
+      guidanceRescale: 0.5,
+      guidanceInterval: [0, 5],
+    });
     ways['thresholded'] = await drawPictures(sampler, { ...asked, guidanceScale: 3, dynamicThresholding: {} });
   }
   if (!superResolution) {
     ways['varied'] = await finishedPictures(varyPicture(sampler, { ...asked, image, strength: 0.5 }));
-    ways['between'] = await finishedPictures(interpolateSeeds(sampler, { steps: 3, sampler: 'ddim', seeds: [1, 2], frames: 3, ...(classes && { classLabel: 1 }) }));
-    ways['inpainted'] = await finishedPictures(inpaintPicture(sampler, { ...asked, steps: 4, image, mask: float32([1, 8, 8], Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? 1 : 0))), jumpLength: 2, resamples: 2 }));
-    ways['exact'] = await drawPictures(exactSampler({ pictures: whole, scheduler, batchSize: 2 }), { seed: 5, count: 3, steps: 3 });
+    ways['between'] = await finishedPictures(
+      interpolateSeeds(sampler, {
+        steps: 3,
+        sampler: 'ddim',
+        seeds: [1, 2],
+        frames: 3,
+        ...(classes && { classLabel: 1 }),
+      }),
+    );
+    ways['inpainted'] = await finishedPictures(
+      inpaintPicture(sampler, {
+        ...asked,
+        steps: 4,
+        image,
+        mask: float32(
+          [1, 8, 8],
+          Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? 1 : 0)),
+        ),
+        jumpLength: 2,
+        resamples: 2,
+      }),
+    );
+    ways['exact'] = await drawPictures(exactSampler({ pictures: whole, scheduler, batchSize: 2 }), {
+      seed: 5,
+      count: 3,
+      steps: 3,
+    });
   }
   await sampler.dispose();
   return Object.fromEntries(Object.entries(ways).map(([way, x]) => [way, hash(x)]));
 }
 
 describe('a run of the version before the seams', () => {
-  test.each(Object.keys(results))('%s: resumes to the same weights, and samples the same bytes', async (kind) => {
-    const expected = results[kind]!;
-    expect(await resumed(kind)).toEqual(expected.losses.slice(2));
-    const last = join(root, kind, 'checkpoints/step-000004');
-    const files = readdirSync(last, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.safetensors')).sort();
-    const tensors: Record<string, string> = {};
-    for (const file of files) tensors[file] = short(checksum(await readTensorFile(join(last, file))));
-    expect(tensors).toEqual(expected.checkpoint);
-    if (Object.keys(expected.samples).length > 0) expect(await samples(last)).toEqual(expected.samples);
-  }, 60_000);
+  test.each(Object.keys(results))(
+    '%s: resumes to the same weights, and samples the same bytes',
+    async (kind) => {
+      const expected = results[kind]!;
+      expect(await resumed(kind)).toEqual(expected.losses.slice(2));
+      const last = join(root, kind, 'checkpoints/step-000004');
+      const files = readdirSync(last, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.safetensors'))
+        .sort();
+      const tensors: Record<string, string> = {};
+      for (const file of files) tensors[file] = short(checksum(await readTensorFile(join(last, file))));
+      expect(tensors).toEqual(expected.checkpoint);
+      if (Object.keys(expected.samples).length > 0) expect(await samples(last)).toEqual(expected.samples);
+    },
+    60_000,
+  );
 });

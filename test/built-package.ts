@@ -21,14 +21,23 @@ const compiler = join(root, 'node_modules/typescript/bin/tsc');
 export function buildPackage(): BuiltPackage {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'kuosan-package-')));
   run(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')], root);
-  for (const part of ['package.json', 'presets', 'data']) cpSync(join(root, part), join(folder, part), { recursive: true });
+  for (const part of ['package.json', 'presets', 'data'])
+    cpSync(join(root, part), join(folder, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
   return {
     folder,
     compile(name, text) {
       writeFileSync(join(folder, name), text);
       const config = {
-        compilerOptions: { target: 'ES2023', lib: ['ES2023'], module: 'NodeNext', moduleResolution: 'NodeNext', types: ['node'], strict: true, noUnusedLocals: true },
+        compilerOptions: {
+          target: 'ES2023',
+          lib: ['ES2023'],
+          module: 'NodeNext',
+          moduleResolution: 'NodeNext',
+          types: ['node'],
+          strict: true,
+          noUnusedLocals: true,
+        },
         files: [name],
       };
       writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));

@@ -7,25 +7,39 @@ const declaration = /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*
 /** The names a file exports by declaring them, each with the line of its declaration. */
 function declarations(path: string): Map<string, number> {
   const found = new Map<string, number>();
-  textOf(path).split('\n').forEach((line, i) => {
-    const name = declaration.exec(line)?.[1];
-    if (name !== undefined && !found.has(name)) found.set(name, i);
-  });
+  textOf(path)
+    .split('\n')
+    .forEach((line, i) => {
+      const name = declaration.exec(line)?.[1];
+      if (name !== undefined && !found.has(name)) found.set(name, i);
+    });
   return found;
 }
 
 /** What an index offers: the file and the name of each declaration behind it. */
 function offered(index: string): { path: string; name: string }[] {
-  return [...textOf(index).matchAll(/^export (?:type )?(\*|\{[^}]*\}) from '([^']+)'/gm)].flatMap(([, clause, from]) => {
-    const path = join(dirname(index), from!);
-    const names = clause === '*' ? [...declarations(path).keys()] : clause!.slice(1, -1).split(',').map((name) => name.replace('type ', '').trim()).filter((name) => name !== '');
-    return names.map((name) => ({ path, name }));
-  });
+  return [...textOf(index).matchAll(/^export (?:type )?(\*|\{[^}]*\}) from '([^']+)'/gm)].flatMap(
+    ([, clause, from]) => {
+      const path = join(dirname(index), from!);
+      const names =
+        clause === '*'
+          ? [...declarations(path).keys()]
+          : clause!
+              .slice(1, -1)
+              .split(',')
+              .map((name) => name.replace('type ', '').trim())
+              .filter((name) => name !== '');
+      return names.map((name) => ({ path, name }));
+    },
+  );
 }
 
 test('every export of a subpath has a doc comment', () => {
   const entrances = filesBelow('src', '.ts').filter((path) => /^src\/[\w/]+\/index\.ts$/.test(path));
-  const offers = [...entrances.flatMap(offered), ...[...declarations('src/runtime/node.ts').keys()].map((name) => ({ path: 'src/runtime/node.ts', name }))];
+  const offers = [
+    ...entrances.flatMap(offered),
+    ...[...declarations('src/runtime/node.ts').keys()].map((name) => ({ path: 'src/runtime/node.ts', name })),
+  ];
   expect(offers.length).toBeGreaterThan(200);
   const missing = offers.filter(({ path, name }) => {
     const line = declarations(path).get(name);

@@ -12,7 +12,12 @@ function prose(text: string): string {
 
 /** The anchor that GitHub gives a heading. */
 function anchorOf(heading: string): string {
-  return heading.toLowerCase().replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-');
+  return heading
+    .toLowerCase()
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replace(/\s/g, '-');
 }
 
 function anchors(path: string): Set<string> {
@@ -21,7 +26,12 @@ function anchors(path: string): Set<string> {
 }
 
 describe('links', () => {
-  const links = pages.flatMap((path) => [...prose(textOf(path)).matchAll(/\]\(([^)\s]+)(?:\s+"[^"]*")?\)|<img[^>]*\bsrc="([^"]+)"/g)].map(([, target, image]) => ({ path, target: (target ?? image)! })))
+  const links = pages
+    .flatMap((path) =>
+      [...prose(textOf(path)).matchAll(/\]\(([^)\s]+)(?:\s+"[^"]*")?\)|<img[^>]*\bsrc="([^"]+)"/g)].map(
+        ([, target, image]) => ({ path, target: (target ?? image)! }),
+      ),
+    )
     .filter(({ target }) => !/^(?:https?|mailto):/.test(target));
 
   test.each(links)('$path → $target', ({ path, target }) => {
@@ -33,17 +43,19 @@ describe('links', () => {
 });
 
 describe('what is written', () => {
-  const files = ['', '.ts', '.md', '.json', '.jsonc', '.py', '.mjs'].flatMap((ending) => (ending === '' ? ['NOTICE', 'LICENSE', '.npmrc', '.ci/run'] : filesBelow('', ending)))
+  const files = ['', '.ts', '.md', '.json', '.jsonc', '.py', '.mjs']
+    .flatMap((ending) => (ending === '' ? ['NOTICE', 'LICENSE', '.npmrc', '.ci/run'] : filesBelow('', ending)))
     // These two name what they look for.
     .filter((path) => path !== 'test/docs.test.ts' && path !== 'test/package.test.ts');
 
-  test('names no place on somebody\'s machine', () => {
+  test("names no place on somebody's machine", () => {
     const machine = /(?:^|[\s"'`(=])(?:\/(?:work|root|home|Users|mnt|opt|var\/folders)\/|[A-Z]:\\)\w/m;
     expect(files.filter((path) => machine.test(textOf(path)))).toEqual([]);
   });
 
   test('names no host that packages are taken from, and no private address', () => {
-    const host = /https?:\/\/(?:registry\.|[\w.-]*(?:artifactory|nexus|verdaccio|mirror|proxy)|localhost|127\.|10\.|192\.168\.|[\w-]+\.(?:internal|local|lan)\b)/;
+    const host =
+      /https?:\/\/(?:registry\.|[\w.-]*(?:artifactory|nexus|verdaccio|mirror|proxy)|localhost|127\.|10\.|192\.168\.|[\w-]+\.(?:internal|local|lan)\b)/;
     expect(files.filter((path) => host.test(textOf(path)))).toEqual([]);
   });
 });
@@ -51,6 +63,10 @@ describe('what is written', () => {
 describe('the decisions', () => {
   test('are all listed', () => {
     const list = textOf('docs/decisions/README.md');
-    expect(filesBelow('docs/decisions', '.md').filter((path) => !path.endsWith('README.md') && !list.includes(`(${path.split('/').at(-1)!})`))).toEqual([]);
+    expect(
+      filesBelow('docs/decisions', '.md').filter(
+        (path) => !path.endsWith('README.md') && !list.includes(`(${path.split('/').at(-1)!})`),
+      ),
+    ).toEqual([]);
   });
 });

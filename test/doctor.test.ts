@@ -14,7 +14,19 @@ describe('kuosan doctor', () => {
     const [told, asJson] = [await kuosan(['doctor'], { cwd }), await kuosan(['doctor', '--json'], { cwd })];
     expect([told.status, told.stderr, asJson.status, asJson.stderr]).toEqual([0, '', 0, '']);
     const { findings, auto } = JSON.parse(asJson.stdout) as { findings: Finding[]; auto: string };
-    expect(findings.map(({ name }) => name)).toEqual(['processor', 'memory', 'Node.js', 'pictures', 'cache', 'this folder', 'terminal', 'ONNX Runtime', 'kernels', 'WebGPU', 'CUDA']);
+    expect(findings.map(({ name }) => name)).toEqual([
+      'processor',
+      'memory',
+      'Node.js',
+      'pictures',
+      'cache',
+      'this folder',
+      'terminal',
+      'ONNX Runtime',
+      'kernels',
+      'WebGPU',
+      'CUDA',
+    ]);
     const ofName = Object.fromEntries(findings.map((finding) => [finding.name, finding]));
     expect(ofName['Node.js']).toEqual({ name: 'Node.js', status: 'ok', text: process.versions.node });
     expect(ofName['ONNX Runtime']!.text).toMatch(/^onnxruntime-node \d+\.\d+\.\d+$/);
@@ -29,7 +41,10 @@ describe('kuosan doctor', () => {
 });
 
 test('a finding is a line, and the way out another', () => {
-  const findings = [{ name: 'memory', status: 'ok', text: '8 GiB' }, missing('WebGPU', 'no graphics adapter; install a driver; or none')] as const;
+  const findings = [
+    { name: 'memory', status: 'ok', text: '8 GiB' },
+    missing('WebGPU', 'no graphics adapter; install a driver; or none'),
+  ] as const;
   expect(formatFindings(findings, { isColored: false }).split('\n')).toEqual([
     'ok       memory  8 GiB',
     'missing  WebGPU  no graphics adapter',

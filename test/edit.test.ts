@@ -19,7 +19,12 @@ beforeAll(async () => {
   vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
   await drawPictureFolder('pictures', 5);
   await drawMask('mask.png', 8, 0.5);
-  const unet = new UNet2DModel({ ...tinyModel, blockOutChannels: [16], downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'] });
+  const unet = new UNet2DModel({
+    ...tinyModel,
+    blockOutChannels: [16],
+    downBlockTypes: ['AttnDownBlock2D'],
+    upBlockTypes: ['UpBlock2D'],
+  });
   await writeModelFolder('model', { unet, weights: withOutput(unet), scheduler: schedulerConfig() });
 });
 afterAll(() => {
@@ -28,10 +33,18 @@ afterAll(() => {
   rmSync(cwd, { recursive: true, force: true });
 });
 
-async function ended(command: string): Promise<{ readonly status: number; readonly printed: string; readonly problems: string }> {
+async function ended(
+  command: string,
+): Promise<{ readonly status: number; readonly printed: string; readonly problems: string }> {
   const said = { printed: '', problems: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => { said.printed += String(text); return true; });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => { said.problems += String(text); return true; });
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said.printed += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said.problems += String(text);
+    return true;
+  });
   const status = await runCommand(command.split(' ')).finally(() => vi.restoreAllMocks());
   return { status, ...said };
 }
@@ -51,20 +64,38 @@ async function refused(command: string): Promise<string> {
 }
 
 const pixels = (path: string) => sharp(path).removeAlpha().raw().toBuffer();
-const data = () => Promise.all(readdirSync('pictures').sort().map((name) => pixels(join('pictures', name))));
+const data = () =>
+  Promise.all(
+    readdirSync('pictures')
+      .sort()
+      .map((name) => pixels(join('pictures', name))),
+  );
 /** The output layer of a fresh network is almost zero, and whatever it is asked it would say the same. */
 function withOutput(unet: UNet2DModel): Map<string, HostArray> {
-  return new Map([...initialValues(unet, 1)].map(([name, value]) => [
-    name, name === 'conv_out.weight' ? float32(value.shape, new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
-  ]));
+  return new Map(
+    [...initialValues(unet, 1)].map(([name, value]) => [
+      name,
+      name === 'conv_out.weight'
+        ? float32(
+            value.shape,
+            new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8),
+          )
+        : value,
+    ]),
+  );
 }
 /** The largest difference of a byte. */
 const difference = (a: Buffer, b: Buffer) => a.reduce((most, byte, i) => Math.max(most, Math.abs(byte - b[i]!)), 0);
 
 describe('kuosan sample --exact', () => {
-  test('draws pictures of the data set, without a model and with a model\'s schedule', async () => {
-    for (const [source, folder] of [['--size 8', 'alone'], ['model', 'with-model']] as const) {
-      expect(await run(`sample ${source} --exact pictures --count 3 --sampler heun --images ${folder} --out x.png`)).toMatch(/^x\.png: 3 pictures with heun, seed 0, on the exact denoiser of 5 pictures in /);
+  test("draws pictures of the data set, without a model and with a model's schedule", async () => {
+    for (const [source, folder] of [
+      ['--size 8', 'alone'],
+      ['model', 'with-model'],
+    ] as const) {
+      expect(
+        await run(`sample ${source} --exact pictures --count 3 --sampler heun --images ${folder} --out x.png`),
+      ).toMatch(/^x\.png: 3 pictures with heun, seed 0, on the exact denoiser of 5 pictures in /);
       const known = await data();
       for (const name of readdirSync(folder)) {
         const drawn = await pixels(join(folder, name));
@@ -78,7 +109,9 @@ describe('kuosan edit', () => {
   test('gives the picture back at strength 0, and something else of the data at strength 1', async () => {
     await run('edit --exact pictures --size 8 --image pictures/002.png --strength 0 --out same.png');
     expect(await pixels('same.png')).toEqual(await pixels('pictures/002.png'));
-    await run('edit --exact pictures --size 8 --image pictures/002.png --strength 1 --count 6 --images many --out many.png');
+    await run(
+      'edit --exact pictures --size 8 --image pictures/002.png --strength 1 --count 6 --images many --out many.png',
+    );
     const known = await data();
     const drawn = await Promise.all(readdirSync('many').map((name) => pixels(join('many', name))));
     const which = drawn.map((picture) => known.findIndex((other) => difference(other, picture) <= 3));
@@ -87,7 +120,9 @@ describe('kuosan edit', () => {
   });
 
   test('paints under the mask what belongs there, and leaves the rest byte for byte', async () => {
-    await run('edit --exact pictures --size 8 --image pictures/001.png --mask mask.png --steps 40 --jump-length 5 --resamples 3 --out painted.png --gif painted.gif');
+    await run(
+      'edit --exact pictures --size 8 --image pictures/001.png --mask mask.png --steps 40 --jump-length 5 --resamples 3 --out painted.png --gif painted.gif',
+    );
     expect(difference(await pixels('painted.png'), await pixels('pictures/001.png'))).toBeLessThanOrEqual(3);
     await run('edit model --image pictures/001.png --mask mask.png --steps 4 --threads 1 --out network.png');
     const [network, given] = [await pixels('network.png'), await pixels('pictures/001.png')];
@@ -100,34 +135,58 @@ describe('kuosan edit', () => {
 
 describe('a model that sees a picture beside the noise', () => {
   beforeAll(async () => {
-    const unet = new UNet2DModel({ ...tinyModel, inChannels: 6, blockOutChannels: [16], downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'] });
+    const unet = new UNet2DModel({
+      ...tinyModel,
+      inChannels: 6,
+      blockOutChannels: [16],
+      downBlockTypes: ['AttnDownBlock2D'],
+      upBlockTypes: ['UpBlock2D'],
+    });
     await writeModelFolder('enlarger', { unet, weights: withOutput(unet), scheduler: schedulerConfig() });
   });
 
   test('is given it by kuosan edit, and draws accordingly', async () => {
-    for (const image of ['000', '001']) await run(`edit enlarger --image pictures/${image}.png --steps 3 --threads 1 --out large-${image}.png`);
+    for (const image of ['000', '001'])
+      await run(`edit enlarger --image pictures/${image}.png --steps 3 --threads 1 --out large-${image}.png`);
     expect((await sharp('large-000.png').metadata()).width).toBe(8);
     expect(await pixels('large-000.png')).not.toEqual(await pixels('large-001.png'));
   });
 
   test('says what else it cannot do', async () => {
-    await expect(refused('sample enlarger --out x.png')).resolves.toMatch(/enlarger: this model sees a picture beside the noise, and sample has none for it; give it one with kuosan edit --image\n$/);
-    await expect(refused('edit enlarger --image pictures/000.png --strength 0.5')).resolves.toMatch(/--strength: this model sees the picture beside the noise and draws all of it anew; leave the option out\n$/);
+    await expect(refused('sample enlarger --out x.png')).resolves.toMatch(
+      /enlarger: this model sees a picture beside the noise, and sample has none for it; give it one with kuosan edit --image\n$/,
+    );
+    await expect(refused('edit enlarger --image pictures/000.png --strength 0.5')).resolves.toMatch(
+      /--strength: this model sees the picture beside the noise and draws all of it anew; leave the option out\n$/,
+    );
   });
 });
 
 test('kuosan interpolate begins and ends with the pictures of the seeds', async () => {
-  await run('interpolate model --seeds 3,4,9 --frames 3 --steps 4 --threads 1 --out between.png --images between --gif between.gif');
+  await run(
+    'interpolate model --seeds 3,4,9 --frames 3 --steps 4 --threads 1 --out between.png --images between --gif between.gif',
+  );
   expect(readdirSync('between')).toHaveLength(5);
-  for (const [index, seed] of [[0, 3], [2, 4], [4, 9]] as const) {
-    await run(`sample model --sampler ddim --steps 4 --count 1 --seed ${seed} --threads 1 --images seed-${seed} --out x.png`);
+  for (const [index, seed] of [
+    [0, 3],
+    [2, 4],
+    [4, 9],
+  ] as const) {
+    await run(
+      `sample model --sampler ddim --steps 4 --count 1 --seed ${seed} --threads 1 --images seed-${seed} --out x.png`,
+    );
     expect(await pixels(`between/0000${index}.png`)).toEqual(await pixels(`seed-${seed}/00000.png`));
   }
 }, 60_000);
 
 test('kuosan compare prints a table and draws a grid', async () => {
-  const printed = await run('compare model --data pictures --threads 1 --samplers ddpm,ddim,dpmpp-2m --steps 5,20 --count 4 --reference-steps 60 --out compare.png');
-  const rows = printed.split('\n').filter((line) => line.startsWith('dpmpp-2m')).map((line) => line.split(/\s+/).slice(1).map(Number));
+  const printed = await run(
+    'compare model --data pictures --threads 1 --samplers ddpm,ddim,dpmpp-2m --steps 5,20 --count 4 --reference-steps 60 --out compare.png',
+  );
+  const rows = printed
+    .split('\n')
+    .filter((line) => line.startsWith('dpmpp-2m'))
+    .map((line) => line.split(/\s+/).slice(1).map(Number));
   expect(rows).toHaveLength(3);
   expect(rows[0]![0]!).toBeGreaterThan(rows[0]![1]!);
   expect(rows[2]).toEqual([5, 20]);
@@ -135,9 +194,17 @@ test('kuosan compare prints a table and draws a grid', async () => {
   expect((await sharp('compare.png').metadata()).format).toBe('png');
 }, 60_000);
 
-test('kuosan floor prints the network\'s loss above the exact one, and draws both', async () => {
+test("kuosan floor prints the network's loss above the exact one, and draws both", async () => {
   const printed = await run('floor model --data pictures --levels 4 --draws 20 --threads 1 --out floor.png');
-  const rows = printed.split('\n').filter((line) => /^ +\d+ /.test(line)).map((line) => line.trim().split(/\s+/).map((text) => Number(text.replace('−', '-'))));
+  const rows = printed
+    .split('\n')
+    .filter((line) => /^ +\d+ /.test(line))
+    .map((line) =>
+      line
+        .trim()
+        .split(/\s+/)
+        .map((text) => Number(text.replace('−', '-'))),
+    );
   expect(rows.map(([t]) => t)).toEqual([125, 375, 625, 875]);
   for (const [, , network, , exact] of rows) expect(network).toBeGreaterThan(exact!);
   expect((await sharp('floor.png').metadata()).format).toBe('png');

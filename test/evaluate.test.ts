@@ -19,7 +19,12 @@ const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device',
 
 beforeAll(async () => {
   await drawPictureFolder(join(cwd, 'pictures'), 40);
-  const classifier = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], classNames: ['a', 'b'] });
+  const classifier = new ImageClassifier({
+    sampleSize: 8,
+    inChannels: 3,
+    blockOutChannels: [8],
+    classNames: ['a', 'b'],
+  });
   await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
   const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
   await writeModelFolder(join(cwd, 'model'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
@@ -27,25 +32,77 @@ beforeAll(async () => {
 
 describe('kuosan evaluate', () => {
   test('says of a number what it was measured with, and what real pictures have', async () => {
-    const { status, stdout, stderr } = await evaluate('model', '--data', 'pictures', '--features', 'network', '--count', '20', '--sampler', 'ddim', '--steps', '3', '--nearest', 'near.png');
+    const { status, stdout, stderr } = await evaluate(
+      'model',
+      '--data',
+      'pictures',
+      '--features',
+      'network',
+      '--count',
+      '20',
+      '--sampler',
+      'ddim',
+      '--steps',
+      '3',
+      '--nearest',
+      'near.png',
+    );
     expect(status, stderr).toBe(0);
-    expect(stdout).toMatch(/^model against pictures, seed 0, drawn with ddim in 3 steps\nfeatures: network, 8 of each picture; N = 20 against 20 real ones; real against real: N = 20 each\n/);
+    expect(stdout).toMatch(
+      /^model against pictures, seed 0, drawn with ddim in 3 steps\nfeatures: network, 8 of each picture; N = 20 against 20 real ones; real against real: N = 20 each\n/,
+    );
     expect(stdout).toMatch(/Fréchet distance +\d+\.\d{3} +\d+\.\d{3}\nkernel distance .*\nprecision .*\nrecall /);
     expect(stdout).not.toContain('FID');
     expect(stdout).toMatch(/\nkernel distance +-?\d\.\d{5} ± 0\.\d*[1-9]\d* +-?\d\.\d{5} ± 0\.\d*[1-9]\d*\n/);
-    expect(stdout).toMatch(/copies: 0 of 20 are nearer .*; near\.png shows all pictures, each beside its nearest real one; near\.nearest\.jsonl names that of every picture\n/);
+    expect(stdout).toMatch(
+      /copies: 0 of 20 are nearer .*; near\.png shows all pictures, each beside its nearest real one; near\.nearest\.jsonl names that of every picture\n/,
+    );
     // Four pairs a row.
     const { width, height } = await sharp(join(cwd, 'near.png')).metadata();
     expect(width / height).toBeCloseTo((8 * 10 + 2) / (5 * 10 + 2), 5);
   }, 60_000);
 
   test('prints the same as JSON, and the same again', async () => {
-    const args = ['model', '--data', 'pictures', '--features', 'network', '--count', '12', '--sampler', 'ddim', '--steps', '3', '--seed', '5', '--bpd', '--bpd-count', '4', '--bpd-times', '5', '--json'];
+    const args = [
+      'model',
+      '--data',
+      'pictures',
+      '--features',
+      'network',
+      '--count',
+      '12',
+      '--sampler',
+      'ddim',
+      '--steps',
+      '3',
+      '--seed',
+      '5',
+      '--bpd',
+      '--bpd-count',
+      '4',
+      '--bpd-times',
+      '5',
+      '--json',
+    ];
     const [first, second] = [await evaluate(...args), await evaluate(...args, '--batch-size', '5')];
-    const report = JSON.parse(first.stdout) as { features: { count: number; floor: { count: number }; frechetDistance: number }; bitsPerDimension: { total: number } };
+    const report = JSON.parse(first.stdout) as {
+      features: { count: number; floor: { count: number }; frechetDistance: number };
+      bitsPerDimension: { total: number };
+    };
     expect(report).toMatchObject({
-      subject: 'model', data: 'pictures', seed: 5, sampler: { name: 'ddim', steps: 3, guidanceScale: 1 },
-      features: { extractor: 'network', isFid: false, dim: 8, count: 12, referenceCount: 12, seed: 5, floor: { count: 12 } },
+      subject: 'model',
+      data: 'pictures',
+      seed: 5,
+      sampler: { name: 'ddim', steps: 3, guidanceScale: 1 },
+      features: {
+        extractor: 'network',
+        isFid: false,
+        dim: 8,
+        count: 12,
+        referenceCount: 12,
+        seed: 5,
+        floor: { count: 12 },
+      },
       bitsPerDimension: { count: 4, times: 6, data: 'pictures' },
     });
     // Whatever is computed together: but for rounding, which other shapes may change.
@@ -55,30 +112,82 @@ describe('kuosan evaluate', () => {
   }, 60_000);
 
   test('finds the pictures of the data in themselves: no distance, and every one a copy', async () => {
-    const { stdout, stderr } = await evaluate('--images', 'pictures', '--data', 'pictures', '--features', 'network', '--nearest', 'same.png', '--json');
-    const { features, nearest } = JSON.parse(stdout || stderr) as { features: { frechetDistance: number; floor: { frechetDistance: number; count: number } }; nearest: { list: string } };
+    const { stdout, stderr } = await evaluate(
+      '--images',
+      'pictures',
+      '--data',
+      'pictures',
+      '--features',
+      'network',
+      '--nearest',
+      'same.png',
+      '--json',
+    );
+    const { features, nearest } = JSON.parse(stdout || stderr) as {
+      features: { frechetDistance: number; floor: { frechetDistance: number; count: number } };
+      nearest: { list: string };
+    };
     expect(Math.abs(features.frechetDistance)).toBeLessThan(1e-4 * features.floor.frechetDistance);
     expect(features.floor.count).toBe(20);
     expect(nearest).toMatchObject({ sheet: 'same.png', shown: 32, list: 'same.nearest.jsonl', count: 40, copies: 40 });
     // Four pairs a row, eight rows; the list has them all.
     const { width, height } = await sharp(join(cwd, 'same.png')).metadata();
     expect(width / height).toBeCloseTo((8 * 10 + 2) / (8 * 10 + 2), 5);
-    const list = readFileSync(join(cwd, nearest.list), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object);
-    expect(list).toEqual(Array.from({ length: 40 }, (_, i) => ({ picture: i, index: i, id: `${String(i).padStart(3, '0')}.png`, distance: 0, ratio: 0 })));
+    const list = readFileSync(join(cwd, nearest.list), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(list).toEqual(
+      Array.from({ length: 40 }, (_, i) => ({
+        picture: i,
+        index: i,
+        id: `${String(i).padStart(3, '0')}.png`,
+        distance: 0,
+        ratio: 0,
+      })),
+    );
     const text = await evaluate('--images', 'pictures', '--data', 'pictures', '--size', '8', '--nearest', 'same.png');
-    expect(text.stdout).toContain('same.png shows the first 32 pictures, each beside its nearest real one; same.nearest.jsonl names that of every picture\n');
+    expect(text.stdout).toContain(
+      'same.png shows the first 32 pictures, each beside its nearest real one; same.nearest.jsonl names that of every picture\n',
+    );
   }, 60_000);
 
   test('measures a model that learns its variance, and tells its channels from those of a picture that it sees', async () => {
     const write = async (folder: string, channels: object) => {
       const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...channels }, folder));
-      await writeModelFolder(join(cwd, folder), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig({ varianceType: 'learned_range' }) });
+      await writeModelFolder(join(cwd, folder), {
+        unet,
+        weights: initialValues(unet, 1),
+        scheduler: schedulerConfig({ varianceType: 'learned_range' }),
+      });
     };
     await write('learned', { outChannels: 6 });
-    const args = ['--data', 'pictures', '--features', 'network', '--count', '8', '--steps', '3', '--bpd', '--bpd-count', '4', '--bpd-times', '5', '--json'];
+    const args = [
+      '--data',
+      'pictures',
+      '--features',
+      'network',
+      '--count',
+      '8',
+      '--steps',
+      '3',
+      '--bpd',
+      '--bpd-count',
+      '4',
+      '--bpd-times',
+      '5',
+      '--json',
+    ];
     const [learned, fixed] = await Promise.all(['learned', 'model'].map((folder) => evaluate(folder, ...args)));
-    const report = JSON.parse(learned!.stdout || learned!.stderr) as { features: { frechetDistance: number }; bitsPerDimension: { total: number } };
-    expect(report).toMatchObject({ sampler: { name: 'ddpm', steps: 3 }, features: { count: 8 }, bitsPerDimension: { count: 4 } });
+    const report = JSON.parse(learned!.stdout || learned!.stderr) as {
+      features: { frechetDistance: number };
+      bitsPerDimension: { total: number };
+    };
+    expect(report).toMatchObject({
+      sampler: { name: 'ddpm', steps: 3 },
+      features: { count: 8 },
+      bitsPerDimension: { count: 4 },
+    });
     expect(report.features.frechetDistance).toBeGreaterThan(0);
     // The same network but for the variance, which neither has learned: other bits, of the same order.
     const other = (JSON.parse(fixed!.stdout || fixed!.stderr) as typeof report).bitsPerDimension.total;
@@ -87,23 +196,57 @@ describe('kuosan evaluate', () => {
     expect(report.bitsPerDimension.total / other).toBeLessThan(2);
     // Six channels out are three and their variance, so three of the six channels in are another picture.
     await write('enlarger', { inChannels: 6, outChannels: 6 });
-    expect((await evaluate('enlarger', ...args)).stderr.trim()).toMatch(/^kuosan: enlarger: this model sees a picture beside the noise, and evaluate has none for it; give it one with kuosan edit --image$/);
+    expect((await evaluate('enlarger', ...args)).stderr.trim()).toMatch(
+      /^kuosan: enlarger: this model sees a picture beside the noise, and evaluate has none for it; give it one with kuosan edit --image$/,
+    );
   }, 60_000);
 
   test('tells how many pictures are what they should be, to a classifier of the same classes', async () => {
     for (const name of ['a', 'b']) await drawPictureFolder(join(cwd, 'by-class', name), 10);
-    const { stdout, stderr } = await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network', '--json');
-    const { features } = JSON.parse(stdout || stderr) as { features: { accuracy: number; floor: { accuracy: number } } };
+    const { stdout, stderr } = await evaluate(
+      '--images',
+      'by-class',
+      '--data',
+      'by-class',
+      '--features',
+      'network',
+      '--json',
+    );
+    const { features } = JSON.parse(stdout || stderr) as {
+      features: { accuracy: number; floor: { accuracy: number } };
+    };
     expect(features.accuracy).toBe(features.floor.accuracy);
     expect(features.accuracy * 20).toBeCloseTo(Math.round(features.accuracy * 20), 9);
-    expect((await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network')).stdout).toMatch(/of the class asked +(\d\.\d{3}) +\1\n/);
+    expect((await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network')).stdout).toMatch(
+      /of the class asked +(\d\.\d{3}) +\1\n/,
+    );
     // Pictures in one folder have no class.
-    expect((await evaluate('--images', 'pictures', '--data', 'pictures', '--features', 'network')).stdout).not.toContain('class asked');
+    expect(
+      (await evaluate('--images', 'pictures', '--data', 'pictures', '--features', 'network')).stdout,
+    ).not.toContain('class asked');
   }, 60_000);
 
   test('is stopped by Ctrl-C', async () => {
-    const { child, ended } = start(['evaluate', 'model', '--data', 'pictures', '--features', 'network', '--count', '100000', '--device', 'cpu', '--threads', '1'], { cwd });
-    child.stderr!.on('data', (text) => { if (String(text).includes('drawn pictures')) child.kill('SIGINT'); });
+    const { child, ended } = start(
+      [
+        'evaluate',
+        'model',
+        '--data',
+        'pictures',
+        '--features',
+        'network',
+        '--count',
+        '100000',
+        '--device',
+        'cpu',
+        '--threads',
+        '1',
+      ],
+      { cwd },
+    );
+    child.stderr!.on('data', (text) => {
+      if (String(text).includes('drawn pictures')) child.kill('SIGINT');
+    });
     const { status, stderr } = await ended;
     expect(status, stderr).toBe(130);
     expect(stderr).toContain('stopping');
@@ -111,24 +254,64 @@ describe('kuosan evaluate', () => {
 
   test.each([
     [[], 2, 'evaluate measures a model or the pictures of a folder: give one of them, a model or --images'],
-    [['model'], 2, 'nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd'],
-    [['--images', 'pictures', '--nearest', 'x.png', '--guidance-scale', '2'], 2, '--guidance-scale: is for a model; the pictures of --images are drawn already'],
-    [['model', '--features', 'network', '--guidance-interval', '1,2'], 2, '--guidance-interval: changes guidance, and there is none; add --guidance-scale'],
+    [
+      ['model'],
+      2,
+      'nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
+    ],
+    [
+      ['--images', 'pictures', '--nearest', 'x.png', '--guidance-scale', '2'],
+      2,
+      '--guidance-scale: is for a model; the pictures of --images are drawn already',
+    ],
+    [
+      ['model', '--features', 'network', '--guidance-interval', '1,2'],
+      2,
+      '--guidance-interval: changes guidance, and there is none; add --guidance-scale',
+    ],
     [['--images', 'pictures', '--bpd'], 2, '--bpd: a folder of pictures has no likelihood; give a model'],
-    [['--images', 'pictures', '--nearest', 'x.png'], 2, '--size is missing: say how large the pictures of --images are'],
+    [
+      ['--images', 'pictures', '--nearest', 'x.png'],
+      2,
+      '--size is missing: say how large the pictures of --images are',
+    ],
     [['model', '--nearest', 'x.jpg'], 1, /x\.jpg/],
-    [['model', '--features', 'fashion-mnist-clasifier'], 1, 'unknown network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of fashion-mnist-classifier'],
-    [['model', '--features', 'fashion-mnist-classifier'], 1, 'features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network, or train one on such pictures (kuosan train with "task": "classifier")'],
-    [['model', '--features', 'model'], 1, 'checkpoint model: there is no config.json in it, so it is no ImageClassifier; give the folder or the run of one'],
-    [['model', '--features', 'network', '--steps', '2000'], 1, 'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000'],
-    [['model', '--features', 'network', '--guidance-scale', '2'], 1, 'guidanceScale: this model takes no classes, so there is nothing to guide towards'],
+    [
+      ['model', '--features', 'fashion-mnist-clasifier'],
+      1,
+      'unknown network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of fashion-mnist-classifier',
+    ],
+    [
+      ['model', '--features', 'fashion-mnist-classifier'],
+      1,
+      'features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network, or train one on such pictures (kuosan train with "task": "classifier")',
+    ],
+    [
+      ['model', '--features', 'model'],
+      1,
+      'checkpoint model: there is no config.json in it, so it is no ImageClassifier; give the folder or the run of one',
+    ],
+    [
+      ['model', '--features', 'network', '--steps', '2000'],
+      1,
+      'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000',
+    ],
+    [
+      ['model', '--features', 'network', '--guidance-scale', '2'],
+      1,
+      'guidanceScale: this model takes no classes, so there is nothing to guide towards',
+    ],
     [['model', '--features', 'network', '--count', '3'], 2, '--count: expected an integer from 4 to 1000000, got "3"'],
-  ])('%j is refused', async (args, status, message) => {
-    const ended = await evaluate(...args, '--data', 'pictures');
-    if (typeof message === 'string') expect(ended.stderr.trim().split('\n').at(-1)).toBe(`kuosan: ${message}`);
-    else expect(ended.stderr).toMatch(message);
-    expect(ended.status).toBe(status);
-  }, 60_000);
+  ])(
+    '%j is refused',
+    async (args, status, message) => {
+      const ended = await evaluate(...args, '--data', 'pictures');
+      if (typeof message === 'string') expect(ended.stderr.trim().split('\n').at(-1)).toBe(`kuosan: ${message}`);
+      else expect(ended.stderr).toMatch(message);
+      expect(ended.status).toBe(status);
+    },
+    60_000,
+  );
 
   test('names a feature network whose weights were changed', async () => {
     const path = join(cwd, 'network/model.safetensors');
@@ -136,26 +319,79 @@ describe('kuosan evaluate', () => {
     bytes[bytes.length - 5]! ^= 1;
     writeFileSync(path, bytes);
     const { stderr, status } = await evaluate('model', '--data', 'pictures', '--features', 'network');
-    expect(stderr.trim()).toMatch(/^kuosan: checkpoint network\/model\.safetensors: is damaged, the values of tensor "norm_in\.weight" \[8\], which begin at byte \d+, do not match their checksum; get it again or take another checkpoint$/);
+    expect(stderr.trim()).toMatch(
+      /^kuosan: checkpoint network\/model\.safetensors: is damaged, the values of tensor "norm_in\.weight" \[8\], which begin at byte \d+, do not match their checksum; get it again or take another checkpoint$/,
+    );
     expect(status).toBe(1);
   });
 });
 
 describe('kuosan compare', () => {
-  const compared = (...args: string[]) => kuosan(['compare', 'model', '--samplers', 'ddim,unipc', '--steps', '2,3', '--count', '8', '--seed', '4', '--reference-steps', '5', '--out', 'samplers.png', '--device', 'cpu', '--threads', '1', ...args], { cwd });
+  const compared = (...args: string[]) =>
+    kuosan(
+      [
+        'compare',
+        'model',
+        '--samplers',
+        'ddim,unipc',
+        '--steps',
+        '2,3',
+        '--count',
+        '8',
+        '--seed',
+        '4',
+        '--reference-steps',
+        '5',
+        '--out',
+        'samplers.png',
+        '--device',
+        'cpu',
+        '--threads',
+        '1',
+        ...args,
+      ],
+      { cwd },
+    );
 
   beforeAll(async () => {
-    const classifier = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], classNames: ['a', 'b'] });
+    const classifier = new ImageClassifier({
+      sampleSize: 8,
+      inChannels: 3,
+      blockOutChannels: [8],
+      classNames: ['a', 'b'],
+    });
     await writeClassifierFolder(join(cwd, 'comparing'), { model: classifier, weights: initialValues(classifier, 1) });
   });
 
   test('has a table of Fréchet distances, which are those of kuosan evaluate', async () => {
     const { status, stdout, stderr } = await compared('--data', 'pictures', '--features', 'comparing');
     expect(status, stderr).toBe(0);
-    const table = /^features: comparing, 8 of each picture; N = 8 against 8 real ones; real against real: N = 8 each\nFréchet distance to the data \(real against real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more pictures than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(stdout);
+    const table =
+      /^features: comparing, 8 of each picture; N = 8 against 8 real ones; real against real: N = 8 each\nFréchet distance to the data \(real against real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more pictures than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(
+        stdout,
+      );
     expect(table, stdout).not.toBeNull();
     expect(stdout).toMatch(/samplers\.png: written; seed 4, 8 pictures, on cpu/);
-    const evaluated = JSON.parse((await evaluate('model', '--data', 'pictures', '--features', 'comparing', '--count', '8', '--seed', '4', '--sampler', 'unipc', '--steps', '3', '--json')).stdout) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
+    const evaluated = JSON.parse(
+      (
+        await evaluate(
+          'model',
+          '--data',
+          'pictures',
+          '--features',
+          'comparing',
+          '--count',
+          '8',
+          '--seed',
+          '4',
+          '--sampler',
+          'unipc',
+          '--steps',
+          '3',
+          '--json',
+        )
+      ).stdout,
+    ) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
     expect(table!.slice(1)).toHaveLength(5);
     expect(table![1]).toBe(evaluated.features.floor.frechetDistance.toFixed(3));
     expect(table![5]).toBe(evaluated.features.frechetDistance.toFixed(3));
@@ -164,61 +400,165 @@ describe('kuosan compare', () => {
 
   test('says what the distances would need, and what they cannot do without', async () => {
     const plain = await compared('--data', 'pictures');
-    expect(plain.stdout, plain.stderr).toContain('\nno Fréchet distance to the data: it takes a network that sees such pictures (--features), 4 of them (--count) and 8 real ones\n');
+    expect(plain.stdout, plain.stderr).toContain(
+      '\nno Fréchet distance to the data: it takes a network that sees such pictures (--features), 4 of them (--count) and 8 real ones\n',
+    );
     expect((await compared()).stdout).not.toContain('Fréchet');
-    const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, sampleSize: 32, inChannels: 1, outChannels: 1 }, 'gray'));
+    const unet = new UNet2DModel(
+      parseConfig(unet2DConfigSchema, { ...tinyModel, sampleSize: 32, inChannels: 1, outChannels: 1 }, 'gray'),
+    );
     await writeModelFolder(join(cwd, 'gray'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
-    const gray = await kuosan(['compare', 'gray', '--data', 'pictures', '--samplers', 'ddim', '--steps', '2', '--count', '4', '--reference-steps', '2', '--out', 'gray.png', '--device', 'cpu', '--threads', '1'], { cwd });
-    expect(gray.stdout, gray.stderr).toMatch(/^features: fashion-mnist-classifier, 128 of each picture; N = 4 against 4 real ones; real against real: N = 4 each$/m);
-    expect(await compared('--features', 'comparing')).toMatchObject({ status: 2, stderr: 'kuosan: --features compares pictures with real ones, and none are given; add --data\n' });
-    expect((await compared('--data', 'pictures', '--features', 'fashion-mnist-classifier')).stderr).toContain('kuosan: features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network');
+    const gray = await kuosan(
+      [
+        'compare',
+        'gray',
+        '--data',
+        'pictures',
+        '--samplers',
+        'ddim',
+        '--steps',
+        '2',
+        '--count',
+        '4',
+        '--reference-steps',
+        '2',
+        '--out',
+        'gray.png',
+        '--device',
+        'cpu',
+        '--threads',
+        '1',
+      ],
+      { cwd },
+    );
+    expect(gray.stdout, gray.stderr).toMatch(
+      /^features: fashion-mnist-classifier, 128 of each picture; N = 4 against 4 real ones; real against real: N = 4 each$/m,
+    );
+    expect(await compared('--features', 'comparing')).toMatchObject({
+      status: 2,
+      stderr: 'kuosan: --features compares pictures with real ones, and none are given; add --data\n',
+    });
+    expect((await compared('--data', 'pictures', '--features', 'fashion-mnist-classifier')).stderr).toContain(
+      'kuosan: features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network',
+    );
   }, 60_000);
 });
 
 describe('a run of DDPM that is measured on the way', () => {
-  const train = { steps: 6, batchSize: 4, checkpointEvery: 6, sampleEvery: null, evaluateEvery: 3, evaluateFeatures: 'measuring', evaluateCount: 8, evaluateSteps: 2 };
-  const run = (...args: string[]) => kuosan(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args], { cwd });
+  const train = {
+    steps: 6,
+    batchSize: 4,
+    checkpointEvery: 6,
+    sampleEvery: null,
+    evaluateEvery: 3,
+    evaluateFeatures: 'measuring',
+    evaluateCount: 8,
+    evaluateSteps: 2,
+  };
+  const run = (...args: string[]) =>
+    kuosan(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args], { cwd });
 
   beforeAll(async () => {
-    const classifier = new ImageClassifier({ sampleSize: 8, inChannels: 3, blockOutChannels: [8], classNames: ['a', 'b'] });
+    const classifier = new ImageClassifier({
+      sampleSize: 8,
+      inChannels: 3,
+      blockOutChannels: [8],
+      classNames: ['a', 'b'],
+    });
     await writeClassifierFolder(join(cwd, 'measuring'), { model: classifier, weights: initialValues(classifier, 1) });
-    writeFileSync(join(cwd, 'measured.json'), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train }));
+    writeFileSync(
+      join(cwd, 'measured.json'),
+      JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train }),
+    );
   });
 
-  test.each([['steps', []], ['flow', ['--scheduler.process', 'flow']], ['edm', ['--scheduler.process', 'edm']]])('has the distances in its metrics, and they are those of kuosan evaluate: %s', async (process, options) => {
-    const out = `measured-${process}`;
-    const { status, stderr } = await run('--out', out, ...options);
-    expect(status, stderr).toBe(0);
-    const lines = readFileSync(join(cwd, out, 'metrics.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { evaluation?: Record<string, number> });
-    expect(lines.map(({ evaluation }) => evaluation !== undefined)).toEqual([false, false, true, false, false, true]);
-    const report = JSON.parse((await evaluate(out, '--data', 'pictures', '--features', 'measuring', '--count', '8', '--sampler', 'ddim', '--steps', '2', '--json')).stdout) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
-    const { frechetDistance, frechetFloor } = lines.at(-1)!.evaluation!;
-    // Weights as constants and weights in a store are computed by other kernels.
-    expect(report.features.frechetDistance / frechetDistance!).toBeCloseTo(1, 3);
-    expect(report.features.floor.frechetDistance).toBe(frechetFloor);
-  }, 60_000);
+  test.each([
+    ['steps', []],
+    ['flow', ['--scheduler.process', 'flow']],
+    ['edm', ['--scheduler.process', 'edm']],
+  ])(
+    'has the distances in its metrics, and they are those of kuosan evaluate: %s',
+    async (process, options) => {
+      const out = `measured-${process}`;
+      const { status, stderr } = await run('--out', out, ...options);
+      expect(status, stderr).toBe(0);
+      const lines = readFileSync(join(cwd, out, 'metrics.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { evaluation?: Record<string, number> });
+      expect(lines.map(({ evaluation }) => evaluation !== undefined)).toEqual([false, false, true, false, false, true]);
+      const report = JSON.parse(
+        (
+          await evaluate(
+            out,
+            '--data',
+            'pictures',
+            '--features',
+            'measuring',
+            '--count',
+            '8',
+            '--sampler',
+            'ddim',
+            '--steps',
+            '2',
+            '--json',
+          )
+        ).stdout,
+      ) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
+      const { frechetDistance, frechetFloor } = lines.at(-1)!.evaluation!;
+      // Weights as constants and weights in a store are computed by other kernels.
+      expect(report.features.frechetDistance / frechetDistance!).toBeCloseTo(1, 3);
+      expect(report.features.floor.frechetDistance).toBe(frechetFloor);
+    },
+    60_000,
+  );
 
   test('that enlarges pictures is measured on those of the data', async () => {
-    const { status, stderr } = await run('--out', 'measured-larger', '--model.inChannels', '6', '--objective.superResolution.factor', '2');
+    const { status, stderr } = await run(
+      '--out',
+      'measured-larger',
+      '--model.inChannels',
+      '6',
+      '--objective.superResolution.factor',
+      '2',
+    );
     expect(status, stderr).toBe(0);
-    const [line] = readFileSync(join(cwd, 'measured-larger/metrics.jsonl'), 'utf8').trim().split('\n').map((text) => JSON.parse(text) as { evaluation?: Record<string, number> }).slice(-1);
+    const [line] = readFileSync(join(cwd, 'measured-larger/metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as { evaluation?: Record<string, number> })
+      .slice(-1);
     expect(line!.evaluation!['frechetDistance']).toBeGreaterThan(0);
   }, 60_000);
 
   test('of a process without steps has no bound to be measured', async () => {
-    expect((await kuosan(['evaluate', 'measured-flow', '--data', 'pictures', '--bpd', '--device', 'cpu'], { cwd })).stderr.trim()).toBe('kuosan: measured-flow: the bound that --bpd measures is a sum over the steps of a process, and this model\'s is continuous; leave --bpd out');
+    expect(
+      (
+        await kuosan(['evaluate', 'measured-flow', '--data', 'pictures', '--bpd', '--device', 'cpu'], { cwd })
+      ).stderr.trim(),
+    ).toBe(
+      "kuosan: measured-flow: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out",
+    );
   }, 60_000);
 
   test('needs to know what to measure with', async () => {
     const { stderr } = await run('--out', 'refused', '--train.evaluateFeatures', 'null');
-    expect(stderr.trim()).toBe('kuosan: config.train.evaluateEvery is 3, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null');
+    expect(stderr.trim()).toBe(
+      'kuosan: config.train.evaluateEvery is 3, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null',
+    );
   });
 });
 
 test('fifty thousand pictures need no more memory than five hundred, from the real ones to the last distance', async () => {
   const script = fileURLToPath(new URL('evaluation-memory-run.ts', import.meta.url));
   const peak = async (count: number) => {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), script, String(count), join(cwd, `peak-${count}.jsonl`)]);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--import',
+      import.meta.resolve('tsx'),
+      script,
+      String(count),
+      join(cwd, `peak-${count}.jsonl`),
+    ]);
     return JSON.parse(stdout) as number;
   };
   const [few, many] = await Promise.all([peak(500), peak(50_000)]);

@@ -16,7 +16,9 @@ const batchSize = 50;
 
 /** The first pixels are the features: nothing that takes time, nothing that keeps pictures. */
 const extractor: FeatureExtractor = {
-  name: 'pixels', isFid: false, dim,
+  name: 'pixels',
+  isFid: false,
+  dim,
   async extract({ shape: [count], data }) {
     const features = new Float32Array(count! * dim);
     for (let b = 0; b < count!; b++) features.set(data.subarray(b * size, b * size + dim), b * dim);
@@ -27,7 +29,16 @@ const extractor: FeatureExtractor = {
 
 /** Some byte for each place: a generator of random numbers would take most of the time. */
 const byteAt = (place: number) => Math.imul(place ^ (place >>> 7), 0x9e3779b1) >>> 24;
-const dataOf = (count: number): DatasetContent => ({ images: new Uint8Array(count * size).map((_, i) => byteAt(i)), count, height: 8, width: 8, channels: 3, ids: Array.from({ length: count }, (_, i) => String(i)), skipped: [], notes: [] });
+const dataOf = (count: number): DatasetContent => ({
+  images: new Uint8Array(count * size).map((_, i) => byteAt(i)),
+  count,
+  height: 8,
+  width: 8,
+  channels: 3,
+  ids: Array.from({ length: count }, (_, i) => String(i)),
+  skipped: [],
+  notes: [],
+});
 
 // As many real pictures however many are measured: they lie in memory, and the largest count has its two halves of them.
 const data = dataOf(100_000);
@@ -36,11 +47,15 @@ const nearest = await NearestList.begin(list, few.ids);
 const real = await realFeatures(extractor, data, { count: total, seed: 0 });
 async function* pictures(): AsyncGenerator<FloatArray, void, undefined> {
   for (let done = 0; done < total; done += batchSize) {
-    const images = float32([batchSize, 3, 8, 8], Float32Array.from({ length: batchSize * size }, (_, i) => byteAt(7 * (done * size + i)) / 127.5 - 1));
+    const images = float32(
+      [batchSize, 3, 8, 8],
+      Float32Array.from({ length: batchSize * size }, (_, i) => byteAt(7 * (done * size + i)) / 127.5 - 1),
+    );
     await nearest.add(nearestPictures(images, few));
     yield images;
   }
 }
 const { count, floor } = await compare(extractor, pictures(), real, { seed: 0 });
-if (count !== total || floor.count !== total || nearest.count !== total) throw new Error(`internal: ${count}, ${floor.count} and ${nearest.count} pictures were measured, not ${total}`);
+if (count !== total || floor.count !== total || nearest.count !== total)
+  throw new Error(`internal: ${count}, ${floor.count} and ${nearest.count} pictures were measured, not ${total}`);
 console.log(JSON.stringify(process.resourceUsage().maxRSS / 1024));

@@ -11,15 +11,20 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 /** Runs an example at toy size, in a folder of its own, and returns what it prints. */
 async function run(name: string, size: number): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), join(root, 'examples', `${name}.ts`), String(size)], {
-    cwd, env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'), KUOSAN_CACHE: join(cwd, '.cache') },
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), join(root, 'examples', `${name}.ts`), String(size)],
+    { cwd, env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'), KUOSAN_CACHE: join(cwd, '.cache') } },
+  );
   return stdout;
 }
 
 /** The numbers of the lines that are a row of a table: those that begin with the given pattern. */
 function rows(printed: string, begins: RegExp = /^ *\d/): number[][] {
-  return printed.split('\n').filter((line) => begins.test(line)).map((line) => (line.match(/-?\d+(?:\.\d+)?/g) ?? []).map(Number));
+  return printed
+    .split('\n')
+    .filter((line) => begins.test(line))
+    .map((line) => (line.match(/-?\d+(?:\.\d+)?/g) ?? []).map(Number));
 }
 
 describe('the examples', () => {
@@ -65,7 +70,8 @@ describe('the examples', () => {
     const table = rows(await run('04-posterior', 200_000));
     expect(table).toHaveLength(4);
     // Four standard errors, and what a window of some width adds.
-    for (const [, , mean, theory, , , chance] of table) expect(Math.abs(mean! - theory!)).toBeLessThan(4 * chance! + 0.004);
+    for (const [, , mean, theory, , , chance] of table)
+      expect(Math.abs(mean! - theory!)).toBeLessThan(4 * chance! + 0.004);
   });
 
   test('a 2-D DDPM trains and is drawn from', async () => {
@@ -77,7 +83,9 @@ describe('the examples', () => {
   }, 60_000);
 
   test('the exact denoiser draws pictures of the data set', async () => {
-    const distances = [...(await run('06-exact-denoiser', 3)).matchAll(/\((\d\.\d+) away\)/g)].map(([, distance]) => Number(distance));
+    const distances = [...(await run('06-exact-denoiser', 3)).matchAll(/\((\d\.\d+) away\)/g)].map(([, distance]) =>
+      Number(distance),
+    );
     expect(distances).toHaveLength(3);
     for (const distance of distances) expect(distance).toBeLessThan(0.01);
   });
@@ -87,7 +95,9 @@ describe('the examples', () => {
     const errors = rows(printed, /^ +\d+ +0\./).map(([, , error]) => error!);
     expect(errors).toHaveLength(7);
     for (let i = 1; i < errors.length; i++) expect(errors[i]!).toBeLessThan(errors[i - 1]!);
-    const [ddim, ddpm] = ['DDIM', 'DDPM'].map((name) => new RegExp(`^${name} twice.*: (\\S+) and (\\S+)$`, 'm').exec(printed)!);
+    const [ddim, ddpm] = ['DDIM', 'DDPM'].map((name) =>
+      new RegExp(`^${name} twice.*: (\\S+) and (\\S+)$`, 'm').exec(printed)!,
+    );
     expect(ddim![1]).toBe(ddim![2]);
     expect(ddpm![1]).not.toBe(ddpm![2]);
   });
@@ -109,7 +119,9 @@ describe('the examples', () => {
   });
 
   test('a custom denoiser: every sampler draws the circle', async () => {
-    const radii = [...(await run('10-custom-denoiser', 40)).matchAll(/^[\w-]+ +50 +(\d\.\d+) +(\d\.\d+)/gm)].map(([, mean, off]) => [Number(mean), Number(off)]);
+    const radii = [...(await run('10-custom-denoiser', 40)).matchAll(/^[\w-]+ +50 +(\d\.\d+) +(\d\.\d+)/gm)].map(
+      ([, mean, off]) => [Number(mean), Number(off)],
+    );
     expect(radii).toHaveLength(9);
     for (const [mean, off] of radii) {
       expect(Math.abs(mean! - 1)).toBeLessThan(1e-3);

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,8 +33,18 @@ const resize = (kilobytes: number) => execFileSync('mount', ['-o', `remount,size
 
 const last = 'checkpoints/step-000060';
 const config = {
-  data: { source: 'pictures', size: 8 }, model: tinyModel,
-  train: { steps: 60, batchSize: 4, warmupSteps: 10, checkpointEvery: 10, keepCheckpoints: null, sampleEvery: 5, sampleCount: 2, sampleSteps: 2 },
+  data: { source: 'pictures', size: 8 },
+  model: tinyModel,
+  train: {
+    steps: 60,
+    batchSize: 4,
+    warmupSteps: 10,
+    checkpointEvery: 10,
+    keepCheckpoints: null,
+    sampleEvery: 5,
+    sampleCount: 2,
+    sampleSteps: 2,
+  },
 };
 
 beforeAll(async () => {
@@ -38,13 +57,24 @@ afterAll(() => {
 });
 
 const command = (out: string, ...more: string[]) => ['train', 'config.json', '--out', out, '--threads', '1', ...more];
-const latest = (out: string) => (existsSync(join(cwd, out, 'latest')) ? readFileSync(join(cwd, out, 'latest'), 'utf8').trim() : '');
+const latest = (out: string) =>
+  existsSync(join(cwd, out, 'latest')) ? readFileSync(join(cwd, out, 'latest'), 'utf8').trim() : '';
 
 /** What must not depend on an interruption. */
 function result(out: string) {
-  const metrics = readFileSync(join(cwd, out, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').map((line) => ({ ...JSON.parse(line) as object, imagesPerSecond: 0 }));
-  const digest = (file: string) => execFileSync('sha256sum', [join(cwd, out, last, file)]).toString().split(' ')[0];
-  return { metrics, weights: digest('unet/diffusion_pytorch_model.safetensors'), state: digest('training/state.safetensors') };
+  const metrics = readFileSync(join(cwd, out, 'metrics.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => ({ ...(JSON.parse(line) as object), imagesPerSecond: 0 }));
+  const digest = (file: string) =>
+    execFileSync('sha256sum', [join(cwd, out, last, file)])
+      .toString()
+      .split(' ')[0];
+  return {
+    metrics,
+    weights: digest('unet/diffusion_pytorch_model.safetensors'),
+    state: digest('training/state.safetensors'),
+  };
 }
 
 describe.runIf(mounted)('a disk that is full (needs a disk of its own: Linux, as root)', () => {
@@ -56,12 +86,18 @@ describe.runIf(mounted)('a disk that is full (needs a disk of its own: Linux, as
   }, 60_000);
 
   /** The run has ended with one line, its newest checkpoint draws pictures, and with space again it goes on to the same end. */
-  async function expectResumable(out: string, ended: { status: unknown; stderr: string }, free: () => void): Promise<void> {
+  async function expectResumable(
+    out: string,
+    ended: { status: unknown; stderr: string },
+    free: () => void,
+  ): Promise<void> {
     expect(ended.status, ended.stderr).toBe(1);
     const step = Number(latest(out).slice('step-'.length));
     expect(step).toBeGreaterThan(0);
     const message = ended.stderr.split('\n').find((line) => line.startsWith('kuosan: '))!;
-    expect(message).toMatch(/^kuosan: .* cannot be written, no space left on the disk; .* is whole, and --resume continues from it$/);
+    expect(message).toMatch(
+      /^kuosan: .* cannot be written, no space left on the disk; .* is whole, and --resume continues from it$/,
+    );
     expect(message).toMatch(new RegExp(`step[ -]0*${step} is whole`));
     // Nothing half-written under a name that counts.
     const drawn = await kuosan(['sample', out, '--count', '1', '--steps', '2', '--out', 'x.png'], { cwd });
@@ -91,14 +127,22 @@ describe.runIf(mounted)('a disk that is full (needs a disk of its own: Linux, as
     const { bavail, bsize } = statfsSync(disk);
     const ballast = join(disk, 'ballast');
     // A little more than there is: the write ends at the last byte.
-    try { writeFileSync(ballast, Buffer.alloc(bavail * bsize + 2 ** 20)); } catch { /* no space left, as meant */ }
+    try {
+      writeFileSync(ballast, Buffer.alloc(bavail * bsize + 2 ** 20));
+    } catch {
+      /* no space left, as meant */
+    }
     await expectResumable('disk/sudden', await ended, () => rmSync(ballast));
   }, 120_000);
 
   test('when a run is started: nothing is left that looks like one', async () => {
     const ballast = join(disk, 'ballast');
     const { bavail, bsize } = statfsSync(disk);
-    try { writeFileSync(ballast, Buffer.alloc(bavail * bsize + 2 ** 20)); } catch { /* as meant */ }
+    try {
+      writeFileSync(ballast, Buffer.alloc(bavail * bsize + 2 ** 20));
+    } catch {
+      /* as meant */
+    }
     const ended = await kuosan(command('disk/new'), { cwd });
     expect(ended.status).toBe(1);
     expect(ended.stderr).toMatch(/^kuosan: disk\/new: .*no space left on the disk; [^\n]+\n$/);

@@ -17,18 +17,41 @@ import { schedulerConfig } from '../src/diffusion/index.ts';
 import { nearestPictures } from '../src/eval/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { compareSamplers, drawPictures, finishedPictures, interpolateSeeds, openSampler, varyPicture, type GuidanceOptions, type PictureSampler } from '../src/pipelines/index.ts';
+import {
+  compareSamplers,
+  drawPictures,
+  finishedPictures,
+  interpolateSeeds,
+  openSampler,
+  varyPicture,
+  type GuidanceOptions,
+  type PictureSampler,
+} from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { drawPictureFolder, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-guidance-'));
 const home = process.cwd();
 // Two classes, and one for "any".
-const unet = new UNet2DModel({ ...tinyModel, blockOutChannels: [16], downBlockTypes: ['AttnDownBlock2D'], upBlockTypes: ['UpBlock2D'], numClassEmbeds: 3 });
+const unet = new UNet2DModel({
+  ...tinyModel,
+  blockOutChannels: [16],
+  downBlockTypes: ['AttnDownBlock2D'],
+  upBlockTypes: ['UpBlock2D'],
+  numClassEmbeds: 3,
+});
 // The last layers of a fresh network and of its branches are almost zero, and no class would make a difference.
-const weights = new Map([...initialValues(unet, 1)].map(([name, value]) => [
-  name, /conv2\.weight$|conv_out\.weight$/.test(name) ? float32(value.shape, new RandomStream(1, name).fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
-]));
+const weights = new Map(
+  [...initialValues(unet, 1)].map(([name, value]) => [
+    name,
+    /conv2\.weight$|conv_out\.weight$/.test(name)
+      ? float32(
+          value.shape,
+          new RandomStream(1, name).fillNormal(new Float32Array(value.data.length)).map((z) => z / 8),
+        )
+      : value,
+  ]),
+);
 // Whatever noise it begins with, a random v stays small where a random ε would be a picture of black and white.
 const scheduler = schedulerConfig({ predictionType: 'v_prediction' });
 let executor: Executor;
@@ -52,8 +75,14 @@ afterAll(async () => {
 /** What a command prints that does its work. */
 async function run(command: string): Promise<string> {
   const said = { printed: '', problems: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => { said.printed += String(text); return true; });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => { said.problems += String(text); return true; });
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said.printed += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said.problems += String(text);
+    return true;
+  });
   const status = await runCommand(`${command} --device cpu --threads 1`.split(' ')).finally(() => vi.restoreAllMocks());
   expect(status, said.problems).toBe(0);
   return said.printed;
@@ -70,18 +99,28 @@ const settings: readonly (readonly [options: string, guidance: GuidanceOptions])
 const classLabels = [0, 1, 0];
 
 async function pixels(folder: string): Promise<Buffer> {
-  return Buffer.concat(await Promise.all(readdirSync(folder).sort().map((name) => sharp(join(folder, name)).removeAlpha().raw().toBuffer())));
+  return Buffer.concat(
+    await Promise.all(
+      readdirSync(folder)
+        .sort()
+        .map((name) => sharp(join(folder, name)).removeAlpha().raw().toBuffer()),
+    ),
+  );
 }
 
 const bytes = (pictures: FloatArray) => Buffer.concat(toPixels(pictures).map(({ data }) => data));
 
-describe('on the command line, options of guidance do what the library\'s do:', () => {
+describe("on the command line, options of guidance do what the library's do:", () => {
   const drawn = new Set<string>();
   test.each(settings)('sample %s', async (options, guidance) => {
     const folder = `sample-${settings.findIndex(([each]) => each === options)}`;
     await run(`sample guided ${options} --sampler ddim --steps 6 --count 3 --seed 5 --images ${folder} --out x.png`);
     const found = await pixels(folder);
-    expect(found.equals(bytes(await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, classLabels })))).toBe(true);
+    expect(
+      found.equals(
+        bytes(await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, classLabels })),
+      ),
+    ).toBe(true);
     drawn.add(found.toString('hex'));
   });
 
@@ -90,47 +129,133 @@ describe('on the command line, options of guidance do what the library\'s do:', 
   });
 
   test.each(settings.slice(1))('compare %s', async (options, guidance) => {
-    const printed = await run(`compare guided ${options} --samplers ddim,heun --steps 2,6 --count 3 --seed 5 --reference-steps 12 --out compare.png`);
-    const { cells } = await compareSamplers(library, { ...guidance, samplers: ['ddim', 'heun'], steps: [2, 6], referenceSteps: 12, count: 3, seed: 5, classLabels });
-    const rows = ['ddim', 'heun'].map((name) => [name, ...cells.filter(({ sampler }) => sampler === name).map(({ toReference }) => toReference!.toFixed(4))]);
-    expect(printed.split('\n').slice(2, 4).map((line) => line.split(/\s+/))).toEqual(rows);
+    const printed = await run(
+      `compare guided ${options} --samplers ddim,heun --steps 2,6 --count 3 --seed 5 --reference-steps 12 --out compare.png`,
+    );
+    const { cells } = await compareSamplers(library, {
+      ...guidance,
+      samplers: ['ddim', 'heun'],
+      steps: [2, 6],
+      referenceSteps: 12,
+      count: 3,
+      seed: 5,
+      classLabels,
+    });
+    const rows = ['ddim', 'heun'].map((name) => [
+      name,
+      ...cells.filter(({ sampler }) => sampler === name).map(({ toReference }) => toReference!.toFixed(4)),
+    ]);
+    expect(
+      printed
+        .split('\n')
+        .slice(2, 4)
+        .map((line) => line.split(/\s+/)),
+    ).toEqual(rows);
   });
 
   test.each(settings.slice(1))('evaluate %s', async (options, guidance) => {
-    await run(`evaluate guided ${options} --sampler ddim --steps 6 --count 4 --seed 5 --data pictures --nearest near.png`);
+    await run(
+      `evaluate guided ${options} --sampler ddim --steps 6 --count 4 --seed 5 --data pictures --nearest near.png`,
+    );
     const data = await openDataset('pictures', { size: 8 });
-    const pictures = await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 4, seed: 5, classLabels: [0, 1, 0, 1] });
-    const list = readFileSync('near.nearest.jsonl', 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object);
-    expect(list).toEqual(nearestPictures(pictures, data).map(({ index, distance, ratio }, picture) => ({ picture, index, id: data.ids[index], distance, ratio })));
+    const pictures = await drawPictures(library, {
+      ...guidance,
+      sampler: 'ddim',
+      steps: 6,
+      count: 4,
+      seed: 5,
+      classLabels: [0, 1, 0, 1],
+    });
+    const list = readFileSync('near.nearest.jsonl', 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(list).toEqual(
+      nearestPictures(pictures, data).map(({ index, distance, ratio }, picture) => ({
+        picture,
+        index,
+        id: data.ids[index],
+        distance,
+        ratio,
+      })),
+    );
   });
 
   test.each(settings.slice(2))('edit %s', async (options, guidance) => {
-    await run(`edit guided ${options} --class square --image pictures/001.png --strength 0.7 --sampler ddim --steps 6 --seed 5 --batch-size 16 --out edited.png`);
+    await run(
+      `edit guided ${options} --class square --image pictures/001.png --strength 0.7 --sampler ddim --steps 6 --seed 5 --batch-size 16 --out edited.png`,
+    );
     const image = fromPixels([await readImage('pictures/001.png', { size: 8, channels: 3 })]);
-    const drawing = varyPicture(library, { ...guidance, image: float32([3, 8, 8], image.data as Float32Array), strength: 0.7, sampler: 'ddim', steps: 6, seed: 5, count: 1, classLabels: [1] });
-    expect((await sharp('edited.png').removeAlpha().raw().toBuffer()).equals(bytes(await finishedPictures(drawing)))).toBe(true);
+    const drawing = varyPicture(library, {
+      ...guidance,
+      image: float32([3, 8, 8], image.data as Float32Array),
+      strength: 0.7,
+      sampler: 'ddim',
+      steps: 6,
+      seed: 5,
+      count: 1,
+      classLabels: [1],
+    });
+    expect(
+      (await sharp('edited.png').removeAlpha().raw().toBuffer()).equals(bytes(await finishedPictures(drawing))),
+    ).toBe(true);
   });
 
   test('interpolate --guidance-interval', async () => {
-    await run('interpolate guided --seeds 1,2 --frames 3 --steps 6 --class square --guidance-scale 4 --guidance-interval 0.3,5 --images between --out between.png');
-    const pictures = await finishedPictures(interpolateSeeds(library, { guidanceScale: 4, guidanceInterval: [0.3, 5], seeds: [1, 2], frames: 3, sampler: 'ddim', steps: 6, classLabel: 1 }));
+    await run(
+      'interpolate guided --seeds 1,2 --frames 3 --steps 6 --class square --guidance-scale 4 --guidance-interval 0.3,5 --images between --out between.png',
+    );
+    const pictures = await finishedPictures(
+      interpolateSeeds(library, {
+        guidanceScale: 4,
+        guidanceInterval: [0.3, 5],
+        seeds: [1, 2],
+        frames: 3,
+        sampler: 'ddim',
+        steps: 6,
+        classLabel: 1,
+      }),
+    );
     expect((await pixels('between')).equals(bytes(pictures))).toBe(true);
   });
 });
 
 test('an evaluation says how its pictures were guided', async () => {
-  const guided = 'evaluate guided --sampler ddim --steps 2 --count 4 --data pictures --nearest near.png --guidance-scale 4';
+  const guided =
+    'evaluate guided --sampler ddim --steps 2 --count 4 --data pictures --nearest near.png --guidance-scale 4';
   const all = `${guided} --guidance-rescale 0.7 --guidance-interval 0.3,inf --dynamic-threshold 0.9`;
-  expect(await run(all)).toMatch(/^guided against pictures, seed 0, drawn with ddim in 2 steps, guidance 4, rescaled by 0\.7, at σ\/α from 0\.3 on, dynamic threshold 0\.9\n/);
-  expect((JSON.parse(await run(`${all} --json`)) as { sampler: object }).sampler).toEqual({ name: 'ddim', steps: 2, guidanceScale: 4, guidanceRescale: 0.7, guidanceInterval: [0.3, null], dynamicThreshold: 0.9 });
+  expect(await run(all)).toMatch(
+    /^guided against pictures, seed 0, drawn with ddim in 2 steps, guidance 4, rescaled by 0\.7, at σ\/α from 0\.3 on, dynamic threshold 0\.9\n/,
+  );
+  expect((JSON.parse(await run(`${all} --json`)) as { sampler: object }).sampler).toEqual({
+    name: 'ddim',
+    steps: 2,
+    guidanceScale: 4,
+    guidanceRescale: 0.7,
+    guidanceInterval: [0.3, null],
+    dynamicThreshold: 0.9,
+  });
   expect(await run(`${guided} --guidance-interval 0.3,5`)).toContain(', guidance 4, at σ/α from 0.3 to 5\n');
-  expect((JSON.parse(await run(`${guided} --json`)) as { sampler: object }).sampler).toEqual({ name: 'ddim', steps: 2, guidanceScale: 4 });
+  expect((JSON.parse(await run(`${guided} --json`)) as { sampler: object }).sampler).toEqual({
+    name: 'ddim',
+    steps: 2,
+    guidanceScale: 4,
+  });
 });
 
 test('every command that draws has the same options of guidance', () => {
   const program = new Command();
   for (const register of [sample, edit, interpolate, compare, evaluate]) register(program);
-  const [first, ...others] = program.commands.map(({ options }) => options.filter(({ long }) => /guidance|threshold/.test(long!)).map(({ flags, description }) => `${flags}: ${description}`));
-  expect(first!.map((text) => text.split(' ')[0])).toEqual(['--guidance-scale', '--guidance-rescale', '--guidance-interval', '--dynamic-threshold']);
+  const [first, ...others] = program.commands.map(({ options }) =>
+    options
+      .filter(({ long }) => /guidance|threshold/.test(long!))
+      .map(({ flags, description }) => `${flags}: ${description}`),
+  );
+  expect(first!.map((text) => text.split(' ')[0])).toEqual([
+    '--guidance-scale',
+    '--guidance-rescale',
+    '--guidance-interval',
+    '--dynamic-threshold',
+  ]);
   for (const other of others) expect(other).toEqual(first);
 });

@@ -8,7 +8,14 @@ import { networkProcess, type SuperResolution } from '../src/diffusion/index.ts'
 import { readSafetensors } from '../src/formats/index.ts';
 import { drawPictures, enlarge, openSampler, pictureShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
-import { interopCases, interopFolder, interopSeed, type InteropRun, smallPictures, writeInterop } from './golden/interop-folders.ts';
+import {
+  interopCases,
+  interopFolder,
+  interopSeed,
+  type InteropRun,
+  smallPictures,
+  writeInterop,
+} from './golden/interop-folders.ts';
 
 interface Described {
   readonly labels: readonly number[] | null;
@@ -16,9 +23,20 @@ interface Described {
   readonly runs: readonly InteropRun[];
 }
 
-const described = (side: string) => JSON.parse(readFileSync(join(interopFolder, `${side}.json`), 'utf8')) as Readonly<Record<string, Described>>;
+const described = (side: string) =>
+  JSON.parse(readFileSync(join(interopFolder, `${side}.json`), 'utf8')) as Readonly<Record<string, Described>>;
 const pictures = readSafetensors(readFileSync(join(interopFolder, 'pictures.safetensors'))).tensors;
-const runs = ['ours', 'theirs'].flatMap((side) => Object.entries(described(side)).flatMap(([name, { labels, upsampling, runs: list }]) => list.map((run, i) => ({ key: `${side}/${name}/${i}`, folder: join(interopFolder, side, name), labels, upsampling, run }))));
+const runs = ['ours', 'theirs'].flatMap((side) =>
+  Object.entries(described(side)).flatMap(([name, { labels, upsampling, runs: list }]) =>
+    list.map((run, i) => ({
+      key: `${side}/${name}/${i}`,
+      folder: join(interopFolder, side, name),
+      labels,
+      upsampling,
+      run,
+    })),
+  ),
+);
 
 const scratch = mkdtempSync(join(tmpdir(), 'kuosan-interop-'));
 const executor = createNodeExecutor({ threads: 1, worker: false });
@@ -29,15 +47,33 @@ afterAll(async () => {
 
 /** The files under a folder, by their paths in it. */
 function filesOf(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(folder, name)).isFile()).map((name) => relative('.', name)).sort();
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .map((name) => relative('.', name))
+    .sort();
 }
 
-describe('pictures that diffusers\' unet and scheduler draw with our noise are those that we draw', () => {
+describe("pictures that diffusers' unet and scheduler draw with our noise are those that we draw", () => {
   test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, upsampling, run }) => {
     const { unet, scheduler, weights } = await readModelFolder(folder);
-    const sampler = await openSampler(executor, { unet, scheduler, picture: pictureShape(unet, networkProcess(scheduler).varianceType), weights, batchSize: 2 });
+    const sampler = await openSampler(executor, {
+      unet,
+      scheduler,
+      picture: pictureShape(unet, networkProcess(scheduler).varianceType),
+      weights,
+      batchSize: 2,
+    });
     const { sampler: name, steps, spacing, eta } = run;
-    const ours = await drawPictures(sampler, { seed: interopSeed, count: 2, sampler: name, steps, spacing, eta, ...(labels && { classLabels: labels }), ...(upsampling && { condImages: enlarge(smallPictures, { factor: 2, upsampling }) }) });
+    const ours = await drawPictures(sampler, {
+      seed: interopSeed,
+      count: 2,
+      sampler: name,
+      steps,
+      spacing,
+      eta,
+      ...(labels && { classLabels: labels }),
+      ...(upsampling && { condImages: enlarge(smallPictures, { factor: 2, upsampling }) }),
+    });
     await sampler.dispose();
     const theirs = pictures.get(key) as FloatArray;
     expect(ours.shape).toEqual(theirs.shape);
@@ -56,15 +92,19 @@ describe('the folders that diffusers opened', () => {
   test.each(interopCases.map(({ name }) => name))('are written today with the same bytes: %s', (name) => {
     const [stored, written] = [join(interopFolder, 'ours', name), join(scratch, 'ours', name)];
     expect(filesOf(written)).toEqual(filesOf(stored));
-    for (const file of filesOf(stored)) expect(readFileSync(join(written, file)).equals(readFileSync(join(stored, file))), file).toBe(true);
+    for (const file of filesOf(stored))
+      expect(readFileSync(join(written, file)).equals(readFileSync(join(stored, file))), file).toBe(true);
   });
 
   test('and all that belongs to them take at most 600 KB', () => {
-    expect(filesOf(interopFolder).reduce((sum, file) => sum + statSync(join(interopFolder, file)).size, 0)).toBeLessThan(600_000);
+    expect(
+      filesOf(interopFolder).reduce((sum, file) => sum + statSync(join(interopFolder, file)).size, 0),
+    ).toBeLessThan(600_000);
   });
 
   test('are the cases, drawn with the noise of the seed', () => {
     expect(readdirSync(join(interopFolder, 'ours')).sort()).toEqual(interopCases.map(({ name }) => name).sort());
-    for (const file of ['ours.json', 'normals.safetensors', 'small.safetensors']) expect(readFileSync(join(scratch, file)).equals(readFileSync(join(interopFolder, file))), file).toBe(true);
+    for (const file of ['ours.json', 'normals.safetensors', 'small.safetensors'])
+      expect(readFileSync(join(scratch, file)).equals(readFileSync(join(interopFolder, file))), file).toBe(true);
   });
 });

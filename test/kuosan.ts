@@ -21,7 +21,10 @@ export interface Ended {
 }
 
 /** Starts `kuosan …` and returns the process beside its end. */
-export function start(args: readonly string[], { cwd }: Place): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+export function start(
+  args: readonly string[],
+  { cwd }: Place,
+): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), main, ...args], {
     cwd,
     // On the processor, whatever card this machine has: bytes are compared.
@@ -30,8 +33,12 @@ export function start(args: readonly string[], { cwd }: Place): { readonly child
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (text) => { stdout += String(text); });
-  child.stderr.on('data', (text) => { stderr += String(text); });
+  child.stdout.on('data', (text) => {
+    stdout += String(text);
+  });
+  child.stderr.on('data', (text) => {
+    stderr += String(text);
+  });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ status: code ?? signal!, stdout, stderr }));
@@ -54,14 +61,17 @@ export async function drawPictureFolder(folder: string, count: number, size = 8)
     const at = { left: random.integer(size / 2), top: random.integer(size / 2) };
     await sharp({ create: { width: size, height: size, channels: 3, background: color() } })
       .composite([{ input: await sharp(square).png().toBuffer(), ...at }])
-      .png().toFile(join(folder, `${String(i).padStart(3, '0')}.png`));
+      .png()
+      .toFile(join(folder, `${String(i).padStart(3, '0')}.png`));
   }
 }
 
 /** Draws a mask: black, with the given part of its rows at the bottom white. */
 export async function drawMask(path: string, size: number, white = 0): Promise<void> {
   const pixels = Uint8Array.from({ length: size * size }, (_, i) => (i >= size * size * (1 - white) ? 255 : 0));
-  await sharp(pixels, { raw: { width: size, height: size, channels: 1 } }).png().toFile(path);
+  await sharp(pixels, { raw: { width: size, height: size, channels: 1 } })
+    .png()
+    .toFile(path);
 }
 
 /** A network that compiles in half a second and trains in milliseconds: 8×8 pixels, one level, attention; 16 channels are a block of the fast kernels. */

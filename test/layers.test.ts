@@ -8,8 +8,9 @@ interface Layer {
 }
 
 /** The table of ARCHITECTURE.md: `| 2 | `nn` | what it holds | yes |`. Of a layer that runs in a browser in part, those of the files that others load there are held to it. */
-const layers: readonly Layer[] = [...textOf('ARCHITECTURE.md').matchAll(/^\| (\d+) \| `([\w/]+)` \|.*\| (yes|no|in part) \|$/gm)]
-  .map(([, line, folder, browser]) => ({ folder: folder!, line: Number(line), browser: browser === 'yes' }));
+const layers: readonly Layer[] = [
+  ...textOf('ARCHITECTURE.md').matchAll(/^\| (\d+) \| `([\w/]+)` \|.*\| (yes|no|in part) \|$/gm),
+].map(([, line, folder, browser]) => ({ folder: folder!, line: Number(line), browser: browser === 'yes' }));
 
 const sources = filesBelow('src', '.ts').filter((path) => !path.endsWith('.test.ts'));
 const imports = new Map(sources.map((path) => [path, importsOf(path)]));
@@ -20,22 +21,40 @@ const layerOf = (path: string): Layer | undefined =>
 describe('the layers', () => {
   test('are the folders of src, each once in the table', () => {
     const folders = [...new Set(sources.map((path) => path.split('/')[1]!))];
-    expect(layers.map(({ folder }) => folder).filter((folder) => !folder.includes('/')).sort()).toEqual(folders.sort());
+    expect(
+      layers
+        .map(({ folder }) => folder)
+        .filter((folder) => !folder.includes('/'))
+        .sort(),
+    ).toEqual(folders.sort());
     expect(layers.map(({ line }) => line)).toEqual(layers.map(({ line }) => line).sort((a, b) => b - a));
-    for (const { folder } of layers) expect(sources.some((path) => path.startsWith(`src/${folder}/`)), folder).toBe(true);
+    for (const { folder } of layers)
+      expect(
+        sources.some((path) => path.startsWith(`src/${folder}/`)),
+        folder,
+      ).toBe(true);
   });
 
   test('every import of a file names a file that is there', () => {
-    const missing = sources.flatMap((path) => imports.get(path)!.filter(({ target }) => target.startsWith('src/') && !imports.has(target)).map(({ target }) => `${path} imports ${target}`));
+    const missing = sources.flatMap((path) =>
+      imports
+        .get(path)!
+        .filter(({ target }) => target.startsWith('src/') && !imports.has(target))
+        .map(({ target }) => `${path} imports ${target}`),
+    );
     expect(missing).toEqual([]);
   });
 
   test('import only themselves and what lies below', () => {
-    const upward = sources.flatMap((path) => imports.get(path)!.flatMap(({ target }) => {
-      const from = layerOf(path)!;
-      const to = layerOf(target);
-      return to === undefined || to === from || to.line < from.line ? [] : [`${path} (line ${from.line}) imports ${target} (line ${to.line})`];
-    }));
+    const upward = sources.flatMap((path) =>
+      imports.get(path)!.flatMap(({ target }) => {
+        const from = layerOf(path)!;
+        const to = layerOf(target);
+        return to === undefined || to === from || to.line < from.line
+          ? []
+          : [`${path} (line ${from.line}) imports ${target} (line ${to.line})`];
+      }),
+    );
     expect(upward).toEqual([]);
   });
 
@@ -45,13 +64,23 @@ describe('the layers', () => {
   });
 
   test('only onnx names ONNX operators', () => {
-    const operators = new Set(sources.filter((path) => path.startsWith('src/onnx/'))
-      .flatMap((path) => [...textOf(path).matchAll(/\b(?:one|apply|direct|reduction)\('([A-Z]\w+)'/g)].map(([, name]) => name!)));
+    const operators = new Set(
+      sources
+        .filter((path) => path.startsWith('src/onnx/'))
+        .flatMap((path) =>
+          [...textOf(path).matchAll(/\b(?:one|apply|direct|reduction)\('([A-Z]\w+)'/g)].map(([, name]) => name!),
+        ),
+    );
     expect(operators.size).toBeGreaterThan(30);
     // Parts of a tokenizer.json have names of their own, and a Split is one.
     const others = new Set(['src/data/texts/clip-tokenizer-json.ts']);
-    const named = sources.filter((path) => !path.startsWith('src/onnx/') && !others.has(path)).flatMap((path) =>
-      [...textOf(path).matchAll(/'([A-Z]\w+|com\.microsoft[.\w]*)'/g)].filter(([, name]) => operators.has(name!) || name!.startsWith('com.')).map(([, name]) => `${path} names ${name}`));
+    const named = sources
+      .filter((path) => !path.startsWith('src/onnx/') && !others.has(path))
+      .flatMap((path) =>
+        [...textOf(path).matchAll(/'([A-Z]\w+|com\.microsoft[.\w]*)'/g)]
+          .filter(([, name]) => operators.has(name!) || name!.startsWith('com.'))
+          .map(([, name]) => `${path} names ${name}`),
+      );
     expect(named).toEqual([]);
   });
 });
@@ -67,15 +96,31 @@ describe('files that run in a browser', () => {
     return seen;
   }
 
-  test.each(layers.filter(({ browser }) => browser).map(({ folder }) => folder))('%s loads nothing of Node', (folder) => {
-    const runsEverywhere = new Set(['zod', '@huggingface/tokenizers', '@bufbuild/protobuf/wire', 'onnxruntime-web/wasm', 'onnxruntime-web/webgpu']);
-    const foreign = sources.filter((path) => layerOf(path)?.folder === folder).flatMap((path) => [...loaded(path)]
-      .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target)).map((target) => `${path} loads ${target}`));
-    expect(foreign).toEqual([]);
-  });
+  test.each(layers.filter(({ browser }) => browser).map(({ folder }) => folder))(
+    '%s loads nothing of Node',
+    (folder) => {
+      const runsEverywhere = new Set([
+        'zod',
+        '@huggingface/tokenizers',
+        '@bufbuild/protobuf/wire',
+        'onnxruntime-web/wasm',
+        'onnxruntime-web/webgpu',
+      ]);
+      const foreign = sources
+        .filter((path) => layerOf(path)?.folder === folder)
+        .flatMap((path) =>
+          [...loaded(path)]
+            .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target))
+            .map((target) => `${path} loads ${target}`),
+        );
+      expect(foreign).toEqual([]);
+    },
+  );
 
   test('they use no global that only Node has', () => {
-    const users = sources.filter((path) => layerOf(path)!.browser && /\b(?:process\.(?!ts)\w|Buffer\.|__dirname|require\()/.test(textOf(path)));
+    const users = sources.filter(
+      (path) => layerOf(path)!.browser && /\b(?:process\.(?!ts)\w|Buffer\.|__dirname|require\()/.test(textOf(path)),
+    );
     expect(users).toEqual([]);
   });
 });
@@ -95,7 +140,12 @@ describe('every file', () => {
     expect(circles).toEqual([]);
   });
 
-  const written = [...filesBelow('src', '.ts'), ...filesBelow('test', '.ts'), ...filesBelow('scripts', '.ts'), ...filesBelow('bench', '.ts')];
+  const written = [
+    ...filesBelow('src', '.ts'),
+    ...filesBelow('test', '.ts'),
+    ...filesBelow('scripts', '.ts'),
+    ...filesBelow('bench', '.ts'),
+  ];
 
   test('has at most 500 lines, a test 700', () => {
     const most = (path: string) => (path.endsWith('.test.ts') ? 700 : 500);
@@ -103,7 +153,14 @@ describe('every file', () => {
   });
 
   test('has a name in kebab case, and none that says nothing', () => {
-    const names = written.map((path) => path.split('/').at(-1)!.replace(/(\.test)?\.ts$/, ''));
-    expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || /^(utils?|helpers?|common|misc)$/.test(name))).toEqual([]);
+    const names = written.map((path) =>
+      path
+        .split('/')
+        .at(-1)!
+        .replace(/(\.test)?\.ts$/, ''),
+    );
+    expect(
+      names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || /^(utils?|helpers?|common|misc)$/.test(name)),
+    ).toEqual([]);
   });
 });

@@ -9,19 +9,31 @@ import { Trainer, trainSchema } from '../src/train/index.ts';
 const picture: PictureShape = [3, 8, 8];
 const batchSize = 8;
 const shape = [batchSize, ...picture];
-const unet = new UNet2DModel({ sampleSize: 8, blockOutChannels: [8], layersPerBlock: 1, normNumGroups: 4, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], addAttention: false });
+const unet = new UNet2DModel({
+  sampleSize: 8,
+  blockOutChannels: [8],
+  layersPerBlock: 1,
+  normNumGroups: 4,
+  downBlockTypes: ['DownBlock2D'],
+  upBlockTypes: ['UpBlock2D'],
+  addAttention: false,
+});
 const schedule = linearSchedule();
 const executor = createNodeExecutor({ threads: 1 });
-const trainer = await Trainer.open(executor, {
-  module: unet,
-  loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
-  inputs(batch) {
-    const random = new RandomStream(0, 'memory', batch);
-    const x0 = float32(shape, random.fillNormal(new Float32Array(sizeOf(shape))));
-    const { t, ...drawn } = drawTrainingNoise(schedule, shape, random);
-    return { x0, timestep: float32([batchSize], t), ...drawn };
+const trainer = await Trainer.open(
+  executor,
+  {
+    module: unet,
+    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
+    inputs(batch) {
+      const random = new RandomStream(0, 'memory', batch);
+      const x0 = float32(shape, random.fillNormal(new Float32Array(sizeOf(shape))));
+      const { t, ...drawn } = drawTrainingNoise(schedule, shape, random);
+      return { x0, timestep: float32([batchSize], t), ...drawn };
+    },
   },
-}, trainSchema.parse({ steps: 3000 }));
+  trainSchema.parse({ steps: 3000 }),
+);
 
 const megabytes: number[] = [];
 while (trainer.step < 3000) {

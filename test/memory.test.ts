@@ -5,7 +5,12 @@ import { expect, test } from 'vitest';
 
 test('memory does not grow with the steps of a training run', async () => {
   const script = fileURLToPath(new URL('memory-run.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--import', import.meta.resolve('tsx'), script]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--expose-gc',
+    '--import',
+    import.meta.resolve('tsx'),
+    script,
+  ]);
   const megabytes = JSON.parse(stdout) as number[];
   expect(megabytes).toHaveLength(30);
   // Heaps are resized now and then, once by 17 MB, and given back: the least of a thousand steps is what is really held. A step

@@ -17,10 +17,29 @@ test('a network is trained on pictures wider than high, and draws such pictures'
   await drawPictureFolder(join(cwd, 'pictures'), 8, 16);
   const { sampleSize: _, ...model } = tinyModel;
   const train = { steps: 2, batchSize: 4, sampleEvery: 2, sampleCount: 4, sampleSteps: 2 };
-  writeFileSync(join(cwd, 'config.json'), JSON.stringify({ data: { source: 'pictures', size: [8, 12] }, model, train }));
+  writeFileSync(
+    join(cwd, 'config.json'),
+    JSON.stringify({ data: { source: 'pictures', size: [8, 12] }, model, train }),
+  );
   await succeed('train', 'config.json', '--out', 'run');
-  const config = JSON.parse(readFileSync(join(cwd, 'run/checkpoints/step-000002/unet/config.json'), 'utf8')) as Record<string, unknown>;
+  const config = JSON.parse(readFileSync(join(cwd, 'run/checkpoints/step-000002/unet/config.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
   expect(config['sample_size']).toEqual([8, 12]);
-  await succeed('sample', 'run', '--count', '2', '--steps', '2', '--images', 'drawn', '--out', 'grid.png', '--gif', 'reverse.gif');
+  await succeed(
+    'sample',
+    'run',
+    '--count',
+    '2',
+    '--steps',
+    '2',
+    '--images',
+    'drawn',
+    '--out',
+    'grid.png',
+    '--gif',
+    'reverse.gif',
+  );
   expect(await sharp(join(cwd, 'drawn/00001.png')).metadata()).toMatchObject({ width: 12, height: 8 });
 });

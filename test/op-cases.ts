@@ -8,4 +8,12 @@ import { randomCases } from './op-cases/random.ts';
 import { reduceCases } from './op-cases/reduce.ts';
 import { structureCases } from './op-cases/structure.ts';
 
-export const opCases: readonly OpCase[] = [...structureCases, ...pointwiseCases, ...reduceCases, ...productCases, ...normCases, ...imageCases, ...randomCases];
+export const opCases: readonly OpCase[] = [
+  ...structureCases,
+  ...pointwiseCases,
+  ...reduceCases,
+  ...productCases,
+  ...normCases,
+  ...imageCases,
+  ...randomCases,
+];

@@ -1,12 +1,58 @@
 /** What integers and truth values go through, on each lowering, against the reference. */
 import { afterAll, describe, expect, test } from 'vitest';
 import {
-  abs, add, and, argMax, argMin, broadcastTo, cast, clip, concat, cumsum, div, equal, evaluate, flip, fromValues, gather, input, less, lessEqual, max, maximum, min, minimum, mul, neg, not, or, pad, program, reshape, scatterAdd, scatterAlongAxis, sign,
-  slice, sort, sub, sum, takeAlongAxis, topK, toValues, transpose, where, type DType, type HostArray, type Tensor,
+  abs,
+  add,
+  and,
+  argMax,
+  argMin,
+  broadcastTo,
+  cast,
+  clip,
+  concat,
+  cumsum,
+  div,
+  equal,
+  evaluate,
+  flip,
+  fromValues,
+  gather,
+  input,
+  less,
+  lessEqual,
+  max,
+  maximum,
+  min,
+  minimum,
+  mul,
+  neg,
+  not,
+  or,
+  pad,
+  program,
+  reshape,
+  scatterAdd,
+  scatterAlongAxis,
+  sign,
+  slice,
+  sort,
+  sub,
+  sum,
+  takeAlongAxis,
+  topK,
+  toValues,
+  transpose,
+  where,
+  type DType,
+  type HostArray,
+  type Tensor,
 } from '../src/core/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 
-const executors = [createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }), createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' })];
+const executors = [
+  createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }),
+  createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
+];
 afterAll(() => Promise.all(executors.map((executor) => executor.dispose())));
 
 const moved: Record<string, (a: Tensor, b: Tensor) => Tensor> = {
@@ -49,10 +95,19 @@ const computed: typeof moved = {
 };
 const logic: typeof moved = { and, or, not: (a) => not(a) };
 
-const operands = (dtype: DType): HostArray[] => [[3, -2, 0, 5, 1, -4], [2, -2, 1, -3, 1, 7]].map((data) =>
-  fromValues({ shape: [2, 3], dtype, data: Float64Array.from(data, (v) => (dtype === 'bool' ? Number(v > 0) : v)) }));
+const operands = (dtype: DType): HostArray[] =>
+  [
+    [3, -2, 0, 5, 1, -4],
+    [2, -2, 1, -3, 1, 7],
+  ].map((data) =>
+    fromValues({ shape: [2, 3], dtype, data: Float64Array.from(data, (v) => (dtype === 'bool' ? Number(v > 0) : v)) }),
+  );
 
-describe.each([['i32', { ...moved, ...computed }], ['i64', { ...moved, ...computed }], ['bool', { ...moved, ...logic }]] as const)('%s', (dtype, builds) => {
+describe.each([
+  ['i32', { ...moved, ...computed }],
+  ['i64', { ...moved, ...computed }],
+  ['bool', { ...moved, ...logic }],
+] as const)('%s', (dtype, builds) => {
   test.each(Object.entries(builds))('%s', async (_, build) => {
     const [a, b] = operands(dtype);
     const p = program({ outputs: { y: build(input('a', [2, 3], dtype), input('b', [2, 3], dtype)) } });

@@ -1,8 +1,46 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
-  abs, avgPool2d, clip, constant, convTranspose2d, cumsum, erf, evaluate, flip, float32, floor, gelu, grad, input, leakyRelu, logSoftmax, logSumExp, matmul, max, maxPool2d, min, mish, mul, neg, pow, program, quickGelu, relu,
-  resize, sizeOf, slice, softplus, sort, sum, takeAlongAxis, topK, type ResizeOptions, type Shape, type Tensor, type Values,
+  abs,
+  avgPool2d,
+  clip,
+  constant,
+  convTranspose2d,
+  cumsum,
+  erf,
+  evaluate,
+  flip,
+  float32,
+  floor,
+  gelu,
+  grad,
+  input,
+  leakyRelu,
+  logSoftmax,
+  logSumExp,
+  matmul,
+  max,
+  maxPool2d,
+  min,
+  mish,
+  mul,
+  neg,
+  pow,
+  program,
+  quickGelu,
+  relu,
+  resize,
+  sizeOf,
+  slice,
+  softplus,
+  sort,
+  sum,
+  takeAlongAxis,
+  topK,
+  type ResizeOptions,
+  type Shape,
+  type Tensor,
+  type Values,
 } from '../src/core/index.ts';
 
 interface Golden {
@@ -13,9 +51,14 @@ interface Golden {
   readonly gradients: readonly (readonly number[])[];
 }
 
-const golden = JSON.parse(readFileSync(new URL('./golden/ops.json', import.meta.url), 'utf8')) as Record<string, Golden>;
-const indices = (shape: Shape, ...values: number[]) => constant({ dtype: 'i64', shape, data: BigInt64Array.from(values, BigInt) });
-const resized = (height: number, width: number, options: ResizeOptions) => (x?: Tensor) => resize(x!, [height, width], options);
+const golden = JSON.parse(readFileSync(new URL('./golden/ops.json', import.meta.url), 'utf8')) as Record<
+  string,
+  Golden
+>;
+const indices = (shape: Shape, ...values: number[]) =>
+  constant({ dtype: 'i64', shape, data: BigInt64Array.from(values, BigInt) });
+const resized = (height: number, width: number, options: ResizeOptions) => (x?: Tensor) =>
+  resize(x!, [height, width], options);
 
 /** As in golden/ops.py, name by name. */
 const cases: Record<string, (...xs: Tensor[]) => Tensor> = {
@@ -47,7 +90,14 @@ const cases: Record<string, (...xs: Tensor[]) => Tensor> = {
   avgPool2dInside: (x) => avgPool2d(x!, 3, { strides: [1, 1], pads: [1, 1, 1, 1], countPadding: false }),
   maxPool2d: (x) => maxPool2d(x!, 3, { strides: [2, 2], pads: [1, 1, 1, 1] }),
   maxPool2dTiles: (x) => maxPool2d(x!, 2),
-  convTranspose2d: (x, w, b) => convTranspose2d(x!, w!, b!, { strides: [2, 1], pads: [0, 1, 1, 1], outputPadding: [1, 0], groups: 2, dilations: [1, 2] }),
+  convTranspose2d: (x, w, b) =>
+    convTranspose2d(x!, w!, b!, {
+      strides: [2, 1],
+      pads: [0, 1, 1, 1],
+      outputPadding: [1, 0],
+      groups: 2,
+      dilations: [1, 2],
+    }),
   matmul: (a, b) => matmul(a!, b!),
   nearestUp: resized(8, 13, { mode: 'nearest' }),
   nearestDown: resized(2, 4, { mode: 'nearest' }),
@@ -71,7 +121,12 @@ describe('an operation and its gradient are those of PyTorch', () => {
     const xs = shapes.map((extents, i) => input(`x${i}`, extents));
     const y = build(...xs);
     expect(y.shape).toEqual(shape);
-    const weights = constant(float32(shape, Float32Array.from({ length: sizeOf(shape) }, (_, k) => Math.cos(k))));
+    const weights = constant(
+      float32(
+        shape,
+        Float32Array.from({ length: sizeOf(shape) }, (_, k) => Math.cos(k)),
+      ),
+    );
     const found = grad(sum(mul(y, weights)), xs);
     const values = shapes.map((extents, i): Values => ({
       shape: extents,
@@ -81,9 +136,17 @@ describe('an operation and its gradient are those of PyTorch', () => {
         return positive ? Math.abs(x) + 0.1 : x;
       }),
     }));
-    const { outputs } = evaluate(program({ outputs: { y, ...Object.fromEntries(found.map((g, i) => [`g${i}`, g])) } }), (_, input) => values[Number(input.slice(1))]!);
+    const { outputs } = evaluate(
+      program({ outputs: { y, ...Object.fromEntries(found.map((g, i) => [`g${i}`, g])) } }),
+      (_, input) => values[Number(input.slice(1))]!,
+    );
     // Both compute in float64, but constants of a graph and the weights of the loss are float32: 6e-8, over sums of some tens.
-    const close = (actual: ArrayLike<number>, right: readonly number[]) => right.forEach((v, k) => expect(Math.abs(actual[k]! - v) / Math.max(1, Math.abs(v)), `element ${k}: ${actual[k]} for ${v}`).toBeLessThan(1e-6));
+    const close = (actual: ArrayLike<number>, right: readonly number[]) =>
+      right.forEach((v, k) =>
+        expect(Math.abs(actual[k]! - v) / Math.max(1, Math.abs(v)), `element ${k}: ${actual[k]} for ${v}`).toBeLessThan(
+          1e-6,
+        ),
+      );
     close(outputs.get('y')!.data, expected);
     gradients.forEach((right, i) => close(outputs.get(`g${i}`)!.data, right));
   });

@@ -9,16 +9,38 @@ import { textOf } from './source-files.ts';
 
 const page = textOf('docs/ops.md');
 /** The operators that each op is said to have, by its name: a row may hold several ops with a semicolon between theirs. */
-const listed = new Map(page.split('\n').map((row) => row.split(/(?<!\\)\|/).map((cell) => cell.trim())).filter((cells) => cells.length === 6 && cells[1]!.startsWith('`')).flatMap(([, names, , operators]) => {
-  const each = operators!.split(';').map((list) => list.split(',').map((name) => name.trim()).filter((name) => name !== ''));
-  return [...names!.matchAll(/\w+/g)].map(([name], i) => [name, each.length > 1 ? each[i]! : each[0]!] as const);
-}));
+const listed = new Map(
+  page
+    .split('\n')
+    .map((row) => row.split(/(?<!\\)\|/).map((cell) => cell.trim()))
+    .filter((cells) => cells.length === 6 && cells[1]!.startsWith('`'))
+    .flatMap(([, names, , operators]) => {
+      const each = operators!.split(';').map((list) =>
+        list
+          .split(',')
+          .map((name) => name.trim())
+          .filter((name) => name !== ''),
+      );
+      return [...names!.matchAll(/\w+/g)].map(([name], i) => [name, each.length > 1 ? each[i]! : each[0]!] as const);
+    }),
+);
 
 function operatorsOf(node: Node): string[] {
   const graph = new GraphBuilder();
   const lower = standardLowerings[node.op.name as keyof typeof standardLowerings] as Lowering<unknown>;
-  const results = lower(graph, node.inputs.map((_, i) => `x${i}`), node);
-  return graph.build('node', [], results.map((name, i) => valueInfo(name, node.outputs[i]!))).node.map(({ opType }) => opType!).filter((name) => name !== 'Reshape');
+  const results = lower(
+    graph,
+    node.inputs.map((_, i) => `x${i}`),
+    node,
+  );
+  return graph
+    .build(
+      'node',
+      [],
+      results.map((name, i) => valueInfo(name, node.outputs[i]!)),
+    )
+    .node.map(({ opType }) => opType!)
+    .filter((name) => name !== 'Reshape');
 }
 
 test('every op stands on the page, and nothing else in its tables', () => {
@@ -31,7 +53,8 @@ test('the operators of each op are those that its cases and their gradients are 
     const xs = operandsOf(opCase);
     const y = opCase.build(...xs);
     const gradients = opCase.differentiable === false ? [] : grad(sum(y), xs);
-    for (const node of program({ outputs: { y, ...Object.fromEntries(gradients.map((g, i) => [`g${i}`, g])) } }).nodes) {
+    for (const node of program({ outputs: { y, ...Object.fromEntries(gradients.map((g, i) => [`g${i}`, g])) } })
+      .nodes) {
       if (!node.op.source) for (const name of operatorsOf(node)) emitted.get(node.op.name)!.add(name);
     }
   }
@@ -40,7 +63,8 @@ test('the operators of each op are those that its cases and their gradients are 
 
 test('every function that makes tensors stands on the page', () => {
   const functions = [...textOf('src/core/index.ts').matchAll(/^export \{([^}]*)\} from '\.\/ops\/(?!index)/gm)]
-    .flatMap(([, names]) => names!.split(',').map((name) => name.trim())).filter((name) => name !== '' && !name.startsWith('type '));
+    .flatMap(([, names]) => names!.split(',').map((name) => name.trim()))
+    .filter((name) => name !== '' && !name.startsWith('type '));
   expect(functions.length).toBeGreaterThan(80);
   expect(functions.filter((name) => !new RegExp(`\`${name}[\`(]`).test(page))).toEqual([]);
 });

@@ -13,7 +13,9 @@ import { draw, expectReference, largestDifference, operandsOf, runReference, wei
 const executors = {
   'standard operators': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }),
   'blocked kernels': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
-  'WebAssembly': createSessionExecutor(new SessionHost(await webEngine({ provider: 'wasm', threads: 1 })), { device: 'wasm' }),
+  WebAssembly: createSessionExecutor(new SessionHost(await webEngine({ provider: 'wasm', threads: 1 })), {
+    device: 'wasm',
+  }),
 };
 afterAll(() => Promise.all(Object.values(executors).map((executor) => executor.dispose())));
 
@@ -28,7 +30,8 @@ function gradientError(loss: Tensor, xs: readonly Tensor[], values: readonly Val
   let worst = 0;
   values.forEach((x, i) => {
     const numeric = x.data.map((_, k) => {
-      const shifted = (by: number) => lossAt(values.map((v, j) => (j === i ? { ...v, data: v.data.with(k, v.data[k]! + by) } : v)));
+      const shifted = (by: number) =>
+        lossAt(values.map((v, j) => (j === i ? { ...v, data: v.data.with(k, v.data[k]! + by) } : v)));
       return (shifted(h) - shifted(-h)) / (2 * h);
     });
     worst = Math.max(worst, largestDifference(analytic.get(`g${i}`)!.data, numeric));
@@ -45,9 +48,15 @@ describe.each(opCases)('$op $title', (opCase) => {
   if (opCase.golden) {
     test('reference gives the known answer', () => {
       const { inputs, output } = opCase.golden!;
-      const known = opCase.shapes.map((shape, i): Values => ({ shape, dtype: 'f32', data: Float64Array.from(inputs[i]!) }));
+      const known = opCase.shapes.map((shape, i): Values => ({
+        shape,
+        dtype: 'f32',
+        data: Float64Array.from(inputs[i]!),
+      }));
       // Only constants are rounded to float32 on the way.
-      expect(largestDifference(runReference(program({ outputs: { y } }), known).get('y')!.data, output)).toBeLessThan(1e-7);
+      expect(largestDifference(runReference(program({ outputs: { y } }), known).get('y')!.data, output)).toBeLessThan(
+        1e-7,
+      );
     });
   }
 
@@ -63,22 +72,34 @@ describe.each(opCases)('$op $title', (opCase) => {
     });
   }
 
-  test.each(Object.entries(executors))('onnxruntime gives the reference\'s numbers with %s, gradients too', (_, executor) => expectReference(executor, opCase, differentiable));
+  test.each(Object.entries(executors))(
+    "onnxruntime gives the reference's numbers with %s, gradients too",
+    (_, executor) => expectReference(executor, opCase, differentiable),
+  );
 });
 
 describe.each(blockedCases)('blocked size: $op $title', (opCase) => {
-  test.each(Object.entries(executors))('onnxruntime gives the reference\'s numbers with %s, gradients too', (_, executor) => expectReference(executor, opCase, true));
+  test.each(Object.entries(executors))(
+    "onnxruntime gives the reference's numbers with %s, gradients too",
+    (_, executor) => expectReference(executor, opCase, true),
+  );
 });
 
 describe('the list of ops', () => {
   test('has a case for every op that computes', () => {
     const covered = new Set<string>(opCases.map(({ op }) => op));
-    const missing = Object.values(ops).filter((op) => op.source === undefined && !covered.has(op.name)).map(({ name }) => name);
+    const missing = Object.values(ops)
+      .filter((op) => op.source === undefined && !covered.has(op.name))
+      .map(({ name }) => name);
     expect(missing).toEqual([]);
   });
 
   test('names every op as it is listed, and lowers each that is computed', () => {
     for (const [key, op] of Object.entries(ops)) expect(op.name).toBe(key);
-    expect(Object.keys(standardLowerings).sort()).toEqual(Object.keys(ops).filter((name) => name !== 'input' && name !== 'state').sort());
+    expect(Object.keys(standardLowerings).sort()).toEqual(
+      Object.keys(ops)
+        .filter((name) => name !== 'input' && name !== 'state')
+        .sort(),
+    );
   });
 });

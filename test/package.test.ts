@@ -12,7 +12,9 @@ interface Manifest {
 }
 
 const { bin, exports, version } = JSON.parse(textOf('package.json')) as Manifest;
-const subpaths = Object.entries(exports).flatMap(([path, target]) => (typeof target === 'string' ? [] : [{ path: path.slice(2), ...target }]));
+const subpaths = Object.entries(exports).flatMap(([path, target]) =>
+  typeof target === 'string' ? [] : [{ path: path.slice(2), ...target }],
+);
 
 describe('the exports of the package', () => {
   test.each(subpaths)('kuosan/$path is built from a source file', ({ types, default: target }) => {
@@ -22,18 +24,27 @@ describe('the exports of the package', () => {
   });
 
   test('have every layer with an index', () => {
-    const indexes = filesBelow('src', '/index.ts').concat(filesBelow('src', 'index.ts')).map((path) => path.split('/')).filter((parts) => parts.length === 3).map(([, layer]) => layer!);
+    const indexes = filesBelow('src', '/index.ts')
+      .concat(filesBelow('src', 'index.ts'))
+      .map((path) => path.split('/'))
+      .filter((parts) => parts.length === 3)
+      .map(([, layer]) => layer!);
     expect([...new Set(indexes)].filter((layer) => !subpaths.some(({ path }) => path === layer))).toEqual([]);
   });
 });
 
 describe('the built package', () => {
   let built: BuiltPackage;
-  beforeAll(() => { built = buildPackage(); });
+  beforeAll(() => {
+    built = buildPackage();
+  });
   afterAll(() => built?.remove());
 
   test('resolves every subpath, with types', () => {
-    const lines = subpaths.map(({ path }, i) => `import * as part${i} from 'kuosan/${path}';\nif (Object.keys(part${i}).length === 0) throw new Error('kuosan/${path} is empty');`);
+    const lines = subpaths.map(
+      ({ path }, i) =>
+        `import * as part${i} from 'kuosan/${path}';\nif (Object.keys(part${i}).length === 0) throw new Error('kuosan/${path} is empty');`,
+    );
     built.compile('all.ts', lines.join('\n'));
     expect(() => built.node(['all.js'])).not.toThrow();
   });
@@ -48,16 +59,33 @@ describe('what npm publishes', () => {
   interface Packed {
     readonly files: readonly { readonly path: string }[];
   }
-  const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], shell: process.platform === 'win32' });
+  const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    shell: process.platform === 'win32',
+  });
   const paths = (JSON.parse(listed) as readonly Packed[])[0]!.files.map(({ path }) => path);
 
   test('holds the data, the presets and the licenses', () => {
-    const wanted = ['LICENSE', 'NOTICE', 'README.md', 'package.json', ...filesBelow('presets', '.jsonc'), ...filesBelow('pretrained', ''), ...filesBelow('data', '')];
+    const wanted = [
+      'LICENSE',
+      'NOTICE',
+      'README.md',
+      'package.json',
+      ...filesBelow('presets', '.jsonc'),
+      ...filesBelow('pretrained', ''),
+      ...filesBelow('data', ''),
+    ];
     expect(wanted.filter((path) => !paths.includes(path))).toEqual([]);
   });
 
   test('holds no tests, sources or workings', () => {
-    expect(paths.filter((path) => /^(?:src|test|docs|bench|scripts|\.ci|node_modules|runs)\/|\.test\.|^tsconfig|^vitest/.test(path))).toEqual([]);
+    expect(
+      paths.filter((path) =>
+        /^(?:src|test|docs|bench|scripts|\.ci|node_modules|runs)\/|\.test\.|^tsconfig|^vitest/.test(path),
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -71,17 +99,28 @@ describe('the lock file', () => {
 
   test('has every optional package of every platform, without which npm ci refuses to begin', () => {
     const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
-      Object.keys(optionalDependencies).filter((name) => packages[`node_modules/${name}`] === undefined && packages[`${path}/node_modules/${name}`] === undefined));
+      Object.keys(optionalDependencies).filter(
+        (name) =>
+          packages[`node_modules/${name}`] === undefined && packages[`${path}/node_modules/${name}`] === undefined,
+      ),
+    );
     expect(missing).toEqual([]);
   });
 
   test('has a checksum for every package, and names no place to take it from but the public one', () => {
     const installed = Object.entries(packages).filter(([path]) => path !== '');
     expect(installed.filter(([, { integrity }]) => integrity === undefined)).toEqual([]);
-    expect(installed.filter(([, { resolved }]) => resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/'))).toEqual([]);
+    expect(
+      installed.filter(
+        ([, { resolved }]) => resolved !== undefined && !resolved.startsWith('https://registry.npmjs.org/'),
+      ),
+    ).toEqual([]);
   });
 });
 
-test.runIf(existsSync(join(root, 'dist')) && process.platform !== 'win32')('the build marks the command as executable', () => {
-  expect(statSync(join(root, bin['kuosan']!)).mode & 0o111).toBe(0o111);
-});
+test.runIf(existsSync(join(root, 'dist')) && process.platform !== 'win32')(
+  'the build marks the command as executable',
+  () => {
+    expect(statSync(join(root, bin['kuosan']!)).mode & 0o111).toBe(0o111);
+  },
+);

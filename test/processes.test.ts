@@ -10,7 +10,15 @@ const cwd = mkdtempSync(join(tmpdir(), 'kuosan-processes-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 const steps = 40;
-const train = { steps, batchSize: 4, warmupSteps: 5, checkpointEvery: 20, sampleEvery: 20, sampleCount: 2, sampleSteps: 3 };
+const train = {
+  steps,
+  batchSize: 4,
+  warmupSteps: 5,
+  checkpointEvery: 20,
+  sampleEvery: 20,
+  sampleCount: 2,
+  sampleSteps: 3,
+};
 
 beforeAll(() => drawPictureFolder(join(cwd, 'pictures'), 13));
 
@@ -21,18 +29,40 @@ const run = async (...args: string[]) => {
 };
 const text = (...path: string[]) => readFileSync(join(cwd, ...path)).toString('latin1');
 /** What must not depend on interruptions. */
-const results = (out: string) => ['unet/diffusion_pytorch_model.safetensors', 'training/state.safetensors'].map((file) => text(out, `checkpoints/step-0000${steps}`, file));
-const metrics = (out: string) => text(out, 'metrics.jsonl').trim().split('\n').map((line) => {
-  const { imagesPerSecond: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  return rest;
-});
+const results = (out: string) =>
+  ['unet/diffusion_pytorch_model.safetensors', 'training/state.safetensors'].map((file) =>
+    text(out, `checkpoints/step-0000${steps}`, file),
+  );
+const metrics = (out: string) =>
+  text(out, 'metrics.jsonl')
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { imagesPerSecond: _, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      return rest;
+    });
 
 describe.each([
-  ['flow', { scheduler: { process: 'flow', shift: 2 } }, 'FlowMatchEulerDiscreteScheduler', 'euler', { shift: 2, num_train_timesteps: 1000 }],
-  ['edm', { scheduler: { process: 'edm', sigmaData: 0.6 } }, 'EDMEulerScheduler', 'heun', { sigma_data: 0.6, sigma_min: 0.002, sigma_max: 80, prediction_type: 'epsilon' }],
+  [
+    'flow',
+    { scheduler: { process: 'flow', shift: 2 } },
+    'FlowMatchEulerDiscreteScheduler',
+    'euler',
+    { shift: 2, num_train_timesteps: 1000 },
+  ],
+  [
+    'edm',
+    { scheduler: { process: 'edm', sigmaData: 0.6 } },
+    'EDMEulerScheduler',
+    'heun',
+    { sigma_data: 0.6, sigma_min: 0.002, sigma_max: 80, prediction_type: 'epsilon' },
+  ],
 ] as const)('%s', (name, config, className, sampler, file) => {
   test('is trained, logged by its levels of noise above their floor, resumed bit for bit, and drawn with its own sampler', async () => {
-    writeFileSync(join(cwd, `${name}.json`), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train, ...config }));
+    writeFileSync(
+      join(cwd, `${name}.json`),
+      JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train, ...config }),
+    );
     const command = (out: string, ...more: string[]) => ['train', `${name}.json`, '--out', out, ...more];
     await run(...command(`${name}-whole`));
     await run(...command(`${name}-parts`, '--steps', '20'));
@@ -49,20 +79,50 @@ describe.each([
     expect(existsSync(join(cwd, `${name}-whole/samples/step-0000${steps}.png`))).toBe(true);
 
     const saved = join(`${name}-whole`, `checkpoints/step-0000${steps}`);
-    expect(JSON.parse(text(saved, 'scheduler/scheduler_config.json'))).toMatchObject({ _class_name: className, ...file });
-    expect(JSON.parse(text(saved, 'model_index.json'))).toMatchObject(name === 'flow' ? { scheduler: ['diffusers', className] } : { _note: expect.stringContaining(`with ${className} (subfolder "scheduler")`) });
+    expect(JSON.parse(text(saved, 'scheduler/scheduler_config.json'))).toMatchObject({
+      _class_name: className,
+      ...file,
+    });
+    expect(JSON.parse(text(saved, 'model_index.json'))).toMatchObject(
+      name === 'flow'
+        ? { scheduler: ['diffusers', className] }
+        : { _note: expect.stringContaining(`with ${className} (subfolder "scheduler")`) },
+    );
     const { stdout } = await run('sample', `${name}-whole`, '--count', '2', '--out', `${name}.png`);
     expect(stdout).toContain(`with ${sampler}, seed 0`);
-    const again = await run('sample', saved, '--count', '2', '--sampler', 'dpmpp-2m', '--steps', '4', '--out', `${name}-2m.png`);
+    const again = await run(
+      'sample',
+      saved,
+      '--count',
+      '2',
+      '--sampler',
+      'dpmpp-2m',
+      '--steps',
+      '4',
+      '--out',
+      `${name}-2m.png`,
+    );
     expect(again.stdout).toContain('with dpmpp-2m');
-    const { stdout: floor } = await run('floor', `${name}-whole`, '--data', 'pictures', '--levels', '4', '--draws', '4', '--out', `${name}-floor.png`);
+    const { stdout: floor } = await run(
+      'floor',
+      `${name}-whole`,
+      '--data',
+      'pictures',
+      '--levels',
+      '4',
+      '--draws',
+      '4',
+      '--out',
+      `${name}-floor.png`,
+    );
     expect(floor).toMatch(/mean over the levels: network \d/);
   }, 120_000);
 });
 
 test('times drawn by importance are warmed, go on bit for bit after a resume, and are told by their own losses', async () => {
   const config = {
-    data: { source: 'pictures', size: 8 }, model: tinyModel,
+    data: { source: 'pictures', size: 8 },
+    model: tinyModel,
     scheduler: { betaSchedule: 'cosine', numTrainTimesteps: 10 },
     objective: { timeSampling: 'importance' },
     // Ten losses of each of ten times take some twenty steps of eight.
@@ -80,23 +140,61 @@ test('times drawn by importance are warmed, go on bit for bit after a resume, an
   // Uniform until it is warm, and then no more.
   expect(metrics('importance-whole').slice(0, 10)).toEqual(metrics('uniform').slice(0, 10));
   expect(metrics('importance-whole').at(-1)).not.toEqual(metrics('uniform').at(-1));
-  const { tensors } = readSafetensors(readFileSync(join(cwd, 'importance-whole', `checkpoints/step-0000${steps}`, 'training/state.safetensors')));
-  expect(Array.from(tensors.get('history/counts')!.data, Number).reduce((sum, count) => sum + count, 0)).toBe(8 * steps);
+  const { tensors } = readSafetensors(
+    readFileSync(join(cwd, 'importance-whole', `checkpoints/step-0000${steps}`, 'training/state.safetensors')),
+  );
+  expect(Array.from(tensors.get('history/counts')!.data, Number).reduce((sum, count) => sum + count, 0)).toBe(
+    8 * steps,
+  );
   expect(tensors.get('history/losses')!.shape).toEqual([10, 10]);
 }, 120_000);
 
-test('another process than the configuration\'s leaves the settings of that one behind', async () => {
-  writeFileSync(join(cwd, 'steps.json'), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, scheduler: { betaSchedule: 'cosine' }, train: { ...train, sampleEvery: null } }));
-  await run('train', 'steps.json', '--out', 'other', '--steps', '1', '--scheduler.process', 'edm', '--scheduler.sigmaMax', '40');
-  expect(JSON.parse(text('other/checkpoints/step-000001/scheduler/scheduler_config.json'))).toMatchObject({ _class_name: 'EDMEulerScheduler', sigma_max: 40 });
+test("another process than the configuration's leaves the settings of that one behind", async () => {
+  writeFileSync(
+    join(cwd, 'steps.json'),
+    JSON.stringify({
+      data: { source: 'pictures', size: 8 },
+      model: tinyModel,
+      scheduler: { betaSchedule: 'cosine' },
+      train: { ...train, sampleEvery: null },
+    }),
+  );
+  await run(
+    'train',
+    'steps.json',
+    '--out',
+    'other',
+    '--steps',
+    '1',
+    '--scheduler.process',
+    'edm',
+    '--scheduler.sigmaMax',
+    '40',
+  );
+  expect(JSON.parse(text('other/checkpoints/step-000001/scheduler/scheduler_config.json'))).toMatchObject({
+    _class_name: 'EDMEulerScheduler',
+    sigma_max: 40,
+  });
 }, 60_000);
 
 test.each([
-  [{ scheduler: { process: 'edm' }, objective: { timeSampling: 'stratified' } }, 'timeSampling: EDM\'s noise levels go over five powers of ten'],
-  [{ scheduler: { process: 'flow', betaSchedule: 'cosine' } }, 'unknown scheduler field "betaSchedule"; one of process, numTrainTimesteps, shift'],
-  [{ scheduler: { process: 'flow' }, model: { ...tinyModel, outChannels: 6 } }, 'config.model.outChannels: flow_prediction has the picture\'s 3 channels, got 6'],
+  [
+    { scheduler: { process: 'edm' }, objective: { timeSampling: 'stratified' } },
+    "timeSampling: EDM's noise levels go over five powers of ten",
+  ],
+  [
+    { scheduler: { process: 'flow', betaSchedule: 'cosine' } },
+    'unknown scheduler field "betaSchedule"; one of process, numTrainTimesteps, shift',
+  ],
+  [
+    { scheduler: { process: 'flow' }, model: { ...tinyModel, outChannels: 6 } },
+    "config.model.outChannels: flow_prediction has the picture's 3 channels, got 6",
+  ],
 ])('a configuration that contradicts itself is refused: %j', async (config, message) => {
-  writeFileSync(join(cwd, 'wrong.json'), JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train, ...config }));
+  writeFileSync(
+    join(cwd, 'wrong.json'),
+    JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train, ...config }),
+  );
   const { status, stderr } = await kuosan(['train', 'wrong.json', '--out', 'wrong'], { cwd });
   expect([status, stderr.trim().split('\n').length]).toEqual([1, 1]);
   expect(stderr).toContain(message);

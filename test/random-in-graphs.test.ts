@@ -1,6 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createInterpreter, float32, grad, input, mul, program, randomKey, randomKeyWords, RandomStream, sizeOf, sum, uniform, type Executor, type Shape } from '../src/core/index.ts';
+import {
+  createInterpreter,
+  float32,
+  grad,
+  input,
+  mul,
+  program,
+  randomKey,
+  randomKeyWords,
+  RandomStream,
+  sizeOf,
+  sum,
+  uniform,
+  type Executor,
+  type Shape,
+} from '../src/core/index.ts';
 import { bind, Dropout, Module, randomKeyInput, type Context } from '../src/nn/index.ts';
 import { toOnnx } from '../src/onnx/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
@@ -11,25 +26,40 @@ const interpreter = createInterpreter();
 afterAll(() => node.dispose());
 
 /** The numbers of a site, at step 0 of seed 1 unless told otherwise. */
-async function draw(shape: Shape, { executor = node as Executor, seed = 1, step = 0, site = 'site' } = {}): Promise<Float32Array> {
-  const executable = await executor.compile(program({ outputs: { u: uniform(input('key', [randomKeyWords]), site, shape) } }));
+async function draw(
+  shape: Shape,
+  { executor = node as Executor, seed = 1, step = 0, site = 'site' } = {},
+): Promise<Float32Array> {
+  const executable = await executor.compile(
+    program({ outputs: { u: uniform(input('key', [randomKeyWords]), site, shape) } }),
+  );
   const { u } = await executable.run(null, { key: randomKey(seed, step) });
   await executable.dispose();
   return u!.data as Float32Array;
 }
 
 // test/golden/uniform.py
-const golden = JSON.parse(readFileSync(new URL('golden/uniform.json', import.meta.url), 'utf8')) as { positions: number[]; cases: { seed: number; step: number; site: string; numbers: number[] }[] };
+const golden = JSON.parse(readFileSync(new URL('golden/uniform.json', import.meta.url), 'utf8')) as {
+  positions: number[];
+  cases: { seed: number; step: number; site: string; numbers: number[] }[];
+};
 
 describe('uniform', () => {
-  test.each(golden.cases)('of seed $seed, step $step, $site is what whole numbers give', async ({ numbers, ...named }) => {
-    const u = await draw([100_000], named);
-    expect(golden.positions.map((position) => u[position]! * 65536)).toEqual(numbers);
-  });
+  test.each(golden.cases)(
+    'of seed $seed, step $step, $site is what whole numbers give',
+    async ({ numbers, ...named }) => {
+      const u = await draw([100_000], named);
+      expect(golden.positions.map((position) => u[position]! * 65536)).toEqual(numbers);
+    },
+  );
 
-  test.each<[Shape]>([[[]], [[3]], [[512]], [[7, 73]], [[2, 3, 97]], [[70_001]]])('has the same bits in the interpreter and in ONNX Runtime: %j', async (shape) => {
-    for (const step of [0, 1, 2 ** 40]) expect(await draw(shape, { step })).toEqual(await draw(shape, { step, executor: interpreter }));
-  });
+  test.each<[Shape]>([[[]], [[3]], [[512]], [[7, 73]], [[2, 3, 97]], [[70_001]]])(
+    'has the same bits in the interpreter and in ONNX Runtime: %j',
+    async (shape) => {
+      for (const step of [0, 1, 2 ** 40])
+        expect(await draw(shape, { step })).toEqual(await draw(shape, { step, executor: interpreter }));
+    },
+  );
 
   test('gives a position the same number in a tensor of any shape', async () => {
     const long = await draw([10_000]);
@@ -38,7 +68,9 @@ describe('uniform', () => {
   });
 
   test('asks for a key of its own type', () => {
-    expect(() => uniform(input('key', [2]), 'site', [3])).toThrow('uniform: the key must be f32[6] (see randomKey), got f32[2]');
+    expect(() => uniform(input('key', [2]), 'site', [3])).toThrow(
+      'uniform: the key must be f32[6] (see randomKey), got f32[2]',
+    );
   });
 });
 
@@ -65,7 +97,9 @@ describe('uniform is random:', () => {
     // The low bits as well: u is a multiple of 2⁻¹⁶.
     const low = new Float64Array(16);
     for (const x of u) low[(x * 65536) % 16]!++;
-    expect(low.reduce((total, count) => total + (count - size / 16) ** 2 / (size / 16), 0)).toBeLessThan(15 + 5 * Math.sqrt(30));
+    expect(low.reduce((total, count) => total + (count - size / 16) ** 2 / (size / 16), 0)).toBeLessThan(
+      15 + 5 * Math.sqrt(30),
+    );
   });
 
   test('pairs of neighbors, and of positions above each other, fill a square evenly', async () => {
@@ -81,7 +115,12 @@ describe('uniform is random:', () => {
 
   test('no two of a thousand rows or of 512 columns go together', async () => {
     const kept = centered(await draw([1024, 512]));
-    const lines = { row: Array.from({ length: 1024 }, (_, i) => kept.subarray(i * 512, (i + 1) * 512)), column: Array.from({ length: 512 }, (_, j) => Float32Array.from({ length: 1024 }, (_value, i) => kept[i * 512 + j]!)) };
+    const lines = {
+      row: Array.from({ length: 1024 }, (_, i) => kept.subarray(i * 512, (i + 1) * 512)),
+      column: Array.from({ length: 512 }, (_, j) =>
+        Float32Array.from({ length: 1024 }, (_value, i) => kept[i * 512 + j]!),
+      ),
+    };
     for (const [kind, vectors] of Object.entries(lines)) {
       let [squares, largest] = [0, 0];
       for (let i = 0; i < vectors.length; i++) {
@@ -99,20 +138,36 @@ describe('uniform is random:', () => {
   });
 
   test('sites, steps and seeds are independent of each other', async () => {
-    const named = [{}, { site: 'sitf' }, { site: 'dropout 0' }, { site: 'dropout 1' }, { step: 1 }, { step: 2 }, { step: 3 }, { seed: 0 }, { seed: 2 }, { seed: 2, step: 1 }];
+    const named = [
+      {},
+      { site: 'sitf' },
+      { site: 'dropout 0' },
+      { site: 'dropout 1' },
+      { step: 1 },
+      { step: 2 },
+      { step: 3 },
+      { seed: 0 },
+      { seed: 2 },
+      { seed: 2, step: 1 },
+    ];
     const sequences = await Promise.all(named.map(async (names) => centered(await draw([2 ** 16], names))));
     for (const [i, a] of sequences.entries()) {
-      for (const b of sequences.slice(0, i)) for (const lag of [0, 1, 512]) expect(Math.abs(correlation(a, b, lag))).toBeLessThan(5);
+      for (const b of sequences.slice(0, i))
+        for (const lag of [0, 1, 512]) expect(Math.abs(correlation(a, b, lag))).toBeLessThan(5);
     }
   });
 
   test('a value through the steps of a run is too', async () => {
-    const executable = await node.compile(program({ outputs: { u: uniform(input('key', [randomKeyWords]), 'site', [64]) } }));
+    const executable = await node.compile(
+      program({ outputs: { u: uniform(input('key', [randomKeyWords]), 'site', [64]) } }),
+    );
     const steps = 4096;
     const through = Array.from({ length: 64 }, () => new Float32Array(steps));
     for (let step = 0; step < steps; step++) {
       const { u } = await executable.run(null, { key: randomKey(0, step) });
-      u!.data.forEach((x, i) => { through[i]![step] = (Number(x) - 0.5) * Math.sqrt(12); });
+      u!.data.forEach((x, i) => {
+        through[i]![step] = (Number(x) - 0.5) * Math.sqrt(12);
+      });
     }
     await executable.dispose();
     for (const sequence of through) {
@@ -138,7 +193,9 @@ describe('dropout', () => {
 
   test('zeroes a share p and divides the rest by 1 − p, each place its own; the gradient has the same mask', async () => {
     const [first, second] = module.forward(bind(module, { training: true }), x);
-    const executable = await node.compile(program({ outputs: { first, second, gradient: grad(sum(mul(first, 3)), [x])[0]! } }));
+    const executable = await node.compile(
+      program({ outputs: { first, second, gradient: grad(sum(mul(first, 3)), [x])[0]! } }),
+    );
     const run = (step: number) => executable.run(null, { x: values, [randomKeyInput]: randomKey(0, step) });
     const { first: a, second: b, gradient } = await run(0);
     const { first: later } = await run(1);
@@ -152,7 +209,8 @@ describe('dropout', () => {
       if (y === 0 && b!.data[i] === 0) both++;
       if (y === 0 && later!.data[i] === 0) again++;
     }
-    const within = (count: number, p: number) => expect(Math.abs(count - 4000 * p)).toBeLessThan(5 * Math.sqrt(4000 * p * (1 - p)));
+    const within = (count: number, p: number) =>
+      expect(Math.abs(count - 4000 * p)).toBeLessThan(5 * Math.sqrt(4000 * p * (1 - p)));
     within(dropped, 0.25);
     within(both, 0.25 ** 2);
     within(again, 0.25 ** 2);
@@ -174,7 +232,11 @@ describe('dropout', () => {
 test('random numbers have the same bits in WebAssembly', async () => {
   const ort = await import('onnxruntime-web');
   ort.env.wasm.numThreads = 1;
-  for (const [shape, step] of [[[3], 0], [[70_001], 1], [[4, 16, 32], 2 ** 40]] as const) {
+  for (const [shape, step] of [
+    [[3], 0],
+    [[70_001], 1],
+    [[4, 16, 32], 2 ** 40],
+  ] as const) {
     const { bytes } = toOnnx(program({ outputs: { u: uniform(input('key', [randomKeyWords]), 'site', shape) } }));
     const session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'] });
     const { u } = await session.run({ key: new ort.Tensor('float32', randomKey(1, step).data, [randomKeyWords]) });
@@ -186,7 +248,12 @@ test('random numbers have the same bits in WebAssembly', async () => {
 describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
   test('random numbers have the same bits', { timeout: 120_000 }, async () => {
     const executor = createNodeExecutor({ device: 'webgpu', env: swiftShader! });
-    for (const [shape, step] of [[[3], 0], [[70_001], 1], [[4, 16, 32, 32], 2 ** 40]] as const) expect(await draw(shape, { step, executor })).toEqual(await draw(shape, { step }));
+    for (const [shape, step] of [
+      [[3], 0],
+      [[70_001], 1],
+      [[4, 16, 32, 32], 2 ** 40],
+    ] as const)
+      expect(await draw(shape, { step, executor })).toEqual(await draw(shape, { step }));
     await executor.dispose();
   });
 });

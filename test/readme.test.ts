@@ -30,14 +30,18 @@ import { filesBelow, textOf } from './source-files.ts';
 
 /** The code blocks of a language, in the order of the file. */
 function codeBlocks(text: string, language: string): string[] {
-  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)].filter(([, , name]) => name === language).map(([, , , code]) => code!);
+  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)]
+    .filter(([, , name]) => name === language)
+    .map(([, , , code]) => code!);
 }
 
 const readme = textOf('README.md');
 
 describe('the README', () => {
   test('sets up with exactly two commands', () => {
-    const commands = codeBlocks(readme, 'sh').flatMap((block) => block.trim().split('\n')).filter((line) => line.startsWith('npm ci'));
+    const commands = codeBlocks(readme, 'sh')
+      .flatMap((block) => block.trim().split('\n'))
+      .filter((line) => line.startsWith('npm ci'));
     expect(commands).toEqual(['npm ci && npx kuosan demo', 'npm ci && npm test']);
   });
 });
@@ -45,11 +49,16 @@ describe('the README', () => {
 describe('the programs in the README', () => {
   const programs = codeBlocks(readme, 'ts');
   let built: BuiltPackage;
-  beforeAll(() => { built = buildPackage(); });
+  beforeAll(() => {
+    built = buildPackage();
+  });
   afterAll(() => built?.remove());
 
   test('the first trains and writes a picture (here with two steps)', () => {
-    const short = programs[0]!.replace(/const steps = \d+;/, 'const steps = 2;').replace('step % 100 === 0', 'step % 2 === 0').replace('const batchSize = 32;', 'const batchSize = 2;');
+    const short = programs[0]!
+      .replace(/const steps = \d+;/, 'const steps = 2;')
+      .replace('step % 100 === 0', 'step % 2 === 0')
+      .replace('const batchSize = 32;', 'const batchSize = 2;');
     built.compile('train.ts', short);
     expect(built.node(['train.js'])).toMatch(/^step 2: loss \d\.\d{4}\n$/);
     expect(existsSync(join(built.folder, 'smileys.png'))).toBe(true);
@@ -59,9 +68,22 @@ describe('the programs in the README', () => {
     const trained = trainTokenizer(['a cat', 'a heart', 'a rainbow'], { vocabSize: 520 });
     const { vocabSize, bosTokenId, eosTokenId, padTokenId } = readTokenizer(trained.json, 'trained');
     const tower = { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1 };
-    const model = new CLIPModel({ projectionDim: 8, textConfig: { ...tower, vocabSize, bosTokenId, eosTokenId, padTokenId }, visionConfig: { ...tower, imageSize: 8, patchSize: 4 } });
-    await writeClipFolder(join(built.folder, 'runs/clip'), { model, weights: initialValues(model, 1), tokenizer: trained.json });
-    await writePng(join(built.folder, 'heart.png'), { data: new Uint8Array(12 * 9 * 3).fill(200), height: 12, width: 9, channels: 3 });
+    const model = new CLIPModel({
+      projectionDim: 8,
+      textConfig: { ...tower, vocabSize, bosTokenId, eosTokenId, padTokenId },
+      visionConfig: { ...tower, imageSize: 8, patchSize: 4 },
+    });
+    await writeClipFolder(join(built.folder, 'runs/clip'), {
+      model,
+      weights: initialValues(model, 1),
+      tokenizer: trained.json,
+    });
+    await writePng(join(built.folder, 'heart.png'), {
+      data: new Uint8Array(12 * 9 * 3).fill(200),
+      height: 12,
+      width: 9,
+      channels: 3,
+    });
     built.compile('name.ts', programs[1]!);
     expect(built.node(['name.js'])).toMatch(/^heart\.png( (cat|heart|rainbow) 0\.\d{3}){3}\n$/);
   }, 60_000);
@@ -84,35 +106,94 @@ function words(line: string): string[] {
 
 /** Every `kuosan …` in a code block, and in the text between backticks. */
 function commandLines(text: string): string[] {
-  const blocks = [...codeBlocks(text, 'sh'), ...codeBlocks(text, '')].flatMap((block) => block.split('\n')).map((line) => line.replace(/\s+#.*$/, ''));
+  const blocks = [...codeBlocks(text, 'sh'), ...codeBlocks(text, '')]
+    .flatMap((block) => block.split('\n'))
+    .map((line) => line.replace(/\s+#.*$/, ''));
   const inline = [...text.replace(/^ *```[\s\S]*?^ *```$/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
-  const indented = text.split('\n').filter((line) => /^ {4}\S/.test(line)).map((line) => line.trim());
-  return [...blocks, ...inline, ...indented].flatMap((line) => line.split('&&')).map((part) => part.trim()).filter((part) => /^(?:npx )?kuosan(?: |$)/.test(part));
+  const indented = text
+    .split('\n')
+    .filter((line) => /^ {4}\S/.test(line))
+    .map((line) => line.trim());
+  return [...blocks, ...inline, ...indented]
+    .flatMap((line) => line.split('&&'))
+    .map((part) => part.trim())
+    .filter((part) => /^(?:npx )?kuosan(?: |$)/.test(part));
 }
 
 describe('the command lines in the documentation', () => {
   const lines = filesBelow('', '.md').flatMap((path) => commandLines(textOf(path)).map((line) => ({ path, line })));
 
   test('show every command', () => {
-    const shown = new Set(lines.filter(({ path }) => path === 'README.md').map(({ line }) => words(line.replace(/^npx /, ''))[1]));
-    for (const name of ['demo', 'train', 'sample', 'evaluate', 'edit', 'interpolate', 'compare', 'floor', 'export', 'forward', 'data', 'tokenizer']) expect(shown).toContain(name);
+    const shown = new Set(
+      lines.filter(({ path }) => path === 'README.md').map(({ line }) => words(line.replace(/^npx /, ''))[1]),
+    );
+    for (const name of [
+      'demo',
+      'train',
+      'sample',
+      'evaluate',
+      'edit',
+      'interpolate',
+      'compare',
+      'floor',
+      'export',
+      'forward',
+      'data',
+      'tokenizer',
+    ])
+      expect(shown).toContain(name);
   });
 
   test.each(lines)('$path: $line', async ({ line }) => {
     const args = words(line.replace(/^(?:npx )?kuosan ?/, ''));
-    const program = new Command('kuosan').enablePositionalOptions().exitOverride().configureOutput({ writeErr: () => {} });
-    for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot, probe]) command.register(program);
+    const program = new Command('kuosan')
+      .enablePositionalOptions()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
+    for (const command of [
+      demo,
+      train,
+      sample,
+      evaluate,
+      edit,
+      interpolate,
+      compare,
+      floor,
+      exporting,
+      forward,
+      data,
+      tokenizer,
+      classify,
+      search,
+      embed,
+      zeroShot,
+      probe,
+    ])
+      command.register(program);
     // A command by name alone, as in "what `kuosan data` shows".
-    const inner = program.commands.find((each) => each.name() === args[0])?.commands.some((each) => each.name() === args[1]);
+    const inner = program.commands
+      .find((each) => each.name() === args[0])
+      ?.commands.some((each) => each.name() === args[1]);
     if (args.length <= (inner ? 2 : 1) || args.includes('--help')) return;
     // The same options, and nothing is done.
-    for (const command of program.commands.flatMap((each) => [each, ...each.commands])) command.exitOverride().action(() => {});
+    for (const command of program.commands.flatMap((each) => [each, ...each.commands]))
+      command.exitOverride().action(() => {});
     await program.parseAsync(args, { from: 'user' });
     if (args[0] !== 'train') return;
     const command = program.commands.find((each) => each.name() === 'train')!;
-    const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!));
+    const { overrides, others } = parseOverrides(
+      command.args,
+      command.options.map(({ long }) => long!),
+    );
     const preset = await readConfig(others[0] ?? 'noto-32');
     const { data: source } = command.opts<{ data?: string }>();
-    expect(() => configuredRun(applyOverrides(preset, [...(source === undefined ? [] : [[['data', 'source'], source]] as const), ...overrides]))).not.toThrow();
+    expect(() =>
+      configuredRun(
+        applyOverrides(preset, [
+          ...(source === undefined ? [] : ([[['data', 'source'], source]] as const)),
+          ...overrides,
+        ]),
+      ),
+    ).not.toThrow();
   });
 });

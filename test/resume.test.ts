@@ -10,7 +10,17 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 const steps = 120;
 const last = `checkpoints/step-${String(steps).padStart(6, '0')}`;
-const train = { steps, batchSize: 4, warmupSteps: 10, lrSchedule: 'cosine', checkpointEvery: 15, keepCheckpoints: 2, sampleEvery: 50, sampleCount: 2, sampleSteps: 2 };
+const train = {
+  steps,
+  batchSize: 4,
+  warmupSteps: 10,
+  lrSchedule: 'cosine',
+  checkpointEvery: 15,
+  keepCheckpoints: 2,
+  sampleEvery: 50,
+  sampleCount: 2,
+  sampleSteps: 2,
+};
 
 beforeAll(async () => {
   // 13 pictures and batches of 4: epochs end inside of batches.
@@ -18,10 +28,25 @@ beforeAll(async () => {
   const config = { data: { source: 'pictures', size: 8, flip: true }, model: tinyModel, train };
   writeFileSync(join(cwd, 'config.json'), JSON.stringify(config));
   for (const name of ['apples', 'pears']) await drawPictureFolder(join(cwd, 'classes', name), 7);
-  writeFileSync(join(cwd, 'accumulating.json'), JSON.stringify({
-    ...config, data: { ...config.data, source: 'classes' }, model: { ...tinyModel, dropout: 0.2, numClassEmbeds: 3 }, objective: { classDropout: 0.4 },
-    train: { ...train, batchSize: 2, gradientAccumulation: 2, optimizer: 'adamw', groups: [{ names: '^conv_in', frozen: true }, { maxRank: 1, weightDecay: 0 }] },
-  }));
+  writeFileSync(
+    join(cwd, 'accumulating.json'),
+    JSON.stringify({
+      ...config,
+      data: { ...config.data, source: 'classes' },
+      model: { ...tinyModel, dropout: 0.2, numClassEmbeds: 3 },
+      objective: { classDropout: 0.4 },
+      train: {
+        ...train,
+        batchSize: 2,
+        gradientAccumulation: 2,
+        optimizer: 'adamw',
+        groups: [
+          { names: '^conv_in', frozen: true },
+          { maxRank: 1, weightDecay: 0 },
+        ],
+      },
+    }),
+  );
 });
 
 const command = (config: string, out: string) => ['train', config, '--out', out, '--threads', '1'];
@@ -29,10 +54,13 @@ const command = (config: string, out: string) => ['train', config, '--out', out,
 /** Everything of a run that must not depend on its interruptions. */
 function result(out: string) {
   const text = (file: string) => readFileSync(join(cwd, out, file)).toString('latin1');
-  const metrics = text('metrics.jsonl').trimEnd().split('\n').map((line) => {
-    const { imagesPerSecond: _, ...metric } = JSON.parse(line) as Record<string, number>;
-    return metric;
-  });
+  const metrics = text('metrics.jsonl')
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const { imagesPerSecond: _, ...metric } = JSON.parse(line) as Record<string, number>;
+      return metric;
+    });
   return {
     weights: text(join(last, 'unet/diffusion_pytorch_model.safetensors')),
     state: text(join(last, 'training/state.safetensors')),
@@ -45,10 +73,12 @@ function expectSameResult(out: string, expected: ReturnType<typeof result>): voi
   const found = result(out);
   expect(found.metrics).toEqual(expected.metrics);
   // Not toBe: a difference of megabytes is no message.
-  for (const file of ['weights', 'state', 'pictures'] as const) expect(found[file] === expected[file], `${file} of ${out}`).toBe(true);
+  for (const file of ['weights', 'state', 'pictures'] as const)
+    expect(found[file] === expected[file], `${file} of ${out}`).toBe(true);
 }
 
-const latest = (out: string) => (existsSync(join(cwd, out, 'latest')) ? readFileSync(join(cwd, out, 'latest'), 'utf8') : '');
+const latest = (out: string) =>
+  existsSync(join(cwd, out, 'latest')) ? readFileSync(join(cwd, out, 'latest'), 'utf8') : '';
 
 /** Starts a run, waits until it has saved a checkpoint of its own and a little longer, and sends it a signal. */
 async function runAndStop(args: readonly string[], out: string, signal: NodeJS.Signals, wait: number): Promise<Ended> {
@@ -83,11 +113,15 @@ describe('a run that is stopped and resumed ends as one that never was:', () => 
     const stopped = await runAndStop(command('accumulating.json', 'd e'), 'd e', 'SIGINT', 30);
     // As shells report it, so that a script does not take the run for finished.
     expect(stopped.status, stopped.stderr).toBe(130);
-    const [, saved, typed] = /^stopped; saved (d e\/checkpoints\/step-\d{6}); go on with: npx kuosan (.*)$/m.exec(stopped.stderr)!;
-    expect(typed).toBe('train accumulating.json --out \'d e\' --threads 1 --resume');
+    const [, saved, typed] = /^stopped; saved (d e\/checkpoints\/step-\d{6}); go on with: npx kuosan (.*)$/m.exec(
+      stopped.stderr,
+    )!;
+    expect(typed).toBe("train accumulating.json --out 'd e' --threads 1 --resume");
     // It ends after the step under way, not at the next checkpoint.
     const step = Number(saved!.slice(-6));
-    expect(JSON.parse(readFileSync(join(cwd, 'd e/metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!)).toMatchObject({ step });
+    expect(
+      JSON.parse(readFileSync(join(cwd, 'd e/metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!),
+    ).toMatchObject({ step });
     const resumed = await kuosan([...command('accumulating.json', 'd e'), '--resume'], { cwd });
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(resumed.stderr).toContain(`going on from step ${step}\n`);

@@ -15,29 +15,55 @@ import { kuosan, tinyModel } from './kuosan.ts';
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-sample-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
-const unet = new UNet2DModel({ ...tinyModel, blockOutChannels: [16, 16], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] });
+const unet = new UNet2DModel({
+  ...tinyModel,
+  blockOutChannels: [16, 16],
+  downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'],
+  upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
+});
 const scheduler = schedulerConfig({ betaSchedule: 'cosine', numTrainTimesteps: 30 });
 const picture: PictureShape = [3, 8, 8];
 // The output layer of a fresh network is almost zero and its pictures would be the noise alone.
-const weights = new Map([...initialValues(unet, 1)].map(([name, value]) => [
-  name, name === 'conv_out.weight' ? float32(value.shape, new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
-]));
+const weights = new Map(
+  [...initialValues(unet, 1)].map(([name, value]) => [
+    name,
+    name === 'conv_out.weight'
+      ? float32(
+          value.shape,
+          new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8),
+        )
+      : value,
+  ]),
+);
 beforeAll(() => writeModelFolder(join(cwd, 'model'), { unet, weights, scheduler }));
 
 describe('picture i of a seed', () => {
   const executor = createNodeExecutor({ threads: 2, worker: false });
   afterAll(() => executor.dispose());
 
-  test.each([['ddpm', {}], ['ddim', { steps: 7 }], ['ddim', { steps: 7, eta: 0.7 }]])('has the same bytes at any count: %s %j', async (sampler, options) => {
+  test.each([
+    ['ddpm', {}],
+    ['ddim', { steps: 7 }],
+    ['ddim', { steps: 7, eta: 0.7 }],
+  ])('has the same bytes at any count: %s %j', async (sampler, options) => {
     const opened = await openSampler(executor, { unet, scheduler, picture, weights, batchSize: 16 });
     const size = sizeOf(picture);
     const all = (await drawPictures(opened, { ...options, sampler, seed: 5, count: 33 })).data;
     const row = (i: number) => all.subarray(i * size, (i + 1) * size);
     // Less than a batch, one picture beyond a batch, two batches; and from the middle, at another place in the batch.
-    for (const [first, count] of [[0, 1], [0, 3], [0, 17], [0, 32], [20, 5]] as const) {
+    for (const [first, count] of [
+      [0, 1],
+      [0, 3],
+      [0, 17],
+      [0, 32],
+      [20, 5],
+    ] as const) {
       const { data } = await drawPictures(opened, { ...options, sampler, seed: 5, first, count });
       expect(data.length).toBe(count * size);
-      for (let i = 0; i < count; i++) expect(data.subarray(i * size, (i + 1) * size), `picture ${first + i} of ${count} from ${first}`).toEqual(row(first + i));
+      for (let i = 0; i < count; i++)
+        expect(data.subarray(i * size, (i + 1) * size), `picture ${first + i} of ${count} from ${first}`).toEqual(
+          row(first + i),
+        );
     }
     expect(new Set(Array.from({ length: 33 }, (_, i) => row(i).join())).size).toBe(33);
     const otherSeed = (await drawPictures(opened, { ...options, sampler, seed: 6, count: 1 })).data;
@@ -48,24 +74,39 @@ describe('picture i of a seed', () => {
 
 describe('kuosan sample', () => {
   const draw = async (folder: string, ...args: string[]) => {
-    const ended = await kuosan(['sample', 'model', '--images', folder, '--out', `${folder}.png`, '--seed', '3', ...args], { cwd });
+    const ended = await kuosan(
+      ['sample', 'model', '--images', folder, '--out', `${folder}.png`, '--seed', '3', ...args],
+      { cwd },
+    );
     expect(ended.status, ended.stderr).toBe(0);
     return ended;
   };
-  const files = (folder: string) => readdirSync(join(cwd, folder)).sort().map((name) => readFileSync(join(cwd, folder, name)));
+  const files = (folder: string) =>
+    readdirSync(join(cwd, folder))
+      .sort()
+      .map((name) => readFileSync(join(cwd, folder, name)));
   const pixels = async (folder: string) => Promise.all(files(folder).map(async (file) => sharp(file).raw().toBuffer()));
 
   test('draws the same files in another process and at another count; with other threads, the same to the eye', async () => {
-    const [first] = await Promise.all([draw('a', '--count', '17', '--threads', '1', '--gif', 'a.gif'), draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif')]);
+    const [first] = await Promise.all([
+      draw('a', '--count', '17', '--threads', '1', '--gif', 'a.gif'),
+      draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif'),
+    ]);
     // Thirty steps of sixteen pictures, and thirty of the last.
     expect(first.stderr).toContain('drawing 60/60 · picture 17 of 17 · ');
-    const [three] = await Promise.all([draw('c', '--count', '3', '--threads', '1'), draw('d', '--count', '17', '--threads', '2')]);
+    const [three] = await Promise.all([
+      draw('c', '--count', '3', '--threads', '1'),
+      draw('d', '--count', '17', '--threads', '2'),
+    ]);
     expect(three.stderr).toContain('drawing 30/30 · pictures 1–3 of 3 · ');
-    expect(first!.stdout).toMatch(/^a\.png: 17 pictures with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/);
+    expect(first!.stdout).toMatch(
+      /^a\.png: 17 pictures with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
+    );
     expect(files('a')).toHaveLength(17);
     expect(files('b')).toEqual(files('a'));
     expect(files('c')).toEqual(files('a').slice(0, 3));
-    for (const file of ['.png', '.gif']) expect(readFileSync(join(cwd, `b${file}`)).equals(readFileSync(join(cwd, `a${file}`)))).toBe(true);
+    for (const file of ['.png', '.gif'])
+      expect(readFileSync(join(cwd, `b${file}`)).equals(readFileSync(join(cwd, `a${file}`)))).toBe(true);
     expect(await sharp(join(cwd, 'a.gif'), { pages: -1 }).metadata()).toMatchObject({ format: 'gif' });
     // Threads split sums in another way; a pixel may round to the neighboring byte.
     const [one, two] = [Buffer.concat(await pixels('a')), Buffer.concat(await pixels('d'))];

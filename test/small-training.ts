@@ -9,8 +9,14 @@ import { trainSchema, type TrainerState, type TrainingTask } from '../src/train/
 export const picture: PictureShape = [3, 8, 8];
 
 export const unet = new UNet2DModel({
-  sampleSize: 8, layersPerBlock: 1, normNumGroups: 4, attentionHeadDim: 4, blockOutChannels: [8, 16], numClassEmbeds: 3,
-  downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
+  sampleSize: 8,
+  layersPerBlock: 1,
+  normNumGroups: 4,
+  attentionHeadDim: 4,
+  blockOutChannels: [8, 16],
+  numClassEmbeds: 3,
+  downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'],
+  upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
 });
 
 const noiseSchedule = linearSchedule();
@@ -24,17 +30,41 @@ export const task: TrainingTask = {
     const random = new RandomStream(3, 'waves', batch);
     const shape = [batchSize, ...picture];
     const size = sizeOf(picture);
-    const x0 = float32(shape, Float32Array.from({ length: batchSize * size }, (_, i) => Math.sin(batch + (1 + Math.floor(i / size)) * (i % 8) / 2 + Math.floor((i % size) / 8))));
+    const x0 = float32(
+      shape,
+      Float32Array.from({ length: batchSize * size }, (_, i) =>
+        Math.sin(batch + ((1 + Math.floor(i / size)) * (i % 8)) / 2 + Math.floor((i % size) / 8)),
+      ),
+    );
     const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, shape, random);
-    return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, classLabels: { dtype: 'i64', shape: [batchSize], data: BigInt64Array.of(0n, 1n, 2n) } };
+    return {
+      x0,
+      noise,
+      timestep: float32([batchSize], t),
+      signalScale,
+      noiseScale,
+      classLabels: { dtype: 'i64', shape: [batchSize], data: BigInt64Array.of(0n, 1n, 2n) },
+    };
   },
 };
 
 export const config = trainSchema.parse({ steps: 1000, batchSize, warmupSteps: 0, learningRate: 1e-3 });
 
 /** The output layer of a fresh network is almost zero, and most gradients with it. */
-export const weights: HostArrays = new Map([...initialValues(unet, 1)].map(([name, value]) => [
-  name, name === 'conv_out.weight' ? float32(value.shape, new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
-]));
+export const weights: HostArrays = new Map(
+  [...initialValues(unet, 1)].map(([name, value]) => [
+    name,
+    name === 'conv_out.weight'
+      ? float32(
+          value.shape,
+          new RandomStream(1, 'output').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8),
+        )
+      : value,
+  ]),
+);
 
-export const start: TrainerState = { step: 0, training: new Map([...weights].map(([name, value]) => [`params/${name}`, value])), ema: new Map(weights) };
+export const start: TrainerState = {
+  step: 0,
+  training: new Map([...weights].map(([name, value]) => [`params/${name}`, value])),
+  ema: new Map(weights),
+};

@@ -34,14 +34,24 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-const statement = /^(?:import|export)\s+(type\s+)?((?:\w+\s*,\s*)?(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+))\s+from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm;
+const statement =
+  /^(?:import|export)\s+(type\s+)?((?:\w+\s*,\s*)?(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+))\s+from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm;
 
 /** Every module that a TypeScript file names in an import or a re-export. */
 export function importsOf(path: string): Import[] {
   return [...textOf(path).matchAll(statement)].map(([, type, clause, from, bare, dynamic]) => {
     const specifier = (from ?? bare ?? dynamic)!;
-    const names = clause?.startsWith('{') ? clause.slice(1, -1).split(',').map((name) => name.trim()).filter((name) => name !== '') : [];
+    const names = clause?.startsWith('{')
+      ? clause
+          .slice(1, -1)
+          .split(',')
+          .map((name) => name.trim())
+          .filter((name) => name !== '')
+      : [];
     const typeOnly = type !== undefined || (names.length > 0 && names.every((name) => name.startsWith('type ')));
-    return { target: specifier.startsWith('.') ? normalize(join(dirname(path), specifier)).replaceAll('\\', '/') : specifier, typeOnly };
+    return {
+      target: specifier.startsWith('.') ? normalize(join(dirname(path), specifier)).replaceAll('\\', '/') : specifier,
+      typeOnly,
+    };
   });
 }

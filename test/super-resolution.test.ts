@@ -10,10 +10,21 @@ import { drawPictureFolder, kuosan, tinyModel } from './kuosan.ts';
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-super-resolution-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
-const train = { steps: 12, batchSize: 4, warmupSteps: 2, checkpointEvery: 6, sampleEvery: 6, sampleCount: 3, sampleSteps: 2 };
+const train = {
+  steps: 12,
+  batchSize: 4,
+  warmupSteps: 2,
+  checkpointEvery: 6,
+  sampleEvery: 6,
+  sampleCount: 3,
+  sampleSteps: 2,
+};
 const config = {
-  data: { source: 'pictures', size: 8, flip: true }, model: { ...tinyModel, inChannels: 6 },
-  scheduler: { process: 'flow' }, objective: { superResolution: { factor: 2, upsampling: 'bicubic', noiseAugmentation: 0.1 } }, train,
+  data: { source: 'pictures', size: 8, flip: true },
+  model: { ...tinyModel, inChannels: 6 },
+  scheduler: { process: 'flow' },
+  objective: { superResolution: { factor: 2, upsampling: 'bicubic', noiseAugmentation: 0.1 } },
+  train,
 };
 const last = 'checkpoints/step-000012';
 
@@ -42,7 +53,12 @@ describe('super-resolution', () => {
   test('is resumed bit for bit, its pictures on the way included', async () => {
     await run('train', 'config.json', '--out', 'parts', '--steps', '6');
     await run('train', 'config.json', '--out', 'parts', '--resume');
-    for (const file of [`${last}/unet/diffusion_pytorch_model.safetensors`, `${last}/training/state.safetensors`, 'samples/step-000012.png']) expect(bytes('parts', file) === bytes('whole', file), file).toBe(true);
+    for (const file of [
+      `${last}/unet/diffusion_pytorch_model.safetensors`,
+      `${last}/training/state.safetensors`,
+      'samples/step-000012.png',
+    ])
+      expect(bytes('parts', file) === bytes('whole', file), file).toBe(true);
   }, 60_000);
 
   test('knows in its folder how a picture is enlarged', async () => {
@@ -62,18 +78,30 @@ describe('super-resolution', () => {
     await sharp(join(cwd, 'pictures/001.png')).resize(4, 4).png().toFile(join(cwd, 'other.png'));
     await run('edit', 'whole', '--image', 'other.png', '--out', 'differs.png');
     expect(bytes('differs.png') === bytes('large.png')).toBe(false);
-    expect((await run('edit', 'whole', '--image', 'pictures/000.png', '--out', 'shrunk.png')).stderr).toContain('note: pictures/000.png is 8×8; it is taken at the 4×4 that the model enlarges\n');
+    expect((await run('edit', 'whole', '--image', 'pictures/000.png', '--out', 'shrunk.png')).stderr).toContain(
+      'note: pictures/000.png is 8×8; it is taken at the 4×4 that the model enlarges\n',
+    );
   }, 60_000);
 
   test('draws nothing without a picture', async () => {
-    expect(await refused({}, 'sample', 'whole', '--out', 'x.png')).toMatch(/this model sees a picture beside the noise, and sample has none for it; give it one with kuosan edit --image$/);
+    expect(await refused({}, 'sample', 'whole', '--out', 'x.png')).toMatch(
+      /this model sees a picture beside the noise, and sample has none for it; give it one with kuosan edit --image$/,
+    );
     expect(existsSync(join(cwd, 'x.png'))).toBe(false);
   });
 
   test('refuses a network or pictures that do not fit', async () => {
-    expect(await refused({ ...config, model: tinyModel })).toContain('config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got 3');
-    expect(await refused({ ...config, objective: { superResolution: { factor: 3 } } })).toContain('config.objective.superResolution.factor: 3 does not divide config.data.size 8');
-    expect(await refused({ ...config, objective: { superResolution: { factor: 1 } } })).toContain('config.objective.superResolution.factor');
-    expect(await refused({ ...config, objective: {} })).toContain('config.model.inChannels: pictures have 1 or 3 channels, got 6');
+    expect(await refused({ ...config, model: tinyModel })).toContain(
+      'config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got 3',
+    );
+    expect(await refused({ ...config, objective: { superResolution: { factor: 3 } } })).toContain(
+      'config.objective.superResolution.factor: 3 does not divide config.data.size 8',
+    );
+    expect(await refused({ ...config, objective: { superResolution: { factor: 1 } } })).toContain(
+      'config.objective.superResolution.factor',
+    );
+    expect(await refused({ ...config, objective: {} })).toContain(
+      'config.model.inChannels: pictures have 1 or 3 channels, got 6',
+    );
   }, 60_000);
 });

@@ -28,11 +28,27 @@ async function measured(channels: number, batchSize: number): Promise<{ estimate
     console.log(JSON.stringify({ estimate, peak: process.resourceUsage().maxRSS * 1024 }));
     await executor.dispose();
   `;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--import',
+    import.meta.resolve('tsx'),
+    '--input-type=module',
+    '--eval',
+    script,
+  ]);
   return JSON.parse(stdout) as { estimate: number; peak: number };
 }
 
-test.each([[32, 16], [64, 32]])('the estimate before the first step is within a quarter of the peak, %i channels and batches of %i', async (channels, batchSize) => {
-  const { estimate, peak } = await measured(channels, batchSize);
-  expect(Math.abs(estimate / peak - 1), `estimated ${Math.round(estimate / 1e6)} MB, held ${Math.round(peak / 1e6)} MB`).toBeLessThan(0.25);
-}, 120_000);
+test.each([
+  [32, 16],
+  [64, 32],
+])(
+  'the estimate before the first step is within a quarter of the peak, %i channels and batches of %i',
+  async (channels, batchSize) => {
+    const { estimate, peak } = await measured(channels, batchSize);
+    expect(
+      Math.abs(estimate / peak - 1),
+      `estimated ${Math.round(estimate / 1e6)} MB, held ${Math.round(peak / 1e6)} MB`,
+    ).toBeLessThan(0.25);
+  },
+  120_000,
+);

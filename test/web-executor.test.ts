@@ -14,7 +14,10 @@ import { root } from './source-files.ts';
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-web-'));
 const steps = 20;
 
-const engineFiles = ['', '.asyncify'].flatMap((build) => [`ort-wasm-simd-threaded${build}.mjs`, `ort-wasm-simd-threaded${build}.wasm`]);
+const engineFiles = ['', '.asyncify'].flatMap((build) => [
+  `ort-wasm-simd-threaded${build}.mjs`,
+  `ort-wasm-simd-threaded${build}.wasm`,
+]);
 
 /** A page that knows nothing but the executor. */
 const entry = `
@@ -41,14 +44,21 @@ async function openPage(isolated: boolean): Promise<Page> {
   await page.waitForFunction('globalThis.exercised');
   return page;
 }
-const run = (page: Page, options: WebExecutorOptions) => page.evaluate(`exercised(${JSON.stringify(options)})`) as Promise<Answer>;
+const run = (page: Page, options: WebExecutorOptions) =>
+  page.evaluate(`exercised(${JSON.stringify(options)})`) as Promise<Answer>;
 
 beforeAll(async () => {
   if (browserPath === undefined) return;
   writeFileSync(join(folder, 'index.html'), '<!doctype html><script type="module" src="./entry.js"></script>');
   writeFileSync(join(folder, 'entry.js'), entry);
-  await build({ configFile: join(root, 'vite.config.ts'), root: folder, logLevel: 'error', build: { outDir: join(folder, 'built') } });
-  for (const file of engineFiles) copyFileSync(createRequire(import.meta.url).resolve(`onnxruntime-web/${file}`), join(folder, 'built', file));
+  await build({
+    configFile: join(root, 'vite.config.ts'),
+    root: folder,
+    logLevel: 'error',
+    build: { outDir: join(folder, 'built') },
+  });
+  for (const file of engineFiles)
+    copyFileSync(createRequire(import.meta.url).resolve(`onnxruntime-web/${file}`), join(folder, 'built', file));
   browser = await startBrowser(softwareWebGpu);
 }, 60_000);
 afterAll(async () => {
@@ -75,7 +85,10 @@ describe.skipIf(browserPath === undefined)(`the executor of a browser (${without
     const got = await run(page, { ...options, wasmPaths: new URL('.', page.url()).href });
     const expected = await exercise(createInterpreter(), steps);
     expect(got.device).toMatch(device);
-    expect(got.environment).toMatchObject({ engine: expect.stringMatching(/^onnxruntime-web 1\./), provider: 'device' in options && options.device === 'webgpu' ? 'webgpu' : 'wasm' });
+    expect(got.environment).toMatchObject({
+      engine: expect.stringMatching(/^onnxruntime-web 1\./),
+      provider: 'device' in options && options.device === 'webgpu' ? 'webgpu' : 'wasm',
+    });
     expectClose(got.losses, expected.losses);
     expect(got.losses.at(-1)!).toBeLessThan(got.losses[0]! / 2);
     expectClose(got.weights, expected.weights);
@@ -90,13 +103,19 @@ describe.skipIf(browserPath === undefined)(`the executor of a browser (${without
 
   test('says why it cannot be had', async () => {
     const page = await openPage(false);
-    await expect(run(page, { threads: 4 })).rejects.toThrow('createWebExecutor: 4 threads need a page that is cross-origin isolated; serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or take 1');
-    await expect(run(page, { device: 'wasm', wasmPaths: new URL('nowhere/', page.url()).href })).rejects.toThrow(/no available backend found/);
+    await expect(run(page, { threads: 4 })).rejects.toThrow(
+      'createWebExecutor: 4 threads need a page that is cross-origin isolated; serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or take 1',
+    );
+    await expect(run(page, { device: 'wasm', wasmPaths: new URL('nowhere/', page.url()).href })).rejects.toThrow(
+      /no available backend found/,
+    );
     await page.close();
   });
 });
 
 test('in Node, which has no graphics adapter, it says so', async () => {
-  await expect(createWebExecutor({ device: 'webgpu' })).rejects.toThrow('createWebExecutor: this browser has no graphics adapter for WebGPU; take the device wasm');
+  await expect(createWebExecutor({ device: 'webgpu' })).rejects.toThrow(
+    'createWebExecutor: this browser has no graphics adapter for WebGPU; take the device wasm',
+  );
   await expect(createWebExecutor({ threads: 0 })).rejects.toThrow('threads: expected a positive integer, got 0');
 });

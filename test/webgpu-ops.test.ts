@@ -24,6 +24,9 @@ describe.skipIf(!swiftShader)(`every op on WebGPU, with nothing left to the proc
 
   test('one of them ran on the adapter that was asked for', async () => {
     executor ??= open();
-    expect(await executor.environment()).toMatchObject({ provider: 'webgpu', adapter: expect.stringContaining('SwiftShader') as string });
+    expect(await executor.environment()).toMatchObject({
+      provider: 'webgpu',
+      adapter: expect.stringContaining('SwiftShader') as string,
+    });
   });
 });

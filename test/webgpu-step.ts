@@ -15,19 +15,31 @@ const { InferenceSession } = engine.ort;
 /** Names of tensors by where they were, of the last run of a session with more than one input: a program, not a copy. */
 let lastRun: Record<string, Record<string, string>> = {};
 const create = async (...args: readonly unknown[]) => {
-  const session = await (InferenceSession.create as (...args: readonly unknown[]) => ReturnType<typeof InferenceSession.create>)(...args);
+  const session = await (
+    InferenceSession.create as (...args: readonly unknown[]) => ReturnType<typeof InferenceSession.create>
+  )(...args);
   const run = session.run.bind(session);
   session.run = (async (feeds: Parameters<typeof run>[0]) => {
     const results = await run(feeds);
-    const places = (tensors: typeof feeds) => Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, (tensor as { location: string }).location]));
+    const places = (tensors: typeof feeds) =>
+      Object.fromEntries(
+        Object.entries(tensors).map(([name, tensor]) => [name, (tensor as { location: string }).location]),
+      );
     if (session.inputNames.length > 1) lastRun = { feeds: places(feeds), results: places(results) };
     return results;
   }) as typeof session.run;
   return session;
 };
-const watched = { ...engine, ort: { ...engine.ort, InferenceSession: { ...InferenceSession, create } as typeof InferenceSession }, session: { ...engine.session, logSeverityLevel: 0 as const } };
+const watched = {
+  ...engine,
+  ort: { ...engine.ort, InferenceSession: { ...InferenceSession, create } as typeof InferenceSession },
+  session: { ...engine.session, logSeverityLevel: 0 as const },
+};
 
-const executor = createSessionExecutor(new SessionHost(watched), { device: 'webgpu', target: async () => webgpuTarget });
+const executor = createSessionExecutor(new SessionHost(watched), {
+  device: 'webgpu',
+  target: async () => webgpuTarget,
+});
 const trainer = await Trainer.open(executor, task, config, start);
 await trainer.advance();
 await trainer.advance();

@@ -16,14 +16,19 @@ export function checksum(tensors: ReadonlyMap<string, HostArray>): string {
  * What goes into a file with its tensors, so that damage is seen wherever the file is copied: `sha256` of everything, which decides, and a
  * `crc32` of each tensor, which tells where.
  */
-export function checksums(tensors: ReadonlyMap<string, HostArray>): { readonly sha256: string; readonly crc32: string } {
+export function checksums(tensors: ReadonlyMap<string, HostArray>): {
+  readonly sha256: string;
+  readonly crc32: string;
+} {
   return { sha256: checksum(tensors), crc32: [...byName(tensors)].map(([, tensor]) => crcOf(tensor)).join(' ') };
 }
 
 /** The first tensor, by name, whose values are not those that the list of `checksums` was made of; undefined if the list does not tell. */
 export function firstDamaged(tensors: ReadonlyMap<string, HostArray>, crcs: string): string | undefined {
   const recorded = crcs.split(' ');
-  return recorded.length === tensors.size ? byName(tensors).find(([, tensor], i) => crcOf(tensor) !== recorded[i])?.[0] : undefined;
+  return recorded.length === tensors.size
+    ? byName(tensors).find(([, tensor], i) => crcOf(tensor) !== recorded[i])?.[0]
+    : undefined;
 }
 
 function crcOf({ data }: HostArray): string {

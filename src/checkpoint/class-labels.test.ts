@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readClassLabels, writeClassLabels } from './class-labels.ts';
 
 let dir: string;
-beforeAll(async () => { dir = await mkdtemp(join(tmpdir(), 'kuosan-labels-')); });
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'kuosan-labels-'));
+});
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 describe('class labels', () => {
@@ -13,7 +15,10 @@ describe('class labels', () => {
     const labels = { names: ['boot', 'bag', 'coat'], nullClass: 3 };
     await writeClassLabels(dir, labels);
     expect(await readClassLabels(dir, 4)).toEqual(labels);
-    expect(JSON.parse(await readFile(join(dir, 'class_labels.json'), 'utf8'))).toEqual({ id2label: { 0: 'boot', 1: 'bag', 2: 'coat' }, null_class: 3 });
+    expect(JSON.parse(await readFile(join(dir, 'class_labels.json'), 'utf8'))).toEqual({
+      id2label: { 0: 'boot', 1: 'bag', 2: 'coat' },
+      null_class: 3,
+    });
   });
 
   test('a folder without them has none', async () => {
@@ -22,7 +27,10 @@ describe('class labels', () => {
 
   test.each([
     ['{"id2label": {"0": "a", "2": "b"}, "null_class": null}', 'id2label has 2 entries, but none for class 1'],
-    ['{"id2label": {"0": "a", "1": "b", "2": "c"}, "null_class": null}', 'names class 2, and the network has 2 classes (0 to 1)'],
+    [
+      '{"id2label": {"0": "a", "1": "b", "2": "c"}, "null_class": null}',
+      'names class 2, and the network has 2 classes (0 to 1)',
+    ],
     ['{"id2label": {"0": "a"}, "null_class": 2}', 'names class 2, and the network has 2 classes (0 to 1)'],
     ['{"id2label": {"x": "a"}, "null_class": null}', 'id2label'],
     ['{"id2label": {}', 'is not valid JSON'],

@@ -21,7 +21,10 @@ const schema = z.strictObject({
 });
 
 export async function writeClassLabels(dir: string, { names, nullClass }: ClassLabels): Promise<void> {
-  await writeNewFile(join(dir, classLabelsFile), jsonText({ id2label: Object.fromEntries(names.entries()), null_class: nullClass }));
+  await writeNewFile(
+    join(dir, classLabelsFile),
+    jsonText({ id2label: Object.fromEntries(names.entries()), null_class: nullClass }),
+  );
 }
 
 /**
@@ -32,14 +35,17 @@ export async function writeClassLabels(dir: string, { names, nullClass }: ClassL
  */
 export async function readClassLabels(dir: string, classes: number): Promise<ClassLabels | null> {
   const path = join(dir, classLabelsFile);
-  if (await kindOf(path) === 'nothing') return null;
+  if ((await kindOf(path)) === 'nothing') return null;
   const where = `checkpoint ${path}`;
   const { id2label, null_class: nullClass } = parseConfig(schema, await readJsonFile(path, where), where);
   const names = Object.keys(id2label).map((_, i) => {
     const name = id2label[i];
-    if (name === undefined) throw new Error(`${where}: id2label has ${Object.keys(id2label).length} entries, but none for class ${i}`);
+    if (name === undefined)
+      throw new Error(`${where}: id2label has ${Object.keys(id2label).length} entries, but none for class ${i}`);
     return name;
   });
-  for (const id of [names.length - 1, nullClass ?? 0]) if (id >= classes) throw new Error(`${where}: names class ${id}, and the network has ${classes} classes (0 to ${classes - 1})`);
+  for (const id of [names.length - 1, nullClass ?? 0])
+    if (id >= classes)
+      throw new Error(`${where}: names class ${id}, and the network has ${classes} classes (0 to ${classes - 1})`);
   return { names, nullClass };
 }

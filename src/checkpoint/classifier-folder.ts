@@ -6,8 +6,20 @@ import { readNetworkConfig, readNetworkWeights, writeNetworkFolder, type Network
 const className = 'ImageClassifier';
 
 /** Writes a classifier's folder; see `writeNetworkFolder`. */
-export async function writeClassifierFolder(dir: string, { model, weights, dtype }: { readonly model: ImageClassifier; readonly weights: HostArrays } & Pick<NetworkToWrite, 'dtype'>): Promise<void> {
-  await writeNetworkFolder(dir, { config: toHuggingFace(className, model.config), module: model, weights, ...(dtype && { dtype }) });
+export async function writeClassifierFolder(
+  dir: string,
+  {
+    model,
+    weights,
+    dtype,
+  }: { readonly model: ImageClassifier; readonly weights: HostArrays } & Pick<NetworkToWrite, 'dtype'>,
+): Promise<void> {
+  await writeNetworkFolder(dir, {
+    config: toHuggingFace(className, model.config),
+    module: model,
+    weights,
+    ...(dtype && { dtype }),
+  });
 }
 
 /**
@@ -15,7 +27,9 @@ export async function writeClassifierFolder(dir: string, { model, weights, dtype
  *
  * @throws one line that names the file and what is wrong with it
  */
-export async function readClassifierFolder(dir: string): Promise<{ readonly model: ImageClassifier; readonly weights: Map<string, HostArray> }> {
+export async function readClassifierFolder(
+  dir: string,
+): Promise<{ readonly model: ImageClassifier; readonly weights: Map<string, HostArray> }> {
   const { config, where } = await readNetworkConfig(dir, className);
   const model = new ImageClassifier(parseConfig(imageClassifierConfigSchema, config, where));
   return { model, weights: await readNetworkWeights(dir, model, className) };

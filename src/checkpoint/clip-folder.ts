@@ -14,10 +14,22 @@
 import { dirname, join } from 'node:path';
 import type { HostArray, HostArrays } from '../core/index.ts';
 import { quoteJson } from '../formats/quote.ts';
-import { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection, type CLIPImageTower } from '../models/clip.ts';
+import {
+  CLIPModel,
+  CLIPTextModel,
+  CLIPTextModelWithProjection,
+  CLIPVisionModel,
+  CLIPVisionModelWithProjection,
+  type CLIPImageTower,
+} from '../models/clip.ts';
 import { clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
 import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
-import { clipPreprocessing, clipPreprocessingJson, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
+import {
+  clipPreprocessing,
+  clipPreprocessingJson,
+  openAIPreprocessing,
+  type ClipPreprocessing,
+} from '../models/clip/preprocess.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { snakeCaseKeys } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
@@ -27,7 +39,13 @@ import { configFile, indexFile } from './file-names.ts';
 import { cardFile } from './model-card.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
-import { readWeightFile, readWeightFiles, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
+import {
+  readWeightFile,
+  readWeightFiles,
+  type ReadWeightsOptions,
+  type StoredTensor,
+  type StoredWeights,
+} from './weight-files.ts';
 import { moduleWeights } from './weights.ts';
 
 const tokenizerFile = 'tokenizer.json';
@@ -50,7 +68,13 @@ export interface ClipToWrite extends Pick<NetworkToWrite, 'dtype'> {
 }
 
 /** The networks of the CLIP family by the class they have in transformers. */
-const classes = { CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection } as const;
+const classes = {
+  CLIPModel,
+  CLIPTextModel,
+  CLIPTextModelWithProjection,
+  CLIPVisionModel,
+  CLIPVisionModelWithProjection,
+} as const;
 /** A class of the CLIP family. */
 export type ClipClass = keyof typeof classes;
 /** A network of the CLIP family. */
@@ -85,40 +109,73 @@ function usualNumbers(channels: number): ClipPreprocessing {
  * @throws if the weights are not the network's, do not fit the dtype, the tokenizer has another vocabulary than they were
  *   trained with, or a file exists already or cannot be written
  */
-export async function writeClipFolder(dir: string, { model, weights, tokenizer = null, vocabulary: known = null, preprocessing = null, dtype = 'f32' }: ClipToWrite): Promise<void> {
-  const { textConfig: { ...textConfig }, visionConfig, ...own } = model.config;
+export async function writeClipFolder(
+  dir: string,
+  { model, weights, tokenizer = null, vocabulary: known = null, preprocessing = null, dtype = 'f32' }: ClipToWrite,
+): Promise<void> {
+  const {
+    textConfig: { ...textConfig },
+    visionConfig,
+    ...own
+  } = model.config;
   if (textConfig.eosTokenId === legacyEosTokenId) textConfig.eosTokenId = textConfig.vocabSize - 1;
-  if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`checkpoint ${dir}: holds a model already; give another folder`);
+  if ((await kindOf(join(dir, configFile))) !== 'nothing')
+    throw new Error(`checkpoint ${dir}: holds a model already; give another folder`);
   checkVocabulary(tokenizer, known, `checkpoint ${dir}: the tokenizer`);
   const vocabulary = known ?? (tokenizer && vocabularyFingerprint(tokenizer));
   await makeFolder(dir);
-  const tower = (model_type: string, config: JsonObject) => ({ model_type, ...snakeCaseKeys({ ...config, projectionDim: own.projectionDim }) });
+  const tower = (model_type: string, config: JsonObject) => ({
+    model_type,
+    ...snakeCaseKeys({ ...config, projectionDim: own.projectionDim }),
+  });
   if (tokenizer) {
     await writeNewFile(join(dir, tokenizerFile), jsonText(tokenizer));
     await writeNewFile(join(dir, 'tokenizer_config.json'), jsonText(tokenizerConfig(tokenizer, textConfig)));
   }
-  await writeNewFile(join(dir, preprocessorFile), jsonText(clipPreprocessingJson(preprocessing ?? usualNumbers(visionConfig.numChannels), visionConfig.imageSize)));
+  await writeNewFile(
+    join(dir, preprocessorFile),
+    jsonText(clipPreprocessingJson(preprocessing ?? usualNumbers(visionConfig.numChannels), visionConfig.imageSize)),
+  );
   await writeNewFile(join(dir, cardFile), clipCardText(model, tokenizer !== null));
   await writeNetworkFolder(dir, {
-    module: model, weights, dtype, ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }), floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
+    module: model,
+    weights,
+    dtype,
+    ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }),
+    floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
     config: {
-      architectures: ['CLIPModel'], model_type: 'clip', ...snakeCaseKeys(own),
-      text_config: tower('clip_text_model', textConfig), vision_config: tower('clip_vision_model', visionConfig),
+      architectures: ['CLIPModel'],
+      model_type: 'clip',
+      ...snakeCaseKeys(own),
+      text_config: tower('clip_text_model', textConfig),
+      vision_config: tower('clip_vision_model', visionConfig),
     },
   });
 }
 
 /** @throws one line if weights that know their vocabulary are to go with another one */
 function checkVocabulary(tokenizer: JsonObject | null, vocabulary: string | null, where: string): void {
-  if (tokenizer !== null && vocabulary !== null && vocabularyFingerprint(tokenizer) !== vocabulary) throw new Error(`${where}: has another vocabulary than the weights were trained with; take the tokenizer.json that came with the model`);
+  if (tokenizer !== null && vocabulary !== null && vocabularyFingerprint(tokenizer) !== vocabulary)
+    throw new Error(
+      `${where}: has another vocabulary than the weights were trained with; take the tokenizer.json that came with the model`,
+    );
 }
 
 /** What transformers' `CLIPTokenizer` is told beside the tokenizer itself. */
-function tokenizerConfig(tokenizer: JsonObject, { bosTokenId, eosTokenId, maxPositionEmbeddings }: CLIPModel['config']['textConfig']): JsonObject {
+function tokenizerConfig(
+  tokenizer: JsonObject,
+  { bosTokenId, eosTokenId, maxPositionEmbeddings }: CLIPModel['config']['textConfig'],
+): JsonObject {
   const { added_tokens: added } = tokenizer;
-  const named = (id: number | null) => (Array.isArray(added) ? added.filter(isObject).find((token) => token['id'] === id)?.['content'] : undefined);
+  const named = (id: number | null) =>
+    Array.isArray(added) ? added.filter(isObject).find((token) => token['id'] === id)?.['content'] : undefined;
   const [start, end] = [named(bosTokenId), named(eosTokenId)];
-  return { tokenizer_class: 'CLIPTokenizer', model_max_length: maxPositionEmbeddings, ...(start !== undefined && { bos_token: start }), ...(end !== undefined && { eos_token: end, pad_token: end, unk_token: end }) };
+  return {
+    tokenizer_class: 'CLIPTokenizer',
+    model_max_length: maxPositionEmbeddings,
+    ...(start !== undefined && { bos_token: start }),
+    ...(end !== undefined && { eos_token: end, pad_token: end, unk_token: end }),
+  };
 }
 
 /**
@@ -128,7 +185,10 @@ function tokenizerConfig(tokenizer: JsonObject, { bosTokenId, eosTokenId, maxPos
  * @throws one line that names the file and what is wrong: missing, damaged, an option that is not supported, tensors that are not those
  *   of the configuration, a tokenizer with another vocabulary than the weights were trained with, or only one tower
  */
-export async function readClipFolder(path: string, options: Pick<ReadWeightsOptions, 'variant'> = {}): Promise<LoadedClip> {
+export async function readClipFolder(
+  path: string,
+  options: Pick<ReadWeightsOptions, 'variant'> = {},
+): Promise<LoadedClip> {
   const loaded = await readClipNetwork(path, options);
   if (loaded.model instanceof CLIPModel) {
     const { model, tokenizer, vocabulary } = loaded;
@@ -136,7 +196,9 @@ export async function readClipFolder(path: string, options: Pick<ReadWeightsOpti
     return { ...loaded, model };
   }
   const missing = loaded.model instanceof CLIPTextModel ? 'image' : 'text';
-  throw new Error(`checkpoint ${path}: is a ${loaded.model.constructor.name}, which has no ${missing} tower; give a whole CLIPModel`);
+  throw new Error(
+    `checkpoint ${path}: is a ${loaded.model.constructor.name}, which has no ${missing} tower; give a whole CLIPModel`,
+  );
 }
 
 /**
@@ -148,36 +210,65 @@ export async function readClipFolder(path: string, options: Pick<ReadWeightsOpti
 export async function readImageTower(path: string): Promise<LoadedClip<CLIPImageTower>> {
   const { model, ...loaded } = await readClipNetwork(path);
   if (model instanceof CLIPModel || model instanceof CLIPVisionModelWithProjection) return { ...loaded, model };
-  throw new Error(`checkpoint ${path}: is a ${model.constructor.name}, which has no ${model instanceof CLIPVisionModel ? 'projection' : 'image tower'}; give a CLIPModel or a CLIPVisionModelWithProjection`);
+  throw new Error(
+    `checkpoint ${path}: is a ${model.constructor.name}, which has no ${model instanceof CLIPVisionModel ? 'projection' : 'image tower'}; give a CLIPModel or a CLIPVisionModelWithProjection`,
+  );
 }
 
 /** Reads any network of the CLIP family, whole or a tower alone; see `readClipFolder`. */
-export async function readClipNetwork(path: string, { variant }: Pick<ReadWeightsOptions, 'variant'> = {}): Promise<LoadedClip<ClipNetwork>> {
+export async function readClipNetwork(
+  path: string,
+  { variant }: Pick<ReadWeightsOptions, 'variant'> = {},
+): Promise<LoadedClip<ClipNetwork>> {
   const kind = await kindOf(path);
   if (kind === 'nothing') throw new Error(`checkpoint ${path}: there is no such folder`);
   const dir = await folderOf(path);
   const configPath = join(dir, configFile);
   const configAt = `checkpoint ${configPath}`;
-  if (kind === 'folder' && await kindOf(join(path, indexFile)) === 'file') throw new Error(`checkpoint ${path}: holds a model that draws pictures (${indexFile}), expected a CLIP; give the folder or the run of one`);
-  const json = await kindOf(configPath) === 'file' ? await readJsonFile(configPath, configAt) : null;
+  if (kind === 'folder' && (await kindOf(join(path, indexFile))) === 'file')
+    throw new Error(
+      `checkpoint ${path}: holds a model that draws pictures (${indexFile}), expected a CLIP; give the folder or the run of one`,
+    );
+  const json = (await kindOf(configPath)) === 'file' ? await readJsonFile(configPath, configAt) : null;
   const className = json === null ? 'CLIPModel' : classOf(json, configAt);
-  const stored = kind === 'folder' ? await readWeightFiles(path, { library: 'transformers', className, variant }) : await readWeightFile(path);
+  const stored =
+    kind === 'folder'
+      ? await readWeightFiles(path, { library: 'transformers', className, variant })
+      : await readWeightFile(path);
   const tensors = underOurNames(stored, className);
   const config = json ?? configFromShapes(tensors, stored.where);
 
   checkDepth(config, tensors.size, configAt);
   const model = build(className, config, json === null ? stored.where : configAt);
-  const weights = moduleWeights(model, tensors, stored.where, json === null ? undefined : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`);
-  return { model, weights, tokenizer: await optionalJson(join(dir, tokenizerFile)), vocabulary: stored.metadata[vocabularyKey] ?? null, preprocessing: await readPreprocessing(dir, model), path };
+  const weights = moduleWeights(
+    model,
+    tensors,
+    stored.where,
+    json === null
+      ? undefined
+      : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`,
+  );
+  return {
+    model,
+    weights,
+    tokenizer: await optionalJson(join(dir, tokenizerFile)),
+    vocabulary: stored.metadata[vocabularyKey] ?? null,
+    preprocessing: await readPreprocessing(dir, model),
+    path,
+  };
 }
 
 /** The folder, or that of the single file of weights. */
 async function folderOf(path: string): Promise<string> {
-  return await kindOf(path) === 'folder' ? path : dirname(path);
+  return (await kindOf(path)) === 'folder' ? path : dirname(path);
 }
 
 /** What `model_type` says where the class itself is not named. */
-const classOfType = new Map<unknown, ClipClass>([['clip', 'CLIPModel'], ['clip_text_model', 'CLIPTextModel'], ['clip_vision_model', 'CLIPVisionModel']]);
+const classOfType = new Map<unknown, ClipClass>([
+  ['clip', 'CLIPModel'],
+  ['clip_text_model', 'CLIPTextModel'],
+  ['clip_vision_model', 'CLIPVisionModel'],
+]);
 
 function isClipClass(name: string): name is ClipClass {
   return Object.hasOwn(classes, name);
@@ -185,7 +276,10 @@ function isClipClass(name: string): name is ClipClass {
 
 function classOf({ architectures, model_type: type }: JsonObject, where: string): ClipClass {
   const found = Array.isArray(architectures) ? String(architectures[0]) : classOfType.get(type);
-  if (found === undefined || !isClipClass(found)) throw new Error(`${where}: the class is ${quoteJson(found ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`);
+  if (found === undefined || !isClipClass(found))
+    throw new Error(
+      `${where}: the class is ${quoteJson(found ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`,
+    );
   return found;
 }
 
@@ -193,19 +287,26 @@ function classOf({ architectures, model_type: type }: JsonObject, where: string)
 function checkDepth(config: JsonObject, tensors: number, where: string): void {
   for (const part of [config, config['text_config'], config['vision_config']]) {
     const layers = isObject(part) ? part['num_hidden_layers'] : undefined;
-    if (typeof layers === 'number' && layers > tensors) throw new Error(`${where}: asks for ${layers} layers, the weights hold only ${tensors} tensors`);
+    if (typeof layers === 'number' && layers > tensors)
+      throw new Error(`${where}: asks for ${layers} layers, the weights hold only ${tensors} tensors`);
   }
 }
 
 function build(className: ClipClass, json: JsonObject, where: string): ClipNetwork {
   try {
     switch (className) {
-      case 'CLIPModel': return new CLIPModel(clipConfig(json, where));
-      case 'CLIPTextModel': case 'CLIPTextModelWithProjection': return new classes[className](clipTextConfig(json, where));
-      case 'CLIPVisionModel': case 'CLIPVisionModelWithProjection': return new classes[className](clipVisionConfig(json, where));
+      case 'CLIPModel':
+        return new CLIPModel(clipConfig(json, where));
+      case 'CLIPTextModel':
+      case 'CLIPTextModelWithProjection':
+        return new classes[className](clipTextConfig(json, where));
+      case 'CLIPVisionModel':
+      case 'CLIPVisionModelWithProjection':
+        return new classes[className](clipVisionConfig(json, where));
     }
   } catch (error) {
-    if (error instanceof Error && !error.message.startsWith(where)) throw new Error(`${where}: ${error.message}`, { cause: error });
+    if (error instanceof Error && !error.message.startsWith(where))
+      throw new Error(`${where}: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -222,7 +323,7 @@ function underOurNames({ tensors, where }: StoredWeights, className: ClipClass):
 }
 
 async function optionalJson(path: string): Promise<JsonObject | null> {
-  return await kindOf(path) === 'nothing' ? null : readJsonFile(path, `checkpoint ${path}`);
+  return (await kindOf(path)) === 'nothing' ? null : readJsonFile(path, `checkpoint ${path}`);
 }
 
 async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipPreprocessing | null> {
@@ -230,8 +331,11 @@ async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipP
   const config = model instanceof CLIPModel ? model.config.visionConfig : model.config;
   // Where both are there, transformers goes by this one.
   const inside = (await optionalJson(join(dir, processorFile)))?.['image_processor'];
-  if (isObject(inside)) return clipPreprocessing(inside, config, `checkpoint ${join(dir, processorFile)}.image_processor`);
+  if (isObject(inside))
+    return clipPreprocessing(inside, config, `checkpoint ${join(dir, processorFile)}.image_processor`);
   const json = await optionalJson(join(dir, preprocessorFile));
   // Who leaves the file out has transformers' default in mind.
-  return json === null ? { ...usualNumbers(config.numChannels), resample: 'bicubic' } : clipPreprocessing(json, config, `checkpoint ${join(dir, preprocessorFile)}`);
+  return json === null
+    ? { ...usualNumbers(config.numChannels), resample: 'bicubic' }
+    : clipPreprocessing(json, config, `checkpoint ${join(dir, preprocessorFile)}`);
 }

@@ -28,13 +28,27 @@ export function inDiffusers(unet: UNet2DConfig, config: SchedulerConfig): InDiff
   const scheduler = schedulerClassOf(config);
   const { varianceType } = networkProcess(config);
   const learned = varianceType === 'learned_range';
-  const obstacle = unet.numClassEmbeds !== null || unet.classEmbedType !== null ? 'a network with classes'
-    : unet.inChannels !== pictureChannels(unet, varianceType) ? 'a network that sees a picture beside the noise'
-    : config.process === 'edm' ? 'a network that sees its input scaled'
-    : unet.sampleSize === null ? 'a network without a sample_size'
-    : undefined;
-  if (obstacle === undefined) return { pipelines: learned || config.process === 'flow' ? ['DDPMPipeline'] : ['DDPMPipeline', 'DDIMPipeline'], scheduler, note: null };
-  return { pipelines: [], scheduler, note: `diffusers has no pipeline for ${obstacle}; open it as UNet2DModel (subfolder "unet") with ${scheduler} (subfolder "scheduler")` };
+  const obstacle =
+    unet.numClassEmbeds !== null || unet.classEmbedType !== null
+      ? 'a network with classes'
+      : unet.inChannels !== pictureChannels(unet, varianceType)
+        ? 'a network that sees a picture beside the noise'
+        : config.process === 'edm'
+          ? 'a network that sees its input scaled'
+          : unet.sampleSize === null
+            ? 'a network without a sample_size'
+            : undefined;
+  if (obstacle === undefined)
+    return {
+      pipelines: learned || config.process === 'flow' ? ['DDPMPipeline'] : ['DDPMPipeline', 'DDIMPipeline'],
+      scheduler,
+      note: null,
+    };
+  return {
+    pipelines: [],
+    scheduler,
+    note: `diffusers has no pipeline for ${obstacle}; open it as UNet2DModel (subfolder "unet") with ${scheduler} (subfolder "scheduler")`,
+  };
 }
 
 /** The channels of the pictures: all that the network gives, or half of them where it learns the variance. */

@@ -28,15 +28,26 @@ export interface LoadedInception {
 export async function readInception(path: string): Promise<LoadedInception> {
   const where = `features ${path}`;
   const kind = await kindOf(path);
-  if (kind !== 'file') throw new Error(`${where}: ${kind === 'folder' ? 'is a folder, expected a .safetensors file' : 'there is no such file'}`);
+  if (kind !== 'file')
+    throw new Error(
+      `${where}: ${kind === 'folder' ? 'is a folder, expected a .safetensors file' : 'there is no such file'}`,
+    );
   const tensors = await readTensorFile(path);
   const classifier = tensors.get('fc.weight');
-  if (!classifier || !tensors.has('Mixed_7c.branch_pool.conv.weight')) throw new Error(`${where}: is no Inception v3, it has no ${classifier ? 'Mixed_7c.branch_pool.conv.weight' : 'fc.weight'}; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors`);
+  if (!classifier || !tensors.has('Mixed_7c.branch_pool.conv.weight'))
+    throw new Error(
+      `${where}: is no Inception v3, it has no ${classifier ? 'Mixed_7c.branch_pool.conv.weight' : 'fc.weight'}; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors`,
+    );
   const variant = classifier.shape[0] === fidClasses ? 'fid' : 'torchvision';
   const model = new InceptionV3(variant);
   const shapes = weightShapes(model);
   const own = new Map([...tensors].filter(([name]) => !/^(AuxLogits|fc)\.|\.num_batches_tracked$/.test(name)));
-  checkWeights(storedShapes(shapes), own, where, 'the file is not what it is taken for: an Inception v3 with torchvision\'s names');
+  checkWeights(
+    storedShapes(shapes),
+    own,
+    where,
+    "the file is not what it is taken for: an Inception v3 with torchvision's names",
+  );
   const weights = new Map<string, HostArray>();
   for (const name of shapes.keys()) {
     if (!name.endsWith('.weight')) continue;
@@ -45,11 +56,19 @@ export async function readInception(path: string): Promise<LoadedInception> {
       const stored = `${storedName(layer)}.${part}`;
       return widen(own.get(stored)!, stored, where);
     };
-    const { weight, bias } = fold(values('conv.weight'), values('bn.weight'), values('bn.bias'), values('bn.running_mean'), values('bn.running_var'));
+    const { weight, bias } = fold(
+      values('conv.weight'),
+      values('bn.weight'),
+      values('bn.bias'),
+      values('bn.running_mean'),
+      values('bn.running_var'),
+    );
     weights.set(name, weight);
     weights.set(`${layer}.conv.bias`, bias);
   }
-  for (const [name, { data }] of weights) if (!(data as Float32Array).every(Number.isFinite)) throw new Error(`${where}: ${name} is not finite; get the file again`);
+  for (const [name, { data }] of weights)
+    if (!(data as Float32Array).every(Number.isFinite))
+      throw new Error(`${where}: ${name} is not finite; get the file again`);
   return { model, weights, variant };
 }
 
@@ -60,20 +79,34 @@ function storedName(layer: string): string {
 
 /** What the file has in the place of folded convolutions: each without its bias, and a batch norm beside it. */
 function storedShapes(folded: ReadonlyMap<string, readonly number[]>): Map<string, readonly number[]> {
-  return new Map([...folded].flatMap(([name, shape]): [string, readonly number[]][] => {
-    if (name.endsWith('.weight')) return [[storedName(name), shape]];
-    const norm = storedName(name.replace(/\.conv\.bias$/, '.bn'));
-    return ['weight', 'bias', 'running_mean', 'running_var'].map((part) => [`${norm}.${part}`, shape]);
-  }));
+  return new Map(
+    [...folded].flatMap(([name, shape]): [string, readonly number[]][] => {
+      if (name.endsWith('.weight')) return [[storedName(name), shape]];
+      const norm = storedName(name.replace(/\.conv\.bias$/, '.bn'));
+      return ['weight', 'bias', 'running_mean', 'running_var'].map((part) => [`${norm}.${part}`, shape]);
+    }),
+  );
 }
 
 /** γ (W x − μ)/√(σ² + ε) + β as one convolution. */
-function fold(weight: FloatArray, gain: FloatArray, shift: FloatArray, mean: FloatArray, variance: FloatArray): { weight: FloatArray; bias: FloatArray } {
+function fold(
+  weight: FloatArray,
+  gain: FloatArray,
+  shift: FloatArray,
+  mean: FloatArray,
+  variance: FloatArray,
+): { weight: FloatArray; bias: FloatArray } {
   const [outChannels] = weight.shape as readonly [number];
   const size = weight.data.length / outChannels;
   const scale = Float64Array.from(gain.data, (g, o) => g / Math.sqrt(variance.data[o]! + eps));
   return {
-    weight: float32(weight.shape, weight.data.map((w, i) => w * scale[Math.floor(i / size)]!)),
-    bias: float32([outChannels], Float32Array.from(shift.data, (b, o) => b - mean.data[o]! * scale[o]!)),
+    weight: float32(
+      weight.shape,
+      weight.data.map((w, i) => w * scale[Math.floor(i / size)]!),
+    ),
+    bias: float32(
+      [outChannels],
+      Float32Array.from(shift.data, (b, o) => b - mean.data[o]! * scale[o]!),
+    ),
   };
 }

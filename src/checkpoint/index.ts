@@ -1,17 +1,38 @@
 export type { ClassLabels } from './class-labels.ts';
 export { readClassifierFolder, writeClassifierFolder } from './classifier-folder.ts';
-export { type ClipClass, type ClipNetwork, type ClipToWrite, type LoadedClip, readClipFolder, readClipNetwork, readImageTower, writeClipFolder } from './clip-folder.ts';
+export {
+  type ClipClass,
+  type ClipNetwork,
+  type ClipToWrite,
+  type LoadedClip,
+  readClipFolder,
+  readClipNetwork,
+  readImageTower,
+  writeClipFolder,
+} from './clip-folder.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
-export { type LoadedModel, type ModelToWrite, readModelFolder, type ReadModelOptions, writeModelFolder } from './model-folder.ts';
+export {
+  type LoadedModel,
+  type ModelToWrite,
+  readModelFolder,
+  type ReadModelOptions,
+  writeModelFolder,
+} from './model-folder.ts';
 export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { checkUnlocked } from './run-lock.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
-export { type Checkpoint, latestCheckpoint, listCheckpoints, saveCheckpoint, type SaveOptions } from './step-folders.ts';
+export {
+  type Checkpoint,
+  latestCheckpoint,
+  listCheckpoints,
+  saveCheckpoint,
+  type SaveOptions,
+} from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { readTensorFile } from './weight-files.ts';
 export { storedWeights } from './weights.ts';

@@ -3,12 +3,18 @@ import { packagePretrainedDir, pretrainedNames } from './resolve.ts';
 import { parseModelCard, readModelCard } from './model-card.ts';
 
 test('a card says its title, what it draws and its license', () => {
-  expect(parseModelCard('# cats-32\r\n\r\nCats, **all** of\r\nthem.\r\n\r\n| | |\r\n|---|---|\r\n| seed | 0 |\r\n| license | [MIT](LICENSE) for `weights` |\r\n'))
-    .toEqual({ title: 'cats-32', summary: 'Cats, all of them.', license: 'MIT for weights' });
+  expect(
+    parseModelCard(
+      '# cats-32\r\n\r\nCats, **all** of\r\nthem.\r\n\r\n| | |\r\n|---|---|\r\n| seed | 0 |\r\n| license | [MIT](LICENSE) for `weights` |\r\n',
+    ),
+  ).toEqual({ title: 'cats-32', summary: 'Cats, all of them.', license: 'MIT for weights' });
 });
 
 test('the front matter of the Hugging Face Hub comes before the table', () => {
-  expect(parseModelCard('---\nlicense: "apache-2.0"\ntags:\n- ddpm\n---\n# Name\n\n| license | MIT |\n')).toEqual({ title: 'Name', license: 'apache-2.0' });
+  expect(parseModelCard('---\nlicense: "apache-2.0"\ntags:\n- ddpm\n---\n# Name\n\n| license | MIT |\n')).toEqual({
+    title: 'Name',
+    license: 'apache-2.0',
+  });
 });
 
 test('what a card does not say is absent', () => {

@@ -21,7 +21,7 @@ export interface ModelCard {
  */
 export async function readModelCard(dir: string): Promise<ModelCard> {
   const path = join(dir, cardFile);
-  if (await kindOf(path) !== 'file') return {};
+  if ((await kindOf(path)) !== 'file') return {};
   return parseModelCard(new TextDecoder().decode(await readWhole(path, path)));
 }
 
@@ -34,8 +34,11 @@ export function parseModelCard(text: string): ModelCard {
   const heading = body.findIndex((line) => line.startsWith('# '));
   const title = heading < 0 ? undefined : plain(body[heading]!.slice(2));
   const summary = heading < 0 ? undefined : firstParagraph(body.slice(heading + 1));
-  const stated = head.map((line) => /^license:\s*["']?(.+?)["']?\s*$/.exec(line)?.[1]).find((found) => found !== undefined);
-  const license = stated ?? body.map((line) => /^\|\s*license\s*\|(.*)\|\s*$/i.exec(line)?.[1]).find((found) => found !== undefined);
+  const stated = head
+    .map((line) => /^license:\s*["']?(.+?)["']?\s*$/.exec(line)?.[1])
+    .find((found) => found !== undefined);
+  const license =
+    stated ?? body.map((line) => /^\|\s*license\s*\|(.*)\|\s*$/i.exec(line)?.[1]).find((found) => found !== undefined);
   return { ...(title && { title }), ...(summary && { summary }), ...(license && { license: plain(license) }) };
 }
 
@@ -49,5 +52,9 @@ function firstParagraph(lines: readonly string[]): string | undefined {
 
 /** Without the marks of Markdown. */
 function plain(text: string): string {
-  return text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, '').replace(/\s+/g, ' ').trim();
+  return text
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/[`*]/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 }

@@ -16,7 +16,15 @@ import type { HostArray } from '../core/index.ts';
 import { schedulerConfig, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
-import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema, type UNet2DConfig } from '../models/index.ts';
+import {
+  fromHuggingFace,
+  parseConfig,
+  presentTensorName,
+  toHuggingFace,
+  UNet2DModel,
+  unet2DConfigSchema,
+  type UNet2DConfig,
+} from '../models/index.ts';
 import { checksums } from './checksum.ts';
 import { readClassLabels, writeClassLabels, type ClassLabels } from './class-labels.ts';
 import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from '../files/durable-files.ts';
@@ -78,21 +86,33 @@ export interface ReadModelOptions {
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writeModelFolder(dir: string, { unet, weights, scheduler, classes, superResolution, dtype = 'f32' }: ModelToWrite): Promise<void> {
+export async function writeModelFolder(
+  dir: string,
+  { unet, weights, scheduler, classes, superResolution, dtype = 'f32' }: ModelToWrite,
+): Promise<void> {
   const where = `checkpoint ${dir}`;
   const stored = storedWeights(unet, weights, dtype, where);
-  if (await kindOf(join(dir, indexFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
+  if ((await kindOf(join(dir, indexFile))) !== 'nothing')
+    throw new Error(`${where}: holds a model already; give another folder`);
 
   for (const part of ['unet', 'scheduler']) {
     try {
       await makeFolder(join(dir, part));
     } catch (error) {
-      throw new Error(`${where}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, { cause: error });
+      throw new Error(`${where}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, {
+        cause: error,
+      });
     }
   }
   await writeNewFile(join(dir, 'unet', configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
   // Beside the format, which transformers demands, the checksums: they go with the file wherever it is copied.
-  await writeNewFile(join(dir, 'unet', weightsFileNames.diffusers), safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { format: 'pt', ...checksums(stored) }));
+  await writeNewFile(
+    join(dir, 'unet', weightsFileNames.diffusers),
+    safetensorsParts(
+      { types: stored, read: async (name) => stored.get(name)! },
+      { format: 'pt', ...checksums(stored) },
+    ),
+  );
   await writeNewFile(join(dir, 'scheduler', schedulerFile), jsonText(schedulerToJson(scheduler)));
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
@@ -108,7 +128,11 @@ export async function writeModelFolder(dir: string, { unet, weights, scheduler, 
  * something else, and a note says what to open instead; diffusers skips keys that begin with an underscore.
  */
 function indexOf(config: UNet2DConfig, scheduler: SchedulerConfig): JsonObject {
-  const { pipelines: [pipeline], scheduler: className, note } = inDiffusers(config, scheduler);
+  const {
+    pipelines: [pipeline],
+    scheduler: className,
+    note,
+  } = inDiffusers(config, scheduler);
   if (pipeline === undefined) return { ...toHuggingFace(noPipeline, {}), _note: `${note}, as in ${cardFile}` };
   return toHuggingFace(pipeline, { scheduler: ['diffusers', className], unet: ['diffusers', 'UNet2DModel'] });
 }
@@ -120,27 +144,49 @@ function indexOf(config: UNet2DConfig, scheduler: SchedulerConfig): JsonObject {
  *   not those of the configuration
  */
 export async function readModelFolder(dir: string, { variant }: ReadModelOptions = {}): Promise<LoadedModel> {
-  if (await kindOf(dir) !== 'folder') throw new Error(`checkpoint ${dir}: ${await kindOf(dir) === 'file' ? 'is a file, expected a model folder' : 'there is no such folder'}`);
-  const isPipeline = await kindOf(join(dir, indexFile)) !== 'nothing';
-  if (!isPipeline && await kindOf(join(dir, configFile)) === 'nothing') throw new Error(`checkpoint ${dir}: there is no ${indexFile} and no ${configFile}, so this is no model folder in diffusers' layout`);
-  if (isPipeline) checkIndex(await readJsonFile(join(dir, indexFile), `checkpoint ${join(dir, indexFile)}`), `checkpoint ${join(dir, indexFile)}`);
+  if ((await kindOf(dir)) !== 'folder')
+    throw new Error(
+      `checkpoint ${dir}: ${(await kindOf(dir)) === 'file' ? 'is a file, expected a model folder' : 'there is no such folder'}`,
+    );
+  const isPipeline = (await kindOf(join(dir, indexFile))) !== 'nothing';
+  if (!isPipeline && (await kindOf(join(dir, configFile))) === 'nothing')
+    throw new Error(
+      `checkpoint ${dir}: there is no ${indexFile} and no ${configFile}, so this is no model folder in diffusers' layout`,
+    );
+  if (isPipeline)
+    checkIndex(
+      await readJsonFile(join(dir, indexFile), `checkpoint ${join(dir, indexFile)}`),
+      `checkpoint ${join(dir, indexFile)}`,
+    );
 
   // As diffusers does: a part without a folder of its own is beside the index.
   const partFolder = async (part: string, file: string) => {
-    const flat = !isPipeline || (await kindOf(join(dir, part)) !== 'folder' && await kindOf(join(dir, file)) === 'file');
+    const flat =
+      !isPipeline || ((await kindOf(join(dir, part))) !== 'folder' && (await kindOf(join(dir, file))) === 'file');
     return flat ? dir : join(dir, part);
   };
   const folder = await partFolder('unet', configFile);
   const configAt = `checkpoint ${join(folder, configFile)}`;
   const config = readUnetConfig(await readJsonFile(join(folder, configFile), configAt), configAt);
-  const { scheduler, notes } = await readScheduler(join(await partFolder('scheduler', schedulerFile), schedulerFile), isPipeline);
+  const { scheduler, notes } = await readScheduler(
+    join(await partFolder('scheduler', schedulerFile), schedulerFile),
+    isPipeline,
+  );
 
   const stored = await readWeightFiles(folder, { variant });
   // Before a network is built from a number that may be damaged: every resnet has tensors of its own.
   const resnets = config.layersPerBlock * config.blockOutChannels.length;
-  if (resnets > stored.tensors.size) throw new Error(`${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${stored.tensors.size} tensors`);
+  if (resnets > stored.tensors.size)
+    throw new Error(
+      `${configAt}: asks for ${config.layersPerBlock} layers in each of ${config.blockOutChannels.length} blocks, the weights hold only ${stored.tensors.size} tensors`,
+    );
   const unet = buildUnet(config, configAt);
-  const weights = moduleWeights(unet, underPresentNames(stored), stored.where, `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`);
+  const weights = moduleWeights(
+    unet,
+    underPresentNames(stored),
+    stored.where,
+    `the weights are not of the network in ${join(folder, configFile)}: get both from one place, or take another checkpoint`,
+  );
   const classes = config.numClassEmbeds === null ? null : await readClassLabels(dir, config.numClassEmbeds);
   const superResolution = await readSuperResolution(dir, config.sampleSize);
   return { unet, weights, scheduler, classes, superResolution, path: dir, notes };
@@ -151,7 +197,10 @@ function underPresentNames({ tensors, where }: StoredWeights): Map<string, Store
   const renamed = new Map<string, StoredTensor>();
   for (const [name, tensor] of tensors) {
     const present = presentTensorName(name);
-    if (present !== name && tensors.has(present)) throw new Error(`${where}: holds tensor ${quoteJson(present)} twice, also under its old name ${quoteJson(name)}; get it again or take another checkpoint`);
+    if (present !== name && tensors.has(present))
+      throw new Error(
+        `${where}: holds tensor ${quoteJson(present)} twice, also under its old name ${quoteJson(name)}; get it again or take another checkpoint`,
+      );
     renamed.set(present, tensor);
   }
   return renamed;
@@ -159,32 +208,56 @@ function underPresentNames({ tensors, where }: StoredWeights): Map<string, Store
 
 /** The schedule in the file, or for a network alone DDPM's, with a note that says so. */
 async function readScheduler(path: string, required: boolean): Promise<Pick<LoadedModel, 'scheduler' | 'notes'>> {
-  if (required || await kindOf(path) !== 'nothing') return { scheduler: schedulerFromJson(await readJsonFile(path, `checkpoint ${path}`, { infinite: true }), `checkpoint ${path}`), notes: [] };
+  if (required || (await kindOf(path)) !== 'nothing')
+    return {
+      scheduler: schedulerFromJson(
+        await readJsonFile(path, `checkpoint ${path}`, { infinite: true }),
+        `checkpoint ${path}`,
+      ),
+      notes: [],
+    };
   const scheduler = schedulerConfig();
   return {
     scheduler,
-    notes: [`there is no ${path}, so the noise schedule is DDPM's: ${scheduler.betaSchedule} from ${scheduler.betaStart} to ${scheduler.betaEnd} in ${scheduler.numTrainTimesteps} steps, prediction ${scheduler.predictionType}`],
+    notes: [
+      `there is no ${path}, so the noise schedule is DDPM's: ${scheduler.betaSchedule} from ${scheduler.betaStart} to ${scheduler.betaEnd} in ${scheduler.numTrainTimesteps} steps, prediction ${scheduler.predictionType}`,
+    ],
   };
 }
 
 function checkIndex(index: JsonObject, where: string): void {
   const className = index['_class_name'];
   if (className === noPipeline) return;
-  if (!pipelineClasses.includes(className as string)) throw new Error(`${where}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${pipelineClasses.join(', ')}`);
+  if (!pipelineClasses.includes(className as string))
+    throw new Error(
+      `${where}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${pipelineClasses.join(', ')}`,
+    );
   const part = (name: string, classes: readonly string[]) => {
     const found = Array.isArray(index[name]) ? (index[name] as unknown[])[1] : undefined;
-    if (!classes.includes(found as string)) throw new Error(`${where}: ${name} is ${quoteJson(index[name], 'missing')}, expected the class ${classes.join(' or ')}`);
+    if (!classes.includes(found as string))
+      throw new Error(
+        `${where}: ${name} is ${quoteJson(index[name], 'missing')}, expected the class ${classes.join(' or ')}`,
+      );
   };
   part('unet', ['UNet2DModel']);
   part('scheduler', schedulerClasses);
 }
 
 /** What diffusers' `EMAModel` writes into the configuration of the averaged network, about the average alone. */
-const averageKeys: readonly string[] = ['decay', 'inv_gamma', 'min_decay', 'optimization_step', 'power', 'update_after_step', 'use_ema_warmup'];
+const averageKeys: readonly string[] = [
+  'decay',
+  'inv_gamma',
+  'min_decay',
+  'optimization_step',
+  'power',
+  'update_after_step',
+  'use_ema_warmup',
+];
 
 function readUnetConfig(json: JsonObject, where: string): UNet2DConfig {
   const className = json['_class_name'] ?? 'UNet2DModel';
-  if (className !== 'UNet2DModel') throw new Error(`${where}: the class is ${quoteJson(className)}, expected "UNet2DModel"`);
+  if (className !== 'UNet2DModel')
+    throw new Error(`${where}: the class is ${quoteJson(className)}, expected "UNet2DModel"`);
   const own = Object.fromEntries(Object.entries(json).filter(([key]) => !averageKeys.includes(key)));
   return parseConfig(unet2DConfigSchema, fromHuggingFace(own), where);
 }

@@ -38,12 +38,22 @@ export interface NetworkToWrite {
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writeNetworkFolder(dir: string, { config, floatKeys, module, weights, dtype = 'f32', metadata }: NetworkToWrite): Promise<void> {
+export async function writeNetworkFolder(
+  dir: string,
+  { config, floatKeys, module, weights, dtype = 'f32', metadata }: NetworkToWrite,
+): Promise<void> {
   const where = `checkpoint ${dir}`;
   const stored = storedWeights(module, weights, dtype, where);
-  if (await kindOf(join(dir, configFile)) !== 'nothing') throw new Error(`${where}: holds a model already; give another folder`);
+  if ((await kindOf(join(dir, configFile))) !== 'nothing')
+    throw new Error(`${where}: holds a model already; give another folder`);
   await makeFolder(dir);
-  await writeNewFile(join(dir, weightsFileNames.transformers), safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { ...metadata, format: 'pt', ...checksums(stored) }));
+  await writeNewFile(
+    join(dir, weightsFileNames.transformers),
+    safetensorsParts(
+      { types: stored, read: async (name) => stored.get(name)! },
+      { ...metadata, format: 'pt', ...checksums(stored) },
+    ),
+  );
   await writeNewFile(join(dir, configFile), jsonText(config, floatKeys));
   await syncFolder(dir);
 }
@@ -54,11 +64,20 @@ export async function writeNetworkFolder(dir: string, { config, floatKeys, modul
  * @returns the configuration in camelCase, and how messages call the file
  * @throws one line if there is none, or it is another class's
  */
-export async function readNetworkConfig(dir: string, className: string): Promise<{ readonly config: Record<string, unknown>; readonly where: string }> {
-  if (await kindOf(join(dir, configFile)) !== 'file') throw new Error(`checkpoint ${dir}: there is no ${configFile} in it, so it is no ${className}; give the folder or the run of one`);
+export async function readNetworkConfig(
+  dir: string,
+  className: string,
+): Promise<{ readonly config: Record<string, unknown>; readonly where: string }> {
+  if ((await kindOf(join(dir, configFile))) !== 'file')
+    throw new Error(
+      `checkpoint ${dir}: there is no ${configFile} in it, so it is no ${className}; give the folder or the run of one`,
+    );
   const where = `checkpoint ${join(dir, configFile)}`;
   const json = await readJsonFile(join(dir, configFile), where);
-  if (json['_class_name'] !== className) throw new Error(`${where}: the class is ${quoteJson(json['_class_name'], 'not said')}, expected ${JSON.stringify(className)}`);
+  if (json['_class_name'] !== className)
+    throw new Error(
+      `${where}: the class is ${quoteJson(json['_class_name'], 'not said')}, expected ${JSON.stringify(className)}`,
+    );
   return { config: fromHuggingFace(json), where };
 }
 
@@ -67,7 +86,11 @@ export async function readNetworkConfig(dir: string, className: string): Promise
  *
  * @throws one line if the file is missing or damaged, or its tensors are not the network's
  */
-export async function readNetworkWeights(dir: string, module: Module, className: string): Promise<Map<string, HostArray>> {
+export async function readNetworkWeights(
+  dir: string,
+  module: Module,
+  className: string,
+): Promise<Map<string, HostArray>> {
   const { tensors, where } = await readWeightFiles(dir, { library: 'transformers', className });
   return moduleWeights(module, tensors, where, `the weights are not of the network in ${join(dir, configFile)}`);
 }

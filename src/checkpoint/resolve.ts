@@ -25,20 +25,28 @@ export function packagePretrainedDir(): string {
   return fileURLToPath(new URL('../../pretrained', import.meta.url));
 }
 
-const called: Readonly<Record<ModelKind, string>> = { model: 'a model that draws pictures', clip: 'a CLIP', network: 'a network that tells pictures apart' };
+const called: Readonly<Record<ModelKind, string>> = {
+  model: 'a model that draws pictures',
+  clip: 'a CLIP',
+  network: 'a network that tells pictures apart',
+};
 
 /** The names of the models of a kind in a folder of models, sorted. */
-export async function pretrainedNames(pretrainedDir: string = packagePretrainedDir(), kind: ModelKind = 'model'): Promise<string[]> {
-  if (await kindOf(pretrainedDir) !== 'folder') return [];
+export async function pretrainedNames(
+  pretrainedDir: string = packagePretrainedDir(),
+  kind: ModelKind = 'model',
+): Promise<string[]> {
+  if ((await kindOf(pretrainedDir)) !== 'folder') return [];
   const names: string[] = [];
-  for (const name of (await readdir(pretrainedDir)).sort()) if (await modelKindOf(join(pretrainedDir, name)) === kind) names.push(name);
+  for (const name of (await readdir(pretrainedDir)).sort())
+    if ((await modelKindOf(join(pretrainedDir, name))) === kind) names.push(name);
   return names;
 }
 
 async function modelKindOf(dir: string): Promise<ModelKind | undefined> {
-  if (await kindOf(join(dir, indexFile)) === 'file') return 'model';
+  if ((await kindOf(join(dir, indexFile))) === 'file') return 'model';
   const config = join(dir, configFile);
-  if (await kindOf(config) !== 'file') return undefined;
+  if ((await kindOf(config)) !== 'file') return undefined;
   return (await readJsonFile(config, config))['model_type'] === 'clip' ? 'clip' : 'network';
 }
 
@@ -49,27 +57,42 @@ async function modelKindOf(dir: string): Promise<ModelKind | undefined> {
  *   comes before a name
  * @throws one line, if it is none of these, or a run that has no checkpoint yet
  */
-export async function resolveModel(source: string, { pretrainedDir = packagePretrainedDir(), kind: wanted = 'model' }: ResolveOptions = {}): Promise<string> {
+export async function resolveModel(
+  source: string,
+  { pretrainedDir = packagePretrainedDir(), kind: wanted = 'model' }: ResolveOptions = {},
+): Promise<string> {
   const kind = source === '' ? 'nothing' : await kindOf(source);
   if (kind === 'folder') {
-    if (await kindOf(join(source, indexFile)) === 'file') return source;
-    if (await kindOf(join(source, runFile)) === 'file') {
+    if ((await kindOf(join(source, indexFile))) === 'file') return source;
+    if ((await kindOf(join(source, runFile))) === 'file') {
       const latest = await latestCheckpoint(source);
       if (!latest) throw new Error(`${source}: the run has no checkpoint yet; let it reach its first one`);
       return latest.path;
     }
     // A network alone, without the index of a pipeline.
-    if (await kindOf(join(source, configFile)) === 'file') return source;
+    if ((await kindOf(join(source, configFile))) === 'file') return source;
   }
   const names = await pretrainedNames(pretrainedDir, wanted);
   if (names.includes(source)) return join(pretrainedDir, source);
 
-  if (kind === 'folder') throw new Error(`${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile}, no ${indexFile} and no ${configFile})`);
-  if (kind === 'file') throw new Error(`${source}: is a file; give a run, a checkpoint or the folder of a model, which has ${indexFile} or ${configFile}`);
-  const known = names.length === 0 ? 'give the path of a run, a checkpoint or a model folder' : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
+  if (kind === 'folder')
+    throw new Error(
+      `${source}: is neither a run, a checkpoint nor a model folder (there is no ${runFile}, no ${indexFile} and no ${configFile})`,
+    );
+  if (kind === 'file')
+    throw new Error(
+      `${source}: is a file; give a run, a checkpoint or the folder of a model, which has ${indexFile} or ${configFile}`,
+    );
+  const known =
+    names.length === 0
+      ? 'give the path of a run, a checkpoint or a model folder'
+      : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
   for (const other of modelKinds) {
-    if ((await pretrainedNames(pretrainedDir, other)).includes(source)) throw new Error(`${JSON.stringify(source)} is ${called[other]}, expected ${called[wanted]}; ${known}`);
+    if ((await pretrainedNames(pretrainedDir, other)).includes(source))
+      throw new Error(`${JSON.stringify(source)} is ${called[other]}, expected ${called[wanted]}; ${known}`);
   }
   const suggestion = nearest(source, names);
-  throw new Error(`unknown ${wanted === 'clip' ? 'CLIP' : wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`);
+  throw new Error(
+    `unknown ${wanted === 'clip' ? 'CLIP' : wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`,
+  );
 }

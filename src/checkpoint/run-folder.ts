@@ -65,16 +65,23 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
   try {
     const kind = await kindOf(out);
     if (kind === 'file') throw new Error(`${out}: is a file, expected a folder for the run; choose another --out`);
-    const isRun = kind === 'folder' && await kindOf(join(out, runFile)) === 'file';
+    const isRun = kind === 'folder' && (await kindOf(join(out, runFile))) === 'file';
     if (!isRun) {
       // Hidden files (.gitkeep, .DS_Store) are nobody's work, and none of ours has such a name.
-      const [found] = kind === 'folder' ? (await readdir(out)).filter((name) => !name.startsWith('.') && name !== lockFile).sort() : [];
-      if (found !== undefined) throw new Error(`${out}: holds no run but other files (${JSON.stringify(found)}); choose another --out`);
-      if (resume) throw new Error(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
+      const [found] =
+        kind === 'folder'
+          ? (await readdir(out)).filter((name) => !name.startsWith('.') && name !== lockFile).sort()
+          : [];
+      if (found !== undefined)
+        throw new Error(`${out}: holds no run but other files (${JSON.stringify(found)}); choose another --out`);
+      if (resume)
+        throw new Error(
+          `${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`,
+        );
       await begin?.(null);
       await makeFolder(out);
       return await locked(out, async () => {
-        if (await kindOf(join(out, runFile)) === 'file') throw await isTaken(out);
+        if ((await kindOf(join(out, runFile))) === 'file') throw await isTaken(out);
         // The record before all else: if the disk is full, an empty folder is left, in which a run can still be started.
         await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
         await makeFolder(stepsFolder(out));
@@ -99,15 +106,24 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
   /** Checks that the run that is there is the one that is asked for, and makes it ready to be continued. */
   async function adopt(): Promise<void> {
     const recorded = await readRun(out);
-    const difference = firstDifference(completed(recorded.config, complete), given.config, ['config'], new Set(mayChange.map((key) => `config.${key}`)));
+    const difference = firstDifference(
+      completed(recorded.config, complete),
+      given.config,
+      ['config'],
+      new Set(mayChange.map((key) => `config.${key}`)),
+    );
     const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
-    if (!difference && dataDiffers) throw new Error(`${out}: its pictures are not the ones that the run began with; resume with the same data, or choose another --out`);
+    if (!difference && dataDiffers)
+      throw new Error(
+        `${out}: its pictures are not the ones that the run began with; resume with the same data, or choose another --out`,
+      );
     if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
     await access(out, constants.W_OK);
     await makeFolder(stepsFolder(out));
     await access(stepsFolder(out), constants.W_OK);
     await cleanLeftovers(out);
-    if (JSON.stringify(recorded.config) !== JSON.stringify(given.config)) await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
+    if (JSON.stringify(recorded.config) !== JSON.stringify(given.config))
+      await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
   }
 }
 
@@ -124,7 +140,9 @@ async function locked(out: string, open: () => Promise<Checkpoint | null>): Prom
 
 async function isTaken(out: string): Promise<Error> {
   const latest = await latestCheckpoint(out);
-  return new Error(`${out}: holds a run ${latest ? `at step ${latest.step}` : 'that has no checkpoint yet'}; --resume continues it, or choose another --out`);
+  return new Error(
+    `${out}: holds a run ${latest ? `at step ${latest.step}` : 'that has no checkpoint yet'}; --resume continues it, or choose another --out`,
+  );
 }
 
 function completed(recorded: JsonObject, complete: OpenRunOptions['complete']): JsonObject {
@@ -144,13 +162,22 @@ function completed(recorded: JsonObject, complete: OpenRunOptions['complete']): 
 export async function readRun(out: string): Promise<RunRecord> {
   const where = join(out, runFile);
   const { format, config, data } = await readJsonFile(join(out, runFile), where);
-  if (typeof format === 'number' && format > runFormat) throw new Error(`${where}: has format ${format}, this version reads ${runFormat}; update kuosan`);
-  if (format !== runFormat || !isObject(config)) throw new Error(`${where}: expected format ${runFormat} and a config; the file is damaged, its checkpoints can still be sampled one by one`);
+  if (typeof format === 'number' && format > runFormat)
+    throw new Error(`${where}: has format ${format}, this version reads ${runFormat}; update kuosan`);
+  if (format !== runFormat || !isObject(config))
+    throw new Error(
+      `${where}: expected format ${runFormat} and a config; the file is damaged, its checkpoints can still be sampled one by one`,
+    );
   return { config, data };
 }
 
 /** `config.batchSize is 64 in this run, now 32`, or undefined where all that may not differ is equal. */
-function firstDifference(recorded: unknown, given: unknown, path: readonly string[], mayChange: ReadonlySet<string>): string | undefined {
+function firstDifference(
+  recorded: unknown,
+  given: unknown,
+  path: readonly string[],
+  mayChange: ReadonlySet<string>,
+): string | undefined {
   const name = path.join('.');
   if (mayChange.has(name)) return undefined;
   if (isObject(recorded) && isObject(given)) {
@@ -161,5 +188,7 @@ function firstDifference(recorded: unknown, given: unknown, path: readonly strin
     return undefined;
   }
   // Lists compare as their text: which element differs is easily seen.
-  return JSON.stringify(recorded) === JSON.stringify(given) ? undefined : `${name} is ${quoteJson(recorded, 'not set')} in this run, now ${quoteJson(given, 'not set')}`;
+  return JSON.stringify(recorded) === JSON.stringify(given)
+    ? undefined
+    : `${name} is ${quoteJson(recorded, 'not set')} in this run, now ${quoteJson(given, 'not set')}`;
 }

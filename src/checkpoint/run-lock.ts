@@ -18,7 +18,12 @@ const beatSeconds = 15;
 /** A process of another machine that has given no sign for so many seconds is taken for dead: eight beats, for a slow network's sake. */
 const silenceSeconds = 120;
 
-const holderSchema = z.object({ pid: z.int().positive(), host: z.string(), started: z.string().nullable(), token: z.string() });
+const holderSchema = z.object({
+  pid: z.int().positive(),
+  host: z.string(),
+  started: z.string().nullable(),
+  token: z.string(),
+});
 
 type Holder = z.output<typeof holderSchema>;
 
@@ -38,7 +43,12 @@ export interface RunLock {
  */
 export async function lockRun(out: string): Promise<RunLock> {
   const path = join(out, lockFile);
-  const own: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) ?? null, token: randomUUID() };
+  const own: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    started: startOf(process.pid) ?? null,
+    token: randomUUID(),
+  };
   const text = `${JSON.stringify(own)}\n`;
   // Written aside and linked to its place: nobody reads half of it.
   const aside = asidePath(out, own.token);
@@ -113,7 +123,7 @@ async function copied(from: string, to: string): Promise<boolean> {
  * @throws one line, if another process holds it
  */
 async function take(out: string, path: string, aside: string): Promise<void> {
-  while (!await linked(aside, path)) {
+  while (!(await linked(aside, path))) {
     const holder = await readHolder(path);
     const found = await stat(path).catch(() => undefined);
     if (!found) continue;
@@ -186,7 +196,8 @@ function heldBy(out: string, holder: Holder | undefined): Error {
   const wayOut = `choose another --out, or remove ${join(out, lockFile)} if that process is something else`;
   if (!holder) return new Error(`${out}: another process begins to train this run; ${wayOut}`);
   const { pid, host } = holder;
-  const stop = host === hostname() ? `stop it (kill ${pid})` : `stop it there, or wait ${silenceSeconds} s if it has been killed`;
+  const stop =
+    host === hostname() ? `stop it (kill ${pid})` : `stop it there, or wait ${silenceSeconds} s if it has been killed`;
   return new Error(`${out}: a process (pid ${pid} on ${host}) trains this run; ${stop}, ${wayOut}`);
 }
 

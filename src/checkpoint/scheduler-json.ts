@@ -1,8 +1,17 @@
 /** diffusers' scheduler_config.json ⇄ our `SchedulerConfig`. */
 import { z } from 'zod';
 import {
-  continuousDefaults, networkProcess, schedulerConfig, schedulerDefaults, varianceTypes, schedule,
-  type BetaSchedule, type EdmSchedulerConfig, type FlowSchedulerConfig, type SchedulerConfig, type StepSchedulerConfig,
+  continuousDefaults,
+  networkProcess,
+  schedulerConfig,
+  schedulerDefaults,
+  varianceTypes,
+  schedule,
+  type BetaSchedule,
+  type EdmSchedulerConfig,
+  type FlowSchedulerConfig,
+  type SchedulerConfig,
+  type StepSchedulerConfig,
 } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { parseConfig, toHuggingFace } from '../models/index.ts';
@@ -38,17 +47,44 @@ const latent: OwnDefaults = { ...unclipped, betaStart: 0.00085, betaEnd: 0.012 }
  * model that was saved with one of them is the model of any other.
  */
 const stepClasses = {
-  DDPMScheduler: {}, DDIMScheduler: {},
-  PNDMScheduler: unclipped, LMSDiscreteScheduler: unclipped, EulerDiscreteScheduler: unclipped, EulerAncestralDiscreteScheduler: unclipped,
-  HeunDiscreteScheduler: latent, KDPM2DiscreteScheduler: latent, KDPM2AncestralDiscreteScheduler: latent,
-  DPMSolverMultistepScheduler: unclipped, DPMSolverSinglestepScheduler: unclipped, DEISMultistepScheduler: unclipped, UniPCMultistepScheduler: unclipped,
+  DDPMScheduler: {},
+  DDIMScheduler: {},
+  PNDMScheduler: unclipped,
+  LMSDiscreteScheduler: unclipped,
+  EulerDiscreteScheduler: unclipped,
+  EulerAncestralDiscreteScheduler: unclipped,
+  HeunDiscreteScheduler: latent,
+  KDPM2DiscreteScheduler: latent,
+  KDPM2AncestralDiscreteScheduler: latent,
+  DPMSolverMultistepScheduler: unclipped,
+  DPMSolverSinglestepScheduler: unclipped,
+  DEISMultistepScheduler: unclipped,
+  UniPCMultistepScheduler: unclipped,
 } as const satisfies Record<string, OwnDefaults>;
 
 /** Keys of solvers: their order, how they end, how they place their times. */
-const solverKeys = Object.fromEntries([
-  'skip_prk_steps', 'solver_order', 'solver_type', 'solver_p', 'algorithm_type', 'lower_order_final', 'euler_at_final', 'predict_x0', 'disable_corrector',
-  'use_karras_sigmas', 'use_exponential_sigmas', 'use_beta_sigmas', 'use_lu_lambdas', 'interpolation_type', 'sigma_min', 'sigma_max', 'final_sigmas_type', 'lambda_min_clipped',
-].map((key) => [key, anything]));
+const solverKeys = Object.fromEntries(
+  [
+    'skip_prk_steps',
+    'solver_order',
+    'solver_type',
+    'solver_p',
+    'algorithm_type',
+    'lower_order_final',
+    'euler_at_final',
+    'predict_x0',
+    'disable_corrector',
+    'use_karras_sigmas',
+    'use_exponential_sigmas',
+    'use_beta_sigmas',
+    'use_lu_lambdas',
+    'interpolation_type',
+    'sigma_min',
+    'sigma_max',
+    'final_sigmas_type',
+    'lambda_min_clipped',
+  ].map((key) => [key, anything]),
+);
 
 /**
  * What the file of a process of steps may say, by the file's own names; a key that is absent has diffusers' default.
@@ -57,7 +93,10 @@ const solverKeys = Object.fromEntries([
  * few steps are placed (spacing, offset) is each sampler's own matter here, so those may hold anything.
  */
 function stepSchema(className: keyof typeof stepClasses) {
-  const { numTrainTimesteps, betaStart, betaEnd, varianceType, clipSample, clipSampleRange, rescaleBetasZeroSnr } = { ...schedulerDefaults, ...stepClasses[className] };
+  const { numTrainTimesteps, betaStart, betaEnd, varianceType, clipSample, clipSampleRange, rescaleBetasZeroSnr } = {
+    ...schedulerDefaults,
+    ...stepClasses[className],
+  };
   return z.strictObject({
     // diffusers carries all keys along when one scheduler is made from another's configuration.
     ...solverKeys,
@@ -66,7 +105,10 @@ function stepSchema(className: keyof typeof stepClasses) {
     beta_end: z.number().positive().default(betaEnd),
     beta_schedule: z.enum(named).default('linear'),
     // Of fixed_small_log diffusers takes the logarithm and back: the same variance.
-    variance_type: z.enum([...varianceTypes, 'fixed_small_log']).nullable().default(varianceType),
+    variance_type: z
+      .enum([...varianceTypes, 'fixed_small_log'])
+      .nullable()
+      .default(varianceType),
     prediction_type: z.enum(['epsilon', 'sample', 'v_prediction']).default('epsilon'),
     clip_sample: z.boolean().default(clipSample),
     clip_sample_range: z.number().positive().default(clipSampleRange),
@@ -100,7 +142,8 @@ function stepSchema(className: keyof typeof stepClasses) {
 const steps = (className: keyof typeof stepClasses): FileFormat<StepSchedulerConfig> => ({
   read(json, where) {
     const file = parseConfig(stepSchema(className), json, where);
-    if (file.num_train_timesteps > largestT) throw new Error(`${where}.num_train_timesteps: expected at most ${largestT}, got ${file.num_train_timesteps}`);
+    if (file.num_train_timesteps > largestT)
+      throw new Error(`${where}.num_train_timesteps: expected at most ${largestT}, got ${file.num_train_timesteps}`);
     return {
       ...scheduleOf(file),
       numTrainTimesteps: file.num_train_timesteps,
@@ -108,7 +151,7 @@ const steps = (className: keyof typeof stepClasses): FileFormat<StepSchedulerCon
       betaEnd: file.beta_end,
       rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
       // Solvers that add no noise of their own have null.
-      varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : file.variance_type ?? 'fixed_small',
+      varianceType: file.variance_type === 'fixed_small_log' ? 'fixed_small' : (file.variance_type ?? 'fixed_small'),
       predictionType: file.prediction_type,
       clipSample: file.clip_sample,
       clipSampleRange: file.clip_sample_range,
@@ -119,7 +162,9 @@ const steps = (className: keyof typeof stepClasses): FileFormat<StepSchedulerCon
     betaStart: config.betaStart,
     betaEnd: config.betaEnd,
     betaSchedule: (named as readonly string[]).includes(config.betaSchedule) ? config.betaSchedule : 'linear',
-    trainedBetas: listed.includes(config.betaSchedule) ? [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas] : config.trainedBetas,
+    trainedBetas: listed.includes(config.betaSchedule)
+      ? [...schedule({ ...config, rescaleBetasZeroSnr: false }).betas]
+      : config.trainedBetas,
     varianceType: config.varianceType,
     clipSample: config.clipSample,
     clipSampleRange: config.clipSampleRange,
@@ -134,7 +179,19 @@ const steps = (className: keyof typeof stepClasses): FileFormat<StepSchedulerCon
 });
 
 /** A list that is a schedule with a name here was written from it: the name comes back. */
-function scheduleOf({ beta_schedule: name, trained_betas: betas, num_train_timesteps: numTrainTimesteps, beta_start: betaStart, beta_end: betaEnd }: { readonly beta_schedule: BetaSchedule; readonly trained_betas: readonly number[] | null; readonly num_train_timesteps: number; readonly beta_start: number; readonly beta_end: number }): Pick<StepSchedulerConfig, 'betaSchedule' | 'trainedBetas'> {
+function scheduleOf({
+  beta_schedule: name,
+  trained_betas: betas,
+  num_train_timesteps: numTrainTimesteps,
+  beta_start: betaStart,
+  beta_end: betaEnd,
+}: {
+  readonly beta_schedule: BetaSchedule;
+  readonly trained_betas: readonly number[] | null;
+  readonly num_train_timesteps: number;
+  readonly beta_start: number;
+  readonly beta_end: number;
+}): Pick<StepSchedulerConfig, 'betaSchedule' | 'trainedBetas'> {
   if (betas === null || betas.length !== numTrainTimesteps) return { betaSchedule: name, trainedBetas: betas };
   for (const betaSchedule of listed) {
     // The ends are of no effect beside a list, and may be anything.
@@ -189,9 +246,20 @@ const flow: FileFormat<FlowSchedulerConfig> = {
     return { process: 'flow', numTrainTimesteps, shift };
   },
   write: ({ numTrainTimesteps, shift }) => ({
-    numTrainTimesteps, shift,
-    useDynamicShifting: false, baseShift: 0.5, maxShift: 1.15, baseImageSeqLen: 256, maxImageSeqLen: 4096, invertSigmas: false, shiftTerminal: null,
-    useKarrasSigmas: false, useExponentialSigmas: false, useBetaSigmas: false, timeShiftType: 'exponential', stochasticSampling: false,
+    numTrainTimesteps,
+    shift,
+    useDynamicShifting: false,
+    baseShift: 0.5,
+    maxShift: 1.15,
+    baseImageSeqLen: 256,
+    maxImageSeqLen: 4096,
+    invertSigmas: false,
+    shiftTerminal: null,
+    useKarrasSigmas: false,
+    useExponentialSigmas: false,
+    useBetaSigmas: false,
+    timeShiftType: 'exponential',
+    stochasticSampling: false,
   }),
 };
 
@@ -215,24 +283,45 @@ const edmSchema = z.strictObject({
 const edm: FileFormat<EdmSchedulerConfig> = {
   read(json, where) {
     const file = parseConfig(edmSchema, json, where);
-    return { process: 'edm', numTrainTimesteps: file.num_train_timesteps, sigmaMin: file.sigma_min, sigmaMax: file.sigma_max, sigmaData: file.sigma_data };
+    return {
+      process: 'edm',
+      numTrainTimesteps: file.num_train_timesteps,
+      sigmaMin: file.sigma_min,
+      sigmaMax: file.sigma_max,
+      sigmaData: file.sigma_data,
+    };
   },
   write: ({ sigmaMin, sigmaMax, sigmaData, numTrainTimesteps }) => ({
-    sigmaMin, sigmaMax, sigmaData, sigmaSchedule: 'karras', numTrainTimesteps, predictionType: 'epsilon', rho: 7, finalSigmasType: 'zero',
+    sigmaMin,
+    sigmaMax,
+    sigmaData,
+    sigmaSchedule: 'karras',
+    numTrainTimesteps,
+    predictionType: 'epsilon',
+    rho: 7,
+    finalSigmasType: 'zero',
   }),
 };
 
 /** The classes that are written. */
-const written = { DDPMScheduler: steps('DDPMScheduler'), FlowMatchEulerDiscreteScheduler: flow, EDMEulerScheduler: edm } as const;
+const written = {
+  DDPMScheduler: steps('DDPMScheduler'),
+  FlowMatchEulerDiscreteScheduler: flow,
+  EDMEulerScheduler: edm,
+} as const;
 
 /** One of their names. */
 export type SchedulerClass = keyof typeof written;
 
 /** The classes that are read. */
 const formats: Readonly<Record<string, Pick<FileFormat<SchedulerConfig>, 'read'>>> = {
-  ...Object.fromEntries((Object.keys(stepClasses) as (keyof typeof stepClasses)[]).map((className) => [className, steps(className)])),
-  FlowMatchEulerDiscreteScheduler: flow, FlowMatchHeunDiscreteScheduler: flow,
-  EDMEulerScheduler: edm, EDMDPMSolverMultistepScheduler: edm,
+  ...Object.fromEntries(
+    (Object.keys(stepClasses) as (keyof typeof stepClasses)[]).map((className) => [className, steps(className)]),
+  ),
+  FlowMatchEulerDiscreteScheduler: flow,
+  FlowMatchHeunDiscreteScheduler: flow,
+  EDMEulerScheduler: edm,
+  EDMDPMSolverMultistepScheduler: edm,
 };
 
 /** Their names. */
@@ -240,7 +329,11 @@ export const schedulerClasses: readonly string[] = Object.keys(formats);
 
 /** The class of diffusers in whose file a configuration is written: the one that steps back as the model was trained. */
 export function schedulerClassOf({ process }: SchedulerConfig): SchedulerClass {
-  return process === undefined ? 'DDPMScheduler' : process === 'flow' ? 'FlowMatchEulerDiscreteScheduler' : 'EDMEulerScheduler';
+  return process === undefined
+    ? 'DDPMScheduler'
+    : process === 'flow'
+      ? 'FlowMatchEulerDiscreteScheduler'
+      : 'EDMEulerScheduler';
 }
 
 /**
@@ -251,7 +344,10 @@ export function schedulerClassOf({ process }: SchedulerConfig): SchedulerClass {
  */
 export function schedulerFromJson(json: JsonObject, where: string): SchedulerConfig {
   const className = json['_class_name'] ?? 'DDPMScheduler';
-  if (typeof className !== 'string' || !Object.hasOwn(formats, className)) throw new Error(`${where}: scheduler ${quoteJson(className)} is not supported; one of ${schedulerClasses.join(', ')}`);
+  if (typeof className !== 'string' || !Object.hasOwn(formats, className))
+    throw new Error(
+      `${where}: scheduler ${quoteJson(className)} is not supported; one of ${schedulerClasses.join(', ')}`,
+    );
   const own = Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')));
   const config = formats[className]!.read(own, where);
   try {
@@ -269,6 +365,11 @@ const largestT = 1_000_000;
 /** diffusers' file, of the class that `schedulerClassOf` says. */
 export function schedulerToJson(config: SchedulerConfig): JsonObject {
   const className = schedulerClassOf(config);
-  const own = config.process === undefined ? written.DDPMScheduler.write(config) : config.process === 'flow' ? flow.write(config) : edm.write(config);
+  const own =
+    config.process === undefined
+      ? written.DDPMScheduler.write(config)
+      : config.process === 'flow'
+        ? flow.write(config)
+        : edm.write(config);
   return toHuggingFace(className, own);
 }

@@ -30,7 +30,10 @@ describe('checkpoints of a run', () => {
   test('the last one saved is the latest', async () => {
     const out = newRun();
     await saveCheckpoint(out, 5, filling('five'));
-    expect(await saveCheckpoint(out, 1_000_000, filling('a million'))).toEqual({ step: 1_000_000, path: join(out, 'checkpoints', 'step-1000000') });
+    expect(await saveCheckpoint(out, 1_000_000, filling('a million'))).toEqual({
+      step: 1_000_000,
+      path: join(out, 'checkpoints', 'step-1000000'),
+    });
     expect(await steps(out)).toEqual([5, 1_000_000]);
     expect(await latestCheckpoint(out)).toEqual({ step: 1_000_000, path: join(out, 'checkpoints', 'step-1000000') });
     expect(readFileSync(join(out, 'latest'), 'utf8')).toBe('step-1000000\n');
@@ -48,7 +51,9 @@ describe('checkpoints of a run', () => {
     expect(await steps(out)).toEqual([2, 5]);
     expect((await latestCheckpoint(out))?.step).toBe(2);
     expect(readdirSync(join(out, 'checkpoints')).length).toBe(2);
-    await expect(saveCheckpoint(out, 6, filling('x'), { keep: 0 })).rejects.toThrow('saveCheckpoint: keep must be an integer from 1 or null, got 0');
+    await expect(saveCheckpoint(out, 6, filling('x'), { keep: 0 })).rejects.toThrow(
+      'saveCheckpoint: keep must be an integer from 1 or null, got 0',
+    );
   });
 
   test('a step that is reached again is replaced whole', async () => {
@@ -59,27 +64,33 @@ describe('checkpoints of a run', () => {
     expect(readdirSync(join(out, 'checkpoints'))).toEqual(['step-000001']);
   });
 
-  test.each(['step-000009', 'step-000001x', '../../etc', ''])('where latest says %j, which is not there, the newest whole one counts', async (name) => {
-    const out = newRun();
-    await saveCheckpoint(out, 1, filling('x'));
-    await saveCheckpoint(out, 2, filling('x'));
-    mkdirSync(join(out, 'checkpoints/step-000009'));
-    mkdirSync(join(out, 'checkpoints/notes'));
-    writeFileSync(join(out, 'latest'), name);
-    expect((await latestCheckpoint(out))?.step).toBe(2);
-    rmSync(join(out, 'latest'));
-    expect((await latestCheckpoint(out))?.step).toBe(2);
-  });
+  test.each(['step-000009', 'step-000001x', '../../etc', ''])(
+    'where latest says %j, which is not there, the newest whole one counts',
+    async (name) => {
+      const out = newRun();
+      await saveCheckpoint(out, 1, filling('x'));
+      await saveCheckpoint(out, 2, filling('x'));
+      mkdirSync(join(out, 'checkpoints/step-000009'));
+      mkdirSync(join(out, 'checkpoints/notes'));
+      writeFileSync(join(out, 'latest'), name);
+      expect((await latestCheckpoint(out))?.step).toBe(2);
+      rmSync(join(out, 'latest'));
+      expect((await latestCheckpoint(out))?.step).toBe(2);
+    },
+  );
 });
 
 describe('a save that fails', () => {
   test.each([
-    ['ENOSPC', 'no space left on the disk'], ['EACCES', 'permission denied'], ['EROFS', 'the file system is read-only'],
+    ['ENOSPC', 'no space left on the disk'],
+    ['EACCES', 'permission denied'],
+    ['EROFS', 'the file system is read-only'],
   ])('with %s midway says why and leaves the one before whole and latest', async (code, reason) => {
     const out = newRun();
     await saveCheckpoint(out, 1, filling('one'));
     await expect(saveCheckpoint(out, 2, fails(code), { keep: 1 })).rejects.toThrow(
-      `checkpoint ${join(out, 'checkpoints/step-000002')}: cannot be written, ${reason}; step 1 is whole, and --resume continues from it`);
+      `checkpoint ${join(out, 'checkpoints/step-000002')}: cannot be written, ${reason}; step 1 is whole, and --resume continues from it`,
+    );
     expect(await latestCheckpoint(out)).toMatchObject({ step: 1 });
     expect(readdirSync(join(out, 'checkpoints'))).toEqual(['step-000001']);
   });
@@ -87,14 +98,22 @@ describe('a save that fails', () => {
   test('at the first checkpoint says that there is no earlier one', async () => {
     const file = join(scratch, 'file');
     writeFileSync(file, '');
-    await expect(saveCheckpoint(join(file, 'run'), 1, filling('x'))).rejects.toThrow('cannot be written, a part of the path is a file, not a folder; there is no earlier one');
+    await expect(saveCheckpoint(join(file, 'run'), 1, filling('x'))).rejects.toThrow(
+      'cannot be written, a part of the path is a file, not a folder; there is no earlier one',
+    );
   });
 
-  test('by an error of the caller\'s own passes it on', async () => {
+  test("by an error of the caller's own passes it on", async () => {
     const out = newRun();
     await saveCheckpoint(out, 1, filling('one'));
-    await expect(saveCheckpoint(out, 2, async () => { throw new Error('mine'); })).rejects.toThrow(/^mine$/);
-    await expect(saveCheckpoint(out, 2, async () => {})).rejects.toThrow('internal: a checkpoint was written without model_index.json');
+    await expect(
+      saveCheckpoint(out, 2, async () => {
+        throw new Error('mine');
+      }),
+    ).rejects.toThrow(/^mine$/);
+    await expect(saveCheckpoint(out, 2, async () => {})).rejects.toThrow(
+      'internal: a checkpoint was written without model_index.json',
+    );
     expect(await latestCheckpoint(out)).toMatchObject({ step: 1 });
   });
 
@@ -106,7 +125,10 @@ describe('a save that fails', () => {
     writeFileSync(join(out, '.latest.99.part'), 'half');
     expect(await steps(out)).toEqual([1]);
     await cleanLeftovers(out);
-    expect([readdirSync(out).sort(), readdirSync(join(out, 'checkpoints'))]).toEqual([['checkpoints', 'latest'], ['step-000001']]);
+    expect([readdirSync(out).sort(), readdirSync(join(out, 'checkpoints'))]).toEqual([
+      ['checkpoints', 'latest'],
+      ['step-000001'],
+    ]);
   });
 });
 
@@ -131,7 +153,11 @@ describe('a process killed with SIGKILL', () => {
     for (const word of ['begin', 'saved', 'begin']) {
       const first = ((await latestCheckpoint(out))?.step ?? 0) + 1;
       const last = await new Promise<number>((resolve, reject) => {
-        const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', endlessRun(out, first)], { stdio: ['ignore', 'pipe', 'inherit'] });
+        const child = spawn(
+          process.execPath,
+          ['--import', 'tsx', '--input-type=module', '-e', endlessRun(out, first)],
+          { stdio: ['ignore', 'pipe', 'inherit'] },
+        );
         let saved = 0;
         child.stdout.setEncoding('utf8').on('data', (text: string) => {
           for (const [, what, step] of text.matchAll(/(begin|saved) (\d+)/g)) {
@@ -140,7 +166,9 @@ describe('a process killed with SIGKILL', () => {
           }
         });
         child.on('error', reject);
-        child.on('close', (_, signal) => (signal === 'SIGKILL' ? resolve(saved) : reject(new Error(`ended with ${signal}`))));
+        child.on('close', (_, signal) =>
+          signal === 'SIGKILL' ? resolve(saved) : reject(new Error(`ended with ${signal}`)),
+        );
       });
       expect(last).toBeGreaterThanOrEqual(first + 3);
       const latest = (await latestCheckpoint(out))!;
@@ -165,7 +193,9 @@ test('a checkpoint with a training state that is damaged can be moved away for t
   }
   const damaged = join(out, 'checkpoints/step-000002');
   writeFileSync(join(damaged, 'training/state.safetensors'), 'x');
-  await expect(readTrainingState(damaged)).rejects.toThrow(`move ${damaged} out of ${join(out, 'checkpoints')} and --resume continues from the checkpoint before it`);
+  await expect(readTrainingState(damaged)).rejects.toThrow(
+    `move ${damaged} out of ${join(out, 'checkpoints')} and --resume continues from the checkpoint before it`,
+  );
   rmSync(damaged, { recursive: true });
   expect(existsSync(join(out, 'latest'))).toBe(true);
   expect((await readTrainingState((await latestCheckpoint(out))!.path)).step).toBe(1);

@@ -6,7 +6,15 @@
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isLeftover, kindOf, makeFolder, replaceFile, syncFolder, syncTree, systemReason } from '../files/durable-files.ts';
+import {
+  isLeftover,
+  kindOf,
+  makeFolder,
+  replaceFile,
+  syncFolder,
+  syncTree,
+  systemReason,
+} from '../files/durable-files.ts';
 import { configFile, indexFile } from './file-names.ts';
 
 /** One checkpoint of a run. */
@@ -42,18 +50,18 @@ function stepOf(name: string): number | undefined {
 /** The whole checkpoints of a run, oldest first. */
 export async function listCheckpoints(out: string): Promise<Checkpoint[]> {
   const folder = stepsFolder(out);
-  if (await kindOf(folder) !== 'folder') return [];
+  if ((await kindOf(folder)) !== 'folder') return [];
   const found: Checkpoint[] = [];
   for (const name of await readdir(folder)) {
     const step = stepOf(name);
-    if (step !== undefined && await isWhole(join(folder, name))) found.push({ step, path: join(folder, name) });
+    if (step !== undefined && (await isWhole(join(folder, name)))) found.push({ step, path: join(folder, name) });
   }
   return found.sort((a, b) => a.step - b.step);
 }
 
 /** Of a model's files the index is written last, or a single network's configuration: a folder that was copied here by hand and broke off has neither. */
 async function isWhole(dir: string): Promise<boolean> {
-  return await kindOf(join(dir, indexFile)) === 'file' || await kindOf(join(dir, configFile)) === 'file';
+  return (await kindOf(join(dir, indexFile))) === 'file' || (await kindOf(join(dir, configFile))) === 'file';
 }
 
 /** The checkpoint that `latest` names or, where it names none that is there, the newest; null if the run has none yet. */
@@ -74,9 +82,16 @@ export async function latestCheckpoint(out: string): Promise<Checkpoint | null> 
  * @param write  fills a folder that is given to it, with `model_index.json` or `config.json` in it
  * @throws what `write` throws, or one line that names the checkpoint, why it cannot be written, and what is still whole
  */
-export async function saveCheckpoint(out: string, step: number, write: (dir: string) => Promise<void>, { keep = null }: SaveOptions = {}): Promise<Checkpoint> {
-  if (!Number.isSafeInteger(step) || step < 0) throw new Error(`saveCheckpoint: the step must be an integer from 0, got ${step}`);
-  if (keep !== null && !(Number.isSafeInteger(keep) && keep >= 1)) throw new Error(`saveCheckpoint: keep must be an integer from 1 or null, got ${keep}`);
+export async function saveCheckpoint(
+  out: string,
+  step: number,
+  write: (dir: string) => Promise<void>,
+  { keep = null }: SaveOptions = {},
+): Promise<Checkpoint> {
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new Error(`saveCheckpoint: the step must be an integer from 0, got ${step}`);
+  if (keep !== null && !(Number.isSafeInteger(keep) && keep >= 1))
+    throw new Error(`saveCheckpoint: keep must be an integer from 1 or null, got ${keep}`);
   const folder = stepsFolder(out);
   const path = join(folder, stepName(step));
   const aside = asideOf(folder, stepName(step), 'new');
@@ -85,7 +100,8 @@ export async function saveCheckpoint(out: string, step: number, write: (dir: str
     await rm(aside, { recursive: true, force: true });
     await mkdir(aside);
     await write(aside);
-    if (!await isWhole(aside)) throw new Error(`internal: a checkpoint was written without ${indexFile} or ${configFile}`);
+    if (!(await isWhole(aside)))
+      throw new Error(`internal: a checkpoint was written without ${indexFile} or ${configFile}`);
     await syncTree(aside);
     await discard(folder, stepName(step));
     await rename(aside, path);
@@ -106,12 +122,13 @@ export async function saveCheckpoint(out: string, step: number, write: (dir: str
 async function prune(out: string, newest: number, keep: number | null): Promise<void> {
   if (keep === null) return;
   const earlier = (await listCheckpoints(out)).filter(({ step }) => step < newest);
-  for (const { step } of earlier.slice(0, Math.max(0, earlier.length - (keep - 1)))) await discard(stepsFolder(out), stepName(step));
+  for (const { step } of earlier.slice(0, Math.max(0, earlier.length - (keep - 1))))
+    await discard(stepsFolder(out), stepName(step));
 }
 
 /** Removes a folder without a moment in which half of it stands under its name. */
 async function discard(folder: string, name: string): Promise<void> {
-  if (await kindOf(join(folder, name)) === 'nothing') return;
+  if ((await kindOf(join(folder, name))) === 'nothing') return;
   const aside = asideOf(folder, name, 'old');
   await rm(aside, { recursive: true, force: true });
   await rename(join(folder, name), aside);
@@ -126,7 +143,8 @@ function asideOf(folder: string, name: string, what: 'new' | 'old'): string {
 /** Removes what a killed process left half-written in a run. */
 export async function cleanLeftovers(out: string): Promise<void> {
   for (const folder of [out, stepsFolder(out)]) {
-    if (await kindOf(folder) !== 'folder') continue;
-    for (const name of await readdir(folder)) if (isLeftover(name)) await rm(join(folder, name), { recursive: true, force: true });
+    if ((await kindOf(folder)) !== 'folder') continue;
+    for (const name of await readdir(folder))
+      if (isLeftover(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -14,8 +14,14 @@ const schema = z.strictObject({
   noise_augmentation: z.number().nonnegative(),
 });
 
-export async function writeSuperResolution(dir: string, { factor, upsampling, noiseAugmentation }: SuperResolution): Promise<void> {
-  await writeNewFile(join(dir, superResolutionFile), jsonText({ factor, upsampling, noise_augmentation: noiseAugmentation }));
+export async function writeSuperResolution(
+  dir: string,
+  { factor, upsampling, noiseAugmentation }: SuperResolution,
+): Promise<void> {
+  await writeNewFile(
+    join(dir, superResolutionFile),
+    jsonText({ factor, upsampling, noise_augmentation: noiseAugmentation }),
+  );
 }
 
 /**
@@ -24,11 +30,22 @@ export async function writeSuperResolution(dir: string, { factor, upsampling, no
  * @param sampleSize  height and width of the model's pictures, if they are known
  * @throws one line if the file is damaged, or the factor does not divide the pictures
  */
-export async function readSuperResolution(dir: string, sampleSize: number | readonly number[] | null): Promise<SuperResolution | null> {
+export async function readSuperResolution(
+  dir: string,
+  sampleSize: number | readonly number[] | null,
+): Promise<SuperResolution | null> {
   const path = join(dir, superResolutionFile);
-  if (await kindOf(path) === 'nothing') return null;
+  if ((await kindOf(path)) === 'nothing') return null;
   const where = `checkpoint ${path}`;
-  const { factor, upsampling, noise_augmentation: noiseAugmentation } = parseConfig(schema, await readJsonFile(path, where), where);
-  for (const side of [sampleSize ?? []].flat()) if (side % factor !== 0) throw new Error(`${where}: factor ${factor} does not divide the model's sample_size ${JSON.stringify(sampleSize)}`);
+  const {
+    factor,
+    upsampling,
+    noise_augmentation: noiseAugmentation,
+  } = parseConfig(schema, await readJsonFile(path, where), where);
+  for (const side of [sampleSize ?? []].flat())
+    if (side % factor !== 0)
+      throw new Error(
+        `${where}: factor ${factor} does not divide the model's sample_size ${JSON.stringify(sampleSize)}`,
+      );
   return { factor, upsampling, noiseAugmentation };
 }

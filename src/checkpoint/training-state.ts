@@ -36,14 +36,22 @@ export interface TrainingState {
 export async function writeTrainingState(dir: string, { step, tensors, meta }: TrainingState): Promise<void> {
   if (!isStep(step)) throw new Error(`training state: the step must be an integer from 0, got ${step}`);
   for (const [key, value] of Object.entries(meta)) {
-    if (!survivesJson(value)) throw new Error(`training state: meta.${key} holds a value that JSON does not keep; write it as text`);
+    if (!survivesJson(value))
+      throw new Error(`training state: meta.${key} holds a value that JSON does not keep; write it as text`);
   }
   try {
     await makeFolder(join(dir, 'training'));
   } catch (error) {
-    throw new Error(`checkpoint ${dir}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, { cause: error });
+    throw new Error(
+      `checkpoint ${dir}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`,
+      { cause: error },
+    );
   }
-  const state = new Summary(safetensorsParts('types' in tensors ? tensors : { types: tensors, read: async (name) => tensors.get(name)! }, { format: 'pt' }));
+  const state = new Summary(
+    safetensorsParts('types' in tensors ? tensors : { types: tensors, read: async (name) => tensors.get(name)! }, {
+      format: 'pt',
+    }),
+  );
   await writeNewFile(join(dir, stateFile), state);
   const record = { format: trainingFormat, step, meta, state: state.made() };
   await writeNewFile(join(dir, trainingFile), jsonText({ ...record, sha256: sha256OfRecord(record) }));
@@ -80,20 +88,34 @@ class Summary implements AsyncIterable<Uint8Array> {
  * @returns the tensors may share memory
  * @throws one line that names the file: missing, of another format version, cut short or damaged
  */
-export async function readTrainingState(dir: string): Promise<{ step: number; tensors: Map<string, HostArray>; meta: JsonObject }> {
-  if (await kindOf(join(dir, 'training')) !== 'folder') throw new Error(`checkpoint ${dir}: has no training state, so it can be sampled but not resumed; give a run, or one of its checkpoints`);
+export async function readTrainingState(
+  dir: string,
+): Promise<{ step: number; tensors: Map<string, HostArray>; meta: JsonObject }> {
+  if ((await kindOf(join(dir, 'training'))) !== 'folder')
+    throw new Error(
+      `checkpoint ${dir}: has no training state, so it can be sampled but not resumed; give a run, or one of its checkpoints`,
+    );
   const where = `checkpoint ${join(dir, trainingFile)}`;
   const { sha256: expected, ...record } = await readJsonFile(join(dir, trainingFile), where);
   const { format, step, meta, state } = record;
   // Another version may have another checksum: it is asked first.
-  if (typeof format === 'number' && format > trainingFormat) throw new Error(`${where}: has format ${format}, this version reads ${trainingFormat}; update kuosan`);
-  if (expected !== sha256OfRecord(record)) throw new Error(`${where}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
-  if (format !== trainingFormat || !isStep(step) || !isObject(meta) || !isObject(state)) throw new Error(`${where}: expected format ${trainingFormat}, step, meta and state, got ${Object.keys(record).join(', ')}`);
+  if (typeof format === 'number' && format > trainingFormat)
+    throw new Error(`${where}: has format ${format}, this version reads ${trainingFormat}; update kuosan`);
+  if (expected !== sha256OfRecord(record))
+    throw new Error(`${where}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
+  if (format !== trainingFormat || !isStep(step) || !isObject(meta) || !isObject(state))
+    throw new Error(
+      `${where}: expected format ${trainingFormat}, step, meta and state, got ${Object.keys(record).join(', ')}`,
+    );
 
   const stateAt = `checkpoint ${join(dir, stateFile)}`;
   const bytes = await readWhole(join(dir, stateFile), stateAt);
-  if (bytes.length !== state['bytes']) throw new Error(`${stateAt}: is cut short or damaged, it has ${bytes.length} bytes of ${state['bytes']}; ${wayOut(dir)}`);
-  if (sha256(bytes) !== state['sha256']) throw new Error(`${stateAt}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
+  if (bytes.length !== state['bytes'])
+    throw new Error(
+      `${stateAt}: is cut short or damaged, it has ${bytes.length} bytes of ${state['bytes']}; ${wayOut(dir)}`,
+    );
+  if (sha256(bytes) !== state['sha256'])
+    throw new Error(`${stateAt}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
   return { step, tensors: readSafetensors(bytes).tensors, meta };
 }
 

@@ -33,7 +33,10 @@ function naming(stem: string, pickle: string): Naming {
   };
 }
 
-const namings = { diffusers: naming('diffusion_pytorch_model', 'diffusion_pytorch_model'), transformers: naming('model', 'pytorch_model') } as const;
+const namings = {
+  diffusers: naming('diffusion_pytorch_model', 'diffusion_pytorch_model'),
+  transformers: naming('model', 'pytorch_model'),
+} as const;
 
 /** The names of the one file that we write, by the library that opens it. */
 export const weightsFileNames = { diffusers: namings.diffusers.file, transformers: namings.transformers.file } as const;
@@ -71,11 +74,17 @@ export interface StoredWeights {
 export async function readWeightFiles(folder: string, options: ReadWeightsOptions = {}): Promise<StoredWeights> {
   const name = chooseFile(await readdir(folder), folder, options);
   const path = join(folder, name);
-  return namings[options.library ?? 'diffusers'].index.test(name) ? { tensors: await readShards(folder, path), metadata: {}, where: `checkpoint ${path}` } : readWeightFile(path);
+  return namings[options.library ?? 'diffusers'].index.test(name)
+    ? { tensors: await readShards(folder, path), metadata: {}, where: `checkpoint ${path}` }
+    : readWeightFile(path);
 }
 
 /** The file to begin with: an index or, where there is none, the one file. */
-function chooseFile(files: readonly string[], folder: string, { variant, library = 'diffusers', className = 'UNet2DModel' }: ReadWeightsOptions): string {
+function chooseFile(
+  files: readonly string[],
+  folder: string,
+  { variant, library = 'diffusers', className = 'UNet2DModel' }: ReadWeightsOptions,
+): string {
   const { file: weightsFile, single, index, pickled } = namings[library];
   const found = new Map<string, string>();
   for (const pattern of [single, index]) {
@@ -86,7 +95,8 @@ function chooseFile(files: readonly string[], folder: string, { variant, library
     }
   }
   const variants = [...found.keys()].filter((name) => name !== '').sort();
-  const chosen = found.get(variant ?? '') ?? (variant === undefined && variants.length === 1 ? found.get(variants[0]!) : undefined);
+  const chosen =
+    found.get(variant ?? '') ?? (variant === undefined && variants.length === 1 ? found.get(variants[0]!) : undefined);
   if (chosen) return chosen;
 
   const where = `checkpoint ${folder}`;
@@ -94,10 +104,15 @@ function chooseFile(files: readonly string[], folder: string, { variant, library
     const there = [...(found.has('') ? ['weights without a variant (leave it out)'] : []), ...variants].join(', ');
     throw new Error(`${where}: there is no variant ${JSON.stringify(variant)} of the weights; there are ${there}`);
   }
-  if (variants.length > 1) throw new Error(`${where}: the weights come in the variants ${variants.join(', ')}; say which (--variant ${variants[0]})`);
+  if (variants.length > 1)
+    throw new Error(
+      `${where}: the weights come in the variants ${variants.join(', ')}; say which (--variant ${variants[0]})`,
+    );
   const pickle = files.find((file) => pickled.test(file));
   if (pickle) {
-    throw new Error(`${where}: there is no ${weightsFile}, only pickled weights (${pickle}), which Python alone can read; convert them there: ${className}.from_pretrained(${JSON.stringify(folder)}, use_safetensors=False).save_pretrained(${JSON.stringify(folder)})`);
+    throw new Error(
+      `${where}: there is no ${weightsFile}, only pickled weights (${pickle}), which Python alone can read; convert them there: ${className}.from_pretrained(${JSON.stringify(folder)}, use_safetensors=False).save_pretrained(${JSON.stringify(folder)})`,
+    );
   }
   throw new Error(`${where}: there is no ${weightsFile}`);
 }
@@ -119,13 +134,20 @@ export async function readWeightFile(path: string): Promise<StoredWeights> {
   try {
     file = readSafetensors(bytes);
   } catch (error) {
-    throw new Error(`${where}: is damaged; get it again or take another checkpoint (${(error as Error).message})`, { cause: error });
+    throw new Error(`${where}: is damaged; get it again or take another checkpoint (${(error as Error).message})`, {
+      cause: error,
+    });
   }
-  const tensors = new Map([...file.tensors].map(([name, tensor]) => [name, { ...tensor, place: `at byte ${file.offsets.get(name)}` }]));
+  const tensors = new Map(
+    [...file.tensors].map(([name, tensor]) => [name, { ...tensor, place: `at byte ${file.offsets.get(name)}` }]),
+  );
   const { sha256, crc32 } = file.metadata;
   if (sha256 !== undefined && sha256 !== checksum(file.tensors)) {
     const name = crc32 === undefined ? undefined : firstDamaged(file.tensors, crc32);
-    const which = name === undefined ? 'its tensors do not match the checksum in it' : `the values of tensor ${quoteJson(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
+    const which =
+      name === undefined
+        ? 'its tensors do not match the checksum in it'
+        : `the values of tensor ${quoteJson(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
     throw new Error(`${where}: is damaged, ${which}; get it again or take another checkpoint`);
   }
   return { tensors, metadata: file.metadata, where };
@@ -134,25 +156,38 @@ export async function readWeightFile(path: string): Promise<StoredWeights> {
 async function readShards(folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {
   const where = `checkpoint ${indexPath}`;
   const { weight_map: placed } = await readJsonFile(indexPath, where);
-  if (!isObject(placed) || Object.keys(placed).length === 0) throw new Error(`${where}: expected a weight_map from tensors to shards, got ${quoteJson(placed, 'none')}`);
+  if (!isObject(placed) || Object.keys(placed).length === 0)
+    throw new Error(`${where}: expected a weight_map from tensors to shards, got ${quoteJson(placed, 'none')}`);
   const shards = new Map<string, string[]>();
   for (const [name, file] of Object.entries(placed)) {
     // A name from a file that was downloaded must not lead out of the folder.
-    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw new Error(`${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file beside the index`);
+    if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file))
+      throw new Error(
+        `${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file beside the index`,
+      );
     shards.set(file, [...(shards.get(file) ?? []), name]);
   }
 
   const present = new Set(await readdir(folder));
   for (const [file, names] of shards) {
-    if (!present.has(file)) throw new Error(`${where}: the shard ${file} is not there, with ${names.length === 1 ? 'one tensor' : `${names.length} tensors`} of the network; get it from where the others are from`);
+    if (!present.has(file))
+      throw new Error(
+        `${where}: the shard ${file} is not there, with ${names.length === 1 ? 'one tensor' : `${names.length} tensors`} of the network; get it from where the others are from`,
+      );
   }
   const tensors = new Map<string, StoredTensor>();
   for (const [file, names] of shards) {
     const held = await readTensorFile(join(folder, file));
     const missing = names.find((name) => !held.has(name));
-    if (missing !== undefined) throw new Error(`${where}: tensor ${quoteJson(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`);
+    if (missing !== undefined)
+      throw new Error(
+        `${where}: tensor ${quoteJson(missing)} should be in ${file}, which has no such tensor; get index and shards from one place`,
+      );
     const extra = [...held.keys()].find((name) => placed[name] !== file);
-    if (extra !== undefined) throw new Error(`checkpoint ${join(folder, file)}: holds tensor ${quoteJson(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${quoteJson(placed[extra])}`}; get index and shards from one place`);
+    if (extra !== undefined)
+      throw new Error(
+        `checkpoint ${join(folder, file)}: holds tensor ${quoteJson(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${quoteJson(placed[extra])}`}; get index and shards from one place`,
+      );
     for (const name of names) tensors.set(name, { ...held.get(name)!, place: `${held.get(name)!.place} of ${file}` });
   }
   return tensors;

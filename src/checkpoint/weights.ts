@@ -1,4 +1,12 @@
-import { asFloat32, float32, sameShape, type FloatArray, type HostArray, type HostArrays, type Shape } from '../core/index.ts';
+import {
+  asFloat32,
+  float32,
+  sameShape,
+  type FloatArray,
+  type HostArray,
+  type HostArrays,
+  type Shape,
+} from '../core/index.ts';
 import { bfloatToFloats, floatsToHalf, halfToFloats } from '../formats/half.ts';
 import { quoteJson } from '../formats/quote.ts';
 import type { Module } from '../nn/index.ts';
@@ -30,19 +38,32 @@ export function weightShapes(root: Module): Map<string, Shape> {
  * @param wayOut  what the message ends with
  * @throws one line that names the tensors of another shape, the missing and the unexpected ones, with their shapes and their places
  */
-export function checkWeights(expected: ReadonlyMap<string, Shape>, tensors: ReadonlyMap<string, Placed>, where: string, wayOut?: string): void {
+export function checkWeights(
+  expected: ReadonlyMap<string, Shape>,
+  tensors: ReadonlyMap<string, Placed>,
+  where: string,
+  wayOut?: string,
+): void {
   const mismatched: string[] = [];
   const missing: string[] = [];
   for (const [name, shape] of expected) {
     const tensor = tensors.get(name);
     if (!tensor) missing.push(`${quoteJson(name)} [${shape.join(', ')}]`);
-    else if (!sameShape(tensor.shape, shape)) mismatched.push(`tensor ${quoteJson(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${inBrackets(tensor)}`);
+    else if (!sameShape(tensor.shape, shape))
+      mismatched.push(
+        `tensor ${quoteJson(name)} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]${inBrackets(tensor)}`,
+      );
   }
-  const unexpected = [...tensors].filter(([name]) => !expected.has(name)).map(([name, tensor]) => `${quoteJson(name)} [${tensor.shape.join(', ')}]${inBrackets(tensor)}`);
+  const unexpected = [...tensors]
+    .filter(([name]) => !expected.has(name))
+    .map(([name, tensor]) => `${quoteJson(name)} [${tensor.shape.join(', ')}]${inBrackets(tensor)}`);
 
   const problems: string[] = [];
   // A wrong width gives dozens; the first says it.
-  if (mismatched.length > 0) problems.push(mismatched[0]! + (mismatched.length > 1 ? ` (and ${mismatched.length - 1} more of another shape)` : ''));
+  if (mismatched.length > 0)
+    problems.push(
+      mismatched[0]! + (mismatched.length > 1 ? ` (and ${mismatched.length - 1} more of another shape)` : ''),
+    );
   if (missing.length > 0) problems.push(`missing ${plural(missing)}`);
   if (unexpected.length > 0) problems.push(`unexpected ${plural(unexpected)}`);
   if (problems.length > 0) throw new Error(`${where}: ${problems.join('; ')}${wayOut ? `; ${wayOut}` : ''}`);
@@ -62,10 +83,16 @@ export function widen(tensor: HostArray & Placed, name: string, where: string): 
   const [only] = tensor.data;
   if (tensor.dtype === 'i64' && tensor.shape.length === 0 && only! <= 2 ** 24) return float32([], [Number(only)]);
   switch (tensor.dtype) {
-    case 'f32': return float32(tensor.shape, tensor.data as Float32Array);
-    case 'f16': return float32(tensor.shape, halfToFloats(tensor.data as Uint16Array));
-    case 'bf16': return float32(tensor.shape, bfloatToFloats(tensor.data as Uint16Array));
-    default: throw new Error(`${where}: tensor ${quoteJson(name)} [${tensor.shape.join(', ')}] is of type ${tensor.dtype}, expected f32, f16 or bf16${inBrackets(tensor)}`);
+    case 'f32':
+      return float32(tensor.shape, tensor.data as Float32Array);
+    case 'f16':
+      return float32(tensor.shape, halfToFloats(tensor.data as Uint16Array));
+    case 'bf16':
+      return float32(tensor.shape, bfloatToFloats(tensor.data as Uint16Array));
+    default:
+      throw new Error(
+        `${where}: tensor ${quoteJson(name)} [${tensor.shape.join(', ')}] is of type ${tensor.dtype}, expected f32, f16 or bf16${inBrackets(tensor)}`,
+      );
   }
 }
 
@@ -77,7 +104,10 @@ export function widen(tensor: HostArray & Placed, name: string, where: string): 
 export function narrow(tensor: FloatArray, name: string, where: string): HostArray {
   const data = floatsToHalf(tensor.data);
   const lost = data.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(tensor.data[i]!));
-  if (lost >= 0) throw new Error(`${where}: tensor ${quoteJson(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`);
+  if (lost >= 0)
+    throw new Error(
+      `${where}: tensor ${quoteJson(name)} holds ${tensor.data[lost]}, float16 ends at 65504; write it as f32`,
+    );
   return { dtype: 'f16', shape: tensor.shape, data };
 }
 
@@ -87,12 +117,19 @@ export function narrow(tensor: FloatArray, name: string, where: string): HostArr
  * @param dtype  f16 rounds every value to float16, f32 keeps them
  * @throws one line if they are not the module's, or a value is too large for float16
  */
-export function storedWeights(module: Module, weights: HostArrays, dtype: 'f32' | 'f16', where: string): Map<string, HostArray> {
+export function storedWeights(
+  module: Module,
+  weights: HostArrays,
+  dtype: 'f32' | 'f16',
+  where: string,
+): Map<string, HostArray> {
   checkWeights(weightShapes(module), weights, where);
-  return new Map([...weights].map(([name, array]) => {
-    const floats = asFloat32(array, `${where}: tensor ${quoteJson(name)}`);
-    return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
-  }));
+  return new Map(
+    [...weights].map(([name, array]) => {
+      const floats = asFloat32(array, `${where}: tensor ${quoteJson(name)}`);
+      return [name, dtype === 'f16' ? narrow(floats, name, where) : floats];
+    }),
+  );
 }
 
 /**
@@ -101,7 +138,12 @@ export function storedWeights(module: Module, weights: HostArrays, dtype: 'f32' 
  * @param wayOut  what the message ends with
  * @throws one line if they are not the module's
  */
-export function moduleWeights(module: Module, tensors: ReadonlyMap<string, HostArray & { readonly shard?: string }>, where: string, wayOut?: string): Map<string, HostArray> {
+export function moduleWeights(
+  module: Module,
+  tensors: ReadonlyMap<string, HostArray & { readonly shard?: string }>,
+  where: string,
+  wayOut?: string,
+): Map<string, HostArray> {
   const shapes = weightShapes(module);
   checkWeights(shapes, tensors, where, wayOut);
   return new Map([...shapes.keys()].map((name) => [name, widen(tensors.get(name)!, name, where)]));

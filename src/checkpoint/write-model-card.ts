@@ -22,11 +22,30 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
   const { pipelines, scheduler: className, note } = inDiffusers(unet.config, scheduler);
   const classCount = unet.config.classEmbedType === null ? unet.config.numClassEmbeds : null;
   const rows: readonly (readonly [string, string])[] = [
-    ['network', `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureShape(unet, scheduler).join(' × ')}`],
+    [
+      'network',
+      `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureShape(unet, scheduler).join(' × ')}`,
+    ],
     ['process', processText(scheduler)],
-    ...(superResolution ? [['sees', `a picture of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`] as const] : []),
+    ...(superResolution
+      ? [
+          [
+            'sees',
+            `a picture of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`,
+          ] as const,
+        ]
+      : []),
     ['in diffusers', note ?? pipelines.map((name) => `\`${name}\``).join(' and ')],
-    ...(classCount === null ? [] : [['classes', classes && classes.names.length <= 20 ? classes.names.map((name, i) => `${i} ${name}`).join(', ') : `0 … ${classCount - 1}`] as const]),
+    ...(classCount === null
+      ? []
+      : [
+          [
+            'classes',
+            classes && classes.names.length <= 20
+              ? classes.names.map((name, i) => `${i} ${name}`).join(', ')
+              : `0 … ${classCount - 1}`,
+          ] as const,
+        ]),
     ...(typeof classes?.nullClass === 'number' ? [['any class', `${classes.nullClass}, for guidance`] as const] : []),
   ];
   return layOutCard({
@@ -34,13 +53,23 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
     task: unet.classInput === null ? 'unconditional-image-generation' : 'other',
     rows,
     command: `npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}`,
-    programs: pipelines.length > 0 ? pipelines.map((name) => pipelineCode(name, scheduler)) : [loopCode(unet, scheduler, className)],
+    programs:
+      pipelines.length > 0
+        ? pipelines.map((name) => pipelineCode(name, scheduler))
+        : [loopCode(unet, scheduler, className)],
   });
 }
 
 function processText(scheduler: SchedulerConfig): string {
   if (scheduler.process !== undefined) return describeProcess(scheduler);
-  const { numTrainTimesteps: T, betaSchedule, trainedBetas, rescaleBetasZeroSnr, predictionType, varianceType } = scheduler;
+  const {
+    numTrainTimesteps: T,
+    betaSchedule,
+    trainedBetas,
+    rescaleBetasZeroSnr,
+    predictionType,
+    varianceType,
+  } = scheduler;
   const schedule = trainedBetas ? 'a schedule of its own' : `schedule ${betaSchedule}`;
   return `${T} steps, ${schedule}${rescaleBetasZeroSnr ? ' rescaled to end without signal' : ''}, prediction ${predictionType}, variance ${varianceType}`;
 }
@@ -51,9 +80,17 @@ function pictureShape({ config }: UNet2DModel, scheduler: SchedulerConfig): read
   return [pictureChannels(config, networkProcess(scheduler).varianceType), height, width];
 }
 
-function pipelineCode(name: 'DDPMPipeline' | 'DDIMPipeline', { process, numTrainTimesteps: T }: SchedulerConfig): string[] {
+function pipelineCode(
+  name: 'DDPMPipeline' | 'DDIMPipeline',
+  { process, numTrainTimesteps: T }: SchedulerConfig,
+): string[] {
   // Our DDIM takes ε̂ from the clipped x̂_0, as its authors' code does; there it is an option.
-  const options = process === 'flow' ? 'num_inference_steps=50' : name === 'DDPMPipeline' ? `num_inference_steps=${T}` : `num_inference_steps=${evenSteps(T)}, use_clipped_model_output=True`;
+  const options =
+    process === 'flow'
+      ? 'num_inference_steps=50'
+      : name === 'DDPMPipeline'
+        ? `num_inference_steps=${T}`
+        : `num_inference_steps=${evenSteps(T)}, use_clipped_model_output=True`;
   return [
     `from diffusers import ${name}`,
     '',
@@ -73,21 +110,30 @@ function evenSteps(T: number): number {
 /** All steps of a process that has them; of the others fifty, for a flow the times that Euler's method takes here. */
 function setTimes({ process, numTrainTimesteps: T }: SchedulerConfig): string {
   switch (process) {
-    case undefined: return `scheduler.set_timesteps(${T})`;
-    case 'flow': return 'scheduler.set_timesteps(sigmas=[1 - i / 50 for i in range(50)])';
-    case 'edm': return 'scheduler.set_timesteps(50)';
+    case undefined:
+      return `scheduler.set_timesteps(${T})`;
+    case 'flow':
+      return 'scheduler.set_timesteps(sigmas=[1 - i / 50 for i in range(50)])';
+    case 'edm':
+      return 'scheduler.set_timesteps(50)';
   }
 }
 
 function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
-  const { config: { inChannels, numClassEmbeds }, classInput } = unet;
+  const {
+    config: { inChannels, numClassEmbeds },
+    classInput,
+  } = unet;
   const [channels, height, width] = pictureShape(unet, scheduler);
   const beside = inChannels - channels;
   const edm = scheduler.process === 'edm';
   const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
-  const classes = classInput === null ? []
-    : classInput.kind === 'labels' ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
-    : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
+  const classes =
+    classInput === null
+      ? []
+      : classInput.kind === 'labels'
+        ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
+        : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
   return [
     'import torch',
     `from diffusers import DDPMPipeline, ${className}, UNet2DModel`,
@@ -96,7 +142,9 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
     setTimes(scheduler),
     ...classes,
-    ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the pictures to be seen`] : []),
+    ...(beside > 0
+      ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the pictures to be seen`]
+      : []),
     `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',

@@ -10,5 +10,7 @@ export async function checkApart(out: string, read: Readonly<Record<string, stri
   const real = (path: string) => realpath(path).catch(() => undefined);
   const written = await real(out);
   if (written === undefined) return;
-  for (const [what, path] of Object.entries(read)) if (path !== undefined && await real(path) === written) throw new Error(`--out ${JSON.stringify(out)} is ${what} itself; give another path`);
+  for (const [what, path] of Object.entries(read))
+    if (path !== undefined && (await real(path)) === written)
+      throw new Error(`--out ${JSON.stringify(out)} is ${what} itself; give another path`);
 }

@@ -15,7 +15,19 @@ const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const satisfies readonly De
 /** Adds `--device` and `--threads` to a command. */
 export function addDeviceOptions(command: Command): Command {
   return command
-    .addOption(new Option('--device <name>', 'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor')
-      .argParser(choiceOption('device', devices)).env('KUOSAN_DEVICE').default('auto'))
-    .option('--threads <n>', 'threads of the engine on the processor', integerOption('--threads', 1, 1024), availableParallelism());
+    .addOption(
+      new Option(
+        '--device <name>',
+        'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor',
+      )
+        .argParser(choiceOption('device', devices))
+        .env('KUOSAN_DEVICE')
+        .default('auto'),
+    )
+    .option(
+      '--threads <n>',
+      'threads of the engine on the processor',
+      integerOption('--threads', 1, 1024),
+      availableParallelism(),
+    );
 }

@@ -15,15 +15,36 @@ export interface GuidanceCommandOptions {
 /** Adds them to a command. */
 export function addGuidanceOptions(command: Command): Command {
   return command
-    .option('--guidance-scale <s>', 'how much to lean towards the class, for a model trained with hidden classes; 1 is off', numberOption('--guidance-scale', -100, 100))
-    .option('--guidance-rescale <x>', 'bring guided predictions back to their spread, from 0 (not) to 1', numberOption('--guidance-rescale', 0, 1))
-    .option('--guidance-interval <from,to>', 'noise levels σ/α between which guidance acts, such as 0.3,5 (inf for no end); default everywhere', readInterval)
-    .option('--dynamic-threshold <p>', 'scale each estimate by its own quantile p instead of clipping, for strong guidance; usual 0.995', numberOption('--dynamic-threshold', 0, 1));
+    .option(
+      '--guidance-scale <s>',
+      'how much to lean towards the class, for a model trained with hidden classes; 1 is off',
+      numberOption('--guidance-scale', -100, 100),
+    )
+    .option(
+      '--guidance-rescale <x>',
+      'bring guided predictions back to their spread, from 0 (not) to 1',
+      numberOption('--guidance-rescale', 0, 1),
+    )
+    .option(
+      '--guidance-interval <from,to>',
+      'noise levels σ/α between which guidance acts, such as 0.3,5 (inf for no end); default everywhere',
+      readInterval,
+    )
+    .option(
+      '--dynamic-threshold <p>',
+      'scale each estimate by its own quantile p instead of clipping, for strong guidance; usual 0.995',
+      numberOption('--dynamic-threshold', 0, 1),
+    );
 }
 
 function readInterval(text: string): readonly [number, number] {
-  const [from, to, ...more] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : part === 'inf' ? Infinity : Number(part)));
-  if (more.length > 0 || !(from! >= 0 && from! < to!)) throw new UsageError(`--guidance-interval: expected two rising noise levels σ/α from 0 on with a comma between, such as 0.3,5 or 0.3,inf, got ${JSON.stringify(text)}`);
+  const [from, to, ...more] = text
+    .split(',')
+    .map((part) => (part.trim() === '' ? Number.NaN : part === 'inf' ? Infinity : Number(part)));
+  if (more.length > 0 || !(from! >= 0 && from! < to!))
+    throw new UsageError(
+      `--guidance-interval: expected two rising noise levels σ/α from 0 on with a comma between, such as 0.3,5 or 0.3,inf, got ${JSON.stringify(text)}`,
+    );
   return [from!, to!];
 }
 
@@ -32,14 +53,32 @@ function readInterval(text: string): readonly [number, number] {
  *
  * @throws UsageError if guidance is changed and there is none
  */
-export function checkGuidanceOptions({ guidanceScale, guidanceRescale, guidanceInterval }: GuidanceCommandOptions): void {
+export function checkGuidanceOptions({
+  guidanceScale,
+  guidanceRescale,
+  guidanceInterval,
+}: GuidanceCommandOptions): void {
   if (guidanceScale !== undefined) return;
-  for (const [option, value] of Object.entries({ '--guidance-rescale': guidanceRescale, '--guidance-interval': guidanceInterval })) {
-    if (value !== undefined) throw new UsageError(`${option}: changes guidance, and there is none; add --guidance-scale`);
+  for (const [option, value] of Object.entries({
+    '--guidance-rescale': guidanceRescale,
+    '--guidance-interval': guidanceInterval,
+  })) {
+    if (value !== undefined)
+      throw new UsageError(`${option}: changes guidance, and there is none; add --guidance-scale`);
   }
 }
 
 /** The library's options from those of the command line. */
-export function guidanceOptions({ guidanceScale, guidanceRescale, guidanceInterval, dynamicThreshold }: GuidanceCommandOptions): GuidanceOptions {
-  return { guidanceScale, guidanceRescale, guidanceInterval, dynamicThresholding: dynamicThreshold === undefined ? undefined : { ratio: dynamicThreshold } };
+export function guidanceOptions({
+  guidanceScale,
+  guidanceRescale,
+  guidanceInterval,
+  dynamicThreshold,
+}: GuidanceCommandOptions): GuidanceOptions {
+  return {
+    guidanceScale,
+    guidanceRescale,
+    guidanceInterval,
+    dynamicThresholding: dynamicThreshold === undefined ? undefined : { ratio: dynamicThreshold },
+  };
 }

@@ -24,5 +24,10 @@ export function executorWhenNeeded(options: DeviceOptions): NeededExecutor {
 
 /** Opens the device of a command; what is good to know of the choice is printed. */
 export function openExecutor({ device, threads }: DeviceOptions): Promise<Executor> {
-  return openNodeExecutor({ device, threads, cacheDir: join(defaultCacheDir(), 'programs'), note: (line) => process.stderr.write(`note: ${line}\n`) });
+  return openNodeExecutor({
+    device,
+    threads,
+    cacheDir: join(defaultCacheDir(), 'programs'),
+    note: (line) => process.stderr.write(`note: ${line}\n`),
+  });
 }

@@ -4,7 +4,16 @@ import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
 import { networkProcess, samplerNamed, schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
-import { exactSampler, mostSteps, openSampler, pictureShape, type PictureModel, type PictureSampler, type PictureShape, type SampleOptions } from '../pipelines/index.ts';
+import {
+  exactSampler,
+  mostSteps,
+  openSampler,
+  pictureShape,
+  type PictureModel,
+  type PictureSampler,
+  type PictureShape,
+  type SampleOptions,
+} from '../pipelines/index.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
@@ -31,9 +40,13 @@ const exactSize = 32;
  */
 export async function openPictures(source: string | undefined, options: SourceOptions): Promise<OpenPictures> {
   const { exact, schedule, size, variant, batchSize } = options;
-  if (source === undefined && exact === undefined) throw new UsageError('there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set');
+  if (source === undefined && exact === undefined)
+    throw new UsageError(
+      'there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set',
+    );
   for (const [option, value] of Object.entries({ '--schedule': schedule, '--size': size })) {
-    if (value !== undefined && (exact === undefined || source !== undefined)) throw new UsageError(`${option}: belongs to --exact without a model; a model has its own`);
+    if (value !== undefined && (exact === undefined || source !== undefined))
+      throw new UsageError(`${option}: belongs to --exact without a model; a model has its own`);
   }
   const model = source === undefined ? null : await openModel(source, variant);
   const scheduler = model?.scheduler ?? schedulerConfig({ betaSchedule: schedule ?? 'linear' });
@@ -46,7 +59,14 @@ export async function openPictures(source: string | undefined, options: SourceOp
   }
   const picture = shownShape(model!);
   try {
-    const sampler = await openSampler(await executor(), { unet: model!.unet, scheduler, picture, weights: model!.weights, nullClass: model!.classes?.nullClass ?? null, batchSize });
+    const sampler = await openSampler(await executor(), {
+      unet: model!.unet,
+      scheduler,
+      picture,
+      weights: model!.weights,
+      nullClass: model!.classes?.nullClass ?? null,
+      batchSize,
+    });
     return { sampler, scheduler, model, device: (await executor()).device, executor, dispose };
   } catch (error) {
     await dispose();
@@ -58,7 +78,10 @@ export async function openPictures(source: string | undefined, options: SourceOp
  * @throws if the model sees a picture beside the noise, which this command does not give it
  */
 export function checkSeesNothing({ sampler, model }: OpenPictures, command: string): void {
-  if (sampler.condChannels > 0) throw new Error(`${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`);
+  if (sampler.condChannels > 0)
+    throw new Error(
+      `${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`,
+    );
 }
 
 /** A model, with what there is to say of it printed. */
@@ -71,13 +94,21 @@ async function openModel(source: string, variant: string | undefined): Promise<L
 /** @throws if the model's pictures cannot be drawn */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
   const [channels, height, width]: PictureShape = pictureShape(unet, networkProcess(scheduler).varianceType);
-  if (channels !== 1 && channels !== 3) throw new Error(`${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`);
+  if (channels !== 1 && channels !== 3)
+    throw new Error(
+      `${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`,
+    );
   return [channels, height, width];
 }
 
 /** All pictures of a data set: [N, C, H, W] in [−1, 1]. */
 export function allPictures(dataset: Dataset): FloatArray {
-  return fromPixels(picturesAt(dataset, Array.from({ length: dataset.count }, (_, i) => i)));
+  return fromPixels(
+    picturesAt(
+      dataset,
+      Array.from({ length: dataset.count }, (_, i) => i),
+    ),
+  );
 }
 
 /**
@@ -87,10 +118,17 @@ export function allPictures(dataset: Dataset): FloatArray {
 const ddpmSteps = 100;
 
 /** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
-export function sampleOptions({ sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions, model: PictureModel): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
+export function sampleOptions(
+  { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions,
+  model: PictureModel,
+): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
   const sampler = named ?? model.diffusion.usualSampler;
   return {
-    sampler, spacing, eta, churn, ...guidanceOptions(guidance),
+    sampler,
+    spacing,
+    eta,
+    churn,
+    ...guidanceOptions(guidance),
     steps: steps ?? Math.min(samplerNamed(sampler).steps ?? ddpmSteps, mostSteps(model)),
   };
 }
@@ -101,16 +139,21 @@ export function sampleOptions({ sampler: named, steps, spacing, eta, churn, ...g
  *
  * @throws UsageError if there is no such class
  */
-export function classesFor({ sampler, model }: OpenPictures, wanted: string | undefined, count: number): number[] | undefined {
+export function classesFor(
+  { sampler, model }: OpenPictures,
+  wanted: string | undefined,
+  count: number,
+): number[] | undefined {
   const all = model?.unet.config.numClassEmbeds ?? null;
   if (all === null || !sampler.takesClasses) {
-    if (wanted !== undefined) throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
+    if (wanted !== undefined)
+      throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
     return undefined;
   }
   const names = model?.classes?.names;
   // The class that stands for "any" is none of those in turn, but may be asked for.
   if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
-  const index = /^\d+$/.test(wanted) ? Number(wanted) : names?.indexOf(wanted) ?? -1;
+  const index = /^\d+$/.test(wanted) ? Number(wanted) : (names?.indexOf(wanted) ?? -1);
   if (index < 0 && names) throw new UsageError(unknownName('class', wanted, names));
   if (index < 0 || index >= all) throw new UsageError(`--class: this model has classes 0 to ${all - 1}, got ${wanted}`);
   return Array<number>(count).fill(index);

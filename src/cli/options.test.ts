@@ -8,51 +8,109 @@ describe('the value of an option', () => {
   test('is a whole number in its range, or names the option and the range', () => {
     expect(integerOption('--count', 1, 100)('100')).toBe(100);
     for (const text of ['0', '101', '1.5', '-1', '1e2', 'x', '', ' 1']) {
-      expect(() => integerOption('--count', 1, 100)(text)).toThrow(new UsageError(`--count: expected an integer from 1 to 100, got ${JSON.stringify(text)}`));
+      expect(() => integerOption('--count', 1, 100)(text)).toThrow(
+        new UsageError(`--count: expected an integer from 1 to 100, got ${JSON.stringify(text)}`),
+      );
     }
     expect(() => integerOption('--seed', 0)('9007199254740993')).toThrow('--seed: expected an integer of 0 or more');
   });
 
   test('is a number in its interval', () => {
     expect(numberOption('--eta', 0, 1)('0.25')).toBe(0.25);
-    for (const text of ['1.01', '-0.1', 'x', '', 'NaN']) expect(() => numberOption('--eta', 0, 1)(text)).toThrow(`--eta: expected a number from 0 to 1, got ${JSON.stringify(text)}`);
+    for (const text of ['1.01', '-0.1', 'x', '', 'NaN'])
+      expect(() => numberOption('--eta', 0, 1)(text)).toThrow(
+        `--eta: expected a number from 0 to 1, got ${JSON.stringify(text)}`,
+      );
   });
 
   test('is one of a few names, or the nearest is suggested', () => {
     expect(choiceOption('schedule', ['linear', 'cosine'])('cosine')).toBe('cosine');
-    expect(() => choiceOption('schedule', ['linear', 'cosine'])('liner')).toThrow(new UsageError('unknown schedule "liner"; did you mean linear?'));
+    expect(() => choiceOption('schedule', ['linear', 'cosine'])('liner')).toThrow(
+      new UsageError('unknown schedule "liner"; did you mean linear?'),
+    );
   });
 });
 
 describe('settings by their path', () => {
   test('are read as JSON where they are JSON, beside words that are no options', () => {
-    const { overrides, others } = parseOverrides(['noto-32', '--model.layersPerBlock', '2', '--train.clipNorm=null', '--data.source', 'a b', '--train.betas', '[0.9,0.99]'], []);
+    const { overrides, others } = parseOverrides(
+      [
+        'noto-32',
+        '--model.layersPerBlock',
+        '2',
+        '--train.clipNorm=null',
+        '--data.source',
+        'a b',
+        '--train.betas',
+        '[0.9,0.99]',
+      ],
+      [],
+    );
     expect(others).toEqual(['noto-32']);
     expect(overrides).toEqual([
-      [['model', 'layersPerBlock'], 2], [['train', 'clipNorm'], null], [['data', 'source'], 'a b'], [['train', 'betas'], [0.9, 0.99]],
+      [['model', 'layersPerBlock'], 2],
+      [['train', 'clipNorm'], null],
+      [['data', 'source'], 'a b'],
+      [
+        ['train', 'betas'],
+        [0.9, 0.99],
+      ],
     ]);
   });
 
   test('need a value, and other options are refused with the nearest', () => {
-    expect(parseOverrides(['--train.recompute', 'noto-32', '--data.flip', 'false'], [], ['train.recompute', 'data.flip'])).toEqual({ overrides: [[['train', 'recompute'], true], [['data', 'flip'], false]], others: ['noto-32'] });
-    expect(() => parseOverrides(['--model.layersPerBlock'], [])).toThrow(new UsageError('--model.layersPerBlock: a value is missing'));
-    expect(() => parseOverrides(['--stpes', '5'], ['--steps', '--seed'])).toThrow(new UsageError('unknown option --stpes; did you mean --steps?'));
-    expect(() => parseOverrides(['-x'], ['--steps'])).toThrow('unknown option -x; kuosan train --help lists the options');
+    expect(
+      parseOverrides(['--train.recompute', 'noto-32', '--data.flip', 'false'], [], ['train.recompute', 'data.flip']),
+    ).toEqual({
+      overrides: [
+        [['train', 'recompute'], true],
+        [['data', 'flip'], false],
+      ],
+      others: ['noto-32'],
+    });
+    expect(() => parseOverrides(['--model.layersPerBlock'], [])).toThrow(
+      new UsageError('--model.layersPerBlock: a value is missing'),
+    );
+    expect(() => parseOverrides(['--stpes', '5'], ['--steps', '--seed'])).toThrow(
+      new UsageError('unknown option --stpes; did you mean --steps?'),
+    );
+    expect(() => parseOverrides(['-x'], ['--steps'])).toThrow(
+      'unknown option -x; kuosan train --help lists the options',
+    );
   });
 
   test('are set in a copy, and no path reaches a prototype', () => {
     const config = { train: { steps: 1, ema: 3 } };
-    expect(applyOverrides(config, [[['train', 'steps'], 2], [['train', 'ema', 'decay'], 0.9], [['model', 'dropout'], 0]])).toEqual({ train: { steps: 2, ema: { decay: 0.9 } }, model: { dropout: 0 } });
+    expect(
+      applyOverrides(config, [
+        [['train', 'steps'], 2],
+        [['train', 'ema', 'decay'], 0.9],
+        [['model', 'dropout'], 0],
+      ]),
+    ).toEqual({ train: { steps: 2, ema: { decay: 0.9 } }, model: { dropout: 0 } });
     expect(config).toEqual({ train: { steps: 1, ema: 3 } });
-    const polluted = applyOverrides({}, [[['__proto__', 'steps'], 9], [['constructor', 'prototype', 'steps'], 9]]);
+    const polluted = applyOverrides({}, [
+      [['__proto__', 'steps'], 9],
+      [['constructor', 'prototype', 'steps'], 9],
+    ]);
     expect(Object.keys(polluted)).toEqual(['__proto__', 'constructor']);
     expect(({} as { steps?: number }).steps).toBeUndefined();
   });
 
   test('take the settings with them that belong to what they replace', () => {
     const preset = { scheduler: { process: 'ddpm', betaEnd: 0.02 }, tokenizer: { vocabSize: 600 } };
-    expect(applyOverrides(preset, [[['scheduler', 'process'], 'ddpm'], [['tokenizer', 'minFrequency'], 3]])).toEqual({ ...preset, tokenizer: { vocabSize: 600, minFrequency: 3 } });
-    expect(applyOverrides(preset, [[['scheduler', 'process'], 'flow'], [['tokenizer', 'file'], 'own.json']])).toEqual({ scheduler: { process: 'flow' }, tokenizer: { file: 'own.json' } });
+    expect(
+      applyOverrides(preset, [
+        [['scheduler', 'process'], 'ddpm'],
+        [['tokenizer', 'minFrequency'], 3],
+      ]),
+    ).toEqual({ ...preset, tokenizer: { vocabSize: 600, minFrequency: 3 } });
+    expect(
+      applyOverrides(preset, [
+        [['scheduler', 'process'], 'flow'],
+        [['tokenizer', 'file'], 'own.json'],
+      ]),
+    ).toEqual({ scheduler: { process: 'flow' }, tokenizer: { file: 'own.json' } });
   });
 });
 

@@ -9,7 +9,11 @@ export class UsageError extends Error {}
  *
  * @throws UsageError `--count: expected an integer from 1 to 100, got "x"`
  */
-export function integerOption(name: string, least: number, most: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function integerOption(
+  name: string,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= least && value <= most)) {
@@ -24,7 +28,8 @@ export function integerOption(name: string, least: number, most: number = Number
 export function numberOption(name: string, least: number, most: number): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!(value >= least && value <= most)) throw new UsageError(`${name}: expected a number from ${least} to ${most}, got ${JSON.stringify(text)}`);
+    if (!(value >= least && value <= most))
+      throw new UsageError(`${name}: expected a number from ${least} to ${most}, got ${JSON.stringify(text)}`);
     return value;
   };
 }
@@ -60,7 +65,11 @@ export type Overrides = readonly (readonly [path: readonly string[], value: unkn
  * @returns the settings, and what else was given that is no option
  * @throws UsageError for an option nobody knows, or a setting without a value
  */
-export function parseOverrides(rest: readonly string[], known: readonly string[], switches: readonly string[] = []): { readonly overrides: Overrides; readonly others: readonly string[] } {
+export function parseOverrides(
+  rest: readonly string[],
+  known: readonly string[],
+  switches: readonly string[] = [],
+): { readonly overrides: Overrides; readonly others: readonly string[] } {
   const overrides: [string[], unknown][] = [];
   const others: string[] = [];
   for (let i = 0; i < rest.length; i++) {
@@ -72,10 +81,13 @@ export function parseOverrides(rest: readonly string[], known: readonly string[]
     const [option, inline] = splitOnce(word);
     if (!/^--[^.]+\../.test(option)) {
       const close = nearest(option, known);
-      throw new UsageError(`unknown option ${option}${close ? `; did you mean ${close}?` : '; kuosan train --help lists the options'}`);
+      throw new UsageError(
+        `unknown option ${option}${close ? `; did you mean ${close}?` : '; kuosan train --help lists the options'}`,
+      );
     }
-    const isSwitch = switches.includes(option.slice(2)) && inline === undefined && rest[i + 1] !== 'true' && rest[i + 1] !== 'false';
-    const text = isSwitch ? 'true' : inline ?? rest[++i];
+    const isSwitch =
+      switches.includes(option.slice(2)) && inline === undefined && rest[i + 1] !== 'true' && rest[i + 1] !== 'false';
+    const text = isSwitch ? 'true' : (inline ?? rest[++i]);
     if (text === undefined) throw new UsageError(`${option}: a value is missing`);
     overrides.push([option.slice(2).split('.'), parseValue(text)]);
   }
@@ -97,7 +109,10 @@ function parseValue(text: string): unknown {
 }
 
 /** A copy of a configuration with the overrides set, and without what they replace; objects on the way are made where they are missing. */
-export function applyOverrides(config: Readonly<Record<string, unknown>>, overrides: Overrides): Record<string, unknown> {
+export function applyOverrides(
+  config: Readonly<Record<string, unknown>>,
+  overrides: Overrides,
+): Record<string, unknown> {
   const copy = structuredClone(withoutReplaced(config, overrides));
   for (const [path, value] of overrides) {
     let inner = copy;

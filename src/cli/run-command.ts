@@ -22,7 +22,9 @@ import * as tokenizer from './clip/tokenizer.ts';
 import * as train from './train/train.ts';
 import * as zeroShot from './measure/zero-shot.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 /**
  * Runs one command.
@@ -40,7 +42,27 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride();
-  for (const command of [demo, train, sample, evaluate, edit, interpolate, compare, floor, exporting, forward, data, tokenizer, classify, search, embed, zeroShot, probe, doctor]) command.register(program);
+  for (const command of [
+    demo,
+    train,
+    sample,
+    evaluate,
+    edit,
+    interpolate,
+    compare,
+    floor,
+    exporting,
+    forward,
+    data,
+    tokenizer,
+    classify,
+    search,
+    embed,
+    zeroShot,
+    probe,
+    doctor,
+  ])
+    command.register(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {
@@ -55,9 +77,15 @@ export async function runCommand(words: readonly string[]): Promise<number> {
 function report(error: unknown, program: Command, words: readonly string[], debug: boolean): number {
   if (error instanceof Interrupted) return error.exitStatus;
   // The help or the version, which was asked for or stands in for a missing command.
-  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help'))
+    return error.exitCode === 0 ? 0 : 2;
   const isUsage = error instanceof UsageError || error instanceof CommanderError;
-  const message = error instanceof CommanderError ? usageMessage(error, program, words) : error instanceof Error ? error.message : String(error);
+  const message =
+    error instanceof CommanderError
+      ? usageMessage(error, program, words)
+      : error instanceof Error
+        ? error.message
+        : String(error);
   // With --debug also the causes; else one line, whatever a library has put into its message.
   process.stderr.write(`kuosan: ${debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
   return isUsage ? 2 : 1;
@@ -65,7 +93,10 @@ function report(error: unknown, program: Command, words: readonly string[], debu
 
 /** Commander's message in our form: `unknown option '--stpes'; did you mean --steps?` */
 function usageMessage({ message, code }: CommanderError, program: Command, words: readonly string[]): string {
-  const [problem, suggestion] = message.replace(/^error: /, '').replace(/\.$/, '').split('\n');
+  const [problem, suggestion] = message
+    .replace(/^error: /, '')
+    .replace(/\.$/, '')
+    .split('\n');
   if (suggestion) return `${problem}; ${suggestion.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')}`;
   const path: string[] = [];
   // The command that was meant, and the one inside of it: `tokenizer train`.

@@ -1,12 +1,19 @@
 /** The options of commands that draw pictures, whatever they draw them from. */
 import type { Command } from 'commander';
-import { samplerNamed, samplers, timeSpacings, type SamplerDefinition, type TimeSpacing } from '../diffusion/samplers.ts';
+import {
+  samplerNamed,
+  samplers,
+  timeSpacings,
+  type SamplerDefinition,
+  type TimeSpacing,
+} from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
 import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
-export const modelArgument = 'a run\'s folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32, fashion-mnist)';
+export const modelArgument =
+  "a run's folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32, fashion-mnist)";
 
 /** What is drawn from: a model, or all pictures of a data set. */
 export interface SourceOptions extends DeviceOptions {
@@ -42,9 +49,20 @@ type ExactSchedule = (typeof exactSchedules)[number];
 export function addSourceOptions(command: Command, batchSize = 16): Command {
   command
     .argument('[run | model dir | name]', modelArgument)
-    .option('--exact <source>', 'no network: the exact denoiser of a data set (as in kuosan data), with the model\'s schedule and size if one is given')
-    .option('--schedule <name>', `of --exact without a model: ${exactSchedules.join(', ')}; default linear`, choiceOption('schedule', exactSchedules))
-    .option('--size <pixels>', 'of --exact without a model: the side of its pictures; default 32', integerOption('--size', 1, 512))
+    .option(
+      '--exact <source>',
+      "no network: the exact denoiser of a data set (as in kuosan data), with the model's schedule and size if one is given",
+    )
+    .option(
+      '--schedule <name>',
+      `of --exact without a model: ${exactSchedules.join(', ')}; default linear`,
+      choiceOption('schedule', exactSchedules),
+    )
+    .option(
+      '--size <pixels>',
+      'of --exact without a model: the side of its pictures; default 32',
+      integerOption('--size', 1, 512),
+    )
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
@@ -54,7 +72,11 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
 export function addStepOptions(command: Command): Command {
   command
     .option('--steps <n>', `steps of the reverse process; default ${defaultSteps()}`, integerOption('--steps', 1))
-    .option('--spacing <name>', `how the times are placed: ${timeSpacings.join(', ')}; default the sampler's own`, choiceOption('spacing', timeSpacings))
+    .option(
+      '--spacing <name>',
+      `how the times are placed: ${timeSpacings.join(', ')}; default the sampler's own`,
+      choiceOption('spacing', timeSpacings),
+    )
     .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn');
   return addGuidanceOptions(command);
 }
@@ -62,14 +84,23 @@ export function addStepOptions(command: Command): Command {
 /** Adds the samplers by name, and the noise of those that have it. */
 export function addSamplerOptions(command: Command): Command {
   command
-    .option('--sampler <name>', `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`)
-    .option('--eta <x>', 'noise of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm', numberOption('--eta', 0, 1))
+    .option(
+      '--sampler <name>',
+      `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`,
+    )
+    .option(
+      '--eta <x>',
+      'noise of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm',
+      numberOption('--eta', 0, 1),
+    )
     .option('--churn <x>', 'noise of heun over all its steps', numberOption('--churn', 0, 1000));
   return addStepOptions(command);
 }
 
 function defaultSteps(): string {
-  const own = Object.entries<SamplerDefinition>(samplers).filter(([, { steps }]) => steps !== undefined).map(([name, { steps }]) => `${steps} for ${name}`);
+  const own = Object.entries<SamplerDefinition>(samplers)
+    .filter(([, { steps }]) => steps !== undefined)
+    .map(([name, { steps }]) => `${steps} for ${name}`);
   return ['100 for ddpm (the paper takes all 1000)', ...own].join(', ');
 }
 
@@ -85,7 +116,11 @@ export function checkSamplerOptions(options: SamplerOptions): void {
   const definition = sampler === undefined ? undefined : samplerNamed(sampler);
   for (const option of ['eta', 'churn'] as const) {
     if (options[option] === undefined || definition?.takes?.includes(option)) continue;
-    const owners = Object.entries<SamplerDefinition>(samplers).filter(([, { takes }]) => takes?.includes(option)).map(([name]) => name);
-    throw new UsageError(`--${option}: ${sampler ?? 'the model\'s own sampler'} has no such option; add --sampler ${owners.join(' or ')}`);
+    const owners = Object.entries<SamplerDefinition>(samplers)
+      .filter(([, { takes }]) => takes?.includes(option))
+      .map(([name]) => name);
+    throw new UsageError(
+      `--${option}: ${sampler ?? "the model's own sampler"} has no such option; add --sampler ${owners.join(' or ')}`,
+    );
   }
 }

@@ -12,10 +12,15 @@ export type Engine = () => Promise<Executor>;
  * @param work  is given the engine and what writes a line for the user
  * @throws what the work throws, or why there is no such device
  */
-export async function withEngine<T>(device: DeviceOptions, work: (engine: Engine, print: (line: string) => void) => Promise<T>): Promise<T> {
+export async function withEngine<T>(
+  device: DeviceOptions,
+  work: (engine: Engine, print: (line: string) => void) => Promise<T>,
+): Promise<T> {
   const { executor, dispose } = executorWhenNeeded(device);
   // Its kernels are probed on the way. Whoever needs it hears what is wrong with it.
-  executor().then((opened) => opened.environment()).catch(() => {});
+  executor()
+    .then((opened) => opened.environment())
+    .catch(() => {});
   try {
     return await work(executor, (line) => void process.stdout.write(`${line}\n`));
   } finally {

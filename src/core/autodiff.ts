@@ -22,7 +22,8 @@ export interface GradOptions {
  * @throws      if the loss has more than one element, or a tensor of `wrt` is not of a float type
  */
 export function grad(loss: Tensor, wrt: readonly Tensor[], { recompute = false }: GradOptions = {}): Tensor[] {
-  if (sizeOf(loss.shape) !== 1) throw new Error(`grad: the loss must have one element, it is [${loss.shape.join(', ')}]`);
+  if (sizeOf(loss.shape) !== 1)
+    throw new Error(`grad: the loss must have one element, it is [${loss.shape.join(', ')}]`);
   for (const x of wrt) if (!isFloat(x)) throw new Error(`grad: cannot differentiate by a tensor of ${x.dtype}`);
 
   const order = topologicalOrder([loss]);
@@ -36,11 +37,20 @@ export function grad(loss: Tensor, wrt: readonly Tensor[], { recompute = false }
     if (!reaching.has(node) || node.inputs.length === 0) continue;
     const outputGrads = node.outputs.map((output) => gradients.get(output));
     if (outputGrads.every((g) => g === undefined)) continue;
-    const inputGrads = node.op.vjp(outputGrads, recomputation?.view(node, outputGrads.find((g) => g !== undefined)!) ?? node);
+    const inputGrads = node.op.vjp(
+      outputGrads,
+      recomputation?.view(
+        node,
+        outputGrads.find((g) => g !== undefined)!,
+      ) ?? node,
+    );
     inputGrads.forEach((g, i) => {
       const x = node.inputs[i]!;
       if (!g || !isFloat(x) || !reaching.has(x.node)) return;
-      if (g.shape.join() !== x.shape.join()) throw new Error(`internal: ${node.op.name} gave a gradient of [${g.shape.join(', ')}] for input ${i} of [${x.shape.join(', ')}]`);
+      if (g.shape.join() !== x.shape.join())
+        throw new Error(
+          `internal: ${node.op.name} gave a gradient of [${g.shape.join(', ')}] for input ${i} of [${x.shape.join(', ')}]`,
+        );
       const sofar = gradients.get(x);
       const total = sofar ? add(sofar, g) : g;
       gradients.set(x, total);

@@ -55,11 +55,17 @@ export function describeType(type: Type): string {
 /** Zero-filled storage of the right kind for a type. */
 export function allocate(dtype: DType, size: number): HostData {
   switch (dtype) {
-    case 'f32': return new Float32Array(size);
-    case 'f16': case 'bf16': return new Uint16Array(size);
-    case 'i32': return new Int32Array(size);
-    case 'i64': return new BigInt64Array(size);
-    case 'bool': return new Uint8Array(size);
+    case 'f32':
+      return new Float32Array(size);
+    case 'f16':
+    case 'bf16':
+      return new Uint16Array(size);
+    case 'i32':
+      return new Int32Array(size);
+    case 'i64':
+      return new BigInt64Array(size);
+    case 'bool':
+      return new Uint8Array(size);
   }
 }
 
@@ -68,13 +74,18 @@ export function allocate(dtype: DType, size: number): HostData {
  *
  * @throws if the number of values is not the product of the shape
  */
-export function float32(shape: Shape, data: Float32Array | readonly number[] = new Float32Array(sizeOf(shape))): FloatArray {
-  if (data.length !== sizeOf(shape)) throw new Error(`float32: ${data.length} values do not fill [${shape.join(', ')}]`);
+export function float32(
+  shape: Shape,
+  data: Float32Array | readonly number[] = new Float32Array(sizeOf(shape)),
+): FloatArray {
+  if (data.length !== sizeOf(shape))
+    throw new Error(`float32: ${data.length} values do not fill [${shape.join(', ')}]`);
   return { dtype: 'f32', shape, data: data instanceof Float32Array ? data : Float32Array.from(data) };
 }
 
 /** The array as 32-bit floats, or an error that names it. */
 export function asFloat32(array: HostArray, what = 'array'): FloatArray {
-  if (array.dtype !== 'f32' || !(array.data instanceof Float32Array)) throw new Error(`${what}: expected f32, got ${describeType(array)}`);
+  if (array.dtype !== 'f32' || !(array.data instanceof Float32Array))
+    throw new Error(`${what}: expected f32, got ${describeType(array)}`);
   return array as FloatArray;
 }

@@ -51,12 +51,18 @@ export interface Executor {
 }
 
 /** The values of `spec`'s entries in its order, checked for presence and type. */
-export function checkedValues(what: string, spec: Readonly<Record<string, Type>>, get: (name: string) => HostArray | undefined): [string, HostArray][] {
+export function checkedValues(
+  what: string,
+  spec: Readonly<Record<string, Type>>,
+  get: (name: string) => HostArray | undefined,
+): [string, HostArray][] {
   return Object.entries(spec).map(([name, type]) => {
     const value = get(name);
     if (!value) throw new Error(`${what} "${name}" is missing; expected ${describeType(type)}`);
-    if (!sameType(value, type)) throw new Error(`${what} "${name}" is ${describeType(value)}, expected ${describeType(type)}`);
-    if (value.data.length !== sizeOf(type.shape)) throw new Error(`${what} "${name}": ${value.data.length} values do not fill [${type.shape.join(', ')}]`);
+    if (!sameType(value, type))
+      throw new Error(`${what} "${name}" is ${describeType(value)}, expected ${describeType(type)}`);
+    if (value.data.length !== sizeOf(type.shape))
+      throw new Error(`${what} "${name}": ${value.data.length} values do not fill [${type.shape.join(', ')}]`);
     return [name, value];
   });
 }
@@ -67,7 +73,8 @@ export function storeSpec(programs: readonly Program[]): Record<string, Type> {
   for (const { reads, writes } of programs) {
     for (const [name, type] of [...Object.entries(reads), ...Object.entries(writes)]) {
       const earlier = spec[name];
-      if (earlier && !sameType(earlier, type)) throw new Error(`store: "${name}" is both ${describeType(earlier)} and ${describeType(type)}`);
+      if (earlier && !sameType(earlier, type))
+        throw new Error(`store: "${name}" is both ${describeType(earlier)} and ${describeType(type)}`);
       spec[name] = { shape: type.shape, dtype: type.dtype };
     }
   }

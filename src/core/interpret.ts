@@ -6,7 +6,8 @@ import { verify } from './verify.ts';
 
 /** The float64 view of host values; i64 must fit in 53 bits. */
 export function toValues(array: HostArray): Values {
-  const data = array.data instanceof BigInt64Array ? Float64Array.from(array.data, Number) : Float64Array.from(array.data);
+  const data =
+    array.data instanceof BigInt64Array ? Float64Array.from(array.data, Number) : Float64Array.from(array.data);
   return { shape: array.shape, dtype: array.dtype, data };
 }
 
@@ -14,7 +15,10 @@ export function toValues(array: HostArray): Values {
 export function fromValues(values: Values): HostArray {
   if (values.dtype === 'f16' || values.dtype === 'bf16') throw new Error(`interpreter: cannot store ${values.dtype}`);
   const data = allocate(values.dtype, values.data.length);
-  if (data instanceof BigInt64Array) values.data.forEach((v, i) => { data[i] = BigInt(v); });
+  if (data instanceof BigInt64Array)
+    values.data.forEach((v, i) => {
+      data[i] = BigInt(v);
+    });
   else data.set(values.data);
   return { shape: values.shape, dtype: values.dtype, data };
 }
@@ -24,17 +28,28 @@ export function fromValues(values: Values): HostArray {
  *
  * @param leaf  the value of an input or state entry
  */
-export function evaluate(program: Program, leaf: (source: 'input' | 'state', name: string) => Values): { outputs: Map<string, Values>; writes: Map<string, Values> } {
+export function evaluate(
+  program: Program,
+  leaf: (source: 'input' | 'state', name: string) => Values,
+): { outputs: Map<string, Values>; writes: Map<string, Values> } {
   const results = new Map<Tensor, Values>();
   for (const node of program.nodes) {
     const { op } = node;
     let data: readonly Float64Array[];
     if (op.source === 'constant') data = [toValues(node.attrs as HostArray).data];
     else if (op.source) data = [leaf(op.source, (node.attrs as NamedLeaf).name).data];
-    else data = op.evaluate(node.inputs.map((x) => results.get(x)!), node.attrs, node.outputs);
-    node.outputs.forEach((output, i) => results.set(output, { shape: output.shape, dtype: output.dtype, data: data[i]! }));
+    else
+      data = op.evaluate(
+        node.inputs.map((x) => results.get(x)!),
+        node.attrs,
+        node.outputs,
+      );
+    node.outputs.forEach((output, i) =>
+      results.set(output, { shape: output.shape, dtype: output.dtype, data: data[i]! }),
+    );
   }
-  const collect = (tensors: Readonly<Record<string, Tensor>>) => new Map(Object.entries(tensors).map(([name, x]) => [name, results.get(x)!]));
+  const collect = (tensors: Readonly<Record<string, Tensor>>) =>
+    new Map(Object.entries(tensors).map(([name, x]) => [name, results.get(x)!]));
   return { outputs: collect(program.outputs), writes: collect(program.writes) };
 }
 
@@ -48,20 +63,25 @@ class InterpreterStore implements Store {
   }
 
   async read(names: readonly string[] = Object.keys(this.spec)): Promise<Map<string, HostArray>> {
-    return new Map(names.map((name) => {
-      const value = this.values.get(name);
-      if (!value) throw new Error(`store: no entry "${name}"`);
-      return [name, value];
-    }));
+    return new Map(
+      names.map((name) => {
+        const value = this.values.get(name);
+        if (!value) throw new Error(`store: no entry "${name}"`);
+        return [name, value];
+      }),
+    );
   }
 
   async write(values: HostArrays): Promise<void> {
-    const spec = Object.fromEntries([...values.keys()].map((name) => {
-      const type = this.spec[name];
-      if (!type) throw new Error(`store: no entry "${name}"`);
-      return [name, type];
-    }));
-    for (const [name, value] of checkedValues('store: entry', spec, (key) => values.get(key))) this.values.set(name, value);
+    const spec = Object.fromEntries(
+      [...values.keys()].map((name) => {
+        const type = this.spec[name];
+        if (!type) throw new Error(`store: no entry "${name}"`);
+        return [name, type];
+      }),
+    );
+    for (const [name, value] of checkedValues('store: entry', spec, (key) => values.get(key)))
+      this.values.set(name, value);
   }
 
   async dispose(): Promise<void> {
@@ -78,10 +98,22 @@ export function createInterpreter(): Executor {
       verify(program);
       return {
         async run(store, inputs) {
-          const given = new Map(checkedValues('input', program.inputs, (name) => inputs[name]).map(([name, value]) => [name, toValues(value)]));
+          const given = new Map(
+            checkedValues('input', program.inputs, (name) => inputs[name]).map(([name, value]) => [
+              name,
+              toValues(value),
+            ]),
+          );
           const held = store instanceof InterpreterStore ? store.values : new Map<string, HostArray>();
-          const reads = new Map(checkedValues('store: entry', program.reads, (name) => held.get(name)).map(([name, value]) => [name, toValues(value)]));
-          const { outputs, writes } = evaluate(program, (source, name) => (source === 'input' ? given : reads).get(name)!);
+          const reads = new Map(
+            checkedValues('store: entry', program.reads, (name) => held.get(name)).map(([name, value]) => [
+              name,
+              toValues(value),
+            ]),
+          );
+          const { outputs, writes } = evaluate(program, (source, name) =>
+            (source === 'input' ? given : reads).get(name)!,
+          );
           if (store) await store.write(new Map([...writes].map(([name, values]) => [name, fromValues(values)])));
           return Object.fromEntries([...outputs].map(([name, values]) => [name, fromValues(values)]));
         },

@@ -23,7 +23,13 @@ export interface Program {
  *
  * @throws if two leaves share a name but not a type, an output has an input's name, or a write changes an entry's type
  */
-export function program({ outputs = {}, writes = {} }: { outputs?: Readonly<Record<string, Tensor>>; writes?: Readonly<Record<string, Tensor>> }): Program {
+export function program({
+  outputs = {},
+  writes = {},
+}: {
+  outputs?: Readonly<Record<string, Tensor>>;
+  writes?: Readonly<Record<string, Tensor>>;
+}): Program {
   const nodes = topologicalOrder([...Object.values(outputs), ...Object.values(writes)]);
   const inputs: Record<string, Type> = {};
   const reads: Record<string, Type> = {};
@@ -34,13 +40,16 @@ export function program({ outputs = {}, writes = {} }: { outputs?: Readonly<Reco
     const named = source === 'input' ? inputs : reads;
     const type = { shape: leaf.shape, dtype: leaf.dtype };
     const earlier = named[leaf.name];
-    if (earlier && !sameType(earlier, type)) throw new Error(`program: ${source} "${leaf.name}" is both ${describeType(earlier)} and ${describeType(type)}`);
+    if (earlier && !sameType(earlier, type))
+      throw new Error(`program: ${source} "${leaf.name}" is both ${describeType(earlier)} and ${describeType(type)}`);
     named[leaf.name] = type;
   }
-  for (const name of Object.keys(outputs)) if (inputs[name]) throw new Error(`program: "${name}" names both an input and an output`);
+  for (const name of Object.keys(outputs))
+    if (inputs[name]) throw new Error(`program: "${name}" names both an input and an output`);
   for (const [name, tensor] of Object.entries(writes)) {
     const read = reads[name];
-    if (read && !sameType(read, tensor)) throw new Error(`program: state "${name}" is ${describeType(read)}, the new value ${describeType(tensor)}`);
+    if (read && !sameType(read, tensor))
+      throw new Error(`program: state "${name}" is ${describeType(read)}, the new value ${describeType(tensor)}`);
   }
   return { inputs, reads, outputs, writes, nodes };
 }
@@ -67,7 +76,8 @@ export function freeze(source: Program, values: ReadonlyMap<string, HostArray>):
       const leaf = node.attrs as NamedLeaf;
       const value = values.get(leaf.name);
       if (!value) continue;
-      if (!sameType(value, leaf)) throw new Error(`freeze: "${leaf.name}" is ${describeType(value)}, expected ${describeType(leaf)}`);
+      if (!sameType(value, leaf))
+        throw new Error(`freeze: "${leaf.name}" is ${describeType(value)}, expected ${describeType(leaf)}`);
       const fixed = constant(value).node;
       fixed.origin = node;
       replaced.set(node, fixed);
@@ -78,6 +88,7 @@ export function freeze(source: Program, values: ReadonlyMap<string, HostArray>):
       replaced.set(node, copy);
     }
   }
-  const move = (tensors: Readonly<Record<string, Tensor>>) => Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, moved(x)]));
+  const move = (tensors: Readonly<Record<string, Tensor>>) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, moved(x)]));
   return program({ outputs: move(source.outputs), writes: move(source.writes) });
 }

@@ -29,7 +29,16 @@ function multiplyHigh(a: number, b: number): number {
  *
  * @see Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox4x32-10)
  */
-export function philox4x32(out: Uint32Array, c0: number, c1: number, c2: number, c3: number, key0: number, key1: number, at = 0): void {
+export function philox4x32(
+  out: Uint32Array,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  key0: number,
+  key1: number,
+  at = 0,
+): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(multiplier0, c0);
     const low0 = Math.imul(multiplier0, c0);
@@ -62,11 +71,26 @@ export function normalQuantile(p: number): number {
 // Two functions, so that the one for 85 % of all numbers is small enough to be inlined where they are drawn.
 function centralQuantile(q: number): number {
   const r = 0.180625 - q * q;
-  const numerator = ((((((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r
-    + 45921.953931549871457) * r + 13731.693765509461125) * r + 1971.5909503065514427) * r + 133.14166789178437745) * r
-    + 3.387132872796366608;
-  const denominator = ((((((5226.495278852854561 * r + 28729.085735721942674) * r + 39307.89580009271061) * r
-    + 21213.794301586595867) * r + 5394.1960214247511077) * r + 687.1870074920579083) * r + 42.313330701600911252) * r + 1;
+  const numerator =
+    ((((((2509.0809287301226727 * r + 33430.575583588128105) * r + 67265.770927008700853) * r + 45921.953931549871457) *
+      r +
+      13731.693765509461125) *
+      r +
+      1971.5909503065514427) *
+      r +
+      133.14166789178437745) *
+      r +
+    3.387132872796366608;
+  const denominator =
+    ((((((5226.495278852854561 * r + 28729.085735721942674) * r + 39307.89580009271061) * r + 21213.794301586595867) *
+      r +
+      5394.1960214247511077) *
+      r +
+      687.1870074920579083) *
+      r +
+      42.313330701600911252) *
+      r +
+    1;
   return (q * numerator) / denominator;
 }
 
@@ -76,18 +100,52 @@ function tailQuantile(p: number): number {
   let denominator: number;
   if (tail <= 5) {
     const r = tail - 1.6;
-    numerator = ((((((7.7454501427834140764e-4 * r + 0.0227238449892691845833) * r + 0.24178072517745061177) * r
-      + 1.27045825245236838258) * r + 3.64784832476320460504) * r + 5.7694972214606914055) * r + 4.6303378461565452959) * r
-      + 1.42343711074968357734;
-    denominator = ((((((1.05075007164441684324e-9 * r + 5.475938084995344946e-4) * r + 0.0151986665636164571966) * r
-      + 0.14810397642748007459) * r + 0.68976733498510000455) * r + 1.6763848301838038494) * r + 2.05319162663775882187) * r + 1;
+    numerator =
+      ((((((7.7454501427834140764e-4 * r + 0.0227238449892691845833) * r + 0.24178072517745061177) * r +
+        1.27045825245236838258) *
+        r +
+        3.64784832476320460504) *
+        r +
+        5.7694972214606914055) *
+        r +
+        4.6303378461565452959) *
+        r +
+      1.42343711074968357734;
+    denominator =
+      ((((((1.05075007164441684324e-9 * r + 5.475938084995344946e-4) * r + 0.0151986665636164571966) * r +
+        0.14810397642748007459) *
+        r +
+        0.68976733498510000455) *
+        r +
+        1.6763848301838038494) *
+        r +
+        2.05319162663775882187) *
+        r +
+      1;
   } else {
     const r = tail - 5;
-    numerator = ((((((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 0.0012426609473880784386) * r
-      + 0.026532189526576123093) * r + 0.29656057182850489123) * r + 1.7848265399172913358) * r + 5.4637849111641143699) * r
-      + 6.6579046435011037772;
-    denominator = ((((((2.04426310338993978564e-15 * r + 1.4215117583164458887e-7) * r + 1.8463183175100546818e-5) * r
-      + 7.868691311456132591e-4) * r + 0.0148753612908506148525) * r + 0.13692988092273580531) * r + 0.59983220655588793769) * r + 1;
+    numerator =
+      ((((((2.01033439929228813265e-7 * r + 2.71155556874348757815e-5) * r + 0.0012426609473880784386) * r +
+        0.026532189526576123093) *
+        r +
+        0.29656057182850489123) *
+        r +
+        1.7848265399172913358) *
+        r +
+        5.4637849111641143699) *
+        r +
+      6.6579046435011037772;
+    denominator =
+      ((((((2.04426310338993978564e-15 * r + 1.4215117583164458887e-7) * r + 1.8463183175100546818e-5) * r +
+        7.868691311456132591e-4) *
+        r +
+        0.0148753612908506148525) *
+        r +
+        0.13692988092273580531) *
+        r +
+        0.59983220655588793769) *
+        r +
+      1;
   }
   const z = numerator / denominator;
   return p < 0.5 ? -z : z;
@@ -112,7 +170,17 @@ export function exactLog(x: number): number {
   const s = (mantissa - 1) / (mantissa + 1);
   const s2 = s * s;
   // Written out, so that the quotients are constants.
-  const series = (((((((((((1 / 23) * s2 + 1 / 21) * s2 + 1 / 19) * s2 + 1 / 17) * s2 + 1 / 15) * s2 + 1 / 13) * s2 + 1 / 11) * s2 + 1 / 9) * s2 + 1 / 7) * s2 + 1 / 5) * s2 + 1 / 3) * s2 + 1;
+  const series =
+    (((((((((((1 / 23) * s2 + 1 / 21) * s2 + 1 / 19) * s2 + 1 / 17) * s2 + 1 / 15) * s2 + 1 / 13) * s2 + 1 / 11) * s2 +
+      1 / 9) *
+      s2 +
+      1 / 7) *
+      s2 +
+      1 / 5) *
+      s2 +
+      1 / 3) *
+      s2 +
+    1;
   return exponent * 0.6931471805599453 + 2 * s * series;
 }
 
@@ -147,8 +215,10 @@ export class RandomStream {
   #used = 4;
 
   constructor(seed: number, purpose: string, index = 0) {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`seed: expected an integer from 0 to 2^53 − 1, got ${seed}`);
-    if (!Number.isSafeInteger(index) || index < 0) throw new Error(`random stream index: expected an integer from 0 to 2^53 − 1, got ${index}`);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new Error(`seed: expected an integer from 0 to 2^53 − 1, got ${seed}`);
+    if (!Number.isSafeInteger(index) || index < 0)
+      throw new Error(`random stream index: expected an integer from 0 to 2^53 − 1, got ${index}`);
     this.#key0 = seed >>> 0;
     this.#key1 = Math.floor(seed / 2 ** 32);
     this.#index0 = index >>> 0;
@@ -202,7 +272,8 @@ export class RandomStream {
   #fillWords(out: Uint32Array, count: number): void {
     let i = 0;
     while (i < count && this.#used < 4) out[i++] = this.uint32();
-    for (; i + 4 <= count; i += 4) philox4x32(out, this.#block++, this.#index0, this.#index1, this.#purpose, this.#key0, this.#key1, i);
+    for (; i + 4 <= count; i += 4)
+      philox4x32(out, this.#block++, this.#index0, this.#index1, this.#purpose, this.#key0, this.#key1, i);
     while (i < count) out[i++] = this.uint32();
   }
 

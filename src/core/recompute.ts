@@ -24,9 +24,13 @@ export class Recomputation {
     const again = (x: Tensor) => this.#again(x, gradient) ?? x;
     const { inputs, outputs } = node;
     // Only what a gradient looks at is made.
-    const lazily = (values: readonly Tensor[]): readonly Tensor[] => new Proxy(values, {
-      get: (target, key) => (typeof key === 'string' && /^\d+$/.test(key) && target[Number(key)] ? again(target[Number(key)]!) : Reflect.get(target, key) as unknown),
-    });
+    const lazily = (values: readonly Tensor[]): readonly Tensor[] =>
+      new Proxy(values, {
+        get: (target, key) =>
+          typeof key === 'string' && /^\d+$/.test(key) && target[Number(key)]
+            ? again(target[Number(key)]!)
+            : (Reflect.get(target, key) as unknown),
+      });
     return { ...node, inputs: lazily(inputs), outputs: lazily(outputs) };
   }
 
@@ -36,10 +40,14 @@ export class Recomputation {
     if (!node.op.again || sizeOf(x.shape) < smallest) return undefined;
     let copies = this.#copies.get(node);
     if (!copies) {
-      const inputs = node.inputs.map((input) => this.#again(input, gradient) ?? (input.node.op.source || sizeOf(input.shape) < smallest ? input : after(input, gradient)));
+      const inputs = node.inputs.map(
+        (input) =>
+          this.#again(input, gradient) ??
+          (input.node.op.source || sizeOf(input.shape) < smallest ? input : after(input, gradient)),
+      );
       const outputs = node.op.again({ ...node, inputs });
       if (outputs === undefined) return undefined;
-      this.#copies.set(node, copies = outputs);
+      this.#copies.set(node, (copies = outputs));
     }
     return copies[x.output];
   }

@@ -92,24 +92,42 @@ export interface NamedLeaf extends Type {
 
 function leafType({ shape, dtype }: Type): readonly Type[] {
   for (const extent of shape) {
-    if (!Number.isInteger(extent) || extent < 0) throw new Error(`shape [${shape.join(', ')}]: every extent must be a whole number`);
+    if (!Number.isInteger(extent) || extent < 0)
+      throw new Error(`shape [${shape.join(', ')}]: every extent must be a whole number`);
   }
   return [{ shape, dtype }];
 }
 
 const leafMethods = {
-  evaluate: () => { throw new Error('internal: a leaf has no evaluation of its own'); },
+  evaluate: () => {
+    throw new Error('internal: a leaf has no evaluation of its own');
+  },
   vjp: () => [],
 };
 
 /** A value given with every run: a batch, a learning rate. */
-export const inputOp = defineOp<'input', NamedLeaf>({ name: 'input', source: 'input', infer: (_, attrs) => leafType(attrs), ...leafMethods });
+export const inputOp = defineOp<'input', NamedLeaf>({
+  name: 'input',
+  source: 'input',
+  infer: (_, attrs) => leafType(attrs),
+  ...leafMethods,
+});
 
 /** A value kept in a store between runs: a parameter, a moment of Adam. */
-export const stateOp = defineOp<'state', NamedLeaf>({ name: 'state', source: 'state', infer: (_, attrs) => leafType(attrs), ...leafMethods });
+export const stateOp = defineOp<'state', NamedLeaf>({
+  name: 'state',
+  source: 'state',
+  infer: (_, attrs) => leafType(attrs),
+  ...leafMethods,
+});
 
 /** A value fixed in the program. */
-export const constantOp = defineOp<'constant', HostArray>({ name: 'constant', source: 'constant', infer: (_, attrs) => leafType(attrs), ...leafMethods });
+export const constantOp = defineOp<'constant', HostArray>({
+  name: 'constant',
+  source: 'constant',
+  infer: (_, attrs) => leafType(attrs),
+  ...leafMethods,
+});
 
 /** A tensor whose values are given with every run. */
 export function input(name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
@@ -123,7 +141,11 @@ export function state(name: string, shape: Shape, dtype: DType = 'f32'): Tensor 
 
 /** A tensor with fixed values; a number becomes a scalar. */
 export function constant(value: number | HostArray): Tensor {
-  return apply(constantOp, [], typeof value === 'number' ? { shape: [], dtype: 'f32', data: Float32Array.of(value) } : value);
+  return apply(
+    constantOp,
+    [],
+    typeof value === 'number' ? { shape: [], dtype: 'f32', data: Float32Array.of(value) } : value,
+  );
 }
 
 /** What ops accept where a scalar is as good as a tensor. */
@@ -161,4 +183,3 @@ export function topologicalOrder(roots: readonly Tensor[]): Node[] {
   }
   return order;
 }
-

@@ -13,10 +13,15 @@ export function verify(program: Program): void {
   for (const node of program.nodes) {
     for (const x of node.inputs) requireKnown(x, seen, `an input of ${node.op.name}`);
     const inferred = node.op.infer(node.inputs, node.attrs);
-    if (inferred.length !== node.outputs.length) throw new Error(`internal: ${node.op.name} has ${node.outputs.length} outputs, its op infers ${inferred.length}`);
+    if (inferred.length !== node.outputs.length)
+      throw new Error(`internal: ${node.op.name} has ${node.outputs.length} outputs, its op infers ${inferred.length}`);
     node.outputs.forEach((output, i) => {
-      if (output.node !== node || output.output !== i) throw new Error(`internal: output ${i} of ${node.op.name} points elsewhere`);
-      if (!sameType(output, inferred[i]!)) throw new Error(`internal: output ${i} of ${node.op.name} is ${describeType(output)}, its op infers ${describeType(inferred[i]!)}`);
+      if (output.node !== node || output.output !== i)
+        throw new Error(`internal: output ${i} of ${node.op.name} points elsewhere`);
+      if (!sameType(output, inferred[i]!))
+        throw new Error(
+          `internal: output ${i} of ${node.op.name} is ${describeType(output)}, its op infers ${describeType(inferred[i]!)}`,
+        );
     });
     if (seen.has(node)) throw new Error(`internal: ${node.op.name} is listed twice`);
     seen.add(node);
@@ -25,5 +30,6 @@ export function verify(program: Program): void {
 }
 
 function requireKnown(x: Tensor, seen: ReadonlySet<Node>, what: string): void {
-  if (!seen.has(x.node)) throw new Error(`internal: ${what} (${describeType(x)}) is used before ${x.node.op.name} computes it`);
+  if (!seen.has(x.node))
+    throw new Error(`internal: ${what} (${describeType(x)}) is used before ${x.node.op.name} computes it`);
 }

@@ -12,14 +12,17 @@ export interface NoiseStream {
  */
 export function sampleSize(name: string, batch: FloatArray, count: number, what: string): number {
   if (batch.shape.length === 0 || batch.shape[0] !== count) {
-    throw new Error(`${name}: ${count} ${what} for a batch of ${batch.shape[0] ?? 'no'} samples (x is ${describeType(batch)})`);
+    throw new Error(
+      `${name}: ${count} ${what} for a batch of ${batch.shape[0] ?? 'no'} samples (x is ${describeType(batch)})`,
+    );
   }
   return count === 0 ? 0 : batch.data.length / count;
 }
 
 /** @throws unless both arrays have one shape */
 export function checkSameShape(name: string, what: string, array: FloatArray, like: FloatArray): void {
-  if (!sameShape(array.shape, like.shape)) throw new Error(`${name}: ${what} is ${describeType(array)}, expected ${describeType(like)}`);
+  if (!sameShape(array.shape, like.shape))
+    throw new Error(`${name}: ${what} is ${describeType(array)}, expected ${describeType(like)}`);
 }
 
 /**
@@ -29,7 +32,12 @@ export function checkSameShape(name: string, what: string, array: FloatArray, li
  * @param y  [B, ...] the shape of x
  * @param coefficients  [B] the pairs (a_b, c_b)
  */
-export function combine(name: string, x: FloatArray, y: FloatArray, coefficients: readonly (readonly [number, number])[]): FloatArray {
+export function combine(
+  name: string,
+  x: FloatArray,
+  y: FloatArray,
+  coefficients: readonly (readonly [number, number])[],
+): FloatArray {
   const size = sampleSize(name, x, coefficients.length, 'times');
   checkSameShape(name, 'the second array', y, x);
   const out = new Float32Array(x.data.length);
@@ -48,9 +56,19 @@ export type Term = readonly [factor: number, values: Float32Array];
  * @param shape  of the sum and of everything in it; the sum is a new array
  * @throws if the values of a term do not fill the shape, which only a denoiser's can fail to do
  */
-export function weightedSum(shape: Shape, first: Term, second: Term, third: Term = [0, first[1]], fourth: Term = [0, first[1]]): FloatArray {
+export function weightedSum(
+  shape: Shape,
+  first: Term,
+  second: Term,
+  third: Term = [0, first[1]],
+  fourth: Term = [0, first[1]],
+): FloatArray {
   const size = sizeOf(shape);
-  for (const [, values] of [first, second, third, fourth]) if (values.length !== size) throw new Error(`denoiser: it gave ${values.length} values for x_t of [${shape.join(', ')}]; x0 and eps have the shape of x_t`);
+  for (const [, values] of [first, second, third, fourth])
+    if (values.length !== size)
+      throw new Error(
+        `denoiser: it gave ${values.length} values for x_t of [${shape.join(', ')}]; x0 and eps have the shape of x_t`,
+      );
   return float32(shape, sumOfFour(new Float32Array(size), first, second, third, fourth));
 }
 

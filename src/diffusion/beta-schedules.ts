@@ -43,7 +43,12 @@ export const scheduleDefaults = { T: 1000, betaStart: 1e-4, betaEnd: 0.02, s: 0.
  * @see Ho, Jain & Abbeel 2020, section 4 — https://arxiv.org/abs/2006.11239
  */
 export function linearSchedule(options: LinearOptions = {}): Schedule {
-  return betweenEnds('linearSchedule', options, (x) => x, (x) => x);
+  return betweenEnds(
+    'linearSchedule',
+    options,
+    (x) => x,
+    (x) => x,
+  );
 }
 
 /**
@@ -80,7 +85,11 @@ export function sigmoidSchedule({ T = scheduleDefaults.T, betaStart, betaEnd }: 
  * @throws if T is not a positive integer, s is negative or maxBeta is outside (0, 1)
  * @see Nichol & Dhariwal 2021, eq. 17 — https://arxiv.org/abs/2102.09672
  */
-export function cosineSchedule({ T = scheduleDefaults.T, s = scheduleDefaults.s, maxBeta = scheduleDefaults.maxBeta }: CosineOptions = {}): Schedule {
+export function cosineSchedule({
+  T = scheduleDefaults.T,
+  s = scheduleDefaults.s,
+  maxBeta = scheduleDefaults.maxBeta,
+}: CosineOptions = {}): Schedule {
   if (!(s >= 0)) throw new Error(`cosineSchedule: s must not be negative, got ${s}`);
   return fromAlphaBar('cosineSchedule', T, maxBeta, (u) => Math.cos(((u + s) / (1 + s)) * (Math.PI / 2)) ** 2);
 }
@@ -93,11 +102,22 @@ export function cosineSchedule({ T = scheduleDefaults.T, s = scheduleDefaults.s,
  * @throws if T is not a positive integer, end is not above start, tau is not positive or maxBeta is outside (0, 1)
  * @see Jabri, Fleet & Chen 2023, algorithm 1 — https://arxiv.org/abs/2212.11972
  */
-export function sigmoidAlphaBarSchedule({ T = scheduleDefaults.T, start = -3, end = 3, tau = 1, maxBeta = scheduleDefaults.maxBeta }: SigmoidAlphaBarOptions = {}): Schedule {
+export function sigmoidAlphaBarSchedule({
+  T = scheduleDefaults.T,
+  start = -3,
+  end = 3,
+  tau = 1,
+  maxBeta = scheduleDefaults.maxBeta,
+}: SigmoidAlphaBarOptions = {}): Schedule {
   if (!(end > start)) throw new Error(`sigmoidAlphaBarSchedule: end must be above start, got ${end} and ${start}`);
   if (!(tau > 0)) throw new Error(`sigmoidAlphaBarSchedule: tau must be positive, got ${tau}`);
   const L = (x: number) => logistic(x / tau);
-  return fromAlphaBar('sigmoidAlphaBarSchedule', T, maxBeta, (u) => (L(end) - L(start + u * (end - start))) / (L(end) - L(start)));
+  return fromAlphaBar(
+    'sigmoidAlphaBarSchedule',
+    T,
+    maxBeta,
+    (u) => (L(end) - L(start + u * (end - start))) / (L(end) - L(start)),
+  );
 }
 
 /**
@@ -115,17 +135,27 @@ export function rescaleZeroTerminalSnr(schedule: Schedule): Schedule {
   if (T < 2) throw new Error(`rescaleZeroTerminalSnr: the schedule needs at least two steps, got ${T}`);
   const [first, last] = [schedule.alpha(0), schedule.alpha(T - 1)];
   const alphaBar = (t: number) => (t < 0 ? 1 : (((schedule.alpha(t) - last) * first) / (first - last)) ** 2);
-  return scheduleFromBetas(Float64Array.from({ length: T }, (_, t) => (t === 0 ? schedule.betas[0]! : 1 - alphaBar(t) / alphaBar(t - 1))));
+  return scheduleFromBetas(
+    Float64Array.from({ length: T }, (_, t) => (t === 0 ? schedule.betas[0]! : 1 - alphaBar(t) / alphaBar(t - 1))),
+  );
 }
 
 /** The ends of the linear schedule, those not given scaled by 1000/T. */
 export function linearEnds(T: number, betaStart?: number, betaEnd?: number): { betaStart: number; betaEnd: number } {
   const scale = scheduleDefaults.T / T;
-  return { betaStart: betaStart ?? scheduleDefaults.betaStart * scale, betaEnd: betaEnd ?? scheduleDefaults.betaEnd * scale };
+  return {
+    betaStart: betaStart ?? scheduleDefaults.betaStart * scale,
+    betaEnd: betaEnd ?? scheduleDefaults.betaEnd * scale,
+  };
 }
 
 /** β_t = back(linear from there(betaStart) to there(betaEnd)). */
-function betweenEnds(name: string, { T = scheduleDefaults.T, betaStart, betaEnd }: LinearOptions, there: (beta: number) => number, back: (x: number) => number): Schedule {
+function betweenEnds(
+  name: string,
+  { T = scheduleDefaults.T, betaStart, betaEnd }: LinearOptions,
+  there: (beta: number) => number,
+  back: (x: number) => number,
+): Schedule {
   const { betaStart: first, betaEnd: last } = checkedEnds(name, T, betaStart, betaEnd);
   return scheduleFromBetas(Float64Array.from(spread(T, there(first), there(last)), back));
 }
@@ -134,13 +164,23 @@ function betweenEnds(name: string, { T = scheduleDefaults.T, betaStart, betaEnd 
 function fromAlphaBar(name: string, T: number, maxBeta: number, alphaBar: (u: number) => number): Schedule {
   checkSteps(name, T);
   if (!(maxBeta > 0 && maxBeta < 1)) throw new Error(`${name}: maxBeta must lie in (0, 1), got ${maxBeta}`);
-  return scheduleFromBetas(Float64Array.from({ length: T }, (_, t) => Math.min(1 - alphaBar((t + 1) / T) / alphaBar(t / T), maxBeta)));
+  return scheduleFromBetas(
+    Float64Array.from({ length: T }, (_, t) => Math.min(1 - alphaBar((t + 1) / T) / alphaBar(t / T), maxBeta)),
+  );
 }
 
-function checkedEnds(name: string, T: number, betaStart?: number, betaEnd?: number): { betaStart: number; betaEnd: number } {
+function checkedEnds(
+  name: string,
+  T: number,
+  betaStart?: number,
+  betaEnd?: number,
+): { betaStart: number; betaEnd: number } {
   checkSteps(name, T);
   const ends = linearEnds(T, betaStart, betaEnd);
-  if (!(ends.betaEnd < 1)) throw new Error(`${name}: betaEnd must be below 1, got ${ends.betaEnd} (T is ${T}); give betaStart and betaEnd, or use the cosine schedule`);
+  if (!(ends.betaEnd < 1))
+    throw new Error(
+      `${name}: betaEnd must be below 1, got ${ends.betaEnd} (T is ${T}); give betaStart and betaEnd, or use the cosine schedule`,
+    );
   return ends;
 }
 

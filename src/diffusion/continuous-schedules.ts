@@ -36,9 +36,14 @@ export interface EdmOptions {
  * @throws if not 0 < sigmaMin < sigmaMax
  * @see Karras, Aittala, Aila & Laine 2022, table 1 — https://arxiv.org/abs/2206.00364
  */
-export function edmSchedule({ sigmaMin = edmDefaults.sigmaMin, sigmaMax = edmDefaults.sigmaMax }: EdmOptions = {}): ContinuousSchedule {
-  if (!(sigmaMax > 0 && sigmaMax < Infinity)) throw new Error(`edmSchedule: sigmaMax must be a positive number, got ${sigmaMax}`);
-  if (!(sigmaMin > 0 && sigmaMin < sigmaMax)) throw new Error(`edmSchedule: sigmaMin must lie between 0 and sigmaMax (${sigmaMax}), got ${sigmaMin}`);
+export function edmSchedule({
+  sigmaMin = edmDefaults.sigmaMin,
+  sigmaMax = edmDefaults.sigmaMax,
+}: EdmOptions = {}): ContinuousSchedule {
+  if (!(sigmaMax > 0 && sigmaMax < Infinity))
+    throw new Error(`edmSchedule: sigmaMax must be a positive number, got ${sigmaMax}`);
+  if (!(sigmaMin > 0 && sigmaMin < sigmaMax))
+    throw new Error(`edmSchedule: sigmaMin must lie between 0 and sigmaMax (${sigmaMax}), got ${sigmaMin}`);
   const { rho } = edmDefaults;
   const least = sigmaMin ** (1 / rho);
   const inside = within(sigmaMax);

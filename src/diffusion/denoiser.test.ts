@@ -29,14 +29,22 @@ describe('denoiser of a prediction', () => {
     expect(clipped.eps.data[1]).toBe(noise.data[1]);
   });
 
-  test('on request the network\'s own eps is kept, as diffusers does', async () => {
-    const clipped = await fromPrediction(async () => noise, schedule, 'epsilon', { clip: 0.4, rederiveEps: false })(xt, t, {});
+  test("on request the network's own eps is kept, as diffusers does", async () => {
+    const clipped = await fromPrediction(async () => noise, schedule, 'epsilon', { clip: 0.4, rederiveEps: false })(
+      xt,
+      t,
+      {},
+    );
     close(clipped.x0, float32([2, 2], [0.4, -0.25, 0.4, 0]));
     expect(clipped.eps).toEqual(noise);
   });
 
   test('a network that diverged stays visible', async () => {
-    const denoised = await fromPrediction(async () => float32([1], [NaN]), schedule, 'epsilon', { clip: 1 })(float32([1], [0]), [5], {});
+    const denoised = await fromPrediction(async () => float32([1], [NaN]), schedule, 'epsilon', { clip: 1 })(
+      float32([1], [0]),
+      [5],
+      {},
+    );
     expect(denoised.x0.data[0]).toBeNaN();
   });
 
@@ -44,15 +52,30 @@ describe('denoiser of a prediction', () => {
     const cond: Conditioning = { classLabels: [3, 4] };
     const { signal } = new AbortController();
     let told: unknown[] = [];
-    await fromPrediction(async (...given) => { told = given; return noise; }, schedule, 'epsilon')(xt, t, { cond, signal });
+    await fromPrediction(
+      async (...given) => {
+        told = given;
+        return noise;
+      },
+      schedule,
+      'epsilon',
+    )(xt, t, { cond, signal });
     expect(told).toEqual([xt, t, cond, signal]);
   });
 
   test('wrong outputs, types and ranges are refused', async () => {
-    await expect(fromPrediction(async () => float32([2, 4]), schedule, 'epsilon')(xt, t, {})).rejects.toThrow('fromPrediction: the prediction is f32[2, 4], expected f32[2, 2]');
-    await expect(fromPrediction(async () => noise, schedule, 'epsilon')(xt, [1], {})).rejects.toThrow('fromPrediction: 1 times for a batch of 2 samples');
-    expect(() => fromPrediction(async () => noise, schedule, 'flow' as PredictionType)).toThrow('unknown predictionType "flow"; one of epsilon');
-    expect(() => fromPrediction(async () => noise, schedule, 'epsilon', { clip: -1 })).toThrow('fromPrediction: clip must be positive, got -1');
+    await expect(fromPrediction(async () => float32([2, 4]), schedule, 'epsilon')(xt, t, {})).rejects.toThrow(
+      'fromPrediction: the prediction is f32[2, 4], expected f32[2, 2]',
+    );
+    await expect(fromPrediction(async () => noise, schedule, 'epsilon')(xt, [1], {})).rejects.toThrow(
+      'fromPrediction: 1 times for a batch of 2 samples',
+    );
+    expect(() => fromPrediction(async () => noise, schedule, 'flow' as PredictionType)).toThrow(
+      'unknown predictionType "flow"; one of epsilon',
+    );
+    expect(() => fromPrediction(async () => noise, schedule, 'epsilon', { clip: -1 })).toThrow(
+      'fromPrediction: clip must be positive, got -1',
+    );
   });
 });
 

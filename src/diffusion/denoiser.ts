@@ -55,7 +55,12 @@ export interface Prediction {
 }
 
 /** A network: from x_t [B, ...], times [B] and conditioning to its prediction [B, ...], alone or with its variance. */
-export type Predict = (xt: FloatArray, t: readonly number[], cond: Conditioning | undefined, signal: AbortSignal | undefined) => Promise<FloatArray | Prediction>;
+export type Predict = (
+  xt: FloatArray,
+  t: readonly number[],
+  cond: Conditioning | undefined,
+  signal: AbortSignal | undefined,
+) => Promise<FloatArray | Prediction>;
 
 /** Options of `fromPrediction`. */
 export interface PredictionOptions {
@@ -82,13 +87,27 @@ export interface PredictionOptions {
  *   input, or ε is predicted at a time without any signal (α = 0), where it says nothing of x_0
  * @see Ho, Jain & Abbeel 2020, eq. 15 — https://arxiv.org/abs/2006.11239; Salimans & Ho 2022, section 4 — https://arxiv.org/abs/2202.00512
  */
-export function fromPrediction(predict: Predict, schedule: NoiseSchedule, asked: PredictionType | Preconditioning, { clip, rederiveEps = true }: PredictionOptions = {}): Denoiser {
+export function fromPrediction(
+  predict: Predict,
+  schedule: NoiseSchedule,
+  asked: PredictionType | Preconditioning,
+  { clip, rederiveEps = true }: PredictionOptions = {},
+): Denoiser {
   if (clip !== undefined && !(clip > 0)) throw new Error(`fromPrediction: clip must be positive, got ${clip}`);
-  const { inputScale, networkTime, target: targetAt } = typeof asked === 'string' ? plainPreconditioning(schedule, asked) : asked;
+  const {
+    inputScale,
+    networkTime,
+    target: targetAt,
+  } = typeof asked === 'string' ? plainPreconditioning(schedule, asked) : asked;
   return async (xt, t, { cond, signal }) => {
     const size = sampleSize('fromPrediction', xt, t.length, 'times');
     const scales = t.map(inputScale);
-    const seen = scales.every((scale) => scale === 1) ? xt : float32(xt.shape, Float32Array.from(xt.data, (x, i) => scales[Math.floor(i / size)]! * x));
+    const seen = scales.every((scale) => scale === 1)
+      ? xt
+      : float32(
+          xt.shape,
+          Float32Array.from(xt.data, (x, i) => scales[Math.floor(i / size)]! * x),
+        );
     const said = await predict(seen, t.map(networkTime), cond, signal);
     const { output, variance }: Prediction = 'output' in said ? said : { output: said };
     checkSameShape('fromPrediction', 'the prediction', output, xt);
@@ -98,13 +117,24 @@ export function fromPrediction(predict: Predict, schedule: NoiseSchedule, asked:
       const alpha = schedule.alpha(time);
       const sigma = schedule.sigma(time);
       const target = targetAt(time);
-      if (alpha === 0 && target[0] === 0) throw new Error(`fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`);
+      if (alpha === 0 && target[0] === 0)
+        throw new Error(
+          `fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`,
+        );
       const of = ({ data }: FloatArray) => data.subarray(b * size, (b + 1) * size);
-      const own = { xt: of(xt), x0: x0.subarray(b * size, (b + 1) * size), eps: eps.subarray(b * size, (b + 1) * size) };
+      const own = {
+        xt: of(xt),
+        x0: x0.subarray(b * size, (b + 1) * size),
+        eps: eps.subarray(b * size, (b + 1) * size),
+      };
       imply(fromOutput(target, alpha, sigma), of(output), own);
       if (clip !== undefined) holdX0(own, clip, alpha, sigma, rederiveEps);
     }
-    return { x0: float32(xt.shape, x0), eps: float32(xt.shape, eps), ...(variance && { varianceFraction: fractionOf(variance, xt) }) };
+    return {
+      x0: float32(xt.shape, x0),
+      eps: float32(xt.shape, eps),
+      ...(variance && { varianceFraction: fractionOf(variance, xt) }),
+    };
   };
 }
 
@@ -129,7 +159,13 @@ function imply({ x0: [a, b], eps: [c, d] }: FromOutput, output: Float32Array, { 
  *
  * @param rederive  whether ε̂ follows; default true
  */
-export function holdX0({ xt, x0, eps }: DenoisedSample, range: number, alpha: number, sigma: number, rederive = true): void {
+export function holdX0(
+  { xt, x0, eps }: DenoisedSample,
+  range: number,
+  alpha: number,
+  sigma: number,
+  rederive = true,
+): void {
   for (let i = 0; i < x0.length; i++) {
     const estimate = x0[i]!;
     if (estimate >= -range && estimate <= range) continue;
@@ -147,5 +183,8 @@ export function holdX0({ xt, x0, eps }: DenoisedSample, range: number, alpha: nu
  */
 function fractionOf(variance: FloatArray, xt: FloatArray): FloatArray {
   checkSameShape('fromPrediction', 'the variance', variance, xt);
-  return float32(xt.shape, variance.data.map((v) => (v + 1) / 2));
+  return float32(
+    xt.shape,
+    variance.data.map((v) => (v + 1) / 2),
+  );
 }

@@ -1,6 +1,13 @@
 export type { NoiseStream } from './array-arithmetic.ts';
 export {
-  type Conditioning, type Denoised, type DenoiseOptions, type Denoiser, fromPrediction, type Predict, type Prediction, type PredictionOptions,
+  type Conditioning,
+  type Denoised,
+  type DenoiseOptions,
+  type Denoiser,
+  fromPrediction,
+  type Predict,
+  type Prediction,
+  type PredictionOptions,
 } from './denoiser.ts';
 export { classDatasetDenoiser } from './exact/class-mixture.ts';
 export { type GaussianData, gaussianDenoiser } from './exact/gaussian.ts';
@@ -10,16 +17,51 @@ export { repaint, repaintDefaults, type RepaintJumps, type RepaintOptions, repai
 export { slerp } from './editing/slerp.ts';
 export { type ClassifierFreeOptions, classifierFreeGuidance } from './guidance/classifier-free.ts';
 export { type ClassifierGradient, classifierGuidance } from './guidance/classifier.ts';
-export { clipping, dynamicThresholdDefaults, dynamicThresholding, type DynamicThresholdOptions } from './guidance/thresholding.ts';
+export {
+  clipping,
+  dynamicThresholdDefaults,
+  dynamicThresholding,
+  type DynamicThresholdOptions,
+} from './guidance/thresholding.ts';
 export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
 export { LossHistory, lossHistoryDefaults } from './loss-history.ts';
 export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './training-noise.ts';
-export { epsFromX0, type FromOutput, fromOutput, outputError, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';
 export {
-  type FixedVariance, fixedVariances, type Moments, type Posterior, posterior, posteriorMean, qMoments, qSample, qStep, reverseVariances, stepVariance, type VarianceType, varianceTypes,
+  epsFromX0,
+  type FromOutput,
+  fromOutput,
+  outputError,
+  type PredictionType,
+  predictionTypes,
+  type Target,
+  targetOf,
+} from './parameterization.ts';
+export {
+  type FixedVariance,
+  fixedVariances,
+  type Moments,
+  type Posterior,
+  posterior,
+  posteriorMean,
+  qMoments,
+  qSample,
+  qStep,
+  reverseVariances,
+  stepVariance,
+  type VarianceType,
+  varianceTypes,
 } from './process.ts';
 export {
-  type AnySamplerOptions, drainSampler, initialNoise, type SamplerDefinition, type SamplerName, samplerNamed, samplers, samplerTimesteps, type TimeSpacing, timeSpacings,
+  type AnySamplerOptions,
+  drainSampler,
+  initialNoise,
+  type SamplerDefinition,
+  type SamplerName,
+  samplerNamed,
+  samplers,
+  samplerTimesteps,
+  type TimeSpacing,
+  timeSpacings,
 } from './samplers.ts';
 export { ddim, type DdimOptions } from './samplers/ddim.ts';
 export { ddimInversion } from './samplers/ddim-inversion.ts';
@@ -33,18 +75,69 @@ export { heun, type HeunOptions } from './samplers/heun.ts';
 export { unipc } from './samplers/unipc.ts';
 export type { Sampler, SamplerOptions, SamplerState } from './samplers/sampler.ts';
 export {
-  type CosineOptions, cosineSchedule, type LinearOptions, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, scheduleDefaults,
-  type SigmoidAlphaBarOptions, sigmoidAlphaBarSchedule, sigmoidSchedule,
+  type CosineOptions,
+  cosineSchedule,
+  type LinearOptions,
+  linearSchedule,
+  rescaleZeroTerminalSnr,
+  scaledLinearSchedule,
+  scheduleDefaults,
+  type SigmoidAlphaBarOptions,
+  sigmoidAlphaBarSchedule,
+  sigmoidSchedule,
 } from './beta-schedules.ts';
-export { type LossWeighting, lossWeight, lossWeightings, type Objective, objectiveDefaults, type SuperResolution, upsamplings, type TimeLaw, timeLaw, type TimeSampling, timeSamplings } from './objective.ts';
-export { type ContinuousSchedule, edmDefaults, type EdmOptions, edmSchedule, flowDefaults, flowSchedule, isContinuous } from './continuous-schedules.ts';
-export type { NoiseSchedule } from './noise-schedule.ts';
-export { edmCoefficients, edmPreconditioning, flowPreconditioning, plainPreconditioning, type Preconditioning } from './preconditioning.ts';
-export { hasSteps, type Schedule, scheduleFromBetas } from './schedule.ts';
-export { describeProcess, networkProcess, type NetworkProcess, type NetworkTimes, spreadTimes } from './network-process.ts';
 export {
-  type BetaSchedule, betaSchedules, continuousDefaults, continuousProcesses, type EdmSchedulerConfig, type FlowSchedulerConfig, schedule, type SchedulerConfig, schedulerConfig, schedulerDefaults, type SchedulerOptions,
-  type StepSchedulerConfig, type StepSchedulerOptions,
+  type LossWeighting,
+  lossWeight,
+  lossWeightings,
+  type Objective,
+  objectiveDefaults,
+  type SuperResolution,
+  upsamplings,
+  type TimeLaw,
+  timeLaw,
+  type TimeSampling,
+  timeSamplings,
+} from './objective.ts';
+export {
+  type ContinuousSchedule,
+  edmDefaults,
+  type EdmOptions,
+  edmSchedule,
+  flowDefaults,
+  flowSchedule,
+  isContinuous,
+} from './continuous-schedules.ts';
+export type { NoiseSchedule } from './noise-schedule.ts';
+export {
+  edmCoefficients,
+  edmPreconditioning,
+  flowPreconditioning,
+  plainPreconditioning,
+  type Preconditioning,
+} from './preconditioning.ts';
+export { hasSteps, type Schedule, scheduleFromBetas } from './schedule.ts';
+export {
+  describeProcess,
+  networkProcess,
+  type NetworkProcess,
+  type NetworkTimes,
+  spreadTimes,
+} from './network-process.ts';
+export {
+  type BetaSchedule,
+  betaSchedules,
+  continuousDefaults,
+  continuousProcesses,
+  type EdmSchedulerConfig,
+  type FlowSchedulerConfig,
+  schedule,
+  type SchedulerConfig,
+  schedulerConfig,
+  schedulerDefaults,
+  type SchedulerOptions,
+  type StepSchedulerConfig,
+  type StepSchedulerOptions,
 } from './scheduler-config.ts';
 export { exponentialSigmas, flowTimes, karrasSigmas, type SigmaRange, sigmaRange, timesOfSigmas } from './sigmas.ts';
 export { type TimestepOptions, timesteps, type TimestepSpacing, timestepSpacings } from './timesteps.ts';

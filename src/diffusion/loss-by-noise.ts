@@ -45,10 +45,25 @@ export interface LossAtTime {
  * @throws if there is no data or no draw; the signal's reason on abort
  * @see Ho, Jain & Abbeel 2020, eq. 14 — https://arxiv.org/abs/2006.11239
  */
-export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, schedule: NoiseSchedule, { times, draws = 256, batchSize = 16, seed, target = () => targetOf.epsilon(0, 1), cond, onProgress, signal }: LossByNoiseOptions): Promise<LossAtTime[]> {
+export async function denoisingLossByNoise(
+  denoise: Denoiser,
+  data: FloatArray,
+  schedule: NoiseSchedule,
+  {
+    times,
+    draws = 256,
+    batchSize = 16,
+    seed,
+    target = () => targetOf.epsilon(0, 1),
+    cond,
+    onProgress,
+    signal,
+  }: LossByNoiseOptions,
+): Promise<LossAtTime[]> {
   const N = data.shape[0] ?? 0;
   if (N === 0) throw new Error('denoisingLossByNoise: there are no pictures');
-  if (!Number.isSafeInteger(draws) || draws < 2) throw new Error(`denoisingLossByNoise: a mean with its error needs an integer of 2 or more draws, got ${draws}`);
+  if (!Number.isSafeInteger(draws) || draws < 2)
+    throw new Error(`denoisingLossByNoise: a mean with its error needs an integer of 2 or more draws, got ${draws}`);
   const size = sampleSize('denoisingLossByNoise', data, N, 'pictures');
   const found: LossAtTime[] = [];
   for (const [level, t] of times.entries()) {
@@ -66,13 +81,18 @@ export async function denoisingLossByNoise(denoise: Denoiser, data: FloatArray, 
         const place = stream.integer(N);
         places.push(place);
         stream.fillNormal(eps, b * size, (b + 1) * size);
-        for (let i = 0; i < size; i++) xt[b * size + i] = alpha * data.data[place * size + i]! + sigma * eps[b * size + i]!;
+        for (let i = 0; i < size; i++)
+          xt[b * size + i] = alpha * data.data[place * size + i]! + sigma * eps[b * size + i]!;
       }
-      const said = await denoise(float32([count, ...data.shape.slice(1)], xt), Array<number>(count).fill(t), { cond: cond?.(places), signal });
+      const said = await denoise(float32([count, ...data.shape.slice(1)], xt), Array<number>(count).fill(t), {
+        cond: cond?.(places),
+        signal,
+      });
       for (let b = 0; b < count; b++) {
         let sum = 0;
         const x0 = places[b]! * size - b * size;
-        for (let i = b * size; i < (b + 1) * size; i++) sum += (onX0 * (data.data[x0 + i]! - said.x0.data[i]!) + onEps * (eps[i]! - said.eps.data[i]!)) ** 2;
+        for (let i = b * size; i < (b + 1) * size; i++)
+          sum += (onX0 * (data.data[x0 + i]! - said.x0.data[i]!) + onEps * (eps[i]! - said.eps.data[i]!)) ** 2;
         losses[start + b] = sum / size;
       }
       onProgress?.(level * draws + start + count, times.length * draws);

@@ -50,7 +50,9 @@ describe('the history of losses', () => {
     other.observe(more);
     expect(other.probabilities()).toEqual(one.probabilities());
     expect(other.state()).toEqual(one.state());
-    expect(() => new LossHistory(T + 1).restore(one.state())).toThrow(`lossHistory: the saved losses are not of ${T + 1} times; resume with the schedule that the run was started with`);
+    expect(() => new LossHistory(T + 1).restore(one.state())).toThrow(
+      `lossHistory: the saved losses are not of ${T + 1} times; resume with the schedule that the run was started with`,
+    );
     expect(() => new LossHistory(T).restore(new Map())).toThrow(`not of ${T} times`);
   });
 });
@@ -65,7 +67,9 @@ describe('times drawn by importance', () => {
     const counts = new Float64Array(T);
     for (const t of drawTrainingNoise(schedule, [n, 0], new RandomStream(1, 'times'), objective, p).t) counts[t]!++;
     // A count of probability p deviates by √(n p (1 − p)); five of them, for there are fifty.
-    counts.forEach((count, t) => expect(Math.abs(count - n * p[t]!)).toBeLessThan(5 * Math.sqrt(n * p[t]! * (1 - p[t]!))));
+    counts.forEach((count, t) =>
+      expect(Math.abs(count - n * p[t]!)).toBeLessThan(5 * Math.sqrt(n * p[t]! * (1 - p[t]!))),
+    );
   });
 
   test('give the mean loss over all times without bias, with far less variance than uniform ones', () => {
@@ -74,7 +78,13 @@ describe('times drawn by importance', () => {
     expect(p.reduce((sum, value, t) => sum + (value * lossOf(t)) / (T * value), 0)).toBeCloseTo(truth, 12);
     const n = 20_000;
     const estimate = (probabilities?: Float64Array) => {
-      const { t, importance } = drawTrainingNoise(schedule, [n, 0], new RandomStream(2, 'times'), objective, probabilities);
+      const { t, importance } = drawTrainingNoise(
+        schedule,
+        [n, 0],
+        new RandomStream(2, 'times'),
+        objective,
+        probabilities,
+      );
       const losses = t.map((time, b) => importance.data[b]! * lossOf(time));
       const mean = losses.reduce((sum, loss) => sum + loss, 0) / n;
       return { mean, variance: losses.reduce((sum, loss) => sum + (loss - mean) ** 2, 0) / n };
@@ -86,7 +96,10 @@ describe('times drawn by importance', () => {
   });
 
   test('are uniform, and weigh the same, as long as there is no history', () => {
-    const uniform = drawTrainingNoise(schedule, [64, 2], new RandomStream(3, 'times'), { timeSampling: 'uniform', offsetNoise: 0 });
+    const uniform = drawTrainingNoise(schedule, [64, 2], new RandomStream(3, 'times'), {
+      timeSampling: 'uniform',
+      offsetNoise: 0,
+    });
     expect(drawTrainingNoise(schedule, [64, 2], new RandomStream(3, 'times'), objective)).toEqual(uniform);
     expect(uniform.importance.data.every((weight) => weight === 1)).toBe(true);
   });

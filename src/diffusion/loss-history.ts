@@ -49,14 +49,24 @@ export class LossHistory {
   /** What it takes to go on from here bit for bit. */
   state(): Map<string, HostArray> {
     const T = this.#counts.length;
-    return new Map<string, HostArray>([['losses', float32([T, this.#kept], this.#losses.slice())], ['counts', { dtype: 'i32', shape: [T], data: this.#counts.slice() }]]);
+    return new Map<string, HostArray>([
+      ['losses', float32([T, this.#kept], this.#losses.slice())],
+      ['counts', { dtype: 'i32', shape: [T], data: this.#counts.slice() }],
+    ]);
   }
 
   /** @throws if the state is not one of as many times */
   restore(state: ReadonlyMap<string, HostArray>): void {
     const [losses, counts] = [state.get('losses'), state.get('counts')];
-    if (losses?.dtype !== 'f32' || counts?.dtype !== 'i32' || losses.data.length !== this.#losses.length || counts.data.length !== this.#counts.length) {
-      throw new Error(`lossHistory: the saved losses are not of ${this.#counts.length} times; resume with the schedule that the run was started with`);
+    if (
+      losses?.dtype !== 'f32' ||
+      counts?.dtype !== 'i32' ||
+      losses.data.length !== this.#losses.length ||
+      counts.data.length !== this.#counts.length
+    ) {
+      throw new Error(
+        `lossHistory: the saved losses are not of ${this.#counts.length} times; resume with the schedule that the run was started with`,
+      );
     }
     this.#losses.set(losses.data as Float32Array);
     this.#counts.set(counts.data as Int32Array);

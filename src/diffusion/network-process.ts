@@ -1,5 +1,10 @@
 import { type ContinuousSchedule, edmSchedule, flowSchedule } from './continuous-schedules.ts';
-import { edmPreconditioning, flowPreconditioning, plainPreconditioning, type Preconditioning } from './preconditioning.ts';
+import {
+  edmPreconditioning,
+  flowPreconditioning,
+  plainPreconditioning,
+  type Preconditioning,
+} from './preconditioning.ts';
 import type { VarianceType } from './process.ts';
 import type { SamplerName } from './samplers.ts';
 import { hasSteps, type Schedule } from './schedule.ts';
@@ -36,19 +41,39 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
     case undefined: {
       const steps = schedule(config);
       return {
-        schedule: steps, preconditioning: plainPreconditioning(steps, config.predictionType), varianceType: config.varianceType,
-        clip: config.clipSample ? config.clipSampleRange : undefined, usualSampler: 'ddpm', networkTimes: { from: 0, to: steps.T, label: 't' },
+        schedule: steps,
+        preconditioning: plainPreconditioning(steps, config.predictionType),
+        varianceType: config.varianceType,
+        clip: config.clipSample ? config.clipSampleRange : undefined,
+        usualSampler: 'ddpm',
+        networkTimes: { from: 0, to: steps.T, label: 't' },
       };
     }
     case 'flow': {
       const { shift, numTrainTimesteps: T } = config;
-      return { schedule: flowSchedule({ shift }), preconditioning: flowPreconditioning({ T }), ...continuous, usualSampler: 'euler', networkTimes: { from: 0, to: T, label: `${T} t` } };
+      return {
+        schedule: flowSchedule({ shift }),
+        preconditioning: flowPreconditioning({ T }),
+        ...continuous,
+        usualSampler: 'euler',
+        networkTimes: { from: 0, to: T, label: `${T} t` },
+      };
     }
     case 'edm': {
       const { sigmaMin, sigmaMax, sigmaData } = config;
       const preconditioning = edmPreconditioning({ sigmaData });
-      const networkTimes = { from: preconditioning.networkTime(sigmaMin), to: preconditioning.networkTime(sigmaMax), label: 'ln(σ)/4' };
-      return { schedule: edmSchedule({ sigmaMin, sigmaMax }), preconditioning, ...continuous, usualSampler: 'heun', networkTimes };
+      const networkTimes = {
+        from: preconditioning.networkTime(sigmaMin),
+        to: preconditioning.networkTime(sigmaMax),
+        label: 'ln(σ)/4',
+      };
+      return {
+        schedule: edmSchedule({ sigmaMin, sigmaMax }),
+        preconditioning,
+        ...continuous,
+        usualSampler: 'heun',
+        networkTimes,
+      };
     }
   }
 }
@@ -62,9 +87,12 @@ const predicted = { epsilon: 'ε', sample: 'x₀', v_prediction: 'v', flow_predi
 /** A configuration in a few words: `cosine schedule, T = 1000, predicts v`. */
 export function describeProcess(config: SchedulerConfig): string {
   switch (config.process) {
-    case undefined: return `${config.betaSchedule === 'squaredcos_cap_v2' ? 'cosine' : config.betaSchedule.replaceAll('_', ' ')} schedule, T = ${config.numTrainTimesteps}, predicts ${predicted[config.predictionType]}`;
-    case 'flow': return 'straight flow, predicts its velocity';
-    case 'edm': return `EDM, noise levels from ${config.sigmaMin} to ${config.sigmaMax}`;
+    case undefined:
+      return `${config.betaSchedule === 'squaredcos_cap_v2' ? 'cosine' : config.betaSchedule.replaceAll('_', ' ')} schedule, T = ${config.numTrainTimesteps}, predicts ${predicted[config.predictionType]}`;
+    case 'flow':
+      return 'straight flow, predicts its velocity';
+    case 'edm':
+      return `EDM, noise levels from ${config.sigmaMin} to ${config.sigmaMax}`;
   }
 }
 
@@ -74,7 +102,10 @@ export function describeProcess(config: SchedulerConfig): string {
  *
  * @returns times of the process, fewer than N where it has fewer steps
  */
-export function spreadTimes({ schedule: noise, preconditioning, networkTimes: { from, to } }: NetworkProcess, N: number): readonly number[] {
+export function spreadTimes(
+  { schedule: noise, preconditioning, networkTimes: { from, to } }: NetworkProcess,
+  N: number,
+): readonly number[] {
   const times = Array.from({ length: N }, (_, i) => preconditioning.processTime(from + ((i + 0.5) * (to - from)) / N));
   return hasSteps(noise) ? [...new Set(times.map(Math.floor))] : times;
 }

@@ -55,7 +55,14 @@ export interface Objective extends TimeLaw {
  * Plain DDPM: L_simple on uniform times. γ = 5 is Hang et al. 2023, section 4.1; offset noise, where wanted, is 0.1 and
  * class dropout 0.1 (Ho & Salimans 2022, section 4.1); λ is Nichol & Dhariwal 2021, eq. 16.
  */
-export const objectiveDefaults: Objective = { weighting: 'uniform', snrGamma: 5, timeSampling: 'uniform', offsetNoise: 0, classDropout: 0, vlbWeight: 0.001 };
+export const objectiveDefaults: Objective = {
+  weighting: 'uniform',
+  snrGamma: 5,
+  timeSampling: 'uniform',
+  offsetNoise: 0,
+  classDropout: 0,
+  vlbWeight: 0.001,
+};
 
 /**
  * How times of a process are drawn, what is not said filled in: uniformly for steps; for a flow logit-normally, moved with
@@ -64,14 +71,33 @@ export const objectiveDefaults: Objective = { weighting: 'uniform', snrGamma: 5,
  * @throws if the law is not one of the process
  * @see Esser et al. 2024, section 3.1 and table 1: mean 0, deviation 1 — https://arxiv.org/abs/2403.03206; Karras et al. 2022, table 1: P_mean −1.2, P_std 1.2 — https://arxiv.org/abs/2206.00364
  */
-export function timeLaw(scheduler: SchedulerConfig, { timeSampling = scheduler.process === undefined ? 'uniform' : 'log_normal', timeMean, timeStd }: { readonly [Key in keyof TimeLaw]?: TimeLaw[Key] | undefined } = {}): TimeLaw {
+export function timeLaw(
+  scheduler: SchedulerConfig,
+  {
+    timeSampling = scheduler.process === undefined ? 'uniform' : 'log_normal',
+    timeMean,
+    timeStd,
+  }: { readonly [Key in keyof TimeLaw]?: TimeLaw[Key] | undefined } = {},
+): TimeLaw {
   if (timeSampling !== 'log_normal') {
-    if (timeMean !== undefined || timeStd !== undefined) throw new Error(`${timeMean === undefined ? 'timeStd' : 'timeMean'}: belongs to timeSampling log_normal, got ${timeSampling}`);
-    if (timeSampling === 'importance' && scheduler.process !== undefined) throw new Error(`timeSampling: importance keeps losses of each of a schedule's steps, and scheduler.process ${scheduler.process} has none; take log_normal`);
-    if (scheduler.process === 'edm') throw new Error(`timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} draws next to none of the low ones; take log_normal`);
+    if (timeMean !== undefined || timeStd !== undefined)
+      throw new Error(
+        `${timeMean === undefined ? 'timeStd' : 'timeMean'}: belongs to timeSampling log_normal, got ${timeSampling}`,
+      );
+    if (timeSampling === 'importance' && scheduler.process !== undefined)
+      throw new Error(
+        `timeSampling: importance keeps losses of each of a schedule's steps, and scheduler.process ${scheduler.process} has none; take log_normal`,
+      );
+    if (scheduler.process === 'edm')
+      throw new Error(
+        `timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} draws next to none of the low ones; take log_normal`,
+      );
     return { timeSampling };
   }
-  if (scheduler.process === undefined) throw new Error('timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a process of steps takes uniform, stratified or importance');
+  if (scheduler.process === undefined)
+    throw new Error(
+      'timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a process of steps takes uniform, stratified or importance',
+    );
   const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
   return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };
 }
@@ -86,7 +112,11 @@ export function timeLaw(scheduler: SchedulerConfig, { timeSampling = scheduler.p
  * @throws if snrGamma is not positive
  * @see Hang et al. 2023, section 3.4 — https://arxiv.org/abs/2303.09556
  */
-export function lossWeight({ schedule, preconditioning }: Pick<NetworkProcess, 'schedule' | 'preconditioning'>, t: number, { weighting, snrGamma }: Pick<Objective, 'weighting' | 'snrGamma'>): number {
+export function lossWeight(
+  { schedule, preconditioning }: Pick<NetworkProcess, 'schedule' | 'preconditioning'>,
+  t: number,
+  { weighting, snrGamma }: Pick<Objective, 'weighting' | 'snrGamma'>,
+): number {
   if (weighting === 'uniform') return 1;
   if (!(snrGamma > 0)) throw new Error(`snrGamma: expected a positive number, got ${snrGamma}`);
   const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];

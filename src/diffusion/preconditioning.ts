@@ -25,9 +25,16 @@ const asItIs = (t: number): number => t;
  * @throws if there is no such prediction type
  */
 export function plainPreconditioning(schedule: NoiseSchedule, predictionType: PredictionType): Preconditioning {
-  if (!predictionTypes.includes(predictionType)) throw new Error(`unknown predictionType "${String(predictionType)}"; one of ${predictionTypes.join(', ')}`);
+  if (!predictionTypes.includes(predictionType))
+    throw new Error(`unknown predictionType "${String(predictionType)}"; one of ${predictionTypes.join(', ')}`);
   const target = targetOf[predictionType];
-  return { predicts: predictionType, inputScale: () => 1, networkTime: asItIs, processTime: asItIs, target: (t) => target(schedule.alpha(t), schedule.sigma(t)) };
+  return {
+    predicts: predictionType,
+    inputScale: () => 1,
+    networkTime: asItIs,
+    processTime: asItIs,
+    target: (t) => target(schedule.alpha(t), schedule.sigma(t)),
+  };
 }
 
 /**
@@ -39,7 +46,13 @@ export function plainPreconditioning(schedule: NoiseSchedule, predictionType: Pr
  */
 export function flowPreconditioning({ T = 1000 }: { readonly T?: number } = {}): Preconditioning {
   const target = targetOf.flow_prediction(0, 1);
-  return { predicts: 'flow_prediction', inputScale: () => 1, networkTime: (t) => T * t, processTime: (time) => time / T, target: () => target };
+  return {
+    predicts: 'flow_prediction',
+    inputScale: () => 1,
+    networkTime: (t) => T * t,
+    processTime: (time) => time / T,
+    target: () => target,
+  };
 }
 
 /**
@@ -56,7 +69,9 @@ export function flowPreconditioning({ T = 1000 }: { readonly T?: number } = {}):
  * @throws if sigmaData is not positive; when asked, if a noise level is not
  * @see Karras, Aittala, Aila & Laine 2022, eq. 7, 8 and table 1 — https://arxiv.org/abs/2206.00364
  */
-export function edmPreconditioning({ sigmaData = edmDefaults.sigmaData }: { readonly sigmaData?: number } = {}): Preconditioning {
+export function edmPreconditioning({
+  sigmaData = edmDefaults.sigmaData,
+}: { readonly sigmaData?: number } = {}): Preconditioning {
   if (!(sigmaData > 0)) throw new Error(`edmPreconditioning: sigmaData must be positive, got ${sigmaData}`);
   return {
     predicts: 'edm',
@@ -78,8 +93,17 @@ export function edmPreconditioning({ sigmaData = edmDefaults.sigmaData }: { read
  * @throws if sigma or sigmaData is not positive
  * @see Karras et al. 2022, table 1
  */
-export function edmCoefficients(sigma: number, sigmaData: number = edmDefaults.sigmaData): { readonly cSkip: number; readonly cOut: number; readonly cIn: number; readonly cNoise: number } {
-  if (!(sigma > 0 && sigmaData > 0)) throw new Error(`edmCoefficients: sigma and sigmaData must be positive, got ${sigma} and ${sigmaData}`);
+export function edmCoefficients(
+  sigma: number,
+  sigmaData: number = edmDefaults.sigmaData,
+): { readonly cSkip: number; readonly cOut: number; readonly cIn: number; readonly cNoise: number } {
+  if (!(sigma > 0 && sigmaData > 0))
+    throw new Error(`edmCoefficients: sigma and sigmaData must be positive, got ${sigma} and ${sigmaData}`);
   const total = sigma ** 2 + sigmaData ** 2;
-  return { cSkip: sigmaData ** 2 / total, cOut: (sigma * sigmaData) / Math.sqrt(total), cIn: 1 / Math.sqrt(total), cNoise: Math.log(sigma) / 4 };
+  return {
+    cSkip: sigmaData ** 2 / total,
+    cOut: (sigma * sigmaData) / Math.sqrt(total),
+    cIn: 1 / Math.sqrt(total),
+    cNoise: Math.log(sigma) / 4,
+  };
 }

@@ -50,7 +50,9 @@ describe('forward process', () => {
   test('a batch and times that do not fit are refused', () => {
     const x = float32([2, 3]);
     expect(() => qSample(linear, x, [1], x)).toThrow('qSample: 1 times for a batch of 2 samples (x is f32[2, 3])');
-    expect(() => qSample(linear, x, [1, 2], float32([3, 2]))).toThrow('qSample: the second array is f32[3, 2], expected f32[2, 3]');
+    expect(() => qSample(linear, x, [1, 2], float32([3, 2]))).toThrow(
+      'qSample: the second array is f32[3, 2], expected f32[2, 3]',
+    );
     expect(() => qStep(linear, x, [1, -1], x)).toThrow('qStep: time must be an integer in 0 … 999, got -1');
   });
 });
@@ -76,18 +78,27 @@ describe('posterior', () => {
     for (const t of [0, 99, 999]) expect(posterior(linear, t, -1)).toEqual({ x0: 1, xt: 0, variance: 0 });
   });
 
-  test.each([[1, 0], [999, 998], [700, 250], [999, 0]])('from %d to %d it is what Bayes\' rule gives', (t, s) => {
+  test.each([
+    [1, 0],
+    [999, 998],
+    [700, 250],
+    [999, 0],
+  ])("from %d to %d it is what Bayes' rule gives", (t, s) => {
     // q(x_s|x_0) = N(√ᾱ_s x_0, 1−ᾱ_s) as prior, q(x_t|x_s) = N(√r x_s, 1−r), r = ᾱ_t/ᾱ_s as likelihood: precisions add.
     const r = linear.alphaBar(t) / linear.alphaBar(s);
     const precision = 1 / (1 - linear.alphaBar(s)) + r / (1 - r);
     const q = posterior(linear, t, s);
     expect(q.variance * precision).toBeCloseTo(1, 10);
-    expect(q.x0 * precision * (1 - linear.alphaBar(s)) / linear.alpha(s)).toBeCloseTo(1, 10);
-    expect(q.xt * precision * (1 - r) / Math.sqrt(r)).toBeCloseTo(1, 10);
+    expect((q.x0 * precision * (1 - linear.alphaBar(s))) / linear.alpha(s)).toBeCloseTo(1, 10);
+    expect((q.xt * precision * (1 - r)) / Math.sqrt(r)).toBeCloseTo(1, 10);
   });
 
   // facts.md, appendix A: σ(η = 1).
-  test.each([[900, 800, 0.9053839], [500, 400, 0.7231963], [100, 0, 0.00999573]])('from %d to %d its deviation is the golden one', (t, s, sigma) => {
+  test.each([
+    [900, 800, 0.9053839],
+    [500, 400, 0.7231963],
+    [100, 0, 0.00999573],
+  ])('from %d to %d its deviation is the golden one', (t, s, sigma) => {
     expect(Math.sqrt(posterior(linear, t, s).variance)).toBeCloseTo(sigma, 7);
   });
 
@@ -124,6 +135,8 @@ describe('reverse variances', () => {
   });
 
   test('an unknown type is refused', () => {
-    expect(() => reverseVariances(linear, [1], 'learned' as FixedVariance)).toThrow('unknown variance type "learned"; one of fixed_small, fixed_large');
+    expect(() => reverseVariances(linear, [1], 'learned' as FixedVariance)).toThrow(
+      'unknown variance type "learned"; one of fixed_small, fixed_large',
+    );
   });
 });

@@ -50,7 +50,12 @@ export function qMoments(schedule: Schedule, x0: FloatArray, t: readonly number[
  * @see Ho, Jain & Abbeel 2020, eq. 4
  */
 export function qSample(schedule: Schedule, x0: FloatArray, t: readonly number[], noise: FloatArray): FloatArray {
-  return combine('qSample', x0, noise, t.map((time) => [schedule.alpha(time), schedule.sigma(time)]));
+  return combine(
+    'qSample',
+    x0,
+    noise,
+    t.map((time) => [schedule.alpha(time), schedule.sigma(time)]),
+  );
 }
 
 /**
@@ -65,11 +70,16 @@ export function qSample(schedule: Schedule, x0: FloatArray, t: readonly number[]
  * @see Ho, Jain & Abbeel 2020, eq. 2
  */
 export function qStep(schedule: Schedule, xPrev: FloatArray, t: readonly number[], noise: FloatArray): FloatArray {
-  return combine('qStep', xPrev, noise, t.map((time) => {
-    const beta = schedule.betas[time];
-    if (beta === undefined) throw new Error(`qStep: time must be an integer in 0 … ${schedule.T - 1}, got ${time}`);
-    return [Math.sqrt(1 - beta), Math.sqrt(beta)];
-  }));
+  return combine(
+    'qStep',
+    xPrev,
+    noise,
+    t.map((time) => {
+      const beta = schedule.betas[time];
+      if (beta === undefined) throw new Error(`qStep: time must be an integer in 0 … ${schedule.T - 1}, got ${time}`);
+      return [Math.sqrt(1 - beta), Math.sqrt(beta)];
+    }),
+  );
 }
 
 /** q(x_s | x_t, x_0) = N(x0 · x_0 + xt · x_t, variance · I). */
@@ -123,10 +133,19 @@ export function stepVariance(schedule: NoiseSchedule, t: number, s: number): num
  * @returns   [B, ...]
  * @see Ho, Jain & Abbeel 2020, eq. 7
  */
-export function posteriorMean(schedule: NoiseSchedule, x0: FloatArray, xt: FloatArray, t: number, s: number): FloatArray {
+export function posteriorMean(
+  schedule: NoiseSchedule,
+  x0: FloatArray,
+  xt: FloatArray,
+  t: number,
+  s: number,
+): FloatArray {
   checkSameShape('posteriorMean', 'xt', xt, x0);
   const c = posterior(schedule, t, s);
-  return float32(xt.shape, xt.data.map((x, i) => c.x0 * x0.data[i]! + c.xt * x));
+  return float32(
+    xt.shape,
+    xt.data.map((x, i) => c.x0 * x0.data[i]! + c.xt * x),
+  );
 }
 
 /**
@@ -147,9 +166,12 @@ export function reverseVariances(schedule: NoiseSchedule, times: readonly number
   const small = (i: number) => posterior(schedule, steps[i]!.t, steps[i]!.s).variance;
   return Float64Array.from(steps, ({ t, s }, i) => {
     switch (type) {
-      case 'fixed_small': return small(i);
-      case 'fixed_large': return s === schedule.clean && i > 0 ? small(i - 1) : stepVariance(schedule, t, s);
-      default: throw new Error(`unknown variance type "${String(type)}"; one of ${fixedVariances.join(', ')}`);
+      case 'fixed_small':
+        return small(i);
+      case 'fixed_large':
+        return s === schedule.clean && i > 0 ? small(i - 1) : stepVariance(schedule, t, s);
+      default:
+        throw new Error(`unknown variance type "${String(type)}"; one of ${fixedVariances.join(', ')}`);
     }
   });
 }

@@ -41,15 +41,15 @@ export interface SamplerDefinition {
  * evaluations on CIFAR-10. The multistep solvers are at their best for the cost near 20 (Lu et al. 2022, section 7).
  */
 export const samplers = {
-  'ddpm': { run: ddpm, spacing: 'linspace', random: true },
-  'ddim': { run: ddim, steps: 50, spacing: 'leading', takes: ['eta'] },
-  'euler': { run: euler, steps: 50, spacing: 'karras' },
+  ddpm: { run: ddpm, spacing: 'linspace', random: true },
+  ddim: { run: ddim, steps: 50, spacing: 'leading', takes: ['eta'] },
+  euler: { run: euler, steps: 50, spacing: 'karras' },
   'euler-ancestral': { run: eulerAncestral, steps: 50, spacing: 'karras', takes: ['eta'], random: true },
-  'heun': { run: heun, steps: 18, spacing: 'karras', takes: ['churn'] },
-  'dpm2': { run: dpm2, steps: 18, spacing: 'karras' },
+  heun: { run: heun, steps: 18, spacing: 'karras', takes: ['churn'] },
+  dpm2: { run: dpm2, steps: 18, spacing: 'karras' },
   'dpmpp-2m': { run: dpmpp2m, steps: 20, spacing: 'karras' },
   'dpmpp-2m-sde': { run: dpmpp2mSde, steps: 25, spacing: 'karras', takes: ['eta'], random: true },
-  'unipc': { run: unipc, steps: 20, spacing: 'karras' },
+  unipc: { run: unipc, steps: 20, spacing: 'karras' },
 } as const satisfies Record<string, SamplerDefinition>;
 
 /** The name of a sampler. */
@@ -82,18 +82,28 @@ const continuousSteps = 100;
  * @throws if steps is not an integer in 1 … T, the spacing goes by noise level and the last time has no signal, or it
  *   picks steps and the schedule has none
  */
-export function samplerTimesteps(sampler: SamplerDefinition, schedule: Schedule | ContinuousSchedule, { steps, spacing }: { readonly steps?: number | undefined; readonly spacing?: TimeSpacing | undefined } = {}): readonly number[] {
-  const byLevel = (count: number, by: 'karras' | 'exponential') => timesOfSigmas(schedule, (by === 'karras' ? karrasSigmas : exponentialSigmas)(count, sigmaRange(schedule)));
+export function samplerTimesteps(
+  sampler: SamplerDefinition,
+  schedule: Schedule | ContinuousSchedule,
+  { steps, spacing }: { readonly steps?: number | undefined; readonly spacing?: TimeSpacing | undefined } = {},
+): readonly number[] {
+  const byLevel = (count: number, by: 'karras' | 'exponential') =>
+    timesOfSigmas(schedule, (by === 'karras' ? karrasSigmas : exponentialSigmas)(count, sigmaRange(schedule)));
   if (!hasSteps(schedule)) {
     const count = steps ?? sampler.steps ?? continuousSteps;
     if (spacing === undefined) return schedule.times(count);
     if (spacing === 'karras' || spacing === 'exponential') return byLevel(count, spacing);
-    throw new Error(`spacing ${spacing}: picks some of a schedule's steps, and this one is continuous; take karras or exponential, or leave it out`);
+    throw new Error(
+      `spacing ${spacing}: picks some of a schedule's steps, and this one is continuous; take karras or exponential, or leave it out`,
+    );
   }
   const { T } = schedule;
   const [count, by] = [steps ?? Math.min(sampler.steps ?? T, T), spacing ?? sampler.spacing];
   if (by !== 'karras' && by !== 'exponential') return timesteps(T, count, { spacing: by });
-  if (!Number.isSafeInteger(count) || count < 1 || count > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${count}; the schedule has ${T}`);
+  if (!Number.isSafeInteger(count) || count < 1 || count > T)
+    throw new Error(
+      `timesteps: the number of steps must be an integer in 1 … ${T}, got ${count}; the schedule has ${T}`,
+    );
   return byLevel(count, by);
 }
 
@@ -110,7 +120,10 @@ export function initialNoise(shape: Shape, streams: readonly NoiseStream[], std 
   const noise = float32(shape, new Float32Array(sizeOf(shape)));
   sampleSize('initialNoise', noise, streams.length, 'random streams');
   drawNoise(noise.data, streams);
-  if (std !== 1) noise.data.forEach((z, i) => { noise.data[i] = std * z; });
+  if (std !== 1)
+    noise.data.forEach((z, i) => {
+      noise.data[i] = std * z;
+    });
   return noise;
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { cosineSchedule, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, sigmoidAlphaBarSchedule, sigmoidSchedule } from './beta-schedules.ts';
+import {
+  cosineSchedule,
+  linearSchedule,
+  rescaleZeroTerminalSnr,
+  scaledLinearSchedule,
+  sigmoidAlphaBarSchedule,
+  sigmoidSchedule,
+} from './beta-schedules.ts';
 import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
 import { scheduleFromBetas } from './schedule.ts';
 
@@ -46,10 +53,14 @@ describe('schedule', () => {
   // diffusers 0.42 (float32): DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012), (beta_schedule="sigmoid"),
   // (rescale_betas_zero_snr=True); the last from the formula.
   test.each([
-    ['scaled linear', scaledLinearSchedule({ betaStart: 0.00085, betaEnd: 0.012 }), [0.99915, 0.8954625, 0.2776694, 0.004716696, 0.004660095]],
+    [
+      'scaled linear',
+      scaledLinearSchedule({ betaStart: 0.00085, betaEnd: 0.012 }),
+      [0.99915, 0.8954625, 0.2776694, 0.004716696, 0.004660095],
+    ],
     ['sigmoid', sigmoidSchedule(), [0.9998508, 0.9807495, 0.301931, 4.048962e-5, 3.968182e-5]],
     ['zero terminal SNR', rescaleZeroTerminalSnr(linearSchedule()), [0.9999, 0.8963782, 0.07602873, 4.213273e-9, 0]],
-    ['sigmoid in alpha bar', sigmoidAlphaBarSchedule(), [0.99969972, 0.96050722, 0.5, 0.00030027920, 3.0027920e-7]],
+    ['sigmoid in alpha bar', sigmoidAlphaBarSchedule(), [0.99969972, 0.96050722, 0.5, 0.0003002792, 3.002792e-7]],
   ] as const)('the %s schedule has the golden alpha bars', (_, schedule, golden) => {
     for (const [i, t] of [0, 99, 499, 998, 999].entries()) {
       const expected = golden[i]!;
@@ -75,9 +86,13 @@ describe('schedule', () => {
 
   test('EDM and the straight flow are what they say', () => {
     const edm = edmSchedule();
-    expect([edm.alpha(3), edm.sigma(3), edm.time(0.5, 1.5), edm.last, edm.clean, edm.priorStd(80)]).toEqual([1, 3, 3, 80, 0, 80]);
+    expect([edm.alpha(3), edm.sigma(3), edm.time(0.5, 1.5), edm.last, edm.clean, edm.priorStd(80)]).toEqual([
+      1, 3, 3, 80, 0, 80,
+    ]);
     const flow = flowSchedule();
-    expect([flow.alpha(0.25), flow.sigma(0.25), flow.time(0.75, 0.25), flow.time(0, 1), flow.last]).toEqual([0.75, 0.25, 0.25, 1, 1]);
+    expect([flow.alpha(0.25), flow.sigma(0.25), flow.time(0.75, 0.25), flow.time(0, 1), flow.last]).toEqual([
+      0.75, 0.25, 0.25, 1, 1,
+    ]);
     expect(() => flow.alpha(1.5)).toThrow('schedule: time must lie in 0 … 1, got 1.5');
     expect(() => edmSchedule({ sigmaMax: 0 })).toThrow('edmSchedule: sigmaMax must be a positive number, got 0');
   });
@@ -96,7 +111,10 @@ describe('schedule', () => {
   test('the time of a signal and noise scale inverts the schedule', () => {
     for (const schedule of [linearSchedule({ T: 100 }), cosineSchedule({ T: 100 })]) {
       for (const t of [0, 1, 37, 98, 99]) expect(schedule.time(schedule.alpha(t), schedule.sigma(t))).toBeCloseTo(t, 9);
-      const between = schedule.time(1, Math.sqrt((schedule.sigma(40) / schedule.alpha(40)) * (schedule.sigma(41) / schedule.alpha(41))));
+      const between = schedule.time(
+        1,
+        Math.sqrt((schedule.sigma(40) / schedule.alpha(40)) * (schedule.sigma(41) / schedule.alpha(41))),
+      );
       expect(between).toBeCloseTo(40.5, 9);
       expect(schedule.time(1, 0)).toBe(0);
       expect(schedule.time(0, 1)).toBe(99);
@@ -107,7 +125,10 @@ describe('schedule', () => {
     expect(() => linearSchedule({ T: 0 })).toThrow('linearSchedule: T must be a positive integer, got 0');
     expect(() => linearSchedule({ T: 10 })).toThrow('linearSchedule: betaEnd must be below 1, got 2 (T is 10)');
     expect(() => cosineSchedule({ maxBeta: 1 })).toThrow('cosineSchedule: maxBeta must lie in (0, 1), got 1');
-    expect(() => scheduleFromBetas(Float64Array.of(0.1, -0.2))).toThrow('schedule: beta must lie in (0, 1), got -0.2 (at time 1 of 2)');
-    for (const t of [-2, -0.5, 999.5, 1000, NaN]) expect(() => linearSchedule().alphaBar(t)).toThrow(`schedule: time must be -1 or lie in 0 … 999, got ${t}`);
+    expect(() => scheduleFromBetas(Float64Array.of(0.1, -0.2))).toThrow(
+      'schedule: beta must lie in (0, 1), got -0.2 (at time 1 of 2)',
+    );
+    for (const t of [-2, -0.5, 999.5, 1000, NaN])
+      expect(() => linearSchedule().alphaBar(t)).toThrow(`schedule: time must be -1 or lie in 0 … 999, got ${t}`);
   });
 });

@@ -38,7 +38,8 @@ export function scheduleFromBetas(betas: Float64Array): Schedule {
   const alphasCumprod = new Float64Array(T);
   let product = 1;
   for (const [t, beta] of betas.entries()) {
-    if (!(beta > 0 && (beta < 1 || (beta === 1 && t === T - 1)))) throw new Error(`schedule: beta must lie in (0, 1), got ${beta} (at time ${t} of ${T})`);
+    if (!(beta > 0 && (beta < 1 || (beta === 1 && t === T - 1))))
+      throw new Error(`schedule: beta must lie in (0, 1), got ${beta} (at time ${t} of ${T})`);
     product *= 1 - beta;
     alphasCumprod[t] = product;
   }

@@ -8,14 +8,20 @@ describe('scheduler config', () => {
     expect(schedule('linear').alphasCumprod).toEqual(linearSchedule().alphasCumprod);
     expect(schedule('cosine').alphasCumprod).toEqual(cosineSchedule().alphasCumprod);
     expect(schedule('squaredcos_cap_v2').alphasCumprod).toEqual(cosineSchedule().alphasCumprod);
-    expect(schedule({ betaSchedule: 'cosine', numTrainTimesteps: 50 }).alphasCumprod).toEqual(cosineSchedule({ T: 50 }).alphasCumprod);
-    expect(schedule({ betaStart: 0.001, betaEnd: 0.01 }).alphasCumprod).toEqual(linearSchedule({ betaStart: 0.001, betaEnd: 0.01 }).alphasCumprod);
+    expect(schedule({ betaSchedule: 'cosine', numTrainTimesteps: 50 }).alphasCumprod).toEqual(
+      cosineSchedule({ T: 50 }).alphasCumprod,
+    );
+    expect(schedule({ betaStart: 0.001, betaEnd: 0.01 }).alphasCumprod).toEqual(
+      linearSchedule({ betaStart: 0.001, betaEnd: 0.01 }).alphasCumprod,
+    );
   });
 
   test('a configuration is filled in with defaults, and cosine gets its name in diffusers', () => {
     expect(schedulerConfig()).toEqual(schedulerDefaults);
     expect(schedulerConfig({ betaSchedule: 'cosine', varianceType: 'fixed_large' })).toEqual({
-      ...schedulerDefaults, betaSchedule: 'squaredcos_cap_v2', varianceType: 'fixed_large',
+      ...schedulerDefaults,
+      betaSchedule: 'squaredcos_cap_v2',
+      varianceType: 'fixed_large',
     });
   });
 
@@ -26,7 +32,10 @@ describe('scheduler config', () => {
   });
 
   test.each([
-    [{ betaSchedule: 'laplace' }, 'unknown betaSchedule "laplace"; one of linear, scaled_linear, squaredcos_cap_v2, sigmoid, sigmoid_alpha_bar, cosine'],
+    [
+      { betaSchedule: 'laplace' },
+      'unknown betaSchedule "laplace"; one of linear, scaled_linear, squaredcos_cap_v2, sigmoid, sigmoid_alpha_bar, cosine',
+    ],
     [{ varianceType: 'learned' }, 'unknown varianceType "learned"; one of fixed_small, fixed_large, learned_range'],
     [{ predictionType: 'flow_prediction' }, 'predictionType: flow_prediction belongs to straight flows'],
     [{ rescaleBetasZeroSnr: true }, 'use predictionType v_prediction or sample'],

@@ -4,7 +4,14 @@ import { predictionTypes, type PredictionType } from './parameterization.ts';
 import { varianceTypes, type VarianceType } from './process.ts';
 import { scheduleFromBetas, type Schedule } from './schedule.ts';
 import {
-  cosineSchedule, linearEnds, linearSchedule, rescaleZeroTerminalSnr, scaledLinearSchedule, scheduleDefaults, sigmoidAlphaBarSchedule, sigmoidSchedule,
+  cosineSchedule,
+  linearEnds,
+  linearSchedule,
+  rescaleZeroTerminalSnr,
+  scaledLinearSchedule,
+  scheduleDefaults,
+  sigmoidAlphaBarSchedule,
+  sigmoidSchedule,
 } from './beta-schedules.ts';
 
 /** The schedules, by diffusers' names where it has them; `sigmoid_alpha_bar` (Jabri et al.) is saved as its list of β. */
@@ -63,10 +70,15 @@ export type SchedulerConfig = StepSchedulerConfig | FlowSchedulerConfig | EdmSch
 export const continuousProcesses = ['flow', 'edm'] as const;
 
 /** A process of steps as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
-export type StepSchedulerOptions = Partial<Omit<StepSchedulerConfig, 'betaSchedule'>> & { readonly betaSchedule?: BetaSchedule | 'cosine' };
+export type StepSchedulerOptions = Partial<Omit<StepSchedulerConfig, 'betaSchedule'>> & {
+  readonly betaSchedule?: BetaSchedule | 'cosine';
+};
 
 /** A configuration as a person writes it. */
-export type SchedulerOptions = StepSchedulerOptions | Pick<FlowSchedulerConfig, 'process'> & Partial<FlowSchedulerConfig> | Pick<EdmSchedulerConfig, 'process'> & Partial<EdmSchedulerConfig>;
+export type SchedulerOptions =
+  | StepSchedulerOptions
+  | (Pick<FlowSchedulerConfig, 'process'> & Partial<FlowSchedulerConfig>)
+  | (Pick<EdmSchedulerConfig, 'process'> & Partial<EdmSchedulerConfig>);
 
 /** diffusers' own defaults (`DDPMScheduler`), so a field absent from a file means here what it means there. Ho's CIFAR-10 model has fixed_large. */
 export const schedulerDefaults: StepSchedulerConfig = {
@@ -85,7 +97,13 @@ export const schedulerDefaults: StepSchedulerConfig = {
 /** diffusers' own defaults of the other processes; EDM's are Karras et al. 2022, table 1. */
 export const continuousDefaults: { readonly flow: FlowSchedulerConfig; readonly edm: EdmSchedulerConfig } = {
   flow: { process: 'flow', numTrainTimesteps: 1000, shift: flowDefaults.shift },
-  edm: { process: 'edm', numTrainTimesteps: 1000, sigmaMin: edmDefaults.sigmaMin, sigmaMax: edmDefaults.sigmaMax, sigmaData: edmDefaults.sigmaData },
+  edm: {
+    process: 'edm',
+    numTrainTimesteps: 1000,
+    sigmaMin: edmDefaults.sigmaMin,
+    sigmaMax: edmDefaults.sigmaMax,
+    sigmaData: edmDefaults.sigmaData,
+  },
 };
 
 /**
@@ -103,8 +121,11 @@ export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig
   oneOf('process', options.process, continuousProcesses);
   checkFields(options, continuousDefaults[options.process]);
   const config = { ...continuousDefaults[options.process], ...options } as FlowSchedulerConfig | EdmSchedulerConfig;
-  for (const [key, value] of Object.entries(config)) if (typeof value === 'number' && !(value > 0 && value < Infinity)) throw new Error(`${key}: expected a positive number, got ${value}`);
-  if (config.process === 'edm' && config.sigmaMin >= config.sigmaMax) throw new Error(`sigmaMin: expected a noise level below sigmaMax (${config.sigmaMax}), got ${config.sigmaMin}`);
+  for (const [key, value] of Object.entries(config))
+    if (typeof value === 'number' && !(value > 0 && value < Infinity))
+      throw new Error(`${key}: expected a positive number, got ${value}`);
+  if (config.process === 'edm' && config.sigmaMin >= config.sigmaMax)
+    throw new Error(`sigmaMin: expected a noise level below sigmaMax (${config.sigmaMax}), got ${config.sigmaMin}`);
   return config;
 }
 
@@ -114,30 +135,47 @@ function checkFields(options: object, defaults: object): void {
     oneOf('scheduler field', key, Object.keys(defaults));
     // What comes from a file need not be of its type.
     const type = typeof defaults[key as keyof typeof defaults];
-    if (key !== 'trainedBetas' && value !== undefined && typeof value !== type) throw new Error(`${key}: expected a ${type}, got ${quoteJson(value)}`);
+    if (key !== 'trainedBetas' && value !== undefined && typeof value !== type)
+      throw new Error(`${key}: expected a ${type}, got ${quoteJson(value)}`);
   }
 }
 
 function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSchedulerConfig {
   checkFields(options, schedulerDefaults);
   const { betaSchedule, ...given } = options;
-  const ends = linearEnds(options.numTrainTimesteps ?? schedulerDefaults.numTrainTimesteps, options.betaStart, options.betaEnd);
+  const ends = linearEnds(
+    options.numTrainTimesteps ?? schedulerDefaults.numTrainTimesteps,
+    options.betaStart,
+    options.betaEnd,
+  );
   const config: StepSchedulerConfig = {
     ...schedulerDefaults,
     ...given,
     ...ends,
-    betaSchedule: betaSchedule === 'cosine' ? 'squaredcos_cap_v2' : betaSchedule ?? schedulerDefaults.betaSchedule,
+    betaSchedule: betaSchedule === 'cosine' ? 'squaredcos_cap_v2' : (betaSchedule ?? schedulerDefaults.betaSchedule),
   };
   oneOf('betaSchedule', config.betaSchedule, [...betaSchedules, 'cosine']);
   oneOf('varianceType', config.varianceType, varianceTypes);
   oneOf('predictionType', config.predictionType, predictionTypes);
   const { trainedBetas, numTrainTimesteps } = config;
-  if (trainedBetas !== null && !(Array.isArray(trainedBetas) && trainedBetas.every((beta) => typeof beta === 'number'))) throw new Error('trainedBetas: expected a list of numbers, or null');
-  if (trainedBetas !== null && trainedBetas.length !== numTrainTimesteps) throw new Error(`trainedBetas: expected one for each of the ${numTrainTimesteps} numTrainTimesteps, got ${trainedBetas.length}`);
-  if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon') throw new Error('rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture; use predictionType v_prediction or sample');
-  if (config.predictionType === 'flow_prediction') throw new Error('predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead');
-  if (!(config.clipSampleRange > 0)) throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
-  if (numTrainTimesteps > mostTimes) throw new Error(`numTrainTimesteps: expected at most ${mostTimes}, got ${numTrainTimesteps}`);
+  if (trainedBetas !== null && !(Array.isArray(trainedBetas) && trainedBetas.every((beta) => typeof beta === 'number')))
+    throw new Error('trainedBetas: expected a list of numbers, or null');
+  if (trainedBetas !== null && trainedBetas.length !== numTrainTimesteps)
+    throw new Error(
+      `trainedBetas: expected one for each of the ${numTrainTimesteps} numTrainTimesteps, got ${trainedBetas.length}`,
+    );
+  if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon')
+    throw new Error(
+      'rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture; use predictionType v_prediction or sample',
+    );
+  if (config.predictionType === 'flow_prediction')
+    throw new Error(
+      'predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead',
+    );
+  if (!(config.clipSampleRange > 0))
+    throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
+  if (numTrainTimesteps > mostTimes)
+    throw new Error(`numTrainTimesteps: expected at most ${mostTimes}, got ${numTrainTimesteps}`);
   return config;
 }
 
@@ -148,17 +186,23 @@ function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSched
  */
 export function schedule(nameOrConfig: BetaSchedule | 'cosine' | StepSchedulerOptions): Schedule {
   const config = schedulerConfig(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
-  const named = config.trainedBetas === null ? namedSchedule(config) : scheduleFromBetas(Float64Array.from(config.trainedBetas));
+  const named =
+    config.trainedBetas === null ? namedSchedule(config) : scheduleFromBetas(Float64Array.from(config.trainedBetas));
   return config.rescaleBetasZeroSnr ? rescaleZeroTerminalSnr(named) : named;
 }
 
 function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd }: StepSchedulerConfig): Schedule {
   switch (betaSchedule) {
-    case 'linear': return linearSchedule({ T, betaStart, betaEnd });
-    case 'scaled_linear': return scaledLinearSchedule({ T, betaStart, betaEnd });
-    case 'squaredcos_cap_v2': return cosineSchedule({ T });
-    case 'sigmoid': return sigmoidSchedule({ T, betaStart, betaEnd });
-    case 'sigmoid_alpha_bar': return sigmoidAlphaBarSchedule({ T });
+    case 'linear':
+      return linearSchedule({ T, betaStart, betaEnd });
+    case 'scaled_linear':
+      return scaledLinearSchedule({ T, betaStart, betaEnd });
+    case 'squaredcos_cap_v2':
+      return cosineSchedule({ T });
+    case 'sigmoid':
+      return sigmoidSchedule({ T, betaStart, betaEnd });
+    case 'sigmoid_alpha_bar':
+      return sigmoidAlphaBarSchedule({ T });
   }
 }
 

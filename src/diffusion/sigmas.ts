@@ -18,9 +18,18 @@ export interface SigmaRange {
  * @throws if N is not a positive integer or the ends are not 0 < sigmaMin < sigmaMax < ∞
  * @see Karras, Aittala, Aila & Laine 2022, eq. 5 — https://arxiv.org/abs/2206.00364
  */
-export function karrasSigmas(N: number, { sigmaMin, sigmaMax, rho = 7 }: SigmaRange & { readonly rho?: number }): readonly number[] {
+export function karrasSigmas(
+  N: number,
+  { sigmaMin, sigmaMax, rho = 7 }: SigmaRange & { readonly rho?: number },
+): readonly number[] {
   if (!(rho > 0)) throw new Error(`karrasSigmas: rho must be positive, got ${rho}`);
-  return spread('karrasSigmas', N, { sigmaMin, sigmaMax }, (sigma) => sigma ** (1 / rho), (x) => x ** rho);
+  return spread(
+    'karrasSigmas',
+    N,
+    { sigmaMin, sigmaMax },
+    (sigma) => sigma ** (1 / rho),
+    (x) => x ** rho,
+  );
 }
 
 /**
@@ -40,7 +49,10 @@ export function exponentialSigmas(N: number, range: SigmaRange): readonly number
  */
 export function sigmaRange(schedule: NoiseSchedule): SigmaRange {
   const sigmaMax = schedule.sigma(schedule.last) / schedule.alpha(schedule.last);
-  if (sigmaMax === Infinity) throw new Error('sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing, or for a flow leave the spacing out (any sampler but dpm2)');
+  if (sigmaMax === Infinity)
+    throw new Error(
+      'sigmaRange: at its last time the schedule has no signal left, so its noise level is infinite; take the trailing spacing, or for a flow leave the spacing out (any sampler but dpm2)',
+    );
   return { sigmaMin: schedule.sigma(schedule.first) / schedule.alpha(schedule.first), sigmaMax };
 }
 
@@ -69,14 +81,22 @@ export function flowTimes(N: number, { shift = 1 }: { readonly shift?: number } 
   });
 }
 
-function spread(name: string, N: number, { sigmaMin, sigmaMax }: SigmaRange, there: (sigma: number) => number, back: (x: number) => number): readonly number[] {
+function spread(
+  name: string,
+  N: number,
+  { sigmaMin, sigmaMax }: SigmaRange,
+  there: (sigma: number) => number,
+  back: (x: number) => number,
+): readonly number[] {
   checkCount(name, N);
-  if (!(sigmaMin > 0 && sigmaMin < sigmaMax && sigmaMax < Infinity)) throw new Error(`${name}: expected 0 < sigmaMin < sigmaMax, got ${sigmaMin} and ${sigmaMax}`);
+  if (!(sigmaMin > 0 && sigmaMin < sigmaMax && sigmaMax < Infinity))
+    throw new Error(`${name}: expected 0 < sigmaMin < sigmaMax, got ${sigmaMin} and ${sigmaMax}`);
   const [from, to] = [there(sigmaMax), there(sigmaMin)];
   // The first is σ_max itself and not its rounded image: it decides whether a schedule's last time is hit.
   return Array.from({ length: N }, (_, i) => (i === 0 ? sigmaMax : back(from + (i / (N - 1)) * (to - from))));
 }
 
 function checkCount(name: string, N: number): void {
-  if (!Number.isSafeInteger(N) || N < 1) throw new Error(`${name}: the number of steps must be a positive integer, got ${N}`);
+  if (!Number.isSafeInteger(N) || N < 1)
+    throw new Error(`${name}: the number of steps must be a positive integer, got ${N}`);
 }

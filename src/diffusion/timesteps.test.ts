@@ -11,9 +11,12 @@ describe('timesteps', () => {
     expect(timesteps(1000, 10, { spacing })).toEqual(list);
   });
 
-  test.each(golden.lists)('$N of $T times, $spacing, offset $offset, are those of diffusers', ({ T, N, spacing, offset, times }) => {
-    expect(timesteps(T, N, { spacing: spacing as TimestepSpacing, offset })).toEqual(times);
-  });
+  test.each(golden.lists)(
+    '$N of $T times, $spacing, offset $offset, are those of diffusers',
+    ({ T, N, spacing, offset, times }) => {
+      expect(timesteps(T, N, { spacing: spacing as TimestepSpacing, offset })).toEqual(times);
+    },
+  );
 
   test('every spacing gives a falling list of N times within the schedule, and all of them for N = T', () => {
     for (const spacing of timestepSpacings) {
@@ -28,14 +31,25 @@ describe('timesteps', () => {
   });
 
   test('the last step goes to the clean picture', () => {
-    expect(transitions([9, 4, 2], { clean: -1 })).toEqual([{ t: 9, s: 4 }, { t: 4, s: 2 }, { t: 2, s: -1 }]);
+    expect(transitions([9, 4, 2], { clean: -1 })).toEqual([
+      { t: 9, s: 4 },
+      { t: 4, s: 2 },
+      { t: 2, s: -1 },
+    ]);
   });
 
   test('impossible lists are refused', () => {
-    for (const N of [0, 11, 2.5]) expect(() => timesteps(10, N)).toThrow(`timesteps: the number of steps must be an integer in 1 … 10, got ${N}`);
-    expect(() => timesteps(10, 5, { spacing: 'even' as TimestepSpacing })).toThrow('unknown timestep spacing "even"; one of leading, trailing, linspace');
-    expect(() => timesteps(10, 10, { spacing: 'leading', offset: 1 })).toThrow('timesteps: timesteps must be integers in 0 … 9, got 10');
-    expect(() => timesteps(10, 5, { offset: 1 })).toThrow('timesteps: an offset belongs to the leading spacing, got 1 with trailing');
+    for (const N of [0, 11, 2.5])
+      expect(() => timesteps(10, N)).toThrow(`timesteps: the number of steps must be an integer in 1 … 10, got ${N}`);
+    expect(() => timesteps(10, 5, { spacing: 'even' as TimestepSpacing })).toThrow(
+      'unknown timestep spacing "even"; one of leading, trailing, linspace',
+    );
+    expect(() => timesteps(10, 10, { spacing: 'leading', offset: 1 })).toThrow(
+      'timesteps: timesteps must be integers in 0 … 9, got 10',
+    );
+    expect(() => timesteps(10, 5, { offset: 1 })).toThrow(
+      'timesteps: an offset belongs to the leading spacing, got 1 with trailing',
+    );
     expect(() => checkTimesteps('ddim', [5, 5], 10)).toThrow('ddim: timesteps must fall, got 5 after 5');
     expect(() => checkTimesteps('ddim', [], 10)).toThrow('ddim: the list of timesteps is empty');
   });

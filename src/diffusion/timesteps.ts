@@ -30,19 +30,32 @@ export interface TimestepOptions {
  * @throws if N is not an integer in 1 … T, the offset pushes a time past T − 1 or belongs to another spacing, or the spacing is unknown
  * @see Lin et al. 2024, table 2 — https://arxiv.org/abs/2305.08891
  */
-export function timesteps(T: number, N: number, { spacing = 'trailing', offset = 0 }: TimestepOptions = {}): readonly number[] {
-  if (!Number.isSafeInteger(N) || N < 1 || N > T) throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${N}; the schedule has ${T}`);
-  if (!timestepSpacings.includes(spacing)) throw new Error(`unknown timestep spacing "${spacing}"; one of ${timestepSpacings.join(', ')}`);
-  if (offset !== 0 && spacing !== 'leading') throw new Error(`timesteps: an offset belongs to the leading spacing, got ${offset} with ${spacing}`);
+export function timesteps(
+  T: number,
+  N: number,
+  { spacing = 'trailing', offset = 0 }: TimestepOptions = {},
+): readonly number[] {
+  if (!Number.isSafeInteger(N) || N < 1 || N > T)
+    throw new Error(`timesteps: the number of steps must be an integer in 1 … ${T}, got ${N}; the schedule has ${T}`);
+  if (!timestepSpacings.includes(spacing))
+    throw new Error(`unknown timestep spacing "${spacing}"; one of ${timestepSpacings.join(', ')}`);
+  if (offset !== 0 && spacing !== 'leading')
+    throw new Error(`timesteps: an offset belongs to the leading spacing, got ${offset} with ${spacing}`);
   const at = (time: (i: number) => number) => Array.from({ length: N }, (_, i) => time(i));
   switch (spacing) {
-    case 'leading': return checkTimesteps('timesteps', at((i) => (N - 1 - i) * Math.floor(T / N) + offset), T);
+    case 'leading':
+      return checkTimesteps(
+        'timesteps',
+        at((i) => (N - 1 - i) * Math.floor(T / N) + offset),
+        T,
+      );
     case 'trailing': {
       // The float64 step of numpy's arange, not T/N itself: it decides on which side of a half an entry falls.
       const step = T - T / N - T;
       return at((i) => roundHalfToEven(T + i * step) - 1);
     }
-    case 'linspace': return N === 1 ? [T - 1] : at((i) => roundHalfToEven((N - 1 - i) * ((T - 1) / (N - 1))));
+    case 'linspace':
+      return N === 1 ? [T - 1] : at((i) => roundHalfToEven((N - 1 - i) * ((T - 1) / (N - 1))));
   }
 }
 
@@ -52,7 +65,9 @@ export function timesteps(T: number, N: number, { spacing = 'trailing', offset =
  * @throws otherwise, in the name of `name`
  */
 export function checkTimesteps(name: string, times: readonly number[], T: number): readonly number[] {
-  for (const t of times) if (!Number.isInteger(t) || t < 0 || t >= T) throw new Error(`${name}: timesteps must be integers in 0 … ${T - 1}, got ${t}`);
+  for (const t of times)
+    if (!Number.isInteger(t) || t < 0 || t >= T)
+      throw new Error(`${name}: timesteps must be integers in 0 … ${T - 1}, got ${t}`);
   return checkFalling(name, times);
 }
 
@@ -63,18 +78,23 @@ export function checkTimesteps(name: string, times: readonly number[], T: number
  */
 export function checkTimes(name: string, times: readonly number[], { clean, last }: NoiseSchedule): readonly number[] {
   const range = clean < 0 ? `in 0 … ${last}` : `above ${clean} and at most ${last}`;
-  for (const t of times) if (!(t > clean && t >= 0 && t <= last)) throw new Error(`${name}: timesteps must lie ${range}, got ${t}`);
+  for (const t of times)
+    if (!(t > clean && t >= 0 && t <= last)) throw new Error(`${name}: timesteps must lie ${range}, got ${t}`);
   return checkFalling(name, times);
 }
 
 function checkFalling(name: string, times: readonly number[]): readonly number[] {
   if (times.length === 0) throw new Error(`${name}: the list of timesteps is empty`);
-  for (const [i, t] of times.entries()) if (i > 0 && t >= times[i - 1]!) throw new Error(`${name}: timesteps must fall, got ${t} after ${times[i - 1]}`);
+  for (const [i, t] of times.entries())
+    if (i > 0 && t >= times[i - 1]!) throw new Error(`${name}: timesteps must fall, got ${t} after ${times[i - 1]}`);
   return times;
 }
 
 /** The steps of a list of times: each from t to s, the next entry; the last to the clean picture. */
-export function transitions(times: readonly number[], { clean }: Pick<NoiseSchedule, 'clean'>): { readonly t: number; readonly s: number }[] {
+export function transitions(
+  times: readonly number[],
+  { clean }: Pick<NoiseSchedule, 'clean'>,
+): { readonly t: number; readonly s: number }[] {
   return times.map((t, i) => ({ t, s: times[i + 1] ?? clean }));
 }
 

@@ -29,7 +29,8 @@ describe('algorithm 1', () => {
   test('times are uniform over the whole schedule', () => {
     const counts = new Uint32Array(10);
     const draws = 20_000;
-    for (const time of drawTrainingNoise(linearSchedule({ T: 100 }), [draws, 0], stream(0)).t) counts[Math.floor(time / 10)]!++;
+    for (const time of drawTrainingNoise(linearSchedule({ T: 100 }), [draws, 0], stream(0)).t)
+      counts[Math.floor(time / 10)]!++;
     // A bin of probability 1/10 holds 2000 with deviation √(n p (1 − p)) = 42; four of them.
     for (const count of counts) expect(Math.abs(count - draws / 10)).toBeLessThan(4 * Math.sqrt(draws * 0.09));
     expect(new Set(drawTrainingNoise(linearSchedule({ T: 50 }), [2000, 0], stream(0)).t).size).toBe(50);
@@ -50,9 +51,12 @@ describe('floor of the eps loss on Gaussian data', () => {
   test.each([10, 250, 600])('the exact denoiser reaches it at time %d', async (t) => {
     const n = 20_000;
     const [mean, std] = [0.2, 0.5];
-    const normals = (index: number) => float32([1, n], new RandomStream(2, 'floor', index).fillNormal(new Float32Array(n)));
+    const normals = (index: number) =>
+      float32([1, n], new RandomStream(2, 'floor', index).fillNormal(new Float32Array(n)));
     const x0 = normals(0);
-    x0.data.forEach((z, i) => { x0.data[i] = mean + std * z; });
+    x0.data.forEach((z, i) => {
+      x0.data[i] = mean + std * z;
+    });
     const noise = normals(1);
     const { eps } = await gaussianDenoiser(schedule, { mean, std })(qSample(schedule, x0, [t], noise), [t], {});
     const loss = meanSquare(noise.data.map((e, i) => e - eps.data[i]!));

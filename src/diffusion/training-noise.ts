@@ -37,37 +37,68 @@ export interface TrainingDraw {
  * @throws if the shape has no batch axis, or no channels where the offset needs them
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Guttenberg 2023 (offset noise); Karras et al. 2022, table 1 — https://arxiv.org/abs/2206.00364; Esser et al. 2024, section 3.1 — https://arxiv.org/abs/2403.03206
  */
-export function drawTrainingNoise(schedule: Schedule | ContinuousSchedule, shape: Shape, stream: RandomStream, { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimeLaw = objectiveDefaults, p?: Float64Array): TrainingDraw {
+export function drawTrainingNoise(
+  schedule: Schedule | ContinuousSchedule,
+  shape: Shape,
+  stream: RandomStream,
+  { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimeLaw = objectiveDefaults,
+  p?: Float64Array,
+): TrainingDraw {
   const [count, channels] = shape;
   if (count === undefined) throw new Error('drawTrainingNoise: the shape has no batch axis');
   const t = drawTimes(schedule, count, stream, law, p);
   const noise = float32(shape, stream.fillNormal(new Float32Array(sizeOf(shape))));
   if (offsetNoise > 0) {
-    if (channels === undefined) throw new Error(`drawTrainingNoise: offset noise is one number a channel, and [${shape.join(', ')}] has no channels`);
+    if (channels === undefined)
+      throw new Error(
+        `drawTrainingNoise: offset noise is one number a channel, and [${shape.join(', ')}] has no channels`,
+      );
     const offsets = stream.fillNormal(new Float32Array(count * channels));
     const plane = noise.data.length / offsets.length;
     const data = noise.data as Float32Array;
-    for (const [i, offset] of offsets.entries()) for (let k = i * plane; k < (i + 1) * plane; k++) data[k] = data[k]! + offsetNoise * offset;
+    for (const [i, offset] of offsets.entries())
+      for (let k = i * plane; k < (i + 1) * plane; k++) data[k] = data[k]! + offsetNoise * offset;
   }
   return {
     t,
     noise,
-    signalScale: float32([count], t.map((time) => schedule.alpha(time))),
-    noiseScale: float32([count], t.map((time) => schedule.sigma(time))),
-    importance: float32([count], t.map((time) => (p ? 1 / (p.length * p[time]!) : 1))),
+    signalScale: float32(
+      [count],
+      t.map((time) => schedule.alpha(time)),
+    ),
+    noiseScale: float32(
+      [count],
+      t.map((time) => schedule.sigma(time)),
+    ),
+    importance: float32(
+      [count],
+      t.map((time) => (p ? 1 / (p.length * p[time]!) : 1)),
+    ),
   };
 }
 
-function drawTimes(schedule: Schedule | ContinuousSchedule, count: number, stream: RandomStream, { timeSampling, timeMean = 0, timeStd = 1 }: TimeLaw, p?: Float64Array): readonly number[] {
+function drawTimes(
+  schedule: Schedule | ContinuousSchedule,
+  count: number,
+  stream: RandomStream,
+  { timeSampling, timeMean = 0, timeStd = 1 }: TimeLaw,
+  p?: Float64Array,
+): readonly number[] {
   const each = (draw: (b: number) => number) => Array.from({ length: count }, (_, b) => draw(b));
   const uniform = () => (hasSteps(schedule) ? stream.integer(schedule.T) : schedule.last * (1 - stream.uniform()));
   const part = (b: number) => (b + stream.uniform()) / count;
   switch (timeSampling) {
-    case 'log_normal': return Array.from(stream.fillNormal(new Float64Array(count)), (z) => schedule.time(1, Math.exp(timeMean + timeStd * z)));
-    case 'importance': return each(() => (p ? timeAt(p, stream.uniform()) : uniform()));
-    case 'uniform': return each(uniform);
+    case 'log_normal':
+      return Array.from(stream.fillNormal(new Float64Array(count)), (z) =>
+        schedule.time(1, Math.exp(timeMean + timeStd * z)),
+      );
+    case 'importance':
+      return each(() => (p ? timeAt(p, stream.uniform()) : uniform()));
+    case 'uniform':
+      return each(uniform);
     // The noisiest part first where times are continuous: 0, the clean picture, must not be hit.
-    case 'stratified': return each((b) => (hasSteps(schedule) ? Math.floor(schedule.T * part(b)) : schedule.last * (1 - part(b))));
+    case 'stratified':
+      return each((b) => (hasSteps(schedule) ? Math.floor(schedule.T * part(b)) : schedule.last * (1 - part(b))));
   }
 }
 

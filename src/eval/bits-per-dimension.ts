@@ -1,5 +1,13 @@
 import { float32, RandomStream, sizeOf, type FloatArray } from '../core/index.ts';
-import { posterior, qSample, type Conditioning, type Denoised, type Denoiser, type Schedule, type VarianceType } from '../diffusion/index.ts';
+import {
+  posterior,
+  qSample,
+  type Conditioning,
+  type Denoised,
+  type Denoiser,
+  type Schedule,
+  type VarianceType,
+} from '../diffusion/index.ts';
 
 /** Options of `bitsPerDimension`. */
 export interface BitsPerDimensionOptions {
@@ -51,7 +59,11 @@ export interface BitsPerDimension {
  * @throws if the variance is learned and the network does not say it, if there are fewer than two pictures, or the signal's reason
  * @see Ho, Jain & Abbeel 2020, eq. 5 and 13 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 15 — https://arxiv.org/abs/2102.09672
  */
-export async function bitsPerDimension(denoise: Denoiser, batches: Iterable<LikelihoodBatch>, options: BitsPerDimensionOptions): Promise<BitsPerDimension> {
+export async function bitsPerDimension(
+  denoise: Denoiser,
+  batches: Iterable<LikelihoodBatch>,
+  options: BitsPerDimensionOptions,
+): Promise<BitsPerDimension> {
   const { schedule, seed, signal, onProgress } = options;
   const ranges = timeRanges(schedule.T, options.times ?? schedule.T - 1);
   const totals: number[] = [];
@@ -59,8 +71,15 @@ export async function bitsPerDimension(denoise: Denoiser, batches: Iterable<Like
   for (const { images, count, cond } of batches) {
     const [batch] = images.shape as readonly [number];
     const size = sizeOf(images.shape.slice(1));
-    const streams = Array.from({ length: batch }, (_, b) => new RandomStream(seed, 'bits per dimension', totals.length + b));
-    const parts = { prior: priorTerms(schedule, images), rate: new Float64Array(batch), distortion: new Float64Array(batch) };
+    const streams = Array.from(
+      { length: batch },
+      (_, b) => new RandomStream(seed, 'bits per dimension', totals.length + b),
+    );
+    const parts = {
+      prior: priorTerms(schedule, images),
+      rate: new Float64Array(batch),
+      distortion: new Float64Array(batch),
+    };
     for (const [asked, range] of [{ first: 0, length: 1 }, ...ranges].entries()) {
       signal?.throwIfAborted();
       const t = streams.map((stream) => range.first + (range.length === 1 ? 0 : stream.integer(range.length)));
@@ -83,14 +102,24 @@ export async function bitsPerDimension(denoise: Denoiser, batches: Iterable<Like
   if (count < 2) throw new Error(`bitsPerDimension: a standard error needs at least two pictures, got ${count}`);
   const total = totals.reduce((sum, value) => sum + value, 0) / count;
   const variance = totals.reduce((sum, value) => sum + (value - total) ** 2, 0) / (count - 1);
-  return { total, standardError: Math.sqrt(variance / count), prior: sums.prior / count, rate: sums.rate / count, distortion: sums.distortion / count, count, times: ranges.length + 1 };
+  return {
+    total,
+    standardError: Math.sqrt(variance / count),
+    prior: sums.prior / count,
+    rate: sums.rate / count,
+    distortion: sums.distortion / count,
+    count,
+    times: ranges.length + 1,
+  };
 }
 
 /** 1 … T − 1 in K ranges whose lengths rise evenly. */
 function timeRanges(T: number, K: number): { readonly first: number; readonly length: number }[] {
   if (!Number.isInteger(K) || K < 1) throw new Error(`bitsPerDimension: times must be a positive integer, got ${K}`);
   const count = Math.min(K, T - 1);
-  const ends = Array.from({ length: count }, (_, k) => Math.min(Math.max(k + 1, Math.round((T - 1) * ((k + 1) / count) ** 2)), T - 1 - (count - 1 - k)));
+  const ends = Array.from({ length: count }, (_, k) =>
+    Math.min(Math.max(k + 1, Math.round((T - 1) * ((k + 1) / count) ** 2)), T - 1 - (count - 1 - k)),
+  );
   return ends.map((end, k) => ({ first: 1 + (ends[k - 1] ?? 0), length: end - (ends[k - 1] ?? 0) }));
 }
 
@@ -107,8 +136,15 @@ function priorTerms(schedule: Schedule, images: FloatArray): Float64Array {
 }
 
 /** L_t of picture b, in bits. */
-export function likelihoodTerm({ schedule, varianceType }: BitsPerDimensionOptions, images: FloatArray, { x0, varianceFraction }: Denoised, t: number, b: number): number {
-  if (varianceType === 'learned_range' && !varianceFraction) throw new Error('bitsPerDimension: the variance is learned, but the network has no channels for it');
+export function likelihoodTerm(
+  { schedule, varianceType }: BitsPerDimensionOptions,
+  images: FloatArray,
+  { x0, varianceFraction }: Denoised,
+  t: number,
+  b: number,
+): number {
+  if (varianceType === 'learned_range' && !varianceFraction)
+    throw new Error('bitsPerDimension: the variance is learned, but the network has no channels for it');
   const size = sizeOf(images.shape.slice(1));
   const meanScale = posterior(schedule, t, t - 1).x0;
   // β̃_0 is 0: the last step's is that of the step before it, as Ho's.
@@ -117,11 +153,14 @@ export function likelihoodTerm({ schedule, varianceType }: BitsPerDimensionOptio
   const fixed = varianceType === 'fixed_large' && t > 0 ? logBeta : logPosterior;
   let sum = 0;
   for (let i = b * size; i < (b + 1) * size; i++) {
-    const logVariance = varianceType === 'learned_range' ? logPosterior + varianceFraction!.data[i]! * (logBeta - logPosterior) : fixed;
+    const logVariance =
+      varianceType === 'learned_range' ? logPosterior + varianceFraction!.data[i]! * (logBeta - logPosterior) : fixed;
     const error = meanScale * (images.data[i]! - x0.data[i]!);
-    sum += t === 0
-      ? -Math.log(levelProbability(images.data[i]!, error, Math.exp(-0.5 * logVariance)))
-      : 0.5 * (logVariance - logPosterior - 1 + Math.exp(logPosterior - logVariance) + error ** 2 * Math.exp(-logVariance));
+    sum +=
+      t === 0
+        ? -Math.log(levelProbability(images.data[i]!, error, Math.exp(-0.5 * logVariance)))
+        : 0.5 *
+          (logVariance - logPosterior - 1 + Math.exp(logPosterior - logVariance) + error ** 2 * Math.exp(-logVariance));
   }
   return sum / size / Math.LN2;
 }

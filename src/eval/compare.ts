@@ -58,9 +58,16 @@ export const fewestPictures = 4;
  *
  * @throws if there are fewer than eight, or the signal's reason when it aborts
  */
-export async function realFeatures(extractor: FeatureExtractor, data: DatasetContent, { count, seed, kept = comparisonDefaults.kept, signal, onProgress }: ComparisonOptions): Promise<RealFeatures> {
+export async function realFeatures(
+  extractor: FeatureExtractor,
+  data: DatasetContent,
+  { count, seed, kept = comparisonDefaults.kept, signal, onProgress }: ComparisonOptions,
+): Promise<RealFeatures> {
   const half = Math.min(count, Math.floor(data.count / 2));
-  if (half < fewestPictures) throw new Error(`evaluate: a distance needs at least ${2 * fewestPictures} real pictures and ${fewestPictures} generated, got ${data.count} and ${count}`);
+  if (half < fewestPictures)
+    throw new Error(
+      `evaluate: a distance needs at least ${2 * fewestPictures} real pictures and ${fewestPictures} generated, got ${data.count} and ${count}`,
+    );
   const wanted = Math.min(count, data.count);
   const total = Math.max(wanted, 2 * half);
   const places = new RandomStream(seed, 'real pictures', 0).permutation(data.count).subarray(0, total);
@@ -74,11 +81,14 @@ export async function realFeatures(extractor: FeatureExtractor, data: DatasetCon
     first.add(features, 0, until(half));
     second.add(features, until(half), until(2 * half));
     reference?.add(features, 0, until(wanted));
-    agreement?.add(features, (row) => (row < found ? data.labels?.[places[start + row]!] ?? -1 : -1));
+    agreement?.add(features, (row) => (row < found ? (data.labels?.[places[start + row]!] ?? -1) : -1));
     onProgress?.(start + found, total);
   }
   const [a, b] = [first.finish(), second.finish()];
-  return { reference: reference?.finish() ?? a, floor: { ...distancesOf(b, a, { seed }), ...accuracyOf(agreement), count: half } };
+  return {
+    reference: reference?.finish() ?? a,
+    floor: { ...distancesOf(b, a, { seed }), ...accuracyOf(agreement), count: half },
+  };
 }
 
 /**
@@ -87,7 +97,17 @@ export async function realFeatures(extractor: FeatureExtractor, data: DatasetCon
  * @param pictures  [B, C, H, W] about −1 … 1, batch by batch; rounded to 256 levels first
  * @param options.classes  what each picture should show, and what the classes are called; their accuracy is told where the extractor has the same names
  */
-export async function compare(extractor: FeatureExtractor, pictures: AsyncIterable<FloatArray>, { reference, floor }: RealFeatures, { seed, kept = comparisonDefaults.kept, signal, classes }: Pick<ComparisonOptions, 'seed' | 'kept' | 'signal'> & { readonly classes?: WantedClasses | undefined }): Promise<Comparison> {
+export async function compare(
+  extractor: FeatureExtractor,
+  pictures: AsyncIterable<FloatArray>,
+  { reference, floor }: RealFeatures,
+  {
+    seed,
+    kept = comparisonDefaults.kept,
+    signal,
+    classes,
+  }: Pick<ComparisonOptions, 'seed' | 'kept' | 'signal'> & { readonly classes?: WantedClasses | undefined },
+): Promise<Comparison> {
   const collector = new FeatureCollector(extractor.dim, { most: kept, seed });
   const agreement = agreementWith(extractor, classes?.names);
   let done = 0;
@@ -100,7 +120,17 @@ export async function compare(extractor: FeatureExtractor, pictures: AsyncIterab
   }
   const generated = collector.finish();
   const { name, isFid, dim } = extractor;
-  return { ...distancesOf(generated, reference, { seed }), ...accuracyOf(agreement), extractor: name, isFid, dim, count: generated.moments.count, referenceCount: reference.moments.count, seed, floor };
+  return {
+    ...distancesOf(generated, reference, { seed }),
+    ...accuracyOf(agreement),
+    extractor: name,
+    isFid,
+    dim,
+    count: generated.moments.count,
+    referenceCount: reference.moments.count,
+    seed,
+    floor,
+  };
 }
 
 /** Null where the extractor is no classifier of these classes: other names are other classes. */

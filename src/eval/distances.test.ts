@@ -21,17 +21,26 @@ interface Case {
   readonly firstA: readonly number[];
 }
 
-const cases = JSON.parse(readFileSync(new URL('../../test/golden/feature-distances.json', import.meta.url), 'utf8')) as readonly Case[];
+const cases = JSON.parse(
+  readFileSync(new URL('../../test/golden/feature-distances.json', import.meta.url), 'utf8'),
+) as readonly Case[];
 
 /** As in feature-distances.py. */
 function features(count: number, dim: number, seed: number, scale: number): FeatureRows {
   const [own, values] = [hashed(count, seed), hashed(count * dim, seed + 1)];
-  const data = Float32Array.from(values, (x, i) => ((i % dim) % 5 === 0 ? 0 : scale * x + own[Math.floor(i / dim)]! ** 2 * ((i % dim) / dim)));
+  const data = Float32Array.from(values, (x, i) =>
+    (i % dim) % 5 === 0 ? 0 : scale * x + own[Math.floor(i / dim)]! ** 2 * ((i % dim) / dim),
+  );
   return { count, dim, data };
 }
 
-const rowsOf = ({ count, dim, data }: FeatureRows) => Array.from({ length: count }, (_, i) => data.subarray(i * dim, (i + 1) * dim));
-const first = ({ dim, data }: FeatureRows, count: number): FeatureRows => ({ count, dim, data: data.subarray(0, count * dim) });
+const rowsOf = ({ count, dim, data }: FeatureRows) =>
+  Array.from({ length: count }, (_, i) => data.subarray(i * dim, (i + 1) * dim));
+const first = ({ dim, data }: FeatureRows, count: number): FeatureRows => ({
+  count,
+  dim,
+  data: data.subarray(0, count * dim),
+});
 
 function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): Moments {
   const moments = new StreamingMoments(dim);
@@ -39,40 +48,51 @@ function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): Moments {
   return moments.finish();
 }
 
-describe.each(cases)('$countA and $countB features of $dim dimensions', ({ countA, countB, dim, scale, firstA, ...expected }) => {
-  const [a, b] = [features(countA, dim, 1, scale), features(countB, dim, 3, 1)];
+describe.each(cases)(
+  '$countA and $countB features of $dim dimensions',
+  ({ countA, countB, dim, scale, firstA, ...expected }) => {
+    const [a, b] = [features(countA, dim, 1, scale), features(countB, dim, 3, 1)];
 
-  test('are those of the Python program', () => {
-    expect([...a.data.subarray(0, 3)]).toEqual(firstA);
-  });
+    test('are those of the Python program', () => {
+      expect([...a.data.subarray(0, 3)]).toEqual(firstA);
+    });
 
-  // scipy's root of a singular product is itself good to about 1e-7.
-  test('have scipy\'s Fréchet distance', () => {
-    const [ma, mb] = [momentsOf(rowsOf(a), dim), momentsOf(rowsOf(b), dim)];
-    expect(Math.abs(frechetDistance(ma, mb) / expected.frechet - 1)).toBeLessThan(1e-5);
-    expect(frechetDistance(mb, ma)).toBeCloseTo(frechetDistance(ma, mb), 6);
-  });
+    // scipy's root of a singular product is itself good to about 1e-7.
+    test("have scipy's Fréchet distance", () => {
+      const [ma, mb] = [momentsOf(rowsOf(a), dim), momentsOf(rowsOf(b), dim)];
+      expect(Math.abs(frechetDistance(ma, mb) / expected.frechet - 1)).toBeLessThan(1e-5);
+      expect(frechetDistance(mb, ma)).toBeCloseTo(frechetDistance(ma, mb), 6);
+    });
 
-  test('have numpy\'s kernel distance, precision and recall', () => {
-    const m = Math.min(countA, countB);
-    const { mean, std } = kernelDistance(first(a, m), first(b, m), { seed: 0, subsets: 2, subsetSize: m });
-    expect(Math.abs(mean / expected.kernel - 1)).toBeLessThan(1e-8);
-    // Subsets of everything are all the same.
-    expect(std).toBeLessThan(1e-12);
-    // The value is that of all features, whatever the subsets are; those of halves differ.
-    const halves = kernelDistance(first(a, m), first(b, m), { seed: 0 });
-    expect(Math.abs(halves.mean / expected.kernel - 1)).toBeLessThan(1e-8);
-    expect(halves.subsetSize).toBe(m / 2);
-    expect(halves.std).toBeGreaterThan(0);
-    expect(precisionRecall(a, b)).toEqual({ precision: expected.precision, recall: expected.recall });
-  });
-});
+    test("have numpy's kernel distance, precision and recall", () => {
+      const m = Math.min(countA, countB);
+      const { mean, std } = kernelDistance(first(a, m), first(b, m), { seed: 0, subsets: 2, subsetSize: m });
+      expect(Math.abs(mean / expected.kernel - 1)).toBeLessThan(1e-8);
+      // Subsets of everything are all the same.
+      expect(std).toBeLessThan(1e-12);
+      // The value is that of all features, whatever the subsets are; those of halves differ.
+      const halves = kernelDistance(first(a, m), first(b, m), { seed: 0 });
+      expect(Math.abs(halves.mean / expected.kernel - 1)).toBeLessThan(1e-8);
+      expect(halves.subsetSize).toBe(m / 2);
+      expect(halves.std).toBeGreaterThan(0);
+      expect(precisionRecall(a, b)).toEqual({ precision: expected.precision, recall: expected.recall });
+    });
+  },
+);
 
 describe('the Fréchet distance', () => {
-  const gaussian = (mean: number[], covariance: number[]): Moments => ({ count: 10, dim: mean.length, mean: Float64Array.from(mean), covariance: Float64Array.from(covariance) });
+  const gaussian = (mean: number[], covariance: number[]): Moments => ({
+    count: 10,
+    dim: mean.length,
+    mean: Float64Array.from(mean),
+    covariance: Float64Array.from(covariance),
+  });
 
   test('of Gaussians with diagonal covariances is that of their means and standard deviations', () => {
-    const [a, b] = [gaussian([0, 1, 2], [4, 0, 0, 0, 9, 0, 0, 0, 0]), gaussian([1, 1, 0], [1, 0, 0, 0, 16, 0, 0, 0, 4])];
+    const [a, b] = [
+      gaussian([0, 1, 2], [4, 0, 0, 0, 9, 0, 0, 0, 0]),
+      gaussian([1, 1, 0], [1, 0, 0, 0, 16, 0, 0, 0, 4]),
+    ];
     expect(frechetDistance(a, b)).toBeCloseTo(1 + 0 + 4 + (2 - 1) ** 2 + (3 - 4) ** 2 + 2 ** 2, 12);
   });
 
@@ -84,14 +104,18 @@ describe('the Fréchet distance', () => {
   });
 
   test('refuses features of different lengths', () => {
-    expect(() => frechetDistance(gaussian([0], [1]), gaussian([0, 0], [1, 0, 0, 1]))).toThrow('frechetDistance: features of 1 and of 2 dimensions cannot be compared; extract both with one network');
+    expect(() => frechetDistance(gaussian([0], [1]), gaussian([0, 0], [1, 0, 0, 1]))).toThrow(
+      'frechetDistance: features of 1 and of 2 dimensions cannot be compared; extract both with one network',
+    );
   });
 });
 
 describe('streaming moments', () => {
   test('are those of all rows at once, however far the mean is from zero', () => {
     const random = new RandomStream(3, 'moments', 0);
-    const rows = Array.from({ length: 1000 }, () => Float64Array.from({ length: 3 }, (_, i) => 1e6 * (i + 1) + random.normal()));
+    const rows = Array.from({ length: 1000 }, () =>
+      Float64Array.from({ length: 3 }, (_, i) => 1e6 * (i + 1) + random.normal()),
+    );
     const { mean, covariance } = momentsOf(rows, 3);
     for (const i of [0, 1, 2]) {
       const average = rows.reduce((sum, row) => sum + row[i]! - 1e6 * (i + 1), 0) / 1000;
@@ -115,7 +139,12 @@ describe('symmetric matrices', () => {
     const order = new RandomStream(0, 'order', 0).permutation(n);
     const matrix = new Float64Array(n * n);
     for (let i = 0; i < n; i++) {
-      for (const [j, value] of [[i, 2], [i - 1, -1], [i + 1, -1]] as const) if (j >= 0 && j < n) matrix[order[i]! * n + order[j]!] = value;
+      for (const [j, value] of [
+        [i, 2],
+        [i - 1, -1],
+        [i + 1, -1],
+      ] as const)
+        if (j >= 0 && j < n) matrix[order[i]! * n + order[j]!] = value;
     }
     const found = symmetricEigenvalues(matrix, n);
     for (let k = 1; k <= n; k++) expect(found[k - 1]).toBeCloseTo(2 - 2 * Math.cos((k * Math.PI) / (n + 1)), 12);
@@ -125,7 +154,9 @@ describe('symmetric matrices', () => {
     const [n, rank] = [12, 5];
     const values = hashed(n * rank, 11);
     const a = new Float64Array(n * n);
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) for (let k = 0; k < rank; k++) a[i * n + j]! += values[i * rank + k]! * values[j * rank + k]!;
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++)
+        for (let k = 0; k < rank; k++) a[i * n + j]! += values[i * rank + k]! * values[j * rank + k]!;
     const lower = cholesky(a, n);
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) {
@@ -136,7 +167,9 @@ describe('symmetric matrices', () => {
     }
     // (L Lᵀ) A = A², whose eigenvalues are the squares.
     const squares = symmetricEigenvalues(congruence(lower, a, n), n);
-    symmetricEigenvalues(a, n).forEach((value, i) => { expect(squares[i]).toBeCloseTo(value ** 2, 10); });
+    symmetricEigenvalues(a, n).forEach((value, i) => {
+      expect(squares[i]).toBeCloseTo(value ** 2, 10);
+    });
   });
 });
 
@@ -158,7 +191,9 @@ describe('kept features', () => {
 
 describe('the kernel distance', () => {
   test('of two samples of one distribution is zero on the average, and may be negative', () => {
-    const found = Array.from({ length: 100 }, (_, i) => kernelDistance(features(60, 8, 100 + 4 * i, 1), features(60, 8, 102 + 4 * i, 1), { seed: i, subsets: 40 }));
+    const found = Array.from({ length: 100 }, (_, i) =>
+      kernelDistance(features(60, 8, 100 + 4 * i, 1), features(60, 8, 102 + 4 * i, 1), { seed: i, subsets: 40 }),
+    );
     const values = found.map(({ mean: value }) => value);
     const mean = values.reduce((sum, x) => sum + x) / 100;
     const spread = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 99);
@@ -171,14 +206,27 @@ describe('the kernel distance', () => {
 
   test('is the mean over all subsets there are, and its ± their standard deviation', () => {
     const [a, b] = [features(5, 3, 20, 1), features(4, 3, 22, 1.3)];
-    const pairsOf = (count: number) => Array.from({ length: count }, (_, i) => Array.from({ length: i }, (__, j) => [j, i] as const)).flat();
-    const rows = (of: FeatureRows, places: readonly number[]) => ({ ...of, count: places.length, data: Float32Array.from(places.flatMap((i) => [...of.data.subarray(3 * i, 3 * i + 3)])) });
-    const kernel = (x: Float32Array, y: Float32Array) => (x.reduce((sum, each, i) => sum + each * y[i]!, 0) / 3 + 1) ** 3;
+    const pairsOf = (count: number) =>
+      Array.from({ length: count }, (_, i) => Array.from({ length: i }, (__, j) => [j, i] as const)).flat();
+    const rows = (of: FeatureRows, places: readonly number[]) => ({
+      ...of,
+      count: places.length,
+      data: Float32Array.from(places.flatMap((i) => [...of.data.subarray(3 * i, 3 * i + 3)])),
+    });
+    const kernel = (x: Float32Array, y: Float32Array) =>
+      (x.reduce((sum, each, i) => sum + each * y[i]!, 0) / 3 + 1) ** 3;
     // By the definition, for the ten pairs of the one side with the six of the other.
-    const values = pairsOf(5).flatMap((s) => pairsOf(4).map((t) => {
-      const [[x0, x1], [y0, y1]] = [rowsOf(rows(a, s)), rowsOf(rows(b, t))] as [[Float32Array, Float32Array], [Float32Array, Float32Array]];
-      return kernel(x0, x1) + kernel(y0, y1) - (kernel(x0, y0) + kernel(x0, y1) + kernel(x1, y0) + kernel(x1, y1)) / 2;
-    }));
+    const values = pairsOf(5).flatMap((s) =>
+      pairsOf(4).map((t) => {
+        const [[x0, x1], [y0, y1]] = [rowsOf(rows(a, s)), rowsOf(rows(b, t))] as [
+          [Float32Array, Float32Array],
+          [Float32Array, Float32Array],
+        ];
+        return (
+          kernel(x0, x1) + kernel(y0, y1) - (kernel(x0, y0) + kernel(x0, y1) + kernel(x1, y0) + kernel(x1, y1)) / 2
+        );
+      }),
+    );
     const mean = values.reduce((sum, x) => sum + x) / 60;
     const std = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 60);
     const found = kernelDistance(a, b, { seed: 0, subsets: 20_000 });
@@ -189,7 +237,9 @@ describe('the kernel distance', () => {
   });
 
   test('of two distributions has a ± of about what other samples would change', () => {
-    const found = Array.from({ length: 100 }, (_, i) => kernelDistance(features(100, 8, 1000 + 4 * i, 1), features(100, 8, 1002 + 4 * i, 1.4), { seed: i, subsets: 40 }));
+    const found = Array.from({ length: 100 }, (_, i) =>
+      kernelDistance(features(100, 8, 1000 + 4 * i, 1), features(100, 8, 1002 + 4 * i, 1.4), { seed: i, subsets: 40 }),
+    );
     const mean = found.reduce((sum, { mean: value }) => sum + value, 0) / 100;
     const spread = Math.sqrt(found.reduce((sum, { mean: value }) => sum + (value - mean) ** 2, 0) / 99);
     const error = Math.sqrt(found.reduce((sum, { std }) => sum + std ** 2, 0) / 100);
@@ -199,13 +249,21 @@ describe('the kernel distance', () => {
 
   test('refuses subsets larger than a side, and features of different lengths', () => {
     const [three, nine] = [features(3, 4, 0, 1), features(9, 4, 2, 1)];
-    expect(() => kernelDistance(three, nine, { seed: 0, subsetSize: 4 })).toThrow('kernelDistance: subsets of 4 cannot be drawn from 3 and 9 samples');
-    expect(() => kernelDistance(three, features(3, 5, 0, 1), { seed: 0 })).toThrow('measurePairs: features of 4 and of 5 dimensions cannot be compared; extract both with one network');
+    expect(() => kernelDistance(three, nine, { seed: 0, subsetSize: 4 })).toThrow(
+      'kernelDistance: subsets of 4 cannot be drawn from 3 and 9 samples',
+    );
+    expect(() => kernelDistance(three, features(3, 5, 0, 1), { seed: 0 })).toThrow(
+      'measurePairs: features of 4 and of 5 dimensions cannot be compared; extract both with one network',
+    );
   });
 
   test('and precision need a few samples', () => {
     const [one, three] = [features(1, 4, 0, 1), features(3, 4, 0, 1)];
-    expect(() => kernelDistance(one, three, { seed: 0 })).toThrow('kernelDistance: needs at least two samples of each side, got 1 and 3');
-    expect(() => precisionRecall(three, three)).toThrow('precisionRecall: needs more than 3 samples of each side, got 3 and 3');
+    expect(() => kernelDistance(one, three, { seed: 0 })).toThrow(
+      'kernelDistance: needs at least two samples of each side, got 1 and 3',
+    );
+    expect(() => precisionRecall(three, three)).toThrow(
+      'precisionRecall: needs more than 3 samples of each side, got 3 and 3',
+    );
   });
 });

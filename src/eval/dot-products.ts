@@ -22,7 +22,8 @@ export function inTiles(rows: number, columns: number, visit: (i: number, j: num
   const tile = 32;
   for (let top = 0; top < rows; top += tile) {
     for (let left = 0; left < columns; left += tile) {
-      for (let i = top; i < Math.min(top + tile, rows); i++) for (let j = left; j < Math.min(left + tile, columns); j++) visit(i, j);
+      for (let i = top; i < Math.min(top + tile, rows); i++)
+        for (let j = left; j < Math.min(left + tile, columns); j++) visit(i, j);
     }
   }
 }

@@ -52,7 +52,10 @@ export interface Distances {
 
 /** @param generated  whose fidelity is the precision */
 export function distancesOf(generated: FeatureSet, real: FeatureSet, { seed }: { readonly seed: number }): Distances {
-  const [kernel, manifolds] = [kernelMeasure(generated.kept, real.kept, { seed }), manifoldMeasure(generated.kept, real.kept)];
+  const [kernel, manifolds] = [
+    kernelMeasure(generated.kept, real.kept, { seed }),
+    manifoldMeasure(generated.kept, real.kept),
+  ];
   measurePairs(generated.kept, real.kept, [kernel, manifolds]);
   return {
     frechetDistance: frechetDistance(generated.moments, real.moments),

@@ -15,12 +15,16 @@ import type { Moments } from './moments.ts';
  * @see Dowson & Landau 1982 — https://doi.org/10.1016/0047-259X(82)90077-X; Heusel et al. 2017, eq. 6 — https://arxiv.org/abs/1706.08500
  */
 export function frechetDistance(a: Moments, b: Moments): number {
-  if (a.dim !== b.dim) throw new Error(`frechetDistance: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`);
+  if (a.dim !== b.dim)
+    throw new Error(
+      `frechetDistance: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`,
+    );
   const n = a.dim;
   let distance = 0;
   for (let i = 0; i < n; i++) {
     distance += (a.mean[i]! - b.mean[i]!) ** 2 + a.covariance[i * n + i]! + b.covariance[i * n + i]!;
   }
-  for (const value of symmetricEigenvalues(congruence(cholesky(a.covariance, n), b.covariance, n), n)) distance -= 2 * Math.sqrt(Math.max(value, 0));
+  for (const value of symmetricEigenvalues(congruence(cholesky(a.covariance, n), b.covariance, n), n))
+    distance -= 2 * Math.sqrt(Math.max(value, 0));
   return distance;
 }

@@ -1,15 +1,48 @@
-export { bitsPerDimension, type BitsPerDimension, type BitsPerDimensionOptions, type LikelihoodBatch } from './bits-per-dimension.ts';
+export {
+  bitsPerDimension,
+  type BitsPerDimension,
+  type BitsPerDimensionOptions,
+  type LikelihoodBatch,
+} from './bits-per-dimension.ts';
 export { Agreement, classHead, type ClassHead } from './class-head.ts';
-export { compare, comparisonDefaults, fewestPictures, realFeatures, type Accuracy, type Comparison, type ComparisonOptions, type RealFeatures, type WantedClasses } from './compare.ts';
+export {
+  compare,
+  comparisonDefaults,
+  fewestPictures,
+  realFeatures,
+  type Accuracy,
+  type Comparison,
+  type ComparisonOptions,
+  type RealFeatures,
+  type WantedClasses,
+} from './compare.ts';
 export type { FeatureExtractor } from './feature-extractor.ts';
 export { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
 export { frechetDistance } from './frechet-distance.ts';
 export { KeptFeatures, type FeatureRows } from './kept-features.ts';
-export { kernelDistance, kernelDistanceDefaults, type KernelDistance, type KernelDistanceOptions } from './kernel-distance.ts';
+export {
+  kernelDistance,
+  kernelDistanceDefaults,
+  type KernelDistance,
+  type KernelDistanceOptions,
+} from './kernel-distance.ts';
 export { StreamingMoments, type Moments } from './moments.ts';
 export { copyRatio, nearestPairs, nearestPictures, type Nearest } from './nearest.ts';
-export { linearProbe, nearestNeighbors, probeDefaults, type LabeledFeatures, type LinearProbe, type ProbeOptions } from './linear-probe.ts';
-export { type FeatureOptions, type FeatureSource, type InceptionResize, inceptionResizes, readFeatures } from './open-features.ts';
+export {
+  linearProbe,
+  nearestNeighbors,
+  probeDefaults,
+  type LabeledFeatures,
+  type LinearProbe,
+  type ProbeOptions,
+} from './linear-probe.ts';
+export {
+  type FeatureOptions,
+  type FeatureSource,
+  type InceptionResize,
+  inceptionResizes,
+  readFeatures,
+} from './open-features.ts';
 export { precisionRecall, type PrecisionRecall } from './precision-recall.ts';
 export { programFeatures } from './program-features.ts';
 export { agreement, tuneProbe, type ProbeTrial, type TunedProbe } from './tune-probe.ts';

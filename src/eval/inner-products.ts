@@ -27,9 +27,20 @@ const band = 32;
  * @throws if the features have not the same dimension
  */
 export function measurePairs(a: FeatureRows, b: FeatureRows, measures: readonly PairMeasure<unknown>[]): void {
-  if (a.dim !== b.dim) throw new Error(`measurePairs: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`);
-  for (const [side, rows] of [['a', a], ['b', b]] as const) eachRow(rows, rows, (i, products) => { for (const measure of measures) measure.within(side, i, products); });
-  eachRow(a, b, (i, products) => { for (const measure of measures) measure.between(i, products); });
+  if (a.dim !== b.dim)
+    throw new Error(
+      `measurePairs: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`,
+    );
+  for (const [side, rows] of [
+    ['a', a],
+    ['b', b],
+  ] as const)
+    eachRow(rows, rows, (i, products) => {
+      for (const measure of measures) measure.within(side, i, products);
+    });
+  eachRow(a, b, (i, products) => {
+    for (const measure of measures) measure.between(i, products);
+  });
 }
 
 /** The rows of a product A Bᵀ; of A Aᵀ, from the diagonal on. */
@@ -46,7 +57,8 @@ function eachRow(a: FeatureRows, b: FeatureRows, visit: (i: number, products: Fl
       const width = Math.min(band, b.count - left);
       rows.set(b.data.subarray(left * dim, (left + width) * dim), band * dim);
       for (let i = 0; i < height; i++) {
-        for (let j = symmetric && left === top ? i : 0; j < width; j++) products[i * b.count + left + j] = dotOfRows(rows, i * dim, (band + j) * dim, dim);
+        for (let j = symmetric && left === top ? i : 0; j < width; j++)
+          products[i * b.count + left + j] = dotOfRows(rows, i * dim, (band + j) * dim, dim);
       }
     }
     for (let i = 0; i < height; i++) visit(top + i, products.subarray(i * b.count, (i + 1) * b.count));

@@ -62,14 +62,24 @@ interface Subset extends KernelSums {
 }
 
 /** `kernelDistance`, for `measurePairs`. */
-export function kernelMeasure({ count: a, dim }: FeatureRows, { count: b }: FeatureRows, { subsets: wanted = kernelDistanceDefaults.subsets, subsetSize, seed }: KernelDistanceOptions): PairMeasure<KernelDistance> {
+export function kernelMeasure(
+  { count: a, dim }: FeatureRows,
+  { count: b }: FeatureRows,
+  { subsets: wanted = kernelDistanceDefaults.subsets, subsetSize, seed }: KernelDistanceOptions,
+): PairMeasure<KernelDistance> {
   const fewest = Math.min(a, b);
   if (fewest < 2) throw new Error(`kernelDistance: needs at least two samples of each side, got ${a} and ${b}`);
   const m = subsetSize ?? Math.max(2, Math.floor(fewest / 2));
-  if (!(m >= 2 && m <= fewest)) throw new Error(`kernelDistance: subsets of ${m} cannot be drawn from ${a} and ${b} samples`);
-  const choose = (side: string, subset: number, count: number) => new RandomStream(seed, `kernel distance ${side}`, subset).permutation(count).slice(0, m).sort();
+  if (!(m >= 2 && m <= fewest))
+    throw new Error(`kernelDistance: subsets of ${m} cannot be drawn from ${a} and ${b} samples`);
+  const choose = (side: string, subset: number, count: number) =>
+    new RandomStream(seed, `kernel distance ${side}`, subset).permutation(count).slice(0, m).sort();
   const nothing = () => ({ a: 0, b: 0, between: 0 });
-  const subsets = Array.from({ length: wanted }, (_, s): Subset => ({ ...nothing(), passed: nothing(), chosen: { a: choose('a', s, a), b: choose('b', s, b) } }));
+  const subsets = Array.from({ length: wanted }, (_, s): Subset => ({
+    ...nothing(),
+    passed: nothing(),
+    chosen: { a: choose('a', s, a), b: choose('b', s, b) },
+  }));
   const all: KernelSums = nothing();
   const kernels = new Float64Array(Math.max(a, b));
 
@@ -93,7 +103,8 @@ export function kernelMeasure({ count: a, dim }: FeatureRows, { count: b }: Feat
     finish() {
       const mean = squaredDiscrepancy(all, a, b);
       // Around the mean over all subsets, which is known.
-      const variance = subsets.reduce((sum, subset) => sum + (squaredDiscrepancy(subset, m, m) - mean) ** 2, 0) / wanted;
+      const variance =
+        subsets.reduce((sum, subset) => sum + (squaredDiscrepancy(subset, m, m) - mean) ** 2, 0) / wanted;
       return { mean, std: Math.sqrt(variance), subsetSize: m };
     },
   };

@@ -21,7 +21,11 @@ const memory = 10;
  * @returns where it ended, the value there, and the iterations
  * @see Nocedal & Wright 2006, algorithms 7.4 and 7.5
  */
-export function minimize(f: SmoothFunction, start: Float64Array, { maxIterations, tolerance }: MinimizeOptions): { readonly x: Float64Array; readonly value: number; readonly iterations: number } {
+export function minimize(
+  f: SmoothFunction,
+  start: Float64Array,
+  { maxIterations, tolerance }: MinimizeOptions,
+): { readonly x: Float64Array; readonly value: number; readonly iterations: number } {
   let x = start.slice();
   let gradient = new Float64Array(x.length);
   let value = f(x, gradient);
@@ -56,7 +60,10 @@ export function minimize(f: SmoothFunction, start: Float64Array, { maxIterations
 }
 
 /** −H · gradient, H from the remembered steps. */
-function descent(gradient: Float64Array, past: readonly { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[]): Float64Array {
+function descent(
+  gradient: Float64Array,
+  past: readonly { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[],
+): Float64Array {
   const q = gradient.map((each) => -each);
   const alphas: number[] = [];
   for (const { s, y, rho } of past.toReversed()) {

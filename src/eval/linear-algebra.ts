@@ -37,7 +37,9 @@ export function congruence(lower: Float64Array, b: Float64Array, n: number): Flo
   const product = new Float64Array(n * n); // [j, k] = (Lᵀ B)[j, k]
   // B is symmetric, so its rows are its columns; Lᵀ's row j begins at j.
   both.set(b, n * n);
-  inTiles(n, n, (j, k) => { product[j * n + k] = dotOfRows(both, j * n + j, n * n + k * n + j, n - j); });
+  inTiles(n, n, (j, k) => {
+    product[j * n + k] = dotOfRows(both, j * n + j, n * n + k * n + j, n - j);
+  });
   both.set(product, n * n);
   const result = new Float64Array(n * n);
   inTiles(n, n, (j, k) => {
@@ -58,9 +60,14 @@ export function symmetricEigenvalues(matrix: Float64Array, n: number): Float64Ar
   for (let l = 0; l < n; l++) {
     for (let rounds = 0; ; rounds++) {
       let m = l;
-      while (m < n - 1 && Math.abs(offDiagonal[m]!) > Number.EPSILON * (Math.abs(diagonal[m]!) + Math.abs(diagonal[m + 1]!))) m++;
+      while (
+        m < n - 1 &&
+        Math.abs(offDiagonal[m]!) > Number.EPSILON * (Math.abs(diagonal[m]!) + Math.abs(diagonal[m + 1]!))
+      )
+        m++;
       if (m === l) break;
-      if (rounds === 60) throw new Error('symmetricEigenvalues: no convergence; the matrix holds values that are not finite');
+      if (rounds === 60)
+        throw new Error('symmetricEigenvalues: no convergence; the matrix holds values that are not finite');
       eliminate(diagonal, offDiagonal, l, m);
     }
   }

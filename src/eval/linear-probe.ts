@@ -53,11 +53,17 @@ export interface LinearProbe {
  * @see Radford et al. 2021, appendix A.3 — https://arxiv.org/abs/2103.00020
  */
 export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}): LinearProbe {
-  const { inverseRegularization: c, maxIterations, tolerance: relativeTolerance, start } = { ...probeDefaults, ...options };
+  const {
+    inverseRegularization: c,
+    maxIterations,
+    tolerance: relativeTolerance,
+    start,
+  } = { ...probeDefaults, ...options };
   const { count, dim, data, labels } = train;
   const classes = checkLabeled('linearProbe', train);
   const width = dim + 1;
-  if (start && start.length !== classes * width) throw new Error(`linearProbe: start: expected ${classes} × ${width} values, got ${start.length}`);
+  if (start && start.length !== classes * width)
+    throw new Error(`linearProbe: start: expected ${classes} × ${width} values, got ${start.length}`);
   // Rows of zeros fill the last four up.
   const rows = new Float64Array(Math.ceil(count / together) * together * dim);
   for (let j = 0; j < data.length; j++) rows[j] = data[j]!;
@@ -68,7 +74,11 @@ export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}):
     let loss = 0;
     for (let first = 0; first < count; first += together) {
       logitsOf(w, rows, first * dim, dim, logits);
-      for (let r = 0; r < together; r++) loss += lossOf(logits.subarray(r * classes, (r + 1) * classes), first + r < count ? labels[first + r]! : undefined);
+      for (let r = 0; r < together; r++)
+        loss += lossOf(
+          logits.subarray(r * classes, (r + 1) * classes),
+          first + r < count ? labels[first + r]! : undefined,
+        );
       addProducts(gradient, logits, rows, first * dim, dim);
     }
     let penalty = 0;
@@ -86,15 +96,19 @@ export function linearProbe(train: LabeledFeatures, options: ProbeOptions = {}):
   const tolerance = relativeTolerance * atZero.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
   const weights = minimize(objective, start ?? new Float64Array(classes * width), { maxIterations, tolerance }).x;
   return {
-    classes, dim, weights,
+    classes,
+    dim,
+    weights,
     predict(features) {
-      if (features.dim !== dim) throw new Error(`linearProbe: was fitted to features of ${dim} numbers, these have ${features.dim}`);
+      if (features.dim !== dim)
+        throw new Error(`linearProbe: was fitted to features of ${dim} numbers, these have ${features.dim}`);
       const found = new Int32Array(features.count);
       const four = new Float64Array(together * dim);
       for (let first = 0; first < features.count; first += together) {
         for (let j = 0; j < four.length; j++) four[j] = features.data[first * dim + j] ?? 0;
         logitsOf(weights, four, 0, dim, logits);
-        for (let r = 0; r < together && first + r < features.count; r++) found[first + r] = largestAt(logits.subarray(r * classes, (r + 1) * classes));
+        for (let r = 0; r < together && first + r < features.count; r++)
+          found[first + r] = largestAt(logits.subarray(r * classes, (r + 1) * classes));
       }
       return found;
     },
@@ -129,12 +143,28 @@ function logitsOf(w: Float64Array, rows: Float64Array, from: number, dim: number
 }
 
 /** Adds rᵀ x of four rows to the gradient [classes, D + 1], r [4, classes] what the loss changes by with each logit. */
-function addProducts(gradient: Float64Array, residuals: Float64Array, rows: Float64Array, from: number, dim: number): void {
+function addProducts(
+  gradient: Float64Array,
+  residuals: Float64Array,
+  rows: Float64Array,
+  from: number,
+  dim: number,
+): void {
   const classes = residuals.length / together;
   for (let k = 0; k < classes; k++) {
     const start = k * (dim + 1);
-    const [r0, r1, r2, r3] = [residuals[k]!, residuals[classes + k]!, residuals[2 * classes + k]!, residuals[3 * classes + k]!];
-    for (let d = 0; d < dim; d++) gradient[start + d]! += r0 * rows[from + d]! + r1 * rows[from + dim + d]! + r2 * rows[from + 2 * dim + d]! + r3 * rows[from + 3 * dim + d]!;
+    const [r0, r1, r2, r3] = [
+      residuals[k]!,
+      residuals[classes + k]!,
+      residuals[2 * classes + k]!,
+      residuals[3 * classes + k]!,
+    ];
+    for (let d = 0; d < dim; d++)
+      gradient[start + d]! +=
+        r0 * rows[from + d]! +
+        r1 * rows[from + dim + d]! +
+        r2 * rows[from + 2 * dim + d]! +
+        r3 * rows[from + 3 * dim + d]!;
     gradient[start + dim]! += r0 + r1 + r2 + r3;
   }
 }
@@ -166,15 +196,24 @@ function largestAt(values: Float64Array): number {
  *
  * @throws if k is not in 1 … count, or the features do not fit
  */
-export function nearestNeighbors(train: LabeledFeatures, features: Pick<LabeledFeatures, 'count' | 'dim' | 'data'>, k: number): Int32Array {
+export function nearestNeighbors(
+  train: LabeledFeatures,
+  features: Pick<LabeledFeatures, 'count' | 'dim' | 'data'>,
+  k: number,
+): Int32Array {
   const classes = checkLabeled('nearestNeighbors', train);
   const { count, dim, data, labels } = train;
-  if (!Number.isInteger(k) || k < 1 || k > count) throw new Error(`nearestNeighbors: k: expected an integer from 1 to ${count}, got ${k}`);
-  if (features.dim !== dim) throw new Error(`nearestNeighbors: the training features have ${dim} numbers, these ${features.dim}`);
+  if (!Number.isInteger(k) || k < 1 || k > count)
+    throw new Error(`nearestNeighbors: k: expected an integer from 1 to ${count}, got ${k}`);
+  if (features.dim !== dim)
+    throw new Error(`nearestNeighbors: the training features have ${dim} numbers, these ${features.dim}`);
   // The training vectors, and behind them the one that is asked about.
   const rows = new Float64Array((count + 1) * dim);
   for (let i = 0; i < count * dim; i++) rows[i] = data[i]!;
-  const lengths = Float64Array.from({ length: count }, (_, i) => Math.sqrt(dotOfRows(rows, i * dim, i * dim, dim)) || 1);
+  const lengths = Float64Array.from(
+    { length: count },
+    (_, i) => Math.sqrt(dotOfRows(rows, i * dim, i * dim, dim)) || 1,
+  );
   const cosines = new Float64Array(k);
   const nearest = new Int32Array(k);
   return Int32Array.from({ length: features.count }, (_, row) => {
@@ -201,14 +240,17 @@ export function nearestNeighbors(train: LabeledFeatures, features: Pick<LabeledF
 
 /** The number of classes. */
 function checkLabeled(name: string, { count, dim, data, labels }: LabeledFeatures): number {
-  if (count === 0 || data.length !== count * dim || labels.length !== count) throw new Error(`${name}: ${data.length} values and ${labels.length} labels do not fit ${count} vectors of ${dim}`);
+  if (count === 0 || data.length !== count * dim || labels.length !== count)
+    throw new Error(`${name}: ${data.length} values and ${labels.length} labels do not fit ${count} vectors of ${dim}`);
   let classes = 0;
   for (let i = 0; i < count; i++) {
     const label = labels[i]!;
-    if (!Number.isInteger(label) || label < 0) throw new Error(`${name}: label ${i}: expected a class from 0, got ${label}`);
+    if (!Number.isInteger(label) || label < 0)
+      throw new Error(`${name}: label ${i}: expected a class from 0, got ${label}`);
     classes = Math.max(classes, label + 1);
   }
   if (classes < 2) throw new Error(`${name}: there is only one class; nothing can be told apart`);
-  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) throw new Error(`${name}: vector ${Math.floor(i / dim)} is not finite`);
+  for (let i = 0; i < data.length; i++)
+    if (!Number.isFinite(data[i])) throw new Error(`${name}: vector ${Math.floor(i / dim)} is not finite`);
   return classes;
 }

@@ -54,7 +54,8 @@ export class StreamingMoments {
     if (count < 2) throw new Error(`moments: a covariance needs at least two samples, got ${count}`);
     const covariance = new Float64Array(dim * dim);
     for (let i = 0; i < dim; i++) {
-      for (let j = i; j < dim; j++) covariance[i * dim + j] = covariance[j * dim + i] = this.#scatter[i * dim + j]! / (count - 1);
+      for (let j = i; j < dim; j++)
+        covariance[i * dim + j] = covariance[j * dim + i] = this.#scatter[i * dim + j]! / (count - 1);
     }
     return { count, dim, mean: this.#mean.slice(), covariance };
   }
@@ -74,7 +75,9 @@ export class StreamingMoments {
     const total = before + added;
     const between = (before * added) / total;
     inTiles(dim, dim, (i, j) => {
-      if (j >= i) this.#scatter[i * dim + j]! += dotOfRows(this.#block, i * blockRows, j * blockRows, added) + between * shift[i]! * shift[j]!;
+      if (j >= i)
+        this.#scatter[i * dim + j]! +=
+          dotOfRows(this.#block, i * blockRows, j * blockRows, added) + between * shift[i]! * shift[j]!;
     });
     for (let i = 0; i < dim; i++) this.#mean[i]! += (shift[i]! * added) / total;
     this.#count = total;

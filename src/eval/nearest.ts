@@ -28,7 +28,10 @@ export const copyRatio = 1 / 3;
 export function nearestPictures(images: FloatArray, data: DatasetContent): Nearest[] {
   const size = data.height * data.width * data.channels;
   return toPixels(images).map(({ data: bytes, width, height, channels }) => {
-    if (width !== data.width || height !== data.height || channels !== data.channels) throw new Error(`nearestPictures: the generated pictures are ${width}×${height} with ${channels} channels, the real ones ${data.width}×${data.height} with ${data.channels}`);
+    if (width !== data.width || height !== data.height || channels !== data.channels)
+      throw new Error(
+        `nearestPictures: the generated pictures are ${width}×${height} with ${channels} channels, the real ones ${data.width}×${data.height} with ${data.channels}`,
+      );
     let [best, next, index] = [Infinity, Infinity, -1];
     for (let place = 0; place < data.count; place++) {
       const squared = squaredDistance(bytes, data.images, place * size, next);
@@ -37,7 +40,11 @@ export function nearestPictures(images: FloatArray, data: DatasetContent): Neare
       if (squared < best) [next, best, index] = [best, squared, place];
       else next = squared;
     }
-    return { index, distance: Math.sqrt(best / size), ratio: next === Infinity || next === 0 ? 1 : Math.sqrt(best / next) };
+    return {
+      index,
+      distance: Math.sqrt(best / size),
+      ratio: next === Infinity || next === 0 ? 1 : Math.sqrt(best / next),
+    };
   });
 }
 
@@ -61,6 +68,9 @@ function isSame(all: Uint8Array, a: number, b: number, size: number): boolean {
 
 /** Generated pictures and their nearest real ones in turn, to be laid in a grid of an even number of columns: each pair side by side. */
 export function nearestPairs(images: FloatArray, nearest: readonly Nearest[], data: DatasetContent): Pixels[] {
-  const real = picturesAt(data, nearest.map(({ index }) => index));
+  const real = picturesAt(
+    data,
+    nearest.map(({ index }) => index),
+  );
   return toPixels(images).flatMap((picture, i) => [picture, real[i]!]);
 }

@@ -1,6 +1,16 @@
 import { basename, resolve } from 'node:path';
 import { readClassifierFolder, readInception, resolveModel } from '../checkpoint/index.ts';
-import { concat, freeze, input, program, resize, type Executor, type HostArrays, type Program, type Tensor } from '../core/index.ts';
+import {
+  concat,
+  freeze,
+  input,
+  program,
+  resize,
+  type Executor,
+  type HostArrays,
+  type Program,
+  type Tensor,
+} from '../core/index.ts';
 import { inceptionSize, type ImageClassifier, type InceptionV3 } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import type { PictureShape } from '../pipelines/index.ts';
@@ -41,7 +51,10 @@ const inceptionBatch = 8;
  * @param options.resize  of an Inception; default bicubic
  * @throws one line that names the file or the folder and what is wrong with it
  */
-export async function readFeatures(source: string, { resize = 'bicubic' }: { readonly resize?: InceptionResize } = {}): Promise<FeatureSource> {
+export async function readFeatures(
+  source: string,
+  { resize = 'bicubic' }: { readonly resize?: InceptionResize } = {},
+): Promise<FeatureSource> {
   return source.endsWith('.safetensors') ? readInceptionFeatures(source, resize) : readClassifierFeatures(source);
 }
 
@@ -49,10 +62,22 @@ export async function readFeatures(source: string, { resize = 'bicubic' }: { rea
 async function readInceptionFeatures(path: string, mode: InceptionResize): Promise<FeatureSource> {
   const { model, weights, variant } = await readInception(path);
   const about = { name: `Inception v3 (${basename(path)}, ${mode})`, isFid: variant === 'fid' };
-  return { ...about, picture: null, check: () => {}, open: (executor, picture, { batchSize = inceptionBatch } = {}) => programFeatures(executor, inceptionProgram(model, weights, batchSize, picture, mode), about) };
+  return {
+    ...about,
+    picture: null,
+    check: () => {},
+    open: (executor, picture, { batchSize = inceptionBatch } = {}) =>
+      programFeatures(executor, inceptionProgram(model, weights, batchSize, picture, mode), about),
+  };
 }
 
-function inceptionProgram(model: InceptionV3, weights: HostArrays, batchSize: number, [channels, height, width]: PictureShape, mode: InceptionResize): Program {
+function inceptionProgram(
+  model: InceptionV3,
+  weights: HostArrays,
+  batchSize: number,
+  [channels, height, width]: PictureShape,
+  mode: InceptionResize,
+): Program {
   const pictures = inColor(input('images', [batchSize, channels, height, width]));
   const resized = resize(pictures, [inceptionSize, inceptionSize], { mode, antialias: mode === 'bicubic' });
   return freeze(program({ outputs: { features: model.forward(bind(model), resized) } }), weights);
@@ -67,15 +92,22 @@ async function readClassifierFeatures(source: string): Promise<FeatureSource> {
   const check = (picture: PictureShape) => {
     const [channels, height, width] = picture;
     if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
-      throw new Error(`features ${about.name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`);
+      throw new Error(
+        `features ${about.name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`,
+      );
     }
   };
   return {
-    ...about, picture: own, check,
+    ...about,
+    picture: own,
+    check,
     async open(executor, picture, { batchSize = classifierBatch } = {}) {
       check(picture);
       const classes = classHead(classNames, weights.get('classifier.weight')!, weights.get('classifier.bias')!);
-      return programFeatures(executor, classifierFeatures(model, weights, batchSize, picture[0]), { ...about, classes });
+      return programFeatures(executor, classifierFeatures(model, weights, batchSize, picture[0]), {
+        ...about,
+        classes,
+      });
     },
   };
 }

@@ -29,8 +29,15 @@ export function precisionRecall(generated: FeatureRows, real: FeatureRows): Prec
 
 /** `precisionRecall`, for `measurePairs`. */
 export function manifoldMeasure(a: FeatureRows, b: FeatureRows): PairMeasure<PrecisionRecall> {
-  if (Math.min(a.count, b.count) <= neighbors) throw new Error(`precisionRecall: needs more than ${neighbors} samples of each side, got ${a.count} and ${b.count}`);
-  const sideOf = (rows: FeatureRows) => ({ norms: squaredNorms(rows), nearest: new Float64Array(rows.count * neighbors).fill(Infinity), inside: new Uint8Array(rows.count) });
+  if (Math.min(a.count, b.count) <= neighbors)
+    throw new Error(
+      `precisionRecall: needs more than ${neighbors} samples of each side, got ${a.count} and ${b.count}`,
+    );
+  const sideOf = (rows: FeatureRows) => ({
+    norms: squaredNorms(rows),
+    nearest: new Float64Array(rows.count * neighbors).fill(Infinity),
+    inside: new Uint8Array(rows.count),
+  });
   const sides = { a: sideOf(a), b: sideOf(b) };
   return {
     within(side, i, products) {

@@ -8,5 +8,8 @@ import { byteToUnit, unitToByte } from '../data/index.ts';
  * @param images  [B, C, H, W], about −1 … 1
  */
 export function quantize(images: FloatArray): FloatArray {
-  return float32(images.shape, images.data.map((value) => byteToUnit(unitToByte(value))));
+  return float32(
+    images.shape,
+    images.data.map((value) => byteToUnit(unitToByte(value))),
+  );
 }

@@ -37,7 +37,18 @@ const lastStep = 1 / 8;
  * @throws as `linearProbe`
  * @see Radford et al. 2021, appendix A.3 — https://arxiv.org/abs/2103.00020
  */
-export function tuneProbe(train: LabeledFeatures, validation: LabeledFeatures, { onTrial, ...options }: { readonly maxIterations?: number; readonly tolerance?: number; readonly onTrial?: (trial: ProbeTrial) => void } = {}): TunedProbe {
+export function tuneProbe(
+  train: LabeledFeatures,
+  validation: LabeledFeatures,
+  {
+    onTrial,
+    ...options
+  }: {
+    readonly maxIterations?: number;
+    readonly tolerance?: number;
+    readonly onTrial?: (trial: ProbeTrial) => void;
+  } = {},
+): TunedProbe {
   const tried = new Map<number, { readonly trial: ProbeTrial; readonly probe: LinearProbe }>();
   const accuracyAt = (exponent: number): number => {
     if (Math.abs(exponent) > widest) return -1;
@@ -45,8 +56,16 @@ export function tuneProbe(train: LabeledFeatures, validation: LabeledFeatures, {
     if (known) return known.trial.accuracy;
     // From the nearest solution: it ends where it would anyway, and sooner.
     const near = [...tried].sort(([a], [b]) => Math.abs(a - exponent) - Math.abs(b - exponent))[0];
-    const probe = linearProbe(train, { tolerance: searchTolerance, ...options, inverseRegularization: 10 ** exponent, ...(near && { start: near[1].probe.weights }) });
-    const trial = { inverseRegularization: 10 ** exponent, accuracy: agreement(probe.predict(validation), validation.labels) };
+    const probe = linearProbe(train, {
+      tolerance: searchTolerance,
+      ...options,
+      inverseRegularization: 10 ** exponent,
+      ...(near && { start: near[1].probe.weights }),
+    });
+    const trial = {
+      inverseRegularization: 10 ** exponent,
+      accuracy: agreement(probe.predict(validation), validation.labels),
+    };
     tried.set(exponent, { trial, probe });
     onTrial?.(trial);
     return trial.accuracy;
@@ -56,7 +75,9 @@ export function tuneProbe(train: LabeledFeatures, validation: LabeledFeatures, {
     // Once around the best; in the first round on for as long as it gets better.
     for (let from = Number.NaN; from !== best;) {
       from = best;
-      for (const exponent of [from - step, from + step]) if (accuracyAt(exponent) > accuracyAt(best) || (accuracyAt(exponent) === accuracyAt(best) && exponent < best)) best = exponent;
+      for (const exponent of [from - step, from + step])
+        if (accuracyAt(exponent) > accuracyAt(best) || (accuracyAt(exponent) === accuracyAt(best) && exponent < best))
+          best = exponent;
       if (step < firstStep) break;
     }
   }

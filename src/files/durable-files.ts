@@ -7,16 +7,29 @@ export function systemReason(error: unknown): string | undefined {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     const { code } = inner as NodeJS.ErrnoException;
     switch (code) {
-      case 'EACCES': case 'EPERM': return 'permission denied';
-      case 'EROFS': return 'the file system is read-only';
-      case 'ENOSPC': case 'EDQUOT': return 'no space left on the disk';
-      case 'ENOENT': return 'it does not exist';
-      case 'ENOTDIR': return 'a part of the path is a file, not a folder';
-      case 'EEXIST': return 'it exists already';
-      case 'EISDIR': return 'it is a folder, not a file';
-      case 'ENAMETOOLONG': return 'the name is too long';
-      case 'ELOOP': return 'too many symbolic links';
-      case 'EMFILE': case 'ENFILE': return 'too many open files';
+      case 'EACCES':
+      case 'EPERM':
+        return 'permission denied';
+      case 'EROFS':
+        return 'the file system is read-only';
+      case 'ENOSPC':
+      case 'EDQUOT':
+        return 'no space left on the disk';
+      case 'ENOENT':
+        return 'it does not exist';
+      case 'ENOTDIR':
+        return 'a part of the path is a file, not a folder';
+      case 'EEXIST':
+        return 'it exists already';
+      case 'EISDIR':
+        return 'it is a folder, not a file';
+      case 'ENAMETOOLONG':
+        return 'the name is too long';
+      case 'ELOOP':
+        return 'too many symbolic links';
+      case 'EMFILE':
+      case 'ENFILE':
+        return 'too many open files';
     }
     if ((inner as NodeJS.ErrnoException).syscall !== undefined) return inner.message.split('\n')[0]!;
   }
@@ -97,12 +110,18 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
 }
 
 async function writeFlushed(path: string, content: Content): Promise<void> {
-  const parts = typeof content === 'string' ? [new TextEncoder().encode(content)] : content instanceof Uint8Array ? [content] : content;
+  const parts =
+    typeof content === 'string'
+      ? [new TextEncoder().encode(content)]
+      : content instanceof Uint8Array
+        ? [content]
+        : content;
   const file = await open(path, 'wx');
   try {
     for await (const bytes of parts) {
       let done = 0;
-      while (done < bytes.length) done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;
+      while (done < bytes.length)
+        done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;
     }
     await file.sync();
   } finally {
@@ -117,7 +136,7 @@ export async function makeFolder(path: string): Promise<void> {
   for (const folder of await missingFolders(full)) {
     await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
       // Another process may have made it in the meantime.
-      if (error.code === 'EEXIST' && await kindOf(folder) === 'folder') return;
+      if (error.code === 'EEXIST' && (await kindOf(folder)) === 'folder') return;
       // The system says "does not exist" of a folder that may not be made on a read-only file system; the folder above says why.
       if (error.code === 'ENOENT') await access(dirname(folder), constants.W_OK);
       throw error;
@@ -129,10 +148,10 @@ export async function makeFolder(path: string): Promise<void> {
 /** The folders down to a path that are still to be made, outermost first. */
 async function missingFolders(path: string): Promise<string[]> {
   const missing: string[] = [];
-  for (let folder = path; await kindOf(folder) !== 'folder'; folder = dirname(folder)) {
+  for (let folder = path; (await kindOf(folder)) !== 'folder'; folder = dirname(folder)) {
     missing.unshift(folder);
     // A file in the way: making the folder below it says so.
-    if (folder !== path && await kindOf(folder) === 'file') return missing.slice(1);
+    if (folder !== path && (await kindOf(folder)) === 'file') return missing.slice(1);
   }
   return missing;
 }

@@ -25,7 +25,12 @@ describe('inParallel', () => {
 
   it('starts nothing more after a failure', async () => {
     let started = 0;
-    await expect(inParallel(1000, 2, async () => { started++; throw new Error('stop'); })).rejects.toThrow('stop');
+    await expect(
+      inParallel(1000, 2, async () => {
+        started++;
+        throw new Error('stop');
+      }),
+    ).rejects.toThrow('stop');
     expect(started).toBe(2);
   });
 });

@@ -14,17 +14,25 @@ const maxDepth = 32;
  * @param infinite  whether a line of its own may give a key the value Infinity or -Infinity, as Python's `json.dumps` does beyond JSON
  * @throws one line if the file cannot be read, is not UTF-8, not JSON, or no object
  */
-export async function readJsonFile(path: string, where: string, { infinite = false }: { readonly infinite?: boolean } = {}): Promise<JsonObject> {
+export async function readJsonFile(
+  path: string,
+  where: string,
+  { infinite = false }: { readonly infinite?: boolean } = {},
+): Promise<JsonObject> {
   const bytes = await readWhole(path, where);
   let value: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     // Such a line cannot be inside a string, and 1e999 is what JSON has for it.
-    value = parseStrictJson(infinite ? text.replaceAll(/^(\s*"\w+": -?)Infinity(?=,?\s*$)/gm, '$11e999') : text, maxDepth);
+    value = parseStrictJson(
+      infinite ? text.replaceAll(/^(\s*"\w+": -?)Infinity(?=,?\s*$)/gm, '$11e999') : text,
+      maxDepth,
+    );
   } catch (error) {
     throw new Error(`${where}: is not valid JSON, cut short or damaged (${oneLine(error)})`, { cause: error });
   }
-  if (!isObject(value)) throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : quoteJson(value)}`);
+  if (!isObject(value))
+    throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : quoteJson(value)}`);
   return value;
 }
 

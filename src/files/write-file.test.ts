@@ -5,15 +5,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appendWhole, checkExtension, checkWritable, writeFileWhole } from './write-file.ts';
 
 let folder: string;
-beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'kuosan-write-')); });
-afterEach(async () => { await rm(folder, { recursive: true }); });
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kuosan-write-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
 
 describe('writeFileWhole', () => {
   it('makes missing folders, replaces an old file and leaves nothing beside it', async () => {
     const path = join(folder, 'a/b/c.bin');
     await writeFileWhole(path, Uint8Array.of(1));
     await writeFileWhole(path, [Uint8Array.of(2), Uint8Array.of(3, 4)]);
-    expect([...await readFile(path)]).toEqual([2, 3, 4]);
+    expect([...(await readFile(path))]).toEqual([2, 3, 4]);
     expect(await readdir(join(folder, 'a/b'))).toEqual(['c.bin']);
   });
 
@@ -28,14 +32,20 @@ describe('writeFileWhole', () => {
   it('names a path that is a folder, or lies below a file, and touches nothing', async () => {
     await mkdir(join(folder, 'taken'));
     await writeFile(join(folder, 'file'), 'kept');
-    await expect(writeFileWhole(join(folder, 'taken'), Uint8Array.of(1))).rejects.toThrow(/^cannot write ".*taken": it is a folder; give another path$/);
-    await expect(writeFileWhole(join(folder, 'file/x.png'), Uint8Array.of(1))).rejects.toThrow(/^cannot write ".*x\.png": .* not a folder; give another path$/);
+    await expect(writeFileWhole(join(folder, 'taken'), Uint8Array.of(1))).rejects.toThrow(
+      /^cannot write ".*taken": it is a folder; give another path$/,
+    );
+    await expect(writeFileWhole(join(folder, 'file/x.png'), Uint8Array.of(1))).rejects.toThrow(
+      /^cannot write ".*x\.png": .* not a folder; give another path$/,
+    );
     expect(await readFile(join(folder, 'file'), 'utf8')).toBe('kept');
     expect((await readdir(folder)).sort()).toEqual(['file', 'taken']);
   });
 
   it.runIf(process.platform === 'linux')('ends with an error where the system makes no files', async () => {
-    await expect(writeFileWhole('/proc/kuosan/x.png', Uint8Array.of(1))).rejects.toThrow(/^cannot write "\/proc\/kuosan\/x\.png": /);
+    await expect(writeFileWhole('/proc/kuosan/x.png', Uint8Array.of(1))).rejects.toThrow(
+      /^cannot write "\/proc\/kuosan\/x\.png": /,
+    );
   });
 });
 
@@ -44,15 +54,19 @@ describe('appendWhole', () => {
     const path = join(folder, 'log');
     await appendWhole(path, Uint8Array.of(1, 2));
     await appendWhole(path, Uint8Array.of(3));
-    expect([...await readFile(path)]).toEqual([1, 2, 3]);
+    expect([...(await readFile(path))]).toEqual([1, 2, 3]);
   });
 
   it('names the path and the reason where it cannot', async () => {
-    await expect(appendWhole(join(folder, 'none/log'), Uint8Array.of(1))).rejects.toThrow(/^cannot write ".*none\/log": there is no such file or folder; give another path$/);
+    await expect(appendWhole(join(folder, 'none/log'), Uint8Array.of(1))).rejects.toThrow(
+      /^cannot write ".*none\/log": there is no such file or folder; give another path$/,
+    );
   });
 
   it.runIf(process.platform === 'linux')('says that a disk is full', async () => {
-    await expect(appendWhole('/dev/full', Uint8Array.of(1))).rejects.toThrow('cannot write "/dev/full": no space left on the disk');
+    await expect(appendWhole('/dev/full', Uint8Array.of(1))).rejects.toThrow(
+      'cannot write "/dev/full": no space left on the disk',
+    );
   });
 });
 
@@ -66,6 +80,8 @@ describe('checkWritable', () => {
 describe('checkExtension', () => {
   it('accepts either case and refuses another extension', () => {
     checkExtension('a.PNG', '.png');
-    expect(() => checkExtension('notes.txt', '.png')).toThrow('cannot write "notes.txt": the name does not end in .png');
+    expect(() => checkExtension('notes.txt', '.png')).toThrow(
+      'cannot write "notes.txt": the name does not end in .png',
+    );
   });
 });

@@ -7,17 +7,31 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 export function describeSystemError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   switch (code) {
-    case 'EACCES': case 'EPERM': return 'permission denied';
-    case 'EROFS': return 'the file system is read-only';
-    case 'ENOSPC': case 'EDQUOT': return 'no space left on the disk';
-    case 'ENOENT': return 'there is no such file or folder';
-    case 'ENOTDIR': return 'a part of the path is a file, not a folder';
-    case 'EEXIST': return 'a file is in the way of a folder';
-    case 'EISDIR': return 'it is a folder';
-    case 'ENAMETOOLONG': return 'the name is too long';
-    case 'ELOOP': return 'too many symbolic links';
-    case 'EMFILE': case 'ENFILE': return 'too many open files';
-    default: return error instanceof Error ? error.message.split('\n')[0]! : String(error);
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied';
+    case 'EROFS':
+      return 'the file system is read-only';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'no space left on the disk';
+    case 'ENOENT':
+      return 'there is no such file or folder';
+    case 'ENOTDIR':
+      return 'a part of the path is a file, not a folder';
+    case 'EEXIST':
+      return 'a file is in the way of a folder';
+    case 'EISDIR':
+      return 'it is a folder';
+    case 'ENAMETOOLONG':
+      return 'the name is too long';
+    case 'ELOOP':
+      return 'too many symbolic links';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many open files';
+    default:
+      return error instanceof Error ? error.message.split('\n')[0]! : String(error);
   }
 }
 
@@ -50,7 +64,8 @@ async function foldersTo(path: string): Promise<{ there: string; missing: string
   for (;;) {
     const found = await statIfThere(folder);
     if (found?.isDirectory()) return { there: folder, missing: missing.toReversed() };
-    if (found !== undefined || dirname(folder) === folder) throw new WriteError(path, `${JSON.stringify(folder)} is not a folder`);
+    if (found !== undefined || dirname(folder) === folder)
+      throw new WriteError(path, `${JSON.stringify(folder)} is not a folder`);
     missing.push(folder);
     folder = dirname(folder);
   }

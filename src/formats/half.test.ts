@@ -23,8 +23,22 @@ function bfloatByDefinition(pattern: number): number {
 }
 
 const formats = [
-  { name: 'float16', narrow: floatsToHalf, widen: halfToFloats, byDefinition: halfByDefinition, infinity: 0x7c00, quiet: 0x0200 },
-  { name: 'bfloat16', narrow: floatsToBfloat, widen: bfloatToFloats, byDefinition: bfloatByDefinition, infinity: 0x7f80, quiet: 0x0040 },
+  {
+    name: 'float16',
+    narrow: floatsToHalf,
+    widen: halfToFloats,
+    byDefinition: halfByDefinition,
+    infinity: 0x7c00,
+    quiet: 0x0200,
+  },
+  {
+    name: 'bfloat16',
+    narrow: floatsToBfloat,
+    widen: bfloatToFloats,
+    byDefinition: bfloatByDefinition,
+    infinity: 0x7f80,
+    quiet: 0x0040,
+  },
 ];
 
 describe.each(formats)('$name', ({ narrow, widen, byDefinition, infinity, quiet }) => {
@@ -57,15 +71,18 @@ describe.each(formats)('$name', ({ narrow, widen, byDefinition, infinity, quiet 
   });
 
   test('a float32 rounds to a pattern that no neighbor beats', () => {
-    fc.assert(fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
-      const pattern = one(value);
-      const distance = Math.abs(byDefinition(pattern) - value);
-      if ((pattern & 0x7fff) === infinity) return;
-      for (const neighbor of [pattern - 1, pattern + 1]) {
-        const other = byDefinition(neighbor & 0xffff);
-        if (Number.isFinite(other)) expect(distance).toBeLessThanOrEqual(Math.abs(other - value));
-      }
-    }), { seed: 1, numRuns: 2000 });
+    fc.assert(
+      fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
+        const pattern = one(value);
+        const distance = Math.abs(byDefinition(pattern) - value);
+        if ((pattern & 0x7fff) === infinity) return;
+        for (const neighbor of [pattern - 1, pattern + 1]) {
+          const other = byDefinition(neighbor & 0xffff);
+          if (Number.isFinite(other)) expect(distance).toBeLessThanOrEqual(Math.abs(other - value));
+        }
+      }),
+      { seed: 1, numRuns: 2000 },
+    );
   });
 
   test('signed zeros, infinities and NaN keep what they are', () => {
@@ -85,11 +102,15 @@ describe.each(formats)('$name', ({ narrow, widen, byDefinition, infinity, quiet 
 });
 
 test('float16 overflows from 65520 on: the midpoint after the largest value', () => {
-  expect(halfToFloats(floatsToHalf(Float32Array.of(65504, 65519.996, 65520, 1e30)))).toEqual(Float32Array.of(65504, 65504, Infinity, Infinity));
+  expect(halfToFloats(floatsToHalf(Float32Array.of(65504, 65519.996, 65520, 1e30)))).toEqual(
+    Float32Array.of(65504, 65504, Infinity, Infinity),
+  );
 });
 
 test('float16 underflows to zero at 2⁻²⁵ and below', () => {
-  expect(halfToFloats(floatsToHalf(Float32Array.of(2 ** -25, 1.0001 * 2 ** -25, 2 ** -26, 2 ** -149)))).toEqual(Float32Array.of(0, 2 ** -24, 0, 0));
+  expect(halfToFloats(floatsToHalf(Float32Array.of(2 ** -25, 1.0001 * 2 ** -25, 2 ** -26, 2 ** -149)))).toEqual(
+    Float32Array.of(0, 2 ** -24, 0, 0),
+  );
 });
 
 test('bfloat16 overflows to infinity at the midpoint after its largest value', () => {

@@ -30,10 +30,26 @@ interface StoredType {
 const storedTypes: Readonly<Record<number, StoredType>> = {
   0x08: { dtype: 'u8', bytes: 1, read: (view, count) => new Uint8Array(view.buffer, view.byteOffset, count) },
   0x09: { dtype: 'i8', bytes: 1, read: (view, count) => new Int8Array(view.buffer, view.byteOffset, count) },
-  0x0b: { dtype: 'i16', bytes: 2, read: (view, count) => Int16Array.from({ length: count }, (_, i) => view.getInt16(2 * i)) },
-  0x0c: { dtype: 'i32', bytes: 4, read: (view, count) => Int32Array.from({ length: count }, (_, i) => view.getInt32(4 * i)) },
-  0x0d: { dtype: 'f32', bytes: 4, read: (view, count) => Float32Array.from({ length: count }, (_, i) => view.getFloat32(4 * i)) },
-  0x0e: { dtype: 'f64', bytes: 8, read: (view, count) => Float64Array.from({ length: count }, (_, i) => view.getFloat64(8 * i)) },
+  0x0b: {
+    dtype: 'i16',
+    bytes: 2,
+    read: (view, count) => Int16Array.from({ length: count }, (_, i) => view.getInt16(2 * i)),
+  },
+  0x0c: {
+    dtype: 'i32',
+    bytes: 4,
+    read: (view, count) => Int32Array.from({ length: count }, (_, i) => view.getInt32(4 * i)),
+  },
+  0x0d: {
+    dtype: 'f32',
+    bytes: 4,
+    read: (view, count) => Float32Array.from({ length: count }, (_, i) => view.getFloat32(4 * i)),
+  },
+  0x0e: {
+    dtype: 'f64',
+    bytes: 8,
+    read: (view, count) => Float64Array.from({ length: count }, (_, i) => view.getFloat64(8 * i)),
+  },
 };
 
 /**
@@ -44,22 +60,33 @@ const storedTypes: Readonly<Record<number, StoredType>> = {
  */
 export function readIdx(bytes: Uint8Array): IdxArray {
   const fail = (problem: string) => new Error(`readIdx: ${problem}`);
-  if (bytes.length < 4) throw fail(`the file has ${bytes.length} bytes, its first 4 must tell the type and the number of axes`);
+  if (bytes.length < 4)
+    throw fail(`the file has ${bytes.length} bytes, its first 4 must tell the type and the number of axes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint16(0) !== 0) {
     const gzip = view.getUint16(0) === 0x1f8b ? ' (this is gzip: unpack it first)' : '';
     throw fail(`the file begins with the bytes ${view.getUint8(0)}, ${view.getUint8(1)}, expected 0, 0${gzip}`);
   }
   const type = storedTypes[view.getUint8(2)];
-  if (type === undefined) throw fail(`unknown type 0x${view.getUint8(2).toString(16).padStart(2, '0')}; one of 0x08, 0x09, 0x0b, 0x0c, 0x0d, 0x0e`);
+  if (type === undefined)
+    throw fail(
+      `unknown type 0x${view.getUint8(2).toString(16).padStart(2, '0')}; one of 0x08, 0x09, 0x0b, 0x0c, 0x0d, 0x0e`,
+    );
   const axes = view.getUint8(3);
   const start = 4 + 4 * axes;
-  if (bytes.length < start) throw fail(`the file has ${bytes.length} bytes, its ${axes} extents end at byte ${start} (cut short?)`);
+  if (bytes.length < start)
+    throw fail(`the file has ${bytes.length} bytes, its ${axes} extents end at byte ${start} (cut short?)`);
   const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
   // Past 2⁵³ a product is rounded, and still far more than any file.
   const count = shape.reduce((product, extent) => product * extent, 1);
   if (bytes.length - start !== count * type.bytes) {
-    throw fail(`${type.dtype}[${shape.slice(0, 8).join(', ')}${axes > 8 ? ', …' : ''}] takes ${count * type.bytes} bytes, the file holds ${bytes.length - start}`);
+    throw fail(
+      `${type.dtype}[${shape.slice(0, 8).join(', ')}${axes > 8 ? ', …' : ''}] takes ${count * type.bytes} bytes, the file holds ${bytes.length - start}`,
+    );
   }
-  return { dtype: type.dtype, shape, data: type.read(new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start), count) };
+  return {
+    dtype: type.dtype,
+    shape,
+    data: type.read(new DataView(bytes.buffer, bytes.byteOffset + start, bytes.length - start), count),
+  };
 }

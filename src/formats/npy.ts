@@ -35,16 +35,56 @@ interface StoredType {
 
 /** How a type of the file is read: narrower integers are widened and float64 is rounded, since everything here computes in 32 bits. */
 const storedTypes: Readonly<Record<string, StoredType>> = {
-  f4: { dtype: 'f32', bytes: 4, allocate: (count) => new Float32Array(count), get: (view, at, little) => view.getFloat32(at, little) },
-  f8: { dtype: 'f32', bytes: 8, allocate: (count) => new Float32Array(count), get: (view, at, little) => view.getFloat64(at, little) },
-  f2: { dtype: 'f16', bytes: 2, allocate: (count) => new Uint16Array(count), get: (view, at, little) => view.getUint16(at, little) },
+  f4: {
+    dtype: 'f32',
+    bytes: 4,
+    allocate: (count) => new Float32Array(count),
+    get: (view, at, little) => view.getFloat32(at, little),
+  },
+  f8: {
+    dtype: 'f32',
+    bytes: 8,
+    allocate: (count) => new Float32Array(count),
+    get: (view, at, little) => view.getFloat64(at, little),
+  },
+  f2: {
+    dtype: 'f16',
+    bytes: 2,
+    allocate: (count) => new Uint16Array(count),
+    get: (view, at, little) => view.getUint16(at, little),
+  },
   i1: { dtype: 'i32', bytes: 1, allocate: (count) => new Int32Array(count), get: (view, at) => view.getInt8(at) },
   u1: { dtype: 'i32', bytes: 1, allocate: (count) => new Int32Array(count), get: (view, at) => view.getUint8(at) },
-  i2: { dtype: 'i32', bytes: 2, allocate: (count) => new Int32Array(count), get: (view, at, little) => view.getInt16(at, little) },
-  u2: { dtype: 'i32', bytes: 2, allocate: (count) => new Int32Array(count), get: (view, at, little) => view.getUint16(at, little) },
-  i4: { dtype: 'i32', bytes: 4, allocate: (count) => new Int32Array(count), get: (view, at, little) => view.getInt32(at, little) },
-  u4: { dtype: 'i64', bytes: 4, allocate: (count) => new BigInt64Array(count), get: (view, at, little) => BigInt(view.getUint32(at, little)) },
-  i8: { dtype: 'i64', bytes: 8, allocate: (count) => new BigInt64Array(count), get: (view, at, little) => view.getBigInt64(at, little) },
+  i2: {
+    dtype: 'i32',
+    bytes: 2,
+    allocate: (count) => new Int32Array(count),
+    get: (view, at, little) => view.getInt16(at, little),
+  },
+  u2: {
+    dtype: 'i32',
+    bytes: 2,
+    allocate: (count) => new Int32Array(count),
+    get: (view, at, little) => view.getUint16(at, little),
+  },
+  i4: {
+    dtype: 'i32',
+    bytes: 4,
+    allocate: (count) => new Int32Array(count),
+    get: (view, at, little) => view.getInt32(at, little),
+  },
+  u4: {
+    dtype: 'i64',
+    bytes: 4,
+    allocate: (count) => new BigInt64Array(count),
+    get: (view, at, little) => BigInt(view.getUint32(at, little)),
+  },
+  i8: {
+    dtype: 'i64',
+    bytes: 8,
+    allocate: (count) => new BigInt64Array(count),
+    get: (view, at, little) => view.getBigInt64(at, little),
+  },
   b1: { dtype: 'bool', bytes: 1, allocate: (count) => new Uint8Array(count), get: (view, at) => view.getUint8(at) },
 };
 
@@ -77,11 +117,16 @@ export function readNpy(bytes: Uint8Array): NpyArray {
   const fail = (problem: string) => new Error(`readNpy: ${problem}`);
   const [, order, code] = /^([<>|=])?([a-zA-Z]\d+)$/.exec(descr) ?? [];
   const type = code !== undefined && Object.hasOwn(storedTypes, code) ? storedTypes[code] : undefined;
-  if (type === undefined) throw fail(`unsupported type ${quoteJson(descr)}; one of ${Object.keys(storedTypes).join(', ')} (convert it with astype)`);
+  if (type === undefined)
+    throw fail(
+      `unsupported type ${quoteJson(descr)}; one of ${Object.keys(storedTypes).join(', ')} (convert it with astype)`,
+    );
   if (order === '|' && type.bytes > 1) throw fail(`the type ${quoteJson(descr)} has no byte order`);
   const count = shape.reduce((product, extent) => product * extent, 1);
   if (count * type.bytes !== bytes.length - dataStart) {
-    throw fail(`${descr}[${shape.join(', ')}] takes ${count * type.bytes} bytes, the file holds ${bytes.length - dataStart} after its header`);
+    throw fail(
+      `${descr}[${shape.join(', ')}] takes ${count * type.bytes} bytes, the file holds ${bytes.length - dataStart} after its header`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset + dataStart, bytes.length - dataStart);
   const littleEndian = order !== '>';
@@ -117,12 +162,15 @@ function fortranPlaces(shape: readonly number[]): (index: number) => number {
  */
 export function writeNpy({ dtype, shape, data }: NpyArray): Bytes {
   const fail = (problem: string) => new Error(`writeNpy: ${problem}`);
-  if (!Object.hasOwn(writtenTypes, dtype)) throw fail(`unsupported dtype ${quoteJson(dtype)}; one of ${Object.keys(writtenTypes).join(', ')}`);
+  if (!Object.hasOwn(writtenTypes, dtype))
+    throw fail(`unsupported dtype ${quoteJson(dtype)}; one of ${Object.keys(writtenTypes).join(', ')}`);
   const { descr, array } = writtenTypes[dtype];
   const described = `${dtype}[${shape.join(', ')}]`;
-  if (shape.length > mostAxes || !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) throw fail(`${described}: expected at most ${mostAxes} whole numbers from 0`);
+  if (shape.length > mostAxes || !shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
+    throw fail(`${described}: expected at most ${mostAxes} whole numbers from 0`);
   if (!(data instanceof array)) throw fail(`${described} must be held in a ${array.name}`);
-  if (data.length !== shape.reduce((product, extent) => product * extent, 1)) throw fail(`${described} does not hold ${data.length} values`);
+  if (data.length !== shape.reduce((product, extent) => product * extent, 1))
+    throw fail(`${described} does not hold ${data.length} values`);
 
   // Python writes a tuple of one with a comma after it.
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
@@ -148,17 +196,23 @@ interface Header {
 
 function readHeader(bytes: Uint8Array): Header {
   const fail = (problem: string) => new Error(`readNpy: ${problem}`);
-  if (bytes.length < 10 || !magic.every((byte, i) => bytes[i] === byte)) throw fail(`the file (${bytes.length} bytes) does not begin as an npy file does (an npz is a zip of them: unpack it first)`);
+  if (bytes.length < 10 || !magic.every((byte, i) => bytes[i] === byte))
+    throw fail(
+      `the file (${bytes.length} bytes) does not begin as an npy file does (an npz is a zip of them: unpack it first)`,
+    );
   const version = bytes[6]!;
-  if (version < 1 || version > 3 || bytes[7] !== 0) throw fail(`version ${version}.${bytes[7]}, expected 1.0, 2.0 or 3.0`);
+  if (version < 1 || version > 3 || bytes[7] !== 0)
+    throw fail(`version ${version}.${bytes[7]}, expected 1.0, 2.0 or 3.0`);
   const lengthBytes = version === 1 ? 2 : 4;
   const start = 8 + lengthBytes;
-  if (bytes.length < start) throw fail(`the file has ${bytes.length} bytes, the length of its header ends at byte ${start} (cut short?)`);
+  if (bytes.length < start)
+    throw fail(`the file has ${bytes.length} bytes, the length of its header ends at byte ${start} (cut short?)`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (length > largestHeader) throw fail(`the header's length is ${length} bytes, at most ${largestHeader} are read`);
   const dataStart = start + length;
-  if (dataStart > bytes.length) throw fail(`the header ends at byte ${dataStart}, the file at byte ${bytes.length} (cut short?)`);
+  if (dataStart > bytes.length)
+    throw fail(`the header ends at byte ${dataStart}, the file at byte ${bytes.length} (cut short?)`);
   const text = new TextDecoder('latin1').decode(bytes.subarray(start, dataStart)).trim();
   const fields = readDictionary(text);
   const { descr, fortran_order: fortranOrder, shape } = fields ?? {};
@@ -177,7 +231,8 @@ function readDictionary(text: string): Readonly<Record<string, Value>> | undefin
   let rest = text.slice(1, -1).trim();
   const found = new Map<string, Value>();
   while (rest !== '') {
-    const [entry, , key, value] = /^(['"])(\w+)\1 *: *('[^'\\]*'|"[^"\\]*"|True|False|\([\dL, ]*\)) *(?:, *|$)/.exec(rest) ?? [];
+    const [entry, , key, value] =
+      /^(['"])(\w+)\1 *: *('[^'\\]*'|"[^"\\]*"|True|False|\([\dL, ]*\)) *(?:, *|$)/.exec(rest) ?? [];
     if (entry === undefined || key === undefined || value === undefined || found.has(key)) return undefined;
     const read = readValue(value);
     if (read === undefined) return undefined;

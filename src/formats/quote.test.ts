@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { clipped, quoteJson, quoteWord } from './quote.ts';
 
 describe('what a message quotes of a file', () => {
-  test.each([['x', '"x"'], [[1, 2], '[1,2]'], [null, 'null'], [undefined, 'nothing'], ['a\nb', String.raw`"a\nb"`]])('%j is %s', (value, text) => {
+  test.each([
+    ['x', '"x"'],
+    [[1, 2], '[1,2]'],
+    [null, 'null'],
+    [undefined, 'nothing'],
+    ['a\nb', String.raw`"a\nb"`],
+  ])('%j is %s', (value, text) => {
     expect(quoteJson(value)).toBe(text);
   });
 
@@ -17,6 +23,12 @@ describe('what a message quotes of a file', () => {
   });
 });
 
-test.each([['runs/a-1', 'runs/a-1'], ['my pictures', '\'my pictures\''], ['it\'s', '\'it\'\\\'\'s\''], ['$HOME', '\'$HOME\''], ['', '\'\'']])('a shell reads %j from %s', (word, quoted) => {
+test.each([
+  ['runs/a-1', 'runs/a-1'],
+  ['my pictures', "'my pictures'"],
+  ["it's", "'it'\\''s'"],
+  ['$HOME', "'$HOME'"],
+  ['', "''"],
+])('a shell reads %j from %s', (word, quoted) => {
   expect(quoteWord(word)).toBe(quoted);
 });

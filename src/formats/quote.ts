@@ -10,7 +10,7 @@ export function quoteJson(value: unknown, none = 'nothing'): string {
 
 /** A word as a POSIX shell takes it, for a command that a message tells to type. */
 export function quoteWord(word: string): string {
-  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
+  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** A text as a message repeats it, cut after `most` characters; default 200. */

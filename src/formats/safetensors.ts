@@ -59,8 +59,16 @@ const storedTypes: Readonly<Record<string, StoredType>> = {
   I32: { dtype: 'i32', bytes: 4, read: (buffer, offset, count) => new Int32Array(buffer, offset, count) },
   I64: { dtype: 'i64', bytes: 8, read: (buffer, offset, count) => new BigInt64Array(buffer, offset, count) },
   BOOL: { dtype: 'bool', bytes: 1, read: (buffer, offset, count) => new Uint8Array(buffer, offset, count) },
-  U8: { dtype: 'i32', bytes: 1, read: (buffer, offset, count) => new Int32Array(new Uint8Array(buffer, offset, count)) },
-  F64: { dtype: 'f32', bytes: 8, read: (buffer, offset, count) => new Float32Array(new Float64Array(buffer, offset, count)) },
+  U8: {
+    dtype: 'i32',
+    bytes: 1,
+    read: (buffer, offset, count) => new Int32Array(new Uint8Array(buffer, offset, count)),
+  },
+  F64: {
+    dtype: 'f32',
+    bytes: 8,
+    read: (buffer, offset, count) => new Float32Array(new Float64Array(buffer, offset, count)),
+  },
 };
 
 /**
@@ -99,7 +107,11 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   checkContiguous(entries, dataStart, bytes.length);
   const tensors = new Map<string, SafetensorsTensor>();
   for (const entry of entries) tensors.set(entry.name, readTensor(entry, bytes, dataStart));
-  return { tensors, offsets: new Map(entries.map(({ name, begin }) => [name, dataStart + begin])), metadata: readMetadata(metadata) };
+  return {
+    tensors,
+    offsets: new Map(entries.map(({ name, begin }) => [name, dataStart + begin])),
+    metadata: readMetadata(metadata),
+  };
 }
 
 /**
@@ -108,7 +120,10 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
  *
  * @throws if a name is reserved or no valid text, or a tensor's data is not of its type and shape
  */
-export function writeSafetensors(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: Readonly<Record<string, string>> = {}): Bytes {
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Bytes {
   const { header, names } = layOut(tensors, metadata);
   const parts = [header, ...names.map((name) => bytesOf(name, tensors.get(name)!))];
   const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
@@ -126,17 +141,28 @@ export function writeSafetensors(tensors: ReadonlyMap<string, SafetensorsTensor>
  *
  * @throws as `writeSafetensors`, or if a tensor that comes is not of the type that was said
  */
-export async function* safetensorsParts({ types, read }: TensorSource, metadata: Readonly<Record<string, string>> = {}): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* safetensorsParts(
+  { types, read }: TensorSource,
+  metadata: Readonly<Record<string, string>> = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { header, names } = layOut(types, metadata);
   yield header;
-  for (const name of names) yield bytesOf(name, { ...await read(name), ...types.get(name)! });
+  for (const name of names) yield bytesOf(name, { ...(await read(name)), ...types.get(name)! });
 }
 
 /** Everything before the values, and the order in which those follow. */
-function layOut(types: ReadonlyMap<string, SafetensorsType>, metadata: Readonly<Record<string, string>>): { readonly header: Uint8Array; readonly names: readonly string[] } {
+function layOut(
+  types: ReadonlyMap<string, SafetensorsType>,
+  metadata: Readonly<Record<string, string>>,
+): { readonly header: Uint8Array; readonly names: readonly string[] } {
   const utf8 = new TextEncoder();
   const sorted = [...types]
-    .map(([name, { dtype, shape }]) => ({ name, shape, key: utf8.encode(name), type: checkType(name, { dtype, shape }) }))
+    .map(([name, { dtype, shape }]) => ({
+      name,
+      shape,
+      key: utf8.encode(name),
+      type: checkType(name, { dtype, shape }),
+    }))
     .sort((a, b) => a.type.order - b.type.order || compareBytes(a.key, b.key));
 
   const fields: string[] = [];
@@ -146,11 +172,14 @@ function layOut(types: ReadonlyMap<string, SafetensorsType>, metadata: Readonly<
   for (const { name, shape, type } of sorted) {
     const begin = end;
     end += product(shape)! * type.array.BYTES_PER_ELEMENT;
-    fields.push(`${JSON.stringify(name)}:{"dtype":"${type.name}","shape":[${shape.join(',')}],"data_offsets":[${begin},${end}]}`);
+    fields.push(
+      `${JSON.stringify(name)}:{"dtype":"${type.name}","shape":[${shape.join(',')}],"data_offsets":[${begin},${end}]}`,
+    );
   }
   const text = utf8.encode(`{${fields.join(',')}}`);
   const textLength = Math.ceil(text.length / 8) * 8;
-  if (textLength > largestHeader) throw new Error(`writeSafetensors: the header has ${textLength} bytes, the format allows ${largestHeader}`);
+  if (textLength > largestHeader)
+    throw new Error(`writeSafetensors: the header has ${textLength} bytes, the format allows ${largestHeader}`);
 
   const header = new Uint8Array(8 + textLength).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(textLength), true);
@@ -173,9 +202,13 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataS
   const fail = (problem: string) => new Error(`readSafetensors: ${problem}`);
   if (bytes.length < 8) throw fail(`the file has ${bytes.length} bytes, its first 8 must be the header's length`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(largestHeader)) throw fail(`the header's length is ${length} bytes, the format allows ${largestHeader} (is this a safetensors file?)`);
+  if (length > BigInt(largestHeader))
+    throw fail(
+      `the header's length is ${length} bytes, the format allows ${largestHeader} (is this a safetensors file?)`,
+    );
   const dataStart = 8 + Number(length);
-  if (dataStart > bytes.length) throw fail(`the header ends at byte ${dataStart}, the file at byte ${bytes.length} (cut short?)`);
+  if (dataStart > bytes.length)
+    throw fail(`the header ends at byte ${dataStart}, the file at byte ${bytes.length} (cut short?)`);
 
   let header: unknown;
   try {
@@ -196,7 +229,8 @@ function readEntry(name: string, value: unknown, dataStart: number, fileEnd: num
   if (!isRecord(value)) throw fail(`expected {dtype, shape, data_offsets}, got ${quoteJson(value)}`);
   const { dtype: typeName, shape, data_offsets: offsets } = value;
   if (!isCounts(shape)) throw fail(`shape must be whole numbers from 0, got ${quoteJson(shape)}`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw fail(`data_offsets must be two whole numbers from 0, got ${quoteJson(offsets)}`);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw fail(`data_offsets must be two whole numbers from 0, got ${quoteJson(offsets)}`);
 
   const [begin, end] = offsets as [number, number];
   const place = `[${clipped(shape.join(', '))}] at byte ${dataStart + begin}`;
@@ -206,10 +240,15 @@ function readEntry(name: string, value: unknown, dataStart: number, fileEnd: num
   const type = storedTypes[typeName]!;
   const described = typeName + place;
   const count = product(shape);
-  if (count === undefined || !Number.isSafeInteger(count * type.bytes)) throw fail(`${described} has too many elements`);
+  if (count === undefined || !Number.isSafeInteger(count * type.bytes))
+    throw fail(`${described} has too many elements`);
   if (begin > end) throw fail(`${described} would end before it begins, its data_offsets are [${begin}, ${end}]`);
-  if (dataStart + end > fileEnd) throw fail(`${described} would end at byte ${dataStart + end}, the file ends at byte ${fileEnd} (cut short?)`);
-  if (end - begin !== count * type.bytes) throw fail(`${described} takes ${count * type.bytes} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`);
+  if (dataStart + end > fileEnd)
+    throw fail(`${described} would end at byte ${dataStart + end}, the file ends at byte ${fileEnd} (cut short?)`);
+  if (end - begin !== count * type.bytes)
+    throw fail(
+      `${described} takes ${count * type.bytes} bytes, its data_offsets [${begin}, ${end}] hold ${end - begin}`,
+    );
   return { name, typeName, type, shape, count, begin, end };
 }
 
@@ -221,25 +260,31 @@ function checkContiguous(entries: readonly Entry[], dataStart: number, fileEnd: 
     if (entry.begin !== end) {
       const described = `tensor ${quoteJson(entry.name)}: ${entry.typeName}[${clipped(entry.shape.join(', '))}]`;
       const relation = entry.begin < end ? 'overlaps' : 'leaves a hole after';
-      throw new Error(`readSafetensors: ${described} at byte ${dataStart + entry.begin} ${relation} ${previous}, which ends at byte ${dataStart + end}`);
+      throw new Error(
+        `readSafetensors: ${described} at byte ${dataStart + entry.begin} ${relation} ${previous}, which ends at byte ${dataStart + end}`,
+      );
     }
     end = entry.end;
     previous = `tensor ${quoteJson(entry.name)}`;
   }
-  if (dataStart + end !== fileEnd) throw new Error(`readSafetensors: ${previous} ends at byte ${dataStart + end}, the file at byte ${fileEnd}`);
+  if (dataStart + end !== fileEnd)
+    throw new Error(`readSafetensors: ${previous} ends at byte ${dataStart + end}, the file at byte ${fileEnd}`);
 }
 
 function readTensor(entry: Entry, bytes: Uint8Array, dataStart: number): SafetensorsTensor {
   const { type, shape, count } = entry;
   const start = bytes.byteOffset + dataStart + entry.begin;
-  const data = start % type.bytes === 0
-    ? type.read(bytes.buffer, start, count)
-    : type.read(bytes.buffer.slice(start, start + count * type.bytes), 0, count);
+  const data =
+    start % type.bytes === 0
+      ? type.read(bytes.buffer, start, count)
+      : type.read(bytes.buffer.slice(start, start + count * type.bytes), 0, count);
   if (type.dtype === 'bool') {
     const wrong = (data as Uint8Array).findIndex((byte) => byte > 1);
     if (wrong >= 0) {
       const place = `at byte ${dataStart + entry.begin + wrong}`;
-      throw new Error(`readSafetensors: tensor ${quoteJson(entry.name)}: BOOL[${clipped(shape.join(', '))}] holds ${data[wrong]} ${place}, expected 0 or 1`);
+      throw new Error(
+        `readSafetensors: tensor ${quoteJson(entry.name)}: BOOL[${clipped(shape.join(', '))}] holds ${data[wrong]} ${place}, expected 0 or 1`,
+      );
     }
   }
   return { dtype: type.dtype, shape, data };
@@ -250,7 +295,8 @@ function readMetadata(value: unknown): Readonly<Record<string, string>> {
   if (!isRecord(value)) throw new Error(`readSafetensors: ${metadataKey} must be an object, got ${quoteJson(value)}`);
   for (const [key, text] of Object.entries(value)) {
     if (key === '__proto__') throw new Error(`readSafetensors: ${metadataKey}: the key "__proto__" is refused`);
-    if (typeof text !== 'string') throw new Error(`readSafetensors: ${metadataKey}: ${quoteJson(key)} must be text, got ${quoteJson(text)}`);
+    if (typeof text !== 'string')
+      throw new Error(`readSafetensors: ${metadataKey}: ${quoteJson(key)} must be text, got ${quoteJson(text)}`);
   }
   return value as Record<string, string>;
 }
@@ -260,8 +306,10 @@ function writeMetadata(metadata: Readonly<Record<string, string>>): string | und
   if (entries.length === 0) return undefined;
   const fields = entries.map(([key, text]) => {
     if (key === '__proto__') throw new Error(`writeSafetensors: metadata: the key "__proto__" is refused`);
-    if (typeof text !== 'string') throw new Error(`writeSafetensors: metadata: ${quoteJson(key)} must be text, got ${quoteJson(text)}`);
-    if (loneSurrogate.test(key + text)) throw new Error(`writeSafetensors: metadata: ${quoteJson(key)} is not valid Unicode (a lone surrogate)`);
+    if (typeof text !== 'string')
+      throw new Error(`writeSafetensors: metadata: ${quoteJson(key)} must be text, got ${quoteJson(text)}`);
+    if (loneSurrogate.test(key + text))
+      throw new Error(`writeSafetensors: metadata: ${quoteJson(key)} is not valid Unicode (a lone surrogate)`);
     return `${JSON.stringify(key)}:${JSON.stringify(text)}`;
   });
   return `{${fields.join(',')}}`;
@@ -271,14 +319,17 @@ function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof wri
   const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${problem}`);
   const nameProblem = problemOfName(name) ?? (name === metadataKey ? 'the name is reserved by the format' : undefined);
   if (nameProblem) throw fail(nameProblem);
-  if (!Object.hasOwn(writtenTypes, dtype)) throw fail(`unsupported dtype "${dtype}"; one of ${Object.keys(writtenTypes).join(', ')}`);
-  if (!isCounts(shape) || product(shape) === undefined) throw fail(`${dtype}[${shape.join(', ')}]: the shape must be whole numbers from 0`);
+  if (!Object.hasOwn(writtenTypes, dtype))
+    throw fail(`unsupported dtype "${dtype}"; one of ${Object.keys(writtenTypes).join(', ')}`);
+  if (!isCounts(shape) || product(shape) === undefined)
+    throw fail(`${dtype}[${shape.join(', ')}]: the shape must be whole numbers from 0`);
   return writtenTypes[dtype];
 }
 
 /** The values as they are in the file. */
 function bytesOf(name: string, { dtype, shape, data }: SafetensorsTensor): Uint8Array {
-  const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${dtype}[${shape.join(', ')}] ${problem}`);
+  const fail = (problem: string) =>
+    new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${dtype}[${shape.join(', ')}] ${problem}`);
   const { array } = writtenTypes[dtype];
   if (!(data instanceof array)) throw fail(`must be held in a ${array.name}`);
   if (product(shape) !== data.length) throw fail(`does not hold ${data.length} values`);
@@ -298,7 +349,9 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isCounts(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0 && !Object.is(count, -0));
+  return (
+    Array.isArray(value) && value.every((count) => Number.isSafeInteger(count) && count >= 0 && !Object.is(count, -0))
+  );
 }
 
 /** The number of elements, or nothing where it leaves the exact integers. */

@@ -12,19 +12,28 @@ const outcome = (read: () => unknown): { value: unknown } | Error => {
 
 describe('parseStrictJson', () => {
   it('reads what JSON.parse reads', () => {
-    fc.assert(fc.property(fc.json({ maxDepth: 6 }), (text) => {
-      expect(parseStrictJson(text, 8)).toEqual(JSON.parse(text));
-    }));
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 6 }), (text) => {
+        expect(parseStrictJson(text, 8)).toEqual(JSON.parse(text));
+      }),
+    );
   });
 
   it('accepts nothing that JSON.parse refuses, whatever the text', () => {
-    const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'{}[]",:\\ 01eu\n', 'true', '"a"') }), fc.json().map((json) => json.slice(1)));
-    fc.assert(fc.property(text, (json) => {
-      const [strict, plain] = [outcome(() => parseStrictJson(json, 8)), outcome(() => JSON.parse(json))];
-      if (plain instanceof Error) expect(strict).toBeInstanceOf(Error);
-      else if (!(strict instanceof Error)) expect(strict).toEqual(plain);
-      else expect(strict.message).toMatch(/^(nested deeper than 8|the key .* appears twice)/s);
-    }), { numRuns: 2000 });
+    const text = fc.oneof(
+      fc.string(),
+      fc.string({ unit: fc.constantFrom(...'{}[]",:\\ 01eu\n', 'true', '"a"') }),
+      fc.json().map((json) => json.slice(1)),
+    );
+    fc.assert(
+      fc.property(text, (json) => {
+        const [strict, plain] = [outcome(() => parseStrictJson(json, 8)), outcome(() => JSON.parse(json))];
+        if (plain instanceof Error) expect(strict).toBeInstanceOf(Error);
+        else if (!(strict instanceof Error)) expect(strict).toEqual(plain);
+        else expect(strict.message).toMatch(/^(nested deeper than 8|the key .* appears twice)/s);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('refuses a key given twice in one object, however it is written', () => {
@@ -33,6 +42,7 @@ describe('parseStrictJson', () => {
   });
 
   it('refuses nesting that would exhaust the stack, at once', () => {
-    for (const bracket of ['[', '{"a":']) expect(() => parseStrictJson(bracket.repeat(1_000_000), 32)).toThrow('nested deeper than 32');
+    for (const bracket of ['[', '{"a":'])
+      expect(() => parseStrictJson(bracket.repeat(1_000_000), 32)).toThrow('nested deeper than 32');
   });
 });

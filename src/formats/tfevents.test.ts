@@ -15,13 +15,24 @@ describe('crc32c', () => {
 });
 
 describe('encodeEvent', () => {
-  it('gives the bytes of TensorFlow\'s own messages', () => {
+  it("gives the bytes of TensorFlow's own messages", () => {
     const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
     const file = Buffer.concat([
       encodeEvent(1_700_000_000.25, { kind: 'version' }),
       encodeEvent(1_700_000_001.5, { kind: 'start', step: 301 }),
-      encodeEvent(1_700_000_002, { kind: 'values', step: 301, values: [{ tag: 'loss', scalar: 0.25 }, { tag: 'loss by noise/t 0–99', scalar: -1.5 }] }),
-      encodeEvent(1_700_000_003, { kind: 'values', step: 2 ** 40, values: [{ tag: 'samples', png, width: 300, height: 16, channels: 3 }] }),
+      encodeEvent(1_700_000_002, {
+        kind: 'values',
+        step: 301,
+        values: [
+          { tag: 'loss', scalar: 0.25 },
+          { tag: 'loss by noise/t 0–99', scalar: -1.5 },
+        ],
+      }),
+      encodeEvent(1_700_000_003, {
+        kind: 'values',
+        step: 2 ** 40,
+        values: [{ tag: 'samples', png, width: 300, height: 16, channels: 3 }],
+      }),
     ]);
     expect(file).toEqual(readFileSync(new URL('../../test/golden/tfevents.bin', import.meta.url)));
   });

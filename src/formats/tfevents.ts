@@ -16,7 +16,13 @@ import { crc32c } from './crc32c.ts';
 /** One value of one step: a number, or a picture as the bytes of a PNG file. */
 export type SummaryValue =
   | { readonly tag: string; readonly scalar: number }
-  | { readonly tag: string; readonly png: Uint8Array; readonly width: number; readonly height: number; readonly channels: 1 | 3 | 4 };
+  | {
+      readonly tag: string;
+      readonly png: Uint8Array;
+      readonly width: number;
+      readonly height: number;
+      readonly channels: 1 | 3 | 4;
+    };
 
 /**
  * What an event tells: which format the file has (always the first), that a run starts at this step, so that what an earlier file has from
@@ -46,7 +52,12 @@ export function encodeEvent(wallTime: number, content: EventContent): Bytes {
       event.tag(eventField.fileVersion, WireType.LengthDelimited).string('brain.Event:2');
       break;
     case 'start':
-      event.tag(eventField.sessionLog, WireType.LengthDelimited).fork().tag(1, WireType.Varint).int32(sessionStart).join();
+      event
+        .tag(eventField.sessionLog, WireType.LengthDelimited)
+        .fork()
+        .tag(1, WireType.Varint)
+        .int32(sessionStart)
+        .join();
       break;
     case 'values':
       event.tag(eventField.summary, WireType.LengthDelimited).fork();
@@ -59,11 +70,17 @@ export function encodeEvent(wallTime: number, content: EventContent): Bytes {
 function writeValue(writer: BinaryWriter, value: SummaryValue): BinaryWriter {
   writer.tag(valueField.tag, WireType.LengthDelimited).string(value.tag);
   if ('scalar' in value) return writer.tag(valueField.scalar, WireType.Bit32).float(value.scalar);
-  return writer.tag(valueField.image, WireType.LengthDelimited).fork()
-    .tag(imageField.height, WireType.Varint).int32(value.height)
-    .tag(imageField.width, WireType.Varint).int32(value.width)
-    .tag(imageField.channels, WireType.Varint).int32(value.channels)
-    .tag(imageField.bytes, WireType.LengthDelimited).bytes(value.png)
+  return writer
+    .tag(valueField.image, WireType.LengthDelimited)
+    .fork()
+    .tag(imageField.height, WireType.Varint)
+    .int32(value.height)
+    .tag(imageField.width, WireType.Varint)
+    .int32(value.width)
+    .tag(imageField.channels, WireType.Varint)
+    .int32(value.channels)
+    .tag(imageField.bytes, WireType.LengthDelimited)
+    .bytes(value.png)
     .join();
 }
 

@@ -1,7 +1,17 @@
 /** transformers' `CLIPModel`: a picture and a text become vectors, near each other if they belong together. */
 import { div, exp, matmul, maximum, mul, sqrt, sumSquares, transpose, type Tensor } from '../core/index.ts';
 import { filled, Linear, Module, normal, Parameter, type Context } from '../nn/index.ts';
-import { clipConfigSchema, clipTextConfigSchema, clipVisionConfigSchema, type CLIPConfig, type CLIPOptions, type CLIPTextConfig, type CLIPTextOptions, type CLIPVisionConfig, type CLIPVisionOptions } from './clip/config.ts';
+import {
+  clipConfigSchema,
+  clipTextConfigSchema,
+  clipVisionConfigSchema,
+  type CLIPConfig,
+  type CLIPOptions,
+  type CLIPTextConfig,
+  type CLIPTextOptions,
+  type CLIPVisionConfig,
+  type CLIPVisionOptions,
+} from './clip/config.ts';
 import { TextTransformer, type TowerOutput } from './clip/text-tower.ts';
 import { VisionTransformer } from './clip/vision-tower.ts';
 
@@ -153,7 +163,11 @@ export class CLIPVisionModelWithProjection extends CLIPVisionModel {
 
   constructor(options: CLIPVisionOptions = {}) {
     super(options);
-    this.visualProjection = projection(this.config.hiddenSize, this.config.projectionDim, this.config.initializerFactor);
+    this.visualProjection = projection(
+      this.config.hiddenSize,
+      this.config.projectionDim,
+      this.config.initializerFactor,
+    );
   }
 
   /** As of `CLIPModel`. */

@@ -15,7 +15,11 @@ function snakeCase(key: string): string {
 
 /** A Hugging Face configuration under our names: keys in camelCase, the library's own (`_class_name`) left out. */
 export function fromHuggingFace(json: JsonObject): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith('_')).map(([key, value]) => [camelCase(key), value]));
+  return Object.fromEntries(
+    Object.entries(json)
+      .filter(([key]) => !key.startsWith('_'))
+      .map(([key, value]) => [camelCase(key), value]),
+  );
 }
 
 /** The same under Hugging Face's spelling of keys. */
@@ -44,7 +48,10 @@ export function parseConfig<S extends z.ZodType>(schema: S, value: unknown, wher
     const known = nearest(key, knownKeys(schema, issue.path));
     throw new Error(`${path}: unknown key ${quoteJson(key)}${known ? `; did you mean ${known}?` : ''}`);
   }
-  const got = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  const got = issue.path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
   throw new Error(`${path}: ${lowerFirst(issue.message)}, got ${quoteJson(got)}`);
 }
 
@@ -57,11 +64,17 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 }
 
 function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  let inner = schema as { shape?: Record<string, unknown>; unwrap?: () => unknown; removeDefault?: () => unknown } | undefined;
-  while (inner && !inner.shape && (inner.removeDefault ?? inner.unwrap)) inner = (inner.removeDefault ?? inner.unwrap)!.call(inner) as typeof inner;
+  let inner = schema as
+    | { shape?: Record<string, unknown>; unwrap?: () => unknown; removeDefault?: () => unknown }
+    | undefined;
+  while (inner && !inner.shape && (inner.removeDefault ?? inner.unwrap))
+    inner = (inner.removeDefault ?? inner.unwrap)!.call(inner) as typeof inner;
   return inner?.shape;
 }
 
 function lowerFirst(text: string): string {
-  return text.replace(/^Invalid (?:input|option): /, '').replace(/, received .*$/, '').replace(/^./, (letter) => letter.toLowerCase());
+  return text
+    .replace(/^Invalid (?:input|option): /, '')
+    .replace(/, received .*$/, '')
+    .replace(/^./, (letter) => letter.toLowerCase());
 }

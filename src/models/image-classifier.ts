@@ -49,7 +49,8 @@ class ClassifierBlock extends Module {
   /** @param x  [B, C, H, W] → [B, O, ⌈H/stride⌉, ⌈W/stride⌉] */
   forward(ctx: Context, x: Tensor): Tensor {
     const h = relu(this.norm1.forward(ctx, this.conv1.forward(ctx, x)));
-    const shortcut = this.convShortcut && this.normShortcut ? this.normShortcut.forward(ctx, this.convShortcut.forward(ctx, x)) : x;
+    const shortcut =
+      this.convShortcut && this.normShortcut ? this.normShortcut.forward(ctx, this.convShortcut.forward(ctx, x)) : x;
     return relu(add(this.norm2.forward(ctx, this.conv2.forward(ctx, h)), shortcut));
   }
 }
@@ -78,8 +79,17 @@ export class ImageClassifier extends Module {
     const [first] = blockOutChannels;
     this.convIn = new Conv2d(inChannels, first!, 3, { stride: 2, padding: 1, bias: false });
     this.normIn = new BatchNorm2d(first!);
-    this.blocks = blockOutChannels.flatMap((channels, stage) => Array.from({ length: layersPerBlock }, (_, layer) =>
-      new ClassifierBlock(layer === 0 ? blockOutChannels[Math.max(0, stage - 1)]! : channels, channels, layer === 0 && stage > 0 ? 2 : 1)));
+    this.blocks = blockOutChannels.flatMap((channels, stage) =>
+      Array.from(
+        { length: layersPerBlock },
+        (_, layer) =>
+          new ClassifierBlock(
+            layer === 0 ? blockOutChannels[Math.max(0, stage - 1)]! : channels,
+            channels,
+            layer === 0 && stage > 0 ? 2 : 1,
+          ),
+      ),
+    );
     this.classifier = new Linear(blockOutChannels.at(-1)!, classNames.length);
   }
 

@@ -25,7 +25,12 @@ const square = (n: number): Pair => [n, n];
 class BasicConv2d extends Module {
   readonly conv: FoldedConv;
 
-  constructor(inChannels: number, outChannels: number, kernel: Pair, options: { readonly stride?: number; readonly padding?: Pair } = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: Pair,
+    options: { readonly stride?: number; readonly padding?: Pair } = {},
+  ) {
     super();
     this.conv = new FoldedConv(inChannels, outChannels, kernel, options);
   }
@@ -42,7 +47,12 @@ class FoldedConv extends Module {
   readonly #stride: number;
   readonly #padding: Pair;
 
-  constructor(inChannels: number, outChannels: number, kernel: Pair, { stride = 1, padding = [0, 0] }: { readonly stride?: number; readonly padding?: Pair }) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernel: Pair,
+    { stride = 1, padding = [0, 0] }: { readonly stride?: number; readonly padding?: Pair },
+  ) {
     super();
     this.weight = new Parameter([outChannels, inChannels, ...kernel], zeros);
     this.bias = new Parameter([outChannels], zeros);
@@ -52,7 +62,10 @@ class FoldedConv extends Module {
 
   forward(ctx: Context, x: Tensor): Tensor {
     const [vertical, horizontal] = this.#padding;
-    return conv2d(x, ctx.param(this.weight), ctx.param(this.bias), { strides: square(this.#stride), pads: [vertical, horizontal, vertical, horizontal] });
+    return conv2d(x, ctx.param(this.weight), ctx.param(this.bias), {
+      strides: square(this.#stride),
+      pads: [vertical, horizontal, vertical, horizontal],
+    });
   }
 }
 
@@ -89,12 +102,15 @@ class InceptionA extends Module {
   }
 
   forward(ctx: Context, x: Tensor): Tensor {
-    return concat([
-      this.branch1x1.forward(ctx, x),
-      inTurn(ctx, x, this.branch5x5_1, this.branch5x5_2),
-      inTurn(ctx, x, this.branch3x3dbl_1, this.branch3x3dbl_2, this.branch3x3dbl_3),
-      this.branch_pool.forward(ctx, average(x, this.#variant)),
-    ], 1);
+    return concat(
+      [
+        this.branch1x1.forward(ctx, x),
+        inTurn(ctx, x, this.branch5x5_1, this.branch5x5_2),
+        inTurn(ctx, x, this.branch3x3dbl_1, this.branch3x3dbl_2, this.branch3x3dbl_3),
+        this.branch_pool.forward(ctx, average(x, this.#variant)),
+      ],
+      1,
+    );
   }
 }
 
@@ -113,11 +129,14 @@ class InceptionB extends Module {
   }
 
   forward(ctx: Context, x: Tensor): Tensor {
-    return concat([
-      this.branch3x3.forward(ctx, x),
-      inTurn(ctx, x, this.branch3x3dbl_1, this.branch3x3dbl_2, this.branch3x3dbl_3),
-      maxPool2d(x, 3, { strides: [2, 2] }),
-    ], 1);
+    return concat(
+      [
+        this.branch3x3.forward(ctx, x),
+        inTurn(ctx, x, this.branch3x3dbl_1, this.branch3x3dbl_2, this.branch3x3dbl_3),
+        maxPool2d(x, 3, { strides: [2, 2] }),
+      ],
+      1,
+    );
   }
 }
 
@@ -152,12 +171,23 @@ class InceptionC extends Module {
   }
 
   forward(ctx: Context, x: Tensor): Tensor {
-    return concat([
-      this.branch1x1.forward(ctx, x),
-      inTurn(ctx, x, this.branch7x7_1, this.branch7x7_2, this.branch7x7_3),
-      inTurn(ctx, x, this.branch7x7dbl_1, this.branch7x7dbl_2, this.branch7x7dbl_3, this.branch7x7dbl_4, this.branch7x7dbl_5),
-      this.branch_pool.forward(ctx, average(x, this.#variant)),
-    ], 1);
+    return concat(
+      [
+        this.branch1x1.forward(ctx, x),
+        inTurn(ctx, x, this.branch7x7_1, this.branch7x7_2, this.branch7x7_3),
+        inTurn(
+          ctx,
+          x,
+          this.branch7x7dbl_1,
+          this.branch7x7dbl_2,
+          this.branch7x7dbl_3,
+          this.branch7x7dbl_4,
+          this.branch7x7dbl_5,
+        ),
+        this.branch_pool.forward(ctx, average(x, this.#variant)),
+      ],
+      1,
+    );
   }
 }
 
@@ -180,11 +210,14 @@ class InceptionD extends Module {
   }
 
   forward(ctx: Context, x: Tensor): Tensor {
-    return concat([
-      inTurn(ctx, x, this.branch3x3_1, this.branch3x3_2),
-      inTurn(ctx, x, this.branch7x7x3_1, this.branch7x7x3_2, this.branch7x7x3_3, this.branch7x7x3_4),
-      maxPool2d(x, 3, { strides: [2, 2] }),
-    ], 1);
+    return concat(
+      [
+        inTurn(ctx, x, this.branch3x3_1, this.branch3x3_2),
+        inTurn(ctx, x, this.branch7x7x3_1, this.branch7x7x3_2, this.branch7x7x3_3, this.branch7x7x3_4),
+        maxPool2d(x, 3, { strides: [2, 2] }),
+      ],
+      1,
+    );
   }
 }
 
@@ -219,12 +252,17 @@ class InceptionE extends Module {
   forward(ctx: Context, x: Tensor): Tensor {
     const single = this.branch3x3_1.forward(ctx, x);
     const double = inTurn(ctx, x, this.branch3x3dbl_1, this.branch3x3dbl_2);
-    return concat([
-      this.branch1x1.forward(ctx, x),
-      this.branch3x3_2a.forward(ctx, single), this.branch3x3_2b.forward(ctx, single),
-      this.branch3x3dbl_3a.forward(ctx, double), this.branch3x3dbl_3b.forward(ctx, double),
-      this.branch_pool.forward(ctx, this.#pool(x)),
-    ], 1);
+    return concat(
+      [
+        this.branch1x1.forward(ctx, x),
+        this.branch3x3_2a.forward(ctx, single),
+        this.branch3x3_2b.forward(ctx, single),
+        this.branch3x3dbl_3a.forward(ctx, double),
+        this.branch3x3dbl_3b.forward(ctx, double),
+        this.branch_pool.forward(ctx, this.#pool(x)),
+      ],
+      1,
+    );
   }
 }
 
@@ -260,7 +298,10 @@ export class InceptionV3 extends Module {
     this.mixed_7a = new InceptionD();
     this.mixed_7b = new InceptionE(1280, (x) => average(x, variant));
     // The weights of 2015 were trained with a largest in the place of the last mean, a slip that the FID has kept.
-    this.mixed_7c = new InceptionE(2048, variant === 'fid' ? (x) => maxPool2d(x, 3, { strides: [1, 1], pads: [1, 1, 1, 1] }) : (x) => average(x, variant));
+    this.mixed_7c = new InceptionE(
+      2048,
+      variant === 'fid' ? (x) => maxPool2d(x, 3, { strides: [1, 1], pads: [1, 1, 1, 1] }) : (x) => average(x, variant),
+    );
   }
 
   /**
@@ -269,11 +310,27 @@ export class InceptionV3 extends Module {
    */
   forward(ctx: Context, x: Tensor): Tensor {
     const [, channels, height, width] = x.shape;
-    if (channels !== 3 || Math.min(height!, width!) < smallestSize) throw new Error(`inceptionV3: takes [B, 3, H, W] of at least ${smallestSize} pixels, got [${x.shape.join(', ')}]`);
+    if (channels !== 3 || Math.min(height!, width!) < smallestSize)
+      throw new Error(
+        `inceptionV3: takes [B, 3, H, W] of at least ${smallestSize} pixels, got [${x.shape.join(', ')}]`,
+      );
     const halve = (h: Tensor) => maxPool2d(h, 3, { strides: [2, 2] });
     let h = halve(inTurn(ctx, x, this.conv2d_1a_3x3, this.conv2d_2a_3x3, this.conv2d_2b_3x3));
     h = halve(inTurn(ctx, h, this.conv2d_3b_1x1, this.conv2d_4a_3x3));
-    for (const block of [this.mixed_5b, this.mixed_5c, this.mixed_5d, this.mixed_6a, this.mixed_6b, this.mixed_6c, this.mixed_6d, this.mixed_6e, this.mixed_7a, this.mixed_7b, this.mixed_7c]) h = block.forward(ctx, h);
+    for (const block of [
+      this.mixed_5b,
+      this.mixed_5c,
+      this.mixed_5d,
+      this.mixed_6a,
+      this.mixed_6b,
+      this.mixed_6c,
+      this.mixed_6d,
+      this.mixed_6e,
+      this.mixed_7a,
+      this.mixed_7b,
+      this.mixed_7c,
+    ])
+      h = block.forward(ctx, h);
     return mean(h, [2, 3]);
   }
 }

@@ -1,15 +1,50 @@
 export { fromHuggingFace, parseConfig, snakeCaseKeys, toHuggingFace } from './config.ts';
 export {
-  CLIPModel, CLIPTextModel, CLIPTextModelWithProjection, CLIPVisionModel, CLIPVisionModelWithProjection, imageTowerConfig, unitVectors, type CLIPImageTower, type CLIPOutput,
+  CLIPModel,
+  CLIPTextModel,
+  CLIPTextModelWithProjection,
+  CLIPVisionModel,
+  CLIPVisionModelWithProjection,
+  imageTowerConfig,
+  unitVectors,
+  type CLIPImageTower,
+  type CLIPOutput,
 } from './clip.ts';
 export {
-  clipConfig, clipTextConfig, clipVisionConfig, type CLIPConfig, type CLIPOptions, type CLIPTextConfig, type CLIPTextOptions, type CLIPVisionConfig, type CLIPVisionOptions,
+  clipConfig,
+  clipTextConfig,
+  clipVisionConfig,
+  type CLIPConfig,
+  type CLIPOptions,
+  type CLIPTextConfig,
+  type CLIPTextOptions,
+  type CLIPVisionConfig,
+  type CLIPVisionOptions,
 } from './clip/config.ts';
-export { configFromShapes, fromOpenAINames, hasOpenAINames, openAIBlockNames, openAIBlocks, openAINames } from './clip/openai-names.ts';
-export { clipPixels, type ClipPreprocessing, clipPreprocessing, clipPreprocessingJson, type ClipResample, openAIPreprocessing } from './clip/preprocess.ts';
+export {
+  configFromShapes,
+  fromOpenAINames,
+  hasOpenAINames,
+  openAIBlockNames,
+  openAIBlocks,
+  openAINames,
+} from './clip/openai-names.ts';
+export {
+  clipPixels,
+  type ClipPreprocessing,
+  clipPreprocessing,
+  clipPreprocessingJson,
+  type ClipResample,
+  openAIPreprocessing,
+} from './clip/preprocess.ts';
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
 export { UNet2DModel, type ClassInput } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';
-export { type Classification, ImageClassifier, imageClassifierConfigSchema, type ImageClassifierConfig } from './image-classifier.ts';
+export {
+  type Classification,
+  ImageClassifier,
+  imageClassifierConfigSchema,
+  type ImageClassifierConfig,
+} from './image-classifier.ts';
 export { inceptionSize, InceptionV3, type InceptionVariant } from './inception-v3.ts';

@@ -1,7 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { float32, grad, input, mean, program, randomKey, sizeOf, square, sub, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import {
+  float32,
+  grad,
+  input,
+  mean,
+  program,
+  randomKey,
+  sizeOf,
+  square,
+  sub,
+  type HostArray,
+  type Shape,
+  type Tensor,
+} from '../core/index.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { bind, namedParameters, randomKeyInput } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
@@ -11,7 +24,10 @@ import { downBlockTypes, presentName, upBlockTypes } from './unet-2d/block-types
 import { unet2DConfigSchema, type UNet2DConfig } from './unet-2d/config.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d-options/', import.meta.url));
-const cases = JSON.parse(readFileSync(`${fixtures}cases.json`, 'utf8')) as Record<string, { config: Record<string, unknown>; parameters: Record<string, number[]> }>;
+const cases = JSON.parse(readFileSync(`${fixtures}cases.json`, 'utf8')) as Record<
+  string,
+  { config: Record<string, unknown>; parameters: Record<string, number[]> }
+>;
 const executor = createNodeExecutor({ threads: 2, worker: false });
 afterAll(() => executor.dispose());
 
@@ -30,10 +46,21 @@ function uniform(name: string, count: number): Float64Array {
 
 function weightValues(name: string, shape: Shape): HostArray {
   const u = uniform(name, sizeOf(shape));
-  if (name === 'time_proj.weight' && shape.length === 1) return float32(shape, Float32Array.from(u, (v) => 16 * v));
-  if (shape.length === 1) return float32(shape, Float32Array.from(u, (v) => (name.endsWith('weight') ? 1 : 0) + 0.3 * v));
+  if (name === 'time_proj.weight' && shape.length === 1)
+    return float32(
+      shape,
+      Float32Array.from(u, (v) => 16 * v),
+    );
+  if (shape.length === 1)
+    return float32(
+      shape,
+      Float32Array.from(u, (v) => (name.endsWith('weight') ? 1 : 0) + 0.3 * v),
+    );
   const bound = Math.sqrt(3 / sizeOf(shape.slice(1)));
-  return float32(shape, Float32Array.from(u, (v) => v * bound));
+  return float32(
+    shape,
+    Float32Array.from(u, (v) => v * bound),
+  );
 }
 
 function largest(values: ArrayLike<number>): number {
@@ -52,13 +79,22 @@ describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
   const io = readSafetensors(readFileSync(`${fixtures}${name}.safetensors`)).tensors;
   const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, fromHuggingFace(config), name));
   const weights = new Map(Object.entries(parameters).map(([key, shape]) => [key, weightValues(key, shape)]));
-  const given = { sample: io.get('sample')!, timestep: io.get('timestep')!, ...(io.has('class_labels') && { classLabels: io.get('class_labels')! }) };
-  const [sample, timestep, classLabels] = Object.entries(given).map(([key, { shape, dtype }]) => input(key, shape, dtype));
+  const given = {
+    sample: io.get('sample')!,
+    timestep: io.get('timestep')!,
+    ...(io.has('class_labels') && { classLabels: io.get('class_labels')! }),
+  };
+  const [sample, timestep, classLabels] = Object.entries(given).map(([key, { shape, dtype }]) =>
+    input(key, shape, dtype),
+  );
   const ctx = bind(unet);
   const out = unet.forward(ctx, sample!, timestep!, classLabels);
   const run = async (outputs: Record<string, Tensor>, inputs: Record<string, HostArray> = given) => {
     const executable = await executor.compile(program({ outputs }));
-    const store = await executor.createStore(Object.fromEntries([...weights].map(([key, { shape, dtype }]) => [key, { shape, dtype }])), weights);
+    const store = await executor.createStore(
+      Object.fromEntries([...weights].map(([key, { shape, dtype }]) => [key, { shape, dtype }])),
+      weights,
+    );
     const result = await executable.run(store, inputs);
     await executable.dispose();
     return result;
@@ -88,8 +124,14 @@ describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
     test('has the same gradients within 1e-5 of the largest, of every parameter and of the sample', async () => {
       const loss = mean(square(sub(out, input('target', out.shape))));
       const wrt = [...ctx.parameters, ['sample', sample!] as const];
-      const gradients = grad(loss, wrt.map(([, tensor]) => tensor));
-      const result = await run(Object.fromEntries(wrt.map(([key], i) => [`grad.${key}`, gradients[i]!])), { ...given, target: io.get('target')! });
+      const gradients = grad(
+        loss,
+        wrt.map(([, tensor]) => tensor),
+      );
+      const result = await run(Object.fromEntries(wrt.map(([key], i) => [`grad.${key}`, gradients[i]!])), {
+        ...given,
+        target: io.get('target')!,
+      });
       const expected = [...io.keys()].filter((key) => key.startsWith('grad.'));
       expect(Object.keys(result).sort()).toEqual(expected.sort());
       for (const key of expected) {
@@ -102,7 +144,9 @@ describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
 });
 
 describe('the fixtures together', () => {
-  const configs = Object.entries(cases).map(([name, { config }]) => parseConfig(unet2DConfigSchema, fromHuggingFace(config), name));
+  const configs = Object.entries(cases).map(([name, { config }]) =>
+    parseConfig(unet2DConfigSchema, fromHuggingFace(config), name),
+  );
   const used = (values: (config: UNet2DConfig) => readonly unknown[]) => new Set(configs.flatMap(values));
 
   test('have every option at two values or more', () => {

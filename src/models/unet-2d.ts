@@ -1,8 +1,27 @@
 /** diffusers' `UNet2DModel`, the network of DDPM and of many after it. */
 import { add, div, mul, reshape, silu, sub, type DType, type Shape, type Tensor } from '../core/index.ts';
-import { activations, Conv2d, Embedding, GaussianFourierProjection, GroupNorm, LearnedTimes, Module, nearlyZero, TimestepEmbedding, Timesteps, type Context, type TimeProjection } from '../nn/index.ts';
+import {
+  activations,
+  Conv2d,
+  Embedding,
+  GaussianFourierProjection,
+  GroupNorm,
+  LearnedTimes,
+  Module,
+  nearlyZero,
+  TimestepEmbedding,
+  Timesteps,
+  type Context,
+  type TimeProjection,
+} from '../nn/index.ts';
 import { groupsFor, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
-import { downBlockTypes, presentName, upBlockTypes, type DownBlockType, type UpBlockType } from './unet-2d/block-types.ts';
+import {
+  downBlockTypes,
+  presentName,
+  upBlockTypes,
+  type DownBlockType,
+  type UpBlockType,
+} from './unet-2d/block-types.ts';
 import { checkConsistent, unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 import { MidBlock } from './unet-2d/mid-block.ts';
 
@@ -46,8 +65,15 @@ export class UNet2DModel extends Module {
     const tembChannels = config.timeEmbeddingDim ?? channels[0]! * 4;
     this.#tembChannels = tembChannels;
     const settings: BlockSettings = {
-      tembChannels, groups: normNumGroups, eps: normEps, activation: config.actFn, timeScaleShift: config.resnetTimeScaleShift, dropout: config.dropout,
-      downsamplePadding: config.downsamplePadding, downsampleType: config.downsampleType, upsampleType: config.upsampleType,
+      tembChannels,
+      groups: normNumGroups,
+      eps: normEps,
+      activation: config.actFn,
+      timeScaleShift: config.resnetTimeScaleShift,
+      dropout: config.dropout,
+      downsamplePadding: config.downsamplePadding,
+      downsampleType: config.downsampleType,
+      upsampleType: config.upsampleType,
     };
     const top = channels.length - 1;
     const headDim = (outChannels: number) => config.attentionHeadDim ?? outChannels;
@@ -55,19 +81,54 @@ export class UNet2DModel extends Module {
     this.convIn = new Conv2d(config.inChannels, channels[0]!, 3, { padding: 1 });
     this.timeProj = timeProjection(config);
     this.timeEmbedding = new TimestepEmbedding(this.timeProj.width, tembChannels);
-    this.classEmbedding = config.classEmbedType === 'timestep' ? new TimestepEmbedding(this.timeProj.width, tembChannels)
-      : config.classEmbedType === null && config.numClassEmbeds !== null ? new Embedding(config.numClassEmbeds, tembChannels) : null;
-    this.downBlocks = channels.map((outChannels, level) => naming(`downBlockTypes[${level}]`, config.downBlockTypes[level]!, () => downBlockTypes[presentName<DownBlockType>(config.downBlockTypes[level]!)]({
-      ...settings, inChannels: channels[Math.max(level - 1, 0)]!, outChannels, layers: layersPerBlock, headDim: headDim(outChannels), last: level === top,
-    })));
-    this.midBlock = config.midBlockType === null ? null : naming('midBlockType', config.midBlockType, () => new MidBlock({
-      ...settings, channels: channels[top]!, headDim: headDim(channels[top]!), attention: config.addAttention, attnGroups: config.attnNormNumGroups, scale: config.midBlockScaleFactor,
-    }));
+    this.classEmbedding =
+      config.classEmbedType === 'timestep'
+        ? new TimestepEmbedding(this.timeProj.width, tembChannels)
+        : config.classEmbedType === null && config.numClassEmbeds !== null
+          ? new Embedding(config.numClassEmbeds, tembChannels)
+          : null;
+    this.downBlocks = channels.map((outChannels, level) =>
+      naming(`downBlockTypes[${level}]`, config.downBlockTypes[level]!, () =>
+        downBlockTypes[presentName<DownBlockType>(config.downBlockTypes[level]!)]({
+          ...settings,
+          inChannels: channels[Math.max(level - 1, 0)]!,
+          outChannels,
+          layers: layersPerBlock,
+          headDim: headDim(outChannels),
+          last: level === top,
+        }),
+      ),
+    );
+    this.midBlock =
+      config.midBlockType === null
+        ? null
+        : naming(
+            'midBlockType',
+            config.midBlockType,
+            () =>
+              new MidBlock({
+                ...settings,
+                channels: channels[top]!,
+                headDim: headDim(channels[top]!),
+                attention: config.addAttention,
+                attnGroups: config.attnNormNumGroups,
+                scale: config.midBlockScaleFactor,
+              }),
+          );
     const upward = channels.toReversed();
-    this.upBlocks = upward.map((outChannels, level) => naming(`upBlockTypes[${level}]`, config.upBlockTypes[level]!, () => upBlockTypes[presentName<UpBlockType>(config.upBlockTypes[level]!)]({
-      ...settings, prevChannels: upward[Math.max(level - 1, 0)]!, inChannels: upward[Math.min(level + 1, top)]!, outChannels,
-      layers: layersPerBlock + 1, headDim: headDim(outChannels), last: level === top,
-    })));
+    this.upBlocks = upward.map((outChannels, level) =>
+      naming(`upBlockTypes[${level}]`, config.upBlockTypes[level]!, () =>
+        upBlockTypes[presentName<UpBlockType>(config.upBlockTypes[level]!)]({
+          ...settings,
+          prevChannels: upward[Math.max(level - 1, 0)]!,
+          inChannels: upward[Math.min(level + 1, top)]!,
+          outChannels,
+          layers: layersPerBlock + 1,
+          headDim: headDim(outChannels),
+          last: level === top,
+        }),
+      ),
+    );
     this.convNormOut = new GroupNorm(normNumGroups ?? groupsFor(channels[0]!), channels[0]!, normEps);
     this.convOut = new Conv2d(channels[0]!, config.outChannels, 3, { padding: 1, init: nearlyZero });
   }
@@ -79,9 +140,12 @@ export class UNet2DModel extends Module {
   /** What `forward` takes as its third input, or null if it takes none. */
   get classInput(): ClassInput | null {
     switch (this.#config.classEmbedType) {
-      case 'timestep': return { kind: 'values', dtype: 'f32', shape: [] };
-      case 'identity': return { kind: 'vectors', dtype: 'f32', shape: [this.#tembChannels] };
-      case null: return this.#config.numClassEmbeds === null ? null : { kind: 'labels', dtype: 'i64', shape: [] };
+      case 'timestep':
+        return { kind: 'values', dtype: 'f32', shape: [] };
+      case 'identity':
+        return { kind: 'vectors', dtype: 'f32', shape: [this.#tembChannels] };
+      case null:
+        return this.#config.numClassEmbeds === null ? null : { kind: 'labels', dtype: 'i64', shape: [] };
     }
   }
 
@@ -103,16 +167,20 @@ export class UNet2DModel extends Module {
     const picture = centerInputSample ? sub(mul(sample, 2), 1) : sample;
     let features: Features = { h: this.convIn.forward(ctx, picture), picture };
     const activationsDown: (Tensor | null)[] = [features.h];
-    this.downBlocks.forEach((block, level) => naming(`downBlockTypes[${level}]`, down[level]!, () => {
-      const { activations: added, ...next } = block.forward(ctx, features, time);
-      activationsDown.push(...added);
-      features = next;
-    }));
+    this.downBlocks.forEach((block, level) =>
+      naming(`downBlockTypes[${level}]`, down[level]!, () => {
+        const { activations: added, ...next } = block.forward(ctx, features, time);
+        activationsDown.push(...added);
+        features = next;
+      }),
+    );
     // The way up begins a picture of its own.
     features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
-    this.upBlocks.forEach((block, level) => naming(`upBlockTypes[${level}]`, up[level]!, () => {
-      features = block.forward(ctx, features, activationsDown.splice(-block.resnets.length), time);
-    }));
+    this.upBlocks.forEach((block, level) =>
+      naming(`upBlockTypes[${level}]`, up[level]!, () => {
+        features = block.forward(ctx, features, activationsDown.splice(-block.resnets.length), time);
+      }),
+    );
     let out = this.convOut.forward(ctx, silu(this.convNormOut.forward(ctx, features.h)));
     if (features.picture) out = this.#withPicture(out, features.picture);
     return timeEmbeddingType === 'fourier' ? div(out, reshape(timestep, [timestep.shape[0]!, 1, 1, 1])) : out;
@@ -122,34 +190,55 @@ export class UNet2DModel extends Module {
     const { inChannels, blockOutChannels } = this.#config;
     const factor = 2 ** (blockOutChannels.length - 1);
     const [batch, channels, height, width] = sample.shape;
-    if (sample.shape.length !== 4 || channels !== inChannels) throw new Error(`unet: the sample is [${sample.shape.join(', ')}], expected [B, ${inChannels}, H, W]`);
-    if (height! % factor !== 0 || width! % factor !== 0) throw new Error(`unet: height and width must be multiples of ${factor} for ${blockOutChannels.length} levels, got ${height} × ${width}`);
+    if (sample.shape.length !== 4 || channels !== inChannels)
+      throw new Error(`unet: the sample is [${sample.shape.join(', ')}], expected [B, ${inChannels}, H, W]`);
+    if (height! % factor !== 0 || width! % factor !== 0)
+      throw new Error(
+        `unet: height and width must be multiples of ${factor} for ${blockOutChannels.length} levels, got ${height} × ${width}`,
+      );
     const expected = this.classInput;
     if (!classLabels && expected) throw new Error('unet: this model needs class labels');
     if (classLabels && !expected) throw new Error('unet: this model takes no class labels');
-    if (classLabels && classLabels.shape.join() !== [batch, ...expected!.shape].join()) throw new Error(`unet: the class labels are [${classLabels.shape.join(', ')}], expected [${[batch, ...expected!.shape].join(', ')}]`);
+    if (classLabels && classLabels.shape.join() !== [batch, ...expected!.shape].join())
+      throw new Error(
+        `unet: the class labels are [${classLabels.shape.join(', ')}], expected [${[batch, ...expected!.shape].join(', ')}]`,
+      );
   }
 
   #classFeatures(ctx: Context, classLabels: Tensor): Tensor {
     if (this.classEmbedding === null) return classLabels;
-    return this.classEmbedding.forward(ctx, this.classEmbedding instanceof TimestepEmbedding ? this.timeProj.forward(ctx, classLabels) : classLabels);
+    return this.classEmbedding.forward(
+      ctx,
+      this.classEmbedding instanceof TimestepEmbedding ? this.timeProj.forward(ctx, classLabels) : classLabels,
+    );
   }
 
   /** The output with the picture that Skip blocks have collected on the way up. */
   #withPicture(out: Tensor, picture: Tensor): Tensor {
     if (picture.shape.join() !== out.shape.join()) {
-      throw new Error(`unet: the Skip blocks of upBlockTypes collect a picture of [${picture.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`);
+      throw new Error(
+        `unet: the Skip blocks of upBlockTypes collect a picture of [${picture.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`,
+      );
     }
     return add(out, picture);
   }
 }
 
-function timeProjection({ timeEmbeddingType, blockOutChannels, numTrainTimesteps, flipSinToCos, freqShift }: UNet2DConfig): TimeProjection {
+function timeProjection({
+  timeEmbeddingType,
+  blockOutChannels,
+  numTrainTimesteps,
+  flipSinToCos,
+  freqShift,
+}: UNet2DConfig): TimeProjection {
   const width = blockOutChannels[0]!;
   switch (timeEmbeddingType) {
-    case 'positional': return new Timesteps(width, { flipSinToCos, freqShift });
-    case 'fourier': return new GaussianFourierProjection(width, fourierScale);
-    case 'learned': return new LearnedTimes(numTrainTimesteps!, width);
+    case 'positional':
+      return new Timesteps(width, { flipSinToCos, freqShift });
+    case 'fourier':
+      return new GaussianFourierProjection(width, fourierScale);
+    case 'learned':
+      return new LearnedTimes(numTrainTimesteps!, width);
   }
 }
 
@@ -159,6 +248,8 @@ function naming<Result>(option: string, type: string, run: () => Result): Result
     return run();
   } catch (error) {
     const { message } = error as Error;
-    throw message.startsWith('internal:') ? error : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
+    throw message.startsWith('internal:')
+      ? error
+      : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
   }
 }

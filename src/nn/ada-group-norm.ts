@@ -17,7 +17,8 @@ export class AdaGroupNorm extends Module {
   /** @throws if the groups do not divide the channels */
   constructor(tembChannels: number, channels: number, groups: number, eps = 1e-5) {
     super();
-    if (groups < 1 || channels % groups !== 0) throw new Error(`adaGroupNorm: ${channels} channels do not split into ${groups} groups`);
+    if (groups < 1 || channels % groups !== 0)
+      throw new Error(`adaGroupNorm: ${channels} channels do not split into ${groups} groups`);
     this.linear = new Linear(tembChannels, 2 * channels);
     this.#attrs = { groups, eps };
   }

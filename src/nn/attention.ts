@@ -1,4 +1,15 @@
-import { add, and, lowerTriangle, matmul, mul, reshape, softmax, transpose, where, type Tensor } from '../core/index.ts';
+import {
+  add,
+  and,
+  lowerTriangle,
+  matmul,
+  mul,
+  reshape,
+  softmax,
+  transpose,
+  where,
+  type Tensor,
+} from '../core/index.ts';
 import { Dropout } from './dropout.ts';
 import { Linear } from './linear.ts';
 import { Module, type Context } from './module.ts';
@@ -33,20 +44,33 @@ const unseen = -3.4028234663852886e38;
  * @throws   if the heads do not divide the width, or a mask has another shape or type
  * @see Vaswani et al. 2017, eq. 1 — https://arxiv.org/abs/1706.03762
  */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, numHeads: number, { causal = false, keyMask, bias, scale, weights = (shares) => shares }: AttentionMasks = {}): Tensor {
+export function scaledDotProductAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  numHeads: number,
+  { causal = false, keyMask, bias, scale, weights = (shares) => shares }: AttentionMasks = {},
+): Tensor {
   const [batch, lq, width] = q.shape as [number, number, number];
   const lk = k.shape[1]!;
   const widthOfValues = v.shape[2]!;
-  if (width % numHeads !== 0 || widthOfValues % numHeads !== 0) throw new Error(`attention: ${width % numHeads === 0 ? widthOfValues : width} channels do not split into ${numHeads} heads`);
-  if (keyMask && (keyMask.dtype !== 'bool' || keyMask.shape.join() !== [batch, lk].join())) throw new Error(`attention: the key mask must be bool[${batch}, ${lk}], got ${keyMask.dtype}[${keyMask.shape.join(', ')}]`);
-  const heads = (x: Tensor) => transpose(reshape(x, [batch, x.shape[1]!, numHeads, x.shape[2]! / numHeads]), [0, 2, 1, 3]); // [B, N, L, K]
+  if (width % numHeads !== 0 || widthOfValues % numHeads !== 0)
+    throw new Error(
+      `attention: ${width % numHeads === 0 ? widthOfValues : width} channels do not split into ${numHeads} heads`,
+    );
+  if (keyMask && (keyMask.dtype !== 'bool' || keyMask.shape.join() !== [batch, lk].join()))
+    throw new Error(
+      `attention: the key mask must be bool[${batch}, ${lk}], got ${keyMask.dtype}[${keyMask.shape.join(', ')}]`,
+    );
+  const heads = (x: Tensor) =>
+    transpose(reshape(x, [batch, x.shape[1]!, numHeads, x.shape[2]! / numHeads]), [0, 2, 1, 3]); // [B, N, L, K]
   // Scaling q is a pass over L · D values; scaling the products would be one over L².
   const factor = scale ?? (width / numHeads) ** -0.5;
   const products = matmul(heads(factor === 1 ? q : mul(q, factor)), heads(k), { transB: true }); // [B, N, Lq, Lk]
   const scores = bias ? add(products, bias) : products;
   const present = keyMask && reshape(keyMask, [batch, 1, 1, lk]);
   const earlier = causal ? lowerTriangle(lq, lk) : undefined;
-  const seen = present && earlier ? and(present, earlier) : present ?? earlier;
+  const seen = present && earlier ? and(present, earlier) : (present ?? earlier);
   const mixed = matmul(weights(softmax(seen ? where(seen, scores, unseen) : scores)), heads(v)); // [B, N, Lq, K]
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, lq, widthOfValues]);
 }
@@ -66,8 +90,21 @@ export interface AttentionMaps {
  * @param context  [B, Lk, ...]; x itself is self-attention
  * @returns        [B, Lq, ...] as wide as `out` makes it
  */
-export function attend(ctx: Context, { toQ, toK, toV, out }: AttentionMaps, x: Tensor, context: Tensor, numHeads: number, masks: AttentionMasks = {}): Tensor {
-  const mixed = scaledDotProductAttention(toQ.forward(ctx, x), toK.forward(ctx, context), toV.forward(ctx, context), numHeads, masks);
+export function attend(
+  ctx: Context,
+  { toQ, toK, toV, out }: AttentionMaps,
+  x: Tensor,
+  context: Tensor,
+  numHeads: number,
+  masks: AttentionMasks = {},
+): Tensor {
+  const mixed = scaledDotProductAttention(
+    toQ.forward(ctx, x),
+    toK.forward(ctx, context),
+    toV.forward(ctx, context),
+    numHeads,
+    masks,
+  );
   return out.forward(ctx, mixed);
 }
 
@@ -108,7 +145,12 @@ export class Attention extends Module {
    * @param context  [B, Lk, crossAttentionDim]; default x
    */
   forward(ctx: Context, x: Tensor, context: Tensor = x, masks: AttentionMasks = {}): Tensor {
-    const { toQ, toK, toV, toOut: [out, dropout] } = this;
+    const {
+      toQ,
+      toK,
+      toV,
+      toOut: [out, dropout],
+    } = this;
     return dropout.forward(ctx, attend(ctx, { toQ, toK, toV, out }, x, context, this.#heads, masks));
   }
 }
@@ -128,7 +170,8 @@ export class PixelAttention extends Module {
   constructor(channels: number, headDim: number) {
     super();
     this.#numHeads = Math.floor(channels / headDim);
-    if (this.#numHeads < 1) throw new Error(`attention: a head of ${headDim} is wider than the ${channels} channels (attentionHeadDim)`);
+    if (this.#numHeads < 1)
+      throw new Error(`attention: a head of ${headDim} is wider than the ${channels} channels (attentionHeadDim)`);
     const width = this.#numHeads * headDim;
     this.toQ = new Linear(channels, width);
     this.toK = new Linear(channels, width);
@@ -140,7 +183,12 @@ export class PixelAttention extends Module {
   forward(ctx: Context, x: Tensor): Tensor {
     const [batch, channels, height, width] = x.shape as [number, number, number, number];
     const pixels = transpose(reshape(x, [batch, channels, height * width]), [0, 2, 1]); // [B, HW, C]
-    const { toQ, toK, toV, toOut: [out] } = this;
+    const {
+      toQ,
+      toK,
+      toV,
+      toOut: [out],
+    } = this;
     return reshape(transpose(attend(ctx, { toQ, toK, toV, out }, pixels, pixels, this.#numHeads), [0, 2, 1]), x.shape);
   }
 }

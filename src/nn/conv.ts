@@ -17,11 +17,19 @@ export class Conv2d extends Module {
   readonly bias: Parameter | null;
   readonly #attrs: Partial<Conv2dAttrs>;
 
-  constructor(inChannels: number, outChannels: number, kernelSize: number, { stride = 1, padding = 0, bias = true, init = uniformFanAvg() }: Conv2dOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    { stride = 1, padding = 0, bias = true, init = uniformFanAvg() }: Conv2dOptions = {},
+  ) {
     super();
     this.weight = new Parameter([outChannels, inChannels, kernelSize, kernelSize], init);
     this.bias = bias ? new Parameter([outChannels], zeros) : null;
-    this.#attrs = { strides: [stride, stride], pads: typeof padding === 'number' ? [padding, padding, padding, padding] : padding };
+    this.#attrs = {
+      strides: [stride, stride],
+      pads: typeof padding === 'number' ? [padding, padding, padding, padding] : padding,
+    };
   }
 
   /** @param x  [B, C, H, W] → [B, O, H′, W′] */

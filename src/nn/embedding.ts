@@ -1,4 +1,18 @@
-import { cast, concat, constant, cos, float32, gather, log, mul, pad, reshape, silu, sin, type Tensor } from '../core/index.ts';
+import {
+  cast,
+  concat,
+  constant,
+  cos,
+  float32,
+  gather,
+  log,
+  mul,
+  pad,
+  reshape,
+  silu,
+  sin,
+  type Tensor,
+} from '../core/index.ts';
 import { normal, type Initializer } from './init.ts';
 import { Linear } from './linear.ts';
 import { Module, Parameter, type Context } from './module.ts';
@@ -35,9 +49,15 @@ export interface SinusoidalOptions {
  * @returns          [B, width]
  * @see Ho et al. 2020, appendix B; Vaswani et al. 2017, §3.5
  */
-export function sinusoidalEmbedding(timesteps: Tensor, width: number, { flipSinToCos, freqShift }: SinusoidalOptions): Tensor {
+export function sinusoidalEmbedding(
+  timesteps: Tensor,
+  width: number,
+  { flipSinToCos, freqShift }: SinusoidalOptions,
+): Tensor {
   const half = Math.floor(width / 2);
-  const frequencies = Float32Array.from({ length: half }, (_, i) => Math.exp((-Math.log(10000) * i) / (half - freqShift)));
+  const frequencies = Float32Array.from({ length: half }, (_, i) =>
+    Math.exp((-Math.log(10000) * i) / (half - freqShift)),
+  );
   const angles = mul(reshape(timesteps, [timesteps.shape[0]!, 1]), constant(float32([1, half], frequencies)));
   const features = concat(flipSinToCos ? [cos(angles), sin(angles)] : [sin(angles), cos(angles)], 1);
   return pad(features, [0, 0], [0, width % 2]);

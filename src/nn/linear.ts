@@ -11,10 +11,15 @@ export class Linear extends Module {
    * @param options.weight  [outFeatures, inFeatures] of another module, which both then share: an embedding's table as the output layer
    * @throws if that has another shape
    */
-  constructor(inFeatures: number, outFeatures: number, { bias = true, init = uniformFanAvg(), weight }: { bias?: boolean; init?: Initializer; weight?: Parameter } = {}) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    { bias = true, init = uniformFanAvg(), weight }: { bias?: boolean; init?: Initializer; weight?: Parameter } = {},
+  ) {
     super();
     const shape = [outFeatures, inFeatures];
-    if (weight && !sameShape(weight.shape, shape)) throw new Error(`linear: the shared weight is [${weight.shape.join(', ')}], expected [${shape.join(', ')}]`);
+    if (weight && !sameShape(weight.shape, shape))
+      throw new Error(`linear: the shared weight is [${weight.shape.join(', ')}], expected [${shape.join(', ')}]`);
     this.weight = weight ?? new Parameter(shape, init);
     this.bias = bias ? new Parameter([outFeatures], zeros) : null;
   }

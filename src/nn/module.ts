@@ -1,4 +1,17 @@
-import { input, lessEqual, mul, RandomStream, randomKeyWords, sameShape, state, uniform, where, type HostArray, type Shape, type Tensor } from '../core/index.ts';
+import {
+  input,
+  lessEqual,
+  mul,
+  RandomStream,
+  randomKeyWords,
+  sameShape,
+  state,
+  uniform,
+  where,
+  type HostArray,
+  type Shape,
+  type Tensor,
+} from '../core/index.ts';
 import type { Initializer } from './init.ts';
 
 /**
@@ -63,7 +76,8 @@ export function namedParameters(root: Module): Map<string, Parameter> {
       if (!seen.has(value)) names.set(path, value);
       seen.add(value);
     } else if (value instanceof Module || Array.isArray(value)) {
-      for (const [key, child] of Object.entries(value)) visit(child, path ? `${path}.${snakeCase(key)}` : snakeCase(key));
+      for (const [key, child] of Object.entries(value))
+        visit(child, path ? `${path}.${snakeCase(key)}` : snakeCase(key));
     }
   };
   visit(root, '');
@@ -73,13 +87,19 @@ export function namedParameters(root: Module): Map<string, Parameter> {
 /** The number of values in all parameters of a module. */
 export function countParameters(root: Module): number {
   let total = 0;
-  for (const { shape } of namedParameters(root).values()) total += shape.reduce((product, extent) => product * extent, 1);
+  for (const { shape } of namedParameters(root).values())
+    total += shape.reduce((product, extent) => product * extent, 1);
   return total;
 }
 
 /** First values of every parameter, each from its own stream, so that adding a layer changes no other. */
 export function initialValues(root: Module, seed: number): Map<string, HostArray> {
-  return new Map([...namedParameters(root)].map(([name, { shape, init }]) => [name, { dtype: 'f32', shape, data: init(shape, new RandomStream(seed, `init ${name}`)) }]));
+  return new Map(
+    [...namedParameters(root)].map(([name, { shape, init }]) => [
+      name,
+      { dtype: 'f32', shape, data: init(shape, new RandomStream(seed, `init ${name}`)) },
+    ]),
+  );
 }
 
 /** A module bound to a program under construction. */
@@ -96,7 +116,10 @@ export interface Binding extends Context {
  * @param prefix  for example `params/` for the weights in training, `ema/` for their average
  * @param sites   what names of dropout's sites begin with; programs that differ here draw different masks
  */
-export function bind(root: Module, { prefix = '', training = false, sites = '' }: { prefix?: string; training?: boolean; sites?: string } = {}): Binding {
+export function bind(
+  root: Module,
+  { prefix = '', training = false, sites = '' }: { prefix?: string; training?: boolean; sites?: string } = {},
+): Binding {
   const tensors = new Map<Parameter, Tensor>();
   const entries = new Map<Parameter, string>();
   const parameters = new Map<string, Tensor>();
@@ -123,8 +146,10 @@ export function bind(root: Module, { prefix = '', training = false, sites = '' }
     },
     update(buffer, value) {
       const entry = entryOf(buffer);
-      if (buffer.kind !== 'buffer') throw new Error(`update: ${entry} is a parameter, which only an optimizer changes; make it a buffer`);
-      if (!sameShape(value.shape, buffer.shape)) throw new Error(`update: ${entry} is [${buffer.shape.join(', ')}], its new value [${value.shape.join(', ')}]`);
+      if (buffer.kind !== 'buffer')
+        throw new Error(`update: ${entry} is a parameter, which only an optimizer changes; make it a buffer`);
+      if (!sameShape(value.shape, buffer.shape))
+        throw new Error(`update: ${entry} is [${buffer.shape.join(', ')}], its new value [${value.shape.join(', ')}]`);
       updates.set(entry, value);
     },
     dropout(x, p) {

@@ -1,4 +1,21 @@
-import { add, constant, div, float32, groupNorm, layerNorm, mean, mul, reshape, rmsNorm, sizeOf, sqrt, stopGradient, sub, sumSquares, type Tensor } from '../core/index.ts';
+import {
+  add,
+  constant,
+  div,
+  float32,
+  groupNorm,
+  layerNorm,
+  mean,
+  mul,
+  reshape,
+  rmsNorm,
+  sizeOf,
+  sqrt,
+  stopGradient,
+  sub,
+  sumSquares,
+  type Tensor,
+} from '../core/index.ts';
 import { ones, zeros } from './init.ts';
 import { Module, Parameter, type Context } from './module.ts';
 
@@ -30,7 +47,10 @@ export class LayerNorm extends Module {
   readonly #width: number;
   readonly #eps: number;
 
-  constructor(width: number, { eps = 1e-5, elementwiseAffine = true }: { eps?: number; elementwiseAffine?: boolean } = {}) {
+  constructor(
+    width: number,
+    { eps = 1e-5, elementwiseAffine = true }: { eps?: number; elementwiseAffine?: boolean } = {},
+  ) {
     super();
     this.weight = elementwiseAffine ? new Parameter([width], ones) : null;
     this.bias = elementwiseAffine ? new Parameter([width], zeros) : null;
@@ -105,7 +125,8 @@ export class BatchNorm2d extends Module {
     let variance: Tensor; // [1, C, 1, 1]
     if (ctx.training) {
       const count = sizeOf(x.shape) / channels;
-      if (count < 2) throw new Error(`batchNorm2d: training needs more than one value a channel, x is [${x.shape.join(', ')}]`);
+      if (count < 2)
+        throw new Error(`batchNorm2d: training needs more than one value a channel, x is [${x.shape.join(', ')}]`);
       const average = mean(x, [0, 2, 3], true);
       // Two passes: E[x²] − E[x]² loses digits where the mean is large.
       centered = sub(x, average);

@@ -1,4 +1,15 @@
-import { concat, constant, conv2d, conv2dInputGrad, float32, mul, slice, sumPool, upsampleNearest, type Tensor } from '../core/index.ts';
+import {
+  concat,
+  constant,
+  conv2d,
+  conv2dInputGrad,
+  float32,
+  mul,
+  slice,
+  sumPool,
+  upsampleNearest,
+  type Tensor,
+} from '../core/index.ts';
 import { Conv2d } from './conv.ts';
 import { Module, type Context } from './module.ts';
 
@@ -50,7 +61,12 @@ const taps = [1, 3, 3, 1] as const;
 /** The filter for every channel on its own: [C, 1, 4, 4], its values adding up to `gain`. */
 function filter(channels: number, gain: number): Tensor {
   const values = taps.flatMap((a) => taps.map((b) => (a * b * gain) / 64));
-  return constant(float32([channels, 1, 4, 4], Float32Array.from({ length: channels * 16 }, (_, i) => values[i % 16]!)));
+  return constant(
+    float32(
+      [channels, 1, 4, 4],
+      Float32Array.from({ length: channels * 16 }, (_, i) => values[i % 16]!),
+    ),
+  );
 }
 
 /**
@@ -74,7 +90,11 @@ export function filteredUpsample(x: Tensor, edges: EdgeMode): Tensor {
   const [batch, groups, height, width] = x.shape as [number, number, number, number];
   // A reflected pixel on each side gives two pixels too many, which the padding of the transpose cuts off.
   const [padded, pad] = edges === 'reflect' ? [reflect(x), 3] : [x, 1];
-  return conv2dInputGrad(padded, filter(groups, 4), [batch, groups, 2 * height, 2 * width], { strides: [2, 2], pads: [pad, pad, pad, pad], groups });
+  return conv2dInputGrad(padded, filter(groups, 4), [batch, groups, 2 * height, 2 * width], {
+    strides: [2, 2],
+    pads: [pad, pad, pad, pad],
+    groups,
+  });
 }
 
 /** One pixel more on each side, mirrored in the edge pixel: rows 1, 0, 1, …, H − 1, H − 2. */
@@ -82,7 +102,12 @@ function reflect(x: Tensor): Tensor {
   let y = x;
   for (const axis of [2, 3]) {
     const extent = y.shape[axis]!;
-    const row = (at: number) => slice(y, y.shape.map((_, i) => (i === axis ? at : 0)), y.shape.map((n, i) => (i === axis ? 1 : n)));
+    const row = (at: number) =>
+      slice(
+        y,
+        y.shape.map((_, i) => (i === axis ? at : 0)),
+        y.shape.map((n, i) => (i === axis ? 1 : n)),
+      );
     if (extent < 2) throw new Error(`reflect: an image of [${x.shape.join(', ')}] has no second pixel to mirror`);
     y = concat([row(1), y, row(extent - 2)], axis);
   }

@@ -36,7 +36,17 @@ export class ResnetBlockCondNorm2D extends Module {
   readonly #act: (x: Tensor) => Tensor;
   readonly #dropout: number;
 
-  constructor({ inChannels, midChannels, outChannels = midChannels, tembChannels, groups, groupsOut, eps, activation, dropout }: ResnetCondNormOptions) {
+  constructor({
+    inChannels,
+    midChannels,
+    outChannels = midChannels,
+    tembChannels,
+    groups,
+    groupsOut,
+    eps,
+    activation,
+    dropout,
+  }: ResnetCondNormOptions) {
     super();
     this.norm1 = new AdaGroupNorm(tembChannels, inChannels, groups, eps);
     this.conv1 = new Conv2d(inChannels, midChannels, 3, { padding: 1 });

@@ -56,7 +56,16 @@ export class ResnetBlock2D extends Module {
 
   constructor(options: ResnetBlockOptions) {
     super();
-    const { inChannels, outChannels, tembChannels, groups, groupsOut = groups, eps, timeScaleShift, convShortcut = inChannels !== outChannels } = options;
+    const {
+      inChannels,
+      outChannels,
+      tembChannels,
+      groups,
+      groupsOut = groups,
+      eps,
+      timeScaleShift,
+      convShortcut = inChannels !== outChannels,
+    } = options;
     this.norm1 = new GroupNorm(groups, inChannels, eps);
     this.conv1 = new Conv2d(inChannels, outChannels, 3, { padding: 1 });
     this.timeEmbProj = new Linear(tembChannels, timeScaleShift === 'scale_shift' ? 2 * outChannels : outChannels);
@@ -75,7 +84,13 @@ export class ResnetBlock2D extends Module {
    * @param temb  [B, tembChannels], already through the activation: every block needs the same one
    */
   forward(ctx: Context, x: Tensor, temb: Tensor): Tensor {
-    const { activation = 'silu', timeScaleShift = 'default', dropout = 0, outputScaleFactor = 1, resample = (same: Tensor) => same } = this.#options;
+    const {
+      activation = 'silu',
+      timeScaleShift = 'default',
+      dropout = 0,
+      outputScaleFactor = 1,
+      resample = (same: Tensor) => same,
+    } = this.#options;
     const act = activations[activation];
     const time = this.timeEmbProj.forward(ctx, temb);
     let h = this.conv1.forward(ctx, resample(act(this.norm1.forward(ctx, x))));

@@ -49,7 +49,10 @@ export class BlockedValues {
 
   /** Names a blocked image for the rest of the graph, which gets it in order if it asks. */
   name(blocked: ValueName, channels: number): ValueName {
-    return this.nameBoth(() => this.reorderOut(blocked, channels), () => blocked);
+    return this.nameBoth(
+      () => this.reorderOut(blocked, channels),
+      () => blocked,
+    );
   }
 
   /** Names a value that can be had both ways, each emitted only if asked for. */
@@ -62,7 +65,7 @@ export class BlockedValues {
   /** Names a blocked image that is emitted only if asked for. */
   nameLater(emit: () => ValueName, channels: number): ValueName {
     let blocked: ValueName | undefined;
-    const once = () => blocked ??= emit();
+    const once = () => (blocked ??= emit());
     return this.nameBoth(() => this.reorderOut(once(), channels), once);
   }
 
@@ -89,7 +92,22 @@ export class BlockedValues {
    * @param inputs  image [B, C, H, W], kernel [O/b, C/b, kh, kw, b (of C), b (of O)], then optionally bias [O] and an
    *                image that is added to the result
    */
-  conv([x, weights, bias, addend]: readonly (ValueName | undefined)[], { kernel, strides = [1, 1], pads = [0, 0, 0, 0], dilations = [1, 1], groups = 1 }: { kernel: readonly number[]; strides?: readonly number[]; pads?: readonly number[]; dilations?: readonly number[]; groups?: number }): ValueName {
+  conv(
+    [x, weights, bias, addend]: readonly (ValueName | undefined)[],
+    {
+      kernel,
+      strides = [1, 1],
+      pads = [0, 0, 0, 0],
+      dilations = [1, 1],
+      groups = 1,
+    }: {
+      kernel: readonly number[];
+      strides?: readonly number[];
+      pads?: readonly number[];
+      dilations?: readonly number[];
+      groups?: number;
+    },
+  ): ValueName {
     const inputs = [x!, weights!, ...(bias || addend ? [bias ?? ''] : []), ...(addend ? [addend] : [])];
     return this.apply('Conv', inputs, { kernel_shape: kernel, strides, pads, dilations, group: groups });
   }
@@ -106,7 +124,12 @@ export class BlockedValues {
     const [batch, channels, height, width] = shape as [number, number, number, number];
     const groups = batch * channels;
     const asOneImage = (value: ValueName) => this.reshape(value, [1, groups, height, width]);
-    const inputs = [asOneImage(x), this.reshape(scale, [groups, 1, 1, 1]), shift && this.reshape(shift, [groups]), addend && asOneImage(addend)];
+    const inputs = [
+      asOneImage(x),
+      this.reshape(scale, [groups, 1, 1, 1]),
+      shift && this.reshape(shift, [groups]),
+      addend && asOneImage(addend),
+    ];
     return this.reshape(this.conv(inputs, { kernel: [1, 1], groups }), shape);
   }
 
@@ -121,7 +144,10 @@ export class BlockedValues {
    */
   pixelProducts(x: ValueName, y: ValueName, [batch, channels, height, width]: readonly number[]): ValueName {
     const groups = batch! * channels!;
-    const sums = this.conv([this.reshape(x, [1, groups, height!, width!]), this.reshape(y, [groups, 1, height!, width!])], { kernel: [height!, width!], groups });
+    const sums = this.conv(
+      [this.reshape(x, [1, groups, height!, width!]), this.reshape(y, [groups, 1, height!, width!])],
+      { kernel: [height!, width!], groups },
+    );
     return this.reshape(sums, [batch!, channels!]);
   }
 
@@ -148,8 +174,14 @@ export function blockSizeModel(channels: number): Uint8Array {
   graph.rename(new BlockedValues(graph, 1).reorderIn('x'), 'y');
   const type = { shape, dtype: 'f32' } as const;
   return encodeModel({
-    irVersion: 8, producerName: 'kuosan', producerVersion: '', metadataProps: [],
-    opsetImport: [{ domain: '', version: 18 }, { domain, version: 1 }],
+    irVersion: 8,
+    producerName: 'kuosan',
+    producerVersion: '',
+    metadataProps: [],
+    opsetImport: [
+      { domain: '', version: 18 },
+      { domain, version: 1 },
+    ],
     graph: graph.build('block size', [valueInfo('x', type)], [valueInfo('y', type)]),
   });
 }

@@ -1,10 +1,23 @@
 import { sizeOf, type DType, type HostArray, type Shape, type Type } from '../core/index.ts';
 import { Uses } from './uses.ts';
-import { attributeType, tensorDataType, type AttributeProto, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from './protobuf.ts';
+import {
+  attributeType,
+  tensorDataType,
+  type AttributeProto,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './protobuf.ts';
 
 /** ONNX's numbers for our element types. */
 export const onnxDataTypes: Readonly<Record<DType, number>> = {
-  f32: tensorDataType.float, i32: tensorDataType.int32, i64: tensorDataType.int64, bool: tensorDataType.bool, f16: tensorDataType.float16, bf16: tensorDataType.bfloat16,
+  f32: tensorDataType.float,
+  i32: tensorDataType.int32,
+  i64: tensorDataType.int64,
+  bool: tensorDataType.bool,
+  f16: tensorDataType.float16,
+  bf16: tensorDataType.bfloat16,
 };
 
 /** A value an attribute may have: `{ float: 1 }` keeps a whole number from becoming an integer. */
@@ -42,7 +55,13 @@ export class GraphBuilder {
   }
 
   /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
-  apply(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}, outputCount = 1, domain = ''): readonly ValueName[] {
+  apply(
+    opType: string,
+    inputs: readonly ValueName[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    outputCount = 1,
+    domain = '',
+  ): readonly ValueName[] {
     const present = inputs.map((name) => this.#present(name));
     const actual = opType === 'Reshape' ? this.#unreshaped(present) : present;
     const key = JSON.stringify([domain, opType, actual, attributes, outputCount]);
@@ -58,11 +77,15 @@ export class GraphBuilder {
 
   /** The operands of a Reshape of a Reshape: the value before both. Where a shape is computed, something waits for it. */
   #unreshaped([x, shape]: readonly ValueName[]): readonly ValueName[] {
-    return [this.#knownShapes.has(shape!) ? this.#reshaped.get(x!) ?? x! : x!, shape!];
+    return [this.#knownShapes.has(shape!) ? (this.#reshaped.get(x!) ?? x!) : x!, shape!];
   }
 
   /** Applies an operator with one output. */
-  one(opType: string, inputs: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>> = {}): ValueName {
+  one(
+    opType: string,
+    inputs: readonly ValueName[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+  ): ValueName {
     return this.apply(opType, inputs, attributes)[0]!;
   }
 
@@ -99,7 +122,7 @@ export class GraphBuilder {
   /** A constant that is left out unless an operator asks for it: a lowering may prepare its values and use those instead. */
   deferConstant(value: HostArray): ValueName {
     let emitted: ValueName | undefined;
-    const name = this.defer(() => emitted ??= this.constant(value));
+    const name = this.defer(() => (emitted ??= this.constant(value)));
     this.#constants.set(name, value);
     return name;
   }
@@ -115,11 +138,24 @@ export class GraphBuilder {
     return emit ? emit() : name;
   }
 
-  #node(opType: string, input: readonly ValueName[], output: readonly ValueName[], attributes: Readonly<Record<string, AttributeValue>>, domain: string): NodeProto {
+  #node(
+    opType: string,
+    input: readonly ValueName[],
+    output: readonly ValueName[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    domain: string,
+  ): NodeProto {
     const path = `${this.scope}/${opType}`;
     const index = this.#scopes.get(path) ?? 0;
     this.#scopes.set(path, index + 1);
-    return { name: `${path}_${index}`, opType, domain, input: [...input], output: [...output], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) };
+    return {
+      name: `${path}_${index}`,
+      opType,
+      domain,
+      input: [...input],
+      output: [...output],
+      attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    };
   }
 
   /** Declares that operators of a domain other than ONNX's own are used. */
@@ -145,7 +181,15 @@ export class GraphBuilder {
 
   /** A constant under a name of its own. */
   weight(name: string, { shape, dtype, data }: HostArray): ValueName {
-    this.#initializers.push({ name, dims: [...shape], dataType: onnxDataTypes[dtype], rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), floatData: [], int32Data: [], int64Data: [] });
+    this.#initializers.push({
+      name,
+      dims: [...shape],
+      dataType: onnxDataTypes[dtype],
+      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      floatData: [],
+      int32Data: [],
+      int64Data: [],
+    });
     return name;
   }
 
@@ -168,21 +212,38 @@ export class GraphBuilder {
 
   build(name: string, inputs: readonly ValueInfoProto[], outputs: readonly ValueInfoProto[]): GraphProto {
     const named = (value: ValueName) => this.#publicNames.get(value) ?? value;
-    const nodes = this.#nodes.map((node) => ({ ...node, input: node.input.map(named), output: node.output.map(named) }));
+    const nodes = this.#nodes.map((node) => ({
+      ...node,
+      input: node.input.map(named),
+      output: node.output.map(named),
+    }));
     // A lowering emits all outputs of its op, whoever needs them.
     const needed = new Set(outputs.map((output) => output.name));
-    const used = nodes.toReversed().filter(({ input, output }) => {
-      const isUsed = output.some((value) => needed.has(value));
-      if (isUsed) for (const value of input) needed.add(value);
-      return isUsed;
-    }).toReversed();
-    return { name, node: used, initializer: this.#initializers.filter((tensor) => needed.has(tensor.name!)), input: [...inputs], output: [...outputs], valueInfo: [] };
+    const used = nodes
+      .toReversed()
+      .filter(({ input, output }) => {
+        const isUsed = output.some((value) => needed.has(value));
+        if (isUsed) for (const value of input) needed.add(value);
+        return isUsed;
+      })
+      .toReversed();
+    return {
+      name,
+      node: used,
+      initializer: this.#initializers.filter((tensor) => needed.has(tensor.name!)),
+      input: [...inputs],
+      output: [...outputs],
+      valueInfo: [],
+    };
   }
 }
 
 /** The declaration of a graph input or output. */
 export function valueInfo(name: string, { shape, dtype }: Type): ValueInfoProto {
-  return { name, type: { tensorType: { elemType: onnxDataTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
+  return {
+    name,
+    type: { tensorType: { elemType: onnxDataTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  };
 }
 
 function attribute(name: string, value: AttributeValue): AttributeProto {

@@ -8,7 +8,10 @@ export function copyModel(dtype: DType): Uint8Array {
   graph.rename('x', 'y');
   const anyShape = (name: string) => ({ name, type: { tensorType: { elemType: onnxDataTypes[dtype] } } });
   return encodeModel({
-    irVersion: 8, producerName: 'kuosan', producerVersion: '', metadataProps: [],
+    irVersion: 8,
+    producerName: 'kuosan',
+    producerVersion: '',
+    metadataProps: [],
     opsetImport: [{ domain: '', version: 18 }],
     graph: graph.build('copy', [anyShape('x')], [anyShape('y')]),
   });

@@ -16,7 +16,10 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
     const { message } = error as Error;
     if (message.startsWith('onnx: ')) throw error;
     // The protobuf library's own messages, and DataView's where a number is cut short.
-    throw new Error(`onnx: not a valid model: ${message} (near byte ${Math.min(reader.pos, bytes.length)} of ${bytes.length})`, { cause: error });
+    throw new Error(
+      `onnx: not a valid model: ${message} (near byte ${Math.min(reader.pos, bytes.length)} of ${bytes.length})`,
+      { cause: error },
+    );
   }
 }
 
@@ -38,7 +41,8 @@ function readMessage(reader: BinaryReader, name: MessageName, end: number): obje
     } else {
       const field = fields[key]!;
       const where = `${name}.${key}`;
-      if (field.rule === 'repeated' || field.rule === 'values') readInto(reader, field, wireType, (message[key] ??= []) as unknown[], where);
+      if (field.rule === 'repeated' || field.rule === 'values')
+        readInto(reader, field, wireType, (message[key] ??= []) as unknown[], where);
       // Protobuf would merge or keep the last; no writer does this.
       else if (message[key] !== undefined) throw new Error(`onnx: ${where} appears twice (at byte ${fieldStart})`);
       else message[key] = readOne(reader, field, wireType, where);
@@ -49,7 +53,8 @@ function readMessage(reader: BinaryReader, name: MessageName, end: number): obje
     const { rule } = fields[key]!;
     // A packed list may be written with no numbers in it.
     if (rule === 'values' && (message[key] as unknown[] | undefined)?.length === 0) delete message[key];
-    if (rule === 'required' && message[key] === undefined) throw new Error(`onnx: ${name}.${key} is missing (bytes ${start} to ${end})`);
+    if (rule === 'required' && message[key] === undefined)
+      throw new Error(`onnx: ${name}.${key} is missing (bytes ${start} to ${end})`);
   }
   return message;
 }
@@ -73,12 +78,19 @@ function readInto(reader: BinaryReader, field: Field, wireType: WireType, list: 
 
 function readOne(reader: BinaryReader, field: Field, wireType: WireType, where: string): unknown {
   const expected = wireTypeOf(field.kind);
-  if (wireType !== expected) throw new Error(`onnx: ${where} has wire type ${wireType}, expected ${expected} (near byte ${reader.pos})`);
+  if (wireType !== expected)
+    throw new Error(`onnx: ${where} has wire type ${wireType}, expected ${expected} (near byte ${reader.pos})`);
   switch (field.kind) {
-    case 'bytes': return reader.bytes();
-    case 'string': return readString(reader, where);
-    case 'float': case 'int32': case 'int64': return readNumber(reader, field.kind, where);
-    default: return readMessage(reader, field.kind, readEnd(reader, where));
+    case 'bytes':
+      return reader.bytes();
+    case 'string':
+      return readString(reader, where);
+    case 'float':
+    case 'int32':
+    case 'int64':
+      return readNumber(reader, field.kind, where);
+    default:
+      return readMessage(reader, field.kind, readEnd(reader, where));
   }
 }
 
@@ -86,7 +98,8 @@ function readOne(reader: BinaryReader, field: Field, wireType: WireType, where: 
 function readEnd(reader: BinaryReader, where: string): number {
   const length = reader.uint32();
   const end = reader.pos + length;
-  if (end > reader.len) throw new Error(`onnx: ${where} takes ${length} bytes from byte ${reader.pos}, the model has ${reader.len}`);
+  if (end > reader.len)
+    throw new Error(`onnx: ${where} takes ${length} bytes from byte ${reader.pos}, the model has ${reader.len}`);
   return end;
 }
 

@@ -59,7 +59,8 @@ function byteLength(chunks: readonly Uint8Array[]): number {
 
 /** @param path  where we are, for messages: `model.graph.node[3]` */
 function writeMessage(pieces: Pieces, name: MessageName, message: object, path: string): void {
-  if (typeof message !== 'object' || message === null) throw new Error(`onnx: ${path} must be a ${name}, got ${message}`);
+  if (typeof message !== 'object' || message === null)
+    throw new Error(`onnx: ${path} must be a ${name}, got ${message}`);
   const { fields } = schemas[name] as Schema;
   for (const key in fields) {
     const field = fields[key]!;
@@ -89,7 +90,9 @@ function writeField(pieces: Pieces, field: Field, value: unknown, path: string, 
       if (typeof value !== 'string') throw new Error(`onnx: ${place()} must be text, got ${value}`);
       pieces.writer.tag(no, WireType.LengthDelimited).string(value);
       return;
-    case 'float': case 'int32': case 'int64':
+    case 'float':
+    case 'int32':
+    case 'int64':
       pieces.writer.tag(no, kind === 'float' ? WireType.Bit32 : WireType.Varint);
       writeNumber(pieces.writer, kind, value, place);
       return;
@@ -123,10 +126,12 @@ function writeNumber(writer: BinaryWriter, kind: Field['kind'], value: unknown, 
     if (!fits) throw new Error(`onnx: ${place()} must be a 32-bit float, got ${value}`);
     writer.float(value);
   } else if (kind === 'int32') {
-    if (typeof value !== 'number' || value !== (value | 0)) throw new Error(`onnx: ${place()} must be a 32-bit integer, got ${value}`);
+    if (typeof value !== 'number' || value !== (value | 0))
+      throw new Error(`onnx: ${place()} must be a 32-bit integer, got ${value}`);
     writer.int32(value);
   } else {
-    if (!Number.isSafeInteger(value)) throw new Error(`onnx: ${place()} must be an integer within ±(2^53 − 1), got ${value}`);
+    if (!Number.isSafeInteger(value))
+      throw new Error(`onnx: ${place()} must be an integer within ±(2^53 − 1), got ${value}`);
     writer.int64(value as number);
   }
 }

@@ -25,7 +25,10 @@ describe('the memory of a run', () => {
   });
 
   test('knows the extents of convolutions', () => {
-    const image = conv2d(input('image', [1, 2, 8, 8]), input('w', [4, 2, 3, 3]), undefined, { strides: [2, 2], pads: [0, 0, 1, 1] }); // [1, 4, 4, 4]
+    const image = conv2d(input('image', [1, 2, 8, 8]), input('w', [4, 2, 3, 3]), undefined, {
+      strides: [2, 2],
+      pads: [0, 0, 1, 1],
+    }); // [1, 4, 4, 4]
     expect(memoryPlan(graphOf({ y: sum(image) })).peakBytes).toBe(4 * 64);
   });
 });
@@ -33,5 +36,9 @@ describe('the memory of a run', () => {
 test('of two operands the one that stands last is computed first', () => {
   const left = sigmoid(x);
   const right = mul(x, 2);
-  expect(executionOrder(graphOf({ y: add(left, right) })).map((node) => node.opType)).toEqual(['Mul', 'Sigmoid', 'Add']);
+  expect(executionOrder(graphOf({ y: add(left, right) })).map((node) => node.opType)).toEqual([
+    'Mul',
+    'Sigmoid',
+    'Add',
+  ]);
 });

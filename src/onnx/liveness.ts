@@ -12,7 +12,9 @@ import { bytesOf, valueTypes } from './shapes.ts';
 export function executionOrder(graph: GraphProto): NodeProto[] {
   const producer = new Map<string, number>();
   graph.node.forEach((node, i) => node.output.forEach((name) => producer.set(name, i)));
-  const needs = graph.node.map((node) => [...new Set(node.input.flatMap((name) => producer.get(name) ?? []))].sort((a, b) => a - b));
+  const needs = graph.node.map((node) =>
+    [...new Set(node.input.flatMap((name) => producer.get(name) ?? []))].sort((a, b) => a - b),
+  );
   const needed = new Set(needs.flat());
   const stack = graph.node.flatMap((_, i) => (needed.has(i) ? [] : [{ index: i, done: false }]));
   const visited = new Set<number>();
@@ -35,7 +37,9 @@ const renaming = new Set(['Reshape', 'Identity']);
 /** Operators that may write over an operand that nobody needs any more, and which operands. */
 const inPlace: Readonly<Record<string, readonly number[]>> = {
   ...Object.fromEntries(['Add', 'Sub', 'Mul', 'Div'].map((name) => [name, [0, 1]])),
-  ...Object.fromEntries(['Sigmoid', 'Tanh', 'Exp', 'Log', 'Sqrt', 'Neg', 'Reciprocal', 'Softmax', 'Abs', 'Cast'].map((name) => [name, [0]])),
+  ...Object.fromEntries(
+    ['Sigmoid', 'Tanh', 'Exp', 'Log', 'Sqrt', 'Neg', 'Reciprocal', 'Softmax', 'Abs', 'Cast'].map((name) => [name, [0]]),
+  ),
   Conv: [3],
 };
 
@@ -68,7 +72,9 @@ export function memoryPlan(graph: GraphProto): MemoryPlan {
   const buffers = new Map<string, Buffer>();
   const takenOver = (node: NodeProto, size: number): Buffer | undefined => {
     if (renaming.has(node.opType)) return buffers.get(node.input[0]!);
-    return (inPlace[node.opType] ?? []).map((i) => buffers.get(node.input[i] ?? '')).find((buffer) => buffer?.uses === 1 && buffer.size === size);
+    return (inPlace[node.opType] ?? [])
+      .map((i) => buffers.get(node.input[i] ?? ''))
+      .find((buffer) => buffer?.uses === 1 && buffer.size === size);
   };
   let held = 0;
   let peakBytes = 0;

@@ -8,7 +8,13 @@ import type { GraphBuilder, ValueName } from './builder.ts';
  * @param shape     x's, of at least one axis
  * @param isScalar  whether `earlier` is one, and so has no extent to ask for
  */
-export function lowerAfter(graph: GraphBuilder, x: ValueName, earlier: ValueName, shape: Shape, isScalar: boolean): ValueName {
+export function lowerAfter(
+  graph: GraphBuilder,
+  x: ValueName,
+  earlier: ValueName,
+  shape: Shape,
+  isScalar: boolean,
+): ValueName {
   const other = isScalar ? graph.one('Reshape', [earlier, graph.ints([1])]) : earlier;
   const zero = graph.one('Mul', [graph.one('Shape', [other], { start: 0, end: 1 }), graph.ints([0])]);
   return graph.one('Reshape', [x, graph.one('Add', [graph.ints(shape), zero])]);

@@ -17,7 +17,11 @@ function both(of: (axis: 0 | 1) => number): [number, number] {
   return [of(0), of(1)];
 }
 
-export function lowerConv2d(graph: GraphBuilder, inputs: readonly ValueName[], { inputs: [, w], attrs }: Node<Conv2dAttrs>): readonly ValueName[] {
+export function lowerConv2d(
+  graph: GraphBuilder,
+  inputs: readonly ValueName[],
+  { inputs: [, w], attrs }: Node<Conv2dAttrs>,
+): readonly ValueName[] {
   return [graph.one('Conv', inputs, convAttributes(w!.shape.slice(2), attrs))];
 }
 
@@ -25,19 +29,40 @@ export function lowerConv2d(graph: GraphBuilder, inputs: readonly ValueName[], {
  * At stride 1 the input gradient is a convolution with the kernel transposed and flipped, which has a faster
  * kernel than ConvTranspose; other strides take ConvTranspose, whose output padding restores the exact extent.
  */
-export function lowerConv2dInputGrad(graph: GraphBuilder, [dy, w]: readonly ValueName[], { inputs: [gradient, kernel], attrs: { inputShape, ...attrs } }: Node<Conv2dAttrs & { inputShape: Shape }>): readonly ValueName[] {
+export function lowerConv2dInputGrad(
+  graph: GraphBuilder,
+  [dy, w]: readonly ValueName[],
+  { inputs: [gradient, kernel], attrs: { inputShape, ...attrs } }: Node<Conv2dAttrs & { inputShape: Shape }>,
+): readonly ValueName[] {
   const extents = both((axis) => kernel!.shape[axis + 2]!);
   const reach = both((axis) => (extents[axis] - 1) * attrs.dilations[axis]);
   const [top, left] = attrs.pads;
   if (attrs.groups === 1 && attrs.strides.every((s) => s === 1) && top <= reach[0] && left <= reach[1]) {
     const turned = graph.one('Transpose', [w!], { perm: [1, 0, 2, 3] });
-    const flipped = extents[0] * extents[1] === 1 ? turned
-      : graph.one('Slice', [turned, graph.ints([-1, -1]), graph.ints([-1 << 30, -1 << 30]), graph.ints([2, 3]), graph.ints([-1, -1])]);
+    const flipped =
+      extents[0] * extents[1] === 1
+        ? turned
+        : graph.one('Slice', [
+            turned,
+            graph.ints([-1, -1]),
+            graph.ints([-1 << 30, -1 << 30]),
+            graph.ints([2, 3]),
+            graph.ints([-1, -1]),
+          ]);
     const pads = both((axis) => reach[axis] - attrs.pads[axis]);
     const ends = both((axis) => inputShape[axis + 2]! - (gradient!.shape[axis + 2]! + pads[axis] - reach[axis]));
-    if (ends.every((n) => n >= 0)) return [graph.one('Conv', [dy!, flipped], convAttributes(extents, { ...attrs, pads: [...pads, ...ends] }))];
+    if (ends.every((n) => n >= 0))
+      return [graph.one('Conv', [dy!, flipped], convAttributes(extents, { ...attrs, pads: [...pads, ...ends] }))];
   }
-  const outputPadding = both((axis) => inputShape[axis + 2]! - ((gradient!.shape[axis + 2]! - 1) * attrs.strides[axis] + reach[axis] + 1 - attrs.pads[axis] - attrs.pads[axis + 2]!));
+  const outputPadding = both(
+    (axis) =>
+      inputShape[axis + 2]! -
+      ((gradient!.shape[axis + 2]! - 1) * attrs.strides[axis] +
+        reach[axis] +
+        1 -
+        attrs.pads[axis] -
+        attrs.pads[axis + 2]!),
+  );
   return [graph.one('ConvTranspose', [dy!, w!], { ...convAttributes(extents, attrs), output_padding: outputPadding })];
 }
 
@@ -46,7 +71,11 @@ export function lowerConv2dInputGrad(graph: GraphBuilder, [dy, w]: readonly Valu
  *
  *     dW[o, i, u, v] = Σ_{b, y, z} dY[b, o, y, z] · X[b, i, y·s + u·d − p, z·s + v·d − p]
  */
-export function lowerConv2dWeightGrad(graph: GraphBuilder, inputs: readonly ValueName[], node: WeightGradNode): readonly ValueName[] {
+export function lowerConv2dWeightGrad(
+  graph: GraphBuilder,
+  inputs: readonly ValueName[],
+  node: WeightGradNode,
+): readonly ValueName[] {
   return [node.attrs.groups === 1 ? weightGradByColumns(graph, inputs, node) : weightGradByGroups(graph, inputs, node)];
 }
 
@@ -55,7 +84,19 @@ export function lowerConv2dWeightGrad(graph: GraphBuilder, inputs: readonly Valu
  * matrices and nothing is left to add up. At stride 1 the image is shifted for v and the output gradient for u: six
  * shifted copies with zeros at the edges serve all nine taps of a 3 × 3 kernel, and two of them are the originals.
  */
-function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, strides, dilations, pads: [top, left, bottom, right] } }: WeightGradNode): ValueName {
+function weightGradByColumns(
+  graph: GraphBuilder,
+  [x, dy]: readonly ValueName[],
+  {
+    inputs: [image, gradient],
+    attrs: {
+      weightShape,
+      strides,
+      dilations,
+      pads: [top, left, bottom, right],
+    },
+  }: WeightGradNode,
+): ValueName {
   const [batch, inChannels, height, width] = image!.shape as [number, number, number, number];
   const [, outChannels, outHeight, outWidth] = gradient!.shape as [number, number, number, number];
   const [, , kh, kw] = weightShape as [number, number, number, number];
@@ -64,8 +105,11 @@ function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[],
   const rows = channelsFirst(dy!); // [O, B, H', W']
   // A negative pad cuts off.
   const padded = (value: ValueName, begins: readonly [number, number], ends: readonly [number, number]) =>
-    [...begins, ...ends].every((n) => n === 0) ? value : graph.one('Pad', [value, graph.ints([0, 0, ...begins, 0, 0, ...ends])]);
-  const flat = (value: ValueName, channels: number, area: number) => graph.one('Reshape', [value, graph.ints([channels, batch * area])]);
+    [...begins, ...ends].every((n) => n === 0)
+      ? value
+      : graph.one('Pad', [value, graph.ints([0, 0, ...begins, 0, 0, ...ends])]);
+  const flat = (value: ValueName, channels: number, area: number) =>
+    graph.one('Reshape', [value, graph.ints([channels, batch * area])]);
 
   const tap = (u: number, v: number): ValueName => {
     const [dv, du] = [v * dilations[1] - left, u * dilations[0] - top];
@@ -77,7 +121,13 @@ function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[],
     const around = padded(columns, [top, left], [bottom, right]);
     const [row, column] = [u * dilations[0], v * dilations[1]];
     const every = (value: ValueName, axis: number, start: number, count: number, step: number) =>
-      graph.one('Slice', [value, graph.ints([start]), graph.ints([start + (count - 1) * step + 1]), graph.ints([axis]), graph.ints([step])]);
+      graph.one('Slice', [
+        value,
+        graph.ints([start]),
+        graph.ints([start + (count - 1) * step + 1]),
+        graph.ints([axis]),
+        graph.ints([step]),
+      ]);
     const picked = every(every(around, 3, column, outWidth, strides[1]), 2, row, outHeight, strides[0]);
     return product(flat(rows, outChannels, outHeight * outWidth), flat(picked, inChannels, outHeight * outWidth));
   };
@@ -86,25 +136,45 @@ function weightGradByColumns(graph: GraphBuilder, [x, dy]: readonly ValueName[],
   if (kh * kw === 1) return graph.one('Reshape', [tap(0, 0), graph.ints(weightShape)]);
   const taps: ValueName[] = [];
   for (let u = 0; u < kh; u++) for (let v = 0; v < kw; v++) taps.push(tap(u, v));
-  const joined = graph.one('Reshape', [graph.one('Concat', taps, { axis: 0 }), graph.ints([kh * kw, outChannels * inChannels])]);
+  const joined = graph.one('Reshape', [
+    graph.one('Concat', taps, { axis: 0 }),
+    graph.ints([kh * kw, outChannels * inChannels]),
+  ]);
   return graph.one('Reshape', [graph.one('Transpose', [joined], { perm: [1, 0] }), graph.ints(weightShape)]);
 }
 
 /** In groups the products are batched over images and groups, and added up over the images. */
-function weightGradByGroups(graph: GraphBuilder, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs: { weightShape, groups, strides, dilations, pads: [top, left, bottom, right] } }: WeightGradNode): ValueName {
+function weightGradByGroups(
+  graph: GraphBuilder,
+  [x, dy]: readonly ValueName[],
+  {
+    inputs: [image, gradient],
+    attrs: {
+      weightShape,
+      groups,
+      strides,
+      dilations,
+      pads: [top, left, bottom, right],
+    },
+  }: WeightGradNode,
+): ValueName {
   const [batch, inChannels] = image!.shape as [number, number];
   const [, outChannels, outHeight, outWidth] = gradient!.shape as [number, number, number, number];
   const [, , kh, kw] = weightShape as [number, number, number, number];
   const area = outHeight * outWidth;
   const padded = graph.one('Pad', [x!, graph.ints([0, 0, top, left, 0, 0, bottom, right])]);
-  const grouped = (value: ValueName, channels: number) => graph.one('Reshape', [value, graph.ints([batch, groups, channels / groups, area])]);
+  const grouped = (value: ValueName, channels: number) =>
+    graph.one('Reshape', [value, graph.ints([batch, groups, channels / groups, area])]);
   const flatDy = grouped(dy!, outChannels);
   const taps: ValueName[] = [];
   for (let u = 0; u < kh; u++) {
     for (let v = 0; v < kw; v++) {
       const starts = [u * dilations[0], v * dilations[1]];
       const ends = [starts[0]! + (outHeight - 1) * strides[0] + 1, starts[1]! + (outWidth - 1) * strides[1] + 1];
-      const picked = grouped(graph.one('Slice', [padded, graph.ints(starts), graph.ints(ends), graph.ints([2, 3]), graph.ints(strides)]), inChannels);
+      const picked = grouped(
+        graph.one('Slice', [padded, graph.ints(starts), graph.ints(ends), graph.ints([2, 3]), graph.ints(strides)]),
+        inChannels,
+      );
       const product = graph.one('MatMul', [flatDy, graph.one('Transpose', [picked], { perm: [0, 1, 3, 2] })]); // [B, G, O/G, I/G]
       const summed = graph.one('ReduceSum', [product, graph.ints([0])], { keepdims: 0 });
       taps.push(graph.one('Reshape', [summed, graph.ints([outChannels, inChannels / groups, 1])]));

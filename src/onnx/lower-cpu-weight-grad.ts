@@ -6,61 +6,132 @@ import { lowerConv2dWeightGrad, type WeightGradNode } from './lower-conv.ts';
 import { bandsOf, readMargins, weightGradStrategy, type WeightGradStrategy } from './weight-grad-strategy.ts';
 
 /** The weight gradient by the strategy that costs least for its shapes. */
-export function cpuWeightGrad(graph: GraphBuilder, values: BlockedValues, operands: readonly ValueName[], node: WeightGradNode): ValueName {
+export function cpuWeightGrad(
+  graph: GraphBuilder,
+  values: BlockedValues,
+  operands: readonly ValueName[],
+  node: WeightGradNode,
+): ValueName {
   return weightGradBy(chosenStrategy(values, operands, node), graph, values, operands, node);
 }
 
 /** The strategy that costs least for a node whose operands have these names. */
-export function chosenStrategy(values: BlockedValues, [x, dy]: readonly ValueName[], { inputs: [image, gradient], attrs }: WeightGradNode): WeightGradStrategy {
+export function chosenStrategy(
+  values: BlockedValues,
+  [x, dy]: readonly ValueName[],
+  { inputs: [image, gradient], attrs }: WeightGradNode,
+): WeightGradStrategy {
   const [batch, inChannels, height, width] = image!.shape as Quad;
   const [, outChannels, outHeight, outWidth] = gradient!.shape as Quad;
   const [, , kh, kw] = attrs.weightShape as Quad;
   const { strides, pads, dilations, groups } = attrs;
   return weightGradStrategy({
-    block: values.block, batch, inChannels, outChannels, image: [height, width], output: [outHeight, outWidth], kernel: [kh, kw],
-    strides, pads, dilations, groups, arriveBlocked: [values.has(x!), values.has(dy!)],
+    block: values.block,
+    batch,
+    inChannels,
+    outChannels,
+    image: [height, width],
+    output: [outHeight, outWidth],
+    kernel: [kh, kw],
+    strides,
+    pads,
+    dilations,
+    groups,
+    arriveBlocked: [values.has(x!), values.has(dy!)],
   });
 }
 
 /** The weight gradient by a strategy that the shapes allow: x [B, I, H, W] and dY [B, O, H', W'] to [O, I, kh, kw]. */
-export function weightGradBy(strategy: WeightGradStrategy, graph: GraphBuilder, values: BlockedValues, operands: readonly ValueName[], node: WeightGradNode): ValueName {
+export function weightGradBy(
+  strategy: WeightGradStrategy,
+  graph: GraphBuilder,
+  values: BlockedValues,
+  operands: readonly ValueName[],
+  node: WeightGradNode,
+): ValueName {
   switch (strategy) {
-    case 'taps': return lowerConv2dWeightGrad(graph, operands, node)[0]!;
-    case 'pixels': return byPixels(graph, values, operands, node);
-    case 'pictures': return byPictures(graph, values, operands, node);
+    case 'taps':
+      return lowerConv2dWeightGrad(graph, operands, node)[0]!;
+    case 'pixels':
+      return byPixels(graph, values, operands, node);
+    case 'pictures':
+      return byPictures(graph, values, operands, node);
     case 'blocked':
-    case 'bands': return byConvolution(graph, values, operands, node);
+    case 'bands':
+      return byConvolution(graph, values, operands, node);
   }
 }
 
 /** Of a kernel of one pixel, dYᵀ · X with the channels last. */
-function byPixels(graph: GraphBuilder, values: BlockedValues, [x, dy]: readonly ValueName[], node: WeightGradNode): ValueName {
+function byPixels(
+  graph: GraphBuilder,
+  values: BlockedValues,
+  [x, dy]: readonly ValueName[],
+  node: WeightGradNode,
+): ValueName {
   const [outChannels, inChannels] = node.attrs.weightShape as Quad;
   const [batch, , outHeight, outWidth] = node.inputs[1]!.shape as Quad;
-  const matrix = (blocked: ValueName, channels: number) => values.reshape(values.reorderOut(blocked, channels, true), [batch * outHeight * outWidth, channels]);
-  const product = graph.one('Gemm', [matrix(values.of(dy!), outChannels), matrix(atStrides(graph, values, values.of(x!), node, values.block), inChannels)], { transA: 1 });
+  const matrix = (blocked: ValueName, channels: number) =>
+    values.reshape(values.reorderOut(blocked, channels, true), [batch * outHeight * outWidth, channels]);
+  const product = graph.one(
+    'Gemm',
+    [
+      matrix(values.of(dy!), outChannels),
+      matrix(atStrides(graph, values, values.of(x!), node, values.block), inChannels),
+    ],
+    { transA: 1 },
+  );
   return values.reshape(product, node.attrs.weightShape);
 }
 
 /** Of a kernel of one pixel, Σ_n dY_n · X_nᵀ. */
-function byPictures(graph: GraphBuilder, values: BlockedValues, [x, dy]: readonly ValueName[], node: WeightGradNode): ValueName {
+function byPictures(
+  graph: GraphBuilder,
+  values: BlockedValues,
+  [x, dy]: readonly ValueName[],
+  node: WeightGradNode,
+): ValueName {
   const [outChannels, inChannels] = node.attrs.weightShape as Quad;
   const [batch, , outHeight, outWidth] = node.inputs[1]!.shape as Quad;
-  const matrices = (value: ValueName, channels: number) => values.reshape(value, [batch, channels, outHeight * outWidth]);
+  const matrices = (value: ValueName, channels: number) =>
+    values.reshape(value, [batch, channels, outHeight * outWidth]);
   const thinnedFirst = values.has(x!) && node.attrs.strides.some((s) => s !== 1);
-  const taken = thinnedFirst ? values.reorderOut(atStrides(graph, values, values.of(x!), node, values.block), inChannels) : atStrides(graph, values, x!, node, 1);
+  const taken = thinnedFirst
+    ? values.reorderOut(atStrides(graph, values, values.of(x!), node, values.block), inChannels)
+    : atStrides(graph, values, x!, node, 1);
   graph.requireDomain('com.microsoft', 1);
-  const [products] = graph.apply('FusedMatMul', [matrices(dy!, outChannels), matrices(taken, inChannels)], { transA: 0, transB: 1, alpha: { float: 1 } }, 1, 'com.microsoft'); // [B, O, I]
-  return values.reshape(batch === 1 ? products! : graph.one('ReduceSum', [products!, graph.ints([0])], { keepdims: 0 }), node.attrs.weightShape);
+  const [products] = graph.apply(
+    'FusedMatMul',
+    [matrices(dy!, outChannels), matrices(taken, inChannels)],
+    { transA: 0, transB: 1, alpha: { float: 1 } },
+    1,
+    'com.microsoft',
+  ); // [B, O, I]
+  return values.reshape(
+    batch === 1 ? products! : graph.one('ReduceSum', [products!, graph.ints([0])], { keepdims: 0 }),
+    node.attrs.weightShape,
+  );
 }
 
 /** The pixels of x that a kernel of one pixel reads; `inner` of their channels lie side by side. */
-function atStrides(graph: GraphBuilder, values: BlockedValues, x: ValueName, { inputs: [image, gradient], attrs: { strides } }: WeightGradNode, inner: number): ValueName {
+function atStrides(
+  graph: GraphBuilder,
+  values: BlockedValues,
+  x: ValueName,
+  { inputs: [image, gradient], attrs: { strides } }: WeightGradNode,
+  inner: number,
+): ValueName {
   if (strides.every((s) => s === 1)) return x;
   const [batch, channels, height, width] = image!.shape as Quad;
   const [, , outHeight, outWidth] = gradient!.shape as Quad;
-  const pixels = values.reshape(x, [batch * channels / inner, height, width, inner]);
-  const taken = graph.one('Slice', [pixels, graph.ints([0, 0]), graph.ints([height, width]), graph.ints([1, 2]), graph.ints(strides)]);
+  const pixels = values.reshape(x, [(batch * channels) / inner, height, width, inner]);
+  const taken = graph.one('Slice', [
+    pixels,
+    graph.ints([0, 0]),
+    graph.ints([height, width]),
+    graph.ints([1, 2]),
+    graph.ints(strides),
+  ]);
   return values.reshape(taken, [batch, channels, outHeight, outWidth]);
 }
 
@@ -78,13 +149,24 @@ function atStrides(graph: GraphBuilder, values: BlockedValues, x: ValueName, { i
  * fills no blocks is cut into bands of rows first: the sum over pixels is the sum over the bands' pixels, so a band of a
  * picture is as good as a picture.
  */
-function byConvolution(graph: GraphBuilder, values: BlockedValues, [x, dy]: readonly ValueName[], { inputs: [picture, gradient], attrs: { weightShape, strides, pads } }: WeightGradNode): ValueName {
+function byConvolution(
+  graph: GraphBuilder,
+  values: BlockedValues,
+  [x, dy]: readonly ValueName[],
+  { inputs: [picture, gradient], attrs: { weightShape, strides, pads } }: WeightGradNode,
+): ValueName {
   const [batch, inChannels, height, width] = picture!.shape as Quad;
   const [, outChannels, outHeight, outWidth] = gradient!.shape as Quad;
   const [, , kh, kw] = weightShape as Quad;
   const { block } = values;
   const [top, left] = pads;
-  const { below, after } = readMargins({ image: [height, width], output: [outHeight, outWidth], kernel: [kh, kw], strides, pads });
+  const { below, after } = readMargins({
+    image: [height, width],
+    output: [outHeight, outWidth],
+    kernel: [kh, kw],
+    strides,
+    pads,
+  });
   const bands = bandsOf(batch, block);
   const [inBlocks, outBlocks] = [inChannels / block, outChannels / block];
   const count = batch * bands;
@@ -98,7 +180,9 @@ function byConvolution(graph: GraphBuilder, values: BlockedValues, [x, dy]: read
     const rows = values.reshape(blocked, [images, height, width * block]);
     const padded = graph.one('Pad', [rows, graph.ints([0, top, left * block, 0, below, after * block])]);
     const step = bandOut * strides[0];
-    const cut = Array.from({ length: bands }, (_, i) => graph.one('Slice', [padded, graph.ints([i * step]), graph.ints([i * step + bandHeight]), graph.ints([1])]));
+    const cut = Array.from({ length: bands }, (_, i) =>
+      graph.one('Slice', [padded, graph.ints([i * step]), graph.ints([i * step + bandHeight]), graph.ints([1])]),
+    );
     return values.reshape(graph.one('Concat', cut, { axis: 0 }), [count, inChannels, bandHeight, left + width + after]);
   };
   /** [B, O/b, H', W', b] → [bands · B, O/b, H'/bands, W', b]. */
@@ -108,22 +192,48 @@ function byConvolution(graph: GraphBuilder, values: BlockedValues, [x, dy]: read
   };
   // With several blocks of batch, they come after the blocks of channels.
   const channelsFirst = (value: ValueName, blocks: number, rest: number) =>
-    batchBlocks === 1 ? value : graph.one('Transpose', [values.reshape(value, [batchBlocks, blocks, rest])], { perm: [1, 0, 2] });
+    batchBlocks === 1
+      ? value
+      : graph.one('Transpose', [values.reshape(value, [batchBlocks, blocks, rest])], { perm: [1, 0, 2] });
 
   const banded = bands > 1;
   const read = banded ? left + width + after : width;
-  const batchInnermost = values.reorderIn(values.reshape(banded ? bandsOfImage(values.of(x!)) : values.of(x!), [1, count, 1, inChannels * bandHeight * read])); // [B/b, I/b, H, W, b (of I), b (of B)]
-  const lines = values.reshape(channelsFirst(batchInnermost, inBlocks, bandHeight * read * block * block), [inBlocks * batchBlocks * bandHeight, read * block * block]);
-  const padded = banded || (left === 0 && after === 0) ? lines : graph.one('Pad', [lines, graph.ints([0, left * block * block, 0, after * block * block])]);
+  const batchInnermost = values.reorderIn(
+    values.reshape(banded ? bandsOfImage(values.of(x!)) : values.of(x!), [1, count, 1, inChannels * bandHeight * read]),
+  ); // [B/b, I/b, H, W, b (of I), b (of B)]
+  const lines = values.reshape(channelsFirst(batchInnermost, inBlocks, bandHeight * read * block * block), [
+    inBlocks * batchBlocks * bandHeight,
+    read * block * block,
+  ]);
+  const padded =
+    banded || (left === 0 && after === 0)
+      ? lines
+      : graph.one('Pad', [lines, graph.ints([0, left * block * block, 0, after * block * block])]);
   const wide = values.reshape(padded, [inBlocks, count, bandHeight, (left + width + after) * block]);
 
-  const exchanged = values.swapMiddle(banded ? bandsOfGradient(values.of(dy!)) : values.of(dy!), [batchBlocks, block, outBlocks * bandOut * outWidth, block]); // [B/b, O/b, H', W', b (of B), b (of O)]
-  const kernel = values.reshape(channelsFirst(exchanged, outBlocks, bandOut * outWidth * block * block), [outChannels, count, bandOut, outWidth]);
-  const product = values.conv([wide, kernel], { kernel: [bandOut, outWidth], pads: banded ? [0, 0, 0, 0] : [top, 0, below, 0], dilations: [strides[0], strides[1] * block] }); // [I/b, O/b, T, b (of I), b (of O)]
+  const exchanged = values.swapMiddle(banded ? bandsOfGradient(values.of(dy!)) : values.of(dy!), [
+    batchBlocks,
+    block,
+    outBlocks * bandOut * outWidth,
+    block,
+  ]); // [B/b, O/b, H', W', b (of B), b (of O)]
+  const kernel = values.reshape(channelsFirst(exchanged, outBlocks, bandOut * outWidth * block * block), [
+    outChannels,
+    count,
+    bandOut,
+    outWidth,
+  ]);
+  const product = values.conv([wide, kernel], {
+    kernel: [bandOut, outWidth],
+    pads: banded ? [0, 0, 0, 0] : [top, 0, below, 0],
+    dilations: [strides[0], strides[1] * block],
+  }); // [I/b, O/b, T, b (of I), b (of O)]
 
   const taps = kh * kw;
   const tapsInner = values.reorderIn(values.reshape(product, [inBlocks * outBlocks, 1, taps, block * block]), true); // [I/b, O/b, b (of I), T, b (of O)]
   const ordered = values.reorderOut(values.reshape(tapsInner, [inBlocks, outChannels, 1, block * taps]), outChannels); // [I/b, O, b (of I), T]
-  const turned = graph.one('Transpose', [values.reshape(ordered, [inBlocks, outChannels, block * taps])], { perm: [1, 0, 2] });
+  const turned = graph.one('Transpose', [values.reshape(ordered, [inBlocks, outChannels, block * taps])], {
+    perm: [1, 0, 2],
+  });
   return values.reshape(turned, weightShape);
 }

@@ -2,11 +2,15 @@
 import type { GraphBuilder, ValueName } from './builder.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 
-const reduction = (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> => (graph, [x], { attrs }) =>
-  [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
+const reduction =
+  (opType: string): Lowering<{ axes: readonly number[]; keepDims: boolean }> =>
+  (graph, [x], { attrs }) => [graph.one(opType, [x!, graph.ints(attrs.axes)], { keepdims: attrs.keepDims ? 1 : 0 })];
 
-const position = (opType: string): Lowering<{ axis: number; keepDims: boolean }> => (graph, [x], { attrs: { axis, keepDims } }) =>
-  [graph.one(opType, [x!], { axis, keepdims: Number(keepDims), select_last_index: 0 })];
+const position =
+  (opType: string): Lowering<{ axis: number; keepDims: boolean }> =>
+  (graph, [x], { attrs: { axis, keepDims } }) => [
+    graph.one(opType, [x!], { axis, keepdims: Number(keepDims), select_last_index: 0 }),
+  ];
 
 /** x less its largest value along the axes, that value, and ln Σ e^ of the difference; what is reduced keeps extent 1. */
 function logOfSum(graph: GraphBuilder, x: ValueName, axes: readonly number[]) {
@@ -23,7 +27,8 @@ export const reduceLowerings = {
   min: reduction('ReduceMin'),
   argMax: position('ArgMax'),
   argMin: position('ArgMin'),
-  topK: (graph, [x], { attrs: { k, axis, largest } }) => graph.apply('TopK', [x!, graph.ints([k])], { axis, largest: Number(largest), sorted: 1 }, 2),
+  topK: (graph, [x], { attrs: { k, axis, largest } }) =>
+    graph.apply('TopK', [x!, graph.ints([k])], { axis, largest: Number(largest), sorted: 1 }, 2),
   softmax: (graph, [x]) => [graph.one('Softmax', [x!], { axis: -1 })],
   // Not every provider has LogSoftmax, and ReduceLogSumExp overflows on some.
   logSoftmax(graph, [x], { inputs }) {
@@ -36,6 +41,10 @@ export const reduceLowerings = {
     const { shape } = outputs[0]!;
     return [shape.length === inputs[0]!.shape.length ? kept : graph.one('Reshape', [kept, graph.ints(shape)])];
   },
-  cumsum: (graph, [x], { attrs: { axis, exclusive, reverse } }) =>
-    [graph.one('CumSum', [x!, graph.constant({ shape: [], dtype: 'i64', data: BigInt64Array.of(BigInt(axis)) })], { exclusive: Number(exclusive), reverse: Number(reverse) })],
+  cumsum: (graph, [x], { attrs: { axis, exclusive, reverse } }) => [
+    graph.one('CumSum', [x!, graph.constant({ shape: [], dtype: 'i64', data: BigInt64Array.of(BigInt(axis)) })], {
+      exclusive: Number(exclusive),
+      reverse: Number(reverse),
+    }),
+  ],
 } satisfies Partial<Lowerings>;

@@ -21,10 +21,15 @@ const sineSeries = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362_880, -1 / 39_916_800]
 
 /** Places along an axis come out of the kernels in 64 bits, which only a look-up takes: of each place in the list of all. */
 const places = (graph: GraphBuilder, found: ValueName, extent: number): ValueName =>
-  graph.one('Gather', [graph.constant({ shape: [extent], dtype: 'i32', data: Int32Array.from({ length: extent }, (_, i) => i) }), found], { axis: 0 });
+  graph.one(
+    'Gather',
+    [graph.constant({ shape: [extent], dtype: 'i32', data: Int32Array.from({ length: extent }, (_, i) => i) }), found],
+    { axis: 0 },
+  );
 
-const place = (standard: Lowering<{ axis: number; keepDims: boolean }>): Lowering<{ axis: number; keepDims: boolean }> => (graph, inputs, node) =>
-  [places(graph, standard(graph, inputs, node)[0]!, node.inputs[0]!.shape[node.attrs.axis]!)];
+const place =
+  (standard: Lowering<{ axis: number; keepDims: boolean }>): Lowering<{ axis: number; keepDims: boolean }> =>
+  (graph, inputs, node) => [places(graph, standard(graph, inputs, node)[0]!, node.inputs[0]!.shape[node.attrs.axis]!)];
 
 /**
  * The lowerings of ops that need one of their own on WebGPU.
@@ -39,7 +44,14 @@ export const webgpuLowerings: Partial<Lowerings> = {
     const [from, to] = [narrowType(inputs[0]!), narrowType(outputs[0]!)];
     return [from.dtype === to.dtype ? x! : graph.one('Cast', [x!], { to: onnxDataTypes[to.dtype] })];
   },
-  or: (graph, inputs) => [graph.one('Not', [graph.one('And', inputs.map((x) => graph.one('Not', [x])))])],
+  or: (graph, inputs) => [
+    graph.one('Not', [
+      graph.one(
+        'And',
+        inputs.map((x) => graph.one('Not', [x])),
+      ),
+    ]),
+  ],
   argMax: place(reduceLowerings.argMax),
   argMin: place(reduceLowerings.argMin),
   topK(graph, inputs, node) {
@@ -48,7 +60,9 @@ export const webgpuLowerings: Partial<Lowerings> = {
   },
   // sin x = (−1)^k sin r,  r = x − k π,  k = ⌊x/π + ½⌋
   sin(graph, [x]) {
-    const k = graph.one('Floor', [graph.one('Add', [graph.one('Mul', [x!, number(graph, 1 / Math.PI)]), number(graph, 0.5)])]);
+    const k = graph.one('Floor', [
+      graph.one('Add', [graph.one('Mul', [x!, number(graph, 1 / Math.PI)]), number(graph, 0.5)]),
+    ]);
     return [graph.one('Mul', [sign(graph, k), sineNearZero(graph, remainder(graph, x!, k))])];
   },
   // cos x = −(−1)^k sin r,  r = x − (k + ½) π,  k = ⌊x/π⌋
@@ -76,6 +90,11 @@ function sign(graph: GraphBuilder, k: ValueName): ValueName {
 /** sin r for |r| ≤ π/2, by Horner's rule in r². */
 function sineNearZero(graph: GraphBuilder, r: ValueName): ValueName {
   const square = graph.one('Mul', [r, r]);
-  const sum = sineSeries.slice(0, -1).reduceRight((rest, coefficient) => graph.one('Add', [graph.one('Mul', [rest, square]), number(graph, coefficient)]), number(graph, sineSeries.at(-1)!));
+  const sum = sineSeries
+    .slice(0, -1)
+    .reduceRight(
+      (rest, coefficient) => graph.one('Add', [graph.one('Mul', [rest, square]), number(graph, coefficient)]),
+      number(graph, sineSeries.at(-1)!),
+    );
   return graph.one('Mul', [r, sum]);
 }

@@ -23,7 +23,9 @@ export const standardLowerings: Lowerings = {
     // Moving axes of extent 1 moves nothing; Transpose would copy.
     const moved = perm.filter((axis) => inputs[0]!.shape[axis] !== 1);
     const inOrder = moved.every((axis, i) => i === 0 || moved[i - 1]! < axis);
-    return [inOrder ? graph.one('Reshape', [x!, graph.ints(outputs[0]!.shape)]) : graph.one('Transpose', [x!], { perm })];
+    return [
+      inOrder ? graph.one('Reshape', [x!, graph.ints(outputs[0]!.shape)]) : graph.one('Transpose', [x!], { perm }),
+    ];
   },
   broadcastTo: (graph, [x], { attrs }) => [graph.one('Expand', [x!, graph.ints(attrs.shape)])],
   ...reduceLowerings,
@@ -35,7 +37,15 @@ export const standardLowerings: Lowerings = {
       const end = start + (sizes[axis]! - 1) * steps[axis]! + Math.sign(steps[axis]!);
       return end < 0 ? -1 << 30 : end;
     });
-    return [graph.one('Slice', [x!, pick(starts), pick(ends), graph.ints(axes), ...(steps.every((step) => step === 1) ? [] : [pick(steps)])])];
+    return [
+      graph.one('Slice', [
+        x!,
+        pick(starts),
+        pick(ends),
+        graph.ints(axes),
+        ...(steps.every((step) => step === 1) ? [] : [pick(steps)]),
+      ]),
+    ];
   },
   pad: (graph, [x], { attrs: { before, after } }) => [graph.one('Pad', [x!, graph.ints([...before, ...after])])],
   concat: (graph, inputs, { attrs }) => [graph.one('Concat', inputs, { axis: attrs.axis })],
@@ -45,8 +55,10 @@ export const standardLowerings: Lowerings = {
   ...pointwiseLowerings,
 
   matmul(graph, [a, b], { inputs, attrs: { transA, transB } }) {
-    if (inputs[0]!.shape.length === 2 && inputs[1]!.shape.length === 2) return [graph.one('Gemm', [a!, b!], { transA: Number(transA), transB: Number(transB) })];
-    const turned = (x: ValueName, { shape }: Type, trans: boolean) => (trans ? graph.one('Transpose', [x], { perm: swapLast(shape.length) }) : x);
+    if (inputs[0]!.shape.length === 2 && inputs[1]!.shape.length === 2)
+      return [graph.one('Gemm', [a!, b!], { transA: Number(transA), transB: Number(transB) })];
+    const turned = (x: ValueName, { shape }: Type, trans: boolean) =>
+      trans ? graph.one('Transpose', [x], { perm: swapLast(shape.length) }) : x;
     return [graph.one('MatMul', [turned(a!, inputs[0]!, transA), turned(b!, inputs[1]!, transB)])];
   },
   conv2d: lowerConv2d,
@@ -61,14 +73,23 @@ export const standardLowerings: Lowerings = {
     const byChannel = [batch, channels, sizeOf(shape) / batch / channels];
     const grouped = graph.one('Reshape', [x!, graph.ints([...perGroup, count])]);
     // LayerNormalization over a group's values; its other outputs are the mean and the inverse standard deviation.
-    const [xHat, mean, invStd] = graph.apply('LayerNormalization', [grouped, graph.filled([count], 1)], { axis: -1, epsilon: { float: attrs.eps } }, 3);
+    const [xHat, mean, invStd] = graph.apply(
+      'LayerNormalization',
+      [grouped, graph.filled([count], 1)],
+      { axis: -1, epsilon: { float: attrs.eps } },
+      3,
+    );
     const column = graph.ints([channels, 1]);
-    const scaled = graph.one('Mul', [graph.one('Reshape', [xHat!, graph.ints(byChannel)]), graph.one('Reshape', [gamma!, column])]);
+    const scaled = graph.one('Mul', [
+      graph.one('Reshape', [xHat!, graph.ints(byChannel)]),
+      graph.one('Reshape', [gamma!, column]),
+    ]);
     const shifted = graph.one('Add', [scaled, graph.one('Reshape', [beta!, column])]);
     const flat = (statistic: ValueName) => graph.one('Reshape', [statistic, graph.ints(perGroup)]);
     return [graph.one('Reshape', [shifted, graph.ints(shape)]), flat(mean!), flat(invStd!)];
   },
-  layerNorm: (graph, inputs, { attrs }) => graph.apply('LayerNormalization', inputs, { axis: -1, epsilon: { float: attrs.eps } }, 3),
+  layerNorm: (graph, inputs, { attrs }) =>
+    graph.apply('LayerNormalization', inputs, { axis: -1, epsilon: { float: attrs.eps } }, 3),
   channelAffine(graph, [x, scale, shift, addend], { inputs }) {
     const column = graph.ints([...inputs[1]!.shape, ...inputs[0]!.shape.slice(2).map(() => 1)]);
     const scaled = graph.one('Mul', [x!, graph.one('Reshape', [scale!, column])]);
@@ -76,17 +97,32 @@ export const standardLowerings: Lowerings = {
     return [addend ? graph.one('Add', [shifted, addend]) : shifted];
   },
   // Expand does the same at a tenth of the speed.
-  upsampleNearest: (graph, [x], { attrs: { factor } }) =>
-    [graph.one('Resize', [x!, '', graph.constant(float32([4], Float32Array.of(1, 1, factor, factor)))], { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' })],
+  upsampleNearest: (graph, [x], { attrs: { factor } }) => [
+    graph.one('Resize', [x!, '', graph.constant(float32([4], Float32Array.of(1, 1, factor, factor)))], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    }),
+  ],
   sumPool(graph, [x], { attrs: { factor } }) {
-    const mean = graph.one('AveragePool', [x!], { kernel_shape: [factor, factor], strides: [factor, factor], pads: [0, 0, 0, 0] });
+    const mean = graph.one('AveragePool', [x!], {
+      kernel_shape: [factor, factor],
+      strides: [factor, factor],
+      pads: [0, 0, 0, 0],
+    });
     return [graph.one('Mul', [mean, graph.filled([], factor * factor)])];
   },
   uniform: lowerUniform,
   stopGradient: (_, [x]) => [x!],
-  after: (graph, [x, earlier], { inputs: [value, other] }) => [value!.shape.length === 0 ? x! : lowerAfter(graph, x!, earlier!, value!.shape, other!.shape.length === 0)],
-  avgPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [graph.one('AveragePool', [x!], { kernel_shape: kernel, strides, pads, count_include_pad: 1 })],
-  maxPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [graph.one('MaxPool', [x!], { kernel_shape: kernel, strides, pads })],
+  after: (graph, [x, earlier], { inputs: [value, other] }) => [
+    value!.shape.length === 0 ? x! : lowerAfter(graph, x!, earlier!, value!.shape, other!.shape.length === 0),
+  ],
+  avgPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [
+    graph.one('AveragePool', [x!], { kernel_shape: kernel, strides, pads, count_include_pad: 1 }),
+  ],
+  maxPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [
+    graph.one('MaxPool', [x!], { kernel_shape: kernel, strides, pads }),
+  ],
 };
 
 function swapLast(rank: number): number[] {

@@ -16,7 +16,8 @@ export function narrowArray(array: HostArray): HostArray {
   const data = new Int32Array(sizeOf(array.shape));
   array.data.forEach((value, i) => {
     data[i] = Number(value);
-    if (BigInt(data[i]!) !== value) throw new RangeError(`${value} does not fit into the 32 bits that integers have on this device`);
+    if (BigInt(data[i]!) !== value)
+      throw new RangeError(`${value} does not fit into the 32 bits that integers have on this device`);
   });
   return { shape: array.shape, dtype: 'i32', data };
 }

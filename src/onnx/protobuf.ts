@@ -102,7 +102,20 @@ export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, floats: 6
 
 /** `TensorProto.dataType` and `TensorTypeProto.elemType`. */
 export const tensorDataType = {
-  float: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, double: 11, uint32: 12, uint64: 13, bfloat16: 16,
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
 } as const;
 
 export interface Messages {
@@ -193,7 +206,14 @@ export const schemas: { readonly [Name in MessageName]: Schema<keyof Messages[Na
       type: field(20, 'int32', 'required'),
     },
     unsupported: {
-      6: 'g', 10: 'tensors', 11: 'graphs', 14: 'tp', 15: 'type_protos', 21: 'ref_attr_name', 22: 'sparse_tensor', 23: 'sparse_tensors',
+      6: 'g',
+      10: 'tensors',
+      11: 'graphs',
+      14: 'tp',
+      15: 'type_protos',
+      21: 'ref_attr_name',
+      22: 'sparse_tensor',
+      23: 'sparse_tensors',
     },
   },
   TensorProto: {

@@ -15,8 +15,16 @@ export const refusedOutput = 'refused:';
  */
 export function withRefusedOutput(model: Uint8Array): Bytes {
   const before = encodeModel({
-    irVersion: 8, opsetImport: [], metadataProps: [],
-    graph: { node: [{ opType: 'SequenceEmpty', name: refusedOutput, input: [], output: [refusedOutput], attribute: [] }], output: [{ name: refusedOutput }], initializer: [], input: [], valueInfo: [] },
+    irVersion: 8,
+    opsetImport: [],
+    metadataProps: [],
+    graph: {
+      node: [{ opType: 'SequenceEmpty', name: refusedOutput, input: [], output: [refusedOutput], attribute: [] }],
+      output: [{ name: refusedOutput }],
+      initializer: [],
+      input: [],
+      valueInfo: [],
+    },
   });
   const both = new Uint8Array(before.length + model.length);
   both.set(before);

@@ -27,6 +27,9 @@ test('the forward pass, its gradient and the update are told apart, and all belo
 });
 
 test('a frozen weight keeps its module', () => {
-  const frozen = freeze(program({ outputs: { h } }), new Map([['params/head.proj.weight', { dtype: 'f32', shape: [3, 3], data: new Float32Array(9) }]]));
+  const frozen = freeze(
+    program({ outputs: { h } }),
+    new Map([['params/head.proj.weight', { dtype: 'f32', shape: [3, 3], data: new Float32Array(9) }]]),
+  );
   expect(scopesOf(frozen)).toEqual(['params/head.proj matmul']);
 });

@@ -12,7 +12,12 @@ export function nodeScopes(program: Program): Map<Node, string> {
   const paths = new Map<Node, string>();
   for (const node of program.nodes) paths.set(node, pathOf(node, paths));
   const updates = updateNodes(program);
-  return new Map([...paths].map(([node, path]) => [node, `${updates.has(node) ? phases.update : node.origin && !node.op.source ? phases.gradient : ''}${path}`]));
+  return new Map(
+    [...paths].map(([node, path]) => [
+      node,
+      `${updates.has(node) ? phases.update : node.origin && !node.op.source ? phases.gradient : ''}${path}`,
+    ]),
+  );
 }
 
 function pathOf(node: Node, paths: ReadonlyMap<Node, string>): string {
@@ -30,7 +35,9 @@ function pathOf(node: Node, paths: ReadonlyMap<Node, string>): string {
 function updateNodes({ nodes }: Program): Set<Node> {
   const isGradient = (node: Node) => node.origin !== undefined;
   const updates = new Set<Node>();
-  for (const node of nodes) if (!isGradient(node) && node.inputs.some((x) => updates.has(x.node) || (isGradient(x.node) && !x.node.op.source))) updates.add(node);
+  for (const node of nodes)
+    if (!isGradient(node) && node.inputs.some((x) => updates.has(x.node) || (isGradient(x.node) && !x.node.op.source)))
+      updates.add(node);
   const usedByUpdates = new Set<Node>();
   const usedElsewhere = new Set<Node>();
   for (const node of nodes.toReversed()) {

@@ -10,7 +10,10 @@ export interface ValueType {
 }
 
 const elementBytes: Readonly<Record<number, number>> = {
-  [tensorDataType.bool]: 1, [tensorDataType.float16]: 2, [tensorDataType.bfloat16]: 2, [tensorDataType.int64]: 8,
+  [tensorDataType.bool]: 1,
+  [tensorDataType.float16]: 2,
+  [tensorDataType.bfloat16]: 2,
+  [tensorDataType.int64]: 8,
 };
 
 /** Bytes of a value; what is not listed takes four an element. */
@@ -28,7 +31,10 @@ export function valueTypes(graph: GraphProto): Map<string, ValueType> {
   const constants = new Map<string, TensorProto>();
   for (const { name, type } of graph.input) {
     const tensor = type?.tensorType;
-    types.set(name, { shape: tensor?.shape?.dim.map((d) => d.dimValue ?? 1) ?? [], dataType: tensor?.elemType ?? tensorDataType.float });
+    types.set(name, {
+      shape: tensor?.shape?.dim.map((d) => d.dimValue ?? 1) ?? [],
+      dataType: tensor?.elemType ?? tensorDataType.float,
+    });
   }
   for (const tensor of graph.initializer) {
     constants.set(tensor.name!, tensor);
@@ -36,7 +42,13 @@ export function valueTypes(graph: GraphProto): Map<string, ValueType> {
   }
   for (const node of graph.node) {
     const operands = node.input.map((name) => types.get(name) ?? { shape: [], dataType: tensorDataType.float });
-    const shapes = (rules[node.opType] ?? pointwise)(new Application(node, operands.map((x) => x.shape), constants));
+    const shapes = (rules[node.opType] ?? pointwise)(
+      new Application(
+        node,
+        operands.map((x) => x.shape),
+        constants,
+      ),
+    );
     const dataType = resultType(node, operands);
     node.output.forEach((name, i) => types.set(name, { shape: shapes[i] ?? [], dataType }));
   }
@@ -76,13 +88,17 @@ class Application {
     const tensor = this.#constants.get(this.node.input[input] ?? '');
     if (!tensor?.rawData) return undefined;
     const bytes = Uint8Array.from(tensor.rawData).buffer; // aligned
-    return tensor.dataType === tensorDataType.int64 ? Array.from(new BigInt64Array(bytes), Number) : [...(tensor.dataType === tensorDataType.int32 ? new Int32Array(bytes) : new Float32Array(bytes))];
+    return tensor.dataType === tensorDataType.int64
+      ? Array.from(new BigInt64Array(bytes), Number)
+      : [...(tensor.dataType === tensorDataType.int32 ? new Int32Array(bytes) : new Float32Array(bytes))];
   }
 }
 
 function broadcast(...shapes: readonly Shape[]): Shape {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
-  return Array.from({ length: rank }, (_, i) => Math.max(...shapes.map((shape) => shape[i - rank + shape.length] ?? 1)));
+  return Array.from({ length: rank }, (_, i) =>
+    Math.max(...shapes.map((shape) => shape[i - rank + shape.length] ?? 1)),
+  );
 }
 
 type Rule = (application: Application) => readonly Shape[];
@@ -93,7 +109,13 @@ const asFirst: Rule = ({ inputs }) => [inputs[0]!];
 
 const reduction: Rule = (a) => {
   const rank = a.inputs[0]!.length;
-  const axes = (a.values(1) ?? a.ints('axes', a.inputs[0]!.map((_, i) => i))).map((axis) => (axis + rank) % rank);
+  const axes = (
+    a.values(1) ??
+    a.ints(
+      'axes',
+      a.inputs[0]!.map((_, i) => i),
+    )
+  ).map((axis) => (axis + rank) % rank);
   const keep = a.int('keepdims', 1) === 1;
   return [a.inputs[0]!.flatMap((extent, i) => (axes.includes(i) ? (keep ? [1] : []) : [extent]))];
 };
@@ -104,17 +126,34 @@ const position: Rule = (a) => {
 };
 
 /** Convolutions and pooling with a window. */
-const windowed = (outChannels: (a: Application) => number): Rule => (a) => {
-  const [batch, , ...extents] = a.inputs[0]!;
-  const kernel = a.ints('kernel_shape', a.inputs[1]?.slice(2) ?? [1, 1]);
-  const [pads, strides, dilations] = [a.ints('pads', [0, 0, 0, 0]), a.ints('strides', [1, 1]), a.ints('dilations', [1, 1])];
-  return [[batch!, outChannels(a), ...extents.map((extent, i) => Math.floor((extent + pads[i]! + pads[i + 2]! - (kernel[i]! - 1) * dilations[i]! - 1) / strides[i]!) + 1)]];
-};
+const windowed =
+  (outChannels: (a: Application) => number): Rule =>
+  (a) => {
+    const [batch, , ...extents] = a.inputs[0]!;
+    const kernel = a.ints('kernel_shape', a.inputs[1]?.slice(2) ?? [1, 1]);
+    const [pads, strides, dilations] = [
+      a.ints('pads', [0, 0, 0, 0]),
+      a.ints('strides', [1, 1]),
+      a.ints('dilations', [1, 1]),
+    ];
+    return [
+      [
+        batch!,
+        outChannels(a),
+        ...extents.map(
+          (extent, i) =>
+            Math.floor((extent + pads[i]! + pads[i + 2]! - (kernel[i]! - 1) * dilations[i]! - 1) / strides[i]!) + 1,
+        ),
+      ],
+    ];
+  };
 
-const product = (transA: boolean, transB: boolean): Rule => ({ inputs: [a, b] }) => {
-  const batch = broadcast(a!.slice(0, -2), b!.slice(0, -2));
-  return [[...batch, a!.at(transA ? -1 : -2)!, b!.at(transB ? -2 : -1)!]];
-};
+const product =
+  (transA: boolean, transB: boolean): Rule =>
+  ({ inputs: [a, b] }) => {
+    const batch = broadcast(a!.slice(0, -2), b!.slice(0, -2));
+    return [[...batch, a!.at(transA ? -1 : -2)!, b!.at(transB ? -2 : -1)!]];
+  };
 
 const scaled: Rule = (a) => {
   const scales = a.ints('scales', a.values(2) ?? []);
@@ -127,7 +166,9 @@ const rules: Readonly<Record<string, Rule>> = {
   Shape: (a) => [[a.int('end', a.inputs[0]!.length) - a.int('start', 0)]],
   Expand: (a) => [broadcast(a.inputs[0]!, a.values(1)!)],
   Transpose: (a) => [a.ints('perm', []).map((axis) => a.inputs[0]![axis]!)],
-  Concat: (a) => [a.inputs[0]!.map((extent, i) => (i === a.int('axis', 0) ? a.inputs.reduce((sum, x) => sum + x[i]!, 0) : extent))],
+  Concat: (a) => [
+    a.inputs[0]!.map((extent, i) => (i === a.int('axis', 0) ? a.inputs.reduce((sum, x) => sum + x[i]!, 0) : extent)),
+  ],
   Split: (a) => {
     const axis = a.int('axis', 0);
     return a.values(1)!.map((size) => a.inputs[0]!.map((extent, i) => (i === axis ? size : extent)));
@@ -137,8 +178,12 @@ const rules: Readonly<Record<string, Rule>> = {
     const shape = [...a.inputs[0]!];
     axes!.forEach((axis, i) => {
       const [extent, step] = [shape[axis]!, steps?.[i] ?? 1];
-      const clamped = (at: number, low: number, high: number) => Math.min(Math.max(at < 0 ? at + extent : at, low), high);
-      const count = step > 0 ? (clamped(ends![i]!, 0, extent) - clamped(starts![i]!, 0, extent)) / step : (clamped(starts![i]!, 0, extent - 1) - clamped(ends![i]!, -1, extent - 1)) / -step;
+      const clamped = (at: number, low: number, high: number) =>
+        Math.min(Math.max(at < 0 ? at + extent : at, low), high);
+      const count =
+        step > 0
+          ? (clamped(ends![i]!, 0, extent) - clamped(starts![i]!, 0, extent)) / step
+          : (clamped(starts![i]!, 0, extent - 1) - clamped(ends![i]!, -1, extent - 1)) / -step;
       shape[axis] = Math.max(0, Math.ceil(count));
     });
     return [shape];
@@ -165,18 +210,25 @@ const rules: Readonly<Record<string, Rule>> = {
     const kept = a.inputs[0]!.map((extent, i) => (i === axis ? a.values(1)![0]! : extent));
     return [kept, kept];
   },
-  ArgMax: position, ArgMin: position,
+  ArgMax: position,
+  ArgMin: position,
   Softmax: asFirst,
   Cast: asFirst,
   LayerNormalization: (a) => {
     const axis = a.int('axis', -1);
-    const statistics = a.inputs[0]!.map((extent, i) => (i < (axis + a.inputs[0]!.length) % a.inputs[0]!.length ? extent : 1));
+    const statistics = a.inputs[0]!.map((extent, i) =>
+      i < (axis + a.inputs[0]!.length) % a.inputs[0]!.length ? extent : 1,
+    );
     return [a.inputs[0]!, statistics, statistics];
   },
   Gemm: (a) => product(a.int('transA', 0) === 1, a.int('transB', 0) === 1)(a),
   MatMul: product(false, false),
   FusedMatMul: (a) => product(a.int('transA', 0) === 1, a.int('transB', 0) === 1)(a),
-  ReduceSum: reduction, ReduceMean: reduction, ReduceMax: reduction, ReduceMin: reduction, ReduceSumSquare: reduction,
+  ReduceSum: reduction,
+  ReduceMean: reduction,
+  ReduceMax: reduction,
+  ReduceMin: reduction,
+  ReduceSumSquare: reduction,
   Conv: windowed((a) => a.inputs[1]![0]!),
   AveragePool: windowed((a) => a.inputs[0]![1]!),
   MaxPool: windowed((a) => a.inputs[0]![1]!),
@@ -184,8 +236,22 @@ const rules: Readonly<Record<string, Rule>> = {
   ConvTranspose: (a) => {
     const [batch, , ...extents] = a.inputs[0]!;
     const kernel = a.ints('kernel_shape', a.inputs[1]!.slice(2));
-    const [pads, strides, dilations, more] = [a.ints('pads', [0, 0, 0, 0]), a.ints('strides', [1, 1]), a.ints('dilations', [1, 1]), a.ints('output_padding', [0, 0])];
-    return [[batch!, a.inputs[1]![1]! * a.int('group', 1), ...extents.map((extent, i) => (extent - 1) * strides[i]! + (kernel[i]! - 1) * dilations[i]! + 1 + more[i]! - pads[i]! - pads[i + 2]!)]];
+    const [pads, strides, dilations, more] = [
+      a.ints('pads', [0, 0, 0, 0]),
+      a.ints('strides', [1, 1]),
+      a.ints('dilations', [1, 1]),
+      a.ints('output_padding', [0, 0]),
+    ];
+    return [
+      [
+        batch!,
+        a.inputs[1]![1]! * a.int('group', 1),
+        ...extents.map(
+          (extent, i) =>
+            (extent - 1) * strides[i]! + (kernel[i]! - 1) * dilations[i]! + 1 + more[i]! - pads[i]! - pads[i + 2]!,
+        ),
+      ],
+    ];
   },
   Resize: scaled,
   Upsample: scaled,

@@ -28,7 +28,8 @@ interface Affine {
  */
 export function generalizeBatch(first: ModelProto, second: ModelProto): ModelProto {
   const [a, b] = [first.graph, second.graph];
-  if (JSON.stringify(a.node) !== JSON.stringify(b.node)) throw new Error(`toOnnx: ${differingNode(a, b)} depends on the batch in more than its shapes; give a fixed batch`);
+  if (JSON.stringify(a.node) !== JSON.stringify(b.node))
+    throw new Error(`toOnnx: ${differingNode(a, b)} depends on the batch in more than its shapes; give a fixed batch`);
 
   const initializer: TensorProto[] = [];
   const head: NodeProto[] = [];
@@ -41,16 +42,40 @@ export function generalizeBatch(first: ModelProto, second: ModelProto): ModelPro
     const varying = entries.filter(({ factor }) => factor !== 0);
     // Reshape finds one extent itself.
     if (varying.length === 1 && users.every(({ opType, input }) => opType === 'Reshape' && input[1] === tensor.name)) {
-      return initializer.push(integers(tensor.name!, entries.map(({ base, factor }) => (factor === 0 ? base : -1))));
+      return initializer.push(
+        integers(
+          tensor.name!,
+          entries.map(({ base, factor }) => (factor === 0 ? base : -1)),
+        ),
+      );
     }
     const [factors, bases] = [`${tensor.name}_factor`, `${tensor.name}_base`];
-    initializer.push(integers(factors, entries.map(({ factor }) => factor)), integers(bases, entries.map(({ base }) => base)));
-    head.push(operator('Mul', [symbol, factors], `${tensor.name}_scaled`), operator('Add', [`${tensor.name}_scaled`, bases], tensor.name!));
+    initializer.push(
+      integers(
+        factors,
+        entries.map(({ factor }) => factor),
+      ),
+      integers(
+        bases,
+        entries.map(({ base }) => base),
+      ),
+    );
+    head.push(
+      operator('Mul', [symbol, factors], `${tensor.name}_scaled`),
+      operator('Add', [`${tensor.name}_scaled`, bases], tensor.name!),
+    );
     return undefined;
   });
-  if (head.length > 0) head.unshift(operator('Shape', [batch.name], symbol, { start: batch.axis, end: batch.axis + 1 }));
+  if (head.length > 0)
+    head.unshift(operator('Shape', [batch.name], symbol, { start: batch.axis, end: batch.axis + 1 }));
 
-  const graph: GraphProto = { ...a, node: [...head, ...a.node], initializer, input: symbolic(a.input, b.input), output: symbolic(a.output, b.output) };
+  const graph: GraphProto = {
+    ...a,
+    node: [...head, ...a.node],
+    initializer,
+    input: symbolic(a.input, b.input),
+    output: symbolic(a.output, b.output),
+  };
   return { ...first, graph };
 }
 
@@ -87,12 +112,21 @@ function sameTensor(a: TensorProto, b: TensorProto): boolean {
 }
 
 function affineEntries(a: TensorProto, b: TensorProto): Affine[] {
-  if (a.name !== b.name || a.dataType !== tensorDataType.int64 || a.dims.length !== 1 || a.dims.join() !== b.dims.join()) throw new Error(`toOnnx: the constant ${a.name} [${a.dims.join(', ')}] depends on the batch; give a fixed batch`);
+  if (
+    a.name !== b.name ||
+    a.dataType !== tensorDataType.int64 ||
+    a.dims.length !== 1 ||
+    a.dims.join() !== b.dims.join()
+  )
+    throw new Error(`toOnnx: the constant ${a.name} [${a.dims.join(', ')}] depends on the batch; give a fixed batch`);
   const [x, y] = [values(a), values(b)];
   const [one, two] = probeBatches;
   return x.map((at1, i) => {
     const factor = (y[i]! - at1) / (two - one);
-    if (!Number.isInteger(factor)) throw new Error(`toOnnx: an extent is ${at1} for a batch of ${one} and ${y[i]} for ${two}, which is no multiple of it; give a fixed batch`);
+    if (!Number.isInteger(factor))
+      throw new Error(
+        `toOnnx: an extent is ${at1} for a batch of ${one} and ${y[i]} for ${two}, which is no multiple of it; give a fixed batch`,
+      );
     return { base: at1 - factor * one, factor };
   });
 }
@@ -103,10 +137,23 @@ function values({ rawData }: TensorProto): number[] {
 }
 
 function integers(name: string, list: readonly number[]): TensorProto {
-  return { name, dims: [list.length], dataType: tensorDataType.int64, rawData: new Uint8Array(BigInt64Array.from(list, BigInt).buffer), floatData: [], int32Data: [], int64Data: [] };
+  return {
+    name,
+    dims: [list.length],
+    dataType: tensorDataType.int64,
+    rawData: new Uint8Array(BigInt64Array.from(list, BigInt).buffer),
+    floatData: [],
+    int32Data: [],
+    int64Data: [],
+  };
 }
 
-function operator(opType: string, input: readonly string[], output: string, attributes: Readonly<Record<string, number>> = {}): NodeProto {
+function operator(
+  opType: string,
+  input: readonly string[],
+  output: string,
+  attributes: Readonly<Record<string, number>> = {},
+): NodeProto {
   const attribute = Object.entries(attributes).map(([name, i]) => ({ name, type: attributeType.int, i }));
   return { name: `/batch/${output}`, opType, domain: '', input, output: [output], attribute };
 }

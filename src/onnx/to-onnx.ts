@@ -1,4 +1,15 @@
-import { describeType, sameShape, verify, type HostArrays, type NamedLeaf, type Node, type OpName, type Program, type Tensor, type Type } from '../core/index.ts';
+import {
+  describeType,
+  sameShape,
+  verify,
+  type HostArrays,
+  type NamedLeaf,
+  type Node,
+  type OpName,
+  type Program,
+  type Tensor,
+  type Type,
+} from '../core/index.ts';
 import type { Bytes } from '../formats/index.ts';
 import { GraphBuilder, onnxDataTypes, valueInfo, type ValueName } from './builder.ts';
 import { encodeModel } from './encode.ts';
@@ -54,10 +65,19 @@ export interface ToOnnxOptions {
  */
 export function toOnnx(program: Program, options: ToOnnxOptions = {}): OnnxProgram {
   const { weights } = options;
-  const reads = weights ? Object.fromEntries(Object.entries(program.reads).filter(([entry]) => !weights.has(entry))) : program.reads;
+  const reads = weights
+    ? Object.fromEntries(Object.entries(program.reads).filter(([entry]) => !weights.has(entry)))
+    : program.reads;
   const model = modelOf(program, options);
   const { peakBytes } = memoryPlan(model.graph);
-  return { bytes: encodeModel(model), inputs: program.inputs, reads, outputs: typesOf(program.outputs), writes: typesOf(program.writes), peakBytes };
+  return {
+    bytes: encodeModel(model),
+    inputs: program.inputs,
+    reads,
+    outputs: typesOf(program.outputs),
+    writes: typesOf(program.writes),
+    peakBytes,
+  };
 }
 
 /**
@@ -71,7 +91,10 @@ export function toOnnxForAnyBatch(build: (batch: number) => Program, options: To
   return encodeModel(generalizeBatch(first!, second!));
 }
 
-function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = new Map(), narrowIntegers = false, metadata = {} }: ToOnnxOptions): ModelProto {
+function modelOf(
+  program: Program,
+  { lowerings = {}, name = 'kuosan', weights = new Map(), narrowIntegers = false, metadata = {} }: ToOnnxOptions,
+): ModelProto {
   verify(program);
   const graph = new GraphBuilder(new Uses(program));
   const table: Partial<Lowerings> = { ...standardLowerings, ...lowerings };
@@ -79,16 +102,32 @@ function modelOf(program: Program, { lowerings = {}, name = 'kuosan', weights = 
   const scopes = nodeScopes(program);
   for (const node of program.nodes) {
     graph.scope = scopes.get(node)!;
-    const names = node.op.source === 'input' ? [(node.attrs as NamedLeaf).name]
-      : node.op.source === 'state' ? [stateValue(graph, node.attrs as NamedLeaf, weights)]
-      : lowering(table, node)(graph, node.inputs.map((x) => values.get(x)!), node);
+    const names =
+      node.op.source === 'input'
+        ? [(node.attrs as NamedLeaf).name]
+        : node.op.source === 'state'
+          ? [stateValue(graph, node.attrs as NamedLeaf, weights)]
+          : lowering(table, node)(
+              graph,
+              node.inputs.map((x) => values.get(x)!),
+              node,
+            );
     node.outputs.forEach((output, i) => values.set(output, names[i]!));
   }
   graph.scope = '';
-  const results = [...Object.entries(program.outputs), ...Object.entries(program.writes).map(([entry, x]) => [writeName(entry), x] as const)];
+  const results = [
+    ...Object.entries(program.outputs),
+    ...Object.entries(program.writes).map(([entry, x]) => [writeName(entry), x] as const),
+  ];
   for (const [resultName, x] of results) graph.rename(values.get(x)!, resultName);
-  const declared = [...Object.entries(program.inputs), ...Object.entries(program.reads).filter(([entry]) => !weights.has(entry)).map(([entry, type]) => [readName(entry), type] as const)];
-  const info = ([n, { shape, dtype }]: readonly [string, Type]) => valueInfo(n, narrowIntegers ? narrowType({ shape, dtype }) : { shape, dtype });
+  const declared = [
+    ...Object.entries(program.inputs),
+    ...Object.entries(program.reads)
+      .filter(([entry]) => !weights.has(entry))
+      .map(([entry, type]) => [readName(entry), type] as const),
+  ];
+  const info = ([n, { shape, dtype }]: readonly [string, Type]) =>
+    valueInfo(n, narrowIntegers ? narrowType({ shape, dtype }) : { shape, dtype });
   return {
     irVersion: 8,
     producerName: 'kuosan',
@@ -104,7 +143,10 @@ function stateValue(graph: GraphBuilder, leaf: NamedLeaf, weights: HostArrays): 
   const weight = weights.get(leaf.name);
   if (!weight) return readName(leaf.name);
   const widened = weight.dtype !== leaf.dtype;
-  if (!sameShape(weight.shape, leaf.shape) || (widened && !(leaf.dtype === 'f32' && (weight.dtype === 'f16' || weight.dtype === 'bf16')))) {
+  if (
+    !sameShape(weight.shape, leaf.shape) ||
+    (widened && !(leaf.dtype === 'f32' && (weight.dtype === 'f16' || weight.dtype === 'bf16')))
+  ) {
     throw new Error(`toOnnx: the weight "${leaf.name}" is ${describeType(weight)}, expected ${describeType(leaf)}`);
   }
   const stored = graph.weight(leaf.name, weight);

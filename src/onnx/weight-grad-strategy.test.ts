@@ -1,14 +1,40 @@
 import { describe, expect, test } from 'vitest';
-import { bandsOf, readMargins, weightGradCosts, weightGradStrategy, type WeightGradProblem } from './weight-grad-strategy.ts';
+import {
+  bandsOf,
+  readMargins,
+  weightGradCosts,
+  weightGradStrategy,
+  type WeightGradProblem,
+} from './weight-grad-strategy.ts';
 
-interface Convolution { readonly kernel: 1 | 3; readonly stride?: 1 | 2; readonly channels: number | readonly [number, number]; readonly side: number; readonly batch: number }
+interface Convolution {
+  readonly kernel: 1 | 3;
+  readonly stride?: 1 | 2;
+  readonly channels: number | readonly [number, number];
+  readonly side: number;
+  readonly batch: number;
+}
 
 /** A convolution of square images, padded as in a U-Net. */
-function problem({ kernel, stride = 1, channels, side, batch }: Convolution, more: Partial<WeightGradProblem> = {}): WeightGradProblem {
+function problem(
+  { kernel, stride = 1, channels, side, batch }: Convolution,
+  more: Partial<WeightGradProblem> = {},
+): WeightGradProblem {
   const [inChannels, outChannels] = typeof channels === 'number' ? [channels, channels] : channels;
   return {
-    block: 16, batch, inChannels, outChannels, image: [side, side], output: [Math.ceil(side / stride), Math.ceil(side / stride)], kernel: [kernel, kernel], strides: [stride, stride],
-    pads: kernel === 1 ? [0, 0, 0, 0] : stride === 1 ? [1, 1, 1, 1] : [0, 0, 1, 1], dilations: [1, 1], groups: 1, arriveBlocked: [true, true], ...more,
+    block: 16,
+    batch,
+    inChannels,
+    outChannels,
+    image: [side, side],
+    output: [Math.ceil(side / stride), Math.ceil(side / stride)],
+    kernel: [kernel, kernel],
+    strides: [stride, stride],
+    pads: kernel === 1 ? [0, 0, 0, 0] : stride === 1 ? [1, 1, 1, 1] : [0, 0, 1, 1],
+    dilations: [1, 1],
+    groups: 1,
+    arriveBlocked: [true, true],
+    ...more,
   };
 }
 
@@ -27,29 +53,41 @@ describe('where the cheapest way changes', () => {
   });
 
   test('of one pixel by the channels: there is more to add up', () => {
-    expect([128, 256].map((channels) => weightGradStrategy(problem({ kernel: 1, channels, side: 16, batch: 8 })))).toEqual(['pictures', 'pixels']);
+    expect(
+      [128, 256].map((channels) => weightGradStrategy(problem({ kernel: 1, channels, side: 16, batch: 8 }))),
+    ).toEqual(['pictures', 'pixels']);
   });
 
   test('of one pixel by the batch: of one picture there is nothing to add up', () => {
-    expect([1, 2].map((batch) => weightGradStrategy(problem({ kernel: 1, channels: 128, side: 8, batch })))).toEqual(['pictures', 'pixels']);
+    expect([1, 2].map((batch) => weightGradStrategy(problem({ kernel: 1, channels: 128, side: 8, batch })))).toEqual([
+      'pictures',
+      'pixels',
+    ]);
   });
 
   test('of one pixel where a batch is one block: a convolution need not bring blocks of the batch together', () => {
-    expect([16, 32].map((batch) => weightGradStrategy(problem({ kernel: 1, channels: 64, side: 8, batch })))).toEqual(['blocked', 'pixels']);
+    expect([16, 32].map((batch) => weightGradStrategy(problem({ kernel: 1, channels: 64, side: 8, batch })))).toEqual([
+      'blocked',
+      'pixels',
+    ]);
   });
 
   test('of one pixel and stride 2 by the pixels that are taken', () => {
-    expect([16, 32].map((side) => weightGradStrategy(problem({ kernel: 1, stride: 2, channels: 128, side, batch: 16 })))).toEqual(['pixels', 'pictures']);
+    expect(
+      [16, 32].map((side) => weightGradStrategy(problem({ kernel: 1, stride: 2, channels: 128, side, batch: 16 }))),
+    ).toEqual(['pixels', 'pictures']);
   });
 
   test('of one pixel by how images arrive: what is in order need not be put there', () => {
-    const of = (arriveBlocked: readonly [boolean, boolean]) => weightGradStrategy(problem({ kernel: 1, channels: 256, side: 16, batch: 4 }, { arriveBlocked }));
+    const of = (arriveBlocked: readonly [boolean, boolean]) =>
+      weightGradStrategy(problem({ kernel: 1, channels: 256, side: 16, batch: 4 }, { arriveBlocked }));
     expect([of([true, true]), of([false, false])]).toEqual(['pixels', 'pictures']);
   });
 });
 
 describe('what the shapes allow', () => {
-  const ways = (convolution: Convolution, more?: Partial<WeightGradProblem>) => Object.keys(weightGradCosts(problem(convolution, more)));
+  const ways = (convolution: Convolution, more?: Partial<WeightGradProblem>) =>
+    Object.keys(weightGradCosts(problem(convolution, more)));
   const usual = { kernel: 3, channels: 64, side: 8, batch: 16 } as const;
 
   test('a convolution takes whole blocks of channels, no dilation and no groups', () => {
@@ -77,18 +115,31 @@ describe('what the shapes allow', () => {
   });
 
   test('padding that no tap reads does not count', () => {
-    expect(readMargins({ image: [4, 6], output: [2, 3], kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })).toEqual({ below: 0, after: 0 });
-    expect(readMargins({ image: [4, 5], output: [2, 3], kernel: [1, 1], strides: [2, 2], pads: [0, 0, 0, 0] })).toEqual({ below: -1, after: 0 });
+    expect(readMargins({ image: [4, 6], output: [2, 3], kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })).toEqual(
+      { below: 0, after: 0 },
+    );
+    expect(readMargins({ image: [4, 5], output: [2, 3], kernel: [1, 1], strides: [2, 2], pads: [0, 0, 0, 0] })).toEqual(
+      { below: -1, after: 0 },
+    );
   });
 });
 
 test('every estimate is positive, and the choice is the least of them', () => {
-  for (const kernel of [1, 3] as const) for (const stride of [1, 2] as const) for (const channels of [5, 16, 96, 512]) for (const side of [4, 9, 32]) for (const batch of [1, 3, 16, 40]) {
-    for (const arriveBlocked of [[true, true], [true, false], [false, true], [false, false]] as const) {
-      const one = problem({ kernel, stride, channels, side, batch }, { arriveBlocked });
-      const costs = weightGradCosts(one);
-      for (const cost of Object.values(costs)) expect(cost).toBeGreaterThan(0);
-      expect(costs[weightGradStrategy(one)]).toBe(Math.min(...Object.values(costs)));
-    }
-  }
+  for (const kernel of [1, 3] as const)
+    for (const stride of [1, 2] as const)
+      for (const channels of [5, 16, 96, 512])
+        for (const side of [4, 9, 32])
+          for (const batch of [1, 3, 16, 40]) {
+            for (const arriveBlocked of [
+              [true, true],
+              [true, false],
+              [false, true],
+              [false, false],
+            ] as const) {
+              const one = problem({ kernel, stride, channels, side, batch }, { arriveBlocked });
+              const costs = weightGradCosts(one);
+              for (const cost of Object.values(costs)) expect(cost).toBeGreaterThan(0);
+              expect(costs[weightGradStrategy(one)]).toBe(Math.min(...Object.values(costs)));
+            }
+          }
 });

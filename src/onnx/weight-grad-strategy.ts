@@ -69,12 +69,23 @@ export function weightGradStrategy(problem: WeightGradProblem): WeightGradStrate
 
 /** Nanoseconds that each strategy would take, of those that the shapes allow. */
 export function weightGradCosts(problem: WeightGradProblem): Readonly<Partial<Record<WeightGradStrategy, number>>> {
-  const { block, groups, kernel: [kh, kw], pads, dilations, inChannels, outChannels, batch, output: [outHeight] } = problem;
+  const {
+    block,
+    groups,
+    kernel: [kh, kw],
+    pads,
+    dilations,
+    inChannels,
+    outChannels,
+    batch,
+    output: [outHeight],
+  } = problem;
   if (groups !== 1) return { taps: 0 }; // There is no other.
   const wholeBlocks = inChannels % block === 0 && outChannels % block === 0;
   const onePixel = kh * kw === 1 && pads.every((n) => n === 0);
   const bands = bandsOf(batch, block);
-  const asConvolution = wholeBlocks && dilations.every((d) => d === 1) && readMargins(problem).below >= 0 && outHeight % bands === 0;
+  const asConvolution =
+    wholeBlocks && dilations.every((d) => d === 1) && readMargins(problem).below >= 0 && outHeight % bands === 0;
   return {
     taps: tapsCost(problem),
     ...(onePixel && wholeBlocks && { pixels: pixelsCost(problem) }),
@@ -93,35 +104,73 @@ function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /** Padding at the bottom and at the right without what a stride leaves over at the end, which no tap reads; negative where that is more. */
-export function readMargins({ image, output, kernel, strides, pads: [top, left] }: Pick<WeightGradProblem, 'image' | 'output' | 'kernel' | 'strides' | 'pads'>): { readonly below: number; readonly after: number } {
+export function readMargins({
+  image,
+  output,
+  kernel,
+  strides,
+  pads: [top, left],
+}: Pick<WeightGradProblem, 'image' | 'output' | 'kernel' | 'strides' | 'pads'>): {
+  readonly below: number;
+  readonly after: number;
+} {
   const end = (axis: 0 | 1, before: number) => (output[axis] - 1) * strides[axis] + kernel[axis] - image[axis] - before;
   return { below: end(0, top), after: end(1, left) };
 }
 
 /** Bytes of x, of what a stride takes of it, of dY and of dW; operations of all products. */
-function sizes({ batch, inChannels, outChannels, image: [height, width], output: [outHeight, outWidth], kernel: [kh, kw] }: WeightGradProblem) {
+function sizes({
+  batch,
+  inChannels,
+  outChannels,
+  image: [height, width],
+  output: [outHeight, outWidth],
+  kernel: [kh, kw],
+}: WeightGradProblem) {
   const [read, pixels, pairs] = [batch * height * width, batch * outHeight * outWidth, inChannels * outChannels];
-  return { x: 4 * read * inChannels, taken: 4 * pixels * inChannels, dy: 4 * pixels * outChannels, dw: 4 * pairs * kh * kw, flops: 2 * pixels * pairs * kh * kw };
+  return {
+    x: 4 * read * inChannels,
+    taken: 4 * pixels * inChannels,
+    dy: 4 * pixels * outChannels,
+    dw: 4 * pairs * kh * kw,
+    flops: 2 * pixels * pairs * kh * kw,
+  };
 }
 
 const far = (bytes: number) => costs.far * Math.max(0, bytes - costs.nearBytes);
 const moved = (bytes: number, times = 1) => times * (costs.moved * bytes + far(bytes));
 
 function tapsCost(problem: WeightGradProblem): number {
-  const { kernel: [kh, kw], strides, arriveBlocked } = problem;
+  const {
+    kernel: [kh, kw],
+    strides,
+    arriveBlocked,
+  } = problem;
   const { x, taken, dy, dw, flops } = sizes(problem);
   const taps = kh * kw;
   const inOrder = moved(x, arriveBlocked[0] ? 2 : 1) + moved(dy, arriveBlocked[1] ? 2 : 1);
   const products = costs.product * flops + taps * (costs.packedWhole * (taken + dy) + far(taken) + far(dy));
   const turned = taps > 1 ? costs.tapsTurned * dw : 0;
-  const shifted = strides[0] * strides[1] === 1 ? moved(x, kw - 1) + moved(dy, kh - 1)
-    : (taps > 1 ? moved(x) : 0) + costs.picked * (kw * x / strides[1] + taps * taken);
+  const shifted =
+    strides[0] * strides[1] === 1
+      ? moved(x, kw - 1) + moved(dy, kh - 1)
+      : (taps > 1 ? moved(x) : 0) + costs.picked * ((kw * x) / strides[1] + taps * taken);
   return inOrder + shifted + products + turned + costs.operator * (4 + 2 * taps);
 }
 
 function pixelsCost(problem: WeightGradProblem): number {
   const { taken, dy, flops } = sizes(problem);
-  return blockingCost(problem) + takenCost(problem, true) + moved(taken) + moved(dy) + costs.product * flops + costs.packedWhole * (taken + dy) + far(taken) + far(dy) + 3 * costs.operator;
+  return (
+    blockingCost(problem) +
+    takenCost(problem, true) +
+    moved(taken) +
+    moved(dy) +
+    costs.product * flops +
+    costs.packedWhole * (taken + dy) +
+    far(taken) +
+    far(dy) +
+    3 * costs.operator
+  );
 }
 
 function picturesCost(problem: WeightGradProblem): number {
@@ -129,7 +178,16 @@ function picturesCost(problem: WeightGradProblem): number {
   const { taken, dy, dw, flops } = sizes(problem);
   const inOrder = (arriveBlocked[0] ? moved(taken) : 0) + (arriveBlocked[1] ? moved(dy) : 0);
   const sum = batch > 1 ? costs.added * batch * dw + costs.operator : 0;
-  return takenCost(problem, arriveBlocked[0]) + inOrder + costs.product * flops + costs.packedByPicture * (taken + dy) + far(taken) + far(dy) + sum + 3 * costs.operator;
+  return (
+    takenCost(problem, arriveBlocked[0]) +
+    inOrder +
+    costs.product * flops +
+    costs.packedByPicture * (taken + dy) +
+    far(taken) +
+    far(dy) +
+    sum +
+    3 * costs.operator
+  );
 }
 
 /** To take every second pixel, or whichever the strides take: of blocked images, blocks at a time. */
@@ -146,17 +204,32 @@ function blockingCost(problem: WeightGradProblem): number {
 }
 
 function convolutionCost(problem: WeightGradProblem, bands: number): number {
-  const { block, batch, inChannels, outChannels, image: [height, width], output: [outHeight], kernel: [kh, kw], strides, pads: [, left] } = problem;
+  const {
+    block,
+    batch,
+    inChannels,
+    outChannels,
+    image: [height, width],
+    output: [outHeight],
+    kernel: [kh, kw],
+    strides,
+    pads: [, left],
+  } = problem;
   const { x, dy, dw, flops } = sizes(problem);
   const severalBlocks = batch * bands > block;
-  const padded = x * (left + width + readMargins(problem).after) / width;
-  const banded = padded * bands * ((outHeight / bands - 1) * strides[0] + kh) / height;
+  const padded = (x * (left + width + readMargins(problem).after)) / width;
+  const banded = (padded * bands * ((outHeight / bands - 1) * strides[0] + kh)) / height;
   // Padded, cut and joined, with the rows that bands share in both; or only padded.
-  const cut = bands > 1 ? moved(padded) + moved(banded, 2) + moved(dy) + costs.operator * (3 + bands)
-    : kh * kw > 1 ? moved(x) + costs.operator : 0;
+  const cut =
+    bands > 1
+      ? moved(padded) + moved(banded, 2) + moved(dy) + costs.operator * (3 + bands)
+      : kh * kw > 1
+        ? moved(x) + costs.operator
+        : 0;
   const image = bands > 1 ? banded : x;
-  const batchInnermost = (moved(image) + moved(dy)) * (severalBlocks ? 2 : 1) + costs.operator * (severalBlocks ? 2 : 0);
-  const convolution = flops * costPerOperation(outChannels / block) + costs.kernelRead * dy * kh * inChannels / block;
+  const batchInnermost =
+    (moved(image) + moved(dy)) * (severalBlocks ? 2 : 1) + costs.operator * (severalBlocks ? 2 : 0);
+  const convolution = flops * costPerOperation(outChannels / block) + (costs.kernelRead * dy * kh * inChannels) / block;
   return blockingCost(problem) + cut + batchInnermost + convolution + moved(dw, 3) + 6 * costs.operator;
 }
 

@@ -1,19 +1,29 @@
 /** The form: settings shown, changed and read. */
 import { samplers, type SamplerName } from '../diffusion/index.ts';
 import { element } from './element.ts';
-import { fromHash, largestSeed, mostGuidance, mostPictures, takesEta, usualEta, usualSteps, type Limits, type Settings } from './settings.ts';
+import {
+  fromHash,
+  largestSeed,
+  mostGuidance,
+  mostPictures,
+  takesEta,
+  usualEta,
+  usualSteps,
+  type Limits,
+  type Settings,
+} from './settings.ts';
 
 /** Samplers by their usual names, with a word on each; one without is shown as the command line calls it. */
 const known: Partial<Record<string, readonly [name: string, hint: string]>> = {
-  'ddpm': ['DDPM', 'Fresh noise at every step; best with many.'],
-  'ddim': ['DDIM', 'No noise at η = 0: the seed alone decides.'],
-  'euler': ['Euler', 'The simplest solver of the reverse process.'],
+  ddpm: ['DDPM', 'Fresh noise at every step; best with many.'],
+  ddim: ['DDIM', 'No noise at η = 0: the seed alone decides.'],
+  euler: ['Euler', 'The simplest solver of the reverse process.'],
   'euler-ancestral': ['Euler, ancestral', 'Fresh noise at every step.'],
-  'heun': ['Heun', 'Looks twice at each step.'],
-  'dpm2': ['DPM2', 'Looks twice at each step.'],
+  heun: ['Heun', 'Looks twice at each step.'],
+  dpm2: ['DPM2', 'Looks twice at each step.'],
   'dpmpp-2m': ['DPM-Solver++ (2M)', 'Learns from the step before: 20 are enough.'],
   'dpmpp-2m-sde': ['DPM-Solver++ (2M), SDE', 'Learns from the step before, with noise.'],
-  'unipc': ['UniPC', 'Corrects itself at every step: 20 are enough.'],
+  unipc: ['UniPC', 'Corrects itself at every step: 20 are enough.'],
 };
 
 /** The form of the page. */
@@ -84,7 +94,14 @@ export function openControls(limits: Limits, threads: number): Controls {
     read() {
       if (!form.reportValidity()) return undefined;
       const fields = new URLSearchParams({
-        seed: seed.value, count: String(count.value), sampler: sampler.value, steps: String(steps.value), eta: eta.value, class: label.value, guidance: guidance.value, device: device.value,
+        seed: seed.value,
+        count: String(count.value),
+        sampler: sampler.value,
+        steps: String(steps.value),
+        eta: eta.value,
+        class: label.value,
+        guidance: guidance.value,
+        device: device.value,
       });
       return fromHash(fields.toString(), limits);
     },
@@ -102,10 +119,18 @@ function slider(id: string, most: number): { value: number } {
   const range = element(id, HTMLInputElement);
   const number = element(`${id}-number`, HTMLInputElement);
   range.max = number.max = String(most);
-  range.addEventListener('input', () => { number.value = range.value; });
-  number.addEventListener('input', () => { range.value = number.value; });
+  range.addEventListener('input', () => {
+    number.value = range.value;
+  });
+  number.addEventListener('input', () => {
+    range.value = number.value;
+  });
   return {
-    get value() { return number.valueAsNumber; },
-    set value(value) { range.value = number.value = String(value); },
+    get value() {
+      return number.valueAsNumber;
+    },
+    set value(value) {
+      range.value = number.value = String(value);
+    },
   };
 }

@@ -25,7 +25,12 @@ run().catch(showProblem);
 async function run(): Promise<void> {
   const model = await fetchModel();
   showModel(model);
-  const limits: Limits = { steps: model.scheduler.numTrainTimesteps, classes: model.classes?.names ?? [], guided: (model.classes?.nullClass ?? null) !== null, webgpu: await hasWebGpu() };
+  const limits: Limits = {
+    steps: model.scheduler.numTrainTimesteps,
+    classes: model.classes?.names ?? [],
+    guided: (model.classes?.nullClass ?? null) !== null,
+    webgpu: await hasWebGpu(),
+  };
   const controls = openControls(limits, crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1);
   const stage = openStage(limits.steps);
   const page = new Page(model, controls, stage);
@@ -72,7 +77,10 @@ class Page {
 
   /** Shows the noise that pictures of these settings come out of. */
   #blank({ seed, count, steps }: Settings): Reel {
-    const streams = sampleStreams(seed, Array.from({ length: count }, (_, i) => i));
+    const streams = sampleStreams(
+      seed,
+      Array.from({ length: count }, (_, i) => i),
+    );
     const reel = new Reel(initialNoise([count, ...this.#model.picture], streams), steps);
     this.#stage.begin(reel);
     return reel;
@@ -89,12 +97,14 @@ class Page {
 
   #load(): Promise<Map<string, HostArray>> {
     const total = this.#model.weights.bytes;
-    this.#weights ??= fetchWeights(this.#model, (bytes) => showStatus(`Loading the network: ${megabytes(bytes)} of ${megabytes(total)}`));
+    this.#weights ??= fetchWeights(this.#model, (bytes) =>
+      showStatus(`Loading the network: ${megabytes(bytes)} of ${megabytes(total)}`),
+    );
     return this.#weights;
   }
 
   async #draw(settings: Settings): Promise<void> {
-    const running = this.#running = new AbortController();
+    const running = (this.#running = new AbortController());
     const progress = element('progress', HTMLProgressElement);
     this.#controls.setBusy(true);
     showProblem(undefined);
@@ -110,10 +120,20 @@ class Page {
       const network = await this.#open(settings.device);
       const pictures = await network.sampler(Math.min(together, count));
       const { classes } = this.#model;
-      const classLabels = classes === null ? undefined : Array.from({ length: count }, (_, i) => label ?? i % classes.names.length);
+      const classLabels =
+        classes === null ? undefined : Array.from({ length: count }, (_, i) => label ?? i % classes.names.length);
       const start = performance.now();
       let firstStep = 0;
-      const asked = { seed, count, sampler, steps, classLabels, guidanceScale: guidance, signal: running.signal, ...(takesEta(sampler) && { eta }) };
+      const asked = {
+        seed,
+        count,
+        sampler,
+        steps,
+        classLabels,
+        guidanceScale: guidance,
+        signal: running.signal,
+        ...(takesEta(sampler) && { eta }),
+      };
       for await (const state of pictures.sample(asked)) {
         reel.add(state);
         this.#stage.follow();
@@ -144,7 +164,7 @@ class Page {
     const weights = await this.#load();
     showStatus('Starting the engine …');
     this.#openOn = device;
-    return this.#network = await openNetwork(this.#model, weights, device);
+    return (this.#network = await openNetwork(this.#model, weights, device));
   }
 
   async #close(): Promise<void> {
@@ -175,7 +195,15 @@ class Page {
   }
 }
 
-function showModel({ name, summary, license, parameters, picture: [, height, width], scheduler, weights }: PageModel): void {
+function showModel({
+  name,
+  summary,
+  license,
+  parameters,
+  picture: [, height, width],
+  scheduler,
+  weights,
+}: PageModel): void {
   document.title = name;
   element('title', HTMLElement).textContent = name;
   element('summary', HTMLElement).textContent = summary ?? '';
@@ -186,15 +214,17 @@ function showModel({ name, summary, license, parameters, picture: [, height, wid
     Weights: `${weights.dtype}, ${megabytes(weights.bytes)}`,
     License: license,
   };
-  element('facts', HTMLElement).replaceChildren(...Object.entries(facts).flatMap(([term, value]) => {
-    if (value === undefined) return [];
-    const entry = document.createElement('div');
-    const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
-    dt.textContent = term;
-    dd.textContent = value;
-    entry.append(dt, dd);
-    return [entry];
-  }));
+  element('facts', HTMLElement).replaceChildren(
+    ...Object.entries(facts).flatMap(([term, value]) => {
+      if (value === undefined) return [];
+      const entry = document.createElement('div');
+      const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
+      dt.textContent = term;
+      dd.textContent = value;
+      entry.append(dt, dd);
+      return [entry];
+    }),
+  );
 }
 
 function showStatus(text: string): void {
@@ -212,7 +242,8 @@ function pace(done: number, total: number, sinceFirst: number, stopping: boolean
   if (stopping) return 'Stopping …';
   const rate = (done - 1) / (sinceFirst / 1000);
   const parts = [`Step ${done} of ${total}`];
-  if (done > 1) parts.push(`${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} steps/s`, `${duration((total - done) / rate)} left`);
+  if (done > 1)
+    parts.push(`${rate < 10 ? rate.toFixed(1) : rate.toFixed(0)} steps/s`, `${duration((total - done) / rate)} left`);
   return parts.join(' · ');
 }
 
@@ -226,5 +257,5 @@ function megabytes(bytes: number): string {
 
 async function hasWebGpu(): Promise<boolean> {
   const { gpu } = navigator as Navigator & { readonly gpu?: { requestAdapter(): Promise<unknown> } };
-  return gpu !== undefined && await gpu.requestAdapter().catch(() => null) !== null;
+  return gpu !== undefined && (await gpu.requestAdapter().catch(() => null)) !== null;
 }

@@ -9,8 +9,9 @@ import { engineFolder, modelFile, modelFolder, type PageModel } from './page-mod
 
 /** The description of the page's model. */
 export async function fetchModel(): Promise<PageModel> {
-  const model = await (await fetchFile(`${modelFolder}/${modelFile}`)).json() as PageModel;
-  if (model.format !== 1) throw new Error(`${modelFile} is of format ${String(model.format)}, this page reads 1; export it again`);
+  const model = (await (await fetchFile(`${modelFolder}/${modelFile}`)).json()) as PageModel;
+  if (model.format !== 1)
+    throw new Error(`${modelFile} is of format ${String(model.format)}, this page reads 1; export it again`);
   return model;
 }
 
@@ -19,14 +20,17 @@ export async function fetchModel(): Promise<PageModel> {
  *
  * @param onBytes  told how many bytes have come so far
  */
-export async function fetchWeights({ weights: { file } }: PageModel, onBytes: (bytes: number) => void): Promise<Map<string, HostArray>> {
+export async function fetchWeights(
+  { weights: { file } }: PageModel,
+  onBytes: (bytes: number) => void,
+): Promise<Map<string, HostArray>> {
   const response = await fetchFile(`${modelFolder}/${file}`);
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = response.body!.getReader();
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
     chunks.push(read.value);
-    onBytes(size += read.value.length);
+    onBytes((size += read.value.length));
   }
   const bytes = new Uint8Array(size);
   let at = 0;
@@ -54,17 +58,35 @@ export interface OpenNetwork {
 }
 
 /** Opens the network on a device. */
-export async function openNetwork({ unet: config, scheduler, picture, classes }: PageModel, weights: Map<string, HostArray>, device: 'wasm' | 'webgpu'): Promise<OpenNetwork> {
+export async function openNetwork(
+  { unet: config, scheduler, picture, classes }: PageModel,
+  weights: Map<string, HostArray>,
+  device: 'wasm' | 'webgpu',
+): Promise<OpenNetwork> {
   const unet = new UNet2DModel(config);
-  const executor: Executor = await createWebExecutor({ device, wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href });
+  const executor: Executor = await createWebExecutor({
+    device,
+    wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href,
+  });
   const samplers = new Map<number, Promise<PictureSampler>>();
   return {
     device: executor.device,
     sampler(batchSize) {
       let found = samplers.get(batchSize);
-      if (!found) samplers.set(batchSize, found = openSampler(executor, { unet, scheduler, picture, weights, nullClass: classes?.nullClass ?? null, batchSize }).catch((error: unknown) => {
-        throw new Error(`The engine could not be started: ${(error as Error).message}`, { cause: error });
-      }));
+      if (!found)
+        samplers.set(
+          batchSize,
+          (found = openSampler(executor, {
+            unet,
+            scheduler,
+            picture,
+            weights,
+            nullClass: classes?.nullClass ?? null,
+            batchSize,
+          }).catch((error: unknown) => {
+            throw new Error(`The engine could not be started: ${(error as Error).message}`, { cause: error });
+          })),
+        );
       return found;
     },
     dispose: () => executor.dispose(),

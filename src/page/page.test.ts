@@ -13,9 +13,22 @@ import { toPixels } from '../data/index.ts';
 import { initialNoise, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { openSampler, pictureShape, sampleStreams, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
+import {
+  openSampler,
+  pictureShape,
+  sampleStreams,
+  type SampleOptions,
+  type SampleProgress,
+} from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { browserPath, serveFolder, softwareWebGpu, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
+import {
+  browserPath,
+  serveFolder,
+  softwareWebGpu,
+  startBrowser,
+  withoutBrowser,
+  type Served,
+} from '../../test/browser.ts';
 import { tinyModel } from '../../test/kuosan.ts';
 import { root } from '../../test/source-files.ts';
 
@@ -25,12 +38,34 @@ const at = (...parts: string[]) => join(folder, ...parts);
 
 /** Random weights with classes: what comes out is no picture, but every weight and the class show in it. */
 function tiny(): LoadedModel {
-  const unet = new UNet2DModel({ ...tinyModel, numClassEmbeds: 4, blockOutChannels: [16, 16], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'] });
-  const weights = new Map([...initialValues(unet, 1)].map(([name, { shape, data }]): [string, HostArray] => {
-    const noise = new RandomStream(1, `weight ${name}`).fillNormal(new Float32Array(data.length));
-    return [name, float32(shape, noise.map((z, i) => (data as Float32Array)[i]! + z / 20))];
-  }));
-  return { unet, weights, scheduler: schedulerConfig({ numTrainTimesteps: 100 }), path: 'tiny', notes: [], superResolution: null, classes: { names: ['sun', 'moon', 'star'], nullClass: 3 } };
+  const unet = new UNet2DModel({
+    ...tinyModel,
+    numClassEmbeds: 4,
+    blockOutChannels: [16, 16],
+    downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'],
+    upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
+  });
+  const weights = new Map(
+    [...initialValues(unet, 1)].map(([name, { shape, data }]): [string, HostArray] => {
+      const noise = new RandomStream(1, `weight ${name}`).fillNormal(new Float32Array(data.length));
+      return [
+        name,
+        float32(
+          shape,
+          noise.map((z, i) => (data as Float32Array)[i]! + z / 20),
+        ),
+      ];
+    }),
+  );
+  return {
+    unet,
+    weights,
+    scheduler: schedulerConfig({ numTrainTimesteps: 100 }),
+    path: 'tiny',
+    notes: [],
+    superResolution: null,
+    classes: { names: ['sun', 'moon', 'star'], nullClass: 3 },
+  };
 }
 
 let noto: LoadedModel;
@@ -54,18 +89,36 @@ async function openPage(url: string, hash = '', ended = 'drawn'): Promise<Page> 
 /** `drawn`, `stopped`, or what else the status line is to say. */
 async function waitForStatus(page: Page, ended: string): Promise<string> {
   const pattern = { drawn: String.raw`\d pictures? in`, stopped: '^Stopped' }[ended] ?? ended;
-  await page.waitForFunction((expected) => new RegExp(expected).test(document.getElementById('status')!.textContent) || !document.getElementById('problem')!.hidden, pattern, { timeout: 90_000 });
-  expect(await page.isVisible('#problem') ? await page.textContent('#problem') : null).toBeNull();
+  await page.waitForFunction(
+    (expected) =>
+      new RegExp(expected).test(document.getElementById('status')!.textContent) ||
+      !document.getElementById('problem')!.hidden,
+    pattern,
+    { timeout: 90_000 },
+  );
+  expect((await page.isVisible('#problem')) ? await page.textContent('#problem') : null).toBeNull();
   return (await page.textContent('#status'))!;
 }
 
 /** The pictures on a canvas of the page, [H, W, 3] bytes each. */
-async function picturesOn(page: Page, canvas: 'xt' | 'x0', count: number, [, height, width]: readonly [number, number, number]): Promise<Uint8Array[]> {
-  const { data, columns, side } = await page.evaluate(([id, pictureWidth]) => {
-    const element = document.getElementById(id as string) as HTMLCanvasElement;
-    const { data: pixels } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
-    return { data: Array.from(pixels), columns: (element.width + 1) / ((pictureWidth as number) + 1), side: element.width };
-  }, [canvas, width]);
+async function picturesOn(
+  page: Page,
+  canvas: 'xt' | 'x0',
+  count: number,
+  [, height, width]: readonly [number, number, number],
+): Promise<Uint8Array[]> {
+  const { data, columns, side } = await page.evaluate(
+    ([id, pictureWidth]) => {
+      const element = document.getElementById(id as string) as HTMLCanvasElement;
+      const { data: pixels } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
+      return {
+        data: Array.from(pixels),
+        columns: (element.width + 1) / ((pictureWidth as number) + 1),
+        side: element.width,
+      };
+    },
+    [canvas, width],
+  );
   return Array.from({ length: count }, (_, i) => {
     const [left, top] = [(i % columns) * (width + 1), Math.floor(i / columns) * (height + 1)];
     return Uint8Array.from({ length: height * width * 3 }, (__, k) => {
@@ -78,7 +131,12 @@ async function picturesOn(page: Page, canvas: 'xt' | 'x0', count: number, [, hei
 /** Every state of every picture as Node computes it. */
 async function statesInNode(model: LoadedModel, options: SampleOptions): Promise<SampleProgress[]> {
   const executor = createNodeExecutor({ threads: 2, worker: false });
-  const sampler = await openSampler(executor, { ...model, picture: pictureShape(model.unet), nullClass: model.classes?.nullClass ?? null, batchSize: options.count });
+  const sampler = await openSampler(executor, {
+    ...model,
+    picture: pictureShape(model.unet),
+    nullClass: model.classes?.nullClass ?? null,
+    batchSize: options.count,
+  });
   const states: SampleProgress[] = [];
   for await (const state of sampler.sample(options)) states.push(state);
   await executor.dispose();
@@ -108,21 +166,34 @@ afterAll(async () => {
 });
 
 describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser})`, { timeout: 120_000 }, () => {
-  test.each([['on one thread where the host sends no headers', false, /wasm \(1 thread\)/], ['on several threads where it sends them', true, /wasm \([2-8] threads\)/]] as const)('draws the pictures that Node draws, %s', async (_, isolated, device) => {
+  test.each([
+    ['on one thread where the host sends no headers', false, /wasm \(1 thread\)/],
+    ['on several threads where it sends them', true, /wasm \([2-8] threads\)/],
+  ] as const)('draws the pictures that Node draws, %s', async (_, isolated, device) => {
     const page = await openPage(await serve('noto', isolated), '#seed=3&count=2&sampler=ddim&steps=4');
     expect(await page.textContent('#status')).toMatch(device);
     const states = await statesInNode(noto, { seed: 3, count: 2, sampler: 'ddim', steps: 4 });
     expectSamePictures(await picturesOn(page, 'xt', 2, [3, 32, 32]), states.at(-1)!.xt);
     expect(await page.title()).toBe('noto-32');
-    for (const fact of ['2,736,099 parameters', '32 × 32', 'float16', 'MIT for the weights']) expect(await page.textContent('#facts')).toContain(fact);
+    for (const fact of ['2,736,099 parameters', '32 × 32', 'float16', 'MIT for the weights'])
+      expect(await page.textContent('#facts')).toContain(fact);
     await page.close();
   });
 
   test('shows x_t and x̂_0 of every step, in batches, for a class', async () => {
     const page = await openPage(await serve('tiny', false), '#seed=7&count=5&sampler=unipc&steps=6&class=2');
-    const states = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, classLabels: [2, 2, 2, 2, 2] });
+    const states = await statesInNode(tiny(), {
+      seed: 7,
+      count: 5,
+      sampler: 'unipc',
+      steps: 6,
+      classLabels: [2, 2, 2, 2, 2],
+    });
     await page.locator('#scrub').fill('0');
-    expectSamePictures(await picturesOn(page, 'xt', 5, [3, 8, 8]), initialNoise([5, 3, 8, 8], sampleStreams(7, [0, 1, 2, 3, 4])));
+    expectSamePictures(
+      await picturesOn(page, 'xt', 5, [3, 8, 8]),
+      initialNoise([5, 3, 8, 8], sampleStreams(7, [0, 1, 2, 3, 4])),
+    );
     for (const step of [6, 1, 4]) {
       await page.locator('#scrub').fill(String(step));
       expect(await page.textContent('#moment')).toMatch(`step ${step} of 6`);
@@ -137,7 +208,14 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.click('#draw');
     await waitForStatus(page, 'drawn');
     const after = await picturesOn(page, 'xt', 5, [3, 8, 8]);
-    const inTurn = await statesInNode(tiny(), { seed: 7, count: 5, sampler: 'unipc', steps: 6, classLabels: [0, 1, 2, 0, 1], guidanceScale: 2.5 });
+    const inTurn = await statesInNode(tiny(), {
+      seed: 7,
+      count: 5,
+      sampler: 'unipc',
+      steps: 6,
+      classLabels: [0, 1, 2, 0, 1],
+      guidanceScale: 2.5,
+    });
     expectSamePictures(after, inTurn.at(-1)!.xt);
     expect(after[0]).not.toEqual(before[0]);
     await page.close();
@@ -161,7 +239,9 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     // The name is text, not markup.
     expect(await again.textContent('#title')).toBe('tiny <b>&');
     await page.fill('#steps-number', '101');
-    expect(await page.locator('#steps-number').evaluate((field: HTMLInputElement) => field.validity.rangeOverflow)).toBe(true);
+    expect(
+      await page.locator('#steps-number').evaluate((field: HTMLInputElement) => field.validity.rangeOverflow),
+    ).toBe(true);
     await Promise.all([page.close(), again.close()]);
   });
 
@@ -184,7 +264,11 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
     expect(download.suggestedFilename()).toBe('tiny-b-seed-1-count-1-sampler-ddim-steps-2-eta-0.png');
     await download.saveAs(at('saved.png'));
-    const { data, info } = await sharp(at('saved.png')).removeAlpha().resize(8, 8, { kernel: 'nearest' }).raw().toBuffer({ resolveWithObject: true });
+    const { data, info } = await sharp(at('saved.png'))
+      .removeAlpha()
+      .resize(8, 8, { kernel: 'nearest' })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
     expect(info).toMatchObject({ width: 8, height: 8, channels: 3 });
     expect(new Uint8Array(data)).toEqual((await picturesOn(page, 'xt', 1, [3, 8, 8]))[0]);
     await page.close();
@@ -207,7 +291,9 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
   test('opened as a file it says how to serve it', async () => {
     const page = await browser.newPage();
     await page.goto(pathToFileURL(at('tiny/index.html')).href);
-    await expect.poll(() => page.locator('#unserved').evaluate((notice) => getComputedStyle(notice).opacity), { timeout: 10_000 }).toBe('1');
+    await expect
+      .poll(() => page.locator('#unserved').evaluate((notice) => getComputedStyle(notice).opacity), { timeout: 10_000 })
+      .toBe('1');
     expect(await page.isVisible('#unserved')).toBe(true);
     expect(await page.isVisible('#controls')).toBe(false);
     await page.close();
@@ -216,7 +302,10 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
   test('draws on a graphics card what Node draws', async () => {
     await browser.close();
     browser = await startBrowser(softwareWebGpu);
-    const page = await openPage(await serve('tiny', false), '#seed=2&count=2&sampler=ddim&steps=2&class=1&device=webgpu');
+    const page = await openPage(
+      await serve('tiny', false),
+      '#seed=2&count=2&sampler=ddim&steps=2&class=1&device=webgpu',
+    );
     expect(await page.textContent('#status')).toMatch(/on webgpu \(.*swiftshader.*\)\.$/i);
     const states = await statesInNode(tiny(), { seed: 2, count: 2, sampler: 'ddim', steps: 2, classLabels: [1, 1] });
     expectSamePictures(await picturesOn(page, 'xt', 2, [3, 8, 8]), states.at(-1)!.xt);

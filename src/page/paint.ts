@@ -23,7 +23,12 @@ export function paint(canvas: HTMLCanvasElement, reel: Reel, step: number, kind:
   context.clearRect(0, 0, w, h);
   for (let i = 0; i < reel.count; i++) {
     const pixels: Rgba | undefined = reel[kind](i, step);
-    if (pixels) context.putImageData(new ImageData(pixels, width, height), (i % columns) * (width + gap), Math.floor(i / columns) * (height + gap));
+    if (pixels)
+      context.putImageData(
+        new ImageData(pixels, width, height),
+        (i % columns) * (width + gap),
+        Math.floor(i / columns) * (height + gap),
+      );
   }
 }
 

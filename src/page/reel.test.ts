@@ -3,9 +3,18 @@ import { float32, type FloatArray } from '../core/index.ts';
 import { Reel } from './reel.ts';
 
 /** Gray pictures of one value. */
-const gray = (count: number, side: number, value: number): FloatArray => float32([count, 1, side, side], new Float32Array(count * side * side).fill(value));
-const state = (step: number, steps: number, count: number, side: number) =>
-  ({ indices: Array.from({ length: count }, (_, i) => i), step, t: steps - step - 2, xt: gray(count, side, step / steps), x0: gray(count, side, -1), finished: step + 1 === steps, stepsDone: step + 1, stepsTotal: steps });
+const gray = (count: number, side: number, value: number): FloatArray =>
+  float32([count, 1, side, side], new Float32Array(count * side * side).fill(value));
+const state = (step: number, steps: number, count: number, side: number) => ({
+  indices: Array.from({ length: count }, (_, i) => i),
+  step,
+  t: steps - step - 2,
+  xt: gray(count, side, step / steps),
+  x0: gray(count, side, -1),
+  finished: step + 1 === steps,
+  stepsDone: step + 1,
+  stepsTotal: steps,
+});
 
 test('a reel gives the noise before the first step, then the state after each', () => {
   const reel = new Reel(gray(2, 4, -1), 3);

@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { samplers, type SamplerName } from '../diffusion/index.ts';
-import { fromHash, largestSeed, mostGuidance, mostPictures, takesEta, toHash, usualEta, usualSteps, type Limits, type Settings } from './settings.ts';
+import {
+  fromHash,
+  largestSeed,
+  mostGuidance,
+  mostPictures,
+  takesEta,
+  toHash,
+  usualEta,
+  usualSteps,
+  type Limits,
+  type Settings,
+} from './settings.ts';
 
 const limits: Limits = { steps: 1000, classes: ['sun', 'moon'], guided: true, webgpu: true };
 
@@ -9,28 +20,63 @@ test('an address says all that was chosen', () => {
   const settings = fc.record({
     seed: fc.integer({ min: 0, max: largestSeed }),
     count: fc.integer({ min: 1, max: mostPictures }),
-    sampler: fc.constantFrom(...Object.keys(samplers) as SamplerName[]),
+    sampler: fc.constantFrom(...(Object.keys(samplers) as SamplerName[])),
     steps: fc.integer({ min: 1, max: limits.steps }),
     eta: fc.double({ min: 0, max: 1, noNaN: true }),
     class: fc.constantFrom(null, 0, 1),
     guidance: fc.double({ min: 1, max: mostGuidance, noNaN: true }),
     device: fc.constantFrom('wasm' as const, 'webgpu' as const),
   });
-  fc.assert(fc.property(settings, (chosen) => {
-    // A sampler without η has its own.
-    const expected: Settings = takesEta(chosen.sampler) ? chosen : { ...chosen, eta: usualEta(chosen.sampler) };
-    expect(fromHash(toHash(chosen), limits)).toEqual(expected);
-  }));
+  fc.assert(
+    fc.property(settings, (chosen) => {
+      // A sampler without η has its own.
+      const expected: Settings = takesEta(chosen.sampler) ? chosen : { ...chosen, eta: usualEta(chosen.sampler) };
+      expect(fromHash(toHash(chosen), limits)).toEqual(expected);
+    }),
+  );
 });
 
 test('whatever an address says, the settings are ones that can be drawn', () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.array(fc.tuple(fc.constantFrom('seed', 'count', 'sampler', 'steps', 'eta', 'class', 'guidance', 'device'), fc.string())).map((fields) => new URLSearchParams(fields).toString())), (text) => {
-    const { seed, count, sampler, steps, eta, class: label, guidance, device } = fromHash(`#${text}`, { ...limits, classes: [], guided: false, webgpu: false });
-    expect([seed, count, steps].every(Number.isInteger)).toBe(true);
-    expect(seed >= 0 && seed <= largestSeed && count >= 1 && count <= mostPictures && steps >= 1 && steps <= limits.steps && eta >= 0 && eta <= 1).toBe(true);
-    expect(Object.keys(samplers)).toContain(sampler);
-    expect({ label, guidance, device }).toEqual({ label: null, guidance: 1, device: 'wasm' });
-  }));
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc
+          .array(
+            fc.tuple(
+              fc.constantFrom('seed', 'count', 'sampler', 'steps', 'eta', 'class', 'guidance', 'device'),
+              fc.string(),
+            ),
+          )
+          .map((fields) => new URLSearchParams(fields).toString()),
+      ),
+      (text) => {
+        const {
+          seed,
+          count,
+          sampler,
+          steps,
+          eta,
+          class: label,
+          guidance,
+          device,
+        } = fromHash(`#${text}`, { ...limits, classes: [], guided: false, webgpu: false });
+        expect([seed, count, steps].every(Number.isInteger)).toBe(true);
+        expect(
+          seed >= 0 &&
+            seed <= largestSeed &&
+            count >= 1 &&
+            count <= mostPictures &&
+            steps >= 1 &&
+            steps <= limits.steps &&
+            eta >= 0 &&
+            eta <= 1,
+        ).toBe(true);
+        expect(Object.keys(samplers)).toContain(sampler);
+        expect({ label, guidance, device }).toEqual({ label: null, guidance: 1, device: 'wasm' });
+      },
+    ),
+  );
 });
 
 test('a sampler begins with its usual steps, as far as the model has so many', () => {

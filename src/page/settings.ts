@@ -73,9 +73,10 @@ export function fromHash(hash: string, limits: Limits): Settings {
     const value = text === null || text.trim() === '' ? Number.NaN : Number(text);
     return value >= least && value <= most ? value : usual;
   };
-  const integer = (name: string, least: number, most: number, usual: number) => Math.floor(number(name, least, most, usual));
+  const integer = (name: string, least: number, most: number, usual: number) =>
+    Math.floor(number(name, least, most, usual));
   const named = fields.get('sampler') ?? '';
-  const sampler: SamplerName = Object.hasOwn(samplers, named) ? named as SamplerName : usualSampler;
+  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : usualSampler;
   const label = integer('class', 0, limits.classes.length - 1, -1);
   return {
     seed: integer('seed', 0, largestSeed, 0),

@@ -56,11 +56,14 @@ export function openStage(T: number): Stage {
     if (scrub.value === scrub.max) scrub.value = scrub.min;
     following = false;
     play.dataset['playing'] = '';
-    timer = setInterval(() => {
-      scrub.value = String(scrub.valueAsNumber + 1);
-      show();
-      if (scrub.value === scrub.max) stop();
-    }, Math.min(playing.step, playing.whole / Number(scrub.max)));
+    timer = setInterval(
+      () => {
+        scrub.value = String(scrub.valueAsNumber + 1);
+        show();
+        if (scrub.value === scrub.max) stop();
+      },
+      Math.min(playing.step, playing.whole / Number(scrub.max)),
+    );
     return undefined;
   });
 

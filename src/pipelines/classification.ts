@@ -1,5 +1,15 @@
 /** Telling the classes of pictures: the loss, its inputs, and the classes and features of pictures from a trained network. */
-import { input, logSoftmax, mul, oneHot, program, sum, type HostArray, type Program, type Tensor } from '../core/index.ts';
+import {
+  input,
+  logSoftmax,
+  mul,
+  oneHot,
+  program,
+  sum,
+  type HostArray,
+  type Program,
+  type Tensor,
+} from '../core/index.ts';
 import { batchAt, type BatchOptions } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/sets/dataset.ts';
 import type { ImageClassifier } from '../models/index.ts';
@@ -33,6 +43,9 @@ export function classificationInputs(dataset: Dataset, options: BatchOptions): R
 /** The network as a program: input `images` [B, C, H, W] in [−1, 1], outputs `features` [B, D] and `logits` [B, classes]. */
 export function classifierProgram(model: ImageClassifier, batchSize: number, prefix = ''): Program {
   const { inChannels, sampleSize } = model.config;
-  const { features, logits } = model.forward(bind(model, { prefix }), input('images', [batchSize, inChannels, sampleSize, sampleSize]));
+  const { features, logits } = model.forward(
+    bind(model, { prefix }),
+    input('images', [batchSize, inChannels, sampleSize, sampleSize]),
+  );
   return program({ outputs: { features, logits } });
 }

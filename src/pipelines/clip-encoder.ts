@@ -2,7 +2,14 @@
 import type { Executor, FloatArray } from '../core/index.ts';
 import type { Tokenizer } from '../data/texts/tokenizer.ts';
 import type { CLIPModel } from '../models/clip.ts';
-import { encoderBatchSize, inBatches, openClipImageEncoder, openTower, type ClipImageEncoder, type ClipImageSource } from './clip-image-encoder.ts';
+import {
+  encoderBatchSize,
+  inBatches,
+  openClipImageEncoder,
+  openTower,
+  type ClipImageEncoder,
+  type ClipImageSource,
+} from './clip-image-encoder.ts';
 import { checkTokenizer, textProgram } from './clip.ts';
 
 /** Texts as vectors, and how many were longer than the model reads. */
@@ -42,7 +49,9 @@ export function openClipEncoder(executor: Executor, source: ClipSource): ClipEnc
   const images = openClipImageEncoder(executor, source);
   const text = openTower(executor, weights, (prefix) => textProgram(model, batchSize, undefined, prefix));
   return {
-    ...images, tokenizer, contextLength: textConfig.maxPositionEmbeddings,
+    ...images,
+    tokenizer,
+    contextLength: textConfig.maxPositionEmbeddings,
     scale: logitScale === undefined ? undefined : Math.exp(Number(logitScale)),
     async embedTexts(texts) {
       let truncated = 0;

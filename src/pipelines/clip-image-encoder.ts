@@ -1,5 +1,16 @@
 /** CLIP's image tower in use: pictures as unit vectors. */
-import { asFloat32, float32, freeze, type Executable, type Executor, type FloatArray, type HostArray, type HostArrays, type Program, type Store } from '../core/index.ts';
+import {
+  asFloat32,
+  float32,
+  freeze,
+  type Executable,
+  type Executor,
+  type FloatArray,
+  type HostArray,
+  type HostArrays,
+  type Program,
+  type Store,
+} from '../core/index.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import type { ClipPreprocessing, ClipResample } from '../models/clip/preprocess.ts';
 import { imageProgram } from './clip.ts';
@@ -39,15 +50,24 @@ export interface ClipImageSource {
 export const encoderBatchSize = 32;
 
 /** Opens an image tower for embedding. It is compiled when it is first needed. */
-export function openClipImageEncoder(executor: Executor, { model, weights, preprocessing, batchSize = encoderBatchSize, views }: ClipImageSource): ClipImageEncoder {
+export function openClipImageEncoder(
+  executor: Executor,
+  { model, weights, preprocessing, batchSize = encoderBatchSize, views }: ClipImageSource,
+): ClipImageEncoder {
   const { imageSize, numChannels, projectionDim } = imageTowerConfig(model);
-  const tower = openTower(executor, weights, (prefix) => imageProgram(model, batchSize, { prefix, ...(preprocessing && { preprocessing }), ...(views && { views }) }));
+  const tower = openTower(executor, weights, (prefix) =>
+    imageProgram(model, batchSize, { prefix, ...(preprocessing && { preprocessing }), ...(views && { views }) }),
+  );
   return {
-    dim: projectionDim, imageSize, resample: preprocessing?.resample, dispose: tower.dispose,
+    dim: projectionDim,
+    imageSize,
+    resample: preprocessing?.resample,
+    dispose: tower.dispose,
     async embedImages({ shape, data }) {
       const [count = 0] = shape;
       const picture = [numChannels, imageSize, imageSize];
-      if (shape.join() !== [count, ...picture].join()) throw new Error(`embedImages: expected [N, ${picture.join(', ')}], got [${shape.join(', ')}]`);
+      if (shape.join() !== [count, ...picture].join())
+        throw new Error(`embedImages: expected [N, ${picture.join(', ')}], got [${shape.join(', ')}]`);
       const size = numChannels * imageSize * imageSize;
       return inBatches(count, batchSize, projectionDim, async (first, here) => {
         const batch = new Float32Array(batchSize * size);
@@ -67,9 +87,10 @@ export interface Tower {
 
 /** Opens the program of a tower over weights wherever they are; it is built for names under the prefix. */
 export function openTower(executor: Executor, weights: ClipWeights, build: (prefix: string) => Program): Tower {
-  const { store, source } = 'store' in weights
-    ? { store: weights.store, source: () => build(weights.prefix) }
-    : { store: null, source: () => freeze(build(''), weights) };
+  const { store, source } =
+    'store' in weights
+      ? { store: weights.store, source: () => build(weights.prefix) }
+      : { store: null, source: () => freeze(build(''), weights) };
   let compiled: Promise<Executable> | undefined;
   return {
     async run(inputs) {
@@ -89,7 +110,12 @@ export function openTower(executor: Executor, weights: ClipWeights, build: (pref
  * @param rows  [batchSize, dim] of which the first `count` are wanted
  * @returns     [count, dim]
  */
-export async function inBatches(count: number, batchSize: number, dim: number, rows: (first: number, count: number) => Promise<FloatArray>): Promise<FloatArray> {
+export async function inBatches(
+  count: number,
+  batchSize: number,
+  dim: number,
+  rows: (first: number, count: number) => Promise<FloatArray>,
+): Promise<FloatArray> {
   const all = new Float32Array(count * dim);
   for (let first = 0; first < count; first += batchSize) {
     const here = Math.min(batchSize, count - first);

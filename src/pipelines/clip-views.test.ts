@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { createInterpreter, float32, freeze, input, program, RandomStream, type FloatArray, type Tensor } from '../core/index.ts';
+import {
+  createInterpreter,
+  float32,
+  freeze,
+  input,
+  program,
+  RandomStream,
+  type FloatArray,
+  type Tensor,
+} from '../core/index.ts';
 import { CLIPModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { sevenViews, viewsOf, type View } from './clip-views.ts';
@@ -9,12 +18,20 @@ const size = 8;
 const same: View = { scale: 1, right: 0, down: 0 };
 
 async function compute(x: FloatArray, f: (x: Tensor) => Tensor): Promise<FloatArray> {
-  const { out } = await (await createInterpreter().compile(program({ outputs: { out: f(input('x', x.shape)) } }))).run(null, { x });
+  const { out } = await (
+    await createInterpreter().compile(program({ outputs: { out: f(input('x', x.shape)) } }))
+  ).run(null, { x });
   return out as FloatArray;
 }
 
 /** Red is the column, green the row, 10 levels a pixel. */
-const ramps = float32([1, 2, size, size], Float32Array.from({ length: 2 * size * size }, (_, i) => 10 * (i < size * size ? i % size : Math.floor(i / size) % size)));
+const ramps = float32(
+  [1, 2, size, size],
+  Float32Array.from(
+    { length: 2 * size * size },
+    (_, i) => 10 * (i < size * size ? i % size : Math.floor(i / size) % size),
+  ),
+);
 
 describe('viewsOf', () => {
   const seen = async (view: View) => {
@@ -23,7 +40,10 @@ describe('viewsOf', () => {
   };
 
   test('a picture itself, to the bit', async () => {
-    const noise = float32([3, 3, size, size], new RandomStream(1, 'views').fillNormal(new Float32Array(9 * size * size)));
+    const noise = float32(
+      [3, 3, size, size],
+      new RandomStream(1, 'views').fillNormal(new Float32Array(9 * size * size)),
+    );
     expect((await compute(noise, (x) => viewsOf(x, [same]))).data).toEqual(noise.data);
   });
 
@@ -48,20 +68,32 @@ describe('viewsOf', () => {
   });
 });
 
-test('vectors over views are the unit vector of the mean of the views\' own', async () => {
+test("vectors over views are the unit vector of the mean of the views' own", async () => {
   const tower = { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 };
-  const model = new CLIPModel({ projectionDim: 5, textConfig: { ...tower, vocabSize: 12, maxPositionEmbeddings: 4, eosTokenId: 11 }, visionConfig: { ...tower, imageSize: size, patchSize: 4 } });
+  const model = new CLIPModel({
+    projectionDim: 5,
+    textConfig: { ...tower, vocabSize: 12, maxPositionEmbeddings: 4, eosTokenId: 11 },
+    visionConfig: { ...tower, imageSize: size, patchSize: 4 },
+  });
   const weights = initialValues(model, 1);
   const embed = async (pictures: FloatArray, views?: readonly View[]) => {
-    const executable = await createInterpreter().compile(freeze(imageProgram(model, pictures.shape[0]!, views ? { views } : {}), weights));
+    const executable = await createInterpreter().compile(
+      freeze(imageProgram(model, pictures.shape[0]!, views ? { views } : {}), weights),
+    );
     return (await executable.run(null, { pictures }))['image_embeds']!.data as Float32Array;
   };
-  const pictures = float32([2, 3, size, size], new RandomStream(2, 'views').fillNormal(new Float32Array(6 * size * size)));
+  const pictures = float32(
+    [2, 3, size, size],
+    new RandomStream(2, 'views').fillNormal(new Float32Array(6 * size * size)),
+  );
   const each: Float32Array[] = [];
   for (const view of sevenViews) each.push(await embed(await compute(pictures, (x) => viewsOf(x, [view]))));
   const together = await embed(pictures, sevenViews);
   for (const row of [0, 1]) {
-    const mean = Array.from({ length: 5 }, (_, d) => each.reduce((sum, vectors) => sum + vectors[row * 5 + d]!, 0) / sevenViews.length);
+    const mean = Array.from(
+      { length: 5 },
+      (_, d) => each.reduce((sum, vectors) => sum + vectors[row * 5 + d]!, 0) / sevenViews.length,
+    );
     const length = Math.hypot(...mean);
     // Views differ: else the mean of seven unit vectors were one.
     expect(length).toBeLessThan(0.999);

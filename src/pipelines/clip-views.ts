@@ -20,7 +20,12 @@ const closer = 0.85;
  */
 export const sevenViews: readonly View[] = [
   { scale: 1, right: 0, down: 0 },
-  ...[[-aside, 0], [aside, 0], [0, -aside], [0, aside]].map(([right, down]) => ({ scale: 1, right: right!, down: down! })),
+  ...[
+    [-aside, 0],
+    [aside, 0],
+    [0, -aside],
+    [0, aside],
+  ].map(([right, down]) => ({ scale: 1, right: right!, down: down! })),
   { scale: closer, right: 0, down: 0 },
   { scale: 2 - closer, right: 0, down: 0 },
 ];
@@ -49,8 +54,14 @@ function lineMatrix(size: number, scale: number, shift: number): Float32Array {
  */
 export function viewsOf(pictures: Tensor, views: readonly View[]): Tensor {
   const [, , height, width] = pictures.shape as [number, number, number, number];
-  const line = (size: number, scale: number, shift: number) => constant(float32([size, size], lineMatrix(size, scale, shift)));
-  return concat(views.map(({ scale, right, down }) => matmul(matmul(line(height, scale, down), pictures), line(width, scale, right), { transB: true })), 0);
+  const line = (size: number, scale: number, shift: number) =>
+    constant(float32([size, size], lineMatrix(size, scale, shift)));
+  return concat(
+    views.map(({ scale, right, down }) =>
+      matmul(matmul(line(height, scale, down), pictures), line(width, scale, right), { transB: true }),
+    ),
+    0,
+  );
 }
 
 /**

@@ -3,7 +3,25 @@
  *
  * @see Radford et al. 2021, figure 3 — https://arxiv.org/abs/2103.00020
  */
-import { add, arange, argMax, cast, clip, equal, exp, input, logSumExp, matmul, mean, mul, program, reshape, sub, type Program, type Tensor } from '../core/index.ts';
+import {
+  add,
+  arange,
+  argMax,
+  cast,
+  clip,
+  equal,
+  exp,
+  input,
+  logSumExp,
+  matmul,
+  mean,
+  mul,
+  program,
+  reshape,
+  sub,
+  type Program,
+  type Tensor,
+} from '../core/index.ts';
 import type { Tokenizer } from '../data/texts/tokenizer.ts';
 import { imageTowerConfig, unitVectors, type CLIPImageTower, type CLIPModel } from '../models/clip.ts';
 import type { CLIPTextConfig } from '../models/clip/config.ts';
@@ -42,13 +60,19 @@ export function chanceLoss(batchSize: number): number {
  */
 export function contrastiveLoss(imageFeatures: Tensor, textFeatures: Tensor, logitScale: Tensor): ContrastiveResult {
   const [batch, width] = imageFeatures.shape as [number, number];
-  if (imageFeatures.shape.length !== 2 || textFeatures.shape.join() !== imageFeatures.shape.join()) throw new Error(`contrastiveLoss: pictures are [${imageFeatures.shape.join(', ')}] and texts [${textFeatures.shape.join(', ')}]; both must be [B, D], a text for each picture`);
+  if (imageFeatures.shape.length !== 2 || textFeatures.shape.join() !== imageFeatures.shape.join())
+    throw new Error(
+      `contrastiveLoss: pictures are [${imageFeatures.shape.join(', ')}] and texts [${textFeatures.shape.join(', ')}]; both must be [B, D], a text for each picture`,
+    );
   const images = unitVectors(imageFeatures);
   const texts = unitVectors(textFeatures);
   const scale = exp(logitScale);
   const logits = mul(matmul(images, texts, { transB: true }), scale); // [pictures, texts]
   // The diagonal: each picture with its own text.
-  const own = mul(reshape(matmul(reshape(images, [batch, 1, width]), reshape(texts, [batch, width, 1])), [batch]), scale);
+  const own = mul(
+    reshape(matmul(reshape(images, [batch, 1, width]), reshape(texts, [batch, width, 1])), [batch]),
+    scale,
+  );
   const share = (axis: number) => mean(cast(equal(argMax(logits, axis), arange(batch)), 'f32'));
   return {
     losses: sub(mul(add(logSumExp(logits, [1]), logSumExp(logits, [0])), 0.5), own),
@@ -92,13 +116,24 @@ export interface ClipLossContext extends Context {
  *
  * @returns []
  */
-export function clipLoss(model: CLIPModel, ctx: ClipLossContext, { batchSize, length, preprocessing }: ClipBatch): Tensor {
+export function clipLoss(
+  model: CLIPModel,
+  ctx: ClipLossContext,
+  { batchSize, length, preprocessing }: ClipBatch,
+): Tensor {
   const { numChannels, imageSize } = model.config.visionConfig;
   const { across = (x: Tensor) => x, measure } = ctx;
-  const imageFeatures = model.imageFeatures(ctx, clipPixels(input('pictures', [batchSize, numChannels, imageSize, imageSize]), preprocessing));
+  const imageFeatures = model.imageFeatures(
+    ctx,
+    clipPixels(input('pictures', [batchSize, numChannels, imageSize, imageSize]), preprocessing),
+  );
   const textFeatures = model.textFeatures(ctx, input('ids', [batchSize, length], 'i64'));
   const logitScale = ctx.param(model.logitScale);
-  const { losses, imageAccuracy, textAccuracy } = contrastiveLoss(across(imageFeatures), across(textFeatures), logitScale);
+  const { losses, imageAccuracy, textAccuracy } = contrastiveLoss(
+    across(imageFeatures),
+    across(textFeatures),
+    logitScale,
+  );
   measure?.('image_accuracy', imageAccuracy);
   measure?.('text_accuracy', textAccuracy);
   measure?.('logit_scale', logitScale);
@@ -120,16 +155,36 @@ export interface ImageProgramOptions {
  * reads its own weights alone; `freeze` makes them constants. Of several views it computes the unit vectors, and makes their
  * mean one again, as `zeroShotClassifier` does with sentences.
  */
-export function imageProgram(model: CLIPImageTower, batchSize: number, { preprocessing = openAIPreprocessing, prefix = '', views }: ImageProgramOptions = {}): Program {
+export function imageProgram(
+  model: CLIPImageTower,
+  batchSize: number,
+  { preprocessing = openAIPreprocessing, prefix = '', views }: ImageProgramOptions = {},
+): Program {
   const { numChannels, imageSize } = imageTowerConfig(model);
   const pictures = input('pictures', [batchSize, numChannels, imageSize, imageSize]);
-  const embed = (seen: Tensor) => unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(seen, preprocessing)));
-  return program({ outputs: { image_embeds: views ? unitVectors(sumOverViews(embed(viewsOf(pictures, views)), views.length)) : embed(pictures) } });
+  const embed = (seen: Tensor) =>
+    unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(seen, preprocessing)));
+  return program({
+    outputs: {
+      image_embeds: views ? unitVectors(sumOverViews(embed(viewsOf(pictures, views)), views.length)) : embed(pictures),
+    },
+  });
 }
 
 /** The text tower as a program: `input_ids` [B, L] → `text_embeds` [B, D], unit vectors; see `imageProgram`. */
-export function textProgram(model: CLIPModel, batchSize: number, length = model.config.textConfig.maxPositionEmbeddings, prefix = ''): Program {
-  return program({ outputs: { text_embeds: unitVectors(model.textFeatures(bind(model, { prefix }), input('input_ids', [batchSize, length], 'i64'))) } });
+export function textProgram(
+  model: CLIPModel,
+  batchSize: number,
+  length = model.config.textConfig.maxPositionEmbeddings,
+  prefix = '',
+): Program {
+  return program({
+    outputs: {
+      text_embeds: unitVectors(
+        model.textFeatures(bind(model, { prefix }), input('input_ids', [batchSize, length], 'i64')),
+      ),
+    },
+  });
 }
 
 /**
@@ -137,11 +192,20 @@ export function textProgram(model: CLIPModel, batchSize: number, length = model.
  *
  * @throws one line that names the tokenizer and says which number differs
  */
-export function checkTokenizer({ where, vocabSize, eosTokenId }: Tokenizer, config: Pick<CLIPTextConfig, 'vocabSize' | 'eosTokenId'>): void {
+export function checkTokenizer(
+  { where, vocabSize, eosTokenId }: Tokenizer,
+  config: Pick<CLIPTextConfig, 'vocabSize' | 'eosTokenId'>,
+): void {
   const wayOut = 'take the tokenizer.json that came with the model';
-  if (vocabSize > config.vocabSize) throw new Error(`${where}: has ${vocabSize} tokens, the model knows ${config.vocabSize}; ${wayOut}`);
-  if (eosTokenId === legacyEosTokenId) throw new Error(`${where}: its end token has the id ${legacyEosTokenId}, by which transformers knows early checkpoints, and looks for the largest id instead; learn a tokenizer with its end token last`);
+  if (vocabSize > config.vocabSize)
+    throw new Error(`${where}: has ${vocabSize} tokens, the model knows ${config.vocabSize}; ${wayOut}`);
+  if (eosTokenId === legacyEosTokenId)
+    throw new Error(
+      `${where}: its end token has the id ${legacyEosTokenId}, by which transformers knows early checkpoints, and looks for the largest id instead; learn a tokenizer with its end token last`,
+    );
   if (config.eosTokenId === legacyEosTokenId ? eosTokenId !== vocabSize - 1 : eosTokenId !== config.eosTokenId) {
-    throw new Error(`${where}: its end token is ${eosTokenId}, the model reads texts at ${config.eosTokenId === legacyEosTokenId ? 'the largest token' : config.eosTokenId}; ${wayOut}`);
+    throw new Error(
+      `${where}: its end token is ${eosTokenId}, the model reads texts at ${config.eosTokenId === legacyEosTokenId ? 'the largest token' : config.eosTokenId}; ${wayOut}`,
+    );
   }
 }

@@ -1,7 +1,14 @@
 /** Samplers beside each other on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
 import type { FloatArray } from '../core/index.ts';
 import { samplerNamed, samplerTimesteps, type Denoiser, type TimeSpacing } from '../diffusion/index.ts';
-import { drawPictures, mostSteps, pictureSampler, type DrawOptions, type PictureModel, type SampleProgress } from './draw.ts';
+import {
+  drawPictures,
+  mostSteps,
+  pictureSampler,
+  type DrawOptions,
+  type PictureModel,
+  type SampleProgress,
+} from './draw.ts';
 
 /** Which samplers to compare, and on what. */
 export interface CompareOptions extends Omit<DrawOptions, 'first'> {
@@ -49,18 +56,39 @@ const referenceSteps = 200;
  *
  * @throws before anything is drawn if there is no such sampler, or more steps than times of the schedule
  */
-export async function compareSamplers(model: PictureModel, { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions): Promise<Comparison> {
+export async function compareSamplers(
+  model: PictureModel,
+  { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions,
+): Promise<Comparison> {
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
   const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, mostSteps(model)) };
-  for (const { sampler, steps: count } of [...pairs, ofReference]) samplerTimesteps(samplerNamed(sampler), model.diffusion.schedule, { steps: count, spacing });
-  const draw = async ({ sampler, steps: count }: { readonly sampler: string; readonly steps: number }, reference?: FloatArray): Promise<ComparedCell> => {
+  for (const { sampler, steps: count } of [...pairs, ofReference])
+    samplerTimesteps(samplerNamed(sampler), model.diffusion.schedule, { steps: count, spacing });
+  const draw = async (
+    { sampler, steps: count }: { readonly sampler: string; readonly steps: number },
+    reference?: FloatArray,
+  ): Promise<ComparedCell> => {
     let asked = 0;
-    const counted = pictureSampler({ ...model, denoiser: (guidance) => counting(model.denoiser(guidance), (samples) => { asked += samples; }) });
-    const pictures = await drawPictures(counted, { ...options, sampler, steps: count, spacing }, (progress) => onStep?.(progress, `${sampler}, ${count} steps`));
+    const counted = pictureSampler({
+      ...model,
+      denoiser: (guidance) =>
+        counting(model.denoiser(guidance), (samples) => {
+          asked += samples;
+        }),
+    });
+    const pictures = await drawPictures(counted, { ...options, sampler, steps: count, spacing }, (progress) =>
+      onStep?.(progress, `${sampler}, ${count} steps`),
+    );
     return {
-      sampler, steps: count, pictures, evaluations: asked / options.count,
-      toReference: reference && !samplerNamed(sampler).random ? meanDistance(pictures, (b) => [row(reference, b)]) : null,
-      toData: data ? meanDistance(pictures, () => Array.from({ length: data.shape[0]! }, (_, i) => row(data, i))) : null,
+      sampler,
+      steps: count,
+      pictures,
+      evaluations: asked / options.count,
+      toReference:
+        reference && !samplerNamed(sampler).random ? meanDistance(pictures, (b) => [row(reference, b)]) : null,
+      toData: data
+        ? meanDistance(pictures, () => Array.from({ length: data.shape[0]! }, (_, i) => row(data, i)))
+        : null,
     };
   };
   const reference = await draw(ofReference);

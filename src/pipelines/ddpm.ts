@@ -4,14 +4,35 @@
  * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
  */
 import {
-  add, concat, float32, input, meanSquaredError, mul, program, RandomStream, reshape, split,
-  type HostArray, type Program, type Tensor,
+  add,
+  concat,
+  float32,
+  input,
+  meanSquaredError,
+  mul,
+  program,
+  RandomStream,
+  reshape,
+  split,
+  type HostArray,
+  type Program,
+  type Tensor,
 } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
 import { batchAt } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/sets/dataset.ts';
 import { heightAndWidth } from '../data/images/image-size.ts';
-import { drawTrainingNoise, hasSteps, lossWeight, networkProcess, objectiveDefaults, schedulerDefaults, type NetworkProcess, type Objective, type VarianceType } from '../diffusion/index.ts';
+import {
+  drawTrainingNoise,
+  hasSteps,
+  lossWeight,
+  networkProcess,
+  objectiveDefaults,
+  schedulerDefaults,
+  type NetworkProcess,
+  type Objective,
+  type VarianceType,
+} from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 import { lowResolution } from './super-resolution.ts';
@@ -30,9 +51,16 @@ export type PictureShape = readonly [channels: number, height: number, width: nu
  * @param varianceType  the scheduler's; default as the channels suggest
  * @throws if its configuration does not say
  */
-export function pictureShape({ config: { inChannels, outChannels, sampleSize } }: UNet2DModel, varianceType: VarianceType = outChannels === 2 * inChannels ? 'learned_range' : 'fixed_small'): PictureShape {
-  if (sampleSize === null) throw new Error('unet: the configuration has no sample_size, so the size of its pictures is unknown');
-  return [varianceType === 'learned_range' && outChannels % 2 === 0 ? outChannels / 2 : outChannels, ...heightAndWidth(sampleSize)];
+export function pictureShape(
+  { config: { inChannels, outChannels, sampleSize } }: UNet2DModel,
+  varianceType: VarianceType = outChannels === 2 * inChannels ? 'learned_range' : 'fixed_small',
+): PictureShape {
+  if (sampleSize === null)
+    throw new Error('unet: the configuration has no sample_size, so the size of its pictures is unknown');
+  return [
+    varianceType === 'learned_range' && outChannels % 2 === 0 ? outChannels / 2 : outChannels,
+    ...heightAndWidth(sampleSize),
+  ];
 }
 
 /** What a network is trained to say, and how its errors are weighed. */
@@ -62,7 +90,20 @@ function plainTarget(): DdpmTarget {
  * @throws if the network takes something else than times from 0 and class labels
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 16 — https://arxiv.org/abs/2102.09672
  */
-export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, picture: PictureShape, { diffusion: { schedule, preconditioning: { predicts }, varianceType }, objective }: DdpmTarget = plainTarget()): Tensor {
+export function ddpmLoss(
+  unet: UNet2DModel,
+  ctx: Context,
+  batchSize: number,
+  picture: PictureShape,
+  {
+    diffusion: {
+      schedule,
+      preconditioning: { predicts },
+      varianceType,
+    },
+    objective,
+  }: DdpmTarget = plainTarget(),
+): Tensor {
   const { superResolution } = objective;
   checkNetwork(unet, superResolution && picture[0]);
   const shape = [batchSize, ...picture];
@@ -73,14 +114,27 @@ export function ddpmLoss(unet: UNet2DModel, ctx: Context, batchSize: number, pic
   const noiseScale = scale('noiseScale');
   const xt = add(mul(signalScale, x0), mul(noiseScale, noise));
   const timestep = input('timestep', [batchSize]);
-  const output = unet.forward(ctx, superResolution ? concat([xt, input('condition', shape)], 1) : xt, timestep, labelsInput('classLabels', unet, batchSize));
+  const output = unet.forward(
+    ctx,
+    superResolution ? concat([xt, input('condition', shape)], 1) : xt,
+    timestep,
+    labelsInput('classLabels', unet, batchSize),
+  );
   const learned = varianceType === 'learned_range';
-  const [prediction, variance] = learned ? split(output, [picture[0], picture[0]], 1) as [Tensor, Tensor] : [output, undefined];
+  const [prediction, variance] = learned
+    ? (split(output, [picture[0], picture[0]], 1) as [Tensor, Tensor])
+    : [output, undefined];
   const target = predicts === 'epsilon' ? noise : add(mul(scale('targetSignal'), x0), mul(scale('targetNoise'), noise));
   const simple = meanSquaredError(prediction, target, [1, 2, 3]);
   const weighted = objective.weighting === 'uniform' ? simple : mul(simple, input('lossWeight', [batchSize]));
   // The bound is a sum over the steps.
-  const loss = variance && hasSteps(schedule) ? add(weighted, mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T)) : weighted;
+  const loss =
+    variance && hasSteps(schedule)
+      ? add(
+          weighted,
+          mul(variationalTerm({ x0, prediction, target, variance, timestep }), objective.vlbWeight * schedule.T),
+        )
+      : weighted;
   return objective.timeSampling === 'importance' ? mul(loss, input(importanceInput, [batchSize])) : loss;
 }
 
@@ -94,10 +148,20 @@ function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor
  */
 export function checkNetwork({ config, classInput }: UNet2DModel, channels: number = config.inChannels): void {
   const { inChannels, outChannels } = config;
-  if (outChannels !== channels && outChannels !== 2 * channels) throw new Error(`ddpm: a prediction has the picture's ${channels} channels, with a learned variance twice as many; this network's outChannels is ${outChannels}`);
-  if (inChannels < channels) throw new Error(`ddpm: the network takes ${inChannels} channels, the pictures have ${channels}`);
-  if (config.timeEmbeddingType === 'fourier') throw new Error('ddpm: a network with timeEmbeddingType "fourier" takes noise levels above zero, DDPM\'s times begin at 0; take "positional" or "learned"');
-  if (classInput && classInput.kind !== 'labels') throw new Error(`ddpm: a network with classEmbedType "${config.classEmbedType}" takes ${classInput.kind === 'values' ? 'a number' : 'a vector'} for each picture, here are only classes; call its forward yourself, or take numClassEmbeds without classEmbedType`);
+  if (outChannels !== channels && outChannels !== 2 * channels)
+    throw new Error(
+      `ddpm: a prediction has the picture's ${channels} channels, with a learned variance twice as many; this network's outChannels is ${outChannels}`,
+    );
+  if (inChannels < channels)
+    throw new Error(`ddpm: the network takes ${inChannels} channels, the pictures have ${channels}`);
+  if (config.timeEmbeddingType === 'fourier')
+    throw new Error(
+      'ddpm: a network with timeEmbeddingType "fourier" takes noise levels above zero, DDPM\'s times begin at 0; take "positional" or "learned"',
+    );
+  if (classInput && classInput.kind !== 'labels')
+    throw new Error(
+      `ddpm: a network with classEmbedType "${config.classEmbedType}" takes ${classInput.kind === 'values' ? 'a number' : 'a vector'} for each picture, here are only classes; call its forward yourself, or take numClassEmbeds without classEmbedType`,
+    );
 }
 
 /** What one training batch is drawn from. */
@@ -116,10 +180,27 @@ export interface BatchDraw {
 }
 
 /** The inputs of `ddpmLoss` for one batch, a pure function of (seed, batch, probabilities of the times): lines 2 to 4 of Algorithm 1. */
-export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip, target: { diffusion, objective } = plainTarget(), nullClass, timeProbabilities }: BatchDraw): Record<string, HostArray> {
+export function trainingInputs(
+  dataset: Dataset,
+  {
+    seed,
+    batch,
+    batchSize,
+    flip,
+    target: { diffusion, objective } = plainTarget(),
+    nullClass,
+    timeProbabilities,
+  }: BatchDraw,
+): Record<string, HostArray> {
   const { images, labels } = batchAt(dataset, { seed, step: batch, batchSize, flip });
   const { schedule, preconditioning, varianceType } = diffusion;
-  const draw = drawTrainingNoise(schedule, images.shape, new RandomStream(seed, 'training noise', batch), objective, timeProbabilities);
+  const draw = drawTrainingNoise(
+    schedule,
+    images.shape,
+    new RandomStream(seed, 'training noise', batch),
+    objective,
+    timeProbabilities,
+  );
   const each = (f: (t: number) => number) => float32([batchSize], draw.t.map(f));
   return {
     x0: images,
@@ -127,12 +208,21 @@ export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip,
     timestep: each(preconditioning.networkTime),
     signalScale: each((t) => preconditioning.inputScale(t) * schedule.alpha(t)),
     noiseScale: each((t) => preconditioning.inputScale(t) * schedule.sigma(t)),
-    ...(preconditioning.predicts !== 'epsilon' && { targetSignal: each((t) => preconditioning.target(t)[0]), targetNoise: each((t) => preconditioning.target(t)[1]) }),
+    ...(preconditioning.predicts !== 'epsilon' && {
+      targetSignal: each((t) => preconditioning.target(t)[0]),
+      targetNoise: each((t) => preconditioning.target(t)[1]),
+    }),
     ...(objective.weighting !== 'uniform' && { lossWeight: each((t) => lossWeight(diffusion, t, objective)) }),
-    ...(objective.superResolution && { condition: lowResolution(images, objective.superResolution, new RandomStream(seed, 'condition noise', batch)) }),
+    ...(objective.superResolution && {
+      condition: lowResolution(images, objective.superResolution, new RandomStream(seed, 'condition noise', batch)),
+    }),
     ...(objective.timeSampling === 'importance' && { [importanceInput]: draw.importance }),
     ...(varianceType === 'learned_range' && hasSteps(schedule) && variationalInputs(schedule, draw.t, preconditioning)),
-    ...(labels && { classLabels: int64(hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch))) }),
+    ...(labels && {
+      classLabels: int64(
+        hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch)),
+      ),
+    }),
   };
 }
 
@@ -141,7 +231,12 @@ export function trainingInputs(dataset: Dataset, { seed, batch, batchSize, flip,
  *
  * @see Ho & Salimans 2022, algorithm 1 — https://arxiv.org/abs/2207.12598
  */
-function hideClasses(labels: ArrayLike<number>, probability: number, nullClass: number | undefined, random: RandomStream): ArrayLike<number> {
+function hideClasses(
+  labels: ArrayLike<number>,
+  probability: number,
+  nullClass: number | undefined,
+  random: RandomStream,
+): ArrayLike<number> {
   if (probability === 0) return labels;
   if (nullClass === undefined) throw new Error('trainingInputs: classDropout needs a class that stands for "any"');
   return Array.from(labels, (label) => (random.uniform() < probability ? nullClass : label));
@@ -149,12 +244,25 @@ function hideClasses(labels: ArrayLike<number>, probability: number, nullClass: 
 
 /** Classes as the network takes them. */
 export function int64(labels: ArrayLike<number>): HostArray {
-  return { dtype: 'i64', shape: [labels.length], data: BigInt64Array.from({ length: labels.length }, (_, i) => BigInt(labels[i]!)) };
+  return {
+    dtype: 'i64',
+    shape: [labels.length],
+    data: BigInt64Array.from({ length: labels.length }, (_, i) => BigInt(labels[i]!)),
+  };
 }
 
 /** ε_θ as a program under diffusers' names: inputs `sample` [B, C, H, W], `timestep` [B] (and `class_labels` [B]), output `out_sample`. */
 export function denoiserProgram(unet: UNet2DModel, batchSize: number, picture: PictureShape, prefix = ''): Program {
   const ctx = bind(unet, { prefix });
   const sample = input('sample', [batchSize, unet.config.inChannels, picture[1], picture[2]]);
-  return program({ outputs: { out_sample: unet.forward(ctx, sample, input('timestep', [batchSize]), labelsInput('class_labels', unet, batchSize)) } });
+  return program({
+    outputs: {
+      out_sample: unet.forward(
+        ctx,
+        sample,
+        input('timestep', [batchSize]),
+        labelsInput('class_labels', unet, batchSize),
+      ),
+    },
+  });
 }

@@ -1,8 +1,18 @@
 /** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
 import { float32, RandomStream, type FloatArray } from '../core/index.ts';
 import {
-  hasSteps, initialNoise, samplerNamed, samplerTimesteps,
-  type AnySamplerOptions, type Conditioning, type Denoiser, type DynamicThresholdOptions, type NetworkProcess, type SamplerDefinition, type SamplerState, type TimeSpacing,
+  hasSteps,
+  initialNoise,
+  samplerNamed,
+  samplerTimesteps,
+  type AnySamplerOptions,
+  type Conditioning,
+  type Denoiser,
+  type DynamicThresholdOptions,
+  type NetworkProcess,
+  type SamplerDefinition,
+  type SamplerState,
+  type TimeSpacing,
 } from '../diffusion/index.ts';
 import type { PictureShape } from './ddpm.ts';
 
@@ -102,7 +112,13 @@ export function pictureSampler(model: PictureModel): PictureSampler {
     async *sample(asked) {
       const { run, timesteps, options } = chosenSampler(model, asked);
       yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
-        run(denoise, initialNoise(shape, streams, model.diffusion.schedule.priorStd(timesteps[0]!)), { ...options, streams, ...(cond && { cond }), signal: asked.signal }));
+        run(denoise, initialNoise(shape, streams, model.diffusion.schedule.priorStd(timesteps[0]!)), {
+          ...options,
+          streams,
+          ...(cond && { cond }),
+          signal: asked.signal,
+        }),
+      );
     },
   };
 }
@@ -117,7 +133,10 @@ export function mostSteps({ diffusion: { schedule } }: Pick<PictureModel, 'diffu
  *
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
-export function chosenSampler({ diffusion: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'diffusion'>, { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice): {
+export function chosenSampler(
+  { diffusion: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'diffusion'>,
+  { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice,
+): {
   readonly run: SamplerDefinition['run'];
   readonly timesteps: readonly number[];
   readonly options: Omit<AnySamplerOptions, 'streams'>;
@@ -145,7 +164,12 @@ export interface DrawBatch {
  * @param stepsOfBatch  states that it yields for a batch
  * @throws if the model needs classes or a picture beside the noise and has not got them
  */
-export async function* drawBatches(model: PictureModel, asked: DrawOptions, stepsOfBatch: number, draw: (batch: DrawBatch) => AsyncIterable<SamplerState>): AsyncGenerator<SampleProgress, void, undefined> {
+export async function* drawBatches(
+  model: PictureModel,
+  asked: DrawOptions,
+  stepsOfBatch: number,
+  draw: (batch: DrawBatch) => AsyncIterable<SamplerState>,
+): AsyncGenerator<SampleProgress, void, undefined> {
   const { seed, count, first = 0, classLabels, condImages } = asked;
   const { batchSize, picture } = model;
   const denoise = model.denoiser(asked);
@@ -156,18 +180,44 @@ export async function* drawBatches(model: PictureModel, asked: DrawOptions, step
   for (let start = 0; start < count; start += batchSize) {
     const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
     const indices = places.map((place) => first + place);
-    const cond: Conditioning | undefined = classLabels || condImages ? {
-      ...(classLabels && { classLabels: places.map((place) => classLabels[place]!) }), ...(condImages && { image: rows(condImages, places[0]!, places.length) }),
-    } : undefined;
-    for await (const state of draw({ indices, denoise, shape: [places.length, ...picture], streams: sampleStreams(seed, indices), cond })) yield { ...state, indices, finished: state.t === model.diffusion.schedule.clean, stepsDone: ++stepsDone, stepsTotal };
+    const cond: Conditioning | undefined =
+      classLabels || condImages
+        ? {
+            ...(classLabels && { classLabels: places.map((place) => classLabels[place]!) }),
+            ...(condImages && { image: rows(condImages, places[0]!, places.length) }),
+          }
+        : undefined;
+    for await (const state of draw({
+      indices,
+      denoise,
+      shape: [places.length, ...picture],
+      streams: sampleStreams(seed, indices),
+      cond,
+    }))
+      yield {
+        ...state,
+        indices,
+        finished: state.t === model.diffusion.schedule.clean,
+        stepsDone: ++stepsDone,
+        stepsTotal,
+      };
   }
 }
 
-function checkCondImages({ condChannels, picture: [, height, width] }: PictureModel, images: FloatArray | undefined, count: number): void {
-  if (condChannels === 0 && images) throw new Error('sample: this model sees no picture beside the noise, so condImages means nothing to it');
-  if (condChannels > 0 && !images) throw new Error(`sample: this model sees a picture of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'} beside the noise; give it as condImages`);
+function checkCondImages(
+  { condChannels, picture: [, height, width] }: PictureModel,
+  images: FloatArray | undefined,
+  count: number,
+): void {
+  if (condChannels === 0 && images)
+    throw new Error('sample: this model sees no picture beside the noise, so condImages means nothing to it');
+  if (condChannels > 0 && !images)
+    throw new Error(
+      `sample: this model sees a picture of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'} beside the noise; give it as condImages`,
+    );
   const expected = [count, condChannels, height, width];
-  if (images && images.shape.join() !== expected.join()) throw new Error(`sample: condImages is [${images.shape.join(', ')}], expected [${expected.join(', ')}]`);
+  if (images && images.shape.join() !== expected.join())
+    throw new Error(`sample: condImages is [${images.shape.join(', ')}], expected [${expected.join(', ')}]`);
 }
 
 /** Some samples of a batch, which share its memory. */
@@ -177,7 +227,11 @@ function rows({ shape, data }: FloatArray, start: number, count: number): FloatA
 }
 
 /** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */
-export function drawPictures(sampler: PictureSampler, options: SampleOptions, onStep?: (progress: SampleProgress) => void): Promise<FloatArray> {
+export function drawPictures(
+  sampler: PictureSampler,
+  options: SampleOptions,
+  onStep?: (progress: SampleProgress) => void,
+): Promise<FloatArray> {
   return finishedPictures(sampler.sample(options), onStep);
 }
 
@@ -187,7 +241,10 @@ export function drawPictures(sampler: PictureSampler, options: SampleOptions, on
  * @returns [count, C, H, W]
  * @throws if nothing was drawn
  */
-export async function finishedPictures(drawing: AsyncIterable<SampleProgress>, onStep?: (progress: SampleProgress) => void): Promise<FloatArray> {
+export async function finishedPictures(
+  drawing: AsyncIterable<SampleProgress>,
+  onStep?: (progress: SampleProgress) => void,
+): Promise<FloatArray> {
   const finished: FloatArray[] = [];
   for await (const progress of drawing) {
     onStep?.(progress);

@@ -9,11 +9,18 @@ import { inpaintPicture, interpolatedCount, interpolateSeeds, varyPicture } from
 import { exactSampler } from './exact-sampler.ts';
 import { openSampler } from './network-sampler.ts';
 
-const normals = (shape: readonly number[], purpose: string): FloatArray => float32(shape, new RandomStream(1, purpose).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
-const pictures = float32([4, 3, 2, 2], normals([4, 3, 2, 2], 'pictures').data.map((z) => Math.sign(z)));
+const normals = (shape: readonly number[], purpose: string): FloatArray =>
+  float32(shape, new RandomStream(1, purpose).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
+const pictures = float32(
+  [4, 3, 2, 2],
+  normals([4, 3, 2, 2], 'pictures').data.map((z) => Math.sign(z)),
+);
 const first = float32([3, 2, 2], pictures.data.slice(0, 12));
 const exact = exactSampler({ pictures, scheduler: schedulerConfig(), batchSize: 3 });
-const distances = (drawn: FloatArray, b: number) => Array.from({ length: 4 }, (_, k) => Math.hypot(...Array.from({ length: 12 }, (_unused, i) => drawn.data[b * 12 + i]! - pictures.data[k * 12 + i]!)));
+const distances = (drawn: FloatArray, b: number) =>
+  Array.from({ length: 4 }, (_, k) =>
+    Math.hypot(...Array.from({ length: 12 }, (_unused, i) => drawn.data[b * 12 + i]! - pictures.data[k * 12 + i]!)),
+  );
 
 describe('the exact sampler', () => {
   test('draws pictures of the data, the same at any count', async () => {
@@ -31,7 +38,8 @@ describe('the exact sampler', () => {
 
 describe('editing pictures', () => {
   test('at strength 0 gives the picture, at a little nearly it, at 1 what the seed draws', async () => {
-    const vary = (strength: number) => finishedPictures(varyPicture(exact, { image: first, strength, seed: 2, count: 4, sampler: 'ddim' }));
+    const vary = (strength: number) =>
+      finishedPictures(varyPicture(exact, { image: first, strength, seed: 2, count: 4, sampler: 'ddim' }));
     expect((await vary(0)).data.slice(36)).toEqual(first.data);
     for (const b of [0, 1, 2, 3]) expect(distances(await vary(0.2), b)[0]).toBeLessThan(0.05);
     expect((await vary(1)).data).toEqual((await drawPictures(exact, { seed: 2, count: 4, sampler: 'ddim' })).data);
@@ -40,7 +48,10 @@ describe('editing pictures', () => {
   test('in-painting completes the picture and tells how many steps it takes', async () => {
     const mask = float32([1, 2, 2], [0, 0, 1, 1]);
     const counts: number[] = [];
-    const painted = await finishedPictures(inpaintPicture(exact, { image: first, mask, seed: 2, count: 4, steps: 20, jumpLength: 4, resamples: 3 }), ({ stepsDone, stepsTotal }) => counts.push(stepsTotal - stepsDone));
+    const painted = await finishedPictures(
+      inpaintPicture(exact, { image: first, mask, seed: 2, count: 4, steps: 20, jumpLength: 4, resamples: 3 }),
+      ({ stepsDone, stepsTotal }) => counts.push(stepsTotal - stepsDone),
+    );
     for (const b of [0, 1, 2, 3]) {
       expect(distances(painted, b)[0]).toBeLessThan(0.02);
       for (const i of [0, 1, 4, 5, 8, 9]) expect(painted.data[b * 12 + i]).toBe(first.data[i]);
@@ -52,36 +63,77 @@ describe('editing pictures', () => {
   test('pictures between seeds begin and end with the pictures of the seeds', async () => {
     const between = await finishedPictures(interpolateSeeds(exact, { seeds: [5, 6, 7], frames: 4, sampler: 'ddim' }));
     expect(between.shape).toEqual([interpolatedCount(3, 4), 3, 2, 2]);
-    for (const [place, seed] of [[0, 5], [3, 6], [6, 7]] as const) {
-      expect(between.data.slice(place * 12, place * 12 + 12)).toEqual((await drawPictures(exact, { seed, count: 1, sampler: 'ddim' })).data);
+    for (const [place, seed] of [
+      [0, 5],
+      [3, 6],
+      [6, 7],
+    ] as const) {
+      expect(between.data.slice(place * 12, place * 12 + 12)).toEqual(
+        (await drawPictures(exact, { seed, count: 1, sampler: 'ddim' })).data,
+      );
     }
   });
 
   test('says what does not fit', async () => {
     const small = float32([3, 1, 1], [0, 0, 0]);
-    await expect(finishedPictures(varyPicture(exact, { image: small, strength: 0.5, seed: 0, count: 1 }))).rejects.toThrow('varyPicture: the picture is [3, 1, 1], the model\'s are [3, 2, 2]');
-    await expect(finishedPictures(varyPicture(exact, { image: first, strength: 2, seed: 0, count: 1 }))).rejects.toThrow('strength: expected a number from 0 to 1, got 2');
-    await expect(finishedPictures(inpaintPicture(exact, { image: first, mask: small, seed: 0, count: 1 }))).rejects.toThrow('inpaintPicture: the mask is [3, 1, 1], expected [1, 2, 2]');
-    await expect(finishedPictures(interpolateSeeds(exact, { seeds: [1], frames: 4 }))).rejects.toThrow('there are two seeds or more, got 1');
-    await expect(finishedPictures(interpolateSeeds(exact, { seeds: [1, 2], frames: 1 }))).rejects.toThrow('frames is an integer of 2 or more, got 1');
+    await expect(
+      finishedPictures(varyPicture(exact, { image: small, strength: 0.5, seed: 0, count: 1 })),
+    ).rejects.toThrow("varyPicture: the picture is [3, 1, 1], the model's are [3, 2, 2]");
+    await expect(
+      finishedPictures(varyPicture(exact, { image: first, strength: 2, seed: 0, count: 1 })),
+    ).rejects.toThrow('strength: expected a number from 0 to 1, got 2');
+    await expect(
+      finishedPictures(inpaintPicture(exact, { image: first, mask: small, seed: 0, count: 1 })),
+    ).rejects.toThrow('inpaintPicture: the mask is [3, 1, 1], expected [1, 2, 2]');
+    await expect(finishedPictures(interpolateSeeds(exact, { seeds: [1], frames: 4 }))).rejects.toThrow(
+      'there are two seeds or more, got 1',
+    );
+    await expect(finishedPictures(interpolateSeeds(exact, { seeds: [1, 2], frames: 1 }))).rejects.toThrow(
+      'frames is an integer of 2 or more, got 1',
+    );
   });
 });
 
 describe('a network that sees a picture beside x_t', () => {
-  const unet = new UNet2DModel({ sampleSize: 4, inChannels: 2, outChannels: 1, blockOutChannels: [8], layersPerBlock: 1, normNumGroups: 4, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], attentionHeadDim: null, addAttention: false });
+  const unet = new UNet2DModel({
+    sampleSize: 4,
+    inChannels: 2,
+    outChannels: 1,
+    blockOutChannels: [8],
+    layersPerBlock: 1,
+    normNumGroups: 4,
+    downBlockTypes: ['DownBlock2D'],
+    upBlockTypes: ['UpBlock2D'],
+    attentionHeadDim: null,
+    addAttention: false,
+  });
   // A convolution at the end that is not nearly zero, so that what goes in matters.
-  const weights = new Map([...initialValues(unet, 1)].map(([name, value]) => [name, name === 'conv_out.weight' ? float32(value.shape, normals(value.shape, 'output').data.map((z) => z / 8)) : value]));
+  const weights = new Map(
+    [...initialValues(unet, 1)].map(([name, value]) => [
+      name,
+      name === 'conv_out.weight'
+        ? float32(
+            value.shape,
+            normals(value.shape, 'output').data.map((z) => z / 8),
+          )
+        : value,
+    ]),
+  );
   const scheduler = schedulerConfig({ numTrainTimesteps: 40 });
-  const open = () => openSampler(createInterpreter(), { unet, scheduler, picture: pictureShape(unet), weights, batchSize: 2 });
+  const open = () =>
+    openSampler(createInterpreter(), { unet, scheduler, picture: pictureShape(unet), weights, batchSize: 2 });
   const condImages = normals([3, 1, 4, 4], 'condition');
 
-  test('makes pictures of its output\'s channels, from two stacked on the channel axis', async () => {
+  test("makes pictures of its output's channels, from two stacked on the channel axis", async () => {
     const sampler = await open();
     expect(sampler).toMatchObject({ picture: [1, 4, 4], condChannels: 1 });
     const drawn = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, condImages });
     expect(drawn.shape).toEqual([3, 1, 4, 4]);
     // Picture 2 is in the second batch: its condition goes with it, and nobody else's does.
-    const other = float32(condImages.shape, condImages.data.map((x, i) => (i >= 32 ? -x : x)));
+    const other = float32(
+      condImages.shape,
+      condImages.data.map((x, i) => (i >= 32 ? -x : x)),
+    );
     const changed = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, condImages: other });
     expect(changed.data.slice(0, 32)).toEqual(drawn.data.slice(0, 32));
     expect(changed.data.slice(32)).not.toEqual(drawn.data.slice(32));
@@ -89,16 +141,30 @@ describe('a network that sees a picture beside x_t', () => {
     const streams = sampleStreams(1, [0]);
     const schedule = linearSchedule({ T: 40 });
     const xT = streams[0]!.fillNormal(new Float32Array(16));
-    const end = await drainSampler(samplers.ddpm.run(sampler.denoiser(), float32([1, 1, 4, 4], xT), { schedule, timesteps: timesteps(40, 3, { spacing: 'linspace' }), streams, cond: { image: float32([1, 1, 4, 4], condImages.data.slice(0, 16)) } }));
+    const end = await drainSampler(
+      samplers.ddpm.run(sampler.denoiser(), float32([1, 1, 4, 4], xT), {
+        schedule,
+        timesteps: timesteps(40, 3, { spacing: 'linspace' }),
+        streams,
+        cond: { image: float32([1, 1, 4, 4], condImages.data.slice(0, 16)) },
+      }),
+    );
     expect(end.data).toEqual(drawn.data.slice(0, 16));
   });
 
   test('says so where the picture is missing, of another size, or not wanted', async () => {
     const sampler = await open();
-    const draw = (model: PictureModel & Parameters<typeof drawPictures>[0], given?: FloatArray) => drawPictures(model, { seed: 1, count: 3, steps: 3, condImages: given });
-    await expect(draw(sampler)).rejects.toThrow('sample: this model sees a picture of 1 channel beside the noise; give it as condImages');
-    await expect(draw(sampler, float32([3, 1, 2, 2], new Float32Array(12)))).rejects.toThrow('sample: condImages is [3, 1, 2, 2], expected [3, 1, 4, 4]');
+    const draw = (model: PictureModel & Parameters<typeof drawPictures>[0], given?: FloatArray) =>
+      drawPictures(model, { seed: 1, count: 3, steps: 3, condImages: given });
+    await expect(draw(sampler)).rejects.toThrow(
+      'sample: this model sees a picture of 1 channel beside the noise; give it as condImages',
+    );
+    await expect(draw(sampler, float32([3, 1, 2, 2], new Float32Array(12)))).rejects.toThrow(
+      'sample: condImages is [3, 1, 2, 2], expected [3, 1, 4, 4]',
+    );
     await expect(draw(exact, condImages)).rejects.toThrow('sample: this model sees no picture beside the noise');
-    await expect(sampler.denoiser()(normals([1, 1, 4, 4], 'x'), [3], {})).rejects.toThrow('denoiser: this network sees a picture beside x_t, and cond.image is missing; it is [1, 1, 4, 4]');
+    await expect(sampler.denoiser()(normals([1, 1, 4, 4], 'x'), [3], {})).rejects.toThrow(
+      'denoiser: this network sees a picture beside x_t, and cond.image is missing; it is [1, 1, 4, 4]',
+    );
   });
 });

@@ -1,7 +1,25 @@
 /** Pictures from pictures: image to image, in-painting, and the way between two of them. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { imageToImage, initialNoise, repaint, repaintPath, slerp, timesFromStrength, type RepaintJumps } from '../diffusion/index.ts';
-import { chosenSampler, drawBatches, mostSteps, sampleStreams, type DrawOptions, type PictureModel, type SampleOptions, type SampleProgress, type SamplerChoice } from './draw.ts';
+import {
+  imageToImage,
+  initialNoise,
+  repaint,
+  repaintPath,
+  slerp,
+  timesFromStrength,
+  type RepaintJumps,
+} from '../diffusion/index.ts';
+import {
+  chosenSampler,
+  drawBatches,
+  mostSteps,
+  sampleStreams,
+  type DrawOptions,
+  type PictureModel,
+  type SampleOptions,
+  type SampleProgress,
+  type SamplerChoice,
+} from './draw.ts';
 
 /** How a picture is drawn anew. */
 export interface VaryOptions extends SampleOptions {
@@ -16,13 +34,23 @@ export interface VaryOptions extends SampleOptions {
  *
  * @throws if the picture has not the model's shape, or strength is outside 0 … 1
  */
-export async function* varyPicture(model: PictureModel, options: VaryOptions): AsyncGenerator<SampleProgress, void, undefined> {
+export async function* varyPicture(
+  model: PictureModel,
+  options: VaryOptions,
+): AsyncGenerator<SampleProgress, void, undefined> {
   const { strength, signal } = options;
   const chosen = chosenSampler(model, options);
   checkImage('varyPicture', model, options.image);
   const stepsOfBatch = Math.max(1, timesFromStrength(model.diffusion.schedule, chosen.timesteps, strength).length);
   yield* drawBatches(model, options, stepsOfBatch, ({ denoise, shape, streams, cond }) =>
-    imageToImage(chosen.run, denoise, repeated(options.image, shape[0]!), { ...chosen.options, streams, strength, signal, ...(cond && { cond }) }));
+    imageToImage(chosen.run, denoise, repeated(options.image, shape[0]!), {
+      ...chosen.options,
+      streams,
+      strength,
+      signal,
+      ...(cond && { cond }),
+    }),
+  );
 }
 
 /** What is painted anew of a picture. */
@@ -41,21 +69,49 @@ const repaintSteps = 250;
  *
  * @throws if picture or mask do not have the model's shape
  */
-export async function* inpaintPicture(model: PictureModel, options: InpaintOptions): AsyncGenerator<SampleProgress, void, undefined> {
-  const { image, mask, jumpLength, resamples, signal, steps = Math.min(repaintSteps, mostSteps(model)), spacing } = options;
+export async function* inpaintPicture(
+  model: PictureModel,
+  options: InpaintOptions,
+): AsyncGenerator<SampleProgress, void, undefined> {
+  const {
+    image,
+    mask,
+    jumpLength,
+    resamples,
+    signal,
+    steps = Math.min(repaintSteps, mostSteps(model)),
+    spacing,
+  } = options;
   const { schedule } = model.diffusion;
   const { timesteps } = chosenSampler(model, { sampler: 'ddpm', steps, spacing });
   checkImage('inpaintPicture', model, image);
   const [, height, width] = model.picture;
-  if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width) throw new Error(`inpaintPicture: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
-  yield* drawBatches(model, options, repaintPath(timesteps.length, { jumpLength, resamples }).length - 1, ({ denoise, shape, streams, cond }) =>
-    repaint(denoise, initialNoise(shape, streams, schedule.priorStd(timesteps[0]!)), {
-      schedule, timesteps, streams, known: repeated(image, shape[0]!), mask: repeated(mask, shape[0]!), jumpLength, resamples, signal, ...(cond && { cond }),
-    }));
+  if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width)
+    throw new Error(`inpaintPicture: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
+  yield* drawBatches(
+    model,
+    options,
+    repaintPath(timesteps.length, { jumpLength, resamples }).length - 1,
+    ({ denoise, shape, streams, cond }) =>
+      repaint(denoise, initialNoise(shape, streams, schedule.priorStd(timesteps[0]!)), {
+        schedule,
+        timesteps,
+        streams,
+        known: repeated(image, shape[0]!),
+        mask: repeated(mask, shape[0]!),
+        jumpLength,
+        resamples,
+        signal,
+        ...(cond && { cond }),
+      }),
+  );
 }
 
 /** Which pictures lie at the ends, and how many between. */
-export interface InterpolateOptions extends Omit<SampleOptions, 'seed' | 'count' | 'first' | 'condImages' | 'classLabels'> {
+export interface InterpolateOptions extends Omit<
+  SampleOptions,
+  'seed' | 'count' | 'first' | 'condImages' | 'classLabels'
+> {
   /** Two seeds or more; picture 0 of each is an end. */
   readonly seeds: readonly number[];
   /** Pictures from one seed to the next, both ends among them; at least 2. */
@@ -72,22 +128,38 @@ export interface InterpolateOptions extends Omit<SampleOptions, 'seed' | 'count'
  *
  * @throws if there is one seed, or fewer than two frames
  */
-export async function* interpolateSeeds(model: PictureModel, { seeds, frames, classLabel, ...options }: InterpolateOptions): AsyncGenerator<SampleProgress, void, undefined> {
+export async function* interpolateSeeds(
+  model: PictureModel,
+  { seeds, frames, classLabel, ...options }: InterpolateOptions,
+): AsyncGenerator<SampleProgress, void, undefined> {
   if (seeds.length < 2) throw new Error(`interpolateSeeds: there are two seeds or more, got ${seeds.length}`);
-  if (!Number.isSafeInteger(frames) || frames < 2) throw new Error(`interpolateSeeds: frames is an integer of 2 or more, got ${frames}`);
+  if (!Number.isSafeInteger(frames) || frames < 2)
+    throw new Error(`interpolateSeeds: frames is an integer of 2 or more, got ${frames}`);
   const chosen = chosenSampler(model, options);
   const one = [1, ...model.picture];
-  const ends = seeds.map((seed) => initialNoise(one, sampleStreams(seed, [0]), model.diffusion.schedule.priorStd(chosen.timesteps[0]!)));
+  const ends = seeds.map((seed) =>
+    initialNoise(one, sampleStreams(seed, [0]), model.diffusion.schedule.priorStd(chosen.timesteps[0]!)),
+  );
   const count = interpolatedCount(seeds.length, frames);
   const noiseOf = (index: number) => {
     const stretch = Math.min(Math.floor(index / (frames - 1)), ends.length - 2);
     return slerp(ends[stretch]!, ends[stretch + 1]!, (index - stretch * (frames - 1)) / (frames - 1)).data;
   };
-  const asked: DrawOptions = { ...options, seed: seeds[0]!, count, ...(classLabel !== undefined && { classLabels: Array<number>(count).fill(classLabel) }) };
+  const asked: DrawOptions = {
+    ...options,
+    seed: seeds[0]!,
+    count,
+    ...(classLabel !== undefined && { classLabels: Array<number>(count).fill(classLabel) }),
+  };
   yield* drawBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, cond }) => {
     const xT = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
     for (const [b, index] of indices.entries()) xT.set(noiseOf(index), b * (xT.length / indices.length));
-    return chosen.run(denoise, float32(shape, xT), { ...chosen.options, streams, signal: options.signal, ...(cond && { cond }) });
+    return chosen.run(denoise, float32(shape, xT), {
+      ...chosen.options,
+      streams,
+      signal: options.signal,
+      ...(cond && { cond }),
+    });
   });
 }
 
@@ -97,7 +169,8 @@ export function interpolatedCount(seeds: number, frames: number): number {
 }
 
 function checkImage(name: string, { picture }: PictureModel, image: FloatArray): void {
-  if (image.shape.join() !== picture.join()) throw new Error(`${name}: the picture is [${image.shape.join(', ')}], the model's are [${picture.join(', ')}]`);
+  if (image.shape.join() !== picture.join())
+    throw new Error(`${name}: the picture is [${image.shape.join(', ')}], the model's are [${picture.join(', ')}]`);
 }
 
 /** One picture as a batch of itself: [C, H, W] → [count, C, H, W]. */

@@ -28,11 +28,16 @@ export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSourc
   return pictureSampler({
     // There is no network that could have learned a variance.
     diffusion: diffusion.varianceType === 'learned_range' ? { ...diffusion, varianceType: 'fixed_small' } : diffusion,
-    picture: [channels, height, width], batchSize,
-    condChannels: 0, takesClasses: false, plainDenoiser: denoise,
+    picture: [channels, height, width],
+    batchSize,
+    condChannels: 0,
+    takesClasses: false,
+    plainDenoiser: denoise,
     denoiser({ guidanceScale = 1, dynamicThresholding } = {}) {
-      if (guidanceScale !== 1) throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
-      if (dynamicThresholding) throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');
+      if (guidanceScale !== 1)
+        throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
+      if (dynamicThresholding)
+        throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');
       return denoise;
     },
     dispose: async () => {},

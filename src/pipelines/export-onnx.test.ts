@@ -18,10 +18,17 @@ const tensorsOf = (path: string) => readSafetensors(readFileSync(path)).tensors 
 const scheduler = schedulerConfig();
 
 function fixture(name: string) {
-  const config = fromHuggingFace(JSON.parse(readFileSync(`${fixtures}${name}/config.json`, 'utf8')) as Record<string, unknown>);
+  const config = fromHuggingFace(
+    JSON.parse(readFileSync(`${fixtures}${name}/config.json`, 'utf8')) as Record<string, unknown>,
+  );
   const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
   const [batch, ...picture] = io.get('sample')!.shape as readonly [number, ...PictureShape];
-  const model: ModelToExport = { unet: new UNet2DModel(config as UNet2DOptions), weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`), scheduler, picture };
+  const model: ModelToExport = {
+    unet: new UNet2DModel(config as UNet2DOptions),
+    weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`),
+    scheduler,
+    picture,
+  };
   const inputs: Record<string, HostArray> = {
     sample: io.get('sample')!,
     timestep: float32([batch], Float32Array.from(io.get('timestep')!.data as BigInt64Array, Number)),
@@ -31,18 +38,36 @@ function fixture(name: string) {
 }
 
 /** Row `index` of every input, `count` times. */
-function repeated(inputs: Readonly<Record<string, HostArray>>, index: number, count: number): Record<string, HostArray> {
-  return Object.fromEntries(Object.entries(inputs).map(([name, { dtype, shape, data }]) => {
-    const rest = shape.slice(1);
-    const row = data.slice(index * sizeOf(rest), (index + 1) * sizeOf(rest));
-    const all = Array.from({ length: count }, () => Array.from(row as Float32Array)).flat();
-    return [name, { dtype, shape: [count, ...rest], data: dtype === 'i64' ? BigInt64Array.from(all.map(BigInt)) : Float32Array.from(all) }];
-  }));
+function repeated(
+  inputs: Readonly<Record<string, HostArray>>,
+  index: number,
+  count: number,
+): Record<string, HostArray> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape, data }]) => {
+      const rest = shape.slice(1);
+      const row = data.slice(index * sizeOf(rest), (index + 1) * sizeOf(rest));
+      const all = Array.from({ length: count }, () => Array.from(row as Float32Array)).flat();
+      return [
+        name,
+        {
+          dtype,
+          shape: [count, ...rest],
+          data: dtype === 'i64' ? BigInt64Array.from(all.map(BigInt)) : Float32Array.from(all),
+        },
+      ];
+    }),
+  );
 }
 
 async function run(bytes: Uint8Array, inputs: Readonly<Record<string, HostArray>>): Promise<Float32Array> {
   const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const feeds = Object.fromEntries(Object.entries(inputs).map(([name, { dtype, shape, data }]) => [name, new ort.Tensor(dtype === 'i64' ? 'int64' : 'float32', data as Float32Array, shape)]));
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape, data }]) => [
+      name,
+      new ort.Tensor(dtype === 'i64' ? 'int64' : 'float32', data as Float32Array, shape),
+    ]),
+  );
   const result = await session.run(feeds);
   await session.release();
   return result['out_sample']!.data as Float32Array;
@@ -57,14 +82,17 @@ const names = readdirSync(fixtures).filter((name) => !name.includes('.'));
 
 describe.each(names)('an exported model, diffusers fixture %s', (name) => {
   const { model, inputs, batch, picture, expected } = fixture(name);
-  const row = sizeOf(picture) / picture[0] * model.unet.config.outChannels;
+  const row = (sizeOf(picture) / picture[0]) * model.unet.config.outChannels;
 
   test('computes what diffusers computes, at any batch, to 1e-4', async () => {
     const bytes = exportOnnx(model);
     expect(largestDifference(await run(bytes, inputs), expected)).toBeLessThan(1e-4);
     for (const count of [1, 3]) {
       const out = await run(bytes, repeated(inputs, batch - 1, count));
-      for (let i = 0; i < count; i++) expect(largestDifference(out.subarray(i * row, (i + 1) * row), expected.subarray((batch - 1) * row, batch * row))).toBeLessThan(1e-4);
+      for (let i = 0; i < count; i++)
+        expect(
+          largestDifference(out.subarray(i * row, (i + 1) * row), expected.subarray((batch - 1) * row, batch * row)),
+        ).toBeLessThan(1e-4);
     }
   });
 
@@ -83,24 +111,38 @@ describe('weights in float16', () => {
   test('are stored as such, and the model computes in float32 what their values give', async () => {
     const bytes = exportOnnx(model, { dtype: 'f16' });
     const { initializer } = decodeModel(bytes).graph;
-    const rounded = new Map([...model.weights].map(([name, { shape }]) => {
-      const stored = initializer.find((tensor) => tensor.name === name)!;
-      expect(stored.dataType).toBe(10);
-      return [name, float32(shape, halfToFloats(new Uint16Array(stored.rawData!.slice().buffer)))];
-    }));
+    const rounded = new Map(
+      [...model.weights].map(([name, { shape }]) => {
+        const stored = initializer.find((tensor) => tensor.name === name)!;
+        expect(stored.dataType).toBe(10);
+        return [name, float32(shape, halfToFloats(new Uint16Array(stored.rawData!.slice().buffer)))];
+      }),
+    );
     const executable = await executor.compile(denoiserProgram(model.unet, batch, picture));
-    const store = await executor.createStore(Object.fromEntries([...rounded].map(([name, { shape }]) => [name, { shape, dtype: 'f32' as const }])), rounded);
+    const store = await executor.createStore(
+      Object.fromEntries([...rounded].map(([name, { shape }]) => [name, { shape, dtype: 'f32' as const }])),
+      rounded,
+    );
     const ours = (await executable.run(store, inputs))['out_sample']!.data as Float32Array;
     expect(largestDifference(await run(bytes, inputs), ours)).toBeLessThan(1e-5);
   });
 });
 
 describe('what an exported model says of itself', () => {
-  const unet = new UNet2DModel({ sampleSize: 8, blockOutChannels: [16], layersPerBlock: 1, normNumGroups: 4, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'] });
+  const unet = new UNet2DModel({
+    sampleSize: 8,
+    blockOutChannels: [16],
+    layersPerBlock: 1,
+    normNumGroups: 4,
+    downBlockTypes: ['DownBlock2D'],
+    upBlockTypes: ['UpBlock2D'],
+  });
   const weights = initialValues(unet, 0);
 
   test('is the names of its weights, its interface, and where it comes from', () => {
-    const { graph, irVersion, opsetImport, metadataProps } = decodeModel(exportOnnx({ unet, weights, scheduler }, { metadata: { license: 'MIT' } }));
+    const { graph, irVersion, opsetImport, metadataProps } = decodeModel(
+      exportOnnx({ unet, weights, scheduler }, { metadata: { license: 'MIT' } }),
+    );
     expect({ irVersion, opsetImport }).toEqual({ irVersion: 8, opsetImport: [{ domain: '', version: 18 }] });
     expect(graph.input.map(({ name }) => name)).toEqual(['sample', 'timestep']);
     expect(graph.output.map(({ name }) => name)).toEqual(['out_sample']);
@@ -108,8 +150,16 @@ describe('what an exported model says of itself', () => {
     expect([...weights.keys()].filter((name) => !stored.includes(name))).toEqual([]);
     const facts = Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]));
     expect(facts['license']).toBe('MIT');
-    expect(JSON.parse(facts['model_config']!)).toMatchObject({ _class_name: 'UNet2DModel', sample_size: 8, block_out_channels: [16] });
-    expect(JSON.parse(facts['scheduler_config']!)).toMatchObject({ _class_name: 'DDPMScheduler', num_train_timesteps: 1000, prediction_type: 'epsilon' });
+    expect(JSON.parse(facts['model_config']!)).toMatchObject({
+      _class_name: 'UNet2DModel',
+      sample_size: 8,
+      block_out_channels: [16],
+    });
+    expect(JSON.parse(facts['scheduler_config']!)).toMatchObject({
+      _class_name: 'DDPMScheduler',
+      num_train_timesteps: 1000,
+      prediction_type: 'epsilon',
+    });
   });
 
   test('is the same for the same model', () => {
@@ -124,11 +174,25 @@ describe('what an exported model says of itself', () => {
   });
 
   test('is refused where it cannot be right', () => {
-    expect(() => exportOnnx({ unet, weights: new Map([...weights].slice(1)), scheduler })).toThrow('exportOnnx: missing tensor "conv_in.weight"');
-    expect(() => exportOnnx({ unet, weights, scheduler }, { batch: 0 })).toThrow('exportOnnx: expected a batch of a positive integer or \'symbolic\', got 0');
-    const large = new Map(weights).set('conv_in.bias', float32([16], new RandomStream(0, 'large').fillNormal(new Float32Array(16)).map((z) => z * 1e6)));
-    expect(() => exportOnnx({ unet, weights: large, scheduler }, { dtype: 'f16' })).toThrow(/^exportOnnx: tensor "conv_in\.bias" holds .*, float16 ends at 65504; write it as f32$/);
+    expect(() => exportOnnx({ unet, weights: new Map([...weights].slice(1)), scheduler })).toThrow(
+      'exportOnnx: missing tensor "conv_in.weight"',
+    );
+    expect(() => exportOnnx({ unet, weights, scheduler }, { batch: 0 })).toThrow(
+      "exportOnnx: expected a batch of a positive integer or 'symbolic', got 0",
+    );
+    const large = new Map(weights).set(
+      'conv_in.bias',
+      float32(
+        [16],
+        new RandomStream(0, 'large').fillNormal(new Float32Array(16)).map((z) => z * 1e6),
+      ),
+    );
+    expect(() => exportOnnx({ unet, weights: large, scheduler }, { dtype: 'f16' })).toThrow(
+      /^exportOnnx: tensor "conv_in\.bias" holds .*, float16 ends at 65504; write it as f32$/,
+    );
     const sizeless = new UNet2DModel({ ...unet.config, sampleSize: null });
-    expect(() => exportOnnx({ unet: sizeless, weights, scheduler })).toThrow('unet: the configuration has no sample_size, so the size of its pictures is unknown');
+    expect(() => exportOnnx({ unet: sizeless, weights, scheduler })).toThrow(
+      'unet: the configuration has no sample_size, so the size of its pictures is unknown',
+    );
   });
 });

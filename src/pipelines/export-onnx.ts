@@ -40,16 +40,27 @@ const largestFile = 2 ** 31 - 1;
  *
  * @throws if the weights are not the network's, do not fit the dtype, or take more than 2 GiB
  */
-export function exportOnnx({ unet, scheduler, weights, picture = pictureShape(unet, networkProcess(scheduler).varianceType) }: ModelToExport, { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {}): Uint8Array {
+export function exportOnnx(
+  { unet, scheduler, weights, picture = pictureShape(unet, networkProcess(scheduler).varianceType) }: ModelToExport,
+  { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {},
+): Uint8Array {
   const where = 'exportOnnx';
-  if (batch !== 'symbolic' && !(Number.isInteger(batch) && batch > 0)) throw new Error(`${where}: expected a batch of a positive integer or 'symbolic', got ${String(batch)}`);
+  if (batch !== 'symbolic' && !(Number.isInteger(batch) && batch > 0))
+    throw new Error(`${where}: expected a batch of a positive integer or 'symbolic', got ${String(batch)}`);
   const stored = storedWeights(unet, weights, dtype, where);
   const bytes = [...stored.values()].reduce((total, { data }) => total + data.byteLength, 0);
-  if (bytes > largestFile) throw new Error(`${where}: the weights take ${(bytes / 2 ** 30).toFixed(1)} GiB, one ONNX file holds 2${dtype === 'f32' ? '; store them as float16' : ''}`);
+  if (bytes > largestFile)
+    throw new Error(
+      `${where}: the weights take ${(bytes / 2 ** 30).toFixed(1)} GiB, one ONNX file holds 2${dtype === 'f32' ? '; store them as float16' : ''}`,
+    );
   const options = {
     name: 'unet',
     weights: stored,
-    metadata: { model_config: JSON.stringify(toHuggingFace('UNet2DModel', unet.config)), scheduler_config: JSON.stringify(schedulerToJson(scheduler)), ...metadata },
+    metadata: {
+      model_config: JSON.stringify(toHuggingFace('UNet2DModel', unet.config)),
+      scheduler_config: JSON.stringify(schedulerToJson(scheduler)),
+      ...metadata,
+    },
   };
   const build = (size: number) => denoiserProgram(unet, size, picture);
   return batch === 'symbolic' ? toOnnxForAnyBatch(build, options) : toOnnx(build(batch), options).bytes;

@@ -1,10 +1,24 @@
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
-export { type ClipImageEncoder, type ClipImageSource, type ClipWeights, openClipImageEncoder } from './clip-image-encoder.ts';
+export {
+  type ClipImageEncoder,
+  type ClipImageSource,
+  type ClipWeights,
+  openClipImageEncoder,
+} from './clip-image-encoder.ts';
 export { sevenViews, sumOverViews, type View, viewsOf } from './clip-views.ts';
 export * from './compare.ts';
-export { type BatchDraw, type DdpmTarget, ddpmLoss, denoiserProgram, importanceInput, type PictureShape, pictureShape, trainingInputs } from './ddpm.ts';
+export {
+  type BatchDraw,
+  type DdpmTarget,
+  ddpmLoss,
+  denoiserProgram,
+  importanceInput,
+  type PictureShape,
+  pictureShape,
+  trainingInputs,
+} from './ddpm.ts';
 export * from './draw.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';

@@ -1,8 +1,24 @@
 /** A network made ready to draw pictures. */
-import { float32, freeze, sizeOf, type Executor, type FloatArray, type HostArrays, type Shape, type Store } from '../core/index.ts';
 import {
-  classifierFreeGuidance, clipping, dynamicThresholding, fromPrediction, networkProcess,
-  type Denoiser, type Predict, type Prediction, type SchedulerConfig,
+  float32,
+  freeze,
+  sizeOf,
+  type Executor,
+  type FloatArray,
+  type HostArrays,
+  type Shape,
+  type Store,
+} from '../core/index.ts';
+import {
+  classifierFreeGuidance,
+  clipping,
+  dynamicThresholding,
+  fromPrediction,
+  networkProcess,
+  type Denoiser,
+  type Predict,
+  type Prediction,
+  type SchedulerConfig,
 } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { checkNetwork, denoiserProgram, int64, type PictureShape } from './ddpm.ts';
@@ -29,7 +45,10 @@ export interface SamplerSource {
  * @throws if weights of the network are missing, in the values given or in the store, or it takes something else than times from 0,
  *   class labels and a picture beside x_t
  */
-export async function openSampler(executor: Executor, { unet, scheduler, picture, weights, nullClass = null, batchSize = 16 }: SamplerSource): Promise<PictureSampler> {
+export async function openSampler(
+  executor: Executor,
+  { unet, scheduler, picture, weights, nullClass = null, batchSize = 16 }: SamplerSource,
+): Promise<PictureSampler> {
   checkNetwork(unet, picture[0]);
   const shared = 'store' in weights ? weights : undefined;
   const network = denoiserProgram(unet, batchSize, picture, shared?.prefix);
@@ -45,7 +64,14 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
     const whole = count === batchSize && condChannels === 0;
     const sample = whole ? xt.data : new Float32Array(batchSize * inChannels * height * width);
     if (!whole) place(sample, xt, count, inChannels * height * width, 0);
-    if (condChannels > 0) place(sample, condImage(cond?.image, [count, condChannels, height, width]), count, inChannels * height * width, channels * height * width);
+    if (condChannels > 0)
+      place(
+        sample,
+        condImage(cond?.image, [count, condChannels, height, width]),
+        count,
+        inChannels * height * width,
+        channels * height * width,
+      );
     const timestep = new Float32Array(batchSize);
     timestep.set(t);
     const labels = new Float32Array(batchSize);
@@ -60,15 +86,28 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
   // What is guided is the network's own word; the bounds of pictures are put around the result.
   const plainDenoiser = fromPrediction(predict, schedule, preconditioning);
 
-  function denoiser({ guidanceScale = 1, guidanceRescale, guidanceInterval, dynamicThresholding: threshold }: GuidanceOptions = {}): Denoiser {
+  function denoiser({
+    guidanceScale = 1,
+    guidanceRescale,
+    guidanceInterval,
+    dynamicThresholding: threshold,
+  }: GuidanceOptions = {}): Denoiser {
     if (guidanceScale === 1 && !threshold) return fromPrediction(predict, schedule, preconditioning, { clip });
     let denoise = plainDenoiser;
     if (guidanceScale !== 1) {
-      if (!unet.classInput) throw new Error('guidanceScale: this model takes no classes, so there is nothing to guide towards');
-      if (nullClass === null) throw new Error('guidanceScale: this model was trained without hidden classes (objective.classDropout), so it cannot be guided; leave the scale at 1');
+      if (!unet.classInput)
+        throw new Error('guidanceScale: this model takes no classes, so there is nothing to guide towards');
+      if (nullClass === null)
+        throw new Error(
+          'guidanceScale: this model was trained without hidden classes (objective.classDropout), so it cannot be guided; leave the scale at 1',
+        );
       denoise = classifierFreeGuidance(denoise, {
-        schedule, scale: guidanceScale, asked: preconditioning, uncond: (count) => ({ classLabels: Array<number>(count).fill(nullClass) }),
-        ...(guidanceRescale !== undefined && { rescale: guidanceRescale }), ...(guidanceInterval && { interval: guidanceInterval }),
+        schedule,
+        scale: guidanceScale,
+        asked: preconditioning,
+        uncond: (count) => ({ classLabels: Array<number>(count).fill(nullClass) }),
+        ...(guidanceRescale !== undefined && { rescale: guidanceRescale }),
+        ...(guidanceInterval && { interval: guidanceInterval }),
       });
     }
     if (threshold) return dynamicThresholding(denoise, schedule, threshold);
@@ -76,15 +115,25 @@ export async function openSampler(executor: Executor, { unet, scheduler, picture
   }
 
   return pictureSampler({
-    diffusion, picture, batchSize, condChannels, takesClasses: unet.classInput !== null,
-    denoiser, plainDenoiser, dispose: () => executable.dispose(),
+    diffusion,
+    picture,
+    batchSize,
+    condChannels,
+    takesClasses: unet.classInput !== null,
+    denoiser,
+    plainDenoiser,
+    dispose: () => executable.dispose(),
   });
 }
 
 /** @throws if the picture beside x_t is missing or of another size */
 function condImage(image: FloatArray | undefined, expected: Shape): FloatArray {
-  if (!image) throw new Error(`denoiser: this network sees a picture beside x_t, and cond.image is missing; it is [${expected.join(', ')}]`);
-  if (image.shape.join() !== expected.join()) throw new Error(`denoiser: cond.image is [${image.shape.join(', ')}], expected [${expected.join(', ')}]`);
+  if (!image)
+    throw new Error(
+      `denoiser: this network sees a picture beside x_t, and cond.image is missing; it is [${expected.join(', ')}]`,
+    );
+  if (image.shape.join() !== expected.join())
+    throw new Error(`denoiser: cond.image is [${image.shape.join(', ')}], expected [${expected.join(', ')}]`);
   return image;
 }
 
@@ -107,7 +156,8 @@ function predictionOf(output: FloatArray, shape: Shape): Prediction {
   const half = (first: number) => {
     if (stride === size) return float32(shape, output.data.subarray(0, count * size) as Float32Array);
     const data = new Float32Array(count * size);
-    for (let b = 0; b < count; b++) data.set(output.data.subarray(b * stride + first * size, b * stride + (first + 1) * size), b * size);
+    for (let b = 0; b < count; b++)
+      data.set(output.data.subarray(b * stride + first * size, b * stride + (first + 1) * size), b * size);
     return float32(shape, data);
   };
   return { output: half(0), ...(output.shape[1] === 2 * channels && { variance: half(1) }) };

@@ -7,7 +7,8 @@ import { ddpmLoss } from './ddpm.ts';
 import { enlarge, lowResolution, shrink } from './super-resolution.ts';
 
 const plain = { factor: 2, upsampling: 'bilinear', noiseAugmentation: 0 } as const;
-const normals = (shape: readonly number[]) => float32(shape, new RandomStream(1, 'pictures').fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
+const normals = (shape: readonly number[]) =>
+  float32(shape, new RandomStream(1, 'pictures').fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
 
 describe('low resolution', () => {
   test('a pixel is the mean of its block', () => {
@@ -22,16 +23,26 @@ describe('low resolution', () => {
     expect([...data]).toEqual([0, 0.25, 0.75, 1, 0, 0.25, 0.75, 1]);
   });
 
-  test('enlarged bicubically, a single pixel spreads by Keys\' kernel of slope −0.75', () => {
+  test("enlarged bicubically, a single pixel spreads by Keys' kernel of slope −0.75", () => {
     const { data } = enlarge(float32([1, 1, 1, 8], [0, 0, 0, 0, 1, 0, 0, 0]), { factor: 2, upsampling: 'bicubic' });
     // New centers lie a quarter beside the old ones: the kernel at 1.75, 1.25, 0.75, 0.25 and back.
-    expect([...data.subarray(4, 14)]).toEqual([0, -0.03515625, -0.10546875, 0.26171875, 0.87890625, 0.87890625, 0.26171875, -0.10546875, -0.03515625, 0]);
+    expect([...data.subarray(4, 14)]).toEqual([
+      0, -0.03515625, -0.10546875, 0.26171875, 0.87890625, 0.87890625, 0.26171875, -0.10546875, -0.03515625, 0,
+    ]);
   });
 
-  test.each(['bilinear', 'bicubic'] as const)('of an even picture it is the picture, channel by channel: %s', (upsampling) => {
-    const even = float32([2, 3, 8, 4], Float32Array.from({ length: 192 }, (_, i) => Math.floor(i / 32) / 8));
-    lowResolution(even, { ...plain, factor: 4, upsampling }).data.forEach((value, i) => expect(value).toBeCloseTo(even.data[i]!, 6));
-  });
+  test.each(['bilinear', 'bicubic'] as const)(
+    'of an even picture it is the picture, channel by channel: %s',
+    (upsampling) => {
+      const even = float32(
+        [2, 3, 8, 4],
+        Float32Array.from({ length: 192 }, (_, i) => Math.floor(i / 32) / 8),
+      );
+      lowResolution(even, { ...plain, factor: 4, upsampling }).data.forEach((value, i) =>
+        expect(value).toBeCloseTo(even.data[i]!, 6),
+      );
+    },
+  );
 
   test('noise of any deviation up to the largest is put on it, the same for the same stream, and none without one', () => {
     const pictures = normals([400, 1, 8, 8]);
@@ -40,7 +51,12 @@ describe('low resolution', () => {
     expect(lowResolution(pictures, augmented)).toEqual(clean);
     const noisy = lowResolution(pictures, augmented, new RandomStream(2, 'noise'));
     expect(lowResolution(pictures, augmented, new RandomStream(2, 'noise'))).toEqual(noisy);
-    const squares = Array.from({ length: 400 }, (_, b) => noisy.data.subarray(b * 64, (b + 1) * 64).reduce((sum, x, i) => sum + (x - clean.data[b * 64 + i]!) ** 2, 0) / 64);
+    const squares = Array.from(
+      { length: 400 },
+      (_, b) =>
+        noisy.data.subarray(b * 64, (b + 1) * 64).reduce((sum, x, i) => sum + (x - clean.data[b * 64 + i]!) ** 2, 0) /
+        64,
+    );
     // E s² = a²/3 for s ~ U[0, a), and its variance is a⁴ (1/5 − 1/9); four standard errors of 400.
     const mean = squares.reduce((sum, x) => sum + x, 0) / 400;
     expect(Math.abs(mean - 0.12)).toBeLessThan(4 * Math.sqrt((0.36 ** 2 * (1 / 5 - 1 / 9)) / 400) + 0.002);
@@ -50,10 +66,26 @@ describe('low resolution', () => {
 });
 
 test('the loss of a network that sees it asks for pictures of half its channels', () => {
-  const network = (inChannels: number) => new UNet2DModel({ sampleSize: 8, inChannels, outChannels: 3, blockOutChannels: [8], layersPerBlock: 1, normNumGroups: 4, downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], addAttention: false });
-  const target = { diffusion: networkProcess(schedulerConfig()), objective: { ...objectiveDefaults, superResolution: plain } };
+  const network = (inChannels: number) =>
+    new UNet2DModel({
+      sampleSize: 8,
+      inChannels,
+      outChannels: 3,
+      blockOutChannels: [8],
+      layersPerBlock: 1,
+      normNumGroups: 4,
+      downBlockTypes: ['DownBlock2D'],
+      upBlockTypes: ['UpBlock2D'],
+      addAttention: false,
+    });
+  const target = {
+    diffusion: networkProcess(schedulerConfig()),
+    objective: { ...objectiveDefaults, superResolution: plain },
+  };
   const unet = network(6);
   expect(ddpmLoss(unet, bind(unet), 2, [3, 8, 8], target).shape).toEqual([2]);
   const other = network(3);
-  expect(() => ddpmLoss(other, bind(other), 2, [3, 8, 8], target)).toThrow('unet: the sample is [2, 6, 8, 8], expected [B, 3, H, W]');
+  expect(() => ddpmLoss(other, bind(other), 2, [3, 8, 8], target)).toThrow(
+    'unet: the sample is [2, 6, 8, 8], expected [B, 3, H, W]',
+  );
 });

@@ -13,15 +13,29 @@ import type { SuperResolution } from '../diffusion/index.ts';
  */
 export function shrink(pictures: FloatArray, factor: number): FloatArray {
   const [height, width] = pictures.shape.slice(-2) as [number, number];
-  if (height % factor !== 0 || width % factor !== 0) throw new Error(`shrink: pictures of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
-  const means = (from: number) => float32([from / factor, from], Float32Array.from({ length: (from / factor) * from }, (_, i) => (Math.floor((i % from) / factor) === Math.floor(i / from) ? 1 / factor : 0)));
+  if (height % factor !== 0 || width % factor !== 0)
+    throw new Error(`shrink: pictures of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
+  const means = (from: number) =>
+    float32(
+      [from / factor, from],
+      Float32Array.from({ length: (from / factor) * from }, (_, i) =>
+        Math.floor((i % from) / factor) === Math.floor(i / from) ? 1 / factor : 0,
+      ),
+    );
   return resized(pictures, means(height), means(width));
 }
 
 /** Pictures `factor` times as high and wide, as PyTorch's `interpolate` makes them: [B, C, h, w] → [B, C, factor h, factor w]. */
-export function enlarge(pictures: FloatArray, { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>): FloatArray {
+export function enlarge(
+  pictures: FloatArray,
+  { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>,
+): FloatArray {
   const [height, width] = pictures.shape.slice(-2) as [number, number];
-  return resized(pictures, resizeMatrix(height, factor * height, { mode: upsampling }), resizeMatrix(width, factor * width, { mode: upsampling }));
+  return resized(
+    pictures,
+    resizeMatrix(height, factor * height, { mode: upsampling }),
+    resizeMatrix(width, factor * width, { mode: upsampling }),
+  );
 }
 
 /**
@@ -40,7 +54,10 @@ export function lowResolution(pictures: FloatArray, options: SuperResolution, st
   const size = seen.data.length / seen.shape[0]!;
   const deviations = Array.from({ length: seen.shape[0]! }, () => options.noiseAugmentation * stream.uniform());
   const z = stream.fillNormal(new Float32Array(seen.data.length));
-  return float32(seen.shape, seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!));
+  return float32(
+    seen.shape,
+    seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!),
+  );
 }
 
 /** rows · X · columnsᵀ for each channel X. */

@@ -3,7 +3,27 @@
  *
  * @see Ho, Jain & Abbeel 2020, section 3.3 and eq. 5 and 13 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, section 3.1 — https://arxiv.org/abs/2102.09672
  */
-import { add, clip, exp, float32, input, less, lessEqual, log, maximum, mean, mul, reshape, square, stopGradient, sub, tanh, where, type HostArray, type Tensor } from '../core/index.ts';
+import {
+  add,
+  clip,
+  exp,
+  float32,
+  input,
+  less,
+  lessEqual,
+  log,
+  maximum,
+  mean,
+  mul,
+  reshape,
+  square,
+  stopGradient,
+  sub,
+  tanh,
+  where,
+  type HostArray,
+  type Tensor,
+} from '../core/index.ts';
 import { outputError, posterior, type Preconditioning, type Schedule } from '../diffusion/index.ts';
 
 /** What `variationalTerm` is computed from, all [B, C, H, W] but the last. */
@@ -42,12 +62,20 @@ const smallest = 1e-12;
 export function variationalTerm({ x0, prediction, target, variance, timestep }: VariationalParts): Tensor {
   const [batch] = x0.shape as readonly [number];
   const each = (t: Tensor) => reshape(t, [batch, 1, 1, 1]);
-  const [meanScale, logBeta, logPosterior] = ['vlbMeanScale', 'vlbLogBeta', 'vlbLogPosterior'].map((name) => each(input(name, [batch]))) as [Tensor, Tensor, Tensor];
+  const [meanScale, logBeta, logPosterior] = ['vlbMeanScale', 'vlbLogBeta', 'vlbLogPosterior'].map((name) =>
+    each(input(name, [batch])),
+  ) as [Tensor, Tensor, Tensor];
   const fraction = mul(add(variance, 1), 0.5);
   const logVariance = add(logPosterior, mul(fraction, sub(logBeta, logPosterior)));
   // x_0's coefficient times x_0 − x̂_0, from the error of whatever is predicted.
   const meanError = mul(meanScale, stopGradient(sub(prediction, target)));
-  const kl = mul(add(sub(sub(logVariance, logPosterior), 1), add(exp(sub(logPosterior, logVariance)), mul(square(meanError), exp(mul(logVariance, -1))))), 0.5);
+  const kl = mul(
+    add(
+      sub(sub(logVariance, logPosterior), 1),
+      add(exp(sub(logPosterior, logVariance)), mul(square(meanError), exp(mul(logVariance, -1)))),
+    ),
+    0.5,
+  );
   const levels = levelLikelihood(x0, meanError, mul(logVariance, -0.5));
   const first = lessEqual(each(timestep), 0);
   return mul(mean(where(first, mul(levels, -1), kl), [1, 2, 3]), 1 / Math.LN2);
@@ -79,11 +107,20 @@ function normalCdf(x: Tensor): Tensor {
  *
  * @param t  [B] times in 0 … T − 1
  */
-export function variationalInputs(schedule: Schedule, t: readonly number[], { target }: Pick<Preconditioning, 'target'>): Record<string, HostArray> {
+export function variationalInputs(
+  schedule: Schedule,
+  t: readonly number[],
+  { target }: Pick<Preconditioning, 'target'>,
+): Record<string, HostArray> {
   // x_0 − x̂_0 in units of prediction − target.
   const errorScale = (time: number) => -1 / outputError(target(time), schedule.alpha(time), schedule.sigma(time));
   const meanScale = (time: number) => posterior(schedule, time, time - 1).x0 * errorScale(time);
-  const logPosterior = (time: number) => Math.log(posterior(schedule, Math.max(time, 1), Math.max(time, 1) - 1).variance);
+  const logPosterior = (time: number) =>
+    Math.log(posterior(schedule, Math.max(time, 1), Math.max(time, 1) - 1).variance);
   const array = (f: (time: number) => number) => float32([t.length], t.map(f));
-  return { vlbMeanScale: array(meanScale), vlbLogBeta: array((time) => Math.log(schedule.betas[time]!)), vlbLogPosterior: array(logPosterior) };
+  return {
+    vlbMeanScale: array(meanScale),
+    vlbLogBeta: array((time) => Math.log(schedule.betas[time]!)),
+    vlbLogPosterior: array(logPosterior),
+  };
 }

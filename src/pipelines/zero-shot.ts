@@ -48,11 +48,20 @@ export interface ZeroShotClassifierOptions {
  * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, tags are not as many as labels, or the encoder has no scale
  * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
  */
-export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>, labels: readonly string[], templates: readonly string[] = plainTemplates, { tags }: ZeroShotClassifierOptions = {}): Promise<ZeroShotClassifier> {
+export async function zeroShotClassifier(
+  clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>,
+  labels: readonly string[],
+  templates: readonly string[] = plainTemplates,
+  { tags }: ZeroShotClassifierOptions = {},
+): Promise<ZeroShotClassifier> {
   checkLabels(clip, labels, templates);
-  if (tags && tags.length !== labels.length) throw new Error(`zeroShotClassifier: ${labels.length} labels, and tags of ${tags.length}`);
+  if (tags && tags.length !== labels.length)
+    throw new Error(`zeroShotClassifier: ${labels.length} labels, and tags of ${tags.length}`);
   const { scale } = clip;
-  if (scale === undefined) throw new Error('zeroShotClassifier: the encoder does not know its scale, since its weights are in a store; give e^logit_scale: zeroShotClassifier({ ...encoder, scale }, …)');
+  if (scale === undefined)
+    throw new Error(
+      'zeroShotClassifier: the encoder does not know its scale, since its weights are in a store; give e^logit_scale: zeroShotClassifier({ ...encoder, scale }, …)',
+    );
   const sums = new Float64Array(labels.length * clip.dim);
   let truncated = 0;
   for (const template of templates) {
@@ -62,17 +71,23 @@ export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 
     });
     const { embeddings, truncated: cut } = await clip.embedTexts(said.map(({ sentence }) => sentence));
     truncated += cut;
-    said.forEach(({ l }, row) => { for (let d = 0; d < clip.dim; d++) sums[l * clip.dim + d]! += embeddings.data[row * clip.dim + d]!; });
+    said.forEach(({ l }, row) => {
+      for (let d = 0; d < clip.dim; d++) sums[l * clip.dim + d]! += embeddings.data[row * clip.dim + d]!;
+    });
   }
   const weights = float32([labels.length, clip.dim], unitRows(sums, clip.dim));
   return {
-    labels, weights, truncated,
+    labels,
+    weights,
+    truncated,
     classify(embeddings, top = 5) {
       return rank(embeddings, weights, labels.length).map((row) => {
         const largest = row[0]!.cosine;
         const parts = row.map(({ cosine }) => Math.exp(scale * (cosine - largest)));
         const total = parts.reduce((sum, part) => sum + part, 0);
-        return row.slice(0, top).map((each, i) => ({ ...each, label: labels[each.index]!, probability: parts[i]! / total }));
+        return row
+          .slice(0, top)
+          .map((each, i) => ({ ...each, label: labels[each.index]!, probability: parts[i]! / total }));
       });
     },
   };
@@ -83,7 +98,11 @@ export async function zeroShotClassifier(clip: Pick<ClipEncoder, 'embedTexts' | 
  *
  * @throws as it does
  */
-export function checkLabels({ tokenizer, contextLength }: Pick<ClipEncoder, 'tokenizer' | 'contextLength'>, labels: readonly string[], templates: readonly string[]): void {
+export function checkLabels(
+  { tokenizer, contextLength }: Pick<ClipEncoder, 'tokenizer' | 'contextLength'>,
+  labels: readonly string[],
+  templates: readonly string[],
+): void {
   if (labels.length === 0) throw new Error('zeroShotClassifier: no labels');
   const empty = labels.findIndex((label) => label.trim() === '');
   if (empty >= 0) throw new Error(`zeroShotClassifier: label ${empty + 1} is empty`);
@@ -92,7 +111,13 @@ export function checkLabels({ tokenizer, contextLength }: Pick<ClipEncoder, 'tok
   if (problem !== undefined) throw new Error(`zeroShotClassifier: the template ${problem}`);
   checkDistinct(tokenizer, labels, 'label', contextLength);
   // A long template would cut all labels off.
-  for (const template of templates) checkDistinct(tokenizer, labels.map((label) => fillTemplate(template, label)), 'sentence', contextLength);
+  for (const template of templates)
+    checkDistinct(
+      tokenizer,
+      labels.map((label) => fillTemplate(template, label)),
+      'sentence',
+      contextLength,
+    );
 }
 
 /**
@@ -101,7 +126,11 @@ export function checkLabels({ tokenizer, contextLength }: Pick<ClipEncoder, 'tok
  * @param ranked  for each picture its labels, best first
  * @param right   the label of each
  */
-export function zeroShotAccuracy(ranked: readonly (readonly RankedLabel[])[], right: readonly string[], top: number): number {
+export function zeroShotAccuracy(
+  ranked: readonly (readonly RankedLabel[])[],
+  right: readonly string[],
+  top: number,
+): number {
   return ranked.filter((row, i) => row.slice(0, top).some(({ label }) => label === right[i])).length / ranked.length;
 }
 
@@ -115,7 +144,8 @@ export function zeroShotAccuracy(ranked: readonly (readonly RankedLabel[])[], ri
 export function likeliestGroup(ranked: readonly RankedLabel[], groupOf: readonly string[]): string {
   if (ranked.length === 0) throw new Error('likeliestGroup: no labels');
   const sums = new Map<string, number>();
-  for (const { index, probability } of ranked) sums.set(groupOf[index]!, (sums.get(groupOf[index]!) ?? 0) + probability);
+  for (const { index, probability } of ranked)
+    sums.set(groupOf[index]!, (sums.get(groupOf[index]!) ?? 0) + probability);
   return [...sums].reduce((best, each) => (each[1] > best[1] ? each : best))[0];
 }
 
@@ -124,7 +154,9 @@ function unitRows(rows: Float64Array, dim: number): Float32Array {
   for (let start = 0; start < rows.length; start += dim) {
     const row = rows.subarray(start, start + dim);
     const length = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)) || 1;
-    row.forEach((value, i) => { out[start + i] = value / length; });
+    row.forEach((value, i) => {
+      out[start + i] = value / length;
+    });
   }
   return out;
 }
@@ -140,13 +172,18 @@ function unitRows(rows: Float64Array, dim: number): Float32Array {
 export function rank(questions: FloatArray, answers: FloatArray, top: number): Ranked[][] {
   const [count = 0, dim = 0] = questions.shape;
   const [total = 0, answerDim = 0] = answers.shape;
-  if (dim !== answerDim) throw new Error(`rank: vectors of ${dim} and of ${answerDim} numbers cannot be compared; embed both with one model`);
+  if (dim !== answerDim)
+    throw new Error(
+      `rank: vectors of ${dim} and of ${answerDim} numbers cannot be compared; embed both with one model`,
+    );
   return Array.from({ length: count }, (_, q) => {
     const cosines = Float64Array.from({ length: total }, (_cosine, a) => {
       let sum = 0;
       for (let i = 0; i < dim; i++) sum += questions.data[q * dim + i]! * answers.data[a * dim + i]!;
       return sum;
     });
-    return Array.from({ length: total }, (_place, index) => ({ index, cosine: cosines[index]! })).sort((a, b) => b.cosine - a.cosine || a.index - b.index).slice(0, top);
+    return Array.from({ length: total }, (_place, index) => ({ index, cosine: cosines[index]! }))
+      .sort((a, b) => b.cosine - a.cosine || a.index - b.index)
+      .slice(0, top);
   });
 }

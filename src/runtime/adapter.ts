@@ -28,12 +28,18 @@ export function readAdapter(log: string, platform: NodeJS.Platform = process.pla
 
 /** The adapter that an executor's environment records; where it names none, an unnamed one. */
 export function recordedAdapter({ adapter, driver }: Environment): Adapter {
-  return { adapter: typeof adapter === 'string' ? adapter : 'an unnamed adapter', driver: typeof driver === 'string' ? driver : null };
+  return {
+    adapter: typeof adapter === 'string' ? adapter : 'an unnamed adapter',
+    driver: typeof driver === 'string' ? driver : null,
+  };
 }
 
 /** True for adapters that only imitate a graphics card on the processor: right, and many times slower than its own kernels. */
 export function isSoftware({ adapter, driver }: Adapter): boolean {
-  return /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|warp|\bcpu\b/i.test(adapter) || /swiftshader|_lvp|lavapipe/i.test(driver ?? '');
+  return (
+    /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|warp|\bcpu\b/i.test(adapter) ||
+    /swiftshader|_lvp|lavapipe/i.test(driver ?? '')
+  );
 }
 
 /** False where no driver has a card to offer, so that nobody need ask one. */

@@ -1,6 +1,25 @@
 /** Finds out whether this processor's ONNX Runtime has the blocked kernels that `cpuLowerings` uses, by trying them. */
 import {
-  add, conv2d, conv2dInputGrad, conv2dWeightGrad, float32, groupNorm, input, mul, program, RandomStream, reshape, sigmoid, silu, sizeOf, sum, sumPool, upsampleNearest, type HostArray, type Program, type Tensor,
+  add,
+  conv2d,
+  conv2dInputGrad,
+  conv2dWeightGrad,
+  float32,
+  groupNorm,
+  input,
+  mul,
+  program,
+  RandomStream,
+  reshape,
+  sigmoid,
+  silu,
+  sizeOf,
+  sum,
+  sumPool,
+  upsampleNearest,
+  type HostArray,
+  type Program,
+  type Tensor,
 } from '../core/index.ts';
 import { blockSizeModel, cpuLowerings, toOnnx, type Lowerings } from '../onnx/index.ts';
 import { loadOnnxRuntime } from './onnx-runtime.ts';
@@ -20,12 +39,15 @@ const tolerance = 1e-3;
  */
 export async function probeBlockSize(): Promise<number | null> {
   const block = await foundBlockSize();
-  return block !== null && await blockedKernelsAgree(block) ? block : null;
+  return block !== null && (await blockedKernelsAgree(block)) ? block : null;
 }
 
 async function foundBlockSize(): Promise<number | null> {
   try {
-    const x = float32([1, probeChannels, 1, 2], Float32Array.from({ length: 2 * probeChannels }, (_, i) => i));
+    const x = float32(
+      [1, probeChannels, 1, 2],
+      Float32Array.from({ length: 2 * probeChannels }, (_, i) => i),
+    );
     const [y] = await run(blockSizeModel(probeChannels), { x }, ['y']);
     const block = y!.indexOf(1);
     return block > 1 && probeChannels % block === 0 ? block : null;
@@ -53,28 +75,60 @@ function everyBlockedKernel(block: number): Program {
   const w = input('w', [outChannels, inChannels, 3, 3]);
   const perChannel = input('perChannel', [outChannels]);
   const pads = [1, 1, 1, 1] as const;
-  const shifted = add(conv2d(x, w, perChannel, { pads }), reshape(input('shift', [block, outChannels]), [block, outChannels, 1, 1]));
+  const shifted = add(
+    conv2d(x, w, perChannel, { pads }),
+    reshape(input('shift', [block, outChannels]), [block, outChannels, 1, 1]),
+  );
   const normalized = groupNorm(shifted, perChannel, perChannel, { groups: block, eps: 1e-5 });
   const h = silu(normalized);
-  const [pixels, added] = [[2, 3], add(conv2d(x, w, perChannel, { pads }), conv2d(h, input('square', [outChannels, outChannels, 1, 1])))] as const;
+  const [pixels, added] = [
+    [2, 3],
+    add(conv2d(x, w, perChannel, { pads }), conv2d(h, input('square', [outChannels, outChannels, 1, 1]))),
+  ] as const;
   const halved = conv2d(x, w, perChannel, { strides: [2, 2], pads: [0, 0, 1, 1] });
   const outputs: Record<string, Tensor> = {
-    h, halved, added, products: sum(mul(h, normalized), pixels), halfSilu: mul(sigmoid(h), silu(h)), up: upsampleNearest(h, 2), pooled: sumPool(h, 2), dx: conv2dInputGrad(h, w, x.shape, { pads }), dw: conv2dWeightGrad(x, h, w.shape, { pads }),
+    h,
+    halved,
+    added,
+    products: sum(mul(h, normalized), pixels),
+    halfSilu: mul(sigmoid(h), silu(h)),
+    up: upsampleNearest(h, 2),
+    pooled: sumPool(h, 2),
+    dx: conv2dInputGrad(h, w, x.shape, { pads }),
+    dw: conv2dWeightGrad(x, h, w.shape, { pads }),
   };
   return program({ outputs });
 }
 
 function outputsOf(network: Program, lowerings: Partial<Lowerings>): Promise<readonly Float32Array[]> {
   const { bytes, inputs, outputs } = toOnnx(network, { lowerings });
-  const values = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, float32(shape, smallNumbers(name, sizeOf(shape)))]));
+  const values = Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape }]) => [name, float32(shape, smallNumbers(name, sizeOf(shape)))]),
+  );
   return run(bytes, values, Object.keys(outputs));
 }
 
-async function run(model: Uint8Array, inputs: Readonly<Record<string, HostArray>>, outputs: readonly string[]): Promise<readonly Float32Array[]> {
+async function run(
+  model: Uint8Array,
+  inputs: Readonly<Record<string, HostArray>>,
+  outputs: readonly string[],
+): Promise<readonly Float32Array[]> {
   const ort = loadOnnxRuntime('cpu');
-  const session = await ort.InferenceSession.create(model, { executionProviders: ['cpu'], intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 });
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
   try {
-    const results = await session.run(Object.fromEntries(Object.entries(inputs).map(([name, { data, shape }]) => [name, new ort.Tensor('float32', data as Float32Array, shape)])));
+    const results = await session.run(
+      Object.fromEntries(
+        Object.entries(inputs).map(([name, { data, shape }]) => [
+          name,
+          new ort.Tensor('float32', data as Float32Array, shape),
+        ]),
+      ),
+    );
     return outputs.map((name) => results[name]!.data as Float32Array);
   } finally {
     await session.release();

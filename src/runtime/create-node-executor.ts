@@ -59,9 +59,13 @@ export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor 
  *
  * @throws as `createNodeExecutor`
  */
-export function openNodeService(options: NodeExecutorOptions): { readonly executor: Executor; readonly service: SessionService } {
+export function openNodeService(options: NodeExecutorOptions): {
+  readonly executor: Executor;
+  readonly service: SessionService;
+} {
   const { threads = availableParallelism() } = options;
-  if (!Number.isInteger(threads) || threads < 1) throw new Error(`threads: expected a positive integer, got ${threads}`);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new Error(`threads: expected a positive integer, got ${threads}`);
   const service = startService(options);
   return { service, executor: executorOver(service, options) };
 }
@@ -69,21 +73,36 @@ export function openNodeService(options: NodeExecutorOptions): { readonly execut
 function executorOver(service: SessionService, options: NodeExecutorOptions): Executor {
   const { device = 'cpu', threads = availableParallelism(), cpuKernels = 'auto' } = options;
   const lower = options.cacheDir === undefined ? {} : { lower: cachedLowering({ dir: options.cacheDir }) };
-  if (device !== 'cpu') return createSessionExecutor(service, { device, ...lower, hasOwnMemory: true, ...(device === 'webgpu' && { target: async () => webgpuTarget }) });
+  if (device !== 'cpu')
+    return createSessionExecutor(service, {
+      device,
+      ...lower,
+      hasOwnMemory: true,
+      ...(device === 'webgpu' && { target: async () => webgpuTarget }),
+    });
   let probed: Promise<number | null> | undefined;
-  const blockSize = (opened: SessionService) => (probed ??= cpuKernels === 'standard' ? Promise.resolve(null) : opened.blockSize());
+  const blockSize = (opened: SessionService) =>
+    (probed ??= cpuKernels === 'standard' ? Promise.resolve(null) : opened.blockSize());
   return createSessionExecutor(service, {
     device: `cpu (${threads} ${threads === 1 ? 'thread' : 'threads'})`,
     ...lower,
     async target(opened) {
       const block = await blockSize(opened);
-      return block === null ? { name: 'standard', lowerings: {}, optimize: true } : { name: `cpu ${block}`, lowerings: cpuLowerings(block), optimize: false };
+      return block === null
+        ? { name: 'standard', lowerings: {}, optimize: true }
+        : { name: `cpu ${block}`, lowerings: cpuLowerings(block), optimize: false };
     },
     facts: async (opened) => ({ kernelBlock: await blockSize(opened) }),
   });
 }
 
-function startService({ device = 'cpu', threads = availableParallelism(), worker = true, env, profileDir }: NodeExecutorOptions): SessionService {
+function startService({
+  device = 'cpu',
+  threads = availableParallelism(),
+  worker = true,
+  env,
+  profileDir,
+}: NodeExecutorOptions): SessionService {
   const options: NodeEngineOptions = { device, threads, ...(profileDir !== undefined && { profileDir }) };
   if (!worker) return new SessionHost(nodeEngine(options));
   return device === 'cpu' ? startWorker(options) : startProcess(options, env);

@@ -10,13 +10,23 @@ import { binaryFolder, installedFolder, onnxRuntimeVersion, versionIn } from './
 export const cudaInstallCommand = `npm i onnxruntime-node@${onnxRuntimeVersion} && node node_modules/onnxruntime-node/script/install`;
 
 /** Why ONNX Runtime cannot compute with CUDA here, or null if nothing is known to be missing. */
-export function cudaMissing(platform: string = process.platform, arch: string = process.arch, folder = installedFolder()): string | null {
-  if (platform !== 'linux' || arch !== 'x64') return `ONNX Runtime has CUDA for Linux on x64 alone, this is ${platform} on ${arch}`;
-  if (folder === undefined || !existsSync(join(binaryFolder(folder, platform, arch), 'libonnxruntime_providers_cuda.so'))) {
+export function cudaMissing(
+  platform: string = process.platform,
+  arch: string = process.arch,
+  folder = installedFolder(),
+): string | null {
+  if (platform !== 'linux' || arch !== 'x64')
+    return `ONNX Runtime has CUDA for Linux on x64 alone, this is ${platform} on ${arch}`;
+  if (
+    folder === undefined ||
+    !existsSync(join(binaryFolder(folder, platform, arch), 'libonnxruntime_providers_cuda.so'))
+  ) {
     return `ONNX Runtime's CUDA provider is not installed; ${cudaInstallCommand} downloads it, and it needs CUDA 12 and cuDNN 9`;
   }
   const version = versionIn(folder);
-  return version === onnxRuntimeVersion ? null : `onnxruntime-node ${version} is installed, and CUDA needs ${onnxRuntimeVersion}; ${cudaInstallCommand}`;
+  return version === onnxRuntimeVersion
+    ? null
+    : `onnxruntime-node ${version} is installed, and CUDA needs ${onnxRuntimeVersion}; ${cudaInstallCommand}`;
 }
 
 /** True if this system has a driver of NVIDIA's, without which CUDA is of no use. */

@@ -9,16 +9,25 @@ import type { NodeDevice } from './node-device.ts';
 export function explainFailure(device: NodeDevice, message: string, log: string): string {
   if (device === 'webgpu' && /Failed to get a WebGPU adapter/.test(message)) {
     const reason = /Couldn't load Vulkan: (\S+):/.exec(log);
-    if (reason) return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)`;
-    if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(log)) return 'no graphics adapter: Vulkan finds no driver; install the one of the card (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA\'s own for NVIDIA)';
+    if (reason)
+      return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)`;
+    if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(log))
+      return "no graphics adapter: Vulkan finds no driver; install the one of the card (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own for NVIDIA)";
     const refused = /^Warning: (.+?)\.?\n - While initializing adapter/m.exec(log);
     const names = new Set([...log.matchAll(/\[\d+\] (\S.*?)\s*$/gm)].map(([, name]) => name!));
-    if (refused && names.size > 0) return `no graphics adapter: WebGPU cannot use ${[...names].join(', ')} (${refused[1]}); a newer driver may have what is missing, or another card`;
+    if (refused && names.size > 0)
+      return `no graphics adapter: WebGPU cannot use ${[...names].join(', ')} (${refused[1]}); a newer driver may have what is missing, or another card`;
     return 'no graphics adapter; WebGPU needs a card and its driver for Vulkan';
   }
   const library = [...log.matchAll(/(?:with error: )([^:\s]+): cannot open shared object file/g)].at(-1);
-  if (device === 'cuda' && library) return `${library[1]} is missing; the CUDA provider needs CUDA 12 and cuDNN 9, where the loader finds them (LD_LIBRARY_PATH)`;
-  if (/fallback to CPU EP has been explicitly disabled/.test(message)) return `the program has an operator that ${device} has no kernel for`;
-  if (/Invalid Buffer|exceeds the max buffer size|maxStorageBufferBindingSize/.test(message)) return 'a tensor is larger than a buffer of this adapter can be; a smaller batch has smaller ones';
-  return message.replaceAll(/\/onnxruntime_src\/\S+ /g, '').replaceAll(/\s+/g, ' ').trim();
+  if (device === 'cuda' && library)
+    return `${library[1]} is missing; the CUDA provider needs CUDA 12 and cuDNN 9, where the loader finds them (LD_LIBRARY_PATH)`;
+  if (/fallback to CPU EP has been explicitly disabled/.test(message))
+    return `the program has an operator that ${device} has no kernel for`;
+  if (/Invalid Buffer|exceeds the max buffer size|maxStorageBufferBindingSize/.test(message))
+    return 'a tensor is larger than a buffer of this adapter can be; a smaller batch has smaller ones';
+  return message
+    .replaceAll(/\/onnxruntime_src\/\S+ /g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }

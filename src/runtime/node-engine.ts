@@ -21,40 +21,44 @@ export interface NodeEngineOptions {
 export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): Engine {
   const ort = loadOnnxRuntime(device);
   const common: InferenceSession.SessionOptions = {
-    intraOpNumThreads: threads, logSeverityLevel: 4,
+    intraOpNumThreads: threads,
+    logSeverityLevel: 4,
     // ONNX Runtime appends the time, to a millisecond, and .json.
     ...(profileDir !== undefined && { enableProfiling: true, profileFilePrefix: join(profileDir, 'program') }),
   };
   const engine = `onnxruntime-node ${ort.env.versions.node}`;
   switch (device) {
-    case 'cpu': return {
-      ort,
-      // A memory pattern is one block for a whole run, planned from the first: it never fits what the arena has by then, so both stay.
-      session: { ...common, executionProviders: ['cpu'], enableMemPattern: false },
-      state: 'host',
-      writesInPlace: true,
-      refusal: 'Non tensor type is temporarily not supported.',
-      narrowsIntegers: false,
-      facts: async () => ({ engine, provider: 'cpu', threads }),
-      blockSize: probeBlockSize,
-    };
+    case 'cpu':
+      return {
+        ort,
+        // A memory pattern is one block for a whole run, planned from the first: it never fits what the arena has by then, so both stay.
+        session: { ...common, executionProviders: ['cpu'], enableMemPattern: false },
+        state: 'host',
+        writesInPlace: true,
+        refusal: 'Non tensor type is temporarily not supported.',
+        narrowsIntegers: false,
+        facts: async () => ({ engine, provider: 'cpu', threads }),
+        blockSize: probeBlockSize,
+      };
     // What the device has no kernel for would run on the processor, with copies both ways: an error is better than a step ten times slower.
-    case 'webgpu': return {
-      ort,
-      session: { ...common, executionProviders: ['webgpu'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
-      state: 'device',
-      writesInPlace: false,
-      narrowsIntegers: true,
-      facts: async () => ({ engine, provider: 'webgpu' }),
-    };
+    case 'webgpu':
+      return {
+        ort,
+        session: { ...common, executionProviders: ['webgpu'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
+        state: 'device',
+        writesInPlace: false,
+        narrowsIntegers: true,
+        facts: async () => ({ engine, provider: 'webgpu' }),
+      };
     // Node's binding has no CUDA tensors: state crosses the host with every run.
-    case 'cuda': return {
-      ort,
-      session: { ...common, executionProviders: ['cuda'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
-      state: 'host',
-      writesInPlace: true,
-      narrowsIntegers: false,
-      facts: async () => ({ engine, provider: 'cuda' }),
-    };
+    case 'cuda':
+      return {
+        ort,
+        session: { ...common, executionProviders: ['cuda'], extra: { session: { disable_cpu_ep_fallback: '1' } } },
+        state: 'host',
+        writesInPlace: true,
+        narrowsIntegers: false,
+        facts: async () => ({ engine, provider: 'cuda' }),
+      };
   }
 }

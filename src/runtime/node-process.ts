@@ -32,7 +32,9 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
   let child: ChildProcess | undefined;
   const service = remoteService(({ received, lost }) => {
     const isSource = import.meta.url.endsWith('.ts');
-    const main = fileURLToPath(new URL(isSource ? './node-process-main.ts' : './node-process-main.js', import.meta.url));
+    const main = fileURLToPath(
+      new URL(isSource ? './node-process-main.ts' : './node-process-main.js', import.meta.url),
+    );
     const started = fork(main, [JSON.stringify(options)], {
       // Typed arrays travel as they are.
       serialization: 'advanced',
@@ -50,7 +52,11 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
     started.on('error', lost);
     started.on('close', (code, signal) => {
       log.end();
-      lost(new Error(`the engine's process on ${options.device} has ended (${signal ?? `exit code ${code}`})${lastWords(log.text)}; --device cpu computes on the processor`));
+      lost(
+        new Error(
+          `the engine's process on ${options.device} has ended (${signal ?? `exit code ${code}`})${lastWords(log.text)}; --device cpu computes on the processor`,
+        ),
+      );
     });
     return {
       // What cannot be sent any more goes to a process that has ended, which is told above with the reason.
@@ -63,10 +69,11 @@ export function startProcess(options: NodeEngineOptions, env: Readonly<Record<st
       },
     };
   });
-  const explained = <T>(result: Promise<T>): Promise<T> => result.catch(async (error: Error) => {
-    await log.complete();
-    throw new Error(explainFailure(options.device, error.message, log.text), { cause: error });
-  });
+  const explained = <T>(result: Promise<T>): Promise<T> =>
+    result.catch(async (error: Error) => {
+      await log.complete();
+      throw new Error(explainFailure(options.device, error.message, log.text), { cause: error });
+    });
   return {
     ...service,
     async facts() {
@@ -137,6 +144,9 @@ class DriverLog {
 
 /** The last line that is no chatter of a loader. */
 function lastWords(log: string): string {
-  const line = log.split('\n').filter((each) => each.trim() !== '' && !/^\[Vulkan Loader\]|^Warning|^ +at /.test(each)).at(-1);
+  const line = log
+    .split('\n')
+    .filter((each) => each.trim() !== '' && !/^\[Vulkan Loader\]|^Warning|^ +at /.test(each))
+    .at(-1);
   return line ? `: ${line.trim()}` : '';
 }

@@ -10,10 +10,7 @@ export function startWorker(options: NodeEngineOptions): SessionService {
     worker.on('message', (response: Response) => received(response));
     worker.on('error', lost);
     worker.on('exit', (code) => lost(new Error(`the engine's thread has ended (exit code ${code})`)));
-    return {
-      send: (request) => worker.postMessage(request),
-      hold: (busy) => (busy ? worker.ref() : worker.unref()),
-    };
+    return { send: (request) => worker.postMessage(request), hold: (busy) => (busy ? worker.ref() : worker.unref()) };
   });
 }
 
@@ -24,5 +21,8 @@ function openWorker(options: NodeEngineOptions): Worker {
   const source = new URL('./node-worker-main.ts', import.meta.url).href;
   // By its full address: code in a worker's text is looked up from the current folder, which is anybody's.
   const loader = import.meta.resolve('tsx/esm/api');
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(source)}); })`, { eval: true, workerData: options });
+  return new Worker(
+    `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(source)}); })`,
+    { eval: true, workerData: options },
+  );
 }

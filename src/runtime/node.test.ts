@@ -2,7 +2,24 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { add, cast, float32, gather, input, matmul, mul, program, state, storeSpec, sum, type Executable, type Executor, type HostArray, type Program, type Store } from '../core/index.ts';
+import {
+  add,
+  cast,
+  float32,
+  gather,
+  input,
+  matmul,
+  mul,
+  program,
+  state,
+  storeSpec,
+  sum,
+  type Executable,
+  type Executor,
+  type HostArray,
+  type Program,
+  type Store,
+} from '../core/index.ts';
 import { swiftShader } from '../../test/swift-shader.ts';
 import { createNodeExecutor, type NodeExecutorOptions } from './node.ts';
 
@@ -34,14 +51,22 @@ const places: readonly { readonly name: string; readonly options: NodeExecutorOp
   { name: 'in a worker', options: { threads: 1 }, failing: pick },
   { name: 'on the calling thread', options: { threads: 1, worker: false }, failing: pick },
   // A look-up beside a table is no error there; 16-bit floats, which this card has not, are one.
-  ...(swiftShader ? [{ name: 'on a graphics card', options: { device: 'webgpu', env: swiftShader } as const, failing: halve }] : []),
+  ...(swiftShader
+    ? [{ name: 'on a graphics card', options: { device: 'webgpu', env: swiftShader } as const, failing: halve }]
+    : []),
 ];
 
 describe.each(places)('an executor $name', ({ options, failing }) => {
   const executor = createNodeExecutor(options);
   afterAll(() => executor.dispose());
   const open = async (...programs: Program[]): Promise<{ store: Store; runs: Executable[] }> => {
-    const store = await executor.createStore(storeSpec([swap, ...programs]), new Map([['a', vector(1, 2)], ['b', vector(3, 4)]]));
+    const store = await executor.createStore(
+      storeSpec([swap, ...programs]),
+      new Map([
+        ['a', vector(1, 2)],
+        ['b', vector(3, 4)],
+      ]),
+    );
     return { store, runs: await Promise.all(programs.map((each) => executor.compile(each))) };
   };
 
@@ -54,16 +79,32 @@ describe.each(places)('an executor $name', ({ options, failing }) => {
   });
 
   test('replaces all written entries together, so that a program can swap two, any number of times', async () => {
-    const { store, runs: [run] } = await open(swap);
+    const {
+      store,
+      runs: [run],
+    } = await open(swap);
     for (let i = 1; i <= 5; i++) {
       await run!.run(store, {});
       const held = await store.read();
-      expect([numbers(held.get('a')), numbers(held.get('b'))]).toEqual(i % 2 ? [[3, 4], [1, 2]] : [[1, 2], [3, 4]]);
+      expect([numbers(held.get('a')), numbers(held.get('b'))]).toEqual(
+        i % 2
+          ? [
+              [3, 4],
+              [1, 2],
+            ]
+          : [
+              [1, 2],
+              [3, 4],
+            ],
+      );
     }
   });
 
   test('lets several programs work on one store, in the order in which they were asked for', async () => {
-    const { store, runs: [grow, exchange, add3] } = await open(addTo, swap, total);
+    const {
+      store,
+      runs: [grow, exchange, add3],
+    } = await open(addTo, swap, total);
     const asked = [
       grow!.run(store, { by: vector(10, 10) }), // a = 11 12, b = 3 4
       exchange!.run(store, {}), // a = 3 4, b = 11 12
@@ -79,65 +120,106 @@ describe.each(places)('an executor $name', ({ options, failing }) => {
   });
 
   test('keeps what a program has written when the program is gone', async () => {
-    const { store, runs: [grow, exchange] } = await open(addTo, swap);
+    const {
+      store,
+      runs: [grow, exchange],
+    } = await open(addTo, swap);
     await grow!.run(store, { by: vector(10, 10) });
     await exchange!.run(store, {});
     await Promise.all([grow!.dispose(), exchange!.dispose()]);
     // Long enough ago that a buffer which went with its session would have other content.
-    const { runs: [again] } = await open(addTo);
+    const {
+      runs: [again],
+    } = await open(addTo);
     for (let i = 0; i < 3; i++) await again!.run(store, { by: vector(1, 1) });
     const held = await store.read();
-    expect([numbers(held.get('a')), numbers(held.get('b'))]).toEqual([[6, 7], [11, 12]]);
+    expect([numbers(held.get('a')), numbers(held.get('b'))]).toEqual([
+      [6, 7],
+      [11, 12],
+    ]);
   });
 
   test('takes and returns 64-bit integers, and keeps them between runs', async () => {
     const count = state('count', [2], 'i64');
-    const run = await executor.compile(program({ outputs: { sum: add(count, input('by', [2], 'i64')) }, writes: { count: add(count, input('by', [2], 'i64')) } }));
-    const pair = (...values: number[]): HostArray => ({ dtype: 'i64', shape: [2], data: BigInt64Array.from(values, BigInt) });
-    const store = await executor.createStore({ count: { dtype: 'i64', shape: [2] } }, new Map([['count', pair(1, -2)]]));
+    const run = await executor.compile(
+      program({
+        outputs: { sum: add(count, input('by', [2], 'i64')) },
+        writes: { count: add(count, input('by', [2], 'i64')) },
+      }),
+    );
+    const pair = (...values: number[]): HostArray => ({
+      dtype: 'i64',
+      shape: [2],
+      data: BigInt64Array.from(values, BigInt),
+    });
+    const store = await executor.createStore(
+      { count: { dtype: 'i64', shape: [2] } },
+      new Map([['count', pair(1, -2)]]),
+    );
     await run.run(store, { by: pair(3, 4) });
     expect((await run.run(store, { by: pair(2_000_000_000, 0) }))['sum']).toEqual(pair(2_000_000_004, 2));
     expect((await store.read()).get('count')).toEqual(pair(2_000_000_004, 2));
   });
 
-  test('tells what a run takes of the machine\'s memory, where it does', async () => {
-    const { runs: [run] } = await open(addTo);
+  test("tells what a run takes of the machine's memory, where it does", async () => {
+    const {
+      runs: [run],
+    } = await open(addTo);
     expect(run!.peakBytes === undefined).toBe(options.device === 'webgpu');
   });
 
   test('keeps two stores of one program apart', async () => {
-    const { store, runs: [grow] } = await open(addTo);
+    const {
+      store,
+      runs: [grow],
+    } = await open(addTo);
     const { store: other } = await open();
     await grow!.run(store, { by: vector(1, 1) });
     expect(numbers((await other.read()).get('a'))).toEqual([1, 2]);
   });
 
   test('leaves the store as it was when a run fails, and goes on', async () => {
-    const { store, runs: [run, grow] } = await open(failing, addTo);
-    for (let i = 0; i < 2; i++) await expect(run!.run(store, { row: row(7) })).rejects.toThrow(/out of (data )?bounds|does not support/);
+    const {
+      store,
+      runs: [run, grow],
+    } = await open(failing, addTo);
+    for (let i = 0; i < 2; i++)
+      await expect(run!.run(store, { row: row(7) })).rejects.toThrow(/out of (data )?bounds|does not support/);
     expect(numbers((await store.read()).get('a'))).toEqual([1, 2]);
     await grow!.run(store, { by: vector(100, 100) });
     expect(numbers((await store.read()).get('a'))).toEqual([101, 102]);
   });
 
   test('names what is missing or of another type', async () => {
-    const { store, runs: [grow] } = await open(addTo);
+    const {
+      store,
+      runs: [grow],
+    } = await open(addTo);
     await expect(grow!.run(store, {})).rejects.toThrow('input "by" is missing; expected f32[2]');
     await expect(grow!.run(store, { by: vector(1, 2, 3) })).rejects.toThrow('input "by" is f32[3], expected f32[2]');
     await expect(grow!.run(store, { by: row(1) })).rejects.toThrow('input "by" is i64[1], expected f32[2]');
     await expect(grow!.run(null, { by: vector(1, 1) })).rejects.toThrow('the program reads "a" and was given no store');
     await expect(store.read(['c'])).rejects.toThrow('store: no entry "c"');
     await expect(store.write(new Map([['c', vector(1, 2)]]))).rejects.toThrow('store: no entry "c"');
-    await expect(store.write(new Map([['a', vector(1)]]))).rejects.toThrow('store: entry "a" is f32[1], expected f32[2]');
-    await expect(executor.createStore({ a: { shape: [2], dtype: 'f32' } }, new Map())).rejects.toThrow('store: entry "a" is missing; expected f32[2]');
+    await expect(store.write(new Map([['a', vector(1)]]))).rejects.toThrow(
+      'store: entry "a" is f32[1], expected f32[2]',
+    );
+    await expect(executor.createStore({ a: { shape: [2], dtype: 'f32' } }, new Map())).rejects.toThrow(
+      'store: entry "a" is missing; expected f32[2]',
+    );
     const narrow = await executor.createStore({ a: { shape: [3], dtype: 'f32' } }, new Map([['a', vector(1, 2, 3)]]));
-    await expect(grow!.run(narrow, { by: vector(1, 1) })).rejects.toThrow('store: "a" is f32[3], the program takes f32[2]');
+    await expect(grow!.run(narrow, { by: vector(1, 1) })).rejects.toThrow(
+      'store: "a" is f32[3], the program takes f32[2]',
+    );
     expect(numbers((await store.read()).get('a'))).toEqual([1, 2]);
   });
 
-  test('returns copies: a later run changes nothing that was handed out, and nobody\'s array changes the store', async () => {
+  test("returns copies: a later run changes nothing that was handed out, and nobody's array changes the store", async () => {
     const x = vector(1, 2);
-    const { store, runs: [double, grow] } = await open(constantOf, addTo);
+    const {
+      store,
+      runs: [double, grow],
+    } = await open(constantOf, addTo);
     const first = (await double!.run(null, { x }))['doubled'];
     await double!.run(null, { x: vector(50, 60) });
     expect(numbers(first)).toEqual([2, 4]);
@@ -155,7 +237,10 @@ describe.each(places)('an executor $name', ({ options, failing }) => {
   });
 
   test('says of what was disposed that it was', async () => {
-    const { store, runs: [double, grow] } = await open(constantOf, addTo);
+    const {
+      store,
+      runs: [double, grow],
+    } = await open(constantOf, addTo);
     await double!.dispose();
     await expect(double!.run(null, { x: vector(1, 2) })).rejects.toThrow('run: the program has been disposed');
     await store.dispose();
@@ -165,8 +250,17 @@ describe.each(places)('an executor $name', ({ options, failing }) => {
 });
 
 test('a store of another executor is refused', async () => {
-  const [one, two] = [createNodeExecutor({ threads: 1, worker: false }), createNodeExecutor({ threads: 1, worker: false })];
-  const store = await one.createStore(storeSpec([swap]), new Map([['a', vector(1, 2)], ['b', vector(3, 4)]]));
+  const [one, two] = [
+    createNodeExecutor({ threads: 1, worker: false }),
+    createNodeExecutor({ threads: 1, worker: false }),
+  ];
+  const store = await one.createStore(
+    storeSpec([swap]),
+    new Map([
+      ['a', vector(1, 2)],
+      ['b', vector(3, 4)],
+    ]),
+  );
   const run = await two.compile(swap);
   await expect(run.run(store, {})).rejects.toThrow('run: the store belongs to another executor');
   await Promise.all([one.dispose(), two.dispose()]);
@@ -176,7 +270,10 @@ test('a run makes no copy of the state that it replaces', async () => {
   const executor = createNodeExecutor({ threads: 1, worker: false });
   const size = 4e6;
   const big = state('big', [size]);
-  const store = await executor.createStore({ big: { dtype: 'f32', shape: [size] } }, new Map([['big', float32([size])]]));
+  const store = await executor.createStore(
+    { big: { dtype: 'f32', shape: [size] } },
+    new Map([['big', float32([size])]]),
+  );
   const grow = await executor.compile(program({ outputs: { first: sum(big) }, writes: { big: add(big, 1) } }));
   await grow.run(store, {}); // makes the second buffer
   const before = process.memoryUsage().arrayBuffers;
@@ -190,7 +287,13 @@ test('a run makes no copy of the state that it replaces', async () => {
 test('an executor can be disposed twice, and says afterwards that it was', async () => {
   for (const worker of [true, false]) {
     const executor = createNodeExecutor({ threads: 1, worker });
-    const store = await executor.createStore(storeSpec([swap]), new Map([['a', vector(1, 2)], ['b', vector(3, 4)]]));
+    const store = await executor.createStore(
+      storeSpec([swap]),
+      new Map([
+        ['a', vector(1, 2)],
+        ['b', vector(3, 4)],
+      ]),
+    );
     const run = await executor.compile(swap);
     await executor.dispose();
     await executor.dispose();
@@ -203,7 +306,9 @@ test('an executor can be disposed twice, and says afterwards that it was', async
 
 test('an engine whose process ends says so, with its last words and the way out', async () => {
   const executor = createNodeExecutor({ device: 'webgpu', env: { NODE_OPTIONS: '--no-such-option' } });
-  await expect(executor.compile(swap)).rejects.toThrow(/the engine's process on webgpu has ended \(exit code 9\): .*no-such-option.*--device cpu computes on the processor/);
+  await expect(executor.compile(swap)).rejects.toThrow(
+    /the engine's process on webgpu has ended \(exit code 9\): .*no-such-option.*--device cpu computes on the processor/,
+  );
   await expect(executor.compile(swap)).rejects.toThrow('has ended');
   await executor.dispose();
 });

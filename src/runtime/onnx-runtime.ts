@@ -30,7 +30,9 @@ const ownFolder = join(dirname(fileURLToPath(import.meta.url)), '..', 'onnxrunti
 export function loadOnnxRuntime(device: NodeDevice): OnnxRuntime {
   const folder = device !== 'cuda' && existsSync(ownFolder) ? ownFolder : installedFolder();
   if (folder === undefined) {
-    throw new Error('ONNX Runtime is not where kuosan has it; a bundler that takes kuosan into a program for Node has to leave it outside (Next.js: serverExternalPackages: [\'kuosan\'], esbuild: --external:kuosan)');
+    throw new Error(
+      "ONNX Runtime is not where kuosan has it; a bundler that takes kuosan into a program for Node has to leave it outside (Next.js: serverExternalPackages: ['kuosan'], esbuild: --external:kuosan)",
+    );
   }
   return loadFrom(folder);
 }
@@ -55,16 +57,25 @@ export function binaryFolder(folder: string, platform: string = process.platform
 }
 
 /** @throws one line, if there is nothing for this system or the system cannot load it */
-export function loadFrom(folder: string, platform: string = process.platform, arch: string = process.arch): OnnxRuntime {
+export function loadFrom(
+  folder: string,
+  platform: string = process.platform,
+  arch: string = process.arch,
+): OnnxRuntime {
   if (!existsSync(binaryFolder(folder, platform, arch))) {
-    throw new Error(`ONNX Runtime ${versionIn(folder)} has no build for ${platform} on ${arch}, only for ${systemsOf(folder).join(', ')}; in a browser of this machine kuosan/runtime/web runs all the same`);
+    throw new Error(
+      `ONNX Runtime ${versionIn(folder)} has no build for ${platform} on ${arch}, only for ${systemsOf(folder).join(', ')}; in a browser of this machine kuosan/runtime/web runs all the same`,
+    );
   }
   try {
     return require(folder) as OnnxRuntime;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'ERR_DLOPEN_FAILED') throw error;
-    throw new Error(`ONNX Runtime cannot be loaded here (${message.split('\n')[0]}); ${remedies[platform as NodeJS.Platform] ?? 'it is built for other systems'}`, { cause: error });
+    throw new Error(
+      `ONNX Runtime cannot be loaded here (${message.split('\n')[0]}); ${remedies[platform as NodeJS.Platform] ?? 'it is built for other systems'}`,
+      { cause: error },
+    );
   }
 }
 
@@ -77,5 +88,11 @@ const remedies: Partial<Record<NodeJS.Platform, string>> = {
 
 function systemsOf(folder: string): string[] {
   const root = join(folder, 'bin', 'napi-v6');
-  return readdirSync(root).sort().flatMap((platform) => readdirSync(join(root, platform)).sort().map((arch) => `${platform} on ${arch}`));
+  return readdirSync(root)
+    .sort()
+    .flatMap((platform) =>
+      readdirSync(join(root, platform))
+        .sort()
+        .map((arch) => `${platform} on ${arch}`),
+    );
 }

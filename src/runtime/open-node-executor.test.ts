@@ -11,53 +11,88 @@ const card = { adapter: 'A Card', driver: null };
 test('a card is chosen if it is right and at least twice as fast', () => {
   expect(reasonAgainst(card, { error: 1e-5, speedup: 8 })).toBeUndefined();
   expect(reasonAgainst(card, { error: 1e-5, speedup: 1.9 })).toBe('A Card is 1.9 times as fast as the processor');
-  expect(reasonAgainst(card, { error: 0.5, speedup: 8 })).toBe('A Card computes other numbers than the processor (off by 0.50)');
+  expect(reasonAgainst(card, { error: 0.5, speedup: 8 })).toBe(
+    'A Card computes other numbers than the processor (off by 0.50)',
+  );
   // Not a number is never right, nor fast.
   expect(reasonAgainst(card, { error: NaN, speedup: 8 })).toContain('other numbers');
   expect(reasonAgainst(card, { error: 0, speedup: NaN })).toContain('times as fast');
 });
 
 test('the adapter in use is the last one that the Vulkan loader names', () => {
-  const line = (name: string, driver: string) => `[Vulkan Loader] DRIVER:                Using "${name}" with driver: "${driver}"\n`;
-  expect(readAdapter(line('llvmpipe (LLVM 15.0.6, 256 bits)', 'libvulkan_lvp.so') + line('NVIDIA GeForce RTX 4070', 'libGLX_nvidia.so.0'), 'linux')).toEqual({ adapter: 'NVIDIA GeForce RTX 4070', driver: 'libGLX_nvidia.so.0' });
+  const line = (name: string, driver: string) =>
+    `[Vulkan Loader] DRIVER:                Using "${name}" with driver: "${driver}"\n`;
+  expect(
+    readAdapter(
+      line('llvmpipe (LLVM 15.0.6, 256 bits)', 'libvulkan_lvp.so') +
+        line('NVIDIA GeForce RTX 4070', 'libGLX_nvidia.so.0'),
+      'linux',
+    ),
+  ).toEqual({ adapter: 'NVIDIA GeForce RTX 4070', driver: 'libGLX_nvidia.so.0' });
   expect(readAdapter('nothing', 'linux')).toEqual({ adapter: 'an unnamed adapter', driver: null });
 });
 
 test.each([
-  ['SwiftShader Device (Subzero)', 'libvk_swiftshader.so', true], ['llvmpipe (LLVM 15.0.6, 256 bits)', 'libvulkan_lvp.so', true], ['Microsoft Basic Render Driver', null, true],
-  ['NVIDIA H100 80GB HBM3', 'libGLX_nvidia.so.0', false], ['AMD Radeon RX 7900 XTX (RADV NAVI31)', 'libvulkan_radeon.so', false], ['Intel(R) Arc(tm) Graphics (MTL)', 'libvulkan_intel.so', false], ['Apple M2', null, false],
+  ['SwiftShader Device (Subzero)', 'libvk_swiftshader.so', true],
+  ['llvmpipe (LLVM 15.0.6, 256 bits)', 'libvulkan_lvp.so', true],
+  ['Microsoft Basic Render Driver', null, true],
+  ['NVIDIA H100 80GB HBM3', 'libGLX_nvidia.so.0', false],
+  ['AMD Radeon RX 7900 XTX (RADV NAVI31)', 'libvulkan_radeon.so', false],
+  ['Intel(R) Arc(tm) Graphics (MTL)', 'libvulkan_intel.so', false],
+  ['Apple M2', null, false],
 ])('%s is an imitation: %#', (adapter, driver, imitation) => {
   expect(isSoftware({ adapter, driver })).toBe(imitation);
 });
 
 test('CUDA that is not installed is a line with the command that installs it', async () => {
-  expect(cudaMissing('darwin', 'arm64')).toBe('onnxruntime-node has CUDA for Linux on x64 alone, this is darwin on arm64');
+  expect(cudaMissing('darwin', 'arm64')).toBe(
+    'onnxruntime-node has CUDA for Linux on x64 alone, this is darwin on arm64',
+  );
   const missing = cudaMissing('linux', 'x64', 'no such folder');
-  expect(missing).toBe('onnxruntime-node\'s CUDA provider is not installed; ONNXRUNTIME_NODE_INSTALL=1 npm rebuild onnxruntime-node downloads it, and it needs CUDA 12 and cuDNN 9');
-  if (cudaMissing() !== null) await expect(openNodeExecutor({ device: 'cuda' })).rejects.toThrow(`cuda: ${cudaMissing()}; --device cpu computes on the processor`);
+  expect(missing).toBe(
+    "onnxruntime-node's CUDA provider is not installed; ONNXRUNTIME_NODE_INSTALL=1 npm rebuild onnxruntime-node downloads it, and it needs CUDA 12 and cuDNN 9",
+  );
+  if (cudaMissing() !== null)
+    await expect(openNodeExecutor({ device: 'cuda' })).rejects.toThrow(
+      `cuda: ${cudaMissing()}; --device cpu computes on the processor`,
+    );
 });
 
-test.skipIf(process.platform !== 'linux')('a graphics card that is not there is a line with the way out (elsewhere there always is one)', async () => {
-  await expect(openNodeExecutor({ device: 'webgpu', env: { VK_ICD_FILENAMES: '/none.json', VK_DRIVER_FILES: '/none.json' } }))
-    .rejects.toThrow(/^webgpu: no graphics adapter.*; .+; --device cpu computes on the processor$/);
-});
+test.skipIf(process.platform !== 'linux')(
+  'a graphics card that is not there is a line with the way out (elsewhere there always is one)',
+  async () => {
+    await expect(
+      openNodeExecutor({ device: 'webgpu', env: { VK_ICD_FILENAMES: '/none.json', VK_DRIVER_FILES: '/none.json' } }),
+    ).rejects.toThrow(/^webgpu: no graphics adapter.*; .+; --device cpu computes on the processor$/);
+  },
+);
 
-test.skipIf(!swiftShader)(`auto leaves an adapter in software alone; who asks for it gets it, and is told${skipped}`, async () => {
-  const notes: string[] = [];
-  const env = swiftShader!;
-  const chosen = await openNodeExecutor({ env, threads: 1, note: (line) => notes.push(line) });
-  expect([chosen.device, notes]).toEqual(['cpu (1 thread)', []]);
-  const asked = await openNodeExecutor({ device: 'webgpu', env, note: (line) => notes.push(line) });
-  expect(asked.device).toMatch(/^webgpu \(SwiftShader.*, experimental\)$/);
-  expect(notes).toEqual([expect.stringMatching(/^SwiftShader.* only imitates a graphics card/)]);
-  await Promise.all([chosen.dispose(), asked.dispose()]);
-});
+test.skipIf(!swiftShader)(
+  `auto leaves an adapter in software alone; who asks for it gets it, and is told${skipped}`,
+  async () => {
+    const notes: string[] = [];
+    const env = swiftShader!;
+    const chosen = await openNodeExecutor({ env, threads: 1, note: (line) => notes.push(line) });
+    expect([chosen.device, notes]).toEqual(['cpu (1 thread)', []]);
+    const asked = await openNodeExecutor({ device: 'webgpu', env, note: (line) => notes.push(line) });
+    expect(asked.device).toMatch(/^webgpu \(SwiftShader.*, experimental\)$/);
+    expect(notes).toEqual([expect.stringMatching(/^SwiftShader.* only imitates a graphics card/)]);
+    await Promise.all([chosen.dispose(), asked.dispose()]);
+  },
+);
 
-test.skipIf(!swiftShader)(`the check finds WebGPU right, and in software not worth it${skipped}`, { timeout: 120_000 }, async () => {
-  const [device, reference] = [createNodeExecutor({ device: 'webgpu', env: swiftShader! }), createNodeExecutor({ threads: 1 })];
-  const { error, speedup } = await compareDevices(device, reference, { batch: 2, channels: 16, side: 8 });
-  expect(error).toBeGreaterThan(0);
-  expect(error).toBeLessThan(tolerableError);
-  expect(speedup).toBeLessThan(2);
-  await Promise.all([device.dispose(), reference.dispose()]);
-});
+test.skipIf(!swiftShader)(
+  `the check finds WebGPU right, and in software not worth it${skipped}`,
+  { timeout: 120_000 },
+  async () => {
+    const [device, reference] = [
+      createNodeExecutor({ device: 'webgpu', env: swiftShader! }),
+      createNodeExecutor({ threads: 1 }),
+    ];
+    const { error, speedup } = await compareDevices(device, reference, { batch: 2, channels: 16, side: 8 });
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(tolerableError);
+    expect(speedup).toBeLessThan(2);
+    await Promise.all([device.dispose(), reference.dispose()]);
+  },
+);

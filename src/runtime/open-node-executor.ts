@@ -31,13 +31,20 @@ const comparingSeconds = 60;
  *
  * @throws if the device is not there or cannot compute, with the reason and the way out
  */
-export async function openNodeExecutor({ device = 'auto', note = () => {}, ...options }: OpenNodeExecutorOptions = {}): Promise<Executor> {
+export async function openNodeExecutor({
+  device = 'auto',
+  note = () => {},
+  ...options
+}: OpenNodeExecutorOptions = {}): Promise<Executor> {
   switch (device) {
-    case 'auto': return chooseExecutor(options, note);
-    case 'cpu': return createNodeExecutor({ ...options, device });
+    case 'auto':
+      return chooseExecutor(options, note);
+    case 'cpu':
+      return createNodeExecutor({ ...options, device });
     case 'webgpu': {
       const { executor, adapter } = await openGraphicsCard(options);
-      if (isSoftware(adapter)) note(`${adapter.adapter} only imitates a graphics card, and is many times slower than --device cpu`);
+      if (isSoftware(adapter))
+        note(`${adapter.adapter} only imitates a graphics card, and is many times slower than --device cpu`);
       return executor;
     }
     case 'cuda': {
@@ -48,14 +55,22 @@ export async function openNodeExecutor({ device = 'auto', note = () => {}, ...op
   }
 }
 
-async function chooseExecutor(options: Omit<NodeExecutorOptions, 'device'>, note: (line: string) => void): Promise<Executor> {
+async function chooseExecutor(
+  options: Omit<NodeExecutorOptions, 'device'>,
+  note: (line: string) => void,
+): Promise<Executor> {
   const processor = createNodeExecutor({ ...options, device: 'cpu' });
   // Who names a driver in the environment of the engine has one.
   if (!mayHaveGraphicsCard() && !options.env) return processor;
   const opened = await openGraphicsCard(options).catch(() => undefined);
   if (!opened) return processor;
   const { executor, adapter } = opened;
-  const reason = isSoftware(adapter) ? null : await withinSeconds(comparingSeconds, compareDevices(executor, processor)).then((shown) => reasonAgainst(adapter, shown), (error: Error) => `${adapter.adapter}: ${error.message}`);
+  const reason = isSoftware(adapter)
+    ? null
+    : await withinSeconds(comparingSeconds, compareDevices(executor, processor)).then(
+        (shown) => reasonAgainst(adapter, shown),
+        (error: Error) => `${adapter.adapter}: ${error.message}`,
+      );
   if (reason === undefined) {
     await processor.dispose();
     return executor;
@@ -67,12 +82,15 @@ async function chooseExecutor(options: Omit<NodeExecutorOptions, 'device'>, note
 
 /** Why the processor is the better choice, or undefined if it is not. */
 export function reasonAgainst({ adapter }: Adapter, { error, speedup }: DeviceComparison): string | undefined {
-  if (!(error <= tolerableError)) return `${adapter} computes other numbers than the processor (off by ${error.toPrecision(2)})`;
+  if (!(error <= tolerableError))
+    return `${adapter} computes other numbers than the processor (off by ${error.toPrecision(2)})`;
   if (!(speedup >= worthwhileSpeedup)) return `${adapter} is ${speedup.toPrecision(2)} times as fast as the processor`;
   return undefined;
 }
 
-async function openGraphicsCard(options: Omit<NodeExecutorOptions, 'device'>): Promise<{ executor: Executor; adapter: Adapter }> {
+async function openGraphicsCard(
+  options: Omit<NodeExecutorOptions, 'device'>,
+): Promise<{ executor: Executor; adapter: Adapter }> {
   const executor = await tried('webgpu', createNodeExecutor({ ...options, device: 'webgpu' }));
   const adapter = recordedAdapter(await executor.environment());
   return { executor: { ...executor, device: `webgpu (${adapter.adapter}, experimental)` }, adapter };
@@ -89,7 +107,10 @@ async function tried(device: NodeDevice, executor: Executor): Promise<Executor> 
   } catch (error) {
     await executor.dispose();
     const { message } = error as Error;
-    throw new Error(`${device}: ${message}${message.includes('--device cpu') ? '' : '; --device cpu computes on the processor'}`, { cause: error });
+    throw new Error(
+      `${device}: ${message}${message.includes('--device cpu') ? '' : '; --device cpu computes on the processor'}`,
+      { cause: error },
+    );
   }
 }
 

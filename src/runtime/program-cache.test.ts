@@ -3,14 +3,29 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { add, constant, float32, grad, input, matmul, mul, program, silu, state, sum, type Program } from '../core/index.ts';
+import {
+  add,
+  constant,
+  float32,
+  grad,
+  input,
+  matmul,
+  mul,
+  program,
+  silu,
+  state,
+  sum,
+  type Program,
+} from '../core/index.ts';
 import { cpuLowerings, toOnnx } from '../onnx/index.ts';
 import { createNodeExecutor } from './create-node-executor.ts';
 import { cachedLowering } from './program-cache.ts';
 import type { Target } from './session-executor.ts';
 
 let dir: string;
-beforeAll(async () => { dir = await mkdtemp(join(tmpdir(), 'kuosan-programs-')); });
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'kuosan-programs-'));
+});
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const standard: Target = { name: 'standard', lowerings: {}, optimize: true };
@@ -64,7 +79,13 @@ describe('cached lowering', () => {
     const bytes = await readFile(path);
     const flipped = Buffer.from(bytes);
     flipped[bytes.length >> 1]! ^= 1;
-    for (const damaged of [Buffer.alloc(0), bytes.subarray(0, 40), bytes.subarray(0, -1), flipped, Buffer.from('not a program')]) {
+    for (const damaged of [
+      Buffer.alloc(0),
+      bytes.subarray(0, 40),
+      bytes.subarray(0, -1),
+      flipped,
+      Buffer.from('not a program'),
+    ]) {
       await writeFile(path, damaged);
       expect(await lower(network(), standard)).toEqual(whole);
       expect(await readFile(path)).toEqual(bytes);
@@ -74,7 +95,9 @@ describe('cached lowering', () => {
   test('does without a folder that cannot be written', async () => {
     const file = join(dir, 'a file');
     await writeFile(file, '');
-    expect(await cachedLowering({ dir: join(file, 'below'), leastNodes: 0 })(network(), standard)).toEqual(toOnnx(network()));
+    expect(await cachedLowering({ dir: join(file, 'below'), leastNodes: 0 })(network(), standard)).toEqual(
+      toOnnx(network()),
+    );
   });
 
   test('leaves out what is small, or mostly constants, and what no longer fits goes, oldest first', async () => {
@@ -94,7 +117,18 @@ describe('cached lowering', () => {
     const results: number[] = [];
     for (const options of [{}, { cacheDir }, { cacheDir }]) {
       const executor = createNodeExecutor({ threads: 1, worker: false, ...options });
-      const store = await executor.createStore({ w: { dtype: 'f32', shape: [4, 3] } }, new Map([['w', float32([4, 3], Array.from({ length: 12 }, (_, i) => i / 10))]]));
+      const store = await executor.createStore(
+        { w: { dtype: 'f32', shape: [4, 3] } },
+        new Map([
+          [
+            'w',
+            float32(
+              [4, 3],
+              Array.from({ length: 12 }, (_, i) => i / 10),
+            ),
+          ],
+        ]),
+      );
       const step = await executor.compile(network());
       await step.run(store, { x: float32([2, 4], [1, 2, 3, 4, -1, -2, 0, 1]) });
       results.push((await step.run(store, { x: float32([2, 4], [1, 2, 3, 4, -1, -2, 0, 1]) }))['y']!.data[0] as number);

@@ -27,11 +27,16 @@ const mostConstantBytes = 1e6;
  * lowered, and the compiler's own files, so that another version of them never meets what this one left. An entry
  * that cannot be read, or is not what its checksum says, is made again; a folder that cannot be written is no error.
  */
-export function cachedLowering({ dir, leastNodes = defaults.leastNodes, mostBytes = defaults.mostBytes }: ProgramCacheOptions): Lower {
+export function cachedLowering({
+  dir,
+  leastNodes = defaults.leastNodes,
+  mostBytes = defaults.mostBytes,
+}: ProgramCacheOptions): Lower {
   let compiler: Promise<string> | undefined;
   return async (program, target) => {
     const { optimize: _, name: __, ...options } = target;
-    if (program.nodes.length < leastNodes || constantBytes(program) > mostConstantBytes) return toOnnx(program, options);
+    if (program.nodes.length < leastNodes || constantBytes(program) > mostConstantBytes)
+      return toOnnx(program, options);
     const path = join(dir, `${digest(program, target, await (compiler ??= compilerDigest()))}.onnx-program`);
     const kept = await readEntry(path);
     if (kept) return kept;
@@ -42,7 +47,10 @@ export function cachedLowering({ dir, leastNodes = defaults.leastNodes, mostByte
 }
 
 function constantBytes({ nodes }: Program): number {
-  return nodes.reduce((sum, { op, attrs }) => sum + (op.source === 'constant' ? (attrs as { data: Float32Array }).data.byteLength : 0), 0);
+  return nodes.reduce(
+    (sum, { op, attrs }) => sum + (op.source === 'constant' ? (attrs as { data: Float32Array }).data.byteLength : 0),
+    0,
+  );
 }
 
 /** All that decides what a program is lowered to. */
@@ -52,16 +60,27 @@ function digest(program: Program, { name, narrowIntegers = false }: Target, comp
   const places = new Map(program.nodes.map((node, i): [Node, number] => [node, i]));
   const place = ({ node, output }: Tensor): number[] => [places.get(node)!, output];
   for (const node of program.nodes) {
-    hash.update(JSON.stringify([node.op.name, scopes.get(node), node.inputs.map(place), node.outputs.map(({ dtype, shape }) => [dtype, shape])]));
+    hash.update(
+      JSON.stringify([
+        node.op.name,
+        scopes.get(node),
+        node.inputs.map(place),
+        node.outputs.map(({ dtype, shape }) => [dtype, shape]),
+      ]),
+    );
     updateWith(hash, node.attrs);
   }
-  for (const results of [program.outputs, program.writes]) hash.update(JSON.stringify(Object.entries(results).map(([key, x]) => [key, place(x)])));
+  for (const results of [program.outputs, program.writes])
+    hash.update(JSON.stringify(Object.entries(results).map(([key, x]) => [key, place(x)])));
   return hash.digest('hex');
 }
 
 /** Attributes are plain data: numbers, text, lists, and the arrays of constants. */
 function updateWith(hash: Hash, value: unknown): void {
-  if (ArrayBuffer.isView(value)) hash.update(`${value.constructor.name} ${value.byteLength}`).update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  if (ArrayBuffer.isView(value))
+    hash
+      .update(`${value.constructor.name} ${value.byteLength}`)
+      .update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   else if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value);
     hash.update(`{${entries.length}`);
@@ -77,7 +96,9 @@ async function compilerDigest(): Promise<string> {
   const hash = createHash('sha256');
   for (const folder of ['../core', '../onnx']) {
     const root = fileURLToPath(new URL(folder, import.meta.url));
-    const files = (await readdir(root, { recursive: true })).filter((file) => /\.[jt]s$/.test(file) && !/\.(test|d)\.ts$/.test(file)).sort();
+    const files = (await readdir(root, { recursive: true }))
+      .filter((file) => /\.[jt]s$/.test(file) && !/\.(test|d)\.ts$/.test(file))
+      .sort();
     for (const file of files) hash.update(file).update(await readFile(join(root, file)));
   }
   return hash.digest('hex');
@@ -93,13 +114,21 @@ async function readEntry(path: string): Promise<OnnxProgram | undefined> {
     if (!createHash('sha256').update(rest).digest().equals(file.subarray(0, checksumBytes))) return undefined;
     const length = rest.readUInt32LE(0);
     // A copy: the buffer that a file is read into may be part of a larger one, and the model travels to a worker.
-    return { ...JSON.parse(rest.subarray(4, 4 + length).toString()) as Omit<OnnxProgram, 'bytes'>, bytes: Uint8Array.from(rest.subarray(4 + length)) };
+    return {
+      ...(JSON.parse(rest.subarray(4, 4 + length).toString()) as Omit<OnnxProgram, 'bytes'>),
+      bytes: Uint8Array.from(rest.subarray(4 + length)),
+    };
   } catch {
     return undefined;
   }
 }
 
-async function writeEntry(dir: string, path: string, { bytes, ...about }: OnnxProgram, mostBytes: number): Promise<void> {
+async function writeEntry(
+  dir: string,
+  path: string,
+  { bytes, ...about }: OnnxProgram,
+  mostBytes: number,
+): Promise<void> {
   await mkdir(dir, { recursive: true });
   const header = Buffer.from(JSON.stringify(about));
   const length = Buffer.alloc(4);
@@ -118,11 +147,13 @@ async function writeEntry(dir: string, path: string, { bytes, ...about }: OnnxPr
 }
 
 async function removeOldest(dir: string, mostBytes: number): Promise<void> {
-  const entries = await Promise.all((await readdir(dir)).map(async (name) => {
-    const path = join(dir, name);
-    const { size, mtimeMs } = await stat(path);
-    return { path, size, mtimeMs };
-  }));
+  const entries = await Promise.all(
+    (await readdir(dir)).map(async (name) => {
+      const path = join(dir, name);
+      const { size, mtimeMs } = await stat(path);
+      return { path, size, mtimeMs };
+    }),
+  );
   let total = 0;
   for (const { path, size } of entries.sort((a, b) => b.mtimeMs - a.mtimeMs)) {
     total += size;

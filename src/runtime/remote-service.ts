@@ -10,7 +10,9 @@ export interface Request {
 }
 
 /** What comes back for a call. */
-export type Response = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: string };
+export type Response =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string };
 
 /** The way to where the service is. */
 export interface Connection {
@@ -46,17 +48,29 @@ export function remoteService(connect: (events: ConnectionEvents) => Connection)
       waiting.clear();
     },
   };
-  const call = (method: keyof SessionService) => (...args: readonly unknown[]) => new Promise<never>((resolve, reject) => {
-    if (failure) return reject(failure);
-    const id = nextId++;
-    waiting.set(id, { resolve, reject });
-    connection ??= connect(events);
-    connection.hold(true);
-    connection.send({ id, method, args });
-  });
+  const call =
+    (method: keyof SessionService) =>
+    (...args: readonly unknown[]) =>
+      new Promise<never>((resolve, reject) => {
+        if (failure) return reject(failure);
+        const id = nextId++;
+        waiting.set(id, { resolve, reject });
+        connection ??= connect(events);
+        connection.hold(true);
+        connection.send({ id, method, args });
+      });
   const service: SessionService = {
-    facts: call('facts'), blockSize: call('blockSize'), load: call('load'), unload: call('unload'), createStore: call('createStore'), read: call('read'), write: call('write'),
-    releaseStore: call('releaseStore'), run: call('run'), engineMs: call('engineMs'), close: call('close'),
+    facts: call('facts'),
+    blockSize: call('blockSize'),
+    load: call('load'),
+    unload: call('unload'),
+    createStore: call('createStore'),
+    read: call('read'),
+    write: call('write'),
+    releaseStore: call('releaseStore'),
+    run: call('run'),
+    engineMs: call('engineMs'),
+    close: call('close'),
   };
   // What has ended, or never began, has nothing to close; its own error must not hide behind another.
   return { ...service, close: () => (failure || !connection ? Promise.resolve() : service.close()) };
@@ -75,7 +89,12 @@ export async function answer(service: SessionService, { id, method, args }: Requ
 /** The memory of result arrays, which are copies of ours and so can be handed over instead of copied again. */
 export function buffersOf(response: Response): ArrayBuffer[] {
   const value = 'value' in response ? response.value : undefined;
-  const results = value instanceof Map ? [...value.values()] : typeof value === 'object' && value !== null ? Object.values(value) : [];
+  const results =
+    value instanceof Map
+      ? [...value.values()]
+      : typeof value === 'object' && value !== null
+        ? Object.values(value)
+        : [];
   return results.flatMap((result: unknown) => (isHostArray(result) ? [result.data.buffer as ArrayBuffer] : []));
 }
 

@@ -19,14 +19,16 @@ export interface Residence {
 }
 
 export function residenceOf(engine: Engine): Residence {
-  return engine.state === 'device' ? new DeviceResidence(engine) : {
-    location: 'cpu',
-    open: async () => {},
-    put: async (value, own) => (own ? wrap : copyIn)(engine, value),
-    get: async (tensor, type) => copyOut(tensor, type),
-    adopt: async (tensor) => tensor,
-    close: async () => {},
-  };
+  return engine.state === 'device'
+    ? new DeviceResidence(engine)
+    : {
+        location: 'cpu',
+        open: async () => {},
+        put: async (value, own) => (own ? wrap : copyIn)(engine, value),
+        get: async (tensor, type) => copyOut(tensor, type),
+        adopt: async (tensor) => tensor,
+        close: async () => {},
+      };
 }
 
 /**
@@ -66,12 +68,24 @@ class DeviceResidence implements Residence {
   #session(dtype: DType, to: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> {
     const key = `${dtype} to ${to}`;
     let session = this.#sessions.get(key);
-    if (!session) this.#sessions.set(key, session = this.#engine.ort.InferenceSession.create(copyModel(dtype), { ...this.#engine.session, enableProfiling: false, preferredOutputLocation: to }));
+    if (!session)
+      this.#sessions.set(
+        key,
+        (session = this.#engine.ort.InferenceSession.create(copyModel(dtype), {
+          ...this.#engine.session,
+          enableProfiling: false,
+          preferredOutputLocation: to,
+        })),
+      );
     return session;
   }
 
   async close(): Promise<void> {
-    for (const session of this.#sessions.values()) await session.then((opened) => opened.release(), () => {});
+    for (const session of this.#sessions.values())
+      await session.then(
+        (opened) => opened.release(),
+        () => {},
+      );
     this.#sessions.clear();
   }
 }

@@ -29,7 +29,16 @@ export interface SessionExecutorOptions {
 }
 
 /** An executor whose sessions and stores are with a service: on this thread, on another, in another process. */
-export function createSessionExecutor(service: SessionService, { device, target = async () => ({ name: 'standard', lowerings: {}, optimize: true }), lower = lowerAnew, hasOwnMemory = false, facts }: SessionExecutorOptions): Executor {
+export function createSessionExecutor(
+  service: SessionService,
+  {
+    device,
+    target = async () => ({ name: 'standard', lowerings: {}, optimize: true }),
+    lower = lowerAnew,
+    hasOwnMemory = false,
+    facts,
+  }: SessionExecutorOptions,
+): Executor {
   let closing: Promise<void> | undefined;
   let chosen: Promise<Target> | undefined;
   const open = (): SessionService => {
@@ -38,7 +47,7 @@ export function createSessionExecutor(service: SessionService, { device, target 
   };
   return {
     device,
-    environment: async () => ({ ...await open().facts(), ...await facts?.(open()) }),
+    environment: async () => ({ ...(await open().facts()), ...(await facts?.(open())) }),
     async compile(program: Program) {
       const goal = await (chosen ??= target(open()));
       const onnx = await lower(program, goal);
@@ -57,7 +66,8 @@ export function createSessionExecutor(service: SessionService, { device, target 
   };
 }
 
-const lowerAnew: Lower = async (program, { lowerings, narrowIntegers = false }) => toOnnx(program, { lowerings, narrowIntegers });
+const lowerAnew: Lower = async (program, { lowerings, narrowIntegers = false }) =>
+  toOnnx(program, { lowerings, narrowIntegers });
 
 class SessionStore implements Store {
   readonly spec: Readonly<Record<string, Type>>;
@@ -78,6 +88,7 @@ class SessionStore implements Store {
 
 /** Handles are numbers: another executor has the same ones for other stores. */
 function handleOf(store: Store, open: () => SessionService): Handle {
-  if (!(store instanceof SessionStore) || store.open !== open) throw new Error('run: the store belongs to another executor');
+  if (!(store instanceof SessionStore) || store.open !== open)
+    throw new Error('run: the store belongs to another executor');
   return store.handle;
 }

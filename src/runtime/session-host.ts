@@ -1,5 +1,12 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { checkedValues, describeType, type Environment, type HostArray, type HostArrays, type Type } from '../core/index.ts';
+import {
+  checkedValues,
+  describeType,
+  type Environment,
+  type HostArray,
+  type HostArrays,
+  type Type,
+} from '../core/index.ts';
 import { readName, refusedOutput, withRefusedOutput, writeName, type OnnxProgram } from '../onnx/index.ts';
 import type { Engine } from './engine.ts';
 import { residenceOf, type Residence } from './residence.ts';
@@ -81,7 +88,7 @@ export class SessionHost implements SessionService {
   }
 
   blockSize(): Promise<number | null> {
-    return this.#serially(async () => await this.#engine.blockSize?.() ?? null);
+    return this.#serially(async () => (await this.#engine.blockSize?.()) ?? null);
   }
 
   load({ bytes, ...program }: OnnxProgram, { optimize }: LoadOptions): Promise<Handle> {
@@ -90,15 +97,25 @@ export class SessionHost implements SessionService {
       const stays = Object.keys(program.writes).map((name) => [writeName(name), this.#residence.location] as const);
       // State is all the weights and moments; what else is returned is a few numbers.
       const refusal = stays.length > 0 ? this.#engine.refusal : undefined;
-      const session = await this.#engine.ort.InferenceSession.create(refusal === undefined ? bytes : withRefusedOutput(bytes), {
-        ...this.#engine.session,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: optimize ? 'all' : 'disabled',
-        ...(this.#engine.state === 'device' && { preferredOutputLocation: { ...Object.fromEntries(Object.keys(program.outputs).map((name) => [name, 'cpu'])), ...Object.fromEntries(stays) } }),
-      });
+      const session = await this.#engine.ort.InferenceSession.create(
+        refusal === undefined ? bytes : withRefusedOutput(bytes),
+        {
+          ...this.#engine.session,
+          interOpNumThreads: 1,
+          executionMode: 'sequential',
+          graphOptimizationLevel: optimize ? 'all' : 'disabled',
+          ...(this.#engine.state === 'device' && {
+            preferredOutputLocation: {
+              ...Object.fromEntries(Object.keys(program.outputs).map((name) => [name, 'cpu'])),
+              ...Object.fromEntries(stays),
+            },
+          }),
+        },
+      );
       const handle = this.#nextHandle++;
-      const outputs = this.#engine.writesInPlace ? Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, zeros(this.#engine, type)])) : {};
+      const outputs = this.#engine.writesInPlace
+        ? Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, zeros(this.#engine, type)]))
+        : {};
       this.#programs.set(handle, { program, session, outputs, refusal, bindings: new WeakMap() });
       return handle;
     });
@@ -110,7 +127,8 @@ export class SessionHost implements SessionService {
     await this.#serially(async () => {
       if (this.#engine.session.enableProfiling) loaded?.session.endProfiling();
       for (const { spec, entries } of this.#stores.values()) {
-        for (const [name, entry] of entries) if (entry.madeBy === handle) replace(entry, await this.#residence.adopt(entry.current, spec[name]!));
+        for (const [name, entry] of entries)
+          if (entry.madeBy === handle) replace(entry, await this.#residence.adopt(entry.current, spec[name]!));
       }
       await loaded?.session.release();
     });
@@ -121,7 +139,12 @@ export class SessionHost implements SessionService {
     return this.#serially(async () => {
       const entries = new Map<string, Entry>();
       const taken = new Set<ArrayBufferLike>();
-      for (const [name, value] of checked) entries.set(name, { current: await this.#residence.put(value, this.#isOwn(value, taken)), spare: undefined, madeBy: undefined });
+      for (const [name, value] of checked)
+        entries.set(name, {
+          current: await this.#residence.put(value, this.#isOwn(value, taken)),
+          spare: undefined,
+          madeBy: undefined,
+        });
       const handle = this.#nextHandle++;
       this.#stores.set(handle, { spec, entries });
       return handle;
@@ -134,14 +157,17 @@ export class SessionHost implements SessionService {
     for (const name of wanted) entryOf(store, name);
     return this.#serially(async () => {
       const values = new Map<string, HostArray>();
-      for (const name of wanted) values.set(name, await this.#residence.get(entryOf(store, name).current, store.spec[name]!));
+      for (const name of wanted)
+        values.set(name, await this.#residence.get(entryOf(store, name).current, store.spec[name]!));
       return values;
     });
   }
 
   async write(handle: Handle, values: HostArrays): Promise<void> {
     const store = this.#store(handle);
-    const types = Object.fromEntries([...values.keys()].map((name) => [name, (entryOf(store, name), store.spec[name]!)]));
+    const types = Object.fromEntries(
+      [...values.keys()].map((name) => [name, (entryOf(store, name), store.spec[name]!)]),
+    );
     const checked = checkedValues('store: entry', types, (key) => values.get(key));
     return this.#serially(async () => {
       for (const [name, value] of checked) replace(entryOf(store, name), await this.#residence.put(value));
@@ -154,30 +180,46 @@ export class SessionHost implements SessionService {
     await this.#serially(async () => store && dispose(store));
   }
 
-  run(handle: Handle, storeHandle: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
+  run(
+    handle: Handle,
+    storeHandle: Handle | null,
+    inputs: Readonly<Record<string, HostArray>>,
+  ): Promise<Record<string, HostArray>> {
     return this.#serially(() => this.#runNow(handle, storeHandle, inputs));
   }
 
-  async #runNow(handle: Handle, storeHandle: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>> {
+  async #runNow(
+    handle: Handle,
+    storeHandle: Handle | null,
+    inputs: Readonly<Record<string, HostArray>>,
+  ): Promise<Record<string, HostArray>> {
     const loaded = this.#programs.get(handle);
     if (!loaded) throw new Error('run: the program has been disposed');
     const { program, session, outputs, refusal } = loaded;
     const { reads, writes } = bindingOf(loaded, storeHandle === null ? undefined : this.#store(storeHandle));
     const feeds: Record<string, Tensor> = {};
-    for (const [name, value] of checkedValues('input', program.inputs, (key) => inputs[key])) feeds[name] = wrap(this.#engine, value);
+    for (const [name, value] of checkedValues('input', program.inputs, (key) => inputs[key]))
+      feeds[name] = wrap(this.#engine, value);
     for (const [name, entry] of reads) feeds[name] = entry.current;
     if (this.#engine.writesInPlace) {
-      const fetches: Record<string, Tensor | null> = { ...outputs, ...(refusal !== undefined && { [refusedOutput]: null }) };
+      const fetches: Record<string, Tensor | null> = {
+        ...outputs,
+        ...(refusal !== undefined && { [refusedOutput]: null }),
+      };
       for (const { entry, name, type } of writes) fetches[name] = entry.spare ??= zeros(this.#engine, type);
       await this.#timed(() => session.run(feeds, fetches)).catch((error: Error) => {
         if (error.message !== refusal) throw error;
       });
       for (const { entry } of writes) [entry.current, entry.spare] = [entry.spare!, entry.current];
-      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]));
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, tensor]) => [name, copyOut(tensor, program.outputs[name]!)]),
+      );
     }
     const results = await this.#timed(() => session.run(feeds));
     for (const { entry, name } of writes) replace(entry, results[name]!, handle);
-    return Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, copyOut(results[name]!, type)]));
+    return Object.fromEntries(
+      Object.entries(program.outputs).map(([name, type]) => [name, copyOut(results[name]!, type)]),
+    );
   }
 
   async #timed<T>(run: () => Promise<T>): Promise<T> {
@@ -217,7 +259,11 @@ function bindingOf({ program, bindings }: LoadedProgram, store: HeldStore | unde
   };
   const binding: Binding = {
     reads: Object.entries(program.reads).map(([name, type]) => [readName(name), entry('reads', name, type)]),
-    writes: Object.entries(program.writes).map(([name, type]) => ({ name: writeName(name), entry: entry('writes', name, type), type })),
+    writes: Object.entries(program.writes).map(([name, type]) => ({
+      name: writeName(name),
+      entry: entry('writes', name, type),
+      type,
+    })),
   };
   if (store) bindings.set(store, binding);
   return binding;
@@ -243,5 +289,6 @@ function dispose(store: HeldStore): void {
 function requireType(store: HeldStore, name: string, type: Type): void {
   const held = store.spec[name];
   if (!held) throw new Error(`store: no entry "${name}"`);
-  if (held.dtype !== type.dtype || held.shape.join() !== type.shape.join()) throw new Error(`store: "${name}" is ${describeType(held)}, the program takes ${describeType(type)}`);
+  if (held.dtype !== type.dtype || held.shape.join() !== type.shape.join())
+    throw new Error(`store: "${name}" is ${describeType(held)}, the program takes ${describeType(type)}`);
 }

@@ -27,7 +27,11 @@ export interface SessionService {
   read(store: Handle, names?: readonly string[]): Promise<Map<string, HostArray>>;
   write(store: Handle, values: HostArrays): Promise<void>;
   releaseStore(store: Handle): Promise<void>;
-  run(program: Handle, store: Handle | null, inputs: Readonly<Record<string, HostArray>>): Promise<Record<string, HostArray>>;
+  run(
+    program: Handle,
+    store: Handle | null,
+    inputs: Readonly<Record<string, HostArray>>,
+  ): Promise<Record<string, HostArray>>;
   /** Milliseconds that all runs of programs so far have spent in ONNX Runtime. */
   engineMs(): Promise<number>;
   close(): Promise<void>;

@@ -4,7 +4,12 @@ import { dirname, join } from 'node:path';
 import { onnxRuntimeVersion, versionIn } from './onnx-runtime.ts';
 
 /** Of ONNX Runtime's many builds, the one for processors and the one that can use a GPU. */
-export const webEngineFiles: readonly string[] = ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'];
+export const webEngineFiles: readonly string[] = [
+  'ort-wasm-simd-threaded.mjs',
+  'ort-wasm-simd-threaded.wasm',
+  'ort-wasm-simd-threaded.asyncify.mjs',
+  'ort-wasm-simd-threaded.asyncify.wasm',
+];
 
 const installCommand = `npm i onnxruntime-web@${onnxRuntimeVersion}`;
 
@@ -14,7 +19,9 @@ const installCommand = `npm i onnxruntime-web@${onnxRuntimeVersion}`;
  * @param from  files from which it is looked up, the first that finds the right version
  * @throws one line with the command that installs it, if it is not there or of another version
  */
-export function webEngineFolder(from: readonly string[] = [import.meta.url, join(process.cwd(), 'package.json')]): string {
+export function webEngineFolder(
+  from: readonly string[] = [import.meta.url, join(process.cwd(), 'package.json')],
+): string {
   const folders = from.flatMap((file) => {
     try {
       return [dirname(createRequire(file).resolve(`onnxruntime-web/${webEngineFiles[0]}`))];
@@ -25,7 +32,9 @@ export function webEngineFolder(from: readonly string[] = [import.meta.url, join
   const versions = folders.map((folder) => versionIn(join(folder, '..')));
   const right = folders[versions.indexOf(onnxRuntimeVersion)];
   if (right !== undefined) return right;
-  throw new Error(versions.length === 0
-    ? `onnxruntime-web is not installed, whose files a page computes with; ${installCommand}`
-    : `onnxruntime-web ${versions[0]} is installed, and the page was built for ${onnxRuntimeVersion}; ${installCommand}`);
+  throw new Error(
+    versions.length === 0
+      ? `onnxruntime-web is not installed, whose files a page computes with; ${installCommand}`
+      : `onnxruntime-web ${versions[0]} is installed, and the page was built for ${onnxRuntimeVersion}; ${installCommand}`,
+  );
 }

@@ -1,6 +1,15 @@
 export { classifierConfigSchema, parseClassifierConfig, type ClassifierConfig } from './kinds/classifier-config.ts';
 export { planClassifier } from './kinds/classifier-run.ts';
-export { ddpmConfigSchema, ddpmTrainSchema, optimizerOptions, parseDdpmConfig, pictureDataSchema, trainSchema, type DdpmConfig, type TrainConfig } from './steps/train-config.ts';
+export {
+  ddpmConfigSchema,
+  ddpmTrainSchema,
+  optimizerOptions,
+  parseDdpmConfig,
+  pictureDataSchema,
+  trainSchema,
+  type DdpmConfig,
+  type TrainConfig,
+} from './steps/train-config.ts';
 export { planDdpm } from './kinds/ddpm-run.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './steps/ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './steps/lr-schedule.ts';
@@ -10,11 +19,48 @@ export { describeMemory, type MemoryNeed } from './steps/memory.ts';
 export { MetricsLog, type MetricsLine } from './log/metrics.ts';
 export { drawLossByNoise, type NoiseStage } from './log/noise-figure.ts';
 export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise } from './log/noise-levels.ts';
-export { adamCorrections, adamState, adamUpdate, clipFactor, globalNorm, type AdamOptions, type AdamScalars, type AdamUpdate, type ParameterGroup, type ParameterPredicate } from './steps/optimizer.ts';
+export {
+  adamCorrections,
+  adamState,
+  adamUpdate,
+  clipFactor,
+  globalNorm,
+  type AdamOptions,
+  type AdamScalars,
+  type AdamUpdate,
+  type ParameterGroup,
+  type ParameterPredicate,
+} from './steps/optimizer.ts';
 export { NoiseStages } from './log/noise-stages.ts';
 export { presetNames, readConfig } from './presets.ts';
-export { entries, initialState, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms, type TrainingSetup } from './steps/programs.ts';
-export { resumable, trainingRun, type PlanOptions, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
+export {
+  entries,
+  initialState,
+  trainedParameters,
+  trainingPrograms,
+  type TrainingObjective,
+  type TrainingPrograms,
+  type TrainingSetup,
+} from './steps/programs.ts';
+export {
+  resumable,
+  trainingRun,
+  type PlanOptions,
+  type RunEvent,
+  type RunOptions,
+  type RunPlan,
+  type RunWatch,
+} from './run.ts';
 export { configuredRun, type ConfiguredRun } from './kinds/run-kinds.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './log/tensorboard.ts';
-export { type BatchHistory, DivergedError, Trainer, type FurtherObjective, type ObjectiveReport, type SampleLoss, type StepReport, type TrainerState, type TrainingTask } from './steps/trainer.ts';
+export {
+  type BatchHistory,
+  DivergedError,
+  Trainer,
+  type FurtherObjective,
+  type ObjectiveReport,
+  type SampleLoss,
+  type StepReport,
+  type TrainerState,
+  type TrainingTask,
+} from './steps/trainer.ts';

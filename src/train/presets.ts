@@ -8,7 +8,10 @@ const presetsDir = fileURLToPath(new URL('../../presets/', import.meta.url));
 
 /** The names of the presets, sorted. */
 export async function presetNames(): Promise<string[]> {
-  return (await readdir(presetsDir)).filter((file) => file.endsWith('.jsonc')).map((file) => file.slice(0, -'.jsonc'.length)).sort();
+  return (await readdir(presetsDir))
+    .filter((file) => file.endsWith('.jsonc'))
+    .map((file) => file.slice(0, -'.jsonc'.length))
+    .sort();
 }
 
 /**
@@ -21,7 +24,9 @@ export async function readConfig(presetOrFile: string): Promise<Record<string, u
   const isFile = /[./\\]/.test(presetOrFile);
   if (!isFile && !names.includes(presetOrFile)) {
     const close = nearest(presetOrFile, names);
-    throw new Error(`unknown preset "${presetOrFile}"${close ? `; did you mean ${close}?` : `; one of ${names.join(', ')}`} (a configuration file ends in .json)`);
+    throw new Error(
+      `unknown preset "${presetOrFile}"${close ? `; did you mean ${close}?` : `; one of ${names.join(', ')}`} (a configuration file ends in .json)`,
+    );
   }
   const path = isFile ? presetOrFile : `${presetsDir}${presetOrFile}.jsonc`;
   const text = await readText(path);
@@ -30,9 +35,12 @@ export async function readConfig(presetOrFile: string): Promise<Record<string, u
   const first = errors[0];
   if (first) {
     const before = text.slice(0, first.offset).split('\n');
-    throw new Error(`${path}:${before.length}:${before.at(-1)!.length + 1}: not valid JSON (${printParseErrorCode(first.error)})`);
+    throw new Error(
+      `${path}:${before.length}:${before.at(-1)!.length + 1}: not valid JSON (${printParseErrorCode(first.error)})`,
+    );
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}: a configuration is a JSON object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${path}: a configuration is a JSON object`);
   return value as Record<string, unknown>;
 }
 
@@ -47,7 +55,9 @@ async function readText(path: string): Promise<string> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    throw new Error(code === 'ENOENT' ? `no configuration file at ${path}` : `cannot read ${path}: ${message}`, { cause: error });
+    throw new Error(code === 'ENOENT' ? `no configuration file at ${path}` : `cannot read ${path}: ${message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,7 +1,14 @@
 /** What all training runs share: steps, looks at the model on the way, logs, checkpoints, and going on after a stop. */
 import { dirname } from 'node:path';
 import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
-import { openRun, readTrainingState, saveCheckpoint, writeTrainingState, type Checkpoint, type ModelKind } from '../checkpoint/index.ts';
+import {
+  openRun,
+  readTrainingState,
+  saveCheckpoint,
+  writeTrainingState,
+  type Checkpoint,
+  type ModelKind,
+} from '../checkpoint/index.ts';
 import type { NetworkTimes } from '../diffusion/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
@@ -52,7 +59,10 @@ export interface RunPlan {
 /** What looks at a model while it is trained. */
 export interface RunWatch {
   /** Pictures of the model so far, and how often to make them. */
-  readonly draw?: { readonly every: number; readonly pictures: () => Promise<{ readonly pictures: FloatArray; readonly grid: Pixels }> };
+  readonly draw?: {
+    readonly every: number;
+    readonly pictures: () => Promise<{ readonly pictures: FloatArray; readonly grid: Pixels }>;
+  };
   /** Numbers about the model so far by name, every `train.evaluateEvery` steps. */
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
   dispose(): Promise<void>;
@@ -78,16 +88,38 @@ export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
 
 /** What a run tells while it goes on. */
 export type RunEvent =
-  | { readonly type: 'ready'; readonly dataset: Dataset; readonly parameters: number; readonly step: number; readonly device: string; readonly memory: MemoryNeed | undefined; readonly notes: readonly string[] }
+  | {
+      readonly type: 'ready';
+      readonly dataset: Dataset;
+      readonly parameters: number;
+      readonly step: number;
+      readonly device: string;
+      readonly memory: MemoryNeed | undefined;
+      readonly notes: readonly string[];
+    }
   | ({ readonly type: 'step' } & MetricsLine)
   | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
   /** `noise` has the loss by level of noise in the last quarter of the run that was reached; the figure shows all. */
-  | { readonly type: 'end'; readonly step: number; readonly reason: 'finished' | 'interrupted'; readonly noise?: { readonly losses: LossByNoise; readonly figure: string } };
+  | {
+      readonly type: 'end';
+      readonly step: number;
+      readonly reason: 'finished' | 'interrupted';
+      readonly noise?: { readonly losses: LossByNoise; readonly figure: string };
+    };
 
 /** What a resumed run may say differently: how long and how often, nothing that changes a step. */
 export const resumable = [
-  'train.steps', 'train.checkpointEvery', 'train.keepCheckpoints', 'train.sampleEvery', 'train.sampleCount', 'train.sampleSteps', 'train.evaluateEvery', 'train.evaluateFeatures', 'train.evaluateCount', 'train.evaluateSteps',
+  'train.steps',
+  'train.checkpointEvery',
+  'train.keepCheckpoints',
+  'train.sampleEvery',
+  'train.sampleCount',
+  'train.sampleSteps',
+  'train.evaluateEvery',
+  'train.evaluateFeatures',
+  'train.evaluateCount',
+  'train.evaluateSteps',
 ] as const;
 
 /**
@@ -95,7 +127,10 @@ export const resumable = [
  *
  * @throws if it cannot be built, the folder holds another run, another process trains it, or training diverges
  */
-export async function* trainingRun(plan: RunPlan, { out, executor, resume = false, signal }: RunOptions): AsyncGenerator<RunEvent, void, undefined> {
+export async function* trainingRun(
+  plan: RunPlan,
+  { out, executor, resume = false, signal }: RunOptions,
+): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task } = plan;
   checkTask(task, train);
   let from: SavedState | undefined;
@@ -110,7 +145,10 @@ export async function* trainingRun(plan: RunPlan, { out, executor, resume = fals
     async begin(latest) {
       if (latest) from = await readState(latest.path, plan.readWeights);
       else start = await startingState(plan);
-      if (from && from.step >= train.steps) throw new Error(`${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`);
+      if (from && from.step >= train.steps)
+        throw new Error(
+          `${out}: is finished at step ${from.step}; ${plan.use.what} with ${plan.use.command(quoteWord(out))}, or give more --steps to train on`,
+        );
     },
   });
   try {
@@ -127,11 +165,20 @@ interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal'> {
   readonly start: TrainerState | undefined;
 }
 
-async function* trained(plan: RunPlan, { out, executor, latest, from, start, signal }: OpenedRun): AsyncGenerator<RunEvent, void, undefined> {
+async function* trained(
+  plan: RunPlan,
+  { out, executor, latest, from, start, signal }: OpenedRun,
+): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
-  const notes = [...plan.notes ?? [], ...(from ? differences(from.environment, environment) : [])];
-  const log = await RunLog.open(out, { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) }, plan.floor).catch((error: unknown) => { throw explain(error, out, latest); });
+  const notes = [...(plan.notes ?? []), ...(from ? differences(from.environment, environment) : [])];
+  const log = await RunLog.open(
+    out,
+    { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) },
+    plan.floor,
+  ).catch((error: unknown) => {
+    throw explain(error, out, latest);
+  });
 
   const trainer = await Trainer.open(executor, task, train, from ?? start);
   const watch = await plan.watch?.(executor, trainer.store);
@@ -139,16 +186,29 @@ async function* trained(plan: RunPlan, { out, executor, latest, from, start, sig
   const save = async (): Promise<RunEvent> => {
     await log.flush();
     const { step } = trainer;
-    saved = await saveCheckpoint(out, step, async (dir) => {
-      await plan.writeModel(dir, await trainer.averages());
-      await writeTrainingState(dir, { step, tensors: trainer.training, meta: { seed: train.seed, environment } });
-    }, { keep: train.keepCheckpoints });
+    saved = await saveCheckpoint(
+      out,
+      step,
+      async (dir) => {
+        await plan.writeModel(dir, await trainer.averages());
+        await writeTrainingState(dir, { step, tensors: trainer.training, meta: { seed: train.seed, environment } });
+      },
+      { keep: train.keepCheckpoints },
+    );
     await log.noise?.draw();
     return { type: 'checkpoint', ...saved };
   };
 
   try {
-    yield { type: 'ready', dataset, parameters: countParameters(task.module), step: trainer.step, device: executor.device, memory: trainer.memory(), notes };
+    yield {
+      type: 'ready',
+      dataset,
+      parameters: countParameters(task.module),
+      step: trainer.step,
+      device: executor.device,
+      memory: trainer.memory(),
+      notes,
+    };
     while (trainer.step < train.steps && !signal?.aborted) {
       const start = performance.now();
       const { samples = [], ...report } = await trainer.advance();
@@ -174,7 +234,12 @@ async function* trained(plan: RunPlan, { out, executor, latest, from, start, sig
     }
     if ((saved?.step ?? 0) !== trainer.step) yield await save();
     await log.finish();
-    yield { type: 'end', step: trainer.step, reason: trainer.step === train.steps ? 'finished' : 'interrupted', ...(log.noise && { noise: { losses: log.noise.losses, figure: log.noise.path } }) };
+    yield {
+      type: 'end',
+      step: trainer.step,
+      reason: trainer.step === train.steps ? 'finished' : 'interrupted',
+      ...(log.noise && { noise: { losses: log.noise.losses, figure: log.noise.path } }),
+    };
   } catch (error) {
     throw explain(error, out, saved);
   } finally {
@@ -198,7 +263,11 @@ function checkTask({ module, others = {}, ...first }: TrainingTask, train: Train
 function explain(error: unknown, out: string, saved: Checkpoint | null): unknown {
   const whole = saved ? `${saved.path} is whole` : 'there is no checkpoint yet';
   if (error instanceof DivergedError) return new DivergedError(error.step, error.what, whole);
-  if (error instanceof WriteError) return new Error(`${out}: ${JSON.stringify(error.path)} cannot be written, ${error.reason}; ${whole}${saved ? ', and --resume continues from it' : ''}`, { cause: error });
+  if (error instanceof WriteError)
+    return new Error(
+      `${out}: ${JSON.stringify(error.path)} cannot be written, ${error.reason}; ${whole}${saved ? ', and --resume continues from it' : ''}`,
+      { cause: error },
+    );
   return error;
 }
 
@@ -210,16 +279,24 @@ interface SavedState extends TrainerState {
 async function readState(checkpoint: string, readWeights: RunPlan['readWeights']): Promise<SavedState> {
   const { step, tensors, meta } = await readTrainingState(checkpoint);
   const weights = await readWeights(checkpoint).catch((error: Error) => {
-    throw new Error(`${error.message}; or move ${checkpoint} out of ${dirname(checkpoint)} and --resume continues from the checkpoint before it`, { cause: error });
+    throw new Error(
+      `${error.message}; or move ${checkpoint} out of ${dirname(checkpoint)} and --resume continues from the checkpoint before it`,
+      { cause: error },
+    );
   });
   return { step, training: tensors, ema: weights, environment: meta['environment'] };
 }
 
 /** What a resumed run computes with that the saved one did not: results then go on the same but for rounding. */
 function differences(recorded: unknown, now: Environment): string[] {
-  const before = typeof recorded === 'object' && recorded !== null ? recorded as Environment : {};
+  const before = typeof recorded === 'object' && recorded !== null ? (recorded as Environment) : {};
   // Another provider has other facts, and none of them says more than its name.
-  const compared = before['provider'] === now['provider'] ? Object.entries(now) : [['provider', now['provider'] ?? null] as const];
-  return compared.filter(([key, value]) => before[key] !== value)
-    .map(([key, value]) => `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`);
+  const compared =
+    before['provider'] === now['provider'] ? Object.entries(now) : [['provider', now['provider'] ?? null] as const];
+  return compared
+    .filter(([key, value]) => before[key] !== value)
+    .map(
+      ([key, value]) =>
+        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`,
+    );
 }

@@ -21,7 +21,9 @@ export interface Beginning {
  */
 export async function startingModel({ init }: TrainConfig, kind: ModelKind): Promise<string | undefined> {
   if (init === null) return undefined;
-  return resolveModel(init, { kind }).catch((error: Error) => { throw new Error(`config.train.init: ${error.message}`, { cause: error }); });
+  return resolveModel(init, { kind }).catch((error: Error) => {
+    throw new Error(`config.train.init: ${error.message}`, { cause: error });
+  });
 }
 
 /**
@@ -30,10 +32,24 @@ export async function startingModel({ init }: TrainConfig, kind: ModelKind): Pro
  * @returns undefined if weights are drawn from the seed
  * @throws one line, if the model is not of the network that is trained
  */
-export async function startingState({ train, kind, task: { module }, readWeights }: Beginning): Promise<TrainerState | undefined> {
+export async function startingState({
+  train,
+  kind,
+  task: { module },
+  readWeights,
+}: Beginning): Promise<TrainerState | undefined> {
   const dir = await startingModel(train, kind);
   if (dir === undefined) return undefined;
   const weights = await readWeights(dir);
-  checkWeights(weightShapes(module), weights, `config.train.init: ${dir}`, 'give config.model the settings of that model, or train from the start without');
-  return { step: 0, training: new Map([...weights].map(([name, value]) => [`${entries.parameter}${name}`, value])), ema: weights };
+  checkWeights(
+    weightShapes(module),
+    weights,
+    `config.train.init: ${dir}`,
+    'give config.model the settings of that model, or train from the start without',
+  );
+  return {
+    step: 0,
+    training: new Map([...weights].map(([name, value]) => [`${entries.parameter}${name}`, value])),
+    ema: weights,
+  };
 }

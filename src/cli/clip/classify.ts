@@ -11,17 +11,21 @@ export function register(program: Command): void {
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--images <path>', 'a picture, or a folder of pictures')
     .requiredOption('--labels <list>', 'labels separated by commas, or a .txt file with one on each line')
-    .option('--template <text>', 'a sentence with {} for the label; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
+    .option(
+      '--template <text>',
+      'a sentence with {} for the label; give it several times to average over sentences',
+      (text: string, earlier: string[]) => [...earlier, text],
+      [],
+    )
     .option('--top <n>', 'labels to print for each picture', integerOption('--top', 1, 1000), 5)
     .option('--json', 'print a JSON object on each line, for one picture', false)
     .addOption(viewsOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
-  addDeviceOptions(command)
-    .action(async (model: string, options: ClassifyOptions) => {
-      const { withEngine } = await import('../with-engine.ts');
-      await withEngine(options, async (engine, print) => {
-        const { classifyPictures } = await import('./run-classify.ts');
-        await classifyPictures(model, options, engine, print);
-      });
+  addDeviceOptions(command).action(async (model: string, options: ClassifyOptions) => {
+    const { withEngine } = await import('../with-engine.ts');
+    await withEngine(options, async (engine, print) => {
+      const { classifyPictures } = await import('./run-classify.ts');
+      await classifyPictures(model, options, engine, print);
     });
+  });
 }

@@ -7,17 +7,22 @@ export function register(program: Command): void {
   const command = program
     .command('embed')
     .description('write the vectors of pictures by a CLIP as an array for NumPy, unit vectors row by row')
-    .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan')
+    .argument(
+      '<model>',
+      'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',
+    )
     .requiredOption('--images <path>', 'a picture, or a folder of pictures')
-    .requiredOption('--out <file.npy>', 'the array to write, float32 [pictures, D]; their paths go beside it, into a .txt')
+    .requiredOption(
+      '--out <file.npy>',
+      'the array to write, float32 [pictures, D]; their paths go beside it, into a .txt',
+    )
     .addOption(viewsOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
-  addDeviceOptions(command)
-    .action(async (model: string, options: EmbedCommandOptions) => {
-      const { withEngine } = await import('../with-engine.ts');
-      await withEngine(options, async (engine, print) => {
-        const { writeEmbeddings } = await import('./run-embed.ts');
-        await writeEmbeddings(model, options, engine, print);
-      });
+  addDeviceOptions(command).action(async (model: string, options: EmbedCommandOptions) => {
+    const { withEngine } = await import('../with-engine.ts');
+    await withEngine(options, async (engine, print) => {
+      const { writeEmbeddings } = await import('./run-embed.ts');
+      await writeEmbeddings(model, options, engine, print);
     });
+  });
 }

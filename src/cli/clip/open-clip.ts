@@ -46,11 +46,19 @@ interface ReadEncoder<Encoder extends ClipImageEncoder> {
 /** A CLIP's folder, read and checked. */
 export type ReadClip = LoadedClip & ReadEncoder<ClipEncoder>;
 
-function readEncoder<Encoder extends ClipImageEncoder>({ model, weights, preprocessing }: LoadedClip<CLIPImageTower>, views: boolean, encoderOf: (executor: Executor, batchSize: number) => Encoder): ReadEncoder<Encoder> {
+function readEncoder<Encoder extends ClipImageEncoder>(
+  { model, weights, preprocessing }: LoadedClip<CLIPImageTower>,
+  views: boolean,
+  encoderOf: (executor: Executor, batchSize: number) => Encoder,
+): ReadEncoder<Encoder> {
   return {
     identity() {
-      const hash = createHash('sha256').update(JSON.stringify([imageTowerConfig(model), preprocessing, ...(views ? sevenViews : [])]));
-      for (const [name, { data }] of weights) if (name.startsWith('vis')) hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      const hash = createHash('sha256').update(
+        JSON.stringify([imageTowerConfig(model), preprocessing, ...(views ? sevenViews : [])]),
+      );
+      for (const [name, { data }] of weights)
+        if (name.startsWith('vis'))
+          hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       return hash.digest('hex');
     },
     async open(executor, batchSize, work) {
@@ -77,9 +85,15 @@ function viewsFor(wanted: boolean): typeof sevenViews | undefined {
 export async function openClip(source: string, views: boolean): Promise<ReadClip> {
   const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
-  if (clip.tokenizer === null) throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
+  if (clip.tokenizer === null)
+    throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
-  return { ...clip, ...readEncoder(clip, views, (executor, batchSize) => openClipEncoder(executor, { ...clip, tokenizer, batchSize, views: viewsFor(views) })) };
+  return {
+    ...clip,
+    ...readEncoder(clip, views, (executor, batchSize) =>
+      openClipEncoder(executor, { ...clip, tokenizer, batchSize, views: viewsFor(views) }),
+    ),
+  };
 }
 
 /** A CLIP's image tower, read and checked. */
@@ -92,7 +106,12 @@ export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageE
  */
 export async function openImageTower(source: string, views: boolean): Promise<ReadImageTower> {
   const tower = await readImageTower(await resolveModel(source, { kind: 'clip' }));
-  return { ...tower, ...readEncoder(tower, views, (executor, batchSize) => openClipImageEncoder(executor, { ...tower, batchSize, views: viewsFor(views) })) };
+  return {
+    ...tower,
+    ...readEncoder(tower, views, (executor, batchSize) =>
+      openClipImageEncoder(executor, { ...tower, batchSize, views: viewsFor(views) }),
+    ),
+  };
 }
 
 /**
@@ -100,7 +119,12 @@ export async function openImageTower(source: string, views: boolean): Promise<Re
  *
  * @throws as `openClip`, or if there are no pictures
  */
-export function withClip<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip) => Promise<T>): Promise<T> {
+export function withClip<T>(
+  source: string,
+  options: ClipOptions,
+  engine: Engine,
+  work: (opened: OpenedClip) => Promise<T>,
+): Promise<T> {
   return withPictures(() => openClip(source, options.views), options, engine, work);
 }
 
@@ -109,19 +133,39 @@ export function withClip<T>(source: string, options: ClipOptions, engine: Engine
  *
  * @throws one line if the model has no image tower with a projection, or if there are no pictures
  */
-export function withImageTower<T>(source: string, options: ClipOptions, engine: Engine, work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>): Promise<T> {
+export function withImageTower<T>(
+  source: string,
+  options: ClipOptions,
+  engine: Engine,
+  work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>,
+): Promise<T> {
   return withPictures(() => openImageTower(source, options.views), options, engine, work);
 }
 
-async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Promise<ReadEncoder<Encoder>>, { images, skipBad }: ClipOptions, engine: Engine, work: (opened: OpenedClip<Encoder>) => Promise<T>): Promise<T> {
+async function withPictures<Encoder extends ClipImageEncoder, T>(
+  read: () => Promise<ReadEncoder<Encoder>>,
+  { images, skipBad }: ClipOptions,
+  engine: Engine,
+  work: (opened: OpenedClip<Encoder>) => Promise<T>,
+): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
   let progress: Progress | undefined;
-  const embedAll = async (encoder: ClipImageEncoder, identity: string, files: readonly string[]): Promise<EmbeddedPictures> => {
+  const embedAll = async (
+    encoder: ClipImageEncoder,
+    identity: string,
+    files: readonly string[],
+  ): Promise<EmbeddedPictures> => {
     const cache = await openEmbeddingCache(defaultCacheDir(), identity, encoder.dim, (line) => say(`note: ${line}`));
     // A handful is done before a bar is drawn.
-    if (files.length > mostTogether) progress = (await import('../progress.ts')).createProgress('pictures', files.length);
-    const embedded = await embedPictures(encoder, files, { cache, skipBad, signal: interrupt.signal, onProgress: (done) => progress?.update(done, 'embedded') });
+    if (files.length > mostTogether)
+      progress = (await import('../progress.ts')).createProgress('pictures', files.length);
+    const embedded = await embedPictures(encoder, files, {
+      cache,
+      skipBad,
+      signal: interrupt.signal,
+      onProgress: (done) => progress?.update(done, 'embedded'),
+    });
     progress?.stop();
     const left = describeSkipped(embedded.skipped);
     if (left !== undefined) say(left);
@@ -130,7 +174,9 @@ async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Pro
   try {
     const files = await imageFiles(images);
     const { open, identity } = await read();
-    return await open(await engine(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) => work({ encoder, embed: () => embedAll(encoder, identity(), files) }));
+    return await open(await engine(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) =>
+      work({ encoder, embed: () => embedAll(encoder, identity(), files) }),
+    );
   } finally {
     progress?.stop();
     interrupt.release();
@@ -139,5 +185,8 @@ async function withPictures<Encoder extends ClipImageEncoder, T>(read: () => Pro
 
 /** Says once how many texts were cut. */
 export function sayTruncated(truncated: number, contextLength: number): void {
-  if (truncated > 0) process.stderr.write(`note: ${truncated} ${truncated === 1 ? 'text is' : 'texts are'} longer than the ${contextLength} tokens that the model reads, and ${truncated === 1 ? 'loses its' : 'lose their'} end\n`);
+  if (truncated > 0)
+    process.stderr.write(
+      `note: ${truncated} ${truncated === 1 ? 'text is' : 'texts are'} longer than the ${contextLength} tokens that the model reads, and ${truncated === 1 ? 'loses its' : 'lose their'} end\n`,
+    );
 }

@@ -15,21 +15,42 @@ export interface ClassifyOptions extends ClipOptions {
 }
 
 /** Prints a line for each picture: its path and the best labels with their probabilities, or a JSON object of the same. */
-export async function classifyPictures(source: string, { labels: list, template, top, json, ...options }: ClassifyOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function classifyPictures(
+  source: string,
+  { labels: list, template, top, json, ...options }: ClassifyOptions,
+  engine: Engine,
+  print: (line: string) => void,
+): Promise<void> {
   const labels = await readLabels(list);
   const templates = templatesOption(template);
   await withClip(source, options, engine, async ({ encoder, embed }) => {
     // What is wrong with labels is known before many pictures are embedded. The towers get ready side by side.
     checkLabels(encoder, labels, templates);
-    const [classifier, { files, embeddings }] = await Promise.all([readyClassifier(encoder, labels, templates), embed()]);
+    const [classifier, { files, embeddings }] = await Promise.all([
+      readyClassifier(encoder, labels, templates),
+      embed(),
+    ]);
     for (const [i, ranked] of classifier.classify(embeddings, top).entries()) {
-      if (json) print(JSON.stringify({ file: files[i], labels: ranked.map(({ label, probability, cosine }) => ({ label, probability, cosine })) }));
-      else print(`${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`);
+      if (json)
+        print(
+          JSON.stringify({
+            file: files[i],
+            labels: ranked.map(({ label, probability, cosine }) => ({ label, probability, cosine })),
+          }),
+        );
+      else
+        print(
+          `${files[i]}: ${ranked.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(1)} %`).join(' · ')}`,
+        );
     }
   });
 }
 
-async function readyClassifier(encoder: ClipEncoder, labels: readonly string[], templates: readonly string[]): Promise<ZeroShotClassifier> {
+async function readyClassifier(
+  encoder: ClipEncoder,
+  labels: readonly string[],
+  templates: readonly string[],
+): Promise<ZeroShotClassifier> {
   const classifier = await zeroShotClassifier(encoder, labels, templates);
   sayTruncated(classifier.truncated, encoder.contextLength);
   return classifier;
@@ -37,13 +58,19 @@ async function readyClassifier(encoder: ClipEncoder, labels: readonly string[], 
 
 async function readLabels(list: string): Promise<string[]> {
   const text = list.toLowerCase().endsWith('.txt') ? await readLabelFile(list) : list.replaceAll(',', '\n');
-  const labels = text.split('\n').map((label) => label.trim()).filter((label) => label !== '');
+  const labels = text
+    .split('\n')
+    .map((label) => label.trim())
+    .filter((label) => label !== '');
   if (labels.length === 0) throw new UsageError(`--labels: there is no label in ${JSON.stringify(list)}`);
   return labels;
 }
 
 function readLabelFile(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Error(`--labels: cannot read ${JSON.stringify(path)} (${describeSystemError(error)}); give labels separated by commas, or a file with one on each line`, { cause: error });
+    throw new Error(
+      `--labels: cannot read ${JSON.stringify(path)} (${describeSystemError(error)}); give labels separated by commas, or a file with one on each line`,
+      { cause: error },
+    );
   });
 }

@@ -9,7 +9,12 @@ export interface EmbedCommandOptions extends ClipOptions {
 }
 
 /** Writes the array, and the paths of the pictures beside it, a line a row. */
-export async function writeEmbeddings(source: string, { out, ...options }: EmbedCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function writeEmbeddings(
+  source: string,
+  { out, ...options }: EmbedCommandOptions,
+  engine: Engine,
+  print: (line: string) => void,
+): Promise<void> {
   checkExtension(out, '.npy');
   const names = `${out.slice(0, -'.npy'.length)}.txt`;
   for (const path of [out, names]) await checkWritable(path);

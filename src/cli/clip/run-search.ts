@@ -15,7 +15,12 @@ export interface SearchOptions extends ClipOptions {
 const shownSize = 128;
 
 /** Writes the sheet, and prints a line for each picture on it: its path and the cosine. */
-export async function searchPictures(source: string, { query, out, count, ...options }: SearchOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function searchPictures(
+  source: string,
+  { query, out, count, ...options }: SearchOptions,
+  engine: Engine,
+  print: (line: string) => void,
+): Promise<void> {
   if (query.trim() === '') throw new UsageError('--query: is empty; say what to look for');
   checkExtension(out, '.png');
   await checkWritable(out);

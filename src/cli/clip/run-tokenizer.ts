@@ -1,4 +1,11 @@
-import { checkExtension, checkWritable, readTokenizer, readTexts, trainTokenizer, writeFileWhole } from '../../data/index.ts';
+import {
+  checkExtension,
+  checkWritable,
+  readTokenizer,
+  readTexts,
+  trainTokenizer,
+  writeFileWhole,
+} from '../../data/index.ts';
 
 /** The options of `kuosan tokenizer train`. */
 export interface TokenizerTrainingOptions {
@@ -13,7 +20,10 @@ export interface TokenizerTrainingOptions {
  *
  * @throws one line for captions that cannot be read or an output that cannot be written; nothing is written then
  */
-export async function runTokenizerTraining({ captions, out, vocabSize, minFrequency }: TokenizerTrainingOptions, print: (line: string) => void): Promise<void> {
+export async function runTokenizerTraining(
+  { captions, out, vocabSize, minFrequency }: TokenizerTrainingOptions,
+  print: (line: string) => void,
+): Promise<void> {
   checkExtension(out, '.json');
   await checkWritable(out);
   const { texts, notes } = await readTexts(captions);
@@ -23,7 +33,8 @@ export async function runTokenizerTraining({ captions, out, vocabSize, minFreque
 
   const tokenizer = readTokenizer(trained.json, out);
   const lengths = texts.map((text) => tokenizer.encode(text).length).sort((a, b) => a - b);
-  const often = trained.vocabSize < vocabSize ? `, not ${vocabSize}: no more neighbors occur ${minFrequency} times` : '';
+  const often =
+    trained.vocabSize < vocabSize ? `, not ${vocabSize}: no more neighbors occur ${minFrequency} times` : '';
   print(`${texts.length} captions, ${trained.words} different words`);
   print(`${trained.vocabSize} tokens${often}; start ${tokenizer.bosTokenId}, end ${tokenizer.eosTokenId}`);
   print(`a caption takes ${lengths[Math.floor(lengths.length / 2)]} tokens in the middle, ${lengths.at(-1)} at most`);

@@ -15,12 +15,11 @@ export function register(program: Command): void {
     .option('--count <n>', 'pictures to find', integerOption('--count', 1, 10_000), 25)
     .addOption(viewsOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);
-  addDeviceOptions(command)
-    .action(async (model: string, options: SearchOptions) => {
-      const { withEngine } = await import('../with-engine.ts');
-      await withEngine(options, async (engine, print) => {
-        const { searchPictures } = await import('./run-search.ts');
-        await searchPictures(model, options, engine, print);
-      });
+  addDeviceOptions(command).action(async (model: string, options: SearchOptions) => {
+    const { withEngine } = await import('../with-engine.ts');
+    await withEngine(options, async (engine, print) => {
+      const { searchPictures } = await import('./run-search.ts');
+      await searchPictures(model, options, engine, print);
     });
+  });
 }

@@ -11,7 +11,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function run(...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
   const printed = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) vi.spyOn(process[stream], 'write').mockImplementation((text) => { printed[stream] += String(text); return true; });
+  for (const stream of ['stdout', 'stderr'] as const)
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      printed[stream] += String(text);
+      return true;
+    });
   const status = await runCommand(['tokenizer', 'train', ...words]).finally(() => vi.restoreAllMocks());
   return { status, ...printed };
 }
@@ -24,7 +28,10 @@ beforeAll(() => {
   mkdirSync(at('pictures'));
   // Captions are read without looking at the pictures.
   for (const name of ['a.png', 'b.png', 'c.png']) writeFileSync(at(`pictures/${name}`), '');
-  writeFileSync(at('pictures/metadata.jsonl'), '{"file_name":"a.png","text":"a red cat"}\n{"file_name":"b.png","text":"a red dog"}\n');
+  writeFileSync(
+    at('pictures/metadata.jsonl'),
+    '{"file_name":"a.png","text":"a red cat"}\n{"file_name":"b.png","text":"a red dog"}\n',
+  );
   writeFileSync(at('pictures/c.txt'), 'a red bird');
   mkdirSync(at('bare'));
   writeFileSync(at('bare/a.png'), '');
@@ -35,10 +42,19 @@ beforeAll(() => {
 
 describe('kuosan tokenizer train', () => {
   test('learns from a caption on each line, and says what came of it', async () => {
-    const { status, stdout, stderr } = await run('--captions', at('captions.txt'), '--vocab-size', '600', '--out', at('out/tokenizer.json'));
+    const { status, stdout, stderr } = await run(
+      '--captions',
+      at('captions.txt'),
+      '--vocab-size',
+      '600',
+      '--out',
+      at('out/tokenizer.json'),
+    );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     // Of the words, "a" is a byte; r e, re d</w> alone occur twice.
-    expect(stdout).toBe(`3 captions, 10 different words\n516 tokens, not 600: no more neighbors occur 2 times; start 514, end 515\na caption takes 7 tokens in the middle, 24 at most\n${at('out/tokenizer.json')}: written\n`);
+    expect(stdout).toBe(
+      `3 captions, 10 different words\n516 tokens, not 600: no more neighbors occur 2 times; start 514, end 515\na caption takes 7 tokens in the middle, 24 at most\n${at('out/tokenizer.json')}: written\n`,
+    );
     const tokenizer = readTokenizer(JSON.parse(readFileSync(at('out/tokenizer.json'), 'utf8')), 'written');
     expect(tokenizer.decode(tokenizer.encode('A red cat'))).toBe('a red cat');
   });
@@ -50,15 +66,60 @@ describe('kuosan tokenizer train', () => {
   });
 
   test.each<[string, string[], number, string]>([
-    ['captions that are not there', ['--captions', at('nowhere')], 1, `captions ${JSON.stringify(at('nowhere'))}: there is no such file or folder; give a folder of captioned images, or a .txt with a caption on each line`],
-    ['a file that holds none', ['--captions', at('empty.txt')], 1, `captions ${JSON.stringify(at('empty.txt'))}: holds no caption; it has a caption on each line`],
-    ['a folder that holds none', ['--captions', at('bare')], 1, `captions ${JSON.stringify(at('bare'))}: holds no caption; they come from metadata.jsonl or from a .txt beside each image`],
-    ['another kind of file', ['--captions', at('captions.csv')], 1, `captions ${JSON.stringify(at('captions.csv'))}: expected a folder, or a .txt with a caption on each line`],
-    ['a text in another encoding', ['--captions', at('latin1.txt')], 1, `captions ${JSON.stringify(at('latin1.txt'))}: is not text in UTF-8`],
-    ['a caption of an image that is not there', ['--captions', at('broken')], 1, `captions ${JSON.stringify(at('broken/metadata.jsonl:1'))}: there is no image "b.png"; mend or remove it`],
-    ['a vocabulary without room for bytes', ['--captions', at('captions.txt'), '--vocab-size', '100'], 2, '--vocab-size: expected an integer from 514 to 16777215, got "100"'],
-    ['an output of another kind', ['--captions', at('captions.txt'), '--out', at('tokens.txt')], 1, `cannot write ${JSON.stringify(at('tokens.txt'))}: the name does not end in .json; give another path`],
-    ['no captions', [], 2, "required option '--captions <folder or .txt>' not specified; kuosan tokenizer train --help tells more"],
+    [
+      'captions that are not there',
+      ['--captions', at('nowhere')],
+      1,
+      `captions ${JSON.stringify(at('nowhere'))}: there is no such file or folder; give a folder of captioned images, or a .txt with a caption on each line`,
+    ],
+    [
+      'a file that holds none',
+      ['--captions', at('empty.txt')],
+      1,
+      `captions ${JSON.stringify(at('empty.txt'))}: holds no caption; it has a caption on each line`,
+    ],
+    [
+      'a folder that holds none',
+      ['--captions', at('bare')],
+      1,
+      `captions ${JSON.stringify(at('bare'))}: holds no caption; they come from metadata.jsonl or from a .txt beside each image`,
+    ],
+    [
+      'another kind of file',
+      ['--captions', at('captions.csv')],
+      1,
+      `captions ${JSON.stringify(at('captions.csv'))}: expected a folder, or a .txt with a caption on each line`,
+    ],
+    [
+      'a text in another encoding',
+      ['--captions', at('latin1.txt')],
+      1,
+      `captions ${JSON.stringify(at('latin1.txt'))}: is not text in UTF-8`,
+    ],
+    [
+      'a caption of an image that is not there',
+      ['--captions', at('broken')],
+      1,
+      `captions ${JSON.stringify(at('broken/metadata.jsonl:1'))}: there is no image "b.png"; mend or remove it`,
+    ],
+    [
+      'a vocabulary without room for bytes',
+      ['--captions', at('captions.txt'), '--vocab-size', '100'],
+      2,
+      '--vocab-size: expected an integer from 514 to 16777215, got "100"',
+    ],
+    [
+      'an output of another kind',
+      ['--captions', at('captions.txt'), '--out', at('tokens.txt')],
+      1,
+      `cannot write ${JSON.stringify(at('tokens.txt'))}: the name does not end in .json; give another path`,
+    ],
+    [
+      'no captions',
+      [],
+      2,
+      "required option '--captions <folder or .txt>' not specified; kuosan tokenizer train --help tells more",
+    ],
   ])('refuses %s', async (_, words, status, message) => {
     const out = words.includes('--out') ? [] : ['--out', at('never.json')];
     expect(await run(...words, ...out)).toEqual({ status, stdout: '', stderr: `kuosan: ${message}\n` });

@@ -10,16 +10,27 @@ const tokenizerDefaults = {
 } as const;
 
 export function register(program: Command): void {
-  const tokenizer = program
-    .command('tokenizer')
-    .description('make what turns texts into numbers');
+  const tokenizer = program.command('tokenizer').description('make what turns texts into numbers');
   tokenizer
     .command('train')
     .description('learn a vocabulary from captions, by byte-pair encoding as CLIP has it, and write a tokenizer.json')
-    .requiredOption('--captions <folder or .txt>', 'a folder of captioned images (metadata.jsonl, or a .txt beside each), or a text with a caption on each line')
+    .requiredOption(
+      '--captions <folder or .txt>',
+      'a folder of captioned images (metadata.jsonl, or a .txt beside each), or a text with a caption on each line',
+    )
     .requiredOption('--out <tokenizer.json>', 'the file to write')
-    .option('--vocab-size <n>', 'tokens in all: 512 for bytes, the start and the end, and those that are learned', integerOption('--vocab-size', leastVocabSize, 2 ** 24 - 1), tokenizerDefaults.vocabSize)
-    .option('--min-frequency <n>', 'how often two neighbors must occur to become one token', integerOption('--min-frequency', 1), tokenizerDefaults.minFrequency)
+    .option(
+      '--vocab-size <n>',
+      'tokens in all: 512 for bytes, the start and the end, and those that are learned',
+      integerOption('--vocab-size', leastVocabSize, 2 ** 24 - 1),
+      tokenizerDefaults.vocabSize,
+    )
+    .option(
+      '--min-frequency <n>',
+      'how often two neighbors must occur to become one token',
+      integerOption('--min-frequency', 1),
+      tokenizerDefaults.minFrequency,
+    )
     .action(async (options: TokenizerTrainingOptions) => {
       const { runTokenizerTraining } = await import('./run-tokenizer.ts');
       await runTokenizerTraining(options, (line) => process.stdout.write(`${line}\n`));

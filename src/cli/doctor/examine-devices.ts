@@ -7,7 +7,11 @@ import { reasonAgainst } from '../../runtime/open-node-executor.ts';
 import { missing, type Finding } from './finding.ts';
 
 /** What an engine can compute on here, and what `--device auto` takes. */
-export async function examineDevices({ threads }: { threads: number }): Promise<{ readonly findings: readonly Finding[]; readonly auto: string }> {
+export async function examineDevices({
+  threads,
+}: {
+  threads: number;
+}): Promise<{ readonly findings: readonly Finding[]; readonly auto: string }> {
   const processor = createNodeExecutor({ threads });
   try {
     const kernels = await examineKernels(processor);
@@ -23,7 +27,11 @@ async function examineKernels(processor: Executor): Promise<Finding[]> {
   return [
     { name: 'ONNX Runtime', status: 'ok', text: String(engine) },
     kernelBlock === null
-      ? { name: 'kernels', status: 'limited', text: 'standard: this processor\'s build of ONNX Runtime has no blocked convolutions' }
+      ? {
+          name: 'kernels',
+          status: 'limited',
+          text: "standard: this processor's build of ONNX Runtime has no blocked convolutions",
+        }
       : { name: 'kernels', status: 'ok', text: `blocked convolutions, ${kernelBlock} channels to a block` },
   ];
 }
@@ -39,11 +47,27 @@ async function examineGraphicsCard(processor: Executor): Promise<{ finding: Find
   try {
     const known = recordedAdapter(await card.environment());
     const { adapter } = known;
-    if (isSoftware(known)) return { finding: { name, status: 'limited', text: `${adapter}: imitated by the processor; only --device webgpu takes it`, remedy: 'a real one needs a card and its Vulkan driver' } };
+    if (isSoftware(known))
+      return {
+        finding: {
+          name,
+          status: 'limited',
+          text: `${adapter}: imitated by the processor; only --device webgpu takes it`,
+          remedy: 'a real one needs a card and its Vulkan driver',
+        },
+      };
     const shown = await compareDevices(card, processor);
     const against = reasonAgainst(known, shown);
-    if (against !== undefined) return { finding: { name, status: 'limited', text: `${against}; only --device webgpu takes it` } };
-    return { finding: { name, status: 'ok', text: `${adapter}: ${shown.speedup.toPrecision(2)} times as fast as the processor in a small step of training (experimental)` }, chosen: card.device };
+    if (against !== undefined)
+      return { finding: { name, status: 'limited', text: `${against}; only --device webgpu takes it` } };
+    return {
+      finding: {
+        name,
+        status: 'ok',
+        text: `${adapter}: ${shown.speedup.toPrecision(2)} times as fast as the processor in a small step of training (experimental)`,
+      },
+      chosen: card.device,
+    };
   } catch (error) {
     return { finding: missing(name, withoutFrame(error)) };
   } finally {
@@ -53,7 +77,13 @@ async function examineGraphicsCard(processor: Executor): Promise<{ finding: Find
 
 async function examineCuda(): Promise<Finding> {
   const name = 'CUDA';
-  if (!hasNvidiaDriver()) return { name, status: 'missing', text: 'no NVIDIA driver', remedy: `with an NVIDIA card on Linux: its driver, CUDA 12, cuDNN 9, and ${cudaInstallCommand}` };
+  if (!hasNvidiaDriver())
+    return {
+      name,
+      status: 'missing',
+      text: 'no NVIDIA driver',
+      remedy: `with an NVIDIA card on Linux: its driver, CUDA 12, cuDNN 9, and ${cudaInstallCommand}`,
+    };
   const reason = cudaMissing();
   if (reason) return missing(name, reason);
   try {

@@ -12,7 +12,14 @@ const comfortable = 1.5 * GiB;
 
 /** The machine as Node sees it. */
 export async function examineMachine(): Promise<Finding[]> {
-  return [examineProcessor(), examineMemory(), { name: 'Node.js', status: 'ok', text: process.versions.node }, await examineSharp(), ...await examineDisks(), examineTerminal()];
+  return [
+    examineProcessor(),
+    examineMemory(),
+    { name: 'Node.js', status: 'ok', text: process.versions.node },
+    await examineSharp(),
+    ...(await examineDisks()),
+    examineTerminal(),
+  ];
 }
 
 function examineProcessor(): Finding {
@@ -27,7 +34,14 @@ function examineMemory(): Finding {
   const total = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
   const free = Math.min(freemem(), total);
   const text = `${size(total)}, ${size(free)} free`;
-  return free >= comfortable ? { name: 'memory', status: 'ok', text } : { name: 'memory', status: 'limited', text, remedy: `training takes about ${size(comfortable)}; a smaller --batch-size takes less` };
+  return free >= comfortable
+    ? { name: 'memory', status: 'ok', text }
+    : {
+        name: 'memory',
+        status: 'limited',
+        text,
+        remedy: `training takes about ${size(comfortable)}; a smaller --batch-size takes less`,
+      };
 }
 
 async function examineSharp(): Promise<Finding> {
@@ -36,17 +50,28 @@ async function examineSharp(): Promise<Finding> {
     const { default: sharp } = await import('sharp');
     return { name, status: 'ok', text: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}` };
   } catch (error) {
-    return { name, status: 'missing', text: `sharp does not load: ${(error as Error).message.split('\n')[0]}`, remedy: `npm install --cpu=${process.arch} --os=${process.platform} sharp` };
+    return {
+      name,
+      status: 'missing',
+      text: `sharp does not load: ${(error as Error).message.split('\n')[0]}`,
+      remedy: `npm install --cpu=${process.arch} --os=${process.platform} sharp`,
+    };
   }
 }
 
 async function examineDisks(): Promise<Finding[]> {
-  return [await examineDisk('cache', defaultCacheDir(), 'KUOSAN_CACHE names another folder'), await examineDisk('this folder', process.cwd(), '--out can be in any folder')];
+  return [
+    await examineDisk('cache', defaultCacheDir(), 'KUOSAN_CACHE names another folder'),
+    await examineDisk('this folder', process.cwd(), '--out can be in any folder'),
+  ];
 }
 
 async function examineDisk(name: string, folder: string, wayOut: string): Promise<Finding> {
   const existing = await nearestExisting(resolve(folder));
-  const writable = await access(existing, constants.W_OK).then(() => true, () => false);
+  const writable = await access(existing, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
   if (!writable) return { name, status: 'missing', text: `${folder}: cannot be written`, remedy: wayOut };
   const { bavail, bsize } = await statfs(existing);
   const free = bavail * bsize;
@@ -56,17 +81,27 @@ async function examineDisk(name: string, folder: string, wayOut: string): Promis
 
 /** The folder itself, or the one it would be made in. */
 async function nearestExisting(folder: string): Promise<string> {
-  return access(folder).then(() => folder, () => (dirname(folder) === folder ? folder : nearestExisting(dirname(folder))));
+  return access(folder).then(
+    () => folder,
+    () => (dirname(folder) === folder ? folder : nearestExisting(dirname(folder))),
+  );
 }
 
 function examineTerminal(): Finding {
   const name = 'terminal';
-  if (process.env['NO_COLOR']) return { name, status: 'limited', text: 'NO_COLOR is set: no pictures in the terminal', remedy: 'unset NO_COLOR' };
-  if (!process.stderr.isTTY) return { name, status: 'ok', text: 'none here: output goes into a file or another program' };
+  if (process.env['NO_COLOR'])
+    return { name, status: 'limited', text: 'NO_COLOR is set: no pictures in the terminal', remedy: 'unset NO_COLOR' };
+  if (!process.stderr.isTTY)
+    return { name, status: 'ok', text: 'none here: output goes into a file or another program' };
   const columns = process.stderr.columns || 80;
   return /truecolor|24bit/.test(process.env['COLORTERM'] ?? '')
     ? { name, status: 'ok', text: `pictures in true color, ${columns} columns` }
-    : { name, status: 'limited', text: `pictures in 256 colors, ${columns} columns`, remedy: 'a terminal that sets COLORTERM=truecolor shows them better' };
+    : {
+        name,
+        status: 'limited',
+        text: `pictures in 256 colors, ${columns} columns`,
+        remedy: 'a terminal that sets COLORTERM=truecolor shows them better',
+      };
 }
 
 /** `23 GiB`, `1.5 GiB`, `800 MiB`. */

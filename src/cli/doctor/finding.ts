@@ -11,5 +11,7 @@ export interface Finding {
 /** A message in the form of our errors, `what is wrong; the way out`, as a finding that is missing. */
 export function missing(name: string, message: string): Finding {
   const at = message.indexOf('; ');
-  return at < 0 ? { name, status: 'missing', text: message } : { name, status: 'missing', text: message.slice(0, at), remedy: message.slice(at + 2) };
+  return at < 0
+    ? { name, status: 'missing', text: message }
+    : { name, status: 'missing', text: message.slice(0, at), remedy: message.slice(at + 2) };
 }

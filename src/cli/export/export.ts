@@ -11,9 +11,18 @@ export function register(program: Command): void {
     .description('take a trained model elsewhere: an ONNX file, a web page')
     .argument('<run | model dir | name>', modelArgument)
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
-    .option('--web <dir>', 'a page for any static host that samples the model in the visitor\'s browser')
-    .option('--batch <n | symbolic>', 'pictures in one run of the ONNX model; symbolic: any number', (text) => (text === 'symbolic' ? text : batchSize(text)), 'symbolic' as const)
-    .option('--dtype <type>', 'how the weights are stored, float32 or float16 (half the size); default float32, in a page float16 if the weights are stored so', choiceOption('dtype', ['float32', 'float16']))
+    .option('--web <dir>', "a page for any static host that samples the model in the visitor's browser")
+    .option(
+      '--batch <n | symbolic>',
+      'pictures in one run of the ONNX model; symbolic: any number',
+      (text) => (text === 'symbolic' ? text : batchSize(text)),
+      'symbolic' as const,
+    )
+    .option(
+      '--dtype <type>',
+      'how the weights are stored, float32 or float16 (half the size); default float32, in a page float16 if the weights are stored so',
+      choiceOption('dtype', ['float32', 'float16']),
+    )
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--force', 'replace an earlier export', false)
     .action(async (source: string, options: ExportCommandOptions) => {

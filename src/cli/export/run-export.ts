@@ -19,11 +19,18 @@ export interface ExportCommandOptions {
   readonly variant?: string;
 }
 
-export async function writeExport(source: string, { out, web, batch, dtype, force, variant }: ExportCommandOptions): Promise<void> {
-  if (out === undefined && web === undefined) throw new UsageError('--out or --web is missing: the ONNX file or the folder of a page to write');
+export async function writeExport(
+  source: string,
+  { out, web, batch, dtype, force, variant }: ExportCommandOptions,
+): Promise<void> {
+  if (out === undefined && web === undefined)
+    throw new UsageError('--out or --web is missing: the ONNX file or the folder of a page to write');
   if (out !== undefined) {
     checkExtension(out, '.onnx');
-    if (!force && existsSync(out)) throw new Error(`cannot write ${JSON.stringify(out)}: it is there already; replace it with --force, or give another path`);
+    if (!force && existsSync(out))
+      throw new Error(
+        `cannot write ${JSON.stringify(out)}: it is there already; replace it with --force, or give another path`,
+      );
     await checkWritable(out);
   }
   if (web !== undefined) {
@@ -38,19 +45,28 @@ export async function writeExport(source: string, { out, web, batch, dtype, forc
   const parameters = `${countParameters(model.unet).toLocaleString('en-US')} parameters`;
   if (out !== undefined) {
     const type = dtype ?? 'float32';
-    const metadata = { model: name, ...(card.license !== undefined && { license: card.license }), made_by: `kuosan ${version()}` };
+    const metadata = {
+      model: name,
+      ...(card.license !== undefined && { license: card.license }),
+      made_by: `kuosan ${version()}`,
+    };
     const bytes = exportOnnx(model, { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata });
     await writeFileWhole(out, bytes);
-    process.stdout.write(`${out}: ${parameters} in ${type}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`);
+    process.stdout.write(
+      `${out}: ${parameters} in ${type}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
+    );
   }
   if (web !== undefined) {
     const written = await writePage(web, { model, card, name, ...(dtype && { dtype }) });
-    process.stdout.write(`${web}: a page with ${parameters} in ${written.dtype}, ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`);
+    process.stdout.write(
+      `${web}: a page with ${parameters} in ${written.dtype}, ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`,
+    );
   }
 }
 
 function version(): string {
-  return (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version;
 }
 
 function megabytes(bytes: number): string {

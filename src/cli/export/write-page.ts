@@ -29,7 +29,9 @@ const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-E
 
 /** How hosts are told: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
 const hostFiles: Readonly<Record<string, string>> = {
-  '_headers': `/*\n${Object.entries(isolation).map(([key, value]) => `  ${key}: ${value}\n`).join('')}`,
+  _headers: `/*\n${Object.entries(isolation)
+    .map(([key, value]) => `  ${key}: ${value}\n`)
+    .join('')}`,
   'serve.json': `${JSON.stringify({ headers: [{ source: '**', headers: Object.entries(isolation).map(([key, value]) => ({ key, value })) }] }, null, 2)}\n`,
 };
 
@@ -43,7 +45,8 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
   const entries = existsSync(folder) ? await readdir(folder) : [];
   if (entries.length === 0) return;
   const isPage = existsSync(join(folder, modelFolder, modelFile)) && existsSync(join(folder, 'index.html'));
-  if (!isPage) throw new Error(`${folder}: holds no page but other files (${JSON.stringify(entries[0])}); give another folder`);
+  if (!isPage)
+    throw new Error(`${folder}: holds no page but other files (${JSON.stringify(entries[0])}); give another folder`);
   if (!force) throw new Error(`${folder}: holds a page already; replace it with --force, or give another folder`);
 }
 
@@ -52,11 +55,21 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
  *
  * @returns how the weights are stored, and the bytes of all its files
  */
-export async function writePage(folder: string, { model, card, name, builtPage = ownPage(), ...options }: PageSource): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
-  if (!existsSync(join(builtPage, 'index.html'))) throw new Error(`the page has not been built (${builtPage}); run npm run build`);
+export async function writePage(
+  folder: string,
+  { model, card, name, builtPage = ownPage(), ...options }: PageSource,
+): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
+  if (!existsSync(join(builtPage, 'index.html')))
+    throw new Error(`the page has not been built (${builtPage}); run npm run build`);
   const picture = pictureShape(model.unet, networkProcess(model.scheduler).varianceType);
-  if (picture[0] !== 1 && picture[0] !== 3) throw new Error(`${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`);
-  if (model.unet.config.inChannels !== picture[0]) throw new Error(`${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`);
+  if (picture[0] !== 1 && picture[0] !== 3)
+    throw new Error(
+      `${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`,
+    );
+  if (model.unet.config.inChannels !== picture[0])
+    throw new Error(
+      `${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`,
+    );
   const engineFiles = webEngineFolder();
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
@@ -69,14 +82,26 @@ export async function writePage(folder: string, { model, card, name, builtPage =
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await mkdir(join(aside, engineFolder));
     for (const file of webEngineFiles) await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
-    const weights = writeSafetensors(storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path));
+    const weights = writeSafetensors(
+      storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
+    );
     await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
     const description: PageModel = {
-      format: 1, name, ...(card.summary !== undefined && { summary: card.summary }), ...(card.license !== undefined && { license: card.license }),
-      classes: classesOf(model), parameters: countParameters(model.unet), picture, unet: model.unet.config, scheduler: model.scheduler,
+      format: 1,
+      name,
+      ...(card.summary !== undefined && { summary: card.summary }),
+      ...(card.license !== undefined && { license: card.license }),
+      classes: classesOf(model),
+      parameters: countParameters(model.unet),
+      picture,
+      unet: model.unet.config,
+      scheduler: model.scheduler,
       weights: { file: weightsFile, bytes: weights.length, dtype },
     };
-    await writeFileWhole(join(aside, modelFolder, modelFile), new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`));
+    await writeFileWhole(
+      join(aside, modelFolder, modelFile),
+      new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
+    );
     // The earlier page goes only now that the new one is whole.
     await rm(full, { recursive: true, force: true });
     await rename(aside, full);
@@ -88,7 +113,9 @@ export async function writePage(folder: string, { model, card, name, builtPage =
 
 function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
   const count = unet.config.numClassEmbeds;
-  return classes ?? (count === null ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null });
+  return (
+    classes ?? (count === null ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null })
+  );
 }
 
 /** True if every weight is a float16 number: rounding to it changes pictures by more than another machine would. */
@@ -108,7 +135,9 @@ function titled(html: string, name: string, summary: string | undefined): string
 
 /** `npm run build` puts the page beside the command; from the sources it is as far as the build is. */
 function ownPage(): string {
-  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url));
+  return fileURLToPath(
+    new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
+  );
 }
 
 async function sizeOfFolder(folder: string): Promise<number> {

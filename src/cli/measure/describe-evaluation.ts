@@ -31,28 +31,57 @@ export interface EvaluationReport {
 }
 
 /** The report as text: every number beside what it was measured with, and beside what real pictures have. */
-export function describeEvaluation({ subject, data, seed, sampler, features, nearest, bitsPerDimension }: EvaluationReport): string {
-  const drawn = sampler && (features || nearest) ? `, drawn with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}` : '';
+export function describeEvaluation({
+  subject,
+  data,
+  seed,
+  sampler,
+  features,
+  nearest,
+  bitsPerDimension,
+}: EvaluationReport): string {
+  const drawn =
+    sampler && (features || nearest)
+      ? `, drawn with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}`
+      : '';
   const lines = [`${subject} against ${data}, seed ${seed}${drawn}`];
   if (features) lines.push(...describeComparison(features));
   if (nearest) {
     const { sheet, shown, list, count, copies } = nearest;
-    lines.push(`copies: ${copies} of ${whole(count)} are nearer to a real picture than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} pictures` : 'all pictures'}, each beside its nearest real one; ${list} names that of every picture`);
+    lines.push(
+      `copies: ${copies} of ${whole(count)} are nearer to a real picture than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} pictures` : 'all pictures'}, each beside its nearest real one; ${list} names that of every picture`,
+    );
   }
   if (bitsPerDimension) {
     const { total, standardError, prior, rate, distortion, count, times, data: of } = bitsPerDimension;
-    lines.push(`bits per dimension: at most ${total.toFixed(3)} ± ${standardError.toFixed(3)} (prior ${prior.toFixed(3)}, rate ${rate.toFixed(3)}, distortion ${distortion.toFixed(3)}) on ${whole(count)} pictures of ${of}, ${times} times each`);
+    lines.push(
+      `bits per dimension: at most ${total.toFixed(3)} ± ${standardError.toFixed(3)} (prior ${prior.toFixed(3)}, rate ${rate.toFixed(3)}, distortion ${distortion.toFixed(3)}) on ${whole(count)} pictures of ${of}, ${times} times each`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }
 
-function describeGuidance({ guidanceScale, guidanceRescale = 0, guidanceInterval, dynamicThreshold }: NonNullable<EvaluationReport['sampler']>): string {
-  const guided = guidanceScale === 1 ? [] : [
-    `guidance ${guidanceScale}`,
-    ...(guidanceRescale === 0 ? [] : [`rescaled by ${guidanceRescale}`]),
-    ...(guidanceInterval ? [`at σ/α from ${guidanceInterval[0]}${guidanceInterval[1] === null ? ' on' : ` to ${guidanceInterval[1]}`}`] : []),
-  ];
-  return [...guided, ...(dynamicThreshold === undefined ? [] : [`dynamic threshold ${dynamicThreshold}`])].map((part) => `, ${part}`).join('');
+function describeGuidance({
+  guidanceScale,
+  guidanceRescale = 0,
+  guidanceInterval,
+  dynamicThreshold,
+}: NonNullable<EvaluationReport['sampler']>): string {
+  const guided =
+    guidanceScale === 1
+      ? []
+      : [
+          `guidance ${guidanceScale}`,
+          ...(guidanceRescale === 0 ? [] : [`rescaled by ${guidanceRescale}`]),
+          ...(guidanceInterval
+            ? [
+                `at σ/α from ${guidanceInterval[0]}${guidanceInterval[1] === null ? ' on' : ` to ${guidanceInterval[1]}`}`,
+              ]
+            : []),
+        ];
+  return [...guided, ...(dynamicThreshold === undefined ? [] : [`dynamic threshold ${dynamicThreshold}`])]
+    .map((part) => `, ${part}`)
+    .join('');
 }
 
 /** What the distances of a comparison are measured with and on. */
@@ -68,13 +97,17 @@ export function frechetName({ isFid }: Comparison): string {
 /** What to know of the Fréchet distance of few pictures; nothing where there are enough. */
 export function biasNotes(found: Comparison): string[] {
   const { dim, count, referenceCount, floor } = found;
-  return Math.min(count, referenceCount, floor.count) <= dim ? [`note: with no more pictures than features the ${frechetName(found)} is mostly bias; take a larger --count`] : [];
+  return Math.min(count, referenceCount, floor.count) <= dim
+    ? [`note: with no more pictures than features the ${frechetName(found)} is mostly bias; take a larger --count`]
+    : [];
 }
 
 function describeComparison(found: Comparison): string[] {
   const { isFid, count, floor } = found;
-  const row = (name: string, value: string, real: string) => `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
-  const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) => `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
+  const row = (name: string, value: string, real: string) =>
+    `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
+  const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) =>
+    `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
   const lines = [
     describeFeatures(found),
     row('', 'value', 'real against real'),
@@ -82,9 +115,14 @@ function describeComparison(found: Comparison): string[] {
     row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(floor)),
     row('precision', found.precision.toFixed(3), floor.precision.toFixed(3)),
     row('recall', found.recall.toFixed(3), floor.recall.toFixed(3)),
-    ...(found.accuracy === undefined ? [] : [row('of the class asked', found.accuracy.toFixed(3), floor.accuracy?.toFixed(3) ?? '')]),
+    ...(found.accuracy === undefined
+      ? []
+      : [row('of the class asked', found.accuracy.toFixed(3), floor.accuracy?.toFixed(3) ?? '')]),
   ];
-  if (Math.max(...found.kept) < count) lines.push(`(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on ${whole(Math.max(...found.kept))} of each, chosen at random)`);
+  if (Math.max(...found.kept) < count)
+    lines.push(
+      `(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on ${whole(Math.max(...found.kept))} of each, chosen at random)`,
+    );
   return [...lines, ...biasNotes(found)];
 }
 

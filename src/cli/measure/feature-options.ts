@@ -15,6 +15,14 @@ const resizes = ['bicubic', 'bilinear'] as const satisfies readonly InceptionRes
 /** @param otherwise  what happens without the option, for the help */
 export function addFeatureOptions(command: Command, otherwise = ''): Command {
   return command
-    .option('--features <network>', `what compares pictures: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`)
-    .option('--resize <name>', 'how pictures come to the size of an Inception: bicubic as clean-fid does, or bilinear as pytorch-fid does', choiceOption('resize', resizes), 'bicubic');
+    .option(
+      '--features <network>',
+      `what compares pictures: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`,
+    )
+    .option(
+      '--resize <name>',
+      'how pictures come to the size of an Inception: bicubic as clean-fid does, or bilinear as pytorch-fid does',
+      choiceOption('resize', resizes),
+      'bicubic',
+    );
 }

@@ -7,7 +7,7 @@ import { modelArgument } from '../sampling-options.ts';
 export function register(program: Command): void {
   const command = program
     .command('floor')
-    .description('how far a model\'s loss is above the least that is possible on its data, at each level of noise')
+    .description("how far a model's loss is above the least that is possible on its data, at each level of noise")
     .argument('<run | model dir | name>', modelArgument)
     .requiredOption('--data <source>', 'the pictures it was trained on, as in kuosan data')
     .option('--levels <n>', 'levels of noise', integerOption('--levels', 2, 1000), 20)
@@ -16,9 +16,8 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of pictures and noise', integerOption('--seed', 0), 0)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
-  addDeviceOptions(command)
-    .action(async (source: string, options: FloorOptions) => {
-      const { drawFloor } = await import('./run-floor.ts');
-      await drawFloor(source, options);
-    });
+  addDeviceOptions(command).action(async (source: string, options: FloorOptions) => {
+    const { drawFloor } = await import('./run-floor.ts');
+    await drawFloor(source, options);
+  });
 }

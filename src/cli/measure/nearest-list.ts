@@ -31,7 +31,10 @@ export class NearestList {
 
   /** @throws WriteError if the disk is full; what was written before stays */
   async add(found: readonly Nearest[]): Promise<void> {
-    const lines = found.map(({ index, distance, ratio }, i) => `${JSON.stringify({ picture: this.#count + i, index, id: this.#names[index], distance, ratio })}\n`);
+    const lines = found.map(
+      ({ index, distance, ratio }, i) =>
+        `${JSON.stringify({ picture: this.#count + i, index, id: this.#names[index], distance, ratio })}\n`,
+    );
     await appendWhole(this.path, new TextEncoder().encode(lines.join('')));
     this.#count += found.length;
     this.#copies += found.filter(({ ratio }) => ratio < copyRatio).length;

@@ -1,7 +1,28 @@
 import type { FloatArray } from '../../core/index.ts';
-import { checkExtension, checkWritable, layGrid, openDataset, pictureBatches, testPartOf, writePng, type Dataset } from '../../data/index.ts';
+import {
+  checkExtension,
+  checkWritable,
+  layGrid,
+  openDataset,
+  pictureBatches,
+  testPartOf,
+  writePng,
+  type Dataset,
+} from '../../data/index.ts';
 import { hasSteps, samplerNamed, samplerTimesteps } from '../../diffusion/index.ts';
-import { bitsPerDimension, compare, copyRatio, nearestPairs, nearestPictures, readFeatures, realFeatures, type BitsPerDimension, type FeatureSource, type LikelihoodBatch, type WantedClasses } from '../../eval/index.ts';
+import {
+  bitsPerDimension,
+  compare,
+  copyRatio,
+  nearestPairs,
+  nearestPictures,
+  readFeatures,
+  realFeatures,
+  type BitsPerDimension,
+  type FeatureSource,
+  type LikelihoodBatch,
+  type WantedClasses,
+} from '../../eval/index.ts';
 import type { PictureShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
@@ -46,19 +67,31 @@ interface Subject extends NeededExecutor {
 
 export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
-  if (options.nearest) for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
-  const features = options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
+  if (options.nearest)
+    for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
+  const features =
+    options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const display = progressDisplay();
   let subject: Subject | undefined;
   try {
     const { signal } = interrupt;
-    subject = source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
+    subject =
+      source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
     const { picture } = subject;
     features?.check(picture);
-    const data = await openDataset(options.data, { size: [picture[1], picture[2]], channels: picture[0] as 1 | 3, skipBad: options.skipBad, signal });
+    const data = await openDataset(options.data, {
+      size: [picture[1], picture[2]],
+      channels: picture[0] as 1 | 3,
+      skipBad: options.skipBad,
+      signal,
+    });
     const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
-    const found = { ...report, ...(await measurePictures(subject, data, features, options, signal, display)), ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }) };
+    const found = {
+      ...report,
+      ...(await measurePictures(subject, data, features, options, signal, display)),
+      ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }),
+    };
     display.stop();
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describeEvaluation(found));
   } finally {
@@ -70,13 +103,30 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
 
 function checkUsage(source: string | undefined, options: EvaluateOptions): void {
   const { images, features, nearest, bpd, sampler, size } = options;
-  if ((source === undefined) === (images === undefined)) throw new UsageError('evaluate measures a model or the pictures of a folder: give one of them, a model or --images');
-  if (features === undefined && !nearest && !bpd) throw new UsageError('nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd');
+  if ((source === undefined) === (images === undefined))
+    throw new UsageError(
+      'evaluate measures a model or the pictures of a folder: give one of them, a model or --images',
+    );
+  if (features === undefined && !nearest && !bpd)
+    throw new UsageError(
+      'nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
+    );
   if (bpd && source === undefined) throw new UsageError('--bpd: a folder of pictures has no likelihood; give a model');
-  if (size !== undefined && source !== undefined) throw new UsageError('--size is for --images; a model draws pictures of its own size');
-  const drawing = ['sampler', 'steps', 'guidanceScale', 'guidanceRescale', 'guidanceInterval', 'dynamicThreshold'] as const;
+  if (size !== undefined && source !== undefined)
+    throw new UsageError('--size is for --images; a model draws pictures of its own size');
+  const drawing = [
+    'sampler',
+    'steps',
+    'guidanceScale',
+    'guidanceRescale',
+    'guidanceInterval',
+    'dynamicThreshold',
+  ] as const;
   const idle = images === undefined ? undefined : drawing.find((option) => options[option] !== undefined);
-  if (idle !== undefined) throw new UsageError(`--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: is for a model; the pictures of --images are drawn already`);
+  if (idle !== undefined)
+    throw new UsageError(
+      `--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: is for a model; the pictures of --images are drawn already`,
+    );
   checkGuidanceOptions(options);
   if (nearest) checkExtension(nearest, '.png');
   if (sampler !== undefined) samplerNamed(sampler);
@@ -88,7 +138,10 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   try {
     checkSeesNothing(opened, 'evaluate');
     const { sampler, executor, dispose } = opened;
-    if (bpd && !hasSteps(sampler.diffusion.schedule)) throw new Error(`${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`);
+    if (bpd && !hasSteps(sampler.diffusion.schedule))
+      throw new Error(
+        `${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`,
+      );
     const drawing = sampleOptions(options, sampler);
     const { sampler: name } = drawing;
     // What cannot be drawn is said before anything is measured.
@@ -98,7 +151,11 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     const names = opened.model?.classes?.names;
     return {
       ...(names && classLabels && { classes: { names, labels: classLabels } }),
-      name: source, picture: sampler.picture, count, executor, dispose,
+      name: source,
+      picture: sampler.picture,
+      count,
+      executor,
+      dispose,
       report: { sampler: { name, steps, ...describedGuidance(options) } },
       model: opened,
       async *pictures(onProgress) {
@@ -114,12 +171,26 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   }
 }
 
-function describedGuidance({ guidanceScale = 1, guidanceRescale, guidanceInterval, dynamicThreshold }: GuidanceCommandOptions): Omit<NonNullable<EvaluationReport['sampler']>, 'name' | 'steps'> {
+function describedGuidance({
+  guidanceScale = 1,
+  guidanceRescale,
+  guidanceInterval,
+  dynamicThreshold,
+}: GuidanceCommandOptions): Omit<NonNullable<EvaluationReport['sampler']>, 'name' | 'steps'> {
   const [from, to] = guidanceInterval ?? [];
-  return { guidanceScale, guidanceRescale, guidanceInterval: guidanceInterval && [from!, Number.isFinite(to) ? to! : null], dynamicThreshold };
+  return {
+    guidanceScale,
+    guidanceRescale,
+    guidanceInterval: guidanceInterval && [from!, Number.isFinite(to) ? to! : null],
+    dynamicThreshold,
+  };
 }
 
-async function openFolder(options: EvaluateOptions, features: FeatureSource | undefined, signal: AbortSignal): Promise<Subject> {
+async function openFolder(
+  options: EvaluateOptions,
+  features: FeatureSource | undefined,
+  signal: AbortSignal,
+): Promise<Subject> {
   const { images: folder, size, count, skipBad, batchSize } = options;
   const own = features?.picture;
   const side = size ?? own?.[1];
@@ -127,28 +198,57 @@ async function openFolder(options: EvaluateOptions, features: FeatureSource | un
   const opened = await openDataset(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
   const taken = Math.min(count, opened.count);
   return {
-    name: folder!, picture: [opened.channels, side, side], report: {}, count: taken, ...executorWhenNeeded(options),
-    ...(opened.labels && opened.classNames && { classes: { names: opened.classNames, labels: Array.from(opened.labels) } }),
+    name: folder!,
+    picture: [opened.channels, side, side],
+    report: {},
+    count: taken,
+    ...executorWhenNeeded(options),
+    ...(opened.labels &&
+      opened.classNames && { classes: { names: opened.classNames, labels: Array.from(opened.labels) } }),
     async *pictures(onProgress) {
-      for (const { images, first, count: found } of pictureBatches(opened, batchSize, Array.from({ length: taken }, (_, i) => i))) {
+      for (const { images, first, count: found } of pictureBatches(
+        opened,
+        batchSize,
+        Array.from({ length: taken }, (_, i) => i),
+      )) {
         signal.throwIfAborted();
         onProgress((first + found) / taken);
-        yield { ...images, shape: [found, ...images.shape.slice(1)], data: images.data.subarray(0, (found * images.data.length) / batchSize) };
+        yield {
+          ...images,
+          shape: [found, ...images.shape.slice(1)],
+          data: images.data.subarray(0, (found * images.data.length) / batchSize),
+        };
       }
     },
   };
 }
 
 /** What needs the pictures themselves, all in one pass over them. */
-async function measurePictures(subject: Subject, data: Dataset, features: FeatureSource | undefined, { count, seed, nearest }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
+async function measurePictures(
+  subject: Subject,
+  data: Dataset,
+  features: FeatureSource | undefined,
+  { count, seed, nearest }: EvaluateOptions,
+  signal: AbortSignal,
+  display: Display,
+): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
   if (!features && !nearest) return {};
   const extractor = await features?.open(await subject.executor(), subject.picture);
-  const real = extractor && await realFeatures(extractor, data, { count, seed, signal, onProgress: (done, total) => display.show('real pictures', done / total, `${done} of ${total}`) });
+  const real =
+    extractor &&
+    (await realFeatures(extractor, data, {
+      count,
+      seed,
+      signal,
+      onProgress: (done, total) => display.show('real pictures', done / total, `${done} of ${total}`),
+    }));
   const list = nearest ? await NearestList.begin(NearestList.beside(nearest), data.ids) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
-    for await (const images of subject.pictures((share) => display.show('drawn pictures', share, `${done} of ${subject.count}`))) {
+    for await (const images of subject.pictures((share) =>
+      display.show('drawn pictures', share, `${done} of ${subject.count}`),
+    )) {
       done += images.shape[0]!;
       if (list) {
         const found = nearestPictures(images, data);
@@ -158,9 +258,19 @@ async function measurePictures(subject: Subject, data: Dataset, features: Featur
       yield images;
     }
   }
-  const compared = extractor && real ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes }) : await drain(watched());
+  const compared =
+    extractor && real
+      ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes })
+      : await drain(watched());
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
-  const found = list && { sheet: nearest!, shown: Math.min(sheetPairs, list.count), list: list.path, count: list.count, copies: list.copies, copyRatio };
+  const found = list && {
+    sheet: nearest!,
+    shown: Math.min(sheetPairs, list.count),
+    list: list.path,
+    count: list.count,
+    copies: list.copies,
+    copyRatio,
+  };
   return { ...(compared && { features: compared }), ...(found && { nearest: found }) };
 }
 
@@ -168,23 +278,47 @@ async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {
   for await (const _ of pictures);
 }
 
-async function measureBits({ model }: Subject, data: Dataset, { bpdCount, bpdTimes, seed, data: source, batchSize }: EvaluateOptions, signal: AbortSignal, display: Display): Promise<BitsPerDimension & { data: string }> {
+async function measureBits(
+  { model }: Subject,
+  data: Dataset,
+  { bpdCount, bpdTimes, seed, data: source, batchSize }: EvaluateOptions,
+  signal: AbortSignal,
+  display: Display,
+): Promise<BitsPerDimension & { data: string }> {
   const { sampler } = model!;
   const { takesClasses } = sampler;
   const { schedule, varianceType } = sampler.diffusion;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
   const held = testPartOf(source);
-  const test = held ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
-  if (takesClasses && !test.labels) throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
+  const test = held
+    ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal })
+    : data;
+  if (takesClasses && !test.labels)
+    throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
   const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);
   function* batches(): Generator<LikelihoodBatch, void, undefined> {
     for (const { images, first, count } of pictureBatches(test, batchSize, places)) {
-      yield { images, count, ...(takesClasses && { cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) } }) };
+      yield {
+        images,
+        count,
+        ...(takesClasses && {
+          cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) },
+        }),
+      };
     }
   }
   const bits = await bitsPerDimension(sampler.denoiser(), batches(), {
-    schedule, varianceType, seed, times: bpdTimes, signal,
-    onProgress: (pictures, share) => display.show('bits per dimension', (pictures - batchSize + batchSize * share) / places.length, `${Math.min(pictures, places.length)} of ${places.length}`),
+    schedule,
+    varianceType,
+    seed,
+    times: bpdTimes,
+    signal,
+    onProgress: (pictures, share) =>
+      display.show(
+        'bits per dimension',
+        (pictures - batchSize + batchSize * share) / places.length,
+        `${Math.min(pictures, places.length)} of ${places.length}`,
+      ),
   });
   return { ...bits, data: test.name };
 }

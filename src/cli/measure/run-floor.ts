@@ -1,6 +1,28 @@
 import { setImmediate } from 'node:timers/promises';
-import { axisTicks, checkExtension, checkWritable, logTicks, openDataset, plotMarks, renderFigure, seriesColors, writePng, type Figure, type Point } from '../../data/index.ts';
-import { classDatasetDenoiser, datasetDenoiser, denoisingLossByNoise, hasSteps, spreadTimes, type Denoiser, type LossAtTime, type NetworkProcess, type NoiseSchedule } from '../../diffusion/index.ts';
+import {
+  axisTicks,
+  checkExtension,
+  checkWritable,
+  logTicks,
+  openDataset,
+  plotMarks,
+  renderFigure,
+  seriesColors,
+  writePng,
+  type Figure,
+  type Point,
+} from '../../data/index.ts';
+import {
+  classDatasetDenoiser,
+  datasetDenoiser,
+  denoisingLossByNoise,
+  hasSteps,
+  spreadTimes,
+  type Denoiser,
+  type LossAtTime,
+  type NetworkProcess,
+  type NoiseSchedule,
+} from '../../diffusion/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { allPictures, openPictures } from '../open-images.ts';
@@ -25,30 +47,59 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const { sampler } = opened;
-    const { diffusion: noise, picture: [channels, height, width] } = sampler;
+    const {
+      diffusion: noise,
+      picture: [channels, height, width],
+    } = sampler;
     const { schedule } = noise;
-    if (sampler.condChannels > 0) throw new Error(`${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`);
+    if (sampler.condChannels > 0)
+      throw new Error(
+        `${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`,
+      );
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
-    if (sampler.takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
+    if (sampler.takesClasses && !dataset.labels)
+      throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
-    if (sampler.takesClasses && known !== undefined && found !== undefined && found > known) throw new Error(`${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`);
+    if (sampler.takesClasses && known !== undefined && found !== undefined && found > known)
+      throw new Error(
+        `${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`,
+      );
     const pictures = allPictures(dataset);
     const times = spreadTimes(noise, levels);
     const measure = async (denoise: Denoiser, what: string) => {
       const progress = createProgress(what, times.length * draws);
       try {
-        return await denoisingLossByNoise(async (xt, t, asked) => (await setImmediate(), denoise(xt, t, asked)), pictures, schedule, {
-          times, draws, batchSize, seed, signal: interrupt.signal,
-          onProgress: (done, total) => progress.update(done, `of ${total} noisy pictures`),
-          ...(sampler.takesClasses && { cond: (places: readonly number[]) => ({ classLabels: places.map((place) => dataset.labels![place]!) }) }),
-        });
+        return await denoisingLossByNoise(
+          async (xt, t, asked) => (await setImmediate(), denoise(xt, t, asked)),
+          pictures,
+          schedule,
+          {
+            times,
+            draws,
+            batchSize,
+            seed,
+            signal: interrupt.signal,
+            onProgress: (done, total) => progress.update(done, `of ${total} noisy pictures`),
+            ...(sampler.takesClasses && {
+              cond: (places: readonly number[]) => ({ classLabels: places.map((place) => dataset.labels![place]!) }),
+            }),
+          },
+        );
       } finally {
         progress.stop();
       }
     };
     const network = await measure(sampler.plainDenoiser, 'network');
-    const exact = await measure(sampler.takesClasses ? classDatasetDenoiser(schedule, pictures, dataset.labels!) : datasetDenoiser(schedule, pictures), 'exact denoiser');
-    await writePng(out, await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)));
+    const exact = await measure(
+      sampler.takesClasses
+        ? classDatasetDenoiser(schedule, pictures, dataset.labels!)
+        : datasetDenoiser(schedule, pictures),
+      'exact denoiser',
+    );
+    await writePng(
+      out,
+      await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)),
+    );
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
     process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy pictures at each level, on ${opened.device}\n`);
   } finally {
@@ -58,23 +109,36 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
 }
 
 function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], schedule: NoiseSchedule): string[] {
-  const number = (value: number) => (value < 1e-9 ? '0' : value < 1e-3 ? value.toExponential(1).replace('e-', 'e−') : value.toPrecision(3)).padStart(9);
+  const number = (value: number) =>
+    (value < 1e-9 ? '0' : value < 1e-3 ? value.toExponential(1).replace('e-', 'e−') : value.toPrecision(3)).padStart(9);
   const mean = (losses: readonly LossAtTime[]) => losses.reduce((sum, { loss }) => sum + loss, 0) / losses.length;
   return [
     'mean squared error of ε̂ (± its standard error), and what no network can go below on this data:',
     '     t      σ/α    network        ±      floor        ±',
-    ...network.map(({ t, loss, standardError }, i) => `${(hasSteps(schedule) ? String(t) : t.toPrecision(3)).padStart(6)}${number(schedule.sigma(t) / schedule.alpha(t))}  ${number(loss)}${number(standardError)}  ${number(exact[i]!.loss)}${number(exact[i]!.standardError)}`),
+    ...network.map(
+      ({ t, loss, standardError }, i) =>
+        `${(hasSteps(schedule) ? String(t) : t.toPrecision(3)).padStart(6)}${number(schedule.sigma(t) / schedule.alpha(t))}  ${number(loss)}${number(standardError)}  ${number(exact[i]!.loss)}${number(exact[i]!.standardError)}`,
+    ),
     `mean over the levels: network ${mean(network).toPrecision(4)}, floor ${mean(exact).toPrecision(4)}`,
   ];
 }
 
-function layFloor(network: readonly LossAtTime[], exact: readonly LossAtTime[], { preconditioning: { networkTime }, networkTimes: { from, to, label } }: NetworkProcess, subtitle: string): Figure {
+function layFloor(
+  network: readonly LossAtTime[],
+  exact: readonly LossAtTime[],
+  { preconditioning: { networkTime }, networkTimes: { from, to, label } }: NetworkProcess,
+  subtitle: string,
+): Figure {
   const losses = network.map(({ loss }) => loss).filter((loss) => loss > 0);
   // A decade below the network: further down the floor is nothing, and would press all else together.
   const ticks = logTicks(Math.min(...losses) / 10, Math.max(...losses, ...exact.map(({ loss }) => loss)));
-  const points = (of: readonly LossAtTime[]) => of.map(({ t, loss }): Point => [networkTime(t), Math.max(loss, ticks[0]!)]);
+  const points = (of: readonly LossAtTime[]) =>
+    of.map(({ t, loss }): Point => [networkTime(t), Math.max(loss, ticks[0]!)]);
   const marks = plotMarks({
-    at: [68, 104], width: 640, height: 320, title: '',
+    at: [68, 104],
+    width: 640,
+    height: 320,
+    title: '',
     x: { domain: [from, to], ticks: axisTicks({ from, to }), label },
     y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
     series: [
@@ -83,7 +147,8 @@ function layFloor(network: readonly LossAtTime[], exact: readonly LossAtTime[], 
     ],
   });
   return {
-    width: 740, height: 476,
+    width: 740,
+    height: 476,
     marks: [
       { kind: 'text', at: [68, 32], text: 'Mean squared error of the predicted ε by level of noise', size: 17 },
       { kind: 'text', at: [68, 54], text: subtitle, size: 13, color: '#666' },

@@ -30,31 +30,64 @@ const validationShare = 0.1;
  *
  * @throws one line if pictures have no classes, or the two sets not the same
  */
-export async function runProbe(source: string, { data, test: named, neighbors, c, json, views, skipBad }: ProbeCommandOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function runProbe(
+  source: string,
+  { data, test: named, neighbors, c, json, views, skipBad }: ProbeCommandOptions,
+  engine: Engine,
+  print: (line: string) => void,
+): Promise<void> {
   const test = named ?? testPartOf(data);
-  if (test === undefined) throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
+  if (test === undefined)
+    throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
   const { model, preprocessing, open } = await openImageTower(source, views);
   const { imageSize: size } = imageTowerConfig(model);
-  const openLabeled = async (name: string) => labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }));
+  const openLabeled = async (name: string) =>
+    labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }));
   const [learned, asked] = [await openLabeled(data), await openLabeled(test)];
-  for (const { dataset: { skipped } } of [learned, asked]) {
+  for (const {
+    dataset: { skipped },
+  } of [learned, asked]) {
     const left = describeSkipped(skipped);
     if (left !== undefined) process.stderr.write(`${left}\n`);
   }
   const { classNames } = learned;
   const unknown = asked.classNames.find((name) => !classNames.includes(name));
-  if (unknown !== undefined) throw new Error(`--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} has not; name pictures of the same classes`);
-  if (neighbors > learned.dataset.count) throw new UsageError(`--neighbors: there are only ${learned.dataset.count} pictures in ${data}`);
+  if (unknown !== undefined)
+    throw new Error(
+      `--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} has not; name pictures of the same classes`,
+    );
+  if (neighbors > learned.dataset.count)
+    throw new UsageError(`--neighbors: there are only ${learned.dataset.count} pictures in ${data}`);
 
-  const [train, questions] = await open(await engine(), mostTogether, async (encoder) => [await embed(encoder, learned, classNames), await embed(encoder, asked, classNames)] as const);
+  const [train, questions] = await open(
+    await engine(),
+    mostTogether,
+    async (encoder) => [await embed(encoder, learned, classNames), await embed(encoder, asked, classNames)] as const,
+  );
   const chosen = c ?? searched(train);
   const linear = agreement(linearProbe(train, { inverseRegularization: chosen }).predict(questions), questions.labels);
   const byNeighbors = agreement(nearestNeighbors(train, questions, neighbors), questions.labels);
-  if (json) return print(JSON.stringify({ pictures: train.count, asked: questions.count, classes: classNames.length, dim: train.dim, inverseRegularization: chosen, linear, neighbors, nearest: byNeighbors }));
+  if (json)
+    return print(
+      JSON.stringify({
+        pictures: train.count,
+        asked: questions.count,
+        classes: classNames.length,
+        dim: train.dim,
+        inverseRegularization: chosen,
+        linear,
+        neighbors,
+        nearest: byNeighbors,
+      }),
+    );
   const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
   const count = (value: number) => value.toLocaleString('en-US');
-  print(`vectors of ${train.dim}: ${count(train.count)} pictures of ${data} to learn from, ${count(questions.count)} of ${test} to tell, ${classNames.length} classes`);
-  print(`linear probe ${percent(linear)} (C = ${chosen.toPrecision(3)}${c === undefined ? `, the best on ${100 * validationShare} % of the first` : ''}); ${neighbors} nearest neighbors ${percent(byNeighbors)}`);
+  print(
+    `vectors of ${train.dim}: ${count(train.count)} pictures of ${data} to learn from, ${count(questions.count)} of ${test} to tell, ${classNames.length} classes`,
+  );
+  print(
+    `linear probe ${percent(linear)} (C = ${chosen.toPrecision(3)}${c === undefined ? `, the best on ${100 * validationShare} % of the first` : ''}); ${neighbors} nearest neighbors ${percent(byNeighbors)}`,
+  );
 }
 
 interface Labeled {
@@ -70,7 +103,11 @@ function labeled(dataset: Dataset): Labeled {
 }
 
 /** The vectors of all pictures, with the classes numbered as `names` are. */
-async function embed(encoder: ClipImageEncoder, { dataset, labels, classNames }: Labeled, names: readonly string[]): Promise<LabeledFeatures> {
+async function embed(
+  encoder: ClipImageEncoder,
+  { dataset, labels, classNames }: Labeled,
+  names: readonly string[],
+): Promise<LabeledFeatures> {
   const { dim } = encoder;
   const vectors = new Float32Array(dataset.count * dim);
   const progress = createProgress(dataset.name, dataset.count);
@@ -89,14 +126,23 @@ async function embed(encoder: ClipImageEncoder, { dataset, labels, classNames }:
 function searched(train: LabeledFeatures): number {
   const order = new RandomStream(0, 'probe validation').permutation(train.count);
   const kept = Math.max(1, Math.round(train.count * validationShare));
-  const { inverseRegularization } = tuneProbe(rowsOf(train, order.subarray(kept)), rowsOf(train, order.subarray(0, kept)), {
-    onTrial: (trial) => process.stderr.write(`C = ${trial.inverseRegularization.toPrecision(3)}: ${(100 * trial.accuracy).toFixed(2)} % of ${kept} pictures kept aside\n`),
-  });
+  const { inverseRegularization } = tuneProbe(
+    rowsOf(train, order.subarray(kept)),
+    rowsOf(train, order.subarray(0, kept)),
+    {
+      onTrial: (trial) =>
+        process.stderr.write(
+          `C = ${trial.inverseRegularization.toPrecision(3)}: ${(100 * trial.accuracy).toFixed(2)} % of ${kept} pictures kept aside\n`,
+        ),
+    },
+  );
   return inverseRegularization;
 }
 
 function rowsOf({ dim, data, labels }: LabeledFeatures, places: Uint32Array): LabeledFeatures {
   const vectors = new Float32Array(places.length * dim);
-  places.forEach((place, i) => { for (let d = 0; d < dim; d++) vectors[i * dim + d] = data[place * dim + d]!; });
+  places.forEach((place, i) => {
+    for (let d = 0; d < dim; d++) vectors[i * dim + d] = data[place * dim + d]!;
+  });
   return { count: places.length, dim, data: vectors, labels: Int32Array.from(places, (place) => labels[place]!) };
 }

@@ -26,11 +26,22 @@ export interface ZeroShotOptions extends DeviceOptions {
  *
  * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
  */
-export async function runZeroShot(source: string, { data, files, among, template, tags, group, json, views, skipBad }: ZeroShotOptions, engine: Engine, print: (line: string) => void): Promise<void> {
+export async function runZeroShot(
+  source: string,
+  { data, files, among, template, tags, group, json, views, skipBad }: ZeroShotOptions,
+  engine: Engine,
+  print: (line: string) => void,
+): Promise<void> {
   const templates = templatesOption(template);
-  if (among === 'files' && files === undefined) throw new UsageError('--among files: there is no list; name it with --files');
+  if (among === 'files' && files === undefined)
+    throw new UsageError('--among files: there is no list; name it with --files');
   const { model, preprocessing, open } = await openClip(source, views);
-  const whole = await openDataset(data, { size: model.config.visionConfig.imageSize, channels: 3, resample: preprocessing?.resample, skipBad });
+  const whole = await openDataset(data, {
+    size: model.config.visionConfig.imageSize,
+    channels: 3,
+    resample: preprocessing?.resample,
+    skipBad,
+  });
   const left = describeSkipped(whole.skipped);
   if (left !== undefined) process.stderr.write(`${left}\n`);
   const asked = files === undefined ? whole : await takeListed(whole, files);
@@ -42,10 +53,17 @@ export async function runZeroShot(source: string, { data, files, among, template
   const likeliest: string[] = [];
   let progress: ReturnType<typeof createProgress> | undefined;
   await open(await engine(), mostTogether, async (encoder) => {
-    const classifier = await zeroShotClassifier(encoder, captions, templates, tags ? { tags: tagsOf(whole, captions) } : {});
+    const classifier = await zeroShotClassifier(
+      encoder,
+      captions,
+      templates,
+      tags ? { tags: tagsOf(whole, captions) } : {},
+    );
     sayTruncated(classifier.truncated, encoder.contextLength);
     for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
-      for (const all of classifier.classify(await encoder.embedImages(images), groups ? captions.length : 5).slice(0, count)) {
+      for (const all of classifier
+        .classify(await encoder.embedImages(images), groups ? captions.length : 5)
+        .slice(0, count)) {
         ranked.push(all.slice(0, 5));
         if (groups) likeliest.push(likeliestGroup(all, groups.ofCaption));
       }
@@ -54,8 +72,10 @@ export async function runZeroShot(source: string, { data, files, among, template
   }).finally(() => progress?.stop());
 
   const result = {
-    pictures: asked.count, captions: captions.length,
-    top1: zeroShotAccuracy(ranked, right, 1), top5: zeroShotAccuracy(ranked, right, 5),
+    pictures: asked.count,
+    captions: captions.length,
+    top1: zeroShotAccuracy(ranked, right, 1),
+    top5: zeroShotAccuracy(ranked, right, 5),
     // Under a name of its own: a key of the metadata may be called like one of these.
     ...(groups && {
       group: { [groups.key]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) },
@@ -64,18 +84,28 @@ export async function runZeroShot(source: string, { data, files, among, template
   };
   if (json) return print(JSON.stringify(result));
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-  print(`${asked.count.toLocaleString('en-US')} pictures of ${data}${files === undefined ? '' : ` (${files})`}, ${captions.length.toLocaleString('en-US')} captions to choose from`);
-  print(`top-1 ${percent(result.top1)}, top-5 ${percent(result.top5)}; by chance ${percent(1 / captions.length)} and ${percent(Math.min(1, 5 / captions.length))}`);
+  print(
+    `${asked.count.toLocaleString('en-US')} pictures of ${data}${files === undefined ? '' : ` (${files})`}, ${captions.length.toLocaleString('en-US')} captions to choose from`,
+  );
+  print(
+    `top-1 ${percent(result.top1)}, top-5 ${percent(result.top5)}; by chance ${percent(1 / captions.length)} and ${percent(Math.min(1, 5 / captions.length))}`,
+  );
   if (groups) {
     const chance = share(groups.ofPicture.flatMap((name) => groups.ofCaption.map((other) => other === name)));
-    print(`right ${groups.key} ${percent(result.group![groups.key]!)} by the best caption, ${percent(result.likeliestGroup![groups.key]!)} by the probabilities of all; by chance ${percent(chance)}`);
+    print(
+      `right ${groups.key} ${percent(result.group![groups.key]!)} by the best caption, ${percent(result.likeliestGroup![groups.key]!)} by the probabilities of all; by chance ${percent(chance)}`,
+    );
   }
 }
 
 /** The tags of each caption: those of the first picture that has it. */
 function tagsOf(whole: Dataset, captions: readonly string[]): (readonly string[])[] {
   if (!whole.tags) throw new UsageError(`--tags: the lines of metadata.jsonl of ${whole.name} have none`);
-  const places = new Map(captionsOf(whole).map((caption, i) => [caption, i] as const).toReversed());
+  const places = new Map(
+    captionsOf(whole)
+      .map((caption, i) => [caption, i] as const)
+      .toReversed(),
+  );
   return captions.map((caption) => whole.tags![places.get(caption)!]!);
 }
 
@@ -91,7 +121,13 @@ interface Groups {
 }
 
 /** The groups of the pictures that are asked about, and of the captions to choose from. */
-async function groupsOf(folder: string, whole: Dataset, asked: Dataset, captions: readonly string[], key: string): Promise<Groups> {
+async function groupsOf(
+  folder: string,
+  whole: Dataset,
+  asked: Dataset,
+  captions: readonly string[],
+  key: string,
+): Promise<Groups> {
   const column = await metadataColumn(isAbsolute(folder) ? folder : join(process.cwd(), folder), whole.ids, key);
   const groupOf = (id: string): string => {
     const found = column.get(id);
@@ -99,5 +135,9 @@ async function groupsOf(folder: string, whole: Dataset, asked: Dataset, captions
     return found;
   };
   const byCaption = new Map(captionsOf(whole).map((caption, i) => [caption, whole.ids[i]!]));
-  return { key, ofPicture: asked.ids.map(groupOf), ofCaption: captions.map((caption) => groupOf(byCaption.get(caption)!)) };
+  return {
+    key,
+    ofPicture: asked.ids.map(groupOf),
+    ofCaption: captions.map((caption) => groupOf(byCaption.get(caption)!)),
+  };
 }

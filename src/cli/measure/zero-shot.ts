@@ -10,20 +10,35 @@ export function register(program: Command): void {
     .description('count how many pictures of a data set a CLIP gives their own caption, or class')
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--data <source>', 'pictures with captions or classes: a folder, fashion-mnist/test, …')
-    .option('--files <list>', 'name only the pictures on this list: one file name a line; looked for inside the folder, then as it is given')
-    .option('--among <which>', 'captions to choose from: those of all pictures, or of the pictures on the list', choiceOption('among', ['all', 'files'] as const), 'all')
-    .option('--template <text>', 'a sentence with {} for the caption; give it several times to average over sentences', (text: string, earlier: string[]) => [...earlier, text], [])
+    .option(
+      '--files <list>',
+      'name only the pictures on this list: one file name a line; looked for inside the folder, then as it is given',
+    )
+    .option(
+      '--among <which>',
+      'captions to choose from: those of all pictures, or of the pictures on the list',
+      choiceOption('among', ['all', 'files'] as const),
+      'all',
+    )
+    .option(
+      '--template <text>',
+      'a sentence with {} for the caption; give it several times to average over sentences',
+      (text: string, earlier: string[]) => [...earlier, text],
+      [],
+    )
     .option('--tags', 'say every caption once with each of its tags, as far as the data has them, and average', false)
-    .option('--group <key>', 'also count where the best caption is of the right group, and where the group whose captions have the most probability together is: a key of the lines of metadata.jsonl, such as subgroup')
+    .option(
+      '--group <key>',
+      'also count where the best caption is of the right group, and where the group whose captions have the most probability together is: a key of the lines of metadata.jsonl, such as subgroup',
+    )
     .option('--json', 'print one JSON object', false)
     .addOption(viewsOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
-  addDeviceOptions(command)
-    .action(async (model: string, options: ZeroShotOptions) => {
-      const { withEngine } = await import('../with-engine.ts');
-      await withEngine(options, async (engine, print) => {
-        const { runZeroShot } = await import('./run-zero-shot.ts');
-        await runZeroShot(model, options, engine, print);
-      });
+  addDeviceOptions(command).action(async (model: string, options: ZeroShotOptions) => {
+    const { withEngine } = await import('../with-engine.ts');
+    await withEngine(options, async (engine, print) => {
+      const { runZeroShot } = await import('./run-zero-shot.ts');
+      await runZeroShot(model, options, engine, print);
     });
+  });
 }

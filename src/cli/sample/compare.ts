@@ -11,21 +11,49 @@ const names = Object.keys(samplers);
 export function register(program: Command): void {
   const command = program
     .command('compare')
-    .description('draw the same pictures with several samplers in several numbers of steps, and measure how good they are')
-    .option('--samplers <a,b,...>', `of ${names.join(', ')}`, (text: string) => text.split(',').map(choiceOption('sampler', names)), ['ddpm', 'ddim', 'heun', 'dpmpp-2m', 'unipc'])
-    .option('--steps <a,b,...>', 'numbers of steps', (text: string) => text.split(',').map(integerOption('--steps', 1)), [5, 10, 20, 50])
-    .option('--spacing <name>', `how the times of all are placed: ${timeSpacings.join(', ')}; default each sampler's own way`, choiceOption('spacing', timeSpacings))
-    .option('--count <n>', 'pictures to measure with; the grid shows the first four', integerOption('--count', 1, 10_000), 16)
-    .option('--data <source>', 'a data set: also measure how near the pictures are to one of it, and by --features to all of it; with --exact its own')
-    .option('--reference-steps <n>', 'steps of the converged pictures that the others are measured against', integerOption('--reference-steps', 1), 200)
+    .description(
+      'draw the same pictures with several samplers in several numbers of steps, and measure how good they are',
+    )
+    .option(
+      '--samplers <a,b,...>',
+      `of ${names.join(', ')}`,
+      (text: string) => text.split(',').map(choiceOption('sampler', names)),
+      ['ddpm', 'ddim', 'heun', 'dpmpp-2m', 'unipc'],
+    )
+    .option(
+      '--steps <a,b,...>',
+      'numbers of steps',
+      (text: string) => text.split(',').map(integerOption('--steps', 1)),
+      [5, 10, 20, 50],
+    )
+    .option(
+      '--spacing <name>',
+      `how the times of all are placed: ${timeSpacings.join(', ')}; default each sampler's own way`,
+      choiceOption('spacing', timeSpacings),
+    )
+    .option(
+      '--count <n>',
+      'pictures to measure with; the grid shows the first four',
+      integerOption('--count', 1, 10_000),
+      16,
+    )
+    .option(
+      '--data <source>',
+      'a data set: also measure how near the pictures are to one of it, and by --features to all of it; with --exact its own',
+    )
+    .option(
+      '--reference-steps <n>',
+      'steps of the converged pictures that the others are measured against',
+      integerOption('--reference-steps', 1),
+      200,
+    )
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
     .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   addGuidanceOptions(command);
   addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such pictures');
-  addSourceOptions(command)
-    .action(async (source: string | undefined, options: CompareCommandOptions) => {
-      const { compare } = await import('./run-compare.ts');
-      await compare(source, options);
-    });
+  addSourceOptions(command).action(async (source: string | undefined, options: CompareCommandOptions) => {
+    const { compare } = await import('./run-compare.ts');
+    await compare(source, options);
+  });
 }

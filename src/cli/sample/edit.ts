@@ -6,21 +6,34 @@ import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
 export function register(program: Command): void {
   const command = program
     .command('edit')
-    .description('draw a picture anew: all of it, more or less like it was, or the part under a mask; or enlarge it with a model made for that')
-    .requiredOption('--image <in.png>', 'the picture; fitted to the size of the model\'s and cropped to the middle')
+    .description(
+      'draw a picture anew: all of it, more or less like it was, or the part under a mask; or enlarge it with a model made for that',
+    )
+    .requiredOption('--image <in.png>', "the picture; fitted to the size of the model's and cropped to the middle")
     .option('--mask <m.png>', 'white where the picture is painted anew; of the size of the picture (RePaint)')
-    .option('--strength <x>', 'without a mask, how far back towards the noise: 0 leaves the picture as it is, 1 forgets it; default 0.6', numberOption('--strength', 0, 1))
-    .option('--jump-length <j>', 'with a mask: steps that are taken back at once; default 10', integerOption('--jump-length', 1, 10_000))
-    .option('--resamples <r>', 'with a mask: how often each stretch is walked, 1 for once; default 10', integerOption('--resamples', 1, 10_000))
+    .option(
+      '--strength <x>',
+      'without a mask, how far back towards the noise: 0 leaves the picture as it is, 1 forgets it; default 0.6',
+      numberOption('--strength', 0, 1),
+    )
+    .option(
+      '--jump-length <j>',
+      'with a mask: steps that are taken back at once; default 10',
+      integerOption('--jump-length', 1, 10_000),
+    )
+    .option(
+      '--resamples <r>',
+      'with a mask: how often each stretch is walked, 1 for once; default 10',
+      integerOption('--resamples', 1, 10_000),
+    )
     .option('--count <n>', 'pictures to draw from it', integerOption('--count', 1, 100_000), 1)
     .option('--out <out.png>', 'the picture to write; a grid if there are several', 'edited.png')
     .option('--images <dir>', 'also write every picture on its own')
     .option('--gif <edit.gif>', 'also write the way there as an animation')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   // Few pictures in many steps: a batch that is mostly empty would take most of the time.
-  addSourceOptions(addSamplerOptions(command), 4)
-    .action(async (source: string | undefined, options: EditOptions) => {
-      const { editPicture } = await import('./run-edit.ts');
-      await editPicture(source, options);
-    });
+  addSourceOptions(addSamplerOptions(command), 4).action(async (source: string | undefined, options: EditOptions) => {
+    const { editPicture } = await import('./run-edit.ts');
+    await editPicture(source, options);
+  });
 }

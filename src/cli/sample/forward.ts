@@ -17,9 +17,19 @@ export function register(program: Command): void {
     .description('draw how a picture turns into noise, by the closed form and by iterating, and compare the two')
     .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG or AVIF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
-    .option('--schedule <name>', 'how the noise grows: linear or cosine', choiceOption('schedule', ['linear', 'cosine']), forwardDefaults.schedule)
+    .option(
+      '--schedule <name>',
+      'how the noise grows: linear or cosine',
+      choiceOption('schedule', ['linear', 'cosine']),
+      forwardDefaults.schedule,
+    )
     .option('--steps <T>', 'steps of the forward process', integerOption('--steps', 1, 10_000), forwardDefaults.steps)
-    .option('--size <pixels>', 'side of the picture, fitted to the shorter side and cropped to the middle', integerOption('--size', 1, 512), forwardDefaults.size)
+    .option(
+      '--size <pixels>',
+      'side of the picture, fitted to the shorter side and cropped to the middle',
+      integerOption('--size', 1, 512),
+      forwardDefaults.size,
+    )
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), forwardDefaults.seed)
     .action(async (image: string, options: ForwardOptions) => {
       const { drawForward } = await import('./run-forward.ts');

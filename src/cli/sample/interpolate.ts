@@ -5,27 +5,36 @@ import { integerOption, UsageError } from '../options.ts';
 import { addSourceOptions, addStepOptions } from '../sampling-options.ts';
 
 /** The samplers whose pictures are determined by the noise they begin as. */
-const determined = Object.entries<SamplerDefinition>(samplers).filter(([, { random }]) => !random).map(([name]) => name);
+const determined = Object.entries<SamplerDefinition>(samplers)
+  .filter(([, { random }]) => !random)
+  .map(([name]) => name);
 
 export function register(program: Command): void {
   const command = program
     .command('interpolate')
     .description('draw the pictures that lie between those of seeds')
     .requiredOption('--seeds <a,b,...>', 'two seeds or more; the ends are picture 0 of each', readSeeds)
-    .option('--frames <n>', 'pictures from one seed to the next, both among them', integerOption('--frames', 2, 1000), 9)
+    .option(
+      '--frames <n>',
+      'pictures from one seed to the next, both among them',
+      integerOption('--frames', 2, 1000),
+      9,
+    )
     .option('--out <grid.png>', 'the grid to write: a row from each seed to the next', 'between.png')
     .option('--gif <between.gif>', 'also write them as an animation, there and back')
     .option('--images <dir>', 'also write every picture on its own')
     .option('--sampler <name>', `one that adds no noise: ${determined.join(', ')}`, 'ddim');
-  addSourceOptions(addStepOptions(command))
-    .action(async (source: string | undefined, options: InterpolateCommandOptions) => {
+  addSourceOptions(addStepOptions(command)).action(
+    async (source: string | undefined, options: InterpolateCommandOptions) => {
       const { drawBetween } = await import('./run-interpolate.ts');
       await drawBetween(source, options);
-    });
+    },
+  );
 }
 
 function readSeeds(text: string): number[] {
   const seeds = text.split(',').map(integerOption('--seeds', 0));
-  if (seeds.length < 2) throw new UsageError(`--seeds: expected two seeds or more with commas between, got ${JSON.stringify(text)}`);
+  if (seeds.length < 2)
+    throw new UsageError(`--seeds: expected two seeds or more with commas between, got ${JSON.stringify(text)}`);
   return seeds;
 }

@@ -1,4 +1,14 @@
-import { layGrid, logTicks, plotMarks, seriesColors, textWidth, toPixels, type Figure, type Mark, type Pixels } from '../../data/index.ts';
+import {
+  layGrid,
+  logTicks,
+  plotMarks,
+  seriesColors,
+  textWidth,
+  toPixels,
+  type Figure,
+  type Mark,
+  type Pixels,
+} from '../../data/index.ts';
 import type { FloatArray } from '../../core/index.ts';
 import type { ComparedCell, Comparison } from '../../pipelines/index.ts';
 
@@ -21,53 +31,109 @@ const plotHeight = 240;
 const colors = [...seriesColors, '#222222', '#999999', '#8c5a2b'];
 
 /** A row of pictures for each sampler, a column for each number of steps, and beneath them how quality grows with work. */
-export function layComparison({ reference, cells }: Comparison, samplers: readonly string[], steps: readonly number[], quality: Quality): Figure {
-  const block = (pictures: FloatArray): Pixels => layGrid(toPixels(pictures).slice(0, shown), { columns: 2, gap: 1, scale: 1 });
-  const cellAt = (sampler: string, count: number) => cells.find((cell) => cell.sampler === sampler && cell.steps === count)!;
+export function layComparison(
+  { reference, cells }: Comparison,
+  samplers: readonly string[],
+  steps: readonly number[],
+  quality: Quality,
+): Figure {
+  const block = (pictures: FloatArray): Pixels =>
+    layGrid(toPixels(pictures).slice(0, shown), { columns: 2, gap: 1, scale: 1 });
+  const cellAt = (sampler: string, count: number) =>
+    cells.find((cell) => cell.sampler === sampler && cell.steps === count)!;
   const own = block(reference.pictures);
   const scale = Math.max(1, Math.round(120 / own.width));
   const [side, tall] = [own.width * scale, own.height * scale];
-  const left = 24 + dot + Math.ceil(Math.max(...[...samplers, 'converged'].map((name) => textWidth(name, textSize))) / 2) * 2;
+  const left =
+    24 + dot + Math.ceil(Math.max(...[...samplers, 'converged'].map((name) => textWidth(name, textSize))) / 2) * 2;
   const width = Math.max(left + Math.max(steps.length, 3) * (side + gap), 500) + 8;
-  const marks: Mark[] = [{ kind: 'text', at: [16, 36], text: 'The same noise, drawn by each sampler in so many steps', size: 18 }];
-  const label = (text: string, y: number) => marks.push({ kind: 'text', at: [left - 12, y + tall / 2 + 5], text, size: textSize, anchor: 'end' });
-  const curves = curvesOf(samplers, steps, (sampler, count) => [cellAt(sampler, count).evaluations, quality.of(cellAt(sampler, count))]);
-  for (const [column, count] of steps.entries()) marks.push({ kind: 'text', at: [left + column * (side + gap) + side / 2, top - 14], text: String(count), size: textSize, anchor: 'middle' });
+  const marks: Mark[] = [
+    { kind: 'text', at: [16, 36], text: 'The same noise, drawn by each sampler in so many steps', size: 18 },
+  ];
+  const label = (text: string, y: number) =>
+    marks.push({ kind: 'text', at: [left - 12, y + tall / 2 + 5], text, size: textSize, anchor: 'end' });
+  const curves = curvesOf(samplers, steps, (sampler, count) => [
+    cellAt(sampler, count).evaluations,
+    quality.of(cellAt(sampler, count)),
+  ]);
+  for (const [column, count] of steps.entries())
+    marks.push({
+      kind: 'text',
+      at: [left + column * (side + gap) + side / 2, top - 14],
+      text: String(count),
+      size: textSize,
+      anchor: 'middle',
+    });
   for (const [r, sampler] of samplers.entries()) {
     const y = top + r * (tall + gap);
     label(sampler, y);
     if (curves.length > 0) marks.push({ kind: 'dot', at: [dot, y + tall / 2], radius: 5, color: colorOf(r) });
-    for (const [column, count] of steps.entries()) marks.push({ kind: 'picture', at: [left + column * (side + gap), y], picture: block(cellAt(sampler, count).pictures), width: side });
+    for (const [column, count] of steps.entries())
+      marks.push({
+        kind: 'picture',
+        at: [left + column * (side + gap), y],
+        picture: block(cellAt(sampler, count).pictures),
+        width: side,
+      });
   }
   const y = top + samplers.length * (tall + gap) + gap;
   label('converged', y);
   marks.push({ kind: 'picture', at: [left, y], picture: own, width: side });
-  marks.push({ kind: 'text', at: [left + side + gap, y + tall / 2 + 5], text: `${reference.sampler}, ${reference.steps} steps`, size: textSize, color: '#666' });
+  marks.push({
+    kind: 'text',
+    at: [left + side + gap, y + tall / 2 + 5],
+    text: `${reference.sampler}, ${reference.steps} steps`,
+    size: textSize,
+    color: '#666',
+  });
   const bottom = y + tall + gap;
   if (curves.length === 0) return { width, height: bottom, marks };
   const work = curves.flatMap(({ points }) => points.map(([evaluations]) => evaluations));
   const values = curves.flatMap(({ points }) => points.map(([, value]) => value));
   const ticks = logTicks(Math.min(...values), Math.max(...values));
   const [least, most] = [Math.min(...work), Math.max(...work)];
-  marks.push(...plotMarks({
-    at: [left, bottom + 56], width: width - left - gap - 8, height: plotHeight, title: quality.title,
-    x: { domain: [least, most], ticks: [...new Set(work)].filter((count) => steps.includes(count) || count === most), scale: 'log', label: 'evaluations of the denoiser for a picture' },
-    y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
-    series: curves.flatMap(({ color, points }) => (['curve', 'dots'] as const).map((draw) => ({ label: '', color, points, draw }))),
-    legend: false,
-  }));
+  marks.push(
+    ...plotMarks({
+      at: [left, bottom + 56],
+      width: width - left - gap - 8,
+      height: plotHeight,
+      title: quality.title,
+      x: {
+        domain: [least, most],
+        ticks: [...new Set(work)].filter((count) => steps.includes(count) || count === most),
+        scale: 'log',
+        label: 'evaluations of the denoiser for a picture',
+      },
+      y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
+      series: curves.flatMap(({ color, points }) =>
+        (['curve', 'dots'] as const).map((draw) => ({ label: '', color, points, draw })),
+      ),
+      legend: false,
+    }),
+  );
   return { width, height: bottom + 56 + plotHeight + 56, marks };
 }
 
-interface Curve { readonly color: string; readonly points: (readonly [evaluations: number, value: number])[] }
+interface Curve {
+  readonly color: string;
+  readonly points: (readonly [evaluations: number, value: number])[];
+}
 
 /** Of the samplers that have at least two points: what has none at all, or one column, draws no plot. */
-function curvesOf(samplers: readonly string[], steps: readonly number[], point: (sampler: string, count: number) => readonly [number, number | null]): Curve[] {
-  return samplers.map((sampler, r) => ({
-    color: colorOf(r),
-    // A logarithm shows nothing of zero, and what single precision leaves of it means nothing.
-    points: steps.map((count) => point(sampler, count)).filter((found): found is [number, number] => found[1] !== null && found[1] > 1e-6),
-  })).filter(({ points }) => points.length > 1);
+function curvesOf(
+  samplers: readonly string[],
+  steps: readonly number[],
+  point: (sampler: string, count: number) => readonly [number, number | null],
+): Curve[] {
+  return samplers
+    .map((sampler, r) => ({
+      color: colorOf(r),
+      // A logarithm shows nothing of zero, and what single precision leaves of it means nothing.
+      points: steps
+        .map((count) => point(sampler, count))
+        .filter((found): found is [number, number] => found[1] !== null && found[1] > 1e-6),
+    }))
+    .filter(({ points }) => points.length > 1);
 }
 
 function colorOf(row: number): string {

@@ -2,7 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { FloatArray } from '../../core/index.ts';
 import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../../data/index.ts';
 import type { TimeSpacing } from '../../diffusion/index.ts';
-import { compare as comparePictures, fewestPictures, readFeatures, realFeatures, type Comparison as FeatureComparison, type FeatureSource } from '../../eval/index.ts';
+import {
+  compare as comparePictures,
+  fewestPictures,
+  readFeatures,
+  realFeatures,
+  type Comparison as FeatureComparison,
+  type FeatureSource,
+} from '../../eval/index.ts';
 import { compareSamplers, type ComparedCell, type Comparison, type PictureShape } from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
 import type { FeatureOptions } from '../measure/feature-options.ts';
@@ -31,7 +38,8 @@ export async function compare(source: string | undefined, options: CompareComman
   const { samplers, steps, spacing, count, out, seed, referenceSteps, exact, data = exact } = options;
   checkGuidanceOptions(options);
   checkExtension(out, '.png');
-  if (options.features !== undefined && data === undefined) throw new UsageError('--features compares pictures with real ones, and none are given; add --data');
+  if (options.features !== undefined && data === undefined)
+    throw new UsageError('--features compares pictures with real ones, and none are given; add --data');
   await checkWritable(out);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
   const opened = await openPictures(source, options);
@@ -41,33 +49,63 @@ export async function compare(source: string | undefined, options: CompareComman
     checkSeesNothing(opened, 'compare');
     const [channels, height, width] = opened.sampler.picture;
     named?.check(opened.sampler.picture);
-    const dataset = data === undefined ? undefined : await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
-    const measure = dataset && await openMeasure(named ?? await usualFeatures(opened.sampler.picture, dataset, count), dataset, opened, options, interrupt.signal);
+    const dataset =
+      data === undefined ? undefined : await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
+    const measure =
+      dataset &&
+      (await openMeasure(
+        named ?? (await usualFeatures(opened.sampler.picture, dataset, count)),
+        dataset,
+        opened,
+        options,
+        interrupt.signal,
+      ));
     const pictures = dataset && allPictures(dataset);
     let drawn = '';
     let done = -1;
     const { signal } = interrupt;
     // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
     const { denoiser } = opened.sampler;
-    const attentive = { ...opened.sampler, denoiser: (guidance = {}) => {
-      const denoise = denoiser(guidance);
-      return async (...asked: Parameters<typeof denoise>) => (await setImmediate(), signal.throwIfAborted(), denoise(...asked));
-    } };
+    const attentive = {
+      ...opened.sampler,
+      denoiser: (guidance = {}) => {
+        const denoise = denoiser(guidance);
+        return async (...asked: Parameters<typeof denoise>) => (
+          await setImmediate(),
+          signal.throwIfAborted(),
+          denoise(...asked)
+        );
+      },
+    };
     const comparison = await compareSamplers(attentive, {
-      samplers, steps, spacing, seed, count, referenceSteps, ...guidanceOptions(options), data: pictures, signal,
+      samplers,
+      steps,
+      spacing,
+      seed,
+      count,
+      referenceSteps,
+      ...guidanceOptions(options),
+      data: pictures,
+      signal,
       classLabels: classesFor(opened, options.class, count),
       onStep: (_, what) => {
         if (what !== drawn) done++;
-        progress.update(done, drawn = what);
+        progress.update(done, (drawn = what));
       },
     });
     const distances = new Map<ComparedCell, FeatureComparison>();
-    if (measure) for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.pictures));
+    if (measure)
+      for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.pictures));
     progress.update(done + 1, 'done');
     progress.stop();
-    await writePng(out, await renderFigure(layComparison(comparison, samplers, steps, qualityOf(comparison, distances))));
+    await writePng(
+      out,
+      await renderFigure(layComparison(comparison, samplers, steps, qualityOf(comparison, distances))),
+    );
     for (const line of describe(comparison, options, distances)) process.stdout.write(`${line}\n`);
-    process.stdout.write(`${out}: written; seed ${seed}, ${count} ${count === 1 ? 'picture' : 'pictures'}, on ${opened.device}\n`);
+    process.stdout.write(
+      `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'picture' : 'pictures'}, on ${opened.device}\n`,
+    );
   } finally {
     progress.stop();
     interrupt.release();
@@ -76,38 +114,81 @@ export async function compare(source: string | undefined, options: CompareComman
 }
 
 /** The network that comes with kuosan, where it can see such pictures and there are enough of them for a distance. */
-async function usualFeatures(picture: PictureShape, dataset: Dataset, count: number): Promise<FeatureSource | undefined> {
+async function usualFeatures(
+  picture: PictureShape,
+  dataset: Dataset,
+  count: number,
+): Promise<FeatureSource | undefined> {
   const features = await readFeatures('fashion-mnist-classifier');
-  const fits = features.picture!.join() === picture.join() && count >= fewestPictures && dataset.count >= 2 * fewestPictures;
+  const fits =
+    features.picture!.join() === picture.join() && count >= fewestPictures && dataset.count >= 2 * fewestPictures;
   return fits ? features : undefined;
 }
 
 /** Compares drawn pictures with real ones, whose features are extracted once; undefined without features. */
-async function openMeasure(features: FeatureSource | undefined, dataset: Dataset, { sampler, executor }: OpenPictures, { count, seed }: CompareCommandOptions, signal: AbortSignal): Promise<((pictures: FloatArray) => Promise<FeatureComparison>) | undefined> {
+async function openMeasure(
+  features: FeatureSource | undefined,
+  dataset: Dataset,
+  { sampler, executor }: OpenPictures,
+  { count, seed }: CompareCommandOptions,
+  signal: AbortSignal,
+): Promise<((pictures: FloatArray) => Promise<FeatureComparison>) | undefined> {
   if (!features) return undefined;
   const extractor = await features.open(await executor(), sampler.picture);
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
-  return (pictures) => comparePictures(extractor, (async function* () { yield pictures; })(), real, { seed, signal });
+  return (pictures) =>
+    comparePictures(
+      extractor,
+      (async function* () {
+        yield pictures;
+      })(),
+      real,
+      { seed, signal },
+    );
 }
 
 /** The table of each measure: a row for each sampler, a column for each number of steps. */
-function describe({ reference, cells }: Comparison, { samplers, steps }: CompareCommandOptions, distances: ReadonlyMap<ComparedCell, FeatureComparison>): string[] {
+function describe(
+  { reference, cells }: Comparison,
+  { samplers, steps }: CompareCommandOptions,
+  distances: ReadonlyMap<ComparedCell, FeatureComparison>,
+): string[] {
   const width = Math.max(...samplers.map((name) => name.length), 7);
   const table = (title: string, value: (cell: ComparedCell) => string) => [
     title,
     `${'steps'.padEnd(width)}${steps.map((count) => String(count).padStart(9)).join('')}`,
-    ...samplers.map((sampler) => `${sampler.padEnd(width)}${steps.map((count) => value(cells.find((cell) => cell.sampler === sampler && cell.steps === count)!).padStart(9)).join('')}`),
+    ...samplers.map(
+      (sampler) =>
+        `${sampler.padEnd(width)}${steps.map((count) => value(cells.find((cell) => cell.sampler === sampler && cell.steps === count)!).padStart(9)).join('')}`,
+    ),
   ];
   const converged = distances.get(reference);
   const number = (value: number | null) => (value === null ? '–' : value.toFixed(4));
   return [
-    ...table(`RMS difference to the converged pictures (${reference.sampler}, ${reference.steps} steps) from the same noise, values in −1 … 1:`, ({ toReference }) => number(toReference)),
-    ...(reference.toData === null ? [] : table(`RMS difference to the nearest picture of the data (converged: ${reference.toData.toFixed(4)}):`, ({ toData }) => number(toData))),
-    ...(converged ? [
-      describeFeatures(converged),
-      ...table(`${frechetName(converged)} to the data (real against real: ${converged.floor.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`, (cell) => distances.get(cell)!.frechetDistance.toFixed(3)),
-      ...biasNotes(converged),
-    ] : reference.toData === null ? [] : [`no Fréchet distance to the data: it takes a network that sees such pictures (--features), ${fewestPictures} of them (--count) and ${2 * fewestPictures} real ones`]),
+    ...table(
+      `RMS difference to the converged pictures (${reference.sampler}, ${reference.steps} steps) from the same noise, values in −1 … 1:`,
+      ({ toReference }) => number(toReference),
+    ),
+    ...(reference.toData === null
+      ? []
+      : table(
+          `RMS difference to the nearest picture of the data (converged: ${reference.toData.toFixed(4)}):`,
+          ({ toData }) => number(toData),
+        )),
+    ...(converged
+      ? [
+          describeFeatures(converged),
+          ...table(
+            `${frechetName(converged)} to the data (real against real: ${converged.floor.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
+            (cell) => distances.get(cell)!.frechetDistance.toFixed(3),
+          ),
+          ...biasNotes(converged),
+        ]
+      : reference.toData === null
+        ? []
+        : [
+            `no Fréchet distance to the data: it takes a network that sees such pictures (--features), ${fewestPictures} of them (--count) and ${2 * fewestPictures} real ones`,
+          ]),
     ...table('evaluations of the denoiser for a picture:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
   ];
 }
@@ -115,8 +196,10 @@ function describe({ reference, cells }: Comparison, { samplers, steps }: Compare
 /** The most telling of what was measured: the distance to the data, the nearest picture of it, or the converged pictures. */
 function qualityOf({ reference, cells }: Comparison, distances: ReadonlyMap<ComparedCell, FeatureComparison>): Quality {
   const converged = distances.get(reference);
-  if (converged) return { title: `${frechetName(converged)} to the data`, of: (cell) => distances.get(cell)!.frechetDistance };
+  if (converged)
+    return { title: `${frechetName(converged)} to the data`, of: (cell) => distances.get(cell)!.frechetDistance };
   // What adds noise converges to no one picture, so only the data measures all.
-  if (cells.every(({ toData }) => toData !== null)) return { title: 'RMS difference to the nearest picture of the data', of: ({ toData }) => toData };
+  if (cells.every(({ toData }) => toData !== null))
+    return { title: 'RMS difference to the nearest picture of the data', of: ({ toData }) => toData };
   return { title: 'RMS difference to the converged pictures', of: ({ toReference }) => toReference };
 }

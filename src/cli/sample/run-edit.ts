@@ -37,25 +37,44 @@ export async function editPicture(source: string | undefined, options: EditOptio
   try {
     const start = performance.now();
     const { picture, condChannels } = opened.sampler;
-    if (condChannels > 0 && condChannels !== picture[0]) throw new Error(`${source}: this model sees ${condChannels} channels beside the noise, the picture has ${picture[0]}`);
-    if (condChannels > 0 && (mask !== undefined || options.strength !== undefined)) throw new UsageError(`${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`);
+    if (condChannels > 0 && condChannels !== picture[0])
+      throw new Error(
+        `${source}: this model sees ${condChannels} channels beside the noise, the picture has ${picture[0]}`,
+      );
+    if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
+      throw new UsageError(
+        `${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`,
+      );
     const superResolution = opened.model?.superResolution ?? null;
     const taken: PictureShape = [picture[0], ...sideOf(picture, superResolution)];
     const read = fromPixels([await readImage(image, { size: [taken[1], taken[2]], channels: taken[0] as 1 | 3 })]);
     const given = first(superResolution ? enlarge(read, superResolution) : read);
-    if (imageSize[0] !== taken[1] || imageSize[1] !== taken[2]) process.stderr.write(`note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, superResolution)}\n`);
+    if (imageSize[0] !== taken[1] || imageSize[1] !== taken[2])
+      process.stderr.write(
+        `note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, superResolution)}\n`,
+      );
     const classLabels = classesFor(opened, options.class, count);
     const { strength = defaultStrength } = options;
     // RePaint walks the steps of ddpm, whatever the model's own sampler is.
     const drawn = sampleOptions(mask === undefined ? options : { ...options, sampler: 'ddpm' }, opened.sampler);
     const asked = { ...drawn, image: given, seed, count, classLabels, signal: interrupt.signal };
-    const drawing = condChannels > 0 ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
-      : mask === undefined ? varyPicture(opened.sampler, { ...asked, strength })
-      : inpaintPicture(opened.sampler, { ...asked, mask: await readMask(mask, picture), jumpLength, resamples });
+    const drawing =
+      condChannels > 0
+        ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
+        : mask === undefined
+          ? varyPicture(opened.sampler, { ...asked, strength })
+          : inpaintPicture(opened.sampler, { ...asked, mask: await readMask(mask, picture), jumpLength, resamples });
     // One picture is what was asked for, pixel for pixel; several are a sheet to look at.
     await writeDrawing(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
-    const how = condChannels > 0 ? drawn.sampler : mask === undefined ? `strength ${strength}, ${drawn.sampler}` : 'the part under the mask anew';
-    process.stdout.write(`${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+    const how =
+      condChannels > 0
+        ? drawn.sampler
+        : mask === undefined
+          ? `strength ${strength}, ${drawn.sampler}`
+          : 'the part under the mask anew';
+    process.stdout.write(
+      `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
+    );
   } finally {
     interrupt.release();
     await opened.dispose();
@@ -65,14 +84,24 @@ export async function editPicture(source: string | undefined, options: EditOptio
 /** @throws UsageError if options are given that do not go together */
 function checkTogether({ mask, strength, jumpLength, resamples, sampler, eta, churn }: EditOptions): void {
   if (mask !== undefined) {
-    if (strength !== undefined) throw new UsageError('--strength: the part under a mask is painted from noise alone; leave out --strength or --mask');
-    if (sampler !== undefined || eta !== undefined || churn !== undefined) throw new UsageError('--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask');
-  } else if (jumpLength !== undefined || resamples !== undefined) throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
+    if (strength !== undefined)
+      throw new UsageError(
+        '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask',
+      );
+    if (sampler !== undefined || eta !== undefined || churn !== undefined)
+      throw new UsageError(
+        '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
+      );
+  } else if (jumpLength !== undefined || resamples !== undefined)
+    throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
 }
 
 async function checkMaskSize(mask: string, image: string, [height, width]: readonly [number, number]): Promise<void> {
   const [maskHeight, maskWidth] = await readImageSize(mask);
-  if (maskHeight !== height || maskWidth !== width) throw new Error(`--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the picture, in its size`);
+  if (maskHeight !== height || maskWidth !== width)
+    throw new Error(
+      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the picture, in its size`,
+    );
 }
 
 /** 1 where the mask is nearer to white than to black: [1, H, W]. */
@@ -89,7 +118,11 @@ function sideOf([, height, width]: PictureShape, superResolution: SuperResolutio
   return [height / factor, width / factor];
 }
 
-function fitting([height, width]: readonly [number, number], [, toHeight, toWidth]: PictureShape, superResolution: SuperResolution | null): string {
+function fitting(
+  [height, width]: readonly [number, number],
+  [, toHeight, toWidth]: PictureShape,
+  superResolution: SuperResolution | null,
+): string {
   const cropped = height * toWidth !== width * toHeight;
   return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', what stands out cut off' : ''}`;
 }

@@ -12,15 +12,22 @@ let image: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kuosan-cli-forward-'));
   image = join(folder, 'x.png');
-  await sharp({ create: { width: 20, height: 20, channels: 3, background: '#fa3' } }).png().toFile(image);
+  await sharp({ create: { width: 20, height: 20, channels: 3, background: '#fa3' } })
+    .png()
+    .toFile(image);
 });
-afterEach(async () => { await rm(folder, { recursive: true }); });
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
 
 const options = { schedule: 'cosine', steps: 40, size: 16, seed: 0 } as const;
 
 describe('runForward', () => {
   it('agrees with the theory on both ways, as far as chance allows', () => {
-    const x0 = float32([1, 3, 64, 64], Float32Array.from({ length: 12288 }, (_, i) => Math.sin(i)));
+    const x0 = float32(
+      [1, 3, 64, 64],
+      Float32Array.from({ length: 12288 }, (_, i) => Math.sin(i)),
+    );
     const { moments } = runForward(cosineSchedule({ T: 50 }), x0, 5, []);
     expect(moments).toHaveLength(51);
     expect(moments[0]!.closed).toEqual(moments[0]!.iterated);
@@ -48,7 +55,11 @@ describe('kuosan forward', () => {
   });
 
   it('draws any number of steps and any size', async () => {
-    for (const [steps, size] of [[1, 1], [2, 33], [21, 150]] as const) {
+    for (const [steps, size] of [
+      [1, 1],
+      [2, 33],
+      [21, 150],
+    ] as const) {
       await drawForward(image, { ...options, steps, size, out: join(folder, 'f.png') }, () => {});
       expect((await sharp(join(folder, 'f.png')).metadata()).format).toBe('png');
     }
@@ -57,12 +68,17 @@ describe('kuosan forward', () => {
   it('refuses bad input in one line, and writes nothing', async () => {
     await writeFile(join(folder, 'fake.png'), 'fake');
     const refused = async (path: string, changes: object): Promise<string> =>
-      drawForward(path, { ...options, out: join(folder, 'f.png'), ...changes }, () => {}).then(() => 'accepted', (error: Error) => error.message);
+      drawForward(path, { ...options, out: join(folder, 'f.png'), ...changes }, () => {}).then(
+        () => 'accepted',
+        (error: Error) => error.message,
+      );
     expect(await refused(join(folder, 'none.png'), {})).toMatch(/^cannot read ".*none\.png": there is no such file/);
     expect(await refused(join(folder, 'fake.png'), {})).toMatch(/^cannot read ".*fake\.png": not an image/);
     expect(await refused(image, { out: image })).toMatch(/^--out ".*x\.png" is the image itself/);
     expect(await refused(image, { out: join(folder, 'f.gif') })).toContain('does not end in .png');
-    expect(await refused(image, { schedule: 'linear', steps: 10 })).toBe('--steps 10: the linear schedule needs more than 20; give more, or --schedule cosine');
+    expect(await refused(image, { schedule: 'linear', steps: 10 })).toBe(
+      '--steps 10: the linear schedule needs more than 20; give more, or --schedule cosine',
+    );
     expect((await readdir(folder)).sort()).toEqual(['fake.png', 'x.png']);
   });
 });

@@ -1,7 +1,17 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { float32 } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
-import { checkExtension, checkWritable, fromPixels, plotMarks, readImage, renderFigure, seriesColors, toPixels, writePng } from '../../data/index.ts';
+import {
+  checkExtension,
+  checkWritable,
+  fromPixels,
+  plotMarks,
+  readImage,
+  renderFigure,
+  seriesColors,
+  toPixels,
+  writePng,
+} from '../../data/index.ts';
 import type { Mark, Pixels, Point } from '../../data/index.ts';
 import { cosineSchedule, linearSchedule, qSample, qStep } from '../../diffusion/index.ts';
 import type { Schedule } from '../../diffusion/index.ts';
@@ -41,12 +51,18 @@ interface Moment {
  *
  * @throws one line for an image that cannot be read or an output that cannot be written; nothing is written then
  */
-export async function drawForward(image: string, { out, schedule: name, steps, size, seed }: ForwardOptions, print: (line: string) => void): Promise<void> {
+export async function drawForward(
+  image: string,
+  { out, schedule: name, steps, size, seed }: ForwardOptions,
+  print: (line: string) => void,
+): Promise<void> {
   checkExtension(out, '.png');
   await checkWritable(out);
   await checkApart(out, { 'the image': image });
   if (name === 'linear' && steps <= leastLinearSteps) {
-    throw new Error(`--steps ${steps}: the linear schedule needs more than ${leastLinearSteps}; give more, or --schedule cosine`);
+    throw new Error(
+      `--steps ${steps}: the linear schedule needs more than ${leastLinearSteps}; give more, or --schedule cosine`,
+    );
   }
   const schedule = name === 'linear' ? linearSchedule({ T: steps }) : cosineSchedule({ T: steps });
   const x0 = fromPixels([await readImage(image, { size })]);
@@ -77,7 +93,12 @@ function statisticsOf(x: FloatArray): Statistics {
  * The closed form uses one ε for all times, so that its row shows one picture fading into one noise; each x_t has the
  * distribution q(x_t | x_0) all the same. Paper time t = 1 … T is index t − 1 of the schedule, t = 0 its −1.
  */
-export function runForward(schedule: Schedule, x0: FloatArray, seed: number, shown: readonly number[]): { moments: Moment[]; closed: FloatArray[]; iterated: FloatArray[] } {
+export function runForward(
+  schedule: Schedule,
+  x0: FloatArray,
+  seed: number,
+  shown: readonly number[],
+): { moments: Moment[]; closed: FloatArray[]; iterated: FloatArray[] } {
   const clean = statisticsOf(x0);
   const eps = normals(x0, new RandomStream(seed, 'forward-closed'));
   const steps = new RandomStream(seed, 'forward-iterated');
@@ -112,7 +133,12 @@ function normals(like: FloatArray, stream: RandomStream): FloatArray {
 type Way = 'closed' | 'iterated' | 'theory';
 
 /** The largest difference of a statistic between two ways over all times, and when. */
-export function largestDifference(moments: readonly Moment[], a: Way, b: Way, statistic: keyof Statistics): { difference: number; t: number } {
+export function largestDifference(
+  moments: readonly Moment[],
+  a: Way,
+  b: Way,
+  statistic: keyof Statistics,
+): { difference: number; t: number } {
   let largest = { difference: 0, t: 0 };
   for (const moment of moments) {
     const difference = Math.abs(moment[a][statistic] - moment[b][statistic]);
@@ -121,7 +147,13 @@ export function largestDifference(moments: readonly Moment[], a: Way, b: Way, st
   return largest;
 }
 
-function describe(image: string, name: string, x0: FloatArray, moments: readonly Moment[], times: readonly number[]): string[] {
+function describe(
+  image: string,
+  name: string,
+  x0: FloatArray,
+  moments: readonly Moment[],
+  times: readonly number[],
+): string[] {
   const T = moments.length - 1;
   const [, , height, width] = x0.shape;
   const number = (value: number): string => value.toFixed(4).padStart(8).replace('-', '−');
@@ -150,7 +182,14 @@ const pictureWidth = 128;
 const gap = 12;
 const margin = 64;
 
-function layFigure(schedule: Schedule, name: string, times: readonly number[], closed: readonly FloatArray[], iterated: readonly FloatArray[], moments: readonly Moment[]) {
+function layFigure(
+  schedule: Schedule,
+  name: string,
+  times: readonly number[],
+  closed: readonly FloatArray[],
+  iterated: readonly FloatArray[],
+  moments: readonly Moment[],
+) {
   const own = closed[0]!.shape[3]!;
   const side = own * Math.max(1, Math.round(pictureWidth / own));
   const pitch = side + gap;
@@ -158,16 +197,28 @@ function layFigure(schedule: Schedule, name: string, times: readonly number[], c
   const marks: Mark[] = [];
   const row = (pictures: readonly Pixels[], top: number, title: string): void => {
     marks.push({ kind: 'text', at: [margin, top - 12], text: title, size: 15 });
-    for (const [i, picture] of pictures.entries()) marks.push({ kind: 'picture', at: [margin + i * pitch, top], picture, width: side });
+    for (const [i, picture] of pictures.entries())
+      marks.push({ kind: 'picture', at: [margin + i * pitch, top], picture, width: side });
   };
   const picturesOf = (arrays: readonly FloatArray[]): Pixels[] => arrays.flatMap((array) => toPixels(array));
-  marks.push({ kind: 'text', at: [margin, 40], text: `The forward process, ${name} schedule, T = ${schedule.T}`, size: 20 });
+  marks.push({
+    kind: 'text',
+    at: [margin, 40],
+    text: `The forward process, ${name} schedule, T = ${schedule.T}`,
+    size: 20,
+  });
   const first = 90;
   row(picturesOf(closed), first, 'closed form:  xₜ = √ᾱₜ x₀ + √(1 − ᾱₜ) ε');
   const second = first + side + 46;
   row(picturesOf(iterated), second, 'iterated:  xₜ = √(1 − βₜ) xₜ₋₁ + √βₜ z,  one step after the other');
   for (const [i, t] of times.entries()) {
-    marks.push({ kind: 'text', at: [margin + i * pitch + side / 2, second + side + 20], text: `t = ${t}`, anchor: 'middle', color: '#666' });
+    marks.push({
+      kind: 'text',
+      at: [margin + i * pitch + side / 2, second + side + 20],
+      text: `t = ${t}`,
+      anchor: 'middle',
+      color: '#666',
+    });
   }
   // The plots' time runs from the middle of the first picture to the middle of the last, so every tick stands under its picture.
   const left = margin + side / 2;
@@ -176,30 +227,65 @@ function layFigure(schedule: Schedule, name: string, times: readonly number[], c
   const every = moments.map(({ t }) => t);
   const curve = (value: (t: number) => number): Point[] => every.map((t): Point => [t, value(t)]);
   const third = second + side + 90;
-  marks.push(...plotMarks({
-    at: [left, third], width: span, height: 170, title: 'what is left of the picture, and how much noise', x, y: { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] },
-    series: [
-      { label: '√ᾱₜ', color: seriesColors[0]!, points: curve((t) => schedule.alpha(t - 1)) },
-      { label: '√(1 − ᾱₜ)', color: seriesColors[1]!, points: curve((t) => schedule.sigma(t - 1)) },
-    ],
-  }));
+  marks.push(
+    ...plotMarks({
+      at: [left, third],
+      width: span,
+      height: 170,
+      title: 'what is left of the picture, and how much noise',
+      x,
+      y: { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] },
+      series: [
+        { label: '√ᾱₜ', color: seriesColors[0]!, points: curve((t) => schedule.alpha(t - 1)) },
+        { label: '√(1 − ᾱₜ)', color: seriesColors[1]!, points: curve((t) => schedule.sigma(t - 1)) },
+      ],
+    }),
+  );
   const fourth = third + 170 + 80;
-  marks.push(...plotMarks({
-    at: [left, fourth], width: span, height: 170, title: 'mean and standard deviation of the pixels', x: { ...x, label: 't' }, y: statisticsAxis(moments),
-    series: [
-      { label: 'std, theory', color: seriesColors[1]!, points: curve((t) => moments[t]!.theory.std) },
-      { label: 'mean, theory', color: seriesColors[0]!, points: curve((t) => moments[t]!.theory.mean) },
-      { label: 'closed form', color: '#222', draw: 'rings', points: times.flatMap((t): Point[] => [[t, moments[t]!.closed.mean], [t, moments[t]!.closed.std]]) },
-      { label: 'iterated', color: '#222', draw: 'dots', points: times.flatMap((t): Point[] => [[t, moments[t]!.iterated.mean], [t, moments[t]!.iterated.std]]) },
-    ],
-  }));
+  marks.push(
+    ...plotMarks({
+      at: [left, fourth],
+      width: span,
+      height: 170,
+      title: 'mean and standard deviation of the pixels',
+      x: { ...x, label: 't' },
+      y: statisticsAxis(moments),
+      series: [
+        { label: 'std, theory', color: seriesColors[1]!, points: curve((t) => moments[t]!.theory.std) },
+        { label: 'mean, theory', color: seriesColors[0]!, points: curve((t) => moments[t]!.theory.mean) },
+        {
+          label: 'closed form',
+          color: '#222',
+          draw: 'rings',
+          points: times.flatMap((t): Point[] => [
+            [t, moments[t]!.closed.mean],
+            [t, moments[t]!.closed.std],
+          ]),
+        },
+        {
+          label: 'iterated',
+          color: '#222',
+          draw: 'dots',
+          points: times.flatMap((t): Point[] => [
+            [t, moments[t]!.iterated.mean],
+            [t, moments[t]!.iterated.std],
+          ]),
+        },
+      ],
+    }),
+  );
   return { width, height: fourth + 170 + 56, marks };
 }
 
 /** A range in halves that holds every mean and standard deviation. */
 function statisticsAxis(moments: readonly Moment[]): { domain: readonly [number, number]; ticks: number[] } {
-  const values = moments.flatMap(({ closed, iterated, theory }) => [closed, iterated, theory].flatMap(({ mean, std }) => [mean, std]));
+  const values = moments.flatMap(({ closed, iterated, theory }) =>
+    [closed, iterated, theory].flatMap(({ mean, std }) => [mean, std]),
+  );
   const low = Math.floor(values.reduce((a, b) => Math.min(a, b), 0) * 2) / 2;
   const high = Math.ceil(values.reduce((a, b) => Math.max(a, b), 1) * 2) / 2;
-  return { domain: [low, high], ticks: Array.from({ length: Math.round((high - low) * 2) + 1 }, (_, i) => low + i / 2) };
+  return {
+    domain: [low, high],
+    ticks: Array.from({ length: Math.round((high - low) * 2) + 1 }, (_, i) => low + i / 2),
+  };
 }

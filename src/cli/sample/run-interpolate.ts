@@ -20,8 +20,12 @@ const gifSide = 256;
 export async function drawBetween(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
   const { seeds, frames, out, gif, images, sampler = 'ddim' } = options;
   if (samplerNamed(sampler).random) {
-    const determined = Object.entries<SamplerDefinition>(samplers).filter(([, { random }]) => !random).map(([name]) => name);
-    throw new UsageError(`--sampler: ${sampler} adds noise in every step, so near seeds do not draw near pictures; take ${determined.join(', ')}`);
+    const determined = Object.entries<SamplerDefinition>(samplers)
+      .filter(([, { random }]) => !random)
+      .map(([name]) => name);
+    throw new UsageError(
+      `--sampler: ${sampler} adds noise in every step, so near seeds do not draw near pictures; take ${determined.join(', ')}`,
+    );
   }
   checkGuidanceOptions(options);
   await checkPictureFiles(options);
@@ -33,7 +37,16 @@ export async function drawBetween(source: string | undefined, options: Interpola
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the picture for another reason than its noise.
     const [classLabel] = classesFor(opened, options.class, 1) ?? [];
-    const pictures = await followDrawing(interpolateSeeds(opened.sampler, { ...sampleOptions({ ...options, sampler }, opened.sampler), seeds, frames, classLabel, signal: interrupt.signal }), count);
+    const pictures = await followDrawing(
+      interpolateSeeds(opened.sampler, {
+        ...sampleOptions({ ...options, sampler }, opened.sampler),
+        seeds,
+        frames,
+        classLabel,
+        signal: interrupt.signal,
+      }),
+      count,
+    );
     await writePng(out, layGrid(rowsBetween(pictures, frames), { columns: frames }));
     if (images) await writeEach(images, pictures);
     if (gif) {
@@ -41,7 +54,9 @@ export async function drawBetween(source: string | undefined, options: Interpola
       const turning = [...pictures, ...pictures.slice(1, -1).reverse()].map((picture) => layGrid([picture], { scale }));
       await writeGif(gif, turning, { lastDelay: 80 });
     }
-    process.stdout.write(`${out}: ${count} pictures between seeds ${seeds.join(', ')} with ${sampler} on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+    process.stdout.write(
+      `${out}: ${count} pictures between seeds ${seeds.join(', ')} with ${sampler} on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
+    );
   } finally {
     interrupt.release();
     await opened.dispose();
@@ -51,5 +66,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
 /** A row from each seed to the next: the picture where two rows meet ends one and begins the other. */
 function rowsBetween(pictures: readonly Pixels[], frames: number): Pixels[] {
   const rows = (pictures.length - 1) / (frames - 1);
-  return Array.from({ length: rows }, (_, row) => pictures.slice(row * (frames - 1), row * (frames - 1) + frames)).flat();
+  return Array.from({ length: rows }, (_, row) =>
+    pictures.slice(row * (frames - 1), row * (frames - 1) + frames),
+  ).flat();
 }

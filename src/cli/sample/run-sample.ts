@@ -21,9 +21,15 @@ export async function drawSamples(source: string | undefined, options: SampleCom
     const start = performance.now();
     const classLabels = classesFor(opened, options.class, count);
     const how = sampleOptions(options, opened.sampler);
-    await writeDrawing(opened.sampler.sample({ ...how, seed, count, classLabels, signal: interrupt.signal }), options, { count, batchSize, grid: { columns: classColumns(new Set(classLabels).size, count) } });
+    await writeDrawing(opened.sampler.sample({ ...how, seed, count, classLabels, signal: interrupt.signal }), options, {
+      count,
+      batchSize,
+      grid: { columns: classColumns(new Set(classLabels).size, count) },
+    });
     const seconds = (performance.now() - start) / 1000;
-    process.stdout.write(`${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`);
+    process.stdout.write(
+      `${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`,
+    );
   } finally {
     interrupt.release();
     await opened.dispose();

@@ -12,9 +12,10 @@ export function register(program: Command): void {
     .option('--images <dir>', 'also write every picture on its own')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
     .option('--seed <n>', 'picture i of a seed is the same at any count', integerOption('--seed', 0), 0);
-  addSourceOptions(addSamplerOptions(command))
-    .action(async (source: string | undefined, options: SampleCommandOptions) => {
+  addSourceOptions(addSamplerOptions(command)).action(
+    async (source: string | undefined, options: SampleCommandOptions) => {
       const { drawSamples } = await import('./run-sample.ts');
       await drawSamples(source, options);
-    });
+    },
+  );
 }

@@ -1,7 +1,17 @@
 /** Follows a drawing to its end and writes what it gives: a grid, single pictures, the way as an animation. */
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { checkExtension, checkWritable, gridDefaults, layGrid, toPixels, writeGif, writePng, type GridOptions, type Pixels } from '../../data/index.ts';
+import {
+  checkExtension,
+  checkWritable,
+  gridDefaults,
+  layGrid,
+  toPixels,
+  writeGif,
+  writePng,
+  type GridOptions,
+  type Pixels,
+} from '../../data/index.ts';
 import type { SampleProgress } from '../../pipelines/index.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
@@ -30,7 +40,11 @@ export async function checkPictureFiles({ out, images, gif }: PictureFiles): Pro
 }
 
 /** Follows a drawing with progress, and returns the finished pictures. */
-export async function followDrawing(drawing: AsyncIterable<SampleProgress>, count: number, each: (state: SampleProgress) => void = () => {}): Promise<Pixels[]> {
+export async function followDrawing(
+  drawing: AsyncIterable<SampleProgress>,
+  count: number,
+  each: (state: SampleProgress) => void = () => {},
+): Promise<Pixels[]> {
   const finished: Pixels[] = [];
   let progress: Progress | undefined;
   try {
@@ -59,7 +73,11 @@ function described(indices: readonly number[]): string {
  *
  * @param grid  how the grid is laid
  */
-export async function writeDrawing(drawing: AsyncIterable<SampleProgress>, { out, images, gif }: PictureFiles, { count, batchSize, grid = {} }: { readonly count: number; readonly batchSize: number; readonly grid?: GridOptions }): Promise<void> {
+export async function writeDrawing(
+  drawing: AsyncIterable<SampleProgress>,
+  { out, images, gif }: PictureFiles,
+  { count, batchSize, grid = {} }: { readonly count: number; readonly batchSize: number; readonly grid?: GridOptions },
+): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);
   const finished = await followDrawing(drawing, count, (state) => frames.add(state, Math.ceil(count / batchSize)));
   await writePng(out, layGrid(finished, grid));
@@ -101,6 +119,8 @@ class FrameCollector {
     // Half the side of the still picture: noise hardly compresses, and forty frames of it are megabytes.
     const wide = columns ?? Math.ceil(Math.sqrt(first.length));
     const scale = Math.max(1, Math.floor(gifSide / (wide * (first[0]!.width + gridDefaults.gap))));
-    return [...this.#frames.entries()].sort(([a], [b]) => a - b).map(([, pictures]) => layGrid(pictures, { columns, scale }));
+    return [...this.#frames.entries()]
+      .sort(([a], [b]) => a - b)
+      .map(([, pictures]) => layGrid(pictures, { columns, scale }));
   }
 }

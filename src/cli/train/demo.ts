@@ -6,12 +6,11 @@ import type { DemoOptions } from './run-demo.ts';
 export function register(program: Command): void {
   const command = program
     .command('demo')
-    .description('train on Noto\'s smileys and watch the samples get better: two to three minutes on two cores')
+    .description("train on Noto's smileys and watch the samples get better: two to three minutes on two cores")
     .option('--out <dir>', 'where the run goes', 'runs/demo')
-    .option('--steps <n>', 'updates of the weights; default: the preset\'s', integerOption('--steps', 1));
-  addDeviceOptions(command)
-    .action(async (options: DemoOptions) => {
-      const { demo } = await import('./run-demo.ts');
-      await demo(options);
-    });
+    .option('--steps <n>', "updates of the weights; default: the preset's", integerOption('--steps', 1));
+  addDeviceOptions(command).action(async (options: DemoOptions) => {
+    const { demo } = await import('./run-demo.ts');
+    await demo(options);
+  });
 }

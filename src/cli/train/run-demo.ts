@@ -17,13 +17,22 @@ export async function demo({ out, steps, device, threads }: DemoOptions): Promis
   const config = await readConfig('smileys-16');
   const run = configuredRun(applyOverrides(config, steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.
-  const resume = await access(join(out, 'run.json')).then(() => true, () => false);
+  const resume = await access(join(out, 'run.json')).then(
+    () => true,
+    () => false,
+  );
   const executor = await openExecutor({ device, threads });
   let grid = '';
   try {
-    process.stderr.write(`A network that knows nothing learns to draw from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`);
+    process.stderr.write(
+      `A network that knows nothing learns to draw from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`,
+    );
     await showRun({
-      run, out, executor, resume, skipBad: false,
+      run,
+      out,
+      executor,
+      resume,
+      skipBad: false,
       onSamples: ({ step, pictures, path }, print) => {
         grid = path;
         const seen = step === run.train.steps ? 32 : 8;
@@ -36,21 +45,25 @@ export async function demo({ out, steps, device, threads }: DemoOptions): Promis
   }
   const final = join(out, 'grid.png');
   await copyFile(grid, final);
-  process.stdout.write([
-    '',
-    `Your model's pictures: ${final}`,
-    '',
-    'What to try next:',
-    `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more pictures, and how they came out of noise`,
-    `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
-    `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own pictures`,
-    '',
-  ].join('\n'));
+  process.stdout.write(
+    [
+      '',
+      `Your model's pictures: ${final}`,
+      '',
+      'What to try next:',
+      `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more pictures, and how they came out of noise`,
+      `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
+      `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own pictures`,
+      '',
+    ].join('\n'),
+  );
 }
 
 /** As many columns and colors as the terminal has; nothing where colors are not wanted (https://no-color.org). */
 function inTerminal(pictures: readonly Pixels[]): string[] {
   if (process.env['NO_COLOR']) return [];
   const colors = /truecolor|24bit/.test(process.env['COLORTERM'] ?? '') || !process.stderr.isTTY ? 'true-color' : '256';
-  return renderTerminal(pictures, { columns: Math.min(process.stderr.columns ?? 80, 136), colors }).split('\n').filter((line) => line !== '');
+  return renderTerminal(pictures, { columns: Math.min(process.stderr.columns ?? 80, 136), colors })
+    .split('\n')
+    .filter((line) => line !== '');
 }

@@ -19,20 +19,30 @@ export interface TrainOptions extends DeviceOptions {
 }
 
 export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
-  const own: Overrides = ([
-    [['data', 'source'], options.data],
-    [['train', 'init'], options.init],
-    [['train', 'steps'], options.steps],
-    [['train', 'batchSize'], options.batchSize],
-    [['train', 'seed'], options.seed],
-    [['train', 'checkpointEvery'], options.checkpointEvery],
-  ] as const).filter(([, value]) => value !== undefined);
+  const own: Overrides = (
+    [
+      [['data', 'source'], options.data],
+      [['train', 'init'], options.init],
+      [['train', 'steps'], options.steps],
+      [['train', 'batchSize'], options.batchSize],
+      [['train', 'seed'], options.seed],
+      [['train', 'checkpointEvery'], options.checkpointEvery],
+    ] as const
+  ).filter(([, value]) => value !== undefined);
   const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
-  if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined) throw new UsageError('--data is missing: a data set or a folder of images');
+  if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined)
+    throw new UsageError('--data is missing: a data set or a folder of images');
   const run = configuredRun(merged);
   const executor = await openExecutor(options);
   try {
-    const { use } = await showRun({ run, out: options.out, executor, resume: options.resume, skipBad: options.skipBad, resumeOption: '--resume' });
+    const { use } = await showRun({
+      run,
+      out: options.out,
+      executor,
+      resume: options.resume,
+      skipBad: options.skipBad,
+      resumeOption: '--resume',
+    });
     process.stderr.write(`${use.what}: npx ${use.command(quoteWord(options.out))}\n`);
   } finally {
     await executor.dispose();

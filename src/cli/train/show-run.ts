@@ -24,11 +24,21 @@ export interface ShowRunOptions {
  * @returns what was trained
  * @throws Interrupted after Ctrl-C, once the run is saved and it is printed how to go on
  */
-export async function showRun({ run, out, executor, resume, skipBad, resumeOption, onSamples }: ShowRunOptions): Promise<RunPlan> {
+export async function showRun({
+  run,
+  out,
+  executor,
+  resume,
+  skipBad,
+  resumeOption,
+  onSamples,
+}: ShowRunOptions): Promise<RunPlan> {
   const total = run.train.steps;
   let progress: Progress | undefined;
   const print = (line: string) => (progress ? progress.print(line) : void process.stderr.write(`${line}\n`));
-  const interrupt = interruptSignal(() => print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'));
+  const interrupt = interruptSignal(() =>
+    print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'),
+  );
   const smooth = smoothed();
   const start = performance.now();
   let end: Extract<RunEvent, { type: 'end' }> | undefined;
@@ -42,7 +52,9 @@ export async function showRun({ run, out, executor, resume, skipBad, resumeOptio
       switch (event.type) {
         case 'ready': {
           const { dataset, parameters, step, device, memory, notes } = event;
-          print(`${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`);
+          print(
+            `${dataset.count.toLocaleString('en-US')} pictures of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`,
+          );
           const left = describeSkipped(dataset.skipped);
           if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
@@ -52,8 +64,15 @@ export async function showRun({ run, out, executor, resume, skipBad, resumeOptio
           break;
         }
         case 'step': {
-          const { loss, speed, ...measures } = smooth({ ...event.measures, loss: event.loss, speed: event.imagesPerSecond });
-          progress!.update(event.step, `${plan.describe?.(loss!, measures) ?? `loss ${loss!.toFixed(4)}`} · ${speed!.toFixed(0)} images/s`);
+          const { loss, speed, ...measures } = smooth({
+            ...event.measures,
+            loss: event.loss,
+            speed: event.imagesPerSecond,
+          });
+          progress!.update(
+            event.step,
+            `${plan.describe?.(loss!, measures) ?? `loss ${loss!.toFixed(4)}`} · ${speed!.toFixed(0)} images/s`,
+          );
           if (event.evaluation) print(`after ${event.step} steps: ${describeEvaluation(event.evaluation)}`);
           break;
         }
@@ -89,12 +108,17 @@ function describeNoise({ losses, figure }: NonNullable<Extract<RunEvent, { type:
 
 /** `accuracy 0.923, testLoss 0.218` */
 function describeEvaluation(evaluation: Readonly<Record<string, number>>): string {
-  return Object.entries(evaluation).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`).join(', ');
+  return Object.entries(evaluation)
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+    .join(', ');
 }
 
 /** The command as it was typed, to be typed again with one more option. */
 function typedCommand(more: string | undefined): string {
-  const words = process.argv.slice(2).filter((word) => word !== more).map(quoteWord);
+  const words = process.argv
+    .slice(2)
+    .filter((word) => word !== more)
+    .map(quoteWord);
   return ['npx kuosan', ...words, ...(more ? [more] : [])].join(' ');
 }
 
@@ -105,9 +129,11 @@ function smoothed(): (values: Readonly<Record<string, number>>) => Record<string
   const sums: Record<string, number> = {};
   return (values) => {
     weight = keep * weight + 1 - keep;
-    return Object.fromEntries(Object.entries(values).map(([name, value]) => {
-      sums[name] = keep * (sums[name] ?? 0) + (1 - keep) * value;
-      return [name, sums[name] / weight];
-    }));
+    return Object.fromEntries(
+      Object.entries(values).map(([name, value]) => {
+        sums[name] = keep * (sums[name] ?? 0) + (1 - keep) * value;
+        return [name, sums[name] / weight];
+      }),
+    );
   };
 }

@@ -10,26 +10,48 @@ export function register(program: Command): void {
   const command = program.command('train');
   command
     .description('train a diffusion model on your pictures, or what measures and searches them')
-    .argument('[preset | config.json]', 'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file', 'noto-32')
-    .option('--data <source>', 'noto-emoji, a part of it, mnist, fashion-mnist, cifar10, or a folder of images (sub-folders are classes); default: the preset\'s')
-    .requiredOption('--out <dir>', 'the run\'s folder: checkpoints, sample grids, metrics.jsonl, TensorBoard\'s events, loss-by-noise.png')
-    .option('--init <model>', 'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name')
+    .argument(
+      '[preset | config.json]',
+      'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
+      'noto-32',
+    )
+    .option(
+      '--data <source>',
+      "noto-emoji, a part of it, mnist, fashion-mnist, cifar10, or a folder of images (sub-folders are classes); default: the preset's",
+    )
+    .requiredOption(
+      '--out <dir>',
+      "the run's folder: checkpoints, sample grids, metrics.jsonl, TensorBoard's events, loss-by-noise.png",
+    )
+    .option(
+      '--init <model>',
+      'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name',
+    )
     .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))
     .option('--batch-size <n>', 'pictures in one forward pass', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
     .option('--resume', 'go on from the newest checkpoint in --out, bit for bit', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
-    .addHelpText('after', '\nAny setting of the configuration can be given by its path: --model.layersPerBlock 2 --train.ema.decay 0.999')
+    .addHelpText(
+      'after',
+      '\nAny setting of the configuration can be given by its path: --model.layersPerBlock 2 --train.ema.decay 0.999',
+    )
     .allowUnknownOption()
     .allowExcessArguments();
-  addDeviceOptions(command)
-    .action(async (_preset: string, options: TrainOptions) => {
-      // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
-      const { overrides, others } = parseOverrides(command.args, command.options.map(({ long }) => long!), switches);
-      const [preset = 'noto-32', tooMany] = others;
-      if (tooMany !== undefined) throw new UsageError(`${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`);
-      const { train } = await import('./run-train.ts');
-      await train(preset, options, overrides);
-    });
+  addDeviceOptions(command).action(async (_preset: string, options: TrainOptions) => {
+    // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
+    const { overrides, others } = parseOverrides(
+      command.args,
+      command.options.map(({ long }) => long!),
+      switches,
+    );
+    const [preset = 'noto-32', tooMany] = others;
+    if (tooMany !== undefined)
+      throw new UsageError(
+        `${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`,
+      );
+    const { train } = await import('./run-train.ts');
+    await train(preset, options, overrides);
+  });
 }

@@ -9,20 +9,36 @@ import { unary } from './pointwise.ts';
 
 export const sigmoidOp = unary('sigmoid', logistic, (g, _, y) => mul(g, mul(y, sub(1, y))));
 // silu′ = s + y(1 − s) with s = σ(x): the forward pass has computed s and y already.
-export const siluOp = unary('silu', (x) => x * logistic(x), (g, x, y) => {
-  const s = sigmoid(x);
-  return mul(g, add(s, mul(y, sub(1, s))));
-});
-export const reluOp = unary('relu', (x) => (x < 0 ? 0 : x), (g, _, y) => where(less(0, y), g, 0));
+export const siluOp = unary(
+  'silu',
+  (x) => x * logistic(x),
+  (g, x, y) => {
+    const s = sigmoid(x);
+    return mul(g, add(s, mul(y, sub(1, s))));
+  },
+);
+export const reluOp = unary(
+  'relu',
+  (x) => (x < 0 ? 0 : x),
+  (g, _, y) => where(less(0, y), g, 0),
+);
 // log1p keeps the small values, the sign keeps e^x finite.
-export const softplusOp = unary('softplus', (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), (g, x) => mul(g, sigmoid(x)));
+export const softplusOp = unary(
+  'softplus',
+  (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  (g, x) => mul(g, sigmoid(x)),
+);
 export const erfOp = unary('erf', errorFunction, (g, x) => mul(g, mul(2 / Math.sqrt(Math.PI), exp(neg(mul(x, x))))));
 // gelu′ = Φ(x) + x·φ(x) with the normal distribution and its density; engines have the error function computed already.
-export const geluOp = unary('gelu', (x) => x * (1 + errorFunction(x / Math.SQRT2)) / 2, (g, x) => {
-  const distribution = mul(0.5, add(1, erf(div(x, Math.SQRT2))));
-  const density = mul(1 / Math.sqrt(2 * Math.PI), exp(mul(-0.5, mul(x, x))));
-  return mul(g, add(distribution, mul(x, density)));
-});
+export const geluOp = unary(
+  'gelu',
+  (x) => (x * (1 + errorFunction(x / Math.SQRT2))) / 2,
+  (g, x) => {
+    const distribution = mul(0.5, add(1, erf(div(x, Math.SQRT2))));
+    const density = mul(1 / Math.sqrt(2 * Math.PI), exp(mul(-0.5, mul(x, x))));
+    return mul(g, add(distribution, mul(x, density)));
+  },
+);
 
 function logistic(x: number): number {
   return 1 / (1 + Math.exp(-x));
@@ -38,10 +54,10 @@ function errorFunction(x: number): number {
   let term = x;
   let total = x;
   for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(total); n++) {
-    term *= 2 * x * x / (2 * n + 1);
+    term *= (2 * x * x) / (2 * n + 1);
     total += term;
   }
-  return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * total;
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * total;
 }
 
 /** σ(x) = 1 / (1 + e^{−x}). */

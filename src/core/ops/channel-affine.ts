@@ -8,13 +8,23 @@ export const channelAffineOp = defineOp<'channelAffine', Record<string, never>>(
   again: applyAgain,
   infer([x, scale, shift, addend]) {
     if (x!.shape.length < 2) throw new Error(`channelAffine: needs [B, C, ...], got ${describeType(x!)}`);
-    for (const p of [scale!, shift!]) if (!sameShape(p.shape, x!.shape.slice(0, 2))) throw new Error(`channelAffine: scale and shift must be [${x!.shape.slice(0, 2).join(', ')}], got ${describeType(p)}`);
-    if (addend && !sameShape(addend.shape, x!.shape)) throw new Error(`channelAffine: x is ${describeType(x!)}, the addend ${describeType(addend)}`);
+    for (const p of [scale!, shift!])
+      if (!sameShape(p.shape, x!.shape.slice(0, 2)))
+        throw new Error(
+          `channelAffine: scale and shift must be [${x!.shape.slice(0, 2).join(', ')}], got ${describeType(p)}`,
+        );
+    if (addend && !sameShape(addend.shape, x!.shape))
+      throw new Error(`channelAffine: x is ${describeType(x!)}, the addend ${describeType(addend)}`);
     return [{ shape: x!.shape, dtype: x!.dtype }];
   },
   evaluate([x, scale, shift, addend]) {
     const area = sizeOf(x!.shape.slice(2));
-    return [x!.data.map((v, i) => v * scale!.data[Math.floor(i / area)]! + shift!.data[Math.floor(i / area)]! + (addend ? addend.data[i]! : 0))];
+    return [
+      x!.data.map(
+        (v, i) =>
+          v * scale!.data[Math.floor(i / area)]! + shift!.data[Math.floor(i / area)]! + (addend ? addend.data[i]! : 0),
+      ),
+    ];
   },
   vjp([g], { inputs: [x, scale, , addend] }) {
     if (!g) return [];

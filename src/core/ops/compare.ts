@@ -4,7 +4,10 @@ import { apply, defineOp, type Op, type Tensor, type TensorLike } from '../tenso
 import { applyBinary, inferBinary, operands, zip, type NoAttrs } from './pointwise.ts';
 import { broadcastShapes, sumTo } from './structure.ts';
 
-function comparison<const Name extends string>(name: Name, holds: (a: number, b: number) => boolean): Op<Name, NoAttrs> {
+function comparison<const Name extends string>(
+  name: Name,
+  holds: (a: number, b: number) => boolean,
+): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
     infer: (inputs) => [{ ...inferBinary(name, inputs), dtype: 'bool' }],
@@ -14,7 +17,8 @@ function comparison<const Name extends string>(name: Name, holds: (a: number, b:
 }
 
 function requireBools(name: string, inputs: readonly Type[]): void {
-  for (const x of inputs) if (x.dtype !== 'bool') throw new Error(`${name}: needs bool, got ${describeType(x)}; compare it first`);
+  for (const x of inputs)
+    if (x.dtype !== 'bool') throw new Error(`${name}: needs bool, got ${describeType(x)}; compare it first`);
 }
 
 function connective<const Name extends string>(name: Name, f: (a: number, b: number) => number): Op<Name, NoAttrs> {

@@ -16,19 +16,44 @@ export interface Conv2dAttrs {
 
 /** The extents a convolution runs over, all checked. */
 function geometry(name: string, x: Shape, w: Shape, { strides, pads, dilations, groups }: Conv2dAttrs) {
-  if (x.length !== 4 || w.length !== 4) throw new Error(`${name}: needs [B, C, H, W] and [O, I, kh, kw], got [${x.join(', ')}] and [${w.join(', ')}]`);
+  if (x.length !== 4 || w.length !== 4)
+    throw new Error(`${name}: needs [B, C, H, W] and [O, I, kh, kw], got [${x.join(', ')}] and [${w.join(', ')}]`);
   const [batch, inChannels, height, width] = x as readonly [number, number, number, number];
   const [outChannels, groupChannels, kh, kw] = w as readonly [number, number, number, number];
-  if (inChannels !== groupChannels * groups) throw new Error(`${name}: x has ${inChannels} channels, the kernel takes ${groupChannels * groups} (x is [${x.join(', ')}], kernel [${w.join(', ')}], groups ${groups})`);
-  if (outChannels % groups !== 0) throw new Error(`${name}: ${outChannels} output channels do not split into ${groups} groups`);
+  if (inChannels !== groupChannels * groups)
+    throw new Error(
+      `${name}: x has ${inChannels} channels, the kernel takes ${groupChannels * groups} (x is [${x.join(', ')}], kernel [${w.join(', ')}], groups ${groups})`,
+    );
+  if (outChannels % groups !== 0)
+    throw new Error(`${name}: ${outChannels} output channels do not split into ${groups} groups`);
   const outHeight = Math.floor((height + pads[0] + pads[2] - (kh - 1) * dilations[0] - 1) / strides[0]) + 1;
   const outWidth = Math.floor((width + pads[1] + pads[3] - (kw - 1) * dilations[1] - 1) / strides[1]) + 1;
-  if (outHeight < 1 || outWidth < 1) throw new Error(`${name}: a kernel of ${kh} × ${kw} does not fit into [${x.join(', ')}] with pads [${pads.join(', ')}]`);
-  return { batch, inChannels, height, width, outChannels, groupChannels, kh, kw, outHeight, outWidth, groupOut: outChannels / groups };
+  if (outHeight < 1 || outWidth < 1)
+    throw new Error(
+      `${name}: a kernel of ${kh} × ${kw} does not fit into [${x.join(', ')}] with pads [${pads.join(', ')}]`,
+    );
+  return {
+    batch,
+    inChannels,
+    height,
+    width,
+    outChannels,
+    groupChannels,
+    kh,
+    kw,
+    outHeight,
+    outWidth,
+    groupOut: outChannels / groups,
+  };
 }
 
 /** Calls `visit` with the offsets (in x, kernel, output) of every product of the convolution. */
-function eachProduct(x: Shape, w: Shape, attrs: Conv2dAttrs, visit: (xAt: number, wAt: number, yAt: number) => void): void {
+function eachProduct(
+  x: Shape,
+  w: Shape,
+  attrs: Conv2dAttrs,
+  visit: (xAt: number, wAt: number, yAt: number) => void,
+): void {
   const g = geometry('conv2d', x, w, attrs);
   for (let b = 0; b < g.batch; b++) {
     for (let o = 0; o < g.outChannels; o++) {
@@ -43,7 +68,11 @@ function eachProduct(x: Shape, w: Shape, attrs: Conv2dAttrs, visit: (xAt: number
               for (let ox = 0; ox < g.outWidth; ox++) {
                 const ix = ox * attrs.strides[1] + kx * attrs.dilations[1] - attrs.pads[1];
                 if (ix < 0 || ix >= g.width) continue;
-                visit(((b * g.inChannels + firstChannel + c) * g.height + iy) * g.width + ix, wAt, ((b * g.outChannels + o) * g.outHeight + oy) * g.outWidth + ox);
+                visit(
+                  ((b * g.inChannels + firstChannel + c) * g.height + iy) * g.width + ix,
+                  wAt,
+                  ((b * g.outChannels + o) * g.outHeight + oy) * g.outWidth + ox,
+                );
               }
             }
           }
@@ -59,26 +88,34 @@ function outputShape(name: string, x: Shape, w: Shape, attrs: Conv2dAttrs): Shap
 }
 
 function requireOutput(name: string, dy: Type, expected: Shape): void {
-  if (dy.shape.join() !== expected.join()) throw new Error(`${name}: the output gradient is ${describeType(dy)}, expected [${expected.join(', ')}]`);
+  if (dy.shape.join() !== expected.join())
+    throw new Error(`${name}: the output gradient is ${describeType(dy)}, expected [${expected.join(', ')}]`);
 }
 
 export const conv2dOp = defineOp<'conv2d', Conv2dAttrs>({
   name: 'conv2d',
   infer([x, w, bias], attrs) {
     const shape = outputShape('conv2d', x!.shape, w!.shape, attrs);
-    if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w!.shape[0])) throw new Error(`conv2d: bias ${describeType(bias)} for ${w!.shape[0]} output channels`);
+    if (bias && (bias.shape.length !== 1 || bias.shape[0] !== w!.shape[0]))
+      throw new Error(`conv2d: bias ${describeType(bias)} for ${w!.shape[0]} output channels`);
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate([x, w, bias], attrs, [out]) {
     const y = new Float64Array(sizeOf(out!.shape));
     const area = out!.shape[2]! * out!.shape[3]!;
     if (bias) for (let i = 0; i < y.length; i++) y[i] = bias.data[Math.floor(i / area) % bias.data.length]!;
-    eachProduct(x!.shape, w!.shape, attrs, (xAt, wAt, yAt) => { y[yAt]! += x!.data[xAt]! * w!.data[wAt]!; });
+    eachProduct(x!.shape, w!.shape, attrs, (xAt, wAt, yAt) => {
+      y[yAt]! += x!.data[xAt]! * w!.data[wAt]!;
+    });
     return [y];
   },
   vjp([g], { inputs: [x, w, bias], attrs }) {
     if (!g) return [];
-    return [conv2dInputGrad(g, w!, x!.shape, attrs), conv2dWeightGrad(x!, g, w!.shape, attrs), ...(bias ? [sum(g, [0, 2, 3])] : [])];
+    return [
+      conv2dInputGrad(g, w!, x!.shape, attrs),
+      conv2dWeightGrad(x!, g, w!.shape, attrs),
+      ...(bias ? [sum(g, [0, 2, 3])] : []),
+    ];
   },
 });
 
@@ -90,7 +127,9 @@ export const conv2dInputGradOp = defineOp<'conv2dInputGrad', Conv2dAttrs & { inp
   },
   evaluate([dy, w], { inputShape, ...attrs }) {
     const dx = new Float64Array(sizeOf(inputShape));
-    eachProduct(inputShape, w!.shape, attrs, (xAt, wAt, yAt) => { dx[xAt]! += dy!.data[yAt]! * w!.data[wAt]!; });
+    eachProduct(inputShape, w!.shape, attrs, (xAt, wAt, yAt) => {
+      dx[xAt]! += dy!.data[yAt]! * w!.data[wAt]!;
+    });
     return [dx];
   },
   vjp([g], { inputs: [dy, w], attrs: { inputShape: _, ...attrs } }) {
@@ -107,7 +146,9 @@ export const conv2dWeightGradOp = defineOp<'conv2dWeightGrad', Conv2dAttrs & { w
   },
   evaluate([x, dy], { weightShape, ...attrs }) {
     const dw = new Float64Array(sizeOf(weightShape));
-    eachProduct(x!.shape, weightShape, attrs, (xAt, wAt, yAt) => { dw[wAt]! += x!.data[xAt]! * dy!.data[yAt]!; });
+    eachProduct(x!.shape, weightShape, attrs, (xAt, wAt, yAt) => {
+      dw[wAt]! += x!.data[xAt]! * dy!.data[yAt]!;
+    });
     return [dw];
   },
   vjp([g], { inputs: [x, dy], attrs: { weightShape: _, ...attrs } }) {
@@ -155,14 +196,40 @@ export function conv2dWeightGrad(x: Tensor, dy: Tensor, weightShape: Shape, attr
  *                             extents that `conv2d` would take to H and W is meant
  * @returns     [B, O, H′, W′]
  */
-export function convTranspose2d(x: Tensor, w: Tensor, bias?: Tensor, { outputPadding = [0, 0], ...given }: Partial<Conv2dAttrs> & { readonly outputPadding?: readonly [number, number] } = {}): Tensor {
+export function convTranspose2d(
+  x: Tensor,
+  w: Tensor,
+  bias?: Tensor,
+  {
+    outputPadding = [0, 0],
+    ...given
+  }: Partial<Conv2dAttrs> & { readonly outputPadding?: readonly [number, number] } = {},
+): Tensor {
   const attrs = { ...conv2dDefaults, ...given };
-  if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[1] !== w.shape[0]) throw new Error(`convTranspose2d: needs [B, C, H, W] and [C, O / groups, kh, kw], got ${describeType(x)} and ${describeType(w)}`);
-  if (!outputPadding.every((n, axis) => Number.isInteger(n) && n >= 0 && n < attrs.strides[axis]!)) throw new Error(`convTranspose2d: the output padding [${outputPadding.join(', ')}] must be less than the strides [${attrs.strides.join(', ')}]`);
+  if (x.shape.length !== 4 || w.shape.length !== 4 || x.shape[1] !== w.shape[0])
+    throw new Error(
+      `convTranspose2d: needs [B, C, H, W] and [C, O / groups, kh, kw], got ${describeType(x)} and ${describeType(w)}`,
+    );
+  if (!outputPadding.every((n, axis) => Number.isInteger(n) && n >= 0 && n < attrs.strides[axis]!))
+    throw new Error(
+      `convTranspose2d: the output padding [${outputPadding.join(', ')}] must be less than the strides [${attrs.strides.join(', ')}]`,
+    );
   const outChannels = w.shape[1]! * attrs.groups;
-  const extents = [0, 1].map((axis) => (x.shape[axis + 2]! - 1) * attrs.strides[axis]! - attrs.pads[axis]! - attrs.pads[axis + 2]! + attrs.dilations[axis]! * (w.shape[axis + 2]! - 1) + outputPadding[axis]! + 1);
-  if (extents.some((n) => n < 1)) throw new Error(`convTranspose2d: pads [${attrs.pads.join(', ')}] leave nothing of ${describeType(x)} under a kernel of ${w.shape.slice(2).join(' × ')}`);
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outChannels)) throw new Error(`convTranspose2d: bias ${describeType(bias)} for ${outChannels} output channels`);
+  const extents = [0, 1].map(
+    (axis) =>
+      (x.shape[axis + 2]! - 1) * attrs.strides[axis]! -
+      attrs.pads[axis]! -
+      attrs.pads[axis + 2]! +
+      attrs.dilations[axis]! * (w.shape[axis + 2]! - 1) +
+      outputPadding[axis]! +
+      1,
+  );
+  if (extents.some((n) => n < 1))
+    throw new Error(
+      `convTranspose2d: pads [${attrs.pads.join(', ')}] leave nothing of ${describeType(x)} under a kernel of ${w.shape.slice(2).join(' × ')}`,
+    );
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outChannels))
+    throw new Error(`convTranspose2d: bias ${describeType(bias)} for ${outChannels} output channels`);
   const y = conv2dInputGrad(x, w, [x.shape[0]!, outChannels, ...extents], attrs);
   return bias ? add(y, reshape(bias, [1, outChannels, 1, 1])) : y;
 }

@@ -6,18 +6,46 @@ import { applyBinary, binary, inferBinary, requireNumbers, unary, zip, type NoAt
 import { cast, full, isFloat, isInteger, scalar, sumTo } from './structure.ts';
 
 // Kept: a sum's operands are two values to keep, and a residual network's sums would lead back to its first.
-export const addOp = binary('add', (a, b) => a + b, (g) => [g, g], { kept: true });
-export const subOp = binary('sub', (a, b) => a - b, (g) => [g, neg(g)]);
-export const mulOp = binary('mul', (a, b) => a * b, (g, a, b) => [mul(g, b), mul(g, a)]);
-export const divOp = binary('div', (a, b) => a / b, (g, _, b, y) => {
-  const da = div(g, b);
-  return [da, neg(mul(da, y))];
-});
+export const addOp = binary(
+  'add',
+  (a, b) => a + b,
+  (g) => [g, g],
+  { kept: true },
+);
+export const subOp = binary(
+  'sub',
+  (a, b) => a - b,
+  (g) => [g, neg(g)],
+);
+export const mulOp = binary(
+  'mul',
+  (a, b) => a * b,
+  (g, a, b) => [mul(g, b), mul(g, a)],
+);
+export const divOp = binary(
+  'div',
+  (a, b) => a / b,
+  (g, _, b, y) => {
+    const da = div(g, b);
+    return [da, neg(mul(da, y))];
+  },
+);
 // Where the operands are equal the gradient goes to the first.
-export const minimumOp = binary('minimum', Math.min, (g, a, b) => [where(lessEqual(a, b), g, 0), where(lessEqual(a, b), 0, g)]);
-export const maximumOp = binary('maximum', Math.max, (g, a, b) => [where(lessEqual(b, a), g, 0), where(lessEqual(b, a), 0, g)]);
+export const minimumOp = binary('minimum', Math.min, (g, a, b) => [
+  where(lessEqual(a, b), g, 0),
+  where(lessEqual(a, b), 0, g),
+]);
+export const maximumOp = binary('maximum', Math.max, (g, a, b) => [
+  where(lessEqual(b, a), g, 0),
+  where(lessEqual(b, a), 0, g),
+]);
 
-export const negOp = unary('neg', (x) => -x, (g) => neg(g), { integers: true });
+export const negOp = unary(
+  'neg',
+  (x) => -x,
+  (g) => neg(g),
+  { integers: true },
+);
 export const absOp = unary('abs', Math.abs, (g, x) => mul(g, sign(x)), { integers: true });
 export const floorOp = unary('floor', Math.floor, () => undefined);
 export const expOp = unary('exp', Math.exp, (g, _, y) => mul(g, y));
@@ -33,7 +61,9 @@ export const powOp = defineOp<'pow', { exponent?: number }>({
     for (const operand of exponent ? [x!, exponent] : [x!]) requireNumbers('pow', operand, true);
     return [exponent ? inferBinary('pow', [x!, exponent]) : { shape: x!.shape, dtype: x!.dtype }];
   },
-  evaluate: ([x, y], { exponent }, [out]) => [y ? zip(x!, y, out!.shape, Math.pow) : x!.data.map((v) => v ** exponent!)],
+  evaluate: ([x, y], { exponent }, [out]) => [
+    y ? zip(x!, y, out!.shape, Math.pow) : x!.data.map((v) => v ** exponent!),
+  ],
   /**
    * y·x^(y−1) and x^y·ln x. At x = 0 two values are put in for those that would be infinite times zero: then the
    * gradients, and theirs, are finite wherever the derivative is.
@@ -43,7 +73,10 @@ export const powOp = defineOp<'pow', { exponent?: number }>({
     if (!y) return [mul(g, mul(exponent!, pow(x!, exponent! - 1)))];
     const zero = equal(x!, 0);
     const lowered = where(zero, where(equal(y, 0), 1, sub(y, 1)), sub(y, 1));
-    return [sumTo(mul(g, mul(y, pow(x!, lowered))), x!.shape), sumTo(mul(g, mul(power!, log(where(zero, 1, x!)))), y.shape)];
+    return [
+      sumTo(mul(g, mul(y, pow(x!, lowered))), x!.shape),
+      sumTo(mul(g, mul(power!, log(where(zero, 1, x!)))), y.shape),
+    ];
   },
 });
 
@@ -51,7 +84,9 @@ export const clipOp = defineOp<'clip', NoAttrs>({
   name: 'clip',
   infer([x, low, high]) {
     for (const operand of [x!, low!, high!]) requireNumbers('clip', operand, false);
-    for (const bound of [low!, high!]) if (bound.shape.length > 0 || bound.dtype !== x!.dtype) throw new Error(`clip: the bounds of ${describeType(x!)} must be ${x!.dtype}[], got ${describeType(bound)}`);
+    for (const bound of [low!, high!])
+      if (bound.shape.length > 0 || bound.dtype !== x!.dtype)
+        throw new Error(`clip: the bounds of ${describeType(x!)} must be ${x!.dtype}[], got ${describeType(bound)}`);
     return [{ shape: x!.shape, dtype: x!.dtype }];
   },
   evaluate: ([x, low, high]) => [x!.data.map((v) => Math.min(Math.max(v, low!.data[0]!), high!.data[0]!))],
@@ -104,13 +139,20 @@ export const square = (x: Tensor): Tensor => mul(x, x);
 export function pow(x: Tensor, y: TensorLike): Tensor {
   if (y instanceof Tensor) return apply(powOp, [x, y], {});
   switch (y) {
-    case 0: return full(x.shape, 1, x.dtype);
-    case 1: return x;
-    case 2: return square(x);
-    case 3: return mul(square(x), x);
-    case 0.5: return sqrt(x);
-    case -1: return div(1, x);
-    default: return apply(powOp, [x], { exponent: y });
+    case 0:
+      return full(x.shape, 1, x.dtype);
+    case 1:
+      return x;
+    case 2:
+      return square(x);
+    case 3:
+      return mul(square(x), x);
+    case 0.5:
+      return sqrt(x);
+    case -1:
+      return div(1, x);
+    default:
+      return apply(powOp, [x], { exponent: y });
   }
 }
 
@@ -123,6 +165,7 @@ export function pow(x: Tensor, y: TensorLike): Tensor {
  */
 export function clip(x: Tensor, min: number, max: number): Tensor {
   if (!(min <= max)) throw new Error(`clip: ${min} … ${max} is no interval`);
-  if (!isFloat(x) && isInteger(x) && !(Number.isInteger(min) && Number.isInteger(max))) throw new Error(`clip: ${describeType(x)} needs whole numbers as bounds, got ${min} … ${max}`);
+  if (!isFloat(x) && isInteger(x) && !(Number.isInteger(min) && Number.isInteger(max)))
+    throw new Error(`clip: ${describeType(x)} needs whole numbers as bounds, got ${min} … ${max}`);
   return apply(clipOp, [x, scalar(min, x.dtype), scalar(max, x.dtype)], {});
 }

@@ -7,17 +7,24 @@ import { scatterAlongAxis } from './indexing.ts';
 import { requireNumbers } from './pointwise.ts';
 import { allAxes, broadcastStrides, cast, keptShape, normalizeAxes, reshape, sum, sumOp, walk } from './structure.ts';
 
-function extremum<const Name extends string>(name: Name, start: number, choose: (a: number, b: number) => number): Op<Name, { axes: readonly number[]; keepDims: boolean }> {
+function extremum<const Name extends string>(
+  name: Name,
+  start: number,
+  choose: (a: number, b: number) => number,
+): Op<Name, { axes: readonly number[]; keepDims: boolean }> {
   return defineOp<Name, { axes: readonly number[]; keepDims: boolean }>({
     name,
     infer([x], attrs) {
       requireNumbers(name, x!, false);
-      if (attrs.axes.some((axis) => x!.shape[axis] === 0)) throw new Error(`${name}: there are no elements in ${describeType(x!)}`);
+      if (attrs.axes.some((axis) => x!.shape[axis] === 0))
+        throw new Error(`${name}: there are no elements in ${describeType(x!)}`);
       return sumOp.infer([x!], attrs);
     },
     evaluate([x], { axes }, [out]) {
       const found = new Float64Array(sizeOf(out!.shape)).fill(start);
-      walk(x!.shape, broadcastStrides(keptShape(x!.shape, axes), x!.shape), (i, offset) => { found[offset] = choose(found[offset]!, x!.data[i]!); });
+      walk(x!.shape, broadcastStrides(keptShape(x!.shape, axes), x!.shape), (i, offset) => {
+        found[offset] = choose(found[offset]!, x!.data[i]!);
+      });
       return [found];
     },
     vjp([g], { inputs: [x], outputs: [y], attrs: { axes } }) {
@@ -37,12 +44,16 @@ function eachLine(shape: Shape, axis: number, visit: (start: number, line: numbe
   walk(shape.with(axis, 1), stridesOf(shape), (line, start) => visit(start, line));
 }
 
-function position<const Name extends string>(name: Name, better: (a: number, b: number) => boolean): Op<Name, { axis: number; keepDims: boolean }> {
+function position<const Name extends string>(
+  name: Name,
+  better: (a: number, b: number) => boolean,
+): Op<Name, { axis: number; keepDims: boolean }> {
   return defineOp<Name, { axis: number; keepDims: boolean }>({
     name,
     infer([x], { axis, keepDims }) {
       requireNumbers(name, x!, false);
-      if (x!.shape[axis] === 0) throw new Error(`${name}: there are no elements along axis ${axis} of ${describeType(x!)}`);
+      if (x!.shape[axis] === 0)
+        throw new Error(`${name}: there are no elements along axis ${axis} of ${describeType(x!)}`);
       return [{ shape: keepDims ? x!.shape.with(axis, 1) : x!.shape.toSpliced(axis, 1), dtype: 'i64' }];
     },
     evaluate([x], { axis }, [out]) {
@@ -66,9 +77,13 @@ export const topKOp = defineOp<'topK', { k: number; axis: number; largest: boole
   name: 'topK',
   infer([x], { k, axis }) {
     requireNumbers('topK', x!, false);
-    if (!Number.isInteger(k) || k < 1 || k > x!.shape[axis]!) throw new Error(`topK: ${k} elements of the ${x!.shape[axis]} along axis ${axis} of ${describeType(x!)}`);
+    if (!Number.isInteger(k) || k < 1 || k > x!.shape[axis]!)
+      throw new Error(`topK: ${k} elements of the ${x!.shape[axis]} along axis ${axis} of ${describeType(x!)}`);
     const shape = x!.shape.with(axis, k);
-    return [{ shape, dtype: x!.dtype }, { shape, dtype: 'i64' }];
+    return [
+      { shape, dtype: x!.dtype },
+      { shape, dtype: 'i64' },
+    ];
   },
   evaluate([x], { k, axis, largest }, [out]) {
     const size = sizeOf(out!.shape);
@@ -79,7 +94,9 @@ export const topKOp = defineOp<'topK', { k: number; axis: number; largest: boole
     eachLine(x!.shape, axis, (start) => starts.push(start));
     eachLine(out!.shape, axis, (outStart, line) => {
       const at = (i: number) => x!.data[starts[line]! + i * stride]!;
-      const order = Array.from({ length: extent }, (_, i) => i).sort((i, j) => (largest ? at(j) - at(i) : at(i) - at(j)) || i - j);
+      const order = Array.from({ length: extent }, (_, i) => i).sort(
+        (i, j) => (largest ? at(j) - at(i) : at(i) - at(j)) || i - j,
+      );
       for (let i = 0; i < k; i++) {
         values[outStart + i * stride] = at(order[i]!);
         indices[outStart + i * stride] = order[i]!;
@@ -87,7 +104,9 @@ export const topKOp = defineOp<'topK', { k: number; axis: number; largest: boole
     });
     return [values, indices];
   },
-  vjp: ([g], { inputs: [x], outputs: [, indices], attrs: { axis } }) => [g && scatterAlongAxis(g, indices!, x!.shape[axis]!, axis)],
+  vjp: ([g], { inputs: [x], outputs: [, indices], attrs: { axis } }) => [
+    g && scatterAlongAxis(g, indices!, x!.shape[axis]!, axis),
+  ],
 });
 
 /**
@@ -120,12 +139,23 @@ export function argMin(x: Tensor, axis: number, keepDims = false): Tensor {
  * @param options.largest  false takes the smallest, in rising order
  * @returns                values, through which gradients pass, and indices as i64
  */
-export function topK(x: Tensor, k: number, { axis = -1, largest = true }: { readonly axis?: number; readonly largest?: boolean } = {}): { values: Tensor; indices: Tensor } {
-  const [values, indices] = applyAll(topKOp, [x], { k, axis: normalizeAxes('topK', [axis], x.shape.length)[0]!, largest });
+export function topK(
+  x: Tensor,
+  k: number,
+  { axis = -1, largest = true }: { readonly axis?: number; readonly largest?: boolean } = {},
+): { values: Tensor; indices: Tensor } {
+  const [values, indices] = applyAll(topKOp, [x], {
+    k,
+    axis: normalizeAxes('topK', [axis], x.shape.length)[0]!,
+    largest,
+  });
   return { values: values!, indices: indices! };
 }
 
 /** The elements of each line along an axis (default the last) in rising order, and where they were. */
-export function sort(x: Tensor, { axis = -1, descending = false }: { readonly axis?: number; readonly descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
+export function sort(
+  x: Tensor,
+  { axis = -1, descending = false }: { readonly axis?: number; readonly descending?: boolean } = {},
+): { values: Tensor; indices: Tensor } {
   return topK(x, x.shape.at(axis)!, { axis, largest: descending });
 }

@@ -5,7 +5,8 @@ import { apply, defineOp, type Tensor } from '../tensor.ts';
 export const stopGradientOp = defineOp<'stopGradient', Record<string, never>>({
   name: 'stopGradient',
   infer([x, instead]) {
-    if (instead && (!sameShape(x!.shape, instead.shape) || x!.dtype !== instead.dtype)) throw new Error(`straightThrough: ${describeType(x!)} and ${describeType(instead)} differ`);
+    if (instead && (!sameShape(x!.shape, instead.shape) || x!.dtype !== instead.dtype))
+      throw new Error(`straightThrough: ${describeType(x!)} and ${describeType(instead)} differ`);
     return [{ shape: x!.shape, dtype: x!.dtype }];
   },
   evaluate: ([x]) => [x!.data],

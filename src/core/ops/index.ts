@@ -7,7 +7,25 @@ import { erfOp, geluOp, reluOp, sigmoidOp, siluOp, softplusOp } from './activati
 import { channelAffineOp } from './channel-affine.ts';
 import { andOp, equalOp, lessEqualOp, lessOp, notOp, orOp, whereOp } from './compare.ts';
 import { conv2dInputGradOp, conv2dOp, conv2dWeightGradOp } from './conv.ts';
-import { absOp, addOp, clipOp, cosOp, divOp, expOp, floorOp, logOp, maximumOp, minimumOp, mulOp, negOp, powOp, sinOp, sqrtOp, subOp, tanhOp } from './elementwise.ts';
+import {
+  absOp,
+  addOp,
+  clipOp,
+  cosOp,
+  divOp,
+  expOp,
+  floorOp,
+  logOp,
+  maximumOp,
+  minimumOp,
+  mulOp,
+  negOp,
+  powOp,
+  sinOp,
+  sqrtOp,
+  subOp,
+  tanhOp,
+} from './elementwise.ts';
 import { argMaxOp, argMinOp, maxOp, minOp, topKOp } from './extrema.ts';
 import { afterOp, stopGradientOp } from './identity.ts';
 import { gatherOp, scatterAddOp, scatterAlongAxisOp, takeAlongAxisOp } from './indexing.ts';

@@ -19,7 +19,12 @@ export const gatherOp = defineOp<'gather', { axis: number }>({
   infer([table, indices], { axis }) {
     requireIndices('gather', indices!);
     if (table!.shape.length < 1) throw new Error('gather: the table is a scalar');
-    return [{ shape: [...table!.shape.slice(0, axis), ...indices!.shape, ...table!.shape.slice(axis + 1)], dtype: table!.dtype }];
+    return [
+      {
+        shape: [...table!.shape.slice(0, axis), ...indices!.shape, ...table!.shape.slice(axis + 1)],
+        dtype: table!.dtype,
+      },
+    ];
   },
   evaluate([table, indices], { axis }, [out]) {
     const extent = table!.shape[axis]!;
@@ -53,14 +58,17 @@ export const gatherOp = defineOp<'gather', { axis: number }>({
  * @param indices  i32 or i64, 0 … V − 1, of any shape, which replaces the axis
  */
 export function gather(table: Tensor, indices: Tensor, axis = 0): Tensor {
-  return apply(gatherOp, [table, indices], { axis: table.shape.length === 0 ? 0 : normalizeAxes('gather', [axis], table.shape.length)[0]! });
+  return apply(gatherOp, [table, indices], {
+    axis: table.shape.length === 0 ? 0 : normalizeAxes('gather', [axis], table.shape.length)[0]!,
+  });
 }
 
 export const scatterAddOp = defineOp<'scatterAdd', { rows: number }>({
   name: 'scatterAdd',
   infer([updates, indices], { rows }) {
     requireIndices('scatterAdd', indices!);
-    if (!sameShape(updates!.shape.slice(0, indices!.shape.length), indices!.shape)) throw new Error(`scatterAdd: updates ${describeType(updates!)} do not match indices ${describeType(indices!)}`);
+    if (!sameShape(updates!.shape.slice(0, indices!.shape.length), indices!.shape))
+      throw new Error(`scatterAdd: updates ${describeType(updates!)} do not match indices ${describeType(indices!)}`);
     return [{ shape: [rows, ...updates!.shape.slice(indices!.shape.length)], dtype: updates!.dtype }];
   },
   evaluate([updates, indices], { rows }, [out]) {
@@ -83,8 +91,10 @@ export function scatterAdd(updates: Tensor, indices: Tensor, rows: number): Tens
 /** Ranks equal, and extents too but along the axis. */
 function requireAligned(op: string, x: Type, indices: Type, axis: number): void {
   requireIndices(op, indices);
-  const aligned = x.shape.length === indices.shape.length && x.shape.every((extent, i) => i === axis || extent === indices.shape[i]);
-  if (!aligned) throw new Error(`${op}: ${describeType(x)} and indices ${describeType(indices)} differ beside axis ${axis}`);
+  const aligned =
+    x.shape.length === indices.shape.length && x.shape.every((extent, i) => i === axis || extent === indices.shape[i]);
+  if (!aligned)
+    throw new Error(`${op}: ${describeType(x)} and indices ${describeType(indices)} differ beside axis ${axis}`);
 }
 
 export const takeAlongAxisOp = defineOp<'takeAlongAxis', { axis: number }>({
@@ -96,7 +106,9 @@ export const takeAlongAxisOp = defineOp<'takeAlongAxis', { axis: number }>({
   evaluate([x, indices], { axis }, [out]) {
     const taken = new Float64Array(sizeOf(out!.shape));
     const strides = stridesOf(x!.shape);
-    walk(out!.shape, strides.with(axis, 0), (i, line) => { taken[i] = x!.data[line + requireInside('takeAlongAxis', indices!.data[i]!, x!.shape[axis]!) * strides[axis]!]!; });
+    walk(out!.shape, strides.with(axis, 0), (i, line) => {
+      taken[i] = x!.data[line + requireInside('takeAlongAxis', indices!.data[i]!, x!.shape[axis]!) * strides[axis]!]!;
+    });
     return [taken];
   },
   vjp: ([g], { inputs: [x, indices], attrs: { axis } }) => [g && scatterAlongAxis(g, indices!, x!.shape[axis]!, axis)],
@@ -119,13 +131,18 @@ export const scatterAlongAxisOp = defineOp<'scatterAlongAxis', { axis: number; e
   name: 'scatterAlongAxis',
   infer([updates, indices], { axis, extent }) {
     requireIndices('scatterAlongAxis', indices!);
-    if (!sameShape(updates!.shape, indices!.shape)) throw new Error(`scatterAlongAxis: updates ${describeType(updates!)} and indices ${describeType(indices!)} differ in shape`);
+    if (!sameShape(updates!.shape, indices!.shape))
+      throw new Error(
+        `scatterAlongAxis: updates ${describeType(updates!)} and indices ${describeType(indices!)} differ in shape`,
+      );
     return [{ shape: updates!.shape.with(axis, extent), dtype: updates!.dtype }];
   },
   evaluate([updates, indices], { axis, extent }, [out]) {
     const sums = new Float64Array(sizeOf(out!.shape));
     const strides = stridesOf(out!.shape);
-    walk(updates!.shape, strides.with(axis, 0), (i, line) => { sums[line + requireInside('scatterAlongAxis', indices!.data[i]!, extent) * strides[axis]!]! += updates!.data[i]!; });
+    walk(updates!.shape, strides.with(axis, 0), (i, line) => {
+      sums[line + requireInside('scatterAlongAxis', indices!.data[i]!, extent) * strides[axis]!]! += updates!.data[i]!;
+    });
     return [sums];
   },
   vjp: ([g], { inputs: [, indices], attrs: { axis } }) => [g && takeAlongAxis(g, indices!, axis)],
@@ -133,7 +150,10 @@ export const scatterAlongAxisOp = defineOp<'scatterAlongAxis', { axis: number; e
 
 /** The transpose of `takeAlongAxis`: zeros with `extent` along the axis, but for `updates` added at `indices`. */
 export function scatterAlongAxis(updates: Tensor, indices: Tensor, extent: number, axis: number): Tensor {
-  return apply(scatterAlongAxisOp, [updates, indices], { axis: normalizeAxes('scatterAlongAxis', [axis], updates.shape.length)[0]!, extent });
+  return apply(scatterAlongAxisOp, [updates, indices], {
+    axis: normalizeAxes('scatterAlongAxis', [axis], updates.shape.length)[0]!,
+    extent,
+  });
 }
 
 /** A 1 at each index and zeros around it: `indices […]`, 0 … depth − 1 → `[…, depth]`. */

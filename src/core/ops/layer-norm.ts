@@ -8,7 +8,11 @@ import { broadcastTo, reshape, sum } from './structure.ts';
 function requireWidth(op: string, x: Type, parameters: readonly Type[]): void {
   const width = x.shape.at(-1);
   if (width === undefined) throw new Error(`${op}: needs [..., D], got a scalar`);
-  for (const p of parameters) if (p.shape.length !== 1 || p.shape[0] !== width) throw new Error(`${op}: gain and shift must be [${width}], got ${describeType(p)} (x is [${x.shape.join(', ')}])`);
+  for (const p of parameters)
+    if (p.shape.length !== 1 || p.shape[0] !== width)
+      throw new Error(
+        `${op}: gain and shift must be [${width}], got ${describeType(p)} (x is [${x.shape.join(', ')}])`,
+      );
 }
 
 export const layerNormOp = defineOp<'layerNorm', { eps: number }>({
@@ -62,7 +66,9 @@ export const layerNormOp = defineOp<'layerNorm', { eps: number }>({
       const gain = reshape(gamma!, [width, 1]);
       const sumG = matmul(g, gain);
       const sumGxHat = mul(inverse, sub(matmul(gx, gain), mul(mean, sumG)));
-      dGamma = reshape(sub(matmul(inverse, gx, { transA: true }), matmul(mul(inverse, mean), g, { transA: true })), [width]);
+      dGamma = reshape(sub(matmul(inverse, gx, { transA: true }), matmul(mul(inverse, mean), g, { transA: true })), [
+        width,
+      ]);
       dBeta = sum(g, [0]);
       direct = mul(mul(g, gamma!), inverse);
       slope = mul(mul(sumGxHat, -1 / width), mul(inverse, inverse));

@@ -10,7 +10,8 @@ export interface MatmulAttrs {
 }
 
 function dimensions([a, b]: readonly Type[], { transA, transB }: MatmulAttrs) {
-  if (a!.shape.length < 2 || b!.shape.length < 2) throw new Error(`matmul: needs matrices, got ${describeType(a!)} and ${describeType(b!)}`);
+  if (a!.shape.length < 2 || b!.shape.length < 2)
+    throw new Error(`matmul: needs matrices, got ${describeType(a!)} and ${describeType(b!)}`);
   const [a0, a1] = a!.shape.slice(-2) as [number, number];
   const [b0, b1] = b!.shape.slice(-2) as [number, number];
   return { rows: transA ? a1 : a0, inner: transA ? a0 : a1, innerB: transB ? b1 : b0, columns: transB ? b0 : b1 };
@@ -22,8 +23,14 @@ export const matmulOp = defineOp<'matmul', MatmulAttrs>({
     const [a, b] = inputs as readonly [Type, Type];
     const { rows, inner, innerB, columns } = dimensions(inputs, attrs);
     if (a.dtype !== b.dtype) throw new Error(`matmul: ${describeType(a)} and ${describeType(b)} differ in type`);
-    if (inner !== innerB) throw new Error(`matmul: inner extents ${inner} and ${innerB} differ (${describeType(a)} by ${describeType(b)})`);
-    return [{ shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns], dtype: a.dtype }];
+    if (inner !== innerB)
+      throw new Error(`matmul: inner extents ${inner} and ${innerB} differ (${describeType(a)} by ${describeType(b)})`);
+    return [
+      {
+        shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns],
+        dtype: a.dtype,
+      },
+    ];
   },
   evaluate(inputs, attrs, [out]) {
     const [a, b] = inputs;
@@ -40,7 +47,9 @@ export const matmulOp = defineOp<'matmul', MatmulAttrs>({
         for (let column = 0; column < columns; column++) {
           let total = 0;
           for (let k = 0; k < inner; k++) {
-            total += a!.data[offset * rows * inner + row * aRow! + k * aInner!]! * b!.data[bStarts[i]! + k * bInner! + column * bColumn!]!;
+            total +=
+              a!.data[offset * rows * inner + row * aRow! + k * aInner!]! *
+              b!.data[bStarts[i]! + k * bInner! + column * bColumn!]!;
           }
           product[(i * rows + row) * columns + column] = total;
         }

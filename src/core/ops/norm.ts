@@ -15,8 +15,13 @@ export const groupNormOp = defineOp<'groupNorm', GroupNormAttrs>({
   infer([x, gamma, beta], { groups }) {
     const [batch, channels] = x!.shape;
     if (x!.shape.length < 2) throw new Error(`groupNorm: needs [B, C, ...], got ${describeType(x!)}`);
-    if (!Number.isInteger(groups) || groups < 1 || channels! % groups !== 0) throw new Error(`groupNorm: ${channels} channels do not split into ${groups} groups (x is [${x!.shape.join(', ')}])`);
-    for (const p of [gamma!, beta!]) if (p.shape.length !== 1 || p.shape[0] !== channels) throw new Error(`groupNorm: gain and shift must be [${channels}], got ${describeType(p)}`);
+    if (!Number.isInteger(groups) || groups < 1 || channels! % groups !== 0)
+      throw new Error(
+        `groupNorm: ${channels} channels do not split into ${groups} groups (x is [${x!.shape.join(', ')}])`,
+      );
+    for (const p of [gamma!, beta!])
+      if (p.shape.length !== 1 || p.shape[0] !== channels)
+        throw new Error(`groupNorm: gain and shift must be [${channels}], got ${describeType(p)}`);
     const perGroup = { shape: [batch!, groups], dtype: x!.dtype };
     return [{ shape: x!.shape, dtype: x!.dtype }, perGroup, perGroup];
   },

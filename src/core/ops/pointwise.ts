@@ -10,11 +10,17 @@ type BinaryVjp = (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tenso
 
 /** The types of numbers: of all but bool, or of floats alone. */
 export function requireNumbers(name: string, x: Type, floatsOnly: boolean): void {
-  if (!isFloat(x) && (floatsOnly || !isInteger(x))) throw new Error(`${name}: needs ${floatsOnly ? 'floats' : 'numbers'}, got ${describeType(x)}; cast it first`);
+  if (!isFloat(x) && (floatsOnly || !isInteger(x)))
+    throw new Error(`${name}: needs ${floatsOnly ? 'floats' : 'numbers'}, got ${describeType(x)}; cast it first`);
 }
 
 /** An op of one operand; integers only where `integers` says so. */
-export function unary<const Name extends string>(name: Name, f: (x: number) => number, vjp: UnaryVjp, { integers = false } = {}): Op<Name, NoAttrs> {
+export function unary<const Name extends string>(
+  name: Name,
+  f: (x: number) => number,
+  vjp: UnaryVjp,
+  { integers = false } = {},
+): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
     infer([x]) {
@@ -41,8 +47,12 @@ interface Operand {
 /** f of two operands broadcast to `shape`. */
 export function zip(a: Operand, b: Operand, shape: Shape, f: (a: number, b: number) => number): Float64Array {
   const out = new Float64Array(sizeOf(shape));
-  walk(shape, broadcastStrides(a.shape, shape), (i, offset) => { out[i] = a.data[offset]!; });
-  walk(shape, broadcastStrides(b.shape, shape), (i, offset) => { out[i] = f(out[i]!, b.data[offset]!); });
+  walk(shape, broadcastStrides(a.shape, shape), (i, offset) => {
+    out[i] = a.data[offset]!;
+  });
+  walk(shape, broadcastStrides(b.shape, shape), (i, offset) => {
+    out[i] = f(out[i]!, b.data[offset]!);
+  });
   return out;
 }
 
@@ -52,7 +62,12 @@ export function zip(a: Operand, b: Operand, shape: Shape, f: (a: number, b: numb
  *
  * @param options.kept  the result is kept for the backward pass even where values are computed again
  */
-export function binary<const Name extends string>(name: Name, f: (a: number, b: number) => number, vjp: BinaryVjp, { kept = false } = {}): Op<Name, NoAttrs> {
+export function binary<const Name extends string>(
+  name: Name,
+  f: (a: number, b: number) => number,
+  vjp: BinaryVjp,
+  { kept = false } = {},
+): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
     infer(inputs) {

@@ -22,7 +22,10 @@ const blocksPerLine = uniformWords / 2;
 const maxRows = Math.floor(2 ** 24 / blocksPerLine) - uniformColumns;
 
 function keyOf(stream: RandomStream): FloatArray {
-  return float32([randomKeyWords], Float32Array.from({ length: randomKeyWords }, () => (stream.uint32() >>> 20) / half));
+  return float32(
+    [randomKeyWords],
+    Float32Array.from({ length: randomKeyWords }, () => (stream.uint32() >>> 20) / half),
+  );
 }
 
 /**
@@ -62,8 +65,10 @@ const toWord = (x: number) => Math.floor(x * 2048) / 256 - 4;
 export const uniformOp = defineOp<'uniform', { shape: Shape; site: string }>({
   name: 'uniform',
   infer([key], { shape }) {
-    if (key!.dtype !== 'f32' || key!.shape.length !== 1 || key!.shape[0] !== randomKeyWords) throw new Error(`uniform: the key must be f32[${randomKeyWords}] (see randomKey), got ${describeType(key!)}`);
-    if (sizeOf(shape) > maxRows * uniformColumns) throw new Error(`uniform: [${shape.join(', ')}] has more than ${maxRows * uniformColumns} values`);
+    if (key!.dtype !== 'f32' || key!.shape.length !== 1 || key!.shape[0] !== randomKeyWords)
+      throw new Error(`uniform: the key must be f32[${randomKeyWords}] (see randomKey), got ${describeType(key!)}`);
+    if (sizeOf(shape) > maxRows * uniformColumns)
+      throw new Error(`uniform: [${shape.join(', ')}] has more than ${maxRows * uniformColumns} values`);
     return [{ shape, dtype: 'f32' }];
   },
   evaluate([key], { site }, [out]) {

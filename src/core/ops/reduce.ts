@@ -78,8 +78,12 @@ function logSumExpOf(data: Float64Array, shape: Shape, kept: Shape): Float64Arra
   const strides = broadcastStrides(kept, shape);
   const largest = new Float64Array(sizeOf(kept)).fill(-Infinity);
   const totals = new Float64Array(sizeOf(kept));
-  walk(shape, strides, (i, row) => { largest[row] = Math.max(largest[row]!, data[i]!); });
-  walk(shape, strides, (i, row) => { totals[row]! += Math.exp(data[i]! - largest[row]!); });
+  walk(shape, strides, (i, row) => {
+    largest[row] = Math.max(largest[row]!, data[i]!);
+  });
+  walk(shape, strides, (i, row) => {
+    totals[row]! += Math.exp(data[i]! - largest[row]!);
+  });
   return totals.map((total, row) => largest[row]! + Math.log(total));
 }
 
@@ -87,7 +91,9 @@ function logSoftmaxOf({ data, shape }: Values): Float64Array {
   const kept = keptShape(shape, [shape.length - 1]);
   const totals = logSumExpOf(data, shape, kept);
   const out = new Float64Array(data.length);
-  walk(shape, broadcastStrides(kept, shape), (i, row) => { out[i] = data[i]! - totals[row]!; });
+  walk(shape, broadcastStrides(kept, shape), (i, row) => {
+    out[i] = data[i]! - totals[row]!;
+  });
   return out;
 }
 
@@ -134,6 +140,10 @@ export const cumsumOp = defineOp<'cumsum', CumsumAttrs>({
 });
 
 /** Running sums along an axis: y_i = Σ_{j ≤ i} x_j, or j < i, or from the end. */
-export function cumsum(x: Tensor, axis: number, { exclusive = false, reverse = false }: Partial<Omit<CumsumAttrs, 'axis'>> = {}): Tensor {
+export function cumsum(
+  x: Tensor,
+  axis: number,
+  { exclusive = false, reverse = false }: Partial<Omit<CumsumAttrs, 'axis'>> = {},
+): Tensor {
   return apply(cumsumOp, [x], { axis: normalizeAxes('cumsum', [axis], x.shape.length)[0]!, exclusive, reverse });
 }

@@ -9,11 +9,16 @@ export interface ResampleAttrs {
 
 function requireImages(name: string, x: Type, factor: number): void {
   if (x.shape.length !== 4) throw new Error(`${name}: needs [B, C, H, W], got ${describeType(x)}`);
-  if (!Number.isInteger(factor) || factor < 1) throw new Error(`${name}: the factor must be a positive integer, got ${factor}`);
+  if (!Number.isInteger(factor) || factor < 1)
+    throw new Error(`${name}: the factor must be a positive integer, got ${factor}`);
 }
 
 /** Calls `visit(fine, coarse)` for every pixel of [B, C, H·f, W·f] with the pixel of [B, C, H, W] above it. */
-function eachPixel([batch, channels, height, width]: Shape, factor: number, visit: (fine: number, coarse: number) => void): void {
+function eachPixel(
+  [batch, channels, height, width]: Shape,
+  factor: number,
+  visit: (fine: number, coarse: number) => void,
+): void {
   const fine = [batch! * channels!, height!, factor, width!, factor];
   walk(fine, broadcastStrides([batch! * channels!, height!, 1, width!, 1], fine), visit);
 }
@@ -28,7 +33,9 @@ export const upsampleNearestOp = defineOp<'upsampleNearest', ResampleAttrs>({
   },
   evaluate([x], { factor }, [out]) {
     const y = new Float64Array(out!.shape.reduce((product, extent) => product * extent, 1));
-    eachPixel(x!.shape, factor, (fine, coarse) => { y[fine] = x!.data[coarse]!; });
+    eachPixel(x!.shape, factor, (fine, coarse) => {
+      y[fine] = x!.data[coarse]!;
+    });
     return [y];
   },
   vjp: ([g], { attrs: { factor } }) => [g && sumPool(g, factor)],
@@ -39,12 +46,15 @@ export const sumPoolOp = defineOp<'sumPool', ResampleAttrs>({
   infer([x], { factor }) {
     requireImages('sumPool', x!, factor);
     const [batch, channels, height, width] = x!.shape;
-    if (height! % factor !== 0 || width! % factor !== 0) throw new Error(`sumPool: blocks of ${factor} × ${factor} do not tile ${describeType(x!)}`);
+    if (height! % factor !== 0 || width! % factor !== 0)
+      throw new Error(`sumPool: blocks of ${factor} × ${factor} do not tile ${describeType(x!)}`);
     return [{ shape: [batch!, channels!, height! / factor, width! / factor], dtype: x!.dtype }];
   },
   evaluate([x], { factor }, [out]) {
     const y = new Float64Array(out!.shape.reduce((product, extent) => product * extent, 1));
-    eachPixel(out!.shape, factor, (fine, coarse) => { y[coarse]! += x!.data[fine]!; });
+    eachPixel(out!.shape, factor, (fine, coarse) => {
+      y[coarse]! += x!.data[fine]!;
+    });
     return [y];
   },
   vjp: ([g], { attrs: { factor } }) => [g && upsampleNearest(g, factor)],

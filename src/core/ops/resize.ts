@@ -32,18 +32,28 @@ const triangle = (t: number) => Math.max(0, 1 - Math.abs(t));
  *
  * @see the source of PyTorch's `interpolate`, whose positions, edges and slopes (−0.75, or −0.5 with antialias) these are
  */
-export function resizeMatrix(from: number, to: number, { mode = 'bilinear', alignCorners = false, antialias = false }: ResizeOptions = {}): FloatArray {
+export function resizeMatrix(
+  from: number,
+  to: number,
+  { mode = 'bilinear', alignCorners = false, antialias = false }: ResizeOptions = {},
+): FloatArray {
   const matrix = new Float32Array(to * from);
   const scale = alignCorners ? (to > 1 ? (from - 1) / (to - 1) : 0) : from / to;
-  const put = (i: number, j: number, weight: number) => { matrix[i * from + Math.min(Math.max(j, 0), from - 1)]! += weight; };
+  const put = (i: number, j: number, weight: number) => {
+    matrix[i * from + Math.min(Math.max(j, 0), from - 1)]! += weight;
+  };
   for (let i = 0; i < to; i++) {
     if (mode === 'nearest') {
-      put(i, Math.floor(i * from / to), 1);
+      put(i, Math.floor((i * from) / to), 1);
     } else if (antialias) {
       const stretch = Math.max(scale, 1);
-      const [reach, kernel] = mode === 'bilinear' ? [stretch, triangle] as const : [2 * stretch, (t: number) => cubic(t, -0.5)] as const;
+      const [reach, kernel] =
+        mode === 'bilinear' ? ([stretch, triangle] as const) : ([2 * stretch, (t: number) => cubic(t, -0.5)] as const);
       const center = (i + 0.5) * scale;
-      const [first, end] = [Math.max(Math.trunc(center - reach + 0.5), 0), Math.min(Math.trunc(center + reach + 0.5), from)];
+      const [first, end] = [
+        Math.max(Math.trunc(center - reach + 0.5), 0),
+        Math.min(Math.trunc(center + reach + 0.5), from),
+      ];
       const weights = Array.from({ length: end - first }, (_, k) => kernel((first + k + 0.5 - center) / stretch));
       const total = weights.reduce((sum, weight) => sum + weight, 0);
       weights.forEach((weight, k) => put(i, first + k, weight / total));
@@ -68,18 +78,22 @@ export function resizeMatrix(from: number, to: number, { mode = 'bilinear', alig
 export function resize(x: Tensor, size: readonly [number, number], options: ResizeOptions = {}): Tensor {
   const { mode = 'bilinear', alignCorners = false, antialias = false } = options;
   if (x.shape.length !== 4) throw new Error(`resize: needs [B, C, H, W], got ${describeType(x)}`);
-  if (!size.every((n) => Number.isInteger(n) && n > 0)) throw new Error(`resize: the size must be two positive integers, got [${size.join(', ')}]`);
-  if (mode === 'nearest' && (alignCorners || antialias)) throw new Error('resize: "nearest" has no alignCorners and no antialias');
+  if (!size.every((n) => Number.isInteger(n) && n > 0))
+    throw new Error(`resize: the size must be two positive integers, got [${size.join(', ')}]`);
+  if (mode === 'nearest' && (alignCorners || antialias))
+    throw new Error('resize: "nearest" has no alignCorners and no antialias');
   if (alignCorners && antialias) throw new Error('resize: choose alignCorners or antialias, not both');
   const [, , height, width] = x.shape as [number, number, number, number];
   if (mode === 'nearest') {
     const [factor] = size.map((n, axis) => n / x.shape[axis + 2]!);
     if (Number.isInteger(factor) && size[1] === factor! * width) return upsampleNearest(x, factor!);
-    if (height % size[0] === 0 && width % size[1] === 0) return slice(x, [0, 0, 0, 0], [...x.shape.slice(0, 2), ...size], [1, 1, height / size[0], width / size[1]]);
+    if (height % size[0] === 0 && width % size[1] === 0)
+      return slice(x, [0, 0, 0, 0], [...x.shape.slice(0, 2), ...size], [1, 1, height / size[0], width / size[1]]);
   }
   const matrix = (from: number, to: number) => cast(constant(resizeMatrix(from, to, options)), x.dtype);
   const rows = (image: Tensor) => (size[0] === height ? image : matmul(matrix(height, size[0]), image));
-  const columns = (image: Tensor) => (size[1] === width ? image : matmul(image, matrix(width, size[1]), { transB: true }));
+  const columns = (image: Tensor) =>
+    size[1] === width ? image : matmul(image, matrix(width, size[1]), { transB: true });
   // What shrinks more goes first.
   return size[0] * width <= height * size[1] ? columns(rows(x)) : rows(columns(x));
 }

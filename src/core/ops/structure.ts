@@ -6,7 +6,8 @@ import { apply, applyAgain, constant, defineOp, type Tensor } from '../tensor.ts
 export function normalizeAxes(op: string, axes: readonly number[], rank: number): number[] {
   const normal = axes.map((axis) => (axis < 0 ? axis + rank : axis));
   for (const [i, axis] of normal.entries()) {
-    if (!Number.isInteger(axis) || axis < 0 || axis >= rank) throw new Error(`${op}: axis ${axes[i]} is outside a tensor of rank ${rank}`);
+    if (!Number.isInteger(axis) || axis < 0 || axis >= rank)
+      throw new Error(`${op}: axis ${axes[i]} is outside a tensor of rank ${rank}`);
   }
   if (new Set(normal).size !== normal.length) throw new Error(`${op}: axes [${axes.join(', ')}] repeat`);
   return normal.sort((a, b) => a - b);
@@ -19,7 +20,8 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   for (let i = 1; i <= rank; i++) {
     const x = a[a.length - i] ?? 1;
     const y = b[b.length - i] ?? 1;
-    if (x !== y && x !== 1 && y !== 1) throw new Error(`${op}: shapes [${a.join(', ')}] and [${b.join(', ')}] do not broadcast`);
+    if (x !== y && x !== 1 && y !== 1)
+      throw new Error(`${op}: shapes [${a.join(', ')}] and [${b.join(', ')}] do not broadcast`);
     shape[rank - i] = x === 1 ? y : x;
   }
   return shape;
@@ -35,7 +37,12 @@ export function broadcastStrides(shape: Shape, to: Shape): number[] {
 }
 
 /** Calls `visit(i, offset)` for each element i of `shape` in order, with its offset under `strides`. */
-export function walk(shape: Shape, strides: readonly number[], visit: (i: number, offset: number) => void, start = 0): void {
+export function walk(
+  shape: Shape,
+  strides: readonly number[],
+  visit: (i: number, offset: number) => void,
+  start = 0,
+): void {
   const size = sizeOf(shape);
   const index = new Array<number>(shape.length).fill(0);
   let offset = start;
@@ -52,7 +59,14 @@ export function walk(shape: Shape, strides: readonly number[], visit: (i: number
 
 function gatherBy(source: Float64Array, shape: Shape, strides: readonly number[], start = 0): Float64Array {
   const out = new Float64Array(sizeOf(shape));
-  walk(shape, strides, (i, offset) => { out[i] = source[offset]!; }, start);
+  walk(
+    shape,
+    strides,
+    (i, offset) => {
+      out[i] = source[offset]!;
+    },
+    start,
+  );
   return out;
 }
 
@@ -60,7 +74,10 @@ export const reshapeOp = defineOp<'reshape', { shape: Shape }>({
   name: 'reshape',
   again: applyAgain,
   infer([x], { shape }) {
-    if (sizeOf(shape) !== sizeOf(x!.shape)) throw new Error(`reshape: ${describeType(x!)} has ${sizeOf(x!.shape)} elements, [${shape.join(', ')}] has ${sizeOf(shape)}`);
+    if (sizeOf(shape) !== sizeOf(x!.shape))
+      throw new Error(
+        `reshape: ${describeType(x!)} has ${sizeOf(x!.shape)} elements, [${shape.join(', ')}] has ${sizeOf(shape)}`,
+      );
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate: ([x]) => [x!.data],
@@ -85,11 +102,19 @@ export const transposeOp = defineOp<'transpose', { perm: readonly number[] }>({
   },
   evaluate([x], { perm }, [out]) {
     const strides = stridesOf(x!.shape);
-    return [gatherBy(x!.data, out!.shape, perm.map((axis) => strides[axis]!))];
+    return [
+      gatherBy(
+        x!.data,
+        out!.shape,
+        perm.map((axis) => strides[axis]!),
+      ),
+    ];
   },
   vjp([g], { attrs: { perm } }) {
     const inverse = new Array<number>(perm.length);
-    perm.forEach((from, to) => { inverse[from] = to; });
+    perm.forEach((from, to) => {
+      inverse[from] = to;
+    });
     return [g && transpose(g, inverse)];
   },
 });
@@ -103,7 +128,8 @@ export const broadcastToOp = defineOp<'broadcastTo', { shape: Shape }>({
   name: 'broadcastTo',
   again: applyAgain,
   infer([x], { shape }) {
-    if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape)) throw new Error(`broadcastTo: ${describeType(x!)} does not broadcast to [${shape.join(', ')}]`);
+    if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape))
+      throw new Error(`broadcastTo: ${describeType(x!)} does not broadcast to [${shape.join(', ')}]`);
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate: ([x], { shape }) => [gatherBy(x!.data, shape, broadcastStrides(x!.shape, shape))],
@@ -126,10 +152,14 @@ export const sumOp = defineOp<'sum', { axes: readonly number[]; keepDims: boolea
     const kept = keptShape(x!.shape, axes);
     const strides = broadcastStrides(kept, x!.shape);
     const sums = new Float64Array(sizeOf(out!.shape));
-    walk(x!.shape, strides, (i, offset) => { sums[offset]! += x!.data[i]!; });
+    walk(x!.shape, strides, (i, offset) => {
+      sums[offset]! += x!.data[i]!;
+    });
     return [sums];
   },
-  vjp: ([g], { inputs, attrs }) => [g && broadcastTo(reshape(g, keptShape(inputs[0]!.shape, attrs.axes)), inputs[0]!.shape)],
+  vjp: ([g], { inputs, attrs }) => [
+    g && broadcastTo(reshape(g, keptShape(inputs[0]!.shape, attrs.axes)), inputs[0]!.shape),
+  ],
 });
 
 /** The shape with the reduced axes kept at extent 1. */
@@ -153,7 +183,9 @@ export function sum(x: Tensor, axes: readonly number[] = allAxes(x), keepDims = 
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.shape.length - shape.length;
-  const axes = x.shape.flatMap((extent, axis) => (axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : []));
+  const axes = x.shape.flatMap((extent, axis) =>
+    axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : [],
+  );
   return reshape(sum(x, axes), shape);
 }
 
@@ -169,18 +201,34 @@ export const sliceOp = defineOp<'slice', SliceAttrs>({
   again: applyAgain,
   infer([x], { starts, sizes, steps }) {
     const { shape } = x!;
-    if ([starts, sizes, steps].some((list) => list.length !== shape.length)) throw new Error(`slice: starts [${starts.join(', ')}], sizes [${sizes.join(', ')}] and steps [${steps.join(', ')}] must have one entry an axis of ${describeType(x!)}`);
+    if ([starts, sizes, steps].some((list) => list.length !== shape.length))
+      throw new Error(
+        `slice: starts [${starts.join(', ')}], sizes [${sizes.join(', ')}] and steps [${steps.join(', ')}] must have one entry an axis of ${describeType(x!)}`,
+      );
     shape.forEach((extent, axis) => {
       const [start, size, step] = [starts[axis]!, sizes[axis]!, steps[axis]!];
-      if (![start, size, step].every(Number.isInteger) || step === 0) throw new Error(`slice: ${size} elements from ${start} in steps of ${step}, for axis ${axis} of ${describeType(x!)}: needs whole numbers, and steps that are not 0`);
+      if (![start, size, step].every(Number.isInteger) || step === 0)
+        throw new Error(
+          `slice: ${size} elements from ${start} in steps of ${step}, for axis ${axis} of ${describeType(x!)}: needs whole numbers, and steps that are not 0`,
+        );
       const last = start + Math.max(size - 1, 0) * step;
-      if (size < 0 || Math.min(start, last) < 0 || Math.max(start, last) + Math.min(size, 1) > extent) throw new Error(`slice: ${start} + ${size}${step === 1 ? '' : ` steps of ${step}`} is outside axis ${axis} of ${describeType(x!)}`);
+      if (size < 0 || Math.min(start, last) < 0 || Math.max(start, last) + Math.min(size, 1) > extent)
+        throw new Error(
+          `slice: ${start} + ${size}${step === 1 ? '' : ` steps of ${step}`} is outside axis ${axis} of ${describeType(x!)}`,
+        );
     });
     return [{ shape: sizes, dtype: x!.dtype }];
   },
   evaluate([x], { starts, sizes, steps }) {
     const strides = stridesOf(x!.shape);
-    return [gatherBy(x!.data, sizes, strides.map((stride, axis) => stride * steps[axis]!), starts.reduce((offset, start, axis) => offset + start * strides[axis]!, 0))];
+    return [
+      gatherBy(
+        x!.data,
+        sizes,
+        strides.map((stride, axis) => stride * steps[axis]!),
+        starts.reduce((offset, start, axis) => offset + start * strides[axis]!, 0),
+      ),
+    ];
   },
   vjp: ([g], { inputs, attrs: { starts, steps } }) => [g && unslice(g, inputs[0]!.shape, starts, steps)],
 });
@@ -190,17 +238,40 @@ export const sliceOp = defineOp<'slice', SliceAttrs>({
  *
  * @param starts  where its first element goes along each axis
  */
-export function unslice(x: Tensor, shape: Shape, starts: readonly number[], steps: readonly number[] = starts.map(() => 1)): Tensor {
+export function unslice(
+  x: Tensor,
+  shape: Shape,
+  starts: readonly number[],
+  steps: readonly number[] = starts.map(() => 1),
+): Tensor {
   const sizes = x.shape;
   const backward = steps.flatMap((step, axis) => (step < 0 ? [axis] : []));
   const first = starts.map((start, axis) => (steps[axis]! < 0 ? start + (sizes[axis]! - 1) * steps[axis]! : start));
   const stride = steps.map(Math.abs);
   // Zeros between the elements: each gets an axis of its own to stand first in, and the two become one.
-  const apart = pad(reshape(flip(x, backward), sizes.flatMap((size) => [size, 1])), sizes.flatMap(() => [0, 0]), stride.flatMap((step) => [0, step - 1]));
-  const spread = reshape(apart, sizes.map((size, axis) => size * stride[axis]!));
+  const apart = pad(
+    reshape(
+      flip(x, backward),
+      sizes.flatMap((size) => [size, 1]),
+    ),
+    sizes.flatMap(() => [0, 0]),
+    stride.flatMap((step) => [0, step - 1]),
+  );
+  const spread = reshape(
+    apart,
+    sizes.map((size, axis) => size * stride[axis]!),
+  );
   const room = shape.map((extent, axis) => extent - first[axis]!);
-  const kept = slice(spread, sizes.map(() => 0), spread.shape.map((extent, axis) => Math.min(extent, room[axis]!)));
-  return pad(kept, first, kept.shape.map((extent, axis) => room[axis]! - extent));
+  const kept = slice(
+    spread,
+    sizes.map(() => 0),
+    spread.shape.map((extent, axis) => Math.min(extent, room[axis]!)),
+  );
+  return pad(
+    kept,
+    first,
+    kept.shape.map((extent, axis) => room[axis]! - extent),
+  );
 }
 
 /**
@@ -208,7 +279,12 @@ export function unslice(x: Tensor, shape: Shape, starts: readonly number[], step
  *
  * @param steps  distances between the elements along each axis, default 1; backwards if negative
  */
-export function slice(x: Tensor, starts: readonly number[], sizes: Shape, steps: readonly number[] = starts.map(() => 1)): Tensor {
+export function slice(
+  x: Tensor,
+  starts: readonly number[],
+  sizes: Shape,
+  steps: readonly number[] = starts.map(() => 1),
+): Tensor {
   const whole = sameShape(x.shape, sizes) && steps.every((step, axis) => step === 1 || x.shape[axis] === 1);
   return whole ? x : apply(sliceOp, [x], { starts, sizes, steps });
 }
@@ -216,7 +292,12 @@ export function slice(x: Tensor, starts: readonly number[], sizes: Shape, steps:
 /** The elements along the given axes in reverse order. */
 export function flip(x: Tensor, axes: readonly number[]): Tensor {
   const turned = new Set(normalizeAxes('flip', axes, x.shape.length));
-  return slice(x, x.shape.map((extent, axis) => (turned.has(axis) ? extent - 1 : 0)), x.shape, x.shape.map((_, axis) => (turned.has(axis) ? -1 : 1)));
+  return slice(
+    x,
+    x.shape.map((extent, axis) => (turned.has(axis) ? extent - 1 : 0)),
+    x.shape,
+    x.shape.map((_, axis) => (turned.has(axis) ? -1 : 1)),
+  );
 }
 
 /**
@@ -228,10 +309,20 @@ export function split(x: Tensor, parts: number | readonly number[], axis: number
   const along = normalizeAxes('split', [axis], x.shape.length)[0]!;
   const extent = x.shape[along]!;
   const sizes = typeof parts === 'number' ? Array.from({ length: parts }, () => extent / parts) : parts;
-  if (!sizes.every((size) => Number.isInteger(size) && size > 0) || sizes.reduce((total, size) => total + size, 0) !== extent) throw new Error(`split: axis ${axis} of ${describeType(x)} does not split into ${typeof parts === 'number' ? `${parts} equal parts` : `[${parts.join(', ')}]`}`);
+  if (
+    !sizes.every((size) => Number.isInteger(size) && size > 0) ||
+    sizes.reduce((total, size) => total + size, 0) !== extent
+  )
+    throw new Error(
+      `split: axis ${axis} of ${describeType(x)} does not split into ${typeof parts === 'number' ? `${parts} equal parts` : `[${parts.join(', ')}]`}`,
+    );
   let start = 0;
   return sizes.map((size) => {
-    const part = slice(x, x.shape.map((_, i) => (i === along ? start : 0)), x.shape.map((n, i) => (i === along ? size : n)));
+    const part = slice(
+      x,
+      x.shape.map((_, i) => (i === along ? start : 0)),
+      x.shape.map((n, i) => (i === along ? size : n)),
+    );
     start += size;
     return part;
   });
@@ -241,14 +332,22 @@ export const padOp = defineOp<'pad', { before: readonly number[]; after: readonl
   name: 'pad',
   again: applyAgain,
   infer([x], { before, after }) {
-    if (before.length !== x!.shape.length || after.length !== x!.shape.length) throw new Error(`pad: one entry an axis is needed for ${describeType(x!)}`);
+    if (before.length !== x!.shape.length || after.length !== x!.shape.length)
+      throw new Error(`pad: one entry an axis is needed for ${describeType(x!)}`);
     if ([...before, ...after].some((n) => n < 0)) throw new Error('pad: negative padding; use slice');
     return [{ shape: x!.shape.map((extent, axis) => extent + before[axis]! + after[axis]!), dtype: x!.dtype }];
   },
   evaluate([x], { before }, [out]) {
     const padded = new Float64Array(sizeOf(out!.shape));
     const strides = stridesOf(out!.shape);
-    walk(x!.shape, strides, (i, offset) => { padded[offset] = x!.data[i]!; }, before.reduce((offset, n, axis) => offset + n * strides[axis]!, 0));
+    walk(
+      x!.shape,
+      strides,
+      (i, offset) => {
+        padded[offset] = x!.data[i]!;
+      },
+      before.reduce((offset, n, axis) => offset + n * strides[axis]!, 0),
+    );
     return [padded];
   },
   vjp: ([g], { inputs, attrs: { before } }) => [g && slice(g, before, inputs[0]!.shape)],
@@ -265,17 +364,34 @@ export const concatOp = defineOp<'concat', { axis: number }>({
   infer(xs, { axis }) {
     const first = xs[0]!;
     for (const x of xs) {
-      const same = x.dtype === first.dtype && x.shape.length === first.shape.length && x.shape.every((extent, i) => i === axis || extent === first.shape[i]);
+      const same =
+        x.dtype === first.dtype &&
+        x.shape.length === first.shape.length &&
+        x.shape.every((extent, i) => i === axis || extent === first.shape[i]);
       if (!same) throw new Error(`concat: ${xs.map(describeType).join(', ')} differ beside axis ${axis}`);
     }
-    return [{ shape: first.shape.map((extent, i) => (i === axis ? xs.reduce((total, x) => total + x.shape[axis]!, 0) : extent)), dtype: first.dtype }];
+    return [
+      {
+        shape: first.shape.map((extent, i) =>
+          i === axis ? xs.reduce((total, x) => total + x.shape[axis]!, 0) : extent,
+        ),
+        dtype: first.dtype,
+      },
+    ];
   },
   evaluate(xs, { axis }, [out]) {
     const joined = new Float64Array(sizeOf(out!.shape));
     const strides = stridesOf(out!.shape);
     let start = 0;
     for (const x of xs) {
-      walk(x.shape, strides, (i, offset) => { joined[offset] = x.data[i]!; }, start * strides[axis]!);
+      walk(
+        x.shape,
+        strides,
+        (i, offset) => {
+          joined[offset] = x.data[i]!;
+        },
+        start * strides[axis]!,
+      );
       start += x.shape[axis]!;
     }
     return [joined];
@@ -294,7 +410,9 @@ export const concatOp = defineOp<'concat', { axis: number }>({
 /** Joins tensors along an axis (negative counts from the back). */
 export function concat(xs: readonly Tensor[], axis: number): Tensor {
   if (xs.length === 0) throw new Error('concat: nothing to join');
-  return xs.length === 1 ? xs[0]! : apply(concatOp, xs, { axis: normalizeAxes('concat', [axis], xs[0]!.shape.length)[0]! });
+  return xs.length === 1
+    ? xs[0]!
+    : apply(concatOp, xs, { axis: normalizeAxes('concat', [axis], xs[0]!.shape.length)[0]! });
 }
 
 export const castOp = defineOp<'cast', { dtype: DType }>({
@@ -329,12 +447,21 @@ export function cast(x: Tensor, dtype: DType): Tensor {
  */
 export function scalar(value: number, dtype: DType = 'f32'): Tensor {
   switch (dtype) {
-    case 'f32': return constant(value);
-    case 'f16': case 'bf16': return cast(constant(value), dtype);
-    case 'bool': return constant({ shape: [], dtype, data: Uint8Array.of(Number(value !== 0)) });
-    case 'i32': case 'i64':
+    case 'f32':
+      return constant(value);
+    case 'f16':
+    case 'bf16':
+      return cast(constant(value), dtype);
+    case 'bool':
+      return constant({ shape: [], dtype, data: Uint8Array.of(Number(value !== 0)) });
+    case 'i32':
+    case 'i64':
       if (!Number.isInteger(value)) throw new Error(`${value} is no ${dtype}; cast the other operand to f32 first`);
-      return constant({ shape: [], dtype, data: dtype === 'i32' ? Int32Array.of(value) : BigInt64Array.of(BigInt(value)) });
+      return constant({
+        shape: [],
+        dtype,
+        data: dtype === 'i32' ? Int32Array.of(value) : BigInt64Array.of(BigInt(value)),
+      });
   }
 }
 

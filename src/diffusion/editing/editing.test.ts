@@ -17,7 +17,8 @@ import { repaint, repaintPath } from './repaint.ts';
 import { slerp } from './slerp.ts';
 
 const schedule = linearSchedule();
-const streamsOf = (count: number, seed = 3) => Array.from({ length: count }, (_, i) => new RandomStream(seed, 'sample', i));
+const streamsOf = (count: number, seed = 3) =>
+  Array.from({ length: count }, (_, i) => new RandomStream(seed, 'sample', i));
 const times = timesteps(schedule.T, 50);
 const row = ({ data }: FloatArray, b: number, size: number) => [...data.subarray(b * size, (b + 1) * size)];
 
@@ -35,25 +36,45 @@ describe('image to image', () => {
 
   test('at strength 0 returns the picture, and asks nobody', async () => {
     const states: SamplerState[] = [];
-    for await (const state of imageToImage(ddim, () => Promise.reject(new Error('asked')), x0, { schedule, timesteps: times, streams: streamsOf(2), strength: 0 })) states.push(state);
+    for await (const state of imageToImage(ddim, () => Promise.reject(new Error('asked')), x0, {
+      schedule,
+      timesteps: times,
+      streams: streamsOf(2),
+      strength: 0,
+    }))
+      states.push(state);
     expect(states).toEqual([{ step: 0, t: -1, xt: x0, x0 }]);
   });
 
   test.each(Object.keys(samplers) as SamplerName[])('at strength 1 is a plain sample of %s', async (name) => {
     const definition = samplers[name];
     const list = samplerTimesteps(definition, schedule, { steps: 10 });
-    const edited = await drainSampler(imageToImage(definition.run, denoise, x0, { schedule, timesteps: list, streams: streamsOf(2), strength: 1 }));
+    const edited = await drainSampler(
+      imageToImage(definition.run, denoise, x0, { schedule, timesteps: list, streams: streamsOf(2), strength: 1 }),
+    );
     const streams = streamsOf(2);
-    const plain = await drainSampler(definition.run(denoise, initialNoise(x0.shape, streams), { schedule, timesteps: list, streams }));
+    const plain = await drainSampler(
+      definition.run(denoise, initialNoise(x0.shape, streams), { schedule, timesteps: list, streams }),
+    );
     expect(edited).toEqual(plain);
   });
 
   test('begins with q(x_t | x_0) at that share of the time and follows the flow from there', async () => {
     const data = { mean: 0.2, std: 0.5 };
-    for (const [noise, list, t] of [[schedule, timesteps(1000, 1000), 599], [flowSchedule(), Array.from({ length: 399 }, (_, i) => 0.9975 - i / 400), 0.6]] as const) {
+    for (const [noise, list, t] of [
+      [schedule, timesteps(1000, 1000), 599],
+      [flowSchedule(), Array.from({ length: 399 }, (_, i) => 0.9975 - i / 400), 0.6],
+    ] as const) {
       const start = initialNoise(x0.shape, streamsOf(2));
       const [alpha, sigma] = [noise.alpha(t), noise.sigma(t)];
-      const end = await drainSampler(imageToImage(heun, gaussianDenoiser(noise, data), x0, { schedule: noise, timesteps: list, streams: streamsOf(2), strength: 0.6 }));
+      const end = await drainSampler(
+        imageToImage(heun, gaussianDenoiser(noise, data), x0, {
+          schedule: noise,
+          timesteps: list,
+          streams: streamsOf(2),
+          strength: 0.6,
+        }),
+      );
       end.data.forEach((x, i) => {
         const level = (alpha * x0.data[i]! + sigma * start.data[i]!) / alpha - data.mean;
         // What a second-order method misses in hundreds of steps.
@@ -65,8 +86,11 @@ describe('image to image', () => {
   test('of little strength comes back to the picture, where the data is a few pictures', async () => {
     const streams = streamsOf(40);
     const many = float32([40, 1, 2, 3], Array.from({ length: 40 }, () => row(pictures, 1, 6)).flat());
-    const end = await drainSampler(imageToImage(ddim, denoise, many, { schedule, timesteps: times, streams, strength: 0.2 }));
-    for (let b = 0; b < 40; b++) expect(nearest(row(end, b, 6))).toMatchObject({ index: 1, distance: expect.closeTo(0, 2) });
+    const end = await drainSampler(
+      imageToImage(ddim, denoise, many, { schedule, timesteps: times, streams, strength: 0.2 }),
+    );
+    for (let b = 0; b < 40; b++)
+      expect(nearest(row(end, b, 6))).toMatchObject({ index: 1, distance: expect.closeTo(0, 2) });
   });
 
   test('takes the list of times from the strength', () => {
@@ -81,7 +105,10 @@ describe('image to image', () => {
     expect(timesFromStrength(edmSchedule(), [80, 10, 1], 0)).toEqual([]);
     // A shifted flow is walked nearer to the noise.
     expect(timesFromStrength(flowSchedule({ shift: 3 }), [1, 0.5], 0.5)).toEqual([0.75, 0.5]);
-    for (const strength of [-0.1, 1.1, Number.NaN]) expect(() => timesFromStrength(schedule, times, strength)).toThrow(`strength: expected a number from 0 to 1, got ${strength}`);
+    for (const strength of [-0.1, 1.1, Number.NaN])
+      expect(() => timesFromStrength(schedule, times, strength)).toThrow(
+        `strength: expected a number from 0 to 1, got ${strength}`,
+      );
   });
 });
 
@@ -89,12 +116,14 @@ describe('the way of RePaint', () => {
   test('goes back j steps after every j, r − 1 times', () => {
     expect(repaintPath(4, { jumpLength: 1, resamples: 1 })).toEqual([0, 1, 2, 3, 4]);
     expect(repaintPath(3, { jumpLength: 1, resamples: 2 })).toEqual([0, 1, 0, 1, 2, 1, 2, 3]);
-    expect(repaintPath(5, { jumpLength: 2, resamples: 3 })).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 2, 3, 4, 2, 3, 4, 5]);
+    expect(repaintPath(5, { jumpLength: 2, resamples: 3 })).toEqual([
+      0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 2, 3, 4, 2, 3, 4, 5,
+    ]);
     // Fewer steps than a jump is long: nothing to go back to.
     expect(repaintPath(3, { jumpLength: 5, resamples: 9 })).toEqual([0, 1, 2, 3]);
   });
 
-  test('has as many steps as the paper\'s: 250 times, 24 places to jump from, 9 jumps of 10 at each', () => {
+  test("has as many steps as the paper's: 250 times, 24 places to jump from, 9 jumps of 10 at each", () => {
     const path = repaintPath(250);
     const down = path.slice(1).filter((place, i) => place > path[i]!).length;
     expect(down).toBe(250 + 24 * 9 * 10);
@@ -113,9 +142,19 @@ describe('RePaint', () => {
   const leftColumn = float32([count, 1, 2, 3], Array.from({ length: count }, () => [0, 1, 1, 0, 1, 1]).flat());
   const run = (known: FloatArray, mask: FloatArray, jumps: object) => {
     const streams = streamsOf(count);
-    return drainSampler(repaint(denoise, initialNoise(known.shape, streams), { schedule, timesteps: timesteps(schedule.T, 40), streams, known, mask, ...jumps }));
+    return drainSampler(
+      repaint(denoise, initialNoise(known.shape, streams), {
+        schedule,
+        timesteps: timesteps(schedule.T, 40),
+        streams,
+        known,
+        mask,
+        ...jumps,
+      }),
+    );
   };
-  const repeat = (k: number) => float32([count, 1, 2, 3], Array.from({ length: count }, () => row(pictures, k, 6)).flat());
+  const repeat = (k: number) =>
+    float32([count, 1, 2, 3], Array.from({ length: count }, () => row(pictures, k, 6)).flat());
 
   test('completes what is known of a picture to a picture of the data set, and keeps the known values bit for bit', async () => {
     const end = await run(repeat(0), leftColumn, { jumpLength: 5, resamples: 5 });
@@ -143,7 +182,9 @@ describe('RePaint', () => {
     const lastOnly = float32([count, 1, 2, 3], Array.from({ length: count }, () => [1, 1, 1, 1, 1, 0]).flat());
     const misfits = async (jumps: object) => {
       const end = await run(repeat(0), lastOnly, jumps);
-      return Array.from({ length: count }, (_, b) => nearest(row(end, b, 6)).distance).filter((distance) => distance > 0.1).length;
+      return Array.from({ length: count }, (_, b) => nearest(row(end, b, 6)).distance).filter(
+        (distance) => distance > 0.1,
+      ).length;
     };
     const [once, often] = [await misfits({ resamples: 1 }), await misfits({ jumpLength: 5, resamples: 10 })];
     expect(once).toBeGreaterThan(often);
@@ -152,14 +193,29 @@ describe('RePaint', () => {
   test('takes one mask for all channels, and says what does not fit', async () => {
     const known = float32([1, 2, 1, 2], [0.1, 0.2, 0.3, 0.4]);
     const exact = datasetDenoiser(schedule, float32([1, 2, 1, 2], [0.9, 0.9, -0.9, -0.9]));
-    const start = (mask: FloatArray, given = known) => drainSampler(repaint(exact, initialNoise(known.shape, streamsOf(1)), { schedule, timesteps: times, streams: streamsOf(1), known: given, mask, jumpLength: 10, resamples: 2 }));
+    const start = (mask: FloatArray, given = known) =>
+      drainSampler(
+        repaint(exact, initialNoise(known.shape, streamsOf(1)), {
+          schedule,
+          timesteps: times,
+          streams: streamsOf(1),
+          known: given,
+          mask,
+          jumpLength: 10,
+          resamples: 2,
+        }),
+      );
     const end = await start(float32([1, 1, 1, 2], [0, 1]));
     expect([end.data[0], end.data[2]]).toEqual([known.data[0], known.data[2]]);
     expect(end.data[1]).toBeCloseTo(0.9, 3);
     expect(end.data[3]).toBeCloseTo(-0.9, 3);
-    await expect(start(float32([1, 1, 2, 1], [0, 1]))).rejects.toThrow('repaint: the mask is f32[1, 1, 2, 1], expected [1, 2, 1, 2] or [1, 1, 1, 2]');
+    await expect(start(float32([1, 1, 2, 1], [0, 1]))).rejects.toThrow(
+      'repaint: the mask is f32[1, 1, 2, 1], expected [1, 2, 1, 2] or [1, 1, 1, 2]',
+    );
     await expect(start(float32([1, 1, 1, 2], [0, 2]))).rejects.toThrow('repaint: the mask must lie in 0 … 1, got 2');
-    await expect(start(float32([1, 1, 1, 2], [0, 1]), float32([1, 2, 2, 1], [0, 0, 0, 0]))).rejects.toThrow('repaint: the known picture is f32[1, 2, 2, 1], expected f32[1, 2, 1, 2]');
+    await expect(start(float32([1, 1, 1, 2], [0, 1]), float32([1, 2, 2, 1], [0, 0, 0, 0]))).rejects.toThrow(
+      'repaint: the known picture is f32[1, 2, 2, 1], expected f32[1, 2, 1, 2]',
+    );
   });
 });
 
@@ -186,8 +242,12 @@ describe('slerp', () => {
 
   test('refuses what has no way between', () => {
     expect(() => slerp(a, b, 1.5)).toThrow('slerp: u must lie in 0 … 1, got 1.5');
-    expect(() => slerp(a, float32([1, 2], [0, 0]), 0.5)).toThrow('slerp: the second end is f32[1, 2], expected f32[2, 3000]');
-    expect(() => slerp(float32([1, 2], [1, 0]), float32([1, 2], [-1, 0]), 0.5)).toThrow('the ends of sample 0 are opposite');
+    expect(() => slerp(a, float32([1, 2], [0, 0]), 0.5)).toThrow(
+      'slerp: the second end is f32[1, 2], expected f32[2, 3000]',
+    );
+    expect(() => slerp(float32([1, 2], [1, 0]), float32([1, 2], [-1, 0]), 0.5)).toThrow(
+      'the ends of sample 0 are opposite',
+    );
   });
 });
 
@@ -195,7 +255,12 @@ test('the noise that DDIM finds for a picture draws the picture', async () => {
   const dense = timesteps(schedule.T, 500);
   const options = { schedule, timesteps: dense, streams: streamsOf(1) };
   const gaussian = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
-  const x0 = qSample(schedule, float32([1, 1, 2, 3], row(pictures, 0, 6)), [20], initialNoise([1, 1, 2, 3], streamsOf(1)));
+  const x0 = qSample(
+    schedule,
+    float32([1, 1, 2, 3], row(pictures, 0, 6)),
+    [20],
+    initialNoise([1, 1, 2, 3], streamsOf(1)),
+  );
   const noise = await drainSampler(ddimInversion(gaussian, x0, options));
   const back = await drainSampler(ddim(gaussian, noise, options));
   // The inverse is of first order in the steps.

@@ -20,7 +20,11 @@ export interface ImageToImageOptions {
  * @returns         the list itself at 1, nothing at 0
  * @throws if strength is outside 0 … 1
  */
-export function timesFromStrength(schedule: NoiseSchedule, times: readonly number[], strength: number): readonly number[] {
+export function timesFromStrength(
+  schedule: NoiseSchedule,
+  times: readonly number[],
+  strength: number,
+): readonly number[] {
   if (!(strength >= 0 && strength <= 1)) throw new Error(`strength: expected a number from 0 to 1, got ${strength}`);
   if (strength === 1) return times;
   const { clean, last } = schedule;
@@ -44,7 +48,12 @@ export function timesFromStrength(schedule: NoiseSchedule, times: readonly numbe
  * @throws if strength is outside 0 … 1, and what the sampler throws
  * @see Meng et al. 2022 (SDEdit), algorithm 1 — https://arxiv.org/abs/2108.01073
  */
-export async function* imageToImage<Options extends SamplerOptions>(run: Sampler<Options>, denoise: Denoiser, x0: FloatArray, options: Options & ImageToImageOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* imageToImage<Options extends SamplerOptions>(
+  run: Sampler<Options>,
+  denoise: Denoiser,
+  x0: FloatArray,
+  options: Options & ImageToImageOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   const { schedule, streams, strength } = options;
   const timesteps = timesFromStrength(schedule, options.timesteps, strength);
   const [first] = timesteps;
@@ -52,8 +61,14 @@ export async function* imageToImage<Options extends SamplerOptions>(run: Sampler
     yield { step: 0, t: schedule.clean, xt: x0, x0 };
     return;
   }
-  const xt = strength === 1
-    ? initialNoise(x0.shape, streams, schedule.priorStd(first))
-    : combine('imageToImage', x0, initialNoise(x0.shape, streams), streams.map(() => [schedule.alpha(first), schedule.sigma(first)]));
+  const xt =
+    strength === 1
+      ? initialNoise(x0.shape, streams, schedule.priorStd(first))
+      : combine(
+          'imageToImage',
+          x0,
+          initialNoise(x0.shape, streams),
+          streams.map(() => [schedule.alpha(first), schedule.sigma(first)]),
+        );
   yield* run(denoise, xt, { ...options, timesteps });
 }

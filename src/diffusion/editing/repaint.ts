@@ -33,8 +33,13 @@ export const repaintDefaults = { jumpLength: 10, resamples: 10 } as const;
  * @throws if N, jumpLength or resamples is not a positive integer
  * @see Lugmayr et al. 2022, appendix B — https://arxiv.org/abs/2201.09865
  */
-export function repaintPath(N: number, { jumpLength = repaintDefaults.jumpLength, resamples = repaintDefaults.resamples }: RepaintJumps = {}): readonly number[] {
-  for (const [name, value] of Object.entries({ N, jumpLength, resamples })) if (!Number.isSafeInteger(value) || value < 1) throw new Error(`repaint: ${name} must be a positive integer, got ${value}`);
+export function repaintPath(
+  N: number,
+  { jumpLength = repaintDefaults.jumpLength, resamples = repaintDefaults.resamples }: RepaintJumps = {},
+): readonly number[] {
+  for (const [name, value] of Object.entries({ N, jumpLength, resamples }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new Error(`repaint: ${name} must be a positive integer, got ${value}`);
   const path = [0];
   const jumpsLeft = new Map<number, number>();
   // From the clean picture itself nothing is jumped back: its noise would be that of no time.
@@ -44,7 +49,7 @@ export function repaintPath(N: number, { jumpLength = repaintDefaults.jumpLength
     const left = jumpsLeft.get(place) ?? 0;
     if (left === 0) continue;
     jumpsLeft.set(place, left - 1);
-    path.push(place -= jumpLength);
+    path.push((place -= jumpLength));
   }
   return path;
 }
@@ -64,7 +69,11 @@ export function repaintPath(N: number, { jumpLength = repaintDefaults.jumpLength
  * @throws if mask or known do not have the shape of xT, a value of the mask is outside 0 … 1, or jumps are no positive integers
  * @see Lugmayr et al. 2022, algorithm 1 — https://arxiv.org/abs/2201.09865
  */
-export async function* repaint(denoise: Denoiser, xT: FloatArray, options: RepaintOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* repaint(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: RepaintOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('repaint', xT, options);
   const { schedule, timesteps, streams, cond, signal, known, jumpLength, resamples } = options;
   checkSameShape('repaint', 'the known picture', known, xT);
@@ -87,7 +96,11 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
       yield { step, t: s, xt, x0: x0Prev! };
       continue;
     }
-    const { x0 } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const { x0 } = await denoise(
+      xt,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     const c = posterior(schedule, t, s);
     const std = Math.sqrt(c.variance);
     const [alpha, sigma] = [schedule.alpha(s), schedule.sigma(s)];
@@ -104,7 +117,8 @@ export async function* repaint(denoise: Denoiser, xT: FloatArray, options: Repai
 /** What is painted where the mask is 1, what is kept where it is 0, bit for bit. */
 function blend(mask: ArrayLike<number>, painted: FloatArray, kept: FloatArray): FloatArray {
   const out = new Float32Array(painted.data.length);
-  for (let i = 0; i < out.length; i++) out[i] = mask[i]! === 0 ? kept.data[i]! : mask[i]! * painted.data[i]! + (1 - mask[i]!) * kept.data[i]!;
+  for (let i = 0; i < out.length; i++)
+    out[i] = mask[i]! === 0 ? kept.data[i]! : mask[i]! * painted.data[i]! + (1 - mask[i]!) * kept.data[i]!;
   return float32(painted.shape, out);
 }
 
@@ -114,7 +128,10 @@ function spread(mask: FloatArray, { shape, data }: FloatArray): ArrayLike<number
   if (outside !== undefined) throw new Error(`repaint: the mask must lie in 0 … 1, got ${outside}`);
   if (mask.shape.join() === shape.join()) return mask.data;
   const [B, C = 0, ...area] = shape;
-  if (mask.shape.join() !== [B, 1, ...area].join()) throw new Error(`repaint: the mask is ${describeType(mask)}, expected [${shape.join(', ')}] or [${[B, 1, ...area].join(', ')}]`);
+  if (mask.shape.join() !== [B, 1, ...area].join())
+    throw new Error(
+      `repaint: the mask is ${describeType(mask)}, expected [${shape.join(', ')}] or [${[B, 1, ...area].join(', ')}]`,
+    );
   const plane = area.reduce((product, extent) => product * extent, 1);
   return Float32Array.from(data, (_, i) => mask.data[Math.floor(i / (C * plane)) * plane + (i % plane)]!);
 }

@@ -32,8 +32,14 @@ export function slerp(a: FloatArray, b: FloatArray, u: number): FloatArray {
       squareB += b.data[i]! ** 2;
     }
     const angle = Math.acos(Math.max(-1, Math.min(1, dot / Math.sqrt(squareA * squareB || 1))));
-    if (Math.PI - angle < smallestAngle) throw new Error(`slerp: the ends of sample ${n} are opposite, so the way between them is not defined; move one of them a little`);
-    const [ofA, ofB] = angle < smallestAngle ? [1 - u, u] : [Math.sin((1 - u) * angle) / Math.sin(angle), Math.sin(u * angle) / Math.sin(angle)];
+    if (Math.PI - angle < smallestAngle)
+      throw new Error(
+        `slerp: the ends of sample ${n} are opposite, so the way between them is not defined; move one of them a little`,
+      );
+    const [ofA, ofB] =
+      angle < smallestAngle
+        ? [1 - u, u]
+        : [Math.sin((1 - u) * angle) / Math.sin(angle), Math.sin(u * angle) / Math.sin(angle)];
     for (let i = n * size; i < (n + 1) * size; i++) out[i] = ofA * a.data[i]! + ofB * b.data[i]!;
   }
   return float32(a.shape, out);

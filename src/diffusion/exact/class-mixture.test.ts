@@ -6,12 +6,17 @@ import { classDatasetDenoiser } from './class-mixture.ts';
 import { datasetDenoiser } from './mixture.ts';
 
 const schedule = linearSchedule();
-const normals = (count: number, index: number) => float32([count, 1, 2, 2], new RandomStream(1, 'class mixture', index).fillNormal(new Float32Array(4 * count)));
+const normals = (count: number, index: number) =>
+  float32([count, 1, 2, 2], new RandomStream(1, 'class mixture', index).fillNormal(new Float32Array(4 * count)));
 const pictures = normals(5, 0);
 const labels = [0, 2, 0, 2, 7];
-const rows = (array: typeof pictures, places: readonly number[]) => float32([places.length, 1, 2, 2], places.flatMap((place) => [...array.data.subarray(4 * place, 4 * place + 4)]));
+const rows = (array: typeof pictures, places: readonly number[]) =>
+  float32(
+    [places.length, 1, 2, 2],
+    places.flatMap((place) => [...array.data.subarray(4 * place, 4 * place + 4)]),
+  );
 
-test('a sample gets what the exact denoiser of its class\'s pictures says of it', async () => {
+test("a sample gets what the exact denoiser of its class's pictures says of it", async () => {
   const xt = normals(4, 1);
   const t = [900, 300, 600, 600];
   const classes = [2, 0, 0, 2];
@@ -24,14 +29,24 @@ test('a sample gets what the exact denoiser of its class\'s pictures says of it'
 });
 
 test('of a class of one picture it knows that picture, however much noise there is', async () => {
-  const { x0 } = await classDatasetDenoiser(schedule, pictures, labels)(normals(1, 2), [999], { cond: { classLabels: [7] } });
+  const { x0 } = await classDatasetDenoiser(schedule, pictures, labels)(normals(1, 2), [999], {
+    cond: { classLabels: [7] },
+  });
   expect(x0).toEqual(rows(pictures, [4]));
 });
 
 test('a class that is not told or has no pictures is refused, and so are classes of other pictures', async () => {
   const denoise = classDatasetDenoiser(schedule, pictures, labels);
-  await expect(denoise(normals(1, 3), [5], {})).rejects.toThrow('classDatasetDenoiser: no classes for 1 samples; give one for each as cond.classLabels');
-  await expect(denoise(normals(2, 3), [5, 5], { cond: { classLabels: [0] } })).rejects.toThrow('classDatasetDenoiser: 1 classes for 2 samples');
-  await expect(denoise(normals(1, 3), [5], { cond: { classLabels: [1] } })).rejects.toThrow('classDatasetDenoiser: there is no picture of class 1');
-  expect(() => classDatasetDenoiser(schedule, pictures, [0, 1])).toThrow('classDatasetDenoiser: 2 classes for a batch of 5 samples');
+  await expect(denoise(normals(1, 3), [5], {})).rejects.toThrow(
+    'classDatasetDenoiser: no classes for 1 samples; give one for each as cond.classLabels',
+  );
+  await expect(denoise(normals(2, 3), [5, 5], { cond: { classLabels: [0] } })).rejects.toThrow(
+    'classDatasetDenoiser: 1 classes for 2 samples',
+  );
+  await expect(denoise(normals(1, 3), [5], { cond: { classLabels: [1] } })).rejects.toThrow(
+    'classDatasetDenoiser: there is no picture of class 1',
+  );
+  expect(() => classDatasetDenoiser(schedule, pictures, [0, 1])).toThrow(
+    'classDatasetDenoiser: 2 classes for a batch of 5 samples',
+  );
 });

@@ -12,24 +12,36 @@ import { datasetDenoiser } from './mixture.ts';
  * @param labels    [N] the class of each
  * @throws if there is not a class for each picture; when run, if a sample has no class, or one without pictures
  */
-export function classDatasetDenoiser(schedule: NoiseSchedule, pictures: FloatArray, labels: ArrayLike<number>): Denoiser {
+export function classDatasetDenoiser(
+  schedule: NoiseSchedule,
+  pictures: FloatArray,
+  labels: ArrayLike<number>,
+): Denoiser {
   const size = sampleSize('classDatasetDenoiser', pictures, labels.length, 'classes');
   const ofClass = new Map<number, Denoiser>();
   const open = (label: number): Denoiser => {
     const places = Array.from(labels, (_, place) => place).filter((place) => labels[place] === label);
     if (places.length === 0) throw new Error(`classDatasetDenoiser: there is no picture of class ${label}`);
     const data = new Float32Array(places.length * size);
-    for (const [i, place] of places.entries()) data.set(pictures.data.subarray(place * size, (place + 1) * size), i * size);
+    for (const [i, place] of places.entries())
+      data.set(pictures.data.subarray(place * size, (place + 1) * size), i * size);
     return datasetDenoiser(schedule, float32([places.length, ...pictures.shape.slice(1)], data));
   };
   return async (xt, t, { cond }) => {
     const asked = cond?.classLabels;
-    if (asked?.length !== t.length) throw new Error(`classDatasetDenoiser: ${asked?.length ?? 'no'} classes for ${t.length} samples; give one for each as cond.classLabels`);
+    if (asked?.length !== t.length)
+      throw new Error(
+        `classDatasetDenoiser: ${asked?.length ?? 'no'} classes for ${t.length} samples; give one for each as cond.classLabels`,
+      );
     const [x0, eps] = [new Float32Array(xt.data.length), new Float32Array(xt.data.length)];
     for (const [b, label] of asked.entries()) {
       let denoise = ofClass.get(label);
-      if (!denoise) ofClass.set(label, denoise = open(label));
-      const one = await denoise(float32([1, ...xt.shape.slice(1)], xt.data.slice(b * size, (b + 1) * size)), [t[b]!], {});
+      if (!denoise) ofClass.set(label, (denoise = open(label)));
+      const one = await denoise(
+        float32([1, ...xt.shape.slice(1)], xt.data.slice(b * size, (b + 1) * size)),
+        [t[b]!],
+        {},
+      );
       x0.set(one.x0.data, b * size);
       eps.set(one.eps.data, b * size);
     }

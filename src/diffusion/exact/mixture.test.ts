@@ -11,21 +11,31 @@ const schedule = linearSchedule();
 
 describe('the denoiser of a mixture', () => {
   test('of one component is that of a Gaussian', async () => {
-    for (const [noise, t] of [[schedule, 400], [edmSchedule(), 3], [flowSchedule(), 0.6]] as const) {
+    for (const [noise, t] of [
+      [schedule, 400],
+      [edmSchedule(), 3],
+      [flowSchedule(), 0.6],
+    ] as const) {
       const xt = float32([2, 3], [-1, 0.1, 2, 0, 0.4, -3]);
       const expected = await gaussianDenoiser(noise, { mean: 0.2, std: 0.5 })(xt, [t, t], {});
       const got = await mixtureDenoiser(noise, [{ mean: [0.2, 0.2, 0.2], std: 0.5 }])(xt, [t, t], {});
-      for (const key of ['x0', 'eps'] as const) got[key].data.forEach((x, i) => expect(x).toBeCloseTo(expected[key].data[i]!, 6));
+      for (const key of ['x0', 'eps'] as const)
+        got[key].data.forEach((x, i) => expect(x).toBeCloseTo(expected[key].data[i]!, 6));
     }
   });
 
   test('is the conditional mean: its error is orthogonal to every function of x_t', async () => {
-    const components = [{ mean: [-1], std: 0.1, weight: 1 }, { mean: [0.5], std: 0.3, weight: 3 }];
+    const components = [
+      { mean: [-1], std: 0.1, weight: 1 },
+      { mean: [0.5], std: 0.3, weight: 3 },
+    ];
     const denoise = mixtureDenoiser(schedule, components);
     const n = 40_000;
     const random = new RandomStream(1, 'mixture');
     const t = 300;
-    const x0 = Float32Array.from({ length: n }, () => (random.uniform() < 0.25 ? -1 + 0.1 * random.normal() : 0.5 + 0.3 * random.normal()));
+    const x0 = Float32Array.from({ length: n }, () =>
+      random.uniform() < 0.25 ? -1 + 0.1 * random.normal() : 0.5 + 0.3 * random.normal(),
+    );
     const xt = x0.map((x) => schedule.alpha(t) * x + schedule.sigma(t) * random.normal());
     const { x0: estimate } = await denoise(float32([n, 1], xt), Array<number>(n).fill(t), {});
     for (const f of [() => 1, (x: number) => x, (x: number) => Math.sin(3 * x), (x: number) => Math.exp(-x * x)]) {
@@ -38,9 +48,16 @@ describe('the denoiser of a mixture', () => {
 
   test('refuses what is no mixture', async () => {
     expect(() => mixtureDenoiser(schedule, [])).toThrow('mixtureDenoiser: there is no component');
-    expect(() => mixtureDenoiser(schedule, [{ mean: [0], std: 1 }, { mean: [0, 1], std: 1 }])).toThrow('component 1 has 2 values, the first has 1');
+    expect(() =>
+      mixtureDenoiser(schedule, [
+        { mean: [0], std: 1 },
+        { mean: [0, 1], std: 1 },
+      ]),
+    ).toThrow('component 1 has 2 values, the first has 1');
     expect(() => mixtureDenoiser(schedule, [{ mean: [0], std: -1 }])).toThrow('std must not be negative, got -1');
-    await expect(mixtureDenoiser(schedule, [{ mean: [0], std: 1 }])(float32([1, 2]), [3], {})).rejects.toThrow('samples have 2 values, the components 1');
+    await expect(mixtureDenoiser(schedule, [{ mean: [0], std: 1 }])(float32([1, 2]), [3], {})).rejects.toThrow(
+      'samples have 2 values, the components 1',
+    );
   });
 });
 
@@ -58,10 +75,18 @@ describe('the denoiser of a data set', () => {
   test.each(Object.keys(samplers) as SamplerName[])('%s returns pictures of the data set', async (name) => {
     const streams = Array.from({ length: 60 }, (_, i) => new RandomStream(7, 'sample', i));
     const definition = samplers[name];
-    const end = await drainSampler(definition.run(denoise, initialNoise([60, 4], streams), { schedule, timesteps: samplerTimesteps(definition, schedule, { steps: 60 }), streams }));
+    const end = await drainSampler(
+      definition.run(denoise, initialNoise([60, 4], streams), {
+        schedule,
+        timesteps: samplerTimesteps(definition, schedule, { steps: 60 }),
+        streams,
+      }),
+    );
     const counts = [0, 0, 0];
     for (let b = 0; b < 60; b++) {
-      const distances = [0, 1, 2].map((k) => Math.hypot(...[0, 1, 2, 3].map((i) => end.data[b * 4 + i]! - pictures.data[k * 4 + i]!)));
+      const distances = [0, 1, 2].map((k) =>
+        Math.hypot(...[0, 1, 2, 3].map((i) => end.data[b * 4 + i]! - pictures.data[k * 4 + i]!)),
+      );
       const nearest = distances.indexOf(Math.min(...distances));
       expect(distances[nearest]!).toBeLessThan(0.02);
       counts[nearest]!++;

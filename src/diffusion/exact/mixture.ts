@@ -27,7 +27,8 @@ export function mixtureDenoiser(schedule: NoiseSchedule, components: readonly Mi
   const D = components[0]?.mean.length;
   if (D === undefined) throw new Error('mixtureDenoiser: there is no component');
   for (const [k, { mean, std, weight = 1 }] of components.entries()) {
-    if (mean.length !== D) throw new Error(`mixtureDenoiser: component ${k} has ${mean.length} values, the first has ${D}`);
+    if (mean.length !== D)
+      throw new Error(`mixtureDenoiser: component ${k} has ${mean.length} values, the first has ${D}`);
     if (!(std >= 0)) throw new Error(`mixtureDenoiser: std must not be negative, got ${std} (component ${k})`);
     if (!(weight > 0)) throw new Error(`mixtureDenoiser: weight must be positive, got ${weight} (component ${k})`);
   }
@@ -80,7 +81,10 @@ export function datasetDenoiser(schedule: NoiseSchedule, pictures: FloatArray): 
   const N = pictures.shape[0] ?? 0;
   if (N === 0) throw new Error('datasetDenoiser: there are no pictures');
   const size = sampleSize('datasetDenoiser', pictures, N, 'pictures');
-  return mixtureDenoiser(schedule, Array.from({ length: N }, (_, i) => ({ mean: pictures.data.subarray(i * size, (i + 1) * size), std: 0 })));
+  return mixtureDenoiser(
+    schedule,
+    Array.from({ length: N }, (_, i) => ({ mean: pictures.data.subarray(i * size, (i + 1) * size), std: 0 })),
+  );
 }
 
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -33,10 +33,15 @@ export interface ClassifierFreeOptions {
  * @see Ho & Salimans 2022, eq. 6 — https://arxiv.org/abs/2207.12598; Lin et al. 2024, section 3.4 (rescale) — https://arxiv.org/abs/2305.08891;
  *   Kynkäänniemi et al. 2024 (interval) — https://arxiv.org/abs/2404.07724
  */
-export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, uncond, rescale = 0, asked = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions): Denoiser {
+export function classifierFreeGuidance(
+  denoise: Denoiser,
+  { schedule, scale, uncond, rescale = 0, asked = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions,
+): Denoiser {
   if (!Number.isFinite(scale)) throw new Error(`guidanceScale: expected a number, got ${scale}`);
-  if (!(rescale >= 0 && rescale <= 1)) throw new Error(`guidanceRescale: expected a number from 0 to 1, got ${rescale}`);
-  if (!(interval[0] <= interval[1])) throw new Error(`guidanceInterval: expected two rising noise levels, got ${interval.join(' and ')}`);
+  if (!(rescale >= 0 && rescale <= 1))
+    throw new Error(`guidanceRescale: expected a number from 0 to 1, got ${rescale}`);
+  if (!(interval[0] <= interval[1]))
+    throw new Error(`guidanceInterval: expected two rising noise levels, got ${interval.join(' and ')}`);
   const { target: targetAt } = typeof asked === 'string' ? plainPreconditioning(schedule, asked) : asked;
   return async (xt, t, options) => {
     const conditional = await denoise(xt, t, options);
@@ -45,8 +50,18 @@ export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, unc
     if (!acts.includes(true)) return conditional;
     const unconditional = await denoise(xt, t, { ...options, cond: uncond(t.length) });
     // Where guidance does not act, only the conditional prediction counts.
-    const guide = (c: FloatArray, u: FloatArray) => combine('classifierFreeGuidance', c, u, acts.map((act) => (act ? [scale, 1 - scale] : [1, 0])));
-    const guided = { ...conditional, x0: guide(conditional.x0, unconditional.x0), eps: guide(conditional.eps, unconditional.eps) };
+    const guide = (c: FloatArray, u: FloatArray) =>
+      combine(
+        'classifierFreeGuidance',
+        c,
+        u,
+        acts.map((act) => (act ? [scale, 1 - scale] : [1, 0])),
+      );
+    const guided = {
+      ...conditional,
+      x0: guide(conditional.x0, unconditional.x0),
+      eps: guide(conditional.eps, unconditional.eps),
+    };
     return rescale === 0 ? guided : rescaled(guided, conditional, xt, t);
   };
 
@@ -58,7 +73,11 @@ export function classifierFreeGuidance(denoise: Denoiser, { schedule, scale, unc
       const [alpha, sigma] = [schedule.alpha(time), schedule.sigma(time)];
       const target = targetAt(time);
       const implied = fromOutput(target, alpha, sigma);
-      const output = ({ x0: clean, eps: noise }: Denoised) => Float64Array.from({ length: size }, (_, i) => target[0] * clean.data[b * size + i]! + target[1] * noise.data[b * size + i]!);
+      const output = ({ x0: clean, eps: noise }: Denoised) =>
+        Float64Array.from(
+          { length: size },
+          (_, i) => target[0] * clean.data[b * size + i]! + target[1] * noise.data[b * size + i]!,
+        );
       const own = output(guided);
       const factor = rescale * (deviation(output(conditional)) / deviation(own)) + 1 - rescale;
       for (let i = 0; i < size; i++) {

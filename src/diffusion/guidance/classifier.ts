@@ -4,7 +4,11 @@ import type { Conditioning, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
 /** ∇ log p(y | x_t) of a classifier of noisy pictures, by x_t: [B, ...]. */
-export type ClassifierGradient = (xt: FloatArray, t: readonly number[], cond: Conditioning | undefined) => Promise<FloatArray>;
+export type ClassifierGradient = (
+  xt: FloatArray,
+  t: readonly number[],
+  cond: Conditioning | undefined,
+) => Promise<FloatArray>;
 
 /**
  * A denoiser that follows a classifier of noisy pictures.
@@ -19,13 +23,28 @@ export type ClassifierGradient = (xt: FloatArray, t: readonly number[], cond: Co
  * @throws if scale is not a number; when run, if the gradient has not the shape of x_t
  * @see Dhariwal & Nichol 2021, algorithm 2 — https://arxiv.org/abs/2105.05233
  */
-export function classifierGuidance(denoise: Denoiser, schedule: NoiseSchedule, gradient: ClassifierGradient, scale: number): Denoiser {
+export function classifierGuidance(
+  denoise: Denoiser,
+  schedule: NoiseSchedule,
+  gradient: ClassifierGradient,
+  scale: number,
+): Denoiser {
   if (!Number.isFinite(scale)) throw new Error(`classifierGuidance: scale must be a number, got ${scale}`);
   return async (xt, t, options) => {
     const { x0, eps, ...rest } = await denoise(xt, t, options);
     const slope = await gradient(xt, t, options.cond);
     checkSameShape('classifierGuidance', 'the gradient', slope, xt);
-    const shift = (values: FloatArray, factor: (time: number) => number) => combine('classifierGuidance', values, slope, t.map((time) => [1, scale * factor(time)]));
-    return { ...rest, x0: shift(x0, (time) => schedule.sigma(time) ** 2 / schedule.alpha(time)), eps: shift(eps, (time) => -schedule.sigma(time)) };
+    const shift = (values: FloatArray, factor: (time: number) => number) =>
+      combine(
+        'classifierGuidance',
+        values,
+        slope,
+        t.map((time) => [1, scale * factor(time)]),
+      );
+    return {
+      ...rest,
+      x0: shift(x0, (time) => schedule.sigma(time) ** 2 / schedule.alpha(time)),
+      eps: shift(eps, (time) => -schedule.sigma(time)),
+    };
   };
 }

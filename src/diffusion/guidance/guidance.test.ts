@@ -19,7 +19,13 @@ const xt = float32([2, 3], [-1, 0.1, 2, 0.4, 1.2, -0.7]);
 const wide = gaussianDenoiser(schedule, { mean: 0, std: 1 });
 const narrow = gaussianDenoiser(schedule, { mean: 0.5, std: 0.3 });
 /** Class 1 is the narrow Gaussian, class 0, which stands for any, the wide one. */
-const network: Denoiser = async (x, times, options) => ({ ...await (options.cond?.classLabels?.[0] === 1 ? narrow : wide)(x, times, options), varianceFraction: float32(x.shape, x.data.map(() => options.cond?.classLabels?.[0] ?? 9)) });
+const network: Denoiser = async (x, times, options) => ({
+  ...(await (options.cond?.classLabels?.[0] === 1 ? narrow : wide)(x, times, options)),
+  varianceFraction: float32(
+    x.shape,
+    x.data.map(() => options.cond?.classLabels?.[0] ?? 9),
+  ),
+});
 const cond = { classLabels: [1, 1] };
 const uncond = (count: number) => ({ classLabels: Array<number>(count).fill(0) });
 
@@ -48,7 +54,13 @@ describe('classifier-free guidance', () => {
 
   test('rescaled, each sample has the spread of the conditional prediction', async () => {
     for (const predictionType of ['epsilon', 'v_prediction'] as const) {
-      const guided = await classifierFreeGuidance(network, { schedule, scale: 4, uncond, rescale: 1, asked: predictionType })(xt, t, { cond });
+      const guided = await classifierFreeGuidance(network, {
+        schedule,
+        scale: 4,
+        uncond,
+        rescale: 1,
+        asked: predictionType,
+      })(xt, t, { cond });
       consistent(guided);
       if (predictionType !== 'epsilon') continue;
       const c = await narrow(xt, t, {});
@@ -76,9 +88,15 @@ describe('classifier-free guidance', () => {
   });
 
   test('refuses settings outside their range', () => {
-    expect(() => classifierFreeGuidance(network, { schedule, scale: NaN, uncond })).toThrow('guidanceScale: expected a number, got NaN');
-    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, uncond, rescale: 1.5 })).toThrow('guidanceRescale: expected a number from 0 to 1, got 1.5');
-    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, uncond, interval: [3, 1] })).toThrow('guidanceInterval: expected two rising noise levels, got 3 and 1');
+    expect(() => classifierFreeGuidance(network, { schedule, scale: NaN, uncond })).toThrow(
+      'guidanceScale: expected a number, got NaN',
+    );
+    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, uncond, rescale: 1.5 })).toThrow(
+      'guidanceRescale: expected a number from 0 to 1, got 1.5',
+    );
+    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, uncond, interval: [3, 1] })).toThrow(
+      'guidanceInterval: expected two rising noise levels, got 3 and 1',
+    );
   });
 });
 
@@ -86,26 +104,38 @@ describe('classifier guidance', () => {
   /** By Bayes, the gradient of log p(y | x_t) is the difference of the two scores −ε̂/σ. */
   const gradient = async (x: FloatArray, times: readonly number[]) => {
     const [c, u] = [await narrow(x, times, {}), await wide(x, times, {})];
-    return float32(x.shape, x.data.map((_, i) => (u.eps.data[i]! - c.eps.data[i]!) / schedule.sigma(times[Math.floor(i / 3)]!)));
+    return float32(
+      x.shape,
+      x.data.map((_, i) => (u.eps.data[i]! - c.eps.data[i]!) / schedule.sigma(times[Math.floor(i / 3)]!)),
+    );
   };
 
-  test.each([1, 2.5])('by an exact classifier with scale %d is classifier-free guidance of the same scale', async (scale) => {
-    const one = await classifierGuidance(wide, schedule, gradient, scale)(xt, t, {});
-    const other = await classifierFreeGuidance(network, { schedule, scale, uncond })(xt, t, { cond });
-    one.eps.data.forEach((x, i) => expect(x).toBeCloseTo(other.eps.data[i]!, 5));
-    consistent(one);
-  });
+  test.each([1, 2.5])(
+    'by an exact classifier with scale %d is classifier-free guidance of the same scale',
+    async (scale) => {
+      const one = await classifierGuidance(wide, schedule, gradient, scale)(xt, t, {});
+      const other = await classifierFreeGuidance(network, { schedule, scale, uncond })(xt, t, { cond });
+      one.eps.data.forEach((x, i) => expect(x).toBeCloseTo(other.eps.data[i]!, 5));
+      consistent(one);
+    },
+  );
 
   test('moves the mean of a step, and leaves a learned variance alone', async () => {
     const fraction = float32(xt.shape, [0, 0.2, 1, -0.1, 0.5, 1.1]);
-    const learned: Denoiser = async (...asked) => ({ ...await wide(...asked), varianceFraction: fraction });
+    const learned: Denoiser = async (...asked) => ({ ...(await wide(...asked)), varianceFraction: fraction });
     const slope = float32(xt.shape, [1, -2, 0.5, 3, 0, -1]);
     const guided = classifierGuidance(learned, schedule, async () => slope, 2.5);
     expect((await guided(xt, t, {})).varianceFraction).toBe(fraction);
     // One step from t = 500 to 400: with the same noise, guided and not differ by the shift of the mean alone, however large Σ is.
     const step = async (denoise: Denoiser) => {
       const streams = [1, 2].map((index) => new RandomStream(0, 'step', index));
-      for await (const { xt: next } of ddpm(denoise, xt, { schedule, timesteps: [500, 400], streams, varianceType: 'learned_range' })) return next;
+      for await (const { xt: next } of ddpm(denoise, xt, {
+        schedule,
+        timesteps: [500, 400],
+        streams,
+        varianceType: 'learned_range',
+      }))
+        return next;
       throw new Error('no step');
     };
     const [own, other] = [await step(learned), await step(guided)];
@@ -116,7 +146,11 @@ describe('classifier guidance', () => {
 
   test('with scale 1 samples the class', async () => {
     const denoise = classifierGuidance(wide, schedule, gradient, 1);
-    const options = { schedule, timesteps: timesteps(1000, 250), streams: [{ fillNormal: <A extends Float32Array | Float64Array>(out: A) => out }] };
+    const options = {
+      schedule,
+      timesteps: timesteps(1000, 250),
+      streams: [{ fillNormal: <A extends Float32Array | Float64Array>(out: A) => out }],
+    };
     const end = await drainSampler(ddim(denoise, float32([1, 3], [-1, 0, 1]), options));
     const expected = await drainSampler(ddim(narrow, float32([1, 3], [-1, 0, 1]), options));
     end.data.forEach((x, i) => expect(x).toBeCloseTo(expected.data[i]!, 4));
@@ -126,7 +160,17 @@ describe('classifier guidance', () => {
 describe('thresholding', () => {
   const saturated: Denoiser = async (x, times) => {
     const x0 = [0.5, -4, 2, 0.1, 0.2, 0.9];
-    return { x0: float32(x.shape, x0), eps: float32(x.shape, x0.map((value, i) => (x.data[i]! - schedule.alpha(times[Math.floor(i / 3)]!) * value) / schedule.sigma(times[Math.floor(i / 3)]!))) };
+    return {
+      x0: float32(x.shape, x0),
+      eps: float32(
+        x.shape,
+        x0.map(
+          (value, i) =>
+            (x.data[i]! - schedule.alpha(times[Math.floor(i / 3)]!) * value) /
+            schedule.sigma(times[Math.floor(i / 3)]!),
+        ),
+      ),
+    };
   };
 
   test('dynamic: a sample is divided by its own quantile where that is above 1, and left alone where not', async () => {
@@ -145,8 +189,12 @@ describe('thresholding', () => {
   });
 
   test('refuses settings outside their range', () => {
-    expect(() => dynamicThresholding(saturated, schedule, { ratio: 2 })).toThrow('dynamicThresholding: ratio must lie in 0 … 1, got 2');
-    expect(() => dynamicThresholding(saturated, schedule, { sampleMaxValue: 0.5 })).toThrow('dynamicThresholding: sampleMaxValue must be at least 1, got 0.5');
+    expect(() => dynamicThresholding(saturated, schedule, { ratio: 2 })).toThrow(
+      'dynamicThresholding: ratio must lie in 0 … 1, got 2',
+    );
+    expect(() => dynamicThresholding(saturated, schedule, { sampleMaxValue: 0.5 })).toThrow(
+      'dynamicThresholding: sampleMaxValue must be at least 1, got 0.5',
+    );
     expect(() => clipping(saturated, schedule, 0)).toThrow('clipping: range must be positive, got 0');
   });
 });

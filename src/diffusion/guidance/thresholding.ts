@@ -25,9 +25,17 @@ export const dynamicThresholdDefaults = { ratio: 0.995, sampleMaxValue: Infinity
  * @throws if ratio is outside 0 … 1 or sampleMaxValue is below 1
  * @see Saharia et al. 2022, section 2.3 — https://arxiv.org/abs/2205.11487
  */
-export function dynamicThresholding(denoise: Denoiser, schedule: NoiseSchedule, { ratio = dynamicThresholdDefaults.ratio, sampleMaxValue = dynamicThresholdDefaults.sampleMaxValue }: DynamicThresholdOptions = {}): Denoiser {
+export function dynamicThresholding(
+  denoise: Denoiser,
+  schedule: NoiseSchedule,
+  {
+    ratio = dynamicThresholdDefaults.ratio,
+    sampleMaxValue = dynamicThresholdDefaults.sampleMaxValue,
+  }: DynamicThresholdOptions = {},
+): Denoiser {
   if (!(ratio >= 0 && ratio <= 1)) throw new Error(`dynamicThresholding: ratio must lie in 0 … 1, got ${ratio}`);
-  if (!(sampleMaxValue >= 1)) throw new Error(`dynamicThresholding: sampleMaxValue must be at least 1, got ${sampleMaxValue}`);
+  if (!(sampleMaxValue >= 1))
+    throw new Error(`dynamicThresholding: sampleMaxValue must be at least 1, got ${sampleMaxValue}`);
   return afterwards(denoise, schedule, (own, alpha, sigma) => {
     const s = Math.min(Math.max(quantile(own.x0.map(Math.abs), ratio), 1), sampleMaxValue);
     holdX0(own, s, alpha, sigma);
@@ -52,7 +60,11 @@ export function clipping(denoise: Denoiser, schedule: NoiseSchedule, range = 1):
 }
 
 /** Changes each sample's x̂_0 and ε̂ in place, in copies of what a denoiser says. */
-function afterwards(denoise: Denoiser, schedule: NoiseSchedule, change: (own: DenoisedSample, alpha: number, sigma: number) => void): Denoiser {
+function afterwards(
+  denoise: Denoiser,
+  schedule: NoiseSchedule,
+  change: (own: DenoisedSample, alpha: number, sigma: number) => void,
+): Denoiser {
   return async (xt, t, options) => {
     const said = await denoise(xt, t, options);
     const size = sampleSize('thresholding', xt, t.length, 'times');

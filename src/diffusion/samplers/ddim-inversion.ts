@@ -17,7 +17,11 @@ import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.
  * @returns        one state for each time, rising; the last is x_T
  * @see Song, Meng & Ermon 2021, section 4.3 — https://arxiv.org/abs/2010.02502
  */
-export async function* ddimInversion(denoise: Denoiser, x0: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* ddimInversion(
+  denoise: Denoiser,
+  x0: FloatArray,
+  options: SamplerOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddimInversion', x0, options);
   const { schedule, timesteps, streams, cond, signal } = options;
   const rising = timesteps.toReversed();
@@ -26,7 +30,11 @@ export async function* ddimInversion(denoise: Denoiser, x0: FloatArray, options:
   for (const [step, t] of rising.entries()) {
     signal?.throwIfAborted();
     const at = rising[Math.max(step - 1, 0)]!;
-    const known = await denoise(xt, streams.map(() => at), { cond, x0Prev, signal });
+    const known = await denoise(
+      xt,
+      streams.map(() => at),
+      { cond, x0Prev, signal },
+    );
     const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
     // At the lowest time the estimate of the picture is the picture.
     const clean = step === 0 ? xt : known.x0;

@@ -25,7 +25,11 @@ export interface DdimOptions extends SamplerOptions {
  * @throws if eta is outside 0 … 1, the times do not fall within the schedule or there is not one stream for each sample; the signal's reason on abort
  * @see Song, Meng & Ermon 2021, eq. 12 and 16 — https://arxiv.org/abs/2010.02502
  */
-export async function* ddim(denoise: Denoiser, xT: FloatArray, options: DdimOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* ddim(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: DdimOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddim', xT, options);
   const { schedule, timesteps, streams, cond, signal, eta = 0 } = options;
   if (!(eta >= 0 && eta <= 1)) throw new Error(`ddim: eta must lie in 0 … 1, got ${eta}`);
@@ -39,7 +43,11 @@ export async function* ddim(denoise: Denoiser, xT: FloatArray, options: DdimOpti
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, alpha, direction, c }] of steps.entries()) {
     signal?.throwIfAborted();
-    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const asked = denoise(
+      xt,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     if (eta > 0) drawNoise(z, streams); // While the network computes.
     const { x0, eps } = await asked;
     xt = weightedSum(xt.shape, [alpha, x0.data], [direction, eps.data], [c, z]);

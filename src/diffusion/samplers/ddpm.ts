@@ -30,17 +30,31 @@ export interface DdpmOptions extends SamplerOptions {
  *   be learned and the denoiser has none; the signal's reason on abort
  * @see Ho, Jain & Abbeel 2020, Algorithm 2 and eq. 7 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 15 and section 4 — https://arxiv.org/abs/2102.09672
  */
-export async function* ddpm(denoise: Denoiser, xT: FloatArray, options: DdpmOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* ddpm(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: DdpmOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddpm', xT, options);
   const { schedule, timesteps, streams, cond, signal, varianceType = 'fixed_small' } = options;
   const fixed = reverseVariances(schedule, timesteps, varianceType === 'learned_range' ? 'fixed_small' : varianceType);
-  const steps = transitions(timesteps, schedule).map(({ t, s }, i) => ({ t, s, c: posterior(schedule, t, s), fixed: Math.sqrt(fixed[i]!), beta: stepVariance(schedule, t, s) }));
+  const steps = transitions(timesteps, schedule).map(({ t, s }, i) => ({
+    t,
+    s,
+    c: posterior(schedule, t, s),
+    fixed: Math.sqrt(fixed[i]!),
+    beta: stepVariance(schedule, t, s),
+  }));
   const z = new Float32Array(xT.data.length);
   let xt = xT;
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, c, fixed: std, beta }] of steps.entries()) {
     signal?.throwIfAborted();
-    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const asked = denoise(
+      xt,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     drawNoise(z, streams); // While the network computes.
     const { x0, varianceFraction } = await asked;
     const last = s === schedule.clean;
@@ -58,6 +72,9 @@ function scaleNoise(z: Float32Array, fraction: Float32Array, logBeta: number, lo
 }
 
 function requireFraction(fraction: Denoised['varianceFraction']): FloatArray['data'] {
-  if (!fraction) throw new Error('ddpm: varianceType is learned_range, but the network gives no variance; use fixed_small or fixed_large');
+  if (!fraction)
+    throw new Error(
+      'ddpm: varianceType is learned_range, but the network gives no variance; use fixed_small or fixed_large',
+    );
   return fraction.data;
 }

@@ -22,30 +22,45 @@ const samplers: Readonly<Record<string, Sampler>> = { euler, eulerAncestral, heu
 const spread = { karras: karrasSigmas, exponential: exponentialSigmas };
 
 describe('diffusers', () => {
-  test.each(golden.runs)('$sampler on $betaSchedule, $predictionType, $sigmas $timesteps agrees step by step', async (run) => {
-    const schedule = run.betaSchedule === 'flow' ? flowSchedule() : betaSchedule(run.betaSchedule as BetaSchedule);
-    // Ours may be the more exact list: diffusers' fractional times carry the rounding of float32 noise levels.
-    const times = run.shift ? flowTimes(run.states.length, { shift: run.shift }) : run.sigmas ? timesOfSigmas(schedule, spread[run.sigmas as keyof typeof spread](run.states.length, sigmaRange(schedule))) : run.timesteps;
-    // Some of diffusers' schedulers tell the network whole times, wherever the levels of the list are.
-    const told = new Map(times.map((t) => [t, run.rounded ? Math.round(t) : t]));
-    times.forEach((t, i) => expect(Math.abs(told.get(t)! - run.timesteps[i]!)).toBeLessThan(1e-3));
-    // The toy network of the program beside the numbers; diffusers tells it a flow's time in thousandths.
-    const scale = run.betaSchedule === 'flow' ? 1000 : 1;
-    const network: Predict = async (xt, t) => float32(xt.shape, xt.data.map((x, i) => {
-      const time = t[Math.floor(i / size)]!;
-      return Math.tanh(1.5 * x + 0.001 * scale * (told.get(time) ?? time));
-    }));
-    const denoise = fromPrediction(network, schedule, run.predictionType as PredictionType);
+  test.each(golden.runs)(
+    '$sampler on $betaSchedule, $predictionType, $sigmas $timesteps agrees step by step',
+    async (run) => {
+      const schedule = run.betaSchedule === 'flow' ? flowSchedule() : betaSchedule(run.betaSchedule as BetaSchedule);
+      // Ours may be the more exact list: diffusers' fractional times carry the rounding of float32 noise levels.
+      const times = run.shift
+        ? flowTimes(run.states.length, { shift: run.shift })
+        : run.sigmas
+          ? timesOfSigmas(schedule, spread[run.sigmas as keyof typeof spread](run.states.length, sigmaRange(schedule)))
+          : run.timesteps;
+      // Some of diffusers' schedulers tell the network whole times, wherever the levels of the list are.
+      const told = new Map(times.map((t) => [t, run.rounded ? Math.round(t) : t]));
+      times.forEach((t, i) => expect(Math.abs(told.get(t)! - run.timesteps[i]!)).toBeLessThan(1e-3));
+      // The toy network of the program beside the numbers; diffusers tells it a flow's time in thousandths.
+      const scale = run.betaSchedule === 'flow' ? 1000 : 1;
+      const network: Predict = async (xt, t) =>
+        float32(
+          xt.shape,
+          xt.data.map((x, i) => {
+            const time = t[Math.floor(i / size)]!;
+            return Math.tanh(1.5 * x + 0.001 * scale * (told.get(time) ?? time));
+          }),
+        );
+      const denoise = fromPrediction(network, schedule, run.predictionType as PredictionType);
 
-    let count = 0;
-    for await (const { step, xt } of samplers[run.sampler]!(denoise, float32(golden.shape, golden.xT), { schedule, timesteps: times, streams: recordedStreams(golden.noise, batch) })) {
-      const expected = run.states[step]!;
-      // Both round the state to float32 once a step, diffusers in coordinates that are up to 157 times as large, and it
-      // rounds its noise levels too.
-      const tolerance = 2e-5 * Math.max(1, ...expected.map(Math.abs));
-      xt.data.forEach((x, i) => expect(Math.abs(x - expected[i]!), `step ${step}`).toBeLessThan(tolerance));
-      count++;
-    }
-    expect(count).toBe(run.states.length);
-  });
+      let count = 0;
+      for await (const { step, xt } of samplers[run.sampler]!(denoise, float32(golden.shape, golden.xT), {
+        schedule,
+        timesteps: times,
+        streams: recordedStreams(golden.noise, batch),
+      })) {
+        const expected = run.states[step]!;
+        // Both round the state to float32 once a step, diffusers in coordinates that are up to 157 times as large, and it
+        // rounds its noise levels too.
+        const tolerance = 2e-5 * Math.max(1, ...expected.map(Math.abs));
+        xt.data.forEach((x, i) => expect(Math.abs(x - expected[i]!), `step ${step}`).toBeLessThan(tolerance));
+        count++;
+      }
+      expect(count).toBe(run.states.length);
+    },
+  );
 });

@@ -15,24 +15,46 @@ import { checkSampler, noiseLevel, type SamplerOptions, type SamplerState } from
  * @throws if the list begins where no signal is left (α = 0)
  * @see Karras et al. 2022, section 3 — https://arxiv.org/abs/2206.00364; Lu et al. 2022, DPM-Solver-2 — https://arxiv.org/abs/2206.00927
  */
-export async function* dpm2(denoise: Denoiser, xT: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* dpm2(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: SamplerOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('dpm2', xT, options);
   const { schedule, timesteps, streams, cond, signal } = options;
   const level = noiseLevel('dpm2', schedule);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => {
     const last = s === schedule.clean;
     const middle = last ? t : schedule.time(1, Math.sqrt(level(t) * level(s)));
-    return { t, s, middle, last, alpha: schedule.alpha(t), alphaMiddle: schedule.alpha(middle), alphaTo: schedule.alpha(s), half: level(middle) - level(t), h: level(s) - level(t) };
+    return {
+      t,
+      s,
+      middle,
+      last,
+      alpha: schedule.alpha(t),
+      alphaMiddle: schedule.alpha(middle),
+      alphaTo: schedule.alpha(s),
+      half: level(middle) - level(t),
+      h: level(s) - level(t),
+    };
   });
   let xt = xT;
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, middle, last, alpha, alphaMiddle, alphaTo, half, h }] of steps.entries()) {
     signal?.throwIfAborted();
-    let { x0, eps } = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    let { x0, eps } = await denoise(
+      xt,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     if (!last) {
       signal?.throwIfAborted();
       const between = weightedSum(xt.shape, [alphaMiddle / alpha, xt.data], [alphaMiddle * half, eps.data]);
-      ({ x0, eps } = await denoise(between, streams.map(() => middle), { cond, x0Prev: x0, signal }));
+      ({ x0, eps } = await denoise(
+        between,
+        streams.map(() => middle),
+        { cond, x0Prev: x0, signal },
+      ));
     }
     xt = weightedSum(xt.shape, [alphaTo / alpha, xt.data], [alphaTo * h, eps.data]);
     x0Prev = x0;

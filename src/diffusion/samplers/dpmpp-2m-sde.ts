@@ -20,6 +20,10 @@ export interface Dpmpp2mSdeOptions extends SamplerOptions {
  * @throws if eta is negative
  * @see Lu et al. 2022, eq. 18 — https://arxiv.org/abs/2211.01095
  */
-export function dpmpp2mSde(denoise: Denoiser, xT: FloatArray, { eta = 1, ...options }: Dpmpp2mSdeOptions): AsyncGenerator<SamplerState, void, undefined> {
+export function dpmpp2mSde(
+  denoise: Denoiser,
+  xT: FloatArray,
+  { eta = 1, ...options }: Dpmpp2mSdeOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   return multistepSolver('dpmpp2mSde', denoise, xT, { ...options, eta });
 }

@@ -16,7 +16,11 @@ import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.
  * @param xT  [B, ...] noise of the first time
  * @see Lu et al. 2022, algorithm 2 — https://arxiv.org/abs/2211.01095
  */
-export function dpmpp2m(denoise: Denoiser, xT: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+export function dpmpp2m(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: SamplerOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   return multistepSolver('dpmpp2m', denoise, xT, { ...options, eta: 0 });
 }
 
@@ -25,7 +29,12 @@ export function dpmpp2m(denoise: Denoiser, xT: FloatArray, options: SamplerOptio
  *
  * @param name  whose messages these are
  */
-export async function* multistepSolver(name: string, denoise: Denoiser, xT: FloatArray, options: SamplerOptions & { readonly eta: number }): AsyncGenerator<SamplerState, void, undefined> {
+export async function* multistepSolver(
+  name: string,
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: SamplerOptions & { readonly eta: number },
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler(name, xT, options);
   const { schedule, timesteps, streams, cond, signal, eta } = options;
   if (!(eta >= 0)) throw new Error(`${name}: eta must not be negative, got ${eta}`);
@@ -35,11 +44,13 @@ export async function* multistepSolver(name: string, denoise: Denoiser, xT: Floa
     const h = lambda(s) - lambda(t);
     const before = stages[i - 1];
     // 1/2r; 0 without a step before, where h is infinite at the end, and after a step from pure noise.
-    const extrapolate = before ? h === Infinity ? 0 : h / (2 * (lambda(t) - lambda(before.t))) : 0;
+    const extrapolate = before ? (h === Infinity ? 0 : h / (2 * (lambda(t) - lambda(before.t)))) : 0;
     // 0 · ∞ is NaN: without noise there is no factor.
     const decay = (k: number) => (k === 0 ? 1 : Math.exp(-k * h));
     return {
-      t, s, extrapolate,
+      t,
+      s,
+      extrapolate,
       keep: (schedule.sigma(s) / schedule.sigma(t)) * decay(eta),
       data: schedule.alpha(s) * (1 - decay(1 + eta)),
       noise: schedule.sigma(s) * Math.sqrt(1 - decay(2 * eta)),
@@ -50,11 +61,21 @@ export async function* multistepSolver(name: string, denoise: Denoiser, xT: Floa
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, extrapolate, keep, data, noise }] of steps.entries()) {
     signal?.throwIfAborted();
-    const asked = denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const asked = denoise(
+      xt,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     if (eta > 0) drawNoise(z, streams); // While the network computes.
     const { x0 } = await asked;
     const before = x0Prev ?? x0;
-    xt = weightedSum(xt.shape, [keep, xt.data], [data * (1 + extrapolate), x0.data], [-data * extrapolate, before.data], [noise, z]);
+    xt = weightedSum(
+      xt.shape,
+      [keep, xt.data],
+      [data * (1 + extrapolate), x0.data],
+      [-data * extrapolate, before.data],
+      [noise, z],
+    );
     x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }

@@ -20,6 +20,10 @@ export interface EulerAncestralOptions extends SamplerOptions {
  * @throws what `ddim` throws
  * @see Song et al. 2021, section 4.1 — https://arxiv.org/abs/2010.02502
  */
-export function eulerAncestral(denoise: Denoiser, xT: FloatArray, { eta = 1, ...options }: EulerAncestralOptions): AsyncGenerator<SamplerState, void, undefined> {
+export function eulerAncestral(
+  denoise: Denoiser,
+  xT: FloatArray,
+  { eta = 1, ...options }: EulerAncestralOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   return ddim(denoise, xT, { ...options, eta });
 }

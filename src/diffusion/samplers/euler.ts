@@ -16,6 +16,10 @@ import type { SamplerOptions, SamplerState } from './sampler.ts';
  * @throws what `ddim` throws
  * @see Karras et al. 2022, section 3 — https://arxiv.org/abs/2206.00364; Song, Meng & Ermon 2021, section 4.3 — https://arxiv.org/abs/2010.02502
  */
-export function euler(denoise: Denoiser, xT: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+export function euler(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: SamplerOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   return ddim(denoise, xT, { ...options, eta: 0 });
 }

@@ -12,18 +12,25 @@ import { ddpm } from './ddpm.ts';
 
 const data: GaussianData = { mean: 0.3, std: 0.5 };
 
-interface Law { mean: number; variance: number }
+interface Law {
+  mean: number;
+  variance: number;
+}
 
 /**
  * The law of the final sample, when x_T ~ `start` and every step is x_s = a x_t + b + N(0, noise²):
  * on Gaussian data with the exact denoiser each sampler is of this kind.
  */
 function propagate(start: Law, steps: { a: number; b: number; noise: number }[]): Law {
-  return steps.reduce(({ mean, variance }, { a, b, noise }) => ({ mean: a * mean + b, variance: a * a * variance + noise * noise }), start);
+  return steps.reduce(
+    ({ mean, variance }, { a, b, noise }) => ({ mean: a * mean + b, variance: a * a * variance + noise * noise }),
+    start,
+  );
 }
 
 /** ε̂ = slope · (x_t − α μ), from E[ε | x_t] of the Gaussian. */
-const slope = (schedule: Schedule, t: number) => schedule.sigma(t) / (schedule.alphaBar(t) * data.std ** 2 + schedule.sigma(t) ** 2);
+const slope = (schedule: Schedule, t: number) =>
+  schedule.sigma(t) / (schedule.alphaBar(t) * data.std ** 2 + schedule.sigma(t) ** 2);
 
 /** DDPM's steps in the paper's own form, x_s = (x_t − β/√(1 − ᾱ_t) ε̂)/√(ᾱ_t/ᾱ_s) + √v z, which our code does not use. */
 function ddpmSteps(schedule: Schedule, times: readonly number[], type: FixedVariance) {
@@ -31,7 +38,11 @@ function ddpmSteps(schedule: Schedule, times: readonly number[], type: FixedVari
   return transitions(times, schedule).map(({ t, s }, i) => {
     const ratio = schedule.alphaBar(t) / schedule.alphaBar(s);
     const c = ((1 - ratio) / schedule.sigma(t)) * slope(schedule, t);
-    return { a: (1 - c) / Math.sqrt(ratio), b: (c * schedule.alpha(t) * data.mean) / Math.sqrt(ratio), noise: s === -1 ? 0 : Math.sqrt(variances[i]!) };
+    return {
+      a: (1 - c) / Math.sqrt(ratio),
+      b: (c * schedule.alpha(t) * data.mean) / Math.sqrt(ratio),
+      noise: s === -1 ? 0 : Math.sqrt(variances[i]!),
+    };
   });
 }
 
@@ -53,13 +64,23 @@ function odeSolution(schedule: Schedule, t: number, x: number): number {
 }
 
 const normal: Law = { mean: 0, variance: 1 };
-const schedules = [['linear', linearSchedule()], ['cosine', cosineSchedule()]] as const;
+const schedules = [
+  ['linear', linearSchedule()],
+  ['cosine', cosineSchedule()],
+] as const;
 
-async function momentsOf(sampler: 'ddpm' | 'ddim', schedule: Schedule, times: readonly number[], options: { eta?: number; varianceType?: FixedVariance }): Promise<Law & { n: number }> {
+async function momentsOf(
+  sampler: 'ddpm' | 'ddim',
+  schedule: Schedule,
+  times: readonly number[],
+  options: { eta?: number; varianceType?: FixedVariance },
+): Promise<Law & { n: number }> {
   const streams = Array.from({ length: 4 }, (_, i) => new RandomStream(11, 'sample', i));
   const xT = initialNoise([4, 1000], streams);
   const run = sampler === 'ddpm' ? ddpm : ddim;
-  const { data: x } = await drainSampler(run(gaussianDenoiser(schedule, data), xT, { schedule, timesteps: times, streams, ...options }));
+  const { data: x } = await drainSampler(
+    run(gaussianDenoiser(schedule, data), xT, { schedule, timesteps: times, streams, ...options }),
+  );
   const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
   return { n: x.length, mean, variance: x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length };
 }
@@ -74,7 +95,10 @@ describe.each(schedules)('samplers on Gaussian data, %s schedule', (_, schedule)
     ['ddim', 50, { eta: 1 }],
   ] as const)('%s of %d steps with %j has the mean and variance of theory', async (sampler, N, options) => {
     const times = timesteps(schedule.T, N);
-    const law = propagate(normal, sampler === 'ddpm' ? ddpmSteps(schedule, times, options.varianceType) : ddimSteps(schedule, times, options.eta));
+    const law = propagate(
+      normal,
+      sampler === 'ddpm' ? ddpmSteps(schedule, times, options.varianceType) : ddimSteps(schedule, times, options.eta),
+    );
     const sampled = await momentsOf(sampler, schedule, times, options);
     // Four standard errors of a Gaussian's sample mean and variance.
     expect(Math.abs(sampled.mean - law.mean)).toBeLessThan(4 * Math.sqrt(law.variance / sampled.n));
@@ -84,7 +108,13 @@ describe.each(schedules)('samplers on Gaussian data, %s schedule', (_, schedule)
   test('ddim without noise follows the affine recursion value for value', async () => {
     const times = timesteps(schedule.T, 25);
     const xT = float32([1, 5], [-2, -0.5, 0, 0.7, 3]);
-    const end = await drainSampler(ddim(gaussianDenoiser(schedule, data), xT, { schedule, timesteps: times, streams: [new RandomStream(0, 'sample')] }));
+    const end = await drainSampler(
+      ddim(gaussianDenoiser(schedule, data), xT, {
+        schedule,
+        timesteps: times,
+        streams: [new RandomStream(0, 'sample')],
+      }),
+    );
     end.data.forEach((x, i) => {
       const law = propagate({ mean: xT.data[i]!, variance: 0 }, ddimSteps(schedule, times, 0));
       // 25 roundings to float32 of values of order 1.
@@ -113,7 +143,10 @@ describe.each(schedules)('samplers on Gaussian data, %s schedule', (_, schedule)
 });
 
 describe('order of convergence', () => {
-  test.each([['linear', linearSchedule({ T: 8192 })], ['cosine', cosineSchedule({ T: 8192 })]])('ddim on the %s schedule is of first order', async (_, schedule) => {
+  test.each([
+    ['linear', linearSchedule({ T: 8192 })],
+    ['cosine', cosineSchedule({ T: 8192 })],
+  ])('ddim on the %s schedule is of first order', async (_, schedule) => {
     const errors: number[] = [];
     for (const N of [64, 128, 256, 512]) {
       const xT = float32([1, 1], [1.5]);

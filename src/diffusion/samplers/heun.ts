@@ -29,13 +29,20 @@ export interface HeunOptions extends SamplerOptions {
  * @throws if an option is out of its range, or there is churn where the list begins without signal
  * @see Karras, Aittala, Aila & Laine 2022, algorithms 1 and 2 — https://arxiv.org/abs/2206.00364
  */
-export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* heun(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: HeunOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('heun', xT, options);
   const { schedule, timesteps, streams, cond, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
   if (!(churn >= 0)) throw new Error(`heun: churn must not be negative, got ${churn}`);
   if (!(churnNoise >= 0)) throw new Error(`heun: churnNoise must not be negative, got ${churnNoise}`);
   if (schedule.alpha(timesteps[0]!) === 0) {
-    if (churn > 0) throw new Error(`heun: churn adds noise to a level, and at time ${timesteps[0]} the level is infinite; leave it at 0, or begin at an earlier time`);
+    if (churn > 0)
+      throw new Error(
+        `heun: churn adds noise to a level, and at time ${timesteps[0]} the level is infinite; leave it at 0, or begin at an earlier time`,
+      );
     yield* heunOnLine(denoise, xT, options);
     return;
   }
@@ -44,11 +51,20 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
   const highest = schedule.alpha(schedule.last) === 0 ? Infinity : level(schedule.last);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => {
     const from = level(t);
-    const gamma = from >= churnRange[0] && from <= churnRange[1] ? Math.min(churn / timesteps.length, Math.SQRT2 - 1) : 0;
+    const gamma =
+      from >= churnRange[0] && from <= churnRange[1] ? Math.min(churn / timesteps.length, Math.SQRT2 - 1) : 0;
     // A schedule of steps ends somewhere: no network was trained beyond.
     const raised = Math.min(from * (1 + gamma), highest);
     const churned = raised > from ? schedule.time(1, raised) : t;
-    return { t: churned, s, added: churnNoise * Math.sqrt(raised ** 2 - from ** 2), alphaFrom: schedule.alpha(t), alpha: schedule.alpha(churned), alphaTo: schedule.alpha(s), step: level(s) - raised };
+    return {
+      t: churned,
+      s,
+      added: churnNoise * Math.sqrt(raised ** 2 - from ** 2),
+      alphaFrom: schedule.alpha(t),
+      alpha: schedule.alpha(churned),
+      alphaTo: schedule.alpha(s),
+      step: level(s) - raised,
+    };
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;
@@ -59,13 +75,27 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
     // x_s = α_s (x_t/α_t + noise + h ε̂): the factors of its parts.
     const [kept, noise, slope] = [alphaTo / alphaFrom, alphaTo * added, alphaTo * h];
     const here = added > 0 ? weightedSum(xt.shape, [alpha / alphaFrom, xt.data], [alpha * added, z]) : xt;
-    const first = await denoise(here, streams.map(() => t), { cond, x0Prev, signal });
+    const first = await denoise(
+      here,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     let { x0 } = first;
     let next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope, first.eps.data]);
     if (s !== schedule.clean) {
       signal?.throwIfAborted();
-      const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
-      next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope / 2, first.eps.data], [slope / 2, second.eps.data]);
+      const second = await denoise(
+        next,
+        streams.map(() => s),
+        { cond, x0Prev: x0, signal },
+      );
+      next = weightedSum(
+        xt.shape,
+        [kept, xt.data],
+        [noise, z],
+        [slope / 2, first.eps.data],
+        [slope / 2, second.eps.data],
+      );
       x0 = second.x0;
     }
     xt = next;
@@ -75,19 +105,36 @@ export async function* heun(denoise: Denoiser, xT: FloatArray, options: HeunOpti
 }
 
 /** Heun's method in y and τ: x_s = c_s (x_t/c_t + (τ_s − τ_t)(u₁ + u₂)/2), c = α + σ, u = ε̂ − x̂_0. */
-async function* heunOnLine(denoise: Denoiser, xT: FloatArray, { schedule, timesteps, streams, cond, signal }: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+async function* heunOnLine(
+  denoise: Denoiser,
+  xT: FloatArray,
+  { schedule, timesteps, streams, cond, signal }: SamplerOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   const scale = (t: number) => schedule.alpha(t) + schedule.sigma(t);
-  const steps = transitions(timesteps, schedule).map(({ t, s }) => ({ t, s, kept: scale(s) / scale(t), slope: scale(s) * (schedule.sigma(s) / scale(s) - schedule.sigma(t) / scale(t)) }));
+  const steps = transitions(timesteps, schedule).map(({ t, s }) => ({
+    t,
+    s,
+    kept: scale(s) / scale(t),
+    slope: scale(s) * (schedule.sigma(s) / scale(s) - schedule.sigma(t) / scale(t)),
+  }));
   let xt = xT;
   let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, kept, slope }] of steps.entries()) {
     signal?.throwIfAborted();
-    const first = await denoise(xt, streams.map(() => t), { cond, x0Prev, signal });
+    const first = await denoise(
+      xt,
+      streams.map(() => t),
+      { cond, x0Prev, signal },
+    );
     let { x0 } = first;
     let next = weightedSum(xt.shape, [kept, xt.data], [slope, first.eps.data], [-slope, x0.data]);
     if (s !== schedule.clean) {
       signal?.throwIfAborted();
-      const second = await denoise(next, streams.map(() => s), { cond, x0Prev: x0, signal });
+      const second = await denoise(
+        next,
+        streams.map(() => s),
+        { cond, x0Prev: x0, signal },
+      );
       // The second half of the slope takes the place of the first's: x_s + h/2 (u₂ − u₁).
       const half = weightedSum(xt.shape, [1, next.data], [-slope / 2, first.eps.data], [slope / 2, x0.data]);
       next = weightedSum(xt.shape, [1, half.data], [slope / 2, second.eps.data], [-slope / 2, second.x0.data]);

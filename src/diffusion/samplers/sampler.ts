@@ -34,7 +34,11 @@ export interface SamplerState {
  * @param denoise  estimates x_0 and ε
  * @param xT       [B, ...] where to begin: noise at the first timestep; it is not written to
  */
-export type Sampler<Options extends SamplerOptions = SamplerOptions> = (denoise: Denoiser, xT: FloatArray, options: Options) => AsyncGenerator<SamplerState, void, undefined>;
+export type Sampler<Options extends SamplerOptions = SamplerOptions> = (
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: Options,
+) => AsyncGenerator<SamplerState, void, undefined>;
 
 /** Checks what all samplers are given. @throws if the streams or times do not fit */
 export function checkSampler(name: string, xT: FloatArray, { schedule, timesteps, streams }: SamplerOptions): void {
@@ -50,7 +54,10 @@ export function checkSampler(name: string, xT: FloatArray, { schedule, timesteps
 export function noiseLevel(name: string, schedule: NoiseSchedule): (t: number) => number {
   return (t) => {
     const alpha = schedule.alpha(t);
-    if (alpha === 0) throw new Error(`${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, heun, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time`);
+    if (alpha === 0)
+      throw new Error(
+        `${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, heun, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time`,
+      );
     return schedule.sigma(t) / alpha;
   };
 }

@@ -29,8 +29,15 @@ async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerStat
 
 /** Every sampler: the name its messages have, and the evaluations of a step that is not the last. */
 const all: readonly (readonly [title: string, sampler: Sampler, name: string, evaluations: number])[] = [
-  ['ddpm', ddpm, 'ddpm', 1], ['ddim', ddim, 'ddim', 1], ['euler', euler, 'ddim', 1], ['eulerAncestral', eulerAncestral, 'ddim', 1],
-  ['heun', heun, 'heun', 2], ['dpm2', dpm2, 'dpm2', 2], ['dpmpp2m', dpmpp2m, 'dpmpp2m', 1], ['dpmpp2mSde', dpmpp2mSde, 'dpmpp2mSde', 1], ['unipc', unipc, 'unipc', 1],
+  ['ddpm', ddpm, 'ddpm', 1],
+  ['ddim', ddim, 'ddim', 1],
+  ['euler', euler, 'ddim', 1],
+  ['eulerAncestral', eulerAncestral, 'ddim', 1],
+  ['heun', heun, 'heun', 2],
+  ['dpm2', dpm2, 'dpm2', 2],
+  ['dpmpp2m', dpmpp2m, 'dpmpp2m', 1],
+  ['dpmpp2mSde', dpmpp2mSde, 'dpmpp2mSde', 1],
+  ['unipc', unipc, 'unipc', 1],
 ];
 
 test('the suite holds every sampler there is', () => {
@@ -39,8 +46,16 @@ test('the suite holds every sampler there is', () => {
 
 describe.each(all)('%s', (_title, sampler, name, evaluations) => {
   test('it yields one state a time, each at the next time of the list, the last at -1', async () => {
-    const states = await collect(sampler(exact, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams() }));
-    expect(states.map(({ step, t }) => [step, t])).toEqual([[0, 60], [1, 33], [2, 8], [3, 2], [4, -1]]);
+    const states = await collect(
+      sampler(exact, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams() }),
+    );
+    expect(states.map(({ step, t }) => [step, t])).toEqual([
+      [0, 60],
+      [1, 33],
+      [2, 8],
+      [3, 2],
+      [4, -1],
+    ]);
     // Without noise and at ᾱ = 1 the last state is the estimate itself.
     expect(states[4]!.xt.data).toEqual(states[4]!.x0.data);
   });
@@ -60,7 +75,9 @@ describe.each(all)('%s', (_title, sampler, name, evaluations) => {
     };
     const cond = { classLabels: [1, 2] };
     const { signal } = new AbortController();
-    const states = await collect(sampler(listening, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), cond, signal }));
+    const states = await collect(
+      sampler(listening, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), cond, signal }),
+    );
     const first = seen.filter((_, i) => i % evaluations === 0);
     expect(seen).toHaveLength(evaluations * timesteps.length - (evaluations - 1));
     expect(first.map(({ t }) => t)).toEqual(timesteps.map((t) => [t, t]));
@@ -72,10 +89,18 @@ describe.each(all)('%s', (_title, sampler, name, evaluations) => {
     const controller = new AbortController();
     const reason = new Error('the page was closed');
     const calls: number[] = [];
-    const counting: Denoiser = (xt, t, options) => { calls.push(t[0]!); return exact(xt, t, options); };
+    const counting: Denoiser = (xt, t, options) => {
+      calls.push(t[0]!);
+      return exact(xt, t, options);
+    };
     const run = async () => {
       if (count === 0) controller.abort(reason);
-      for await (const { step } of sampler(counting, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), signal: controller.signal })) {
+      for await (const { step } of sampler(counting, initialNoise([2, 3], streams()), {
+        schedule,
+        timesteps,
+        streams: streams(),
+        signal: controller.signal,
+      })) {
         if (step + 1 === count) controller.abort(reason);
       }
     };
@@ -85,15 +110,20 @@ describe.each(all)('%s', (_title, sampler, name, evaluations) => {
 
   test('a denoiser that answers in another shape is refused, not read as NaN', async () => {
     const short: Denoiser = async () => ({ x0: float32([2, 2]), eps: float32([2, 2]) });
-    await expect(sampler(short, float32([2, 3]), { schedule, timesteps, streams: streams() }).next()).rejects.toThrow('denoiser: it gave 4 values for x_t of [2, 3]; x0 and eps have the shape of x_t');
+    await expect(sampler(short, float32([2, 3]), { schedule, timesteps, streams: streams() }).next()).rejects.toThrow(
+      'denoiser: it gave 4 values for x_t of [2, 3]; x0 and eps have the shape of x_t',
+    );
   });
 
   test('wrong times and streams are refused before the first step', async () => {
     const xT = float32([2, 3]);
-    const first = (options: object) => sampler(exact, xT, { schedule, timesteps, streams: streams(), ...options }).next();
+    const first = (options: object) =>
+      sampler(exact, xT, { schedule, timesteps, streams: streams(), ...options }).next();
     await expect(first({ timesteps: [5, 9] })).rejects.toThrow(`${name}: timesteps must fall, got 9 after 5`);
     await expect(first({ timesteps: [100] })).rejects.toThrow(`${name}: timesteps must lie in 0 … 99, got 100`);
-    await expect(first({ streams: streams().slice(1) })).rejects.toThrow(`${name}: 1 random streams for a batch of 2 samples (x is f32[2, 3])`);
+    await expect(first({ streams: streams().slice(1) })).rejects.toThrow(
+      `${name}: 1 random streams for a batch of 2 samples (x is f32[2, 3])`,
+    );
   });
 });
 
@@ -103,7 +133,9 @@ describe('ddim and ddpm', () => {
     const a = await collect(ddpm(exact, xT, { schedule, timesteps, streams: streams() }));
     const b = await collect(ddim(exact, xT, { schedule, timesteps, streams: streams(), eta: 1 }));
     // The same map written in two ways: float32 roundings of x̂_0 and ε̂ differ, a few 1e-7 each.
-    a.forEach(({ xt }, step) => xt.data.forEach((x, i) => expect(Math.abs(x - b[step]!.xt.data[i]!)).toBeLessThan(5e-6)));
+    a.forEach(({ xt }, step) =>
+      xt.data.forEach((x, i) => expect(Math.abs(x - b[step]!.xt.data[i]!)).toBeLessThan(5e-6)),
+    );
   });
 
   test('they advance the streams alike, and ddim without noise not at all', async () => {
@@ -115,13 +147,17 @@ describe('ddim and ddpm', () => {
     const xT = float32([2, 3]);
     const ancestral = await after((own) => ddpm(exact, xT, { schedule, timesteps, streams: own }));
     expect(await after((own) => ddim(exact, xT, { schedule, timesteps, streams: own, eta: 0.2 }))).toEqual(ancestral);
-    expect(await after((own) => ddim(exact, xT, { schedule, timesteps, streams: own }))).toEqual(streams().map((stream) => stream.uint32()));
+    expect(await after((own) => ddim(exact, xT, { schedule, timesteps, streams: own }))).toEqual(
+      streams().map((stream) => stream.uint32()),
+    );
     const fifteen = streams();
     fifteen.forEach((stream) => stream.fillNormal(new Float32Array(15)));
     expect(ancestral).toEqual(fifteen.map((stream) => stream.uint32()));
   });
 
   test('an eta outside 0 … 1 is refused', async () => {
-    await expect(ddim(exact, float32([2, 3]), { schedule, timesteps, streams: streams(), eta: 1.5 }).next()).rejects.toThrow('ddim: eta must lie in 0 … 1, got 1.5');
+    await expect(
+      ddim(exact, float32([2, 3]), { schedule, timesteps, streams: streams(), eta: 1.5 }).next(),
+    ).rejects.toThrow('ddim: eta must lie in 0 … 1, got 1.5');
   });
 });

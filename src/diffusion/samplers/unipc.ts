@@ -20,7 +20,11 @@ import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.
  * @param xT  [B, ...] noise of the first time
  * @see Zhao et al. 2023, algorithms 1 and 2 — https://arxiv.org/abs/2302.04867
  */
-export async function* unipc(denoise: Denoiser, xT: FloatArray, options: SamplerOptions): AsyncGenerator<SamplerState, void, undefined> {
+export async function* unipc(
+  denoise: Denoiser,
+  xT: FloatArray,
+  options: SamplerOptions,
+): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('unipc', xT, options);
   const { schedule, timesteps, streams, cond, signal } = options;
   const lambda = (t: number) => logSnrHalf(schedule, t);
@@ -30,22 +34,61 @@ export async function* unipc(denoise: Denoiser, xT: FloatArray, options: Sampler
     const before = stages[i - 1];
     // The clean picture is infinitely far in λ: what came before tells nothing there.
     const slope = before && h !== Infinity ? h / (lambda(before.t) - lambda(t)) : 0;
-    return { t, s, slope, keep: schedule.sigma(s) / schedule.sigma(t), data: schedule.alpha(s) * -Math.expm1(-h), corrector: corrector(h, before && (lambda(before.t) - lambda(t)) / h) };
+    return {
+      t,
+      s,
+      slope,
+      keep: schedule.sigma(s) / schedule.sigma(t),
+      data: schedule.alpha(s) * -Math.expm1(-h),
+      corrector: corrector(h, before && (lambda(before.t) - lambda(t)) / h),
+    };
   });
   let xt = xT;
   let x0Prev: FloatArray | undefined;
   /** The step that led to xt: where it began, what x̂_0 was there and before, and its coefficients. */
-  let taken: { readonly from: FloatArray; readonly x0: FloatArray; readonly before: FloatArray; readonly by: (typeof steps)[number] } | undefined;
+  let taken:
+    | {
+        readonly from: FloatArray;
+        readonly x0: FloatArray;
+        readonly before: FloatArray;
+        readonly by: (typeof steps)[number];
+      }
+    | undefined;
   for (const [step, by] of steps.entries()) {
     signal?.throwIfAborted();
-    const { x0 } = await denoise(xt, streams.map(() => by.t), { cond, x0Prev, signal });
+    const { x0 } = await denoise(
+      xt,
+      streams.map(() => by.t),
+      { cond, x0Prev, signal },
+    );
     if (taken) {
-      const { from, x0: x0From, before, by: { keep, data, slope, corrector: { rho1, rho2 } } } = taken;
-      xt = weightedSum(xt.shape, [keep, from.data], [data * (1 - rho1 * slope - rho2), x0From.data], [data * rho1 * slope, before.data], [data * rho2, x0.data]);
+      const {
+        from,
+        x0: x0From,
+        before,
+        by: {
+          keep,
+          data,
+          slope,
+          corrector: { rho1, rho2 },
+        },
+      } = taken;
+      xt = weightedSum(
+        xt.shape,
+        [keep, from.data],
+        [data * (1 - rho1 * slope - rho2), x0From.data],
+        [data * rho1 * slope, before.data],
+        [data * rho2, x0.data],
+      );
     }
     const before = x0Prev ?? x0;
     const from = xt;
-    xt = weightedSum(from.shape, [by.keep, from.data], [by.data * (1 - 0.5 * by.slope), x0.data], [0.5 * by.data * by.slope, before.data]);
+    xt = weightedSum(
+      from.shape,
+      [by.keep, from.data],
+      [by.data * (1 - 0.5 * by.slope), x0.data],
+      [0.5 * by.data * by.slope, before.data],
+    );
     taken = { from, x0, before, by };
     x0Prev = x0;
     yield { step, t: by.s, xt, x0 };

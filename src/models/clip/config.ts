@@ -81,8 +81,14 @@ export type CLIPVisionOptions = z.input<typeof clipVisionConfigSchema>;
 export type CLIPOptions = z.input<typeof clipConfigSchema>;
 
 /** @throws if options contradict each other, in one line that names them */
-export function checkTower(tower: string, { hiddenSize, numAttentionHeads }: Pick<CLIPTextConfig, 'hiddenSize' | 'numAttentionHeads'>): void {
-  if (hiddenSize % numAttentionHeads !== 0) throw new Error(`clip: ${tower}: hiddenSize ${hiddenSize} does not split into ${numAttentionHeads} heads (numAttentionHeads)`);
+export function checkTower(
+  tower: string,
+  { hiddenSize, numAttentionHeads }: Pick<CLIPTextConfig, 'hiddenSize' | 'numAttentionHeads'>,
+): void {
+  if (hiddenSize % numAttentionHeads !== 0)
+    throw new Error(
+      `clip: ${tower}: hiddenSize ${hiddenSize} does not split into ${numAttentionHeads} heads (numAttentionHeads)`,
+    );
 }
 
 /**
@@ -90,12 +96,61 @@ export function checkTower(tower: string, { hiddenSize, numAttentionHeads }: Pic
  * a generator of text would do, how results are returned, and dropout that was never built.
  */
 const withoutEffect = new Set([
-  'architectures', 'attn_implementation', 'bad_words_ids', 'begin_suppress_tokens', 'chunk_size_feed_forward', 'cross_attention_hidden_size', 'decoder_start_token_id', 'diversity_penalty', 'do_sample',
-  'dropout', 'dtype', 'early_stopping', 'encoder_no_repeat_ngram_size', 'exponential_decay_length_penalty', 'finetuning_task', 'forced_bos_token_id', 'forced_eos_token_id', 'gradient_checkpointing',
-  'id2label', 'is_encoder_decoder', 'label2id', 'length_penalty', 'max_length', 'min_length', 'model_type', 'no_repeat_ngram_size', 'num_beam_groups', 'num_beams', 'num_labels', 'num_return_sequences',
-  'output_attentions', 'output_hidden_states', 'output_scores', 'prefix', 'problem_type', 'remove_invalid_values', 'repetition_penalty', 'return_dict', 'return_dict_in_generate', 'sep_token_id',
-  'suppress_tokens', 'task_specific_params', 'temperature', 'tf_legacy_loss', 'tie_encoder_decoder', 'tie_word_embeddings', 'tokenizer_class', 'top_k', 'top_p', 'torch_dtype', 'torchscript',
-  'transformers_version', 'typical_p', 'use_bfloat16', 'use_cache',
+  'architectures',
+  'attn_implementation',
+  'bad_words_ids',
+  'begin_suppress_tokens',
+  'chunk_size_feed_forward',
+  'cross_attention_hidden_size',
+  'decoder_start_token_id',
+  'diversity_penalty',
+  'do_sample',
+  'dropout',
+  'dtype',
+  'early_stopping',
+  'encoder_no_repeat_ngram_size',
+  'exponential_decay_length_penalty',
+  'finetuning_task',
+  'forced_bos_token_id',
+  'forced_eos_token_id',
+  'gradient_checkpointing',
+  'id2label',
+  'is_encoder_decoder',
+  'label2id',
+  'length_penalty',
+  'max_length',
+  'min_length',
+  'model_type',
+  'no_repeat_ngram_size',
+  'num_beam_groups',
+  'num_beams',
+  'num_labels',
+  'num_return_sequences',
+  'output_attentions',
+  'output_hidden_states',
+  'output_scores',
+  'prefix',
+  'problem_type',
+  'remove_invalid_values',
+  'repetition_penalty',
+  'return_dict',
+  'return_dict_in_generate',
+  'sep_token_id',
+  'suppress_tokens',
+  'task_specific_params',
+  'temperature',
+  'tf_legacy_loss',
+  'tie_encoder_decoder',
+  'tie_word_embeddings',
+  'tokenizer_class',
+  'top_k',
+  'top_p',
+  'torch_dtype',
+  'torchscript',
+  'transformers_version',
+  'typical_p',
+  'use_bfloat16',
+  'use_cache',
 ]);
 
 /** Options that change nothing only where they are off. */
@@ -113,7 +168,13 @@ function isOff(value: unknown): boolean {
 
 /** The keys that mean something, in camelCase. */
 function meaningful(json: JsonObject, drop: ReadonlySet<string> = new Set()): Record<string, unknown> {
-  return fromHuggingFace(Object.fromEntries(Object.entries(json).filter(([key, value]) => !withoutEffect.has(key) && !drop.has(key) && !(offOnly.has(key) && isOff(value)))));
+  return fromHuggingFace(
+    Object.fromEntries(
+      Object.entries(json).filter(
+        ([key, value]) => !withoutEffect.has(key) && !drop.has(key) && !(offOnly.has(key) && isOff(value)),
+      ),
+    ),
+  );
 }
 
 /** What an image tower was given by the writers of all models, and has no use for. */
@@ -146,14 +207,19 @@ export function clipConfig(json: JsonObject, where: string): CLIPConfig {
     let whole: JsonObject = {};
     for (const part of [json[key], json[`${key}_dict`]]) {
       if (isObject(part)) whole = { ...whole, ...part };
-      else if (part !== undefined && part !== null) throw new Error(`${where}.${key}: expected an object, got ${quoteJson(part)}`);
+      else if (part !== undefined && part !== null)
+        throw new Error(`${where}.${key}: expected an object, got ${quoteJson(part)}`);
     }
     return whole;
   };
   const { textConfig: _text, visionConfig: _vision, ...own } = meaningful(json, wholeOnly);
-  return parseConfig(clipConfigSchema, {
-    ...own,
-    textConfig: meaningful(tower('text_config')),
-    visionConfig: meaningful(tower('vision_config'), textOnly),
-  }, where);
+  return parseConfig(
+    clipConfigSchema,
+    {
+      ...own,
+      textConfig: meaningful(tower('text_config')),
+      visionConfig: meaningful(tower('vision_config'), textOnly),
+    },
+    where,
+  );
 }

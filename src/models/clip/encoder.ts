@@ -1,6 +1,16 @@
 /** The transformer that both towers of CLIP are. */
 import { add, type Tensor } from '../../core/index.ts';
-import { activations, attend, LayerNorm, Linear, Module, normal, type ActivationName, type AttentionMasks, type Context } from '../../nn/index.ts';
+import {
+  activations,
+  attend,
+  LayerNorm,
+  Linear,
+  Module,
+  normal,
+  type ActivationName,
+  type AttentionMasks,
+  type Context,
+} from '../../nn/index.ts';
 
 /** What a tower's configuration says of its transformer. */
 export interface EncoderSettings {
@@ -20,9 +30,17 @@ export interface EncoderSettings {
  *
  * @see OpenAI's code, `CLIP.initialize_parameters` — https://github.com/openai/CLIP/blob/main/clip/model.py
  */
-function deviations({ hiddenSize, numHiddenLayers, initializerFactor }: EncoderSettings): { readonly attention: number; readonly mlp: number; readonly residual: number } {
+function deviations({ hiddenSize, numHiddenLayers, initializerFactor }: EncoderSettings): {
+  readonly attention: number;
+  readonly mlp: number;
+  readonly residual: number;
+} {
   const attention = hiddenSize ** -0.5 * initializerFactor;
-  return { attention, mlp: (2 * hiddenSize) ** -0.5 * initializerFactor, residual: attention * (2 * numHiddenLayers) ** -0.5 };
+  return {
+    attention,
+    mlp: (2 * hiddenSize) ** -0.5 * initializerFactor,
+    residual: attention * (2 * numHiddenLayers) ** -0.5,
+  };
 }
 
 class SelfAttention extends Module {
@@ -51,7 +69,10 @@ class SelfAttention extends Module {
   forward(ctx: Context, x: Tensor, context: Tensor, masks: AttentionMasks): Tensor {
     const { qProj: toQ, kProj: toK, vProj: toV, outProj: out } = this;
     const { numAttentionHeads, attentionDropout } = this.#settings;
-    return attend(ctx, { toQ, toK, toV, out }, x, context, numAttentionHeads, { ...masks, weights: (weights) => ctx.dropout(weights, attentionDropout) });
+    return attend(ctx, { toQ, toK, toV, out }, x, context, numAttentionHeads, {
+      ...masks,
+      weights: (weights) => ctx.dropout(weights, attentionDropout),
+    });
   }
 }
 
@@ -126,7 +147,17 @@ export class Encoder extends Module {
    * @param masks  of the blocks before the last
    * @param last   of the last block, for Lq queries
    */
-  forwardAt(ctx: Context, x: Tensor, pick: (x: Tensor) => Tensor, masks: AttentionMasks = {}, last: AttentionMasks = {}): Tensor {
-    return this.layers.reduce((h, layer, i) => (i === this.layers.length - 1 ? layer.forward(ctx, h, last, pick) : layer.forward(ctx, h, masks)), x);
+  forwardAt(
+    ctx: Context,
+    x: Tensor,
+    pick: (x: Tensor) => Tensor,
+    masks: AttentionMasks = {},
+    last: AttentionMasks = {},
+  ): Tensor {
+    return this.layers.reduce(
+      (h, layer, i) =>
+        i === this.layers.length - 1 ? layer.forward(ctx, h, last, pick) : layer.forward(ctx, h, masks),
+      x,
+    );
   }
 }

@@ -63,7 +63,10 @@ export function hasOpenAINames(names: Iterable<string>): boolean {
  */
 export function fromOpenAINames<T extends Stored>(tensors: ReadonlyMap<string, T>, where: string): Map<string, T> {
   const renamed = new Map<string, T>();
-  if (tensors.has('visual.layer1.0.conv1.weight')) throw new Error(`${where}: the image tower is a ResNet (tensor "visual.layer1.0.conv1.weight"), which is not supported; take a model with a vision transformer, ViT-…`);
+  if (tensors.has('visual.layer1.0.conv1.weight'))
+    throw new Error(
+      `${where}: the image tower is a ResNet (tensor "visual.layer1.0.conv1.weight"), which is not supported; take a model with a vision transformer, ViT-…`,
+    );
   for (const [name, tensor] of tensors) {
     if (notWeights.includes(name)) continue;
     const plain = openAINames.find(([theirs]) => theirs === name);
@@ -73,7 +76,10 @@ export function fromOpenAINames<T extends Stored>(tensors: ReadonlyMap<string, T
       const [number, ...rest] = name.slice(block[0].length).split('.');
       const ours = openAIBlockNames.find(([theirs]) => theirs === rest.join('.'))?.[1];
       if (!ours) renamed.set(name, tensor);
-      else rowsOf(tensor, ours.length, name, where).forEach((part, i) => renamed.set(`${block[1]}${number}.${ours[i]!}`, part));
+      else
+        rowsOf(tensor, ours.length, name, where).forEach((part, i) =>
+          renamed.set(`${block[1]}${number}.${ours[i]!}`, part),
+        );
     } else renamed.set(name, tensor);
   }
   return renamed;
@@ -82,14 +88,22 @@ export function fromOpenAINames<T extends Stored>(tensors: ReadonlyMap<string, T
 function rowsOf<T extends Stored>(tensor: T, parts: number, name: string, where: string): T[] {
   if (parts === 1) return [tensor];
   const [rows = 0, ...rest] = tensor.shape;
-  if (rows % parts !== 0) throw new Error(`${where}: tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected three maps, one after the other`);
+  if (rows % parts !== 0)
+    throw new Error(
+      `${where}: tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected three maps, one after the other`,
+    );
   const size = tensor.data.length / parts;
-  return Array.from({ length: parts }, (_, i) => ({ ...tensor, shape: [rows / parts, ...rest], data: tensor.data.slice(i * size, (i + 1) * size) }));
+  return Array.from({ length: parts }, (_, i) => ({
+    ...tensor,
+    shape: [rows / parts, ...rest],
+    data: tensor.data.slice(i * size, (i + 1) * size),
+  }));
 }
 
 function transposed<T extends Stored>(tensor: T, name: string, where: string): T {
   const [rows, columns, ...more] = tensor.shape;
-  if (rows === undefined || columns === undefined || more.length > 0) throw new Error(`${where}: tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected a matrix`);
+  if (rows === undefined || columns === undefined || more.length > 0)
+    throw new Error(`${where}: tensor ${JSON.stringify(name)} is [${tensor.shape.join(', ')}], expected a matrix`);
   // Elements are moved, whatever their type.
   const source = tensor.data as Float32Array;
   const data = source.slice();
@@ -108,30 +122,58 @@ const headWidth = 64;
  * @returns        as transformers writes it
  * @throws one line that names a tensor that is missing or does not fit
  */
-export function configFromShapes(tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>, where: string): Record<string, unknown> {
+export function configFromShapes(
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  where: string,
+): Record<string, unknown> {
   const shape = (name: string, axes: number): readonly number[] => {
     const found = tensors.get(name)?.shape;
-    if (found?.length !== axes) throw new Error(`${where}: ${found ? `tensor ${JSON.stringify(name)} is [${found.join(', ')}], expected ${axes} axes` : `there is no tensor ${JSON.stringify(name)}`}, so the model's configuration is unknown; put its config.json beside it`);
+    if (found?.length !== axes)
+      throw new Error(
+        `${where}: ${found ? `tensor ${JSON.stringify(name)} is [${found.join(', ')}], expected ${axes} axes` : `there is no tensor ${JSON.stringify(name)}`}, so the model's configuration is unknown; put its config.json beside it`,
+      );
     return found;
   };
   const tower = (name: string, width: number) => {
-    if (width % headWidth !== 0) throw new Error(`${where}: the width ${width} of ${name} does not split into heads of ${headWidth}, OpenAI's; put the model's config.json beside it`);
+    if (width % headWidth !== 0)
+      throw new Error(
+        `${where}: the width ${width} of ${name} does not split into heads of ${headWidth}, OpenAI's; put the model's config.json beside it`,
+      );
     const block = new RegExp(`^${name}\\.encoder\\.layers\\.(\\d+)\\.layer_norm1\\.weight$`);
     return {
-      hidden_size: width, num_attention_heads: width / headWidth, intermediate_size: shape(`${name}.encoder.layers.0.mlp.fc1.bias`, 1)[0]!,
-      num_hidden_layers: [...tensors.keys()].filter((key) => block.test(key)).length, hidden_act: 'quick_gelu',
+      hidden_size: width,
+      num_attention_heads: width / headWidth,
+      intermediate_size: shape(`${name}.encoder.layers.0.mlp.fc1.bias`, 1)[0]!,
+      num_hidden_layers: [...tensors.keys()].filter((key) => block.test(key)).length,
+      hidden_act: 'quick_gelu',
     };
   };
   const [vocab, textWidth] = shape('text_model.embeddings.token_embedding.weight', 2) as [number, number];
-  const [visionWidth, channels, patch] = shape('vision_model.embeddings.patch_embedding.weight', 4) as [number, number, number];
+  const [visionWidth, channels, patch] = shape('vision_model.embeddings.patch_embedding.weight', 4) as [
+    number,
+    number,
+    number,
+  ];
   const grid = Math.sqrt(shape('vision_model.embeddings.position_embedding.weight', 2)[0]! - 1);
-  if (!Number.isInteger(grid)) throw new Error(`${where}: ${grid ** 2} patches are no square, so the pictures' size is unknown; put the model's config.json beside it`);
+  if (!Number.isInteger(grid))
+    throw new Error(
+      `${where}: ${grid ** 2} patches are no square, so the pictures' size is unknown; put the model's config.json beside it`,
+    );
   return {
     text_config: {
-      ...tower('text_model', textWidth), vocab_size: vocab, max_position_embeddings: shape('text_model.embeddings.position_embedding.weight', 2)[0]!,
-      bos_token_id: vocab - 2, eos_token_id: vocab - 1, pad_token_id: vocab - 1,
+      ...tower('text_model', textWidth),
+      vocab_size: vocab,
+      max_position_embeddings: shape('text_model.embeddings.position_embedding.weight', 2)[0]!,
+      bos_token_id: vocab - 2,
+      eos_token_id: vocab - 1,
+      pad_token_id: vocab - 1,
     },
-    vision_config: { ...tower('vision_model', visionWidth), num_channels: channels, patch_size: patch, image_size: grid * patch },
+    vision_config: {
+      ...tower('vision_model', visionWidth),
+      num_channels: channels,
+      patch_size: patch,
+      image_size: grid * patch,
+    },
     projection_dim: shape('text_projection.weight', 2)[0]!,
   };
 }

@@ -28,19 +28,31 @@ export const openAIPreprocessing: ClipPreprocessing = {
 
 const numbers = z.array(z.number()).nonempty();
 /** What is looked at; the others (whether pictures become RGB) our readers do anyway. */
-const schemaFor = (side: number) => z.object({
-  imageMean: numbers.default([...openAIPreprocessing.imageMean]),
-  imageStd: numbers.default([...openAIPreprocessing.imageStd]),
-  doResize: z.literal(true).default(true),
-  doCenterCrop: z.literal(true).default(true),
-  doRescale: z.literal(true).default(true),
-  doNormalize: z.boolean().default(true),
-  resample: z.literal([1, 2, 3], { error: 'expected 3 (bicubic), 2 (bilinear) or 1 (Lanczos)' }).default(3),
-  // A height and a width here would change proportions.
-  size: z.union([z.literal(side), z.object({ shortest_edge: z.literal(side) })], { error: `expected {"shortest_edge":${side}}, the size of the model's pictures` }).optional(),
-  cropSize: z.union([z.literal(side), z.object({ height: z.literal(side), width: z.literal(side) })], { error: `expected {"height":${side},"width":${side}}, the size of the model's pictures` }).optional(),
-  rescaleFactor: z.number().refine((factor) => Math.abs(factor * 255 - 1) < 1e-3, { error: 'expected 1/255' }).default(1 / 255),
-});
+const schemaFor = (side: number) =>
+  z.object({
+    imageMean: numbers.default([...openAIPreprocessing.imageMean]),
+    imageStd: numbers.default([...openAIPreprocessing.imageStd]),
+    doResize: z.literal(true).default(true),
+    doCenterCrop: z.literal(true).default(true),
+    doRescale: z.literal(true).default(true),
+    doNormalize: z.boolean().default(true),
+    resample: z.literal([1, 2, 3], { error: 'expected 3 (bicubic), 2 (bilinear) or 1 (Lanczos)' }).default(3),
+    // A height and a width here would change proportions.
+    size: z
+      .union([z.literal(side), z.object({ shortest_edge: z.literal(side) })], {
+        error: `expected {"shortest_edge":${side}}, the size of the model's pictures`,
+      })
+      .optional(),
+    cropSize: z
+      .union([z.literal(side), z.object({ height: z.literal(side), width: z.literal(side) })], {
+        error: `expected {"height":${side},"width":${side}}, the size of the model's pictures`,
+      })
+      .optional(),
+    rescaleFactor: z
+      .number()
+      .refine((factor) => Math.abs(factor * 255 - 1) < 1e-3, { error: 'expected 1/255' })
+      .default(1 / 255),
+  });
 
 /**
  * The content of a `preprocessor_config.json`.
@@ -49,21 +61,44 @@ const schemaFor = (side: number) => z.object({
  * @param config  of the model's image tower
  * @throws one line that names an option that is not supported, or does not fit the model's pictures
  */
-export function clipPreprocessing(json: Readonly<Record<string, unknown>>, { numChannels: channels, imageSize }: Pick<CLIPVisionConfig, 'numChannels' | 'imageSize'>, where: string): ClipPreprocessing {
-  const camel = Object.fromEntries(Object.entries(json).map(([key, value]) => [key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value]));
+export function clipPreprocessing(
+  json: Readonly<Record<string, unknown>>,
+  { numChannels: channels, imageSize }: Pick<CLIPVisionConfig, 'numChannels' | 'imageSize'>,
+  where: string,
+): ClipPreprocessing {
+  const camel = Object.fromEntries(
+    Object.entries(json).map(([key, value]) => [
+      key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
   const { imageMean, imageStd, doNormalize, resample } = parseConfig(schemaFor(imageSize), camel, where);
   const plain = { imageMean: new Array<number>(channels).fill(0), imageStd: new Array<number>(channels).fill(1) };
   const found = doNormalize ? { imageMean, imageStd } : plain;
-  for (const [key, values] of Object.entries(found)) if (values.length !== channels) throw new Error(`${where}.${key}: expected ${channels} numbers, one a channel, got ${quoteJson(values)}`);
+  for (const [key, values] of Object.entries(found))
+    if (values.length !== channels)
+      throw new Error(`${where}.${key}: expected ${channels} numbers, one a channel, got ${quoteJson(values)}`);
   return { ...found, resample: kernels[resample] };
 }
 
 /** As a `preprocessor_config.json`, which transformers' `CLIPImageProcessor` reads. */
-export function clipPreprocessingJson({ imageMean, imageStd, resample = 'lanczos' }: ClipPreprocessing, imageSize: number): Record<string, unknown> {
+export function clipPreprocessingJson(
+  { imageMean, imageStd, resample = 'lanczos' }: ClipPreprocessing,
+  imageSize: number,
+): Record<string, unknown> {
   return {
     image_processor_type: 'CLIPImageProcessor',
-    do_convert_rgb: imageMean.length === 3, do_resize: true, size: { shortest_edge: imageSize }, resample: kernelNumbers[resample], do_center_crop: true, crop_size: { height: imageSize, width: imageSize },
-    do_rescale: true, rescale_factor: 1 / 255, do_normalize: true, image_mean: imageMean, image_std: imageStd,
+    do_convert_rgb: imageMean.length === 3,
+    do_resize: true,
+    size: { shortest_edge: imageSize },
+    resample: kernelNumbers[resample],
+    do_center_crop: true,
+    crop_size: { height: imageSize, width: imageSize },
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: imageMean,
+    image_std: imageStd,
   };
 }
 
@@ -75,5 +110,8 @@ export function clipPreprocessingJson({ imageMean, imageStd, resample = 'lanczos
  */
 export function clipPixels(pictures: Tensor, { imageMean, imageStd }: ClipPreprocessing): Tensor {
   const channels = (values: readonly number[]) => constant(float32([values.length, 1, 1], values));
-  return add(mul(pictures, channels(imageStd.map((std) => 0.5 / std))), channels(imageStd.map((std, i) => (0.5 - imageMean[i]!) / std)));
+  return add(
+    mul(pictures, channels(imageStd.map((std) => 0.5 / std))),
+    channels(imageStd.map((std, i) => (0.5 - imageMean[i]!) / std)),
+  );
 }

@@ -1,5 +1,20 @@
 /** CLIP's text tower. */
-import { add, and, argMax, cast, describeType, equal, gather, less, lowerTriangle, matmul, oneHot, reshape, slice, type Tensor } from '../../core/index.ts';
+import {
+  add,
+  and,
+  argMax,
+  cast,
+  describeType,
+  equal,
+  gather,
+  less,
+  lowerTriangle,
+  matmul,
+  oneHot,
+  reshape,
+  slice,
+  type Tensor,
+} from '../../core/index.ts';
 import { Embedding, LayerNorm, Module, normal, type Context } from '../../nn/index.ts';
 import { checkTower, type CLIPTextConfig } from './config.ts';
 import { Encoder } from './encoder.ts';
@@ -30,8 +45,14 @@ class TextEmbeddings extends Module {
   forward(ctx: Context, ids: Tensor): Tensor {
     const [context, width] = this.positionEmbedding.weight.shape as [number, number];
     const length = ids.shape[1]!;
-    if (length > context) throw new Error(`clip: texts of ${length} tokens are longer than the context of ${context} (maxPositionEmbeddings); truncate them, keeping the end token`);
-    return add(gather(ctx.param(this.tokenEmbedding.weight), ids), slice(ctx.param(this.positionEmbedding.weight), [0, 0], [length, width]));
+    if (length > context)
+      throw new Error(
+        `clip: texts of ${length} tokens are longer than the context of ${context} (maxPositionEmbeddings); truncate them, keeping the end token`,
+      );
+    return add(
+      gather(ctx.param(this.tokenEmbedding.weight), ids),
+      slice(ctx.param(this.positionEmbedding.weight), [0, 0], [length, width]),
+    );
   }
 }
 
@@ -78,12 +99,19 @@ export class TextTransformer extends Module {
     const [batch, , length] = end.shape as [number, number, number];
     // Up to the end: a product with the triangle of those that each position sees.
     const earlier = less(0.5, reshape(matmul(end, cast(lowerTriangle(length, length), 'f32')), [batch, length]));
-    const hidden = this.encoder.forwardAt(ctx, embedded, (x) => matmul(end, x), { causal: true, ...(keyMask && { keyMask }) }, { keyMask: keyMask ? and(keyMask, earlier) : earlier });
+    const hidden = this.encoder.forwardAt(
+      ctx,
+      embedded,
+      (x) => matmul(end, x),
+      { causal: true, ...(keyMask && { keyMask }) },
+      { keyMask: keyMask ? and(keyMask, earlier) : earlier },
+    );
     return this.#flat(this.finalLayerNorm.forward(ctx, hidden));
   }
 
   #embed(ctx: Context, ids: Tensor): Tensor {
-    if (ids.shape.length !== 2 || (ids.dtype !== 'i64' && ids.dtype !== 'i32')) throw new Error(`clip: tokens must be i64[B, L], got ${describeType(ids)}`);
+    if (ids.shape.length !== 2 || (ids.dtype !== 'i64' && ids.dtype !== 'i32'))
+      throw new Error(`clip: tokens must be i64[B, L], got ${describeType(ids)}`);
     return this.embeddings.forward(ctx, ids);
   }
 

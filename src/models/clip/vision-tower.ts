@@ -10,11 +10,22 @@ class VisionEmbeddings extends Module {
   readonly patchEmbedding: Conv2d;
   readonly positionEmbedding: Embedding;
 
-  constructor({ hiddenSize, numChannels, imageSize, patchSize, initializerRange, initializerFactor }: CLIPVisionConfig) {
+  constructor({
+    hiddenSize,
+    numChannels,
+    imageSize,
+    patchSize,
+    initializerRange,
+    initializerFactor,
+  }: CLIPVisionConfig) {
     super();
     const std = hiddenSize ** -0.5 * initializerFactor;
     this.classEmbedding = new Parameter([hiddenSize], normal(std));
-    this.patchEmbedding = new Conv2d(numChannels, hiddenSize, patchSize, { stride: patchSize, bias: false, init: normal(initializerRange * initializerFactor) });
+    this.patchEmbedding = new Conv2d(numChannels, hiddenSize, patchSize, {
+      stride: patchSize,
+      bias: false,
+      init: normal(initializerRange * initializerFactor),
+    });
     this.positionEmbedding = new Embedding(Math.floor(imageSize / patchSize) ** 2 + 1, hiddenSize, normal(std));
   }
 
@@ -25,10 +36,17 @@ class VisionEmbeddings extends Module {
     // A convolution whose patches do not overlap is one product: so is its gradient, and the positions come out in a row.
     const patch = this.patchEmbedding.weight.shape[3]!;
     const across = Math.floor(height / patch);
-    const whole = across * patch === height ? pixels : slice(pixels, [0, 0, 0, 0], [batch, channels, across * patch, across * patch]);
+    const whole =
+      across * patch === height
+        ? pixels
+        : slice(pixels, [0, 0, 0, 0], [batch, channels, across * patch, across * patch]);
     const cut = transpose(reshape(whole, [batch, channels, across, patch, across, patch]), [0, 2, 4, 1, 3, 5]); // [B, y, x, C, p, p]
     const size = channels * patch * patch;
-    const product = matmul(reshape(cut, [batch * (positions - 1), size]), reshape(ctx.param(this.patchEmbedding.weight), [width, size]), { transB: true });
+    const product = matmul(
+      reshape(cut, [batch * (positions - 1), size]),
+      reshape(ctx.param(this.patchEmbedding.weight), [width, size]),
+      { transB: true },
+    );
     const patches = reshape(product, [batch, positions - 1, width]);
     const first = broadcastTo(reshape(ctx.param(this.classEmbedding), [1, 1, width]), [batch, 1, width]);
     return add(concat([first, patches], 1), ctx.param(this.positionEmbedding.weight));
@@ -52,7 +70,10 @@ export class VisionTransformer extends Module {
   constructor(config: CLIPVisionConfig) {
     super();
     checkTower('visionConfig', config);
-    if (config.patchSize > config.imageSize) throw new Error(`clip: visionConfig: a patch of ${config.patchSize} pixels is larger than a picture of ${config.imageSize} (patchSize, imageSize)`);
+    if (config.patchSize > config.imageSize)
+      throw new Error(
+        `clip: visionConfig: a patch of ${config.patchSize} pixels is larger than a picture of ${config.imageSize} (patchSize, imageSize)`,
+      );
     const norm = () => new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
     this.#config = config;
     this.embeddings = new VisionEmbeddings(config);
@@ -80,12 +101,18 @@ export class VisionTransformer extends Module {
    * @returns  [B, D]
    */
   pooled(ctx: Context, pixels: Tensor): Tensor {
-    return this.#pool(ctx, this.encoder.forwardAt(ctx, this.#embed(ctx, pixels), (x) => this.#first(x)));
+    return this.#pool(
+      ctx,
+      this.encoder.forwardAt(ctx, this.#embed(ctx, pixels), (x) => this.#first(x)),
+    );
   }
 
   #embed(ctx: Context, pixels: Tensor): Tensor {
     const { numChannels, imageSize } = this.#config;
-    if (pixels.shape.slice(1).join() !== [numChannels, imageSize, imageSize].join()) throw new Error(`clip: the pictures are [${pixels.shape.join(', ')}], expected [B, ${numChannels}, ${imageSize}, ${imageSize}]; resize them`);
+    if (pixels.shape.slice(1).join() !== [numChannels, imageSize, imageSize].join())
+      throw new Error(
+        `clip: the pictures are [${pixels.shape.join(', ')}], expected [B, ${numChannels}, ${imageSize}, ${imageSize}]; resize them`,
+      );
     return this.preLayrnorm.forward(ctx, this.embeddings.forward(ctx, pixels));
   }
 

@@ -50,7 +50,9 @@ const oldPrefix = 'UNetRes';
 export type OldName<Name extends string> = `${typeof oldPrefix}${Name}`;
 
 /** The names of a table, old ones too. */
-export function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): readonly (Name | OldName<Name>)[] {
+export function namesOf<Name extends string>(
+  table: Readonly<Record<Name, unknown>>,
+): readonly (Name | OldName<Name>)[] {
   const names = Object.keys(table) as Name[];
   return [...names, ...names.map((name) => `${oldPrefix}${name}` as const)];
 }

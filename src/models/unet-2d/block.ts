@@ -1,6 +1,15 @@
 /** What the blocks of a U-Net have in common: how they are made, and what goes in and out of them. */
 import { concat, type Tensor } from '../../core/index.ts';
-import { averagePool, Module, repeatPixels, ResnetBlock2D, type ActivationName, type Context, type ResnetBlockOptions, type TimeScaleShift } from '../../nn/index.ts';
+import {
+  averagePool,
+  Module,
+  repeatPixels,
+  ResnetBlock2D,
+  type ActivationName,
+  type Context,
+  type ResnetBlockOptions,
+  type TimeScaleShift,
+} from '../../nn/index.ts';
 
 /** Settings that all blocks of a network share. */
 export interface BlockSettings {
@@ -62,7 +71,11 @@ export interface Features {
 /** A level of the way down. */
 export abstract class DownBlock extends Module {
   /** @returns  beside the features the activations for the way up; null keeps a place and has nothing to give */
-  abstract override forward(ctx: Context, features: Features, time: TimeEmbedding): Features & { readonly activations: readonly (Tensor | null)[] };
+  abstract override forward(
+    ctx: Context,
+    features: Features,
+    time: TimeEmbedding,
+  ): Features & { readonly activations: readonly (Tensor | null)[] };
 }
 
 /** A level of the way up. It takes one activation for each of its resnets. */
@@ -70,7 +83,12 @@ export abstract class UpBlock extends Module {
   abstract readonly resnets: readonly Module[];
 
   /** @param activations  in the order in which the way down made them */
-  abstract override forward(ctx: Context, features: Features, activations: readonly (Tensor | null)[], time: TimeEmbedding): Features;
+  abstract override forward(
+    ctx: Context,
+    features: Features,
+    activations: readonly (Tensor | null)[],
+    time: TimeEmbedding,
+  ): Features;
 }
 
 /** The group count of networks that do not say one: four channels a group, at most 32 groups. */
@@ -79,22 +97,38 @@ export function groupsFor(channels: number): number {
 }
 
 /** A residual block with the settings of its network, and with `groups` if it has a choice of its own. */
-export function resnet({ tembChannels, groups, eps, activation, timeScaleShift, dropout }: BlockSettings, options: Pick<ResnetBlockOptions, 'inChannels' | 'outChannels'> & Partial<ResnetBlockOptions>): ResnetBlock2D {
+export function resnet(
+  { tembChannels, groups, eps, activation, timeScaleShift, dropout }: BlockSettings,
+  options: Pick<ResnetBlockOptions, 'inChannels' | 'outChannels'> & Partial<ResnetBlockOptions>,
+): ResnetBlock2D {
   const known = options.groups ?? groups;
   if (known === null) throw new Error('this block needs normNumGroups');
   const uneven = [options.inChannels, options.outChannels].find((channels) => channels % known !== 0);
-  if (options.groups === undefined && uneven !== undefined) throw new Error(`${uneven} channels do not split into ${known} groups (blockOutChannels and normNumGroups)`);
+  if (options.groups === undefined && uneven !== undefined)
+    throw new Error(`${uneven} channels do not split into ${known} groups (blockOutChannels and normNumGroups)`);
   return new ResnetBlock2D({ tembChannels, eps, activation, timeScaleShift, dropout, ...options, groups: known });
 }
 
 /** A residual block that halves or doubles height and width. */
 export function resamplingResnet(settings: BlockSettings, channels: number, direction: 'down' | 'up'): ResnetBlock2D {
-  return resnet(settings, { inChannels: channels, outChannels: channels, resample: direction === 'down' ? averagePool : repeatPixels });
+  return resnet(settings, {
+    inChannels: channels,
+    outChannels: channels,
+    resample: direction === 'down' ? averagePool : repeatPixels,
+  });
 }
 
 /** Channels that go into each resnet of the way up: what comes from below or from the one before, and one activation. */
-export function upInputs({ prevChannels, inChannels, outChannels, layers }: UpBlockOptions): readonly { readonly below: number; readonly activation: number }[] {
-  return Array.from({ length: layers }, (_, i) => ({ below: i === 0 ? prevChannels : outChannels, activation: i === layers - 1 ? inChannels : outChannels }));
+export function upInputs({
+  prevChannels,
+  inChannels,
+  outChannels,
+  layers,
+}: UpBlockOptions): readonly { readonly below: number; readonly activation: number }[] {
+  return Array.from({ length: layers }, (_, i) => ({
+    below: i === 0 ? prevChannels : outChannels,
+    activation: i === layers - 1 ? inChannels : outChannels,
+  }));
 }
 
 /** The activations of the way down as a resnet takes them: the newest first, and none missing. */
@@ -115,9 +149,14 @@ export function newestFirst(activations: readonly (Tensor | null)[]): readonly T
 export function joined(h: Tensor, activation: Tensor | undefined, expected: number): Tensor {
   const [, channels, height, width] = h.shape;
   if (activation && (activation.shape[2] !== height || activation.shape[3] !== width)) {
-    throw new Error(`its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${wayOut}`);
+    throw new Error(
+      `its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${wayOut}`,
+    );
   }
   const total = channels! + (activation?.shape[1] ?? 0);
-  if (total !== expected) throw new Error(`it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`);
+  if (total !== expected)
+    throw new Error(
+      `it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`,
+    );
   return activation ? concat([h, activation], 1) : h;
 }

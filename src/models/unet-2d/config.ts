@@ -13,8 +13,11 @@ const mostLayers = 128;
 function blockName<const Names extends readonly string[]>(names: Names, shown: readonly string[]) {
   return z.enum(names, {
     error: ({ input }) => {
-      const reason = typeof input === 'string' && Object.hasOwn(foreignBlockTypes, input) ? foreignBlockTypes[input] : undefined;
-      return reason ? `this block ${reason}; expected one of ${shown.join(', ')}` : `expected one of ${shown.join(', ')}`;
+      const reason =
+        typeof input === 'string' && Object.hasOwn(foreignBlockTypes, input) ? foreignBlockTypes[input] : undefined;
+      return reason
+        ? `this block ${reason}; expected one of ${shown.join(', ')}`
+        : `expected one of ${shown.join(', ')}`;
     },
   });
 }
@@ -24,7 +27,10 @@ const activationNames = ['silu', 'swish', 'mish', 'gelu', 'relu'] as const satis
 /** diffusers' option names in camelCase, with diffusers' defaults. What diffusers would ignore or cannot run is an error. */
 export const unet2DConfigSchema = z.strictObject({
   /** Height and width of the pictures in pixels; one number where they are equal. */
-  sampleSize: z.union([positive, z.tuple([positive, positive])]).nullable().default(null),
+  sampleSize: z
+    .union([positive, z.tuple([positive, positive])])
+    .nullable()
+    .default(null),
   inChannels: positive.default(3),
   outChannels: positive.default(3),
   /** The sample is in [0, 1] and brought to [−1, 1] first. */
@@ -35,10 +41,16 @@ export const unet2DConfigSchema = z.strictObject({
   timeEmbeddingDim: positive.nullable().default(null),
   freqShift: z.number().default(0),
   flipSinToCos: z.boolean().default(true),
-  downBlockTypes: z.array(blockName(namesOf(downBlockTypes), Object.keys(downBlockTypes))).nonempty().default(['DownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D']),
+  downBlockTypes: z
+    .array(blockName(namesOf(downBlockTypes), Object.keys(downBlockTypes)))
+    .nonempty()
+    .default(['DownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D', 'AttnDownBlock2D']),
   /** Null has no middle block. */
   midBlockType: z.enum(['UNetMidBlock2D']).nullable().default('UNetMidBlock2D'),
-  upBlockTypes: z.array(blockName(namesOf(upBlockTypes), Object.keys(upBlockTypes))).nonempty().default(['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D']),
+  upBlockTypes: z
+    .array(blockName(namesOf(upBlockTypes), Object.keys(upBlockTypes)))
+    .nonempty()
+    .default(['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D']),
   blockOutChannels: z.array(positive).nonempty().max(mostLevels).default([224, 448, 672, 896]),
   layersPerBlock: positive.max(mostLayers).default(2),
   midBlockScaleFactor: z.number().positive().default(1),
@@ -71,9 +83,18 @@ export type UNet2DConfig = z.output<typeof unet2DConfigSchema>;
 export type UNet2DOptions = z.input<typeof unet2DConfigSchema>;
 
 /** @throws if options contradict each other, in one line that names them */
-export function checkConsistent({ blockOutChannels, downBlockTypes: down, upBlockTypes: up, timeEmbeddingType, numTrainTimesteps }: UNet2DConfig): void {
+export function checkConsistent({
+  blockOutChannels,
+  downBlockTypes: down,
+  upBlockTypes: up,
+  timeEmbeddingType,
+  numTrainTimesteps,
+}: UNet2DConfig): void {
   if (down.length !== blockOutChannels.length || up.length !== blockOutChannels.length) {
-    throw new Error(`unet: blockOutChannels has ${blockOutChannels.length} levels, downBlockTypes ${down.length}, upBlockTypes ${up.length}; they must agree`);
+    throw new Error(
+      `unet: blockOutChannels has ${blockOutChannels.length} levels, downBlockTypes ${down.length}, upBlockTypes ${up.length}; they must agree`,
+    );
   }
-  if (timeEmbeddingType === 'learned' && numTrainTimesteps === null) throw new Error('unet: timeEmbeddingType learned has a vector for each time; say how many in numTrainTimesteps');
+  if (timeEmbeddingType === 'learned' && numTrainTimesteps === null)
+    throw new Error('unet: timeEmbeddingType learned has a vector for each time; say how many in numTrainTimesteps');
 }

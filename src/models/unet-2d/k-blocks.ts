@@ -5,8 +5,25 @@
  * @see Crowson et al., k-diffusion — https://github.com/crowsonkb/k-diffusion
  */
 import { add, type Tensor } from '../../core/index.ts';
-import { AdaGroupNorm, filteredDownsample, filteredUpsample, LayerNorm, Module, PixelAttention, ResnetBlockCondNorm2D, type Context } from '../../nn/index.ts';
-import { DownBlock, joined, UpBlock, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import {
+  AdaGroupNorm,
+  filteredDownsample,
+  filteredUpsample,
+  LayerNorm,
+  Module,
+  PixelAttention,
+  ResnetBlockCondNorm2D,
+  type Context,
+} from '../../nn/index.ts';
+import {
+  DownBlock,
+  joined,
+  UpBlock,
+  type DownBlockOptions,
+  type Features,
+  type TimeEmbedding,
+  type UpBlockOptions,
+} from './block.ts';
 
 /** Channels of a group in all of their normalizations. */
 const groupSize = 32;
@@ -54,13 +71,27 @@ export class KDownBlock extends DownBlock {
   readonly attentions: readonly KAttentionBlock[];
   readonly #last: boolean;
 
-  constructor({ inChannels, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: DownBlockOptions, attention: boolean) {
+  constructor(
+    { inChannels, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: DownBlockOptions,
+    attention: boolean,
+  ) {
     super();
     this.resnets = Array.from({ length: layers }, (_, i) => {
       const from = i === 0 ? inChannels : outChannels;
-      return new ResnetBlockCondNorm2D({ inChannels: from, midChannels: outChannels, tembChannels, groups: groupsOf(from), groupsOut: groupsOf(outChannels), eps, activation, dropout });
+      return new ResnetBlockCondNorm2D({
+        inChannels: from,
+        midChannels: outChannels,
+        tembChannels,
+        groups: groupsOf(from),
+        groupsOut: groupsOf(outChannels),
+        eps,
+        activation,
+        dropout,
+      });
     });
-    this.attentions = attention ? this.resnets.map(() => new KAttentionBlock(outChannels, headDim, tembChannels, last)) : [];
+    this.attentions = attention
+      ? this.resnets.map(() => new KAttentionBlock(outChannels, headDim, tembChannels, last))
+      : [];
     this.#last = last;
   }
 
@@ -83,7 +114,10 @@ export class KUpBlock extends UpBlock {
   readonly attentions: readonly KAttentionBlock[];
   readonly #last: boolean;
 
-  constructor({ inChannels: upper, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: UpBlockOptions, attention: boolean) {
+  constructor(
+    { inChannels: upper, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: UpBlockOptions,
+    attention: boolean,
+  ) {
     super();
     // With attention the lowest block is told by its widths: it takes no activation, and has self-attention.
     const lowest = attention && upper === outChannels && outChannels === tembChannels;
@@ -93,13 +127,32 @@ export class KUpBlock extends UpBlock {
       const to = i === count - 1 ? upper : outChannels;
       // With attention the change of width is left to the second convolution.
       const mid = attention ? outChannels : to;
-      return new ResnetBlockCondNorm2D({ inChannels: from, midChannels: mid, outChannels: to, tembChannels, groups: groupsOf(from), groupsOut: groupsOf(outChannels), eps, activation, dropout });
+      return new ResnetBlockCondNorm2D({
+        inChannels: from,
+        midChannels: mid,
+        outChannels: to,
+        tembChannels,
+        groups: groupsOf(from),
+        groupsOut: groupsOf(outChannels),
+        eps,
+        activation,
+        dropout,
+      });
     });
-    this.attentions = attention ? this.resnets.map((_, i) => new KAttentionBlock(i === count - 1 ? upper : outChannels, headDim, tembChannels, lowest)) : [];
+    this.attentions = attention
+      ? this.resnets.map(
+          (_, i) => new KAttentionBlock(i === count - 1 ? upper : outChannels, headDim, tembChannels, lowest),
+        )
+      : [];
     this.#last = last;
   }
 
-  override forward(ctx: Context, features: Features, activations: readonly (Tensor | null)[], { raw }: TimeEmbedding): Features {
+  override forward(
+    ctx: Context,
+    features: Features,
+    activations: readonly (Tensor | null)[],
+    { raw }: TimeEmbedding,
+  ): Features {
     let h = joined(features.h, activations.at(-1) ?? undefined, this.resnets[0]!.inChannels);
     this.resnets.forEach((block, i) => {
       h = block.forward(ctx, h, raw);

@@ -22,10 +22,13 @@ export class MidBlock extends Module {
     super();
     const { channels, headDim, attention, scale, eps, timeScaleShift } = options;
     const groups = options.groups ?? groupsFor(channels);
-    const block = () => resnet(options, { inChannels: channels, outChannels: channels, groups, outputScaleFactor: scale });
+    const block = () =>
+      resnet(options, { inChannels: channels, outChannels: channels, groups, outputScaleFactor: scale });
     this.resnets = [block(), block()];
     const attnGroups = options.attnGroups ?? (timeScaleShift === 'default' ? groups : null);
-    this.attentions = attention ? [new SpatialAttention({ channels, headDim, groups: attnGroups, eps, rescaleOutputFactor: scale })] : [];
+    this.attentions = attention
+      ? [new SpatialAttention({ channels, headDim, groups: attnGroups, eps, rescaleOutputFactor: scale })]
+      : [];
   }
 
   forward(ctx: Context, x: Tensor, { activated }: TimeEmbedding): Tensor {

@@ -1,7 +1,20 @@
 /** The blocks of DDPM's U-Net and of its successors: residual blocks, attention, and a change of resolution. */
 import type { Tensor } from '../../core/index.ts';
 import { Downsample2D, SpatialAttention, Upsample2D, type Context, type ResnetBlock2D } from '../../nn/index.ts';
-import { DownBlock, joined, newestFirst, resamplingResnet, resnet, UpBlock, upInputs, type BlockSettings, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import {
+  DownBlock,
+  joined,
+  newestFirst,
+  resamplingResnet,
+  resnet,
+  UpBlock,
+  upInputs,
+  type BlockSettings,
+  type DownBlockOptions,
+  type Features,
+  type TimeEmbedding,
+  type UpBlockOptions,
+} from './block.ts';
 
 interface Variant {
   readonly attention: boolean;
@@ -9,7 +22,13 @@ interface Variant {
   readonly resample: 'conv' | 'resnet';
 }
 
-function attentions(present: boolean, count: number, channels: number, headDim: number, { groups, eps }: BlockSettings): readonly SpatialAttention[] {
+function attentions(
+  present: boolean,
+  count: number,
+  channels: number,
+  headDim: number,
+  { groups, eps }: BlockSettings,
+): readonly SpatialAttention[] {
   return present ? Array.from({ length: count }, () => new SpatialAttention({ channels, headDim, groups, eps })) : [];
 }
 
@@ -22,9 +41,17 @@ export class PlainDownBlock extends DownBlock {
   constructor(options: DownBlockOptions, { attention, resample }: Variant) {
     super();
     const { inChannels, outChannels, layers, headDim, last, downsamplePadding } = options;
-    this.resnets = Array.from({ length: layers }, (_, i) => resnet(options, { inChannels: i === 0 ? inChannels : outChannels, outChannels }));
+    this.resnets = Array.from({ length: layers }, (_, i) =>
+      resnet(options, { inChannels: i === 0 ? inChannels : outChannels, outChannels }),
+    );
     this.attentions = attentions(attention, layers, outChannels, headDim, options);
-    this.downsamplers = last ? [] : [resample === 'conv' ? new Downsample2D(outChannels, downsamplePadding) : resamplingResnet(options, outChannels, 'down')];
+    this.downsamplers = last
+      ? []
+      : [
+          resample === 'conv'
+            ? new Downsample2D(outChannels, downsamplePadding)
+            : resamplingResnet(options, outChannels, 'down'),
+        ];
   }
 
   override forward(ctx: Context, features: Features, { activated }: TimeEmbedding) {
@@ -35,7 +62,7 @@ export class PlainDownBlock extends DownBlock {
       h = this.attentions[i]?.forward(ctx, h) ?? h;
       activations.push(h);
     });
-    for (const downsampler of this.downsamplers) activations.push(h = downsampler.forward(ctx, h, activated));
+    for (const downsampler of this.downsamplers) activations.push((h = downsampler.forward(ctx, h, activated)));
     return { ...features, h, activations };
   }
 }
@@ -49,12 +76,21 @@ export class PlainUpBlock extends UpBlock {
   constructor(options: UpBlockOptions, { attention, resample }: Variant) {
     super();
     const { outChannels, layers, headDim, last } = options;
-    this.resnets = upInputs(options).map(({ below, activation }) => resnet(options, { inChannels: below + activation, outChannels }));
+    this.resnets = upInputs(options).map(({ below, activation }) =>
+      resnet(options, { inChannels: below + activation, outChannels }),
+    );
     this.attentions = attentions(attention, layers, outChannels, headDim, options);
-    this.upsamplers = last ? [] : [resample === 'conv' ? new Upsample2D(outChannels) : resamplingResnet(options, outChannels, 'up')];
+    this.upsamplers = last
+      ? []
+      : [resample === 'conv' ? new Upsample2D(outChannels) : resamplingResnet(options, outChannels, 'up')];
   }
 
-  override forward(ctx: Context, features: Features, activations: readonly (Tensor | null)[], { activated }: TimeEmbedding): Features {
+  override forward(
+    ctx: Context,
+    features: Features,
+    activations: readonly (Tensor | null)[],
+    { activated }: TimeEmbedding,
+  ): Features {
     const newest = newestFirst(activations);
     let { h } = features;
     this.resnets.forEach((block, i) => {

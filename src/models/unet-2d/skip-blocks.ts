@@ -5,8 +5,30 @@
  * @see Song et al. 2021, appendix H — https://arxiv.org/abs/2011.13456
  */
 import { add, silu, type Tensor } from '../../core/index.ts';
-import { Conv2d, filteredDownsample, filteredUpsample, GroupNorm, nearlyZero, SpatialAttention, type Context, type ResnetBlock2D } from '../../nn/index.ts';
-import { DownBlock, groupsFor, joined, newestFirst, resnet, UpBlock, upInputs, type BlockSettings, type DownBlockOptions, type Features, type TimeEmbedding, type UpBlockOptions } from './block.ts';
+import {
+  Conv2d,
+  filteredDownsample,
+  filteredUpsample,
+  GroupNorm,
+  nearlyZero,
+  SpatialAttention,
+  type Context,
+  type ResnetBlock2D,
+} from '../../nn/index.ts';
+import {
+  DownBlock,
+  groupsFor,
+  joined,
+  newestFirst,
+  resnet,
+  UpBlock,
+  upInputs,
+  type BlockSettings,
+  type DownBlockOptions,
+  type Features,
+  type TimeEmbedding,
+  type UpBlockOptions,
+} from './block.ts';
 
 /** Channels of the picture: diffusers fixes them. */
 const pictureChannels = 3;
@@ -18,7 +40,14 @@ function attention(channels: number, headDim: number, { eps }: BlockSettings): S
 }
 
 function resampling(options: BlockSettings, channels: number, resample: (x: Tensor) => Tensor): ResnetBlock2D {
-  return resnet(options, { inChannels: channels, outChannels: channels, groups: groupsFor(channels), outputScaleFactor, resample, convShortcut: true });
+  return resnet(options, {
+    inChannels: channels,
+    outChannels: channels,
+    groups: groupsFor(channels),
+    outputScaleFactor,
+    resample,
+    convShortcut: true,
+  });
 }
 
 /** One resolution on the way down. */
@@ -32,10 +61,18 @@ export class SkipDownBlock extends DownBlock {
   constructor(options: DownBlockOptions, hasAttention: boolean) {
     super();
     const { outChannels, layers, headDim, last } = options;
-    this.attentions = hasAttention ? Array.from({ length: layers }, () => attention(outChannels, headDim, options)) : [];
+    this.attentions = hasAttention
+      ? Array.from({ length: layers }, () => attention(outChannels, headDim, options))
+      : [];
     this.resnets = Array.from({ length: layers }, (_, i) => {
       const inChannels = i === 0 ? options.inChannels : outChannels;
-      return resnet(options, { inChannels, outChannels, groups: groupsFor(inChannels), groupsOut: groupsFor(outChannels), outputScaleFactor });
+      return resnet(options, {
+        inChannels,
+        outChannels,
+        groups: groupsFor(inChannels),
+        groupsOut: groupsFor(outChannels),
+        outputScaleFactor,
+      });
     });
     this.resnetDown = last ? null : resampling(options, outChannels, (x) => filteredDownsample(x, 'zeros'));
     this.skipConv = last ? null : new Conv2d(pictureChannels, outChannels, 1);
@@ -52,8 +89,12 @@ export class SkipDownBlock extends DownBlock {
     if (!this.resnetDown || !this.skipConv) return { h, picture, activations };
     const smaller = filteredDownsample(picture!, 'zeros');
     h = this.resnetDown.forward(ctx, h, activated);
-    if (smaller.shape[1] !== pictureChannels) throw new Error(`it takes pictures of ${pictureChannels} channels, inChannels is ${smaller.shape[1]}`);
-    if (smaller.shape[2] !== h.shape[2]) throw new Error('a block above it changes the resolution without taking the picture along; begin with Skip blocks');
+    if (smaller.shape[1] !== pictureChannels)
+      throw new Error(`it takes pictures of ${pictureChannels} channels, inChannels is ${smaller.shape[1]}`);
+    if (smaller.shape[2] !== h.shape[2])
+      throw new Error(
+        'a block above it changes the resolution without taking the picture along; begin with Skip blocks',
+      );
     h = add(this.skipConv.forward(ctx, smaller), h);
     activations.push(h);
     return { h, picture: smaller, activations };
@@ -73,21 +114,33 @@ export class SkipUpBlock extends UpBlock {
     super();
     const { outChannels, headDim, last, eps } = options;
     this.attentions = hasAttention ? [attention(outChannels, headDim, options)] : [];
-    this.resnets = upInputs(options).map(({ below, activation }) => resnet(options, {
-      inChannels: below + activation, outChannels, groupsOut: groupsFor(outChannels), outputScaleFactor,
-      // With attention diffusers divides only one of the two by four; checkpoints are trained that way.
-      groups: hasAttention ? Math.min(below + Math.floor(activation / 4), 32) : groupsFor(below + activation),
-    }));
+    this.resnets = upInputs(options).map(({ below, activation }) =>
+      resnet(options, {
+        inChannels: below + activation,
+        outChannels,
+        groupsOut: groupsFor(outChannels),
+        outputScaleFactor,
+        // With attention diffusers divides only one of the two by four; checkpoints are trained that way.
+        groups: hasAttention ? Math.min(below + Math.floor(activation / 4), 32) : groupsFor(below + activation),
+      }),
+    );
     this.resnetUp = last ? null : resampling(options, outChannels, (x) => filteredUpsample(x, 'zeros'));
     // As the last convolution of the network, so that what it draws begins at zero.
     this.skipConv = last ? null : new Conv2d(outChannels, pictureChannels, 3, { padding: 1, init: nearlyZero });
     this.skipNorm = last ? null : new GroupNorm(groupsFor(outChannels), outChannels, eps);
   }
 
-  override forward(ctx: Context, { h: x, picture: below }: Features, activations: readonly (Tensor | null)[], { activated }: TimeEmbedding): Features {
+  override forward(
+    ctx: Context,
+    { h: x, picture: below }: Features,
+    activations: readonly (Tensor | null)[],
+    { activated }: TimeEmbedding,
+  ): Features {
     const newest = newestFirst(activations);
     let h = x;
-    this.resnets.forEach((block, i) => { h = block.forward(ctx, joined(h, newest[i], block.inChannels), activated); });
+    this.resnets.forEach((block, i) => {
+      h = block.forward(ctx, joined(h, newest[i], block.inChannels), activated);
+    });
     for (const layer of this.attentions) h = layer.forward(ctx, h);
     const picture = below && filteredUpsample(below, 'zeros');
     if (!this.resnetUp || !this.skipConv || !this.skipNorm) return { h, picture };

@@ -26,13 +26,21 @@ export interface WebExecutorOptions {
 }
 
 interface Adapter {
-  readonly info?: { readonly vendor: string; readonly architecture: string; readonly description: string; readonly isFallbackAdapter?: boolean };
+  readonly info?: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly description: string;
+    readonly isFallbackAdapter?: boolean;
+  };
   readonly isFallbackAdapter?: boolean;
 }
 
 /** What a page has of a browser. */
 interface Browser {
-  readonly navigator?: { readonly hardwareConcurrency?: number; readonly gpu?: { requestAdapter(): Promise<Adapter | null> } };
+  readonly navigator?: {
+    readonly hardwareConcurrency?: number;
+    readonly gpu?: { requestAdapter(): Promise<Adapter | null> };
+  };
   readonly crossOriginIsolated?: boolean;
 }
 // The compiler knows a global object of Node, which shares none of this; at run time each may be missing.
@@ -57,23 +65,37 @@ const mostThreads = 8;
  *
  * @throws if the graphics card is asked for and there is none, or several threads where the page is not isolated
  */
-export async function createWebExecutor({ device = 'auto', threads, wasmPaths }: WebExecutorOptions = {}): Promise<Executor> {
+export async function createWebExecutor({
+  device = 'auto',
+  threads,
+  wasmPaths,
+}: WebExecutorOptions = {}): Promise<Executor> {
   const isolated = browser.crossOriginIsolated === true;
   const count = threads ?? (isolated ? Math.min(browser.navigator?.hardwareConcurrency ?? 1, mostThreads) : 1);
   if (!Number.isInteger(count) || count < 1) throw new Error(`threads: expected a positive integer, got ${count}`);
-  if (count > 1 && !isolated) throw new Error(`createWebExecutor: ${count} threads need a page that is cross-origin isolated; serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or take 1`);
+  if (count > 1 && !isolated)
+    throw new Error(
+      `createWebExecutor: ${count} threads need a page that is cross-origin isolated; serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or take 1`,
+    );
   const adapter = device === 'wasm' ? undefined : await graphicsAdapter();
-  if (device === 'webgpu' && !adapter) throw new Error('createWebExecutor: this browser has no graphics adapter for WebGPU; take the device wasm');
+  if (device === 'webgpu' && !adapter)
+    throw new Error('createWebExecutor: this browser has no graphics adapter for WebGPU; take the device wasm');
   const provider: WebProvider = adapter && (device === 'webgpu' || !isFallback(adapter)) ? 'webgpu' : 'wasm';
   const options: WebEngineOptions = { provider, threads: count, ...(wasmPaths !== undefined && { wasmPaths }) };
   return createSessionExecutor(startWorker(options), {
-    device: provider === 'wasm' ? `wasm (${count} ${count === 1 ? 'thread' : 'threads'})` : `webgpu (${adapterName(adapter!)})`,
-    ...(provider === 'webgpu' && { target: async () => webgpuTarget, facts: async () => ({ adapter: adapterName(adapter!) }) }),
+    device:
+      provider === 'wasm'
+        ? `wasm (${count} ${count === 1 ? 'thread' : 'threads'})`
+        : `webgpu (${adapterName(adapter!)})`,
+    ...(provider === 'webgpu' && {
+      target: async () => webgpuTarget,
+      facts: async () => ({ adapter: adapterName(adapter!) }),
+    }),
   });
 }
 
 async function graphicsAdapter(): Promise<Adapter | undefined> {
-  return await browser.navigator?.gpu?.requestAdapter() ?? undefined;
+  return (await browser.navigator?.gpu?.requestAdapter()) ?? undefined;
 }
 
 function isFallback({ info, isFallbackAdapter }: Adapter): boolean {
@@ -90,7 +112,9 @@ function startWorker(options: WebEngineOptions): SessionService {
     // Bundlers find the worker by this very form of words.
     const worker = new Worker(new URL('./web-worker-main.js', import.meta.url), { type: 'module' });
     worker.addEventListener('message', ({ data }) => received(data));
-    worker.addEventListener('error', ({ message }) => lost(new Error(`the engine's worker has failed${message ? `: ${message}` : ' to load'}`)));
+    worker.addEventListener('error', ({ message }) =>
+      lost(new Error(`the engine's worker has failed${message ? `: ${message}` : ' to load'}`)),
+    );
     worker.postMessage(options);
     return { send: (request) => worker.postMessage(request), hold: () => {} };
   });

@@ -22,7 +22,10 @@ self.addEventListener('message', ({ data }) => {
 });
 
 async function reply(opening: Promise<SessionHost>, request: Request): Promise<void> {
-  const response = await opening.then((opened) => answer(opened, request), (error: unknown): Response => ({ id: request.id, error: error instanceof Error ? error.message : String(error) }));
+  const response = await opening.then(
+    (opened) => answer(opened, request),
+    (error: unknown): Response => ({ id: request.id, error: error instanceof Error ? error.message : String(error) }),
+  );
   self.postMessage(response, buffersOf(response));
   if (request.method === 'close') self.close();
 }

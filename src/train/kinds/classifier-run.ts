@@ -14,40 +14,72 @@ import type { RunOptions, RunPlan, RunWatch } from '../run.ts';
  *
  * @throws if the data has no classes, or the held-out data has others
  */
-export async function planClassifier(config: ClassifierConfig, { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>): Promise<RunPlan> {
-  const { data: { source, size, crop, flip, channels }, train } = config;
+export async function planClassifier(
+  config: ClassifierConfig,
+  { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>,
+): Promise<RunPlan> {
+  const {
+    data: { source, size, crop, flip, channels },
+    train,
+  } = config;
   const options = { size, crop, skipBad, ...(channels && { channels }), ...(signal && { signal }) };
   const dataset = await openDataset(source, options);
-  if (!dataset.labels || !dataset.classNames) throw new Error(`config.data.source: ${dataset.name} has no classes; put each class in a folder of its own`);
+  if (!dataset.labels || !dataset.classNames)
+    throw new Error(`config.data.source: ${dataset.name} has no classes; put each class in a folder of its own`);
   const test = await openTest(config, dataset, options);
-  const model = new ImageClassifier({ ...config.model, sampleSize: size, inChannels: dataset.channels, classNames: [...dataset.classNames] });
+  const model = new ImageClassifier({
+    ...config.model,
+    sampleSize: size,
+    inChannels: dataset.channels,
+    classNames: [...dataset.classNames],
+  });
   return {
-    config: { task: 'classifier', ...config }, train, kind: 'network', dataset,
+    config: { task: 'classifier', ...config },
+    train,
+    kind: 'network',
+    dataset,
     task: {
       module: model,
       loss: (ctx) => classificationLoss(model, ctx, train.batchSize),
-      inputs: (batch) => classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, flip }),
+      inputs: (batch) =>
+        classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, flip }),
     },
     writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
     readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
-    use: { what: 'evaluate a model', command: (out) => `kuosan evaluate MODEL --data ${quoteWord(source)} --features ${out}` },
+    use: {
+      what: 'evaluate a model',
+      command: (out) => `kuosan evaluate MODEL --data ${quoteWord(source)} --features ${out}`,
+    },
     ...(test && { watch: (executor: Executor, store: Store) => watchAccuracy(executor, store, model, test) }),
   };
 }
 
 /** @throws if the run is to be measured and there is nothing to measure it on, or that has other classes */
-async function openTest({ data: { source, test = testPartOf(source) }, train }: ClassifierConfig, dataset: Dataset, options: Parameters<typeof openDataset>[1]): Promise<Dataset | undefined> {
+async function openTest(
+  { data: { source, test = testPartOf(source) }, train }: ClassifierConfig,
+  dataset: Dataset,
+  options: Parameters<typeof openDataset>[1],
+): Promise<Dataset | undefined> {
   if (train.evaluateEvery === null) return undefined;
-  if (!test) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but ${dataset.name} has no held-out part; name one (data.test), or set evaluateEvery to null`);
+  if (!test)
+    throw new Error(
+      `config.train.evaluateEvery is ${train.evaluateEvery}, but ${dataset.name} has no held-out part; name one (data.test), or set evaluateEvery to null`,
+    );
   const held = await openDataset(test, { ...options, channels: dataset.channels });
-  if (held.classNames?.join('\n') !== dataset.classNames?.join('\n')) throw new Error(`config.data.test: the classes of ${held.name} are not those of ${dataset.name}`);
+  if (held.classNames?.join('\n') !== dataset.classNames?.join('\n'))
+    throw new Error(`config.data.test: the classes of ${held.name} are not those of ${dataset.name}`);
   return held;
 }
 
 /** Pictures told at once; the number does not matter for the result. */
 const testBatch = 100;
 
-async function watchAccuracy(executor: Executor, store: Store, model: ImageClassifier, test: Dataset): Promise<RunWatch> {
+async function watchAccuracy(
+  executor: Executor,
+  store: Store,
+  model: ImageClassifier,
+  test: Dataset,
+): Promise<RunWatch> {
   const executable = await executor.compile(classifierProgram(model, testBatch, entries.ema));
   const classes = model.config.classNames.length;
   return {

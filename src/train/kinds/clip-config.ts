@@ -12,13 +12,18 @@ export const clipRunSchema = z.strictObject({
     /** Height and width in pixels. */
     size: z.number().int().positive().default(64),
     /** A model's folder has no word for another way, and CLIPImageProcessor knows none. */
-    crop: z.literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' }).default('center'),
+    crop: z
+      .literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' })
+      .default('center'),
     /** A list of the pictures to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
     files: z.string().nullable().default(null),
     /** Held-out pictures of the same source for the zero-shot accuracy during training: a list like `files`. */
     testFiles: z.string().nullable().default(null),
     /** Sentences with `{}` for the caption; one is drawn each time. */
-    templates: z.array(z.string().includes('{}')).min(1).default([...plainTemplates]),
+    templates: z
+      .array(z.string().includes('{}'))
+      .min(1)
+      .default([...plainTemplates]),
     /** The share of captions that some tags of the picture are added to. */
     tagShare: share.default(0),
     /** Of these, the share where the tags stand in the place of the caption. */
@@ -44,22 +49,33 @@ export const clipRunSchema = z.strictObject({
     /** The share of pictures that another of the same caption is mixed into, by up to a half. */
     blend: share.default(0),
   }),
-  tokenizer: z.strictObject({
-    /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
-    file: z.string().optional(),
-    /** Tokens to learn from the captions and tags of the training pictures; default 5000. */
-    vocabSize: z.number().int().min(leastVocabSize).optional(),
-    /** A pair of tokens becomes one if it occurs as often; default 2. */
-    minFrequency: z.number().int().positive().optional(),
-  }).refine(({ file, vocabSize, minFrequency }) => file === undefined || (vocabSize === undefined && minFrequency === undefined), {
-    error: 'expected a file, or vocabSize and minFrequency to learn one',
-  }).prefault({}),
-  model: z.strictObject({
-    projectionDim: z.number().int().positive().default(512),
-    logitScaleInitValue: z.number().default(2.6592), // ln(1/0.07)
-    textConfig: clipTextConfigSchema.omit({ vocabSize: true, padTokenId: true, bosTokenId: true, eosTokenId: true, projectionDim: true }).prefault({}),
-    visionConfig: clipVisionConfigSchema.omit({ numChannels: true, imageSize: true, projectionDim: true }).prefault({}),
-  }).prefault({}),
+  tokenizer: z
+    .strictObject({
+      /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
+      file: z.string().optional(),
+      /** Tokens to learn from the captions and tags of the training pictures; default 5000. */
+      vocabSize: z.number().int().min(leastVocabSize).optional(),
+      /** A pair of tokens becomes one if it occurs as often; default 2. */
+      minFrequency: z.number().int().positive().optional(),
+    })
+    .refine(
+      ({ file, vocabSize, minFrequency }) =>
+        file === undefined || (vocabSize === undefined && minFrequency === undefined),
+      { error: 'expected a file, or vocabSize and minFrequency to learn one' },
+    )
+    .prefault({}),
+  model: z
+    .strictObject({
+      projectionDim: z.number().int().positive().default(512),
+      logitScaleInitValue: z.number().default(2.6592), // ln(1/0.07)
+      textConfig: clipTextConfigSchema
+        .omit({ vocabSize: true, padTokenId: true, bosTokenId: true, eosTokenId: true, projectionDim: true })
+        .prefault({}),
+      visionConfig: clipVisionConfigSchema
+        .omit({ numChannels: true, imageSize: true, projectionDim: true })
+        .prefault({}),
+    })
+    .prefault({}),
   train: trainSchema.extend({
     // Radford et al. 2021, table 18 and section 2.5: the settings of ViT-B/32. DDPM's warm-up stays, for runs of some thousand updates:
     // theirs are 2,000 of 390,000.
@@ -87,8 +103,14 @@ export interface ClipConfig extends Omit<z.output<typeof clipRunSchema>, 'tokeni
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseClipConfig(value: unknown): ClipConfig {
-  const { tokenizer: { file, vocabSize = 5000, minFrequency = 2 }, ...config } = parseConfig(clipRunSchema, value, 'config');
+  const {
+    tokenizer: { file, vocabSize = 5000, minFrequency = 2 },
+    ...config
+  } = parseConfig(clipRunSchema, value, 'config');
   const { tagShare, tagsAlone } = config.data;
-  if (tagsAlone > 0 && tagShare === 0) throw new Error('config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too');
+  if (tagsAlone > 0 && tagShare === 0)
+    throw new Error(
+      'config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too',
+    );
   return { ...config, tokenizer: file === undefined ? { vocabSize, minFrequency } : { file } };
 }

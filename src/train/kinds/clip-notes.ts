@@ -24,23 +24,42 @@ export function captionNotes(training: Dataset, test: Dataset | undefined, said:
   return [...cutNotes(training, test, said), ...alikeNotes(training, said), ...repeatNotes(training, said)];
 }
 
-function cutNotes({ captions = [], tags }: Dataset, test: Dataset | undefined, { tokenizer, length, templates, tagShare }: SaidOfPictures): string[] {
+function cutNotes(
+  { captions = [], tags }: Dataset,
+  test: Dataset | undefined,
+  { tokenizer, length, templates, tagShare }: SaidOfPictures,
+): string[] {
   const lengthOf = remembered((text) => tokenizer.encode(text).length);
   const template = longestOf(templates, (each) => lengthOf(fillTemplate(each, '')));
   const isCut = (caption: string) => lengthOf(fillTemplate(template, caption)) > length;
   const cut = [...new Set(captions)].filter(isCut).length;
-  const withTags = tagShare === 0 || !tags ? 0 : captions.filter((caption, i) => {
-    const longest = tags[i]!.toSorted((a, b) => lengthOf(b) - lengthOf(a)).slice(0, mostTags);
-    return !isCut(caption) && lengthOf([fillTemplate(template, caption), ...longest].join(', ')) > length;
-  }).length;
+  const withTags =
+    tagShare === 0 || !tags
+      ? 0
+      : captions.filter((caption, i) => {
+          const longest = tags[i]!.toSorted((a, b) => lengthOf(b) - lengthOf(a)).slice(0, mostTags);
+          return !isCut(caption) && lengthOf([fillTemplate(template, caption), ...longest].join(', ')) > length;
+        }).length;
   const cutInTest = [...new Set(test?.captions ?? [])].filter((caption) => lengthOf(caption) > length).length;
 
   const as = template === '{}' ? '' : `, said as ${JSON.stringify(template)},`;
   const wayOut = 'model.textConfig.maxPositionEmbeddings says how many are read';
   return [
-    ...(cut === 0 ? [] : [`${cut === 1 ? '1 caption is' : `${cut} captions are`} longer than ${length} tokens${as} and ${cut === 1 ? 'loses its' : 'lose their'} end; ${wayOut}`]),
-    ...(withTags === 0 ? [] : [`with tags the captions of ${withTags} ${withTags === 1 ? 'picture' : 'pictures'}${cut === 0 ? '' : ' more'} can be longer than ${length} tokens${as} and lose some of the tags; ${wayOut}`]),
-    ...(cutInTest === 0 ? [] : [`${cutInTest === 1 ? '1 caption' : `${cutInTest} captions`} of the held-out pictures ${cutInTest === 1 ? 'is' : 'are'} longer than ${length} tokens and ${cutInTest === 1 ? 'loses its' : 'lose their'} end`]),
+    ...(cut === 0
+      ? []
+      : [
+          `${cut === 1 ? '1 caption is' : `${cut} captions are`} longer than ${length} tokens${as} and ${cut === 1 ? 'loses its' : 'lose their'} end; ${wayOut}`,
+        ]),
+    ...(withTags === 0
+      ? []
+      : [
+          `with tags the captions of ${withTags} ${withTags === 1 ? 'picture' : 'pictures'}${cut === 0 ? '' : ' more'} can be longer than ${length} tokens${as} and lose some of the tags; ${wayOut}`,
+        ]),
+    ...(cutInTest === 0
+      ? []
+      : [
+          `${cutInTest === 1 ? '1 caption' : `${cutInTest} captions`} of the held-out pictures ${cutInTest === 1 ? 'is' : 'are'} longer than ${length} tokens and ${cutInTest === 1 ? 'loses its' : 'lose their'} end`,
+        ]),
   ];
 }
 
@@ -51,8 +70,12 @@ function alikeNotes({ captions = [] }: Dataset, { tokenizer, length, templates }
   const [first] = groups;
   if (!first) return [];
   const count = groups.reduce((sum, { length: size }) => sum + size, 0);
-  const wayOut = first.some((caption) => tokenizer.encode(caption).join() !== tokenizer.encode(first[0]!).join()) ? 'raise model.textConfig.maxPositionEmbeddings, or shorten them' : 'write them in one way';
-  return [`${count} captions have the same tokens as another, such as ${JSON.stringify(first[0])} and ${JSON.stringify(first[1])}, and are each other's negatives; ${wayOut}`];
+  const wayOut = first.some((caption) => tokenizer.encode(caption).join() !== tokenizer.encode(first[0]!).join())
+    ? 'raise model.textConfig.maxPositionEmbeddings, or shorten them'
+    : 'write them in one way';
+  return [
+    `${count} captions have the same tokens as another, such as ${JSON.stringify(first[0])} and ${JSON.stringify(first[1])}, and are each other's negatives; ${wayOut}`,
+  ];
 }
 
 function repeatNotes({ captions = [] }: Dataset, { batch, classes }: SaidOfPictures): string[] {
@@ -61,7 +84,9 @@ function repeatNotes({ captions = [] }: Dataset, { batch, classes }: SaidOfPictu
   const { accuracy, loss } = perfectInBatch(batch, different);
   // Classes are few, and updates as small as that would learn little from each.
   const wayOut = classes ? '' : '; smaller updates (--batch-size, --train.gradientAccumulation) are without';
-  return [`an update sees ${batch} pictures and there are only ${different} different captions: some stand in it more than once, as each other's negatives, and a perfect model has about ${(100 * accuracy).toFixed(1)} % right in the batch and a loss of ${loss.toFixed(2)}${wayOut}`];
+  return [
+    `an update sees ${batch} pictures and there are only ${different} different captions: some stand in it more than once, as each other's negatives, and a perfect model has about ${(100 * accuracy).toFixed(1)} % right in the batch and a loss of ${loss.toFixed(2)}${wayOut}`,
+  ];
 }
 
 /**
@@ -90,7 +115,11 @@ export function perfectInBatch(batch: number, captions: number): { readonly accu
 export function sameTokens(tokenizer: Tokenizer, texts: Iterable<string>, length: number, template = '{}'): string[][] {
   const groups = new Map<string, string[]>();
   for (const text of texts) {
-    const key = tokenizer.encode(fillTemplate(template, text)).slice(0, -1).slice(0, length - 1).join(' ');
+    const key = tokenizer
+      .encode(fillTemplate(template, text))
+      .slice(0, -1)
+      .slice(0, length - 1)
+      .join(' ');
     const group = groups.get(key);
     if (group) group.push(text);
     else groups.set(key, [text]);

@@ -3,10 +3,29 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Executor, type HostArray, type Store } from '../../core/index.ts';
 import { readClipFolder, writeClipFolder } from '../../checkpoint/index.ts';
-import { captionBatchAt, captionsOf, fromPixels, MissingDataError, openDataset, picturesAt, takeListed, testPartOf, type Dataset } from '../../data/index.ts';
+import {
+  captionBatchAt,
+  captionsOf,
+  fromPixels,
+  MissingDataError,
+  openDataset,
+  picturesAt,
+  takeListed,
+  testPartOf,
+  type Dataset,
+} from '../../data/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { CLIPModel, openAIPreprocessing } from '../../models/index.ts';
-import { chanceLoss, checkTokenizer, clampLogitScale, clipLoss, openClipEncoder, zeroShotAccuracy, zeroShotClassifier, type ClipEncoder } from '../../pipelines/index.ts';
+import {
+  chanceLoss,
+  checkTokenizer,
+  clampLogitScale,
+  clipLoss,
+  openClipEncoder,
+  zeroShotAccuracy,
+  zeroShotClassifier,
+  type ClipEncoder,
+} from '../../pipelines/index.ts';
 import type { ClipConfig } from './clip-config.ts';
 import { captionNotes, sameTokens } from './clip-notes.ts';
 import { clipTokenizer } from './clip-tokenizer.ts';
@@ -22,18 +41,41 @@ const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
  *
  * @throws if pictures have neither captions nor classes, all have the same, or nothing is held out to measure on
  */
-export async function planClip(config: ClipConfig, { skipBad = false, signal, resumeFrom }: PlanOptions): Promise<RunPlan> {
-  const { data: { source, size, crop, files, testFiles, ...shown }, train } = config;
-  const open = (name: string) => openDataset(name, { size, crop, channels: 3, resample: preprocessing.resample, skipBad, ...(signal && { signal }) });
+export async function planClip(
+  config: ClipConfig,
+  { skipBad = false, signal, resumeFrom }: PlanOptions,
+): Promise<RunPlan> {
+  const {
+    data: { source, size, crop, files, testFiles, ...shown },
+    train,
+  } = config;
+  const open = (name: string) =>
+    openDataset(name, {
+      size,
+      crop,
+      channels: 3,
+      resample: preprocessing.resample,
+      skipBad,
+      ...(signal && { signal }),
+    });
   const whole = await open(source);
-  const part = (list: string, without: string) => takeListed(whole, list).catch((error: unknown) => {
-    throw error instanceof MissingDataError ? new MissingDataError(error.what, `${error.message}; name another, or do without (${without})`) : error;
-  });
+  const part = (list: string, without: string) =>
+    takeListed(whole, list).catch((error: unknown) => {
+      throw error instanceof MissingDataError
+        ? new MissingDataError(error.what, `${error.message}; name another, or do without (${without})`)
+        : error;
+    });
   const dataset = captioned(files === null ? whole : await part(files, '--data.files null trains on all pictures'));
-  if (new Set(dataset.captions).size < 2) throw new Error(`config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`);
+  if (new Set(dataset.captions).size < 2)
+    throw new Error(
+      `config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`,
+    );
   const test = await openTest();
 
-  const { tokenizer, json } = await clipTokenizer(config.tokenizer, wordsOf(dataset), { resumeFrom, start: () => startingModel(train, 'clip') });
+  const { tokenizer, json } = await clipTokenizer(config.tokenizer, wordsOf(dataset), {
+    resumeFrom,
+    start: () => startingModel(train, 'clip'),
+  });
   const { vocabSize, bosTokenId, eosTokenId, padTokenId } = tokenizer;
   const model = new CLIPModel({
     ...config.model,
@@ -46,21 +88,40 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
 
   async function openTest(): Promise<Dataset | undefined> {
     if (train.evaluateEvery === null) return undefined;
-    if (testFiles !== null) return captioned(await part(testFiles, '--data.testFiles null --train.evaluateEvery null measures nothing'));
+    if (testFiles !== null)
+      return captioned(await part(testFiles, '--data.testFiles null --train.evaluateEvery null measures nothing'));
     const held = testPartOf(source);
-    if (held === undefined) throw new Error(`config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`);
+    if (held === undefined)
+      throw new Error(
+        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`,
+      );
     return captioned(await open(held));
   }
 
   return {
-    config: { task: 'clip', ...config }, train, kind: 'clip', dataset,
-    notes: captionNotes(dataset, test, { tokenizer, length, templates: shown.templates, tagShare: shown.tagShare, classes: !whole.captions, batch }),
+    config: { task: 'clip', ...config },
+    train,
+    kind: 'clip',
+    dataset,
+    notes: captionNotes(dataset, test, {
+      tokenizer,
+      length,
+      templates: shown.templates,
+      tagShare: shown.tagShare,
+      classes: !whole.captions,
+      batch,
+    }),
     task: {
       module: model,
       loss: (ctx) => clipLoss(model, ctx, { batchSize: train.batchSize, length, preprocessing }),
       constrain: { logit_scale: clampLogitScale },
       inputs(step): Record<string, HostArray> {
-        const { images, texts } = captionBatchAt(dataset, { seed: train.seed, step, batchSize: train.batchSize, ...shown });
+        const { images, texts } = captionBatchAt(dataset, {
+          seed: train.seed,
+          step,
+          batchSize: train.batchSize,
+          ...shown,
+        });
         return { pictures: images, ids: tokenizer.encodeBatch(texts, length).ids };
       },
     },
@@ -68,7 +129,14 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
     writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: json, preprocessing }),
     readWeights: async (dir) => (await readClipFolder(dir)).weights,
     use: await useOf(dataset, test),
-    ...(test && { watch: (executor: Executor, store: Store) => watchZeroShot(openClipEncoder(executor, { model, tokenizer, weights: { store, prefix: entries.ema } }), test, train.evaluateCount) }),
+    ...(test && {
+      watch: (executor: Executor, store: Store) =>
+        watchZeroShot(
+          openClipEncoder(executor, { model, tokenizer, weights: { store, prefix: entries.ema } }),
+          test,
+          train.evaluateCount,
+        ),
+    }),
   };
 }
 
@@ -76,8 +144,15 @@ export async function planClip(config: ClipConfig, { skipBad = false, signal, re
 async function useOf(dataset: Dataset, test: Dataset | undefined): Promise<RunPlan['use']> {
   const first = await stat(join(dataset.name, dataset.ids[0]!)).catch(() => undefined);
   return first?.isFile()
-    ? { what: 'search your pictures', command: (out) => `kuosan search ${out} --images ${quoteWord(dataset.name)} --query "a red heart" --out sheet.png` }
-    : { what: 'count how many pictures get their own name', command: (out) => `kuosan zero-shot ${out} --data ${quoteWord((test ?? dataset).name)}` };
+    ? {
+        what: 'search your pictures',
+        command: (out) =>
+          `kuosan search ${out} --images ${quoteWord(dataset.name)} --query "a red heart" --out sheet.png`,
+      }
+    : {
+        what: 'count how many pictures get their own name',
+        command: (out) => `kuosan zero-shot ${out} --data ${quoteWord((test ?? dataset).name)}`,
+      };
 }
 
 /** Within so much of ln(batch) nothing is told apart yet. */
@@ -89,7 +164,11 @@ const atChance = 0.02;
  *
  * @param measures  those of `clipLoss`
  */
-export function describeClip(loss: number, batch: number, { image_accuracy: image = 0, text_accuracy: text = 0, logit_scale: scale = 0 }: Readonly<Record<string, number>>): string {
+export function describeClip(
+  loss: number,
+  batch: number,
+  { image_accuracy: image = 0, text_accuracy: text = 0, logit_scale: scale = 0 }: Readonly<Record<string, number>>,
+): string {
   const chance = chanceLoss(batch);
   const stuck = Math.abs(loss - chance) < atChance * chance;
   return `loss ${loss.toFixed(4)} (ln ${batch} = ${chance.toFixed(4)}${stuck ? ': at chance, nothing is told apart' : ''}) · ${(50 * (image + text)).toFixed(1)} % right in the batch · temperature ${Math.exp(-scale).toFixed(3)}`;
@@ -116,7 +195,10 @@ function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promi
   return Promise.resolve({
     async evaluate() {
       // Any scale leaves the order, and that of these weights is in the store.
-      const classifier = await zeroShotClassifier({ ...encoder, scale: 1 }, groups.map(([caption]) => caption!));
+      const classifier = await zeroShotClassifier(
+        { ...encoder, scale: 1 },
+        groups.map(([caption]) => caption!),
+      );
       const ranked = classifier.classify(await encoder.embedImages(fromPixels(picturesAt(test, places))), 5);
       return { zeroShotTop1: zeroShotAccuracy(ranked, right, 1), zeroShotTop5: zeroShotAccuracy(ranked, right, 5) };
     },

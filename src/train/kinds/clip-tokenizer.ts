@@ -23,12 +23,22 @@ export interface ClipTokenizer {
  * @param start       finds the folder of the model that it begins with, if it does; not asked of a run that goes on
  * @throws one line that names the file, if it cannot be read or is no tokenizer
  */
-export async function clipTokenizer(settings: ClipConfig['tokenizer'], words: Iterable<string>, { resumeFrom, start: findStart }: { readonly resumeFrom?: string | undefined; readonly start: () => Promise<string | undefined> }): Promise<ClipTokenizer> {
+export async function clipTokenizer(
+  settings: ClipConfig['tokenizer'],
+  words: Iterable<string>,
+  {
+    resumeFrom,
+    start: findStart,
+  }: { readonly resumeFrom?: string | undefined; readonly start: () => Promise<string | undefined> },
+): Promise<ClipTokenizer> {
   const latest = resumeFrom === undefined ? null : await latestCheckpoint(resumeFrom);
   if (latest) return readFrom(join(latest.path, 'tokenizer.json'), 'checkpoint');
   const start = await findStart();
   if (start !== undefined) {
-    if ('file' in settings) throw new Error(`config.tokenizer.file: the vocabulary is that of config.train.init (${start}); leave the file out`);
+    if ('file' in settings)
+      throw new Error(
+        `config.tokenizer.file: the vocabulary is that of config.train.init (${start}); leave the file out`,
+      );
     return readFrom(join(start, 'tokenizer.json'), 'config.train.init');
   }
   if ('file' in settings) return readFrom(settings.file, 'config.tokenizer.file');

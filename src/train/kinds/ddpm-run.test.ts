@@ -16,13 +16,29 @@ const [classes, plain] = [join(folder, 'classes'), join(folder, 'plain')];
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
   // The first pictures of all are the same, so of how many there are the class tells something too.
-  for (const [i, name] of ['apples', 'pears', 'plums'].entries()) await drawPictureFolder(join(classes, name), 1 + 2 * i);
+  for (const [i, name] of ['apples', 'pears', 'plums'].entries())
+    await drawPictureFolder(join(classes, name), 1 + 2 * i);
   await drawPictureFolder(plain, 2);
 });
 
-const planOf = ({ source = classes, numClassEmbeds = 4 as number | null, classDropout = 0.5, objective = {}, scheduler = {}, model = {} } = {}) => planDdpm(parseDdpmConfig({
-  data: { source, size: 8 }, model: { ...tinyModel, numClassEmbeds, ...model }, scheduler, objective: { classDropout, ...objective }, train: { steps: 2, batchSize: 16, warmupSteps: 0 },
-}), {});
+const planOf = ({
+  source = classes,
+  numClassEmbeds = 4 as number | null,
+  classDropout = 0.5,
+  objective = {},
+  scheduler = {},
+  model = {},
+} = {}) =>
+  planDdpm(
+    parseDdpmConfig({
+      data: { source, size: 8 },
+      model: { ...tinyModel, numClassEmbeds, ...model },
+      scheduler,
+      objective: { classDropout, ...objective },
+      train: { steps: 2, batchSize: 16, warmupSteps: 0 },
+    }),
+    {},
+  );
 
 describe('classes', () => {
   test('are hidden behind the last one that the network has a vector for', async () => {
@@ -60,7 +76,9 @@ describe('classes', () => {
     // And they make a difference, though not to the first loss: the last layer is all but zero, its outputs are of order 1e-5.
     const shown = await opened(0);
     expect((await shown.advance()).loss).toBeCloseTo(first.loss, 3);
-    expect((await shown.state()).training.get('params/class_embedding.weight')).not.toEqual(saved.training.get('params/class_embedding.weight'));
+    expect((await shown.state()).training.get('params/class_embedding.weight')).not.toEqual(
+      saved.training.get('params/class_embedding.weight'),
+    );
     await executor.dispose();
   }, 20_000);
 
@@ -71,9 +89,15 @@ describe('classes', () => {
     const trained = await Trainer.open(executor, (await planOf()).task, { ...train, learningRate: 0.01 });
     await trained.advance();
     const weights = await trained.averages();
-    const begun = await Trainer.open(executor, task, train, { step: 0, training: new Map([...weights].map(([name, value]) => [`params/${name}`, value])), ema: new Map(weights) });
+    const begun = await Trainer.open(executor, task, train, {
+      step: 0,
+      training: new Map([...weights].map(([name, value]) => [`params/${name}`, value])),
+      ema: new Map(weights),
+    });
     expect(await begun.averages()).toEqual(weights);
-    expect((await begun.state()).training.get('params/class_embedding.weight')).toEqual(weights.get('class_embedding.weight'));
+    expect((await begun.state()).training.get('params/class_embedding.weight')).toEqual(
+      weights.get('class_embedding.weight'),
+    );
     await begun.advance();
     expect(begun.step).toBe(1);
     await executor.dispose();
@@ -82,20 +106,42 @@ describe('classes', () => {
   test('of a model that predicts something else are taken, and it is said', async () => {
     const out = join(folder, 'epsilon');
     const executor = createNodeExecutor({ threads: 1, worker: false });
-    const config = (scheduler: object, init: string | null) => ({ data: { source: plain, size: 8 }, model: tinyModel, scheduler, train: { steps: 1, batchSize: 2, init, sampleEvery: null } });
-    for await (const event of trainingRun(await planDdpm(parseDdpmConfig(config({}, null)), {}), { out, executor })) expect(event.type).toBeDefined();
+    const config = (scheduler: object, init: string | null) => ({
+      data: { source: plain, size: 8 },
+      model: tinyModel,
+      scheduler,
+      train: { steps: 1, batchSize: 2, init, sampleEvery: null },
+    });
+    for await (const event of trainingRun(await planDdpm(parseDdpmConfig(config({}, null)), {}), { out, executor }))
+      expect(event.type).toBeDefined();
     expect((await planDdpm(parseDdpmConfig(config({}, out)), {})).notes).toEqual([]);
     const { notes } = await planDdpm(parseDdpmConfig(config({ predictionType: 'v_prediction' }, out)), {});
-    expect(notes).toEqual([expect.stringMatching(/step-000001 predicts epsilon, and this run v_prediction: what the network tells is learned anew; config\.scheduler says what it predicts$/)]);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /step-000001 predicts epsilon, and this run v_prediction: what the network tells is learned anew; config\.scheduler says what it predicts$/,
+      ),
+    ]);
     await executor.dispose();
   }, 20_000);
 
   test.each([
-    [{ numClassEmbeds: null }, /^config\.objective\.classDropout: the network takes no classes; set model\.numClassEmbeds to one more than there are, or classDropout to 0$/],
-    [{ numClassEmbeds: 3 }, /^config\.objective\.classDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 3$/],
-    [{ numClassEmbeds: 5 }, /^config\.objective\.classDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 5$/],
+    [
+      { numClassEmbeds: null },
+      /^config\.objective\.classDropout: the network takes no classes; set model\.numClassEmbeds to one more than there are, or classDropout to 0$/,
+    ],
+    [
+      { numClassEmbeds: 3 },
+      /^config\.objective\.classDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 3$/,
+    ],
+    [
+      { numClassEmbeds: 5 },
+      /^config\.objective\.classDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 5$/,
+    ],
     [{ numClassEmbeds: 2 }, /^config\.model\.numClassEmbeds is 2, but .*classes has 3 classes$/],
-    [{ source: plain }, /^config\.model\.numClassEmbeds is 4, but .*plain has no classes; put each class in a folder of its own$/],
+    [
+      { source: plain },
+      /^config\.model\.numClassEmbeds is 4, but .*plain has no classes; put each class in a folder of its own$/,
+    ],
     [{ classDropout: 1.5 }, /^config\.objective\.classDropout: /],
   ])('that contradict the network or the data are refused: %j', async (options, message) => {
     await expect((async () => planOf(options))()).rejects.toThrow(message);
@@ -104,14 +150,17 @@ describe('classes', () => {
 
 describe('the floor of the loss', () => {
   test('is known of networks that are told classes, some of them hidden or not', async () => {
-    const sum = async (classDropout: number) => (await (await planOf({ classDropout })).floor!()).reduce<number>((total, loss) => total + loss!, 0);
+    const sum = async (classDropout: number) =>
+      (await (await planOf({ classDropout })).floor!()).reduce<number>((total, loss) => total + loss!, 0);
     const told = await sum(0);
     expect(told).toBeGreaterThan(0);
     expect(await sum(0.5)).toBeGreaterThan(1.01 * told);
   });
 
   test.each([
-    [{ objective: { weighting: 'min_snr' } }], [{ objective: { offsetNoise: 0.1 } }], [{ scheduler: { varianceType: 'learned_range' }, model: { outChannels: 6 } }],
+    [{ objective: { weighting: 'min_snr' } }],
+    [{ objective: { offsetNoise: 0.1 } }],
+    [{ scheduler: { varianceType: 'learned_range' }, model: { outChannels: 6 } }],
     // What such a network is told, the loss has no name for, and says so when it is built.
     [{ source: plain, numClassEmbeds: null, classDropout: 0, model: { classEmbedType: 'timestep' } }],
   ])('is not known where the loss is another than the plain error: %j', async (options) => {

@@ -1,11 +1,36 @@
 /** A training run of DDPM: its data, its network, and the pictures it draws on the way. */
 import type { Executor } from '../../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../../checkpoint/index.ts';
-import { classColumns, fromPixels, heightAndWidth, layGrid, openDataset, picturesAt, toPixels, type Dataset } from '../../data/index.ts';
-import { hasSteps, LossHistory, networkProcess, type NetworkProcess, type SuperResolution } from '../../diffusion/index.ts';
+import {
+  classColumns,
+  fromPixels,
+  heightAndWidth,
+  layGrid,
+  openDataset,
+  picturesAt,
+  toPixels,
+  type Dataset,
+} from '../../data/index.ts';
+import {
+  hasSteps,
+  LossHistory,
+  networkProcess,
+  type NetworkProcess,
+  type SuperResolution,
+} from '../../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../../eval/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
-import { ddpmLoss, drawPictures, lowResolution, mostSteps, openSampler, trainingInputs, type PictureSampler, type PictureShape, type SampleOptions } from '../../pipelines/index.ts';
+import {
+  ddpmLoss,
+  drawPictures,
+  lowResolution,
+  mostSteps,
+  openSampler,
+  trainingInputs,
+  type PictureSampler,
+  type PictureShape,
+  type SampleOptions,
+} from '../../pipelines/index.ts';
 import type { DdpmConfig } from '../steps/train-config.ts';
 import { floorOf } from './noise-floor.ts';
 import { entries } from '../steps/programs.ts';
@@ -20,7 +45,10 @@ const gridSeed = 0;
  *
  * @throws if the configuration contradicts itself or the data
  */
-export async function planDdpm(config: DdpmConfig, { skipBad = false, signal, resumeFrom }: PlanOptions): Promise<RunPlan> {
+export async function planDdpm(
+  config: DdpmConfig,
+  { skipBad = false, signal, resumeFrom }: PlanOptions,
+): Promise<RunPlan> {
   const { train } = config;
   const unet = new UNet2DModel(withSampleSize(config));
   const { superResolution } = config.objective;
@@ -34,40 +62,97 @@ export async function planDdpm(config: DdpmConfig, { skipBad = false, signal, re
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
   const target = { diffusion, objective: config.objective };
-  const history = config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule) ? new LossHistory(diffusion.schedule.T) : undefined;
+  const history =
+    config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule)
+      ? new LossHistory(diffusion.schedule.T)
+      : undefined;
   // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and pictures beside x_t have others.
-  const isPlain = (unet.classInput === null || unet.classInput.kind === 'labels') && diffusion.varianceType !== 'learned_range' && config.objective.weighting === 'uniform' && config.objective.offsetNoise === 0 && !superResolution;
-  const floor = isPlain ? floorOf(dataset, diffusion, { flip, classDropout: unet.classInput === null ? undefined : config.objective.classDropout }) : undefined;
-  const classes = unet.classInput === null || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
+  const isPlain =
+    (unet.classInput === null || unet.classInput.kind === 'labels') &&
+    diffusion.varianceType !== 'learned_range' &&
+    config.objective.weighting === 'uniform' &&
+    config.objective.offsetNoise === 0 &&
+    !superResolution;
+  const floor = isPlain
+    ? floorOf(dataset, diffusion, {
+        flip,
+        classDropout: unet.classInput === null ? undefined : config.objective.classDropout,
+      })
+    : undefined;
+  const classes =
+    unet.classInput === null || !dataset.classNames
+      ? null
+      : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
-    config, train, kind: 'model', dataset,
+    config,
+    train,
+    kind: 'model',
+    dataset,
     times: diffusion.networkTimes,
     notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
     ...(floor && { floor }),
     task: {
       module: unet,
       loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),
-      inputs: (batch) => trainingInputs(dataset, { seed: train.seed, batch, batchSize: train.batchSize, flip, target, timeProbabilities: history?.probabilities(), ...(nullClass !== undefined && { nullClass }) }),
+      inputs: (batch) =>
+        trainingInputs(dataset, {
+          seed: train.seed,
+          batch,
+          batchSize: train.batchSize,
+          flip,
+          target,
+          timeProbabilities: history?.probabilities(),
+          ...(nullClass !== undefined && { nullClass }),
+        }),
       ...(history && { history }),
     },
-    writeModel: (dir, weights) => writeModelFolder(dir, { unet, weights, scheduler: config.scheduler, classes, superResolution: superResolution ?? null }),
+    writeModel: (dir, weights) =>
+      writeModelFolder(dir, {
+        unet,
+        weights,
+        scheduler: config.scheduler,
+        classes,
+        superResolution: superResolution ?? null,
+      }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
-    use: superResolution ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` } : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
+    use: superResolution
+      ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
+      : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
-      const sampler = await openSampler(executor, { unet, scheduler: config.scheduler, picture, weights: { store, prefix: entries.ema } });
-      const shown = unet.classInput === null ? null : dataset.classNames?.length ?? unet.config.numClassEmbeds;
+      const sampler = await openSampler(executor, {
+        unet,
+        scheduler: config.scheduler,
+        picture,
+        weights: { store, prefix: entries.ema },
+      });
+      const shown = unet.classInput === null ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
       const conditionsOf = (count: number) => conditions(dataset, count, shown, superResolution);
-      const measure = features && await openMeasure(executor, features, sampler, { dataset, picture, train, ...conditionsOf(train.evaluateCount) });
+      const measure =
+        features &&
+        (await openMeasure(executor, features, sampler, {
+          dataset,
+          picture,
+          train,
+          ...conditionsOf(train.evaluateCount),
+        }));
       return {
         ...(sampleEvery !== null && {
           draw: {
             every: sampleEvery,
             async pictures() {
-              const pictures = await drawPictures(sampler, { seed: gridSeed, count: sampleCount, steps: Math.min(sampleSteps, mostSteps(sampler)), ...conditionsOf(sampleCount) });
-              return { pictures, grid: layGrid(toPixels(pictures), { columns: classColumns(shown ?? 0, sampleCount) }) };
+              const pictures = await drawPictures(sampler, {
+                seed: gridSeed,
+                count: sampleCount,
+                steps: Math.min(sampleSteps, mostSteps(sampler)),
+                ...conditionsOf(sampleCount),
+              });
+              return {
+                pictures,
+                grid: layGrid(toPixels(pictures), { columns: classColumns(shown ?? 0, sampleCount) }),
+              };
             },
           },
         }),
@@ -86,29 +171,59 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
   const dir = await startingModel(train, 'model');
   if (dir === undefined) return [];
   const known = networkProcess((await readModelFolder(dir)).scheduler).preconditioning.predicts;
-  return known === predicts ? [] : [`${dir} predicts ${known}, and this run ${predicts}: what the network tells is learned anew; config.scheduler says what it predicts`];
+  return known === predicts
+    ? []
+    : [
+        `${dir} predicts ${known}, and this run ${predicts}: what the network tells is learned anew; config.scheduler says what it predicts`,
+      ];
 }
 
 /** @throws if a run is to be measured and nothing is named to measure it with */
-async function featuresFor({ evaluateEvery, evaluateFeatures }: DdpmConfig['train']): Promise<FeatureSource | undefined> {
+async function featuresFor({
+  evaluateEvery,
+  evaluateFeatures,
+}: DdpmConfig['train']): Promise<FeatureSource | undefined> {
   if (evaluateEvery === null) return undefined;
-  if (evaluateFeatures === null) throw new Error(`config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`);
+  if (evaluateFeatures === null)
+    throw new Error(
+      `config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`,
+    );
   return readFeatures(evaluateFeatures);
 }
 
 /** What `kuosan evaluate` measures, with fewer pictures and steps; the real pictures are looked at once. */
-async function openMeasure(executor: Executor, features: FeatureSource, sampler: PictureSampler, { dataset, picture, train, ...asked }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train'] } & Conditions): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
+async function openMeasure(
+  executor: Executor,
+  features: FeatureSource,
+  sampler: PictureSampler,
+  {
+    dataset,
+    picture,
+    train,
+    ...asked
+  }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train'] } & Conditions,
+): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
   const extractor = await features.open(executor, picture);
   let real: RealFeatures | undefined;
   async function* pictures() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked })) if (state.finished) yield state.xt;
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked }))
+      if (state.finished) yield state.xt;
   }
   return {
     async evaluate() {
       real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
-      const { frechetDistance, kernelDistance, precision, recall, floor } = await compare(extractor, pictures(), real, { seed: gridSeed, kept: count });
-      return { frechetDistance, frechetFloor: floor.frechetDistance, kernelDistance: kernelDistance.mean, precision, recall };
+      const { frechetDistance, kernelDistance, precision, recall, floor } = await compare(extractor, pictures(), real, {
+        seed: gridSeed,
+        kept: count,
+      });
+      return {
+        frechetDistance,
+        frechetFloor: floor.frechetDistance,
+        kernelDistance: kernelDistance.mean,
+        precision,
+        recall,
+      };
     },
     dispose: () => extractor.dispose(),
   };
@@ -118,8 +233,14 @@ async function openMeasure(executor: Executor, features: FeatureSource, sampler:
 type Conditions = Pick<SampleOptions, 'classLabels' | 'condImages'>;
 
 /** All classes in turn; or for a network that enlarges pictures the first ones of the data, each with its own class. */
-function conditions(dataset: Dataset, count: number, classes: number | null, superResolution: SuperResolution | undefined): Conditions {
-  if (!superResolution) return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
+function conditions(
+  dataset: Dataset,
+  count: number,
+  classes: number | null,
+  superResolution: SuperResolution | undefined,
+): Conditions {
+  if (!superResolution)
+    return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
   const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
     condImages: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
@@ -133,9 +254,12 @@ function conditions(dataset: Dataset, count: number, classes: number | null, sup
  * @throws if it says another
  */
 function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
-  if (model.sampleSize === null) return { ...model, sampleSize: typeof data.size === 'number' ? data.size : [...data.size] };
+  if (model.sampleSize === null)
+    return { ...model, sampleSize: typeof data.size === 'number' ? data.size : [...data.size] };
   if (heightAndWidth(model.sampleSize).join() !== heightAndWidth(data.size).join()) {
-    throw new Error(`config.model.sampleSize is ${JSON.stringify(model.sampleSize)}, config.data.size ${JSON.stringify(data.size)}; they must agree, or leave sampleSize out`);
+    throw new Error(
+      `config.model.sampleSize is ${JSON.stringify(model.sampleSize)}, config.data.size ${JSON.stringify(data.size)}; they must agree, or leave sampleSize out`,
+    );
   }
   return model;
 }
@@ -145,37 +269,62 @@ function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
  *
  * @throws if there is no such picture, or none of low resolution
  */
-function pictureChannels({ config: { inChannels } }: UNet2DModel, { objective: { superResolution }, data: { size } }: DdpmConfig): 1 | 3 {
+function pictureChannels(
+  { config: { inChannels } }: UNet2DModel,
+  { objective: { superResolution }, data: { size } }: DdpmConfig,
+): 1 | 3 {
   const channels = superResolution ? inChannels / 2 : inChannels;
-  if (channels !== 1 && channels !== 3) throw new Error(superResolution
-    ? `config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got ${inChannels}`
-    : `config.model.inChannels: pictures have 1 or 3 channels, got ${inChannels}`);
+  if (channels !== 1 && channels !== 3)
+    throw new Error(
+      superResolution
+        ? `config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got ${inChannels}`
+        : `config.model.inChannels: pictures have 1 or 3 channels, got ${inChannels}`,
+    );
   const [height, width] = heightAndWidth(size);
-  if (superResolution && (height % superResolution.factor !== 0 || width % superResolution.factor !== 0)) throw new Error(`config.objective.superResolution.factor: ${superResolution.factor} does not divide config.data.size ${JSON.stringify(size)}`);
+  if (superResolution && (height % superResolution.factor !== 0 || width % superResolution.factor !== 0))
+    throw new Error(
+      `config.objective.superResolution.factor: ${superResolution.factor} does not divide config.data.size ${JSON.stringify(size)}`,
+    );
   return channels;
 }
 
 /** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
-function checkOutputs({ config: { outChannels } }: UNet2DModel, channels: number, { varianceType, preconditioning: { predicts } }: NetworkProcess): void {
+function checkOutputs(
+  { config: { outChannels } }: UNet2DModel,
+  channels: number,
+  { varianceType, preconditioning: { predicts } }: NetworkProcess,
+): void {
   const learned = varianceType === 'learned_range';
   const expected = learned ? 2 * channels : channels;
   if (outChannels === expected) return;
-  throw new Error(learned
-    ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
-    : `config.model.outChannels: ${predicts} has the picture's ${expected} channels, got ${outChannels}`);
+  throw new Error(
+    learned
+      ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
+      : `config.model.outChannels: ${predicts} has the picture's ${expected} channels, got ${outChannels}`,
+  );
 }
 
 /** @returns the class that stands for "any" if some are hidden in training: the network's last */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
   const classes = unet.config.numClassEmbeds;
   if (classes === null) {
-    if (dropout > 0) throw new Error('config.objective.classDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or classDropout to 0');
+    if (dropout > 0)
+      throw new Error(
+        'config.objective.classDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or classDropout to 0',
+      );
     return undefined;
   }
-  if (!dataset.labels) throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has no classes; put each class in a folder of its own`);
+  if (!dataset.labels)
+    throw new Error(
+      `config.model.numClassEmbeds is ${classes}, but ${dataset.name} has no classes; put each class in a folder of its own`,
+    );
   const found = dataset.classNames!.length;
-  if (found > classes) throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has ${found} classes`);
+  if (found > classes)
+    throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has ${found} classes`);
   if (dropout === 0) return undefined;
-  if (classes !== found + 1) throw new Error(`config.objective.classDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`);
+  if (classes !== found + 1)
+    throw new Error(
+      `config.objective.classDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
+    );
   return found;
 }

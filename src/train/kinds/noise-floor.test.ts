@@ -19,7 +19,8 @@ test('of one picture it is zero, and of one and its mirror image it is not', asy
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   // Half dark, half light.
   const one = { ...dataset, count: 1, images: Uint8Array.from({ length: 192 }, (_, i) => (i % 24 < 12 ? 0 : 255)) };
-  const sum = async (flip: boolean) => (await floorOf(one, steps, { flip })!()).reduce<number>((total, loss) => total + loss!, 0);
+  const sum = async (flip: boolean) =>
+    (await floorOf(one, steps, { flip })!()).reduce<number>((total, loss) => total + loss!, 0);
   expect(await sum(false)).toBeLessThan(1e-9);
   expect(await sum(true)).toBeGreaterThan(1e-3);
 });
@@ -30,27 +31,40 @@ test('many pictures have none, because it would take long; and so has a process 
   expect(floorOf(dataset, networkProcess(schedulerConfig({ numTrainTimesteps: 30 })), { flip: false })).toBeUndefined();
 });
 
-test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_prediction' }] as const)('of %j it is what the exact denoiser is off in what the network says', async (options) => {
-  const process = networkProcess(schedulerConfig(options));
-  const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  const floor = (await floorOf(dataset, process, { flip: false })!()).map((loss) => loss!);
-  expect(floor.every((loss) => loss >= 0 && loss < 1)).toBe(true);
-  // Where only noise is left, x_0 is all there is to be told, and its variance is left of it.
-  const { data } = fromPixels(picturesAt(dataset, Array.from({ length: dataset.count }, (_, i) => i)));
-  const size = data.length / dataset.count;
-  const variance = Array.from({ length: size }, (_, i) => {
-    const values = Array.from({ length: dataset.count }, (_, n) => data[n * size + i]!);
-    const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-    return values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
-  }).reduce((sum, x) => sum + x, 0) / size;
-  const [onX0] = process.preconditioning.target(process.schedule.last);
-  expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeGreaterThan(0.6);
-  expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeLessThan(1.4);
-});
+test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_prediction' }] as const)(
+  'of %j it is what the exact denoiser is off in what the network says',
+  async (options) => {
+    const process = networkProcess(schedulerConfig(options));
+    const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
+    const floor = (await floorOf(dataset, process, { flip: false })!()).map((loss) => loss!);
+    expect(floor.every((loss) => loss >= 0 && loss < 1)).toBe(true);
+    // Where only noise is left, x_0 is all there is to be told, and its variance is left of it.
+    const { data } = fromPixels(
+      picturesAt(
+        dataset,
+        Array.from({ length: dataset.count }, (_, i) => i),
+      ),
+    );
+    const size = data.length / dataset.count;
+    const variance =
+      Array.from({ length: size }, (_, i) => {
+        const values = Array.from({ length: dataset.count }, (_, n) => data[n * size + i]!);
+        const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+        return values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
+      }).reduce((sum, x) => sum + x, 0) / size;
+    const [onX0] = process.preconditioning.target(process.schedule.last);
+    expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeGreaterThan(0.6);
+    expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeLessThan(1.4);
+  },
+);
 
 test('who is told the class has only its pictures to guess among, and all of them where it is hidden', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  const of = (labels: (i: number) => number, classDropout?: number, flip = false) => floorOf({ ...dataset, labels: Int32Array.from({ length: dataset.count }, (_, i) => labels(i)) }, steps, { flip, classDropout })!();
+  const of = (labels: (i: number) => number, classDropout?: number, flip = false) =>
+    floorOf({ ...dataset, labels: Int32Array.from({ length: dataset.count }, (_, i) => labels(i)) }, steps, {
+      flip,
+      classDropout,
+    })!();
   const sum = (losses: readonly (number | null)[]) => losses.reduce<number>((total, loss) => total + loss!, 0);
   const plain = await of(() => 0);
   // One class is no news, and a network that takes none hears of no labels.
@@ -63,5 +77,7 @@ test('who is told the class has only its pictures to guess among, and all of the
   expect(sum(halves)).toBeGreaterThan(1e-3);
   expect(sum(halves)).toBeLessThan(sum(plain));
   // A quarter hidden: in a quarter of the samples the class is not known.
-  (await of((i) => i % 2, 0.25)).forEach((loss, level) => expect(loss).toBeCloseTo(0.75 * halves[level]! + 0.25 * plain[level]!, 12));
+  (await of((i) => i % 2, 0.25)).forEach((loss, level) =>
+    expect(loss).toBeCloseTo(0.75 * halves[level]! + 0.25 * plain[level]!, 12),
+  );
 });

@@ -2,7 +2,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { float32, type FloatArray } from '../../core/index.ts';
 import { fromPixels, picturesAt, type Dataset } from '../../data/index.ts';
-import { classDatasetDenoiser, datasetDenoiser, denoisingLossByNoise, spreadTimes, type Denoiser, type NetworkProcess } from '../../diffusion/index.ts';
+import {
+  classDatasetDenoiser,
+  datasetDenoiser,
+  denoisingLossByNoise,
+  spreadTimes,
+  type Denoiser,
+  type NetworkProcess,
+} from '../../diffusion/index.ts';
 import { noiseLevels, type LossByNoise } from '../log/noise-levels.ts';
 
 /** Values of all pictures together beyond which the floor is not computed on the way: up to here it takes two seconds. */
@@ -26,27 +33,61 @@ export interface FloorOptions {
  *
  * @returns undefined if there are so many pictures that it would take long
  */
-export function floorOf(dataset: Dataset, diffusion: NetworkProcess, { flip, classDropout: hidden }: FloorOptions): (() => Promise<LossByNoise>) | undefined {
+export function floorOf(
+  dataset: Dataset,
+  diffusion: NetworkProcess,
+  { flip, classDropout: hidden }: FloorOptions,
+): (() => Promise<LossByNoise>) | undefined {
   const { count, channels, height, width, labels } = dataset;
-  if (hidden !== undefined && !labels) throw new Error('internal: the floor of a network that takes classes, and the data have none');
+  if (hidden !== undefined && !labels)
+    throw new Error('internal: the floor of a network that takes classes, and the data have none');
   const values = count * channels * height * width * (flip ? 2 : 1);
-  const { schedule, preconditioning: { target } } = diffusion;
+  const {
+    schedule,
+    preconditioning: { target },
+  } = diffusion;
   const times = spreadTimes(diffusion, noiseLevels * timesOfLevel);
   if (values > mostFloorValues || times.length < noiseLevels * timesOfLevel) return undefined;
   return async () => {
-    const pictures = fromPixels(picturesAt(dataset, Array.from({ length: count }, (_, i) => i)));
+    const pictures = fromPixels(
+      picturesAt(
+        dataset,
+        Array.from({ length: count }, (_, i) => i),
+      ),
+    );
     const all = flip ? withMirrored(pictures) : pictures;
     const measure = async (exact: Denoiser) => {
       // Training goes on beside it: between two batches it gets its turn.
-      const losses = await denoisingLossByNoise(async (...asked) => (await setImmediate(), exact(...asked)), all, schedule, {
-        times, draws, batchSize: draws, seed: 0, target, ...(labels && { cond: (places) => ({ classLabels: places.map((place) => labels[place % count]!) }) }),
-      });
-      return Array.from({ length: noiseLevels }, (_, level) => losses.slice(level * timesOfLevel, (level + 1) * timesOfLevel).reduce((sum, { loss }) => sum + loss, 0) / timesOfLevel);
+      const losses = await denoisingLossByNoise(
+        async (...asked) => (await setImmediate(), exact(...asked)),
+        all,
+        schedule,
+        {
+          times,
+          draws,
+          batchSize: draws,
+          seed: 0,
+          target,
+          ...(labels && { cond: (places) => ({ classLabels: places.map((place) => labels[place % count]!) }) }),
+        },
+      );
+      return Array.from(
+        { length: noiseLevels },
+        (_, level) =>
+          losses.slice(level * timesOfLevel, (level + 1) * timesOfLevel).reduce((sum, { loss }) => sum + loss, 0) /
+          timesOfLevel,
+      );
     };
     // Not computed where its share is nothing.
     const unknown = hidden === 0 ? undefined : await measure(datasetDenoiser(schedule, all));
     if (hidden === undefined) return unknown!;
-    const told = await measure(classDatasetDenoiser(schedule, all, Array.from({ length: all.shape[0]! }, (_, place) => labels![place % count]!)));
+    const told = await measure(
+      classDatasetDenoiser(
+        schedule,
+        all,
+        Array.from({ length: all.shape[0]! }, (_, place) => labels![place % count]!),
+      ),
+    );
     return told.map((loss, level) => (1 - hidden) * loss + (unknown ? hidden * unknown[level]! : 0));
   };
 }

@@ -25,11 +25,21 @@ interface AnyConfig {
   readonly train: TrainConfig;
 }
 
-function runKind<Config extends AnyConfig>(parse: (value: unknown) => Config, plan: (config: Config, options: PlanOptions) => Promise<RunPlan>): (value: unknown) => ConfiguredRun {
+function runKind<Config extends AnyConfig>(
+  parse: (value: unknown) => Config,
+  plan: (config: Config, options: PlanOptions) => Promise<RunPlan>,
+): (value: unknown) => ConfiguredRun {
   return (value) => {
     const config = parse(value);
-    const complete = ({ task, ...recorded }: Readonly<Record<string, unknown>>) => ({ ...(task !== undefined && { task }), ...parse(recorded) });
-    return { train: config.train, source: config.data.source, plan: async (options) => ({ ...await plan(config, options), complete }) };
+    const complete = ({ task, ...recorded }: Readonly<Record<string, unknown>>) => ({
+      ...(task !== undefined && { task }),
+      ...parse(recorded),
+    });
+    return {
+      train: config.train,
+      source: config.data.source,
+      plan: async (options) => ({ ...(await plan(config, options)), complete }),
+    };
   };
 }
 
@@ -54,11 +64,22 @@ export function configuredRun({ task = 'ddpm', getData, ...config }: Readonly<Re
   if (!kind) throw new Error(`config.${unknownName('task', String(task), Object.keys(runKinds))}`);
   const commands = parseConfig(getDataSchema, getData, 'config.getData');
   const run = kind(config);
-  return { ...run, plan: (options) => run.plan(options).catch((error: unknown) => { throw withWayOut(error, run.source, commands); }) };
+  return {
+    ...run,
+    plan: (options) =>
+      run.plan(options).catch((error: unknown) => {
+        throw withWayOut(error, run.source, commands);
+      }),
+  };
 }
 
 function withWayOut(error: unknown, source: string, commands: Readonly<Record<string, string>>): unknown {
   const command = Object.hasOwn(commands, source) ? commands[source] : undefined;
   if (command === undefined || !(error instanceof MissingDataError)) return error;
-  return new Error(error.what === 'set' ? notHere(source, command) : `${error.message}; the lists of ${source} are made by: ${command}`, { cause: error });
+  return new Error(
+    error.what === 'set'
+      ? notHere(source, command)
+      : `${error.message}; the lists of ${source} are made by: ${command}`,
+    { cause: error },
+  );
 }

@@ -24,9 +24,16 @@ export class RunLog {
   readonly #tensorBoard: TensorBoardLog;
   #flushed = performance.now();
 
-  private constructor(out: string, { step, steps, times }: TensorBoardOptions, floor: (() => Promise<LossByNoise>) | undefined, metrics: MetricsLog, tensorBoard: TensorBoardLog) {
+  private constructor(
+    out: string,
+    { step, steps, times }: TensorBoardOptions,
+    floor: (() => Promise<LossByNoise>) | undefined,
+    metrics: MetricsLog,
+    tensorBoard: TensorBoardLog,
+  ) {
     this.#out = out;
-    this.noise = times === undefined ? undefined : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, times, floor });
+    this.noise =
+      times === undefined ? undefined : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, times, floor });
     this.#metrics = metrics;
     this.#tensorBoard = tensorBoard;
   }

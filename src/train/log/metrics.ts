@@ -81,7 +81,7 @@ async function* linesOf(path: string): AsyncGenerator<string, void, undefined> {
 function parseLine(text: string): MetricsLine | undefined {
   try {
     const line = JSON.parse(text) as Partial<MetricsLine> | null;
-    return Number.isSafeInteger(line?.step) ? line as MetricsLine : undefined;
+    return Number.isSafeInteger(line?.step) ? (line as MetricsLine) : undefined;
   } catch {
     return undefined;
   }

@@ -21,7 +21,12 @@ const floorColor = '#d55e00';
  * @param floor  the least loss that is possible, if it is known
  * @throws WriteError if the picture cannot be written
  */
-export async function drawLossByNoise(path: string, stages: readonly NoiseStage[], { from, to, label: axis }: NetworkTimes, floor?: LossByNoise): Promise<void> {
+export async function drawLossByNoise(
+  path: string,
+  stages: readonly NoiseStage[],
+  { from, to, label: axis }: NetworkTimes,
+  floor?: LossByNoise,
+): Promise<void> {
   const positive = (loss: number | null): loss is number => loss !== null && loss > 0;
   const known = stages.filter(({ levels }) => levels.some(positive));
   if (known.length === 0) return;
@@ -33,16 +38,32 @@ export async function drawLossByNoise(path: string, stages: readonly NoiseStage[
   const at = (level: number) => along((level + 0.5) / noiseLevels);
   const series: Series[] = known.map(({ label, levels }, i) => {
     const points = levels.flatMap((loss, level): Point[] => (positive(loss) ? [[at(level), loss]] : []));
-    return { label, color: stageColors[Math.round((i / Math.max(1, known.length - 1)) * (stageColors.length - 1))]!, points };
+    return {
+      label,
+      color: stageColors[Math.round((i / Math.max(1, known.length - 1)) * (stageColors.length - 1))]!,
+      points,
+    };
   });
-  if (floor) series.push({ label: 'floor', color: floorColor, points: floor.map((loss, level): Point => [at(level), Math.min(Math.max(loss ?? 0, ticks[0]!), ticks.at(-1)!)]) });
+  if (floor)
+    series.push({
+      label: 'floor',
+      color: floorColor,
+      points: floor.map((loss, level): Point => [at(level), Math.min(Math.max(loss ?? 0, ticks[0]!), ticks.at(-1)!)]),
+    });
   const marks = plotMarks({
-    at: [60, 70], width: 640, height: 300,
+    at: [60, 70],
+    width: 640,
+    height: 300,
     title: '',
     x: { domain: [from, to], ticks: axisTicks({ from, to }), label: axis },
     y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
     series,
   });
-  const title = { kind: 'text', at: [60, 30], text: 'Loss by level of noise: from almost clean pictures to pure noise', size: 16 } as const;
+  const title = {
+    kind: 'text',
+    at: [60, 30],
+    text: 'Loss by level of noise: from almost clean pictures to pure noise',
+    size: 16,
+  } as const;
   await writePng(path, await renderFigure({ width: 730, height: 420, marks: [title, ...marks] }));
 }

@@ -50,5 +50,7 @@ export class NoiseMeans {
 /** What a level is called: the times in it, `0-99` to `900-999`, or `-1.55..-1.29` where they are not counted in ones. */
 export function noiseLevelName(level: number, { from, to }: NetworkTimes): string {
   const edge = (at: number) => from + (at * (to - from)) / noiseLevels;
-  return Number.isInteger(to) ? `${Math.ceil(edge(level))}-${Math.ceil(edge(level + 1)) - 1}` : `${edge(level).toFixed(2)}..${edge(level + 1).toFixed(2)}`;
+  return Number.isInteger(to)
+    ? `${Math.ceil(edge(level))}-${Math.ceil(edge(level + 1)) - 1}`
+    : `${edge(level).toFixed(2)}..${edge(level + 1).toFixed(2)}`;
 }

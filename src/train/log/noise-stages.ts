@@ -22,7 +22,20 @@ export class NoiseStages {
    * @param times  the range of the network's times
    * @param floor  the least loss that is possible in each level; asked for once, when the figure is first drawn
    */
-  constructor(path: string, { step, steps, times, floor }: { readonly step: number; readonly steps: number; readonly times: NetworkTimes; readonly floor?: (() => Promise<LossByNoise>) | undefined }) {
+  constructor(
+    path: string,
+    {
+      step,
+      steps,
+      times,
+      floor,
+    }: {
+      readonly step: number;
+      readonly steps: number;
+      readonly times: NetworkTimes;
+      readonly floor?: (() => Promise<LossByNoise>) | undefined;
+    },
+  ) {
     this.path = path;
     this.#step = step;
     this.#steps = steps;
@@ -48,8 +61,14 @@ export class NoiseStages {
    */
   async draw(): Promise<void> {
     const stages = this.#stages.slice(0, this.#stageOf(this.#step) + 1).map((stage, i) => {
-      const [from, to] = [Math.floor((i * this.#steps) / stageCount) + 1, Math.min(Math.floor(((i + 1) * this.#steps) / stageCount), this.#step)];
-      return { label: `${i === 0 ? 'steps ' : ''}${from.toLocaleString('en-US')}–${to.toLocaleString('en-US')}`, levels: stage.means() };
+      const [from, to] = [
+        Math.floor((i * this.#steps) / stageCount) + 1,
+        Math.min(Math.floor(((i + 1) * this.#steps) / stageCount), this.#step),
+      ];
+      return {
+        label: `${i === 0 ? 'steps ' : ''}${from.toLocaleString('en-US')}–${to.toLocaleString('en-US')}`,
+        levels: stage.means(),
+      };
     });
     await drawLossByNoise(this.path, stages, this.#times, await (this.#knownFloor ??= this.#floor?.()));
   }

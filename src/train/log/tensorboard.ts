@@ -42,16 +42,26 @@ export class TensorBoardLog {
   }
 
   static async open(out: string, options: TensorBoardOptions): Promise<TensorBoardLog> {
-    const earlier = await writing(out, async () => (await readdir(out)).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0)));
+    const earlier = await writing(out, async () =>
+      (await readdir(out)).map((name) => Number(/^events\.out\.tfevents\.(\d+)\./.exec(name)?.[1] ?? 0)),
+    );
     // TensorBoard reads the files by the order of their names: two starts in one second must not change places.
     const second = Math.max(Math.floor(Date.now() / 1000), ...earlier.map((time) => time + 1));
-    return new TensorBoardLog(join(out, `events.out.tfevents.${String(second).padStart(10, '0')}.${hostname()}`), options);
+    return new TensorBoardLog(
+      join(out, `events.out.tfevents.${String(second).padStart(10, '0')}.${hostname()}`),
+      options,
+    );
   }
 
   add(line: MetricsLine): void {
     this.#lines.push(line);
     const measured = Object.entries(line.evaluation ?? {});
-    if (measured.length > 0) this.#add({ kind: 'values', step: line.step, values: measured.map(([name, scalar]) => ({ tag: `evaluation/${name}`, scalar })) });
+    if (measured.length > 0)
+      this.#add({
+        kind: 'values',
+        step: line.step,
+        values: measured.map(([name, scalar]) => ({ tag: `evaluation/${name}`, scalar })),
+      });
     if (line.step % this.#every === 0) this.#point();
   }
 
@@ -77,7 +87,8 @@ export class TensorBoardLog {
   #point(): void {
     const last = this.#lines.at(-1);
     if (!last) return;
-    const mean = (value: (line: MetricsLine) => number) => this.#lines.reduce((sum, line) => sum + value(line), 0) / this.#lines.length;
+    const mean = (value: (line: MetricsLine) => number) =>
+      this.#lines.reduce((sum, line) => sum + value(line), 0) / this.#lines.length;
     const levels = new NoiseMeans();
     for (const { lossByNoise } of this.#lines) if (lossByNoise) levels.add(lossByNoise);
     const values: SummaryValue[] = [
@@ -85,8 +96,15 @@ export class TensorBoardLog {
       { tag: 'gradNorm', scalar: mean(({ gradNorm }) => gradNorm) },
       { tag: 'learningRate', scalar: last.learningRate },
       { tag: 'imagesPerSecond', scalar: mean(({ imagesPerSecond }) => imagesPerSecond) },
-      ...Object.keys(last.measures ?? {}).map((name) => ({ tag: name, scalar: mean(({ measures }) => measures?.[name] ?? Number.NaN) })),
-      ...levels.means().flatMap((loss, level) => (loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#times!)}`, scalar: loss }])),
+      ...Object.keys(last.measures ?? {}).map((name) => ({
+        tag: name,
+        scalar: mean(({ measures }) => measures?.[name] ?? Number.NaN),
+      })),
+      ...levels
+        .means()
+        .flatMap((loss, level) =>
+          loss === null ? [] : [{ tag: `lossByNoise/${noiseLevelName(level, this.#times!)}`, scalar: loss }],
+        ),
     ];
     this.#add({ kind: 'values', step: last.step, values });
     this.#lines = [];

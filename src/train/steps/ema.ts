@@ -17,7 +17,10 @@ export interface EmaOptions {
  * @param update  counted from 1; n = update − 1, and the first takes the weights as they are
  * @see diffusers `training_utils.EMAModel.get_decay`
  */
-export function emaDecay(update: number, { decay, useEmaWarmup = false, invGamma = 1, power = 2 / 3 }: EmaOptions): number {
+export function emaDecay(
+  update: number,
+  { decay, useEmaWarmup = false, invGamma = 1, power = 2 / 3 }: EmaOptions,
+): number {
   const n = Math.max(0, update - 1);
   if (n === 0) return 0;
   return Math.min(decay, useEmaWarmup ? 1 - (1 + n / invGamma) ** -power : (1 + n) / (10 + n));

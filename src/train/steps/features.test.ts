@@ -2,10 +2,48 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
-  add, argMin, constant, float32, gather, grad, input, logSoftmax, maximum, mean, meanSquaredError, minimum, mul, neg, oneHot, program, RandomStream, reshape, sign, softplus, square,
-  stopGradient, straightThrough, sub, sum, type HostArray, type Shape, type Tensor,
+  add,
+  argMin,
+  constant,
+  float32,
+  gather,
+  grad,
+  input,
+  logSoftmax,
+  maximum,
+  mean,
+  meanSquaredError,
+  minimum,
+  mul,
+  neg,
+  oneHot,
+  program,
+  RandomStream,
+  reshape,
+  sign,
+  softplus,
+  square,
+  stopGradient,
+  straightThrough,
+  sub,
+  sum,
+  type HostArray,
+  type Shape,
+  type Tensor,
 } from '../../core/index.ts';
-import { BatchNorm2d, bind, countParameters, Embedding, initialValues, Linear, Module, namedParameters, normal, Parameter, type Context } from '../../nn/index.ts';
+import {
+  BatchNorm2d,
+  bind,
+  countParameters,
+  Embedding,
+  initialValues,
+  Linear,
+  Module,
+  namedParameters,
+  normal,
+  Parameter,
+  type Context,
+} from '../../nn/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { trainSchema } from './train-config.ts';
 import { entries, trainedParameters } from './programs.ts';
@@ -15,7 +53,8 @@ const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
 
 const config = (options: object) => trainSchema.parse({ steps: 1000, warmupSteps: 0, clipNorm: null, ...options });
-const normals = (shape: Shape, name: string, index = 0) => float32(shape, new RandomStream(5, name, index).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
+const normals = (shape: Shape, name: string, index = 0) =>
+  float32(shape, new RandomStream(5, name, index).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
 
 /** Trains so many steps; returns the last report and the state. */
 async function train(task: TrainingTask, options: object, steps: number, from?: TrainerState) {
@@ -61,7 +100,11 @@ describe('dropout in training', () => {
     // At this rate no weight moves, so the loss tells the mask.
     const still = { learningRate: 1e-30 };
     const first = async (settings: object, count: number) => {
-      const trainer = await Trainer.open(node, task, config({ ...still, ...settings }), { step: 0, training: new Map<string, HostArray>([['params/weight', normals([1, 16], 'dropout w')]]), ema: new Map() });
+      const trainer = await Trainer.open(node, task, config({ ...still, ...settings }), {
+        step: 0,
+        training: new Map<string, HostArray>([['params/weight', normals([1, 16], 'dropout w')]]),
+        ema: new Map(),
+      });
       const found = await losses(trainer, count);
       await trainer.dispose();
       return found;
@@ -93,13 +136,18 @@ describe('weight tying', () => {
   const next = [3, 0, 5, 1, 2, 4];
   const every = { dtype: 'i64', shape: [V], data: BigInt64Array.from({ length: V }, (_, i) => BigInt(i)) } as const;
   const targets = constant({ dtype: 'i64', shape: [V], data: BigInt64Array.from(next, BigInt) });
-  const loss = (module: Bigrams, ctx: Context) => neg(mean(sum(mul(logSoftmax(module.forward(ctx, input('words', [V], 'i64'))), oneHot(targets, V)), [1])));
+  const loss = (module: Bigrams, ctx: Context) =>
+    neg(mean(sum(mul(logSoftmax(module.forward(ctx, input('words', [V], 'i64'))), oneHot(targets, V)), [1])));
 
   test('counts the shared table once, and learns with it', async () => {
     const tied = new Bigrams(true);
     expect([...namedParameters(tied).keys()]).toEqual(['words.weight', 'hidden.weight', 'hidden.bias']);
     expect(countParameters(tied)).toBe(V * D + D * D + D);
-    const { report, held } = await train({ module: tied, loss: (ctx) => loss(tied, ctx), inputs: () => ({ words: every }) }, { learningRate: 0.05 }, 150);
+    const { report, held } = await train(
+      { module: tied, loss: (ctx) => loss(tied, ctx), inputs: () => ({ words: every }) },
+      { learningRate: 0.05 },
+      150,
+    );
     expect(report.loss).toBeLessThan(0.01);
     expect(held.filter((entry) => entry.startsWith('adam/exp_avg/'))).toHaveLength(3);
   });
@@ -109,7 +157,11 @@ describe('weight tying', () => {
       const module = new Bigrams(tied);
       const ctx = bind(module);
       const names = [...ctx.parameters.keys()];
-      const p = program({ outputs: Object.fromEntries(grad(loss(module, ctx), [...ctx.parameters.values()]).map((g, i) => [names[i]!, g])) });
+      const p = program({
+        outputs: Object.fromEntries(
+          grad(loss(module, ctx), [...ctx.parameters.values()]).map((g, i) => [names[i]!, g]),
+        ),
+      });
       const values = initialValues(new Bigrams(true), 0);
       const store = await node.createStore(p.reads, new Map([...values, ['out.weight', values.get('words.weight')!]]));
       const executable = await node.compile(p);
@@ -118,17 +170,22 @@ describe('weight tying', () => {
       return outputs;
     };
     const [together, apart] = [await gradients(true), await gradients(false)];
-    together['words.weight']!.data.forEach((g, i) => expect(g).toBeCloseTo(Number(apart['words.weight']!.data[i]) + Number(apart['out.weight']!.data[i]), 5));
+    together['words.weight']!.data.forEach((g, i) =>
+      expect(g).toBeCloseTo(Number(apart['words.weight']!.data[i]) + Number(apart['out.weight']!.data[i]), 5),
+    );
     expect(largest(apart['words.weight']!)).toBeGreaterThan(0.01);
     expect(largest(apart['out.weight']!)).toBeGreaterThan(0.01);
   });
 
   test('needs one shape', () => {
-    expect(() => new Linear(3, 4, { weight: new Parameter([3, 4], normal(1)) })).toThrow('linear: the shared weight is [3, 4], expected [4, 3]');
+    expect(() => new Linear(3, 4, { weight: new Parameter([3, 4], normal(1)) })).toThrow(
+      'linear: the shared weight is [3, 4], expected [4, 3]',
+    );
   });
 });
 
-const largest = ({ data }: HostArray) => Array.from<unknown, number>(data, Number).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+const largest = ({ data }: HostArray) =>
+  Array.from<unknown, number>(data, Number).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 
 /** Two linear layers in a row: a part that is given and a part that learns. */
 class TwoParts extends Module {
@@ -142,46 +199,82 @@ class TwoParts extends Module {
 describe('frozen parts', () => {
   const module = new TwoParts();
   const x = normals([32, 3], 'frozen x');
-  const fixed: ReadonlyMap<string, HostArray> = new Map<string, HostArray>([['encoder.weight', float32([2, 3], [1, 2, 0, 0, 1, -1])], ['encoder.bias', float32([2], [0.5, 0])]]);
+  const fixed: ReadonlyMap<string, HostArray> = new Map<string, HostArray>([
+    ['encoder.weight', float32([2, 3], [1, 2, 0, 0, 1, -1])],
+    ['encoder.bias', float32([2], [0.5, 0])],
+  ]);
   // y = 3 (x₀ + 2 x₁ + ½) − 2 (x₁ − x₂) + 1, which the head can be.
-  const y = float32([32, 1], Array.from({ length: 32 }, (_, i) => {
-    const at = (axis: number) => x.data[3 * i + axis]!;
-    return 3 * (at(0) + 2 * at(1) + 0.5) - 2 * (at(1) - at(2)) + 1;
-  }));
-  const task: TrainingTask = { module, loss: (ctx) => meanSquaredError(module.forward(ctx, input('x', [32, 3])), input('y', [32, 1])), inputs: () => ({ x, y }) };
-  const from: TrainerState = { step: 0, training: new Map([...fixed].map(([name, value]) => [`params/${name}`, value])), ema: new Map(fixed) };
+  const y = float32(
+    [32, 1],
+    Array.from({ length: 32 }, (_, i) => {
+      const at = (axis: number) => x.data[3 * i + axis]!;
+      return 3 * (at(0) + 2 * at(1) + 0.5) - 2 * (at(1) - at(2)) + 1;
+    }),
+  );
+  const task: TrainingTask = {
+    module,
+    loss: (ctx) => meanSquaredError(module.forward(ctx, input('x', [32, 3])), input('y', [32, 1])),
+    inputs: () => ({ x, y }),
+  };
+  const from: TrainerState = {
+    step: 0,
+    training: new Map([...fixed].map(([name, value]) => [`params/${name}`, value])),
+    ema: new Map(fixed),
+  };
 
   test.each<[string, object, Partial<TrainingTask>]>([
     ['a group of the configuration', { groups: [{ names: '^encoder\\.', frozen: true }] }, {}],
     ['a predicate of the task', {}, { trainable: (name) => name.startsWith('head.') }],
     ['a group, with accumulation', { gradientAccumulation: 2, groups: [{ names: '^encoder\\.', frozen: true }] }, {}],
   ])('keep their bytes and have no gradients and moments, while the others learn: %s', async (_, options, more) => {
-    const { report, state, held } = await train({ ...task, ...more }, { learningRate: 0.1, lrSchedule: 'cosine', steps: 600, optimizer: 'adamw', weightDecay: 1e-4, ...options }, 600, from);
+    const { report, state, held } = await train(
+      { ...task, ...more },
+      { learningRate: 0.1, lrSchedule: 'cosine', steps: 600, optimizer: 'adamw', weightDecay: 1e-4, ...options },
+      600,
+      from,
+    );
     expect(report.loss).toBeLessThan(1e-4);
     expect(numbers(state, 'params/head.weight').map((w) => Math.round(w * 10) / 10)).toEqual([3, -2]);
     for (const [name, value] of fixed) {
       expect(state.training.get(`params/${name}`)!.data).toEqual(value.data);
       expect(state.ema.get(name)!.data).toEqual(value.data);
     }
-    expect(held.filter((entry) => entry.includes('encoder'))).toEqual(['params/encoder.weight', 'ema/encoder.weight', 'params/encoder.bias', 'ema/encoder.bias']);
+    expect(held.filter((entry) => entry.includes('encoder'))).toEqual([
+      'params/encoder.weight',
+      'ema/encoder.weight',
+      'params/encoder.bias',
+      'ema/encoder.bias',
+    ]);
   });
 
   test('need a part that is not', async () => {
-    await expect(Trainer.open(node, task, config({ groups: [{ frozen: true }] }))).rejects.toThrow('training: no parameter is trainable, all are frozen or buffers');
-    await expect(Trainer.open(node, task, config({ groups: [{ names: 'decoder', frozen: true }] }))).rejects.toThrow('train.groups[0]: fits no parameter; one is called "encoder.weight"');
-    expect(trainSchema.safeParse({ steps: 1, groups: [{ names: '(' }] }).error!.issues[0]!.message).toBe('expected a regular expression');
+    await expect(Trainer.open(node, task, config({ groups: [{ frozen: true }] }))).rejects.toThrow(
+      'training: no parameter is trainable, all are frozen or buffers',
+    );
+    await expect(Trainer.open(node, task, config({ groups: [{ names: 'decoder', frozen: true }] }))).rejects.toThrow(
+      'train.groups[0]: fits no parameter; one is called "encoder.weight"',
+    );
+    expect(trainSchema.safeParse({ steps: 1, groups: [{ names: '(' }] }).error!.issues[0]!.message).toBe(
+      'expected a regular expression',
+    );
   });
 
   test('are part of what a saved state belongs to', async () => {
     const { state } = await train(task, {}, 1);
-    await expect(Trainer.open(node, { ...task, trainable: (name) => name.startsWith('head.') }, config({}), state))
-      .rejects.toThrow('training: the saved state holds adam/exp_avg/encoder.weight, which this run does not have; resume it with the model and the groups that it was started with');
+    await expect(
+      Trainer.open(node, { ...task, trainable: (name) => name.startsWith('head.') }, config({}), state),
+    ).rejects.toThrow(
+      'training: the saved state holds adam/exp_avg/encoder.weight, which this run does not have; resume it with the model and the groups that it was started with',
+    );
   });
 });
 
 // test/golden/adamw-groups.py
 const groups = JSON.parse(readFileSync(new URL('../../../test/golden/adamw-groups.json', import.meta.url), 'utf8')) as {
-  x: number[]; target: number[]; initial: { weight: number[]; bias: number[] }; steps: { loss: number; weight: number[]; bias: number[] }[];
+  x: number[];
+  target: number[];
+  initial: { weight: number[]; bias: number[] };
+  steps: { loss: number; weight: number[]; bias: number[] }[];
 };
 
 describe('groups of parameters', () => {
@@ -191,10 +284,22 @@ describe('groups of parameters', () => {
     loss: (ctx) => meanSquaredError(layer.forward(ctx, input('x', [6, 3])), input('target', [6, 2])),
     inputs: () => ({ x: float32([6, 3], groups.x), target: float32([6, 2], groups.target) }),
   };
-  const options = { optimizer: 'adamw', learningRate: 0.1, weightDecay: 0.2, groups: [{ maxRank: 1, learningRateScale: 0.5, weightDecay: 0 }] };
+  const options = {
+    optimizer: 'adamw',
+    learningRate: 0.1,
+    weightDecay: 0.2,
+    groups: [{ maxRank: 1, learningRateScale: 0.5, weightDecay: 0 }],
+  };
 
-  test('follow PyTorch\'s AdamW, the bias at half the rate and without decay', async () => {
-    const from = { step: 0, training: new Map<string, HostArray>([['params/weight', float32([2, 3], groups.initial.weight)], ['params/bias', float32([2], groups.initial.bias)]]), ema: new Map() };
+  test("follow PyTorch's AdamW, the bias at half the rate and without decay", async () => {
+    const from = {
+      step: 0,
+      training: new Map<string, HostArray>([
+        ['params/weight', float32([2, 3], groups.initial.weight)],
+        ['params/bias', float32([2], groups.initial.bias)],
+      ]),
+      ema: new Map(),
+    };
     const trainer = await Trainer.open(node, task, config(options), from);
     for (const { loss, weight, bias } of groups.steps) {
       expect((await trainer.advance()).loss).toBeCloseTo(loss, 5);
@@ -206,7 +311,9 @@ describe('groups of parameters', () => {
   });
 
   test('cannot decay under Adam', async () => {
-    await expect(Trainer.open(node, task, config({ groups: [{ weightDecay: 0.1 }] }))).rejects.toThrow('train.groups[0]: weightDecay is 0.1, but adam does not decay; take "optimizer": "adamw"');
+    await expect(Trainer.open(node, task, config({ groups: [{ weightDecay: 0.1 }] }))).rejects.toThrow(
+      'train.groups[0]: weightDecay is 0.1, but adam does not decay; take "optimizer": "adamw"',
+    );
   });
 });
 
@@ -243,20 +350,40 @@ describe('two networks with two optimizers over one store', () => {
     module,
     trainable: of('generator'),
     loss: (ctx) => mean(softplus(neg(module.discriminator.forward(ctx, fake(ctx))))),
-    inputs: (batch) => ({ z: normals([B, 1], 'gan z', batch), x: float32([B, 1], normals([B, 1], 'gan x', batch).data.map((v) => 1.5 + 0.5 * v)) }),
+    inputs: (batch) => ({
+      z: normals([B, 1], 'gan z', batch),
+      x: float32(
+        [B, 1],
+        normals([B, 1], 'gan x', batch).data.map((v) => 1.5 + 0.5 * v),
+      ),
+    }),
     others: {
       discriminator: {
         trainable: of('discriminator'),
-        loss: (ctx) => add(mean(softplus(neg(module.discriminator.forward(ctx, input('x', [B, 1]))))), mean(softplus(module.discriminator.forward(ctx, stopGradient(fake(ctx)))))),
+        loss: (ctx) =>
+          add(
+            mean(softplus(neg(module.discriminator.forward(ctx, input('x', [B, 1]))))),
+            mean(softplus(module.discriminator.forward(ctx, stopGradient(fake(ctx))))),
+          ),
         optimizer: { betas: [0, 0.9] },
       },
     },
   };
-  const options = { learningRate: 0.02, betas: [0, 0.9], optimizer: 'adamw', weightDecay: 0, ema: { decay: 0.995 }, groups: [{ names: '^discriminator', weightDecay: 1 }] };
+  const options = {
+    learningRate: 0.02,
+    betas: [0, 0.9],
+    optimizer: 'adamw',
+    weightDecay: 0,
+    ema: { decay: 0.995 },
+    groups: [{ names: '^discriminator', weightDecay: 1 }],
+  };
 
   test('learn the mean and the deviation of a Gaussian', async () => {
     const { report, state } = await train(task, { ...options, steps: 2000, lrSchedule: 'cosine' }, 2000);
-    const [scale, shift] = [state.ema.get('generator.map.weight')!.data[0] as number, state.ema.get('generator.map.bias')!.data[0] as number];
+    const [scale, shift] = [
+      state.ema.get('generator.map.weight')!.data[0] as number,
+      state.ema.get('generator.map.bias')!.data[0] as number,
+    ];
     expect(Math.abs(shift - 1.5)).toBeLessThan(0.1);
     expect(Math.abs(Math.abs(scale) - 0.5)).toBeLessThan(0.1);
     // A discriminator that cannot tell says one half: ln 2 for the generator, twice that for itself.
@@ -267,8 +394,16 @@ describe('two networks with two optimizers over one store', () => {
   test('move each only its own', async () => {
     const before = await train(task, options, 1);
     // The rate of one is zero to float32: only the other moves.
-    for (const [still, moving] of [['generator', 'discriminator'], ['discriminator', 'generator']] as const) {
-      const { state } = await train(task, { ...options, groups: [{ names: `^${still}`, learningRateScale: 1e-40 }] }, 2, before.state);
+    for (const [still, moving] of [
+      ['generator', 'discriminator'],
+      ['discriminator', 'generator'],
+    ] as const) {
+      const { state } = await train(
+        task,
+        { ...options, groups: [{ names: `^${still}`, learningRateScale: 1e-40 }] },
+        2,
+        before.state,
+      );
       for (const [entry, value] of before.state.training) {
         if (!entry.startsWith(entries.parameter)) continue;
         const same = Buffer.from(state.training.get(entry)!.data.buffer).equals(Buffer.from(value.data.buffer));
@@ -288,7 +423,9 @@ describe('two networks with two optimizers over one store', () => {
   });
 
   test('cannot both move a parameter', async () => {
-    await expect(Trainer.open(node, { ...task, trainable: () => true }, config({}))).rejects.toThrow('training: discriminator.linear.weight is moved by both loss and discriminator; say which of them trains it (trainable)');
+    await expect(Trainer.open(node, { ...task, trainable: () => true }, config({}))).rejects.toThrow(
+      'training: discriminator.linear.weight is moved by both loss and discriminator; say which of them trains it (trainable)',
+    );
   });
 });
 
@@ -302,25 +439,42 @@ describe('buffers in training', () => {
   }
   const module = new Normalized();
   const shape = [16, 2, 3, 3];
-  const inputs = (batch: number) => ({ x: float32(shape, normals(shape, 'buffers', batch).data.map((v, i) => (Math.floor(i / 9) % 2 === 0 ? 4 + 2 * v : -1 + 0.5 * v))) });
-  const task: TrainingTask = { module, loss: (ctx) => mean(square(sub(module.forward(ctx, input('x', shape)), 1))), inputs };
-
-  test.each([1, 2])('come to the statistics of the data, are saved and averaged as they are, and have no moments (%i batches a step)', async (gradientAccumulation) => {
-    const { state, held } = await train(task, { gradientAccumulation, learningRate: 0.01 }, 200);
-    // A running mean of about 2 / 0.05 batches of 144 values: four standard errors.
-    const [mean0, mean1] = numbers(state, 'params/norm.running_mean');
-    expect(Math.abs(mean0! - 4)).toBeLessThan(4 * 2 / Math.sqrt(40 * 144));
-    expect(Math.abs(mean1! + 1)).toBeLessThan(4 * 0.5 / Math.sqrt(40 * 144));
-    const [variance0, variance1] = numbers(state, 'params/norm.running_var');
-    expect(Math.abs(variance0! / 4 - 1)).toBeLessThan(4 * Math.sqrt(2 / (40 * 144)));
-    expect(Math.abs(variance1! / 0.25 - 1)).toBeLessThan(4 * Math.sqrt(2 / (40 * 144)));
-    expect(numbers(state, 'params/norm.num_batches_tracked')).toEqual([200 * gradientAccumulation]);
-    for (const buffer of ['running_mean', 'running_var', 'num_batches_tracked']) {
-      expect(state.ema.get(`norm.${buffer}`)!.data).toEqual(state.training.get(`params/norm.${buffer}`)!.data);
-      expect(held.filter((entry) => entry.endsWith(buffer))).toEqual([`params/norm.${buffer}`, `ema/norm.${buffer}`]);
-    }
-    expect([...trainedParameters({ module, optimizer: { betas: [0, 0], eps: 1, weightDecay: 0 } }).keys()]).toEqual(['norm.weight', 'norm.bias', 'head.weight', 'head.bias']);
+  const inputs = (batch: number) => ({
+    x: float32(
+      shape,
+      normals(shape, 'buffers', batch).data.map((v, i) => (Math.floor(i / 9) % 2 === 0 ? 4 + 2 * v : -1 + 0.5 * v)),
+    ),
   });
+  const task: TrainingTask = {
+    module,
+    loss: (ctx) => mean(square(sub(module.forward(ctx, input('x', shape)), 1))),
+    inputs,
+  };
+
+  test.each([1, 2])(
+    'come to the statistics of the data, are saved and averaged as they are, and have no moments (%i batches a step)',
+    async (gradientAccumulation) => {
+      const { state, held } = await train(task, { gradientAccumulation, learningRate: 0.01 }, 200);
+      // A running mean of about 2 / 0.05 batches of 144 values: four standard errors.
+      const [mean0, mean1] = numbers(state, 'params/norm.running_mean');
+      expect(Math.abs(mean0! - 4)).toBeLessThan((4 * 2) / Math.sqrt(40 * 144));
+      expect(Math.abs(mean1! + 1)).toBeLessThan((4 * 0.5) / Math.sqrt(40 * 144));
+      const [variance0, variance1] = numbers(state, 'params/norm.running_var');
+      expect(Math.abs(variance0! / 4 - 1)).toBeLessThan(4 * Math.sqrt(2 / (40 * 144)));
+      expect(Math.abs(variance1! / 0.25 - 1)).toBeLessThan(4 * Math.sqrt(2 / (40 * 144)));
+      expect(numbers(state, 'params/norm.num_batches_tracked')).toEqual([200 * gradientAccumulation]);
+      for (const buffer of ['running_mean', 'running_var', 'num_batches_tracked']) {
+        expect(state.ema.get(`norm.${buffer}`)!.data).toEqual(state.training.get(`params/norm.${buffer}`)!.data);
+        expect(held.filter((entry) => entry.endsWith(buffer))).toEqual([`params/norm.${buffer}`, `ema/norm.${buffer}`]);
+      }
+      expect([...trainedParameters({ module, optimizer: { betas: [0, 0], eps: 1, weightDecay: 0 } }).keys()]).toEqual([
+        'norm.weight',
+        'norm.bias',
+        'head.weight',
+        'head.bias',
+      ]);
+    },
+  );
 
   test('go on from a saved state bit for bit', async () => {
     const whole = await train(task, {}, 4);
@@ -334,10 +488,13 @@ describe('straight through', () => {
   /** Points near the corners of a square that is turned and shifted: two bits, and noise that no code can hold. */
   const points = (batch: number) => {
     const random = new RandomStream(6, 'corners', batch);
-    return float32([B, 2], Array.from({ length: B }, () => {
-      const [a, b] = [random.integer(2) * 2 - 1, random.integer(2) * 2 - 1];
-      return [0.6 * a - 0.8 * b + 0.3 + 0.05 * random.normal(), 0.8 * a + 0.6 * b + 0.05 * random.normal()];
-    }).flat());
+    return float32(
+      [B, 2],
+      Array.from({ length: B }, () => {
+        const [a, b] = [random.integer(2) * 2 - 1, random.integer(2) * 2 - 1];
+        return [0.6 * a - 0.8 * b + 0.3 + 0.05 * random.normal(), 0.8 * a + 0.6 * b + 0.05 * random.normal()];
+      }).flat(),
+    );
   };
 
   class Binary extends Module {
@@ -352,7 +509,15 @@ describe('straight through', () => {
 
   test('trains a binary code: two bits hold all but the noise', async () => {
     const module = new Binary();
-    const { report } = await train({ module, loss: (ctx) => meanSquaredError(module.forward(ctx, input('x', [B, 2])), input('x', [B, 2])), inputs: (batch) => ({ x: points(batch) }) }, { learningRate: 0.02, steps: 600, lrSchedule: 'cosine' }, 600);
+    const { report } = await train(
+      {
+        module,
+        loss: (ctx) => meanSquaredError(module.forward(ctx, input('x', [B, 2])), input('x', [B, 2])),
+        inputs: (batch) => ({ x: points(batch) }),
+      },
+      { learningRate: 0.02, steps: 600, lrSchedule: 'cosine' },
+      600,
+    );
     // The noise has variance 0.0025; without a code the error is 1.
     expect(report.loss).toBeLessThan(0.004);
   });
@@ -367,7 +532,10 @@ describe('straight through', () => {
       const distances = sub(sum(square(table), [1]), mul(2, sum(mul(reshape(h, [B, 1, 2]), table), [2])));
       const codes = argMin(distances, 1);
       const found = gather(table, codes);
-      const commitment = add(meanSquaredError(found, stopGradient(h)), mul(0.25, meanSquaredError(h, stopGradient(found))));
+      const commitment = add(
+        meanSquaredError(found, stopGradient(h)),
+        mul(0.25, meanSquaredError(h, stopGradient(found))),
+      );
       return { y: this.decoder.forward(ctx, straightThrough(found, h)), commitment, codes };
     }
   }

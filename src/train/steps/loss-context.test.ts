@@ -1,5 +1,17 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { clip, createInterpreter, exp, float32, input, mean, mul, RandomStream, type Executor, type Shape, type Tensor } from '../../core/index.ts';
+import {
+  clip,
+  createInterpreter,
+  exp,
+  float32,
+  input,
+  mean,
+  mul,
+  RandomStream,
+  type Executor,
+  type Shape,
+  type Tensor,
+} from '../../core/index.ts';
 import { CLIPModel, openAIPreprocessing } from '../../models/index.ts';
 import { filled, Linear, Module, Parameter } from '../../nn/index.ts';
 import { clipLoss, contrastiveLoss } from '../../pipelines/index.ts';
@@ -20,9 +32,20 @@ class Towers extends Module {
 }
 
 const towers = new Towers();
-const normals = (shape: Shape, name: string, from: number) => float32(shape, new Float32Array(Array.from({ length: shape[0]! }, (_, row) => [...new RandomStream(7, name, from + row).fillNormal(new Float32Array(shape[1]!))]).flat()));
+const normals = (shape: Shape, name: string, from: number) =>
+  float32(
+    shape,
+    new Float32Array(
+      Array.from({ length: shape[0]! }, (_, row) => [
+        ...new RandomStream(7, name, from + row).fillNormal(new Float32Array(shape[1]!)),
+      ]).flat(),
+    ),
+  );
 
-function task(batchSize: number, { dropout = 0, joined = true, ...more }: Partial<TrainingTask> & { dropout?: number; joined?: boolean } = {}): TrainingTask {
+function task(
+  batchSize: number,
+  { dropout = 0, joined = true, ...more }: Partial<TrainingTask> & { dropout?: number; joined?: boolean } = {},
+): TrainingTask {
   return {
     module: towers,
     loss(ctx) {
@@ -33,13 +56,33 @@ function task(batchSize: number, { dropout = 0, joined = true, ...more }: Partia
       ctx.measure('temperature', exp(mul(scale, -1)));
       return mean(contrastiveLoss(join(left), join(right), scale).losses);
     },
-    inputs: (batch) => ({ x: normals([batchSize, 5], 'x', batch * batchSize), y: normals([batchSize, 3], 'y', batch * batchSize) }),
+    inputs: (batch) => ({
+      x: normals([batchSize, 5], 'x', batch * batchSize),
+      y: normals([batchSize, 3], 'y', batch * batchSize),
+    }),
     ...more,
   };
 }
 
-async function train(executor: Executor, given: TrainingTask, gradientAccumulation: number, steps = 1, options: object = {}) {
-  const trainer = await Trainer.open(executor, given, trainSchema.parse({ steps: 100, warmupSteps: 0, clipNorm: null, learningRate: 0.05, gradientAccumulation, ...options }));
+async function train(
+  executor: Executor,
+  given: TrainingTask,
+  gradientAccumulation: number,
+  steps = 1,
+  options: object = {},
+) {
+  const trainer = await Trainer.open(
+    executor,
+    given,
+    trainSchema.parse({
+      steps: 100,
+      warmupSteps: 0,
+      clipNorm: null,
+      learningRate: 0.05,
+      gradientAccumulation,
+      ...options,
+    }),
+  );
   const reports = [];
   for (let i = 0; i < steps; i++) reports.push(await trainer.advance());
   const state = await trainer.state();
@@ -52,23 +95,35 @@ function worst(a: TrainerState, b: TrainerState, prefix: string): number {
   for (const [entry, { data }] of a.training) {
     if (!entry.startsWith(prefix)) continue;
     const other = b.training.get(entry)!.data;
-    data.forEach((value, i) => { most = Math.max(most, Math.abs(Number(value) - Number(other[i]))); });
+    data.forEach((value, i) => {
+      most = Math.max(most, Math.abs(Number(value) - Number(other[i])));
+    });
   }
   return most;
 }
 
 describe('a loss across accumulated batches', () => {
-  test.each([['interpreter', interpreter, 1e-7], ['cpu', node, 1e-6]] as const)('has the loss, the gradients and the measures of one batch of all (%s)', async (_, executor, tolerance) => {
-    const whole = await train(executor, task(12), 1);
-    for (const [batchSize, accumulation] of [[6, 2], [3, 4], [1, 12]] as const) {
-      const parts = await train(executor, task(batchSize), accumulation);
-      expect(parts.reports[0]!.loss).toBeCloseTo(whole.reports[0]!.loss, 6);
-      expect(parts.reports[0]!.gradNorm).toBeCloseTo(whole.reports[0]!.gradNorm, 6);
-      expect(parts.reports[0]!.measures).toEqual({ temperature: expect.closeTo(Math.exp(-1.5), 6) });
-      // A tenth of the gradients, which are of order 0.1; float32 sums them in another order.
-      expect(worst(parts.state, whole.state, 'adam/exp_avg/')).toBeLessThan(tolerance);
-    }
-  });
+  test.each([
+    ['interpreter', interpreter, 1e-7],
+    ['cpu', node, 1e-6],
+  ] as const)(
+    'has the loss, the gradients and the measures of one batch of all (%s)',
+    async (_, executor, tolerance) => {
+      const whole = await train(executor, task(12), 1);
+      for (const [batchSize, accumulation] of [
+        [6, 2],
+        [3, 4],
+        [1, 12],
+      ] as const) {
+        const parts = await train(executor, task(batchSize), accumulation);
+        expect(parts.reports[0]!.loss).toBeCloseTo(whole.reports[0]!.loss, 6);
+        expect(parts.reports[0]!.gradNorm).toBeCloseTo(whole.reports[0]!.gradNorm, 6);
+        expect(parts.reports[0]!.measures).toEqual({ temperature: expect.closeTo(Math.exp(-1.5), 6) });
+        // A tenth of the gradients, which are of order 0.1; float32 sums them in another order.
+        expect(worst(parts.state, whole.state, 'adam/exp_avg/')).toBeLessThan(tolerance);
+      }
+    },
+  );
 
   test('is not what accumulation alone gives: those batches have fewer negatives', async () => {
     const whole = await train(node, task(12), 1);
@@ -84,7 +139,8 @@ describe('a loss across accumulated batches', () => {
       async compile(program) {
         const executable = await node.compile(program);
         return {
-          ...executable, dispose: () => executable.dispose(),
+          ...executable,
+          dispose: () => executable.dispose(),
           async run(store, inputs) {
             const outputs = await executable.run(store, inputs);
             if (outputs['loss']) losses.push(Number(outputs['loss'].data[0]));
@@ -96,7 +152,8 @@ describe('a loss across accumulated batches', () => {
     };
     await train(watched, task(3, { dropout: 0.5 }), 4, 2);
     expect(losses).toHaveLength(8);
-    for (const step of [losses.slice(0, 4), losses.slice(4)]) for (const loss of step) expect(loss).toBeCloseTo(step[0]!, 5);
+    for (const step of [losses.slice(0, 4), losses.slice(4)])
+      for (const loss of step) expect(loss).toBeCloseTo(step[0]!, 5);
   });
 
   test('goes on bit for bit after a resume', async () => {
@@ -139,8 +196,26 @@ describe('a constrained parameter', () => {
 
 test('a whole CLIP has the gradients of the large batch too', async () => {
   const clipModel = new CLIPModel({
-    projectionDim: 8, textConfig: { vocabSize: 20, hiddenSize: 8, intermediateSize: 16, numHiddenLayers: 1, numAttentionHeads: 2, maxPositionEmbeddings: 6, eosTokenId: 19, bosTokenId: 18, padTokenId: 19 },
-    visionConfig: { hiddenSize: 8, intermediateSize: 16, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 8, patchSize: 4 },
+    projectionDim: 8,
+    textConfig: {
+      vocabSize: 20,
+      hiddenSize: 8,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      maxPositionEmbeddings: 6,
+      eosTokenId: 19,
+      bosTokenId: 18,
+      padTokenId: 19,
+    },
+    visionConfig: {
+      hiddenSize: 8,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      imageSize: 8,
+      patchSize: 4,
+    },
   });
   const of = (batchSize: number): TrainingTask => ({
     module: clipModel,
@@ -148,8 +223,18 @@ test('a whole CLIP has the gradients of the large batch too', async () => {
     inputs(batch) {
       const rows = Array.from({ length: batchSize }, (_, i) => new RandomStream(3, 'clip', batch * batchSize + i));
       return {
-        pictures: float32([batchSize, 3, 8, 8], new Float32Array(rows.flatMap((row) => [...row.fillNormal(new Float32Array(192))]))),
-        ids: { dtype: 'i64', shape: [batchSize, 6], data: BigInt64Array.from(rows.flatMap((row) => [18, ...Array.from({ length: 3 }, () => Math.floor(row.uniform() * 18)), 19, 19]), BigInt) },
+        pictures: float32(
+          [batchSize, 3, 8, 8],
+          new Float32Array(rows.flatMap((row) => [...row.fillNormal(new Float32Array(192))])),
+        ),
+        ids: {
+          dtype: 'i64',
+          shape: [batchSize, 6],
+          data: BigInt64Array.from(
+            rows.flatMap((row) => [18, ...Array.from({ length: 3 }, () => Math.floor(row.uniform() * 18)), 19, 19]),
+            BigInt,
+          ),
+        },
       };
     },
   });

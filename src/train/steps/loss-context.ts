@@ -36,7 +36,9 @@ export function lossContext(binding: Binding, accumulation: number): BuiltLossCo
   const shared: Record<string, Tensor> = {};
   const measures: Record<string, Tensor> = {};
   return {
-    ...binding, shared, measures,
+    ...binding,
+    shared,
+    measures,
     across(x) {
       if (accumulation === 1) return x;
       const [rows, ...rest] = x.shape;
@@ -45,7 +47,10 @@ export function lossContext(binding: Binding, accumulation: number): BuiltLossCo
       shared[name] = x;
       // The gradients of the batches are averaged, and each is a part of the whole: they have to be summed.
       const own = straightThrough(x, mul(x, accumulation));
-      return gather(concat([input(name, [accumulation * rows, ...rest], x.dtype), own], 0), input(rowsInput(rows), [accumulation * rows], 'i64'));
+      return gather(
+        concat([input(name, [accumulation * rows, ...rest], x.dtype), own], 0),
+        input(rowsInput(rows), [accumulation * rows], 'i64'),
+      );
     },
     measure(name, value) {
       if (value.shape.length > 0) throw new Error(`measure: ${name} is [${value.shape.join(', ')}], expected a scalar`);
@@ -63,20 +68,35 @@ const rowsInput = (rows: number): string => `across/rows/${rows}`;
  * @param contributions  what the program `share` gave for each batch
  * @returns the inputs that are the same for all batches, and those of the batch at a place
  */
-export function shareInputs(contributions: readonly Readonly<Record<string, HostArray>>[]): { readonly all: Record<string, HostArray>; readonly own: (batch: number) => Record<string, HostArray> } {
+export function shareInputs(contributions: readonly Readonly<Record<string, HostArray>>[]): {
+  readonly all: Record<string, HostArray>;
+  readonly own: (batch: number) => Record<string, HostArray>;
+} {
   const all: Record<string, HostArray> = {};
   const counts = new Set<number>();
-  for (const [name, { dtype, shape: [rows = 0, ...rest], data }] of Object.entries(contributions[0] ?? {})) {
+  for (const [
+    name,
+    {
+      dtype,
+      shape: [rows = 0, ...rest],
+      data,
+    },
+  ] of Object.entries(contributions[0] ?? {})) {
     const joined = new Float32Array(data.length * contributions.length);
     contributions.forEach((each, batch) => joined.set(each[name]!.data as Float32Array, batch * data.length));
     all[name] = { dtype, shape: [rows * contributions.length, ...rest], data: joined };
     counts.add(rows);
   }
-  const own = (batch: number) => Object.fromEntries([...counts].map((rows) => {
-    const total = rows * contributions.length;
-    // The batch's own rows stand behind all the others in what `across` picks from.
-    const places = BigInt64Array.from({ length: total }, (_, row) => BigInt(Math.floor(row / rows) === batch ? total + (row % rows) : row));
-    return [rowsInput(rows), { dtype: 'i64' as const, shape: [total], data: places }];
-  }));
+  const own = (batch: number) =>
+    Object.fromEntries(
+      [...counts].map((rows) => {
+        const total = rows * contributions.length;
+        // The batch's own rows stand behind all the others in what `across` picks from.
+        const places = BigInt64Array.from({ length: total }, (_, row) =>
+          BigInt(Math.floor(row / rows) === batch ? total + (row % rows) : row),
+        );
+        return [rowsInput(rows), { dtype: 'i64' as const, shape: [total], data: places }];
+      }),
+    );
   return { all, own };
 }

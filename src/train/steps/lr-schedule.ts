@@ -11,7 +11,11 @@ export type LearningRateSchedule = 'constant' | 'cosine';
  * @param totalSteps   S, used by `cosine`
  * @param warmupSteps  W; 0 starts at the full rate
  */
-export function learningRateFactor(kind: LearningRateSchedule, step: number, { totalSteps, warmupSteps }: { totalSteps: number; warmupSteps: number }): number {
+export function learningRateFactor(
+  kind: LearningRateSchedule,
+  step: number,
+  { totalSteps, warmupSteps }: { totalSteps: number; warmupSteps: number },
+): number {
   if (step < warmupSteps) return step / Math.max(1, warmupSteps);
   if (kind === 'constant') return 1;
   const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);

@@ -1,10 +1,30 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { constant, createInterpreter, float32, input, program, state, storeSpec, sum, type Executor, type HostArray, type Tensor } from '../../core/index.ts';
+import {
+  constant,
+  createInterpreter,
+  float32,
+  input,
+  program,
+  state,
+  storeSpec,
+  sum,
+  type Executor,
+  type HostArray,
+  type Tensor,
+} from '../../core/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
-import { adamCorrections, adamState, adamUpdate, clipFactor, firstMoment, globalNorm, secondMoment } from './optimizer.ts';
+import {
+  adamCorrections,
+  adamState,
+  adamUpdate,
+  clipFactor,
+  firstMoment,
+  globalNorm,
+  secondMoment,
+} from './optimizer.ts';
 import { scalar } from './programs.ts';
 
 type Tensors = Record<'a' | 'b', number[]>;
@@ -21,7 +41,10 @@ interface Golden {
   gradients: Tensors[];
   adam: Trajectory;
   adamw: Trajectory;
-  ema: { options: { decay: number; use_ema_warmup: boolean; inv_gamma?: number; power?: number; update_after_step?: number }; decays: [number, number][] }[];
+  ema: {
+    options: { decay: number; use_ema_warmup: boolean; inv_gamma?: number; power?: number; update_after_step?: number };
+    decays: [number, number][];
+  }[];
   constantWithWarmup: { options: { num_warmup_steps: number }; factors: [number, number][] };
   cosineWithWarmup: { options: { num_warmup_steps: number; num_training_steps: number }; factors: [number, number][] };
 }
@@ -32,17 +55,25 @@ const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
 
 const keys = ['a', 'b'] as const;
-const arrayOf = (key: 'a' | 'b', values: readonly number[]): HostArray => float32(golden.shapes[key], Float32Array.from(values));
+const arrayOf = (key: 'a' | 'b', values: readonly number[]): HostArray =>
+  float32(golden.shapes[key], Float32Array.from(values));
 
-describe.each<[string, () => Executor]>([['interpreter', createInterpreter], ['onnxruntime', () => node]])('on %s', (_, executorOf) => {
-  test.each(['adam', 'adamw'] as const)('%s with clipping follows PyTorch\'s trajectory', async (kind) => {
+describe.each<[string, () => Executor]>([
+  ['interpreter', createInterpreter],
+  ['onnxruntime', () => node],
+])('on %s', (_, executorOf) => {
+  test.each(['adam', 'adamw'] as const)("%s with clipping follows PyTorch's trajectory", async (kind) => {
     const { options, norms, parameters, moments } = golden[kind];
     const executor = executorOf();
     const adam = { betas: options.betas, eps: options.eps, weightDecay: options.weight_decay ?? 0 };
     const gradients = keys.map((key) => input(`g${key}`, golden.shapes[key]));
     const norm = globalNorm(gradients);
     const clip = clipFactor(norm, golden.maxNorm);
-    const scalars = { learningRate: input('learningRate', []), correction1: input('correction1', []), correction2: input('correction2', []) };
+    const scalars = {
+      learningRate: input('learningRate', []),
+      correction1: input('correction1', []),
+      correction2: input('correction2', []),
+    };
     const writes: Record<string, Tensor> = {};
     keys.forEach((key, i) => {
       const update = adamUpdate(key, state(key, golden.shapes[key]), gradients[i]!, scalars, adam, clip);
@@ -57,13 +88,17 @@ describe.each<[string, () => Executor]>([['interpreter', createInterpreter], ['o
     for (const [i, gradient] of golden.gradients.entries()) {
       const { correction1, correction2 } = adamCorrections(i + 1, options.betas);
       const outputs = await executable.run(store, {
-        ga: arrayOf('a', gradient.a), gb: arrayOf('b', gradient.b),
-        learningRate: scalar(options.lr), correction1: scalar(correction1), correction2: scalar(correction2),
+        ga: arrayOf('a', gradient.a),
+        gb: arrayOf('b', gradient.b),
+        learningRate: scalar(options.lr),
+        correction1: scalar(correction1),
+        correction2: scalar(correction2),
       });
       expect(outputs['norm']!.data[0]).toBeCloseTo(norms[i]!, 5);
       const held = await store.read();
       // Float32 state: a few units in the seventh digit.
-      for (const key of keys) parameters[i]![key].forEach((value, k) => expect(held.get(key)!.data[k]).toBeCloseTo(value, 6));
+      for (const key of keys)
+        parameters[i]![key].forEach((value, k) => expect(held.get(key)!.data[k]).toBeCloseTo(value, 6));
     }
     const held = await store.read();
     for (const key of keys) {
@@ -76,23 +111,50 @@ describe.each<[string, () => Executor]>([['interpreter', createInterpreter], ['o
 test('a parameter group has a rate and a decay of its own', async () => {
   const executor = createInterpreter();
   const scalars = { learningRate: constant(0.1), correction1: constant(1), correction2: constant(1) };
-  const options = { betas: [0, 0] as const, eps: 0, weightDecay: 0, groups: [{ match: (name: string) => name === 'slow', learningRateScale: 0.5, weightDecay: 1 }] };
-  const update = (name: string) => sum(adamUpdate(name, constant(float32([1], [2])), constant(float32([1], [3])), scalars, options).value);
+  const options = {
+    betas: [0, 0] as const,
+    eps: 0,
+    weightDecay: 0,
+    groups: [{ match: (name: string) => name === 'slow', learningRateScale: 0.5, weightDecay: 1 }],
+  };
+  const update = (name: string) =>
+    sum(adamUpdate(name, constant(float32([1], [2])), constant(float32([1], [3])), scalars, options).value);
   const p = program({ outputs: { slow: update('slow'), fast: update('fast') } });
-  const store = await executor.createStore(storeSpec([p]), adamState(new Map([['slow', float32([1])], ['fast', float32([1])]])));
+  const store = await executor.createStore(
+    storeSpec([p]),
+    adamState(
+      new Map([
+        ['slow', float32([1])],
+        ['fast', float32([1])],
+      ]),
+    ),
+  );
   const { slow, fast } = await (await executor.compile(p)).run(store, {});
   expect(fast!.data[0]).toBeCloseTo(2 - 0.1, 6); // m / √v is the sign of the gradient
   expect(slow!.data[0]).toBeCloseTo(2 - 0.05 * 2 - 0.05, 6);
 });
 
-test.each(golden.ema.filter(({ options }) => options.update_after_step === undefined))('the decay of the average is diffusers\' with $options', ({ options, decays }) => {
-  const ours = { decay: options.decay, useEmaWarmup: options.use_ema_warmup, ...(options.inv_gamma && { invGamma: options.inv_gamma }), ...(options.power && { power: options.power }) };
-  for (const [update, decay] of decays) expect(emaDecay(update, ours)).toBeCloseTo(decay, 12);
-});
+test.each(golden.ema.filter(({ options }) => options.update_after_step === undefined))(
+  "the decay of the average is diffusers' with $options",
+  ({ options, decays }) => {
+    const ours = {
+      decay: options.decay,
+      useEmaWarmup: options.use_ema_warmup,
+      ...(options.inv_gamma && { invGamma: options.inv_gamma }),
+      ...(options.power && { power: options.power }),
+    };
+    for (const [update, decay] of decays) expect(emaDecay(update, ours)).toBeCloseTo(decay, 12);
+  },
+);
 
-test('the learning rate follows diffusers\' schedules', () => {
+test("the learning rate follows diffusers' schedules", () => {
   for (const [step, factor] of golden.constantWithWarmup.factors) {
-    expect(learningRateFactor('constant', step, { totalSteps: 100, warmupSteps: golden.constantWithWarmup.options.num_warmup_steps })).toBeCloseTo(factor, 12);
+    expect(
+      learningRateFactor('constant', step, {
+        totalSteps: 100,
+        warmupSteps: golden.constantWithWarmup.options.num_warmup_steps,
+      }),
+    ).toBeCloseTo(factor, 12);
   }
   const { num_warmup_steps: warmupSteps, num_training_steps: totalSteps } = golden.cosineWithWarmup.options;
   // Past the end diffusers' cosine would rise again; ours stays at zero.

@@ -1,4 +1,18 @@
-import { add, div, minimum, mul, sqrt, square, state, sub, sumSquares, type HostArrays, type HostArray, type Shape, type Tensor } from '../../core/index.ts';
+import {
+  add,
+  div,
+  minimum,
+  mul,
+  sqrt,
+  square,
+  state,
+  sub,
+  sumSquares,
+  type HostArrays,
+  type HostArray,
+  type Shape,
+  type Tensor,
+} from '../../core/index.ts';
 import { endToEnd, isSmall } from './packed.ts';
 
 /** Picks parameters by checkpoint name and shape. */
@@ -35,7 +49,10 @@ export interface AdamScalars {
 }
 
 /** The values of the scalars at update t = 1, 2, …, in float64. */
-export function adamCorrections(update: number, [beta1, beta2]: readonly [number, number]): { correction1: number; correction2: number } {
+export function adamCorrections(
+  update: number,
+  [beta1, beta2]: readonly [number, number],
+): { correction1: number; correction2: number } {
   return { correction1: 1 / (1 - beta1 ** update), correction2: 1 / Math.sqrt(1 - beta2 ** update) };
 }
 
@@ -46,7 +63,8 @@ export const secondMoment = (name: string): string => `adam/exp_avg_sq/${name}`;
 export function adamState(parameters: HostArrays): Map<string, HostArray> {
   const moments = new Map<string, HostArray>();
   for (const kind of [firstMoment, secondMoment]) {
-    for (const [name, { shape, dtype, data }] of parameters) moments.set(kind(name), { dtype, shape, data: new Float32Array(data.length) });
+    for (const [name, { shape, dtype, data }] of parameters)
+      moments.set(kind(name), { dtype, shape, data: new Float32Array(data.length) });
   }
   return moments;
 }
@@ -113,7 +131,14 @@ export interface AdamState {
  *                   costs no pass over the gradients
  * @see Kingma & Ba 2015, algorithm 1; Loshchilov & Hutter 2019, algorithm 2
  */
-export function adamStep(before: AdamState, gradient: Tensor, { learningRate, correction1, correction2 }: AdamScalars, { betas: [beta1, beta2], eps }: AdamOptions, { rateScale, weightDecay }: AdamSettings, clip?: Tensor): AdamState {
+export function adamStep(
+  before: AdamState,
+  gradient: Tensor,
+  { learningRate, correction1, correction2 }: AdamScalars,
+  { betas: [beta1, beta2], eps }: AdamOptions,
+  { rateScale, weightDecay }: AdamSettings,
+  clip?: Tensor,
+): AdamState {
   const rate = rateScale === 1 ? learningRate : mul(learningRate, rateScale);
   const weight1 = clip ? mul(clip, 1 - beta1) : 1 - beta1;
   const weight2 = clip ? mul(square(clip), 1 - beta2) : 1 - beta2;
@@ -126,8 +151,25 @@ export function adamStep(before: AdamState, gradient: Tensor, { learningRate, co
 }
 
 /** `adamStep` of a parameter whose moments are entries of the store. */
-export function adamUpdate(name: string, parameter: Tensor, gradient: Tensor, scalars: AdamScalars, options: AdamOptions, clip?: Tensor): AdamUpdate {
-  const before = { value: parameter, m: state(firstMoment(name), parameter.shape), v: state(secondMoment(name), parameter.shape) };
+export function adamUpdate(
+  name: string,
+  parameter: Tensor,
+  gradient: Tensor,
+  scalars: AdamScalars,
+  options: AdamOptions,
+  clip?: Tensor,
+): AdamUpdate {
+  const before = {
+    value: parameter,
+    m: state(firstMoment(name), parameter.shape),
+    v: state(secondMoment(name), parameter.shape),
+  };
   const { value, m, v } = adamStep(before, gradient, scalars, options, adamSettings(name, parameter, options), clip);
-  return { value, writes: [[firstMoment(name), m], [secondMoment(name), v]] };
+  return {
+    value,
+    writes: [
+      [firstMoment(name), m],
+      [secondMoment(name), v],
+    ],
+  };
 }

@@ -10,7 +10,10 @@ export function isSmall({ shape }: Tensor): boolean {
 
 /** Tensors end to end: [N]. */
 export function endToEnd(tensors: readonly Tensor[]): Tensor {
-  return concat(tensors.map((x) => (x.shape.length === 1 ? x : reshape(x, [sizeOf(x.shape)]))), 0);
+  return concat(
+    tensors.map((x) => (x.shape.length === 1 ? x : reshape(x, [sizeOf(x.shape)]))),
+    0,
+  );
 }
 
 /** Tensors that are taken together: one large one, or many small ones laid end to end. */
@@ -40,7 +43,8 @@ export function packed(tensors: readonly Tensor[], keyOf: (index: number) => str
     return {
       members,
       join: (list) => endToEnd(members.map((i) => list[i]!)),
-      part: (whole) => split(whole, shapes.map(sizeOf), 0).map((x, i) => (shapes[i]!.length === 1 ? x : reshape(x, shapes[i]!))),
+      part: (whole) =>
+        split(whole, shapes.map(sizeOf), 0).map((x, i) => (shapes[i]!.length === 1 ? x : reshape(x, shapes[i]!))),
     };
   });
 }

@@ -1,7 +1,31 @@
-import { add, grad, input, mean, mul, program, state, topologicalOrder, type HostArray, type HostArrays, type Program, type Shape, type Tensor } from '../../core/index.ts';
+import {
+  add,
+  grad,
+  input,
+  mean,
+  mul,
+  program,
+  state,
+  topologicalOrder,
+  type HostArray,
+  type HostArrays,
+  type Program,
+  type Shape,
+  type Tensor,
+} from '../../core/index.ts';
 import { bind, namedParameters, type Binding, type Module } from '../../nn/index.ts';
 import { emaUpdate } from './ema.ts';
-import { adamSettings, adamState, adamStep, clipFactor, firstMoment, globalNorm, secondMoment, type AdamOptions, type ParameterPredicate } from './optimizer.ts';
+import {
+  adamSettings,
+  adamState,
+  adamStep,
+  clipFactor,
+  firstMoment,
+  globalNorm,
+  secondMoment,
+  type AdamOptions,
+  type ParameterPredicate,
+} from './optimizer.ts';
 import { lossContext, type LossContext } from './loss-context.ts';
 import { packed } from './packed.ts';
 
@@ -50,7 +74,11 @@ export interface TrainingPrograms {
  *
  * @throws if there is none
  */
-export function trainedParameters({ module, trainable = () => true, optimizer: { groups = [] } }: Pick<TrainingSetup, 'module' | 'trainable' | 'optimizer'>): Map<string, Shape> {
+export function trainedParameters({
+  module,
+  trainable = () => true,
+  optimizer: { groups = [] },
+}: Pick<TrainingSetup, 'module' | 'trainable' | 'optimizer'>): Map<string, Shape> {
   const trained = new Map<string, Shape>();
   for (const [name, { shape, kind }] of namedParameters(module)) {
     const frozen = groups.find(({ match }) => match(name, shape))?.frozen ?? false;
@@ -69,8 +97,21 @@ export function trainedParameters({ module, trainable = () => true, optimizer: {
  *
  * @throws if no parameter is trainable
  */
-export function trainingPrograms({ module, loss: buildLoss, trainable, constrain, optimizer, clipNorm, accumulation, recompute = false, sites }: TrainingSetup): TrainingPrograms {
-  const ctx = lossContext(bind(module, { prefix: entries.parameter, training: true, ...(sites !== undefined && { sites }) }), accumulation);
+export function trainingPrograms({
+  module,
+  loss: buildLoss,
+  trainable,
+  constrain,
+  optimizer,
+  clipNorm,
+  accumulation,
+  recompute = false,
+  sites,
+}: TrainingSetup): TrainingPrograms {
+  const ctx = lossContext(
+    bind(module, { prefix: entries.parameter, training: true, ...(sites !== undefined && { sites }) }),
+    accumulation,
+  );
   const built = buildLoss(ctx);
   const loss = built.shape.length === 0 ? built : mean(built);
   const losses = { loss, ...(built !== loss && { sampleLoss: built }), ...ctx.measures };
@@ -79,16 +120,30 @@ export function trainingPrograms({ module, loss: buildLoss, trainable, constrain
   const parameters = names.map((name) => ctx.parameters.get(name)!);
   const gradients = grad(loss, parameters, { recompute });
   // The average of a running statistic is the statistic: it is an average already.
-  const buffers = Object.fromEntries([...ctx.updates].flatMap(([entry, value]) => [[entry, value], [`${entries.ema}${entry.slice(entries.parameter.length)}`, value]]));
-  const update = (grads: readonly Tensor[]) => updates({ names, parameters, gradients: grads, optimizer, clipNorm, constrain: constrain ?? {} });
+  const buffers = Object.fromEntries(
+    [...ctx.updates].flatMap(([entry, value]) => [
+      [entry, value],
+      [`${entries.ema}${entry.slice(entries.parameter.length)}`, value],
+    ]),
+  );
+  const update = (grads: readonly Tensor[]) =>
+    updates({ names, parameters, gradients: grads, optimizer, clipNorm, constrain: constrain ?? {} });
 
   if (accumulation === 1) {
     const { gradNorm, writes } = update(gradients);
     return { step: program({ outputs: { ...losses, gradNorm }, writes: { ...writes, ...buffers } }) };
   }
   const keep = input('keep', []);
-  const summed = names.map((name, i) => [`${entries.gradient}${name}`, add(mul(state(`${entries.gradient}${name}`, parameters[i]!.shape), keep), mul(gradients[i]!, 1 / accumulation))] as const);
-  const { gradNorm, writes } = update(names.map((name, i) => state(`${entries.gradient}${name}`, parameters[i]!.shape)));
+  const summed = names.map(
+    (name, i) =>
+      [
+        `${entries.gradient}${name}`,
+        add(mul(state(`${entries.gradient}${name}`, parameters[i]!.shape), keep), mul(gradients[i]!, 1 / accumulation)),
+      ] as const,
+  );
+  const { gradNorm, writes } = update(
+    names.map((name, i) => state(`${entries.gradient}${name}`, parameters[i]!.shape)),
+  );
   return {
     ...(Object.keys(ctx.shared).length > 0 && { share: program({ outputs: ctx.shared }) }),
     accumulate: program({ outputs: losses, writes: { ...Object.fromEntries(summed), ...buffers } }),
@@ -106,32 +161,60 @@ function inOrderOfUse(names: readonly string[], ctx: Binding, loss: Tensor): str
   return names.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
-interface UpdateSetup extends Pick<TrainingSetup, 'optimizer' | 'clipNorm'>, Required<Pick<TrainingObjective, 'constrain'>> {
+interface UpdateSetup
+  extends Pick<TrainingSetup, 'optimizer' | 'clipNorm'>, Required<Pick<TrainingObjective, 'constrain'>> {
   readonly names: readonly string[];
   readonly parameters: readonly Tensor[];
   readonly gradients: readonly Tensor[];
 }
 
-function updates({ names, parameters, gradients, optimizer, clipNorm, constrain }: UpdateSetup): { gradNorm: Tensor; writes: Record<string, Tensor> } {
+function updates({ names, parameters, gradients, optimizer, clipNorm, constrain }: UpdateSetup): {
+  gradNorm: Tensor;
+  writes: Record<string, Tensor>;
+} {
   // What is constrained is a piece of its own.
-  const pieces = packed(parameters, (i) => JSON.stringify([adamSettings(names[i]!, parameters[i]!, optimizer), names[i]! in constrain ? names[i] : null]));
+  const pieces = packed(parameters, (i) =>
+    JSON.stringify([adamSettings(names[i]!, parameters[i]!, optimizer), names[i]! in constrain ? names[i] : null]),
+  );
   // In the parameters' order: so each is computed when its layer's are, not when all small ones are laid end to end.
   const gradNorm = globalNorm(gradients);
   const clip = clipNorm === null ? undefined : clipFactor(gradNorm, clipNorm);
-  const scalars = { learningRate: input('learningRate', []), correction1: input('correction1', []), correction2: input('correction2', []) };
+  const scalars = {
+    learningRate: input('learningRate', []),
+    correction1: input('correction1', []),
+    correction2: input('correction2', []),
+  };
   const oneMinusEmaDecay = input('oneMinusEmaDecay', []);
   const writes: Record<string, Tensor> = {};
   const average = (name: string) => `${entries.ema}${name}`;
   for (const piece of pieces) {
-    const held = (entry: (name: string) => string) => piece.join(names.map((name, i) => state(entry(name), parameters[i]!.shape)));
+    const held = (entry: (name: string) => string) =>
+      piece.join(names.map((name, i) => state(entry(name), parameters[i]!.shape)));
     const first = piece.members[0]!;
     const before = { value: piece.join(parameters), m: held(firstMoment), v: held(secondMoment) };
-    const { value: free, m, v } = adamStep(before, piece.join(gradients), scalars, optimizer, adamSettings(names[first]!, parameters[first]!, optimizer), clip);
+    const {
+      value: free,
+      m,
+      v,
+    } = adamStep(
+      before,
+      piece.join(gradients),
+      scalars,
+      optimizer,
+      adamSettings(names[first]!, parameters[first]!, optimizer),
+      clip,
+    );
     const value = constrain[names[first]!]?.(free) ?? free;
     const results: readonly (readonly [(name: string) => string, Tensor])[] = [
-      [(name) => `${entries.parameter}${name}`, value], [firstMoment, m], [secondMoment, v], [average, emaUpdate(held(average), value, oneMinusEmaDecay)],
+      [(name) => `${entries.parameter}${name}`, value],
+      [firstMoment, m],
+      [secondMoment, v],
+      [average, emaUpdate(held(average), value, oneMinusEmaDecay)],
     ];
-    for (const [entry, whole] of results) piece.part(whole).forEach((x, i) => { writes[entry(names[piece.members[i]!]!)] = x; });
+    for (const [entry, whole] of results)
+      piece.part(whole).forEach((x, i) => {
+        writes[entry(names[piece.members[i]!]!)] = x;
+      });
   }
   return { gradNorm, writes };
 }
@@ -142,7 +225,11 @@ function updates({ names, parameters, gradients, optimizer, clipNorm, constrain 
  *
  * @param trained  names of the parameters that some objective moves
  */
-export function initialState(weights: HostArrays, trained: ReadonlySet<string>, accumulation: number): Map<string, HostArray> {
+export function initialState(
+  weights: HostArrays,
+  trained: ReadonlySet<string>,
+  accumulation: number,
+): Map<string, HostArray> {
   const content = new Map<string, HostArray>();
   const moved = new Map([...weights].filter(([name]) => trained.has(name)));
   for (const [name, value] of weights) {
@@ -150,7 +237,9 @@ export function initialState(weights: HostArrays, trained: ReadonlySet<string>, 
     content.set(`${entries.ema}${name}`, value);
   }
   for (const [entry, value] of adamState(moved)) content.set(entry, value);
-  if (accumulation > 1) for (const [name, value] of moved) content.set(`${entries.gradient}${name}`, { ...value, data: new Float32Array(value.data.length) });
+  if (accumulation > 1)
+    for (const [name, value] of moved)
+      content.set(`${entries.gradient}${name}`, { ...value, data: new Float32Array(value.data.length) });
   return content;
 }
 

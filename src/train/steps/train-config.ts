@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { parseConfig, unet2DConfigSchema } from '../../models/index.ts';
-import { lossWeightings, objectiveDefaults, schedulerConfig, timeLaw, timeSamplings, upsamplings, type Objective, type SchedulerConfig } from '../../diffusion/index.ts';
+import {
+  lossWeightings,
+  objectiveDefaults,
+  schedulerConfig,
+  timeLaw,
+  timeSamplings,
+  upsamplings,
+  type Objective,
+  type SchedulerConfig,
+} from '../../diffusion/index.ts';
 import { namedParameters, type Module } from '../../nn/index.ts';
 import type { AdamOptions, ParameterPredicate } from './optimizer.ts';
 
@@ -26,27 +35,33 @@ export const trainSchema = z.strictObject({
   eps: positive.default(1e-8),
   weightDecay: z.number().nonnegative().default(0.01), // AdamW's; Adam has none
   /** Parameters with settings of their own; one belongs to the first group that it fits. */
-  groups: z.array(z.strictObject({
-    /** A regular expression for their checkpoint names, found anywhere in them; default all. */
-    names: z.string().refine(isRegularExpression, { error: 'expected a regular expression' }).optional(),
-    /** Only those of at most so many axes: 1 is biases, and gains and shifts of norms. */
-    maxRank: count.optional(),
-    /** Multiplies the learning rate. */
-    learningRateScale: positive.optional(),
-    weightDecay: z.number().nonnegative().optional(),
-    /** True keeps their values as they are. */
-    frozen: z.boolean().optional(),
-  })).default([]),
+  groups: z
+    .array(
+      z.strictObject({
+        /** A regular expression for their checkpoint names, found anywhere in them; default all. */
+        names: z.string().refine(isRegularExpression, { error: 'expected a regular expression' }).optional(),
+        /** Only those of at most so many axes: 1 is biases, and gains and shifts of norms. */
+        maxRank: count.optional(),
+        /** Multiplies the learning rate. */
+        learningRateScale: positive.optional(),
+        weightDecay: z.number().nonnegative().optional(),
+        /** True keeps their values as they are. */
+        frozen: z.boolean().optional(),
+      }),
+    )
+    .default([]),
   lrSchedule: z.enum(['constant', 'cosine']).default('constant'),
   warmupSteps: count.default(500), // Ho et al. take 5,000 of 800,000
   /** Largest global norm of the gradients; null does not clip. */
   clipNorm: positive.nullable().default(1), // Ho et al., released code
-  ema: z.strictObject({
-    decay: fraction.default(0.9999), // Ho et al., appendix B
-    useEmaWarmup: z.boolean().default(true),
-    invGamma: positive.default(1),
-    power: positive.default(0.75), // reaches 0.999 after 10,000 updates
-  }).prefault({}),
+  ema: z
+    .strictObject({
+      decay: fraction.default(0.9999), // Ho et al., appendix B
+      useEmaWarmup: z.boolean().default(true),
+      invGamma: positive.default(1),
+      power: positive.default(0.75), // reaches 0.999 after 10,000 updates
+    })
+    .prefault({}),
   /** Compute what is cheap again for the gradients instead of keeping it: half the memory of a batch, a little slower. */
   recompute: z.boolean().default(false),
   checkpointEvery: positiveInteger.default(1000),
@@ -95,13 +110,15 @@ const objectiveSchema = z.strictObject({
   /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
   classDropout: fraction.default(objectiveDefaults.classDropout),
   /** Draw the details of pictures of low resolution, made from the data; the network takes twice the pictures' channels. */
-  superResolution: z.strictObject({
-    factor: z.number().int().min(2),
-    /** How they come to the size of the network's. */
-    upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
-    /** Largest deviation of noise put on them in training; 0.1 keeps the network from leaning on their last detail. */
-    noiseAugmentation: z.number().nonnegative().default(0),
-  }).optional(),
+  superResolution: z
+    .strictObject({
+      factor: z.number().int().min(2),
+      /** How they come to the size of the network's. */
+      upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
+      /** Largest deviation of noise put on them in training; 0.1 keeps the network from leaning on their last detail. */
+      noiseAugmentation: z.number().nonnegative().default(0),
+    })
+    .optional(),
   /** λ of L_hybrid, for `scheduler.varianceType: learned_range`. */
   vlbWeight: positive.default(objectiveDefaults.vlbWeight),
 });
@@ -141,9 +158,17 @@ export interface DdpmConfig {
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseDdpmConfig(value: unknown): DdpmConfig {
-  const { scheduler: given, objective: { timeSampling, timeMean, timeStd, ...objective }, ...config } = parseConfig(ddpmConfigSchema, value, 'config');
+  const {
+    scheduler: given,
+    objective: { timeSampling, timeMean, timeStd, ...objective },
+    ...config
+  } = parseConfig(ddpmConfigSchema, value, 'config');
   const scheduler = schedulerConfig(given);
-  return { ...config, scheduler, objective: { ...objective, ...timeLaw(scheduler, { timeSampling, timeMean, timeStd }) } };
+  return {
+    ...config,
+    scheduler,
+    objective: { ...objective, ...timeLaw(scheduler, { timeSampling, timeMean, timeStd }) },
+  };
 }
 
 /**
@@ -151,17 +176,36 @@ export function parseDdpmConfig(value: unknown): DdpmConfig {
  *
  * @throws if a group fits no parameter, or is to decay under an optimizer that does not
  */
-export function optimizerOptions({ optimizer, betas, eps, weightDecay, groups }: Pick<TrainConfig, 'optimizer' | 'betas' | 'eps' | 'weightDecay' | 'groups'>, module: Module): AdamOptions {
+export function optimizerOptions(
+  {
+    optimizer,
+    betas,
+    eps,
+    weightDecay,
+    groups,
+  }: Pick<TrainConfig, 'optimizer' | 'betas' | 'eps' | 'weightDecay' | 'groups'>,
+  module: Module,
+): AdamOptions {
   const parameters = [...namedParameters(module)].filter(([, { kind }]) => kind === 'parameter');
   return {
-    betas, eps,
+    betas,
+    eps,
     weightDecay: optimizer === 'adamw' ? weightDecay : 0,
     groups: groups.map(({ names, maxRank = Infinity, learningRateScale, weightDecay: decay, frozen }, i) => {
       const pattern = new RegExp(names ?? '');
       const match: ParameterPredicate = (name, shape) => pattern.test(name) && shape.length <= maxRank;
-      if (!parameters.some(([name, { shape }]) => match(name, shape))) throw new Error(`train.groups[${i}]: fits no parameter; one is called ${JSON.stringify(parameters[0]?.[0])}`);
-      if (decay !== undefined && decay > 0 && optimizer !== 'adamw') throw new Error(`train.groups[${i}]: weightDecay is ${decay}, but ${optimizer} does not decay; take "optimizer": "adamw"`);
-      return { match, ...(learningRateScale !== undefined && { learningRateScale }), ...(decay !== undefined && { weightDecay: decay }), ...(frozen !== undefined && { frozen }) };
+      if (!parameters.some(([name, { shape }]) => match(name, shape)))
+        throw new Error(`train.groups[${i}]: fits no parameter; one is called ${JSON.stringify(parameters[0]?.[0])}`);
+      if (decay !== undefined && decay > 0 && optimizer !== 'adamw')
+        throw new Error(
+          `train.groups[${i}]: weightDecay is ${decay}, but ${optimizer} does not decay; take "optimizer": "adamw"`,
+        );
+      return {
+        match,
+        ...(learningRateScale !== undefined && { learningRateScale }),
+        ...(decay !== undefined && { weightDecay: decay }),
+        ...(frozen !== undefined && { frozen }),
+      };
     }),
   };
 }

@@ -1,6 +1,19 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import {
-  add, createInterpreter, float32, input, meanSquaredError, mul, RandomStream, reshape, sizeOf, square, type Executor, type FloatArray, type HostArray, type HostArrays,
+  add,
+  createInterpreter,
+  float32,
+  input,
+  meanSquaredError,
+  mul,
+  RandomStream,
+  reshape,
+  sizeOf,
+  square,
+  type Executor,
+  type FloatArray,
+  type HostArray,
+  type HostArrays,
 } from '../../core/index.ts';
 import { drawTrainingNoise, gaussianEpsFloor, linearSchedule, schedulerConfig } from '../../diffusion/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
@@ -18,7 +31,10 @@ const config = (options: object) => trainSchema.parse({ steps: 1000, warmupSteps
 const picture: PictureShape = [3, 8, 8];
 const unetOptions = { sampleSize: 8, layersPerBlock: 1, normNumGroups: 4, attentionHeadDim: null } as const;
 const unet = new UNet2DModel({
-  ...unetOptions, blockOutChannels: [8, 8], downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'], upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
+  ...unetOptions,
+  blockOutChannels: [8, 8],
+  downBlockTypes: ['DownBlock2D', 'AttnDownBlock2D'],
+  upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
 });
 const noiseSchedule = linearSchedule();
 
@@ -27,15 +43,25 @@ function waves(start: number, count: number): Record<string, HostArray> {
   const rows = Array.from({ length: count }, (_, i) => {
     const random = new RandomStream(3, 'wave', start + i);
     const [fx, fy, phase] = [random.uniform(), random.uniform(), 6 * random.uniform()];
-    const x0 = float32([1, ...picture], Float32Array.from({ length: sizeOf(picture) }, (_value, k) => Math.sin(phase + fx * (k % 8) + fy * Math.floor(k / 8))));
+    const x0 = float32(
+      [1, ...picture],
+      Float32Array.from({ length: sizeOf(picture) }, (_value, k) =>
+        Math.sin(phase + fx * (k % 8) + fy * Math.floor(k / 8)),
+      ),
+    );
     const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, [1, ...picture], random);
     return { x0, noise, timestep: float32([1], t), signalScale, noiseScale };
   });
-  const together = (name: keyof typeof rows[number]) => {
+  const together = (name: keyof (typeof rows)[number]) => {
     const parts: FloatArray[] = rows.map((row) => row[name]);
-    return float32([count, ...parts[0]!.shape.slice(1)], parts.flatMap(({ data }) => [...data]));
+    return float32(
+      [count, ...parts[0]!.shape.slice(1)],
+      parts.flatMap(({ data }) => [...data]),
+    );
   };
-  return Object.fromEntries((['x0', 'noise', 'timestep', 'signalScale', 'noiseScale'] as const).map((name) => [name, together(name)]));
+  return Object.fromEntries(
+    (['x0', 'noise', 'timestep', 'signalScale', 'noiseScale'] as const).map((name) => [name, together(name)]),
+  );
 }
 
 const wavesTask = (batchSize: number): TrainingTask => ({
@@ -45,10 +71,22 @@ const wavesTask = (batchSize: number): TrainingTask => ({
 });
 
 /** Weights whose output layer is not almost zero, so that every gradient is far from rounding. */
-const livelyWeights: HostArrays = new Map([...initialValues(unet, 1)].map(([name, value]) => [
-  name, name === 'conv_out.weight' ? float32(value.shape, new RandomStream(1, 'lively').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8)) : value,
-]));
-const from = { step: 0, training: new Map([...livelyWeights].map(([name, value]) => [`params/${name}`, value])), ema: new Map(livelyWeights) };
+const livelyWeights: HostArrays = new Map(
+  [...initialValues(unet, 1)].map(([name, value]) => [
+    name,
+    name === 'conv_out.weight'
+      ? float32(
+          value.shape,
+          new RandomStream(1, 'lively').fillNormal(new Float32Array(value.data.length)).map((z) => z / 8),
+        )
+      : value,
+  ]),
+);
+const from = {
+  step: 0,
+  training: new Map([...livelyWeights].map(([name, value]) => [`params/${name}`, value])),
+  ema: new Map(livelyWeights),
+};
 
 // x_0 ~ N(0, std² I): the best ε̂ is a multiple of x_t that depends on t alone, so a network of one number for each time can reach it.
 const std = 0.5;
@@ -57,7 +95,10 @@ const [B, D] = [64, 16];
 const factors = new Embedding(schedule.T, 1);
 const drawGaussian = (batch: number) => {
   const random = new RandomStream(4, 'gaussian', batch);
-  const x0 = float32([B, D], random.fillNormal(new Float32Array(B * D)).map((z) => std * z));
+  const x0 = float32(
+    [B, D],
+    random.fillNormal(new Float32Array(B * D)).map((z) => std * z),
+  );
   return { x0, ...drawTrainingNoise(schedule, [B, D], random) };
 };
 const gaussianTask: TrainingTask = {
@@ -83,12 +124,16 @@ const largest = (values: Float32Array) => values.reduce((most, value) => Math.ma
 function largestDifference(found: HostArrays, expected: HostArrays): number {
   const kind = (name: string) => name.slice(0, name.lastIndexOf('/') + 1);
   const scales = new Map<string, number>();
-  for (const [name, { data }] of expected) scales.set(kind(name), Math.max(scales.get(kind(name)) ?? 0, largest(data as Float32Array)));
+  for (const [name, { data }] of expected)
+    scales.set(kind(name), Math.max(scales.get(kind(name)) ?? 0, largest(data as Float32Array)));
   let worst = 0;
   for (const [name, { data }] of expected) {
     const values = data as Float32Array;
     const others = found.get(name)!.data as Float32Array;
-    worst = Math.max(worst, largest(values.map((value, i) => value - others[i]!)) / (largest(values) + 1e-3 * scales.get(kind(name))!));
+    worst = Math.max(
+      worst,
+      largest(values.map((value, i) => value - others[i]!)) / (largest(values) + 1e-3 * scales.get(kind(name))!),
+    );
   }
   return worst;
 }
@@ -104,21 +149,29 @@ describe('a training step', () => {
     await trainer.dispose();
   });
 
-  test.each([1, 2])('tells the loss of each sample beside its time, and their mean is the loss (%i batches a step)', async (gradientAccumulation) => {
-    const trainer = await Trainer.open(node, wavesTask(4), config({ gradientAccumulation }), from);
-    const { loss, samples } = await trainer.advance();
-    await trainer.dispose();
-    const count = 4 * gradientAccumulation;
-    expect(samples!.map(({ t }) => t)).toEqual([...waves(0, count)['timestep']!.data]);
-    // The engine sums in float32.
-    expect(samples!.reduce((sum, sample) => sum + sample.loss, 0) / count).toBeCloseTo(loss, 5);
-    expect(new Set(samples!.map((sample) => sample.loss)).size).toBe(count);
-  });
+  test.each([1, 2])(
+    'tells the loss of each sample beside its time, and their mean is the loss (%i batches a step)',
+    async (gradientAccumulation) => {
+      const trainer = await Trainer.open(node, wavesTask(4), config({ gradientAccumulation }), from);
+      const { loss, samples } = await trainer.advance();
+      await trainer.dispose();
+      const count = 4 * gradientAccumulation;
+      expect(samples!.map(({ t }) => t)).toEqual([...waves(0, count)['timestep']!.data]);
+      // The engine sums in float32.
+      expect(samples!.reduce((sum, sample) => sum + sample.loss, 0) / count).toBeCloseTo(loss, 5);
+      expect(new Set(samples!.map((sample) => sample.loss)).size).toBe(count);
+    },
+  );
 
-  test('gives the same in the interpreter\'s float64 loops and in ONNX Runtime', async () => {
+  test("gives the same in the interpreter's float64 loops and in ONNX Runtime", async () => {
     const step = async (executor: Executor) => {
       // Adam's first update is g / (|g| + eps): a larger eps than usual, so that it does not magnify the rounding of small gradients.
-      const trainer = await Trainer.open(executor, wavesTask(2), config({ eps: 1e-2, learningRate: 0.1, optimizer: 'adamw' }), from);
+      const trainer = await Trainer.open(
+        executor,
+        wavesTask(2),
+        config({ eps: 1e-2, learningRate: 0.1, optimizer: 'adamw' }),
+        from,
+      );
       const report = await trainer.advance();
       const state = await trainer.state();
       await trainer.dispose();
@@ -135,7 +188,12 @@ describe('a training step', () => {
 
   test('of four accumulated batches of two is that of one batch of eight', async () => {
     const run = async (batchSize: number, gradientAccumulation: number) => {
-      const trainer = await Trainer.open(node, wavesTask(batchSize), config({ gradientAccumulation, eps: 1e-2, learningRate: 0.05 }), from);
+      const trainer = await Trainer.open(
+        node,
+        wavesTask(batchSize),
+        config({ gradientAccumulation, eps: 1e-2, learningRate: 0.05 }),
+        from,
+      );
       const reports = [await trainer.advance(), await trainer.advance(), await trainer.advance()];
       const state = await trainer.state();
       await trainer.dispose();
@@ -152,26 +210,33 @@ describe('a training step', () => {
     expect(largestDifference(parts.ema, whole.ema)).toBeLessThan(1e-4);
   });
 
-  test.each([1, 2])('that is run again from a saved state gives the same bits (%i batches a step)', async (gradientAccumulation) => {
-    const settings = config({ gradientAccumulation, learningRate: 0.05 });
-    const trainer = await Trainer.open(node, gaussianTask, settings);
-    for (let i = 0; i < 3; i++) await trainer.advance();
-    const saved = await trainer.state();
-    const report = await trainer.advance();
-    const expected = await trainer.state();
-    await trainer.dispose();
-    const again = await Trainer.open(node, gaussianTask, settings, saved);
-    expect(again.step).toBe(3);
-    expect(await again.advance()).toEqual(report);
-    expect(await again.state()).toEqual(expected);
-    await again.dispose();
-  });
+  test.each([1, 2])(
+    'that is run again from a saved state gives the same bits (%i batches a step)',
+    async (gradientAccumulation) => {
+      const settings = config({ gradientAccumulation, learningRate: 0.05 });
+      const trainer = await Trainer.open(node, gaussianTask, settings);
+      for (let i = 0; i < 3; i++) await trainer.advance();
+      const saved = await trainer.state();
+      const report = await trainer.advance();
+      const expected = await trainer.state();
+      await trainer.dispose();
+      const again = await Trainer.open(node, gaussianTask, settings, saved);
+      expect(again.step).toBe(3);
+      expect(await again.advance()).toEqual(report);
+      expect(await again.state()).toEqual(expected);
+      await again.dispose();
+    },
+  );
 });
 
 describe('training on Gaussian data', () => {
   test('comes down to the least loss that is possible', async () => {
     const steps = 600;
-    const trainer = await Trainer.open(node, gaussianTask, config({ steps, learningRate: 0.05, lrSchedule: 'cosine', clipNorm: null, ema: { decay: 0.99 } }));
+    const trainer = await Trainer.open(
+      node,
+      gaussianTask,
+      config({ steps, learningRate: 0.05, lrSchedule: 'cosine', clipNorm: null, ema: { decay: 0.99 } }),
+    );
     let [loss, floor] = [0, 0];
     const counted = 200;
     for (let batch = 0; batch < steps; batch++) {
@@ -193,15 +258,26 @@ describe('training on Gaussian data', () => {
 });
 
 describe('a run that diverges', () => {
-  test.each([1, 2])('ends with an error that names the step and the way out (%i batches a step)', async (gradientAccumulation) => {
-    const trainer = await Trainer.open(node, gaussianTask, config({ learningRate: 1e30, clipNorm: null, gradientAccumulation }));
-    const run = async () => { for (;;) await trainer.advance(); };
-    const error = await run().catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(DivergedError);
-    expect((error as DivergedError).message).toMatch(/^training: the loss is (NaN|Infinity) at step 2; .*--train\.learningRate.*--train\.clipNorm.*--train\.warmupSteps/);
-    expect((error as DivergedError).step).toBe(2);
-    await trainer.dispose();
-  });
+  test.each([1, 2])(
+    'ends with an error that names the step and the way out (%i batches a step)',
+    async (gradientAccumulation) => {
+      const trainer = await Trainer.open(
+        node,
+        gaussianTask,
+        config({ learningRate: 1e30, clipNorm: null, gradientAccumulation }),
+      );
+      const run = async () => {
+        for (;;) await trainer.advance();
+      };
+      const error = await run().catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(DivergedError);
+      expect((error as DivergedError).message).toMatch(
+        /^training: the loss is (NaN|Infinity) at step 2; .*--train\.learningRate.*--train\.clipNorm.*--train\.warmupSteps/,
+      );
+      expect((error as DivergedError).step).toBe(2);
+      await trainer.dispose();
+    },
+  );
 
   test('saves no state in which a number is missing, though the loss before it was fine', async () => {
     // The rate is infinite in float32.
@@ -212,18 +288,36 @@ describe('a run that diverges', () => {
   });
 });
 
-test('the sampler of the averaged weights shares the trainer\'s store and sees every step', async () => {
-  const unet = new UNet2DModel({ ...unetOptions, blockOutChannels: [8], downBlockTypes: ['DownBlock2D'], upBlockTypes: ['UpBlock2D'], addAttention: false });
+test("the sampler of the averaged weights shares the trainer's store and sees every step", async () => {
+  const unet = new UNet2DModel({
+    ...unetOptions,
+    blockOutChannels: [8],
+    downBlockTypes: ['DownBlock2D'],
+    upBlockTypes: ['UpBlock2D'],
+    addAttention: false,
+  });
   const task = { ...wavesTask(2), module: unet, loss: (ctx: Binding) => ddpmLoss(unet, ctx, 2, picture) };
   const trainer = await Trainer.open(node, task, config({ learningRate: 0.02 }));
   const scheduler = schedulerConfig({});
-  const shared = await openSampler(node, { unet, scheduler, picture, weights: { store: trainer.store, prefix: 'ema/' }, batchSize: 4 });
+  const shared = await openSampler(node, {
+    unet,
+    scheduler,
+    picture,
+    weights: { store: trainer.store, prefix: 'ema/' },
+    batchSize: 4,
+  });
   const options = { seed: 0, count: 4, sampler: 'ddim', steps: 3 } as const;
   const drawings: FloatArray[] = [];
   for (let i = 0; i < 2; i++) {
     await trainer.advance();
     const drawn = await drawPictures(shared, options);
-    const alone = await openSampler(node, { unet, scheduler, picture, weights: (await trainer.state()).ema, batchSize: 4 });
+    const alone = await openSampler(node, {
+      unet,
+      scheduler,
+      picture,
+      weights: (await trainer.state()).ema,
+      batchSize: 4,
+    });
     const expected = await drawPictures(alone, options);
     await alone.dispose();
     // With constant weights the engine may prepare them in another layout, and so sum in another order.
@@ -245,7 +339,7 @@ describe('a history of batches', () => {
     ...more,
   });
 
-  test('is told each sample\'s own loss, while what is trained has the weights of importance', async () => {
+  test("is told each sample's own loss, while what is trained has the weights of importance", async () => {
     const first = async (importance: readonly [number, number]) => {
       const trainer = await Trainer.open(node, task(importance), config({ batchSize: 2 }));
       const report = await trainer.advance();
@@ -254,35 +348,48 @@ describe('a history of batches', () => {
     };
     const [plain, weighed] = [await first([1, 1]), await first([0.5, 4])];
     const losses = plain.samples!.map(({ loss }) => loss);
-    expect(weighed.samples).toEqual([{ t: 3, loss: losses[0] }, { t: 8, loss: losses[1] }]);
+    expect(weighed.samples).toEqual([
+      { t: 3, loss: losses[0] },
+      { t: 8, loss: losses[1] },
+    ]);
     expect(weighed.loss).toBeCloseTo((0.5 * losses[0]! + 4 * losses[1]!) / 2, 6);
   });
 
-  test.each([1, 2])('has seen every batch before the next is made, and is saved as it was (%i batches a step)', async (gradientAccumulation) => {
-    const open = (events: string[], saved?: TrainerState) => {
-      let seen = 0;
-      const history: BatchHistory = {
-        observe: (samples) => events.push(`seen ${seen++} of ${samples.length}`),
-        state: () => new Map([['seen', float32([1], [seen])]]),
-        restore: (state) => { seen = Number(state.get('seen')!.data[0]); },
+  test.each([1, 2])(
+    'has seen every batch before the next is made, and is saved as it was (%i batches a step)',
+    async (gradientAccumulation) => {
+      const open = (events: string[], saved?: TrainerState) => {
+        let seen = 0;
+        const history: BatchHistory = {
+          observe: (samples) => events.push(`seen ${seen++} of ${samples.length}`),
+          state: () => new Map([['seen', float32([1], [seen])]]),
+          restore: (state) => {
+            seen = Number(state.get('seen')!.data[0]);
+          },
+        };
+        const made = task([1, 1], { history });
+        return Trainer.open(
+          node,
+          { ...made, inputs: (batch) => (events.push(`made ${batch}`), made.inputs(batch)) },
+          config({ batchSize: 2, gradientAccumulation }),
+          saved,
+        );
       };
-      const made = task([1, 1], { history });
-      return Trainer.open(node, { ...made, inputs: (batch) => (events.push(`made ${batch}`), made.inputs(batch)) }, config({ batchSize: 2, gradientAccumulation }), saved);
-    };
-    const events: string[] = [];
-    const trainer = await open(events);
-    for (let i = 0; i < 4 / gradientAccumulation; i++) await trainer.advance();
-    expect(events).toEqual([0, 1, 2, 3].flatMap((batch) => [`made ${batch}`, `seen ${batch} of 2`]));
-    const saved = await trainer.state();
-    expect(saved.training.get('history/seen')!.data[0]).toBe(4);
-    // The same as what a checkpoint is written from.
-    expect(await trainer.training.read('history/seen')).toEqual(saved.training.get('history/seen'));
-    expect([...trainer.training.types.keys()]).toEqual([...saved.training.keys()]);
-    await trainer.dispose();
-    const later: string[] = [];
-    const resumed = await open(later, saved);
-    await resumed.advance();
-    expect(later[1]).toBe('seen 4 of 2');
-    await resumed.dispose();
-  });
+      const events: string[] = [];
+      const trainer = await open(events);
+      for (let i = 0; i < 4 / gradientAccumulation; i++) await trainer.advance();
+      expect(events).toEqual([0, 1, 2, 3].flatMap((batch) => [`made ${batch}`, `seen ${batch} of 2`]));
+      const saved = await trainer.state();
+      expect(saved.training.get('history/seen')!.data[0]).toBe(4);
+      // The same as what a checkpoint is written from.
+      expect(await trainer.training.read('history/seen')).toEqual(saved.training.get('history/seen'));
+      expect([...trainer.training.types.keys()]).toEqual([...saved.training.keys()]);
+      await trainer.dispose();
+      const later: string[] = [];
+      const resumed = await open(later, saved);
+      await resumed.advance();
+      expect(later[1]).toBe('seen 4 of 2');
+      await resumed.dispose();
+    },
+  );
 });

@@ -1,4 +1,13 @@
-import { randomKey, storeSpec, type Executable, type Executor, type HostArray, type HostArrays, type Program, type Store } from '../../core/index.ts';
+import {
+  randomKey,
+  storeSpec,
+  type Executable,
+  type Executor,
+  type HostArray,
+  type HostArrays,
+  type Program,
+  type Store,
+} from '../../core/index.ts';
 import type { TensorSource } from '../../formats/index.ts';
 import { initialValues, randomKeyInput, type Module } from '../../nn/index.ts';
 import { importanceInput } from '../../pipelines/index.ts';
@@ -8,7 +17,15 @@ import { learningRateFactor } from './lr-schedule.ts';
 import { measurePrefix, shareInputs } from './loss-context.ts';
 import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
-import { entries, initialState, scalar, trainedParameters, trainingPrograms, type TrainingObjective, type TrainingPrograms } from './programs.ts';
+import {
+  entries,
+  initialState,
+  scalar,
+  trainedParameters,
+  trainingPrograms,
+  type TrainingObjective,
+  type TrainingPrograms,
+} from './programs.ts';
 
 /** What a trainer trains: a module, its loss and where its batches come from. */
 export interface TrainingTask extends TrainingObjective {
@@ -80,7 +97,8 @@ export class DivergedError extends Error {
 
   /** @param kept  what is left of the run, for the message's end */
   constructor(step: number, what: string, kept?: string) {
-    const wayOut = 'start again in another folder with a lower learning rate (--train.learningRate), clipped gradients (--train.clipNorm 1) or a longer warm-up (--train.warmupSteps)';
+    const wayOut =
+      'start again in another folder with a lower learning rate (--train.learningRate), clipped gradients (--train.clipNorm 1) or a longer warm-up (--train.warmupSteps)';
     super(`training: ${what} at step ${step}; ${wayOut}${kept ? `; ${kept}` : ''}`);
     this.step = step;
     this.what = what;
@@ -109,12 +127,21 @@ export class Trainer {
   /** Batches made while the engine computes, by number, until all objectives have seen them. */
   readonly #batches = new Map<number, Record<string, HostArray>>();
 
-  private constructor(task: TrainingTask, config: TrainConfig, store: Store, turns: readonly Turn[], names: readonly string[], step: number) {
+  private constructor(
+    task: TrainingTask,
+    config: TrainConfig,
+    store: Store,
+    turns: readonly Turn[],
+    names: readonly string[],
+    step: number,
+  ) {
     this.#task = task;
     this.#config = config;
     this.store = store;
     this.#turns = turns;
-    this.#saved = names.flatMap((name) => [`${entries.parameter}${name}`, firstMoment(name), secondMoment(name)]).filter((entry) => entry in store.spec);
+    this.#saved = names
+      .flatMap((name) => [`${entries.parameter}${name}`, firstMoment(name), secondMoment(name)])
+      .filter((entry) => entry in store.spec);
     this.#averaged = names.map((name) => `${entries.ema}${name}`);
     this.#step = step;
   }
@@ -123,36 +150,64 @@ export class Trainer {
    * @param from  a saved state to go on from, or weights to begin with at step 0; without it weights are drawn from the seed
    * @throws if an objective moves nothing, two move the same parameter, a group of parameters is empty, or the saved state is another run's
    */
-  static async open(executor: Executor, task: TrainingTask, config: TrainConfig, from?: TrainerState): Promise<Trainer> {
+  static async open(
+    executor: Executor,
+    task: TrainingTask,
+    config: TrainConfig,
+    from?: TrainerState,
+  ): Promise<Trainer> {
     const { gradientAccumulation: accumulation, clipNorm, recompute, seed } = config;
     const { module, others = {} } = task;
     const weights = initialValues(module, seed);
     const optimizer = optimizerOptions(config, module);
-    const objectives: readonly [string | undefined, FurtherObjective][] = [[undefined, task], ...Object.entries(others)];
+    const objectives: readonly [string | undefined, FurtherObjective][] = [
+      [undefined, task],
+      ...Object.entries(others),
+    ];
     const movedBy = new Map<string, string>();
     const plans = objectives.map(([name, { optimizer: own, ...objective }]) => {
-      const setup = { module, ...objective, optimizer: { ...optimizer, ...own }, clipNorm, accumulation, recompute, ...(name !== undefined && { sites: `${name} ` }) };
+      const setup = {
+        module,
+        ...objective,
+        optimizer: { ...optimizer, ...own },
+        clipNorm,
+        accumulation,
+        recompute,
+        ...(name !== undefined && { sites: `${name} ` }),
+      };
       const by = name ?? 'loss';
       for (const parameter of trainedParameters(setup).keys()) {
         const earlier = movedBy.get(parameter);
-        if (earlier !== undefined) throw new Error(`training: ${parameter} is moved by both ${earlier} and ${by}; say which of them trains it (trainable)`);
+        if (earlier !== undefined)
+          throw new Error(
+            `training: ${parameter} is moved by both ${earlier} and ${by}; say which of them trains it (trainable)`,
+          );
         movedBy.set(parameter, by);
       }
       return { name, betas: setup.optimizer.betas, programs: trainingPrograms(setup) };
     });
     const content = initialState(weights, new Set(movedBy.keys()), accumulation);
     const restore = (entry: string, value: HostArray) => {
-      if (!content.has(entry)) throw new Error(`training: the saved state holds ${entry}, which this run does not have; resume it with the model and the groups that it was started with`);
+      if (!content.has(entry))
+        throw new Error(
+          `training: the saved state holds ${entry}, which this run does not have; resume it with the model and the groups that it was started with`,
+        );
       content.set(entry, value);
     };
-    const [remembered, training] = partitioned(from?.training ?? new Map<string, HostArray>(), (entry) => task.history !== undefined && entry.startsWith(entries.history));
+    const [remembered, training] = partitioned(
+      from?.training ?? new Map<string, HostArray>(),
+      (entry) => task.history !== undefined && entry.startsWith(entries.history),
+    );
     // A run that begins with a trained model has weights and no past.
     if (from && from.step > 0) task.history?.restore(withoutPrefix(remembered, entries.history));
     for (const [entry, value] of training) restore(entry, value);
     for (const [name, value] of from?.ema ?? []) restore(`${entries.ema}${name}`, value);
     // Frozen parameters and buffers too, whether or not a program touches them.
     const spec = Object.fromEntries([...content].map(([entry, { shape, dtype }]) => [entry, { shape, dtype }]));
-    const store = await executor.createStore({ ...spec, ...storeSpec(plans.flatMap(({ programs }) => Object.values(programs))) }, content);
+    const store = await executor.createStore(
+      { ...spec, ...storeSpec(plans.flatMap(({ programs }) => Object.values(programs))) },
+      content,
+    );
     const turns: Turn[] = [];
     for (const { name, betas, programs } of plans) {
       const executables: Record<string, Executable> = {};
@@ -164,10 +219,12 @@ export class Trainer {
 
   /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor cannot tell. */
   memory(): MemoryNeed | undefined {
-    const parts = this.#turns.flatMap(({ programs, executables }) => (Object.entries(programs) as [keyof TrainingPrograms, Program][]).flatMap(([kind, program]) => {
-      const { peakBytes } = executables[kind]!;
-      return peakBytes === undefined ? [] : [{ program, peakBytes }];
-    }));
+    const parts = this.#turns.flatMap(({ programs, executables }) =>
+      (Object.entries(programs) as [keyof TrainingPrograms, Program][]).flatMap(([kind, program]) => {
+        const { peakBytes } = executables[kind]!;
+        return peakBytes === undefined ? [] : [{ program, peakBytes }];
+      }),
+    );
     return parts.length === 0 ? undefined : memoryNeed(parts);
   }
 
@@ -197,11 +254,22 @@ export class Trainer {
       if (!Number.isFinite(gradNorm)) throw new DivergedError(update, `the norm of the gradients${of} is ${gradNorm}`);
     }
     const [[, first], ...others] = reports as [[undefined, ObjectiveReport], ...[string, ObjectiveReport][]];
-    return { step: update, ...first, learningRate, ...(others.length > 0 && { others: Object.fromEntries(others) }), ...(samples.length > 0 && { samples }) };
+    return {
+      step: update,
+      ...first,
+      learningRate,
+      ...(others.length > 0 && { others: Object.fromEntries(others) }),
+      ...(samples.length > 0 && { samples }),
+    };
   }
 
   /** One objective's update; the first also tells the loss of each sample. */
-  async #take(turn: Turn, update: number, shared: Record<string, HostArray>, samples: SampleLoss[]): Promise<ObjectiveReport> {
+  async #take(
+    turn: Turn,
+    update: number,
+    shared: Record<string, HostArray>,
+    samples: SampleLoss[],
+  ): Promise<ObjectiveReport> {
     const { gradientAccumulation: accumulation } = this.#config;
     const { correction1, correction2 } = adamCorrections(update, turn.betas);
     const scalars = { ...shared, correction1: scalar(correction1), correction2: scalar(correction2) };
@@ -212,10 +280,15 @@ export class Trainer {
     }
     const batches = Array.from({ length: accumulation }, (_, i) => (update - 1) * accumulation + i);
     const contributions = [];
-    if (share) for (const batch of batches) contributions.push(await share.run(this.store, { ...this.#batch(batch), ...this.#key(batch) }));
+    if (share)
+      for (const batch of batches)
+        contributions.push(await share.run(this.store, { ...this.#batch(batch), ...this.#key(batch) }));
     const { all, own } = shareInputs(contributions);
     const parts = [];
-    for (const [i, batch] of batches.entries()) parts.push(await this.#run(turn, accumulate!, batch, { keep: scalar(i === 0 ? 0 : 1), ...all, ...own(i) }, samples));
+    for (const [i, batch] of batches.entries())
+      parts.push(
+        await this.#run(turn, accumulate!, batch, { keep: scalar(i === 0 ? 0 : 1), ...all, ...own(i) }, samples),
+      );
     const loss = parts.reduce((sum, outputs) => sum + number(outputs, 'loss') / accumulation, 0);
     return { loss, gradNorm: number(await apply!.run(this.store, scalars), 'gradNorm'), ...measuresOf(parts) };
   }
@@ -225,7 +298,13 @@ export class Trainer {
     return { [randomKeyInput]: randomKey(this.#config.seed, batch) };
   }
 
-  async #run(turn: Turn, executable: Executable, batch: number, extra: Record<string, HostArray>, samples: SampleLoss[]): Promise<Record<string, HostArray>> {
+  async #run(
+    turn: Turn,
+    executable: Executable,
+    batch: number,
+    extra: Record<string, HostArray>,
+    samples: SampleLoss[],
+  ): Promise<Record<string, HostArray>> {
     const inputs = this.#batch(batch);
     const running = executable.run(this.store, { ...inputs, ...extra, ...this.#key(batch) });
     // A rejection must find its handler even if preparing the next batch throws first.
@@ -233,9 +312,16 @@ export class Trainer {
     if (!this.#task.history) this.#batch(batch + 1);
     if (turn === this.#turns.at(-1)) this.#batches.delete(batch);
     const outputs = await running;
-    const [sampleLoss, timestep, importance] = [outputs['sampleLoss']?.data, inputs['timestep']?.data, inputs[importanceInput]?.data];
+    const [sampleLoss, timestep, importance] = [
+      outputs['sampleLoss']?.data,
+      inputs['timestep']?.data,
+      inputs[importanceInput]?.data,
+    ];
     if (turn === this.#turns[0] && sampleLoss && timestep) {
-      const found = Array.from<unknown, SampleLoss>(sampleLoss, (loss, b) => ({ t: Number(timestep[b]), loss: Number(loss) / Number(importance?.[b] ?? 1) }));
+      const found = Array.from<unknown, SampleLoss>(sampleLoss, (loss, b) => ({
+        t: Number(timestep[b]),
+        loss: Number(loss) / Number(importance?.[b] ?? 1),
+      }));
       samples.push(...found);
       this.#task.history?.observe(found);
     }
@@ -244,7 +330,7 @@ export class Trainer {
 
   #batch(number: number): Record<string, HostArray> {
     let inputs = this.#batches.get(number);
-    if (!inputs) this.#batches.set(number, inputs = this.#task.inputs(number));
+    if (!inputs) this.#batches.set(number, (inputs = this.#task.inputs(number)));
     return inputs;
   }
 
@@ -254,7 +340,11 @@ export class Trainer {
    * @throws DivergedError if a value is not finite: the last update can break the weights after a loss that was
    */
   async state(): Promise<TrainerState> {
-    return { step: this.#step, training: new Map([...await this.#read(this.#saved), ...this.#history()]), ema: await this.averages() };
+    return {
+      step: this.#step,
+      training: new Map([...(await this.#read(this.#saved)), ...this.#history()]),
+      ema: await this.averages(),
+    };
   }
 
   /**
@@ -277,7 +367,9 @@ export class Trainer {
 
   /** What the task remembers, under the names of a checkpoint. */
   #history(): Map<string, HostArray> {
-    return new Map([...this.#task.history?.state() ?? []].map(([name, value]) => [`${entries.history}${name}`, value]));
+    return new Map(
+      [...(this.#task.history?.state() ?? [])].map(([name, value]) => [`${entries.history}${name}`, value]),
+    );
   }
 
   async #read(names: readonly string[]): Promise<Map<string, HostArray>> {
@@ -289,7 +381,8 @@ export class Trainer {
   }
 
   async dispose(): Promise<void> {
-    for (const { executables } of this.#turns) for (const executable of Object.values(executables)) await executable.dispose();
+    for (const { executables } of this.#turns)
+      for (const executable of Object.values(executables)) await executable.dispose();
     await this.store.dispose();
   }
 }
@@ -299,7 +392,10 @@ function number(outputs: Record<string, HostArray>, name: string): number {
 }
 
 /** Those that fit, and the others. */
-function partitioned(values: HostArrays, fits: (entry: string) => boolean): readonly [fitting: Map<string, HostArray>, others: Map<string, HostArray>] {
+function partitioned(
+  values: HostArrays,
+  fits: (entry: string) => boolean,
+): readonly [fitting: Map<string, HostArray>, others: Map<string, HostArray>] {
   const of = (wanted: boolean) => new Map([...values].filter(([entry]) => fits(entry) === wanted));
   return [of(true), of(false)];
 }
@@ -308,7 +404,14 @@ function partitioned(values: HostArrays, fits: (entry: string) => boolean): read
 function measuresOf(parts: readonly Record<string, HostArray>[]): Pick<ObjectiveReport, 'measures'> {
   const names = Object.keys(parts[0]!).filter((name) => name.startsWith(measurePrefix));
   if (names.length === 0) return {};
-  return { measures: Object.fromEntries(names.map((name) => [name.slice(measurePrefix.length), parts.reduce((sum, outputs) => sum + number(outputs, name), 0) / parts.length])) };
+  return {
+    measures: Object.fromEntries(
+      names.map((name) => [
+        name.slice(measurePrefix.length),
+        parts.reduce((sum, outputs) => sum + number(outputs, name), 0) / parts.length,
+      ]),
+    ),
+  };
 }
 
 function withoutPrefix(values: HostArrays, prefix: string): Map<string, HostArray> {
