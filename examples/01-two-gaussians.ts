@@ -36,6 +36,8 @@ for (let t = 0; t < schedule.T; t++) {
   const mean = x.data.reduce((sum, v) => sum + v, 0) / samples;
   const variance = x.data.reduce((sum, v) => sum + (v - mean) ** 2, 0) / samples;
   // Our t counts from 0, the paper's from 1.
-  console.log(`${String(t + 1).padStart(4)} ${[mean, schedule.alpha(t) * x0, variance, schedule.sigma(t) ** 2].map((v) => v.toFixed(4).padStart(9)).join('')}`);
+  console.log(
+    `${String(t + 1).padStart(4)} ${[mean, schedule.alpha(t) * x0, variance, schedule.sigma(t) ** 2].map((v) => v.toFixed(4).padStart(9)).join('')}`,
+  );
 }
 console.log(`chance alone: ±${(1 / Math.sqrt(samples)).toFixed(4)}`);

@@ -40,5 +40,11 @@ for (let t = -1; t < T; t++) {
   iterated.push(x);
   console.log(`${String(t + 1).padStart(5)}  ${moments(closed.at(-1)!)}  ${moments(x)}`);
 }
-await writePng('forward.png', layGrid([...closed, ...iterated].flatMap((picture) => toPixels(picture)), { columns: shown.length }));
+await writePng(
+  'forward.png',
+  layGrid(
+    [...closed, ...iterated].flatMap((picture) => toPixels(picture)),
+    { columns: shown.length },
+  ),
+);
 console.log('forward.png: written');

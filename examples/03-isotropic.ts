@@ -19,19 +19,22 @@ const schedule = linearSchedule();
 const random = new RandomStream(0, 'points');
 
 /** A line of slope ½ with a little width: [points, 2]. */
-const x0 = float32([points, 2], Array.from({ length: points }, () => {
-  const along = 1.5 * random.normal();
-  return [along, 0.5 * along + 0.1 * random.normal()];
-}).flat());
+const x0 = float32(
+  [points, 2],
+  Array.from({ length: points }, () => {
+    const along = 1.5 * random.normal();
+    return [along, 0.5 * along + 0.1 * random.normal()];
+  }).flat(),
+);
 
 function covariance({ data }: FloatArray): [xx: number, xy: number, yy: number] {
   const mean = [0, 1].map((axis) => data.reduce((sum, x, i) => (i % 2 === axis ? sum + x : sum), 0) / points);
   const sums: [number, number, number] = [0, 0, 0];
   for (let i = 0; i < points; i++) {
     const [x, y] = [data[2 * i]! - mean[0]!, data[2 * i + 1]! - mean[1]!];
-    sums[0] += x * x / points;
-    sums[1] += x * y / points;
-    sums[2] += y * y / points;
+    sums[0] += (x * x) / points;
+    sums[1] += (x * y) / points;
+    sums[2] += (y * y) / points;
   }
   return sums;
 }
@@ -52,10 +55,27 @@ for (const [i, t] of times.entries()) {
   const alphaBar = schedule.alphaBar(t);
   const theory = clean.map((value, k) => alphaBar * value + (k === 1 ? 0 : 1 - alphaBar)) as [number, number, number];
   console.log(`${String(t + 1).padStart(4)}   ${alphaBar.toFixed(5)}   ${axes(covariance(xt))}        ${axes(theory)}`);
-  const inside = Array.from({ length: points }, (_, k): Point => [xt.data[2 * k]!, xt.data[2 * k + 1]!]).filter((point) => point.every((v) => Math.abs(v) < 4));
+  const inside = Array.from({ length: points }, (_, k): Point => [xt.data[2 * k]!, xt.data[2 * k + 1]!]).filter(
+    (point) => point.every((v) => Math.abs(v) < 4),
+  );
   const axis = { domain: [-4, 4], ticks: [-4, -2, 0, 2, 4] } as const;
-  marks.push(...plotMarks({ at: [50 + i * 230, 60], width: 190, height: 190, title: `t = ${t + 1}`, x: axis, y: axis, series: [] }),
-    ...inside.map(([x, y]): Mark => ({ kind: 'dot', at: [50 + i * 230 + ((x + 4) / 8) * 190, 250 - ((y + 4) / 8) * 190], radius: 1, color: seriesColors[0]! })));
+  marks.push(
+    ...plotMarks({
+      at: [50 + i * 230, 60],
+      width: 190,
+      height: 190,
+      title: `t = ${t + 1}`,
+      x: axis,
+      y: axis,
+      series: [],
+    }),
+    ...inside.map(([x, y]): Mark => ({
+      kind: 'dot',
+      at: [50 + i * 230 + ((x + 4) / 8) * 190, 250 - ((y + 4) / 8) * 190],
+      radius: 1,
+      color: seriesColors[0]!,
+    })),
+  );
 }
 await writePng('isotropic.png', await renderFigure({ width: 1190, height: 300, marks }));
 console.log('isotropic.png: written');

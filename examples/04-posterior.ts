@@ -35,6 +35,10 @@ for (const t of [2, 6, 12, 18]) {
   }
   const mean = sum / kept;
   const theory = posterior(schedule, t, t - 1);
-  const row = [mean, theory.x0 * x0 + theory.xt * xt, squares / kept - mean ** 2, theory.variance].map((v) => v.toFixed(4).padStart(12));
-  console.log(`${String(t + 1).padStart(4)}${String(kept).padStart(8)}${row.join('')}   (chance alone: ±${Math.sqrt(theory.variance / kept).toFixed(4)} in the mean)`);
+  const row = [mean, theory.x0 * x0 + theory.xt * xt, squares / kept - mean ** 2, theory.variance].map((v) =>
+    v.toFixed(4).padStart(12),
+  );
+  console.log(
+    `${String(t + 1).padStart(4)}${String(kept).padStart(8)}${row.join('')}   (chance alone: ±${Math.sqrt(theory.variance / kept).toFixed(4)} in the mean)`,
+  );
 }

@@ -13,11 +13,25 @@
  */
 import { float32, RandomStream } from 'kuosan/core';
 import { fromPixels, layGrid, openDataset, picturesAt, toPixels, writePng } from 'kuosan/data';
-import { datasetDenoiser, ddim, denoisingLossByNoise, drainSampler, initialNoise, linearSchedule, qSample, timesteps } from 'kuosan/diffusion';
+import {
+  datasetDenoiser,
+  ddim,
+  denoisingLossByNoise,
+  drainSampler,
+  initialNoise,
+  linearSchedule,
+  qSample,
+  timesteps,
+} from 'kuosan/diffusion';
 
 const drawn = Number(process.argv[2] ?? 16);
 const dataset = await openDataset('noto-emoji/smileys', { size: 16 });
-const pictures = fromPixels(picturesAt(dataset, Array.from({ length: dataset.count }, (_, i) => i))); // [N, 3, 16, 16]
+const pictures = fromPixels(
+  picturesAt(
+    dataset,
+    Array.from({ length: dataset.count }, (_, i) => i),
+  ),
+); // [N, 3, 16, 16]
 const size = pictures.data.length / dataset.count;
 const schedule = linearSchedule();
 const denoise = datasetDenoiser(schedule, pictures);
@@ -28,16 +42,28 @@ const eps = float32(x0.shape, new RandomStream(0, 'noise').fillNormal(new Float3
 const times = [99, 299, 499, 599, 699, 799, 999];
 const noisy = times.map((t) => qSample(schedule, x0, [t], eps));
 const estimates = await Promise.all(noisy.map((xt, i) => denoise(xt, [times[i]!], {})));
-await writePng('exact.png', layGrid([...noisy, ...estimates.map((said) => said.x0)].flatMap((picture) => toPixels(picture)), { columns: times.length }));
+await writePng(
+  'exact.png',
+  layGrid(
+    [...noisy, ...estimates.map((said) => said.x0)].flatMap((picture) => toPixels(picture)),
+    { columns: times.length },
+  ),
+);
 
 console.log('   t   least loss that is possible');
-for (const { t, loss, standardError } of await denoisingLossByNoise(denoise, pictures, schedule, { times, draws: 4 * drawn, seed: 0 })) {
+for (const { t, loss, standardError } of await denoisingLossByNoise(denoise, pictures, schedule, {
+  times,
+  draws: 4 * drawn,
+  seed: 0,
+})) {
   console.log(`${String(t + 1).padStart(4)}   ${loss.toFixed(6)} ± ${standardError.toFixed(6)}`);
 }
 
 // Sampled to the end, it gives the pictures back: a network with this loss would have memorized.
 const streams = Array.from({ length: drawn }, (_, i) => new RandomStream(1, 'sample', i));
-const end = await drainSampler(ddim(denoise, initialNoise([drawn, 3, 16, 16], streams), { schedule, timesteps: timesteps(1000, 50), streams }));
+const end = await drainSampler(
+  ddim(denoise, initialNoise([drawn, 3, 16, 16], streams), { schedule, timesteps: timesteps(1000, 50), streams }),
+);
 const nearest = Array.from({ length: drawn }, (_, b) => {
   const squares = Array.from({ length: dataset.count }, (_unused, k) => {
     let sum = 0;

@@ -35,12 +35,31 @@ for (const steps of [5, 10, 20, 50, 100, 200, 1000]) {
   };
   const [without, withNoise] = [await draw(ddim), await draw(ddpm)];
   const x0 = one.data[0]!;
-  console.log(`${String(steps).padStart(6)} ${x0.toFixed(5).padStart(11)} ${Math.abs(x0 - exact).toFixed(5).padStart(8)} ${variance(without.data).toFixed(4).padStart(17)} ${variance(withNoise.data).toFixed(4).padStart(17)}`);
+  console.log(
+    `${String(steps).padStart(6)} ${x0.toFixed(5).padStart(11)} ${Math.abs(x0 - exact)
+      .toFixed(5)
+      .padStart(
+        8,
+      )} ${variance(without.data).toFixed(4).padStart(17)} ${variance(withNoise.data).toFixed(4).padStart(17)}`,
+  );
 }
 console.log(`chance alone in a variance: ±${(s * s * Math.sqrt(2 / samples)).toFixed(4)}`);
 
 // Twice the same noise: DDIM draws the same, DDPM goes on drawing and does not.
-for (const [name, sampler] of [['DDIM', ddim], ['DDPM', ddpm]] as const) {
-  const ends = await Promise.all([1, 2].map((seed) => drainSampler(sampler(denoise, float32([1, 1], [xT]), { schedule, timesteps: timesteps(1000, 50), streams: [new RandomStream(seed, 'steps')] }))));
+for (const [name, sampler] of [
+  ['DDIM', ddim],
+  ['DDPM', ddpm],
+] as const) {
+  const ends = await Promise.all(
+    [1, 2].map((seed) =>
+      drainSampler(
+        sampler(denoise, float32([1, 1], [xT]), {
+          schedule,
+          timesteps: timesteps(1000, 50),
+          streams: [new RandomStream(seed, 'steps')],
+        }),
+      ),
+    ),
+  );
   console.log(`${name} twice from x_T = ${xT}: ${ends.map(({ data }) => data[0]!.toFixed(4)).join(' and ')}`);
 }

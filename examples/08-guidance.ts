@@ -10,11 +10,23 @@
  *     npx tsx examples/08-guidance.ts [samples]
  */
 import { RandomStream } from 'kuosan/core';
-import { classifierFreeGuidance, ddim, drainSampler, initialNoise, linearSchedule, mixtureDenoiser, timesteps, type Denoiser } from 'kuosan/diffusion';
+import {
+  classifierFreeGuidance,
+  ddim,
+  drainSampler,
+  initialNoise,
+  linearSchedule,
+  mixtureDenoiser,
+  timesteps,
+  type Denoiser,
+} from 'kuosan/diffusion';
 
 const samples = Number(process.argv[2] ?? 4000);
 const schedule = linearSchedule();
-const classes = [{ mean: [-1], std: 1 }, { mean: [1], std: 1 }];
+const classes = [
+  { mean: [-1], std: 1 },
+  { mean: [1], std: 1 },
+];
 const ofClass = classes.map((component) => mixtureDenoiser(schedule, [component]));
 const ofBoth = mixtureDenoiser(schedule, classes);
 
@@ -28,11 +40,18 @@ console.log('    s    mean    deviation    nearer to the other class');
 for (const scale of [0, 1, 2, 4, 8]) {
   const guided = classifierFreeGuidance(denoise, { schedule, scale, uncond: () => undefined });
   const streams = Array.from({ length: samples }, (_, i) => new RandomStream(0, 'sample', i));
-  const { data } = await drainSampler(ddim(guided, initialNoise([samples, 1], streams), {
-    schedule, timesteps: timesteps(schedule.T, 100), streams, cond: { classLabels: Array<number>(samples).fill(1) },
-  }));
+  const { data } = await drainSampler(
+    ddim(guided, initialNoise([samples, 1], streams), {
+      schedule,
+      timesteps: timesteps(schedule.T, 100),
+      streams,
+      cond: { classLabels: Array<number>(samples).fill(1) },
+    }),
+  );
   const mean = data.reduce((sum, x) => sum + x, 0) / samples;
   const deviation = Math.sqrt(data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / samples);
   const wrong = data.filter((x) => x < 0).length / samples;
-  console.log(`${String(scale).padStart(5)} ${mean.toFixed(3).padStart(7)} ${deviation.toFixed(3).padStart(12)} ${(100 * wrong).toFixed(1).padStart(10)} %`);
+  console.log(
+    `${String(scale).padStart(5)} ${mean.toFixed(3).padStart(7)} ${deviation.toFixed(3).padStart(12)} ${(100 * wrong).toFixed(1).padStart(10)} %`,
+  );
 }

@@ -17,20 +17,47 @@ import { datasetDenoiser, drainSampler, initialNoise, linearSchedule, repaint, t
 const count = Number(process.argv[2] ?? 8);
 const side = 16;
 const dataset = await openDataset('noto-emoji/smileys', { size: side });
-const pictures = fromPixels(picturesAt(dataset, Array.from({ length: dataset.count }, (_, i) => i)));
+const pictures = fromPixels(
+  picturesAt(
+    dataset,
+    Array.from({ length: dataset.count }, (_, i) => i),
+  ),
+);
 const size = 3 * side * side;
 const schedule = linearSchedule();
 const denoise = datasetDenoiser(schedule, pictures);
 
 // Every twentieth picture; of each only a strip is known.
 const chosen = Array.from({ length: count }, (_, b) => (20 * b) % dataset.count);
-const known = float32([count, 3, side, side], Float32Array.from({ length: count * size }, (_, i) => pictures.data[chosen[Math.floor(i / size)]! * size + (i % size)]!));
-const mask = float32([count, 1, side, side], Float32Array.from({ length: count * side * side }, (_, i) => (i % side < 6 ? 0 : 1)));
-const hidden = float32(known.shape, known.data.map((x, i) => (i % side < 6 ? x : 0)));
+const known = float32(
+  [count, 3, side, side],
+  Float32Array.from(
+    { length: count * size },
+    (_, i) => pictures.data[chosen[Math.floor(i / size)]! * size + (i % size)]!,
+  ),
+);
+const mask = float32(
+  [count, 1, side, side],
+  Float32Array.from({ length: count * side * side }, (_, i) => (i % side < 6 ? 0 : 1)),
+);
+const hidden = float32(
+  known.shape,
+  known.data.map((x, i) => (i % side < 6 ? x : 0)),
+);
 
 async function paint(resamples: number) {
   const streams = Array.from({ length: count }, (_, i) => new RandomStream(0, 'sample', i));
-  return drainSampler(repaint(denoise, initialNoise(known.shape, streams), { schedule, timesteps: timesteps(schedule.T, 50), streams, known, mask, jumpLength: 5, resamples }));
+  return drainSampler(
+    repaint(denoise, initialNoise(known.shape, streams), {
+      schedule,
+      timesteps: timesteps(schedule.T, 50),
+      streams,
+      known,
+      mask,
+      jumpLength: 5,
+      resamples,
+    }),
+  );
 }
 
 const painted = [];
@@ -46,7 +73,15 @@ for (const resamples of [1, 8]) {
     }
     if (Math.sqrt(square / size) < 0.05) right++;
   }
-  console.log(`r = ${resamples}: ${right} of ${count} are the picture that the strip is from; ${kept ? 'every known value is as it was' : 'known values have changed'}`);
+  console.log(
+    `r = ${resamples}: ${right} of ${count} are the picture that the strip is from; ${kept ? 'every known value is as it was' : 'known values have changed'}`,
+  );
 }
-await writePng('painted.png', layGrid([known, hidden, ...painted].flatMap((batch) => toPixels(batch)), { columns: count }));
+await writePng(
+  'painted.png',
+  layGrid(
+    [known, hidden, ...painted].flatMap((batch) => toPixels(batch)),
+    { columns: count },
+  ),
+);
 console.log('painted.png: written');

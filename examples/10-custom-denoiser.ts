@@ -12,7 +12,15 @@
  *     npx tsx examples/10-custom-denoiser.ts [samples]
  */
 import { float32, RandomStream } from 'kuosan/core';
-import { drainSampler, initialNoise, linearSchedule, samplers, samplerTimesteps, type Denoiser, type SamplerName } from 'kuosan/diffusion';
+import {
+  drainSampler,
+  initialNoise,
+  linearSchedule,
+  samplers,
+  samplerTimesteps,
+  type Denoiser,
+  type SamplerName,
+} from 'kuosan/diffusion';
 
 const samples = Number(process.argv[2] ?? 2000);
 const schedule = linearSchedule();
@@ -46,12 +54,16 @@ for (const name of Object.keys(samplers) as SamplerName[]) {
   const definition = samplers[name];
   const times = samplerTimesteps(definition, schedule, { steps: 50 });
   const streams = Array.from({ length: samples }, (_, i) => new RandomStream(0, 'sample', i));
-  const { data } = await drainSampler(definition.run(circle, initialNoise([samples, 2], streams), { schedule, timesteps: times, streams }));
+  const { data } = await drainSampler(
+    definition.run(circle, initialNoise([samples, 2], streams), { schedule, timesteps: times, streams }),
+  );
   const points = Array.from({ length: samples }, (_, i) => [data[2 * i]!, data[2 * i + 1]!] as const);
   const radii = points.map(([x, y]) => Math.hypot(x, y));
   const mean = radii.reduce((sum, r) => sum + r, 0) / samples;
   const off = Math.max(...radii.map((r) => Math.abs(r - 1)));
   const quarters = [0, 0, 0, 0];
   for (const [x, y] of points) quarters[(x < 0 ? 1 : 0) + (y < 0 ? 2 : 0)]!++;
-  console.log(`${name.padEnd(16)} ${String(times.length).padStart(5)} ${mean.toFixed(5).padStart(15)} ${off.toFixed(5).padStart(15)}    ${quarters.map((n) => `${((100 * n) / samples).toFixed(1)} %`).join('  ')}`);
+  console.log(
+    `${name.padEnd(16)} ${String(times.length).padStart(5)} ${mean.toFixed(5).padStart(15)} ${off.toFixed(5).padStart(15)}    ${quarters.map((n) => `${((100 * n) / samples).toFixed(1)} %`).join('  ')}`,
+  );
 }

@@ -169,7 +169,7 @@ describe('kuosan classify', () => {
   });
 
   test('takes labels from a file, several sentences and one picture', async () => {
-    writeFileSync('labels.txt', 'red\n\nblue\n');
+    writeFileSync('labels.txt', '\ufeffred\n\nblue\n');
     const { stdout } = await run(
       'classify',
       'run',
@@ -225,12 +225,18 @@ describe('kuosan classify', () => {
     [
       ['--labels', 'none.txt'],
       1,
-      '--labels: cannot read "none.txt" (there is no such file or folder); give labels separated by commas, or a file with one on each line',
+      '--labels: cannot read "none.txt" (there is no such file or folder); give labels separated by commas, or a file in UTF-8 with one on each line',
+    ],
+    [
+      ['--labels', 'latin1.txt'],
+      1,
+      '--labels: cannot read "latin1.txt" (is not text in UTF-8); give labels separated by commas, or a file in UTF-8 with one on each line',
     ],
     [['--labels', 'Red,red'], 1, 'the labels "Red" and "red" are the same to this tokenizer; give each another name'],
     [['--labels', 'red', '--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
     [['--labels', 'red', '--images', 'none'], 1, 'images "none": there is no such file or folder'],
   ])('%j', async (words, status, message) => {
+    writeFileSync('latin1.txt', Buffer.from('caf\xe9\nth\xe9\n', 'latin1'));
     const ended = await run(
       'classify',
       'run',

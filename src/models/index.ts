@@ -40,6 +40,12 @@ export {
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
 export { UNet2DModel, type ClassInput } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
+export { UNet2DConditionModel, type TextConditions, type TextInput } from './unet-2d-condition.ts';
+export {
+  unet2DConditionConfigSchema,
+  type UNet2DConditionConfig,
+  type UNet2DConditionOptions,
+} from './unet-2d-condition/config.ts';
 export { presentTensorName } from './unet-2d/old-names.ts';
 export {
   type Classification,

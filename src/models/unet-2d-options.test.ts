@@ -1,22 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  float32,
-  grad,
-  input,
-  mean,
-  program,
-  randomKey,
-  sizeOf,
-  square,
-  sub,
-  type HostArray,
-  type Shape,
-  type Tensor,
-} from '../core/index.ts';
+import { grad, input, mean, program, randomKey, square, sub, type HostArray, type Tensor } from '../core/index.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { bind, namedParameters, randomKeyInput } from '../nn/index.ts';
+import { weightValues } from '../../test/golden/named-weights.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { fromHuggingFace, parseConfig } from './config.ts';
 import { UNet2DModel } from './unet-2d.ts';
@@ -30,38 +18,6 @@ const cases = JSON.parse(readFileSync(`${fixtures}cases.json`, 'utf8')) as Recor
 >;
 const executor = createNodeExecutor({ threads: 2, worker: false });
 afterAll(() => executor.dispose());
-
-/** `count` numbers in [−1, 1), as test/golden/unet2d-options.py makes them. */
-function uniform(name: string, count: number): Float64Array {
-  let seed = 2166136261;
-  for (const byte of Buffer.from(name)) seed = Math.imul(seed ^ byte, 16777619);
-  return Float64Array.from({ length: count }, (_, i) => {
-    let h = (seed + i) | 0;
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    h ^= h >>> 16;
-    return (h >>> 0) / 2 ** 31 - 1;
-  });
-}
-
-function weightValues(name: string, shape: Shape): HostArray {
-  const u = uniform(name, sizeOf(shape));
-  if (name === 'time_proj.weight' && shape.length === 1)
-    return float32(
-      shape,
-      Float32Array.from(u, (v) => 16 * v),
-    );
-  if (shape.length === 1)
-    return float32(
-      shape,
-      Float32Array.from(u, (v) => (name.endsWith('weight') ? 1 : 0) + 0.3 * v),
-    );
-  const bound = Math.sqrt(3 / sizeOf(shape.slice(1)));
-  return float32(
-    shape,
-    Float32Array.from(u, (v) => v * bound),
-  );
-}
 
 function largest(values: ArrayLike<number>): number {
   let worst = 0;

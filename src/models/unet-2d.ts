@@ -14,7 +14,7 @@ import {
   type Context,
   type TimeProjection,
 } from '../nn/index.ts';
-import { groupsFor, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
+import { groupsFor, naming, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
 import {
   downBlockTypes,
   presentName,
@@ -236,20 +236,8 @@ function timeProjection({
     case 'positional':
       return new Timesteps(width, { flipSinToCos, freqShift });
     case 'fourier':
-      return new GaussianFourierProjection(width, fourierScale);
+      return new GaussianFourierProjection(width, { scale: fourierScale });
     case 'learned':
       return new LearnedTimes(numTrainTimesteps!, width);
-  }
-}
-
-/** Runs something with a block; what is thrown then says which. */
-function naming<Result>(option: string, type: string, run: () => Result): Result {
-  try {
-    return run();
-  } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith('internal:')
-      ? error
-      : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
   }
 }

@@ -75,6 +75,18 @@ export function scaledDotProductAttention(
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, lq, widthOfValues]);
 }
 
+/** Pixels as a sequence of tokens, row by row: [B, C, H, W] → [B, HW, C]. */
+export function pixelsToTokens(x: Tensor): Tensor {
+  const [batch, channels, height, width] = x.shape as [number, number, number, number];
+  return transpose(reshape(x, [batch, channels, height * width]), [0, 2, 1]);
+}
+
+/** The inverse of `pixelsToTokens`: [B, HW, C] → [B, C, H, W]. */
+export function tokensToPixels(tokens: Tensor, height: number, width: number): Tensor {
+  const [batch, , channels] = tokens.shape as [number, number, number];
+  return reshape(transpose(tokens, [0, 2, 1]), [batch, channels, height, width]);
+}
+
 /** The four maps around attention, whatever a model calls them. */
 export interface AttentionMaps {
   readonly toQ: Linear;
@@ -181,15 +193,15 @@ export class PixelAttention extends Module {
 
   /** @param x  [B, C, H, W] */
   forward(ctx: Context, x: Tensor): Tensor {
-    const [batch, channels, height, width] = x.shape as [number, number, number, number];
-    const pixels = transpose(reshape(x, [batch, channels, height * width]), [0, 2, 1]); // [B, HW, C]
+    const [, , height, width] = x.shape as [number, number, number, number];
+    const tokens = pixelsToTokens(x);
     const {
       toQ,
       toK,
       toV,
       toOut: [out],
     } = this;
-    return reshape(transpose(attend(ctx, { toQ, toK, toV, out }, pixels, pixels, this.#numHeads), [0, 2, 1]), x.shape);
+    return tokensToPixels(attend(ctx, { toQ, toK, toV, out }, tokens, tokens, this.#numHeads), height, width);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  add,
   cast,
   concat,
   constant,
@@ -9,10 +10,10 @@ import {
   mul,
   pad,
   reshape,
-  silu,
   sin,
   type Tensor,
 } from '../core/index.ts';
+import { activations, type ActivationName } from './activations.ts';
 import { normal, type Initializer } from './init.ts';
 import { Linear } from './linear.ts';
 import { Module, Parameter, type Context } from './module.ts';
@@ -95,6 +96,16 @@ export class Timesteps extends TimeProjection {
   }
 }
 
+/** Options of `GaussianFourierProjection`. */
+export interface FourierOptions {
+  /** Standard deviation of the frequencies. */
+  readonly scale: number;
+  /** Whether the features are those of ln σ; default true. False takes the time as it comes. */
+  readonly log?: boolean;
+  /** False: [sin, cos]; true: [cos, sin]. Default false. */
+  readonly flipSinToCos?: boolean;
+}
+
 /**
  * Random Fourier features of the logarithm of a noise level: [sin(2π w ln σ), cos(2π w ln σ)], w ~ N(0, scale²), never trained.
  *
@@ -102,18 +113,21 @@ export class Timesteps extends TimeProjection {
  */
 export class GaussianFourierProjection extends TimeProjection {
   readonly weight: Parameter;
+  readonly #options: FourierOptions;
 
   /** @param count  frequencies; the features are twice as many */
-  constructor(count: number, scale: number) {
+  constructor(count: number, options: FourierOptions) {
     super(2 * count);
-    this.weight = new Parameter([count], normal(scale), 'buffer');
+    this.weight = new Parameter([count], normal(options.scale), 'buffer');
+    this.#options = options;
   }
 
-  /** @param time  [B], above zero */
+  /** @param time  [B], above zero unless it is taken as it comes */
   override forward(ctx: Context, time: Tensor): Tensor {
-    const column = reshape(log(time), [time.shape[0]!, 1]);
+    const { log: logarithm = true, flipSinToCos = false } = this.#options;
+    const column = reshape(logarithm ? log(time) : time, [time.shape[0]!, 1]);
     const angles = mul(mul(column, reshape(ctx.param(this.weight), [1, this.weight.shape[0]!])), 2 * Math.PI);
-    return concat([sin(angles), cos(angles)], 1);
+    return concat(flipSinToCos ? [cos(angles), sin(angles)] : [sin(angles), cos(angles)], 1);
   }
 }
 
@@ -131,19 +145,41 @@ export class LearnedTimes extends TimeProjection {
   }
 }
 
+/** Options of `TimestepEmbedding`. */
+export interface TimestepEmbeddingOptions {
+  /** Between the two layers; default silu. */
+  readonly activation?: ActivationName;
+  /** After the second layer; default none. */
+  readonly postActivation?: ActivationName | null;
+  /** Width of a condition that a map without shift adds to the features; default none. */
+  readonly condProjDim?: number | null;
+}
+
 /** The two-layer network that turns time features into the embedding every block sees. */
 export class TimestepEmbedding extends Module {
   readonly linear_1: Linear;
+  readonly condProj: Linear | null;
   readonly linear_2: Linear;
+  readonly #options: TimestepEmbeddingOptions;
 
-  constructor(inChannels: number, timeEmbedDim: number) {
+  constructor(inChannels: number, timeEmbedDim: number, options: TimestepEmbeddingOptions = {}) {
     super();
+    const { condProjDim = null } = options;
     this.linear_1 = new Linear(inChannels, timeEmbedDim);
+    this.condProj = condProjDim === null ? null : new Linear(condProjDim, inChannels, { bias: false });
     this.linear_2 = new Linear(timeEmbedDim, timeEmbedDim);
+    this.#options = options;
   }
 
-  /** @param features  [B, inChannels] → [B, timeEmbedDim] */
-  forward(ctx: Context, features: Tensor): Tensor {
-    return this.linear_2.forward(ctx, silu(this.linear_1.forward(ctx, features)));
+  /**
+   * @param features   [B, inChannels]
+   * @param condition  [B, condProjDim], for an embedding that takes one
+   * @returns          [B, timeEmbedDim]
+   */
+  forward(ctx: Context, features: Tensor, condition?: Tensor): Tensor {
+    const { activation = 'silu', postActivation = null } = this.#options;
+    const whole = condition && this.condProj ? add(features, this.condProj.forward(ctx, condition)) : features;
+    const out = this.linear_2.forward(ctx, activations[activation](this.linear_1.forward(ctx, whole)));
+    return postActivation === null ? out : activations[postActivation](out);
   }
 }

@@ -1,11 +1,19 @@
 export { activationNamed, activations, type ActivationName } from './activations.ts';
 export { AdaGroupNorm } from './ada-group-norm.ts';
 export {
+  AddedKVAttention,
+  crossAttentionNorm,
+  type AddedKVAttentionOptions,
+  type CrossAttentionNorm,
+} from './added-kv-attention.ts';
+export {
   attend,
   Attention,
   PixelAttention,
+  pixelsToTokens,
   scaledDotProductAttention,
   SpatialAttention,
+  tokensToPixels,
   type AttentionMaps,
   type AttentionMasks,
   type AttentionOptions,
@@ -21,7 +29,9 @@ export {
   TimeProjection,
   TimestepEmbedding,
   Timesteps,
+  type FourierOptions,
   type SinusoidalOptions,
+  type TimestepEmbeddingOptions,
 } from './embedding.ts';
 export { filled, normal, ones, uniformFanAvg, zeros, type Initializer } from './init.ts';
 export { Linear } from './linear.ts';
@@ -49,3 +59,17 @@ export {
 } from './resample.ts';
 export { ResnetBlockCondNorm2D, type ResnetCondNormOptions } from './resnet-cond-norm.ts';
 export { nearlyZero, ResnetBlock2D, scaleShift, type ResnetBlockOptions, type TimeScaleShift } from './resnet.ts';
+export {
+  ImageProjection,
+  ImageTimeEmbedding,
+  TextImageProjection,
+  TextImageTimeEmbedding,
+  TextTimeEmbedding,
+} from './text-embeddings.ts';
+export {
+  DualTransformer2DModel,
+  TextAttention,
+  Transformer2DModel,
+  type Transformer2DOptions,
+} from './transformer-2d.ts';
+export { BasicTransformerBlock, type TextStates, type TransformerBlockOptions } from './transformer-block.ts';

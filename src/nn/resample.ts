@@ -37,8 +37,14 @@ export class Upsample2D extends Module {
     this.conv = new Conv2d(channels, channels, 3, { padding: 1 });
   }
 
-  forward(ctx: Context, x: Tensor): Tensor {
-    return this.conv.forward(ctx, upsampleNearest(x, 2));
+  /**
+   * @param x     [B, C, H, W]
+   * @param size  [2H or 2H − 1, 2W or 2W − 1] for an image of odd size; default twice the size
+   */
+  forward(ctx: Context, x: Tensor, size?: readonly [number, number]): Tensor {
+    const doubled = upsampleNearest(x, 2);
+    if (!size || (size[0] === doubled.shape[2] && size[1] === doubled.shape[3])) return this.conv.forward(ctx, doubled);
+    return this.conv.forward(ctx, slice(doubled, [0, 0, 0, 0], [x.shape[0]!, x.shape[1]!, ...size]));
   }
 }
 

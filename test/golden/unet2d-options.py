@@ -3,7 +3,7 @@
     python test/golden/unet2d-options.py
 
 cases.json holds each configuration under its name. The weights are not stored: `weight_values` makes them from the parameter's
-name, and src/models/unet-2d-options.test.ts does the same. <name>.safetensors holds
+name, and named-weights.ts does the same. <name>.safetensors holds
     sample       [B, C, H, W] f32
     timestep     [B] f32
     class_labels [B] i64 or f32, or [B, D] f32, only where the model takes them
@@ -19,41 +19,14 @@ import shutil
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
 import torch
 from diffusers import UNet2DModel
 from safetensors.torch import save_file
 
+from named_weights import weight_values
 from uniform import uniform as drawn
 
 ROOT = Path(__file__).parent / "unet2d-options"
-
-
-def uniform(name, count):
-    """`count` numbers in [-1, 1): the bits of (hash of the name) + i, mixed as MurmurHash3 finishes."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
-    h = np.arange(count, dtype=np.uint32) + np.uint32(seed)
-    with np.errstate(over="ignore"):
-        h ^= h >> np.uint32(16)
-        h *= np.uint32(0x85EBCA6B)
-        h ^= h >> np.uint32(13)
-        h *= np.uint32(0xC2B2AE35)
-        h ^= h >> np.uint32(16)
-    return h.astype(np.float64) / 2**31 - 1
-
-
-def weight_values(name, shape):
-    """Gains about 1, other vectors about 0, matrices and kernels of variance 1 / fan-in."""
-    u = uniform(name, int(np.prod(shape)))
-    if name == "time_proj.weight" and len(shape) == 1:
-        values = 16 * u
-    elif len(shape) == 1:
-        values = (1 if name.endswith("weight") else 0) + 0.3 * u
-    else:
-        values = u * np.sqrt(3 / np.prod(shape[1:]))
-    return torch.from_numpy(values.astype(np.float32).reshape(shape))
 
 
 def masked_dropout():

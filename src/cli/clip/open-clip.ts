@@ -6,7 +6,7 @@ import type { Executor } from '../../core/index.ts';
 import { defaultCacheDir } from '../../data/sets/cache.ts';
 import { embedPictures, type EmbeddedPictures } from '../../data/embeddings/embed-images.ts';
 import { openEmbeddingCache } from '../../data/embeddings/embedding-cache.ts';
-import { imageFiles } from '../../data/sets/folder.ts';
+import { imageFiles, type ImageFiles } from '../../data/sets/folder.ts';
 import { readTokenizer } from '../../data/texts/tokenizer.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../../models/clip.ts';
 import { openClipEncoder, type ClipEncoder } from '../../pipelines/clip-encoder.ts';
@@ -154,7 +154,7 @@ async function withPictures<Encoder extends ClipImageEncoder, T>(
   const embedAll = async (
     encoder: ClipImageEncoder,
     identity: string,
-    files: readonly string[],
+    { files, skipped }: ImageFiles,
   ): Promise<EmbeddedPictures> => {
     const cache = await openEmbeddingCache(defaultCacheDir(), identity, encoder.dim, (line) => say(`note: ${line}`));
     // A handful is done before a bar is drawn.
@@ -167,15 +167,16 @@ async function withPictures<Encoder extends ClipImageEncoder, T>(
       onProgress: (done) => progress?.update(done, 'embedded'),
     });
     progress?.stop();
-    const left = describeSkipped(embedded.skipped);
+    const left = describeSkipped([...skipped, ...embedded.skipped]);
     if (left !== undefined) say(left);
     return embedded;
   };
   try {
-    const files = await imageFiles(images);
+    const found = await imageFiles(images, { skipBad });
+    for (const note of found.notes) say(`note: ${note}`);
     const { open, identity } = await read();
-    return await open(await engine(), Math.min(mostTogether, Math.max(1, files.length)), (encoder) =>
-      work({ encoder, embed: () => embedAll(encoder, identity(), files) }),
+    return await open(await engine(), Math.min(mostTogether, Math.max(1, found.files.length)), (encoder) =>
+      work({ encoder, embed: () => embedAll(encoder, identity(), found) }),
     );
   } finally {
     progress?.stop();

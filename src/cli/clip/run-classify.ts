@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { describeSystemError } from '../../files/write-file.ts';
+import { readText } from '../../files/read-text.ts';
 import type { ClipEncoder } from '../../pipelines/clip-encoder.ts';
 import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../../pipelines/zero-shot.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
@@ -66,11 +65,11 @@ async function readLabels(list: string): Promise<string[]> {
   return labels;
 }
 
-function readLabelFile(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
+async function readLabelFile(path: string): Promise<string> {
+  const text = await readText(path);
+  if (typeof text !== 'string')
     throw new Error(
-      `--labels: cannot read ${JSON.stringify(path)} (${describeSystemError(error)}); give labels separated by commas, or a file with one on each line`,
-      { cause: error },
+      `--labels: cannot read ${JSON.stringify(path)} (${text.reason}); give labels separated by commas, or a file in UTF-8 with one on each line`,
     );
-  });
+  return text;
 }

@@ -289,7 +289,7 @@ async function measureBits(
   const { takesClasses } = sampler;
   const { schedule, varianceType } = sampler.diffusion;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
-  const held = testPartOf(source);
+  const held = await testPartOf(source);
   const test = held
     ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal })
     : data;

@@ -36,7 +36,7 @@ export async function runProbe(
   engine: Engine,
   print: (line: string) => void,
 ): Promise<void> {
-  const test = named ?? testPartOf(data);
+  const test = named ?? (await testPartOf(data));
   if (test === undefined)
     throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
   const { model, preprocessing, open } = await openImageTower(source, views);

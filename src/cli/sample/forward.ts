@@ -15,7 +15,7 @@ export function register(program: Command): void {
   program
     .command('forward')
     .description('draw how a picture turns into noise, by the closed form and by iterating, and compare the two')
-    .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG or AVIF file')
+    .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(
       '--schedule <name>',

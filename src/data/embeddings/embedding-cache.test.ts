@@ -89,7 +89,7 @@ async function drawFolder(levels: readonly number[]): Promise<string> {
 
 describe('embedPictures', () => {
   test('embeds in batches, and what was seen before comes from the cache, wherever it lies now', async () => {
-    const files = await imageFiles(await drawFolder([0, 51, 102, 153, 204]));
+    const { files } = await imageFiles(await drawFolder([0, 51, 102, 153, 204]));
     const cache = await openEmbeddingCache(join(root, 'cache-a'), 'net', 3);
     const encoder = meanEncoder();
     const first = await embedPictures(encoder, files, { cache, batchSize: 2 });
@@ -98,7 +98,7 @@ describe('embedPictures', () => {
     expect([...first.embeddings.data].map((value) => Number(value.toFixed(4)))).toEqual([-1, -0.6, -0.2, 0.2, 0.6].flatMap((value) => [value, value, value]));
     writeFileSync(join(dir, 'zz.png'), readFileSync(files[3]!));
     writeFileSync(join(dir, 'zzz.png'), await encodePng({ data: new Uint8Array(48).fill(255), width: 4, height: 4, channels: 3 }));
-    const more = await embedPictures(encoder, await imageFiles(dir), { cache: await openEmbeddingCache(join(root, 'cache-a'), 'net', 3), batchSize: 4 });
+    const more = await embedPictures(encoder, (await imageFiles(dir)).files, { cache: await openEmbeddingCache(join(root, 'cache-a'), 'net', 3), batchSize: 4 });
     expect(more.fromCache).toBe(6);
     expect(encoder.seen).toEqual([2, 2, 1, 1]);
     expect([...more.embeddings.data.subarray(0, 15)]).toEqual([...first.embeddings.data]);
@@ -108,7 +108,7 @@ describe('embedPictures', () => {
   test('leaves out what is no picture if asked, else names it', async () => {
     await drawFolder([0, 255]);
     writeFileSync(join(dir, '0000.png'), 'no picture');
-    const files = await imageFiles(dir);
+    const { files } = await imageFiles(dir);
     await expect(embedPictures(meanEncoder(), files)).rejects.toThrow(/0000.png": not an image that can be read; remove the file, or leave such files out with --skip-bad/);
     const { files: kept, embeddings, skipped } = await embedPictures(meanEncoder(), files, { skipBad: true });
     expect(skipped.map(({ id }) => id)).toEqual([join(dir, '0000.png')]);
@@ -119,7 +119,7 @@ describe('embedPictures', () => {
   });
 
   test('stops when it is told to', async () => {
-    const files = await imageFiles(await drawFolder([0, 1, 2, 3]));
+    const { files } = await imageFiles(await drawFolder([0, 1, 2, 3]));
     const controller = new AbortController();
     await expect(embedPictures(meanEncoder(), files, { batchSize: 1, signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) })).rejects.toThrow('enough');
   });
@@ -127,7 +127,7 @@ describe('embedPictures', () => {
 
 test('imageFiles takes a file, or all of a folder, and says what else is there', async () => {
   await drawFolder([0, 1]);
-  expect(await imageFiles(join(dir, '001.png'))).toEqual([join(dir, '001.png')]);
+  expect(await imageFiles(join(dir, '001.png'))).toEqual({ files: [join(dir, '001.png')], skipped: [], notes: [] });
   await expect(imageFiles(join(dir, 'none'))).rejects.toThrow(/images ".*none": there is no such file or folder/);
   rmSync(join(dir, '000.png'));
   rmSync(join(dir, '001.png'));

@@ -120,6 +120,59 @@ describe('decodeImage', () => {
   }, 30_000);
 });
 
+/** An uncompressed little-endian TIFF of one row of 8 pixels, as NumPy's writers and Pillow make it. @see TIFF 6.0, sections 8 and 19 */
+function tiff(bits: number, sampleFormat: number, write: (view: DataView, offset: number, share: number) => void, photometric = 1, samples = 1): Buffer {
+  const width = 8;
+  const tags: (readonly [tag: number, type: 3 | 4, count: number, value: number])[] = [
+    [256, 4, 1, width], [257, 4, 1, 1], [258, 3, 1, bits], [259, 3, 1, 1], [262, 3, 1, photometric], [273, 4, 1, 0], [277, 3, 1, samples], [278, 4, 1, 1],
+    [279, 4, 1, (width * samples * bits) / 8], [339, 3, 1, sampleFormat],
+  ];
+  const start = 8 + 2 + 12 * tags.length + 4;
+  const data = new DataView(new ArrayBuffer(start + (width * samples * bits) / 8));
+  data.setUint32(0, 0x49492a00);
+  data.setUint32(4, 8, true);
+  data.setUint16(8, tags.length, true);
+  for (const [i, [tag, type, count, value]] of tags.entries()) {
+    const at = 10 + 12 * i;
+    data.setUint16(at, tag, true);
+    data.setUint16(at + 2, type, true);
+    data.setUint32(at + 4, count, true);
+    if (type === 3) data.setUint16(at + 8, value, true);
+    else data.setUint32(at + 8, tag === 273 ? start : value, true);
+  }
+  for (let i = 0; i < width * samples; i++) write(data, start + (i * bits) / 8, i / (width * samples - 1));
+  return Buffer.from(data.buffer);
+}
+
+describe('a TIFF', () => {
+  const gray = async (file: Buffer) => [...(await decodeImage(file, { size: [1, 8], channels: 1 })).data];
+  const ramp = Array.from({ length: 8 }, (_, i) => Math.round((255 * i) / 7));
+
+  it('of 8 or 16 bits is what it shows', async () => {
+    expect(await gray(tiff(8, 1, (view, at, share) => { view.setUint8(at, Math.round(255 * share)); }))).toEqual(ramp);
+    const wide = await gray(tiff(16, 1, (view, at, share) => { view.setUint16(at, Math.round(65_535 * share), true); }));
+    // libvips takes the upper byte.
+    wide.forEach((level, i) => expect(Math.abs(level - ramp[i]!)).toBeLessThanOrEqual(1));
+  });
+
+  it.each<readonly [what: string, file: Buffer]>([
+    ['floating-point numbers', tiff(32, 3, (view, at, share) => { view.setFloat32(at, share, true); })],
+    ['floating-point numbers', tiff(32, 3, (view, at, share) => { view.setFloat32(at, 2 * share - 1, true); })],
+    ['floating-point numbers', tiff(16, 3, (view, at, share) => { view.setUint16(at, share === 0 ? 0 : 0x3800, true); })],
+    ['numbers of more than 32 bits', tiff(64, 3, (view, at, share) => { view.setFloat64(at, share, true); })],
+    ['32-bit integers', tiff(32, 1, (view, at, share) => { view.setUint32(at, (2 ** 32 - 1) * share, true); })],
+    ['signed 32-bit integers', tiff(32, 2, (view, at, share) => { view.setInt32(at, 65_535 * share, true); })],
+    ['signed 16-bit integers', tiff(16, 2, (view, at, share) => { view.setInt16(at, 32_767 * share, true); })],
+    ['signed 8-bit integers', tiff(8, 2, (view, at, share) => { view.setInt8(at, 127 * share); })],
+  ])('of %s is refused, for its black and white are anywhere', async (what, file) => {
+    await expect(gray(file)).rejects.toThrow(new ImageError(`holds ${what}, whose black and white are not known; save it with 8 or 16 bits`));
+  });
+
+  it('of CIELAB colors, as Pillow writes it, is not called damaged', async () => {
+    await expect(gray(tiff(8, 1, (view, at) => { view.setUint8(at, 100); }, 8, 3))).rejects.toThrow(new ImageError('holds CIELAB colors; save it as RGB'));
+  });
+});
+
 describe('readImage', () => {
   it('names the file that is missing or no image', async () => {
     await writeFile(join(folder, 'fake.png'), 'not a picture');

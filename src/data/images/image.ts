@@ -31,6 +31,9 @@ export const decodeDefaults = {
 /** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
 export const maxInputPixels = 200_000_000;
 
+/** What is read, for people. */
+export const imageFormats = 'PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF';
+
 const tooManyPixels = `more than ${maxInputPixels / 1e6} megapixels`;
 
 /** A picture of ordinary size decodes in milliseconds; what still runs after this long was made to. */
@@ -54,11 +57,24 @@ function reasonOf(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).trim();
   if (/unsupported image format|unable to call/i.test(message)) return 'not an image that can be read';
   if (/pixel limit/i.test(message)) return tooManyPixels;
+  if (/labq format/i.test(message)) return 'holds CIELAB colors; save it as RGB';
+  // libvips refuses them so, from the header.
+  if (/samples out of range/i.test(message)) return otherNumbers('numbers of more than 32 bits');
   if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   // libheif prints a line for every seek that failed; the last line is the cause.
   const cause = (lines.at(-1) ?? '').replace(/^Input buffer (has|contains) /, '').trim().slice(0, 120);
   return `truncated or damaged (${cause})`;
+}
+
+/** What images of science and of NumPy hold instead of levels of gray or color: their range is not in the file, so none can be guessed. */
+const otherDepths: Readonly<Record<string, string>> = {
+  char: 'signed 8-bit integers', short: 'signed 16-bit integers', int: 'signed 32-bit integers', uint: '32-bit integers',
+  float: 'floating-point numbers', double: '64-bit floating-point numbers', complex: 'complex numbers', dpcomplex: 'complex numbers',
+};
+
+function otherNumbers(what: string): string {
+  return `holds ${what}, whose black and white are not known; save it with 8 or 16 bits`;
 }
 
 const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
@@ -88,7 +104,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   try {
     // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
     const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
-    const density = await drawingDensity(buffer, height, width, settings);
+    const density = await inspect(buffer, height, width, settings);
     const upright = (await loadSharp())(buffer, { ...settings, ...(density !== undefined && { density }) })
       .timeout({ seconds: decodeSeconds })
       .autoOrient()
@@ -113,11 +129,23 @@ export function checkResample(crop: Crop, resample: Resample | undefined): void 
   if (resample && crop !== 'center') throw new Error(`resample ${JSON.stringify(resample)}: goes with crop "center", not ${JSON.stringify(crop)}`);
 }
 
-/** Dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for other formats. */
-async function drawingDensity(buffer: Buffer, toHeight: number, toWidth: number, settings: object): Promise<number | undefined> {
-  // Every SVG starts with a tag or white space; no other format does.
-  if (!/^(\ufeff|\s|<)/.test(buffer.toString('utf8', 0, 4))) return undefined;
-  const { format, width, height } = await (await loadSharp())(buffer, settings).metadata();
+/** Formats of 8 or 16 bits, by how they start: nothing of theirs has to be looked at before they are decoded. */
+function isOrdinary(buffer: Buffer): boolean {
+  const start = buffer.toString('latin1', 0, 12);
+  return buffer.subarray(0, 4).equals(pngSignature) || /^(\xff\xd8|GIF8|RIFF|.{4}ftyp)/s.test(start);
+}
+
+/**
+ * Looks at what the header says.
+ *
+ * @returns dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for what is no drawing
+ * @throws ImageError for numbers that are no levels from black to white, and for a drawing that would be too large
+ */
+async function inspect(buffer: Buffer, toHeight: number, toWidth: number, settings: object): Promise<number | undefined> {
+  if (isOrdinary(buffer)) return undefined;
+  const { format, width, height, depth } = await (await loadSharp())(buffer, settings).metadata();
+  const other = otherDepths[depth];
+  if (other !== undefined) throw new ImageError(otherNumbers(other));
   // As large as filling the picture takes.
   const scale = Math.max(toHeight / height, toWidth / width);
   if (format !== 'svg' || scale <= 1) return undefined;
@@ -162,7 +190,7 @@ async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Re
   try {
     return await read(bytes);
   } catch (error) {
-    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a PNG, JPEG, WebP, GIF, SVG or AVIF image`, { cause: error });
+    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a ${imageFormats} image`, { cause: error });
     throw error;
   }
 }

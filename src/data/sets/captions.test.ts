@@ -91,9 +91,11 @@ describe('captions of a folder', () => {
 
   it('name a text that is none', async () => {
     await put('a.txt', Uint8Array.of(0xff, 0xfe, 0x00));
+    await expect(open()).rejects.toThrow(/a\.txt": is not text in UTF-8 but in UTF-16; mend or remove it/);
+    await put('a.txt', Buffer.from('caf\xe9', 'latin1'));
     await expect(open()).rejects.toThrow(/a\.txt": is not text in UTF-8; mend or remove it/);
     await put('a.txt', new Uint8Array(50_000).fill(65));
-    await expect(open()).rejects.toThrow(/a\.txt": has 50000 bytes, expected a caption of at most 10000 characters/);
+    await expect(open()).rejects.toThrow(/a\.txt": has 50000 bytes, expected at most 40000/);
   });
 
   it('say that a table of comma-separated values is not read', async () => {
@@ -105,7 +107,7 @@ describe('captions of a folder', () => {
     const value = fc.oneof(fc.json(), fc.string(), fc.record({ file_name: fc.constantFrom('a.png', 'b.jpg', '../a.png', '/etc/passwd', '', '__proto__'), text: fc.oneof(fc.string(), fc.integer()) }).map((entry) => JSON.stringify(entry)));
     await fc.assert(fc.asyncProperty(fc.array(value, { maxLength: 5 }), fc.option(fc.uint8Array({ maxLength: 20 })), async (entries, tail) => {
       await put('metadata.jsonl', Buffer.concat([Buffer.from(entries.join('\n')), tail ?? new Uint8Array()]));
-      const { captions, problems } = await readCaptions(folder, ['a.png', 'b.jpg'], ['metadata.jsonl'], []);
+      const { captions, problems } = await readCaptions(folder, { images: ['a.png', 'b.jpg'], metadata: ['metadata.jsonl'], texts: [] });
       expect(captions === undefined || captions.length === 2).toBe(true);
       for (const { reason } of problems) expect(reason).toMatch(/^[^\n]+$/);
     }), { numRuns: 200 });

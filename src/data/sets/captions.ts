@@ -1,9 +1,9 @@
-import { stat, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { clipped, quoteJson } from '../../formats/quote.ts';
 import type { DatasetContent } from './dataset.ts';
 import { inParallel } from '../../files/in-parallel.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { readText } from '../../files/read-text.ts';
+import { nameFinder, sameToTheEye } from './name-finder.ts';
 
 /** A line of metadata or a text file that is of no use, and why: `metadata.jsonl:3`. */
 export interface CaptionProblem {
@@ -29,60 +29,107 @@ const captionKeys = ['text', 'caption'] as const;
 
 /** No caption is as long; a text file that is has another purpose. */
 const longest = 10_000;
+/** A character has at most four bytes. */
+const mostCaptionBytes = 4 * longest;
+
+/** The files of a folder that captions are read from and for, as paths inside of it with `/`. */
+export interface CaptionFiles {
+  readonly images: readonly string[];
+  /** Its `metadata.jsonl` files. */
+  readonly metadata: readonly string[];
+  /** Its `.txt` files. */
+  readonly texts: readonly string[];
+  /** Images of its other splits, which lines of metadata may name too. */
+  readonly elsewhere?: readonly string[];
+}
 
 /**
  * Reads the captions of a folder by Hugging Face's `imagefolder` convention: a `metadata.jsonl` in any folder, each line an object with
- * `file_name`, relative to that folder, and `text` (or `caption`); or a `.txt` of the same name beside an image. `tags` of a line, a
- * list of texts, are further words for the image; anything else under that name, and every other key, means something of its owner's
- * and is left alone. White space within captions and tags becomes single spaces.
+ * `file_name`, relative to that folder, and `text` (or `caption`); or a `.txt` of the same name next to an image. Where several files name
+ * an image, the line of the nearest one counts, whole. `tags` of a line, a list of texts, are further words for the image; anything else
+ * under that name, and every other key, means something of its owner's and is left alone. White space within captions and tags becomes
+ * single spaces.
  *
- * @param folder    the data set's
- * @param images    the paths of its images inside of it, with `/`
- * @param metadata  the paths of its `metadata.jsonl` files
- * @param texts     the paths of its `.txt` files
+ * @param folder  the data set's
  * @see https://huggingface.co/docs/datasets/image_load#imagefolder
  */
-export async function readCaptions(folder: string, images: readonly string[], metadata: readonly string[], texts: readonly string[]): Promise<Captions> {
-  const captions = new Map<string, string>();
-  const tags = new Map<string, readonly string[]>();
-  const problems: CaptionProblem[] = [];
-  const known = new Set(images);
-  for (const path of metadata) await readMetadata(folder, path, known, captions, tags, problems);
-  await readTextsBeside(folder, images, texts, captions, problems);
+export async function readCaptions(folder: string, files: CaptionFiles): Promise<Captions> {
+  const { images } = files;
+  const { lines, problems: unusable, notes } = await nearestLines(folder, files, parseLine);
+  const problems = [...unusable];
+  const captions = new Map([...lines].flatMap(([id, { caption }]) => (caption === undefined ? [] : [[id, caption] as const])));
+  const tags = new Map([...lines].flatMap(([id, line]) => (line.tags === undefined ? [] : [[id, line.tags] as const])));
+  await readTextsBeside(folder, files, captions, problems);
   problems.sort((a, b) => (a.where < b.where ? -1 : a.where > b.where ? 1 : 0));
   const words = tags.size === 0 ? {} : { tags: images.map((id) => tags.get(id) ?? []) };
-  if (captions.size === 0) return { ...words, problems, notes: [] };
+  if (captions.size === 0) return { ...words, problems, notes };
   const without = images.filter((id) => !captions.has(id));
-  const notes = without.length === 0 ? [] : [`${without.length} of ${images.length} images have no caption, the first is ${without[0]}; theirs is the empty text`];
-  return { captions: images.map((id) => captions.get(id) ?? ''), ...words, problems, notes };
+  return {
+    captions: images.map((id) => captions.get(id) ?? ''), ...words, problems,
+    notes: without.length === 0 ? notes : [...notes, `${without.length} of ${images.length} images have no caption, the first is ${without[0]}; theirs is the empty text`],
+  };
 }
 
-async function readMetadata(folder: string, path: string, known: ReadonlySet<string>, captions: Map<string, string>, tags: Map<string, readonly string[]>, problems: CaptionProblem[]): Promise<void> {
-  const text = await readText(folder, path);
-  if (typeof text !== 'string') {
-    problems.push({ where: path, reason: text.reason });
-    return;
-  }
-  const lines = new Map<string, number>();
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const problem = (reason: string): void => { problems.push({ where: `${path}:${index + 1}`, reason }); };
-    const entry = parseLine(line);
-    if (typeof entry === 'string') {
-      problem(entry);
+/** The line of metadata that counts for each image that has one. */
+interface NearestLines<Line> {
+  readonly lines: ReadonlyMap<string, Line>;
+  readonly problems: readonly CaptionProblem[];
+  readonly notes: readonly string[];
+}
+
+/**
+ * Reads all metadata files. Of several lines for one image, the one counts from whose folder the fewest steps lead to the image.
+ *
+ * @param parse  what a line says, or what is wrong with it
+ * @see Hugging Face datasets, folder_based_builder.py, which takes the closest metadata file
+ */
+async function nearestLines<Line extends { readonly fileName: string }>(folder: string, { images, metadata, elsewhere = [] }: CaptionFiles, parse: (line: string) => Line | string): Promise<NearestLines<Line>> {
+  const found = new Map<string, { readonly line: Line; readonly path: string; readonly number: number; readonly steps: number }>();
+  const several = new Set<string>();
+  const problems: CaptionProblem[] = [];
+  const known = [...images, ...elsewhere];
+  const find = nameFinder(known);
+  for (const path of metadata) {
+    const text = await readText(join(folder, path));
+    if (typeof text !== 'string') {
+      problems.push({ where: path, reason: text.reason });
       continue;
     }
-    // The name is looked up among the folder's own images, so it cannot lead out of the folder.
-    const id = posix.join(posix.dirname(path), entry.fileName);
-    const before = lines.get(id);
-    if (!known.has(id)) problem(`there is no image ${JSON.stringify(entry.fileName)}`);
-    else if (before !== undefined) problem(`${JSON.stringify(entry.fileName)} has a line already, ${before}`);
-    else {
-      lines.set(id, index + 1);
-      if (entry.caption !== undefined) captions.set(id, entry.caption);
-      if (entry.tags !== undefined) tags.set(id, entry.tags);
+    const here = new Map<string, number>();
+    for (const [index, written] of text.split('\n').entries()) {
+      if (written.trim() === '') continue;
+      const number = index + 1;
+      const problem = (reason: string): void => { problems.push({ where: `${path}:${number}`, reason }); };
+      const line = parse(written);
+      if (typeof line === 'string') {
+        problem(line);
+        continue;
+      }
+      // The name is looked up among the folder's own images, so it cannot lead out of the folder.
+      const name = find(posix.join(posix.dirname(path), line.fileName));
+      if (name === undefined) problem(`there is no image ${JSON.stringify(line.fileName)}`);
+      else if ('equals' in name) problem(sameToTheEye(line.fileName, name.equals));
+      else if (name.index < images.length) {
+        const id = known[name.index]!;
+        const before = found.get(id);
+        const steps = posix.relative(posix.dirname(path), id).split('/').length;
+        const twice = here.get(id);
+        if (twice !== undefined) {
+          problem(`${JSON.stringify(line.fileName)} has a line already, ${twice}`);
+          continue;
+        }
+        here.set(id, number);
+        if (before !== undefined) several.add(id);
+        if (before?.steps === steps) problem(`${JSON.stringify(line.fileName)} has a line already in ${before.path}:${before.number}, as near to it as this one`);
+        else if (before === undefined || steps < before.steps) found.set(id, { line, path, number, steps });
+      }
     }
   }
+  const [first] = several;
+  return {
+    lines: new Map([...found].map(([id, { line }]) => [id, line])), problems,
+    notes: first === undefined ? [] : [`${several.size} ${several.size === 1 ? 'image has' : 'images have'} lines in several ${metadataName} files, the nearest one counts: that of ${first} is ${found.get(first)!.path}`],
+  };
 }
 
 /**
@@ -99,22 +146,21 @@ export function captionsOf({ name, captions, labels, classNames, ids, count }: D
 }
 
 /**
- * What the lines of a folder's `metadata.jsonl` files say under a key, by picture; lines that are no objects are left out.
+ * What the lines of a folder's `metadata.jsonl` files say under a key, by image; of several lines for one image the nearest counts. Lines
+ * that are no objects are left out.
  *
  * @param images  the paths of its images inside of it, with `/`
  */
 export async function metadataColumn(folder: string, images: readonly string[], key: string): Promise<Map<string, string>> {
   const folders = new Set(images.flatMap((id) => id.split('/').map((_, depth, parts) => parts.slice(0, depth).join('/'))));
-  const column = new Map<string, string>();
-  for (const inside of folders) {
-    const text = await readText(folder, posix.join(inside, metadataName));
-    for (const line of typeof text === 'string' ? text.split('\n') : []) {
-      const entry = parseObject(line);
-      const [fileName, value] = [entry?.['file_name'], entry?.[key]];
-      if (typeof fileName === 'string' && (typeof value === 'string' || typeof value === 'number')) column.set(posix.join(inside, fileName), String(value));
-    }
-  }
-  return column;
+  const metadata = [...folders].map((inside) => posix.join(inside, metadataName));
+  // What is wrong with the lines was said when the data set was opened.
+  const { lines } = await nearestLines(folder, { images, metadata, texts: [] }, (line) => {
+    const entry = parseObject(line);
+    const [fileName, value] = [entry?.['file_name'], entry?.[key]];
+    return typeof fileName === 'string' ? { fileName, value } : 'no object with file_name';
+  });
+  return new Map([...lines].flatMap(([id, { value }]) => (typeof value === 'string' || typeof value === 'number' ? [[id, String(value)] as const] : [])));
 }
 
 function parseObject(line: string): Readonly<Record<string, unknown>> | undefined {
@@ -148,35 +194,27 @@ function parseLine(line: string): { readonly fileName: string; readonly caption?
   return { fileName, caption: singleSpaced(caption), ...tags };
 }
 
-/** Texts beside images that have no line of metadata. */
-async function readTextsBeside(folder: string, images: readonly string[], texts: readonly string[], captions: Map<string, string>, problems: CaptionProblem[]): Promise<void> {
+/** Texts next to images that have no line of metadata. */
+async function readTextsBeside(folder: string, { images, texts }: CaptionFiles, captions: Map<string, string>, problems: CaptionProblem[]): Promise<void> {
   if (texts.length === 0) return;
-  const there = new Set(texts);
-  const wanted = images.filter((id) => !captions.has(id) && there.has(textBeside(id)));
-  const found = await inParallel(wanted.length, 16, async (index) => readText(folder, textBeside(wanted[index]!), 4 * longest));
+  const find = nameFinder(texts);
+  const wanted = images.flatMap((id) => {
+    const name = captions.has(id) ? undefined : find(textBeside(id));
+    if (name !== undefined && 'equals' in name) problems.push({ where: id, reason: sameToTheEye(textBeside(id), name.equals) });
+    return name !== undefined && 'index' in name ? [{ id, path: texts[name.index]! }] : [];
+  });
+  const found = await inParallel(wanted.length, 16, async (index) => readText(join(folder, wanted[index]!.path), mostCaptionBytes));
   for (const [index, text] of found.entries()) {
-    const id = wanted[index]!;
+    const { id, path } = wanted[index]!;
     const reason = typeof text !== 'string' ? text.reason : text.length > longest ? `is ${text.length} characters long, expected at most ${longest}` : undefined;
     if (reason === undefined) captions.set(id, singleSpaced(text as string));
-    else problems.push({ where: textBeside(id), reason });
+    else problems.push({ where: path, reason });
   }
 }
 
 /** `cat.txt` for `cat.png`. */
 export function textBeside(image: string): string {
   return `${image.slice(0, image.lastIndexOf('.'))}.txt`;
-}
-
-/** The text of a file, or why there is none. */
-async function readText(folder: string, path: string, mostBytes = Infinity): Promise<string | { readonly reason: string }> {
-  try {
-    const { size } = await stat(join(folder, path));
-    if (size > mostBytes) return { reason: `has ${size} bytes, expected a caption of at most ${longest} characters` };
-    // A byte-order mark is no part of the text; the decoder takes it away.
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(join(folder, path)));
-  } catch (error) {
-    return { reason: error instanceof TypeError ? 'is not text in UTF-8' : describeSystemError(error) };
-  }
 }
 
 function singleSpaced(text: string): string {

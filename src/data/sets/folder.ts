@@ -1,79 +1,64 @@
 import { createHash } from 'node:crypto';
-import { readFile, readdir, realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cached } from './cache.ts';
 import type { Cached } from './cache.ts';
-import { metadataName, readCaptions, textBeside } from './captions.ts';
+import { metadataName, readCaptions, type CaptionFiles } from './captions.ts';
 import { checkMemory } from './check-memory.ts';
 import type { DatasetContent, SkippedImage } from './dataset.ts';
-import { ImageError, decodeImage } from '../images/image.ts';
+import { ImageError, decodeImage, imageFormats } from '../images/image.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import { describeSystemError } from '../../files/write-file.ts';
+import { listedSplits } from './folder-splits.ts';
+import { isImage, listImages, noteOtherImages, type ImageFile, type Listing } from './list-images.ts';
 
-/** What is taken for an image by its name; anything else in the folder is left alone. */
-const imageExtensions: readonly string[] = ['.png', '.jpg', '.jpeg', '.jfif', '.webp', '.gif', '.svg', '.avif', '.tif', '.tiff'];
-
-interface ImageFile {
-  /** Path inside the folder, with `/` on every system. */
-  readonly id: string;
-  readonly size: number;
-  readonly modified: number;
+/** The part of a folder that is a data set: all of it, or its train split. */
+interface Part extends Omit<Listing, 'others'> {
+  /** What stands before the classes in paths: nothing, or `train/`. */
+  readonly within: string;
+  /** Images of other splits. */
+  readonly elsewhere: readonly string[];
+  readonly notes: readonly string[];
 }
 
-interface Listing {
-  readonly files: readonly ImageFile[];
-  /** What may hold captions: `metadata.jsonl` in any folder, and texts of the same name as an image beside them. */
-  readonly metadata: readonly ImageFile[];
-  readonly texts: readonly ImageFile[];
-  /** Extensions of the files that are no images. */
-  readonly others: ReadonlySet<string>;
+/**
+ * @param folder  as the user called it
+ * @throws if the folder's splits are all held-out ones
+ */
+function partOf(folder: string, { others, ...listing }: Listing): Part {
+  const { folders, alone } = listedSplits(listing);
+  const notes = [noteOtherImages(others) ?? []].flat();
+  if (!alone) {
+    const train = folders.length > 1 ? folders.find(({ split }) => split === 'train') : undefined;
+    const note = `${names(folders)} are classes here, since other folders lie next to them; give ${join(folder, train?.name ?? '')} to read one as a split`;
+    return { ...listing, within: '', elsewhere: [], notes: train ? [...notes, note] : notes };
+  }
+  const train = folders.find(({ split }) => split === 'train');
+  const paths = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => join(folder, name)).join(' or ');
+  if (train === undefined) {
+    throw new Error(`data ${JSON.stringify(folder)}: ${folders.length === 1 ? `it holds the split ${folders[0]!.name} and` : `its folders are the splits ${names(folders)}, and it has`} no train; give ${paths(folders)}`);
+  }
+  const rest = folders.filter((each) => each !== train);
+  const isElsewhere = ({ id }: { readonly id: string }) => rest.some(({ name }) => id === name || id.startsWith(`${name}/`));
+  const here = <T extends { readonly id: string }>(files: readonly T[]) => files.filter((file) => !isElsewhere(file));
+  return {
+    files: here(listing.files), metadata: here(listing.metadata), texts: here(listing.texts), unreadable: here(listing.unreadable),
+    within: `${train.name}/`,
+    elsewhere: listing.files.filter(isElsewhere).map(({ id }) => id),
+    notes: rest.length === 0 ? notes : [`its folders ${names(folders)} are splits, of which ${train.name} is read; give ${paths(rest)} for ${rest.length === 1 ? 'the other' : 'another'}`, ...notes],
+  };
 }
 
-/** Every image below `root`, and what may hold captions, sorted by path; hidden files and folders are left out, links are followed once. */
-async function listImages(root: string): Promise<Listing> {
-  const paths: string[] = [];
-  const others = new Set<string>();
-  const metadata: string[] = [];
-  const texts: string[] = [];
-  const visited = new Set<string>();
-  const visit = async (inside: string): Promise<void> => {
-    const folder = join(root, inside);
-    // A link to a folder above would otherwise go round for ever.
-    const real = await realpath(folder);
-    if (visited.has(real)) return;
-    visited.add(real);
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const id = inside === '' ? entry.name : `${inside}/${entry.name}`;
-      const target = entry.isSymbolicLink() ? await stat(join(root, id)).catch(() => undefined) : entry;
-      if (target?.isDirectory()) await visit(id);
-      else if (target?.isFile()) {
-        const extension = extname(entry.name).toLowerCase();
-        if (isImage(id)) paths.push(id);
-        else {
-          others.add(extension || entry.name);
-          if (entry.name === metadataName) metadata.push(id);
-          else if (extension === '.txt') texts.push(id);
-        }
-      }
-    }
-  };
-  await visit('');
-  // By code units and not by locale: the order decides which picture has which index, on every machine alike.
-  const sorted = async (ids: string[]): Promise<ImageFile[]> => {
-    ids.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    return inParallel(ids.length, 16, async (index): Promise<ImageFile> => {
-      const id = ids[index]!;
-      const { size, mtimeMs } = await stat(join(root, id));
-      return { id, size, modified: mtimeMs };
-    });
-  };
-  const files = await sorted(paths);
-  const beside = new Set(paths.map(textBeside));
-  return { files, metadata: await sorted(metadata), texts: await sorted(texts.filter((id) => beside.has(id))), others };
+function names(folders: readonly { readonly name: string }[]): string {
+  return folders.map(({ name }) => name).join(', ');
+}
+
+function captionFiles({ files, metadata, texts, elsewhere }: Part): CaptionFiles {
+  const ids = (list: readonly ImageFile[]) => list.map(({ id }) => id);
+  return { images: ids(files), metadata: ids(metadata), texts: ids(texts), elsewhere };
 }
 
 /**
@@ -82,24 +67,37 @@ async function listImages(root: string): Promise<Listing> {
  * @throws one line if the folder cannot be read, or a line or a file of captions is of no use
  */
 export async function readFolderCaptions(folder: string): Promise<{ readonly captions: readonly string[]; readonly notes: readonly string[] }> {
-  const { files, metadata, texts } = await listImages(folder).catch((error: unknown) => { throw new Error(`captions ${JSON.stringify(folder)}: ${describeSystemError(error)}`, { cause: error }); });
-  const { captions = [], problems: [problem], notes } = await readCaptions(folder, files.map(({ id }) => id), metadata.map(({ id }) => id), texts.map(({ id }) => id));
+  const listing = await listImages(folder).catch((error: unknown) => { throw new Error(`captions ${JSON.stringify(folder)}: ${describeSystemError(error)}`, { cause: error }); });
+  const part = partOf(folder, listing);
+  const { captions = [], problems: [problem], notes } = await readCaptions(folder, captionFiles(part));
   if (problem) throw new Error(`captions ${JSON.stringify(join(folder, problem.where))}: ${problem.reason}; mend or remove it`);
-  return { captions, notes };
+  const [unreadable] = part.unreadable;
+  if (unreadable) throw bad(folder, unreadable);
+  return { captions, notes: [...part.notes, ...notes] };
+}
+
+/** Image files of a folder. */
+export interface ImageFiles {
+  /** Paths that begin with the one given, sorted. */
+  readonly files: readonly string[];
+  /** Files and folders that cannot be read. */
+  readonly skipped: readonly SkippedImage[];
+  readonly notes: readonly string[];
 }
 
 /**
- * The image files of a folder and its sub-folders, sorted, or the one file itself.
+ * The image files of a folder and its sub-folders, of all its splits, or the one file itself.
  *
- * @returns paths that begin with the one given
- * @throws if there is no such path, or no image in the folder
+ * @param skipBad  leave out what cannot be read, instead of failing
+ * @throws if there is no such path, no image in the folder, or one that cannot be read
  */
-export async function imageFiles(path: string): Promise<string[]> {
+export async function imageFiles(path: string, { skipBad = false }: { readonly skipBad?: boolean } = {}): Promise<ImageFiles> {
   try {
-    if ((await stat(path)).isFile()) return [path];
-    const { files, others } = await listImages(path);
-    if (files.length === 0) throw new Error(noImages(path, others));
-    return files.map(({ id }) => join(path, id));
+    if ((await stat(path)).isFile()) return { files: [path], skipped: [], notes: [] };
+    const { files, unreadable, others } = await listImages(path);
+    if (unreadable.length > 0 && !skipBad) throw bad(path, unreadable[0]!);
+    if (files.length === 0) throw noImages(path, others, unreadable);
+    return { files: files.map(({ id }) => join(path, id)), skipped: unreadable.map(({ id, reason }) => ({ id: join(path, id), reason })), notes: [noteOtherImages(others) ?? []].flat() };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     throw new Error(`images ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
@@ -107,14 +105,23 @@ export async function imageFiles(path: string): Promise<string[]> {
 }
 
 /** What a folder without images holds instead, and what to give. */
-function noImages(folder: string, others: ReadonlySet<string>): string {
-  const held = others.size === 0 ? 'it holds no files' : `it holds only ${[...others].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
-  return `data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with PNG, JPEG, WebP, GIF, SVG or AVIF files, or noto-emoji`;
+function noImages(folder: string, others: Listing['others'], [first]: readonly SkippedImage[]): Error {
+  if (first) return new Error(`data ${JSON.stringify(folder)}: none of its images can be read; the first, ${first.id}: ${first.reason}`);
+  const held = others.size === 0 ? 'it holds no files' : `it holds only ${[...others.keys()].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
+  return new Error(`data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with ${imageFormats} files, or noto-emoji`);
 }
 
-/** Classes are the first-level sub-folders, when there are two or more and every image lies in one. */
-function classesOf(ids: readonly string[]): Pick<DatasetContent, 'labels' | 'classNames' | 'notes'> {
-  const folders = ids.map((id) => (id.includes('/') ? id.slice(0, id.indexOf('/')) : undefined));
+/**
+ * Classes are the first-level sub-folders, when there are two or more and every image lies in one. Their names are composed (é is one
+ * code point), whatever the disk has: they are text from here on.
+ *
+ * @param within  the folder that holds them: empty, or a split such as `train/`
+ */
+function classesOf(ids: readonly string[], within: string): Pick<DatasetContent, 'labels' | 'classNames' | 'notes'> {
+  const folders = ids.map((id) => {
+    const inner = id.slice(within.length);
+    return inner.includes('/') ? inner.slice(0, inner.indexOf('/')).normalize('NFC') : undefined;
+  });
   const classNames = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
   if (classNames.length < 2) return { notes: [] };
   const loose = folders.filter((folder) => folder === undefined).length;
@@ -125,23 +132,21 @@ function classesOf(ids: readonly string[]): Pick<DatasetContent, 'labels' | 'cla
   return { labels: Int32Array.from(folders, (folder) => places.get(folder!)!), classNames, notes: [] };
 }
 
-/** What is wrong with an image, a text beside one, or a line of metadata (`metadata.jsonl:3`). */
+/** What is wrong with an image, a folder, a text beside an image, or a line of metadata (`metadata.jsonl:3`). */
 function bad(folder: string, { id, reason }: SkippedImage): Error {
-  const wayOut = isImage(id) ? 'remove the file, or leave such files out with --skip-bad' : 'mend or remove it, or do without such captions with --skip-bad';
-  return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; ${wayOut}`);
-}
-
-function isImage(name: string): boolean {
-  return imageExtensions.includes(extname(name).toLowerCase());
+  const isText = id.endsWith('.txt') || basename(id).startsWith(metadataName);
+  const hint = isText ? 'mend or remove it, or do without such captions with --skip-bad' : `${isImage(id) ? 'remove the file' : 'mend it'}, or leave such files out with --skip-bad`;
+  return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; ${hint}`);
 }
 
 type Decoded = DatasetContent & { readonly temporary: boolean };
 
-async function decodeAll(folder: string, { files, metadata, texts, others }: Listing, options: OpenOptions): Promise<Decoded> {
+async function decodeAll(folder: string, part: Part, options: OpenOptions): Promise<Decoded> {
+  const { files } = part;
   const { size, channels, crop, resample, skipBad, signal, onProgress } = options;
   checkMemory(folder, files.length, size, channels);
   // First: reading text takes a moment, decoding pictures minutes.
-  const written = await readCaptions(folder, files.map(({ id }) => id), metadata.map(({ id }) => id), texts.map(({ id }) => id));
+  const written = await readCaptions(folder, captionFiles(part));
   const problem = written.problems[0];
   if (problem !== undefined && !skipBad) throw bad(folder, { id: problem.where, reason: problem.reason });
   const [height, width] = heightAndWidth(size);
@@ -171,7 +176,7 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
   }
   for (const [to, from] of good.entries()) if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
   const ids = good.map((index) => files[index]!.id);
-  const classes = classesOf(ids);
+  const classes = classesOf(ids, part.within);
   return {
     images: images.subarray(0, good.length * pixels),
     count: good.length,
@@ -183,7 +188,7 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
     ...(written.captions && { captions: good.map((index) => written.captions![index]!) }),
     ...(written.tags && { tags: good.map((index) => written.tags![index]!) }),
     skipped: [...skipped, ...written.problems.map(({ where, reason }) => ({ id: where, reason }))],
-    notes: [...classes.notes, ...written.notes, ...(others.has('.csv') && metadata.length === 0 ? ['captions are read from metadata.jsonl or .txt files, not from .csv'] : [])],
+    notes: [...classes.notes, ...written.notes],
     // A file that could not be read now may be readable the next time, without a new date.
     temporary: unreadable,
   };
@@ -195,7 +200,7 @@ async function decodeAll(folder: string, { files, metadata, texts, others }: Lis
  * @throws if the folder cannot be read, holds no images, or, without `skipBad`, an image cannot be decoded
  */
 export async function openFolder(folder: string, options: OpenOptions): Promise<Cached> {
-  const { cacheDir } = options;
+  const { cacheDir, skipBad } = options;
   let listing: Listing;
   let real: string;
   try {
@@ -205,15 +210,15 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
     const path = (error as NodeJS.ErrnoException).path ?? folder;
     throw new Error(`data ${JSON.stringify(folder)}: cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
   }
-  const { files, others } = listing;
-  if (files.length === 0) {
-    throw new Error(noImages(folder, others));
-  }
+  const { others, metadata } = listing;
+  const part = partOf(folder, listing);
+  if (part.files.length === 0) throw noImages(folder, others, part.unreadable);
+  if (part.unreadable.length > 0 && !skipBad) throw bad(folder, part.unreadable[0]!);
   const name = JSON.stringify(['folder', real, ...decodedAs(options)]);
-  const key = createHash('sha256').update(JSON.stringify([files, listing.metadata, listing.texts])).digest('hex');
-  const result = await cached(cacheDir, name, key, () => decodeAll(folder, listing, options));
-  const skipped = result.content.skipped[0];
+  const key = createHash('sha256').update(JSON.stringify([part.files, part.metadata, part.texts])).digest('hex');
+  const { content, fromCache } = await cached(cacheDir, name, key, () => decodeAll(folder, part, options));
   // What an earlier start with skipBad left out must still be an error without it.
-  if (skipped !== undefined && !options.skipBad) throw bad(folder, skipped);
-  return result;
+  if (content.skipped.length > 0 && !skipBad) throw bad(folder, content.skipped[0]!);
+  const noTable = others.has('.csv') && metadata.length === 0 ? ['captions are read from metadata.jsonl or .txt files, not from .csv'] : [];
+  return { content: { ...content, skipped: [...part.unreadable, ...content.skipped], notes: [...part.notes, ...content.notes, ...noTable] }, fromCache };
 }

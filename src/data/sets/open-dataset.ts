@@ -10,6 +10,7 @@ import type { OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import type { Source } from './source.ts';
 import { cifar10Source } from './cifar10.ts';
+import { heldOutFolder } from './folder-splits.ts';
 import { openFolder } from './folder.ts';
 import { idxSource } from './idx.ts';
 import { namedDatasets, namedSource } from './named.ts';
@@ -20,10 +21,16 @@ import { MissingDataError } from './missing-data.ts';
 /** The data sets that go by a name: the one that comes with the package, and those that are looked for on the machine. */
 export const builtInDatasets: readonly string[] = [notoEmoji, ...namedDatasets];
 
-/** The held-out part of a data set that comes in two under its name, such as `mnist/test` of `mnist`; undefined for any other. */
-export function testPartOf(source: string): string | undefined {
+/**
+ * The held-out part of a data set that has one: `mnist/test` of `mnist`, `./photos/test` of a folder with `train` and `test` in it.
+ *
+ * @returns undefined for any other
+ */
+export async function testPartOf(source: string): Promise<string | undefined> {
   const [set = '', part = 'train'] = source.split('/');
-  return namedDatasets.includes(set) && part === 'train' ? `${set}/test` : undefined;
+  if (set === notoEmoji) return undefined;
+  if (namedDatasets.includes(set)) return part === 'train' ? `${set}/test` : undefined;
+  return heldOutFolder(fromHome(source));
 }
 
 /** Larger pictures are not what a pixel-space model on one machine trains on, and 1,897 emoji would be 95 GB. */
@@ -34,8 +41,9 @@ const maxSize = 4096;
  *
  * @param source  `noto-emoji`, or a part of it such as `noto-emoji/faces`, `noto-emoji/animals`, `noto-emoji/face-smiling`;
  *                `mnist`, `fashion-mnist` or `cifar10`, each with `/test` behind it for the test set; or a path (`./mnist` for a
- *                folder of that name): of a folder of images, whose sub-folders are classes; of a folder of idx files or of
- *                CIFAR-10's binary batches, again with `/test` behind it; or of one such file
+ *                folder of that name): of a folder of images, whose sub-folders are classes, or the splits `train`, `validation` and
+ *                `test`, of which the first is read; of a folder of idx files or of CIFAR-10's binary batches, again with `/test`
+ *                behind it; or of one such file
  * @throws if there is no such data set or folder (naming the nearest), if it holds no images, if one is bad and `skipBad` is off,
  *   or if `resample` comes with another crop than `center`
  */

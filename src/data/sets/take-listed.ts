@@ -1,10 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../../core/suggest.ts';
 import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
 import { fromHome } from '../../files/from-home.ts';
 import { MissingDataError } from './missing-data.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { readText } from '../../files/read-text.ts';
+import { nameFinder, sameToTheEye } from './name-finder.ts';
 
 /** A list of names is read whole; this is ten million of them. */
 const mostBytes = 500_000_000;
@@ -13,26 +14,29 @@ const mostBytes = 500_000_000;
  * The pictures of a data set that a list names, in the list's order: one of the lists that say what to train and what to test on.
  *
  * @param list  of a text file with one name a line, as `dataset.ids` has them: `noto/1F600.png`. Empty lines are nothing. It is looked for
- *   inside the data set's folder, then as it is given
+ *   inside the data set's folder, then as it is given. A name counts too that is the same text in other code points (é as one or two)
  * @throws MissingDataError if it is in neither place; one line if it cannot be read or names nothing, a name is not in the data set, or
  *   stands there twice
  */
 export async function takeListed(dataset: Dataset, list: string): Promise<Dataset> {
   const path = await findList(dataset.name, list);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => { throw new Error(`data list ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error }); });
-  if (text.length > mostBytes) throw new Error(`data list ${JSON.stringify(path)}: has ${text.length} characters, expected a list of file names`);
-  const places = new Map(dataset.ids.map((id, place) => [id, place]));
-  const left = new Set(dataset.skipped.map(({ id }) => id));
+  const text = await readText(path, mostBytes);
+  if (typeof text !== 'string') throw new Error(`data list ${JSON.stringify(path)}: ${text.reason}`);
+  const find = nameFinder(dataset.ids);
+  const isSkipped = nameFinder(dataset.skipped.map(({ id }) => id));
   const chosen = new Set<number>();
   for (const [index, line] of text.split('\n').entries()) {
     const name = line.trim();
-    if (name === '' || left.has(name)) continue;
-    const place = places.get(name);
-    if (place === undefined) {
+    const where = `data list ${JSON.stringify(path)}:${index + 1}`;
+    if (name === '' || isSkipped(name) !== undefined) continue;
+    const found = find(name);
+    if (found === undefined) {
       const close = nearest(name, dataset.ids);
-      throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`);
+      throw new Error(`${where}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`);
     }
-    if (chosen.has(place)) throw new Error(`data list ${JSON.stringify(path)}:${index + 1}: ${JSON.stringify(name)} stands there already`);
+    if ('equals' in found) throw new Error(`${where}: ${sameToTheEye(name, found.equals)}`);
+    const place = found.index;
+    if (chosen.has(place)) throw new Error(`${where}: ${JSON.stringify(name)} stands there already`);
     chosen.add(place);
   }
   if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no picture`);

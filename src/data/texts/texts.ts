@@ -1,7 +1,8 @@
 /** Captions without their pictures. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { readFolderCaptions } from '../sets/folder.ts';
+import { readText } from '../../files/read-text.ts';
 import { describeSystemError } from '../../files/write-file.ts';
 
 /** Captions that were read. */
@@ -31,15 +32,7 @@ export async function readTexts(path: string): Promise<Texts> {
 async function readLines(path: string, size: number, where: string): Promise<string[]> {
   if (extname(path).toLowerCase() !== '.txt') throw new Error(`${where}: expected a folder, or a .txt with a caption on each line`);
   if (size > mostBytes) throw new Error(`${where}: has ${(size / 2 ** 30).toFixed(1)} GiB, expected at most 1; give a part of it`);
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new Error(`${where}: ${describeSystemError(error)}`, { cause: error });
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).split('\n');
-  } catch (error) {
-    throw new Error(`${where}: is not text in UTF-8`, { cause: error });
-  }
+  const text = await readText(path);
+  if (typeof text !== 'string') throw new Error(`${where}: ${text.reason}`);
+  return text.split('\n');
 }

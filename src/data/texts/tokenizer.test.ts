@@ -6,7 +6,7 @@ import { checkDistinct, readTokenizer } from './tokenizer.ts';
 import { trainTokenizer } from './train-tokenizer.ts';
 
 // test/golden/tokenizer.py
-const golden = (name: string) => readFileSync(new URL(`../../test/golden/tokenizer/${name}`, import.meta.url), 'utf8');
+const golden = (name: string) => readFileSync(new URL(`../../../test/golden/tokenizer/${name}`, import.meta.url), 'utf8');
 const json = JSON.parse(golden('tokenizer.json')) as { model: { vocab: Record<string, number>; merges: string[] } };
 const tokenizer = readTokenizer(json, 'tokenizer.json');
 const texts = JSON.parse(golden('ids.json')) as [string, number[]][];

@@ -1,29 +1,36 @@
 /** The blocks a U-Net can be made of, by the names that diffusers gives them. */
+import type { SpatialAttention } from '../../nn/index.ts';
 import type { DownBlock, DownBlockOptions, UpBlock, UpBlockOptions } from './block.ts';
 import { KDownBlock, KUpBlock } from './k-blocks.ts';
-import { PlainDownBlock, PlainUpBlock } from './plain-blocks.ts';
+import { PlainDownBlock, PlainUpBlock, spatialAttention } from './plain-blocks.ts';
 import { SkipDownBlock, SkipUpBlock } from './skip-blocks.ts';
+
+function spatial(options: DownBlockOptions | UpBlockOptions): () => SpatialAttention {
+  return () => spatialAttention(options.outChannels, options.headDim, options);
+}
 
 /** Every block of the way down. */
 export const downBlockTypes = {
-  DownBlock2D: (options) => new PlainDownBlock(options, { attention: false, resample: 'conv' }),
-  AttnDownBlock2D: (options) => new PlainDownBlock(options, { attention: true, resample: options.downsampleType }),
-  ResnetDownsampleBlock2D: (options) => new PlainDownBlock(options, { attention: false, resample: 'resnet' }),
+  DownBlock2D: (options) => new PlainDownBlock(options, { attention: null, resample: 'conv' }),
+  AttnDownBlock2D: (options) =>
+    new PlainDownBlock(options, { attention: spatial(options), resample: options.downsampleType }),
+  ResnetDownsampleBlock2D: (options) => new PlainDownBlock(options, { attention: null, resample: 'resnet' }),
   SkipDownBlock2D: (options) => new SkipDownBlock(options, false),
   AttnSkipDownBlock2D: (options) => new SkipDownBlock(options, true),
-  KDownBlock2D: (options) => new KDownBlock(options, false),
-  KCrossAttnDownBlock2D: (options) => new KDownBlock(options, true),
+  KDownBlock2D: (options) => new KDownBlock(options, { attention: false }),
+  KCrossAttnDownBlock2D: (options) => new KDownBlock(options, { attention: true }),
 } as const satisfies Record<string, (options: DownBlockOptions) => DownBlock>;
 
 /** Every block of the way up. */
 export const upBlockTypes = {
-  UpBlock2D: (options) => new PlainUpBlock(options, { attention: false, resample: 'conv' }),
-  AttnUpBlock2D: (options) => new PlainUpBlock(options, { attention: true, resample: options.upsampleType }),
-  ResnetUpsampleBlock2D: (options) => new PlainUpBlock(options, { attention: false, resample: 'resnet' }),
+  UpBlock2D: (options) => new PlainUpBlock(options, { attention: null, resample: 'conv' }),
+  AttnUpBlock2D: (options) =>
+    new PlainUpBlock(options, { attention: spatial(options), resample: options.upsampleType }),
+  ResnetUpsampleBlock2D: (options) => new PlainUpBlock(options, { attention: null, resample: 'resnet' }),
   SkipUpBlock2D: (options) => new SkipUpBlock(options, false),
   AttnSkipUpBlock2D: (options) => new SkipUpBlock(options, true),
-  KUpBlock2D: (options) => new KUpBlock(options, false),
-  KCrossAttnUpBlock2D: (options) => new KUpBlock(options, true),
+  KUpBlock2D: (options) => new KUpBlock(options, { attention: false }),
+  KCrossAttnUpBlock2D: (options) => new KUpBlock(options, { attention: true }),
 } as const satisfies Record<string, (options: UpBlockOptions) => UpBlock>;
 
 export type DownBlockType = keyof typeof downBlockTypes;

@@ -8,6 +8,7 @@ import {
   type ActivationName,
   type Context,
   type ResnetBlockOptions,
+  type TextStates,
   type TimeScaleShift,
 } from '../../nn/index.ts';
 
@@ -56,6 +57,8 @@ export interface TimeEmbedding {
   readonly raw: Tensor;
   /** Made once: every block needs the same one. */
   readonly activated: Tensor;
+  /** The encoded text, in a network that is conditioned on one. */
+  readonly text?: TextStates | undefined;
 }
 
 const wayOut = 'blocks of the way up must be the counterparts of those of the way down';
@@ -82,12 +85,16 @@ export abstract class DownBlock extends Module {
 export abstract class UpBlock extends Module {
   abstract readonly resnets: readonly Module[];
 
-  /** @param activations  in the order in which the way down made them */
+  /**
+   * @param activations  in the order in which the way down made them
+   * @param size         height and width of the next level, where they are not twice those of this one
+   */
   abstract override forward(
     ctx: Context,
     features: Features,
     activations: readonly (Tensor | null)[],
     time: TimeEmbedding,
+    size?: readonly [number, number],
   ): Features;
 }
 
@@ -110,12 +117,14 @@ export function resnet(
 }
 
 /** A residual block that halves or doubles height and width. */
-export function resamplingResnet(settings: BlockSettings, channels: number, direction: 'down' | 'up'): ResnetBlock2D {
-  return resnet(settings, {
-    inChannels: channels,
-    outChannels: channels,
-    resample: direction === 'down' ? averagePool : repeatPixels,
-  });
+export function resamplingResnet(
+  settings: BlockSettings,
+  channels: number,
+  direction: 'down' | 'up',
+  outputScaleFactor = 1,
+): ResnetBlock2D {
+  const resample = direction === 'down' ? averagePool : repeatPixels;
+  return resnet(settings, { inChannels: channels, outChannels: channels, outputScaleFactor, resample });
 }
 
 /** Channels that go into each resnet of the way up: what comes from below or from the one before, and one activation. */
@@ -159,4 +168,16 @@ export function joined(h: Tensor, activation: Tensor | undefined, expected: numb
       `it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`,
     );
   return activation ? concat([h, activation], 1) : h;
+}
+
+/** Runs something with a block; what is thrown then says which. */
+export function naming<Result>(option: string, type: string, run: () => Result): Result {
+  try {
+    return run();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith('internal:')
+      ? error
+      : new Error(`unet: ${option} (${type}): ${message}`, { cause: error });
+  }
 }

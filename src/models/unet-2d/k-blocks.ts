@@ -7,13 +7,19 @@
 import { add, type Tensor } from '../../core/index.ts';
 import {
   AdaGroupNorm,
+  attend,
   filteredDownsample,
   filteredUpsample,
   LayerNorm,
+  Linear,
   Module,
+  nearlyZero,
   PixelAttention,
+  pixelsToTokens,
   ResnetBlockCondNorm2D,
+  tokensToPixels,
   type Context,
+  type TextStates,
 } from '../../nn/index.ts';
 import {
   DownBlock,
@@ -28,14 +34,53 @@ import {
 /** Channels of a group in all of their normalizations. */
 const groupSize = 32;
 
-/** What attends to a text in other networks, and without one to the pixels themselves. */
-class TextlessCrossAttention extends PixelAttention {
-  /** Of the text. A checkpoint has it; a network that is given none never applies it. */
-  readonly normCross: LayerNorm;
+/** Options of a block's attention. */
+interface KAttentionOptions {
+  readonly channels: number;
+  readonly headDim: number;
+  readonly tembChannels: number;
+  readonly selfAttention: boolean;
+  /** Width of the text's vectors; null attends to the pixels themselves in the place of a text. */
+  readonly crossAttentionDim: number | null;
+}
 
-  constructor(channels: number, headDim: number) {
-    super(channels, headDim);
-    this.normCross = new LayerNorm(channels);
+/** Attention of pixels to a text, or without one to themselves. */
+class KCrossAttention extends Module {
+  /** Of the text. A checkpoint has it; a network without a text never applies it. */
+  readonly normCross: LayerNorm;
+  readonly toQ: Linear;
+  readonly toK: Linear;
+  readonly toV: Linear;
+  readonly toOut: readonly [Linear];
+  readonly #heads: number;
+
+  constructor({ channels, headDim, crossAttentionDim }: KAttentionOptions) {
+    super();
+    this.#heads = Math.floor(channels / headDim);
+    if (this.#heads < 1) {
+      throw new Error(`attention: a head of ${headDim} is wider than the ${channels} channels (attentionHeadDim)`);
+    }
+    const width = this.#heads * headDim;
+    const context = crossAttentionDim ?? channels;
+    this.normCross = new LayerNorm(context);
+    this.toQ = new Linear(channels, width);
+    this.toK = new Linear(context, width);
+    this.toV = new Linear(context, width);
+    this.toOut = [new Linear(width, channels, { init: nearlyZero })];
+  }
+
+  /** @param x  [B, C, H, W] */
+  forward(ctx: Context, x: Tensor, text: TextStates | undefined): Tensor {
+    const [, , height, width] = x.shape as [number, number, number, number];
+    const { toQ, toK, toV, toOut } = this;
+    const tokens = pixelsToTokens(x);
+    const context = text ? this.normCross.forward(ctx, text.states) : tokens;
+    const masks = text?.bias ? { bias: text.bias } : {};
+    return tokensToPixels(
+      attend(ctx, { toQ, toK, toV, out: toOut[0] }, tokens, context, this.#heads, masks),
+      height,
+      width,
+    );
   }
 }
 
@@ -44,21 +89,31 @@ class KAttentionBlock extends Module {
   readonly norm1: AdaGroupNorm | null;
   readonly attn1: PixelAttention | null;
   readonly norm2: AdaGroupNorm;
-  readonly attn2: TextlessCrossAttention;
+  readonly attn2: KCrossAttention;
+  readonly #takesText: boolean;
 
-  constructor(channels: number, headDim: number, tembChannels: number, selfAttention: boolean) {
+  constructor(options: KAttentionOptions) {
     super();
+    const { channels, headDim, tembChannels, selfAttention } = options;
     const norm = () => new AdaGroupNorm(tembChannels, channels, Math.max(1, Math.floor(channels / groupSize)));
     this.norm1 = selfAttention ? norm() : null;
     this.attn1 = selfAttention ? new PixelAttention(channels, headDim) : null;
     this.norm2 = norm();
-    this.attn2 = new TextlessCrossAttention(channels, headDim);
+    this.attn2 = new KCrossAttention(options);
+    this.#takesText = options.crossAttentionDim !== null;
   }
 
-  forward(ctx: Context, x: Tensor, temb: Tensor): Tensor {
-    const h = this.norm1 && this.attn1 ? add(this.attn1.forward(ctx, this.norm1.forward(ctx, x, temb)), x) : x;
-    return add(this.attn2.forward(ctx, this.norm2.forward(ctx, h, temb)), h);
+  forward(ctx: Context, x: Tensor, { raw, text }: TimeEmbedding): Tensor {
+    const h = this.norm1 && this.attn1 ? add(this.attn1.forward(ctx, this.norm1.forward(ctx, x, raw)), x) : x;
+    return add(this.attn2.forward(ctx, this.norm2.forward(ctx, h, raw), this.#takesText ? text : undefined), h);
   }
+}
+
+/** Whether a K block has attention, and to what. */
+export interface KVariant {
+  readonly attention: boolean;
+  /** Width of the text's vectors; null attends to the pixels themselves. */
+  readonly crossAttentionDim?: number | null;
 }
 
 function groupsOf(channels: number): number {
@@ -73,7 +128,7 @@ export class KDownBlock extends DownBlock {
 
   constructor(
     { inChannels, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: DownBlockOptions,
-    attention: boolean,
+    { attention, crossAttentionDim = null }: KVariant,
   ) {
     super();
     this.resnets = Array.from({ length: layers }, (_, i) => {
@@ -90,17 +145,26 @@ export class KDownBlock extends DownBlock {
       });
     });
     this.attentions = attention
-      ? this.resnets.map(() => new KAttentionBlock(outChannels, headDim, tembChannels, last))
+      ? this.resnets.map(
+          () =>
+            new KAttentionBlock({
+              channels: outChannels,
+              headDim,
+              tembChannels,
+              selfAttention: last,
+              crossAttentionDim,
+            }),
+        )
       : [];
     this.#last = last;
   }
 
-  override forward(ctx: Context, features: Features, { raw }: TimeEmbedding) {
+  override forward(ctx: Context, features: Features, time: TimeEmbedding) {
     const activations: (Tensor | null)[] = [];
     let { h } = features;
     this.resnets.forEach((block, i) => {
-      h = block.forward(ctx, h, raw);
-      h = this.attentions[i]?.forward(ctx, h, raw) ?? h;
+      h = block.forward(ctx, h, time.raw);
+      h = this.attentions[i]?.forward(ctx, h, time) ?? h;
       // At the lowest level the way up goes on from where the way down ends, and needs no second copy of it.
       activations.push(this.#last && this.attentions.length > 0 ? null : h);
     });
@@ -116,7 +180,7 @@ export class KUpBlock extends UpBlock {
 
   constructor(
     { inChannels: upper, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: UpBlockOptions,
-    attention: boolean,
+    { attention, crossAttentionDim = null }: KVariant,
   ) {
     super();
     // With attention the lowest block is told by its widths: it takes no activation, and has self-attention.
@@ -141,7 +205,14 @@ export class KUpBlock extends UpBlock {
     });
     this.attentions = attention
       ? this.resnets.map(
-          (_, i) => new KAttentionBlock(i === count - 1 ? upper : outChannels, headDim, tembChannels, lowest),
+          (_, i) =>
+            new KAttentionBlock({
+              channels: i === count - 1 ? upper : outChannels,
+              headDim,
+              tembChannels,
+              selfAttention: lowest,
+              crossAttentionDim,
+            }),
         )
       : [];
     this.#last = last;
@@ -151,12 +222,12 @@ export class KUpBlock extends UpBlock {
     ctx: Context,
     features: Features,
     activations: readonly (Tensor | null)[],
-    { raw }: TimeEmbedding,
+    time: TimeEmbedding,
   ): Features {
     let h = joined(features.h, activations.at(-1) ?? undefined, this.resnets[0]!.inChannels);
     this.resnets.forEach((block, i) => {
-      h = block.forward(ctx, h, raw);
-      h = this.attentions[i]?.forward(ctx, h, raw) ?? h;
+      h = block.forward(ctx, h, time.raw);
+      h = this.attentions[i]?.forward(ctx, h, time) ?? h;
     });
     return { ...features, h: this.#last ? h : filteredUpsample(h, 'reflect') };
   }

@@ -56,11 +56,12 @@ export async function planClassifier(
 
 /** @throws if the run is to be measured and there is nothing to measure it on, or that has other classes */
 async function openTest(
-  { data: { source, test = testPartOf(source) }, train }: ClassifierConfig,
+  { data: { source, test: named }, train }: ClassifierConfig,
   dataset: Dataset,
   options: Parameters<typeof openDataset>[1],
 ): Promise<Dataset | undefined> {
   if (train.evaluateEvery === null) return undefined;
+  const test = named === undefined ? await testPartOf(source) : named;
   if (!test)
     throw new Error(
       `config.train.evaluateEvery is ${train.evaluateEvery}, but ${dataset.name} has no held-out part; name one (data.test), or set evaluateEvery to null`,

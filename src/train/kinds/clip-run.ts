@@ -90,7 +90,7 @@ export async function planClip(
     if (train.evaluateEvery === null) return undefined;
     if (testFiles !== null)
       return captioned(await part(testFiles, '--data.testFiles null --train.evaluateEvery null measures nothing'));
-    const held = testPartOf(source);
+    const held = await testPartOf(source);
     if (held === undefined)
       throw new Error(
         `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`,
