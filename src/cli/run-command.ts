@@ -13,6 +13,7 @@ import * as exporting from './export/export.ts';
 import * as lossByNoise from './measure/loss-by-noise.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
+import { printable } from '../formats/quote.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
 import * as probe from './measure/probe.ts';
@@ -87,7 +88,7 @@ function report(error: unknown, program: Command, words: readonly string[], debu
         ? error.message
         : String(error);
   // With --debug also the causes; else one line, whatever a library has put into its message.
-  process.stderr.write(`kuosan: ${debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`kuosan: ${debug ? inspect(error) : printable(message.replaceAll(/\s*\n\s*/g, ' '))}\n`);
   return isUsage ? 2 : 1;
 }
 
