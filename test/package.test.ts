@@ -78,7 +78,7 @@ describe('the lock file', () => {
     expect(missing).toEqual([]);
   });
 
-  // Scripts of packages are refused by npm 11.17 and later as allowScripts says; older versions run what the lock names.
+  // Scripts of packages are refused by npm 11.19 and later as allowScripts says; older versions run what the lock names.
   test('and package.json let no package download CUDA when the clone is installed', () => {
     const scripts = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript === true);
     const names = scripts.map(([path]) => path.replace(/^.*node_modules\//, ''));
