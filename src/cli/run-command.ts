@@ -18,6 +18,7 @@ import { UsageError } from './options.ts';
 import * as probe from './measure/probe.ts';
 import * as sample from './sample/sample.ts';
 import * as search from './clip/search.ts';
+import * as settings from './list/settings.ts';
 import * as tokenizer from './clip/tokenizer.ts';
 import * as train from './train/train.ts';
 import * as zeroShot from './measure/zero-shot.ts';
@@ -60,6 +61,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     embed,
     zeroShot,
     probe,
+    settings,
     doctor,
   ])
     command.register(program);
