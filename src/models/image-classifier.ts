@@ -1,7 +1,7 @@
 /**
- * A small residual network that tells classes of pictures, and whose pooled features tell pictures apart.
+ * A small residual network that tells classes of images, and whose pooled features tell images apart.
  *
- * @see He et al. 2016, section 4.2 (the residual block for small pictures) — https://arxiv.org/abs/1512.03385
+ * @see He et al. 2016, section 4.2 (the residual block for small images) — https://arxiv.org/abs/1512.03385
  */
 import { z } from 'zod';
 import { add, mean, relu, type Tensor } from '../core/index.ts';
@@ -56,7 +56,7 @@ class ClassifierBlock extends Module {
   }
 }
 
-/** What a classifier says of pictures. */
+/** What a classifier says of images. */
 export interface Classification {
   /** [B, D] the last stage, averaged over its pixels. */
   readonly features: Tensor;
@@ -64,7 +64,7 @@ export interface Classification {
   readonly logits: Tensor;
 }
 
-/** A residual network over small pictures. */
+/** A residual network over small images. */
 export class ImageClassifier extends Module {
   readonly config: ImageClassifierConfig;
   readonly convIn: Conv2d;

@@ -5,7 +5,7 @@ import { downBlockTypes, foreignBlockTypes, namesOf, upBlockTypes } from './bloc
 
 const positive = z.number().int().positive();
 
-/** Each level halves the picture, so that no picture has as many; and a file must not ask for a network that is never done being built. */
+/** Each level halves the image, so that no image has as many; and a file must not ask for a network that is never done being built. */
 const mostLevels = 32;
 const mostLayers = 128;
 

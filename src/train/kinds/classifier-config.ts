@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { imageClassifierConfigSchema, parseConfig } from '../../models/index.ts';
-import { pictureDataSchema, trainSchema } from '../steps/train-config.ts';
+import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
 
-/** The schema of a training run of an image classifier. The pictures say their size and channels, the data its classes. */
+/** The schema of a training run of an image classifier. The images say their size and channels, the data its classes. */
 export const classifierConfigSchema = z.strictObject({
   /** The images. */
-  data: pictureDataSchema.omit({ size: true }).extend({
+  data: imageDataSchema.omit({ size: true }).extend({
     /** Height and width of the images. @unit pixels */
     size: z.number().int().positive().default(32),
     /** A data set of held-out images, on which the accuracy is measured; default the other part of a data set that comes in two, else none. */

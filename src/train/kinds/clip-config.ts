@@ -2,30 +2,30 @@ import { z } from 'zod';
 import { leastVocabSize, plainTemplates } from '../../data/index.ts';
 import { parseConfig } from '../../models/index.ts';
 import { clipTextConfigSchema, clipVisionConfigSchema } from '../../models/clip/config.ts';
-import { pictureDataSchema, trainSchema } from '../steps/train-config.ts';
+import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
 
 const share = z.number().min(0).max(1);
 
-/** The schema of a training run of CLIP. The data says the size of pictures, the tokenizer its tokens. */
+/** The schema of a training run of CLIP. The data says the size of images, the tokenizer its tokens. */
 export const clipRunSchema = z.strictObject({
   /** The images and their captions, and how they are changed each time they are shown. */
-  data: pictureDataSchema.omit({ size: true, flip: true }).extend({
+  data: imageDataSchema.omit({ size: true, horizontalFlip: true }).extend({
     /** Height and width of the images. @unit pixels */
     size: z.number().int().positive().default(64),
     /** Always the middle: a model's folder has no word for another way, and CLIPImageProcessor knows none. */
     crop: z
-      .literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' })
+      .literal('center', { error: 'expected "center", for so images are cropped wherever a CLIP is used' })
       .default('center'),
-    /** A list of the pictures to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
+    /** A list of the images to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
     files: z.string().nullable().default(null),
-    /** Held-out pictures of the same source for the zero-shot accuracy during training: a list like `files`. */
+    /** Held-out images of the same source for the zero-shot accuracy during training: a list like `files`. */
     testFiles: z.string().nullable().default(null),
     /** Sentences with `{}` for the caption; one is drawn each time. */
     templates: z
       .array(z.string().includes('{}'))
       .min(1)
       .default([...plainTemplates]),
-    /** The share of captions that some tags of the picture are added to. */
+    /** The share of captions that some tags of the image are added to. */
     tagShare: share.default(0),
     /** Of the captions with tags, the share where the tags stand in the place of the caption. */
     tagsAlone: share.default(0),
@@ -34,21 +34,21 @@ export const clipRunSchema = z.strictObject({
     /** Random crops show at most this multiple of the area: beyond 1 an image is smaller, and its edges go on. */
     zoomOut: z.number().min(1).max(4).default(1),
     /** Aspect jitter: sides change by factors up to e^±stretch against each other. */
-    stretch: z.number().min(0).max(1).default(0),
+    aspectJitter: z.number().min(0).max(1).default(0),
     /** Rotation by up to so much to either side. @unit degrees */
-    rotate: z.number().min(0).max(180).default(0),
+    rotation: z.number().min(0).max(180).default(0),
     /** Elastic deformation: points of a grid of five by five move by a normal deviate times this part of the width. */
-    elastic: z.number().min(0).max(0.25).default(0),
+    elasticDeformation: z.number().min(0).max(0.25).default(0),
     /** The share of images that are flipped, left for right. */
-    mirror: share.default(0),
+    horizontalFlip: share.default(0),
     /** Strength of changes in brightness, hue and saturation; white and black stay what they are. */
-    color: share.default(0),
+    colorJitter: share.default(0),
     /** The share of images that are shown without color. */
-    gray: share.default(0),
-    /** The share of pictures that are blurred, by up to a standard deviation of 3 % of their width. */
+    grayscale: share.default(0),
+    /** The share of images that are blurred, by up to a standard deviation of 3 % of their width. */
     blur: share.default(0),
     /** Mixup: the share of images that another of the same caption is mixed into, by up to a half. */
-    blend: share.default(0),
+    mixup: share.default(0),
   }),
   /** The tokens of the text tower. */
   tokenizer: z

@@ -4,7 +4,7 @@ import {
   lossWeightings,
   objectiveDefaults,
   schedulerConfig,
-  timeLaw,
+  timestepDistribution,
   timeSamplings,
   upsamplings,
   type Objective,
@@ -88,7 +88,7 @@ export const trainSchema = z.strictObject({
   evaluateEvery: positiveInteger.nullable().default(null),
 });
 
-/** The `train` section of a run that draws pictures as it learns. */
+/** The `train` section of a run that generates images as it learns. */
 export const ddpmTrainSchema = trainSchema.extend({
   /** Updates between sample grids; null writes none. @unit updates */
   sampleEvery: positiveInteger.nullable().default(500),
@@ -104,8 +104,8 @@ export const ddpmTrainSchema = trainSchema.extend({
   evaluateSteps: positiveInteger.default(25),
 });
 
-/** The `data` section of a run on pictures. */
-export const pictureDataSchema = z.strictObject({
+/** The `data` section of a run on images. */
+export const imageDataSchema = z.strictObject({
   /** A data set by its name (`noto-emoji`, `mnist`, …) or its folder. */
   source: z.string(),
   /** Height and width of the images; one number where they are equal. @unit pixels */
@@ -113,7 +113,7 @@ export const pictureDataSchema = z.strictObject({
   /** How images of another shape come to that size: cut to the middle, padded with white, or stretched. */
   crop: z.enum(['center', 'pad', 'stretch']).default('center'),
   /** Flip half of the images, left for right; wrong for anything with a side, like letters. */
-  flip: z.boolean().default(false),
+  horizontalFlip: z.boolean().default(false),
 });
 
 /** What training asks of the network; the defaults are plain DDPM. */
@@ -131,7 +131,7 @@ const objectiveSchema = z.strictObject({
   /** Standard deviation of noise that all pixels of a channel share; 0.1 lets a model change how bright whole images are. */
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
   /** Label dropout: the share of samples that train on the null label. Guidance needs it; 0.1 is the default of papers. */
-  classDropout: fraction.default(objectiveDefaults.classDropout),
+  labelDropout: fraction.default(objectiveDefaults.labelDropout),
   /** Super-resolution: generate images given their own at low resolution, as further input channels of the network. */
   superResolution: z
     .strictObject({
@@ -150,7 +150,7 @@ const objectiveSchema = z.strictObject({
 /** The schema of a whole training run of DDPM. */
 export const ddpmConfigSchema = z.strictObject({
   /** The images. */
-  data: pictureDataSchema,
+  data: imageDataSchema,
   /** The network: a `UNet2DModel`, with diffusers' defaults. */
   model: unet2DConfigSchema.prefault({}),
   /** The diffusion process, by diffusers' names. */
@@ -196,7 +196,7 @@ export function parseDdpmConfig(value: unknown): DdpmConfig {
   return {
     ...config,
     scheduler,
-    objective: { ...objective, ...timeLaw(scheduler, { timeSampling, timeMean, timeStd }) },
+    objective: { ...objective, ...timestepDistribution(scheduler, { timeSampling, timeMean, timeStd }) },
   };
 }
 
