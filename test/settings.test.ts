@@ -84,7 +84,7 @@ describe('the schema for editors', () => {
     ['an unknown task', { ...small, task: 'gan' }],
   ])('refuses %s, as the check of a run does', (_what, config) => {
     expect(accepts(config)).toBe(false);
-    expect(() => configuredRun({ ...config })).toThrow();
+    expect(() => configuredRun({ ...config })).toThrow(/config|Schedule/);
   });
 
   test('accepts what the command line completes', () => {

@@ -44,6 +44,7 @@ export function configJsonSchema(configSchemas: Readonly<Record<string, z.ZodObj
     properties: shared({ enum: tasks, default: tasks[0], description: `What is trained; ${tasks[0]} when left out.` }),
     allOf: tasks.map((task) => ({
       if: { properties: { task: { const: task } }, ...(task !== tasks[0] && { required: ['task'] }) },
+      // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
       then: reference(task),
     })),
     definitions,
