@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { printable } from '../formats/quote.ts';
+import type { OutputWatch } from './closed-output.ts';
 import { registerCommands } from './commands.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
@@ -13,10 +14,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /**
  * Runs one command.
  *
- * @param words  what was typed after `kuosan`
+ * @param words   what was typed after `kuosan`
+ * @param output  told whether the command writes files
  * @returns the exit status: 0, 1 for a failure, 2 for wrong usage, 128 + n after signal n; what there is to say is printed
  */
-export async function runCommand(words: readonly string[]): Promise<number> {
+export async function runCommand(words: readonly string[], output?: OutputWatch): Promise<number> {
   const program = new Command('kuosan')
     .description('Train diffusion models, generate images from them, and see how it works.')
     .version(version)
@@ -25,7 +27,8 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     .enablePositionalOptions()
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => output?.setWritesFiles(writesFiles(command)));
   registerCommands(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
@@ -35,6 +38,14 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error, program, rest, debug);
   }
+}
+
+/** Options that name a file or a folder to write. */
+const writing = ['out', 'gif', 'web', 'nearest'];
+
+function writesFiles(command: Command): boolean {
+  const options = command.opts<Record<string, unknown>>();
+  return writing.some((name) => options[name] !== undefined);
 }
 
 /** Prints one line for an error, and returns the exit status. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import type { EmbedCommandOptions } from './run-embed.ts';
 import { ttaOption } from './tta-option.ts';
@@ -7,6 +8,7 @@ export function register(program: Command): void {
   const command = program
     .command('embed')
     .description('write the vectors of images by a CLIP as an array for NumPy, unit vectors row by row')
+    .addHelpText('after', examples('kuosan embed emoji-clip --images photos --out photos.npy'))
     .argument(
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { SettingsOptions } from './run-settings.ts';
 
 export function register(program: Command): void {
@@ -11,7 +12,10 @@ export function register(program: Command): void {
     )
     .option('--task <name>', 'of one kind of run: ddpm, classifier or clip; default every one that has the setting')
     .option('--json', 'print JSON', false)
-    .addHelpText('after', '\nExample: kuosan settings train.ema')
+    .addHelpText(
+      'after',
+      examples('kuosan settings', 'kuosan settings train.ema', 'kuosan settings learningRate --task clip'),
+    )
     .action(async (path: string | undefined, options: SettingsOptions) => {
       const { showSettings } = await import('./run-settings.ts');
       await showSettings(path ?? '', options, (line) => process.stdout.write(`${line}\n`));

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
@@ -10,6 +11,12 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description("measure how close a model's images are to real ones")
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
+      ),
+    )
     .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
     .requiredOption(
       '--data <source>',

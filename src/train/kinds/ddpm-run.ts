@@ -100,14 +100,16 @@ export async function planDdpm(
       dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
       ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
     }),
-    writeModel: (dir, weights) =>
-      writeModelFolder(dir, {
+    writeModel: async (dir, weights) => {
+      await writeModelFolder(dir, {
         unet,
         weights,
         scheduler: config.scheduler,
         classes,
         superResolution: superResolution ?? null,
-      }),
+      });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
