@@ -25,7 +25,7 @@ const groups = {
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
   Understand: [forward, data, classify, search, embed],
   Ship: [exporting, doctor],
-  'Look up': [settings],
+  Inspect: [settings],
 } as const;
 
 /** Adds every command to the program, under the heading of its group. */
