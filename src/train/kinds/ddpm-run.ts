@@ -299,7 +299,7 @@ function checkOutputs(
   );
 }
 
-/** @returns the class that stands for "any" if some are hidden in training: the network's last */
+/** @returns the null label if there is label dropout: the network's last class */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
   const { numClassEmbeds: classes, classEmbedType } = unet.config;
   if (classEmbedType !== null)

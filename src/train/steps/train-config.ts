@@ -130,7 +130,7 @@ const objectiveSchema = z.strictObject({
   timeStd: positive.optional(),
   /** Standard deviation of noise that all pixels of a channel share; 0.1 lets a model change how bright whole images are. */
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
-  /** Label dropout: the share of samples that train on the null label. Guidance needs it; 0.1 is the default of papers. */
+  /** Label dropout: the share of samples trained with the null label; guidance needs it, 0.1 is common. */
   labelDropout: fraction.default(objectiveDefaults.labelDropout),
   /** Super-resolution: generate images given their own at low resolution, as further input channels of the network. */
   superResolution: z
@@ -139,7 +139,7 @@ const objectiveSchema = z.strictObject({
       factor: z.number().int().min(2),
       /** How images of low resolution come to the network's size. */
       upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
-      /** Largest deviation of noise put on them in training; 0.1 keeps the network from leaning on their last detail. */
+      /** Largest deviation of noise put on them in training; 0.1 keeps the network from relying on their finest details. */
       noiseAugmentation: z.number().nonnegative().default(0),
     })
     .optional(),
