@@ -1,9 +1,10 @@
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { metadataName } from '../sets/captions.ts';
 import { decodeImage, encodePng } from '../images/image.ts';
+import { stableAsidePath } from '../../files/aside-path.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { checkWritable, writing } from '../../files/write-file.ts';
 import { annotationPackage, readConcepts } from './annotations.ts';
@@ -160,7 +161,7 @@ async function collect({ styles, language }: EmojiOptions, found: ReadonlyMap<st
 
 /** Writes pictures and metadata beside `out`, keeping the pictures that a stopped build of the same has left, and returns the folder. */
 async function writePictures(pictures: readonly Picture[], { styles, size, out, onProgress, signal }: EmojiOptions, recipe: string): Promise<string> {
-  const place = join(dirname(resolve(out)), `.${basename(resolve(out))}.part`);
+  const place = stableAsidePath(resolve(out));
   await writing(place, async () => {
     if (await readFile(join(place, 'recipe.json'), 'utf8').catch(() => undefined) !== recipe) {
       await rm(place, { recursive: true, force: true });
