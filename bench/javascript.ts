@@ -1,5 +1,5 @@
 /**
- * Single operators beside TensorFlow.js (WebAssembly, and plain JavaScript) and jax-js, and what a training step of the
+ * Single operators next to TensorFlow.js (WebAssembly, and plain JavaScript) and jax-js, and what a training step of the
  * U-Net would take at the rate of their convolutions. What a library cannot do is told in its own words.
  */
 import { existsSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { denoiserProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, summarize, timed, type Blocks, type Side, type Summary } from './contest.ts';
 import { flopsOf, openKernel, type Case } from './kernels.ts';
-import { pictureOf, unetConfig } from './network.ts';
+import { imageOf, unetConfig } from './network.ts';
 import { startPeer, type Peer } from './peer.ts';
 import { progress, rounded, type Settings } from './question.ts';
 import { digits, layTable } from './table.ts';
@@ -87,7 +87,7 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
   console.log(
     `\n${layTable([['GFLOP/s', ...names], ...rows.map((row) => [row.case, ...names.map((name) => digits(rate(row, name)))])])}`,
   );
-  console.log(`beside ${versions.join(', ')}`);
+  console.log(`next to ${versions.join(', ')}`);
   for (const line of cannot) console.log(`cannot: ${line}`);
   const convolutions = rows.slice(1);
   const operations = forwardConvolutions(64, 16);
@@ -112,7 +112,7 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
 /** FLOPs of the convolutions of one evaluation; a training step has as many again for each of the two gradients. */
 function forwardConvolutions(width: number, batch: number): number {
   const config = unetConfig(width, batch);
-  const { nodes } = denoiserProgram(new UNet2DModel(config.model), batch, pictureOf(config));
+  const { nodes } = denoiserProgram(new UNet2DModel(config.model), batch, imageOf(config));
   return nodes
     .filter(({ op }) => op.name === 'conv2d')
     .reduce((total, { inputs, outputs }) => {

@@ -2,11 +2,11 @@ import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '..
 import { heightAndWidth, type Dataset } from '../src/data/index.ts';
 import { networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, trainingInputs, type PictureShape } from '../src/pipelines/index.ts';
+import { ddpmLoss, trainingInputs, type ImageShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
 
 /**
- * DDPM's network in small, for pictures of 3 × 32 × 32: `width` · (1, 2, 2) channels, two layers a block, attention at
+ * DDPM's network in small, for images of 3 × 32 × 32: `width` · (1, 2, 2) channels, two layers a block, attention at
  * 16 × 16 and in the middle. Width 64 has 6,472,195 parameters.
  */
 export function unetConfig(width: number, batchSize: number): DdpmConfig {
@@ -28,14 +28,14 @@ export function unetConfig(width: number, batchSize: number): DdpmConfig {
   });
 }
 
-/** Pictures of noise: what a step costs does not depend on what is in them. */
-export function noisePictures(batch: number, picture: PictureShape): HostArray {
-  const shape = [batch, ...picture];
+/** Images of noise: what a step costs does not depend on what is in them. */
+export function noiseImages(batch: number, imageShape: ImageShape): HostArray {
+  const shape = [batch, ...imageShape];
   return float32(shape, new RandomStream(0, 'bench').fillNormal(new Float32Array(sizeOf(shape))));
 }
 
-/** The shape of the pictures that a configuration trains on. */
-export function pictureOf({ model, data }: DdpmConfig): PictureShape {
+/** The shape of the images that a configuration trains on. */
+export function imageOf({ model, data }: DdpmConfig): ImageShape {
   return [model.inChannels, ...heightAndWidth(data.size)];
 }
 
@@ -47,20 +47,20 @@ export function openTrainer(
 ): Promise<Trainer> {
   const unet = new UNet2DModel(config.model);
   const { batchSize, seed } = config.train;
-  const picture = pictureOf(config);
+  const imageShape = imageOf(config);
   const target = { diffusion: networkProcess(config.scheduler), objective: config.objective };
   const nullClass = config.model.numClassEmbeds;
   return Trainer.open(
     executor,
     {
       module: unet,
-      loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture, target),
+      loss: (ctx) => ddpmLoss(unet, ctx, batchSize, imageShape, target),
       inputs: (batch) =>
         trainingInputs(dataset, {
           seed,
           batch,
           batchSize,
-          flip: config.data.flip,
+          horizontalFlip: config.data.horizontalFlip,
           target,
           ...(nullClass && { nullClass: nullClass - 1 }),
         }),
@@ -69,9 +69,9 @@ export function openTrainer(
   );
 }
 
-/** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the pictures. */
+/** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the images. */
 function noiseDataset(config: DdpmConfig): Dataset {
-  const [channels, height, width] = pictureOf(config);
+  const [channels, height, width] = imageOf(config);
   const count = 4 * config.train.batchSize;
   const random = new RandomStream(0, 'bench pictures');
   const classes = config.model.numClassEmbeds;

@@ -5,7 +5,7 @@ import { openSampler, type SamplerChoice } from '../src/pipelines/index.ts';
 import { openNodeService } from '../src/runtime/create-node-executor.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
 import type { DdpmConfig, Trainer } from '../src/train/index.ts';
-import { openTrainer, pictureOf } from './network.ts';
+import { openTrainer, imageOf } from './network.ts';
 import { traced, type TracedNode } from './trace.ts';
 
 /** Something done over and over, with everything of ours that belongs to it. */
@@ -49,7 +49,7 @@ export async function samplingSteps(
   const sampler = await openSampler(executor, {
     unet: new UNet2DModel(config.model),
     scheduler: config.scheduler,
-    picture: pictureOf(config),
+    imageShape: imageOf(config),
     weights,
     batchSize,
   });

@@ -3,15 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drawPictureFolder, kuosan } from './kuosan.ts';
+import { writeImageFolder, kuosan } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-first-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 const record = (out: string) => JSON.parse(readFileSync(join(cwd, out, 'run.json'), 'utf8')).config;
 
 beforeAll(async () => {
-  for (const name of ['cat', 'dog']) await drawPictureFolder(join(cwd, 'pets', name), 4, 32);
-  await drawPictureFolder(join(cwd, 'plain'), 4, 32);
+  for (const name of ['cat', 'dog']) await writeImageFolder(join(cwd, 'pets', name), 4, 32);
+  await writeImageFolder(join(cwd, 'plain'), 4, 32);
   // A network that takes moments; its own size, which --size has to change too.
   writeFileSync(
     join(cwd, 'small.json'),
@@ -38,7 +38,7 @@ describe('classes', () => {
       0,
       expect.stringContaining('note: pets has 2 classes (cat, dog), and the model'),
     ]);
-    expect(record('pets-run')).toMatchObject({ model: { numClassEmbeds: 3 }, objective: { classDropout: 0.1 } });
+    expect(record('pets-run')).toMatchObject({ model: { numClassEmbeds: 3 }, objective: { labelDropout: 0.1 } });
     const ask = ['sample', 'pets-run', '--class', 'dog', '--guidance-scale', '2', '--steps', '2', '--count', '1'];
     expect((await kuosan([...ask, '--out', 'dog.png'], { cwd })).status).toBe(0);
     // What was settled from the data is what a resumed run finds.
@@ -50,7 +50,7 @@ describe('classes', () => {
     const run = ['train', 'small.json', '--data', 'pets', '--out', 'no-classes', '--no-classes'];
     const { status, stderr } = await kuosan(run, { cwd });
     expect([status, stderr]).toEqual([0, expect.not.stringContaining('note:')]);
-    expect(record('no-classes')).toMatchObject({ model: { numClassEmbeds: null }, objective: { classDropout: 0 } });
+    expect(record('no-classes')).toMatchObject({ model: { numClassEmbeds: null }, objective: { labelDropout: 0 } });
     const asked = await kuosan(['sample', 'no-classes', '--class', 'cat', '--out', 'cat.png'], { cwd });
     expect([asked.status, asked.stderr]).toEqual([
       2,

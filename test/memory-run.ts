@@ -2,13 +2,13 @@
 import { float32, RandomStream, sizeOf } from '../src/core/index.ts';
 import { drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { ddpmLoss, type ImageShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer, trainSchema } from '../src/train/index.ts';
 
-const picture: PictureShape = [3, 8, 8];
+const imageShape: ImageShape = [3, 8, 8];
 const batchSize = 8;
-const shape = [batchSize, ...picture];
+const shape = [batchSize, ...imageShape];
 const unet = new UNet2DModel({
   sampleSize: 8,
   blockOutChannels: [8],
@@ -24,7 +24,7 @@ const trainer = await Trainer.open(
   executor,
   {
     module: unet,
-    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, picture),
+    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, imageShape),
     inputs(batch) {
       const random = new RandomStream(0, 'memory', batch);
       const x0 = float32(shape, random.fillNormal(new Float32Array(sizeOf(shape))));

@@ -117,7 +117,7 @@ describe('values computed again for the gradients', () => {
 
   // Of DDPM's U-Net for 32 × 32. What one layer's own gradients take stays; of the rest a third is left.
   test('take little more than half the memory of a training step', () => {
-    const [batch, picture] = [16, [3, 32, 32]] as const;
+    const [batch, image] = [16, [3, 32, 32]] as const;
     const unet = new UNet2DModel({
       blockOutChannels: [64, 128, 128],
       layersPerBlock: 2,
@@ -129,7 +129,7 @@ describe('values computed again for the gradients', () => {
       const [kept, again] = [false, true].map((recompute) => {
         const programs = trainingPrograms({
           module: unet,
-          loss: (ctx) => ddpmLoss(unet, ctx, batch, picture),
+          loss: (ctx) => ddpmLoss(unet, ctx, batch, image),
           optimizer: { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 },
           clipNorm: 1,
           accumulation,

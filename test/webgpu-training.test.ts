@@ -7,12 +7,12 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Executor, HostArrays } from '../src/core/index.ts';
-import { toPixels } from '../src/data/index.ts';
+import { toBitmaps } from '../src/data/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
-import { drawPictures, openSampler } from '../src/pipelines/index.ts';
+import { sampleImages, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer } from '../src/train/index.ts';
-import { config, picture, start, task, unet, weights } from './small-training.ts';
+import { config, imageShape, start, task, unet, weights } from './small-training.ts';
 import { skipped, swiftShader } from './swift-shader.ts';
 
 const executors = {
@@ -103,12 +103,12 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
     },
   );
 
-  test('deterministic sampling draws the same pictures', { timeout: 120_000 }, async () => {
-    // A network that predicts the picture itself: one that has learned nothing of ε draws black and white.
+  test('deterministic sampling generates the same images', { timeout: 120_000 }, async () => {
+    // A network that predicts the image itself: one that has learned nothing of ε draws black and white.
     const scheduler = schedulerConfig({ betaSchedule: 'linear', predictionType: 'sample' });
     const draw = async (executor: Executor) => {
-      const sampler = await openSampler(executor, { unet, scheduler, picture, weights, batchSize: 4 });
-      const drawn = await drawPictures(sampler, {
+      const sampler = await openSampler(executor, { unet, scheduler, imageShape, weights, batchSize: 4 });
+      const drawn = await sampleImages(sampler, {
         seed: 3,
         count: 4,
         sampler: 'ddim',
@@ -116,7 +116,7 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
         classLabels: Array.from({ length: 4 }, (_, i) => i % 3),
       });
       await sampler.dispose();
-      return toPixels(drawn).flatMap(({ data }) => [...data]);
+      return toBitmaps(drawn).flatMap(({ data }) => [...data]);
     };
     const [onCpu, onGpu] = [await draw(executors.cpu), await draw(executors.webgpu)];
     expect(new Set(onCpu).size).toBeGreaterThan(100);

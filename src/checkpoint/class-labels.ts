@@ -1,4 +1,4 @@
-/** What the classes of a class-conditional model are called: `class_labels.json` beside the model's index. */
+/** What the classes of a class-conditional model are called: `class_labels.json` next to the model's index. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseConfig } from '../models/index.ts';

@@ -2,12 +2,12 @@
  * One model in diffusers' layout; `in-diffusers.ts` says as what it opens in Python.
  *
  *     model_index.json                               the pipeline's class and its parts, or that there is no pipeline for it
- *     README.md                                      its card, with Python that draws from it
+ *     README.md                                      its card, with Python that samples from it
  *     unet/config.json                               the network's configuration
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
  *     class_labels.json                              what its classes are called and which stands for any, if that is known
- *     super_resolution.json                          what it sees beside the noise, if it was trained to enlarge pictures
+ *     super_resolution.json                          what it sees next to the noise, if it was trained to enlarge images
  *
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
@@ -52,7 +52,7 @@ export interface ModelToWrite {
   readonly scheduler: SchedulerConfig;
   /** What its classes are called; without them no file says so. */
   readonly classes?: ClassLabels | null;
-  /** How the pictures are made that the network sees beside x_t, if it enlarges pictures. */
+  /** How the images are made that the network sees next to x_t, if it enlarges images. */
   readonly superResolution?: SuperResolution | null;
   /** How the weights are stored; default f32. f16 is half the size, and readers widen it again. */
   readonly dtype?: 'f32' | 'f16';
@@ -66,7 +66,7 @@ export interface LoadedModel {
   readonly scheduler: SchedulerConfig;
   /** What its classes are called; null if it has none, or nobody wrote them down. */
   readonly classes: ClassLabels | null;
-  /** How the pictures are made that it sees beside x_t; null if it sees none, or nobody wrote it down. */
+  /** How the images are made that it sees next to x_t; null if it sees none, or nobody wrote it down. */
   readonly superResolution: SuperResolution | null;
   /** The model folder. */
   readonly path: string;
@@ -105,7 +105,7 @@ export async function writeModelFolder(
     }
   }
   await writeNewFile(join(dir, 'unet', configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
-  // Beside the format, which transformers demands, the checksums: they go with the file wherever it is copied.
+  // Besides the format, which transformers demands, the checksums: they go with the file wherever it is copied.
   await writeNewFile(
     join(dir, 'unet', weightsFileNames.diffusers),
     safetensorsParts(
@@ -159,7 +159,7 @@ export async function readModelFolder(dir: string, { variant }: ReadModelOptions
       `checkpoint ${join(dir, indexFile)}`,
     );
 
-  // As diffusers does: a part without a folder of its own is beside the index.
+  // As diffusers does: a part without a folder of its own is next to the index.
   const partFolder = async (part: string, file: string) => {
     const flat =
       !isPipeline || ((await kindOf(join(dir, part))) !== 'folder' && (await kindOf(join(dir, file))) === 'file');

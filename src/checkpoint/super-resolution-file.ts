@@ -1,4 +1,4 @@
-/** How a model's pictures of low resolution are made: `super_resolution.json` beside the model's index. */
+/** How a model's images of low resolution are made: `super_resolution.json` next to the model's index. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { upsamplings, type SuperResolution } from '../diffusion/index.ts';
@@ -27,8 +27,8 @@ export async function writeSuperResolution(
 /**
  * What a model folder says of it, or null where it has no such file.
  *
- * @param sampleSize  height and width of the model's pictures, if they are known
- * @throws one line if the file is damaged, or the factor does not divide the pictures
+ * @param sampleSize  height and width of the model's images, if they are known
+ * @throws one line if the file is damaged, or the factor does not divide the images
  */
 export async function readSuperResolution(
   dir: string,

@@ -59,7 +59,7 @@ export type StoredTensor = SafetensorsTensor & { readonly place: string };
 /** Everything that was stored. */
 export interface StoredWeights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** What the file says beside them; of shards nothing. */
+  /** What the file says next to them; of shards nothing. */
   readonly metadata: Readonly<Record<string, string>>;
   /** How messages call the place: the file, or the index of the shards. */
   readonly where: string;
@@ -163,7 +163,7 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
     // A name from a file that was downloaded must not lead out of the folder.
     if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file))
       throw new Error(
-        `${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file beside the index`,
+        `${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file next to the index`,
       );
     shards.set(file, [...(shards.get(file) ?? []), name]);
   }

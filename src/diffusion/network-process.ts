@@ -19,8 +19,8 @@ export interface NetworkProcess {
   /** x̂_0 is held to ±clip at every step of sampling; undefined is free. */
   readonly clip: number | undefined;
   /** What it is sampled with when nobody says. */
-  readonly usualSampler: SamplerName;
-  /** The times that the network is told: at least `from`, less than `to` for steps, at most for the others; rare ones of EDM lie beyond. */
+  readonly defaultSampler: SamplerName;
+  /** The times that the network is conditioned on: at least `from`, less than `to` for steps, at most for the others; rare ones of EDM lie beyond. */
   readonly networkTimes: NetworkTimes;
 }
 
@@ -32,7 +32,7 @@ export interface NetworkTimes {
 }
 
 /**
- * The process of a configuration: DDPM's steps, a straight flow (sampled with Euler's method) or EDM (with Heun's).
+ * The process of a configuration: DDPM's steps, a rectified flow (sampled with Euler's method) or EDM (with Heun's).
  *
  * @throws whatever the schedule refuses
  */
@@ -45,7 +45,7 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
         preconditioning: plainPreconditioning(steps, config.predictionType),
         varianceType: config.varianceType,
         clip: config.clipSample ? config.clipSampleRange : undefined,
-        usualSampler: 'ddpm',
+        defaultSampler: 'ddpm',
         networkTimes: { from: 0, to: steps.T, label: 't' },
       };
     }
@@ -55,7 +55,7 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
         schedule: flowSchedule({ shift }),
         preconditioning: flowPreconditioning({ T }),
         ...continuous,
-        usualSampler: 'euler',
+        defaultSampler: 'euler',
         networkTimes: { from: 0, to: T, label: `${T} t` },
       };
     }
@@ -71,7 +71,7 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
         schedule: edmSchedule({ sigmaMin, sigmaMax }),
         preconditioning,
         ...continuous,
-        usualSampler: 'heun',
+        defaultSampler: 'heun',
         networkTimes,
       };
     }
@@ -90,7 +90,7 @@ export function describeProcess(config: SchedulerConfig): string {
     case undefined:
       return `${config.betaSchedule === 'squaredcos_cap_v2' ? 'cosine' : config.betaSchedule.replaceAll('_', ' ')} schedule, T = ${config.numTrainTimesteps}, predicts ${predicted[config.predictionType]}`;
     case 'flow':
-      return 'straight flow, predicts its velocity';
+      return 'rectified flow, predicts its velocity';
     case 'edm':
       return `EDM, noise levels from ${config.sigmaMin} to ${config.sigmaMax}`;
   }
@@ -98,7 +98,7 @@ export function describeProcess(config: SchedulerConfig): string {
 
 /**
  * Noise levels spread evenly over the times that a network is told, least noise first: the middles of N equal parts, on a
- * schedule of steps the step that each is in.
+ * discrete-time schedule the step that each is in.
  *
  * @returns times of the process, fewer than N where it has fewer steps
  */

@@ -27,7 +27,7 @@ export interface SamplerDefinition {
   readonly spacing: TimeSpacing;
   /** Which of the options that not all have it reads. */
   readonly takes?: readonly ('eta' | 'churn')[];
-  /** Its steps add noise also when no option asks for it, so that the noise it begins with does not determine the picture. */
+  /** Its steps add noise also when no option asks for it, so that the noise it begins with does not determine the image. */
   readonly random?: true;
 }
 
@@ -130,7 +130,7 @@ export function initialNoise(shape: Shape, streams: readonly NoiseStream[], std 
 /**
  * Runs a sampler to its end.
  *
- * @returns [B, ...] the finished pictures
+ * @returns [B, ...] the finished images
  */
 export async function drainSampler(states: AsyncIterable<SamplerState>): Promise<FloatArray> {
   let last: SamplerState | undefined;

@@ -28,7 +28,7 @@ import { MidBlock } from './unet-2d/mid-block.ts';
 /** Standard deviation of the frequencies of a `fourier` time embedding; diffusers fixes it. */
 const fourierScale = 16;
 
-/** What a network is conditioned on beside the time. */
+/** What a network is conditioned on next to the time. */
 export interface ClassInput {
   /** `labels` are class numbers, `values` a number for each sample, `vectors` its embedding. */
   readonly kind: 'labels' | 'values' | 'vectors';
@@ -164,8 +164,8 @@ export class UNet2DModel extends Module {
     if (classLabels) emb = add(emb, this.#classFeatures(ctx, classLabels));
     const time = { raw: emb, activated: activations[actFn](emb) };
 
-    const picture = centerInputSample ? sub(mul(sample, 2), 1) : sample;
-    let features: Features = { h: this.convIn.forward(ctx, picture), picture };
+    const image = centerInputSample ? sub(mul(sample, 2), 1) : sample;
+    let features: Features = { h: this.convIn.forward(ctx, image), image };
     const activationsDown: (Tensor | null)[] = [features.h];
     this.downBlocks.forEach((block, level) =>
       naming(`downBlockTypes[${level}]`, down[level]!, () => {
@@ -174,7 +174,7 @@ export class UNet2DModel extends Module {
         features = next;
       }),
     );
-    // The way up begins a picture of its own.
+    // The way up begins an image of its own.
     features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
     this.upBlocks.forEach((block, level) =>
       naming(`upBlockTypes[${level}]`, up[level]!, () => {
@@ -182,7 +182,7 @@ export class UNet2DModel extends Module {
       }),
     );
     let out = this.convOut.forward(ctx, silu(this.convNormOut.forward(ctx, features.h)));
-    if (features.picture) out = this.#withPicture(out, features.picture);
+    if (features.image) out = this.#withImage(out, features.image);
     return timeEmbeddingType === 'fourier' ? div(out, reshape(timestep, [timestep.shape[0]!, 1, 1, 1])) : out;
   }
 
@@ -213,14 +213,14 @@ export class UNet2DModel extends Module {
     );
   }
 
-  /** The output with the picture that Skip blocks have collected on the way up. */
-  #withPicture(out: Tensor, picture: Tensor): Tensor {
-    if (picture.shape.join() !== out.shape.join()) {
+  /** The output with the image that Skip blocks have collected on the way up. */
+  #withImage(out: Tensor, image: Tensor): Tensor {
+    if (image.shape.join() !== out.shape.join()) {
       throw new Error(
-        `unet: the Skip blocks of upBlockTypes collect a picture of [${picture.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`,
+        `unet: the Skip blocks of upBlockTypes collect an image of [${image.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`,
       );
     }
-    return add(out, picture);
+    return add(out, image);
   }
 }
 

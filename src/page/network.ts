@@ -3,7 +3,7 @@ import { widen } from '../checkpoint/weights.ts';
 import type { Executor, HostArray } from '../core/index.ts';
 import { readSafetensors } from '../formats/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { openSampler, type PictureSampler } from '../pipelines/index.ts';
+import { openSampler, type ImageSampler } from '../pipelines/index.ts';
 import { createWebExecutor } from '../runtime/web/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from './page-model.ts';
 
@@ -53,13 +53,13 @@ async function fetchFile(path: string): Promise<Response> {
 export interface OpenNetwork {
   /** What it runs on, for people. */
   readonly device: string;
-  sampler(batchSize: number): Promise<PictureSampler>;
+  sampler(batchSize: number): Promise<ImageSampler>;
   dispose(): Promise<void>;
 }
 
 /** Opens the network on a device. */
 export async function openNetwork(
-  { unet: config, scheduler, picture, classes }: PageModel,
+  { unet: config, scheduler, imageShape, classes }: PageModel,
   weights: Map<string, HostArray>,
   device: 'wasm' | 'webgpu',
 ): Promise<OpenNetwork> {
@@ -68,7 +68,7 @@ export async function openNetwork(
     device,
     wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href,
   });
-  const samplers = new Map<number, Promise<PictureSampler>>();
+  const samplers = new Map<number, Promise<ImageSampler>>();
   return {
     device: executor.device,
     sampler(batchSize) {
@@ -79,7 +79,7 @@ export async function openNetwork(
           (found = openSampler(executor, {
             unet,
             scheduler,
-            picture,
+            imageShape,
             weights,
             nullClass: classes?.nullClass ?? null,
             batchSize,

@@ -30,25 +30,25 @@ import {
   networkProcess,
   objectiveDefaults,
   schedulerConfig,
-  timeLaw,
+  timestepDistribution,
   type Objective,
   type SchedulerOptions,
 } from '../diffusion/index.ts';
 import { UNet2DModel, type UNet2DOptions } from '../models/index.ts';
 import { bind, initialValues, type Context } from '../nn/index.ts';
-import { ddpmLoss, trainingInputs, type PictureShape } from './ddpm.ts';
+import { ddpmLoss, trainingInputs, type ImageShape } from './ddpm.ts';
 
-const picture: PictureShape = [1, 8, 8];
+const imageShape: ImageShape = [1, 8, 8];
 const D = 64;
 const B = 64;
-/** Pixels are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
+/** Bitmap are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
 const s = 0.25;
 const classMeans = [-0.25, 0.25] as const;
 const sigmaData = 0.5;
 /** As many as samples in a batch, so that stratified times are all times. */
 const T = B;
 
-function gaussianPictures(means: readonly number[]): Dataset {
+function gaussianImages(means: readonly number[]): Dataset {
   const labels = Int32Array.from({ length: B }, (_, i) => i % means.length);
   const z = new RandomStream(1, 'pictures').fillNormal(new Float32Array(B * D));
   return {
@@ -73,12 +73,12 @@ interface Asked {
   /** E of the target's square, for data of second moment m. */
   readonly silent: (alpha: number, sigma: number, m: number, u: number) => number;
   /** Its variance given x_t, for data of variance s²: what the exact denoiser is left with. */
-  readonly floor: (alpha: number, sigma: number, u: number) => number;
+  readonly irreducibleLoss: (alpha: number, sigma: number, u: number) => number;
   /** min-SNR's weight of its squared error: Hang et al. 2023, section 3.4. */
   readonly minSnr?: (snr: number) => number;
   /** The squared error of x̂_0 for a squared error of 1. */
   readonly x0Error?: (alpha: number, sigma: number) => number;
-  /** The output for an input of 1, as graph of the time that the network is told, where the times are no whole numbers. */
+  /** The output for an input of 1, as graph of the time that the network is conditioned on, where the times are no whole numbers. */
   readonly gain?: (timestep: Tensor) => Tensor;
 }
 
@@ -87,28 +87,28 @@ const asked = {
   epsilon: {
     target: () => [0, 1],
     silent: (_alpha, _sigma, _m, u) => u,
-    floor: (a, b, u) => (u * a ** 2 * s ** 2) / variance(a, b, u),
+    irreducibleLoss: (a, b, u) => (u * a ** 2 * s ** 2) / variance(a, b, u),
     minSnr: (snr) => Math.min(snr, 5) / snr,
     x0Error: (a, b) => (b / a) ** 2,
   },
   sample: {
     target: () => [1, 0],
     silent: (_alpha, _sigma, m) => m,
-    floor: (a, b) => (s ** 2 * b ** 2) / variance(a, b),
+    irreducibleLoss: (a, b) => (s ** 2 * b ** 2) / variance(a, b),
     minSnr: (snr) => Math.min(snr, 5),
     x0Error: () => 1,
   },
   v_prediction: {
     target: (a, b) => [-b, a],
     silent: (a, b, m) => a ** 2 + b ** 2 * m,
-    floor: (a, b) => s ** 2 / variance(a, b),
+    irreducibleLoss: (a, b) => s ** 2 / variance(a, b),
     minSnr: (snr) => Math.min(snr, 5) / (snr + 1),
     x0Error: (_, b) => b ** 2,
   },
   flow: {
     target: () => [-1, 1],
     silent: (_alpha, _sigma, m) => 1 + m,
-    floor: (a, b) => s ** 2 / variance(a, b),
+    irreducibleLoss: (a, b) => s ** 2 / variance(a, b),
     gain(timestep) {
       const t = div(timestep, 1000);
       const alpha = sub(1, t);
@@ -119,7 +119,7 @@ const asked = {
   edm: {
     target: (_, sigma) => [sigma / sigmaData / Math.hypot(sigma, sigmaData), -sigmaData / Math.hypot(sigma, sigmaData)],
     silent: (_, sigma, m) => ((sigma ** 2 * m) / sigmaData ** 2 + sigmaData ** 2) / (sigma ** 2 + sigmaData ** 2),
-    floor: (_, sigma) => (s ** 2 * (sigma ** 2 + sigmaData ** 2)) / (sigmaData ** 2 * variance(1, sigma)),
+    irreducibleLoss: (_, sigma) => (s ** 2 * (sigma ** 2 + sigmaData ** 2)) / (sigmaData ** 2 * variance(1, sigma)),
     gain(timestep) {
       const sigma = exp(mul(timestep, 4));
       return div(mul(sigma, (s ** 2 - sigmaData ** 2) / sigmaData), add(square(sigma), s ** 2));
@@ -155,8 +155,8 @@ const cases: readonly LossCase[] = [
   { title: 'x_0, weighed by min-SNR', asks: 'sample', objective: minSnr },
   { title: 'v, weighed by min-SNR', asks: 'v_prediction', objective: minSnr },
   { title: 'ε with offset noise', asks: 'epsilon', objective: { offsetNoise: 0.3 } },
-  { title: 'ε, told the classes', asks: 'epsilon', hasClasses: true },
-  { title: 'v, told the classes', asks: 'v_prediction', hasClasses: true },
+  { title: 'ε, conditioned on the classes', asks: 'epsilon', hasClasses: true },
+  { title: 'v, conditioned on the classes', asks: 'v_prediction', hasClasses: true },
   { title: 'ε and the variance', asks: 'epsilon', ...learned() },
   { title: 'x_0 and the variance', asks: 'sample', ...learned() },
   { title: 'v and the variance', asks: 'v_prediction', ...learned() },
@@ -175,15 +175,15 @@ function laid({ asks, scheduler: options, objective: some, hasClasses = false }:
   const diffusion = networkProcess(scheduler);
   const objective: Objective = {
     ...objectiveDefaults,
-    ...timeLaw(scheduler, some?.timeSampling ? { timeSampling: some.timeSampling } : {}),
+    ...timestepDistribution(scheduler, some?.timeSampling ? { timeSampling: some.timeSampling } : {}),
     ...some,
   };
   const means = hasClasses ? classMeans : [0];
-  const inputs = trainingInputs(gaussianPictures(means), {
+  const inputs = trainingInputs(gaussianImages(means), {
     seed: 3,
     batch: 0,
     batchSize: B,
-    flip: false,
+    horizontalFlip: false,
     target: { diffusion, objective },
   });
   const {
@@ -251,7 +251,7 @@ function klOf({ posterior, ofX0 }: ReturnType<typeof stepOf>, logVariance: numbe
 /** The losses of the batch by the graph, in float64 from float32 inputs. */
 async function losses(unet: UNet2DModel, { diffusion, objective, inputs }: ReturnType<typeof laid>): Promise<number[]> {
   const interpreter = createInterpreter();
-  const built = program({ outputs: { loss: ddpmLoss(unet, bind(unet), B, picture, { diffusion, objective }) } });
+  const built = program({ outputs: { loss: ddpmLoss(unet, bind(unet), B, imageShape, { diffusion, objective }) } });
   const store = await interpreter.createStore(built.reads, initialValues(unet, 0));
   const { loss } = await (await interpreter.compile(built)).run(store, inputs);
   return Array.from(loss!.data, Number);
@@ -353,14 +353,16 @@ describe.each(cases)('a network asked for $title', (one) => {
       const [onX0, onEps] = kind.target(alpha, sigma);
       return (onX0 * alpha * s ** 2 + onEps * sigma * u) / variance(alpha, sigma, u);
     };
-    const floor = (alpha: number, sigma: number) =>
-      ((D - 1) * kind.floor(alpha, sigma, 1) + kind.floor(alpha, sigma, ofMean)) / D;
+    const irreducibleLoss = (alpha: number, sigma: number) =>
+      ((D - 1) * kind.irreducibleLoss(alpha, sigma, 1) + kind.irreducibleLoss(alpha, sigma, ofMean)) / D;
     // The variance of x_s given x_t: that of the posterior and what is not known of its mean.
     const logVariance = (t: number) => {
       const { posterior, ofX0 } = stepOf(schedule, t);
       return Math.log(
         posterior +
-          ofX0 ** 2 * floor(schedule.alpha(t), schedule.sigma(t)) * kind.x0Error!(schedule.alpha(t), schedule.sigma(t)),
+          ofX0 ** 2 *
+            irreducibleLoss(schedule.alpha(t), schedule.sigma(t)) *
+            kind.x0Error!(schedule.alpha(t), schedule.sigma(t)),
       );
     };
     const fraction = (t: number) => {
@@ -387,13 +389,15 @@ describe.each(cases)('a network asked for $title', (one) => {
     });
     // Inputs and the network's tables are float32: some ten roundings by 2⁻²⁴ of values around one.
     expectLosses(found, batch, (b) => m[b]!, logVariance, { error: 1e-6, relative: 2e-6 });
-    expectOnAverage(found, batch, (b) => lossOf(samples[b]!, floor(samples[b]!.alpha, samples[b]!.sigma), logVariance));
+    expectOnAverage(found, batch, (b) =>
+      lossOf(samples[b]!, irreducibleLoss(samples[b]!.alpha, samples[b]!.sigma), logVariance),
+    );
     // In nats the bound is then half the logarithm of how much wider than the posterior a step has to be.
     if (learnsVariance)
       for (const sample of samples.filter(({ t }) => t > 0)) {
         const ofBound =
-          lossOf(sample, floor(sample.alpha, sample.sigma), logVariance) -
-          sample.weight * floor(sample.alpha, sample.sigma);
+          lossOf(sample, irreducibleLoss(sample.alpha, sample.sigma), logVariance) -
+          sample.weight * irreducibleLoss(sample.alpha, sample.sigma);
         expect(
           ofBound /
             ((0.03 * T * (logVariance(sample.t) - Math.log(stepOf(schedule, sample.t).posterior))) / 2 / Math.LN2),
@@ -448,7 +452,7 @@ class ExactNetwork extends UNet2DModel {
       const average = mean(sample, [1, 2, 3], true);
       let output = add(mul(gains(1), sub(sample, average)), mul(gains(ofMean), average));
       if (classLabels) {
-        // Of the class' mean picture: what is asked of it less what the gain says of its part in x_t.
+        // Of the class' mean image: what is asked of it less what the gain says of its part in x_t.
         const shifts = gather(
           table(means.length, (t, k) => {
             const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
@@ -459,7 +463,7 @@ class ExactNetwork extends UNet2DModel {
         output = add(output, column(sum(mul(shifts, oneHot(classLabels, means.length)), [1])));
       }
       return learnsVariance
-        ? concat([output, mul(full([B, ...picture], 1), column(gather(table(1, fraction), at)))], 1)
+        ? concat([output, mul(full([B, ...imageShape], 1), column(gather(table(1, fraction), at)))], 1)
         : output;
     };
   }

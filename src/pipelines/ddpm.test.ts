@@ -23,21 +23,26 @@ describe('a network that DDPM cannot train or ask', () => {
     ],
     [
       { classEmbedType: 'timestep' },
-      'ddpm: a network with classEmbedType "timestep" takes a number for each picture, here are only classes',
+      'ddpm: a network with classEmbedType "timestep" takes a number for each image, here are only classes',
     ],
     [
       { classEmbedType: 'identity', numClassEmbeds: 3 },
-      'ddpm: a network with classEmbedType "identity" takes a vector for each picture, here are only classes',
+      'ddpm: a network with classEmbedType "identity" takes a vector for each image, here are only classes',
     ],
     [
       { outChannels: 4 },
-      "ddpm: a prediction has the picture's 3 channels, with a learned variance twice as many; this network's outChannels is 4",
+      "ddpm: a prediction has the image's 3 channels, with a learned variance twice as many; this network's outChannels is 4",
     ],
   ])('is refused before anything is computed: %j', async (options, message) => {
     const unet = new UNet2DModel({ ...oneLevel, ...options });
     expect(() => ddpmLoss(unet, bind(unet), 1, [3, 8, 8])).toThrow(message);
     await expect(
-      openSampler(createInterpreter(), { unet, scheduler: schedulerConfig(), picture: [3, 8, 8], weights: new Map() }),
+      openSampler(createInterpreter(), {
+        unet,
+        scheduler: schedulerConfig(),
+        imageShape: [3, 8, 8],
+        weights: new Map(),
+      }),
     ).rejects.toThrow(message);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Denoising diffusion probabilistic models: the loss they are trained with, and the network that pictures are drawn from.
+ * Denoising diffusion probabilistic models: the loss they are trained with, and the network that images are sampled from.
  *
  * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
  */
@@ -41,22 +41,22 @@ import { variationalInputs, variationalTerm } from './variational-bound.ts';
 /** The input by which samples' losses are multiplied to make up for how often their times are drawn; their own losses are told without it. */
 export const importanceInput = 'importance';
 
-/** The extents of one picture: channels, height, width. */
-export type PictureShape = readonly [channels: number, height: number, width: number];
+/** The extents of one image: channels, height, width. */
+export type ImageShape = readonly [channels: number, height: number, width: number];
 
 /**
- * The extents of the pictures that a network makes: its output's channels, or half of them where it learns the variance.
- * What it takes beyond those is a picture that it sees beside x_t.
+ * The extents of the images that a network makes: its output's channels, or half of them where it learns the variance.
+ * What it takes beyond those is an image that it sees next to x_t.
  *
  * @param varianceType  the scheduler's; default as the channels suggest
  * @throws if its configuration does not say
  */
-export function pictureShape(
+export function imageShapeOf(
   { config: { inChannels, outChannels, sampleSize } }: UNet2DModel,
   varianceType: VarianceType = outChannels === 2 * inChannels ? 'learned_range' : 'fixed_small',
-): PictureShape {
+): ImageShape {
   if (sampleSize === null)
-    throw new Error('unet: the configuration has no sample_size, so the size of its pictures is unknown');
+    throw new Error('unet: the configuration has no sample_size, so the size of its images is unknown');
   return [
     varianceType === 'learned_range' && outChannels % 2 === 0 ? outChannels / 2 : outChannels,
     ...heightAndWidth(sampleSize),
@@ -83,7 +83,7 @@ function plainTarget(): DdpmTarget {
  *
  * The program's inputs are `x0`, `noise` [B, C, H, W], `timestep`, `signalScale`, `noiseScale` [B], the last two times c_in where the
  * process has one; `targetSignal` and `targetNoise` [B] unless ε is asked for; `classLabels` [B] if the network takes
- * them; `condition` [B, C, H, W] where it sees a picture beside x_t; `lossWeight` [B] unless the weights are uniform; `importance` [B] where times are drawn by it; and those of `variationalTerm` if the variance is learned: what
+ * them; `condition` [B, C, H, W] where it is conditioned on an image; `lossWeight` [B] unless the weights are uniform; `importance` [B] where times are drawn by it; and those of `variationalTerm` if the variance is learned: what
  * `trainingInputs` draws.
  *
  * @returns [B]
@@ -94,7 +94,7 @@ export function ddpmLoss(
   unet: UNet2DModel,
   ctx: Context,
   batchSize: number,
-  picture: PictureShape,
+  imageShape: ImageShape,
   {
     diffusion: {
       schedule,
@@ -105,8 +105,8 @@ export function ddpmLoss(
   }: DdpmTarget = plainTarget(),
 ): Tensor {
   const { superResolution } = objective;
-  checkNetwork(unet, superResolution && picture[0]);
-  const shape = [batchSize, ...picture];
+  checkNetwork(unet, superResolution && imageShape[0]);
+  const shape = [batchSize, ...imageShape];
   const x0 = input('x0', shape);
   const noise = input('noise', shape);
   const scale = (name: string) => reshape(input(name, [batchSize]), [batchSize, 1, 1, 1]);
@@ -122,7 +122,7 @@ export function ddpmLoss(
   );
   const learned = varianceType === 'learned_range';
   const [prediction, variance] = learned
-    ? (split(output, [picture[0], picture[0]], 1) as [Tensor, Tensor])
+    ? (split(output, [imageShape[0], imageShape[0]], 1) as [Tensor, Tensor])
     : [output, undefined];
   const target = predicts === 'epsilon' ? noise : add(mul(scale('targetSignal'), x0), mul(scale('targetNoise'), noise));
   const simple = meanSquaredError(prediction, target, [1, 2, 3]);
@@ -143,24 +143,24 @@ function labelsInput(name: string, unet: UNet2DModel, batchSize: number): Tensor
 }
 
 /**
- * @param channels  of the pictures; default all that the network takes
+ * @param channels  of the images; default all that the network takes
  * @throws if the network needs what neither Algorithm 1 nor Algorithm 2 has to give
  */
 export function checkNetwork({ config, classInput }: UNet2DModel, channels: number = config.inChannels): void {
   const { inChannels, outChannels } = config;
   if (outChannels !== channels && outChannels !== 2 * channels)
     throw new Error(
-      `ddpm: a prediction has the picture's ${channels} channels, with a learned variance twice as many; this network's outChannels is ${outChannels}`,
+      `ddpm: a prediction has the image's ${channels} channels, with a learned variance twice as many; this network's outChannels is ${outChannels}`,
     );
   if (inChannels < channels)
-    throw new Error(`ddpm: the network takes ${inChannels} channels, the pictures have ${channels}`);
+    throw new Error(`ddpm: the network takes ${inChannels} channels, the images have ${channels}`);
   if (config.timeEmbeddingType === 'fourier')
     throw new Error(
       'ddpm: a network with timeEmbeddingType "fourier" takes noise levels above zero, DDPM\'s times begin at 0; take "positional" or "learned"',
     );
   if (classInput && classInput.kind !== 'labels')
     throw new Error(
-      `ddpm: a network with classEmbedType "${config.classEmbedType}" takes ${classInput.kind === 'values' ? 'a number' : 'a vector'} for each picture, here are only classes; call its forward yourself, or take numClassEmbeds without classEmbedType`,
+      `ddpm: a network with classEmbedType "${config.classEmbedType}" takes ${classInput.kind === 'values' ? 'a number' : 'a vector'} for each image, here are only classes; call its forward yourself, or take numClassEmbeds without classEmbedType`,
     );
 }
 
@@ -170,7 +170,7 @@ export interface BatchDraw {
   /** The number of the batch, from 0; with accumulation a step takes several. */
   readonly batch: number;
   readonly batchSize: number;
-  readonly flip: boolean;
+  readonly horizontalFlip: boolean;
   /** What the network is asked for; default Ho's ε with L_simple. */
   readonly target?: DdpmTarget;
   /** The class that stands for "any", for samples whose class is hidden. */
@@ -186,13 +186,13 @@ export function trainingInputs(
     seed,
     batch,
     batchSize,
-    flip,
+    horizontalFlip,
     target: { diffusion, objective } = plainTarget(),
     nullClass,
     timeProbabilities,
   }: BatchDraw,
 ): Record<string, HostArray> {
-  const { images, labels } = batchAt(dataset, { seed, step: batch, batchSize, flip });
+  const { images, labels } = batchAt(dataset, { seed, step: batch, batchSize, horizontalFlip });
   const { schedule, preconditioning, varianceType } = diffusion;
   const draw = drawTrainingNoise(
     schedule,
@@ -220,7 +220,7 @@ export function trainingInputs(
     ...(varianceType === 'learned_range' && hasSteps(schedule) && variationalInputs(schedule, draw.t, preconditioning)),
     ...(labels && {
       classLabels: int64(
-        hideClasses(labels, objective.classDropout, nullClass, new RandomStream(seed, 'class dropout', batch)),
+        hideClasses(labels, objective.labelDropout, nullClass, new RandomStream(seed, 'class dropout', batch)),
       ),
     }),
   };
@@ -238,7 +238,7 @@ function hideClasses(
   random: RandomStream,
 ): ArrayLike<number> {
   if (probability === 0) return labels;
-  if (nullClass === undefined) throw new Error('trainingInputs: classDropout needs a class that stands for "any"');
+  if (nullClass === undefined) throw new Error('trainingInputs: labelDropout needs a class that stands for "any"');
   return Array.from(labels, (label) => (random.uniform() < probability ? nullClass : label));
 }
 
@@ -252,9 +252,9 @@ export function int64(labels: ArrayLike<number>): HostArray {
 }
 
 /** ε_θ as a program under diffusers' names: inputs `sample` [B, C, H, W], `timestep` [B] (and `class_labels` [B]), output `out_sample`. */
-export function denoiserProgram(unet: UNet2DModel, batchSize: number, picture: PictureShape, prefix = ''): Program {
+export function denoiserProgram(unet: UNet2DModel, batchSize: number, imageShape: ImageShape, prefix = ''): Program {
   const ctx = bind(unet, { prefix });
-  const sample = input('sample', [batchSize, unet.config.inChannels, picture[1], picture[2]]);
+  const sample = input('sample', [batchSize, unet.config.inChannels, imageShape[1], imageShape[2]]);
   return program({
     outputs: {
       out_sample: unet.forward(

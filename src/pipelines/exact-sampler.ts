@@ -1,34 +1,34 @@
-/** The exact denoiser of pictures in the place of a network. */
+/** The exact denoiser of images in the place of a network. */
 import type { FloatArray } from '../core/index.ts';
 import { datasetDenoiser, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
-import type { PictureShape } from './ddpm.ts';
-import { pictureSampler, type PictureSampler } from './draw.ts';
+import type { ImageShape } from './ddpm.ts';
+import { imageSampler, type ImageSampler } from './image-sampler.ts';
 
-/** What the exact denoiser knows: all the pictures, and how noise is put on them. */
+/** What the exact denoiser knows: all the images, and how noise is put on them. */
 export interface ExactSource {
   /** [N, C, H, W]; not copied. */
-  readonly pictures: FloatArray;
+  readonly images: FloatArray;
   readonly scheduler: SchedulerConfig;
-  /** Pictures computed together, default 16. */
+  /** Images computed together, default 16. */
   readonly batchSize?: number;
 }
 
 /**
- * A sampler without any network: E[x_0 | x_t] over the pictures, computed. It draws the pictures themselves, which is what
+ * A sampler without any network: E[x_0 | x_t] over the images, computed. It generates the images themselves, which is what
  * a network that has learned them perfectly would do.
  *
- * A batch of B noisy pictures takes about 2 · B · N · C · H · W multiplications for each step.
+ * A batch of B noisy images takes about 2 · B · N · C · H · W multiplications for each step.
  *
- * @throws if there are no pictures; when drawing, if guidance is asked for
+ * @throws if there are no images; when drawing, if guidance is asked for
  */
-export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSource): PictureSampler {
-  const [, channels, height, width] = pictures.shape as readonly [number, ...PictureShape];
+export function exactSampler({ images, scheduler, batchSize = 16 }: ExactSource): ImageSampler {
+  const [, channels, height, width] = images.shape as readonly [number, ...ImageShape];
   const diffusion = networkProcess(scheduler);
-  const denoise = datasetDenoiser(diffusion.schedule, pictures);
-  return pictureSampler({
+  const denoise = datasetDenoiser(diffusion.schedule, images);
+  return imageSampler({
     // There is no network that could have learned a variance.
     diffusion: diffusion.varianceType === 'learned_range' ? { ...diffusion, varianceType: 'fixed_small' } : diffusion,
-    picture: [channels, height, width],
+    imageShape: [channels, height, width],
     batchSize,
     condChannels: 0,
     takesClasses: false,
@@ -37,7 +37,7 @@ export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSourc
       if (guidanceScale !== 1)
         throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
       if (dynamicThresholding)
-        throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');
+        throw new Error('dynamicThresholding: an exact estimate is a mean of images and never leaves their range');
       return denoise;
     },
     dispose: async () => {},

@@ -10,7 +10,7 @@ import { fromHuggingFace, UNet2DModel, type UNet2DOptions } from '../models/inde
 import { initialValues } from '../nn/index.ts';
 import { decodeModel } from '../onnx/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { denoiserProgram, type PictureShape } from './ddpm.ts';
+import { denoiserProgram, type ImageShape } from './ddpm.ts';
 import { exportOnnx, type ModelToExport } from './export-onnx.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d/', import.meta.url));
@@ -22,19 +22,19 @@ function fixture(name: string) {
     JSON.parse(readFileSync(`${fixtures}${name}/config.json`, 'utf8')) as Record<string, unknown>,
   );
   const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
-  const [batch, ...picture] = io.get('sample')!.shape as readonly [number, ...PictureShape];
+  const [batch, ...imageShape] = io.get('sample')!.shape as readonly [number, ...ImageShape];
   const model: ModelToExport = {
     unet: new UNet2DModel(config as UNet2DOptions),
     weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`),
     scheduler,
-    picture,
+    imageShape,
   };
   const inputs: Record<string, HostArray> = {
     sample: io.get('sample')!,
     timestep: float32([batch], Float32Array.from(io.get('timestep')!.data as BigInt64Array, Number)),
     ...(io.has('class_labels') && { class_labels: io.get('class_labels')! }),
   };
-  return { model, inputs, batch, picture, expected: io.get('out_sample')!.data as Float32Array };
+  return { model, inputs, batch, imageShape, expected: io.get('out_sample')!.data as Float32Array };
 }
 
 /** Row `index` of every input, `count` times. */
@@ -81,8 +81,8 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
 const names = readdirSync(fixtures).filter((name) => !name.includes('.'));
 
 describe.each(names)('an exported model, diffusers fixture %s', (name) => {
-  const { model, inputs, batch, picture, expected } = fixture(name);
-  const row = (sizeOf(picture) / picture[0]) * model.unet.config.outChannels;
+  const { model, inputs, batch, imageShape, expected } = fixture(name);
+  const row = (sizeOf(imageShape) / imageShape[0]) * model.unet.config.outChannels;
 
   test('computes what diffusers computes, at any batch, to 1e-4', async () => {
     const bytes = exportOnnx(model);
@@ -104,7 +104,7 @@ describe.each(names)('an exported model, diffusers fixture %s', (name) => {
 });
 
 describe('weights in float16', () => {
-  const { model, inputs, batch, picture } = fixture('classes');
+  const { model, inputs, batch, imageShape } = fixture('classes');
   const executor = createNodeExecutor({ threads: 1, worker: false });
   afterAll(() => executor.dispose());
 
@@ -118,7 +118,7 @@ describe('weights in float16', () => {
         return [name, float32(shape, halfToFloats(new Uint16Array(stored.rawData!.slice().buffer)))];
       }),
     );
-    const executable = await executor.compile(denoiserProgram(model.unet, batch, picture));
+    const executable = await executor.compile(denoiserProgram(model.unet, batch, imageShape));
     const store = await executor.createStore(
       Object.fromEntries([...rounded].map(([name, { shape }]) => [name, { shape, dtype: 'f32' as const }])),
       rounded,
@@ -192,7 +192,7 @@ describe('what an exported model says of itself', () => {
     );
     const sizeless = new UNet2DModel({ ...unet.config, sampleSize: null });
     expect(() => exportOnnx({ unet: sizeless, weights, scheduler })).toThrow(
-      'unet: the configuration has no sample_size, so the size of its pictures is unknown',
+      'unet: the configuration has no sample_size, so the size of its images is unknown',
     );
   });
 });

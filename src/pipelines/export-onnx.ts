@@ -6,7 +6,7 @@ import type { HostArrays } from '../core/index.ts';
 import { networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
 import { toHuggingFace, type UNet2DModel } from '../models/index.ts';
 import { toOnnx, toOnnxForAnyBatch } from '../onnx/index.ts';
-import { denoiserProgram, pictureShape, type PictureShape } from './ddpm.ts';
+import { denoiserProgram, imageShapeOf, type ImageShape } from './ddpm.ts';
 
 /** What is exported. */
 export interface ModelToExport {
@@ -15,16 +15,16 @@ export interface ModelToExport {
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: HostArrays;
   /** Default: the size the network was trained on. */
-  readonly picture?: PictureShape;
+  readonly imageShape?: ImageShape;
 }
 
 /** Options of `exportOnnx`. */
 export interface ExportOptions {
-  /** Pictures in one run; default 'symbolic', any number. */
+  /** Images in one run; default 'symbolic', any number. */
   readonly batch?: number | 'symbolic';
   /** How the weights are stored, default f32. f16 is half the size and is widened in the graph, which computes in f32 either way. */
   readonly dtype?: 'f32' | 'f16';
-  /** Beside `model_config` and `scheduler_config`, what the model says of itself: its license, what made it. */
+  /** Besides `model_config` and `scheduler_config`, what the model says of itself: its license, what made it. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -41,7 +41,7 @@ const largestFile = 2 ** 31 - 1;
  * @throws if the weights are not the network's, do not fit the dtype, or take more than 2 GiB
  */
 export function exportOnnx(
-  { unet, scheduler, weights, picture = pictureShape(unet, networkProcess(scheduler).varianceType) }: ModelToExport,
+  { unet, scheduler, weights, imageShape = imageShapeOf(unet, networkProcess(scheduler).varianceType) }: ModelToExport,
   { batch = 'symbolic', dtype = 'f32', metadata = {} }: ExportOptions = {},
 ): Uint8Array {
   const where = 'exportOnnx';
@@ -62,6 +62,6 @@ export function exportOnnx(
       ...metadata,
     },
   };
-  const build = (size: number) => denoiserProgram(unet, size, picture);
+  const build = (size: number) => denoiserProgram(unet, size, imageShape);
   return batch === 'symbolic' ? toOnnxForAnyBatch(build, options) : toOnnx(build(batch), options).bytes;
 }

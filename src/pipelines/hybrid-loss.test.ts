@@ -5,12 +5,12 @@ import { createInterpreter, float32, grad, input, mean, program, type FloatArray
 import { networkProcess, objectiveDefaults, schedulerConfig, type PredictionType } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
-import { ddpmLoss, type PictureShape } from './ddpm.ts';
+import { ddpmLoss, type ImageShape } from './ddpm.ts';
 import { variationalInputs } from './variational-bound.ts';
 
 const { T, vlbWeight, times, shape, said } = golden;
 const [B, channels, height, width] = shape as [number, number, number, number];
-const picture: PictureShape = [channels, height, width];
+const imageShape: ImageShape = [channels, height, width];
 
 /** A network whose output is an input of the program. */
 class Said extends UNet2DModel {
@@ -38,7 +38,7 @@ async function hybrid(
     schedule,
     preconditioning: { target },
   } = diffusion;
-  if (!('betas' in schedule)) throw new Error('internal: a schedule of steps');
+  if (!('betas' in schedule)) throw new Error('internal: a discrete-time schedule');
   const network = new Said({
     sampleSize: [height, width],
     inChannels: channels,
@@ -50,7 +50,7 @@ async function hybrid(
     downBlockTypes: ['DownBlock2D'],
     upBlockTypes: ['UpBlock2D'],
   });
-  const loss = ddpmLoss(network, bind(network), B, picture, {
+  const loss = ddpmLoss(network, bind(network), B, imageShape, {
     diffusion,
     objective: { ...objectiveDefaults, vlbWeight: weight },
   });

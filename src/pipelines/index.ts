@@ -7,7 +7,7 @@ export {
   type ClipWeights,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
-export { sevenViews, sumOverViews, type View, viewsOf } from './clip-views.ts';
+export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';
 export * from './compare.ts';
 export {
   type BatchDraw,
@@ -15,11 +15,11 @@ export {
   ddpmLoss,
   denoiserProgram,
   importanceInput,
-  type PictureShape,
-  pictureShape,
+  type ImageShape,
+  imageShapeOf,
   trainingInputs,
 } from './ddpm.ts';
-export * from './draw.ts';
+export * from './image-sampler.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';

@@ -1,4 +1,4 @@
-/** A network made ready to draw pictures. */
+/** A network made ready to generate images. */
 import {
   float32,
   freeze,
@@ -21,42 +21,42 @@ import {
   type SchedulerConfig,
 } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
-import { checkNetwork, denoiserProgram, int64, type PictureShape } from './ddpm.ts';
-import { pictureSampler, type GuidanceOptions, type PictureSampler } from './draw.ts';
+import { checkNetwork, denoiserProgram, int64, type ImageShape } from './ddpm.ts';
+import { imageSampler, type GuidanceOptions, type ImageSampler } from './image-sampler.ts';
 
-/** What pictures are drawn from: the network, its noise, and where its weights are. */
+/** What images are sampled from: the network, its noise, and where its weights are. */
 export interface SamplerSource {
   readonly unet: UNet2DModel;
   readonly scheduler: SchedulerConfig;
-  /** Channels that the network takes beyond these are a picture that it sees beside x_t (`cond.image`). */
-  readonly picture: PictureShape;
+  /** Channels that the network takes beyond these are an image that it sees next to x_t (`cond.image`). */
+  readonly imageShape: ImageShape;
   /** Values to build in as constants (fast, standalone), or a store that holds them under `prefix` (shared with training). */
   readonly weights: HostArrays | { readonly store: Store; readonly prefix: string };
   /** The class that stands for "any", for models trained with hidden classes; guidance needs it. */
   readonly nullClass?: number | null;
-  /** Pictures computed together, default 16. Fixed whatever the count, so that a picture has the same bytes at any count. */
+  /** Images computed together, default 16. Fixed whatever the count, so that an image has the same bytes at any count. */
   readonly batchSize?: number;
 }
 
 /**
- * Compiles a network for drawing pictures.
+ * Compiles a network for generating images.
  *
  * @param executor  where it runs; it has to outlive the sampler
  * @throws if weights of the network are missing, in the values given or in the store, or it takes something else than times from 0,
- *   class labels and a picture beside x_t
+ *   class labels and an image next to x_t
  */
 export async function openSampler(
   executor: Executor,
-  { unet, scheduler, picture, weights, nullClass = null, batchSize = 16 }: SamplerSource,
-): Promise<PictureSampler> {
-  checkNetwork(unet, picture[0]);
+  { unet, scheduler, imageShape, weights, nullClass = null, batchSize = 16 }: SamplerSource,
+): Promise<ImageSampler> {
+  checkNetwork(unet, imageShape[0]);
   const shared = 'store' in weights ? weights : undefined;
-  const network = denoiserProgram(unet, batchSize, picture, shared?.prefix);
+  const network = denoiserProgram(unet, batchSize, imageShape, shared?.prefix);
   const executable = await executor.compile(shared ? network : freeze(network, weights as HostArrays));
   const diffusion = networkProcess(scheduler);
   const { schedule, preconditioning, clip } = diffusion;
   const { inChannels } = unet.config;
-  const [channels, height, width] = picture;
+  const [channels, height, width] = imageShape;
   const condChannels = inChannels - channels;
 
   const predict: Predict = async (xt, t, cond) => {
@@ -83,7 +83,7 @@ export async function openSampler(
     });
     return predictionOf(out['out_sample']! as FloatArray, xt.shape);
   };
-  // What is guided is the network's own word; the bounds of pictures are put around the result.
+  // What is guided is the network's own word; the bounds of images are put around the result.
   const plainDenoiser = fromPrediction(predict, schedule, preconditioning);
 
   function denoiser({
@@ -99,7 +99,7 @@ export async function openSampler(
         throw new Error('guidanceScale: this model takes no classes, so there is nothing to guide towards');
       if (nullClass === null)
         throw new Error(
-          'guidanceScale: this model was trained without hidden classes (objective.classDropout), so it cannot be guided; leave the scale at 1',
+          'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
         );
       denoise = classifierFreeGuidance(denoise, {
         schedule,
@@ -114,9 +114,9 @@ export async function openSampler(
     return clip === undefined ? denoise : clipping(denoise, schedule, clip);
   }
 
-  return pictureSampler({
+  return imageSampler({
     diffusion,
-    picture,
+    imageShape,
     batchSize,
     condChannels,
     takesClasses: unet.classInput !== null,
@@ -126,11 +126,11 @@ export async function openSampler(
   });
 }
 
-/** @throws if the picture beside x_t is missing or of another size */
+/** @throws if the image next to x_t is missing or of another size */
 function condImage(image: FloatArray | undefined, expected: Shape): FloatArray {
   if (!image)
     throw new Error(
-      `denoiser: this network sees a picture beside x_t, and cond.image is missing; it is [${expected.join(', ')}]`,
+      `denoiser: this network is conditioned on an image, and cond.image is missing; it is [${expected.join(', ')}]`,
     );
   if (image.shape.join() !== expected.join())
     throw new Error(`denoiser: cond.image is [${image.shape.join(', ')}], expected [${expected.join(', ')}]`);

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { networkProcess } from '../diffusion/index.ts';
 import { CLIPModel, ImageClassifier, UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
-import { classifierProgram, denoiserProgram, imageProgram, pictureShape, textProgram } from '../pipelines/index.ts';
+import { classifierProgram, denoiserProgram, imageProgram, imageShapeOf, textProgram } from '../pipelines/index.ts';
 import { parseClassifierConfig } from './kinds/classifier-config.ts';
 import { parseClipConfig } from './kinds/clip-config.ts';
 import { parseDdpmConfig } from './steps/train-config.ts';
@@ -23,7 +23,7 @@ async function expectSaidParameters(name: string, count: number): Promise<void> 
 }
 
 describe.each(names(undefined))('the preset %s', (name) => {
-  test('is a configuration that builds, for pictures of its size', async () => {
+  test('is a configuration that builds, for images of its size', async () => {
     const read = await readConfig(name);
     const config = parseDdpmConfig({ ...read, data: { source: 'x', ...(read['data'] as object) } });
     const { size } = config.data;
@@ -31,7 +31,7 @@ describe.each(names(undefined))('the preset %s', (name) => {
     if (name.startsWith('images-')) expect(config.model.sampleSize).toBeNull();
     else expect(config.model.sampleSize).toBe(size);
     const unet = new UNet2DModel({ ...config.model, sampleSize: size });
-    denoiserProgram(unet, 1, pictureShape(unet));
+    denoiserProgram(unet, 1, imageShapeOf(unet));
     expect(networkProcess(config.scheduler).networkTimes).toMatchObject({ from: 0, to: 1000 });
     await expectSaidParameters(name, countParameters(unet));
   });
@@ -92,7 +92,7 @@ test.each(presets.filter(({ config }) => config['getData'] !== undefined))(
 
 it("cifar10 is DDPM's own run", async () => {
   const { data, model, scheduler, train } = parseDdpmConfig(await readConfig('cifar10'));
-  expect(data).toMatchObject({ source: 'cifar10', flip: true });
+  expect(data).toMatchObject({ source: 'cifar10', horizontalFlip: true });
   // The number of Ho et al.'s own code.
   expect(countParameters(new UNet2DModel(model))).toBe(35_746_307);
   expect(model.dropout).toBe(0.1);

@@ -19,20 +19,20 @@ import { createInterpreter, float32, type FloatArray, type Executor } from '../.
 import { networkProcess } from '../../src/diffusion/index.ts';
 import { createNodeExecutor } from '../../src/runtime/node.ts';
 import {
-  drawPictures,
+  sampleImages,
   enlarge,
   exactSampler,
-  inpaintPicture,
+  inpaintImage,
   interpolateSeeds,
-  finishedPictures,
+  finishedImages,
   openSampler,
-  pictureShape,
+  imageShapeOf,
   shrink,
-  varyPicture,
+  varyImage,
   type SampleOptions,
 } from '../../src/pipelines/index.ts';
 import { configuredRun, trainingRun } from '../../src/train/index.ts';
-import { drawPictureFolder } from '../kuosan.ts';
+import { writeImageFolder } from '../kuosan.ts';
 
 const onCpu = process.argv.includes('--cpu');
 const executor: Executor = onCpu ? createNodeExecutor({ threads: 1, worker: false }) : createInterpreter();
@@ -69,7 +69,7 @@ const configs: Readonly<Record<string, Record<string, unknown>>> = {
   classes: {
     data: { ...data, flip: true },
     model: { ...model, dropout: 0.2, numClassEmbeds: 3 },
-    objective: { classDropout: 0.4, offsetNoise: 0.1 },
+    objective: { labelDropout: 0.4, offsetNoise: 0.1 },
     scheduler: { ...short, betaSchedule: 'cosine', predictionType: 'v_prediction' },
     train: {
       ...train,
@@ -94,7 +94,7 @@ const configs: Readonly<Record<string, Record<string, unknown>>> = {
     data,
     model: { ...model, numClassEmbeds: 3 },
     scheduler: { process: 'flow', shift: 2 },
-    objective: { classDropout: 0.2, timeSampling: 'stratified' },
+    objective: { labelDropout: 0.2, timeSampling: 'stratified' },
     train,
   },
   edm: { data, model, scheduler: { process: 'edm' }, train },
@@ -140,7 +140,7 @@ const hash = ({ shape, data: values }: FloatArray) =>
 
 if (!onCpu) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-for (const name of ['apples', 'pears']) await drawPictureFolder(join(folder, 'images', name), 4);
+for (const name of ['apples', 'pears']) await writeImageFolder(join(folder, 'images', name), 4);
 process.chdir(folder);
 process.env['KUOSAN_CACHE'] = join(folder, 'cache');
 
@@ -165,7 +165,7 @@ for (const [name, config] of Object.entries(configs)) {
     if (file.endsWith('.safetensors')) checkpoint[file] = checksum(await readTensorFile(join(last, file))).slice(0, 16);
   const samples: Record<string, string> = {};
   if (config['task'] === undefined)
-    for (const [way, pictures] of Object.entries(await generated(last))) samples[way] = hash(pictures);
+    for (const [way, images] of Object.entries(await generated(last))) samples[way] = hash(images);
   results[name] = { checkpoint, samples, losses };
   // What is kept is the run as it stood at step 2.
   await rm(last, { recursive: true });
@@ -184,7 +184,7 @@ async function generated(dir: string): Promise<Record<string, FloatArray>> {
   const sampler = await openSampler(executor, {
     unet,
     scheduler,
-    picture: pictureShape(unet, networkProcess(scheduler).varianceType),
+    imageShape: imageShapeOf(unet, networkProcess(scheduler).varianceType),
     weights,
     nullClass: classes?.nullClass ?? null,
     batchSize: 2,
@@ -205,23 +205,23 @@ async function generated(dir: string): Promise<Record<string, FloatArray>> {
     ...(superResolution && { condImages: enlarge(shrink(whole, 2), superResolution) }),
   };
   const ways: Record<string, FloatArray> = {
-    usual: await drawPictures(sampler, asked),
-    ddim: await drawPictures(sampler, { ...asked, sampler: 'ddim', eta: 0.5 }),
-    'dpmpp-2m': await drawPictures(sampler, { ...asked, sampler: 'dpmpp-2m' }),
-    first: await drawPictures(sampler, { ...asked, first: 7, sampler: 'heun' }),
+    usual: await sampleImages(sampler, asked),
+    ddim: await sampleImages(sampler, { ...asked, sampler: 'ddim', eta: 0.5 }),
+    'dpmpp-2m': await sampleImages(sampler, { ...asked, sampler: 'dpmpp-2m' }),
+    first: await sampleImages(sampler, { ...asked, first: 7, sampler: 'heun' }),
   };
   if (typeof classes?.nullClass === 'number') {
-    ways['guided'] = await drawPictures(sampler, {
+    ways['guided'] = await sampleImages(sampler, {
       ...asked,
       guidanceScale: 2,
       guidanceRescale: 0.5,
       guidanceInterval: [0, 5],
     });
-    ways['thresholded'] = await drawPictures(sampler, { ...asked, guidanceScale: 3, dynamicThresholding: {} });
+    ways['thresholded'] = await sampleImages(sampler, { ...asked, guidanceScale: 3, dynamicThresholding: {} });
   }
   if (!superResolution) {
-    ways['varied'] = await finishedPictures(varyPicture(sampler, { ...asked, image, strength: 0.5 }));
-    ways['between'] = await finishedPictures(
+    ways['varied'] = await finishedImages(varyImage(sampler, { ...asked, image, strength: 0.5 }));
+    ways['between'] = await finishedImages(
       interpolateSeeds(sampler, {
         steps: 3,
         sampler: 'ddim',
@@ -230,8 +230,8 @@ async function generated(dir: string): Promise<Record<string, FloatArray>> {
         ...(classes && { classLabel: 1 }),
       }),
     );
-    ways['inpainted'] = await finishedPictures(
-      inpaintPicture(sampler, {
+    ways['inpainted'] = await finishedImages(
+      inpaintImage(sampler, {
         ...asked,
         steps: 4,
         image,
@@ -243,7 +243,7 @@ async function generated(dir: string): Promise<Record<string, FloatArray>> {
         resamples: 2,
       }),
     );
-    ways['exact'] = await drawPictures(exactSampler({ pictures: whole, scheduler, batchSize: 2 }), {
+    ways['exact'] = await sampleImages(exactSampler({ images: whole, scheduler, batchSize: 2 }), {
       seed: 5,
       count: 3,
       steps: 3,

@@ -31,7 +31,7 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
       // Where the network says its size too, that is the same number.
       [['model', 'sampleSize'], hasSampleSize(config) ? options.size : undefined],
       [['model', 'numClassEmbeds'], options.classes ? undefined : null],
-      [['objective', 'classDropout'], options.classes ? undefined : 0],
+      [['objective', 'labelDropout'], options.classes ? undefined : 0],
       [['train', 'steps'], options.steps],
       [['train', 'batchSize'], options.batchSize],
       [['train', 'seed'], options.seed],

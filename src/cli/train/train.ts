@@ -4,12 +4,12 @@ import { integerOption, parseOverrides, sizeOption, UsageError } from '../option
 import type { TrainOptions } from './run-train.ts';
 
 /** Settings of a configuration that are on or off; `--train.recompute` alone turns one on. */
-const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.flip'] as const;
+const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.horizontalFlip'] as const;
 
 export function register(program: Command): void {
   const command = program.command('train');
   command
-    .description('train a diffusion model on your pictures, or what measures and searches them')
+    .description('train a diffusion model on your images, or what measures and searches them')
     .argument(
       '[preset | config.json]',
       'a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
@@ -34,7 +34,7 @@ export function register(program: Command): void {
       sizeOption('--size', 4096),
     )
     .option('--no-classes', 'train without the classes of the data; by default the model is conditioned on them')
-    .option('--batch-size <n>', 'pictures in one forward pass', integerOption('--batch-size', 1))
+    .option('--batch-size <n>', 'images in one forward pass', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
     .option('--resume', 'go on from the newest checkpoint in --out, bit for bit', false)

@@ -3,7 +3,7 @@ import { checkSameShape, combine } from '../array-arithmetic.ts';
 import type { Conditioning, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
-/** ∇ log p(y | x_t) of a classifier of noisy pictures, by x_t: [B, ...]. */
+/** ∇ log p(y | x_t) of a classifier of noisy images, by x_t: [B, ...]. */
 export type ClassifierGradient = (
   xt: FloatArray,
   t: readonly number[],
@@ -11,7 +11,7 @@ export type ClassifierGradient = (
 ) => Promise<FloatArray>;
 
 /**
- * A denoiser that follows a classifier of noisy pictures.
+ * A denoiser that follows a classifier of noisy images.
  *
  *     ε̂ ← ε̂ − s σ ∇ log p(y | x_t),   x̂_0 ← x̂_0 + s σ²/α ∇ log p(y | x_t)
  *

@@ -1,14 +1,14 @@
-/** A training run of DDPM: its data, its network, and the pictures it draws on the way. */
+/** A training run of DDPM: its data, its network, and the images it draws on the way. */
 import type { Executor } from '../../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../../checkpoint/index.ts';
 import {
   classColumns,
-  fromPixels,
+  fromBitmaps,
   heightAndWidth,
   layGrid,
   openDataset,
-  picturesAt,
-  toPixels,
+  imagesAt,
+  toBitmaps,
   type Dataset,
 } from '../../data/index.ts';
 import {
@@ -22,23 +22,23 @@ import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatu
 import { UNet2DModel } from '../../models/index.ts';
 import {
   ddpmLoss,
-  drawPictures,
+  sampleImages,
   lowResolution,
   mostSteps,
   openSampler,
   trainingInputs,
-  type PictureSampler,
-  type PictureShape,
+  type ImageSampler,
+  type ImageShape,
   type SampleOptions,
 } from '../../pipelines/index.ts';
 import type { AskedDdpmConfig, DdpmConfig } from '../steps/train-config.ts';
-import { floorOf } from './noise-floor.ts';
+import { irreducibleLossOf } from './irreducible-loss.ts';
 import { entries } from '../steps/programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from '../run.ts';
 import { startingModel } from '../start.ts';
 import { withClasses } from './with-classes.ts';
 
-/** Pictures of one training grid come from this seed, so that grids of a run can be compared. */
+/** Images of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
 
 /**
@@ -54,33 +54,33 @@ export async function planDdpm(
   const { superResolution } = asked.objective;
   // What is wrong with the network is said before its data is read.
   checkHalves(new UNet2DModel(withSampleSize(asked)).config, heightAndWidth(asked.data.size));
-  const channels = pictureChannels(asked);
+  const channels = imageChannels(asked);
   const diffusion = networkProcess(scheduler);
   checkOutputs(asked.model, channels, diffusion);
-  const { source, size, crop, flip } = asked.data;
-  const picture: PictureShape = [channels, ...heightAndWidth(size)];
+  const { source, size, crop, horizontalFlip } = asked.data;
+  const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train);
-  features?.check(picture);
+  features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const { config, notes } = withClasses(asked, dataset);
   const unet = new UNet2DModel(withSampleSize(config));
-  const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
+  const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
   const target = { diffusion, objective: config.objective };
   const history =
     config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule)
       ? new LossHistory(diffusion.schedule.T)
       : undefined;
-  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and pictures beside x_t have others.
+  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and images next to x_t have others.
   const isPlain =
     (unet.classInput === null || unet.classInput.kind === 'labels') &&
     diffusion.varianceType !== 'learned_range' &&
     config.objective.weighting === 'uniform' &&
     config.objective.offsetNoise === 0 &&
     !superResolution;
-  const floor = isPlain
-    ? floorOf(dataset, diffusion, {
-        flip,
-        classDropout: unet.classInput === null ? undefined : config.objective.classDropout,
+  const irreducibleLoss = isPlain
+    ? irreducibleLossOf(dataset, diffusion, {
+        horizontalFlip,
+        labelDropout: unet.classInput === null ? undefined : config.objective.labelDropout,
       })
     : undefined;
   const classes =
@@ -95,16 +95,16 @@ export async function planDdpm(
     dataset,
     times: diffusion.networkTimes,
     notes: resumeFrom === undefined ? [...notes, ...(await startNotes(config, diffusion))] : [],
-    ...(floor && { floor }),
+    ...(irreducibleLoss && { irreducibleLoss }),
     task: {
       module: unet,
-      loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, picture, target),
+      loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, imageShape, target),
       inputs: (batch) =>
         trainingInputs(dataset, {
           seed: train.seed,
           batch,
           batchSize: train.batchSize,
-          flip,
+          horizontalFlip,
           target,
           timeProbabilities: history?.probabilities(),
           ...(nullClass !== undefined && { nullClass }),
@@ -121,15 +121,15 @@ export async function planDdpm(
       }),
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
-      ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
-      : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
+      ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
+      : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
       const sampler = await openSampler(executor, {
         unet,
         scheduler: config.scheduler,
-        picture,
+        imageShape,
         weights: { store, prefix: entries.ema },
       });
       const shown = unet.classInput === null ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
@@ -138,7 +138,7 @@ export async function planDdpm(
         features &&
         (await openMeasure(executor, features, sampler, {
           dataset,
-          picture,
+          imageShape,
           train,
           ...conditionsOf(train.evaluateCount),
         }));
@@ -146,17 +146,14 @@ export async function planDdpm(
         ...(sampleEvery !== null && {
           draw: {
             every: sampleEvery,
-            async pictures() {
-              const pictures = await drawPictures(sampler, {
+            async images() {
+              const images = await sampleImages(sampler, {
                 seed: gridSeed,
                 count: sampleCount,
                 steps: Math.min(sampleSteps, mostSteps(sampler)),
                 ...conditionsOf(sampleCount),
               });
-              return {
-                pictures,
-                grid: layGrid(toPixels(pictures), { columns: classColumns(shown ?? 0, sampleCount) }),
-              };
+              return { images, grid: layGrid(toBitmaps(images), { columns: classColumns(shown ?? 0, sampleCount) }) };
             },
           },
         }),
@@ -195,35 +192,37 @@ async function featuresFor({
   return readFeatures(evaluateFeatures);
 }
 
-/** What `kuosan evaluate` measures, with fewer pictures and steps; the real pictures are looked at once. */
+/** What `kuosan evaluate` measures, with fewer images and steps; the real images are looked at once. */
 async function openMeasure(
   executor: Executor,
   features: FeatureSource,
-  sampler: PictureSampler,
+  sampler: ImageSampler,
   {
     dataset,
-    picture,
+    imageShape,
     train,
     ...asked
-  }: { readonly dataset: Dataset; readonly picture: PictureShape; readonly train: DdpmConfig['train'] } & Conditions,
+  }: { readonly dataset: Dataset; readonly imageShape: ImageShape; readonly train: DdpmConfig['train'] } & Conditions,
 ): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
-  const extractor = await features.open(executor, picture);
+  const extractor = await features.open(executor, imageShape);
   let real: RealFeatures | undefined;
-  async function* pictures() {
+  async function* images() {
     for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked }))
       if (state.finished) yield state.xt;
   }
   return {
     async evaluate() {
       real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
-      const { frechetDistance, kernelDistance, precision, recall, floor } = await compare(extractor, pictures(), real, {
-        seed: gridSeed,
-        kept: count,
-      });
+      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compare(
+        extractor,
+        images(),
+        real,
+        { seed: gridSeed, kept: count },
+      );
       return {
         frechetDistance,
-        frechetFloor: floor.frechetDistance,
+        frechetRealBaseline: realBaseline.frechetDistance,
         kernelDistance: kernelDistance.mean,
         precision,
         recall,
@@ -233,10 +232,10 @@ async function openMeasure(
   };
 }
 
-/** What pictures drawn on the way are conditioned on. */
+/** What images generated on the way are conditioned on. */
 type Conditions = Pick<SampleOptions, 'classLabels' | 'condImages'>;
 
-/** All classes in turn; or for a network that enlarges pictures the first ones of the data, each with its own class. */
+/** All classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
 function conditions(
   dataset: Dataset,
   count: number,
@@ -247,13 +246,13 @@ function conditions(
     return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
   const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
-    condImages: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
+    condImages: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
     ...(classes !== null && { classLabels: places.map((place) => dataset.labels![place]!) }),
   };
 }
 
 /**
- * The network's configuration with the size of the pictures it is trained on, which its checkpoints have to say.
+ * The network's configuration with the size of the images it is trained on, which its checkpoints have to say.
  *
  * @throws if it says another
  */
@@ -291,11 +290,11 @@ function checkHalves(
 }
 
 /**
- * The channels of the pictures: all that the network takes, or half of them where it sees a picture beside x_t.
+ * The channels of the images: all that the network takes, or half of them where it is conditioned on an image.
  *
- * @throws if there is no such picture, or none of low resolution
+ * @throws if there is no such image, or none of low resolution
  */
-function pictureChannels({
+function imageChannels({
   model: { inChannels },
   objective: { superResolution },
   data: { size },
@@ -304,8 +303,8 @@ function pictureChannels({
   if (channels !== 1 && channels !== 3)
     throw new Error(
       superResolution
-        ? `config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got ${inChannels}`
-        : `config.model.inChannels: pictures have 1 or 3 channels, got ${inChannels}`,
+        ? `config.model.inChannels: with objective.superResolution the network is conditioned on an image and takes 2 or 6 channels, got ${inChannels}`
+        : `config.model.inChannels: images have 1 or 3 channels, got ${inChannels}`,
     );
   const [height, width] = heightAndWidth(size);
   if (superResolution && (height % superResolution.factor !== 0 || width % superResolution.factor !== 0))
@@ -327,7 +326,7 @@ function checkOutputs(
   throw new Error(
     learned
       ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
-      : `config.model.outChannels: ${predicts} has the picture's ${expected} channels, got ${outChannels}`,
+      : `config.model.outChannels: ${predicts} has the image's ${expected} channels, got ${outChannels}`,
   );
 }
 
@@ -337,7 +336,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (classes === null) {
     if (dropout > 0)
       throw new Error(
-        'config.objective.classDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or classDropout to 0',
+        'config.objective.labelDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or labelDropout to 0',
       );
     return undefined;
   }
@@ -351,7 +350,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (dropout === 0) return undefined;
   if (classes !== found + 1)
     throw new Error(
-      `config.objective.classDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
+      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
     );
   return found;
 }

@@ -11,7 +11,7 @@ const settled = (config: ReturnType<typeof asked>, data: { name: string; classNa
     config: { model, objective },
     notes,
   } = withClasses(config, data);
-  return [model.numClassEmbeds, objective.classDropout, notes.length];
+  return [model.numClassEmbeds, objective.labelDropout, notes.length];
 };
 
 describe('a run that says nothing of classes', () => {
@@ -29,15 +29,15 @@ describe('a run that says nothing of classes', () => {
   });
 
   test('drops the share of labels that it names; without any there is no null label', () => {
-    expect(settled(asked({ objective: { classDropout: 0.25 } }))).toEqual([4, 0.25, 1]);
-    expect(settled(asked({ objective: { classDropout: 0 } }))).toEqual([3, 0, 1]);
+    expect(settled(asked({ objective: { labelDropout: 0.25 } }))).toEqual([4, 0.25, 1]);
+    expect(settled(asked({ objective: { labelDropout: 0 } }))).toEqual([3, 0, 1]);
   });
 });
 
 test('what is said of classes holds, as before there was a default', () => {
   expect(settled(asked({ model: { numClassEmbeds: null } }))).toEqual([null, 0, 0]);
   expect(settled(asked({ model: { numClassEmbeds: 3 } }))).toEqual([3, 0, 0]);
-  expect(settled(asked({ model: { numClassEmbeds: 4 }, objective: { classDropout: 0.1 } }))).toEqual([4, 0.1, 0]);
+  expect(settled(asked({ model: { numClassEmbeds: 4 }, objective: { labelDropout: 0.1 } }))).toEqual([4, 0.1, 0]);
 });
 
 test('networks that are conditioned on something else take no classes', () => {

@@ -23,11 +23,11 @@ export function withClasses(
   const { model, objective } = asked;
   const isSilent = model.numClassEmbeds === undefined && model.classEmbedType === null && !objective.superResolution;
   const found = isSilent ? classNames : undefined;
-  const classDropout = objective.classDropout ?? (found ? usualDropout : objectiveDefaults.classDropout);
-  const numClassEmbeds = found ? found.length + (classDropout > 0 ? 1 : 0) : (model.numClassEmbeds ?? null);
+  const labelDropout = objective.labelDropout ?? (found ? usualDropout : objectiveDefaults.labelDropout);
+  const numClassEmbeds = found ? found.length + (labelDropout > 0 ? 1 : 0) : (model.numClassEmbeds ?? null);
   return {
-    config: { ...asked, model: { ...model, numClassEmbeds }, objective: { ...objective, classDropout } },
-    notes: found ? [described(name, found, classDropout)] : [],
+    config: { ...asked, model: { ...model, numClassEmbeds }, objective: { ...objective, labelDropout } },
+    notes: found ? [described(name, found, labelDropout)] : [],
   };
 }
 

@@ -1,4 +1,4 @@
-/** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
+/** Images from a denoiser, whatever it is made of: batches, random numbers and progress. */
 import { float32, RandomStream, type FloatArray } from '../core/index.ts';
 import {
   hasSteps,
@@ -14,7 +14,7 @@ import {
   type SamplerState,
   type TimeSpacing,
 } from '../diffusion/index.ts';
-import type { PictureShape } from './ddpm.ts';
+import type { ImageShape } from './ddpm.ts';
 
 /** What is done to a denoiser before it is sampled. */
 export interface GuidanceOptions {
@@ -28,15 +28,15 @@ export interface GuidanceOptions {
   readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
 }
 
-/** Which pictures to draw. */
-export interface DrawOptions extends GuidanceOptions {
+/** Which images to draw. */
+export interface SampleRequest extends GuidanceOptions {
   readonly seed: number;
   readonly count: number;
-  /** The number of the first picture; picture i of a seed is always the same. */
+  /** The number of the first image; image i of a seed is always the same. */
   readonly first?: number | undefined;
   /** [count] classes, for a network that takes them. */
   readonly classLabels?: readonly number[] | undefined;
-  /** [count, C', H, W] the pictures that a network sees beside x_t, for one that takes them: of low resolution, say, enlarged. */
+  /** [count, C', H, W] the images that a network sees next to x_t, for one that takes them: of low resolution, say, enlarged. */
   readonly condImages?: FloatArray | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -55,17 +55,17 @@ export interface SamplerChoice {
   readonly churn?: number | undefined;
 }
 
-/** Which pictures to draw, and how. */
-export interface SampleOptions extends DrawOptions, SamplerChoice {}
+/** Which images to draw, and how. */
+export interface SampleOptions extends SampleRequest, SamplerChoice {}
 
-/** The random numbers of pictures by their number: first the noise they begin as, then what a sampler draws. */
+/** The random numbers of images by their number: first the noise they begin as, then what a sampler draws. */
 export function sampleStreams(seed: number, indices: readonly number[]): RandomStream[] {
   return indices.map((index) => new RandomStream(seed, 'sample', index));
 }
 
-/** A batch of pictures on its way, after each step. */
+/** A batch of images on its way, after each step. */
 export interface SampleProgress extends SamplerState {
-  /** Which pictures these are. */
+  /** Which images these are. */
   readonly indices: readonly number[];
   /** Whether they have arrived. */
   readonly finished: boolean;
@@ -74,18 +74,18 @@ export interface SampleProgress extends SamplerState {
   readonly stepsTotal: number;
 }
 
-/** What pictures can be drawn from: a network made ready, or an exact solution. */
-export interface PictureModel {
-  /** What is done to pictures, and what the model is asked of it. */
+/** What images can be drawn from: a network made ready, or an exact solution. */
+export interface ImageModel {
+  /** What is done to images, and what the model is asked of it. */
   readonly diffusion: NetworkProcess;
-  readonly picture: PictureShape;
-  /** Pictures computed together. */
+  readonly imageShape: ImageShape;
+  /** Images computed together. */
   readonly batchSize: number;
   readonly takesClasses: boolean;
-  /** The channels of the picture that it sees beside x_t; 0 for most. */
+  /** The channels of the image that it sees next to x_t; 0 for most. */
   readonly condChannels: number;
   /**
-   * The denoiser as sampled from, with x̂_0 held to the range of pictures if the model wants it.
+   * The denoiser as sampled from, with x̂_0 held to the range of images if the model wants it.
    *
    * @throws if the model cannot be guided and should be
    */
@@ -95,10 +95,10 @@ export interface PictureModel {
   dispose(): Promise<void>;
 }
 
-/** A model ready to draw pictures. */
-export interface PictureSampler extends PictureModel {
+/** A model ready to generate images. */
+export interface ImageSampler extends ImageModel {
   /**
-   * Draws pictures, a batch at a time.
+   * Generates images, a batch at a time.
    *
    * @throws the signal's reason if it aborts between two steps; an unknown sampler or too many steps before the first
    */
@@ -106,12 +106,12 @@ export interface PictureSampler extends PictureModel {
 }
 
 /** A model with its way to draw. */
-export function pictureSampler(model: PictureModel): PictureSampler {
+export function imageSampler(model: ImageModel): ImageSampler {
   return {
     ...model,
     async *sample(asked) {
       const { run, timesteps, options } = chosenSampler(model, asked);
-      yield* drawBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
+      yield* sampleBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
         run(denoise, initialNoise(shape, streams, model.diffusion.schedule.priorStd(timesteps[0]!)), {
           ...options,
           streams,
@@ -124,7 +124,7 @@ export function pictureSampler(model: PictureModel): PictureSampler {
 }
 
 /** The most steps that a model can be sampled in: those of its schedule, or any number. */
-export function mostSteps({ diffusion: { schedule } }: Pick<PictureModel, 'diffusion'>): number {
+export function mostSteps({ diffusion: { schedule } }: Pick<ImageModel, 'diffusion'>): number {
   return hasSteps(schedule) ? schedule.T : Infinity;
 }
 
@@ -134,8 +134,8 @@ export function mostSteps({ diffusion: { schedule } }: Pick<PictureModel, 'diffu
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
 export function chosenSampler(
-  { diffusion: { schedule, varianceType, usualSampler } }: Pick<PictureModel, 'diffusion'>,
-  { sampler = usualSampler, steps, spacing, eta, churn }: SamplerChoice,
+  { diffusion: { schedule, varianceType, defaultSampler } }: Pick<ImageModel, 'diffusion'>,
+  { sampler = defaultSampler, steps, spacing, eta, churn }: SamplerChoice,
 ): {
   readonly run: SamplerDefinition['run'];
   readonly timesteps: readonly number[];
@@ -146,9 +146,9 @@ export function chosenSampler(
   return { run: definition.run, timesteps, options: { schedule, timesteps, varianceType, eta, churn } };
 }
 
-/** Pictures that are drawn together. */
-export interface DrawBatch {
-  /** Which pictures these are. */
+/** Images that are drawn together. */
+export interface SampleBatch {
+  /** Which images these are. */
   readonly indices: readonly number[];
   readonly denoise: Denoiser;
   /** [B, C, H, W] */
@@ -159,21 +159,21 @@ export interface DrawBatch {
 }
 
 /**
- * Runs a way to draw on every batch of the pictures asked for.
+ * Runs a way to draw on every batch of the images asked for.
  *
  * @param stepsOfBatch  states that it yields for a batch
- * @throws if the model needs classes or a picture beside the noise and has not got them
+ * @throws if the model needs classes or an image next to the noise and has not got them
  */
-export async function* drawBatches(
-  model: PictureModel,
-  asked: DrawOptions,
+export async function* sampleBatches(
+  model: ImageModel,
+  asked: SampleRequest,
   stepsOfBatch: number,
-  draw: (batch: DrawBatch) => AsyncIterable<SamplerState>,
+  draw: (batch: SampleBatch) => AsyncIterable<SamplerState>,
 ): AsyncGenerator<SampleProgress, void, undefined> {
   const { seed, count, first = 0, classLabels, condImages } = asked;
-  const { batchSize, picture } = model;
+  const { batchSize, imageShape } = model;
   const denoise = model.denoiser(asked);
-  if (model.takesClasses && !classLabels) throw new Error('sample: this model needs a class for each picture');
+  if (model.takesClasses && !classLabels) throw new Error('sample: this model needs a class for each image');
   checkCondImages(model, condImages, count);
   const stepsTotal = stepsOfBatch * Math.ceil(count / batchSize);
   let stepsDone = 0;
@@ -190,7 +190,7 @@ export async function* drawBatches(
     for await (const state of draw({
       indices,
       denoise,
-      shape: [places.length, ...picture],
+      shape: [places.length, ...imageShape],
       streams: sampleStreams(seed, indices),
       cond,
     }))
@@ -205,15 +205,15 @@ export async function* drawBatches(
 }
 
 function checkCondImages(
-  { condChannels, picture: [, height, width] }: PictureModel,
+  { condChannels, imageShape: [, height, width] }: ImageModel,
   images: FloatArray | undefined,
   count: number,
 ): void {
   if (condChannels === 0 && images)
-    throw new Error('sample: this model sees no picture beside the noise, so condImages means nothing to it');
+    throw new Error('sample: this model is not conditioned on an image, so condImages means nothing to it');
   if (condChannels > 0 && !images)
     throw new Error(
-      `sample: this model sees a picture of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'} beside the noise; give it as condImages`,
+      `sample: this model is conditioned on an image of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'}; give it as condImages`,
     );
   const expected = [count, condChannels, height, width];
   if (images && images.shape.join() !== expected.join())
@@ -226,22 +226,22 @@ function rows({ shape, data }: FloatArray, start: number, count: number): FloatA
   return float32([count, ...shape.slice(1)], data.subarray(start * size, (start + count) * size) as Float32Array);
 }
 
-/** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */
-export function drawPictures(
-  sampler: PictureSampler,
+/** Generates all images and returns them together: [count, C, H, W] in [−1, 1]. */
+export function sampleImages(
+  sampler: ImageSampler,
   options: SampleOptions,
   onStep?: (progress: SampleProgress) => void,
 ): Promise<FloatArray> {
-  return finishedPictures(sampler.sample(options), onStep);
+  return finishedImages(sampler.sample(options), onStep);
 }
 
 /**
- * The pictures at the end of a drawing, together.
+ * The images at the end of a drawing, together.
  *
  * @returns [count, C, H, W]
  * @throws if nothing was drawn
  */
-export async function finishedPictures(
+export async function finishedImages(
   drawing: AsyncIterable<SampleProgress>,
   onStep?: (progress: SampleProgress) => void,
 ): Promise<FloatArray> {

@@ -25,11 +25,11 @@ import {
 } from '../../diffusion/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { allPictures, openPictures } from '../open-images.ts';
+import { allImages, openImages } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
 
-/** The options of `kuosan floor`. */
-export interface FloorOptions extends DeviceOptions {
+/** The options of `kuosan loss-by-noise`. */
+export interface IrreducibleLossOptions extends DeviceOptions {
   readonly data: string;
   readonly levels: number;
   readonly draws: number;
@@ -39,22 +39,22 @@ export interface FloorOptions extends DeviceOptions {
   readonly batchSize: number;
 }
 
-export async function drawFloor(source: string, options: FloorOptions): Promise<void> {
+export async function runLossByNoise(source: string, options: IrreducibleLossOptions): Promise<void> {
   const { data, levels, draws, out, seed, batchSize } = options;
   checkExtension(out, '.png');
   await checkWritable(out);
-  const opened = await openPictures(source, options);
+  const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const { sampler } = opened;
     const {
       diffusion: noise,
-      picture: [channels, height, width],
+      imageShape: [channels, height, width],
     } = sampler;
     const { schedule } = noise;
     if (sampler.condChannels > 0)
       throw new Error(
-        `${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`,
+        `${source}: this model is conditioned on an image, so the images alone do not say what it could know`,
       );
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (sampler.takesClasses && !dataset.labels)
@@ -62,16 +62,16 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
     if (sampler.takesClasses && known !== undefined && found !== undefined && found > known)
       throw new Error(
-        `${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`,
+        `${source}: this model knows ${known} classes, and ${data} has ${found}; give the images that it was trained on`,
       );
-    const pictures = allPictures(dataset);
+    const images = allImages(dataset);
     const times = spreadTimes(noise, levels);
     const measure = async (denoise: Denoiser, what: string) => {
       const progress = createProgress(what, times.length * draws);
       try {
         return await denoisingLossByNoise(
           async (xt, t, asked) => (await setImmediate(), denoise(xt, t, asked)),
-          pictures,
+          images,
           schedule,
           {
             times,
@@ -79,7 +79,7 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
             batchSize,
             seed,
             signal: interrupt.signal,
-            onProgress: (done, total) => progress.update(done, `of ${total} noisy pictures`),
+            onProgress: (done, total) => progress.update(done, `of ${total} noisy images`),
             ...(sampler.takesClasses && {
               cond: (places: readonly number[]) => ({ classLabels: places.map((place) => dataset.labels![place]!) }),
             }),
@@ -92,16 +92,16 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     const network = await measure(sampler.plainDenoiser, 'network');
     const exact = await measure(
       sampler.takesClasses
-        ? classDatasetDenoiser(schedule, pictures, dataset.labels!)
-        : datasetDenoiser(schedule, pictures),
+        ? classDatasetDenoiser(schedule, images, dataset.labels!)
+        : datasetDenoiser(schedule, images),
       'exact denoiser',
     );
     await writePng(
       out,
-      await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)),
+      await renderFigure(layLossByNoise(network, exact, noise, `${source} on ${data}, ${dataset.count} images`)),
     );
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
-    process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy pictures at each level, on ${opened.device}\n`);
+    process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.device}\n`);
   } finally {
     interrupt.release();
     await opened.dispose();
@@ -123,7 +123,7 @@ function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], 
   ];
 }
 
-function layFloor(
+function layLossByNoise(
   network: readonly LossAtTime[],
   exact: readonly LossAtTime[],
   { preconditioning: { networkTime }, networkTimes: { from, to, label } }: NetworkProcess,
