@@ -126,6 +126,8 @@ type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
 
 const commands: readonly Case[] = [
   ['trian', 2, "unknown command 'trian'; did you mean train?"],
+  ['floor run --data images', 2, "unknown command 'floor'; it is called loss-by-noise now"],
+  ['probe run --data images --views', 2, "unknown option '--views'; it is called --tta now"],
   ['demo --stpes 5', 2, "unknown option '--stpes'; did you mean --steps?"],
   [
     'sample',
@@ -354,7 +356,7 @@ const editing: readonly Case[] = [
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no classes, so there is nothing to guide towards',
+    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
   [
     'sample run --out x.png --guidance-interval 0.3,5',
@@ -390,12 +392,12 @@ const editing: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2 --guidance-interval 0.3,5',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'compare unguided --out x.png --samplers ddim --steps 2 --guidance-scale 2 --guidance-rescale 0.7',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'sample --exact images --size 8 --out x.png --dynamic-threshold 0.9',
@@ -413,7 +415,7 @@ const editing: readonly Case[] = [
   [
     'edit run --image images/000.png --mask small.png',
     1,
-    '--mask small.png is 4×4, images/000.png 8×8; draw the mask on the image, in its size',
+    '--mask small.png is 4×4, images/000.png 8×8; the mask must have the size of the image',
   ],
   [
     'edit run --image images/000.png --mask black.png',
@@ -446,7 +448,7 @@ const editing: readonly Case[] = [
   [
     'interpolate run --seeds 1,2 --sampler ddpm',
     2,
-    '--sampler: ddpm adds noise in every step, so near seeds do not draw near images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
+    '--sampler: ddpm adds noise in every step, so interpolated noise does not give interpolated images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
   ],
   ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
   ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],
@@ -490,7 +492,7 @@ const models: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   ['sample unguided --out x.png --class d', 2, 'unknown class "d"; one of round, square'],
   [

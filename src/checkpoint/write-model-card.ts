@@ -14,7 +14,7 @@ export interface CardSource {
   readonly superResolution?: SuperResolution | null | undefined;
 }
 
-/** Images that the code of a card draws. */
+/** Images that a model card's example generates. */
 const drawn = 4;
 
 /** The card of a model; its Python runs in the folder as it stands. */
@@ -50,7 +50,7 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
   ];
   return layOutCard({
     library: 'diffusers',
-    task: unet.classInput === null ? 'unconditional-image-generation' : 'other',
+    task: unet.conditions.length === 0 ? 'unconditional-image-generation' : 'other',
     rows,
     command: `npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}`,
     programs:
@@ -122,16 +122,16 @@ function setTimes({ process, numTrainTimesteps: T }: SchedulerConfig): string {
 function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
   const {
     config: { inChannels, numClassEmbeds },
-    classInput,
+    conditions: [classInput],
   } = unet;
   const [channels, height, width] = imageShapeOf(unet, scheduler);
   const beside = inChannels - channels;
   const edm = scheduler.process === 'edm';
   const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
   const classes =
-    classInput === null
+    classInput === undefined
       ? []
-      : classInput.kind === 'labels'
+      : classInput.count !== undefined
         ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
         : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
   return [

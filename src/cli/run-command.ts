@@ -13,6 +13,8 @@ import * as exporting from './export/export.ts';
 import * as lossByNoise from './measure/loss-by-noise.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
+import { printable } from '../formats/quote.ts';
+import type { OutputWatch } from './closed-output.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
 import * as probe from './measure/probe.ts';
@@ -29,10 +31,11 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /**
  * Runs one command.
  *
- * @param words  what was typed after `kuosan`
+ * @param words   what was typed after `kuosan`
+ * @param output  told whether the command writes files
  * @returns the exit status: 0, 1 for a failure, 2 for wrong usage, 128 + n after signal n; what there is to say is printed
  */
-export async function runCommand(words: readonly string[]): Promise<number> {
+export async function runCommand(words: readonly string[], output?: OutputWatch): Promise<number> {
   const program = new Command('kuosan')
     .description('Train diffusion models, generate images from them, and see how it works.')
     .version(version)
@@ -41,7 +44,8 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     .enablePositionalOptions()
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => output?.setWritesFiles(writesFiles(command)));
   for (const command of [
     demo,
     train,
@@ -73,6 +77,14 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   }
 }
 
+/** Options that name a file or a folder to write. */
+const writing = ['out', 'gif', 'web', 'nearest'];
+
+function writesFiles(command: Command): boolean {
+  const options = command.opts<Record<string, unknown>>();
+  return writing.some((name) => options[name] !== undefined);
+}
+
 /** Prints one line for an error, and returns the exit status. */
 function report(error: unknown, program: Command, words: readonly string[], debug: boolean): number {
   if (error instanceof Interrupted) return error.exitStatus;
@@ -87,9 +99,12 @@ function report(error: unknown, program: Command, words: readonly string[], debu
         ? error.message
         : String(error);
   // With --debug also the causes; else one line, whatever a library has put into its message.
-  process.stderr.write(`kuosan: ${debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`kuosan: ${debug ? inspect(error) : printable(message.replaceAll(/\s*\n\s*/g, ' '))}\n`);
   return isUsage ? 2 : 1;
 }
+
+/** Commands and options that earlier versions called otherwise. */
+const renamed: Readonly<Record<string, string>> = { floor: 'loss-by-noise', '--views': '--tta' };
 
 /** Commander's message in our form: `unknown option '--stpes'; did you mean --steps?` */
 function usageMessage({ message, code }: CommanderError, program: Command, words: readonly string[]): string {
@@ -97,6 +112,8 @@ function usageMessage({ message, code }: CommanderError, program: Command, words
     .replace(/^error: /, '')
     .replace(/\.$/, '')
     .split('\n');
+  const old = /^unknown (?:command|option) '(.*)'$/.exec(problem!)?.[1];
+  if (old !== undefined && Object.hasOwn(renamed, old)) return `${problem}; it is called ${renamed[old]} now`;
   if (suggestion) return `${problem}; ${suggestion.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')}`;
   const path: string[] = [];
   // The command that was meant, and the one inside of it: `tokenizer train`.

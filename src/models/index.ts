@@ -1,3 +1,4 @@
+export { bertConfig, bertConfigSchema, BertModel, bertTensorName, type BertConfig, type BertOptions } from './bert.ts';
 export { fromHuggingFace, parseConfig, snakeCaseKeys, toHuggingFace } from './config.ts';
 export {
   CLIPModel,
@@ -38,7 +39,8 @@ export {
   openAIPreprocessing,
 } from './clip/preprocess.ts';
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
-export { UNet2DModel, type ClassInput } from './unet-2d.ts';
+export { concatenating, conditionTensors, type DenoisingNetwork } from './denoising-network.ts';
+export { UNet2DModel } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { UNet2DConditionModel, type TextConditions, type TextInput } from './unet-2d-condition.ts';
 export {
@@ -54,3 +56,4 @@ export {
   type ImageClassifierConfig,
 } from './image-classifier.ts';
 export { inceptionSize, InceptionV3, type InceptionVariant } from './inception-v3.ts';
+export { t5Config, t5ConfigSchema, T5EncoderModel, t5TensorName, type T5Config, type T5Options } from './t5-encoder.ts';

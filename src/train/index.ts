@@ -59,7 +59,6 @@ export {
   Trainer,
   type FurtherObjective,
   type ObjectiveReport,
-  type SampleLoss,
   type StepReport,
   type TrainerState,
   type TrainingTask,

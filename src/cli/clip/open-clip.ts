@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readClipFolder, readImageTower, type LoadedClip } from '../../checkpoint/clip-folder.ts';
 import { resolveModel } from '../../checkpoint/resolve.ts';
 import type { Executor } from '../../core/index.ts';
-import { defaultCacheDir } from '../../data/sets/cache.ts';
+import { defaultCacheDir } from '../../files/default-cache-dir.ts';
 import { embedImages, type EmbeddedImages } from '../../data/embeddings/embed-images.ts';
 import { openEmbeddingCache } from '../../data/embeddings/embedding-cache.ts';
 import { imageFiles, type ImageFiles } from '../../data/sets/folder.ts';

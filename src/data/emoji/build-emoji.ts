@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { metadataName } from '../sets/captions.ts';
 import { decodeImage, encodePng } from '../images/image.ts';
+import { replaceWhole } from '../../files/durable-files.ts';
 import { stableAsidePath } from '../../files/aside-path.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { checkWritable, writing } from '../../files/write-file.ts';
@@ -211,12 +212,9 @@ async function writeImages(
     const { fileName, bytes } = images[index]!;
     const path = join(place, fileName);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      // Some drawings are a little higher than wide: white next to them keeps their tops.
+      // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
       const png = await encodePng(await decodeImage(bytes, { size, crop: 'pad' }));
-      await writing(path, async () => {
-        await writeFile(`${path}.part`, png);
-        await rename(`${path}.part`, path);
-      });
+      await writing(path, () => replaceWhole(path, (aside) => writeFile(aside, png)));
     }
     onProgress?.(++done, images.length);
   });
@@ -234,16 +232,20 @@ async function writeImages(
   return place;
 }
 
+const counts = {
+  concepts: z.number(),
+  duplicates: z.number(),
+  styles: z.record(z.string(), z.number()),
+  splits: z.record(z.string(), z.number()),
+};
 const manifestSchema = z.object({
   made: z.looseObject({ kind: z.literal('emoji') }),
   split: z.unknown(),
-  built: z.object({
-    images: z.number(),
-    concepts: z.number(),
-    duplicates: z.number(),
-    styles: z.record(z.string(), z.number()),
-    splits: z.record(z.string(), z.number()),
-  }),
+  built: z.union([
+    z.object({ images: z.number(), ...counts }),
+    // Earlier versions called them so.
+    z.object({ pictures: z.number(), ...counts }).transform(({ pictures: images, ...built }) => ({ images, ...built })),
+  ]),
 });
 
 /** Undefined where the folder is no complete data set of ours. */
