@@ -137,7 +137,7 @@ const commands: readonly Case[] = [
   [
     'loss-by-noise --data images',
     2,
-    "missing required argument 'run | model dir | name'; kuosan loss-by-noise --help tells more",
+    "missing required argument 'run | model dir | name'; see kuosan loss-by-noise --help",
   ],
   ['sample run more', 2, "too many arguments for 'sample'. Expected 1 argument but got 2; see kuosan sample --help"],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
@@ -409,7 +409,7 @@ const editing: readonly Case[] = [
   [
     'edit run --image fakes/fake.png',
     1,
-    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG or AVIF image',
+    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF image',
   ],
   ['edit run --image images/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
   [

@@ -133,7 +133,7 @@ export function allImages(dataset: Dataset): FloatArray {
 }
 
 /**
- * A tenth of Algorithm 2's usual thousand steps: on small models images of 100 and of 250 steps look alike, and both
+ * A tenth of Algorithm 2's thousand steps: on small models images of 100 and of 250 steps look alike, and both
  * look better than DDIM's, whose noise-free steps mend no errors.
  */
 const ddpmSteps = 100;

@@ -104,14 +104,16 @@ export async function planDdpm(
       dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
       ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
     }),
-    writeModel: (dir, weights) =>
-      writeModelFolder(dir, {
+    writeModel: async (dir, weights) => {
+      await writeModelFolder(dir, {
         unet,
         weights,
         scheduler: config.scheduler,
         classes,
         superResolution: superResolution ?? null,
-      }),
+      });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
@@ -324,7 +326,7 @@ function checkOutputs(
   );
 }
 
-/** @returns the class that stands for "any" if some are hidden in training: the network's last */
+/** @returns the null label if there is label dropout: the network's last class */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
   const { numClassEmbeds: classes, classEmbedType } = unet.config;
   if (classEmbedType !== null)
