@@ -161,6 +161,24 @@ export const ddpmConfigSchema = z.strictObject({
   train: ddpmTrainSchema,
 });
 
+/** The same before its data is known: what is not said of classes is what the data has. */
+export const askedDdpmSchema = ddpmConfigSchema.extend({
+  /** The network: a `UNet2DModel`, with diffusers' defaults. */
+  model: unet2DConfigSchema
+    .extend({
+      /** Classes, the null label among them; left out, those of the data; null for a network without. @unit classes */
+      numClassEmbeds: unet2DConfigSchema.shape.numClassEmbeds.removeDefault().optional(),
+    })
+    .prefault({}),
+  /** The loss. */
+  objective: objectiveSchema
+    .extend({
+      /** Label dropout: the share of samples trained with the null label. Guidance needs it; left out, as much as the data's classes need. */
+      labelDropout: objectiveSchema.shape.labelDropout.removeDefault().optional(),
+    })
+    .prefault({}),
+});
+
 function isRegularExpression(text: string): boolean {
   try {
     return new RegExp(text) instanceof RegExp;
@@ -181,17 +199,39 @@ export interface DdpmConfig {
   readonly train: z.output<typeof ddpmTrainSchema>;
 }
 
+/** A run as a person asks for it: without a word of classes it takes those of its data, see `withClasses`. */
+export type AskedDdpmConfig = Omit<DdpmConfig, 'model' | 'objective'> & {
+  readonly model: Omit<DdpmConfig['model'], 'numClassEmbeds'> & {
+    readonly numClassEmbeds?: DdpmConfig['model']['numClassEmbeds'] | undefined;
+  };
+  readonly objective: Omit<Objective, 'labelDropout'> & { readonly labelDropout?: number | undefined };
+};
+
 /**
- * Checks a configuration and fills in the defaults.
+ * Checks a configuration and fills in the defaults: without a word of classes there are none.
  *
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseDdpmConfig(value: unknown): DdpmConfig {
+  const { model, objective, ...config } = parseAskedDdpmConfig(value);
+  return {
+    ...config,
+    model: { ...model, numClassEmbeds: model.numClassEmbeds ?? null },
+    objective: { ...objective, labelDropout: objective.labelDropout ?? objectiveDefaults.labelDropout },
+  };
+}
+
+/**
+ * Checks a configuration and fills in the defaults but those that depend on the data.
+ *
+ * @throws as `parseDdpmConfig`
+ */
+export function parseAskedDdpmConfig(value: unknown): AskedDdpmConfig {
   const {
     scheduler: given,
     objective: { timeSampling, timeMean, timeStd, ...objective },
     ...config
-  } = parseConfig(ddpmConfigSchema, value, 'config');
+  } = parseConfig(askedDdpmSchema, value, 'config');
   const scheduler = schedulerConfig(given as SchedulerOptions);
   return {
     ...config,
