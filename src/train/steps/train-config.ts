@@ -173,7 +173,7 @@ export const askedDdpmSchema = ddpmConfigSchema.extend({
   /** The loss. */
   objective: objectiveSchema
     .extend({
-      /** Label dropout: the share of samples trained with the null label. Guidance needs it; left out, as much as the data's classes need. */
+      /** Label dropout: the share of samples trained with the null label. Guidance needs it; left out, 0.1 where the data has classes. */
       labelDropout: objectiveSchema.shape.labelDropout.removeDefault().optional(),
     })
     .prefault({}),
