@@ -30,7 +30,7 @@ export {
   type EmojiStyle,
   type EmojiStyleName,
 } from './emoji/styles.ts';
-export { type FoundPackage, type PackageNeed } from './emoji/packages.ts';
+export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
 export { classColumns, gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
 export {
