@@ -126,6 +126,8 @@ type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
 
 const commands: readonly Case[] = [
   ['trian', 2, "unknown command 'trian'; did you mean train?"],
+  ['floor run --data images', 2, "unknown command 'floor'; it is called loss-by-noise now"],
+  ['probe run --data images --views', 2, "unknown option '--views'; it is called --tta now"],
   ['demo --stpes 5', 2, "unknown option '--stpes'; did you mean --steps?"],
   [
     'sample',
@@ -413,7 +415,7 @@ const editing: readonly Case[] = [
   [
     'edit run --image images/000.png --mask small.png',
     1,
-    '--mask small.png is 4×4, images/000.png 8×8; draw the mask on the image, in its size',
+    '--mask small.png is 4×4, images/000.png 8×8; the mask must have the size of the image',
   ],
   [
     'edit run --image images/000.png --mask black.png',
@@ -446,7 +448,7 @@ const editing: readonly Case[] = [
   [
     'interpolate run --seeds 1,2 --sampler ddpm',
     2,
-    '--sampler: ddpm adds noise in every step, so near seeds do not draw near images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
+    '--sampler: ddpm adds noise in every step, so interpolated noise does not give interpolated images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
   ],
   ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
   ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],

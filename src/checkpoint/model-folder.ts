@@ -27,7 +27,8 @@ import {
 } from '../models/index.ts';
 import { checksums } from './checksum.ts';
 import { readClassLabels, writeClassLabels, type ClassLabels } from './class-labels.ts';
-import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from '../files/durable-files.ts';
+import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-files.ts';
+import { describeSystemError } from '../files/system-reason.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { inDiffusers } from './in-diffusers.ts';
 import { jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
@@ -99,7 +100,7 @@ export async function writeModelFolder(
     try {
       await makeFolder(join(dir, part));
     } catch (error) {
-      throw new Error(`${where}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, {
+      throw new Error(`${where}: cannot be written, ${describeSystemError(error)}; give another folder`, {
         cause: error,
       });
     }

@@ -91,12 +91,12 @@ async function openModel(source: string, variant: string | undefined): Promise<L
   return model;
 }
 
-/** @throws if the model's images cannot be drawn */
+/** @throws if the model's images cannot be written as files */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
   const [channels, height, width]: ImageShape = imageShapeOf(unet, networkProcess(scheduler).varianceType);
   if (channels !== 1 && channels !== 3)
     throw new Error(
-      `${path}: makes images of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with sampleImages`,
+      `${path}: generates images of ${channels} channels, and image files have 1 or 3; take its values from the library, with sampleImages`,
     );
   return [channels, height, width];
 }

@@ -18,7 +18,7 @@ export interface Conditioning {
   readonly image?: FloatArray;
 }
 
-/** What else a denoiser is told. */
+/** What a denoiser is conditioned on, and its signal. */
 export interface DenoiseOptions {
   readonly cond?: Conditioning | undefined;
   /** [B, ...] the x̂_0 of the step before, for self-conditioning; absent at the first step. */

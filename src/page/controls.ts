@@ -107,8 +107,8 @@ export function openControls(limits: Limits, threads: number): Controls {
     },
     setBusy(busy) {
       fields.disabled = busy;
-      element('draw', HTMLButtonElement).hidden = busy;
-      element('draw', HTMLButtonElement).disabled = busy;
+      element('generate', HTMLButtonElement).hidden = busy;
+      element('generate', HTMLButtonElement).disabled = busy;
       element('cancel', HTMLButtonElement).hidden = !busy;
     },
   };

@@ -86,13 +86,13 @@ class Page {
     return reel;
   }
 
-  /** Loads the weights, so that the first drawing begins at once. */
+  /** Loads the weights, so that sampling starts at once. */
   async prepare(settings: Settings): Promise<void> {
     this.#blank(settings);
     await this.#load();
     element('settings', HTMLFieldSetElement).disabled = false;
-    element('draw', HTMLButtonElement).disabled = false;
-    showStatus('This is the noise of the seed. Draw turns it into images.');
+    element('generate', HTMLButtonElement).disabled = false;
+    showStatus('This is the noise of the seed. Generate turns it into images.');
   }
 
   #load(): Promise<Map<string, HostArray>> {
@@ -108,7 +108,7 @@ class Page {
     const progress = element('progress', HTMLProgressElement);
     this.#controls.setBusy(true);
     showProblem(undefined);
-    showStatus('Drawing …');
+    showStatus('Sampling …');
     history.replaceState(null, '', toHash(settings));
     progress.removeAttribute('value');
     progress.hidden = false;

@@ -1,7 +1,7 @@
 /** What a visitor chooses, and the address that says it. */
 import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
 
-/** What to draw and where. */
+/** What to generate, and on which device. */
 export interface Settings {
   readonly seed: number;
   readonly count: number;
@@ -26,7 +26,7 @@ export interface Limits {
   readonly webgpu: boolean;
 }
 
-/** More images than a screen shows at once are better drawn in Node. */
+/** More images than a screen shows at once are better sampled in Node. */
 export const mostImages = 36;
 /** Beyond this images only get brighter. */
 export const mostGuidance = 10;

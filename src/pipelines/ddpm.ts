@@ -38,7 +38,7 @@ import { bind, type Context } from '../nn/index.ts';
 import { lowResolution } from './super-resolution.ts';
 import { variationalInputs, variationalTerm } from './variational-bound.ts';
 
-/** The input by which samples' losses are multiplied to make up for how often their times are drawn; their own losses are told without it. */
+/** The input by which samples' losses are multiplied to make up for how often their times are drawn; the reported losses are without it. */
 export const importanceInput = 'importance';
 
 /** The extents of one image: channels, height, width. */
@@ -164,7 +164,7 @@ export function checkNetwork({ config, classInput }: UNet2DModel, channels: numb
     );
 }
 
-/** What one training batch is drawn from. */
+/** What a training batch depends on. */
 export interface BatchDraw {
   readonly seed: number;
   /** The number of the batch, from 0; with accumulation a step takes several. */

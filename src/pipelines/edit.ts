@@ -163,7 +163,7 @@ export async function* interpolateSeeds(
   });
 }
 
-/** How many images `interpolateSeeds` draws. */
+/** How many images `interpolateSeeds` generates. */
 export function interpolatedCount(seeds: number, frames: number): number {
   return (seeds - 1) * (frames - 1) + 1;
 }

@@ -28,7 +28,7 @@ export interface GuidanceOptions {
   readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
 }
 
-/** Which images to draw. */
+/** Which images to generate. */
 export interface SampleRequest extends GuidanceOptions {
   readonly seed: number;
   readonly count: number;
@@ -55,10 +55,10 @@ export interface SamplerChoice {
   readonly churn?: number | undefined;
 }
 
-/** Which images to draw, and how. */
+/** Which images to generate, and how. */
 export interface SampleOptions extends SampleRequest, SamplerChoice {}
 
-/** The random numbers of images by their number: first the noise they begin as, then what a sampler draws. */
+/** One random stream per image, keyed by its index: first the initial noise, then the sampler's noise. */
 export function sampleStreams(seed: number, indices: readonly number[]): RandomStream[] {
   return indices.map((index) => new RandomStream(seed, 'sample', index));
 }
@@ -74,7 +74,7 @@ export interface SampleProgress extends SamplerState {
   readonly stepsTotal: number;
 }
 
-/** What images can be drawn from: a network made ready, or an exact solution. */
+/** What images are sampled from: a compiled network, or an exact denoiser. */
 export interface ImageModel {
   /** What is done to images, and what the model is asked of it. */
   readonly diffusion: NetworkProcess;
@@ -105,7 +105,7 @@ export interface ImageSampler extends ImageModel {
   sample(options: SampleOptions): AsyncGenerator<SampleProgress, void, undefined>;
 }
 
-/** A model with its way to draw. */
+/** A model with its samplers. */
 export function imageSampler(model: ImageModel): ImageSampler {
   return {
     ...model,
@@ -146,20 +146,20 @@ export function chosenSampler(
   return { run: definition.run, timesteps, options: { schedule, timesteps, varianceType, eta, churn } };
 }
 
-/** Images that are drawn together. */
+/** Images that are sampled together. */
 export interface SampleBatch {
   /** Which images these are. */
   readonly indices: readonly number[];
   readonly denoise: Denoiser;
   /** [B, C, H, W] */
   readonly shape: readonly number[];
-  /** [B] nothing has been drawn from them yet. */
+  /** [B] fresh streams. */
   readonly streams: readonly RandomStream[];
   readonly cond: Conditioning | undefined;
 }
 
 /**
- * Runs a way to draw on every batch of the images asked for.
+ * Runs a sampling function on every batch of the requested images.
  *
  * @param stepsOfBatch  states that it yields for a batch
  * @throws if the model needs classes or an image next to the noise and has not got them
@@ -236,10 +236,10 @@ export function sampleImages(
 }
 
 /**
- * The images at the end of a drawing, together.
+ * The finished images of a sampling run, together.
  *
  * @returns [count, C, H, W]
- * @throws if nothing was drawn
+ * @throws if nothing was sampled
  */
 export async function finishedImages(
   drawing: AsyncIterable<SampleProgress>,

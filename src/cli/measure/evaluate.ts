@@ -23,7 +23,7 @@ export function register(program: Command): void {
     )
     .option(
       '--count <n>',
-      'images to draw, and real ones to compare them with',
+      'images to generate, and real images to compare them with',
       integerOption('--count', 4, 1_000_000),
       1000,
     )
@@ -44,7 +44,7 @@ export function register(program: Command): void {
       integerOption('--bpd-times', 1),
       50,
     )
-    .option('--seed <n>', 'which real images, and the noise of the drawn ones', integerOption('--seed', 0), 0)
+    .option('--seed <n>', 'seed of the choice of real images and of the noise', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')

@@ -142,7 +142,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
       );
     const drawing = sampleOptions(options, sampler);
     const { sampler: name } = drawing;
-    // What cannot be drawn is said before anything is measured.
+    // Sampling options are checked before anything is measured.
     sampler.denoiser(drawing);
     const steps = samplerTimesteps(samplerNamed(name), sampler.diffusion.schedule, drawing).length;
     const classLabels = classesFor(opened, undefined, count);

@@ -193,7 +193,7 @@ function describe(
   ];
 }
 
-/** The most telling of what was measured: the distance to the data, the nearest image of it, or the converged images. */
+/** The most informative of the measurements: the distance to the data, the nearest image of it, or the converged images. */
 function qualityOf({ reference, cells }: Comparison, distances: ReadonlyMap<ComparedCell, FeatureComparison>): Quality {
   const converged = distances.get(reference);
   if (converged)

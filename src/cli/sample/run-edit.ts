@@ -43,7 +43,7 @@ export async function editImage(source: string | undefined, options: EditOptions
       );
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
-        `${mask === undefined ? '--strength' : '--mask'}: this model is conditioned on an image and draws all of it anew; leave the option out`,
+        `${mask === undefined ? '--strength' : '--mask'}: this model is conditioned on an image and generates all of it; leave the option out`,
       );
     const superResolution = opened.model?.superResolution ?? null;
     const taken: ImageShape = [imageShape[0], ...sideOf(imageShape, superResolution)];
@@ -100,7 +100,7 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
   const [maskHeight, maskWidth] = await readImageSize(mask);
   if (maskHeight !== height || maskWidth !== width)
     throw new Error(
-      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the image, in its size`,
+      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; the mask must have the size of the image`,
     );
 }
 

@@ -24,7 +24,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
       .filter(([, { random }]) => !random)
       .map(([name]) => name);
     throw new UsageError(
-      `--sampler: ${sampler} adds noise in every step, so near seeds do not draw near images; take ${determined.join(', ')}`,
+      `--sampler: ${sampler} adds noise in every step, so interpolated noise does not give interpolated images; take ${determined.join(', ')}`,
     );
   }
   checkGuidanceOptions(options);

@@ -31,7 +31,7 @@ export function contentKey(bytes: Uint8Array): string {
  *
  * @param network  what identifies the network, its weights and how images are brought to it; hashed to the file's name
  * @param dim      D
- * @param note     told once if the cache cannot be kept
+ * @param note     called once if the cache cannot be kept
  */
 export async function openEmbeddingCache(
   cacheDir: string,
@@ -102,7 +102,7 @@ async function readRecords(
       return undefined;
     const vectors = new Map<string, Float32Array>();
     // In pieces: the file of a large collection is larger than one buffer may be.
-    const perPiece = Math.max(1, Math.floor(2 ** 24 / recordLength));
+    const perPiece = Math.min((size - headLength) / recordLength, Math.max(1, Math.floor(2 ** 24 / recordLength)));
     const piece = Buffer.alloc(perPiece * recordLength);
     for (let at = headLength; at < size;) {
       const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, size - at), at);

@@ -154,7 +154,7 @@ async function collect(
         style,
         code,
         fields: { text: label, tags, code, style, group, subgroup, language },
-        // Some drawings are a little higher than wide: white next to them keeps their tops.
+        // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
         png: async () => encodePng(await decodeImage(bytes[index]!, { size, crop: 'pad' })),
       });
     }

@@ -3,7 +3,9 @@ import { loadSharp } from './load-sharp.ts';
 import { heightAndWidth, type ImageSize } from './image-size.ts';
 import type { Bitmap } from './bitmap.ts';
 import { resampleToCover, type Resample } from './resample.ts';
-import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
+import { clipped } from '../../formats/quote.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
+import { writeFileWhole } from '../../files/write-file.ts';
 
 /**
  * How an image takes another shape:
@@ -60,11 +62,8 @@ function reasonOf(error: unknown): string {
   if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   // libheif prints a line for every seek that failed; the last line is the cause.
-  const cause = (lines.at(-1) ?? '')
-    .replace(/^Input buffer (has|contains) /, '')
-    .trim()
-    .slice(0, 120);
-  return `truncated or damaged (${cause})`;
+  const cause = (lines.at(-1) ?? '').replace(/^Input buffer (has|contains) /, '').trim();
+  return `truncated or damaged (${clipped(cause, 120)})`;
 }
 
 /** What images of science and of NumPy hold instead of levels of gray or color: their range is not in the file, so none can be guessed. */
@@ -85,7 +84,7 @@ function otherNumbers(what: string): string {
 
 const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 
-/** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker tells. */
+/** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker decides. */
 function isTruncatedPng(bytes: Buffer): boolean {
   if (!bytes.subarray(0, 4).equals(pngSignature)) return false;
   const end = bytes.lastIndexOf('IEND');

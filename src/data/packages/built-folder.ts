@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { stableAsidePath } from '../../files/aside-path.ts';
+import { replaceWhole } from '../../files/durable-files.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { checkWritable, writing } from '../../files/write-file.ts';
 import { metadataName } from '../sets/captions.ts';
@@ -136,10 +137,7 @@ async function writeImages(
     const path = join(place, fileName);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
       const bytes = await png();
-      await writing(path, async () => {
-        await writeFile(`${path}.part`, bytes);
-        await rename(`${path}.part`, path);
-      });
+      await writing(path, () => replaceWhole(path, (aside) => writeFile(aside, bytes)));
     }
     onProgress?.(++done, images.length);
   });
@@ -172,7 +170,7 @@ async function readManifest<Counts>(folder: string, kind: string): Promise<Manif
   const schema = z.object({
     made: z.looseObject({ kind: z.literal(kind) }),
     split: z.unknown(),
-    built: z.looseObject({ splits: z.record(z.string(), z.number()) }),
+    built: z.preprocess(underPresentNames, z.looseObject({ splits: z.record(z.string(), z.number()) })),
   });
   try {
     const parsed = schema.parse(JSON.parse(await readFile(join(folder, manifestName), 'utf8')));
@@ -181,6 +179,13 @@ async function readManifest<Counts>(folder: string, kind: string): Promise<Manif
   } catch {
     return undefined;
   }
+}
+
+/** What earlier versions wrote under another name: the number of images. */
+function underPresentNames(built: unknown): unknown {
+  if (typeof built !== 'object' || built === null || !('pictures' in built)) return built;
+  const { pictures: images, ...rest } = built;
+  return { images, ...rest };
 }
 
 function same(a: unknown, b: unknown): boolean {
