@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import * as emoji from './data-emoji.ts';
+import * as icons from './data-icons.ts';
 import { integerOption, UsageError } from '../options.ts';
 import type { DataOptions } from './run-data.ts';
 
@@ -37,4 +38,5 @@ export function register(program: Command): void {
       await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });
   emoji.register(command);
+  icons.register(command);
 }
