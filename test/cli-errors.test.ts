@@ -137,7 +137,7 @@ const commands: readonly Case[] = [
   [
     'loss-by-noise --data images',
     2,
-    "missing required argument 'run | model dir | name'; kuosan loss-by-noise --help tells more",
+    "missing required argument 'run | model dir | name'; see kuosan loss-by-noise --help",
   ],
   ['sample run more', 2, "too many arguments for 'sample'. Expected 1 argument but got 2; see kuosan sample --help"],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
@@ -356,7 +356,7 @@ const editing: readonly Case[] = [
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no classes, so there is nothing to guide towards',
+    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
   [
     'sample run --out x.png --guidance-interval 0.3,5',
@@ -392,12 +392,12 @@ const editing: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2 --guidance-interval 0.3,5',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'compare unguided --out x.png --samplers ddim --steps 2 --guidance-scale 2 --guidance-rescale 0.7',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'sample --exact images --size 8 --out x.png --dynamic-threshold 0.9',
@@ -409,7 +409,7 @@ const editing: readonly Case[] = [
   [
     'edit run --image fakes/fake.png',
     1,
-    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG or AVIF image',
+    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF image',
   ],
   ['edit run --image images/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
   [
@@ -492,7 +492,7 @@ const models: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   ['sample unguided --out x.png --class d', 2, 'unknown class "d"; one of round, square'],
   [

@@ -9,7 +9,7 @@ export {
   endOfWord,
   leastVocabSize,
 } from './texts/clip-tokenizer-json.ts';
-export { defaultCacheDir } from './sets/cache.ts';
+export { defaultCacheDir } from '../files/default-cache-dir.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './sets/dataset.ts';
 export {
   type CaptionAugmentation,

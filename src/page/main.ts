@@ -1,6 +1,6 @@
 /** The page: samples a model in the visitor's browser. */
 import type { HostArray } from '../core/index.ts';
-import { describeProcess, initialNoise } from '../diffusion/index.ts';
+import { classConditions, describeProcess, initialNoise } from '../diffusion/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
@@ -120,8 +120,10 @@ class Page {
       const network = await this.#open(settings.device);
       const images = await network.sampler(Math.min(together, count));
       const { classes } = this.#model;
-      const classLabels =
-        classes === null ? undefined : Array.from({ length: count }, (_, i) => label ?? i % classes.names.length);
+      const conditions =
+        classes === null
+          ? {}
+          : classConditions(Array.from({ length: count }, (_, i) => label ?? i % classes.names.length));
       const start = performance.now();
       let firstStep = 0;
       const asked = {
@@ -129,7 +131,7 @@ class Page {
         count,
         sampler,
         steps,
-        classLabels,
+        conditions,
         guidanceScale: guidance,
         signal: running.signal,
         ...(takesEta(sampler) && { eta }),

@@ -63,7 +63,7 @@ export async function compareSamplers(
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
   const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, mostSteps(model)) };
   for (const { sampler, steps: count } of [...pairs, ofReference])
-    samplerTimesteps(samplerNamed(sampler), model.diffusion.schedule, { steps: count, spacing });
+    samplerTimesteps(samplerNamed(sampler), model.process.schedule, { steps: count, spacing });
   const draw = async (
     { sampler, steps: count }: { readonly sampler: string; readonly steps: number },
     reference?: FloatArray,

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { networkProcess } from '../diffusion/index.ts';
 import { CLIPModel, ImageClassifier, UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
-import { classifierProgram, denoiserProgram, imageProgram, imageShapeOf, textProgram } from '../pipelines/index.ts';
+import { classifierProgram, denoiserProgram, imageProgram, textProgram } from '../pipelines/index.ts';
 import { parseClassifierConfig } from './kinds/classifier-config.ts';
 import { parseClipConfig } from './kinds/clip-config.ts';
 import { parseDdpmConfig } from './steps/train-config.ts';
@@ -28,7 +28,7 @@ describe.each(names(undefined))('the preset %s', (name) => {
     const { size } = config.data;
     const unet = new UNet2DModel(config.model);
     expect(config.model.sampleSize).toBe(size);
-    denoiserProgram(unet, 1, imageShapeOf(unet));
+    denoiserProgram(unet, 1);
     expect(networkProcess(config.scheduler).networkTimes).toMatchObject({ from: 0, to: 1000 });
     await expectSaidParameters(name, countParameters(unet));
   });

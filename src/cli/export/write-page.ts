@@ -10,7 +10,7 @@ import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/inde
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
-import { imageShapeOf } from '../../pipelines/index.ts';
+import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -70,7 +70,7 @@ export async function writePage(
 ): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
   if (!existsSync(join(builtPage, 'index.html')))
     throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const imageShape = imageShapeOf(model.unet, networkProcess(model.scheduler).varianceType);
+  const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
       `${model.path}: makes images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,

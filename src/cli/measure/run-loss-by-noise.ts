@@ -13,19 +13,23 @@ import {
   type Point,
 } from '../../data/index.ts';
 import {
+  classConditions,
   classDatasetDenoiser,
+  classLabelsName,
   datasetDenoiser,
   denoisingLossByNoise,
   hasSteps,
+  imageName,
   spreadTimes,
   type Denoiser,
   type LossAtTime,
   type NetworkProcess,
   type NoiseSchedule,
 } from '../../diffusion/index.ts';
+import { imageShapeOf } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { allImages, openImages } from '../open-images.ts';
+import { allImages, isConditionedOn, openImages } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
 
 /** The options of `kuosan loss-by-noise`. */
@@ -47,20 +51,18 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const { sampler } = opened;
-    const {
-      diffusion: noise,
-      imageShape: [channels, height, width],
-    } = sampler;
+    const noise = sampler.process;
+    const [channels, height, width] = imageShapeOf(sampler.shape);
+    const takesClasses = isConditionedOn(sampler, classLabelsName);
     const { schedule } = noise;
-    if (sampler.condChannels > 0)
+    if (isConditionedOn(sampler, imageName))
       throw new Error(
         `${source}: this model is conditioned on an image, so the images alone do not say what it could know`,
       );
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
-    if (sampler.takesClasses && !dataset.labels)
-      throw new Error(`${source}: this model takes classes, and ${data} has none`);
+    if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
-    if (sampler.takesClasses && known !== undefined && found !== undefined && found > known)
+    if (takesClasses && known !== undefined && found !== undefined && found > known)
       throw new Error(
         `${source}: this model knows ${known} classes, and ${data} has ${found}; give the images that it was trained on`,
       );
@@ -80,8 +82,9 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
             seed,
             signal: interrupt.signal,
             onProgress: (done, total) => progress.update(done, `of ${total} noisy images`),
-            ...(sampler.takesClasses && {
-              cond: (places: readonly number[]) => ({ classLabels: places.map((place) => dataset.labels![place]!) }),
+            ...(takesClasses && {
+              conditions: (places: readonly number[]) =>
+                classConditions(places.map((place) => dataset.labels![place]!)),
             }),
           },
         );
@@ -91,9 +94,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
     };
     const network = await measure(sampler.plainDenoiser, 'network');
     const exact = await measure(
-      sampler.takesClasses
-        ? classDatasetDenoiser(schedule, images, dataset.labels!)
-        : datasetDenoiser(schedule, images),
+      takesClasses ? classDatasetDenoiser(schedule, images, dataset.labels!) : datasetDenoiser(schedule, images),
       'exact denoiser',
     );
     await writePng(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption, parseOverrides, UsageError } from '../options.ts';
 import type { TrainOptions } from './run-train.ts';
@@ -36,6 +37,13 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       '\nAny setting of the configuration can be given by its path: --model.layersPerBlock 2 --train.ema.decay 0.999',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan train noto-32 --data my-images --out runs/mine',
+        'kuosan train noto-32 --out runs/mine --resume',
+      ),
     )
     .allowUnknownOption()
     .allowExcessArguments();

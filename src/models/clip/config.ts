@@ -94,7 +94,7 @@ export function checkTower(
 
 /** What an image tower was given by the writers of all models, and has no use for. */
 const textOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'vocab_size']);
-/** What stands next to the towers in a whole model's configuration for the same reason. */
+/** Legacy keys next to the towers in a whole model's configuration. */
 const wholeOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'text_config_dict', 'vision_config_dict']);
 
 /**

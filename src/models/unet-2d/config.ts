@@ -96,5 +96,5 @@ export function checkConsistent({
     );
   }
   if (timeEmbeddingType === 'learned' && numTrainTimesteps === null)
-    throw new Error('unet: timeEmbeddingType learned has a vector for each time; say how many in numTrainTimesteps');
+    throw new Error('unet: timeEmbeddingType learned has an embedding for each timestep; set numTrainTimesteps');
 }

@@ -12,24 +12,27 @@ import {
   type Dataset,
 } from '../../data/index.ts';
 import {
-  hasSteps,
-  LossHistory,
+  classConditions,
+  classLabelsName,
+  imageName,
   networkProcess,
+  type Conditions,
   type NetworkProcess,
   type SuperResolution,
 } from '../../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../../eval/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
 import {
-  ddpmLoss,
+  denoisingNetwork,
+  denoisingTask,
   sampleImages,
+  imageExamples,
   lowResolution,
+  lowResolutionExamples,
   mostSteps,
   openSampler,
-  trainingInputs,
   type ImageSampler,
   type ImageShape,
-  type SampleOptions,
 } from '../../pipelines/index.ts';
 import type { DdpmConfig } from '../steps/train-config.ts';
 import { irreducibleLossOf } from './irreducible-loss.ts';
@@ -61,14 +64,11 @@ export async function planDdpm(
   features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
-  const target = { diffusion, objective: config.objective };
-  const history =
-    config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule)
-      ? new LossHistory(diffusion.schedule.T)
-      : undefined;
+  const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
+  const network = denoisingNetwork(unet, diffusion.varianceType);
   // Only for the plain squared error and no conditioning but classes: weighting, offset noise and image conditioning change it.
+  const takesClasses = unet.conditions.length > 0;
   const isPlain =
-    (unet.classInput === null || unet.classInput.kind === 'labels') &&
     diffusion.varianceType !== 'learned_range' &&
     config.objective.weighting === 'uniform' &&
     config.objective.offsetNoise === 0 &&
@@ -76,13 +76,11 @@ export async function planDdpm(
   const irreducibleLoss = isPlain
     ? irreducibleLossOf(dataset, diffusion, {
         horizontalFlip,
-        labelDropout: unet.classInput === null ? undefined : config.objective.labelDropout,
+        labelDropout: takesClasses ? config.objective.labelDropout : undefined,
       })
     : undefined;
   const classes =
-    unet.classInput === null || !dataset.classNames
-      ? null
-      : { names: dataset.classNames, nullClass: nullClass ?? null };
+    !takesClasses || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
     config,
@@ -92,29 +90,26 @@ export async function planDdpm(
     times: diffusion.networkTimes,
     notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
     ...(irreducibleLoss && { irreducibleLoss }),
-    task: {
-      module: unet,
-      loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, imageShape, target),
-      inputs: (batch) =>
-        trainingInputs(dataset, {
-          seed: train.seed,
-          batch,
-          batchSize: train.batchSize,
-          horizontalFlip,
-          target,
-          timeProbabilities: history?.probabilities(),
-          ...(nullClass !== undefined && { nullClass }),
-        }),
-      ...(history && { history }),
-    },
-    writeModel: (dir, weights) =>
-      writeModelFolder(dir, {
+    task: denoisingTask({
+      network,
+      process: diffusion,
+      objective: config.objective,
+      batchSize: train.batchSize,
+      seed: train.seed,
+      examples: superResolution ? lowResolutionExamples(images, superResolution, train.seed) : images,
+      dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
+      ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
+    }),
+    writeModel: async (dir, weights) => {
+      await writeModelFolder(dir, {
         unet,
         weights,
         scheduler: config.scheduler,
         classes,
         superResolution: superResolution ?? null,
-      }),
+      });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
@@ -123,20 +118,19 @@ export async function planDdpm(
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
       const sampler = await openSampler(executor, {
-        unet,
+        network,
         scheduler: config.scheduler,
-        imageShape,
         weights: { store, prefix: entries.ema },
       });
-      const shown = unet.classInput === null ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
-      const conditionsOf = (count: number) => conditions(dataset, count, shown, superResolution);
+      const shown = !takesClasses ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
+      const conditionsOf = (count: number) => shownConditions(dataset, count, shown, superResolution);
       const measure =
         features &&
         (await openMeasure(executor, features, sampler, {
           dataset,
           imageShape,
           train,
-          ...conditionsOf(train.evaluateCount),
+          conditions: conditionsOf(train.evaluateCount),
         }));
       return {
         ...(sampleEvery !== null && {
@@ -147,7 +141,7 @@ export async function planDdpm(
                 seed: gridSeed,
                 count: sampleCount,
                 steps: Math.min(sampleSteps, mostSteps(sampler)),
-                ...conditionsOf(sampleCount),
+                conditions: conditionsOf(sampleCount),
               });
               return { images, grid: layGrid(toBitmaps(images), { columns: classColumns(shown ?? 0, sampleCount) }) };
             },
@@ -197,14 +191,19 @@ async function openMeasure(
     dataset,
     imageShape,
     train,
-    ...asked
-  }: { readonly dataset: Dataset; readonly imageShape: ImageShape; readonly train: DdpmConfig['train'] } & Conditions,
+    conditions,
+  }: {
+    readonly dataset: Dataset;
+    readonly imageShape: ImageShape;
+    readonly train: DdpmConfig['train'];
+    readonly conditions: Conditions;
+  },
 ): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
   const extractor = await features.open(executor, imageShape);
   let real: RealFeatures | undefined;
   async function* images() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked }))
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, conditions }))
       if (state.finished) yield state.xt;
   }
   return {
@@ -228,22 +227,19 @@ async function openMeasure(
   };
 }
 
-/** What images generated on the way are conditioned on. */
-type Conditions = Pick<SampleOptions, 'classLabels' | 'condImages'>;
-
-/** All classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
-function conditions(
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
+function shownConditions(
   dataset: Dataset,
   count: number,
   classes: number | null,
   superResolution: SuperResolution | undefined,
 ): Conditions {
   if (!superResolution)
-    return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
+    return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
   const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
-    condImages: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
-    ...(classes !== null && { classLabels: places.map((place) => dataset.labels![place]!) }),
+    [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
+    ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
   };
 }
 
@@ -303,9 +299,13 @@ function checkOutputs(
   );
 }
 
-/** @returns the class that stands for "any" if some are hidden in training: the network's last */
+/** @returns the null label if there is label dropout: the network's last class */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
-  const classes = unet.config.numClassEmbeds;
+  const { numClassEmbeds: classes, classEmbedType } = unet.config;
+  if (classEmbedType !== null)
+    throw new Error(
+      `config.model.classEmbedType: a network with "${classEmbedType}" is conditioned on ${classEmbedType === 'timestep' ? 'a number' : 'a vector'} for each image, and images have classes; take numClassEmbeds without classEmbedType`,
+    );
   if (classes === null) {
     if (dropout > 0)
       throw new Error(

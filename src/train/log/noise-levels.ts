@@ -1,5 +1,5 @@
 import type { NetworkTimes } from '../../diffusion/index.ts';
-import type { SampleLoss } from '../steps/trainer.ts';
+import type { SampleLoss } from '../../pipelines/index.ts';
 
 /** How many equal ranges the times that the network is conditioned on are cut into: enough to see the shape, few enough that a batch meets most of them. */
 export const noiseLevels = 10;

@@ -107,7 +107,7 @@ const objectiveSchema = z.strictObject({
   timeMean: z.number().optional(),
   timeStd: positive.optional(),
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
-  /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
+  /** Label dropout: the share of samples trained with the null label; guidance needs it, 0.1 is common. */
   labelDropout: fraction.default(objectiveDefaults.labelDropout),
   /** Train super-resolution from downsampled data; the network takes twice the images' channels. */
   superResolution: z
@@ -115,7 +115,7 @@ const objectiveSchema = z.strictObject({
       factor: z.number().int().min(2),
       /** How they come to the size of the network's. */
       upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
-      /** Largest deviation of noise put on them in training; 0.1 keeps the network from leaning on their last detail. */
+      /** Largest deviation of noise put on them in training; 0.1 keeps the network from relying on their finest details. */
       noiseAugmentation: z.number().nonnegative().default(0),
     })
     .optional(),
