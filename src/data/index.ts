@@ -22,7 +22,8 @@ export { fillTemplate, plainTemplates, templateProblem } from './texts/template.
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
 export { type EmbeddedImages, embedImages, type EmbedOptions, type ImageEncoder } from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
-export { buildIcons, iconDefaults, type IconCounts, type IconOptions } from './icons/build-icons.ts';
+export { buildIcons, iconDefaults, type IconOptions } from './icons/build-icons.ts';
+export { type IconCounts } from './icons/describe-icons.ts';
 export { cleanLicenses, type IconSet, iconSetNames, type IconSource } from './icons/icon-sets.ts';
 export { type IconSplitEntry, type IconSplitOptions, splitIcons } from './icons/icon-splits.ts';
 export { type BuiltFolder } from './packages/built-folder.ts';

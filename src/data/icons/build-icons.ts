@@ -4,7 +4,7 @@ import { inParallel } from '../../files/in-parallel.ts';
 import { encodePng } from '../images/image.ts';
 import { buildFolder, type BuiltFolder, type BuiltImage, type FolderContent } from '../packages/built-folder.ts';
 import { isBrand } from './brands.ts';
-import { describeIcons } from './describe-icons.ts';
+import { describeIcons, type IconCounts } from './describe-icons.ts';
 import { readIconName } from './icon-names.ts';
 import { readIconSets, type IconSet, type IconSource } from './icon-sets.ts';
 import { splitIcons, type IconSplitOptions } from './icon-splits.ts';
@@ -37,22 +37,6 @@ export const iconDefaults = {
   holdOut: 0.05,
   seed: 0,
 } as const satisfies Partial<IconOptions>;
-
-/** What a data set of icons holds. */
-export interface IconCounts {
-  readonly images: number;
-  readonly captions: number;
-  /** Images of each set. */
-  readonly sets: Readonly<Record<string, number>>;
-  /** Images of each style. */
-  readonly styles: Readonly<Record<string, number>>;
-  /** Icons left out because another has the same pixels at 24 × 24. */
-  readonly duplicates: number;
-  /** Icons left out because they are trademarks. */
-  readonly brands: number;
-  /** Icons left out because they are empty, all black, or no SVG that can be rendered. */
-  readonly unusable: number;
-}
 
 const command = 'data icons';
 

@@ -1,5 +1,20 @@
-import type { IconCounts } from './build-icons.ts';
 import type { IconSet } from './icon-sets.ts';
+
+/** What a data set of icons holds. */
+export interface IconCounts {
+  readonly images: number;
+  readonly captions: number;
+  /** Images of each set. */
+  readonly sets: Readonly<Record<string, number>>;
+  /** Images of each style. */
+  readonly styles: Readonly<Record<string, number>>;
+  /** Icons left out because another has the same pixels at 24 × 24. */
+  readonly duplicates: number;
+  /** Icons left out because they are trademarks. */
+  readonly brands: number;
+  /** Icons left out because they are empty, all black, or no SVG that can be rendered. */
+  readonly unusable: number;
+}
 
 /** What a card says of a data set of icons. */
 export interface IconDatasetCard extends IconCounts {
