@@ -6,7 +6,7 @@ import { planClassifier } from './classifier-run.ts';
 import { parseClassifierConfig } from './classifier-config.ts';
 import { parseClipConfig } from './clip-config.ts';
 import { planClip } from './clip-run.ts';
-import { parseDdpmConfig, type TrainConfig } from '../steps/train-config.ts';
+import { parseAskedDdpmConfig, type TrainConfig } from '../steps/train-config.ts';
 import { planDdpm } from './ddpm-run.ts';
 import { newSettings } from './renamed-settings.ts';
 import type { PlanOptions, RunPlan } from '../run.ts';
@@ -46,7 +46,7 @@ function runKind<Config extends AnyConfig>(
 
 /** What can be trained, by the `task` of a configuration. */
 const runKinds: Readonly<Record<string, (value: unknown) => ConfiguredRun>> = {
-  ddpm: runKind(parseDdpmConfig, planDdpm),
+  ddpm: runKind(parseAskedDdpmConfig, planDdpm),
   classifier: runKind(parseClassifierConfig, planClassifier),
   clip: runKind(parseClipConfig, planClip),
 };

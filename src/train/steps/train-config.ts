@@ -132,6 +132,16 @@ export const ddpmConfigSchema = z.strictObject({
   train: ddpmTrainSchema,
 });
 
+/** The same before its data is known: what is not said of classes is what the data has. */
+const askedSchema = ddpmConfigSchema.extend({
+  model: unet2DConfigSchema
+    .extend({ numClassEmbeds: unet2DConfigSchema.shape.numClassEmbeds.removeDefault().optional() })
+    .prefault({}),
+  objective: objectiveSchema
+    .extend({ labelDropout: objectiveSchema.shape.labelDropout.removeDefault().optional() })
+    .prefault({}),
+});
+
 function isRegularExpression(text: string): boolean {
   try {
     return new RegExp(text) instanceof RegExp;
@@ -152,17 +162,39 @@ export interface DdpmConfig {
   readonly train: z.output<typeof ddpmTrainSchema>;
 }
 
+/** A run as a person asks for it: without a word of classes it takes those of its data, see `withClasses`. */
+export type AskedDdpmConfig = Omit<DdpmConfig, 'model' | 'objective'> & {
+  readonly model: Omit<DdpmConfig['model'], 'numClassEmbeds'> & {
+    readonly numClassEmbeds?: DdpmConfig['model']['numClassEmbeds'] | undefined;
+  };
+  readonly objective: Omit<Objective, 'labelDropout'> & { readonly labelDropout?: number | undefined };
+};
+
 /**
- * Checks a configuration and fills in the defaults.
+ * Checks a configuration and fills in the defaults: without a word of classes there are none.
  *
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseDdpmConfig(value: unknown): DdpmConfig {
+  const { model, objective, ...config } = parseAskedDdpmConfig(value);
+  return {
+    ...config,
+    model: { ...model, numClassEmbeds: model.numClassEmbeds ?? null },
+    objective: { ...objective, labelDropout: objective.labelDropout ?? objectiveDefaults.labelDropout },
+  };
+}
+
+/**
+ * Checks a configuration and fills in the defaults but those that depend on the data.
+ *
+ * @throws as `parseDdpmConfig`
+ */
+export function parseAskedDdpmConfig(value: unknown): AskedDdpmConfig {
   const {
     scheduler: given,
     objective: { timeSampling, timeMean, timeStd, ...objective },
     ...config
-  } = parseConfig(ddpmConfigSchema, value, 'config');
+  } = parseConfig(askedSchema, value, 'config');
   const scheduler = schedulerConfig(given);
   return {
     ...config,
