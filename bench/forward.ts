@@ -1,11 +1,10 @@
 /** How long one evaluation of the network takes with constant weights, as in sampling, next to PyTorch's under `inference_mode`. */
 import { float32, freeze } from '../src/core/index.ts';
-import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { denoiserProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, timed } from './contest.ts';
-import { noiseImages, imageOf, unetConfig } from './network.ts';
+import { networkOf, noiseImages, imageOf, unetConfig } from './network.ts';
 import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
 import { startUNetPeers } from './unet-peers.ts';
 
@@ -16,8 +15,8 @@ export async function forward(settings: Settings): Promise<void> {
     const name = `64·(1,2,2), batch ${batch}`;
     progress(name);
     const config = unetConfig(64, batch);
-    const unet = new UNet2DModel(config.model);
-    const network = freeze(denoiserProgram(unet, batch, imageOf(config)), initialValues(unet, 0));
+    const unet = networkOf(config);
+    const network = freeze(denoiserProgram(unet, batch), initialValues(unet, 0));
     const inputs = {
       sample: noiseImages(batch, imageOf(config)),
       timestep: float32(

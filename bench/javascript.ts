@@ -4,12 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import { sizeOf } from '../src/core/index.ts';
-import { UNet2DModel } from '../src/models/index.ts';
 import { denoiserProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, summarize, timed, type Blocks, type Side, type Summary } from './contest.ts';
 import { flopsOf, openKernel, type Case } from './kernels.ts';
-import { imageOf, unetConfig } from './network.ts';
+import { networkOf, unetConfig } from './network.ts';
 import { startPeer, type Peer } from './peer.ts';
 import { progress, rounded, type Settings } from './question.ts';
 import { digits, layTable } from './table.ts';
@@ -112,7 +111,7 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
 /** FLOPs of the convolutions of one evaluation; a training step has as many again for each of the two gradients. */
 function forwardConvolutions(width: number, batch: number): number {
   const config = unetConfig(width, batch);
-  const { nodes } = denoiserProgram(new UNet2DModel(config.model), batch, imageOf(config));
+  const { nodes } = denoiserProgram(networkOf(config), batch);
   return nodes
     .filter(({ op }) => op.name === 'conv2d')
     .reduce((total, { inputs, outputs }) => {

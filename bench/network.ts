@@ -1,8 +1,8 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
 import { heightAndWidth, type Dataset } from '../src/data/index.ts';
-import { networkProcess } from '../src/diffusion/index.ts';
+import { classConditions, classLabelsName, networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, trainingInputs, type ImageShape } from '../src/pipelines/index.ts';
+import { denoisingTask, imageExamples, type ImageShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
 
 /**
@@ -39,32 +39,32 @@ export function imageOf({ model, data }: DdpmConfig): ImageShape {
   return [model.inChannels, ...heightAndWidth(data.size)];
 }
 
+/** The network of a configuration, for the images that it trains on. */
+export function networkOf({ model, data }: DdpmConfig): UNet2DModel {
+  return new UNet2DModel({ ...model, sampleSize: [...heightAndWidth(data.size)] });
+}
+
 /** The trainer of a configuration, as `kuosan train` makes it; without a data set it trains on noise. */
 export function openTrainer(
   executor: Executor,
   config: DdpmConfig,
   dataset: Dataset = noiseDataset(config),
 ): Promise<Trainer> {
-  const unet = new UNet2DModel(config.model);
+  const unet = networkOf(config);
   const { batchSize, seed } = config.train;
-  const imageShape = imageOf(config);
-  const target = { diffusion: networkProcess(config.scheduler), objective: config.objective };
-  const nullClass = config.model.numClassEmbeds;
+  const classes = config.model.numClassEmbeds;
   return Trainer.open(
     executor,
-    {
-      module: unet,
-      loss: (ctx) => ddpmLoss(unet, ctx, batchSize, imageShape, target),
-      inputs: (batch) =>
-        trainingInputs(dataset, {
-          seed,
-          batch,
-          batchSize,
-          horizontalFlip: config.data.horizontalFlip,
-          target,
-          ...(nullClass && { nullClass: nullClass - 1 }),
-        }),
-    },
+    denoisingTask({
+      network: unet,
+      process: networkProcess(config.scheduler),
+      objective: config.objective,
+      batchSize,
+      seed,
+      examples: imageExamples(dataset, { seed, horizontalFlip: config.data.horizontalFlip }),
+      dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
+      ...(classes && { nothing: classConditions([classes - 1]) }),
+    }),
     config.train,
   );
 }

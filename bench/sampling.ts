@@ -12,12 +12,11 @@ import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { float32, RandomStream, type Executor, type HostArrays } from '../src/core/index.ts';
 import { initialNoise } from '../src/diffusion/index.ts';
 import { readNpy, writeNpy } from '../src/formats/index.ts';
-import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { sampleImages, openSampler, sampleStreams, type ImageSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, summarize } from './contest.ts';
-import { imageOf, unetConfig } from './network.ts';
+import { networkOf, imageOf, unetConfig } from './network.ts';
 import { startPeer, type Peer } from './peer.ts';
 import { outcomeOf, printOutcomes, progress, rounded, type Settings } from './question.ts';
 import { digits, layTable, percent } from './table.ts';
@@ -91,12 +90,12 @@ async function openSides(
   const config = unetConfig(width, 1);
   // An untrained network says nothing at first, and if it said ε, every pixel would be clipped: what it paints then is no test.
   const scheduler = { ...config.scheduler, predictionType: 'sample' } as const;
-  const unet = new UNet2DModel(config.model);
+  const unet = networkOf(config);
   const weights = eloquent(initialValues(unet, seed));
   const imageShape = imageOf(config);
   const executor = createNodeExecutor({ threads });
   painters['kuosan'] = ownSide(executor, (batchSize) =>
-    openSampler(executor, { unet, scheduler, imageShape, weights, batchSize }),
+    openSampler(executor, { network: unet, scheduler, weights, batchSize }),
   );
   const model = join(folder, 'model');
   await writeModelFolder(model, { unet, weights, scheduler });

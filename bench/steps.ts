@@ -1,11 +1,11 @@
 import type { Executor, HostArrays } from '../src/core/index.ts';
 import type { Dataset } from '../src/data/index.ts';
-import { UNet2DModel } from '../src/models/index.ts';
+import { classConditions } from '../src/diffusion/index.ts';
 import { openSampler, type SamplerChoice } from '../src/pipelines/index.ts';
 import { openNodeService } from '../src/runtime/create-node-executor.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
 import type { DdpmConfig, Trainer } from '../src/train/index.ts';
-import { openTrainer, imageOf } from './network.ts';
+import { networkOf, openTrainer } from './network.ts';
 import { traced, type TracedNode } from './trace.ts';
 
 /** Something done over and over, with everything of ours that belongs to it. */
@@ -47,9 +47,8 @@ export async function samplingSteps(
   const { executor, ...clocks } = countedExecutor(options);
   const { batchSize } = config.train;
   const sampler = await openSampler(executor, {
-    unet: new UNet2DModel(config.model),
+    network: networkOf(config),
     scheduler: config.scheduler,
-    imageShape: imageOf(config),
     weights,
     batchSize,
   });
@@ -58,7 +57,7 @@ export async function samplingSteps(
     seed: 0,
     count: batchSize,
     ...choice,
-    ...(classes && { classLabels: Array.from({ length: batchSize }, (_, i) => i % classes) }),
+    ...(classes && { conditions: classConditions(Array.from({ length: batchSize }, (_, i) => i % classes)) }),
   });
   return { ...clocks, step: () => states.next(), dispose: async () => (await sampler.dispose(), executor.dispose()) };
 }

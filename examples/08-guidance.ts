@@ -1,5 +1,5 @@
 /**
- * Classifier-free guidance: leaning away from what is said without the condition.
+ * Classifier-free guidance: moving away from what is predicted without the condition.
  *
  *     ε̂ = ε̂(x_t) + s (ε̂(x_t | c) − ε̂(x_t))        (Ho & Salimans 2022, eq. 6; their w is s − 1)
  *
@@ -11,7 +11,9 @@
  */
 import { RandomStream } from 'kuosan/core';
 import {
+  classConditions,
   classifierFreeGuidance,
+  classLabelsOf,
   ddim,
   drainSampler,
   initialNoise,
@@ -30,22 +32,25 @@ const classes = [
 const ofClass = classes.map((component) => mixtureDenoiser(schedule, [component]));
 const ofBoth = mixtureDenoiser(schedule, classes);
 
-/** Knows the class if it is told one: what a network learns that is trained with hidden classes. */
+/** The number that stands for "any class", the null label. */
+const nullLabel = 2;
+
+/** Follows the class if it is given one: what a network learns that is trained with label dropout. */
 const denoise: Denoiser = (xt, t, options) => {
-  const label = options.cond?.classLabels?.[0];
-  return (label === undefined ? ofBoth : ofClass[label]!)(xt, t, options);
+  const [label] = classLabelsOf(options.conditions)!;
+  return (label === nullLabel ? ofBoth : ofClass[label!]!)(xt, t, options);
 };
 
 console.log('    s    mean    deviation    nearer to the other class');
 for (const scale of [0, 1, 2, 4, 8]) {
-  const guided = classifierFreeGuidance(denoise, { schedule, scale, uncond: () => undefined });
+  const guided = classifierFreeGuidance(denoise, { schedule, scale, nothing: classConditions([nullLabel]) });
   const streams = Array.from({ length: samples }, (_, i) => new RandomStream(0, 'sample', i));
   const { data } = await drainSampler(
     ddim(guided, initialNoise([samples, 1], streams), {
       schedule,
       timesteps: timesteps(schedule.T, 100),
       streams,
-      cond: { classLabels: Array<number>(samples).fill(1) },
+      conditions: classConditions(Array<number>(samples).fill(1)),
     }),
   );
   const mean = data.reduce((sum, x) => sum + x, 0) / samples;

@@ -1,6 +1,6 @@
 /**
  * Puts ONNX Runtime's binding for Node into a build, so that the package depends on nothing that runs a script when it
- * is installed (docs/decisions/0030): the last step of `npm run build`.
+ * is installed (docs/decisions/0035): the last step of `npm run build`.
  *
  *     npx tsx scripts/bring-onnxruntime.ts [<folder> [<platform>/<arch>]]
  */

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { checksum } from '../src/checkpoint/checksum.ts';
 import { loadModel, readTensorFile } from '../src/checkpoint/index.ts';
 import { createInterpreter, float32, type FloatArray } from '../src/core/index.ts';
-import { networkProcess } from '../src/diffusion/index.ts';
+import { classConditions } from '../src/diffusion/index.ts';
 import {
   sampleImages,
   enlarge,
@@ -17,7 +17,6 @@ import {
   inpaintImage,
   interpolateSeeds,
   openSampler,
-  imageShapeOf,
   shrink,
   varyImage,
   type SampleOptions,
@@ -67,12 +66,12 @@ async function resumed(kind: string): Promise<number[]> {
 /** Samples of a checkpoint in every way. */
 async function samples(dir: string): Promise<Record<string, string>> {
   const { unet, scheduler, weights, classes, superResolution } = await loadModel(dir);
+  const nullLabel = classes?.nullClass;
   const sampler = await openSampler(executor, {
-    unet,
+    network: unet,
     scheduler,
-    imageShape: imageShapeOf(unet, networkProcess(scheduler).varianceType),
     weights,
-    nullClass: classes?.nullClass ?? null,
+    ...(typeof nullLabel === 'number' && { nothing: classConditions([nullLabel]) }),
     batchSize: 2,
   });
   const image = float32(
@@ -87,8 +86,10 @@ async function samples(dir: string): Promise<Record<string, string>> {
     seed: 5,
     count: 3,
     steps: 3,
-    ...(classes && { classLabels: [0, 1, 0] }),
-    ...(superResolution && { condImages: enlarge(shrink(whole, 2), superResolution) }),
+    conditions: {
+      ...(classes && classConditions([0, 1, 0])),
+      ...(superResolution && { image: enlarge(shrink(whole, 2), superResolution) }),
+    },
   };
   const ways: Record<string, FloatArray> = {
     usual: await sampleImages(sampler, asked),
@@ -96,7 +97,7 @@ async function samples(dir: string): Promise<Record<string, string>> {
     'dpmpp-2m': await sampleImages(sampler, { ...asked, sampler: 'dpmpp-2m' }),
     first: await sampleImages(sampler, { ...asked, first: 7, sampler: 'heun' }),
   };
-  if (typeof classes?.nullClass === 'number') {
+  if (typeof nullLabel === 'number') {
     ways['guided'] = await sampleImages(sampler, {
       ...asked,
       guidanceScale: 2,
@@ -113,7 +114,7 @@ async function samples(dir: string): Promise<Record<string, string>> {
         sampler: 'ddim',
         seeds: [1, 2],
         frames: 3,
-        ...(classes && { classLabel: 1 }),
+        ...(classes && { conditions: classConditions([1]) }),
       }),
     );
     ways['inpainted'] = await finishedImages(

@@ -126,6 +126,8 @@ type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
 
 const commands: readonly Case[] = [
   ['trian', 2, "unknown command 'trian'; did you mean train?"],
+  ['floor run --data images', 2, "unknown command 'floor'; it is called loss-by-noise now"],
+  ['probe run --data images --views', 2, "unknown option '--views'; it is called --tta now"],
   ['demo --stpes 5', 2, "unknown option '--stpes'; did you mean --steps?"],
   [
     'sample',
@@ -135,7 +137,7 @@ const commands: readonly Case[] = [
   [
     'loss-by-noise --data images',
     2,
-    "missing required argument 'run | model dir | name'; kuosan loss-by-noise --help tells more",
+    "missing required argument 'run | model dir | name'; see kuosan loss-by-noise --help",
   ],
   ['sample run more', 2, "too many arguments for 'sample'. Expected 1 argument but got 2; see kuosan sample --help"],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
@@ -191,7 +193,7 @@ const training: readonly Case[] = [
   [
     'train config.json --out new --data.size 9 --model.sampleSize 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]',
     1,
-    /^unet: height and width must be multiples of 2/,
+    'config.data.size: a network of 2 levels takes multiples of 2, got 9 × 9; --size 8 or 10 fits',
   ],
   [
     'train config.json --out new --scheduler.betaEnd 3',
@@ -354,7 +356,7 @@ const editing: readonly Case[] = [
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no classes, so there is nothing to guide towards',
+    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
   [
     'sample run --out x.png --guidance-interval 0.3,5',
@@ -390,12 +392,12 @@ const editing: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2 --guidance-interval 0.3,5',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'compare unguided --out x.png --samplers ddim --steps 2 --guidance-scale 2 --guidance-rescale 0.7',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'sample --exact images --size 8 --out x.png --dynamic-threshold 0.9',
@@ -407,13 +409,13 @@ const editing: readonly Case[] = [
   [
     'edit run --image fakes/fake.png',
     1,
-    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG or AVIF image',
+    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF image',
   ],
   ['edit run --image images/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
   [
     'edit run --image images/000.png --mask small.png',
     1,
-    '--mask small.png is 4×4, images/000.png 8×8; draw the mask on the image, in its size',
+    '--mask small.png is 4×4, images/000.png 8×8; the mask must have the size of the image',
   ],
   [
     'edit run --image images/000.png --mask black.png',
@@ -446,7 +448,7 @@ const editing: readonly Case[] = [
   [
     'interpolate run --seeds 1,2 --sampler ddpm',
     2,
-    '--sampler: ddpm adds noise in every step, so near seeds do not draw near images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
+    '--sampler: ddpm adds noise in every step, so interpolated noise does not give interpolated images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
   ],
   ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
   ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],
@@ -490,7 +492,7 @@ const models: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model was trained without hidden classes (objective.labelDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   ['sample unguided --out x.png --class d', 2, 'unknown class "d"; one of round, square'],
   [
@@ -523,7 +525,11 @@ const models: readonly Case[] = [
     1,
     /: is no Inception v3, it has no fc\.weight; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors$/,
   ],
-  ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
+  [
+    'sample run --out x.png --class 1',
+    2,
+    /^--class: this model has no classes; to get some, put the images of each class into a sub-folder of its own and train/,
+  ],
   [
     'sample short-weights --out x.png',
     1,

@@ -145,7 +145,7 @@ describe.skipIf(python === undefined)(
           timestep: float32([batch], [0, 10, 500, 999]),
           class_labels: { dtype: 'i64', shape: [batch], data: BigInt64Array.of(0n, 1n, 2n, 0n) },
         };
-        const executable = await executor.compile(denoiserProgram(unet, batch, [3, 8, 8]));
+        const executable = await executor.compile(denoiserProgram(unet, batch));
         const store = await executor.createStore(
           Object.fromEntries(
             [...weights].map(([name, { shape: extents }]) => [name, { shape: extents, dtype: 'f32' as const }]),

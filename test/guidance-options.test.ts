@@ -13,7 +13,7 @@ import { runCommand } from '../src/cli/run-command.ts';
 import { register as sample } from '../src/cli/sample/sample.ts';
 import { float32, RandomStream, type Executor, type FloatArray } from '../src/core/index.ts';
 import { fromBitmaps, openDataset, readImage, toBitmaps } from '../src/data/index.ts';
-import { schedulerConfig } from '../src/diffusion/index.ts';
+import { classConditions, schedulerConfig } from '../src/diffusion/index.ts';
 import { nearestImages } from '../src/eval/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -63,7 +63,7 @@ beforeAll(async () => {
   await writeImageFolder('images', 5);
   await writeModelFolder('guided', { unet, weights, scheduler, classes: { names: ['round', 'square'], nullClass: 2 } });
   executor = createNodeExecutor({ threads: 1, worker: false });
-  library = await openSampler(executor, { unet, scheduler, imageShape: [3, 8, 8], weights, nullClass: 2 });
+  library = await openSampler(executor, { network: unet, scheduler, weights, nothing: classConditions([2]) });
 });
 afterAll(async () => {
   await executor.dispose();
@@ -96,7 +96,7 @@ const settings: readonly (readonly [options: string, guidance: GuidanceOptions])
   ['--guidance-scale 4 --guidance-interval 5,inf', { guidanceScale: 4, guidanceInterval: [5, Infinity] }],
   ['--guidance-scale 4 --dynamic-threshold 0.9', { guidanceScale: 4, dynamicThresholding: { ratio: 0.9 } }],
 ];
-const classLabels = [0, 1, 0];
+const conditions = classConditions([0, 1, 0]);
 
 async function pixels(folder: string): Promise<Buffer> {
   return Buffer.concat(
@@ -118,7 +118,7 @@ describe("on the command line, options of guidance do what the library's do:", (
     const found = await pixels(folder);
     expect(
       found.equals(
-        bytes(await sampleImages(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, classLabels })),
+        bytes(await sampleImages(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, conditions })),
       ),
     ).toBe(true);
     drawn.add(found.toString('hex'));
@@ -139,7 +139,7 @@ describe("on the command line, options of guidance do what the library's do:", (
       referenceSteps: 12,
       count: 3,
       seed: 5,
-      classLabels,
+      conditions,
     });
     const rows = ['ddim', 'heun'].map((name) => [
       name,
@@ -164,7 +164,7 @@ describe("on the command line, options of guidance do what the library's do:", (
       steps: 6,
       count: 4,
       seed: 5,
-      classLabels: [0, 1, 0, 1],
+      conditions: classConditions([0, 1, 0, 1]),
     });
     const list = readFileSync('near.nearest.jsonl', 'utf8')
       .trim()
@@ -194,7 +194,7 @@ describe("on the command line, options of guidance do what the library's do:", (
       steps: 6,
       seed: 5,
       count: 1,
-      classLabels: [1],
+      conditions: classConditions([1]),
     });
     expect(
       (await sharp('edited.png').removeAlpha().raw().toBuffer()).equals(bytes(await finishedImages(drawing))),
@@ -213,7 +213,7 @@ describe("on the command line, options of guidance do what the library's do:", (
         frames: 3,
         sampler: 'ddim',
         steps: 6,
-        classLabel: 1,
+        conditions: classConditions([1]),
       }),
     );
     expect((await pixels('between')).equals(bytes(images))).toBe(true);

@@ -4,9 +4,9 @@ import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readModelFolder } from '../src/checkpoint/index.ts';
 import type { FloatArray } from '../src/core/index.ts';
-import { networkProcess, type SuperResolution } from '../src/diffusion/index.ts';
+import { classConditions, type SuperResolution } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
-import { sampleImages, enlarge, openSampler, imageShapeOf } from '../src/pipelines/index.ts';
+import { sampleImages, enlarge, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import {
   interopCases,
@@ -56,13 +56,7 @@ function filesOf(folder: string): string[] {
 describe("images that diffusers' unet and scheduler draw with our noise are those that we draw", () => {
   test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, upsampling, run }) => {
     const { unet, scheduler, weights } = await readModelFolder(folder);
-    const sampler = await openSampler(executor, {
-      unet,
-      scheduler,
-      imageShape: imageShapeOf(unet, networkProcess(scheduler).varianceType),
-      weights,
-      batchSize: 2,
-    });
+    const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 2 });
     const { sampler: name, steps, spacing, eta } = run;
     const ours = await sampleImages(sampler, {
       seed: interopSeed,
@@ -71,8 +65,10 @@ describe("images that diffusers' unet and scheduler draw with our noise are thos
       steps,
       spacing,
       eta,
-      ...(labels && { classLabels: labels }),
-      ...(upsampling && { condImages: enlarge(smallImages, { factor: 2, upsampling }) }),
+      conditions: {
+        ...(labels && classConditions(labels)),
+        ...(upsampling && { image: enlarge(smallImages, { factor: 2, upsampling }) }),
+      },
     });
     await sampler.dispose();
     const theirs = images.get(key) as FloatArray;

@@ -2,7 +2,7 @@
 import { float32, RandomStream, sizeOf } from '../src/core/index.ts';
 import { drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { ddpmLoss, type ImageShape } from '../src/pipelines/index.ts';
+import { denoisingLoss, type ImageShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer, trainSchema } from '../src/train/index.ts';
 
@@ -24,7 +24,7 @@ const trainer = await Trainer.open(
   executor,
   {
     module: unet,
-    loss: (ctx) => ddpmLoss(unet, ctx, batchSize, imageShape),
+    loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
     inputs(batch) {
       const random = new RandomStream(0, 'memory', batch);
       const x0 = float32(shape, random.fillNormal(new Float32Array(sizeOf(shape))));

@@ -46,7 +46,7 @@ describe('image i of a seed', () => {
     ['ddim', { steps: 7 }],
     ['ddim', { steps: 7, eta: 0.7 }],
   ])('has the same bytes at any count: %s %j', async (sampler, options) => {
-    const opened = await openSampler(executor, { unet, scheduler, imageShape, weights, batchSize: 16 });
+    const opened = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 16 });
     const size = sizeOf(imageShape);
     const all = (await sampleImages(opened, { ...options, sampler, seed: 5, count: 33 })).data;
     const row = (i: number) => all.subarray(i * size, (i + 1) * size);
@@ -118,7 +118,7 @@ describe('kuosan sample', () => {
     await draw('e', '--count', '2', '--sampler', 'ddpm', '--threads', '1');
     const executor = createNodeExecutor({ threads: 1, worker: false });
     const model = await readModelFolder(join(cwd, 'model'));
-    const opened = await openSampler(executor, { ...model, imageShape });
+    const opened = await openSampler(executor, { ...model, network: model.unet });
     const { data } = await sampleImages(opened, { sampler: 'ddpm', seed: 3, count: 2 });
     await executor.dispose();
     const drawn = Buffer.concat(await pixels('e'));

@@ -1,9 +1,9 @@
 /** A DDPM of a thousand weights on three kinds of waves: every part of a real one, small enough for a card in software. */
 import { float32, RandomStream, sizeOf, type HostArray, type HostArrays } from '../src/core/index.ts';
-import { drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
+import { classConditions, drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { ddpmLoss, type ImageShape } from '../src/pipelines/index.ts';
+import { denoisingLoss, type ImageShape } from '../src/pipelines/index.ts';
 import { trainSchema, type TrainerState, type TrainingTask } from '../src/train/index.ts';
 
 export const imageShape: ImageShape = [3, 8, 8];
@@ -25,7 +25,7 @@ const batchSize = 3;
 /** Batches are pure functions of their number; every class is in each. */
 export const task: TrainingTask = {
   module: unet,
-  loss: (ctx) => ddpmLoss(unet, ctx, batchSize, imageShape),
+  loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
   inputs(batch): Record<string, HostArray> {
     const random = new RandomStream(3, 'waves', batch);
     const shape = [batchSize, ...imageShape];
@@ -37,14 +37,7 @@ export const task: TrainingTask = {
       ),
     );
     const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, shape, random);
-    return {
-      x0,
-      noise,
-      timestep: float32([batchSize], t),
-      signalScale,
-      noiseScale,
-      classLabels: { dtype: 'i64', shape: [batchSize], data: BigInt64Array.of(0n, 1n, 2n) },
-    };
+    return { x0, noise, timestep: float32([batchSize], t), signalScale, noiseScale, ...classConditions([0, 1, 2]) };
   },
 };
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 async function measured(channels: number, batchSize: number): Promise<{ estimate: number; peak: number }> {
   const from = (path: string) => JSON.stringify(new URL(`../src/${path}`, import.meta.url).href);
   const script = `
-    const [{ UNet2DModel }, { ddpmLoss }, { createNodeExecutor }, { parseDdpmConfig, Trainer }, { float32 }] =
+    const [{ UNet2DModel }, { denoisingLoss }, { createNodeExecutor }, { parseDdpmConfig, Trainer }, { float32 }] =
       await Promise.all([${['models/index.ts', 'pipelines/index.ts', 'runtime/node.ts', 'train/index.ts', 'core/index.ts'].map((path) => `import(${from(path)})`).join(', ')}]);
     const [channels, batchSize] = [${channels}, ${batchSize}];
     const { model, train } = parseDdpmConfig({
@@ -14,13 +14,13 @@ async function measured(channels: number, batchSize: number): Promise<{ estimate
       model: { blockOutChannels: [channels, channels], layersPerBlock: 1, downBlockTypes: ['DownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'UpBlock2D'], addAttention: false, normNumGroups: 8 },
       train: { steps: 10, batchSize },
     });
-    const unet = new UNet2DModel(model);
+    const unet = new UNet2DModel({ ...model, sampleSize: 32 });
     const executor = createNodeExecutor({ threads: 2 });
     const zeros = (...shape) => float32(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)));
     const images = zeros(batchSize, 3, 32, 32);
     const numbers = zeros(batchSize);
     const trainer = await Trainer.open(executor, {
-      module: unet, loss: (ctx) => ddpmLoss(unet, ctx, batchSize, [3, 32, 32]),
+      module: unet, loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
       inputs: () => ({ x0: images, noise: images, timestep: numbers, signalScale: numbers, noiseScale: numbers }),
     }, train);
     const estimate = trainer.memory().needed;

@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Executor, HostArrays } from '../src/core/index.ts';
 import { toBitmaps } from '../src/data/index.ts';
-import { schedulerConfig } from '../src/diffusion/index.ts';
+import { classConditions, schedulerConfig } from '../src/diffusion/index.ts';
 import { sampleImages, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer } from '../src/train/index.ts';
-import { config, imageShape, start, task, unet, weights } from './small-training.ts';
+import { config, start, task, unet, weights } from './small-training.ts';
 import { skipped, swiftShader } from './swift-shader.ts';
 
 const executors = {
@@ -86,7 +86,7 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
           .filter((name) => tensors[name] === location)
           .sort();
       expect(at(feeds, 'cpu')).toEqual([
-        'classLabels',
+        'class_labels',
         'correction1',
         'correction2',
         'learningRate',
@@ -107,13 +107,13 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
     // A network that predicts the image itself: one that has learned nothing of ε draws black and white.
     const scheduler = schedulerConfig({ betaSchedule: 'linear', predictionType: 'sample' });
     const draw = async (executor: Executor) => {
-      const sampler = await openSampler(executor, { unet, scheduler, imageShape, weights, batchSize: 4 });
+      const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 4 });
       const drawn = await sampleImages(sampler, {
         seed: 3,
         count: 4,
         sampler: 'ddim',
         steps: 4,
-        classLabels: Array.from({ length: 4 }, (_, i) => i % 3),
+        conditions: classConditions([0, 1, 2, 0]),
       });
       await sampler.dispose();
       return toBitmaps(drawn).flatMap(({ data }) => [...data]);

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
 import { lockFile, lockRun } from './run-lock.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
-import { kindOf, makeFolder, replaceFile, systemReason } from '../files/durable-files.ts';
+import { kindOf, makeFolder, replaceFile } from '../files/durable-files.ts';
+import { systemReason } from '../files/system-reason.ts';
 import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 
 export const runFile = 'run.json';
@@ -23,7 +24,7 @@ const runFormat = 1;
 export interface RunRecord {
   /** Everything that decides the result; JSON values. */
   readonly config: JsonObject;
-  /** What tells the data from other data: a digest, or a record with one. */
+  /** Identifies the data: a digest, or a record with one. */
   readonly data: unknown;
 }
 
@@ -115,7 +116,7 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
     const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
     if (!difference && dataDiffers)
       throw new Error(
-        `${out}: its images are not the ones that the run began with; resume with the same data, or choose another --out`,
+        `${out}: its images are not those of the run; resume with the same data, or choose another --out`,
       );
     if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
     await access(out, constants.W_OK);

@@ -6,7 +6,7 @@ import { layOutCard } from './card-layout.ts';
 import type { ClassLabels } from './class-labels.ts';
 import { inDiffusers, imageChannels } from './in-diffusers.ts';
 
-/** What a card is written about. */
+/** The model that a card describes. */
 export interface CardSource {
   readonly unet: UNet2DModel;
   readonly scheduler: SchedulerConfig;
@@ -14,7 +14,7 @@ export interface CardSource {
   readonly superResolution?: SuperResolution | null | undefined;
 }
 
-/** Images that the code of a card draws. */
+/** Images that a model card's example generates. */
 const drawn = 4;
 
 /** The card of a model; its Python runs in the folder as it stands. */
@@ -50,7 +50,7 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
   ];
   return layOutCard({
     library: 'diffusers',
-    task: unet.classInput === null ? 'unconditional-image-generation' : 'other',
+    task: unet.conditions.length === 0 ? 'unconditional-image-generation' : 'other',
     rows,
     command: `npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}`,
     programs:
@@ -122,16 +122,16 @@ function setTimes({ process, numTrainTimesteps: T }: SchedulerConfig): string {
 function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
   const {
     config: { inChannels, numClassEmbeds },
-    classInput,
+    conditions: [classInput],
   } = unet;
   const [channels, height, width] = imageShapeOf(unet, scheduler);
-  const beside = inChannels - channels;
+  const condChannels = inChannels - channels;
   const edm = scheduler.process === 'edm';
   const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
   const classes =
-    classInput === null
+    classInput === undefined
       ? []
-      : classInput.kind === 'labels'
+      : classInput.count !== undefined
         ? [`classes = torch.tensor([${Array.from({ length: drawn }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
         : [`classes = torch.zeros(${[drawn, ...classInput.shape].join(', ')})`];
   return [
@@ -142,11 +142,13 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
     setTimes(scheduler),
     ...classes,
-    ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the images to be seen`] : []),
+    ...(condChannels > 0
+      ? [`condition = torch.zeros(${drawn}, ${condChannels}, ${height}, ${width})  # the conditioning images`]
+      : []),
     `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',
-    `        output = unet(${beside > 0 ? `torch.cat([${seen}, next to], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
+    `        output = unet(${condChannels > 0 ? `torch.cat([${seen}, condition], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
     '        x = scheduler.step(output, t, x).prev_sample',
     'images = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
     'images[0].save("image.png")',

@@ -2,12 +2,22 @@
 import type { FloatArray } from '../core/index.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromBitmaps, openDataset, imagesAt, type Dataset } from '../data/index.ts';
-import { networkProcess, samplerNamed, schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import {
+  classConditions,
+  classLabelsName,
+  imageName,
+  networkProcess,
+  samplerNamed,
+  schedulerConfig,
+  type Conditions,
+  type SchedulerConfig,
+} from '../diffusion/index.ts';
+import {
+  denoisingNetwork,
   exactSampler,
+  imageShapeOf,
   mostSteps,
   openSampler,
-  imageShapeOf,
   type ImageModel,
   type ImageSampler,
   type ImageShape,
@@ -57,14 +67,13 @@ export async function openImages(source: string | undefined, options: SourceOpti
     const sampler = exactSampler({ images: allImages(dataset), scheduler, batchSize });
     return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} images`, executor, dispose };
   }
-  const imageShape = shownShape(model!);
+  shownShape(model!);
   try {
     const sampler = await openSampler(await executor(), {
-      unet: model!.unet,
+      network: model!.unet,
       scheduler,
-      imageShape,
       weights: model!.weights,
-      nullClass: model!.classes?.nullClass ?? null,
+      nothing: nothingOf(model!),
       batchSize,
     });
     return { sampler, scheduler, model, device: (await executor()).device, executor, dispose };
@@ -78,10 +87,20 @@ export async function openImages(source: string | undefined, options: SourceOpti
  * @throws if the model is conditioned on an image, which this command does not give it
  */
 export function checkNeedsNoImage({ sampler, model }: OpenImages, command: string): void {
-  if (sampler.condChannels > 0)
+  if (isConditionedOn(sampler, imageName))
     throw new Error(
       `${model!.path}: this model is conditioned on an image, and ${command} has none for it; give it one with kuosan edit --image`,
     );
+}
+
+/** The rows that stand for "without a condition", where the model was trained with conditions dropped. */
+export function nothingOf({ classes }: Pick<LoadedModel, 'classes'>): Conditions {
+  return classes === null || classes.nullClass === null ? {} : classConditions([classes.nullClass]);
+}
+
+/** Whether a model takes a condition of a name. */
+export function isConditionedOn({ conditions }: Pick<ImageModel, 'conditions'>, name: string): boolean {
+  return conditions.some((input) => input.name === name);
 }
 
 /** A model, with what there is to say of it printed. */
@@ -91,12 +110,14 @@ async function openModel(source: string, variant: string | undefined): Promise<L
   return model;
 }
 
-/** @throws if the model's images cannot be drawn */
+/** @throws if the model's images cannot be written as files */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
-  const [channels, height, width]: ImageShape = imageShapeOf(unet, networkProcess(scheduler).varianceType);
+  const [channels, height, width]: ImageShape = imageShapeOf(
+    denoisingNetwork(unet, networkProcess(scheduler).varianceType).sample,
+  );
   if (channels !== 1 && channels !== 3)
     throw new Error(
-      `${path}: makes images of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with sampleImages`,
+      `${path}: generates images of ${channels} channels, and image files have 1 or 3; take its values from the library, with sampleImages`,
     );
   return [channels, height, width];
 }
@@ -112,7 +133,7 @@ export function allImages(dataset: Dataset): FloatArray {
 }
 
 /**
- * A tenth of Algorithm 2's usual thousand steps: on small models images of 100 and of 250 steps look alike, and both
+ * A tenth of Algorithm 2's thousand steps: on small models images of 100 and of 250 steps look alike, and both
  * look better than DDIM's, whose noise-free steps mend no errors.
  */
 const ddpmSteps = 100;
@@ -122,7 +143,7 @@ export function sampleOptions(
   { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions,
   model: ImageModel,
 ): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
-  const sampler = named ?? model.diffusion.defaultSampler;
+  const sampler = named ?? model.process.defaultSampler;
   return {
     sampler,
     spacing,
@@ -145,9 +166,13 @@ export function classesFor(
   count: number,
 ): number[] | undefined {
   const all = model?.unet.config.numClassEmbeds ?? null;
-  if (all === null || !sampler.takesClasses) {
+  if (all === null || !isConditionedOn(sampler, classLabelsName)) {
     if (wanted !== undefined)
-      throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
+      throw new UsageError(
+        all === null
+          ? '--class: this model has no classes; to get some, put the images of each class into a sub-folder of its own and train on the folder: kuosan train images-32 --data photos --out runs/photos'
+          : '--class: the exact denoiser has no classes',
+      );
     return undefined;
   }
   const names = model?.classes?.names;

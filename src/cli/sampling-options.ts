@@ -1,4 +1,4 @@
-/** The options of commands that generate images, whatever they draw them from. */
+/** The options of commands that generate images. */
 import type { Command } from 'commander';
 import {
   samplerNamed,
@@ -15,7 +15,7 @@ import { choiceOption, integerOption, numberOption, UsageError } from './options
 export const modelArgument =
   "a run's folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32, fashion-mnist)";
 
-/** What is drawn from: a model, or all images of a data set. */
+/** What images are sampled from: a model, or the exact denoiser of a data set. */
 export interface SourceOptions extends DeviceOptions {
   /** A data set whose exact denoiser takes the place of a network. */
   readonly exact?: string;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../core/dtype.ts';
-import { type Conditioning, fromPrediction } from './denoiser.ts';
+import { classConditions } from './conditions.ts';
+import { fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import type { PredictionType } from './parameterization.ts';
 import { qSample } from './process.ts';
@@ -49,7 +50,7 @@ describe('denoiser of a prediction', () => {
   });
 
   test('the network is conditioned on the times, the conditioning and the signal', async () => {
-    const cond: Conditioning = { classLabels: [3, 4] };
+    const conditions = classConditions([3, 4]);
     const { signal } = new AbortController();
     let told: unknown[] = [];
     await fromPrediction(
@@ -59,8 +60,8 @@ describe('denoiser of a prediction', () => {
       },
       schedule,
       'epsilon',
-    )(xt, t, { cond, signal });
-    expect(told).toEqual([xt, t, cond, signal]);
+    )(xt, t, { conditions, signal });
+    expect(told).toEqual([xt, t, conditions, signal]);
   });
 
   test('wrong outputs, types and ranges are refused', async () => {

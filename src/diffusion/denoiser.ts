@@ -1,28 +1,16 @@
-import { float32, type FloatArray, type HostArray } from '../core/dtype.ts';
+import { float32, type FloatArray } from '../core/dtype.ts';
 import { checkSameShape, sampleSize } from './array-arithmetic.ts';
+import type { Conditions } from './conditions.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { epsFromX0, type FromOutput, fromOutput, type PredictionType } from './parameterization.ts';
 import { type Preconditioning, plainPreconditioning } from './preconditioning.ts';
 
-/** What an image is conditioned on; each entry has one row for each sample of the batch. */
-export interface Conditioning {
-  /** [B] class indices. */
-  readonly classLabels?: readonly number[];
-  /** [B, L, D] a sequence to attend to. */
-  readonly encoderHiddenStates?: FloatArray;
-  /** [B, L] bool, true where the sequence has a token. */
-  readonly encoderAttentionMask?: HostArray;
-  /** [B, D] one vector for each sample. */
-  readonly pooled?: FloatArray;
-  /** [B, C, H, W] an image the network sees next to x_t, concatenated on the channel axis. */
-  readonly image?: FloatArray;
-}
-
-/** What else a denoiser is told. */
+/** What a denoiser is given besides x_t and t. */
 export interface DenoiseOptions {
-  readonly cond?: Conditioning | undefined;
-  /** [B, ...] the x̂_0 of the step before, for self-conditioning; absent at the first step. */
-  readonly x0Prev?: FloatArray | undefined;
+  /** One row of each for each sample of the batch; absent, there are none. */
+  readonly conditions?: Conditions | undefined;
+  /** What guidance leads away from, one row for each sample: a negative prompt. Where a name is absent, the model's own row for "without a condition". */
+  readonly negative?: Conditions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,11 +42,11 @@ export interface Prediction {
   readonly variance?: FloatArray;
 }
 
-/** A network: from x_t [B, ...], times [B] and conditioning to its prediction [B, ...], alone or with its variance. */
+/** A network: from x_t [B, ...], times [B] and conditions to its prediction [B, ...], alone or with its variance. */
 export type Predict = (
   xt: FloatArray,
   t: readonly number[],
-  cond: Conditioning | undefined,
+  conditions: Conditions | undefined,
   signal: AbortSignal | undefined,
 ) => Promise<FloatArray | Prediction>;
 
@@ -99,7 +87,7 @@ export function fromPrediction(
     networkTime,
     target: targetAt,
   } = typeof asked === 'string' ? plainPreconditioning(schedule, asked) : asked;
-  return async (xt, t, { cond, signal }) => {
+  return async (xt, t, { conditions, signal }) => {
     const size = sampleSize('fromPrediction', xt, t.length, 'times');
     const scales = t.map(inputScale);
     const seen = scales.every((scale) => scale === 1)
@@ -108,7 +96,7 @@ export function fromPrediction(
           xt.shape,
           Float32Array.from(xt.data, (x, i) => scales[Math.floor(i / size)]! * x),
         );
-    const said = await predict(seen, t.map(networkTime), cond, signal);
+    const said = await predict(seen, t.map(networkTime), conditions, signal);
     const { output, variance }: Prediction = 'output' in said ? said : { output: said };
     checkSameShape('fromPrediction', 'the prediction', output, xt);
     const x0 = new Float32Array(xt.data.length);

@@ -1,6 +1,20 @@
 export type { NoiseStream } from './array-arithmetic.ts';
 export {
-  type Conditioning,
+  checkConditions,
+  classConditions,
+  classLabelsName,
+  classLabelsOf,
+  type ConditionDropout,
+  type ConditionInput,
+  type Conditions,
+  dropConditions,
+  imageName,
+  padRows,
+  repeatRow,
+  rowsOf,
+  takeRows,
+} from './conditions.ts';
+export {
   type Denoised,
   type DenoiseOptions,
   type Denoiser,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { float32 } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
 import { linearSchedule } from './beta-schedules.ts';
+import { classConditions, classLabelsOf } from './conditions.ts';
 import type { Denoiser } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { datasetDenoiser } from './exact/mixture.ts';
@@ -67,13 +68,16 @@ describe('the loss by noise', () => {
 
   test('conditions each image on its own, tells how far it is, and stops', async () => {
     const asked: number[] = [];
-    const labelled: Denoiser = async (xt, t, { cond }) => (asked.push(...cond!.classLabels!), silent(xt, t, {}));
+    const labelled: Denoiser = async (xt, t, { conditions }) => (
+      asked.push(...classLabelsOf(conditions)!),
+      silent(xt, t, {})
+    );
     const progress: number[] = [];
     await denoisingLossByNoise(labelled, float32([3, 1], [0, 1, 2]), schedule, {
       times: [5],
       draws: 40,
       seed: 1,
-      cond: (places) => ({ classLabels: places.map((place) => place + 10) }),
+      conditions: (places) => classConditions(places.map((place) => place + 10)),
       onProgress: (done) => progress.push(done),
     });
     expect(asked).toHaveLength(40);

@@ -1,7 +1,8 @@
 import { float32, type FloatArray } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
 import { sampleSize } from './array-arithmetic.ts';
-import type { Conditioning, Denoiser } from './denoiser.ts';
+import type { Conditions } from './conditions.ts';
+import type { Denoiser } from './denoiser.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { type Target, targetOf } from './parameterization.ts';
 
@@ -18,13 +19,13 @@ export interface LossByNoiseOptions {
   /** What the error is measured of: x_0 and ε in these proportions, as a network is asked for them; default ε. */
   readonly target?: (t: number) => Target;
   /** What the images at the given places of the data are conditioned on; default nothing. */
-  readonly cond?: (places: readonly number[]) => Conditioning | undefined;
+  readonly conditions?: (places: readonly number[]) => Conditions | undefined;
   /** Called after every batch. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The loss at one time, as far as chance tells. */
+/** An estimate of the loss at one time. */
 export interface LossAtTime {
   readonly t: number;
   /** The mean over the draws and all values of an image of (ε − ε̂)², or the squared error of another target. */
@@ -38,7 +39,7 @@ export interface LossAtTime {
  *
  *     x_0 ~ data,  ε ~ N(0, I),  x_t = α x_0 + σ ε,   mean of (ε − ε̂(x_t, t))²
  *
- * With `datasetDenoiser` it is the floor: no network has less on that data at that time, and one that comes near to it
+ * With `datasetDenoiser` it is the irreducible loss: no network has less on that data at that time, and one that comes near it
  * where little noise is left has memorized.
  *
  * @param data  [N, ...] clean images
@@ -55,7 +56,7 @@ export async function denoisingLossByNoise(
     batchSize = 16,
     seed,
     target = () => targetOf.epsilon(0, 1),
-    cond,
+    conditions,
     onProgress,
     signal,
   }: LossByNoiseOptions,
@@ -85,7 +86,7 @@ export async function denoisingLossByNoise(
           xt[b * size + i] = alpha * data.data[place * size + i]! + sigma * eps[b * size + i]!;
       }
       const said = await denoise(float32([count, ...data.shape.slice(1)], xt), Array<number>(count).fill(t), {
-        cond: cond?.(places),
+        conditions: conditions?.(places),
         signal,
       });
       for (let b = 0; b < count; b++) {

@@ -7,12 +7,12 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 /** One of `lossWeightings`. */
 export type LossWeighting = (typeof lossWeightings)[number];
 
-/** How the times of a training batch are drawn. */
+/** How the timesteps of a training batch are drawn. */
 export const timeSamplings = ['uniform', 'stratified', 'importance', 'log_normal'] as const;
 /** One of `timeSamplings`. */
 export type TimeSampling = (typeof timeSamplings)[number];
 
-/** How times are drawn. */
+/** The distribution of training timesteps. */
 export interface TimestepDistribution {
   readonly timeSampling: TimeSampling;
   /** Mean of ln(σ/α), for `log_normal`. */
@@ -21,10 +21,10 @@ export interface TimestepDistribution {
   readonly timeStd?: number | undefined;
 }
 
-/** Ways to enlarge an image of low resolution to the size of the one to be drawn. */
+/** How a low-resolution image is upsampled to the resolution of the output. */
 export const upsamplings = ['bilinear', 'bicubic'] as const;
 
-/** What a network sees next to x_t that is to draw the details of an image of low resolution. */
+/** Conditioning of a super-resolution network: the low-resolution image, concatenated to x_t on the channel axis. */
 export interface SuperResolution {
   /** How many times higher and wider the generated images are. */
   readonly factor: number;
@@ -33,7 +33,7 @@ export interface SuperResolution {
   readonly noiseAugmentation: number;
 }
 
-/** What training asks of the network next to its prediction type. */
+/** The training objective. */
 export interface Objective extends TimestepDistribution {
   /** `uniform` is L_simple; `min_snr` keeps the easy, noiseless times from dominating. */
   readonly weighting: LossWeighting;
@@ -43,11 +43,11 @@ export interface Objective extends TimestepDistribution {
   readonly timeSampling: TimeSampling;
   /** Standard deviation of noise that is one number a channel, with which images can become darker or lighter as a whole. */
   readonly offsetNoise: number;
-  /** The share of samples whose class is hidden in training; guidance needs it. */
+  /** Label dropout: the share of samples trained with the null label; guidance needs it. */
   readonly labelDropout: number;
   /** Absent, images are sampled from noise alone. */
   readonly superResolution?: SuperResolution | undefined;
-  /** λ: how much the variational bound counts next to L_simple, for networks that learn the variance. */
+  /** λ: the weight of the variational bound relative to L_simple, for networks that learn the variance. */
   readonly vlbWeight: number;
 }
 
@@ -65,10 +65,10 @@ export const objectiveDefaults: Objective = {
 };
 
 /**
- * How times of a process are drawn, what is not said filled in: uniformly for steps; for a flow logit-normally, moved with
+ * The timestep distribution of a process, with its defaults: uniform for discrete time; logit-normal for a flow, shifted with
  * its shift, which multiplies σ/α; for EDM log-normally.
  *
- * @throws if the law is not one of the process
+ * @throws if the distribution does not fit the process
  * @see Esser et al. 2024, section 3.1 and table 1: mean 0, deviation 1 — https://arxiv.org/abs/2403.03206; Karras et al. 2022, table 1: P_mean −1.2, P_std 1.2 — https://arxiv.org/abs/2206.00364
  */
 export function timestepDistribution(
@@ -90,13 +90,13 @@ export function timestepDistribution(
       );
     if (scheduler.process === 'edm')
       throw new Error(
-        `timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} draws next to none of the low ones; take log_normal`,
+        `timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} covers almost none of the low ones; take log_normal`,
       );
     return { timeSampling };
   }
   if (scheduler.process === undefined)
     throw new Error(
-      'timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
+      'timeSampling: log_normal is for continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
     );
   const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
   return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };

@@ -2,7 +2,7 @@ import { float32, RandomStream, sizeOf, type FloatArray } from '../core/index.ts
 import {
   posterior,
   qSample,
-  type Conditioning,
+  type Conditions,
   type Denoised,
   type Denoiser,
   type Schedule,
@@ -14,10 +14,10 @@ export interface BitsPerDimensionOptions {
   readonly schedule: Schedule;
   readonly varianceType: VarianceType;
   readonly seed: number;
-  /** Times asked for each image next to t = 0; default all T − 1, which is exact but for the noise. */
+  /** Times evaluated for each image, besides t = 0; default all T − 1, which is exact but for the noise. */
   readonly times?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told after every batch and time. */
+  /** Called after every batch and time. */
   readonly onProgress?: ((images: number, share: number) => void) | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface LikelihoodBatch {
   readonly images: FloatArray;
   readonly count: number;
   /** What they are conditioned on, for all B. */
-  readonly cond?: Conditioning | undefined;
+  readonly conditions?: Conditions | undefined;
 }
 
 /** The variational bound in bits per dimension: how many a lossless code for the images would need at most. */
@@ -68,7 +68,7 @@ export async function bitsPerDimension(
   const ranges = timeRanges(schedule.T, options.times ?? schedule.T - 1);
   const totals: number[] = [];
   const sums = { prior: 0, rate: 0, distortion: 0 };
-  for (const { images, count, cond } of batches) {
+  for (const { images, count, conditions } of batches) {
     const [batch] = images.shape as readonly [number];
     const size = sizeOf(images.shape.slice(1));
     const streams = Array.from(
@@ -85,7 +85,10 @@ export async function bitsPerDimension(
       const t = streams.map((stream) => range.first + (range.length === 1 ? 0 : stream.integer(range.length)));
       const noise = new Float32Array(batch * size);
       for (const [b, stream] of streams.entries()) stream.fillNormal(noise.subarray(b * size, (b + 1) * size));
-      const denoised = await denoise(qSample(schedule, images, t, float32(images.shape, noise)), t, { cond, signal });
+      const denoised = await denoise(qSample(schedule, images, t, float32(images.shape, noise)), t, {
+        conditions,
+        signal,
+      });
       const terms = t.map((time, b) => likelihoodTerm(options, images, denoised, time, b));
       for (let b = 0; b < batch; b++) {
         if (asked === 0) parts.distortion[b] = terms[b]!;

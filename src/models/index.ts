@@ -39,7 +39,8 @@ export {
   openAIPreprocessing,
 } from './clip/preprocess.ts';
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
-export { UNet2DModel, type ClassInput } from './unet-2d.ts';
+export { concatenating, conditionTensors, type DenoisingNetwork } from './denoising-network.ts';
+export { UNet2DModel } from './unet-2d.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 export { UNet2DConditionModel, type TextConditions, type TextInput } from './unet-2d-condition.ts';
 export {

@@ -1,5 +1,6 @@
 /** diffusers' `UNet2DModel`, the network of DDPM and of many after it. */
-import { add, div, mul, reshape, silu, sub, type DType, type Shape, type Tensor } from '../core/index.ts';
+import { add, div, mul, reshape, silu, sub, type Shape, type Tensor } from '../core/index.ts';
+import { classLabelsName, type ConditionInput } from '../diffusion/conditions.ts';
 import {
   activations,
   Conv2d,
@@ -14,6 +15,7 @@ import {
   type Context,
   type TimeProjection,
 } from '../nn/index.ts';
+import type { DenoisingNetwork } from './denoising-network.ts';
 import { groupsFor, naming, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
 import {
   downBlockTypes,
@@ -29,21 +31,12 @@ import { MidBlock } from './unet-2d/mid-block.ts';
 /** Standard deviation of the frequencies of a `fourier` time embedding; diffusers fixes it. */
 const fourierScale = 16;
 
-/** What a network is conditioned on next to the time. */
-export interface ClassInput {
-  /** `labels` are class numbers, `values` a number for each sample, `vectors` its embedding. */
-  readonly kind: 'labels' | 'values' | 'vectors';
-  readonly dtype: DType;
-  /** Of one sample. */
-  readonly shape: Shape;
-}
-
 /**
  * The U-Net of DDPM with diffusers' configuration and checkpoint names.
  *
  * @see Ho et al. 2020, appendix B — https://arxiv.org/abs/2006.11239
  */
-export class UNet2DModel extends Module {
+export class UNet2DModel extends Module implements DenoisingNetwork {
   readonly convIn: Conv2d;
   readonly timeProj: TimeProjection;
   readonly timeEmbedding: TimestepEmbedding;
@@ -138,22 +131,67 @@ export class UNet2DModel extends Module {
     return this.#config;
   }
 
-  /** What `forward` takes as its third input, or null if it takes none. */
-  get classInput(): ClassInput | null {
-    switch (this.#config.classEmbedType) {
+  get className(): 'UNet2DModel' {
+    return 'UNet2DModel';
+  }
+
+  get module(): this {
+    return this;
+  }
+
+  /**
+   * [inChannels, height, width]
+   *
+   * @throws if its configuration does not say
+   */
+  get sample(): Shape {
+    return [this.#config.inChannels, ...this.#sides];
+  }
+
+  /**
+   * [outChannels, height, width]
+   *
+   * @throws if its configuration does not say
+   */
+  get outputs(): Shape {
+    return [this.#config.outChannels, ...this.#sides];
+  }
+
+  get #sides(): readonly [number, number] {
+    const { sampleSize } = this.#config;
+    if (sampleSize === null)
+      throw new Error('unet: the configuration has no sample_size, so the size of its images is unknown; give it one');
+    return typeof sampleSize === 'number' ? [sampleSize, sampleSize] : sampleSize;
+  }
+
+  get takesNoiseLevels(): boolean {
+    return this.#config.timeEmbeddingType === 'fourier';
+  }
+
+  /** What `forward` takes as its third input, if anything: class numbers, a number for each sample, or its embedding. */
+  get conditions(): readonly ConditionInput[] {
+    const { classEmbedType, numClassEmbeds } = this.#config;
+    switch (classEmbedType) {
       case 'timestep':
-        return { kind: 'values', dtype: 'f32', shape: [] };
+        return [{ name: classLabelsName, dtype: 'f32', shape: [] }];
       case 'identity':
-        return { kind: 'vectors', dtype: 'f32', shape: [this.#tembChannels] };
+        return [{ name: classLabelsName, dtype: 'f32', shape: [this.#tembChannels] }];
       case null:
-        return this.#config.numClassEmbeds === null ? null : { kind: 'labels', dtype: 'i64', shape: [] };
+        return numClassEmbeds === null
+          ? []
+          : [{ name: classLabelsName, dtype: 'i64', shape: [], count: numClassEmbeds }];
     }
+  }
+
+  /** `forward`, as every network that denoises has it. */
+  denoise(ctx: Context, xt: Tensor, t: Tensor, conditions: Readonly<Record<string, Tensor>>): Tensor {
+    return this.forward(ctx, xt, t, conditions[classLabelsName]);
   }
 
   /**
    * @param sample       [B, inChannels, H, W]; H and W divisible by 2^(levels − 1)
    * @param timestep     [B] in 0 … T − 1; above 0 for a `fourier` embedding, which takes noise levels
-   * @param classLabels  [B, ...] as `classInput` says, required exactly if it is not null
+   * @param classLabels  [B, ...] as `conditions` says, required exactly if there are any
    * @returns            [B, outChannels, H, W]
    * @throws if the inputs do not fit, or blocks that follow each other do not
    */
@@ -175,7 +213,7 @@ export class UNet2DModel extends Module {
         features = next;
       }),
     );
-    // The way up begins an image of its own.
+    // The up path starts an image of its own.
     features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
     this.upBlocks.forEach((block, level) =>
       naming(`upBlockTypes[${level}]`, up[level]!, () => {
@@ -197,7 +235,7 @@ export class UNet2DModel extends Module {
       throw new Error(
         `unet: height and width must be multiples of ${factor} for ${blockOutChannels.length} levels, got ${height} × ${width}`,
       );
-    const expected = this.classInput;
+    const [expected] = this.conditions;
     if (!classLabels && expected) throw new Error('unet: this model needs class labels');
     if (classLabels && !expected) throw new Error('unet: this model takes no class labels');
     if (classLabels && classLabels.shape.join() !== [batch, ...expected!.shape].join())
@@ -214,7 +252,7 @@ export class UNet2DModel extends Module {
     );
   }
 
-  /** The output with the image that Skip blocks have collected on the way up. */
+  /** The output with the image that Skip blocks have accumulated on the up path. */
   #withImage(out: Tensor, image: Tensor): Tensor {
     if (image.shape.join() !== out.shape.join()) {
       throw new Error(

@@ -38,6 +38,7 @@ export { Linear } from './linear.ts';
 export {
   bind,
   countParameters,
+  frozen,
   initialValues,
   Module,
   namedParameters,

@@ -1,4 +1,5 @@
 import {
+  constant,
   input,
   lessEqual,
   mul,
@@ -9,6 +10,7 @@ import {
   uniform,
   where,
   type HostArray,
+  type HostArrays,
   type Shape,
   type Tensor,
 } from '../core/index.ts';
@@ -31,7 +33,7 @@ export class Parameter {
   }
 }
 
-/** What a forward pass is given next to its inputs. */
+/** The context of a forward pass. */
 export interface Context {
   /** Dropout acts and running statistics move only in training. */
   readonly training: boolean;
@@ -108,6 +110,36 @@ export interface Binding extends Context {
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** What forward passes have set buffers to, by store entry. */
   readonly updates: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * A context in which a module's parameters are constants: a frozen encoder or a teacher inside another network's step, or in
+ * a program of its own. Nothing is trained, dropped or updated in it.
+ *
+ * @param weights  by checkpoint name
+ * @throws if a weight is missing or has another shape; when used, if a parameter is not the module's
+ */
+export function frozen(root: Module, weights: HostArrays): Context {
+  const constants = new Map<Parameter, Tensor>();
+  for (const [name, parameter] of namedParameters(root)) {
+    const value = weights.get(name);
+    if (!value || !sameShape(value.shape, parameter.shape))
+      throw new Error(
+        `frozen: the weight ${name} is ${value ? `[${value.shape.join(', ')}]` : 'missing'}, expected [${parameter.shape.join(', ')}]`,
+      );
+    constants.set(parameter, constant(value));
+  }
+  return {
+    training: false,
+    param(parameter) {
+      const value = constants.get(parameter);
+      if (!value) throw new Error('internal: a parameter is used that its frozen root module does not hold');
+      return value;
+    },
+    // Running statistics stay as they are.
+    update() {},
+    dropout: (x) => x,
+  };
 }
 
 /**

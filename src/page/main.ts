@@ -1,6 +1,6 @@
 /** The page: samples a model in the visitor's browser. */
 import type { HostArray } from '../core/index.ts';
-import { describeProcess, initialNoise } from '../diffusion/index.ts';
+import { classConditions, describeProcess, initialNoise } from '../diffusion/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
@@ -86,13 +86,13 @@ class Page {
     return reel;
   }
 
-  /** Loads the weights, so that the first drawing begins at once. */
+  /** Loads the weights, so that sampling starts at once. */
   async prepare(settings: Settings): Promise<void> {
     this.#blank(settings);
     await this.#load();
     element('settings', HTMLFieldSetElement).disabled = false;
-    element('draw', HTMLButtonElement).disabled = false;
-    showStatus('This is the noise of the seed. Draw turns it into images.');
+    element('generate', HTMLButtonElement).disabled = false;
+    showStatus('This is the noise of the seed. Generate turns it into images.');
   }
 
   #load(): Promise<Map<string, HostArray>> {
@@ -108,7 +108,7 @@ class Page {
     const progress = element('progress', HTMLProgressElement);
     this.#controls.setBusy(true);
     showProblem(undefined);
-    showStatus('Drawing …');
+    showStatus('Sampling …');
     history.replaceState(null, '', toHash(settings));
     progress.removeAttribute('value');
     progress.hidden = false;
@@ -120,8 +120,10 @@ class Page {
       const network = await this.#open(settings.device);
       const images = await network.sampler(Math.min(together, count));
       const { classes } = this.#model;
-      const classLabels =
-        classes === null ? undefined : Array.from({ length: count }, (_, i) => label ?? i % classes.names.length);
+      const conditions =
+        classes === null
+          ? {}
+          : classConditions(Array.from({ length: count }, (_, i) => label ?? i % classes.names.length));
       const start = performance.now();
       let firstStep = 0;
       const asked = {
@@ -129,7 +131,7 @@ class Page {
         count,
         sampler,
         steps,
-        classLabels,
+        conditions,
         guidanceScale: guidance,
         signal: running.signal,
         ...(takesEta(sampler) && { eta }),

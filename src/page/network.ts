@@ -1,6 +1,7 @@
 /** The page's model: its description, its weights, and an engine to run it on. */
 import { widen } from '../checkpoint/weights.ts';
 import type { Executor, HostArray } from '../core/index.ts';
+import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { openSampler, type ImageSampler } from '../pipelines/index.ts';
@@ -59,7 +60,7 @@ export interface OpenNetwork {
 
 /** Opens the network on a device. */
 export async function openNetwork(
-  { unet: config, scheduler, imageShape, classes }: PageModel,
+  { unet: config, scheduler, classes }: PageModel,
   weights: Map<string, HostArray>,
   device: 'wasm' | 'webgpu',
 ): Promise<OpenNetwork> {
@@ -77,11 +78,10 @@ export async function openNetwork(
         samplers.set(
           batchSize,
           (found = openSampler(executor, {
-            unet,
+            network: unet,
             scheduler,
-            imageShape,
             weights,
-            nullClass: classes?.nullClass ?? null,
+            ...(typeof classes?.nullClass === 'number' && { nothing: classConditions([classes.nullClass]) }),
             batchSize,
           }).catch((error: unknown) => {
             throw new Error(`The engine could not be started: ${(error as Error).message}`, { cause: error });

@@ -10,16 +10,10 @@ import { loadModel, readModelCard, type LoadedModel } from '../checkpoint/index.
 import { writePage } from '../cli/export/write-page.ts';
 import { float32, RandomStream, type HostArray } from '../core/index.ts';
 import { toBitmaps } from '../data/index.ts';
-import { initialNoise, schedulerConfig } from '../diffusion/index.ts';
+import { classConditions, initialNoise, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import {
-  openSampler,
-  imageShapeOf,
-  sampleStreams,
-  type SampleOptions,
-  type SampleProgress,
-} from '../pipelines/index.ts';
+import { openSampler, sampleStreams, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import {
   browserPath,
@@ -133,8 +127,8 @@ async function statesInNode(model: LoadedModel, options: SampleOptions): Promise
   const executor = createNodeExecutor({ threads: 2, worker: false });
   const sampler = await openSampler(executor, {
     ...model,
-    imageShape: imageShapeOf(model.unet),
-    nullClass: model.classes?.nullClass ?? null,
+    network: model.unet,
+    nothing: classConditions([model.classes!.nullClass!]),
     batchSize: options.count,
   });
   const states: SampleProgress[] = [];
@@ -187,7 +181,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       count: 5,
       sampler: 'unipc',
       steps: 6,
-      classLabels: [2, 2, 2, 2, 2],
+      conditions: classConditions([2, 2, 2, 2, 2]),
     });
     await page.locator('#scrub').fill('0');
     expectSameImages(
@@ -205,7 +199,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     expect(await page.locator('#class option').allTextContents()).toEqual(['all in turn', 'sun', 'moon', 'star']);
     await page.selectOption('#class', '');
     await page.locator('#guidance').fill('2.5');
-    await page.click('#draw');
+    await page.click('#generate');
     await waitForStatus(page, 'drawn');
     const after = await imagesOn(page, 'xt', 5, [3, 8, 8]);
     const inTurn = await statesInNode(tiny(), {
@@ -213,7 +207,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       count: 5,
       sampler: 'unipc',
       steps: 6,
-      classLabels: [0, 1, 2, 0, 1],
+      conditions: classConditions([0, 1, 2, 0, 1]),
       guidanceScale: 2.5,
     });
     expectSameImages(after, inTurn.at(-1)!.xt);
@@ -230,7 +224,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.fill('#steps-number', '3');
     await page.fill('#count-number', '2');
     await page.locator('#eta').fill('0.5');
-    await page.click('#draw');
+    await page.click('#generate');
     await waitForStatus(page, '2 images in');
     expect(new URL(page.url()).hash).toBe('#seed=5&count=2&sampler=ddim&steps=3&eta=0.5');
     const images = await imagesOn(page, 'xt', 2, [3, 8, 8]);
@@ -254,7 +248,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     expect(await page.isDisabled('#seed')).toBe(false);
     await page.fill('#count-number', '1');
     await page.fill('#steps-number', '2');
-    await page.click('#draw');
+    await page.click('#generate');
     expect(await waitForStatus(page, 'drawn')).toMatch(/^1 image in [\d.]+ s on wasm \(1 thread\)\.$/);
     await page.close();
   });
@@ -307,7 +301,13 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       '#seed=2&count=2&sampler=ddim&steps=2&class=1&device=webgpu',
     );
     expect(await page.textContent('#status')).toMatch(/on webgpu \(.*swiftshader.*\)\.$/i);
-    const states = await statesInNode(tiny(), { seed: 2, count: 2, sampler: 'ddim', steps: 2, classLabels: [1, 1] });
+    const states = await statesInNode(tiny(), {
+      seed: 2,
+      count: 2,
+      sampler: 'ddim',
+      steps: 2,
+      conditions: classConditions([1, 1]),
+    });
     expectSameImages(await imagesOn(page, 'xt', 2, [3, 8, 8]), states.at(-1)!.xt);
     await page.close();
   });

@@ -9,7 +9,7 @@ const images = float32(
   new RandomStream(1, 'pictures').fillNormal(new Float32Array(12)).map((z) => Math.sign(z)),
 );
 const exact = exactSampler({ images, scheduler: schedulerConfig(), batchSize: 4 });
-const gaussian = gaussianDenoiser(exact.diffusion.schedule, { mean: 0, std: 0.5 });
+const gaussian = gaussianDenoiser(exact.process.schedule, { mean: 0, std: 0.5 });
 const model = { ...exact, denoiser: () => gaussian, plainDenoiser: gaussian };
 
 describe('comparing samplers', () => {

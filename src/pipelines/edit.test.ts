@@ -3,7 +3,6 @@ import { createInterpreter, float32, RandomStream, type FloatArray } from '../co
 import { drainSampler, linearSchedule, samplers, schedulerConfig, timesteps } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { imageShapeOf } from './ddpm.ts';
 import { sampleImages, finishedImages, sampleStreams, type ImageModel } from './image-sampler.ts';
 import { inpaintImage, interpolatedCount, interpolateSeeds, varyImage } from './edit.ts';
 import { exactSampler } from './exact-sampler.ts';
@@ -120,21 +119,20 @@ describe('a network that is conditioned on an image', () => {
     ]),
   );
   const scheduler = schedulerConfig({ numTrainTimesteps: 40 });
-  const open = () =>
-    openSampler(createInterpreter(), { unet, scheduler, imageShape: imageShapeOf(unet), weights, batchSize: 2 });
+  const open = () => openSampler(createInterpreter(), { network: unet, scheduler, weights, batchSize: 2 });
   const condImages = normals([3, 1, 4, 4], 'condition');
 
   test("makes images of its output's channels, from two stacked on the channel axis", async () => {
     const sampler = await open();
-    expect(sampler).toMatchObject({ imageShape: [1, 4, 4], condChannels: 1 });
-    const drawn = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, condImages });
+    expect(sampler).toMatchObject({ shape: [1, 4, 4], conditions: [{ name: 'image', shape: [1, 4, 4] }] });
+    const drawn = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: condImages } });
     expect(drawn.shape).toEqual([3, 1, 4, 4]);
     // Image 2 is in the second batch: its condition goes with it, and nobody else's does.
     const other = float32(
       condImages.shape,
       condImages.data.map((x, i) => (i >= 32 ? -x : x)),
     );
-    const changed = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, condImages: other });
+    const changed = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: other } });
     expect(changed.data.slice(0, 32)).toEqual(drawn.data.slice(0, 32));
     expect(changed.data.slice(32)).not.toEqual(drawn.data.slice(32));
     // By hand: the sampler on the same denoiser.
@@ -146,7 +144,7 @@ describe('a network that is conditioned on an image', () => {
         schedule,
         timesteps: timesteps(40, 3, { spacing: 'linspace' }),
         streams,
-        cond: { image: float32([1, 1, 4, 4], condImages.data.slice(0, 16)) },
+        conditions: { image: float32([1, 1, 4, 4], condImages.data.slice(0, 16)) },
       }),
     );
     expect(end.data).toEqual(drawn.data.slice(0, 16));
@@ -155,16 +153,18 @@ describe('a network that is conditioned on an image', () => {
   test('says so where the image is missing, of another size, or not wanted', async () => {
     const sampler = await open();
     const draw = (model: ImageModel & Parameters<typeof sampleImages>[0], given?: FloatArray) =>
-      sampleImages(model, { seed: 1, count: 3, steps: 3, condImages: given });
+      sampleImages(model, { seed: 1, count: 3, steps: 3, ...(given && { conditions: { image: given } }) });
     await expect(draw(sampler)).rejects.toThrow(
-      'sample: this model is conditioned on an image of 1 channel; give it as condImages',
+      'sample: this model is conditioned on image, and none is given; add image, f32[3, 1, 4, 4], to the conditions',
     );
     await expect(draw(sampler, float32([3, 1, 2, 2], new Float32Array(12)))).rejects.toThrow(
-      'sample: condImages is [3, 1, 2, 2], expected [3, 1, 4, 4]',
+      'sample: the condition image is f32[3, 1, 2, 2], expected f32[3, 1, 4, 4]',
     );
-    await expect(draw(exact, condImages)).rejects.toThrow('sample: this model is not conditioned on an image');
+    await expect(draw(exact, condImages)).rejects.toThrow(
+      'sample: this model is not conditioned on image; it takes no conditions',
+    );
     await expect(sampler.denoiser()(normals([1, 1, 4, 4], 'x'), [3], {})).rejects.toThrow(
-      'denoiser: this network is conditioned on an image, and cond.image is missing; it is [1, 1, 4, 4]',
+      'denoiser: this model is conditioned on image, and none is given; add image, f32[1, 1, 4, 4], to the conditions',
     );
   });
 });

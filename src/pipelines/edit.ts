@@ -5,13 +5,16 @@ import {
   initialNoise,
   repaint,
   repaintPath,
+  repeatRow,
   slerp,
   timesFromStrength,
+  type Conditions,
   type RepaintJumps,
 } from '../diffusion/index.ts';
 import {
   chosenSampler,
   sampleBatches,
+  imageShapeOf,
   mostSteps,
   sampleStreams,
   type SampleRequest,
@@ -21,7 +24,7 @@ import {
   type SamplerChoice,
 } from './image-sampler.ts';
 
-/** How an image is sampled anew. */
+/** Options of `varyImage`. */
 export interface VaryOptions extends SampleOptions {
   /** [C, H, W] in [−1, 1]. */
   readonly image: FloatArray;
@@ -38,26 +41,25 @@ export async function* varyImage(
   model: ImageModel,
   options: VaryOptions,
 ): AsyncGenerator<SampleProgress, void, undefined> {
-  const { strength, signal } = options;
+  const { strength } = options;
   const chosen = chosenSampler(model, options);
   checkImage('varyImage', model, options.image);
-  const stepsOfBatch = Math.max(1, timesFromStrength(model.diffusion.schedule, chosen.timesteps, strength).length);
-  yield* sampleBatches(model, options, stepsOfBatch, ({ denoise, shape, streams, cond }) =>
+  const stepsOfBatch = Math.max(1, timesFromStrength(model.process.schedule, chosen.timesteps, strength).length);
+  yield* sampleBatches(model, options, stepsOfBatch, ({ denoise, shape, streams, given }) =>
     imageToImage(chosen.run, denoise, repeated(options.image, shape[0]!), {
       ...chosen.options,
+      ...given,
       streams,
       strength,
-      signal,
-      ...(cond && { cond }),
     }),
   );
 }
 
-/** What is painted anew of an image. */
+/** Options of `inpaintImage`. */
 export interface InpaintOptions extends SampleRequest, RepaintJumps, Pick<SamplerChoice, 'steps' | 'spacing'> {
   /** [C, H, W] in [−1, 1]. */
   readonly image: FloatArray;
-  /** [1, H, W] or [C, H, W]: 1 where it is painted anew, 0 where it is kept. */
+  /** [1, H, W] or [C, H, W]: 1 inpaints, 0 keeps the image. */
   readonly mask: FloatArray;
 }
 
@@ -73,27 +75,20 @@ export async function* inpaintImage(
   model: ImageModel,
   options: InpaintOptions,
 ): AsyncGenerator<SampleProgress, void, undefined> {
-  const {
-    image,
-    mask,
-    jumpLength,
-    resamples,
-    signal,
-    steps = Math.min(repaintSteps, mostSteps(model)),
-    spacing,
-  } = options;
-  const { schedule } = model.diffusion;
+  const { image, mask, jumpLength, resamples, steps = Math.min(repaintSteps, mostSteps(model)), spacing } = options;
+  const { schedule } = model.process;
   const { timesteps } = chosenSampler(model, { sampler: 'ddpm', steps, spacing });
   checkImage('inpaintImage', model, image);
-  const [, height, width] = model.imageShape;
+  const [, height, width] = imageShapeOf(model.shape);
   if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width)
     throw new Error(`inpaintImage: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
   yield* sampleBatches(
     model,
     options,
     repaintPath(timesteps.length, { jumpLength, resamples }).length - 1,
-    ({ denoise, shape, streams, cond }) =>
+    ({ denoise, shape, streams, given }) =>
       repaint(denoise, initialNoise(shape, streams, schedule.priorStd(timesteps[0]!)), {
+        ...given,
         schedule,
         timesteps,
         streams,
@@ -101,8 +96,6 @@ export async function* inpaintImage(
         mask: repeated(mask, shape[0]!),
         jumpLength,
         resamples,
-        signal,
-        ...(cond && { cond }),
       }),
   );
 }
@@ -110,14 +103,14 @@ export async function* inpaintImage(
 /** Which images lie at the ends, and how many between. */
 export interface InterpolateOptions extends Omit<
   SampleOptions,
-  'seed' | 'count' | 'first' | 'condImages' | 'classLabels'
+  'seed' | 'count' | 'first' | 'ids' | 'conditions' | 'negative'
 > {
   /** Two seeds or more; image 0 of each is an end. */
   readonly seeds: readonly number[];
   /** Images from one seed to the next, both ends among them; at least 2. */
   readonly frames: number;
-  /** The class of all images, for a network that takes classes. */
-  readonly classLabel?: number | undefined;
+  /** [1, ...] what all samples are conditioned on. */
+  readonly conditions?: Conditions | undefined;
 }
 
 /**
@@ -130,47 +123,37 @@ export interface InterpolateOptions extends Omit<
  */
 export async function* interpolateSeeds(
   model: ImageModel,
-  { seeds, frames, classLabel, ...options }: InterpolateOptions,
+  { seeds, frames, conditions = {}, ...options }: InterpolateOptions,
 ): AsyncGenerator<SampleProgress, void, undefined> {
   if (seeds.length < 2) throw new Error(`interpolateSeeds: there are two seeds or more, got ${seeds.length}`);
   if (!Number.isSafeInteger(frames) || frames < 2)
     throw new Error(`interpolateSeeds: frames is an integer of 2 or more, got ${frames}`);
   const chosen = chosenSampler(model, options);
-  const one = [1, ...model.imageShape];
+  const one = [1, ...model.shape];
   const ends = seeds.map((seed) =>
-    initialNoise(one, sampleStreams(seed, [0]), model.diffusion.schedule.priorStd(chosen.timesteps[0]!)),
+    initialNoise(one, sampleStreams(seed, [0]), model.process.schedule.priorStd(chosen.timesteps[0]!)),
   );
   const count = interpolatedCount(seeds.length, frames);
   const noiseOf = (index: number) => {
     const stretch = Math.min(Math.floor(index / (frames - 1)), ends.length - 2);
     return slerp(ends[stretch]!, ends[stretch + 1]!, (index - stretch * (frames - 1)) / (frames - 1)).data;
   };
-  const asked: SampleRequest = {
-    ...options,
-    seed: seeds[0]!,
-    count,
-    ...(classLabel !== undefined && { classLabels: Array<number>(count).fill(classLabel) }),
-  };
-  yield* sampleBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, cond }) => {
+  const asked: SampleRequest = { ...options, seed: seeds[0]!, count, conditions: repeatRow(conditions, count) };
+  yield* sampleBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, given }) => {
     const xT = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
     for (const [b, index] of indices.entries()) xT.set(noiseOf(index), b * (xT.length / indices.length));
-    return chosen.run(denoise, float32(shape, xT), {
-      ...chosen.options,
-      streams,
-      signal: options.signal,
-      ...(cond && { cond }),
-    });
+    return chosen.run(denoise, float32(shape, xT), { ...chosen.options, ...given, streams });
   });
 }
 
-/** How many images `interpolateSeeds` draws. */
+/** How many images `interpolateSeeds` generates. */
 export function interpolatedCount(seeds: number, frames: number): number {
   return (seeds - 1) * (frames - 1) + 1;
 }
 
-function checkImage(name: string, { imageShape }: ImageModel, image: FloatArray): void {
-  if (image.shape.join() !== imageShape.join())
-    throw new Error(`${name}: the image is [${image.shape.join(', ')}], the model's are [${imageShape.join(', ')}]`);
+function checkImage(name: string, { shape }: ImageModel, image: FloatArray): void {
+  if (image.shape.join() !== shape.join())
+    throw new Error(`${name}: the image is [${image.shape.join(', ')}], the model's are [${shape.join(', ')}]`);
 }
 
 /** One image as a batch of itself: [C, H, W] → [count, C, H, W]. */

@@ -1,12 +1,11 @@
 /** The exact denoiser of images in the place of a network. */
 import type { FloatArray } from '../core/index.ts';
 import { datasetDenoiser, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
-import type { ImageShape } from './ddpm.ts';
 import { imageSampler, type ImageSampler } from './image-sampler.ts';
 
 /** What the exact denoiser knows: all the images, and how noise is put on them. */
 export interface ExactSource {
-  /** [N, C, H, W]; not copied. */
+  /** [N, ...]; not copied. */
   readonly images: FloatArray;
   readonly scheduler: SchedulerConfig;
   /** Images computed together, default 16. */
@@ -19,19 +18,17 @@ export interface ExactSource {
  *
  * A batch of B noisy images takes about 2 · B · N · C · H · W multiplications for each step.
  *
- * @throws if there are no images; when drawing, if guidance is asked for
+ * @throws if there are no images; while sampling, if guidance is requested
  */
 export function exactSampler({ images, scheduler, batchSize = 16 }: ExactSource): ImageSampler {
-  const [, channels, height, width] = images.shape as readonly [number, ...ImageShape];
-  const diffusion = networkProcess(scheduler);
-  const denoise = datasetDenoiser(diffusion.schedule, images);
+  const process = networkProcess(scheduler);
+  const denoise = datasetDenoiser(process.schedule, images);
   return imageSampler({
     // There is no network that could have learned a variance.
-    diffusion: diffusion.varianceType === 'learned_range' ? { ...diffusion, varianceType: 'fixed_small' } : diffusion,
-    imageShape: [channels, height, width],
+    process: process.varianceType === 'learned_range' ? { ...process, varianceType: 'fixed_small' } : process,
+    shape: images.shape.slice(1),
     batchSize,
-    condChannels: 0,
-    takesClasses: false,
+    conditions: [],
     plainDenoiser: denoise,
     denoiser({ guidanceScale = 1, dynamicThresholding } = {}) {
       if (guidanceScale !== 1)

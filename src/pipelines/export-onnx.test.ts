@@ -10,7 +10,8 @@ import { fromHuggingFace, UNet2DModel, type UNet2DOptions } from '../models/inde
 import { initialValues } from '../nn/index.ts';
 import { decodeModel } from '../onnx/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { denoiserProgram, type ImageShape } from './ddpm.ts';
+import { denoiserProgram } from './denoising-loss.ts';
+import type { ImageShape } from './image-sampler.ts';
 import { exportOnnx, type ModelToExport } from './export-onnx.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d/', import.meta.url));
@@ -24,10 +25,9 @@ function fixture(name: string) {
   const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
   const [batch, ...imageShape] = io.get('sample')!.shape as readonly [number, ...ImageShape];
   const model: ModelToExport = {
-    unet: new UNet2DModel(config as UNet2DOptions),
+    network: new UNet2DModel({ ...(config as UNet2DOptions), sampleSize: [imageShape[1], imageShape[2]] }),
     weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`),
     scheduler,
-    imageShape,
   };
   const inputs: Record<string, HostArray> = {
     sample: io.get('sample')!,
@@ -82,7 +82,7 @@ const names = readdirSync(fixtures).filter((name) => !name.includes('.'));
 
 describe.each(names)('an exported model, diffusers fixture %s', (name) => {
   const { model, inputs, batch, imageShape, expected } = fixture(name);
-  const row = (sizeOf(imageShape) / imageShape[0]) * model.unet.config.outChannels;
+  const row = (sizeOf(imageShape) / imageShape[0]) * model.network.outputs[0]!;
 
   test('computes what diffusers computes, at any batch, to 1e-4', async () => {
     const bytes = exportOnnx(model);
@@ -104,7 +104,7 @@ describe.each(names)('an exported model, diffusers fixture %s', (name) => {
 });
 
 describe('weights in float16', () => {
-  const { model, inputs, batch, imageShape } = fixture('classes');
+  const { model, inputs, batch } = fixture('classes');
   const executor = createNodeExecutor({ threads: 1, worker: false });
   afterAll(() => executor.dispose());
 
@@ -118,7 +118,7 @@ describe('weights in float16', () => {
         return [name, float32(shape, halfToFloats(new Uint16Array(stored.rawData!.slice().buffer)))];
       }),
     );
-    const executable = await executor.compile(denoiserProgram(model.unet, batch, imageShape));
+    const executable = await executor.compile(denoiserProgram(model.network, batch));
     const store = await executor.createStore(
       Object.fromEntries([...rounded].map(([name, { shape }]) => [name, { shape, dtype: 'f32' as const }])),
       rounded,
@@ -141,7 +141,7 @@ describe('what an exported model says of itself', () => {
 
   test('is the names of its weights, its interface, and where it comes from', () => {
     const { graph, irVersion, opsetImport, metadataProps } = decodeModel(
-      exportOnnx({ unet, weights, scheduler }, { metadata: { license: 'MIT' } }),
+      exportOnnx({ network: unet, weights, scheduler }, { metadata: { license: 'MIT' } }),
     );
     expect({ irVersion, opsetImport }).toEqual({ irVersion: 8, opsetImport: [{ domain: '', version: 18 }] });
     expect(graph.input.map(({ name }) => name)).toEqual(['sample', 'timestep']);
@@ -163,21 +163,23 @@ describe('what an exported model says of itself', () => {
   });
 
   test('is the same for the same model', () => {
-    expect(exportOnnx({ unet, weights, scheduler })).toEqual(exportOnnx({ unet, weights, scheduler }));
+    expect(exportOnnx({ network: unet, weights, scheduler })).toEqual(
+      exportOnnx({ network: unet, weights, scheduler }),
+    );
   });
 
   test('has no operator whose result nobody needs', () => {
-    const { graph } = decodeModel(exportOnnx({ unet, weights, scheduler }));
+    const { graph } = decodeModel(exportOnnx({ network: unet, weights, scheduler }));
     const needed = new Set([...graph.node.flatMap(({ input }) => input), 'out_sample']);
     expect(graph.node.filter(({ output }) => !output.some((name) => needed.has(name)))).toEqual([]);
     expect(graph.initializer.filter(({ name }) => !needed.has(name!))).toEqual([]);
   });
 
   test('is refused where it cannot be right', () => {
-    expect(() => exportOnnx({ unet, weights: new Map([...weights].slice(1)), scheduler })).toThrow(
+    expect(() => exportOnnx({ network: unet, weights: new Map([...weights].slice(1)), scheduler })).toThrow(
       'exportOnnx: missing tensor "conv_in.weight"',
     );
-    expect(() => exportOnnx({ unet, weights, scheduler }, { batch: 0 })).toThrow(
+    expect(() => exportOnnx({ network: unet, weights, scheduler }, { batch: 0 })).toThrow(
       "exportOnnx: expected a batch of a positive integer or 'symbolic', got 0",
     );
     const large = new Map(weights).set(
@@ -187,12 +189,12 @@ describe('what an exported model says of itself', () => {
         new RandomStream(0, 'large').fillNormal(new Float32Array(16)).map((z) => z * 1e6),
       ),
     );
-    expect(() => exportOnnx({ unet, weights: large, scheduler }, { dtype: 'f16' })).toThrow(
+    expect(() => exportOnnx({ network: unet, weights: large, scheduler }, { dtype: 'f16' })).toThrow(
       /^exportOnnx: tensor "conv_in\.bias" holds .*, float16 ends at 65504; write it as f32$/,
     );
     const sizeless = new UNet2DModel({ ...unet.config, sampleSize: null });
-    expect(() => exportOnnx({ unet: sizeless, weights, scheduler })).toThrow(
-      'unet: the configuration has no sample_size, so the size of its images is unknown',
+    expect(() => exportOnnx({ network: sizeless, weights, scheduler })).toThrow(
+      'unet: the configuration has no sample_size, so the size of its images is unknown; give it one',
     );
   });
 });

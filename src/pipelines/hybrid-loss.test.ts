@@ -5,12 +5,11 @@ import { createInterpreter, float32, grad, input, mean, program, type FloatArray
 import { networkProcess, objectiveDefaults, schedulerConfig, type PredictionType } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
-import { ddpmLoss, type ImageShape } from './ddpm.ts';
+import { denoisingLoss } from './denoising-loss.ts';
 import { variationalInputs } from './variational-bound.ts';
 
 const { T, vlbWeight, times, shape, said } = golden;
 const [B, channels, height, width] = shape as [number, number, number, number];
-const imageShape: ImageShape = [channels, height, width];
 
 /** A network whose output is an input of the program. */
 class Said extends UNet2DModel {
@@ -25,7 +24,7 @@ async function hybrid(
   predictionType: keyof typeof said,
   weight: number,
 ): Promise<{ loss: FloatArray; gradient: FloatArray }> {
-  const diffusion = networkProcess(
+  const process = networkProcess(
     schedulerConfig({
       numTrainTimesteps: T,
       betaStart: 1e-4,
@@ -37,7 +36,7 @@ async function hybrid(
   const {
     schedule,
     preconditioning: { target },
-  } = diffusion;
+  } = process;
   if (!('betas' in schedule)) throw new Error('internal: a discrete-time schedule');
   const network = new Said({
     sampleSize: [height, width],
@@ -50,8 +49,8 @@ async function hybrid(
     downBlockTypes: ['DownBlock2D'],
     upBlockTypes: ['UpBlock2D'],
   });
-  const loss = ddpmLoss(network, bind(network), B, imageShape, {
-    diffusion,
+  const loss = denoisingLoss(network, bind(network), B, {
+    process,
     objective: { ...objectiveDefaults, vlbWeight: weight },
   });
   const [gradient] = grad(mean(loss), [network.output]);

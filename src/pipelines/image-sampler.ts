@@ -1,20 +1,37 @@
 /** Images from a denoiser, whatever it is made of: batches, random numbers and progress. */
-import { float32, RandomStream, type FloatArray } from '../core/index.ts';
+import { float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
 import {
+  checkConditions,
   hasSteps,
   initialNoise,
+  rowsOf,
   samplerNamed,
   samplerTimesteps,
   type AnySamplerOptions,
-  type Conditioning,
+  type ConditionInput,
+  type Conditions,
   type Denoiser,
+  type DenoiseOptions,
   type DynamicThresholdOptions,
   type NetworkProcess,
   type SamplerDefinition,
   type SamplerState,
   type TimeSpacing,
 } from '../diffusion/index.ts';
-import type { ImageShape } from './ddpm.ts';
+
+/** The extents of one image: channels, height, width. */
+export type ImageShape = readonly [channels: number, height: number, width: number];
+
+/**
+ * The extents of samples that are images.
+ *
+ * @throws if they are something else
+ */
+export function imageShapeOf(sample: Shape): ImageShape {
+  if (sample.length !== 3)
+    throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
+  return sample as ImageShape;
+}
 
 /** What is done to a denoiser before it is sampled. */
 export interface GuidanceOptions {
@@ -28,16 +45,26 @@ export interface GuidanceOptions {
   readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
 }
 
-/** Which images to draw. */
+/** A sample of all that there are: number `index` of a seed is always the same. */
+export interface SampleId {
+  readonly seed: number;
+  readonly index: number;
+}
+
+/** Which images to generate. */
 export interface SampleRequest extends GuidanceOptions {
   readonly seed: number;
   readonly count: number;
   /** The number of the first image; image i of a seed is always the same. */
   readonly first?: number | undefined;
-  /** [count] classes, for a network that takes them. */
-  readonly classLabels?: readonly number[] | undefined;
-  /** [count, C', H, W] the images that a network sees next to x_t, for one that takes them: of low resolution, say, enlarged. */
-  readonly condImages?: FloatArray | undefined;
+  /** [count] samples of several seeds together, in the place of `seed` and `first`: each is what it would be alone. */
+  readonly ids?: readonly SampleId[] | undefined;
+  /** What the random numbers are for: each stage of a cascade has a purpose of its own; default `sample`. */
+  readonly purpose?: string | undefined;
+  /** [count, ...] what the samples are conditioned on, exactly what the model takes: `classConditions([3, 7])` for classes. */
+  readonly conditions?: Conditions | undefined;
+  /** [count, ...] what guidance leads away from, for conditions of the model: a negative prompt. */
+  readonly negative?: Conditions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,12 +82,19 @@ export interface SamplerChoice {
   readonly churn?: number | undefined;
 }
 
-/** Which images to draw, and how. */
+/** Which images to generate, and how. */
 export interface SampleOptions extends SampleRequest, SamplerChoice {}
 
+/** What random numbers of samples are for, when nobody says. */
+const samplePurpose = 'sample';
+
 /** The random numbers of images by their number: first the noise they begin as, then what a sampler draws. */
-export function sampleStreams(seed: number, indices: readonly number[]): RandomStream[] {
-  return indices.map((index) => new RandomStream(seed, 'sample', index));
+export function sampleStreams(
+  seed: number,
+  indices: readonly number[],
+  purpose: string = samplePurpose,
+): RandomStream[] {
+  return indices.map((index) => new RandomStream(seed, purpose, index));
 }
 
 /** A batch of images on its way, after each step. */
@@ -74,16 +108,16 @@ export interface SampleProgress extends SamplerState {
   readonly stepsTotal: number;
 }
 
-/** What images can be drawn from: a network made ready, or an exact solution. */
+/** What images are sampled from: a compiled network, or an exact denoiser. */
 export interface ImageModel {
   /** What is done to images, and what the model is asked of it. */
-  readonly diffusion: NetworkProcess;
-  readonly imageShape: ImageShape;
+  readonly process: NetworkProcess;
+  /** The extents of one sample: [C, H, W] for images. */
+  readonly shape: Shape;
   /** Images computed together. */
   readonly batchSize: number;
-  readonly takesClasses: boolean;
-  /** The channels of the image that it sees next to x_t; 0 for most. */
-  readonly condChannels: number;
+  /** What it is conditioned on. */
+  readonly conditions: readonly ConditionInput[];
   /**
    * The denoiser as sampled from, with x̂_0 held to the range of images if the model wants it.
    *
@@ -105,18 +139,17 @@ export interface ImageSampler extends ImageModel {
   sample(options: SampleOptions): AsyncGenerator<SampleProgress, void, undefined>;
 }
 
-/** A model with its way to draw. */
+/** A model with its samplers. */
 export function imageSampler(model: ImageModel): ImageSampler {
   return {
     ...model,
     async *sample(asked) {
       const { run, timesteps, options } = chosenSampler(model, asked);
-      yield* sampleBatches(model, asked, timesteps.length, ({ denoise, shape, streams, cond }) =>
-        run(denoise, initialNoise(shape, streams, model.diffusion.schedule.priorStd(timesteps[0]!)), {
+      yield* sampleBatches(model, asked, timesteps.length, ({ denoise, shape, streams, given }) =>
+        run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), {
           ...options,
+          ...given,
           streams,
-          ...(cond && { cond }),
-          signal: asked.signal,
         }),
       );
     },
@@ -124,7 +157,7 @@ export function imageSampler(model: ImageModel): ImageSampler {
 }
 
 /** The most steps that a model can be sampled in: those of its schedule, or any number. */
-export function mostSteps({ diffusion: { schedule } }: Pick<ImageModel, 'diffusion'>): number {
+export function mostSteps({ process: { schedule } }: Pick<ImageModel, 'process'>): number {
   return hasSteps(schedule) ? schedule.T : Infinity;
 }
 
@@ -134,7 +167,7 @@ export function mostSteps({ diffusion: { schedule } }: Pick<ImageModel, 'diffusi
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
 export function chosenSampler(
-  { diffusion: { schedule, varianceType, defaultSampler } }: Pick<ImageModel, 'diffusion'>,
+  { process: { schedule, varianceType, defaultSampler } }: Pick<ImageModel, 'process'>,
   { sampler = defaultSampler, steps, spacing, eta, churn }: SamplerChoice,
 ): {
   readonly run: SamplerDefinition['run'];
@@ -146,23 +179,24 @@ export function chosenSampler(
   return { run: definition.run, timesteps, options: { schedule, timesteps, varianceType, eta, churn } };
 }
 
-/** Images that are drawn together. */
+/** Images that are sampled together. */
 export interface SampleBatch {
   /** Which images these are. */
   readonly indices: readonly number[];
   readonly denoise: Denoiser;
   /** [B, C, H, W] */
   readonly shape: readonly number[];
-  /** [B] nothing has been drawn from them yet. */
+  /** [B] fresh streams. */
   readonly streams: readonly RandomStream[];
-  readonly cond: Conditioning | undefined;
+  /** What its denoiser is given besides x_t and t. */
+  readonly given: DenoiseOptions;
 }
 
 /**
- * Runs a way to draw on every batch of the images asked for.
+ * Runs a sampling function on every batch of the requested images.
  *
  * @param stepsOfBatch  states that it yields for a batch
- * @throws if the model needs classes or an image next to the noise and has not got them
+ * @throws if the conditions are not those of the model, one row for each sample
  */
 export async function* sampleBatches(
   model: ImageModel,
@@ -170,60 +204,38 @@ export async function* sampleBatches(
   stepsOfBatch: number,
   draw: (batch: SampleBatch) => AsyncIterable<SamplerState>,
 ): AsyncGenerator<SampleProgress, void, undefined> {
-  const { seed, count, first = 0, classLabels, condImages } = asked;
-  const { batchSize, imageShape } = model;
+  const { seed, count, first = 0, purpose, conditions = {}, negative = {}, signal } = asked;
+  const { batchSize, shape } = model;
+  const ids = asked.ids ?? Array.from({ length: count }, (_, i) => ({ seed, index: first + i }));
+  if (ids.length !== count) throw new Error(`sample: ids are ${ids.length}, and count is ${count}`);
   const denoise = model.denoiser(asked);
-  if (model.takesClasses && !classLabels) throw new Error('sample: this model needs a class for each image');
-  checkCondImages(model, condImages, count);
+  checkConditions('sample', model.conditions, conditions, count);
+  checkConditions(
+    'sample',
+    model.conditions.filter(({ name }) => name in negative),
+    negative,
+    count,
+  );
   const stepsTotal = stepsOfBatch * Math.ceil(count / batchSize);
   let stepsDone = 0;
   for (let start = 0; start < count; start += batchSize) {
     const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
-    const indices = places.map((place) => first + place);
-    const cond: Conditioning | undefined =
-      classLabels || condImages
-        ? {
-            ...(classLabels && { classLabels: places.map((place) => classLabels[place]!) }),
-            ...(condImages && { image: rows(condImages, places[0]!, places.length) }),
-          }
-        : undefined;
-    for await (const state of draw({
-      indices,
+    const batch: SampleBatch = {
+      indices: places.map((place) => ids[place]!.index),
       denoise,
-      shape: [places.length, ...imageShape],
-      streams: sampleStreams(seed, indices),
-      cond,
-    }))
+      shape: [places.length, ...shape],
+      streams: places.flatMap((place) => sampleStreams(ids[place]!.seed, [ids[place]!.index], purpose)),
+      given: { conditions: rowsOf(conditions, places), negative: rowsOf(negative, places), signal },
+    };
+    for await (const state of draw(batch))
       yield {
         ...state,
-        indices,
-        finished: state.t === model.diffusion.schedule.clean,
+        indices: batch.indices,
+        finished: state.t === model.process.schedule.clean,
         stepsDone: ++stepsDone,
         stepsTotal,
       };
   }
-}
-
-function checkCondImages(
-  { condChannels, imageShape: [, height, width] }: ImageModel,
-  images: FloatArray | undefined,
-  count: number,
-): void {
-  if (condChannels === 0 && images)
-    throw new Error('sample: this model is not conditioned on an image, so condImages means nothing to it');
-  if (condChannels > 0 && !images)
-    throw new Error(
-      `sample: this model is conditioned on an image of ${condChannels} ${condChannels === 1 ? 'channel' : 'channels'}; give it as condImages`,
-    );
-  const expected = [count, condChannels, height, width];
-  if (images && images.shape.join() !== expected.join())
-    throw new Error(`sample: condImages is [${images.shape.join(', ')}], expected [${expected.join(', ')}]`);
-}
-
-/** Some samples of a batch, which share its memory. */
-function rows({ shape, data }: FloatArray, start: number, count: number): FloatArray {
-  const size = data.length / shape[0]!;
-  return float32([count, ...shape.slice(1)], data.subarray(start * size, (start + count) * size) as Float32Array);
 }
 
 /** Generates all images and returns them together: [count, C, H, W] in [−1, 1]. */
@@ -236,10 +248,10 @@ export function sampleImages(
 }
 
 /**
- * The images at the end of a drawing, together.
+ * The finished images of a sampling run, together.
  *
  * @returns [count, C, H, W]
- * @throws if nothing was drawn
+ * @throws if nothing was sampled
  */
 export async function finishedImages(
   drawing: AsyncIterable<SampleProgress>,

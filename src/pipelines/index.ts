@@ -10,19 +10,21 @@ export {
 export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';
 export * from './compare.ts';
 export {
-  type BatchDraw,
-  type DdpmTarget,
-  ddpmLoss,
   denoiserProgram,
+  denoisingInputs,
+  denoisingLoss,
+  denoisingNetwork,
+  type DenoisingTarget,
+  type GivenTensors,
   importanceInput,
-  type ImageShape,
-  imageShapeOf,
-  trainingInputs,
-} from './ddpm.ts';
+  type NoisedBatch,
+  type NoiseDraw,
+} from './denoising-loss.ts';
+export * from './denoising-task.ts';
 export * from './image-sampler.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
-export { enlarge, lowResolution, shrink } from './super-resolution.ts';
+export { enlarge, lowResolution, lowResolutionExamples, shrink } from './super-resolution.ts';
 export * from './zero-shot.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createInterpreter, float32, freeze, RandomStream } from '../core/index.ts';
 import {
+  classConditions,
   classifierFreeGuidance,
   clipping,
   linearSchedule,
@@ -9,7 +10,7 @@ import {
 } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { denoiserProgram, int64 } from './ddpm.ts';
+import { denoiserProgram } from './denoising-loss.ts';
 import { sampleImages, sampleStreams } from './image-sampler.ts';
 import { openSampler } from './network-sampler.ts';
 
@@ -57,11 +58,11 @@ describe('guidance of a network that learns its variance', () => {
     classes: readonly number[],
   ): Promise<{ v: Float32Array; fraction: Float32Array }> {
     const executor = createInterpreter();
-    const executable = await executor.compile(freeze(denoiserProgram(unet, 2, imageShape), weights));
+    const executable = await executor.compile(freeze(denoiserProgram(unet, 2), weights));
     const { out_sample: out } = await executable.run(null, {
       sample: float32([2, ...imageShape], xt),
       timestep: float32([2], [t, t]),
-      class_labels: int64(Float32Array.from(classes)),
+      ...classConditions(classes),
     });
     const half = (first: number) =>
       Float32Array.from({ length: 2 * size }, (_, i) =>
@@ -106,11 +107,10 @@ describe('guidance of a network that learns its variance', () => {
 
   test('guides the mean of ancestral sampling, with the variance of the conditional branch', async () => {
     const sampler = await openSampler(createInterpreter(), {
-      unet,
+      network: unet,
       scheduler,
-      imageShape,
       weights,
-      nullClass,
+      nothing: classConditions([nullClass]),
       batchSize: 2,
     });
     const drawn = await sampleImages(sampler, {
@@ -118,29 +118,34 @@ describe('guidance of a network that learns its variance', () => {
       steps: 4,
       seed: 7,
       count: 2,
-      classLabels: labels,
+      conditions: classConditions(labels),
       guidanceScale: scale,
     });
     // Single precision, over four steps.
     expect(largest(drawn.data, await byHand('conditional'))).toBeLessThan(2e-5);
     expect(largest(drawn.data, await byHand('unconditional'))).toBeGreaterThan(0.01);
-    const unguided = await sampleImages(sampler, { sampler: 'ddpm', steps: 4, seed: 7, count: 2, classLabels: labels });
+    const unguided = await sampleImages(sampler, {
+      sampler: 'ddpm',
+      steps: 4,
+      seed: 7,
+      count: 2,
+      conditions: classConditions(labels),
+    });
     expect(largest(drawn.data, unguided.data)).toBeGreaterThan(0.01);
   });
 
   test('takes rescale and interval to the wrapper, whose fraction stays the conditional one', async () => {
     const sampler = await openSampler(createInterpreter(), {
-      unet,
+      network: unet,
       scheduler,
-      imageShape,
       weights,
-      nullClass,
+      nothing: classConditions([nullClass]),
       batchSize: 2,
     });
     const { schedule, preconditioning } = networkProcess(scheduler);
     const xt = float32([2, ...imageShape], new RandomStream(3, 'x', 0).fillNormal(new Float32Array(2 * size)));
     const level = schedule.sigma(20) / schedule.alpha(20);
-    const uncond = (count: number) => ({ classLabels: Array<number>(count).fill(nullClass) });
+    const nothing = classConditions([nullClass]);
     for (const [rescale, interval] of [
       [0.7, [0, Infinity]],
       [0, [level, Infinity]],
@@ -150,7 +155,7 @@ describe('guidance of a network that learns its variance', () => {
         classifierFreeGuidance(sampler.plainDenoiser, {
           schedule,
           scale,
-          uncond,
+          nothing,
           rescale,
           interval,
           asked: preconditioning,
@@ -160,10 +165,10 @@ describe('guidance of a network that learns its variance', () => {
       const opened = sampler.denoiser({ guidanceScale: scale, guidanceRescale: rescale, guidanceInterval: interval });
       // One image inside of the interval or at its end, one outside where it has one.
       const t = [20, interval[0] === 0 ? 30 : 10];
-      const cond = { classLabels: labels };
-      const found = await opened(xt, t, { cond });
-      expect(found).toEqual(await wrapped(xt, t, { cond }));
-      expect(found.varianceFraction).toEqual((await sampler.plainDenoiser(xt, t, { cond })).varianceFraction);
+      const conditions = classConditions(labels);
+      const found = await opened(xt, t, { conditions });
+      expect(found).toEqual(await wrapped(xt, t, { conditions }));
+      expect(found.varianceFraction).toEqual((await sampler.plainDenoiser(xt, t, { conditions })).varianceFraction);
     }
   });
 });

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { float32, RandomStream } from '../core/index.ts';
-import { networkProcess, objectiveDefaults, schedulerConfig } from '../diffusion/index.ts';
-import { UNet2DModel } from '../models/index.ts';
-import { bind } from '../nn/index.ts';
-import { ddpmLoss } from './ddpm.ts';
+import { concatenating, UNet2DModel } from '../models/index.ts';
+import { bind, namedParameters } from '../nn/index.ts';
+import { denoisingLoss, denoisingNetwork } from './denoising-loss.ts';
 import { enlarge, lowResolution, shrink } from './super-resolution.ts';
 
 const plain = { factor: 2, upsampling: 'bilinear', noiseAugmentation: 0 } as const;
@@ -65,7 +64,7 @@ describe('low resolution', () => {
   });
 });
 
-test('the loss of a network that sees it asks for images of half its channels', () => {
+test('a network with more channels than it predicts is conditioned on an image of the others', () => {
   const network = (inChannels: number) =>
     new UNet2DModel({
       sampleSize: 8,
@@ -78,14 +77,18 @@ test('the loss of a network that sees it asks for images of half its channels', 
       upBlockTypes: ['UpBlock2D'],
       addAttention: false,
     });
-  const target = {
-    diffusion: networkProcess(schedulerConfig()),
-    objective: { ...objectiveDefaults, superResolution: plain },
-  };
-  const unet = network(6);
-  expect(ddpmLoss(unet, bind(unet), 2, [3, 8, 8], target).shape).toEqual([2]);
-  const other = network(3);
-  expect(() => ddpmLoss(other, bind(other), 2, [3, 8, 8], target)).toThrow(
-    'unet: the sample is [2, 6, 8, 8], expected [B, 3, H, W]',
+  const wrapped = denoisingNetwork(network(6));
+  expect(wrapped).toMatchObject({
+    className: 'UNet2DModel',
+    sample: [3, 8, 8],
+    conditions: [{ name: 'image', dtype: 'f32', shape: [3, 8, 8] }],
+  });
+  expect(denoisingLoss(wrapped, bind(wrapped.module), 2).shape).toEqual([2]);
+  // Its parameters have the names that they have without.
+  expect([...namedParameters(wrapped.module).keys()]).toEqual([...namedParameters(network(6)).keys()]);
+  const plainNetwork = network(3);
+  expect(denoisingNetwork(plainNetwork)).toBe(plainNetwork);
+  expect(() => concatenating(plainNetwork, 3)).toThrow(
+    'concatenating: the network takes 3 channels, and the image alone has 3',
   );
 });

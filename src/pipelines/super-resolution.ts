@@ -1,10 +1,11 @@
 /**
- * Super-resolution: an image of low resolution, enlarged, is what the network sees next to x_t.
+ * Super-resolution: the network is conditioned on an image of low resolution, enlarged and concatenated with x_t.
  *
  * @see Saharia et al. 2021 (SR3), section 2.4 — https://arxiv.org/abs/2104.07636
  */
-import { float32, resizeMatrix, type FloatArray, type RandomStream } from '../core/index.ts';
-import type { SuperResolution } from '../diffusion/index.ts';
+import { float32, RandomStream, resizeMatrix, type FloatArray } from '../core/index.ts';
+import { imageName, type SuperResolution } from '../diffusion/index.ts';
+import type { Examples } from './denoising-task.ts';
 
 /**
  * Images with a pixel for each factor × factor block, its mean: [B, C, H, W] → [B, C, H/factor, W/factor].
@@ -39,10 +40,10 @@ export function enlarge(
 }
 
 /**
- * What the network sees of images that it is to draw in full: they are shrunk and enlarged again.
+ * The conditioning images of a super-resolution network: shrunk, then enlarged again.
  *
  * With a stream, normals of deviation s ~ U[0, noiseAugmentation), one s for each image, are added, so that the network does not
- * lean on the last detail of what it sees. Images without noise are among those, and are what it is given when it draws.
+ * rely on the finest details of the conditioning image. Noise-free conditioning is part of training, and is used for sampling.
  *
  * @param images  [B, C, H, W] in [−1, 1]
  * @returns         [B, C, H, W]
@@ -58,6 +59,23 @@ export function lowResolution(images: FloatArray, options: SuperResolution, stre
     seen.shape,
     seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!),
   );
+}
+
+/** Examples that are conditioned on their own low resolution too, with noise that is a function of (seed, number of the batch). */
+export function lowResolutionExamples(examples: Examples, options: SuperResolution, seed: number): Examples {
+  return {
+    async batch(number, size) {
+      const { x0, conditions } = await examples.batch(number, size);
+      if (!x0) throw new Error('lowResolutionExamples: the examples have no images');
+      return {
+        x0,
+        conditions: {
+          ...conditions,
+          [imageName]: lowResolution(x0, options, new RandomStream(seed, 'condition noise', number)),
+        },
+      };
+    },
+  };
 }
 
 /** rows · X · columnsᵀ for each channel X. */

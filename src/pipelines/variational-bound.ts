@@ -26,7 +26,7 @@ import {
 } from '../core/index.ts';
 import { outputError, posterior, type Preconditioning, type Schedule } from '../diffusion/index.ts';
 
-/** What `variationalTerm` is computed from, all [B, C, H, W] but the last. */
+/** What `variationalTerm` is computed from, all [B, ...] but the last. */
 export interface VariationalParts {
   readonly x0: Tensor;
   /** ε̂, x̂_0 or v̂. */
@@ -60,8 +60,8 @@ const smallest = 1e-12;
  * @returns [B], the mean over pixels
  */
 export function variationalTerm({ x0, prediction, target, variance, timestep }: VariationalParts): Tensor {
-  const [batch] = x0.shape as readonly [number];
-  const each = (t: Tensor) => reshape(t, [batch, 1, 1, 1]);
+  const [batch = 0] = x0.shape;
+  const each = (t: Tensor) => reshape(t, [batch, ...x0.shape.slice(1).map(() => 1)]);
   const [meanScale, logBeta, logPosterior] = ['vlbMeanScale', 'vlbLogBeta', 'vlbLogPosterior'].map((name) =>
     each(input(name, [batch])),
   ) as [Tensor, Tensor, Tensor];
@@ -78,7 +78,13 @@ export function variationalTerm({ x0, prediction, target, variance, timestep }: 
   );
   const levels = levelLikelihood(x0, meanError, mul(logVariance, -0.5));
   const first = lessEqual(each(timestep), 0);
-  return mul(mean(where(first, mul(levels, -1), kl), [1, 2, 3]), 1 / Math.LN2);
+  return mul(
+    mean(
+      where(first, mul(levels, -1), kl),
+      x0.shape.slice(1).map((_, i) => i + 1),
+    ),
+    1 / Math.LN2,
+  );
 }
 
 /** ln P of an image's gray levels under a Gaussian whose mean is off by `centered`; `logInverseStd` is −ln √Σ. */

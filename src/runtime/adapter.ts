@@ -7,7 +7,7 @@ import type { Environment } from '../core/index.ts';
 export interface Adapter {
   /** The device's name as its driver gives it, or what is known of it. */
   readonly adapter: string;
-  /** The driver's file, or null where the platform does not tell. */
+  /** The driver's file, or null where the platform does not say. */
   readonly driver: string | null;
 }
 
@@ -42,7 +42,7 @@ export function isSoftware({ adapter, driver }: Adapter): boolean {
   );
 }
 
-/** False where no driver has a card to offer, so that nobody need ask one. */
+/** False where no driver offers a GPU, so that none has to be opened. */
 export function mayHaveGpu(platform: NodeJS.Platform = process.platform): boolean {
   if (platform !== 'linux') return platform === 'darwin' || platform === 'win32';
   const rendering = existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));

@@ -34,12 +34,16 @@ export interface RunPlan {
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
-  /** The range of times that the network is conditioned on, in a run that has noise: the log then tells the loss by level of it. */
+  /** The range of times that the network is conditioned on, in a run that has noise: the log then has the loss by noise level. */
   readonly times?: NetworkTimes;
-  /** The least loss that is possible in each level of noise, where it can be computed; drawn next to the run's own. */
+  /** The irreducible loss by noise level, where it can be computed; plotted with the run's own. */
   readonly irreducibleLoss?: () => Promise<LossByNoise>;
-  /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
-  readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
+  /**
+   * Writes the model, with its averaged weights, into a checkpoint's new folder.
+   *
+   * @returns names of the weights that it wrote; the averages of the others are saved with the training state
+   */
+  readonly writeModel: (dir: string, weights: HostArrays) => Promise<Iterable<string>>;
   /** Reads the weights that `writeModel` wrote. */
   readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
   /**
@@ -86,7 +90,7 @@ export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
   readonly resumeFrom?: string;
 }
 
-/** What a run tells while it goes on. */
+/** Events of a run. */
 export type RunEvent =
   | {
       readonly type: 'ready';
@@ -190,8 +194,9 @@ async function* trained(
       out,
       step,
       async (dir) => {
-        await plan.writeModel(dir, await trainer.averages());
-        await writeTrainingState(dir, { step, tensors: trainer.training, meta: { seed: train.seed, environment } });
+        const written = await plan.writeModel(dir, await trainer.averages());
+        const tensors = trainer.training(written);
+        await writeTrainingState(dir, { step, tensors, meta: { seed: train.seed, environment } });
       },
       { keep: train.keepCheckpoints },
     );

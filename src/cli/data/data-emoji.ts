@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { DataEmojiOptions } from './run-data-emoji.ts';
 import { integerOption, numberOption } from '../options.ts';
 
@@ -15,11 +16,12 @@ export function register(data: Command): void {
   data
     .command('emoji')
     .description('build a folder of emoji in several styles with captions, from npm packages on this machine')
+    .addHelpText('after', examples('kuosan data emoji --styles noto,twemoji --out emoji'))
     .requiredOption(
       '--out <dir>',
       'the folder to make: a folder for each style with metadata.jsonl, and lists of what to train and test on',
     )
-    .option('--styles <names>', 'whose drawings, separated by commas', defaults.styles)
+    .option('--styles <names>', 'emoji styles, separated by commas', defaults.styles)
     .option('--language <name>', 'of labels and tags: en, zh, de, fr, ja, …', defaults.language)
     .option('--size <pixels>', 'side of the images', integerOption('--size', 8, 1024), defaults.size)
     .option('--packages <dir>', 'where the packages are installed, if not here or in a folder above', '.')

@@ -50,7 +50,10 @@ export async function writeExport(
       ...(card.license !== undefined && { license: card.license }),
       made_by: `kuosan ${version()}`,
     };
-    const bytes = exportOnnx(model, { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata });
+    const bytes = exportOnnx(
+      { ...model, network: model.unet },
+      { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata },
+    );
     await writeFileWhole(out, bytes);
     process.stdout.write(
       `${out}: ${parameters} in ${type}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
@@ -10,6 +11,12 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description("measure how close a model's images are to real ones")
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
+      ),
+    )
     .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
     .requiredOption(
       '--data <source>',
@@ -23,7 +30,7 @@ export function register(program: Command): void {
     )
     .option(
       '--count <n>',
-      'images to draw, and real ones to compare them with',
+      'images to generate, and real images to compare them with',
       integerOption('--count', 4, 1_000_000),
       1000,
     )
@@ -34,7 +41,7 @@ export function register(program: Command): void {
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
-      'find the nearest real image of each and count copies: the first pairs side by side, and next to them sheet.nearest.jsonl, a line for every image',
+      'find the nearest real image of each and count near-duplicates: the first pairs side by side, and sheet.nearest.jsonl with a line for every image',
     )
     .option('--bpd', 'bits per dimension by the variational bound, on held-out images where the data has some', false)
     .option('--bpd-count <n>', 'images for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
@@ -44,7 +51,7 @@ export function register(program: Command): void {
       integerOption('--bpd-times', 1),
       50,
     )
-    .option('--seed <n>', 'which real images, and the noise of the drawn ones', integerOption('--seed', 0), 0)
+    .option('--seed <n>', 'seed of the choice of real images and of the noise', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')

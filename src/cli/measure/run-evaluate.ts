@@ -9,7 +9,7 @@ import {
   writePng,
   type Dataset,
 } from '../../data/index.ts';
-import { hasSteps, samplerNamed, samplerTimesteps } from '../../diffusion/index.ts';
+import { classConditions, classLabelsName, hasSteps, samplerNamed, samplerTimesteps } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
   compare,
@@ -23,14 +23,21 @@ import {
   type LikelihoodBatch,
   type WantedClasses,
 } from '../../eval/index.ts';
-import type { ImageShape } from '../../pipelines/index.ts';
+import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
-import { checkNeedsNoImage, classesFor, openImages, sampleOptions, type OpenImages } from '../open-images.ts';
+import {
+  checkNeedsNoImage,
+  classesFor,
+  isConditionedOn,
+  openImages,
+  sampleOptions,
+  type OpenImages,
+} from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -136,28 +143,34 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   try {
     checkNeedsNoImage(opened, 'evaluate');
     const { sampler, executor, dispose } = opened;
-    if (bpd && !hasSteps(sampler.diffusion.schedule))
+    if (bpd && !hasSteps(sampler.process.schedule))
       throw new Error(
         `${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`,
       );
     const drawing = sampleOptions(options, sampler);
     const { sampler: name } = drawing;
-    // What cannot be drawn is said before anything is measured.
+    // Sampling options are checked before anything is measured.
     sampler.denoiser(drawing);
-    const steps = samplerTimesteps(samplerNamed(name), sampler.diffusion.schedule, drawing).length;
+    const steps = samplerTimesteps(samplerNamed(name), sampler.process.schedule, drawing).length;
     const classLabels = classesFor(opened, undefined, count);
     const names = opened.model?.classes?.names;
     return {
       ...(names && classLabels && { classes: { names, labels: classLabels } }),
       name: source,
-      imageShape: sampler.imageShape,
+      imageShape: imageShapeOf(sampler.shape),
       count,
       executor,
       dispose,
       report: { sampler: { name, steps, ...describedGuidance(options) } },
       model: opened,
       async *images(onProgress) {
-        for await (const state of sampler.sample({ ...drawing, seed, count, classLabels, signal })) {
+        for await (const state of sampler.sample({
+          ...drawing,
+          seed,
+          count,
+          ...(classLabels && { conditions: classConditions(classLabels) }),
+          signal,
+        })) {
           onProgress(state.stepsDone / state.stepsTotal);
           if (state.finished) yield state.xt;
         }
@@ -284,8 +297,8 @@ async function measureBits(
   display: Display,
 ): Promise<BitsPerDimension & { data: string }> {
   const { sampler } = model!;
-  const { takesClasses } = sampler;
-  const { schedule, varianceType } = sampler.diffusion;
+  const takesClasses = isConditionedOn(sampler, classLabelsName);
+  const { schedule, varianceType } = sampler.process;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
   const held = await testPartOf(source);
   const test = held
@@ -300,7 +313,7 @@ async function measureBits(
         images,
         count,
         ...(takesClasses && {
-          cond: { classLabels: Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0) },
+          conditions: classConditions(Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0)),
         }),
       };
     }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { choiceOption, integerOption } from '../options.ts';
 import type { ForwardOptions } from './run-forward.ts';
 
@@ -14,7 +15,8 @@ const forwardDefaults = {
 export function register(program: Command): void {
   program
     .command('forward')
-    .description('draw how an image turns into noise, by the closed form and by iterating, and compare the two')
+    .description('plot how an image turns into noise, in closed form and step by step, and compare the two')
+    .addHelpText('after', examples('kuosan forward photo.jpg --schedule cosine --out forward.png'))
     .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(

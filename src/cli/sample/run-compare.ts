@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FloatArray } from '../../core/index.ts';
 import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../../data/index.ts';
-import type { TimeSpacing } from '../../diffusion/index.ts';
+import { classConditions, type TimeSpacing } from '../../diffusion/index.ts';
 import {
   compare as compareImages,
   fewestImages,
@@ -10,7 +10,13 @@ import {
   type Comparison as FeatureComparison,
   type FeatureSource,
 } from '../../eval/index.ts';
-import { compareSamplers, type ComparedCell, type Comparison, type ImageShape } from '../../pipelines/index.ts';
+import {
+  compareSamplers,
+  imageShapeOf,
+  type ComparedCell,
+  type Comparison,
+  type ImageShape,
+} from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
 import type { FeatureOptions } from '../measure/feature-options.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
@@ -47,14 +53,15 @@ export async function compare(source: string | undefined, options: CompareComman
   const progress = createProgress('comparing', samplers.length * steps.length + 1);
   try {
     checkNeedsNoImage(opened, 'compare');
-    const [channels, height, width] = opened.sampler.imageShape;
-    named?.check(opened.sampler.imageShape);
+    const imageShape = imageShapeOf(opened.sampler.shape);
+    const [channels, height, width] = imageShape;
+    named?.check(imageShape);
     const dataset =
       data === undefined ? undefined : await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     const measure =
       dataset &&
       (await openMeasure(
-        named ?? (await defaultFeatures(opened.sampler.imageShape, dataset, count)),
+        named ?? (await defaultFeatures(imageShape, dataset, count)),
         dataset,
         opened,
         options,
@@ -77,6 +84,7 @@ export async function compare(source: string | undefined, options: CompareComman
         );
       },
     };
+    const labels = classesFor(opened, options.class, count);
     const comparison = await compareSamplers(attentive, {
       samplers,
       steps,
@@ -87,7 +95,7 @@ export async function compare(source: string | undefined, options: CompareComman
       ...guidanceOptions(options),
       data: images,
       signal,
-      classLabels: classesFor(opened, options.class, count),
+      ...(labels && { conditions: classConditions(labels) }),
       onStep: (_, what) => {
         if (what !== drawn) done++;
         progress.update(done, (drawn = what));
@@ -134,7 +142,7 @@ async function openMeasure(
   signal: AbortSignal,
 ): Promise<((images: FloatArray) => Promise<FeatureComparison>) | undefined> {
   if (!features) return undefined;
-  const extractor = await features.open(await executor(), sampler.imageShape);
+  const extractor = await features.open(await executor(), imageShapeOf(sampler.shape));
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
   return (images) =>
     compareImages(
@@ -193,7 +201,7 @@ function describe(
   ];
 }
 
-/** The most telling of what was measured: the distance to the data, the nearest image of it, or the converged images. */
+/** The most informative of the measurements: the distance to the data, the nearest image of it, or the converged images. */
 function qualityOf({ reference, cells }: Comparison, distances: ReadonlyMap<ComparedCell, FeatureComparison>): Quality {
   const converged = distances.get(reference);
   if (converged)

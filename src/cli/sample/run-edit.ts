@@ -1,7 +1,7 @@
 import { float32, type FloatArray } from '../../core/index.ts';
 import { fromBitmaps, readImage, readImageSize } from '../../data/index.ts';
-import type { SuperResolution } from '../../diffusion/index.ts';
-import { enlarge, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
+import { classConditions, imageName, type Conditions, type SuperResolution } from '../../diffusion/index.ts';
+import { enlarge, imageShapeOf, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, sampleOptions } from '../open-images.ts';
@@ -36,14 +36,15 @@ export async function editImage(source: string | undefined, options: EditOptions
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const start = performance.now();
-    const { imageShape, condChannels } = opened.sampler;
+    const imageShape = imageShapeOf(opened.sampler.shape);
+    const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
     if (condChannels > 0 && condChannels !== imageShape[0])
       throw new Error(
-        `${source}: this model sees ${condChannels} channels next to the noise, the image has ${imageShape[0]}`,
+        `${source}: this model sees ${condChannels} channels of image conditioning, the image has ${imageShape[0]}`,
       );
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
-        `${mask === undefined ? '--strength' : '--mask'}: this model is conditioned on an image and draws all of it anew; leave the option out`,
+        `${mask === undefined ? '--strength' : '--mask'}: this model is conditioned on an image and generates all of it; leave the option out`,
       );
     const superResolution = opened.model?.superResolution ?? null;
     const taken: ImageShape = [imageShape[0], ...sideOf(imageShape, superResolution)];
@@ -53,14 +54,18 @@ export async function editImage(source: string | undefined, options: EditOptions
       process.stderr.write(
         `note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, superResolution)}\n`,
       );
-    const classLabels = classesFor(opened, options.class, count);
+    const labels = classesFor(opened, options.class, count);
+    const conditions: Conditions = {
+      ...(labels && classConditions(labels)),
+      ...(condChannels > 0 && { [imageName]: repeated(given, count) }),
+    };
     const { strength = defaultStrength } = options;
     // RePaint walks the steps of ddpm, whatever the model's own sampler is.
     const drawn = sampleOptions(mask === undefined ? options : { ...options, sampler: 'ddpm' }, opened.sampler);
-    const asked = { ...drawn, image: given, seed, count, classLabels, signal: interrupt.signal };
+    const asked = { ...drawn, image: given, seed, count, conditions, signal: interrupt.signal };
     const drawing =
       condChannels > 0
-        ? opened.sampler.sample({ ...asked, condImages: repeated(given, count) })
+        ? opened.sampler.sample(asked)
         : mask === undefined
           ? varyImage(opened.sampler, { ...asked, strength })
           : inpaintImage(opened.sampler, { ...asked, mask: await readMask(mask, imageShape), jumpLength, resamples });
@@ -71,7 +76,7 @@ export async function editImage(source: string | undefined, options: EditOptions
         ? drawn.sampler
         : mask === undefined
           ? `strength ${strength}, ${drawn.sampler}`
-          : 'the part under the mask anew';
+          : 'the part under the mask inpainted';
     process.stdout.write(
       `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
@@ -100,7 +105,7 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
   const [maskHeight, maskWidth] = await readImageSize(mask);
   if (maskHeight !== height || maskWidth !== width)
     throw new Error(
-      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the image, in its size`,
+      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; the mask must have the size of the image`,
     );
 }
 

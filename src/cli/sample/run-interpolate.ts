@@ -1,5 +1,5 @@
 import { layGrid, writeGif, writePng, type Bitmap } from '../../data/index.ts';
-import { samplerNamed, samplers, type SamplerDefinition } from '../../diffusion/index.ts';
+import { classConditions, samplerNamed, samplers, type SamplerDefinition } from '../../diffusion/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../../pipelines/index.ts';
 import { checkGuidanceOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -24,7 +24,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
       .filter(([, { random }]) => !random)
       .map(([name]) => name);
     throw new UsageError(
-      `--sampler: ${sampler} adds noise in every step, so near seeds do not draw near images; take ${determined.join(', ')}`,
+      `--sampler: ${sampler} adds noise in every step, so interpolated noise does not give interpolated images; take ${determined.join(', ')}`,
     );
   }
   checkGuidanceOptions(options);
@@ -36,13 +36,13 @@ export async function drawBetween(source: string | undefined, options: Interpola
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the image for another reason than its noise.
-    const [classLabel] = classesFor(opened, options.class, 1) ?? [];
+    const labels = classesFor(opened, options.class, 1);
     const samples = await followSampling(
       interpolateSeeds(opened.sampler, {
         ...sampleOptions({ ...options, sampler }, opened.sampler),
         seeds,
         frames,
-        classLabel,
+        ...(labels && { conditions: classConditions(labels) }),
         signal: interrupt.signal,
       }),
       count,

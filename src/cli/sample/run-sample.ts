@@ -1,4 +1,5 @@
 import { classColumns } from '../../data/index.ts';
+import { classConditions } from '../../diffusion/index.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
@@ -19,13 +20,19 @@ export async function drawSamples(source: string | undefined, options: SampleCom
   try {
     checkNeedsNoImage(opened, 'sample');
     const start = performance.now();
-    const classLabels = classesFor(opened, options.class, count);
+    const labels = classesFor(opened, options.class, count);
     const how = sampleOptions(options, opened.sampler);
-    await writeSamples(opened.sampler.sample({ ...how, seed, count, classLabels, signal: interrupt.signal }), options, {
-      count,
-      batchSize,
-      grid: { columns: classColumns(new Set(classLabels).size, count) },
-    });
+    await writeSamples(
+      opened.sampler.sample({
+        ...how,
+        seed,
+        count,
+        ...(labels && { conditions: classConditions(labels) }),
+        signal: interrupt.signal,
+      }),
+      options,
+      { count, batchSize, grid: { columns: classColumns(new Set(labels).size, count) } },
+    );
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(
       `${out}: ${count} ${count === 1 ? 'image' : 'images'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`,

@@ -1,4 +1,4 @@
-/** Follows a drawing to its end and writes what it gives: a grid, single images, the way as an animation. */
+/** Follows sampling to its end and writes the results: a grid, single images, the reverse process as an animation. */
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -39,7 +39,7 @@ export async function checkImageFiles({ out, images, gif }: ImageFiles): Promise
   if (images) await checkWritable(imagePath(images, 0));
 }
 
-/** Follows a drawing with progress, and returns the finished images. */
+/** Follows sampling with progress, and returns the finished images. */
 export async function followSampling(
   drawing: AsyncIterable<SampleProgress>,
   count: number,
@@ -49,7 +49,7 @@ export async function followSampling(
   let progress: Progress | undefined;
   try {
     for await (const state of drawing) {
-      progress ??= createProgress('drawing', state.stepsTotal);
+      progress ??= createProgress('sampling', state.stepsTotal);
       progress.update(state.stepsDone, `${described(state.indices)} of ${count}`);
       each(state);
       if (state.finished) finished.push(...toBitmaps(state.xt));

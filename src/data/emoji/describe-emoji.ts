@@ -1,7 +1,7 @@
 import { annotationPackage } from './annotations.ts';
 import { emojiStyles, type EmojiStyleName } from './styles.ts';
 
-/** What a card tells of a data set of emoji. */
+/** The content of the README of an emoji data set. */
 export interface EmojiDatasetCard {
   readonly language: string;
   readonly size: number;
@@ -16,7 +16,7 @@ export interface EmojiDatasetCard {
   readonly splits: Readonly<Record<string, number>>;
 }
 
-/** The data set's card: where the images and words come from, under which licenses, and what the splits are. */
+/** The data set's README: sources, licenses and splits. */
 export function describeEmoji({
   language,
   size,

@@ -1,13 +1,13 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
-import type { FoundPackage, PackageNeed } from './packages.ts';
-import { readPackageJson } from './read-package-json.ts';
+import type { FoundPackage, PackageNeed } from '../packages/find-packages.ts';
+import { readPackageJson } from '../packages/read-package-json.ts';
 
 /** The images of one style by code points: each reads the bytes of an image file. */
 export type EmojiImages = ReadonlyMap<string, () => Promise<Uint8Array>>;
 
-/** How one hand draws all emoji. */
+/** One style of emoji: its package and how its images are found. */
 export interface EmojiStyle {
   /** The package that holds the images. */
   readonly package: PackageNeed;

@@ -6,7 +6,7 @@ import type { NoiseSchedule } from '../noise-schedule.ts';
 import { initialNoise } from '../samplers.ts';
 import type { Sampler, SamplerOptions, SamplerState } from '../samplers/sampler.ts';
 
-/** What `imageToImage` needs next to the options of the sampler it runs. */
+/** Options of `imageToImage`, besides those of its sampler. */
 export interface ImageToImageOptions {
   /** How far back towards the noise the image is taken: 0 leaves it as it is, 1 forgets it. */
   readonly strength: number;
@@ -34,7 +34,7 @@ export function timesFromStrength(
 }
 
 /**
- * Draws an image anew from a noisy version of it: what is coarse stays, what is fine is the model's.
+ * SDEdit: denoises a noisy version of an image, which keeps its coarse structure while the model adds detail.
  *
  *     x_t = α_t x_0 + σ_t ε  at t = strength · T, and the sampler from there
  *

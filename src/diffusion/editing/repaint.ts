@@ -16,7 +16,7 @@ export interface RepaintJumps {
 export interface RepaintOptions extends SamplerOptions, RepaintJumps {
   /** [B, ...] the images of which a part is known. */
   readonly known: FloatArray;
-  /** [B, ...] the shape of the images, or [B, 1, H, W] for all channels: 0 where the image is kept, 1 where it is painted anew, between them a share. */
+  /** [B, ...] the shape of the images, or [B, 1, H, W] for all channels: 0 keeps the image, 1 inpaints it, values between blend. */
   readonly mask: FloatArray;
 }
 
@@ -75,7 +75,7 @@ export async function* repaint(
   options: RepaintOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('repaint', xT, options);
-  const { schedule, timesteps, streams, cond, signal, known, jumpLength, resamples } = options;
+  const { schedule, timesteps, streams, signal, known, jumpLength, resamples } = options;
   checkSameShape('repaint', 'the known image', known, xT);
   const mask = spread(options.mask, xT);
   const path = repaintPath(timesteps.length, { jumpLength, resamples });
@@ -83,7 +83,7 @@ export async function* repaint(
   const z = new Float32Array(xT.data.length);
   const knownNoise = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
+  let previous: FloatArray | undefined;
   for (const [step, to] of path.slice(1).entries()) {
     signal?.throwIfAborted();
     const from = path[step]!;
@@ -93,13 +93,13 @@ export async function* repaint(
       const added = Math.sqrt(stepVariance(schedule, s, t));
       drawNoise(z, streams);
       xt = weightedSum(xt.shape, [keep, xt.data], [added, z]);
-      yield { step, t: s, xt, x0: x0Prev! };
+      yield { step, t: s, xt, x0: previous! };
       continue;
     }
     const { x0 } = await denoise(
       xt,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     const c = posterior(schedule, t, s);
     const std = Math.sqrt(c.variance);
@@ -109,7 +109,7 @@ export async function* repaint(
     const kept = weightedSum(xt.shape, [alpha, known.data], [sigma, knownNoise]);
     const painted = weightedSum(xt.shape, [c.x0, x0.data], [c.xt, xt.data], [std, z]);
     xt = blend(mask, painted, kept);
-    x0Prev = x0;
+    previous = x0;
     yield { step, t: s, xt, x0 };
   }
 }

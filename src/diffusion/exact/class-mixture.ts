@@ -1,12 +1,13 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { sampleSize } from '../array-arithmetic.ts';
+import { classLabelsName, classLabelsOf } from '../conditions.ts';
 import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { datasetDenoiser } from './mixture.ts';
 
 /**
- * The exact denoiser of a data set whose classes are told (`cond.classLabels`): for each sample that of the images of its class,
- * E[x_0 | x_t, y]. Who knows the class has less to guess, so this is the floor of networks that take classes.
+ * The exact class-conditional denoiser of a data set (the condition `class_labels`): for each sample the mean over its class,
+ * E[x_0 | x_t, y]. Its loss is the irreducible loss of class-conditional networks, below that of unconditional ones.
  *
  * @param images  [N, ...]
  * @param labels    [N] the class of each
@@ -23,11 +24,11 @@ export function classDatasetDenoiser(schedule: NoiseSchedule, images: FloatArray
       data.set(images.data.subarray(place * size, (place + 1) * size), i * size);
     return datasetDenoiser(schedule, float32([places.length, ...images.shape.slice(1)], data));
   };
-  return async (xt, t, { cond }) => {
-    const asked = cond?.classLabels;
+  return async (xt, t, { conditions }) => {
+    const asked = classLabelsOf(conditions);
     if (asked?.length !== t.length)
       throw new Error(
-        `classDatasetDenoiser: ${asked?.length ?? 'no'} classes for ${t.length} samples; give one for each as cond.classLabels`,
+        `classDatasetDenoiser: ${asked?.length ?? 'no'} classes for ${t.length} samples; give one for each as the condition ${classLabelsName}`,
       );
     const [x0, eps] = [new Float32Array(xt.data.length), new Float32Array(xt.data.length)];
     for (const [b, label] of asked.entries()) {

@@ -1,6 +1,7 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { combine } from '../array-arithmetic.ts';
-import type { Conditioning, Denoised, Denoiser } from '../denoiser.ts';
+import { type Conditions, repeatRow } from '../conditions.ts';
+import type { Denoised, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { fromOutput, type PredictionType } from '../parameterization.ts';
 import { plainPreconditioning, type Preconditioning } from '../preconditioning.ts';
@@ -10,8 +11,8 @@ export interface ClassifierFreeOptions {
   readonly schedule: NoiseSchedule;
   /** s: 1 is off, larger follows the condition more. Ho & Salimans' w is s − 1. */
   readonly scale: number;
-  /** What stands for "no condition": the null class of each sample, or undefined for a network that takes none. */
-  readonly uncond: (count: number) => Conditioning | undefined;
+  /** [1, …] each: the rows that stand for "without a condition", the null label for one. Conditions without such a row stay in both predictions. */
+  readonly nothing: Conditions;
   /** φ in 0 … 1: how far each sample's guided prediction is brought back to the spread of the conditional one; default 0. */
   readonly rescale?: number;
   /** What is rescaled: the network's own prediction, as diffusers does; default ε. */
@@ -21,7 +22,7 @@ export interface ClassifierFreeOptions {
 }
 
 /**
- * A denoiser that leans away from what the network says without the condition.
+ * A denoiser that moves away from what the network predicts without the condition, or under a negative one.
  *
  *     ε̂ = ε̂(∅) + s (ε̂(c) − ε̂(∅))
  *     rescaled: ε̂ ← φ ε̂ std(ε̂(c))/std(ε̂) + (1 − φ) ε̂, the deviations over one sample
@@ -35,7 +36,7 @@ export interface ClassifierFreeOptions {
  */
 export function classifierFreeGuidance(
   denoise: Denoiser,
-  { schedule, scale, uncond, rescale = 0, asked = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions,
+  { schedule, scale, nothing, rescale = 0, asked = 'epsilon', interval = [0, Infinity] }: ClassifierFreeOptions,
 ): Denoiser {
   if (!Number.isFinite(scale)) throw new Error(`guidanceScale: expected a number, got ${scale}`);
   if (!(rescale >= 0 && rescale <= 1))
@@ -48,7 +49,10 @@ export function classifierFreeGuidance(
     const level = (time: number) => schedule.sigma(time) / schedule.alpha(time);
     const acts = t.map((time) => scale !== 1 && level(time) >= interval[0] && level(time) <= interval[1]);
     if (!acts.includes(true)) return conditional;
-    const unconditional = await denoise(xt, t, { ...options, cond: uncond(t.length) });
+    const unconditional = await denoise(xt, t, {
+      ...options,
+      conditions: { ...options.conditions, ...repeatRow(nothing, t.length), ...options.negative },
+    });
     // Where guidance does not act, only the conditional prediction counts.
     const guide = (c: FloatArray, u: FloatArray) =>
       combine(

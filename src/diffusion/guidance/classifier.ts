@@ -1,13 +1,14 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { checkSameShape, combine } from '../array-arithmetic.ts';
-import type { Conditioning, Denoiser } from '../denoiser.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
 /** ∇ log p(y | x_t) of a classifier of noisy images, by x_t: [B, ...]. */
 export type ClassifierGradient = (
   xt: FloatArray,
   t: readonly number[],
-  cond: Conditioning | undefined,
+  conditions: Conditions | undefined,
 ) => Promise<FloatArray>;
 
 /**
@@ -32,7 +33,7 @@ export function classifierGuidance(
   if (!Number.isFinite(scale)) throw new Error(`classifierGuidance: scale must be a number, got ${scale}`);
   return async (xt, t, options) => {
     const { x0, eps, ...rest } = await denoise(xt, t, options);
-    const slope = await gradient(xt, t, options.cond);
+    const slope = await gradient(xt, t, options.conditions);
     checkSameShape('classifierGuidance', 'the gradient', slope, xt);
     const shift = (values: FloatArray, factor: (time: number) => number) =>
       combine(

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import { linearSchedule } from '../beta-schedules.ts';
+import { classConditions, classLabelsOf } from '../conditions.ts';
 import type { Denoised, Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { posterior } from '../process.ts';
@@ -20,14 +21,14 @@ const wide = gaussianDenoiser(schedule, { mean: 0, std: 1 });
 const narrow = gaussianDenoiser(schedule, { mean: 0.5, std: 0.3 });
 /** Class 1 is the narrow Gaussian, class 0, which stands for any, the wide one. */
 const network: Denoiser = async (x, times, options) => ({
-  ...(await (options.cond?.classLabels?.[0] === 1 ? narrow : wide)(x, times, options)),
+  ...(await (classLabelsOf(options.conditions)?.[0] === 1 ? narrow : wide)(x, times, options)),
   varianceFraction: float32(
     x.shape,
-    x.data.map(() => options.cond?.classLabels?.[0] ?? 9),
+    x.data.map(() => classLabelsOf(options.conditions)?.[0] ?? 9),
   ),
 });
-const cond = { classLabels: [1, 1] };
-const uncond = (count: number) => ({ classLabels: Array<number>(count).fill(0) });
+const conditions = classConditions([1, 1]);
+const nothing = classConditions([0]);
 
 function consistent({ x0, eps }: Denoised, noisy: FloatArray = xt): void {
   noisy.data.forEach((x, i) => {
@@ -38,14 +39,14 @@ function consistent({ x0, eps }: Denoised, noisy: FloatArray = xt): void {
 
 describe('classifier-free guidance', () => {
   test('of scale 1 is the conditional denoiser and of 0 the unconditional one', async () => {
-    const one = await classifierFreeGuidance(network, { schedule, scale: 1, uncond })(xt, t, { cond });
+    const one = await classifierFreeGuidance(network, { schedule, scale: 1, nothing })(xt, t, { conditions });
     expect(one.eps.data).toEqual((await narrow(xt, t, {})).eps.data);
-    const none = await classifierFreeGuidance(network, { schedule, scale: 0, uncond })(xt, t, { cond });
+    const none = await classifierFreeGuidance(network, { schedule, scale: 0, nothing })(xt, t, { conditions });
     expect(none.x0.data).toEqual((await wide(xt, t, {})).x0.data);
   });
 
   test('goes from the one through the other, keeps x_t, and leaves the conditional variance', async () => {
-    const guided = await classifierFreeGuidance(network, { schedule, scale: 3, uncond })(xt, t, { cond });
+    const guided = await classifierFreeGuidance(network, { schedule, scale: 3, nothing })(xt, t, { conditions });
     const [c, u] = [await narrow(xt, t, {}), await wide(xt, t, {})];
     guided.eps.data.forEach((x, i) => expect(x).toBeCloseTo(u.eps.data[i]! + 3 * (c.eps.data[i]! - u.eps.data[i]!), 5));
     consistent(guided);
@@ -57,10 +58,10 @@ describe('classifier-free guidance', () => {
       const guided = await classifierFreeGuidance(network, {
         schedule,
         scale: 4,
-        uncond,
+        nothing,
         rescale: 1,
         asked: predictionType,
-      })(xt, t, { cond });
+      })(xt, t, { conditions });
       consistent(guided);
       if (predictionType !== 'epsilon') continue;
       const c = await narrow(xt, t, {});
@@ -77,24 +78,24 @@ describe('classifier-free guidance', () => {
     let calls = 0;
     const counting: Denoiser = (...args) => (calls++, network(...args));
     const level = schedule.sigma(300) / schedule.alpha(300);
-    const low = classifierFreeGuidance(counting, { schedule, scale: 3, uncond, interval: [0, level] });
-    const mixed = await low(xt, t, { cond });
+    const low = classifierFreeGuidance(counting, { schedule, scale: 3, nothing, interval: [0, level] });
+    const mixed = await low(xt, t, { conditions });
     const c = await narrow(xt, t, {});
     expect([...mixed.eps.data.subarray(3)]).toEqual([...c.eps.data.subarray(3)]);
     expect(mixed.eps.data[0]).not.toBe(c.eps.data[0]);
     expect(calls).toBe(2);
-    await low(xt, [900, 900], { cond });
+    await low(xt, [900, 900], { conditions });
     expect(calls).toBe(3);
   });
 
   test('refuses settings outside their range', () => {
-    expect(() => classifierFreeGuidance(network, { schedule, scale: NaN, uncond })).toThrow(
+    expect(() => classifierFreeGuidance(network, { schedule, scale: NaN, nothing })).toThrow(
       'guidanceScale: expected a number, got NaN',
     );
-    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, uncond, rescale: 1.5 })).toThrow(
+    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, nothing, rescale: 1.5 })).toThrow(
       'guidanceRescale: expected a number from 0 to 1, got 1.5',
     );
-    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, uncond, interval: [3, 1] })).toThrow(
+    expect(() => classifierFreeGuidance(network, { schedule, scale: 2, nothing, interval: [3, 1] })).toThrow(
       'guidanceInterval: expected two rising noise levels, got 3 and 1',
     );
   });
@@ -114,7 +115,7 @@ describe('classifier guidance', () => {
     'by an exact classifier with scale %d is classifier-free guidance of the same scale',
     async (scale) => {
       const one = await classifierGuidance(wide, schedule, gradient, scale)(xt, t, {});
-      const other = await classifierFreeGuidance(network, { schedule, scale, uncond })(xt, t, { cond });
+      const other = await classifierFreeGuidance(network, { schedule, scale, nothing })(xt, t, { conditions });
       one.eps.data.forEach((x, i) => expect(x).toBeCloseTo(other.eps.data[i]!, 5));
       consistent(one);
     },

@@ -4,11 +4,11 @@ import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
 /**
- * DDIM backwards: the noise from which `ddim` without noise draws a given image.
+ * DDIM inversion: the noise from which `ddim` with η = 0 reproduces a given image.
  *
  *     x_t = α_t x̂_0(x_s) + σ_t ε̂(x_s),   s < t
  *
- * ε̂ is taken at x_s, because x_t is what is looked for; so the way up and the way down differ by a second-order term a
+ * ε̂ is taken at x_s, because x_t is what is looked for; so inversion and sampling differ by a second-order term a
  * step, and the round trip comes back to first order in the steps. The denoiser cannot be asked at the clean image:
  * the first evaluation takes the image as if it were at the lowest time.
  *
@@ -23,23 +23,21 @@ export async function* ddimInversion(
   options: SamplerOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddimInversion', x0, options);
-  const { schedule, timesteps, streams, cond, signal } = options;
+  const { schedule, timesteps, streams, signal } = options;
   const rising = timesteps.toReversed();
   let xt = x0;
-  let x0Prev: FloatArray | undefined;
   for (const [step, t] of rising.entries()) {
     signal?.throwIfAborted();
     const at = rising[Math.max(step - 1, 0)]!;
     const known = await denoise(
       xt,
       streams.map(() => at),
-      { cond, x0Prev, signal },
+      options,
     );
     const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
     // At the lowest time the estimate of the image is the image.
     const clean = step === 0 ? xt : known.x0;
     xt = weightedSum(xt.shape, [alpha, clean.data], [sigma, known.eps.data]);
-    x0Prev = known.x0;
     yield { step, t, xt, x0: known.x0 };
   }
 }

@@ -31,7 +31,7 @@ export async function* ddim(
   options: DdimOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddim', xT, options);
-  const { schedule, timesteps, streams, cond, signal, eta = 0 } = options;
+  const { schedule, timesteps, streams, signal, eta = 0 } = options;
   if (!(eta >= 0 && eta <= 1)) throw new Error(`ddim: eta must lie in 0 … 1, got ${eta}`);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => {
     const c = eta * Math.sqrt(posterior(schedule, t, s).variance);
@@ -40,18 +40,16 @@ export async function* ddim(
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, alpha, direction, c }] of steps.entries()) {
     signal?.throwIfAborted();
     const asked = denoise(
       xt,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     if (eta > 0) drawNoise(z, streams); // While the network computes.
     const { x0, eps } = await asked;
     xt = weightedSum(xt.shape, [alpha, x0.data], [direction, eps.data], [c, z]);
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }

@@ -36,7 +36,7 @@ export async function* ddpm(
   options: DdpmOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddpm', xT, options);
-  const { schedule, timesteps, streams, cond, signal, varianceType = 'fixed_small' } = options;
+  const { schedule, timesteps, streams, signal, varianceType = 'fixed_small' } = options;
   const fixed = reverseVariances(schedule, timesteps, varianceType === 'learned_range' ? 'fixed_small' : varianceType);
   const steps = transitions(timesteps, schedule).map(({ t, s }, i) => ({
     t,
@@ -47,13 +47,12 @@ export async function* ddpm(
   }));
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, c, fixed: std, beta }] of steps.entries()) {
     signal?.throwIfAborted();
     const asked = denoise(
       xt,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     drawNoise(z, streams); // While the network computes.
     const { x0, varianceFraction } = await asked;
@@ -61,7 +60,6 @@ export async function* ddpm(
     const learned = varianceType === 'learned_range' ? requireFraction(varianceFraction) : undefined;
     if (learned && !last) scaleNoise(z, learned, Math.log(beta), Math.log(c.variance));
     xt = weightedSum(xt.shape, [c.x0, x0.data], [c.xt, xt.data], [last ? 0 : learned ? 1 : std, z]);
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }

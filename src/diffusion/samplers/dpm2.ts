@@ -21,7 +21,7 @@ export async function* dpm2(
   options: SamplerOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('dpm2', xT, options);
-  const { schedule, timesteps, streams, cond, signal } = options;
+  const { schedule, timesteps, streams, signal } = options;
   const level = noiseLevel('dpm2', schedule);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => {
     const last = s === schedule.clean;
@@ -39,13 +39,12 @@ export async function* dpm2(
     };
   });
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, middle, last, alpha, alphaMiddle, alphaTo, half, h }] of steps.entries()) {
     signal?.throwIfAborted();
     let { x0, eps } = await denoise(
       xt,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     if (!last) {
       signal?.throwIfAborted();
@@ -53,11 +52,10 @@ export async function* dpm2(
       ({ x0, eps } = await denoise(
         between,
         streams.map(() => middle),
-        { cond, x0Prev: x0, signal },
+        options,
       ));
     }
     xt = weightedSum(xt.shape, [alphaTo / alpha, xt.data], [alphaTo * h, eps.data]);
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }

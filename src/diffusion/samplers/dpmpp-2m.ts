@@ -36,7 +36,7 @@ export async function* multistepSolver(
   options: SamplerOptions & { readonly eta: number },
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler(name, xT, options);
-  const { schedule, timesteps, streams, cond, signal, eta } = options;
+  const { schedule, timesteps, streams, signal, eta } = options;
   if (!(eta >= 0)) throw new Error(`${name}: eta must not be negative, got ${eta}`);
   const lambda = (t: number) => logSnrHalf(schedule, t);
   const stages = transitions(timesteps, schedule);
@@ -58,17 +58,17 @@ export async function* multistepSolver(
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
+  let previous: FloatArray | undefined;
   for (const [step, { t, s, extrapolate, keep, data, noise }] of steps.entries()) {
     signal?.throwIfAborted();
     const asked = denoise(
       xt,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     if (eta > 0) drawNoise(z, streams); // While the network computes.
     const { x0 } = await asked;
-    const before = x0Prev ?? x0;
+    const before = previous ?? x0;
     xt = weightedSum(
       xt.shape,
       [keep, xt.data],
@@ -76,7 +76,7 @@ export async function* multistepSolver(
       [-data * extrapolate, before.data],
       [noise, z],
     );
-    x0Prev = x0;
+    previous = x0;
     yield { step, t: s, xt, x0 };
   }
 }

@@ -35,7 +35,7 @@ export async function* heun(
   options: HeunOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('heun', xT, options);
-  const { schedule, timesteps, streams, cond, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
+  const { schedule, timesteps, streams, signal, churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
   if (!(churn >= 0)) throw new Error(`heun: churn must not be negative, got ${churn}`);
   if (!(churnNoise >= 0)) throw new Error(`heun: churnNoise must not be negative, got ${churnNoise}`);
   if (schedule.alpha(timesteps[0]!) === 0) {
@@ -68,7 +68,6 @@ export async function* heun(
   });
   const z = new Float32Array(xT.data.length);
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, added, alphaFrom, alpha, alphaTo, step: h }] of steps.entries()) {
     signal?.throwIfAborted();
     if (churn > 0) drawNoise(z, streams);
@@ -78,7 +77,7 @@ export async function* heun(
     const first = await denoise(
       here,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     let { x0 } = first;
     let next = weightedSum(xt.shape, [kept, xt.data], [noise, z], [slope, first.eps.data]);
@@ -87,7 +86,7 @@ export async function* heun(
       const second = await denoise(
         next,
         streams.map(() => s),
-        { cond, x0Prev: x0, signal },
+        options,
       );
       next = weightedSum(
         xt.shape,
@@ -99,7 +98,6 @@ export async function* heun(
       x0 = second.x0;
     }
     xt = next;
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }
@@ -108,8 +106,9 @@ export async function* heun(
 async function* heunOnLine(
   denoise: Denoiser,
   xT: FloatArray,
-  { schedule, timesteps, streams, cond, signal }: SamplerOptions,
+  options: SamplerOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
+  const { schedule, timesteps, streams, signal } = options;
   const scale = (t: number) => schedule.alpha(t) + schedule.sigma(t);
   const steps = transitions(timesteps, schedule).map(({ t, s }) => ({
     t,
@@ -118,13 +117,12 @@ async function* heunOnLine(
     slope: scale(s) * (schedule.sigma(s) / scale(s) - schedule.sigma(t) / scale(t)),
   }));
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
   for (const [step, { t, s, kept, slope }] of steps.entries()) {
     signal?.throwIfAborted();
     const first = await denoise(
       xt,
       streams.map(() => t),
-      { cond, x0Prev, signal },
+      options,
     );
     let { x0 } = first;
     let next = weightedSum(xt.shape, [kept, xt.data], [slope, first.eps.data], [-slope, x0.data]);
@@ -133,7 +131,7 @@ async function* heunOnLine(
       const second = await denoise(
         next,
         streams.map(() => s),
-        { cond, x0Prev: x0, signal },
+        options,
       );
       // The second half of the slope takes the place of the first's: x_s + h/2 (u₂ − u₁).
       const half = weightedSum(xt.shape, [1, next.data], [-slope / 2, first.eps.data], [slope / 2, x0.data]);
@@ -141,7 +139,6 @@ async function* heunOnLine(
       x0 = second.x0;
     }
     xt = next;
-    x0Prev = x0;
     yield { step, t: s, xt, x0 };
   }
 }

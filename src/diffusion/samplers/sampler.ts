@@ -1,19 +1,16 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { type NoiseStream, sampleSize } from '../array-arithmetic.ts';
-import type { Conditioning, Denoiser } from '../denoiser.ts';
+import type { DenoiseOptions, Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { checkTimes } from '../timesteps.ts';
 
-/** What every sampler needs to know. */
-export interface SamplerOptions {
+/** What every sampler needs to know. Its signal is looked at before every step; an abort throws the signal's reason. */
+export interface SamplerOptions extends DenoiseOptions {
   readonly schedule: NoiseSchedule;
   /** The falling times at which the denoiser is asked; after the last comes the clean image. */
   readonly timesteps: readonly number[];
-  /** [B] one stream for each sample, so that an image does not depend on how many are drawn next to it. */
+  /** [B] one stream for each sample, so that a sample does not depend on the batch. */
   readonly streams: readonly NoiseStream[];
-  readonly cond?: Conditioning | undefined;
-  /** Looked at before every step; an abort throws the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a sampler stands after a step. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { float32, type FloatArray } from '../../core/dtype.ts';
+import { float32 } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
+import { classConditions } from '../conditions.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { drainSampler, initialNoise, samplers } from '../samplers.ts';
@@ -67,22 +68,28 @@ describe.each(all)('%s', (_title, sampler, name, evaluations) => {
     expect(new Set(states.flatMap(({ xt, x0 }) => [xt.data, x0.data])).size).toBe(10);
   });
 
-  test('the denoiser is told the time for each sample, the conditioning, the signal and the estimate before', async () => {
-    const seen: { t: readonly number[]; cond: unknown; signal: unknown; x0Prev: FloatArray | undefined }[] = [];
+  test('the denoiser is given the time of each sample, the conditions and the signal', async () => {
+    const seen: { t: readonly number[]; given: readonly unknown[] }[] = [];
     const listening: Denoiser = (xt, t, options) => {
-      seen.push({ t, cond: options.cond, signal: options.signal, x0Prev: options.x0Prev });
+      seen.push({ t, given: [options.conditions, options.negative, options.signal] });
       return exact(xt, t, options);
     };
-    const cond = { classLabels: [1, 2] };
+    const [conditions, negative] = [classConditions([1, 2]), classConditions([0, 0])];
     const { signal } = new AbortController();
-    const states = await collect(
-      sampler(listening, initialNoise([2, 3], streams()), { schedule, timesteps, streams: streams(), cond, signal }),
+    await collect(
+      sampler(listening, initialNoise([2, 3], streams()), {
+        schedule,
+        timesteps,
+        streams: streams(),
+        conditions,
+        negative,
+        signal,
+      }),
     );
     const first = seen.filter((_, i) => i % evaluations === 0);
     expect(seen).toHaveLength(evaluations * timesteps.length - (evaluations - 1));
     expect(first.map(({ t }) => t)).toEqual(timesteps.map((t) => [t, t]));
-    expect(first.map(({ x0Prev }) => x0Prev)).toEqual([undefined, ...states.slice(0, -1).map(({ x0 }) => x0)]);
-    for (const call of seen) expect([call.cond, call.signal]).toEqual([cond, signal]);
+    for (const call of seen) expect(call.given).toEqual([conditions, negative, signal]);
   });
 
   test.each([0, 1, 2, 3, 4])('an abort after %d steps stops it before the next', async (count) => {

@@ -26,13 +26,13 @@ export async function* unipc(
   options: SamplerOptions,
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('unipc', xT, options);
-  const { schedule, timesteps, streams, cond, signal } = options;
+  const { schedule, timesteps, streams, signal } = options;
   const lambda = (t: number) => logSnrHalf(schedule, t);
   const stages = transitions(timesteps, schedule);
   const steps = stages.map(({ t, s }, i) => {
     const h = lambda(s) - lambda(t);
     const before = stages[i - 1];
-    // The clean image is infinitely far in λ: what came before tells nothing there.
+    // The clean image is infinitely far in λ: the previous estimate has no information there.
     const slope = before && h !== Infinity ? h / (lambda(before.t) - lambda(t)) : 0;
     return {
       t,
@@ -44,7 +44,7 @@ export async function* unipc(
     };
   });
   let xt = xT;
-  let x0Prev: FloatArray | undefined;
+  let previous: FloatArray | undefined;
   /** The step that led to xt: where it began, what x̂_0 was there and before, and its coefficients. */
   let taken:
     | {
@@ -59,7 +59,7 @@ export async function* unipc(
     const { x0 } = await denoise(
       xt,
       streams.map(() => by.t),
-      { cond, x0Prev, signal },
+      options,
     );
     if (taken) {
       const {
@@ -81,7 +81,7 @@ export async function* unipc(
         [data * rho2, x0.data],
       );
     }
-    const before = x0Prev ?? x0;
+    const before = previous ?? x0;
     const from = xt;
     xt = weightedSum(
       from.shape,
@@ -90,7 +90,7 @@ export async function* unipc(
       [0.5 * by.data * by.slope, before.data],
     );
     taken = { from, x0, before, by };
-    x0Prev = x0;
+    previous = x0;
     yield { step, t: by.s, xt, x0 };
   }
 }

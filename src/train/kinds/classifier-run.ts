@@ -44,7 +44,10 @@ export async function planClassifier(
       inputs: (batch) =>
         classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, horizontalFlip }),
     },
-    writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
+    writeModel: async (dir, weights) => {
+      await writeClassifierFolder(dir, { model, weights });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
     use: {
       what: 'evaluate a model',
@@ -72,7 +75,7 @@ async function openTest(
   return held;
 }
 
-/** Images told at once; the number does not matter for the result. */
+/** Images classified at once; the result does not depend on it. */
 const testBatch = 100;
 
 async function watchAccuracy(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeImageFolder, tinyModel } from '../../../test/kuosan.ts';
+import { classLabelsOf } from '../../diffusion/index.ts';
 import { namedParameters } from '../../nn/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { parseDdpmConfig } from '../steps/train-config.ts';
@@ -44,18 +45,20 @@ describe('classes', () => {
   test('are hidden behind the last one that the network has a vector for', async () => {
     const { task, dataset } = await planOf();
     const [last] = namedParameters(task.module).get('class_embedding.weight')!.shape;
-    const labels = [0, 1, 2, 3, 4, 5].flatMap((batch) => Array.from(task.inputs(batch)['classLabels']!.data, Number));
+    const labels = (await Promise.all([0, 1, 2, 3, 4, 5].map((batch) => task.inputs(batch)))).flatMap((inputs) =>
+      classLabelsOf(inputs)!,
+    );
     expect(Math.max(...labels)).toBe(last! - 1);
     // Which is none of the data's.
     expect(Math.max(...dataset.labels!)).toBe(last! - 2);
     expect(new Set(labels)).toEqual(new Set([0, 1, 2, 3]));
-    expect(task.inputs(0)).toEqual((await planOf()).task.inputs(0));
+    expect(await task.inputs(0)).toEqual(await (await planOf()).task.inputs(0));
   });
 
   test('are all shown without drop-out, whether or not the network has one to spare', async () => {
     for (const numClassEmbeds of [3, 4]) {
       const { task } = await planOf({ numClassEmbeds, labelDropout: 0 });
-      expect(new Set(Array.from(task.inputs(0)['classLabels']!.data, Number))).toEqual(new Set([0, 1, 2]));
+      expect(new Set(classLabelsOf(await task.inputs(0)))).toEqual(new Set([0, 1, 2]));
     }
   });
 
@@ -118,7 +121,7 @@ describe('classes', () => {
     const { notes } = await planDdpm(parseDdpmConfig(config({ predictionType: 'v_prediction' }, out)), {});
     expect(notes).toEqual([
       expect.stringMatching(
-        /step-000001 predicts epsilon, and this run v_prediction: what the network tells is learned anew; config\.scheduler says what it predicts$/,
+        /step-000001 predicts epsilon, and this run v_prediction: the output is retrained; config\.scheduler says what it predicts$/,
       ),
     ]);
     await executor.dispose();
@@ -138,6 +141,10 @@ describe('classes', () => {
       /^config\.objective\.labelDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 5$/,
     ],
     [{ numClassEmbeds: 2 }, /^config\.model\.numClassEmbeds is 2, but .*classes has 3 classes$/],
+    [
+      { model: { classEmbedType: 'timestep' } },
+      /^config\.model\.classEmbedType: a network with "timestep" is conditioned on a number for each image, and images have classes; take numClassEmbeds without classEmbedType$/,
+    ],
     [
       { source: plain },
       /^config\.model\.numClassEmbeds is 4, but .*plain has no classes; put each class in a folder of its own$/,
@@ -161,8 +168,6 @@ describe('the floor of the loss', () => {
     [{ objective: { weighting: 'min_snr' } }],
     [{ objective: { offsetNoise: 0.1 } }],
     [{ scheduler: { varianceType: 'learned_range' }, model: { outChannels: 6 } }],
-    // What such a network is told, the loss has no name for, and says so when it is built.
-    [{ source: plain, numClassEmbeds: null, labelDropout: 0, model: { classEmbedType: 'timestep' } }],
   ])('is not known where the loss is another than the plain error: %j', async (options) => {
     expect((await planOf(options)).irreducibleLoss).toBeUndefined();
   });

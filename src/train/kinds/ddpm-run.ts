@@ -1,4 +1,4 @@
-/** A training run of DDPM: its data, its network, and the images it draws on the way. */
+/** A training run of a diffusion model: its data, its network, and its sample grids. */
 import type { Executor } from '../../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../../checkpoint/index.ts';
 import {
@@ -12,30 +12,34 @@ import {
   type Dataset,
 } from '../../data/index.ts';
 import {
-  hasSteps,
-  LossHistory,
+  classConditions,
+  classLabelsName,
+  imageName,
   networkProcess,
+  type Conditions,
   type NetworkProcess,
   type SuperResolution,
 } from '../../diffusion/index.ts';
 import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../../eval/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
 import {
-  ddpmLoss,
+  denoisingNetwork,
+  denoisingTask,
   sampleImages,
+  imageExamples,
   lowResolution,
+  lowResolutionExamples,
   mostSteps,
   openSampler,
-  trainingInputs,
   type ImageSampler,
   type ImageShape,
-  type SampleOptions,
 } from '../../pipelines/index.ts';
-import type { DdpmConfig } from '../steps/train-config.ts';
+import type { AskedDdpmConfig, DdpmConfig } from '../steps/train-config.ts';
 import { irreducibleLossOf } from './irreducible-loss.ts';
 import { entries } from '../steps/programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from '../run.ts';
 import { startingModel } from '../start.ts';
+import { withClasses } from './with-classes.ts';
 
 /** Images of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
@@ -46,29 +50,29 @@ const gridSeed = 0;
  * @throws if the configuration contradicts itself or the data
  */
 export async function planDdpm(
-  config: DdpmConfig,
+  asked: AskedDdpmConfig,
   { skipBad = false, signal, resumeFrom }: PlanOptions,
 ): Promise<RunPlan> {
-  const { train } = config;
-  const unet = new UNet2DModel(withSampleSize(config));
-  const { superResolution } = config.objective;
-  const channels = imageChannels(unet, config);
-  const diffusion = networkProcess(config.scheduler);
-  checkOutputs(unet, channels, diffusion);
-  const { source, size, crop, horizontalFlip } = config.data;
+  const { train, scheduler } = asked;
+  const { superResolution } = asked.objective;
+  // What is wrong with the network is said before its data is read.
+  checkHalves(new UNet2DModel(withSampleSize(asked)).config, heightAndWidth(asked.data.size));
+  const channels = imageChannels(asked);
+  const diffusion = networkProcess(scheduler);
+  checkOutputs(asked.model, channels, diffusion);
+  const { source, size, crop, horizontalFlip } = asked.data;
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train);
   features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const { config, notes } = withClasses(asked, dataset);
+  const unet = new UNet2DModel(withSampleSize(config));
   const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
-  const target = { diffusion, objective: config.objective };
-  const history =
-    config.objective.timeSampling === 'importance' && hasSteps(diffusion.schedule)
-      ? new LossHistory(diffusion.schedule.T)
-      : undefined;
-  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and images next to x_t have others.
+  const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
+  const network = denoisingNetwork(unet, diffusion.varianceType);
+  // Only for the plain squared error and no conditioning but classes: weighting, offset noise and image conditioning change it.
+  const takesClasses = unet.conditions.length > 0;
   const isPlain =
-    (unet.classInput === null || unet.classInput.kind === 'labels') &&
     diffusion.varianceType !== 'learned_range' &&
     config.objective.weighting === 'uniform' &&
     config.objective.offsetNoise === 0 &&
@@ -76,13 +80,11 @@ export async function planDdpm(
   const irreducibleLoss = isPlain
     ? irreducibleLossOf(dataset, diffusion, {
         horizontalFlip,
-        labelDropout: unet.classInput === null ? undefined : config.objective.labelDropout,
+        labelDropout: takesClasses ? config.objective.labelDropout : undefined,
       })
     : undefined;
   const classes =
-    unet.classInput === null || !dataset.classNames
-      ? null
-      : { names: dataset.classNames, nullClass: nullClass ?? null };
+    !takesClasses || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
   return {
     config,
@@ -90,31 +92,28 @@ export async function planDdpm(
     kind: 'model',
     dataset,
     times: diffusion.networkTimes,
-    notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
+    notes: resumeFrom === undefined ? [...notes, ...(await startNotes(config, diffusion))] : [],
     ...(irreducibleLoss && { irreducibleLoss }),
-    task: {
-      module: unet,
-      loss: (ctx) => ddpmLoss(unet, ctx, train.batchSize, imageShape, target),
-      inputs: (batch) =>
-        trainingInputs(dataset, {
-          seed: train.seed,
-          batch,
-          batchSize: train.batchSize,
-          horizontalFlip,
-          target,
-          timeProbabilities: history?.probabilities(),
-          ...(nullClass !== undefined && { nullClass }),
-        }),
-      ...(history && { history }),
-    },
-    writeModel: (dir, weights) =>
-      writeModelFolder(dir, {
+    task: denoisingTask({
+      network,
+      process: diffusion,
+      objective: config.objective,
+      batchSize: train.batchSize,
+      seed: train.seed,
+      examples: superResolution ? lowResolutionExamples(images, superResolution, train.seed) : images,
+      dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
+      ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
+    }),
+    writeModel: async (dir, weights) => {
+      await writeModelFolder(dir, {
         unet,
         weights,
         scheduler: config.scheduler,
         classes,
         superResolution: superResolution ?? null,
-      }),
+      });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
@@ -123,20 +122,19 @@ export async function planDdpm(
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
       const sampler = await openSampler(executor, {
-        unet,
+        network,
         scheduler: config.scheduler,
-        imageShape,
         weights: { store, prefix: entries.ema },
       });
-      const shown = unet.classInput === null ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
-      const conditionsOf = (count: number) => conditions(dataset, count, shown, superResolution);
+      const shown = !takesClasses ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
+      const conditionsOf = (count: number) => shownConditions(dataset, count, shown, superResolution);
       const measure =
         features &&
         (await openMeasure(executor, features, sampler, {
           dataset,
           imageShape,
           train,
-          ...conditionsOf(train.evaluateCount),
+          conditions: conditionsOf(train.evaluateCount),
         }));
       return {
         ...(sampleEvery !== null && {
@@ -147,7 +145,7 @@ export async function planDdpm(
                 seed: gridSeed,
                 count: sampleCount,
                 steps: Math.min(sampleSteps, mostSteps(sampler)),
-                ...conditionsOf(sampleCount),
+                conditions: conditionsOf(sampleCount),
               });
               return { images, grid: layGrid(toBitmaps(images), { columns: classColumns(shown ?? 0, sampleCount) }) };
             },
@@ -171,7 +169,7 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
   return known === predicts
     ? []
     : [
-        `${dir} predicts ${known}, and this run ${predicts}: what the network tells is learned anew; config.scheduler says what it predicts`,
+        `${dir} predicts ${known}, and this run ${predicts}: the output is retrained; set config.scheduler.predictionType to keep it`,
       ];
 }
 
@@ -197,14 +195,19 @@ async function openMeasure(
     dataset,
     imageShape,
     train,
-    ...asked
-  }: { readonly dataset: Dataset; readonly imageShape: ImageShape; readonly train: DdpmConfig['train'] } & Conditions,
+    conditions,
+  }: {
+    readonly dataset: Dataset;
+    readonly imageShape: ImageShape;
+    readonly train: DdpmConfig['train'];
+    readonly conditions: Conditions;
+  },
 ): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
   const extractor = await features.open(executor, imageShape);
   let real: RealFeatures | undefined;
   async function* images() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, ...asked }))
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, conditions }))
       if (state.finished) yield state.xt;
   }
   return {
@@ -228,22 +231,19 @@ async function openMeasure(
   };
 }
 
-/** What images generated on the way are conditioned on. */
-type Conditions = Pick<SampleOptions, 'classLabels' | 'condImages'>;
-
-/** All classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
-function conditions(
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
+function shownConditions(
   dataset: Dataset,
   count: number,
   classes: number | null,
   superResolution: SuperResolution | undefined,
 ): Conditions {
   if (!superResolution)
-    return classes === null ? {} : { classLabels: Array.from({ length: count }, (_, i) => i % classes) };
+    return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
   const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
-    condImages: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
-    ...(classes !== null && { classLabels: places.map((place) => dataset.labels![place]!) }),
+    [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
+    ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
   };
 }
 
@@ -252,7 +252,7 @@ function conditions(
  *
  * @throws if it says another
  */
-function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
+function withSampleSize({ model, data }: AskedDdpmConfig): AskedDdpmConfig['model'] {
   if (model.sampleSize === null)
     return { ...model, sampleSize: typeof data.size === 'number' ? data.size : [...data.size] };
   if (heightAndWidth(model.sampleSize).join() !== heightAndWidth(data.size).join()) {
@@ -264,14 +264,37 @@ function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
 }
 
 /**
+ * Each level but the last halves the images.
+ *
+ * @throws if they do not halve, with the sizes that fit
+ */
+function checkHalves(
+  { blockOutChannels }: UNet2DModel['config'],
+  size: readonly [height: number, width: number],
+): void {
+  const factor = 2 ** (blockOutChannels.length - 1);
+  if (size.every((side) => side % factor === 0)) return;
+  const [height, width] = size;
+  const near = (round: (value: number) => number) =>
+    size.map((side) => Math.max(1, round(side / factor)) * factor).toReversed();
+  const fitting = [...new Set([Math.floor, Math.ceil].map((round) => [...new Set(near(round))].join('x')))].join(
+    ' or ',
+  );
+  throw new Error(
+    `config.data.size: a network of ${blockOutChannels.length} levels takes multiples of ${factor}, got ${width} × ${height}; --size ${fitting} fits`,
+  );
+}
+
+/**
  * The channels of the images: all that the network takes, or half of them where it is conditioned on an image.
  *
  * @throws if there is no such image, or none of low resolution
  */
-function imageChannels(
-  { config: { inChannels } }: UNet2DModel,
-  { objective: { superResolution }, data: { size } }: DdpmConfig,
-): 1 | 3 {
+function imageChannels({
+  model: { inChannels },
+  objective: { superResolution },
+  data: { size },
+}: AskedDdpmConfig): 1 | 3 {
   const channels = superResolution ? inChannels / 2 : inChannels;
   if (channels !== 1 && channels !== 3)
     throw new Error(
@@ -289,7 +312,7 @@ function imageChannels(
 
 /** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
 function checkOutputs(
-  { config: { outChannels } }: UNet2DModel,
+  { outChannels }: AskedDdpmConfig['model'],
   channels: number,
   { varianceType, preconditioning: { predicts } }: NetworkProcess,
 ): void {
@@ -303,9 +326,13 @@ function checkOutputs(
   );
 }
 
-/** @returns the class that stands for "any" if some are hidden in training: the network's last */
+/** @returns the null label if there is label dropout: the network's last class */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
-  const classes = unet.config.numClassEmbeds;
+  const { numClassEmbeds: classes, classEmbedType } = unet.config;
+  if (classEmbedType !== null)
+    throw new Error(
+      `config.model.classEmbedType: a network with "${classEmbedType}" is conditioned on ${classEmbedType === 'timestep' ? 'a number' : 'a vector'} for each image, and images have classes; take numClassEmbeds without classEmbedType`,
+    );
   if (classes === null) {
     if (dropout > 0)
       throw new Error(

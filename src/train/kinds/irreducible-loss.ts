@@ -5,6 +5,7 @@ import { fromBitmaps, imagesAt, type Dataset } from '../../data/index.ts';
 import {
   classDatasetDenoiser,
   datasetDenoiser,
+  classConditions,
   denoisingLossByNoise,
   spreadTimes,
   type Denoiser,
@@ -12,24 +13,24 @@ import {
 } from '../../diffusion/index.ts';
 import { noiseLevels, type LossByNoise } from '../log/noise-levels.ts';
 
-/** Values of all images together beyond which the floor is not computed on the way: up to here it takes two seconds. */
+/** The most values of a data set for which training computes the irreducible loss: up to here it takes two seconds. */
 export const mostIrreducibleLossValues = 2 ** 20;
 
 /** Times looked at in each level, and noisy images at each: enough for a curve. */
 const timesOfLevel = 4;
 const draws = 8;
 
-/** What a run shows of its images, and what it tells of them. */
+/** How the run trains on its images. */
 export interface IrreducibleLossOptions {
   /** Whether images are mirrored: those belong to the data too. */
   readonly horizontalFlip: boolean;
-  /** The share of images whose class is hidden, 0 if none is; absent, the network takes no classes. */
+  /** Label dropout, 0 for none; absent for an unconditional network. */
   readonly labelDropout?: number | undefined;
 }
 
 /**
- * The floor of the loss in each of the ten levels of noise: the error of the exact denoiser of the images in what the network is asked
- * for. Where it is conditioned on the classes, it is that of each class's own images, and for the share whose class is hidden that of all.
+ * The irreducible loss in each of the ten noise levels: the error of the data's exact denoiser in the network's prediction
+ * target. A class-conditional network is compared with the denoiser of each class, and for the share of label dropout with that of all.
  *
  * @returns undefined if there are so many images that it would take long
  */
@@ -40,7 +41,7 @@ export function irreducibleLossOf(
 ): (() => Promise<LossByNoise>) | undefined {
   const { count, channels, height, width, labels } = dataset;
   if (hidden !== undefined && !labels)
-    throw new Error('internal: the floor of a network that takes classes, and the data have none');
+    throw new Error('internal: the irreducible loss of a class-conditional network needs classes in the data');
   const values = count * channels * height * width * (horizontalFlip ? 2 : 1);
   const {
     schedule,
@@ -68,7 +69,7 @@ export function irreducibleLossOf(
           batchSize: draws,
           seed: 0,
           target,
-          ...(labels && { cond: (places) => ({ classLabels: places.map((place) => labels[place % count]!) }) }),
+          ...(labels && { conditions: (places) => classConditions(places.map((place) => labels[place % count]!)) }),
         },
       );
       return Array.from(

@@ -18,7 +18,14 @@ import {
 import { drawTrainingNoise, gaussianIrreducibleLoss, linearSchedule, schedulerConfig } from '../../diffusion/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
 import { Embedding, initialValues, Linear, type Binding } from '../../nn/index.ts';
-import { ddpmLoss, sampleImages, importanceInput, openSampler, type ImageShape } from '../../pipelines/index.ts';
+import {
+  denoisingLoss,
+  sampleImages,
+  importanceInput,
+  openSampler,
+  sampleLossesAt,
+  type ImageShape,
+} from '../../pipelines/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { trainSchema } from './train-config.ts';
 import { DivergedError, Trainer, type BatchHistory, type TrainerState, type TrainingTask } from './trainer.ts';
@@ -66,8 +73,9 @@ function waves(start: number, count: number): Record<string, HostArray> {
 
 const wavesTask = (batchSize: number): TrainingTask => ({
   module: unet,
-  loss: (ctx) => ddpmLoss(unet, ctx, batchSize, imageShape),
+  loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
   inputs: (batch) => waves(batch * batchSize, batchSize),
+  sampleLosses: sampleLossesAt,
 });
 
 /** Weights whose output layer is not almost zero, so that every gradient is far from rounding. */
@@ -297,13 +305,12 @@ test("the sampler of the averaged weights shares the trainer's store and sees ev
     upBlockTypes: ['UpBlock2D'],
     addAttention: false,
   });
-  const task = { ...wavesTask(2), module: unet, loss: (ctx: Binding) => ddpmLoss(unet, ctx, 2, imageShape) };
+  const task = { ...wavesTask(2), module: unet, loss: (ctx: Binding) => denoisingLoss(unet, ctx, 2) };
   const trainer = await Trainer.open(node, task, config({ learningRate: 0.02 }));
   const scheduler = schedulerConfig({});
   const shared = await openSampler(node, {
-    unet,
+    network: unet,
     scheduler,
-    imageShape,
     weights: { store: trainer.store, prefix: 'ema/' },
     batchSize: 4,
   });
@@ -313,9 +320,8 @@ test("the sampler of the averaged weights shares the trainer's store and sees ev
     await trainer.advance();
     const drawn = await sampleImages(shared, options);
     const alone = await openSampler(node, {
-      unet,
+      network: unet,
       scheduler,
-      imageShape,
       weights: (await trainer.state()).ema,
       batchSize: 4,
     });
@@ -337,6 +343,7 @@ describe('a history of batches', () => {
     module: layer,
     loss: (ctx) => mul(reshape(square(layer.forward(ctx, input('x', [2, 2]))), [2]), input(importanceInput, [2])),
     inputs: () => ({ x, timestep: float32([2], [3, 8]), [importanceInput]: float32([2], importance) }),
+    sampleLosses: sampleLossesAt,
     ...more,
   });
 
@@ -383,8 +390,9 @@ describe('a history of batches', () => {
       const saved = await trainer.state();
       expect(saved.training.get('history/seen')!.data[0]).toBe(4);
       // The same as what a checkpoint is written from.
-      expect(await trainer.training.read('history/seen')).toEqual(saved.training.get('history/seen'));
-      expect([...trainer.training.types.keys()]).toEqual([...saved.training.keys()]);
+      const written = trainer.training(saved.ema.keys());
+      expect(await written.read('history/seen')).toEqual(saved.training.get('history/seen'));
+      expect([...written.types.keys()]).toEqual([...saved.training.keys()]);
       await trainer.dispose();
       const later: string[] = [];
       const resumed = await open(later, saved);

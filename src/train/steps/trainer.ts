@@ -10,7 +10,7 @@ import {
 } from '../../core/index.ts';
 import type { TensorSource } from '../../formats/index.ts';
 import { initialValues, randomKeyInput, type Module } from '../../nn/index.ts';
-import { importanceInput } from '../../pipelines/index.ts';
+import type { SampleLoss } from '../../pipelines/index.ts';
 import { optimizerOptions, type TrainConfig } from './train-config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
@@ -30,8 +30,13 @@ import {
 /** What a trainer trains: a module, its loss and where its batches come from. */
 export interface TrainingTask extends TrainingObjective {
   readonly module: Module;
-  /** The inputs of one batch, a pure function of its number and of what `history` holds, so that a resumed run sees the same batches. */
-  readonly inputs: (batch: number) => Record<string, HostArray>;
+  /** The inputs of one batch, a pure function of its number and of what `history` holds, so that a resumed run sees the same batches. It may wait for files or for a frozen encoder: the next one is prepared while the engine computes. */
+  readonly inputs: (batch: number) => Record<string, HostArray> | Promise<Record<string, HostArray>>;
+  /** Where the loss is one for each sample: the losses at the times that were drawn for them. */
+  readonly sampleLosses?: (
+    inputs: Readonly<Record<string, HostArray>>,
+    losses: ArrayLike<number>,
+  ) => readonly SampleLoss[];
   /** What batches depend on of those before them; with it none is prepared before the one before it has been computed. */
   readonly history?: BatchHistory;
   /** Further losses over the same batches by name, whose updates follow in every step: a discriminator's after its generator's. */
@@ -48,7 +53,7 @@ export interface BatchHistory {
   restore(state: ReadonlyMap<string, HostArray>): void;
 }
 
-/** An objective next to the first, with an optimizer of its own. No two move the same parameter. */
+/** A further objective with an optimizer of its own. No two train the same parameter. */
 export interface FurtherObjective extends TrainingObjective {
   /** What differs from the run's optimizer. */
   readonly optimizer?: Partial<Pick<AdamOptions, 'betas' | 'eps' | 'weightDecay'>>;
@@ -59,7 +64,7 @@ export interface ObjectiveReport {
   readonly loss: number;
   /** Global norm of its gradients before clipping. */
   readonly gradNorm: number;
-  /** What the loss measures next to itself, by name, before the update. */
+  /** The loss's further measurements, by name, before the update. */
   readonly measures?: Readonly<Record<string, number>>;
 }
 
@@ -70,14 +75,8 @@ export interface StepReport extends ObjectiveReport {
   readonly learningRate: number;
   /** The same of the task's other objectives, by name. */
   readonly others?: Readonly<Record<string, ObjectiveReport>>;
-  /** The loss of every sample next to its time t, where the task's loss is one for each sample and its inputs have a `timestep`. */
+  /** The loss of every sample and its time t, where the task has `sampleLosses`. */
   readonly samples?: readonly SampleLoss[];
-}
-
-/** The loss of one sample at the time that was drawn for it, whatever it counts for. */
-export interface SampleLoss {
-  readonly t: number;
-  readonly loss: number;
 }
 
 /** Everything a run needs to go on bit for bit, by store entry. */
@@ -120,12 +119,12 @@ export class Trainer {
   readonly #task: TrainingTask;
   readonly #config: TrainConfig;
   readonly #turns: readonly Turn[];
-  /** What a checkpoint holds: every entry but averages and gradients. */
+  /** What a checkpoint holds next to the averages: every other entry but gradients. */
   readonly #saved: readonly string[];
   readonly #averaged: readonly string[];
   #step: number;
   /** Batches made while the engine computes, by number, until all objectives have seen them. */
-  readonly #batches = new Map<number, Record<string, HostArray>>();
+  readonly #batches = new Map<number, Promise<Record<string, HostArray>>>();
 
   private constructor(
     task: TrainingTask,
@@ -202,6 +201,13 @@ export class Trainer {
     if (from && from.step > 0) task.history?.restore(withoutPrefix(remembered, entries.history));
     for (const [entry, value] of training) restore(entry, value);
     for (const [name, value] of from?.ema ?? []) restore(`${entries.ema}${name}`, value);
+    if (from && from.step > 0) {
+      const lost = [...weights.keys()].find((name) => !from.ema.has(name) && !training.has(`${entries.ema}${name}`));
+      if (lost !== undefined)
+        throw new Error(
+          `training: the saved state holds no average of ${lost}; resume it with the version that it was started with`,
+        );
+    }
     // Frozen parameters and buffers too, whether or not a program touches them.
     const spec = Object.fromEntries([...content].map(([entry, { shape, dtype }]) => [entry, { shape, dtype }]));
     const store = await executor.createStore(
@@ -217,7 +223,7 @@ export class Trainer {
     return new Trainer(task, config, store, turns, [...weights.keys()], from?.step ?? 0);
   }
 
-  /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor cannot tell. */
+  /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor does not know. */
   memory(): MemoryNeed | undefined {
     const parts = this.#turns.flatMap(({ programs, executables }) =>
       (Object.entries(programs) as [keyof TrainingPrograms, Program][]).flatMap(([kind, program]) => {
@@ -263,7 +269,7 @@ export class Trainer {
     };
   }
 
-  /** One objective's update; the first also tells the loss of each sample. */
+  /** One objective's update; the first also reports the loss of each sample. */
   async #take(
     turn: Turn,
     update: number,
@@ -282,7 +288,7 @@ export class Trainer {
     const contributions = [];
     if (represent)
       for (const batch of batches)
-        contributions.push(await represent.run(this.store, { ...this.#batch(batch), ...this.#key(batch) }));
+        contributions.push(await represent.run(this.store, { ...(await this.#batch(batch)), ...this.#key(batch) }));
     const { all, own } = gradCacheInputs(contributions);
     const parts = [];
     for (const [i, batch] of batches.entries())
@@ -305,32 +311,30 @@ export class Trainer {
     extra: Record<string, HostArray>,
     samples: SampleLoss[],
   ): Promise<Record<string, HostArray>> {
-    const inputs = this.#batch(batch);
+    const inputs = await this.#batch(batch);
     const running = executable.run(this.store, { ...inputs, ...extra, ...this.#key(batch) });
     // A rejection must find its handler even if preparing the next batch throws first.
     running.catch(() => {});
-    if (!this.#task.history) this.#batch(batch + 1);
+    if (!this.#task.history) void this.#batch(batch + 1);
     if (turn === this.#turns.at(-1)) this.#batches.delete(batch);
     const outputs = await running;
-    const [sampleLoss, timestep, importance] = [
-      outputs['sampleLoss']?.data,
-      inputs['timestep']?.data,
-      inputs[importanceInput]?.data,
-    ];
-    if (turn === this.#turns[0] && sampleLoss && timestep) {
-      const found = Array.from<unknown, SampleLoss>(sampleLoss, (loss, b) => ({
-        t: Number(timestep[b]),
-        loss: Number(loss) / Number(importance?.[b] ?? 1),
-      }));
+    const sampleLoss = outputs['sampleLoss']?.data as Float32Array | undefined;
+    if (turn === this.#turns[0] && sampleLoss && this.#task.sampleLosses) {
+      const found = this.#task.sampleLosses(inputs, sampleLoss);
       samples.push(...found);
       this.#task.history?.observe(found);
     }
     return outputs;
   }
 
-  #batch(number: number): Record<string, HostArray> {
+  #batch(number: number): Promise<Record<string, HostArray>> {
     let inputs = this.#batches.get(number);
-    if (!inputs) this.#batches.set(number, (inputs = this.#task.inputs(number)));
+    if (!inputs) {
+      // What fails is said where the batch is needed, not where it is prepared.
+      inputs = (async () => this.#task.inputs(number))();
+      inputs.catch(() => {});
+      this.#batches.set(number, inputs);
+    }
     return inputs;
   }
 
@@ -356,11 +360,17 @@ export class Trainer {
     return withoutPrefix(await this.#read(this.#averaged), entries.ema);
   }
 
-  /** The training state, an entry at a time: it is three times the weights. Reading throws as `state`. */
-  get training(): TensorSource {
+  /**
+   * The training state, an entry at a time: it is three times the weights. Reading throws as `state`.
+   *
+   * @param kept  names of the averages that are kept elsewhere, in the model's own folder: the state holds the others
+   */
+  training(kept: Iterable<string>): TensorSource {
     const history = this.#history();
+    const elsewhere = new Set(Array.from(kept, (name) => `${entries.ema}${name}`));
+    const saved = [...this.#saved, ...this.#averaged.filter((entry) => !elsewhere.has(entry))];
     return {
-      types: new Map([...this.#saved.map((entry) => [entry, this.store.spec[entry]!] as const), ...history]),
+      types: new Map([...saved.map((entry) => [entry, this.store.spec[entry]!] as const), ...history]),
       read: async (entry) => history.get(entry) ?? (await this.#read([entry])).get(entry)!,
     };
   }

@@ -1,5 +1,5 @@
 /**
- * The loss as training builds it (`trainingInputs` into the graph of `ddpmLoss`), where its value is known: of a network that says
+ * The loss as training builds it (`denoisingInputs` into the graph of `denoisingLoss`), where its value is known: of a network that says
  * nothing, and of one that is the exact denoiser.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -36,12 +36,14 @@ import {
 } from '../diffusion/index.ts';
 import { UNet2DModel, type UNet2DOptions } from '../models/index.ts';
 import { bind, initialValues, type Context } from '../nn/index.ts';
-import { ddpmLoss, trainingInputs, type ImageShape } from './ddpm.ts';
+import { denoisingInputs, denoisingLoss, type NoisedBatch } from './denoising-loss.ts';
+import { imageExamples } from './denoising-task.ts';
+import type { ImageShape } from './image-sampler.ts';
 
 const imageShape: ImageShape = [1, 8, 8];
 const D = 64;
 const B = 64;
-/** Bitmap are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
+/** Pixels are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
 const s = 0.25;
 const classMeans = [-0.25, 0.25] as const;
 const sigmaData = 0.5;
@@ -73,7 +75,7 @@ interface Asked {
   /** E of the target's square, for data of second moment m. */
   readonly silent: (alpha: number, sigma: number, m: number, u: number) => number;
   /** Its variance given x_t, for data of variance s²: what the exact denoiser is left with. */
-  readonly irreducibleLoss: (alpha: number, sigma: number, u: number) => number;
+  readonly floor: (alpha: number, sigma: number, u: number) => number;
   /** min-SNR's weight of its squared error: Hang et al. 2023, section 3.4. */
   readonly minSnr?: (snr: number) => number;
   /** The squared error of x̂_0 for a squared error of 1. */
@@ -87,28 +89,28 @@ const asked = {
   epsilon: {
     target: () => [0, 1],
     silent: (_alpha, _sigma, _m, u) => u,
-    irreducibleLoss: (a, b, u) => (u * a ** 2 * s ** 2) / variance(a, b, u),
+    floor: (a, b, u) => (u * a ** 2 * s ** 2) / variance(a, b, u),
     minSnr: (snr) => Math.min(snr, 5) / snr,
     x0Error: (a, b) => (b / a) ** 2,
   },
   sample: {
     target: () => [1, 0],
     silent: (_alpha, _sigma, m) => m,
-    irreducibleLoss: (a, b) => (s ** 2 * b ** 2) / variance(a, b),
+    floor: (a, b) => (s ** 2 * b ** 2) / variance(a, b),
     minSnr: (snr) => Math.min(snr, 5),
     x0Error: () => 1,
   },
   v_prediction: {
     target: (a, b) => [-b, a],
     silent: (a, b, m) => a ** 2 + b ** 2 * m,
-    irreducibleLoss: (a, b) => s ** 2 / variance(a, b),
+    floor: (a, b) => s ** 2 / variance(a, b),
     minSnr: (snr) => Math.min(snr, 5) / (snr + 1),
     x0Error: (_, b) => b ** 2,
   },
   flow: {
     target: () => [-1, 1],
     silent: (_alpha, _sigma, m) => 1 + m,
-    irreducibleLoss: (a, b) => s ** 2 / variance(a, b),
+    floor: (a, b) => s ** 2 / variance(a, b),
     gain(timestep) {
       const t = div(timestep, 1000);
       const alpha = sub(1, t);
@@ -119,7 +121,7 @@ const asked = {
   edm: {
     target: (_, sigma) => [sigma / sigmaData / Math.hypot(sigma, sigmaData), -sigmaData / Math.hypot(sigma, sigmaData)],
     silent: (_, sigma, m) => ((sigma ** 2 * m) / sigmaData ** 2 + sigmaData ** 2) / (sigma ** 2 + sigmaData ** 2),
-    irreducibleLoss: (_, sigma) => (s ** 2 * (sigma ** 2 + sigmaData ** 2)) / (sigmaData ** 2 * variance(1, sigma)),
+    floor: (_, sigma) => (s ** 2 * (sigma ** 2 + sigmaData ** 2)) / (sigmaData ** 2 * variance(1, sigma)),
     gain(timestep) {
       const sigma = exp(mul(timestep, 4));
       return div(mul(sigma, (s ** 2 - sigmaData ** 2) / sigmaData), add(square(sigma), s ** 2));
@@ -172,25 +174,23 @@ const cases: readonly LossCase[] = [
 function laid({ asks, scheduler: options, objective: some, hasClasses = false }: LossCase) {
   const steps = asks === 'flow' || asks === 'edm' ? {} : { numTrainTimesteps: T, predictionType: asks };
   const scheduler = schedulerConfig({ ...steps, ...options } as SchedulerOptions);
-  const diffusion = networkProcess(scheduler);
+  const process = networkProcess(scheduler);
   const objective: Objective = {
     ...objectiveDefaults,
     ...timestepDistribution(scheduler, some?.timeSampling ? { timeSampling: some.timeSampling } : {}),
     ...some,
   };
   const means = hasClasses ? classMeans : [0];
-  const inputs = trainingInputs(gaussianImages(means), {
+  const inputs = denoisingInputs(imageExamples(gaussianImages(means), { seed: 3 }).batch(0, B) as NoisedBatch, {
     seed: 3,
     batch: 0,
-    batchSize: B,
-    horizontalFlip: false,
-    target: { diffusion, objective },
+    target: { process, objective },
   });
   const {
     schedule,
     preconditioning: { processTime },
-  } = diffusion;
-  const learnsVariance = diffusion.varianceType === 'learned_range';
+  } = process;
+  const learnsVariance = process.varianceType === 'learned_range';
   const values = (name: string, b: number) => (inputs[name]!.data as Float32Array).subarray(b * D, (b + 1) * D);
   const kind: Asked = asked[asks];
   const samples = Array.from({ length: B }, (_, b) => {
@@ -204,7 +204,7 @@ function laid({ asks, scheduler: options, objective: some, hasClasses = false }:
       weight,
       x0: values('x0', b),
       eps: values('noise', b),
-      mean: means[Number(inputs['classLabels']?.data[b] ?? 0)]!,
+      mean: means[Number(inputs['class_labels']?.data[b] ?? 0)]!,
     };
   });
   const unetOptions: UNet2DOptions = {
@@ -230,7 +230,7 @@ function laid({ asks, scheduler: options, objective: some, hasClasses = false }:
       ? (objective.vlbWeight * T * klOf(stepOf(schedule, t), logVariance!(t), m * kind.x0Error!(alpha, sigma))) /
         Math.LN2
       : 0);
-  return { kind, diffusion, objective, means, inputs, samples, unetOptions, learnsVariance, lossOf };
+  return { kind, process, objective, means, inputs, samples, unetOptions, learnsVariance, lossOf };
 }
 
 /** Of one reverse step: β, the posterior's variance β̃ and its coefficient of x_0 (Ho et al. 2020, eq. 7). */
@@ -249,9 +249,9 @@ function klOf({ posterior, ofX0 }: ReturnType<typeof stepOf>, logVariance: numbe
 }
 
 /** The losses of the batch by the graph, in float64 from float32 inputs. */
-async function losses(unet: UNet2DModel, { diffusion, objective, inputs }: ReturnType<typeof laid>): Promise<number[]> {
+async function losses(unet: UNet2DModel, { process, objective, inputs }: ReturnType<typeof laid>): Promise<number[]> {
   const interpreter = createInterpreter();
-  const built = program({ outputs: { loss: ddpmLoss(unet, bind(unet), B, imageShape, { diffusion, objective }) } });
+  const built = program({ outputs: { loss: denoisingLoss(unet, bind(unet), B, { process, objective }) } });
   const store = await interpreter.createStore(built.reads, initialValues(unet, 0));
   const { loss } = await (await interpreter.compile(built)).run(store, inputs);
   return Array.from(loss!.data, Number);
@@ -311,7 +311,7 @@ describe.each(cases)('a network asked for $title', (one) => {
       unetOptions,
       means,
       objective,
-      diffusion: { schedule },
+      process: { schedule },
       lossOf,
     } = batch;
     const found = await losses(new UNet2DModel(unetOptions), batch);
@@ -342,7 +342,7 @@ describe.each(cases)('a network asked for $title', (one) => {
       kind,
       samples,
       unetOptions,
-      diffusion: { schedule },
+      process: { schedule },
       objective: { offsetNoise },
       learnsVariance,
       lossOf,
@@ -353,16 +353,14 @@ describe.each(cases)('a network asked for $title', (one) => {
       const [onX0, onEps] = kind.target(alpha, sigma);
       return (onX0 * alpha * s ** 2 + onEps * sigma * u) / variance(alpha, sigma, u);
     };
-    const irreducibleLoss = (alpha: number, sigma: number) =>
-      ((D - 1) * kind.irreducibleLoss(alpha, sigma, 1) + kind.irreducibleLoss(alpha, sigma, ofMean)) / D;
+    const floor = (alpha: number, sigma: number) =>
+      ((D - 1) * kind.floor(alpha, sigma, 1) + kind.floor(alpha, sigma, ofMean)) / D;
     // The variance of x_s given x_t: that of the posterior and what is not known of its mean.
     const logVariance = (t: number) => {
       const { posterior, ofX0 } = stepOf(schedule, t);
       return Math.log(
         posterior +
-          ofX0 ** 2 *
-            irreducibleLoss(schedule.alpha(t), schedule.sigma(t)) *
-            kind.x0Error!(schedule.alpha(t), schedule.sigma(t)),
+          ofX0 ** 2 * floor(schedule.alpha(t), schedule.sigma(t)) * kind.x0Error!(schedule.alpha(t), schedule.sigma(t)),
       );
     };
     const fraction = (t: number) => {
@@ -389,15 +387,13 @@ describe.each(cases)('a network asked for $title', (one) => {
     });
     // Inputs and the network's tables are float32: some ten roundings by 2⁻²⁴ of values around one.
     expectLosses(found, batch, (b) => m[b]!, logVariance, { error: 1e-6, relative: 2e-6 });
-    expectOnAverage(found, batch, (b) =>
-      lossOf(samples[b]!, irreducibleLoss(samples[b]!.alpha, samples[b]!.sigma), logVariance),
-    );
+    expectOnAverage(found, batch, (b) => lossOf(samples[b]!, floor(samples[b]!.alpha, samples[b]!.sigma), logVariance));
     // In nats the bound is then half the logarithm of how much wider than the posterior a step has to be.
     if (learnsVariance)
       for (const sample of samples.filter(({ t }) => t > 0)) {
         const ofBound =
-          lossOf(sample, irreducibleLoss(sample.alpha, sample.sigma), logVariance) -
-          sample.weight * irreducibleLoss(sample.alpha, sample.sigma);
+          lossOf(sample, floor(sample.alpha, sample.sigma), logVariance) -
+          sample.weight * floor(sample.alpha, sample.sigma);
         expect(
           ofBound /
             ((0.03 * T * (logVariance(sample.t) - Math.log(stepOf(schedule, sample.t).posterior))) / 2 / Math.LN2),
@@ -416,7 +412,7 @@ class ExactNetwork extends UNet2DModel {
       batch: {
         kind,
         means,
-        diffusion: { schedule },
+        process: { schedule },
         learnsVariance,
       },
       gain,
