@@ -7,7 +7,7 @@ import { ttaOption } from './tta-option.ts';
 export function register(program: Command): void {
   const command = program
     .command('embed')
-    .description('write the vectors of images by a CLIP as an array for NumPy, unit vectors row by row')
+    .description('write CLIP image embeddings as a NumPy array, one unit vector per row')
     .addHelpText('after', examples('kuosan embed emoji-clip --images photos --out photos.npy'))
     .argument(
       '<model>',
@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .requiredOption('--images <path>', 'an image, or a folder of images')
     .requiredOption(
       '--out <file.npy>',
-      'the array to write, float32 [images, D]; their paths go next to it, into a .txt',
+      'the array to write, float32 [images, D]; the paths of the images go into a .txt next to it',
     )
     .addOption(ttaOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);

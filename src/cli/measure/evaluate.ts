@@ -41,7 +41,7 @@ export function register(program: Command): void {
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
-      'find the nearest real image of each and count copies: the first pairs side by side, and next to them sheet.nearest.jsonl, a line for every image',
+      'find the nearest real image of each and count near-duplicates: the first pairs side by side, and sheet.nearest.jsonl with a line for every image',
     )
     .option('--bpd', 'bits per dimension by the variational bound, on held-out images where the data has some', false)
     .option('--bpd-count <n>', 'images for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)

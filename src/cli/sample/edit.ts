@@ -18,7 +18,7 @@ export function register(program: Command): void {
       ),
     )
     .requiredOption('--image <in.png>', "the image; fitted to the size of the model's and cropped to the middle")
-    .option('--mask <m.png>', 'white where the image is painted anew; of the size of the image (RePaint)')
+    .option('--mask <m.png>', 'white where the image is inpainted; in the size of the image (RePaint)')
     .option(
       '--strength <x>',
       'without a mask, how far back towards the noise: 0 leaves the image as it is, 1 forgets it; default 0.6',

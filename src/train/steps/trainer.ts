@@ -53,7 +53,7 @@ export interface BatchHistory {
   restore(state: ReadonlyMap<string, HostArray>): void;
 }
 
-/** An objective next to the first, with an optimizer of its own. No two move the same parameter. */
+/** A further objective with an optimizer of its own. No two train the same parameter. */
 export interface FurtherObjective extends TrainingObjective {
   /** What differs from the run's optimizer. */
   readonly optimizer?: Partial<Pick<AdamOptions, 'betas' | 'eps' | 'weightDecay'>>;
@@ -64,7 +64,7 @@ export interface ObjectiveReport {
   readonly loss: number;
   /** Global norm of its gradients before clipping. */
   readonly gradNorm: number;
-  /** What the loss measures next to itself, by name, before the update. */
+  /** The loss's further measurements, by name, before the update. */
   readonly measures?: Readonly<Record<string, number>>;
 }
 
