@@ -193,7 +193,7 @@ const training: readonly Case[] = [
   [
     'train config.json --out new --data.size 9 --model.sampleSize 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]',
     1,
-    /^unet: height and width must be multiples of 2/,
+    'config.data.size: a network of 2 levels takes multiples of 2, got 9 × 9; --size 8 or 10 fits',
   ],
   [
     'train config.json --out new --scheduler.betaEnd 3',
@@ -517,7 +517,11 @@ const models: readonly Case[] = [
     1,
     /: is no Inception v3, it has no fc\.weight; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors$/,
   ],
-  ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
+  [
+    'sample run --out x.png --class 1',
+    2,
+    /^--class: this model has no classes; to get some, put the images of each class into a sub-folder of its own and train/,
+  ],
   [
     'sample short-weights --out x.png',
     1,

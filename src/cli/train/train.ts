@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
-import { integerOption, parseOverrides, UsageError } from '../options.ts';
+import { integerOption, parseOverrides, sizeOption, UsageError } from '../options.ts';
 import type { TrainOptions } from './run-train.ts';
 
 /** Settings of a configuration that are on or off; `--train.recompute` alone turns one on. */
@@ -13,7 +13,7 @@ export function register(program: Command): void {
     .description('train a diffusion model, an image classifier or a CLIP on your images')
     .argument(
       '[preset | config.json]',
-      'a preset (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
+      'a preset (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
       'noto-32',
     )
     .option(
@@ -29,6 +29,12 @@ export function register(program: Command): void {
       'initial weights: a trained model of the same architecture (a run, a checkpoint, a model folder or a name); default random',
     )
     .option('--steps <n>', 'training steps', integerOption('--steps', 1))
+    .option(
+      '--size <pixels>',
+      "side of the images, or width and height as 64x48; default: the preset's",
+      sizeOption('--size', 4096),
+    )
+    .option('--no-classes', 'train without the classes of the data; by default the model is conditioned on them')
     .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
