@@ -40,7 +40,7 @@ export async function editImage(source: string | undefined, options: EditOptions
     const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
     if (condChannels > 0 && condChannels !== imageShape[0])
       throw new Error(
-        `${source}: this model sees ${condChannels} channels next to the noise, the image has ${imageShape[0]}`,
+        `${source}: this model sees ${condChannels} channels of image conditioning, the image has ${imageShape[0]}`,
       );
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
@@ -76,7 +76,7 @@ export async function editImage(source: string | undefined, options: EditOptions
         ? drawn.sampler
         : mask === undefined
           ? `strength ${strength}, ${drawn.sampler}`
-          : 'the part under the mask anew';
+          : 'the part under the mask inpainted';
     process.stdout.write(
       `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );

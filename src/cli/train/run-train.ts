@@ -15,6 +15,9 @@ export interface TrainOptions extends DeviceOptions {
   readonly out: string;
   readonly init?: string;
   readonly steps?: number;
+  readonly size?: number | [height: number, width: number];
+  /** False trains without the classes of the data. */
+  readonly classes: boolean;
   readonly batchSize?: number;
   readonly seed?: number;
   readonly checkpointEvery?: number;
@@ -31,19 +34,24 @@ const defaultPreset = 'noto-32';
  * @param preset  its name or the path of a configuration; undefined is the run's own for one that goes on
  */
 export async function train(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
+  const config =
+    preset === undefined && options.resume ? await configOf(options.out) : await readConfig(preset ?? defaultPreset);
   const own: Overrides = (
     [
       [['data', 'source'], options.data],
       [['train', 'init'], options.init],
+      [['data', 'size'], options.size],
+      // Where the network says its size too, that is the same number.
+      [['model', 'sampleSize'], hasSampleSize(config) ? options.size : undefined],
+      [['model', 'numClassEmbeds'], options.classes ? undefined : null],
+      [['objective', 'labelDropout'], options.classes ? undefined : 0],
       [['train', 'steps'], options.steps],
       [['train', 'batchSize'], options.batchSize],
       [['train', 'seed'], options.seed],
       [['train', 'checkpointEvery'], options.checkpointEvery],
     ] as const
   ).filter(([, value]) => value !== undefined);
-  const base =
-    preset === undefined && options.resume ? await configOf(options.out) : await readConfig(preset ?? defaultPreset);
-  const merged = applyOverrides(base, [...own, ...overrides]);
+  const merged = applyOverrides(config, [...own, ...overrides]);
   if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined)
     throw new UsageError('--data is missing: a data set or a folder of images');
   const run = configuredRun(merged);
@@ -74,4 +82,8 @@ async function configOf(out: string): Promise<Readonly<Record<string, unknown>>>
   if (!existsSync(join(out, 'run.json')))
     throw new Error(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
   return (await readRun(out)).config;
+}
+
+function hasSampleSize({ model }: Readonly<Record<string, unknown>>): boolean {
+  return typeof model === 'object' && model !== null && 'sampleSize' in model;
 }
