@@ -22,6 +22,10 @@ function codeBlocks(text: string, language: string): string[] {
 const readme = textOf('README.md');
 
 describe('the README', () => {
+  test('is read in one sitting', () => {
+    expect(readme.split('\n').length).toBeLessThanOrEqual(250);
+  });
+
   test('sets up with exactly two commands', () => {
     const commands = codeBlocks(readme, 'sh')
       .flatMap((block) => block.trim().split('\n'))
@@ -30,8 +34,8 @@ describe('the README', () => {
   });
 });
 
-describe('the programs in the README', () => {
-  const programs = codeBlocks(readme, 'ts');
+describe('the programs in docs/library.md', () => {
+  const programs = codeBlocks(textOf('docs/library.md'), 'ts');
   let built: BuiltPackage;
   beforeAll(() => {
     built = buildPackage();
