@@ -1,8 +1,7 @@
-import { realpath } from 'node:fs/promises';
-import { dirname, resolve, sep } from 'node:path';
 import { RandomStream } from '../../core/random.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, imagesAt, writePng } from '../../data/index.ts';
 import type { Dataset } from '../../data/index.ts';
+import { checkOutside } from '../check-apart.ts';
 import { clipped } from '../../formats/quote.ts';
 
 /** The options of `kuosan data`. */
@@ -26,7 +25,7 @@ export async function showData(
 ): Promise<void> {
   checkExtension(out, '.png');
   await checkWritable(out);
-  await checkOutside(source, out);
+  await checkOutside({ '--out': out }, [source]);
   const start = performance.now();
   const dataset = await openDataset(source, { size, skipBad });
   const seconds = (performance.now() - start) / 1000;
@@ -43,6 +42,7 @@ export async function showData(
   );
 }
 
+<<<<<<< HEAD
 /** A grid inside the folder would be one of its images the next time. */
 async function checkOutside(source: string, out: string): Promise<void> {
   const folder = await realpath(source).catch(() => undefined);
@@ -54,6 +54,8 @@ async function checkOutside(source: string, out: string): Promise<void> {
   }
 }
 
+=======
+>>>>>>> main
 /** The summary, a line each: what there is, the classes, examples of captions, what was left out, and what else to know. */
 function describeDataset(dataset: Dataset, seconds: number): string[] {
   const { name, count, width, height, channels, classNames, labels, captions, ids, skipped, notes, fromCache } =

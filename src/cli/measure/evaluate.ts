@@ -6,6 +6,7 @@ import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
 import { integerOption } from '../options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
+import type { DataOptional } from '../recorded-data.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -17,10 +18,15 @@ export function register(program: Command): void {
         'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
       ),
     )
+<<<<<<< HEAD
     .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
     .requiredOption(
+=======
+    .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
+    .option(
+>>>>>>> main
       '--data <source>',
-      'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images',
+      'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images; default: those that the run was trained on',
     )
     .option('--images <dir>', "evaluate a folder of images instead of a model's samples")
     .option(
@@ -58,8 +64,10 @@ export function register(program: Command): void {
     .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), 16);
   addGuidanceOptions(command);
   addFeatureOptions(command);
-  addDeviceOptions(command).action(async (source: string | undefined, options: EvaluateOptions) => {
+  addDeviceOptions(command).action(async (source: string | undefined, options: DataOptional<EvaluateOptions>) => {
+    const { dataOf } = await import('../recorded-data.ts');
+    const { data } = await dataOf(source, options.data);
     const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, options);
+    await evaluate(source, { ...options, data });
   });
 }

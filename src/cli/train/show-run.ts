@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Executor } from '../../core/index.ts';
 import { checkUnlocked } from '../../checkpoint/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../../train/index.ts';
+import { checkOutside } from '../check-apart.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
 import { createProgress, duration, type Progress } from '../progress.ts';
@@ -47,6 +50,8 @@ export async function showRun({
   try {
     // Reading data may take minutes, after which this would be said anyway.
     await checkUnlocked(out);
+    // A run that is there already is left out of the listing.
+    if (!existsSync(join(out, 'run.json'))) await checkOutside({ '--out': out }, [run.source]);
     plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
     for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal })) {
       switch (event.type) {
