@@ -42,20 +42,6 @@ export async function showData(
   );
 }
 
-<<<<<<< HEAD
-/** A grid inside the folder would be one of its images the next time. */
-async function checkOutside(source: string, out: string): Promise<void> {
-  const folder = await realpath(source).catch(() => undefined);
-  const target = await realpath(dirname(out)).catch(() => dirname(resolve(out)));
-  if (folder !== undefined && (target === folder || target.startsWith(folder + sep))) {
-    throw new Error(
-      `--out ${JSON.stringify(out)} lies inside the data set and would become part of it; give a path outside of ${JSON.stringify(source)}`,
-    );
-  }
-}
-
-=======
->>>>>>> main
 /** The summary, a line each: what there is, the classes, examples of captions, what was left out, and what else to know. */
 function describeDataset(dataset: Dataset, seconds: number): string[] {
   const { name, count, width, height, channels, classNames, labels, captions, ids, skipped, notes, fromCache } =

@@ -18,13 +18,8 @@ export function register(program: Command): void {
         'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
       ),
     )
-<<<<<<< HEAD
-    .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
-    .requiredOption(
-=======
     .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
     .option(
->>>>>>> main
       '--data <source>',
       'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images; default: those that the run was trained on',
     )

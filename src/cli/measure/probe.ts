@@ -17,11 +17,7 @@ export function register(program: Command): void {
     )
     .option(
       '--data <source>',
-<<<<<<< HEAD
-      'training images with classes: a folder with one folder per class, fashion-mnist, …',
-=======
       'images with classes to learn from: a folder with a folder for each class, fashion-mnist, …; default: those that the run was trained on',
->>>>>>> main
     )
     .option('--test <source>', 'test images with the same classes; default the test split of the data set')
     .option('--neighbors <k>', 'k of the k-nearest-neighbor classifier', integerOption('--neighbors', 1, 10_000), 20)

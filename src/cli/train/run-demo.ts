@@ -52,11 +52,7 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
       `Your model's images: ${final}`,
       '',
       'What to try next:',
-<<<<<<< HEAD
-      `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more images, and the reverse process`,
-=======
       `  npx kuosan sample ${quoteWord(out)} --count 64 --seed 1 --gif ${quoteWord(join(out, 'reverse.gif'))}   more images, and the reverse process`,
->>>>>>> main
       `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
       `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own images`,
       '',
