@@ -24,6 +24,6 @@ export async function writeEmbeddings(
     const { files, embeddings, fromCache } = await embed();
     await writeFileWhole(out, writeNpy(embeddings));
     await writeFileWhole(names, new TextEncoder().encode(files.map((file) => `${file}\n`).join('')));
-    print(`${out}: [${embeddings.shape.join(', ')}], ${fromCache} of them from the cache; the paths are in ${names}`);
+    print(`${out}: [${embeddings.shape.join(', ')}], ${fromCache} of them cached; the paths are in ${names}`);
   });
 }

@@ -22,7 +22,7 @@ export async function searchImages(
   engine: Engine,
   print: (line: string) => void,
 ): Promise<void> {
-  if (query.trim() === '') throw new UsageError('--query: is empty; say what to look for');
+  if (query.trim() === '') throw new UsageError('--query: is empty; give a text');
   checkExtension(out, '.png');
   await checkWritable(out);
   await checkOutside({ '--out': out }, [options.images]);

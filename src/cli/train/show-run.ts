@@ -40,7 +40,7 @@ export async function showRun({
   let progress: Progress | undefined;
   const print = (line: string) => (progress ? progress.print(line) : void process.stderr.write(`${line}\n`));
   const interrupt = interruptSignal(() =>
-    print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'),
+    print('stopping after this step; a second Ctrl-C stops at once, without a checkpoint'),
   );
   const smooth = smoothed();
   const start = performance.now();
@@ -63,7 +63,7 @@ export async function showRun({
           const left = describeSkipped(dataset.skipped);
           if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
-          if (step > 0) print(`going on from step ${step}`);
+          if (step > 0) print(`resuming from step ${step}`);
           for (const note of notes) print(`note: ${note}`);
           progress = createProgress('training', total, step);
           break;
@@ -108,7 +108,7 @@ export async function showRun({
 /** `loss by noise, from almost clean to pure: 0.31 0.09 …` */
 function describeNoise({ losses, figure }: NonNullable<Extract<RunEvent, { type: 'end' }>['noise']>): string {
   const each = losses.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
-  return `loss by level of noise, from almost clean to pure: ${each.join(' ')} (${figure})`;
+  return `loss by noise level, from almost clean to pure noise: ${each.join(' ')} (${figure})`;
 }
 
 /** `accuracy 0.923, testLoss 0.218` */
