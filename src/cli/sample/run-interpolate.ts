@@ -14,7 +14,7 @@ export interface InterpolateCommandOptions extends SourceOptions, SamplerOptions
   readonly frames: number;
 }
 
-/** Bitmap that a frame of the animation is wide at least. */
+/** The least width of an animation's frame, in pixels. */
 const gifSide = 256;
 
 export async function drawBetween(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {

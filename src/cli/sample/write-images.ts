@@ -28,7 +28,7 @@ export interface ImageFiles {
 /** Frames of the animation: enough to look fluid, few enough to load quickly. */
 const gifFrames = 40;
 
-/** Bitmap that an animation is wide at most, if its images allow it. */
+/** The largest width of an animation in pixels, where its images allow it. */
 const gifSide = 512;
 
 /**
