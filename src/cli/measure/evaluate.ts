@@ -59,7 +59,7 @@ export function register(program: Command): void {
   addGuidanceOptions(command);
   addFeatureOptions(command);
   addDeviceOptions(command).action(async (source: string | undefined, options: EvaluateOptions) => {
-    const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, options);
+    const { runEvaluate } = await import('./run-evaluate.ts');
+    await runEvaluate(source, options);
   });
 }

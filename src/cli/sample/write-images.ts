@@ -16,7 +16,7 @@ import type { SampleProgress } from '../../pipelines/index.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** Where a command writes images. */
-export interface ImageFiles {
+export interface ImageOutputs {
   readonly out: string;
   readonly images?: string;
   readonly gif?: string;
@@ -29,7 +29,7 @@ const gifFrames = 40;
 const gifSide = 512;
 
 /** @throws before any work if one of the files cannot be written */
-export async function checkImageFiles({ out, images, gif }: ImageFiles): Promise<void> {
+export async function checkImageFiles({ out, images, gif }: ImageOutputs): Promise<void> {
   checkExtension(out, '.png');
   await checkWritable(out);
   if (gif) {
@@ -75,7 +75,7 @@ function described(indices: readonly number[]): string {
  */
 export async function writeSamples(
   drawing: AsyncIterable<SampleProgress>,
-  { out, images, gif }: ImageFiles,
+  { out, images, gif }: ImageOutputs,
   { count, batchSize, grid = {} }: { readonly count: number; readonly batchSize: number; readonly grid?: GridOptions },
 ): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);

@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .option('--out <dir>', 'where the run goes', 'runs/demo')
     .option('--steps <n>', "updates of the weights; default: the preset's", integerOption('--steps', 1));
   addDeviceOptions(command).action(async (options: DemoOptions) => {
-    const { demo } = await import('./run-demo.ts');
-    await demo(options);
+    const { runDemo } = await import('./run-demo.ts');
+    await runDemo(options);
   });
 }

@@ -21,7 +21,7 @@ export interface TrainOptions extends DeviceOptions {
   readonly skipBad: boolean;
 }
 
-export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
+export async function runTrain(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
   const config = await readConfig(preset);
   const own: Overrides = (
     [
