@@ -10,14 +10,8 @@ import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { configuredRun, readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
+import { codeBlocks } from './code-blocks.ts';
 import { filesBelow, textOf } from './source-files.ts';
-
-/** The code blocks of a language, in the order of the file. */
-function codeBlocks(text: string, language: string): string[] {
-  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)]
-    .filter(([, , name]) => name === language)
-    .map(([, , , code]) => code!);
-}
 
 const readme = textOf('README.md');
 
