@@ -4,7 +4,7 @@ import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
-import { integerOption } from '../options.ts';
+import { integerOption, namedOption } from '../options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
 
 export function register(program: Command): void {
@@ -37,6 +37,7 @@ export function register(program: Command): void {
     .option(
       '--sampler <name>',
       `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`,
+      namedOption(Object.keys(samplers)),
     )
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option(

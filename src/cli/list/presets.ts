@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { examples } from '../examples.ts';
+
+/** The options of commands that list something. */
+export interface ListOptions {
+  readonly json: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command('presets')
+    .description('list the documented training runs that come with kuosan')
+    .option('--json', 'print JSON', false)
+    .addHelpText('after', examples('kuosan presets'))
+    .action(async (options: ListOptions) => {
+      const { listPresets } = await import('./run-presets.ts');
+      await listPresets(options, (line) => process.stdout.write(`${line}\n`));
+    });
+}
