@@ -13,7 +13,11 @@ interface TagSource {
   readonly read: (found: FoundPackage) => Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
-const words = z.array(z.union([z.string(), z.number()]).transform(String));
+/** Designers write numbers among their words, and empty places: what is text counts. */
+const words = z
+  .array(z.unknown())
+  .nullish()
+  .transform((all) => (all ?? []).filter((word) => typeof word === 'string'));
 
 const tagSources: readonly TagSource[] = [
   {
@@ -26,12 +30,8 @@ const tagSources: readonly TagSource[] = [
     set: 'tabler',
     package: { name: '@tabler/icons', version: '3.48.0' },
     read: async (found) => {
-      const icons = await readPackageJson(
-        found,
-        'icons.json',
-        z.record(z.string(), z.object({ tags: words.optional() })),
-      );
-      return new Map(Object.entries(icons).map(([name, { tags = [] }]) => [name, tags]));
+      const icons = await readPackageJson(found, 'icons.json', z.record(z.string(), z.object({ tags: words })));
+      return new Map(Object.entries(icons).map(([name, { tags }]) => [name, tags]));
     },
   },
   {
@@ -47,9 +47,9 @@ const tagSources: readonly TagSource[] = [
     set: 'mdi',
     package: { name: '@mdi/svg', version: '7.4.47' },
     read: async (found) => {
-      const schema = z.array(z.object({ name: z.string(), aliases: words.optional() }));
+      const schema = z.array(z.object({ name: z.string(), aliases: words }));
       const icons = await readPackageJson(found, 'meta.json', schema);
-      return new Map(icons.map(({ name, aliases = [] }) => [name, aliases.map((alias) => alias.replaceAll('-', ' '))]));
+      return new Map(icons.map(({ name, aliases }) => [name, aliases.map((alias) => alias.replaceAll('-', ' '))]));
     },
   },
 ];
