@@ -29,7 +29,7 @@ export async function writeExport(
     checkExtension(out, '.onnx');
     if (!force && existsSync(out))
       throw new Error(
-        `cannot write ${JSON.stringify(out)}: it is there already; replace it with --force, or give another path`,
+        `cannot write ${JSON.stringify(out)}: exists already; replace it with --force, or give another path`,
       );
     await checkWritable(out);
   }

@@ -47,8 +47,7 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
   const entries = existsSync(folder) ? await readdir(folder) : [];
   if (entries.length === 0) return;
   const isPage = existsSync(join(folder, modelFolder, modelFile)) && existsSync(join(folder, 'index.html'));
-  if (!isPage)
-    throw new Error(`${folder}: holds no page but other files (${JSON.stringify(entries[0])}); give another folder`);
+  if (!isPage) throw new Error(`${folder}: holds other files (${JSON.stringify(entries[0])}); give another folder`);
   if (!force) throw new Error(`${folder}: holds a page already; replace it with --force, or give another folder`);
 }
 
@@ -66,7 +65,7 @@ export async function writePage(
   const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
-      `${model.path}: makes images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
+      `${model.path}: generates images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
     );
   if (model.unet.config.inChannels !== imageShape[0])
     throw new Error(
