@@ -1,10 +1,6 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
-
-/** The options of commands that list something. */
-export interface ListOptions {
-  readonly json: boolean;
-}
+import type { ListOptions } from './list-options.ts';
 
 export function register(program: Command): void {
   program

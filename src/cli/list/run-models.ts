@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { packagePretrainedDir, pretrainedNames, readModelCard, type ModelKind } from '../../checkpoint/index.ts';
 import { folderSize } from '../../files/folder-size.ts';
 import { columns, dateText, sizeText } from './columns.ts';
-import type { ListOptions } from './presets.ts';
+import type { ListOptions } from './list-options.ts';
 
 /** What a model of a kind is for. */
 const purposes: Readonly<Record<ModelKind, string>> = {

@@ -1,6 +1,6 @@
 import { presetNames, presetSummary, readConfig } from '../../train/presets.ts';
 import { columns } from './columns.ts';
-import type { ListOptions } from './presets.ts';
+import type { ListOptions } from './list-options.ts';
 
 /** A documented run, as `kuosan presets --json` prints it. */
 interface ListedPreset {

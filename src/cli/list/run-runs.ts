@@ -5,7 +5,7 @@ import { runFile } from '../../checkpoint/run-folder.ts';
 import { kindOf } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
 import { columns, dateText, sizeText } from './columns.ts';
-import type { ListOptions } from './presets.ts';
+import type { ListOptions } from './list-options.ts';
 
 /** A run, as `kuosan runs --json` prints it. */
 interface ListedRun {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
-import type { ListOptions } from './presets.ts';
+import type { ListOptions } from './list-options.ts';
 
 export function register(program: Command): void {
   program
