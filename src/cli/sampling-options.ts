@@ -9,7 +9,7 @@ import {
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
-import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
+import { choiceOption, integerOption, namedOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
 export const modelArgument =
@@ -87,6 +87,7 @@ export function addSamplerOptions(command: Command): Command {
     .option(
       '--sampler <name>',
       `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`,
+      namedOption(Object.keys(samplers)),
     )
     .option(
       '--eta <x>',
