@@ -338,6 +338,6 @@ function differences(recorded: unknown, now: Environment): string[] {
     .filter(([key, value]) => before[key] !== value)
     .map(
       ([key, value]) =>
-        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`,
+        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: the result is the same up to rounding`,
     );
 }
