@@ -12,7 +12,8 @@ import { quoteJson } from '../formats/quote.ts';
 import { lockFile, lockRun } from './run-lock.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
 import { kindOf, makeFolder, replaceFile, systemReason } from '../files/durable-files.ts';
-import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 
 export const runFile = 'run.json';
 

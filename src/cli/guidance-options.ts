@@ -1,6 +1,6 @@
 /** What a command does to a denoiser before it is sampled: leans it towards a class, bounds its estimates. */
 import type { Command } from 'commander';
-import type { GuidanceOptions } from '../pipelines/index.ts';
+import type { Guidance } from '../diffusion/index.ts';
 import { numberOption, UsageError } from './options.ts';
 
 /** The options of guidance and thresholding. */
@@ -74,7 +74,7 @@ export function guidanceOptions({
   guidanceRescale,
   guidanceInterval,
   dynamicThreshold,
-}: GuidanceCommandOptions): GuidanceOptions {
+}: GuidanceCommandOptions): Guidance {
   return {
     guidanceScale,
     guidanceRescale,

@@ -1,6 +1,6 @@
 /** Samplers beside each other on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
 import type { FloatArray } from '../core/index.ts';
-import { samplerNamed, samplerTimesteps, type Denoiser, type TimeSpacing } from '../diffusion/index.ts';
+import { samplerNamed, samplerTimesteps, type Denoiser, type SamplerName, type TimeSpacing } from '../diffusion/index.ts';
 import {
   drawPictures,
   mostSteps,
@@ -12,7 +12,7 @@ import {
 
 /** Which samplers to compare, and on what. */
 export interface CompareOptions extends Omit<DrawOptions, 'first'> {
-  readonly samplers: readonly string[];
+  readonly samplers: readonly SamplerName[];
   readonly steps: readonly number[];
   /** How the times of all of them are placed; default each sampler's own way. */
   readonly spacing?: TimeSpacing | undefined;
@@ -25,7 +25,7 @@ export interface CompareOptions extends Omit<DrawOptions, 'first'> {
 
 /** What one sampler draws in so many steps. */
 export interface ComparedCell {
-  readonly sampler: string;
+  readonly sampler: SamplerName;
   readonly steps: number;
   /** [count, C, H, W] */
   readonly pictures: FloatArray;
@@ -65,7 +65,7 @@ export async function compareSamplers(
   for (const { sampler, steps: count } of [...pairs, ofReference])
     samplerTimesteps(samplerNamed(sampler), model.process.schedule, { steps: count, spacing });
   const draw = async (
-    { sampler, steps: count }: { readonly sampler: string; readonly steps: number },
+    { sampler, steps: count }: { readonly sampler: SamplerName; readonly steps: number },
     reference?: FloatArray,
   ): Promise<ComparedCell> => {
     let asked = 0;

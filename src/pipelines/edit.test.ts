@@ -77,7 +77,7 @@ describe('editing pictures', () => {
     const small = float32([3, 1, 1], [0, 0, 0]);
     await expect(
       finishedPictures(varyPicture(exact, { image: small, strength: 0.5, seed: 0, count: 1 })),
-    ).rejects.toThrow("varyPicture: the picture is [3, 1, 1], the model's are [3, 2, 2]");
+    ).rejects.toThrow("varyPicture: the image is [3, 1, 1], the model's are [3, 2, 2]");
     await expect(
       finishedPictures(varyPicture(exact, { image: first, strength: 2, seed: 0, count: 1 })),
     ).rejects.toThrow('strength: expected a number from 0 to 1, got 2');

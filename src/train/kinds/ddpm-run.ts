@@ -105,7 +105,7 @@ export async function planDdpm(
         classes,
         superResolution: superResolution ?? null,
       }),
-    readWeights: async (dir) => (await readModelFolder(dir)).weights,
+    readWeights: async (dir) => new Map((await readModelFolder(dir)).weights),
     use: superResolution
       ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
       : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },

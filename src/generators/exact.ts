@@ -1,0 +1,17 @@
+/** A generator without any network: the exact denoiser of a data set. */
+import { exactSampler, type ExactSource } from '../pipelines/index.ts';
+import { diffusionGenerator, type DiffusionGenerator } from './diffusion.ts';
+
+/**
+ * What a network that has learned the images perfectly would generate: the images themselves.
+ *
+ * @throws if there are no images
+ */
+export function exactGenerator(source: ExactSource): DiffusionGenerator {
+  const model = exactSampler(source);
+  return diffusionGenerator({
+    model,
+    takes: { image: { shape: model.shape, use: 'optional' }, mask: model.shape.length === 3, guidance: false },
+    device: `the exact denoiser of ${source.pictures.shape[0]!} images`,
+  });
+}
