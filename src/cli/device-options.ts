@@ -7,6 +7,8 @@ import { choiceOption, integerOption } from './options.ts';
 export interface DeviceOptions {
   readonly device: DeviceChoice;
   readonly threads: number;
+  /** Whether its threads spin while they wait; see `NodeExecutorOptions`. */
+  readonly spin: boolean;
 }
 
 /** The runtime's choices, written out: importing them would load the engine for `--help`. */
@@ -29,5 +31,9 @@ export function addDeviceOptions(command: Command): Command {
       'threads of the engine on the processor',
       integerOption('--threads', 1, 1024),
       availableParallelism(),
+    )
+    .option(
+      '--no-spin',
+      'let waiting threads of the engine sleep: slower alone, kinder to a machine that does other work',
     );
 }

@@ -23,10 +23,11 @@ export function executorWhenNeeded(options: DeviceOptions): NeededExecutor {
 }
 
 /** Opens the device of a command; what is good to know of the choice is printed. */
-export function openExecutor({ device, threads }: DeviceOptions): Promise<Executor> {
+export function openExecutor({ device, threads, spin }: DeviceOptions): Promise<Executor> {
   return openNodeExecutor({
     device,
     threads,
+    spin,
     cacheDir: join(defaultCacheDir(), 'programs'),
     note: (line) => process.stderr.write(`note: ${line}\n`),
   });

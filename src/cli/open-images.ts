@@ -1,6 +1,5 @@
 /** Opens what pictures are drawn from: a model's network, or the exact denoiser of a data set. */
 import type { FloatArray } from '../core/index.ts';
-import { unknownName } from '../core/suggest.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
 import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
 import {
@@ -24,6 +23,7 @@ import {
   type PictureShape,
   type SampleOptions,
 } from '../pipelines/index.ts';
+import { classOption } from './class-option.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
@@ -155,7 +155,7 @@ export function sampleOptions(
 }
 
 /**
- * A class for each picture: the one asked for by number or name, or all in turn; undefined where the pictures are drawn
+ * A class for each picture: the one asked for, or all in turn; undefined where the pictures are drawn
  * without classes.
  *
  * @throws UsageError if there is no such class
@@ -174,8 +174,5 @@ export function classesFor(
   const names = model?.classes?.names;
   // The class that stands for "any" is none of those in turn, but may be asked for.
   if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
-  const index = /^\d+$/.test(wanted) ? Number(wanted) : (names?.indexOf(wanted) ?? -1);
-  if (index < 0 && names) throw new UsageError(unknownName('class', wanted, names));
-  if (index < 0 || index >= all) throw new UsageError(`--class: this model has classes 0 to ${all - 1}, got ${wanted}`);
-  return Array<number>(count).fill(index);
+  return Array<number>(count).fill(classOption(wanted, all, names));
 }

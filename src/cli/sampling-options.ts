@@ -77,7 +77,7 @@ export function addStepOptions(command: Command): Command {
       `how the times are placed: ${timeSpacings.join(', ')}; default the sampler's own`,
       choiceOption('spacing', timeSpacings),
     )
-    .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn');
+    .option('--class <name>', 'the class to generate, by its name, or by its number as #3; default: all in turn');
   return addGuidanceOptions(command);
 }
 

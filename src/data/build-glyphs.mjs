@@ -12,7 +12,9 @@ const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: node src/data/build-glyphs.mjs <folder with node_modules>');
 const require = createRequire(`${folder}/`);
 const opentype = require('opentype.js');
-const font = opentype.parse(new Uint8Array(readFileSync(`${folder}/node_modules/dejavu-fonts-ttf/ttf/DejaVuSans.ttf`)).buffer);
+const font = opentype.parse(
+  new Uint8Array(readFileSync(`${folder}/node_modules/dejavu-fonts-ttf/ttf/DejaVuSans.ttf`)).buffer,
+);
 const license = readFileSync(`${folder}/node_modules/dejavu-fonts-ttf/LICENSE`, 'utf8');
 const notice = license.slice(license.indexOf('Copyright (c) 2003 by Bitstream'), license.indexOf('TeX Gyre DJV Math'));
 
@@ -61,13 +63,19 @@ for (const character of new Set(ascii + latin + greek + signs + raised)) {
 }
 
 const comment = `Made by build-glyphs.mjs from DejaVu Sans 2.37, whose changes to Bitstream Vera are in the public domain:\n\n${notice.trim()}`;
-writeFileSync(fileURLToPath(new URL('./figures/glyphs.ts', import.meta.url)), `/*
-${comment.split('\n').map((line) => ` * ${line}`.trimEnd()).join('\n')}
+writeFileSync(
+  fileURLToPath(new URL('./figures/glyphs.ts', import.meta.url)),
+  `/*
+${comment
+  .split('\n')
+  .map((line) => ` * ${line}`.trimEnd())
+  .join('\n')}
  */
 
 /** Advance width and SVG path of each character, in ${unitsPerEm}ths of an em; y points down and is 0 on the base line. */
 export const glyphs: Readonly<Record<string, readonly [advance: number, path: string]>> = {
 ${lines.join('\n')}
 };
-`);
+`,
+);
 console.log(`${lines.length} glyphs`);

@@ -2,20 +2,54 @@ export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from '.
 export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches/batches.ts';
 export { type PictureBatch, pictureBatches } from './batches/image-batches.ts';
 export { captionsOf, metadataColumn } from './sets/captions.ts';
-export { byteAlphabet, clipSpecialTokens, clipTokenizerJson, endOfWord, leastVocabSize } from './texts/clip-tokenizer-json.ts';
+export {
+  byteAlphabet,
+  clipSpecialTokens,
+  clipTokenizerJson,
+  endOfWord,
+  leastVocabSize,
+} from './texts/clip-tokenizer-json.ts';
 export { defaultCacheDir } from './sets/cache.ts';
 export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './sets/dataset.ts';
-export { type CaptionAugmentation, type CaptionBatch, captionBatchAt, type CaptionBatchOptions, mostTags } from './batches/caption-batches.ts';
+export {
+  type CaptionAugmentation,
+  type CaptionBatch,
+  captionBatchAt,
+  type CaptionBatchOptions,
+  mostTags,
+} from './batches/caption-batches.ts';
 export { fillTemplate, plainTemplates, templateProblem } from './texts/template.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
-export { type EmbeddedPictures, embedPictures, type EmbedOptions, type PictureEncoder } from './embeddings/embed-images.ts';
+export {
+  type EmbeddedPictures,
+  embedPictures,
+  type EmbedOptions,
+  type PictureEncoder,
+} from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
 export { type SplitEntry, splitEmoji, type SplitOptions } from './emoji/splits.ts';
-export { emojiStyleNames, emojiStyles, type EmojiPictures, type EmojiStyle, type EmojiStyleName } from './emoji/styles.ts';
+export {
+  emojiStyleNames,
+  emojiStyles,
+  type EmojiPictures,
+  type EmojiStyle,
+  type EmojiStyleName,
+} from './emoji/styles.ts';
 export { type FoundPackage, type PackageNeed } from './emoji/packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
 export { classColumns, gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
-export { type Crop, decodeDefaults, decodeImage, type DecodeOptions, encodePng, ImageError, maxInputPixels, readImage, readImageSize, writePng } from './images/image.ts';
+export {
+  type Crop,
+  decodeDefaults,
+  decodeImage,
+  type DecodeOptions,
+  encodePng,
+  ImageError,
+  maxInputPixels,
+  readImage,
+  readImageSize,
+  writePng,
+} from './images/image.ts';
 export { builtInDatasets, openDataset, testPartOf } from './sets/open-dataset.ts';
 export { openDefaults, type OpenOptions } from './images/open-options.ts';
 export { MissingDataError, notHere } from './sets/missing-data.ts';
@@ -28,6 +62,19 @@ export { type Resample, resampleToCover } from './images/resample.ts';
 export { takeListed } from './sets/take-listed.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './figures/terminal.ts';
 export { readTexts, type Texts } from './texts/texts.ts';
-export { checkDistinct, type EncodedTexts, readTokenizer, type Tokenizer, type TokenizerOptions } from './texts/tokenizer.ts';
+export {
+  checkDistinct,
+  type EncodedTexts,
+  readTokenizer,
+  type Tokenizer,
+  type TokenizerOptions,
+} from './texts/tokenizer.ts';
 export { type TrainedTokenizer, trainTokenizer, type TrainTokenizerOptions } from './texts/train-tokenizer.ts';
-export { appendWhole, checkExtension, checkWritable, writeFileWhole, writing, WriteError } from '../files/write-file.ts';
+export {
+  appendWhole,
+  checkExtension,
+  checkWritable,
+  writeFileWhole,
+  writing,
+  WriteError,
+} from '../files/write-file.ts';

@@ -1,6 +1,7 @@
 /** Files that survive a power cut: written, flushed, and only then given their name. */
 import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { asidePath } from './aside-path.ts';
 
 /** The plain words for a failed system call, or undefined for any other error. Looks through the causes of wrapped errors. */
 export function systemReason(error: unknown): string | undefined {
@@ -97,9 +98,8 @@ export async function writeNewFile(path: string, content: Content): Promise<void
 
 /** Replaces a file whole or not at all: a reader finds the old content or the new, whenever the power goes. */
 export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
+  const aside = asidePath(path);
   try {
-    await rm(aside, { force: true });
     await writeFlushed(aside, content);
     await rename(aside, path);
     await syncFolder(dirname(path));

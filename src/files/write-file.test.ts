@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stableAsidePath } from './aside-path.ts';
 import { appendWhole, checkExtension, checkWritable, writeFileWhole } from './write-file.ts';
 
 let folder: string;
@@ -46,6 +47,32 @@ describe('writeFileWhole', () => {
     await expect(writeFileWhole('/proc/kuosan/x.png', Uint8Array.of(1))).rejects.toThrow(
       /^cannot write "\/proc\/kuosan\/x\.png": /,
     );
+  });
+});
+
+/** 255 bytes, as many as file systems take for a name; and one more. */
+const longest = `${'扩'.repeat(83)}ab.png`;
+
+describe('a long name', () => {
+  it('is as long as the system takes, in bytes', async () => {
+    expect(Buffer.byteLength(longest)).toBe(255);
+    for (const name of [longest, `${'a'.repeat(251)}.png`]) {
+      await checkWritable(join(folder, name));
+      await writeFileWhole(join(folder, name), Uint8Array.of(1));
+      expect(await readdir(folder)).toEqual([name]);
+      await rm(join(folder, name));
+    }
+    // The stable name is short too, and each file's own.
+    expect(stableAsidePath(join(folder, longest))).toBe(stableAsidePath(join(folder, longest)));
+    expect(stableAsidePath(join(folder, longest))).not.toBe(stableAsidePath(join(folder, 'b.png')));
+    expect(basename(stableAsidePath(join(folder, longest))).length).toBeLessThan(40);
+  });
+
+  it('that is too long is found before the work, also in folders that are still to be made', async () => {
+    for (const path of [`a${longest}`, `new/deep/a${longest}`, `new/a${longest}/x.png`]) {
+      await expect(checkWritable(join(folder, path))).rejects.toThrow(/: the name is too long; give another path$/);
+    }
+    expect(await readdir(folder)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { access, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { asidePath } from './aside-path.ts';
 
 /** The plain words for a system error code; the system's own message where there are none. */
 export function describeSystemError(error: unknown): string {
@@ -71,14 +72,6 @@ async function foldersTo(path: string): Promise<{ there: string; missing: string
   }
 }
 
-/** Keeps two writes of one process to the same path apart; nothing depends on its value. */
-let asideCount = 0;
-
-/** A hidden name in the same folder, where a rename is atomic. */
-function asideName(full: string): string {
-  return join(dirname(full), `.${basename(full).slice(0, 100)}.${process.pid}-${asideCount++}.part`);
-}
-
 /**
  * Checks that a file could be written at `path`: to be called before long work, so that the work is not lost at its
  * end. Leaves everything as it was.
@@ -91,9 +84,11 @@ export async function checkWritable(path: string): Promise<void> {
     if (existing?.isDirectory()) throw new WriteError(path, 'it is a folder');
     if (existing !== undefined && !existing.isFile()) throw new WriteError(path, 'it is not an ordinary file');
     if (existing !== undefined) await access(path, constants.W_OK);
-    const { there } = await foldersTo(path);
+    const { there, missing } = await foldersTo(path);
+    // The system tells that a name is too long only in a folder that is there.
+    for (const part of [...missing, path]) await statIfThere(join(there, basename(part)));
     // Permissions do not tell for the super-user, or on read-only and virtual file systems: only trying does.
-    const probe = asideName(join(there, 'probe'));
+    const probe = asidePath(join(there, 'probe'));
     await (await open(probe, 'wx')).close();
     await unlink(probe);
   } catch (error) {
@@ -120,7 +115,7 @@ export function checkExtension(path: string, extension: string): void {
 export async function writeFileWhole(path: string, parts: Uint8Array | readonly Uint8Array[]): Promise<void> {
   await checkWritable(path);
   const full = resolve(path);
-  const aside = asideName(full);
+  const aside = asidePath(full);
   try {
     // One by one: Node's recursive mkdir never returns where the system answers ENOENT to it, as in /proc.
     for (const folder of (await foldersTo(path)).missing) await mkdir(folder).catch(ignoreExisting);

@@ -21,6 +21,12 @@ export interface NodeExecutorOptions {
   /** Threads of one operator on the processor; default: the number of processors. */
   readonly threads?: number;
   /**
+   * Whether the engine's threads spin while they wait for work, default true: the next operator then starts at once. False lets
+   * them sleep, for a machine that does other work as well: a spinning thread takes a processor's time and gives nothing. The
+   * results are the same bits.
+   */
+  readonly spin?: boolean;
+  /**
    * Run in a thread of its own ('webgpu' and 'cuda': in a process), default true: ONNX Runtime blocks the thread it runs
    * on, and progress bars, timers and signals should not wait for it. False keeps everything on the calling thread, where
    * a second executor on a graphics card can end the process.
@@ -102,8 +108,14 @@ function startService({
   worker = true,
   env,
   profileDir,
+  spin,
 }: NodeExecutorOptions): SessionService {
-  const options: NodeEngineOptions = { device, threads, ...(profileDir !== undefined && { profileDir }) };
+  const options: NodeEngineOptions = {
+    device,
+    threads,
+    ...(spin !== undefined && { spin }),
+    ...(profileDir !== undefined && { profileDir }),
+  };
   if (!worker) return new SessionHost(nodeEngine(options));
   return device === 'cpu' ? startWorker(options) : startProcess(options, env);
 }

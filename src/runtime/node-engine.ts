@@ -9,25 +9,29 @@ import type { NodeDevice } from './node-device.ts';
 export interface NodeEngineOptions {
   readonly device: NodeDevice;
   readonly threads: number;
+  /** See `NodeExecutorOptions`; default true. */
+  readonly spin?: boolean;
   /** Where sessions leave their profiles; see `NodeExecutorOptions`. */
   readonly profileDir?: string;
 }
 
 /** ONNX Runtime in Node on one of its providers. */
-export function nodeEngine({ device, threads, profileDir }: NodeEngineOptions): Engine {
+export function nodeEngine({ device, threads, spin = true, profileDir }: NodeEngineOptions): Engine {
   const common: InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     logSeverityLevel: 4,
     // ONNX Runtime appends the time, to a millisecond, and .json.
     ...(profileDir !== undefined && { enableProfiling: true, profileFilePrefix: join(profileDir, 'program') }),
   };
+  // The engine's own default is to spin.
+  const session = spin ? {} : { intra_op: { allow_spinning: '0' } };
   const engine = `onnxruntime-node ${ort.env.versions.node}`;
   switch (device) {
     case 'cpu':
       return {
         ort,
         // A memory pattern is one block for a whole run, planned from the first: it never fits what the arena has by then, so both stay.
-        session: { ...common, executionProviders: ['cpu'], enableMemPattern: false },
+        session: { ...common, executionProviders: ['cpu'], enableMemPattern: false, extra: { session } },
         state: 'host',
         writesInPlace: true,
         refusal: 'Non tensor type is temporarily not supported.',

@@ -21,6 +21,7 @@ import {
   type Store,
 } from '../core/index.ts';
 import { swiftShader } from '../../test/swift-shader.ts';
+import { nodeEngine } from './node-engine.ts';
 import { createNodeExecutor, type NodeExecutorOptions } from './node.ts';
 
 const vector = (...values: number[]): HostArray => float32([values.length], values);
@@ -351,4 +352,34 @@ test('a program leaves its profile when it is disposed, with the names and times
   expect(events.some(({ name }) => name === '/Add_0_kernel_time')).toBe(true);
   await executor.dispose();
   await rm(profileDir, { recursive: true });
+});
+
+describe('threads that do not spin', () => {
+  test('are asked of the engine, and only where they are wanted', () => {
+    const settings = (spin?: boolean) =>
+      nodeEngine({ device: 'cpu', threads: 2, ...(spin !== undefined && { spin }) }).session.extra;
+    expect(settings(false)).toEqual({ session: { intra_op: { allow_spinning: '0' } } });
+    expect(settings(true)).toEqual(settings());
+    expect(settings()).toEqual({ session: {} });
+  });
+
+  test('compute the same bits', async () => {
+    const x = input('x', [256, 256]);
+    const square = program({ outputs: { y: matmul(x, x) } });
+    const values = float32(
+      [256, 256],
+      Array.from({ length: 256 * 256 }, (_, i) => Math.sin(i)),
+    );
+    const results = await Promise.all(
+      [true, false].map(async (spin) => {
+        const executor = createNodeExecutor({ threads: 2, spin });
+        const run = await executor.compile(square);
+        const { y } = await run.run(await executor.createStore({}, new Map()), { x: values });
+        await executor.dispose();
+        return numbers(y);
+      }),
+    );
+    expect(results[0]!.some((value) => value !== 0)).toBe(true);
+    expect(results[1]).toEqual(results[0]);
+  });
 });

@@ -12,7 +12,10 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kuosan-cli-data-'));
   vi.stubEnv('KUOSAN_CACHE', join(folder, 'cache'));
   printed = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => { printed += String(text); return true; });
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -29,14 +32,18 @@ async function kuosan(...args: string[]): Promise<string> {
 }
 
 async function picture(path: string): Promise<void> {
-  await sharp({ create: { width: 8, height: 8, channels: 3, background: '#369' } }).png().toFile(path);
+  await sharp({ create: { width: 8, height: 8, channels: 3, background: '#369' } })
+    .png()
+    .toFile(path);
 }
 
 describe('kuosan data', () => {
   it('tells what the emoji are and draws some of them', async () => {
     const out = join(folder, 'new/grid.png');
     const text = await kuosan('noto-emoji', '--out', out, '--count', '16');
-    expect(text).toMatch(/^noto-emoji: 1,897 pictures of 32×32, color; decoded in [\d.]+ s\n10 classes: smileys-emotion 169, .*\nfirst captions: grinning face, /);
+    expect(text).toMatch(
+      /^noto-emoji: 1,897 pictures of 32×32, color; decoded in [\d.]+ s\n10 classes: smileys-emotion 169, .*\nfirst captions: grinning face, /,
+    );
     expect(text).toContain(`${out}: 16 of 1897 pictures, drawn with seed 0\n`);
     expect(await sharp(out).metadata()).toMatchObject({ format: 'png', width: 138 * 7, height: 138 * 7 });
     const first = await readFile(out);
@@ -52,8 +59,12 @@ describe('kuosan data', () => {
     await picture(join(pictures, 'a.png'));
     await writeFile(join(pictures, 'b.png'), 'fake');
     const out = join(folder, 'grid.png');
-    await expect(kuosan(pictures, '--out', out)).rejects.toThrow(/b\.png": not an image that can be read; .*--skip-bad$/);
-    expect(await kuosan(pictures, '--out', out, '--skip-bad')).toMatch(/: 1 picture of 32×32.*\nfirst files: a\.png\nleft out: 1 file that cannot be read\n {2}b\.png: not an image/);
+    await expect(kuosan(pictures, '--out', out)).rejects.toThrow(
+      /b\.png": not an image that can be read; .*--skip-bad$/,
+    );
+    expect(await kuosan(pictures, '--out', out, '--skip-bad')).toMatch(
+      /: 1 picture of 32×32.*\nfirst files: a\.png\nleft out: 1 file that cannot be read\n {2}b\.png: not an image/,
+    );
   });
 
   it('refuses bad input in one line, and writes nothing', async () => {
@@ -62,13 +73,25 @@ describe('kuosan data', () => {
     await picture(join(pictures, 'a.png'));
     await writeFile(join(folder, 'notes.txt'), 'kept');
     const out = join(folder, 'grid.png');
-    const refused = async (...args: string[]): Promise<string> => kuosan(...args).then(() => 'accepted', (error: Error) => error.message);
+    const refused = async (...args: string[]): Promise<string> =>
+      kuosan(...args).then(
+        () => 'accepted',
+        (error: Error) => error.message,
+      );
     expect(await refused('noto-emojy', '--out', out)).toBe('unknown data set "noto-emojy"; did you mean noto-emoji?');
-    expect(await refused('noto-emoji', '--out', join(folder, 'notes.txt'))).toMatch(/^cannot write ".*notes\.txt": the name does not end in \.png; give another path$/);
-    expect(await refused('noto-emoji', '--out', join(folder, 'notes.txt/grid.png'))).toMatch(/^cannot write ".*grid\.png": .*; give another path$/);
+    expect(await refused('noto-emoji', '--out', join(folder, 'notes.txt'))).toMatch(
+      /^cannot write ".*notes\.txt": the name does not end in \.png; give another path$/,
+    );
+    expect(await refused('noto-emoji', '--out', join(folder, 'notes.txt/grid.png'))).toMatch(
+      /^cannot write ".*grid\.png": .*; give another path$/,
+    );
     expect(await refused(pictures, '--out', join(pictures, 'sub/grid.png'))).toContain('lies inside the data set');
-    expect(await refused('noto-emoji', '--out', out, '--count', '0')).toBe('--count: expected an integer from 1 to 10000, got "0"');
-    expect(await refused('noto-emoji', '--out', out, '--size', '3x')).toBe('--size: expected an integer from 1 to 4096, got "3x"');
+    expect(await refused('noto-emoji', '--out', out, '--count', '0')).toBe(
+      '--count: expected an integer from 1 to 10000, got "0"',
+    );
+    expect(await refused('noto-emoji', '--out', out, '--size', '3x')).toBe(
+      '--size: expected an integer from 1 to 4096, got "3x"',
+    );
     expect((await readdir(folder)).sort()).toEqual(['notes.txt', 'pictures']);
     expect(await readFile(join(folder, 'notes.txt'), 'utf8')).toBe('kept');
   });

@@ -10,19 +10,29 @@ const defaultCount = 100;
 const defaultSize = 32;
 
 export function register(program: Command): void {
-  const command = program.command('data')
+  const command = program
+    .command('data')
     // So that a sub-command has its own --out and --size.
     .enablePositionalOptions()
     .description('show what a model will see of a data set: a summary, and a grid of pictures')
-    .argument('<source>', 'noto-emoji, a part of it such as noto-emoji/faces, mnist, fashion-mnist, cifar10, a folder of images (sub-folders are classes), or one of idx files or CIFAR-10 batches')
+    .argument(
+      '<source>',
+      'noto-emoji, a part of it such as noto-emoji/faces, mnist, fashion-mnist, cifar10, a folder of images (sub-folders are classes), or one of idx files or CIFAR-10 batches',
+    )
     .option('--out <grid.png>', 'the picture to write')
     .option('--count <n>', 'pictures in the grid', integerOption('--count', 1, 10_000), defaultCount)
-    .option('--size <pixels>', 'side of the pictures, fitted to the shorter side and cropped to the middle', integerOption('--size', 1, 4096), defaultSize)
+    .option(
+      '--size <pixels>',
+      'side of the pictures, fitted to the shorter side and cropped to the middle',
+      integerOption('--size', 1, 4096),
+      defaultSize,
+    )
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--seed <n>', 'which pictures the grid shows', integerOption('--seed', 0), 0)
     .action(async (source: string, { out, ...options }: Omit<DataOptions, 'out'> & { readonly out?: string }) => {
       // Not a required option of commander's, which would ask for it beside a sub-command too.
-      if (out === undefined) throw new UsageError("required option '--out <grid.png>' not specified; kuosan data --help tells more");
+      if (out === undefined)
+        throw new UsageError("required option '--out <grid.png>' not specified; kuosan data --help tells more");
       const { showData } = await import('./run-data.ts');
       await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });

@@ -21,21 +21,43 @@ export interface DataEmojiOptions {
  *
  * @throws UsageError for an unknown style; one line for what `buildEmoji` refuses
  */
-export async function buildDataEmoji({ styles, testStyles, ...options }: DataEmojiOptions, print: (line: string) => void): Promise<void> {
+export async function buildDataEmoji(
+  { styles, testStyles, ...options }: DataEmojiOptions,
+  print: (line: string) => void,
+): Promise<void> {
   const { out } = options;
-  const { signal, release } = interruptSignal(() => process.stderr.write('stopping; the same command goes on from here\n'));
+  const { signal, release } = interruptSignal(() =>
+    process.stderr.write('stopping; the same command goes on from here\n'),
+  );
   let progress: ReturnType<typeof createProgress> | undefined;
   try {
-    const { how, pictures, concepts, styles: counts, duplicates, splits } = await buildEmoji({
-      ...options, signal,
+    const {
+      how,
+      pictures,
+      concepts,
+      styles: counts,
+      duplicates,
+      splits,
+    } = await buildEmoji({
+      ...options,
+      signal,
       styles: styleNames('--styles', styles),
       testStyles: testStyles === undefined ? [] : styleNames('--test-styles', testStyles),
-      onProgress: (done, total) => { (progress ??= createProgress('emoji', total)).update(done, 'pictures'); },
+      onProgress: (done, total) => {
+        (progress ??= createProgress('emoji', total)).update(done, 'pictures');
+      },
     });
     progress?.stop();
-    print(`${out}: ${how === 'there' ? 'is complete already, ' : how === 'split' ? 'new splits of ' : ''}${pictures} pictures of ${concepts} concepts, ${options.size}×${options.size}; ${duplicates} left out whose bytes another has`);
-    for (const [style, count] of Object.entries(counts)) print(`  ${style}: ${count} (${emojiStyles[style as EmojiStyleName].license})`);
-    print(`splits: ${Object.entries(splits).map(([name, count]) => `${name} ${count}`).join(', ')}`);
+    print(
+      `${out}: ${how === 'there' ? 'is complete already, ' : how === 'split' ? 'new splits of ' : ''}${pictures} pictures of ${concepts} concepts, ${options.size}×${options.size}; ${duplicates} left out whose bytes another has`,
+    );
+    for (const [style, count] of Object.entries(counts))
+      print(`  ${style}: ${count} (${emojiStyles[style as EmojiStyleName].license})`);
+    print(
+      `splits: ${Object.entries(splits)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ')}`,
+    );
   } finally {
     progress?.stop();
     release();
@@ -43,9 +65,13 @@ export async function buildDataEmoji({ styles, testStyles, ...options }: DataEmo
 }
 
 function styleNames(option: string, text: string): EmojiStyleName[] {
-  return text.split(',').map((word) => word.trim()).filter((word) => word !== '').map((word) => {
-    const found = emojiStyleNames.find((name) => name === word);
-    if (found === undefined) throw new UsageError(`${option}: ${unknownName('style', word, emojiStyleNames)}`);
-    return found;
-  });
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+    .map((word) => {
+      const found = emojiStyleNames.find((name) => name === word);
+      if (found === undefined) throw new UsageError(`${option}: ${unknownName('style', word, emojiStyleNames)}`);
+      return found;
+    });
 }

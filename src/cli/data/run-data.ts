@@ -19,7 +19,11 @@ export interface DataOptions {
  *
  * @throws one line for a source that cannot be opened or an output that cannot be written; nothing is written then
  */
-export async function showData(source: string, { out, count, size, skipBad, seed }: DataOptions, print: (line: string) => void): Promise<void> {
+export async function showData(
+  source: string,
+  { out, count, size, skipBad, seed }: DataOptions,
+  print: (line: string) => void,
+): Promise<void> {
   checkExtension(out, '.png');
   await checkWritable(out);
   await checkOutside(source, out);
@@ -29,9 +33,14 @@ export async function showData(source: string, { out, count, size, skipBad, seed
   for (const line of describeDataset(dataset, seconds)) print(line);
   // All of them in their own order, or a sample: the first hundred would be one class.
   const all = Uint32Array.from({ length: dataset.count }, (_, place) => place);
-  const shown = dataset.count <= count ? all : new RandomStream(seed, 'data-grid').permutation(dataset.count).subarray(0, count).sort();
+  const shown =
+    dataset.count <= count
+      ? all
+      : new RandomStream(seed, 'data-grid').permutation(dataset.count).subarray(0, count).sort();
   await writePng(out, layGrid(picturesAt(dataset, shown)));
-  print(`${out}: ${shown.length} of ${dataset.count} pictures${shown.length < dataset.count ? `, drawn with seed ${seed}` : ''}`);
+  print(
+    `${out}: ${shown.length} of ${dataset.count} pictures${shown.length < dataset.count ? `, drawn with seed ${seed}` : ''}`,
+  );
 }
 
 /** A grid inside the folder would be one of its images the next time. */
@@ -39,21 +48,38 @@ async function checkOutside(source: string, out: string): Promise<void> {
   const folder = await realpath(source).catch(() => undefined);
   const target = await realpath(dirname(out)).catch(() => dirname(resolve(out)));
   if (folder !== undefined && (target === folder || target.startsWith(folder + sep))) {
-    throw new Error(`--out ${JSON.stringify(out)} lies inside the data set and would become one of its images; give a path outside of ${JSON.stringify(source)}`);
+    throw new Error(
+      `--out ${JSON.stringify(out)} lies inside the data set and would become one of its images; give a path outside of ${JSON.stringify(source)}`,
+    );
   }
 }
 
 /** The summary, a line each: what there is, the classes, examples of captions, what was left out, and what else to know. */
 function describeDataset(dataset: Dataset, seconds: number): string[] {
-  const { name, count, width, height, channels, classNames, labels, captions, ids, skipped, notes, fromCache } = dataset;
+  const { name, count, width, height, channels, classNames, labels, captions, ids, skipped, notes, fromCache } =
+    dataset;
   const how = fromCache ? 'from the cache' : 'decoded';
-  const lines = [`${name}: ${plural(count, 'picture')} of ${width}×${height}, ${channels === 3 ? 'color' : 'gray'}; ${how} in ${seconds.toFixed(2)} s`];
+  const lines = [
+    `${name}: ${plural(count, 'picture')} of ${width}×${height}, ${channels === 3 ? 'color' : 'gray'}; ${how} in ${seconds.toFixed(2)} s`,
+  ];
   if (classNames !== undefined && labels !== undefined) {
     const counts = new Uint32Array(classNames.length);
     for (const label of labels) counts[label]!++;
-    lines.push(`${plural(classNames.length, 'class', 'classes')}: ${list(classNames.map((className, index) => `${className} ${counts[index]}`), 12)}`);
+    lines.push(
+      `${plural(classNames.length, 'class', 'classes')}: ${list(
+        classNames.map((className, index) => `${className} ${counts[index]}`),
+        12,
+      )}`,
+    );
   }
-  lines.push(captions === undefined ? `first files: ${list(ids, 4)}` : `first captions: ${list(captions.map((caption) => shortened(caption)), 4)}`);
+  lines.push(
+    captions === undefined
+      ? `first files: ${list(ids, 4)}`
+      : `first captions: ${list(
+          captions.map((caption) => shortened(caption)),
+          4,
+        )}`,
+  );
   if (skipped.length > 0) {
     lines.push(`left out: ${plural(skipped.length, 'file')} that cannot be read`);
     for (const { id, reason } of skipped.slice(0, 10)) lines.push(`  ${id}: ${reason}`);
@@ -73,5 +99,7 @@ function plural(count: number, one: string, many = `${one}s`): string {
 }
 
 function list(items: readonly string[], most: number): string {
-  return items.length <= most ? items.join(', ') : `${items.slice(0, most).join(', ')}, … (${items.length - most} more)`;
+  return items.length <= most
+    ? items.join(', ')
+    : `${items.slice(0, most).join(', ')}, … (${items.length - most} more)`;
 }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
+import { asidePath } from '../../files/aside-path.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
@@ -80,7 +81,7 @@ export async function writePage(
     );
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
-  const aside = join(dirname(full), `.${basename(full)}.${process.pid}.part`);
+  const aside = asidePath(full);
   try {
     await mkdir(aside, { recursive: true });
     await cp(builtPage, aside, { recursive: true });

@@ -48,7 +48,7 @@ export function register(program: Command): void {
       200,
     )
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
-    .option('--class <name or number>', 'the class to draw, for a model with classes; default: all in turn')
+    .option('--class <name>', 'the class to generate, by its name, or by its number as #3; default: all in turn')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   addGuidanceOptions(command);
   addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such pictures');

@@ -13,7 +13,7 @@ export interface DemoOptions extends DeviceOptions {
   readonly steps?: number;
 }
 
-export async function demo({ out, steps, device, threads }: DemoOptions): Promise<void> {
+export async function demo({ out, steps, ...device }: DemoOptions): Promise<void> {
   const config = await readConfig('smileys-16');
   const run = configuredRun(applyOverrides(config, steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.
@@ -21,7 +21,7 @@ export async function demo({ out, steps, device, threads }: DemoOptions): Promis
     () => true,
     () => false,
   );
-  const executor = await openExecutor({ device, threads });
+  const executor = await openExecutor(device);
   let grid = '';
   try {
     process.stderr.write(

@@ -8,15 +8,29 @@ const area = size * size;
 
 /** One picture whose red is its column and whose green is its row, ten levels a pixel; blue is 0. */
 const ramps: DatasetContent = {
-  images: Uint8Array.from({ length: area * 3 }, (_, i) => [10 * (Math.floor(i / 3) % size), 10 * Math.floor(i / 3 / size), 0][i % 3]!),
-  count: 1, height: size, width: size, channels: 3, ids: ['ramps.png'], skipped: [], notes: [],
+  images: Uint8Array.from(
+    { length: area * 3 },
+    (_, i) => [10 * (Math.floor(i / 3) % size), 10 * Math.floor(i / 3 / size), 0][i % 3]!,
+  ),
+  count: 1,
+  height: size,
+  width: size,
+  channels: 3,
+  ids: ['ramps.png'],
+  skipped: [],
+  notes: [],
 };
 
 /** The picture seen in some view, in bytes: [C, H, W]. */
 function seen(change: Partial<PictureAugmentation>, seed: number, content = ramps): number[] {
   const out = new Float32Array(3 * area);
   const augmentation = { ...noAugmentation, ...change };
-  const view = bendView(drawView(new RandomStream(seed, 'view'), content, augmentation), new RandomStream(seed, 'bend'), content, augmentation);
+  const view = bendView(
+    drawView(new RandomStream(seed, 'view'), content, augmentation),
+    new RandomStream(seed, 'bend'),
+    content,
+    augmentation,
+  );
   paintView(content, 0, view, out);
   return Array.from(out, (value) => (value + 1) * 127.5);
 }
@@ -24,14 +38,21 @@ function seen(change: Partial<PictureAugmentation>, seed: number, content = ramp
 /** Levels by which red and green rise from pixel to pixel, to the right and down, in the middle. */
 function slopes(picture: readonly number[]) {
   const at = (c: number, y: number, x: number) => picture[c * area + y * size + x]!;
-  return { redRight: at(0, 8, 8) - at(0, 8, 7), redDown: at(0, 8, 8) - at(0, 7, 8), greenRight: at(1, 8, 8) - at(1, 8, 7), greenDown: at(1, 8, 8) - at(1, 7, 8) };
+  return {
+    redRight: at(0, 8, 8) - at(0, 8, 7),
+    redDown: at(0, 8, 8) - at(0, 7, 8),
+    greenRight: at(1, 8, 8) - at(1, 8, 7),
+    greenDown: at(1, 8, 8) - at(1, 7, 8),
+  };
 }
 
 const seeds = Array.from({ length: 20 }, (_, seed) => seed);
 
 describe('a view', () => {
   test('without changes is the picture', () => {
-    seen({}, 1).forEach((value, i) => expect(value).toBeCloseTo(ramps.images[(i % area) * 3 + Math.floor(i / area)]!, 3));
+    seen({}, 1).forEach((value, i) =>
+      expect(value).toBeCloseTo(ramps.images[(i % area) * 3 + Math.floor(i / area)]!, 3),
+    );
   });
 
   test('that is turned by an angle has the ramp turned by it', () => {
@@ -50,11 +71,18 @@ describe('a view', () => {
   test('of a picture that is not square is turned and not sheared', () => {
     const [height, width] = [12, 24];
     const wide: DatasetContent = {
-      ...ramps, height, width,
-      images: Uint8Array.from({ length: 3 * height * width }, (_, i) => [10 * (Math.floor(i / 3) % width), 10 * Math.floor(i / 3 / width), 0][i % 3]!),
+      ...ramps,
+      height,
+      width,
+      images: Uint8Array.from(
+        { length: 3 * height * width },
+        (_, i) => [10 * (Math.floor(i / 3) % width), 10 * Math.floor(i / 3 / width), 0][i % 3]!,
+      ),
     };
     for (const seed of seeds) {
-      const { map: { xx, xy, yx, yy, x0, y0 } } = drawView(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotate: 20 });
+      const {
+        map: { xx, xy, yx, yy, x0, y0 },
+      } = drawView(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotate: 20 });
       // A rotation: what it does to the axes has length one and stays at right angles.
       expect(Math.hypot(xx, yx)).toBeCloseTo(1, 12);
       expect(Math.hypot(xy, yy)).toBeCloseTo(1, 12);
@@ -91,7 +119,10 @@ describe('a view', () => {
 
   test('in other colors keeps black and white', () => {
     const bytes = [0, 0, 0, 255, 255, 255, 200, 90, 40, 200, 90, 40];
-    const content: DatasetContent = { ...ramps, images: Uint8Array.from({ length: area * 3 }, (_, i) => bytes[i % bytes.length]!) };
+    const content: DatasetContent = {
+      ...ramps,
+      images: Uint8Array.from({ length: area * 3 }, (_, i) => bytes[i % bytes.length]!),
+    };
     const colors = seeds.map((seed) => {
       const picture = seen({ color: 0.5 }, seed, content);
       for (let c = 0; c < 3; c++) {
@@ -105,7 +136,9 @@ describe('a view', () => {
 
   test('without color has the luma in all channels', () => {
     const picture = seen({ gray: 1 }, 1);
-    for (let i = 0; i < area; i++) for (let c = 0; c < 3; c++) expect(picture[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
+    for (let i = 0; i < area; i++)
+      for (let c = 0; c < 3; c++)
+        expect(picture[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
   });
 
   test('that is smoothed spreads a point by the binomial coefficients, and keeps its sum', () => {
@@ -124,7 +157,9 @@ describe('a view', () => {
   });
 
   test('is blurred as often as asked for', () => {
-    const blurred = seeds.map((seed) => drawView(new RandomStream(seed, 'view'), ramps, { ...noAugmentation, blur: 0.5 }).blurs).filter((times) => times > 0);
+    const blurred = seeds
+      .map((seed) => drawView(new RandomStream(seed, 'view'), ramps, { ...noAugmentation, blur: 0.5 }).blurs)
+      .filter((times) => times > 0);
     expect(blurred.length).toBeGreaterThan(4);
     expect(blurred.length).toBeLessThan(16);
     expect(drawView(new RandomStream(1, 'view'), ramps, noAugmentation).blurs).toBe(0);
@@ -145,7 +180,16 @@ describe('a view', () => {
   });
 
   test('that is bent looks aside by a smooth field of the stated size', () => {
-    const bends = Array.from({ length: 400 }, (_, seed) => bendView(drawView(new RandomStream(seed, 'view'), ramps, noAugmentation), new RandomStream(seed, 'bend'), ramps, { elastic: 0.1, mirror: 0 }).bend!);
+    const bends = Array.from(
+      { length: 400 },
+      (_, seed) =>
+        bendView(
+          drawView(new RandomStream(seed, 'view'), ramps, noAugmentation),
+          new RandomStream(seed, 'bend'),
+          ramps,
+          { elastic: 0.1, mirror: 0 },
+        ).bend!,
+    );
     // The first pixel's center is an eighth of a cell from the first point, so the field there is 7/8 of it and 1/8 of the next, along both axes.
     const expected = (0.1 * size * (7 ** 2 + 1)) / 64;
     const deviation = Math.sqrt(bends.reduce((sum, bend) => sum + bend[0]! ** 2, 0) / bends.length);
@@ -163,7 +207,12 @@ describe('a view', () => {
   });
 
   test('is otherwise what it was without', () => {
-    const { bend: _, ...bent } = bendView(drawView(new RandomStream(1, 'view'), ramps, noAugmentation), new RandomStream(1, 'bend'), ramps, { elastic: 0.1, mirror: 0 });
+    const { bend: _, ...bent } = bendView(
+      drawView(new RandomStream(1, 'view'), ramps, noAugmentation),
+      new RandomStream(1, 'bend'),
+      ramps,
+      { elastic: 0.1, mirror: 0 },
+    );
     expect(bent).toEqual(drawView(new RandomStream(1, 'view'), ramps, noAugmentation));
   });
 

@@ -27,12 +27,30 @@ export interface PictureAugmentation {
 }
 
 /** Pictures as they are. */
-export const noAugmentation: PictureAugmentation = { cropScale: 1, zoomOut: 1, stretch: 0, rotate: 0, elastic: 0, mirror: 0, color: 0, gray: 0, blur: 0, blend: 0 };
+export const noAugmentation: PictureAugmentation = {
+  cropScale: 1,
+  zoomOut: 1,
+  stretch: 0,
+  rotate: 0,
+  elastic: 0,
+  mirror: 0,
+  color: 0,
+  gray: 0,
+  blur: 0,
+  blend: 0,
+};
 
 /** One way to look at a picture. */
 export interface View {
   /** From pixels of the result to those of the picture, from center to center: x ← xx · x + xy · y + x0, and y likewise. */
-  readonly map: { readonly xx: number; readonly xy: number; readonly yx: number; readonly yy: number; readonly x0: number; readonly y0: number };
+  readonly map: {
+    readonly xx: number;
+    readonly xy: number;
+    readonly yx: number;
+    readonly yy: number;
+    readonly x0: number;
+    readonly y0: number;
+  };
   /** How far each pixel of the result looks aside of that, in pixels: [2, H, W], x first; undefined bends nothing. */
   readonly bend?: Float32Array;
   /** For each channel what becomes of a byte, in [−1, 1]. */
@@ -49,14 +67,20 @@ const luma = [0.299, 0.587, 0.114] as const;
 const unchanged = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
 
 /** Draws a view; the stream moves on by the same number of draws whatever is asked for. */
-export function drawView(random: RandomStream, { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>, { cropScale, zoomOut, stretch, rotate, color, gray, blur }: PictureAugmentation): View {
+export function drawView(
+  random: RandomStream,
+  { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>,
+  { cropScale, zoomOut, stretch, rotate, color, gray, blur }: PictureAugmentation,
+): View {
   const between = (low: number, high: number) => low + (high - low) * random.uniform();
   const scale = Math.sqrt(between(cropScale, zoomOut));
   const aspect = Math.exp(between(-stretch, stretch) / 2);
   const angle = (between(-rotate, rotate) * Math.PI) / 180;
   const [across, down] = [scale * aspect, scale / aspect];
   // The middle of what is shown: anywhere that keeps it inside, or the picture inside of it.
-  const [cx, cy] = [across, down].map((side, axis) => (0.5 + (1 - side) * (random.uniform() - 0.5)) * (axis === 0 ? width : height));
+  const [cx, cy] = [across, down].map(
+    (side, axis) => (0.5 + (1 - side) * (random.uniform() - 0.5)) * (axis === 0 ? width : height),
+  );
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const [xx, xy, yx, yy] = [across * cos, -down * sin, across * sin, down * cos];
   const brightness = between(-color, color);
@@ -67,7 +91,9 @@ export function drawView(random: RandomStream, { height, width, channels }: Pick
   const blurred = random.uniform() < blur;
   return {
     map: { xx, xy, yx, yy, x0: cx! - (xx * width + xy * height) / 2, y0: cy! - (yx * width + yy * height) / 2 },
-    tables: Array.from({ length: channels }, (_, c) => (color === 0 ? unchanged : Float32Array.from({ length: 256 }, (_byte, byte) => 2 * (byte / 255) ** gammas[c]! - 1))),
+    tables: Array.from({ length: channels }, (_, c) =>
+      color === 0 ? unchanged : Float32Array.from({ length: 256 }, (_byte, byte) => 2 * (byte / 255) ** gammas[c]! - 1),
+    ),
     saturation: colorless ? 0 : saturation,
     blurs: blurred ? blurs : 0,
   };
@@ -81,9 +107,15 @@ const gridPoints = 5;
  *
  * @see Simard et al. 2003, elastic distortions — https://doi.org/10.1109/ICDAR.2003.1227801
  */
-export function bendView(view: View, random: RandomStream, { height, width }: Pick<DatasetContent, 'height' | 'width'>, { elastic, mirror }: Pick<PictureAugmentation, 'elastic' | 'mirror'>): View {
+export function bendView(
+  view: View,
+  random: RandomStream,
+  { height, width }: Pick<DatasetContent, 'height' | 'width'>,
+  { elastic, mirror }: Pick<PictureAugmentation, 'elastic' | 'mirror'>,
+): View {
   const { xx, xy, x0 } = view.map;
-  const mirrored = random.uniform() < mirror ? { ...view, map: { ...view.map, xx: -xx, xy: -xy, x0: width - x0 } } : view;
+  const mirrored =
+    random.uniform() < mirror ? { ...view, map: { ...view.map, xx: -xx, xy: -xy, x0: width - x0 } } : view;
   if (elastic === 0) return mirrored;
   const grid = Float32Array.from({ length: 2 * gridPoints ** 2 }, () => elastic * width * random.normal());
   const bend = new Float32Array(2 * height * width);
@@ -94,7 +126,9 @@ export function bendView(view: View, random: RandomStream, { height, width }: Pi
       for (let column = 0; column < width; column++, place++) {
         const [left, right] = cellOf(column, width);
         const at = upper + left;
-        bend[place] = (grid[at]! * (1 - right) + grid[at + 1]! * right) * (1 - below) + (grid[at + gridPoints]! * (1 - right) + grid[at + gridPoints + 1]! * right) * below;
+        bend[place] =
+          (grid[at]! * (1 - right) + grid[at + 1]! * right) * (1 - below) +
+          (grid[at + gridPoints]! * (1 - right) + grid[at + gridPoints + 1]! * right) * below;
       }
     }
   }
@@ -117,7 +151,11 @@ function mostBlurs(width: number): number {
  *
  * @param out  [C, H, W]
  */
-export function smooth(out: Float32Array, { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>, times: number): void {
+export function smooth(
+  out: Float32Array,
+  { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>,
+  times: number,
+): void {
   const area = height * width;
   const along = (first: number, count: number, step: number) => {
     let before = out[first]!;
@@ -143,7 +181,13 @@ export function smooth(out: Float32Array, { height, width, channels }: Pick<Data
  * @param out     [C, H, W] in [−1, 1]
  * @param weight  what the picture counts for: `out` is multiplied by the rest first
  */
-export function paintView({ images, height, width, channels }: DatasetContent, index: number, { map: { xx, xy, yx, yy, x0, y0 }, bend, tables, saturation }: Omit<View, 'blurs'>, out: Float32Array, weight = 1): void {
+export function paintView(
+  { images, height, width, channels }: DatasetContent,
+  index: number,
+  { map: { xx, xy, yx, yy, x0, y0 }, bend, tables, saturation }: Omit<View, 'blurs'>,
+  out: Float32Array,
+  weight = 1,
+): void {
   const start = index * height * width * channels;
   const area = height * width;
   const kept = 1 - weight;
@@ -151,8 +195,14 @@ export function paintView({ images, height, width, channels }: DatasetContent, i
   const fades = channels === 3 && saturation !== 1;
   for (let row = 0, place = 0; row < height; row++) {
     for (let column = 0; column < width; column++, place++) {
-      const x = Math.min(width - 1, Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5 + (bend ? bend[place]! : 0)));
-      const y = Math.min(height - 1, Math.max(0, yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5 + (bend ? bend[area + place]! : 0)));
+      const x = Math.min(
+        width - 1,
+        Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5 + (bend ? bend[place]! : 0)),
+      );
+      const y = Math.min(
+        height - 1,
+        Math.max(0, yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5 + (bend ? bend[area + place]! : 0)),
+      );
       const [left, top] = [Math.floor(x), Math.floor(y)];
       const [u, v] = [x - left, y - top];
       const here = start + (top * width + left) * channels;
@@ -169,7 +219,8 @@ export function paintView({ images, height, width, channels }: DatasetContent, i
         const level = luma[0] * values[0]! + luma[1] * values[1]! + luma[2] * values[2]!;
         for (let c = 0; c < 3; c++) values[c] = Math.min(1, Math.max(-1, level + saturation * (values[c]! - level)));
       }
-      for (let c = 0; c < channels; c++) out[c * area + place] = kept === 0 ? values[c]! : kept * out[c * area + place]! + weight * values[c]!;
+      for (let c = 0; c < channels; c++)
+        out[c * area + place] = kept === 0 ? values[c]! : kept * out[c * area + place]! + weight * values[c]!;
     }
   }
 }

@@ -13,8 +13,17 @@ function numbered(count: number, classes = false): Dataset {
     }
   }
   return {
-    name: 'numbered', images, count, height: 2, width: 3, channels: 3, ids: Array.from({ length: count }, (_, i) => `${i}`),
-    skipped: [], notes: [], fingerprint: '', fromCache: false,
+    name: 'numbered',
+    images,
+    count,
+    height: 2,
+    width: 3,
+    channels: 3,
+    ids: Array.from({ length: count }, (_, i) => `${i}`),
+    skipped: [],
+    notes: [],
+    fingerprint: '',
+    fromCache: false,
     ...(classes && { labels: Int32Array.from({ length: count }, (_, i) => i % 3), classNames: ['a', 'b', 'c'] }),
   };
 }
@@ -24,17 +33,30 @@ const indicesOf = (dataset: Dataset, seed: number, batchSize: number, steps: num
 
 describe('batchAt', () => {
   it('shows every picture once an epoch, whatever the batch size', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 30 }), fc.nat(1000), (count, batchSize, seed) => {
-      const seen = indicesOf(numbered(count), seed, batchSize, Math.ceil((3 * count) / batchSize));
-      for (let epoch = 0; epoch < 3; epoch++) {
-        expect(seen.slice(epoch * count, (epoch + 1) * count).sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
-      }
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 30 }),
+        fc.nat(1000),
+        (count, batchSize, seed) => {
+          const seen = indicesOf(numbered(count), seed, batchSize, Math.ceil((3 * count) / batchSize));
+          for (let epoch = 0; epoch < 3; epoch++) {
+            expect(seen.slice(epoch * count, (epoch + 1) * count).sort((a, b) => a - b)).toEqual(
+              Array.from({ length: count }, (_, i) => i),
+            );
+          }
+        },
+      ),
+    );
   });
 
   it('orders every epoch and every seed differently', () => {
     const dataset = numbered(50);
-    const [first, second] = [0, 1].map((step) => indicesOf(dataset, 7, 50, 2).slice(step * 50, step * 50 + 50).join());
+    const [first, second] = [0, 1].map((step) =>
+      indicesOf(dataset, 7, 50, 2)
+        .slice(step * 50, step * 50 + 50)
+        .join(),
+    );
     expect(first).not.toBe(second);
     expect(indicesOf(dataset, 8, 50, 1).join()).not.toBe(first);
   });
@@ -78,8 +100,12 @@ describe('batchAt', () => {
   });
 
   it('refuses what is no step or batch size', () => {
-    expect(() => batchAt(numbered(2), { seed: 0, step: -1, batchSize: 1 })).toThrow('batchAt: step: expected an integer of 0 or more, got -1');
-    expect(() => batchAt(numbered(2), { seed: 0, step: 0, batchSize: 0 })).toThrow('batchAt: batchSize: expected a positive integer, got 0');
+    expect(() => batchAt(numbered(2), { seed: 0, step: -1, batchSize: 1 })).toThrow(
+      'batchAt: step: expected an integer of 0 or more, got -1',
+    );
+    expect(() => batchAt(numbered(2), { seed: 0, step: 0, batchSize: 0 })).toThrow(
+      'batchAt: batchSize: expected a positive integer, got 0',
+    );
     expect(() => batchAt(numbered(0), { seed: 0, step: 0, batchSize: 1 })).toThrow('"numbered" has no pictures');
   });
 });

@@ -56,8 +56,10 @@ function orderOf(dataset: DatasetContent, seed: number, epoch: number): Uint32Ar
 export function batchAt(dataset: Dataset, { seed, step, batchSize, flip = false }: BatchOptions): Batch {
   const { images, count, height, width, channels } = dataset;
   if (count === 0) throw new Error(`batchAt: data set ${JSON.stringify(dataset.name)} has no pictures`);
-  if (!Number.isSafeInteger(step) || step < 0) throw new Error(`batchAt: step: expected an integer of 0 or more, got ${step}`);
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`batchAt: batchSize: expected a positive integer, got ${batchSize}`);
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new Error(`batchAt: step: expected an integer of 0 or more, got ${step}`);
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new Error(`batchAt: batchSize: expected a positive integer, got ${batchSize}`);
   const area = height * width;
   const out = new Float32Array(batchSize * channels * area);
   const indices = new Uint32Array(batchSize);
@@ -83,8 +85,16 @@ export function batchAt(dataset: Dataset, { seed, step, batchSize, flip = false 
 }
 
 /** The pictures at the given places of a data set, as bytes. */
-export function picturesAt(dataset: DatasetContent, indices: Iterable<number>): { data: Uint8Array; height: number; width: number; channels: 1 | 3 }[] {
+export function picturesAt(
+  dataset: DatasetContent,
+  indices: Iterable<number>,
+): { data: Uint8Array; height: number; width: number; channels: 1 | 3 }[] {
   const { images, height, width, channels } = dataset;
   const size = height * width * channels;
-  return Array.from(indices, (index) => ({ data: images.slice(index * size, (index + 1) * size), height, width, channels }));
+  return Array.from(indices, (index) => ({
+    data: images.slice(index * size, (index + 1) * size),
+    height,
+    width,
+    channels,
+  }));
 }

@@ -8,10 +8,29 @@ import type { DatasetContent } from '../sets/dataset.ts';
 const captions = ['a', 'a', 'a', 'b', 'b', 'c', 'd', 'e', 'a', 'b', 'c', 'e'];
 const size = 8;
 const content: DatasetContent = {
-  images: Uint8Array.from({ length: 12 * size * size * 3 }, (_, i) => 10 * Math.floor(i / (size * size * 3)) + Math.floor((i % (size * 3)) / 3)),
-  count: 12, height: size, width: size, channels: 3, ids: captions.map((caption, i) => `${caption}${i}.png`), captions, tags: captions.map((caption) => [`${caption}1`, `${caption}2`]), skipped: [], notes: [],
+  images: Uint8Array.from(
+    { length: 12 * size * size * 3 },
+    (_, i) => 10 * Math.floor(i / (size * size * 3)) + Math.floor((i % (size * 3)) / 3),
+  ),
+  count: 12,
+  height: size,
+  width: size,
+  channels: 3,
+  ids: captions.map((caption, i) => `${caption}${i}.png`),
+  captions,
+  tags: captions.map((caption) => [`${caption}1`, `${caption}2`]),
+  skipped: [],
+  notes: [],
 };
-const plain: CaptionBatchOptions = { ...noAugmentation, seed: 1, step: 0, batchSize: 5, templates: ['{}'], tagShare: 0, tagsAlone: 0 };
+const plain: CaptionBatchOptions = {
+  ...noAugmentation,
+  seed: 1,
+  step: 0,
+  batchSize: 5,
+  templates: ['{}'],
+  tagShare: 0,
+  tagsAlone: 0,
+};
 const batch = (more: Partial<CaptionBatchOptions>) => captionBatchAt(content, { ...plain, ...more });
 
 describe('captionBatchAt', () => {
@@ -36,21 +55,26 @@ describe('captionBatchAt', () => {
   });
 
   test('the same row of pictures comes in batches of any size', () => {
-    const rows = (batchSize: number) => Array.from({ length: 12 / batchSize }, (_, step) => [...batch({ step, batchSize }).indices]).flat();
+    const rows = (batchSize: number) =>
+      Array.from({ length: 12 / batchSize }, (_, step) => [...batch({ step, batchSize }).indices]).flat();
     expect(rows(3)).toEqual(rows(4));
   });
 
   test('leaves pictures as they are without crops', () => {
     const { images, indices } = batch({});
     indices.forEach((index, b) => {
-      for (let x = 0; x < size; x++) expect(images.data[b * 3 * size * size + x]).toBeCloseTo((10 * index + x) / 127.5 - 1, 6);
+      for (let x = 0; x < size; x++)
+        expect(images.data[b * 3 * size * size + x]).toBeCloseTo((10 * index + x) / 127.5 - 1, 6);
     });
   });
 
   test('crops keep the stated part: a ramp gets flatter by the square root of the area, within its own values', () => {
     const { images, indices } = batch({ cropScale: 0.25, batchSize: 5 });
     const slopes = [...indices].map((index, b) => {
-      const row = Array.from(images.data.subarray(b * 3 * size * size, b * 3 * size * size + size), (value) => (value + 1) * 127.5 - 10 * index);
+      const row = Array.from(
+        images.data.subarray(b * 3 * size * size, b * 3 * size * size + size),
+        (value) => (value + 1) * 127.5 - 10 * index,
+      );
       for (const value of row) expect(value).toBeGreaterThanOrEqual(-1e-3);
       for (const value of row) expect(value).toBeLessThanOrEqual(size - 1 + 1e-3);
       // Inside, where no edge bounds the interpolation.
@@ -70,7 +94,9 @@ describe('captionBatchAt', () => {
       indices.forEach((index, b) => {
         const level = (images.data[b * 3 * size * size]! + 1) * 127.5;
         const others = captions.flatMap((caption, i) => (caption === texts[b] && i !== index ? [i] : []));
-        const nearest = others.map((other) => (level - 10 * index) / (10 * (other - index))).filter((share) => share > -1e-6 && share <= 0.5 + 1e-6);
+        const nearest = others
+          .map((other) => (level - 10 * index) / (10 * (other - index)))
+          .filter((share) => share > -1e-6 && share <= 0.5 + 1e-6);
         if (Math.abs(level - 10 * index) > 1e-3) {
           mixed++;
           expect(nearest.length, `${texts[b]}: picture ${index} at level ${level}`).toBeGreaterThan(0);
@@ -83,7 +109,10 @@ describe('captionBatchAt', () => {
   });
 
   test('draws templates and adds tags of the picture itself', () => {
-    const texts = Array.from({ length: 40 }, (_, step) => batch({ step, templates: ['{}', 'my {}'], tagShare: 0.5 }).texts).flat();
+    const texts = Array.from(
+      { length: 40 },
+      (_, step) => batch({ step, templates: ['{}', 'my {}'], tagShare: 0.5 }).texts,
+    ).flat();
     const plainShare = texts.filter((text) => !text.startsWith('my ')).length / texts.length;
     const tagged = texts.filter((text) => text.includes(','));
     // 200 texts: a share of a half, give or take four deviations of 0.035.
@@ -93,7 +122,11 @@ describe('captionBatchAt', () => {
   });
 
   test('says tags alone as often as told, in the template, and nothing else changes', () => {
-    const texts = (tagsAlone: number) => Array.from({ length: 40 }, (_, step) => batch({ step, templates: ['my {}'], tagShare: 0.5, tagsAlone }).texts).flat();
+    const texts = (tagsAlone: number) =>
+      Array.from(
+        { length: 40 },
+        (_, step) => batch({ step, templates: ['my {}'], tagShare: 0.5, tagsAlone }).texts,
+      ).flat();
     const [never, some, always] = [texts(0), texts(0.5), texts(1)];
     const tagged = never.map((text) => text.includes(','));
     // Some hundred texts have tags: a share of a half, give or take four deviations of 0.05.
@@ -107,7 +140,10 @@ describe('captionBatchAt', () => {
   });
 
   test('a batch of more pictures than captions has each as often, and all pictures before one comes again', () => {
-    const classes: DatasetContent = { ...content, captions: content.ids.map((_, i) => (i % 2 === 0 ? 'shoe' : 'shirt')) };
+    const classes: DatasetContent = {
+      ...content,
+      captions: content.ids.map((_, i) => (i % 2 === 0 ? 'shoe' : 'shirt')),
+    };
     const [first, second] = [0, 1].map((step) => captionBatchAt(classes, { ...plain, batchSize: 12, step }));
     for (const { texts, indices } of [first!, second!]) {
       expect(texts.filter((text) => text === 'shoe')).toHaveLength(6);

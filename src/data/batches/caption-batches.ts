@@ -55,7 +55,10 @@ function groupsOf(dataset: DatasetContent): readonly (readonly number[])[] {
 }
 
 /** Memos of the newest orders by what is ordered. */
-const recentOrders = new WeakMap<DatasetContent, Map<string, { readonly seed: number; readonly pass: number; readonly order: Uint32Array }>>();
+const recentOrders = new WeakMap<
+  DatasetContent,
+  Map<string, { readonly seed: number; readonly pass: number; readonly order: Uint32Array }>
+>();
 
 function orderOf(dataset: DatasetContent, what: string, length: number, seed: number, pass: number): Uint32Array {
   const recent = recentOrders.get(dataset) ?? new Map();
@@ -77,7 +80,10 @@ function orderOf(dataset: DatasetContent, what: string, length: number, seed: nu
  *
  * @throws if the data set has no captions
  */
-export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize, templates, tagShare, tagsAlone, ...augmentation }: CaptionBatchOptions): CaptionBatch {
+export function captionBatchAt(
+  dataset: DatasetContent,
+  { seed, step, batchSize, templates, tagShare, tagsAlone, ...augmentation }: CaptionBatchOptions,
+): CaptionBatch {
   const { captions, tags, height, width, channels } = dataset;
   if (!captions) throw new Error('captionBatchAt: the pictures have no captions');
   const groups = groupsOf(dataset);
@@ -90,13 +96,28 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
     const epoch = Math.floor(place / groups.length);
     const groupIndex = orderOf(dataset, 'caption order', groups.length, seed, epoch)[place % groups.length]!;
     const group = groups[groupIndex]!;
-    const index = group[orderOf(dataset, `pictures of caption ${groupIndex}`, group.length, seed, Math.floor(epoch / group.length))[epoch % group.length]!]!;
+    const index =
+      group[
+        orderOf(dataset, `pictures of caption ${groupIndex}`, group.length, seed, Math.floor(epoch / group.length))[
+          epoch % group.length
+        ]!
+      ]!;
     const random = new RandomStream(seed, 'caption', place);
-    const view = bendView(drawView(random, dataset, augmentation), new RandomStream(seed, 'bend', place), dataset, augmentation);
+    const view = bendView(
+      drawView(random, dataset, augmentation),
+      new RandomStream(seed, 'bend', place),
+      dataset,
+      augmentation,
+    );
     const picture = out.subarray(b * size, (b + 1) * size);
     paintView(dataset, index, view, picture);
-    const [mixed, share, other] = [random.uniform() < augmentation.blend, random.uniform() / 2, random.integer(Math.max(1, group.length - 1))];
-    if (mixed && group.length > 1) paintView(dataset, group.filter((each) => each !== index)[other]!, view, picture, share);
+    const [mixed, share, other] = [
+      random.uniform() < augmentation.blend,
+      random.uniform() / 2,
+      random.integer(Math.max(1, group.length - 1)),
+    ];
+    if (mixed && group.length > 1)
+      paintView(dataset, group.filter((each) => each !== index)[other]!, view, picture, share);
     smooth(picture, dataset, view.blurs);
     texts.push(textOf(captions[index]!, tags?.[index] ?? [], { templates, tagShare, tagsAlone }, random));
     indices[b] = index;
@@ -104,10 +125,17 @@ export function captionBatchAt(dataset: DatasetContent, { seed, step, batchSize,
   return { images: float32([batchSize, channels, height, width], out), texts, indices };
 }
 
-function textOf(caption: string, tags: readonly string[], { templates, tagShare, tagsAlone }: Pick<CaptionAugmentation, 'templates' | 'tagShare' | 'tagsAlone'>, random: RandomStream): string {
+function textOf(
+  caption: string,
+  tags: readonly string[],
+  { templates, tagShare, tagsAlone }: Pick<CaptionAugmentation, 'templates' | 'tagShare' | 'tagsAlone'>,
+  random: RandomStream,
+): string {
   const template = templates[random.integer(templates.length)]!;
   if (!(random.uniform() < tagShare) || tags.length === 0) return fillTemplate(template, caption);
   const order = random.permutation(tags.length);
   const said = Array.from(order.subarray(0, 1 + random.integer(mostTags)), (tag) => tags[tag]!);
-  return random.uniform() < tagsAlone ? fillTemplate(template, said.join(', ')) : [fillTemplate(template, caption), ...said].join(', ');
+  return random.uniform() < tagsAlone
+    ? fillTemplate(template, said.join(', '))
+    : [fillTemplate(template, caption), ...said].join(', ');
 }

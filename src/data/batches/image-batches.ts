@@ -18,7 +18,11 @@ export interface PictureBatch {
  *
  * @param places  which pictures, default all
  */
-export function* pictureBatches(content: DatasetContent, batchSize: number, places?: ArrayLike<number>): Generator<PictureBatch, void, undefined> {
+export function* pictureBatches(
+  content: DatasetContent,
+  batchSize: number,
+  places?: ArrayLike<number>,
+): Generator<PictureBatch, void, undefined> {
   const { images, height, width, channels } = content;
   const total = places?.length ?? content.count;
   const area = height * width;

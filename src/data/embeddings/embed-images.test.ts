@@ -13,15 +13,22 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** A picture's vector is its first two reds. */
 const encoder: PictureEncoder = {
-  dim: 2, imageSize: 256,
+  dim: 2,
+  imageSize: 256,
   async embedImages({ shape: [count = 0], data }) {
-    return float32([count, 2], Float32Array.from({ length: 2 * count }, (_, i) => data[(i >> 1) * 3 * 256 * 256 + (i & 1)]!));
+    return float32(
+      [count, 2],
+      Float32Array.from({ length: 2 * count }, (_, i) => data[(i >> 1) * 3 * 256 * 256 + (i & 1)]!),
+    );
   },
 };
 
 async function picture(name: string, level: number): Promise<string> {
   const path = join(dir, `${name}.png`);
-  writeFileSync(path, await encodePng({ data: new Uint8Array(256 * 256 * 3).fill(level), height: 256, width: 256, channels: 3 }));
+  writeFileSync(
+    path,
+    await encodePng({ data: new Uint8Array(256 * 256 * 3).fill(level), height: 256, width: 256, channels: 3 }),
+  );
   return path;
 }
 

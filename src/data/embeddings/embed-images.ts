@@ -54,7 +54,11 @@ export interface EmbeddedPictures {
  *
  * @throws one line for a file that cannot be read or is no picture, unless `skipBad`; or if none is left
  */
-export async function embedPictures(encoder: PictureEncoder, files: readonly string[], { cache, batchSize = 32, skipBad = false, signal, onProgress }: EmbedOptions = {}): Promise<EmbeddedPictures> {
+export async function embedPictures(
+  encoder: PictureEncoder,
+  files: readonly string[],
+  { cache, batchSize = 32, skipBad = false, signal, onProgress }: EmbedOptions = {},
+): Promise<EmbeddedPictures> {
   const { dim, imageSize, resample } = encoder;
   const rows = new Float32Array(files.length * dim);
   const kept: string[] = [];
@@ -71,13 +75,20 @@ export async function embedPictures(encoder: PictureEncoder, files: readonly str
         return { key, vector, picture: vector ? undefined : await decodeImage(bytes, { size: imageSize, resample }) };
       } catch (error) {
         const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
-        if (!skipBad) throw new Error(`cannot read ${JSON.stringify(batch[i])}: ${reason}; remove the file, or leave such files out with --skip-bad`, { cause: error });
+        if (!skipBad)
+          throw new Error(
+            `cannot read ${JSON.stringify(batch[i])}: ${reason}; remove the file, or leave such files out with --skip-bad`,
+            { cause: error },
+          );
         return { reason };
       }
     });
     const fresh = seen.flatMap((each) => (each.picture ? [{ key: each.key, picture: each.picture }] : []));
-    const computed = fresh.length === 0 ? undefined : await encoder.embedImages(fromPixels(fresh.map(({ picture }) => picture)));
-    const found = fresh.map(({ key }, i) => [key, computed!.data.slice(i * dim, (i + 1) * dim) as Float32Array] as const);
+    const computed =
+      fresh.length === 0 ? undefined : await encoder.embedImages(fromPixels(fresh.map(({ picture }) => picture)));
+    const found = fresh.map(
+      ({ key }, i) => [key, computed!.data.slice(i * dim, (i + 1) * dim) as Float32Array] as const,
+    );
     await cache?.add(found);
     let next = 0;
     for (const [i, { reason, vector }] of seen.entries()) {
@@ -90,6 +101,16 @@ export async function embedPictures(encoder: PictureEncoder, files: readonly str
     }
     onProgress?.(Math.min(files.length, first + batchSize), files.length);
   }
-  if (kept.length === 0) throw new Error(files.length === 0 ? 'no pictures' : `none of ${files.length} files can be read as a picture; the first, ${JSON.stringify(skipped[0]!.id)}: ${skipped[0]!.reason}`);
-  return { files: kept, embeddings: float32([kept.length, dim], rows.subarray(0, kept.length * dim)), skipped, fromCache };
+  if (kept.length === 0)
+    throw new Error(
+      files.length === 0
+        ? 'no pictures'
+        : `none of ${files.length} files can be read as a picture; the first, ${JSON.stringify(skipped[0]!.id)}: ${skipped[0]!.reason}`,
+    );
+  return {
+    files: kept,
+    embeddings: float32([kept.length, dim], rows.subarray(0, kept.length * dim)),
+    skipped,
+    fromCache,
+  };
 }

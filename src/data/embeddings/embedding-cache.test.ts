@@ -9,13 +9,21 @@ import { encodePng } from '../images/image.ts';
 import { imageFiles } from '../sets/folder.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kuosan-embeddings-'));
-afterAll(() => { rmSync(root, { recursive: true, force: true }); });
+afterAll(() => {
+  rmSync(root, { recursive: true, force: true });
+});
 let count = 0;
 let dir: string;
-beforeEach(() => { dir = join(root, String(count++)); });
+beforeEach(() => {
+  dir = join(root, String(count++));
+});
 
 const keys = ['one', 'two', 'three'].map((text) => contentKey(Buffer.from(text)));
-const vectors = [[1, 0.5, -1], [2, -0.25, 1e-20], [3, 1, 1]].map((values) => Float32Array.from(values));
+const vectors = [
+  [1, 0.5, -1],
+  [2, -0.25, 1e-20],
+  [3, 1, 1],
+].map((values) => Float32Array.from(values));
 const pairs = keys.map((key, i) => [key, vectors[i]!] as const);
 const file = () => join(dir, 'embeddings', readdirSync(join(dir, 'embeddings'))[0]!);
 
@@ -45,7 +53,17 @@ describe('an embedding cache', () => {
   });
 
   test('starts anew where an end is missing or the file is another', async () => {
-    for (const damage of [() => { truncateSync(file(), 50); }, () => { writeFileSync(file(), 'something else'); }, () => { writeFileSync(file(), ''); }]) {
+    for (const damage of [
+      () => {
+        truncateSync(file(), 50);
+      },
+      () => {
+        writeFileSync(file(), 'something else');
+      },
+      () => {
+        writeFileSync(file(), '');
+      },
+    ]) {
       await (await openEmbeddingCache(dir, 'net', 3)).add(pairs);
       damage();
       const cache = await openEmbeddingCache(dir, 'net', 3);
@@ -73,17 +91,28 @@ describe('an embedding cache', () => {
 function meanEncoder(): PictureEncoder & { readonly seen: number[] } {
   const seen: number[] = [];
   return {
-    seen, dim: 3, imageSize: 4,
+    seen,
+    dim: 3,
+    imageSize: 4,
     async embedImages({ shape: [n = 0], data }: FloatArray) {
       seen.push(n);
-      return float32([n, 3], Float32Array.from({ length: n * 3 }, (_, i) => data.subarray(i * 16, (i + 1) * 16).reduce((sum, value) => sum + value / 16, 0)));
+      return float32(
+        [n, 3],
+        Float32Array.from({ length: n * 3 }, (_, i) =>
+          data.subarray(i * 16, (i + 1) * 16).reduce((sum, value) => sum + value / 16, 0),
+        ),
+      );
     },
   };
 }
 
 async function drawFolder(levels: readonly number[]): Promise<string> {
   mkdirSync(dir);
-  for (const [i, level] of levels.entries()) writeFileSync(join(dir, `${String(i).padStart(3, '0')}.png`), await encodePng({ data: new Uint8Array(4 * 4 * 3).fill(level), width: 4, height: 4, channels: 3 }));
+  for (const [i, level] of levels.entries())
+    writeFileSync(
+      join(dir, `${String(i).padStart(3, '0')}.png`),
+      await encodePng({ data: new Uint8Array(4 * 4 * 3).fill(level), width: 4, height: 4, channels: 3 }),
+    );
   return dir;
 }
 
@@ -95,10 +124,18 @@ describe('embedPictures', () => {
     const first = await embedPictures(encoder, files, { cache, batchSize: 2 });
     expect(encoder.seen).toEqual([2, 2, 1]);
     expect(first).toMatchObject({ files, fromCache: 0, skipped: [] });
-    expect([...first.embeddings.data].map((value) => Number(value.toFixed(4)))).toEqual([-1, -0.6, -0.2, 0.2, 0.6].flatMap((value) => [value, value, value]));
+    expect([...first.embeddings.data].map((value) => Number(value.toFixed(4)))).toEqual(
+      [-1, -0.6, -0.2, 0.2, 0.6].flatMap((value) => [value, value, value]),
+    );
     writeFileSync(join(dir, 'zz.png'), readFileSync(files[3]!));
-    writeFileSync(join(dir, 'zzz.png'), await encodePng({ data: new Uint8Array(48).fill(255), width: 4, height: 4, channels: 3 }));
-    const more = await embedPictures(encoder, (await imageFiles(dir)).files, { cache: await openEmbeddingCache(join(root, 'cache-a'), 'net', 3), batchSize: 4 });
+    writeFileSync(
+      join(dir, 'zzz.png'),
+      await encodePng({ data: new Uint8Array(48).fill(255), width: 4, height: 4, channels: 3 }),
+    );
+    const more = await embedPictures(encoder, (await imageFiles(dir)).files, {
+      cache: await openEmbeddingCache(join(root, 'cache-a'), 'net', 3),
+      batchSize: 4,
+    });
     expect(more.fromCache).toBe(6);
     expect(encoder.seen).toEqual([2, 2, 1, 1]);
     expect([...more.embeddings.data.subarray(0, 15)]).toEqual([...first.embeddings.data]);
@@ -109,19 +146,29 @@ describe('embedPictures', () => {
     await drawFolder([0, 255]);
     writeFileSync(join(dir, '0000.png'), 'no picture');
     const { files } = await imageFiles(dir);
-    await expect(embedPictures(meanEncoder(), files)).rejects.toThrow(/0000.png": not an image that can be read; remove the file, or leave such files out with --skip-bad/);
+    await expect(embedPictures(meanEncoder(), files)).rejects.toThrow(
+      /0000.png": not an image that can be read; remove the file, or leave such files out with --skip-bad/,
+    );
     const { files: kept, embeddings, skipped } = await embedPictures(meanEncoder(), files, { skipBad: true });
     expect(skipped.map(({ id }) => id)).toEqual([join(dir, '0000.png')]);
     expect(kept).toHaveLength(2);
     expect([...embeddings.data].map(Math.round)).toEqual([-1, -1, -1, 1, 1, 1]);
     writeFileSync(join(dir, 'only.png'), 'no picture');
-    await expect(embedPictures(meanEncoder(), [join(dir, 'only.png')], { skipBad: true })).rejects.toThrow(/none of 1 files can be read as a picture; the first, .*only.png": not an image/);
+    await expect(embedPictures(meanEncoder(), [join(dir, 'only.png')], { skipBad: true })).rejects.toThrow(
+      /none of 1 files can be read as a picture; the first, .*only.png": not an image/,
+    );
   });
 
   test('stops when it is told to', async () => {
     const { files } = await imageFiles(await drawFolder([0, 1, 2, 3]));
     const controller = new AbortController();
-    await expect(embedPictures(meanEncoder(), files, { batchSize: 1, signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) })).rejects.toThrow('enough');
+    await expect(
+      embedPictures(meanEncoder(), files, {
+        batchSize: 1,
+        signal: controller.signal,
+        onProgress: () => controller.abort(new Error('enough')),
+      }),
+    ).rejects.toThrow('enough');
   });
 });
 

@@ -33,7 +33,12 @@ export function contentKey(bytes: Uint8Array): string {
  * @param dim      D
  * @param note     told once if the cache cannot be kept
  */
-export async function openEmbeddingCache(cacheDir: string, network: string, dim: number, note: (line: string) => void = () => {}): Promise<EmbeddingCache> {
+export async function openEmbeddingCache(
+  cacheDir: string,
+  network: string,
+  dim: number,
+  note: (line: string) => void = () => {},
+): Promise<EmbeddingCache> {
   const path = join(cacheDir, 'embeddings', `${createHash('sha256').update(network).digest('hex').slice(0, 24)}.bin`);
   const recordLength = 32 + 4 * dim + 4;
   const vectors = await readRecords(path, dim, recordLength);
@@ -41,7 +46,9 @@ export async function openEmbeddingCache(cacheDir: string, network: string, dim:
   let whole = vectors !== undefined;
   const known = vectors ?? new Map<string, Float32Array>();
   return {
-    get size() { return known.size; },
+    get size() {
+      return known.size;
+    },
     get: (key) => known.get(key),
     async add(entries) {
       const fresh = entries.filter(([key]) => !known.has(key));
@@ -59,7 +66,9 @@ export async function openEmbeddingCache(cacheDir: string, network: string, dim:
         }
       } catch (error) {
         writable = false;
-        note(`embeddings are not kept in ${JSON.stringify(cacheDir)} (${error instanceof WriteError ? error.reason : (error as Error).message}); set KUOSAN_CACHE to a folder that can be written`);
+        note(
+          `embeddings are not kept in ${JSON.stringify(cacheDir)} (${error instanceof WriteError ? error.reason : (error as Error).message}); set KUOSAN_CACHE to a folder that can be written`,
+        );
       }
     },
   };
@@ -74,14 +83,23 @@ function record(key: string, vector: Float32Array): Buffer {
 }
 
 /** Undefined where there is no file, or one that has to be written anew: of another version, or with an end that was cut short. */
-async function readRecords(path: string, dim: number, recordLength: number): Promise<Map<string, Float32Array> | undefined> {
+async function readRecords(
+  path: string,
+  dim: number,
+  recordLength: number,
+): Promise<Map<string, Float32Array> | undefined> {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return undefined;
   try {
     const head = Buffer.alloc(headLength);
     const { size } = await file.stat();
     await file.read(head, 0, headLength, 0);
-    if (!head.subarray(0, magic.length).equals(magic) || head.readUInt32LE(magic.length) !== dim || (size - headLength) % recordLength !== 0) return undefined;
+    if (
+      !head.subarray(0, magic.length).equals(magic) ||
+      head.readUInt32LE(magic.length) !== dim ||
+      (size - headLength) % recordLength !== 0
+    )
+      return undefined;
     const vectors = new Map<string, Float32Array>();
     // In pieces: the file of a large collection is larger than one buffer may be.
     const perPiece = Math.max(1, Math.floor(2 ** 24 / recordLength));
@@ -93,7 +111,10 @@ async function readRecords(path: string, dim: number, recordLength: number): Pro
       for (let i = 0; i < records; i++) {
         const bytes = piece.subarray(i * recordLength, (i + 1) * recordLength);
         if (crc32c(bytes.subarray(0, recordLength - 4)) !== bytes.readUInt32LE(recordLength - 4)) continue;
-        vectors.set(bytes.toString('hex', 0, 32), Float32Array.from({ length: dim }, (_, k) => bytes.readFloatLE(32 + 4 * k)));
+        vectors.set(
+          bytes.toString('hex', 0, 32),
+          Float32Array.from({ length: dim }, (_, k) => bytes.readFloatLE(32 + 4 * k)),
+        );
       }
       at += records * recordLength;
     }

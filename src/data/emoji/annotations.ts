@@ -21,16 +21,21 @@ export interface EmojiConcept {
   readonly subgroup: string;
 }
 
-const dataSchema = z.array(z.object({
-  hexcode: z.string(),
-  label: z.string().min(1),
-  order: z.number().optional(),
-  group: z.number().optional(),
-  subgroup: z.number().optional(),
-  tags: z.array(z.string()).default([]),
-}));
+const dataSchema = z.array(
+  z.object({
+    hexcode: z.string(),
+    label: z.string().min(1),
+    order: z.number().optional(),
+    group: z.number().optional(),
+    subgroup: z.number().optional(),
+    tags: z.array(z.string()).default([]),
+  }),
+);
 const messagesSchema = z.object({ subgroups: z.array(z.object({ key: z.string(), message: z.string().min(1) })) });
-const groupsSchema = z.object({ groups: z.record(z.string(), z.string()), subgroups: z.record(z.string(), z.string()) });
+const groupsSchema = z.object({
+  groups: z.record(z.string(), z.string()),
+  subgroups: z.record(z.string(), z.string()),
+});
 
 /**
  * The concepts without skin tones, in the order of Unicode, with words of a language.
@@ -40,7 +45,13 @@ const groupsSchema = z.object({ groups: z.record(z.string(), z.string()), subgro
 export async function readConcepts(found: FoundPackage, language: string): Promise<EmojiConcept[]> {
   const languages: string[] = [];
   for (const name of (await readdir(found.folder)).sort()) {
-    if (await stat(join(found.folder, name, 'data.json')).then((file) => file.isFile(), () => false)) languages.push(name);
+    if (
+      await stat(join(found.folder, name, 'data.json')).then(
+        (file) => file.isFile(),
+        () => false,
+      )
+    )
+      languages.push(name);
   }
   if (!languages.includes(language)) throw new Error(`data emoji: ${unknownName('language', language, languages)}`);
   const data = await readPackageJson(found, `${language}/data.json`, dataSchema);
@@ -54,7 +65,12 @@ export async function readConcepts(found: FoundPackage, language: string): Promi
       if (order === undefined || groupName === undefined || subgroupName === undefined) return [];
       const words = new Set([...tags, ...(kinds.has(subgroupName) ? [kinds.get(subgroupName)!] : [])]);
       words.delete(label);
-      return [{ order, concept: { code: plainCode(hexcode), label, tags: [...words], group: groupName, subgroup: subgroupName } }];
+      return [
+        {
+          order,
+          concept: { code: plainCode(hexcode), label, tags: [...words], group: groupName, subgroup: subgroupName },
+        },
+      ];
     })
     .sort((a, b) => a.order - b.order)
     .map(({ concept }) => concept);

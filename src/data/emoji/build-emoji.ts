@@ -1,9 +1,10 @@
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { metadataName } from '../sets/captions.ts';
 import { decodeImage, encodePng } from '../images/image.ts';
+import { stableAsidePath } from '../../files/aside-path.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { checkWritable, writing } from '../../files/write-file.ts';
 import { annotationPackage, readConcepts } from './annotations.ts';
@@ -87,16 +88,22 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
   const { styles, language, size, out, testStyles, holdOut, seed, signal } = settings;
   check(settings);
   await checkWritable(join(out, metadataName));
-  const found = await findPackages([annotationPackage, ...styles.map((style) => emojiStyles[style].package)], settings.packages);
+  const found = await findPackages(
+    [annotationPackage, ...styles.map((style) => emojiStyles[style].package)],
+    settings.packages,
+  );
   const versions = Object.fromEntries([...found.values()].map(({ name, version }) => [name, version]));
   const made = { kind: 'emoji', format, styles, language, size, packages: versions };
   const split = { holdOut, seed, testStyles };
 
   const held = await readManifest(out);
-  if (held === undefined && (await readdir(out).catch(() => [])).length > 0) throw new Error(`data emoji: ${JSON.stringify(out)} holds other files; give another --out, or remove it`);
+  if (held === undefined && (await readdir(out).catch(() => [])).length > 0)
+    throw new Error(`data emoji: ${JSON.stringify(out)} holds other files; give another --out, or remove it`);
   if (held !== undefined && !same(held.made, made)) {
     const earlier = same({ ...made, ...held.made, format }, made);
-    throw new Error(`data emoji: ${JSON.stringify(out)} ${earlier ? 'was built by an earlier version, which gave the pictures other tags' : `holds another data set (${JSON.stringify(held.made)})`}; give another --out, or remove it`);
+    throw new Error(
+      `data emoji: ${JSON.stringify(out)} ${earlier ? 'was built by an earlier version, which gave the pictures other tags' : `holds another data set (${JSON.stringify(held.made)})`}; give another --out, or remove it`,
+    );
   }
   if (held !== undefined && same(held.split, split)) return { ...held.built, how: 'there' };
 
@@ -105,7 +112,9 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
   const built = {
     pictures: pictures.length,
     concepts: new Set(pictures.map(({ code }) => code)).size,
-    styles: Object.fromEntries(styles.map((style) => [style, pictures.filter((picture) => picture.style === style).length])),
+    styles: Object.fromEntries(
+      styles.map((style) => [style, pictures.filter((picture) => picture.style === style).length]),
+    ),
     duplicates,
     splits: Object.fromEntries(Object.entries(splits).map(([name, files]) => [name, files.length])),
   };
@@ -113,8 +122,13 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
   await writing(place, async () => {
     await rm(join(place, 'splits'), { recursive: true, force: true });
     await mkdir(join(place, 'splits'));
-    for (const [name, files] of Object.entries(splits)) if (files.length > 0) await writeFile(join(place, 'splits', `${name}.txt`), files.map((file) => `${file}\n`).join(''));
-    await writeFile(join(place, 'README.md'), describeEmoji({ language, size, holdOut, seed, testStyles, versions, ...built }));
+    for (const [name, files] of Object.entries(splits))
+      if (files.length > 0)
+        await writeFile(join(place, 'splits', `${name}.txt`), files.map((file) => `${file}\n`).join(''));
+    await writeFile(
+      join(place, 'README.md'),
+      describeEmoji({ language, size, holdOut, seed, testStyles, versions, ...built }),
+    );
     await writeFile(join(place, manifestName), `${JSON.stringify({ made, split, built }, null, 2)}\n`);
     if (place !== out) {
       await rm(out, { recursive: true, force: true });
@@ -126,16 +140,27 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
 
 function check({ styles, size, holdOut, testStyles }: EmojiOptions): void {
   if (styles.length === 0) throw new Error(`data emoji: no style; give one or more of ${emojiStyleNames.join(', ')}`);
-  if (new Set(styles).size < styles.length) throw new Error(`data emoji: a style is named twice in ${styles.join(',')}`);
-  if (!Number.isInteger(size) || size < 8 || size > 1024) throw new Error(`data emoji: size: expected an integer from 8 to 1024, got ${size}`);
-  if (!(holdOut >= 0 && holdOut < 1)) throw new Error(`data emoji: holdOut: expected a share from 0 to below 1, got ${holdOut}`);
+  if (new Set(styles).size < styles.length)
+    throw new Error(`data emoji: a style is named twice in ${styles.join(',')}`);
+  if (!Number.isInteger(size) || size < 8 || size > 1024)
+    throw new Error(`data emoji: size: expected an integer from 8 to 1024, got ${size}`);
+  if (!(holdOut >= 0 && holdOut < 1))
+    throw new Error(`data emoji: holdOut: expected a share from 0 to below 1, got ${holdOut}`);
   const stranger = testStyles.find((style) => !(styles as readonly string[]).includes(style));
-  if (stranger !== undefined) throw new Error(`data emoji: the test style ${JSON.stringify(stranger)} is not among the styles ${styles.join(', ')}`);
-  if (testStyles.length >= styles.length) throw new Error('data emoji: every style is a test style; leave one to train on');
+  if (stranger !== undefined)
+    throw new Error(
+      `data emoji: the test style ${JSON.stringify(stranger)} is not among the styles ${styles.join(', ')}`,
+    );
+  if (testStyles.length >= styles.length)
+    throw new Error('data emoji: every style is a test style; leave one to train on');
 }
 
 /** The pictures of all styles in the order of Unicode, without those that another concept of the style has too. */
-async function collect({ styles, language }: EmojiOptions, found: ReadonlyMap<string, FoundPackage>, signal: AbortSignal | undefined): Promise<{ pictures: Picture[]; alike: string[][]; duplicates: number }> {
+async function collect(
+  { styles, language }: EmojiOptions,
+  found: ReadonlyMap<string, FoundPackage>,
+  signal: AbortSignal | undefined,
+): Promise<{ pictures: Picture[]; alike: string[][]; duplicates: number }> {
   const concepts = await readConcepts(found.get(annotationPackage.name)!, language);
   const pictures: Picture[] = [];
   const alike: string[][] = [];
@@ -144,7 +169,10 @@ async function collect({ styles, language }: EmojiOptions, found: ReadonlyMap<st
     const source: EmojiStyle = emojiStyles[style];
     const drawn = await source.read(found.get(source.package.name)!);
     const mine = concepts.filter(({ code }) => drawn.has(code));
-    if (mine.length === 0) throw new Error(`data emoji: ${source.package.name} ${found.get(source.package.name)!.version} has no picture of an emoji that ${annotationPackage.name} knows; install ${source.package.name}@${source.package.version}`);
+    if (mine.length === 0)
+      throw new Error(
+        `data emoji: ${source.package.name} ${found.get(source.package.name)!.version} has no picture of an emoji that ${annotationPackage.name} knows; install ${source.package.name}@${source.package.version}`,
+      );
     const bytes = await inParallel(mine.length, 16, (index) => drawn.get(mine[index]!.code)!());
     const groups = duplicateGroups(mine.map(({ code }, index) => [code, bytes[index]!]));
     const dropped = new Set(groups.flatMap((group) => group.slice(1)));
@@ -152,17 +180,27 @@ async function collect({ styles, language }: EmojiOptions, found: ReadonlyMap<st
     for (const [index, { code, label, tags, group, subgroup }] of mine.entries()) {
       if (dropped.has(code)) continue;
       const name = `${code}.png`;
-      pictures.push({ fileName: `${style}/${name}`, style, code, bytes: bytes[index]!, line: JSON.stringify({ file_name: name, text: label, tags, code, style, group, subgroup, language }) });
+      pictures.push({
+        fileName: `${style}/${name}`,
+        style,
+        code,
+        bytes: bytes[index]!,
+        line: JSON.stringify({ file_name: name, text: label, tags, code, style, group, subgroup, language }),
+      });
     }
   }
   return { pictures, alike, duplicates: alike.reduce((sum, group) => sum + group.length - 1, 0) };
 }
 
 /** Writes pictures and metadata beside `out`, keeping the pictures that a stopped build of the same has left, and returns the folder. */
-async function writePictures(pictures: readonly Picture[], { styles, size, out, onProgress, signal }: EmojiOptions, recipe: string): Promise<string> {
-  const place = join(dirname(resolve(out)), `.${basename(resolve(out))}.part`);
+async function writePictures(
+  pictures: readonly Picture[],
+  { styles, size, out, onProgress, signal }: EmojiOptions,
+  recipe: string,
+): Promise<string> {
+  const place = stableAsidePath(resolve(out));
   await writing(place, async () => {
-    if (await readFile(join(place, 'recipe.json'), 'utf8').catch(() => undefined) !== recipe) {
+    if ((await readFile(join(place, 'recipe.json'), 'utf8').catch(() => undefined)) !== recipe) {
       await rm(place, { recursive: true, force: true });
       await mkdir(place, { recursive: true });
       await writeFile(join(place, 'recipe.json'), recipe);
@@ -185,7 +223,14 @@ async function writePictures(pictures: readonly Picture[], { styles, size, out, 
     onProgress?.(++done, pictures.length);
   });
   await writing(place, async () => {
-    for (const style of styles) await writeFile(join(place, style, metadataName), pictures.filter((picture) => picture.style === style).map(({ line }) => `${line}\n`).join(''));
+    for (const style of styles)
+      await writeFile(
+        join(place, style, metadataName),
+        pictures
+          .filter((picture) => picture.style === style)
+          .map(({ line }) => `${line}\n`)
+          .join(''),
+      );
     await rm(join(place, 'recipe.json'));
   });
   return place;
@@ -195,8 +240,11 @@ const manifestSchema = z.object({
   made: z.looseObject({ kind: z.literal('emoji') }),
   split: z.unknown(),
   built: z.object({
-    pictures: z.number(), concepts: z.number(), duplicates: z.number(),
-    styles: z.record(z.string(), z.number()), splits: z.record(z.string(), z.number()),
+    pictures: z.number(),
+    concepts: z.number(),
+    duplicates: z.number(),
+    styles: z.record(z.string(), z.number()),
+    splits: z.record(z.string(), z.number()),
   }),
 });
 

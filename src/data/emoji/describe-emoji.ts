@@ -17,9 +17,24 @@ export interface EmojiCard {
 }
 
 /** The data set's card: where the pictures and words come from, under which licenses, and what the splits are. */
-export function describeEmoji({ language, size, holdOut, seed, testStyles, versions, styles, concepts, duplicates, splits }: EmojiCard): string {
+export function describeEmoji({
+  language,
+  size,
+  holdOut,
+  seed,
+  testStyles,
+  versions,
+  styles,
+  concepts,
+  duplicates,
+  splits,
+}: EmojiCard): string {
   const rows = (Object.keys(styles) as EmojiStyleName[]).map((style) => {
-    const { title, license, package: { name } } = emojiStyles[style];
+    const {
+      title,
+      license,
+      package: { name },
+    } = emojiStyles[style];
     return `| ${style} | ${title} | ${name} ${versions[name]} | ${license} | ${styles[style]} |`;
   });
   return `# Emoji in ${Object.keys(styles).length} styles
@@ -40,7 +55,9 @@ Lists of file names, one a line. ${holdOut * 100} % of the concepts (by SHA-256 
 
 | list | what is new in it | pictures |
 |---|---|---|
-${Object.entries(splits).map(([name, count]) => `| \`splits/${name}.txt\` | ${newIn[name]} | ${count} |`).join('\n')}
+${Object.entries(splits)
+  .map(([name, count]) => `| \`splits/${name}.txt\` | ${newIn[name]} | ${count} |`)
+  .join('\n')}
 `;
 }
 

@@ -27,8 +27,10 @@ export function duplicateGroups(pictures: readonly (readonly [code: string, byte
     const hash = createHash('sha256').update(bytes).digest('hex');
     groups.set(hash, [...(groups.get(hash) ?? []), code]);
   }
-  return [...groups.values()].filter((codes) => codes.length > 1).map((codes) => {
-    const keeper = codes.find((code) => preferredCodes.has(code)) ?? codes[0]!;
-    return [keeper, ...codes.filter((code) => code !== keeper)];
-  });
+  return [...groups.values()]
+    .filter((codes) => codes.length > 1)
+    .map((codes) => {
+      const keeper = codes.find((code) => preferredCodes.has(code)) ?? codes[0]!;
+      return [keeper, ...codes.filter((code) => code !== keeper)];
+    });
 }

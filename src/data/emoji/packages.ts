@@ -30,12 +30,15 @@ export async function findPackages(needs: readonly PackageNeed[], from: string):
   }
   const missing = needs.filter(({ name }) => !found.has(name));
   if (missing.length === 0) return found;
-  const prefix = resolve(from) === process.cwd() ? '' : `--prefix ${JSON.stringify(from.replace(/\/node_modules\/?$/, ''))} `;
+  const prefix =
+    resolve(from) === process.cwd() ? '' : `--prefix ${JSON.stringify(from.replace(/\/node_modules\/?$/, ''))} `;
   const names = missing.map(({ name }) => name).join(', ');
   // All of them, in the versions that are there: npm removes what an earlier --no-save brought and this one does not name.
   const all = needs.map(({ name, version }) => `${name}@${found.get(name)?.version ?? version}`);
   const command = `npm install --no-save ${prefix}${all.join(' ')}`;
-  throw new Error(`data emoji: ${missing.length === 1 ? 'the package' : 'the packages'} ${names} ${missing.length === 1 ? 'is' : 'are'} not installed; run: ${command}`);
+  throw new Error(
+    `data emoji: ${missing.length === 1 ? 'the package' : 'the packages'} ${names} ${missing.length === 1 ? 'is' : 'are'} not installed; run: ${command}`,
+  );
 }
 
 async function findPackage(name: string, start: string): Promise<FoundPackage | undefined> {

@@ -9,11 +9,18 @@ import type { FoundPackage } from './packages.ts';
  *
  * @throws one line that names the package, its version and the file
  */
-export async function readPackageJson<S extends z.ZodType>(found: FoundPackage, path: string, schema: S): Promise<z.output<S>> {
+export async function readPackageJson<S extends z.ZodType>(
+  found: FoundPackage,
+  path: string,
+  schema: S,
+): Promise<z.output<S>> {
   try {
     return schema.parse(JSON.parse(await readFile(join(found.folder, path), 'utf8')));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).split('\n')[0]! : describeSystemError(error);
-    throw new Error(`data emoji: ${path} of ${found.name} ${found.version} is missing or not as expected (${reason}); install the version that kuosan names`, { cause: error });
+    throw new Error(
+      `data emoji: ${path} of ${found.name} ${found.version} is missing or not as expected (${reason}); install the version that kuosan names`,
+      { cause: error },
+    );
   }
 }

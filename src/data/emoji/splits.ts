@@ -30,7 +30,11 @@ export interface SplitEntry {
  *
  * @param alike  groups of codes with one picture
  */
-export function splitEmoji(entries: readonly SplitEntry[], alike: readonly (readonly string[])[], { holdOut, seed, testStyles }: SplitOptions): Record<'train' | 'test-concepts' | 'test-styles' | 'test-both', string[]> {
+export function splitEmoji(
+  entries: readonly SplitEntry[],
+  alike: readonly (readonly string[])[],
+  { holdOut, seed, testStyles }: SplitOptions,
+): Record<'train' | 'test-concepts' | 'test-styles' | 'test-both', string[]> {
   const leaders = joinGroups(alike);
   const splits: ReturnType<typeof splitEmoji> = { train: [], 'test-concepts': [], 'test-styles': [], 'test-both': [] };
   for (const { fileName, code, style } of entries) {

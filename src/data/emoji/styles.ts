@@ -49,7 +49,11 @@ export const emojiStyleNames = Object.keys(emojiStyles) as readonly EmojiStyleNa
 
 /** Code points in capitals without the variation selector, by which all packages agree: `2764-fe0f` is `2764`. */
 export function plainCode(codePoints: string): string {
-  return codePoints.toUpperCase().split('-').filter((point) => point !== 'FE0F').join('-');
+  return codePoints
+    .toUpperCase()
+    .split('-')
+    .filter((point) => point !== 'FE0F')
+    .join('-');
 }
 
 const datasourceSchema = z.array(z.looseObject({ unified: z.string(), image: z.string().regex(/^[\w-]+\.png$/) }));
@@ -58,20 +62,35 @@ type DatasourceSet = 'google' | 'twitter';
 
 /** A style of emoji-datasource, which has a package for each. */
 function datasource(set: DatasourceSet, title: string, license: string): EmojiStyle {
-  return { package: { name: `emoji-datasource-${set}`, version: '16.0.0' }, title, license, read: (found) => readDatasource(found, set) };
+  return {
+    package: { name: `emoji-datasource-${set}`, version: '16.0.0' },
+    title,
+    license,
+    read: (found) => readDatasource(found, set),
+  };
 }
 
 /** PNG files of 64×64, without skin tones in the list itself. */
 async function readDatasource(found: FoundPackage, set: DatasourceSet): Promise<EmojiPictures> {
   const list = await readPackageJson(found, 'emoji.json', datasourceSchema);
   const drawn = list.filter((entry) => entry[`has_img_${set}`] === true);
-  return new Map(drawn.map(({ unified, image }) => [plainCode(unified), () => readFile(join(found.folder, 'img', set, '64', image))]));
+  return new Map(
+    drawn.map(({ unified, image }) => [
+      plainCode(unified),
+      () => readFile(join(found.folder, 'img', set, '64', image)),
+    ]),
+  );
 }
 
 /** WebP files of 256×256, named by their code points. */
 async function readFluent(found: FoundPackage): Promise<EmojiPictures> {
   const names = (await readdir(join(found.folder, 'assets'))).filter((name) => extname(name) === '.webp').sort();
-  return new Map(names.map((name) => [plainCode(name.slice(0, -'.webp'.length)), () => readFile(join(found.folder, 'assets', name))]));
+  return new Map(
+    names.map((name) => [
+      plainCode(name.slice(0, -'.webp'.length)),
+      () => readFile(join(found.folder, 'assets', name)),
+    ]),
+  );
 }
 
 const openmojiSchema = z.array(z.object({ hexcode: z.string().regex(/^[\dA-F-]+$/) }));
@@ -79,11 +98,22 @@ const openmojiSchema = z.array(z.object({ hexcode: z.string().regex(/^[\dA-F-]+$
 /** SVG files of 72×72, named by their code points. */
 async function readOpenmoji(found: FoundPackage): Promise<EmojiPictures> {
   const list = await readPackageJson(found, 'data/openmoji.json', openmojiSchema);
-  return new Map(list.map(({ hexcode }) => [plainCode(hexcode), () => readFile(join(found.folder, 'color', 'svg', `${hexcode}.svg`))]));
+  return new Map(
+    list.map(({ hexcode }) => [
+      plainCode(hexcode),
+      () => readFile(join(found.folder, 'color', 'svg', `${hexcode}.svg`)),
+    ]),
+  );
 }
 
 const extent = z.number().positive().optional();
-const iconSchema = z.object({ body: z.string(), left: z.number().optional(), top: z.number().optional(), width: extent, height: extent });
+const iconSchema = z.object({
+  body: z.string(),
+  left: z.number().optional(),
+  top: z.number().optional(),
+  width: extent,
+  height: extent,
+});
 const iconifySchema = z.object({
   icons: z.record(z.string(), iconSchema),
   aliases: z.record(z.string(), z.object({ parent: z.string(), hFlip: z.boolean().optional() })).default({}),

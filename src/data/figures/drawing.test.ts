@@ -7,28 +7,49 @@ import type { Pixels } from '../images/pixels.ts';
 import { plotMarks } from './plot.ts';
 import { renderTerminal, xtermColor } from './terminal.ts';
 
-const flat = (color: readonly number[], width = 2, height = 2): Pixels =>
-  ({ data: Uint8Array.from({ length: width * height * 3 }, (_, i) => color[i % 3]!), width, height, channels: 3 });
+const flat = (color: readonly number[], width = 2, height = 2): Pixels => ({
+  data: Uint8Array.from({ length: width * height * 3 }, (_, i) => color[i % 3]!),
+  width,
+  height,
+  channels: 3,
+});
 const red = flat([255, 0, 0]);
 const blue = flat([0, 0, 255]);
-const at = ({ data, width }: Pixels, x: number, y: number): number[] => [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
+const at = ({ data, width }: Pixels, x: number, y: number): number[] => [
+  ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
+];
 
 describe('layGrid', () => {
   it('gives each class a column, as long as they are few and each has a picture', () => {
     expect(classColumns(10, 40)).toBe(10);
-    for (const [classes, count] of [[0, 40], [1, 40], [10, 9], [21, 42]] as const) expect(classColumns(classes, count)).toBeUndefined();
+    for (const [classes, count] of [
+      [0, 40],
+      [1, 40],
+      [10, 9],
+      [21, 42],
+    ] as const)
+      expect(classColumns(classes, count)).toBeUndefined();
   });
 
   it('lays pictures row by row, about as many columns as rows', () => {
     const grid = layGrid([red, blue, red, blue, red], { gap: 1, scale: 1 });
     expect(grid).toMatchObject({ width: 10, height: 7, channels: 3 });
-    expect([at(grid, 1, 1), at(grid, 4, 1), at(grid, 7, 1), at(grid, 1, 4), at(grid, 4, 4)]).toEqual([[255, 0, 0], [0, 0, 255], [255, 0, 0], [0, 0, 255], [255, 0, 0]]);
+    expect([at(grid, 1, 1), at(grid, 4, 1), at(grid, 7, 1), at(grid, 1, 4), at(grid, 4, 4)]).toEqual([
+      [255, 0, 0],
+      [0, 0, 255],
+      [255, 0, 0],
+      [0, 0, 255],
+      [255, 0, 0],
+    ]);
     expect(at(grid, 0, 0)).toEqual(at(grid, 8, 5));
   });
 
   it('enlarges small pictures by itself and leaves large ones', () => {
     expect(layGrid([red])).toMatchObject({ width: 16, height: 16 });
-    expect(layGrid(Array.from({ length: 9 }, () => flat([0, 0, 0], 500, 500)))).toMatchObject({ width: 1508, height: 1508 });
+    expect(layGrid(Array.from({ length: 9 }, () => flat([0, 0, 0], 500, 500)))).toMatchObject({
+      width: 1508,
+      height: 1508,
+    });
   });
 
   it('names what does not fit', () => {
@@ -41,7 +62,14 @@ describe('layGrid', () => {
 describe('encodeGif', () => {
   it('keeps every frame with its delay, also those that are alike', async () => {
     const gif = await encodeGif([red, red, blue], { delay: 50, lastDelay: 900 });
-    expect(await sharp(gif, { animated: true }).metadata()).toMatchObject({ format: 'gif', pages: 3, pageHeight: 2, width: 2, delay: [50, 50, 900], loop: 0 });
+    expect(await sharp(gif, { animated: true }).metadata()).toMatchObject({
+      format: 'gif',
+      pages: 3,
+      pageHeight: 2,
+      width: 2,
+      delay: [50, 50, 900],
+      loop: 0,
+    });
     const last = await sharp(gif, { page: 2 }).removeAlpha().raw().toBuffer();
     expect([...last.subarray(0, 3)]).toEqual([0, 0, 255]);
   });
@@ -64,7 +92,12 @@ describe('renderTerminal', () => {
   it('fits pictures side by side into the columns, and goes on below when there are many', () => {
     for (const columns of [20, 40, 80, 200]) {
       for (const count of [1, 2, 5, 30]) {
-        const lines = visible(renderTerminal(Array.from({ length: count }, () => flat([9, 9, 9], 32, 32)), { columns }));
+        const lines = visible(
+          renderTerminal(
+            Array.from({ length: count }, () => flat([9, 9, 9], 32, 32)),
+            { columns },
+          ),
+        );
         for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
         expect(lines.join('').length).toBeGreaterThan(0);
       }
@@ -74,26 +107,50 @@ describe('renderTerminal', () => {
   });
 
   it('keeps the mean color when it shrinks', () => {
-    const stripes = { data: Uint8Array.from({ length: 64 * 64 }, (_, i) => (i % 2) * 200), width: 64, height: 64, channels: 1 } as const;
+    const stripes = {
+      data: Uint8Array.from({ length: 64 * 64 }, (_, i) => (i % 2) * 200),
+      width: 64,
+      height: 64,
+      channels: 1,
+    } as const;
     expect(renderTerminal([stripes], { columns: 32 })).toContain('38;2;100;100;100');
   });
 
   it('finds the nearest of the 256 colors', () => {
-    expect([[0, 0, 0], [255, 255, 255], [255, 0, 0], [128, 128, 128], [95, 135, 175]].map((color) => xtermColor(color as [number, number, number]))).toEqual([16, 231, 196, 244, 67]);
+    expect(
+      [
+        [0, 0, 0],
+        [255, 255, 255],
+        [255, 0, 0],
+        [128, 128, 128],
+        [95, 135, 175],
+      ].map((color) => xtermColor(color as [number, number, number])),
+    ).toEqual([16, 231, 196, 244, 67]);
   });
 });
 
 describe('renderFigure', () => {
   it('puts a picture, enlarged, exactly where it was asked for', async () => {
-    const figure = await renderFigure({ width: 20, height: 10, marks: [{ kind: 'picture', at: [4, 2], picture: red, width: 4 }] });
+    const figure = await renderFigure({
+      width: 20,
+      height: 10,
+      marks: [{ kind: 'picture', at: [4, 2], picture: red, width: 4 }],
+    });
     expect(figure).toMatchObject({ width: 40, height: 20, channels: 3 });
-    expect([at(figure, 7, 4), at(figure, 8, 4), at(figure, 15, 11), at(figure, 16, 11)]).toEqual([[255, 255, 255], [255, 0, 0], [255, 0, 0], [255, 255, 255]]);
+    expect([at(figure, 7, 4), at(figure, 8, 4), at(figure, 15, 11), at(figure, 16, 11)]).toEqual([
+      [255, 255, 255],
+      [255, 0, 0],
+      [255, 0, 0],
+      [255, 255, 255],
+    ]);
   });
 
   it('draws text without any font of the system', async () => {
     const text = 'xₜ = √ᾱₜ x₀';
     const figure = await renderFigure({ width: 120, height: 20, marks: [{ kind: 'text', at: [4, 15], text }] });
-    const dark = Array.from({ length: 240 }, (_, x) => Array.from({ length: 40 }, (_row, y) => at(figure, x, y)[0]!).some((value) => value < 100));
+    const dark = Array.from({ length: 240 }, (_, x) =>
+      Array.from({ length: 40 }, (_row, y) => at(figure, x, y)[0]!).some((value) => value < 100),
+    );
     const last = dark.lastIndexOf(true) / 2;
     expect(last).toBeGreaterThan(textWidth(text) - 6);
     expect(last).toBeLessThan(textWidth(text) + 5);
@@ -105,17 +162,36 @@ describe('renderFigure', () => {
   });
 
   it('refuses what would break the drawing', async () => {
-    const draw = async (mark: Parameters<typeof renderFigure>[0]['marks'][number]) => renderFigure({ width: 10, height: 10, marks: [mark] });
+    const draw = async (mark: Parameters<typeof renderFigure>[0]['marks'][number]) =>
+      renderFigure({ width: 10, height: 10, marks: [mark] });
     await expect(draw({ kind: 'dot', at: [Number.NaN, 1] })).rejects.toThrow('figure: a coordinate is NaN');
-    await expect(draw({ kind: 'box', at: [0, 0], width: 1, height: 1, fill: '"><script' })).rejects.toThrow('figure: not a color');
+    await expect(draw({ kind: 'box', at: [0, 0], width: 1, height: 1, fill: '"><script' })).rejects.toThrow(
+      'figure: not a color',
+    );
     await expect(draw({ kind: 'picture', at: [9, 0], picture: red })).rejects.toThrow('does not lie inside 20×20');
   });
 });
 
 describe('plotMarks', () => {
   it('maps the corners of its domain to the corners of its area', () => {
-    const points = [[0, 0], [10, 5]] as const;
-    const marks = plotMarks({ at: [100, 50], width: 200, height: 80, title: 'line', x: { domain: [0, 10], ticks: [] }, y: { domain: [0, 5], ticks: [] }, series: [{ label: 's', color: '#000', points }] });
-    expect(marks.find((mark) => mark.kind === 'line')).toMatchObject({ points: [[100, 130], [300, 50]] });
+    const points = [
+      [0, 0],
+      [10, 5],
+    ] as const;
+    const marks = plotMarks({
+      at: [100, 50],
+      width: 200,
+      height: 80,
+      title: 'line',
+      x: { domain: [0, 10], ticks: [] },
+      y: { domain: [0, 5], ticks: [] },
+      series: [{ label: 's', color: '#000', points }],
+    });
+    expect(marks.find((mark) => mark.kind === 'line')).toMatchObject({
+      points: [
+        [100, 130],
+        [300, 50],
+      ],
+    });
   });
 });

@@ -11,10 +11,35 @@ export type Mark =
   /** A picture with its upper left corner at a whole unit, enlarged by repeating pixels to `width` units (a multiple of its own). */
   | { readonly kind: 'picture'; readonly at: Point; readonly picture: Pixels; readonly width?: number }
   /** A line of text on the base line `at`; size is that of the em, default 14. */
-  | { readonly kind: 'text'; readonly at: Point; readonly text: string; readonly size?: number; readonly anchor?: 'start' | 'middle' | 'end'; readonly color?: string }
-  | { readonly kind: 'line'; readonly points: readonly Point[]; readonly color?: string; readonly width?: number; readonly dash?: readonly number[] }
-  | { readonly kind: 'dot'; readonly at: Point; readonly radius?: number; readonly color?: string; readonly hollow?: boolean }
-  | { readonly kind: 'box'; readonly at: Point; readonly width: number; readonly height: number; readonly fill?: string };
+  | {
+      readonly kind: 'text';
+      readonly at: Point;
+      readonly text: string;
+      readonly size?: number;
+      readonly anchor?: 'start' | 'middle' | 'end';
+      readonly color?: string;
+    }
+  | {
+      readonly kind: 'line';
+      readonly points: readonly Point[];
+      readonly color?: string;
+      readonly width?: number;
+      readonly dash?: readonly number[];
+    }
+  | {
+      readonly kind: 'dot';
+      readonly at: Point;
+      readonly radius?: number;
+      readonly color?: string;
+      readonly hollow?: boolean;
+    }
+  | {
+      readonly kind: 'box';
+      readonly at: Point;
+      readonly width: number;
+      readonly height: number;
+      readonly fill?: string;
+    };
 
 /** A drawing: its size in units and its marks, the first at the bottom. */
 export interface Figure {
@@ -26,7 +51,15 @@ export interface Figure {
 }
 
 /** Dark gray on white; 14 units of text are readable at half the figure's pixel size. */
-export const figureDefaults = { pixelRatio: 2, color: '#222', background: '#fff', textSize: 14, lineWidth: 2, dotRadius: 3, ringRadius: 6 } as const;
+export const figureDefaults = {
+  pixelRatio: 2,
+  color: '#222',
+  background: '#fff',
+  textSize: 14,
+  lineWidth: 2,
+  dotRadius: 3,
+  ringRadius: 6,
+} as const;
 
 /** What is drawn for a character that there is no outline of: an empty box, as every font does. */
 const missing = [600, 'm50 0l0-700l500 0l0 700zm60-60l380 0l0-580l-380 0z'] as const;
@@ -54,7 +87,13 @@ const color = (value: string): string => {
 };
 
 /** Outlines instead of SVG's own text, which shows nothing on a machine without fonts. */
-function textPath({ at: [x, y], text, size = figureDefaults.textSize, anchor = 'start', color: fill = figureDefaults.color }: Extract<Mark, { kind: 'text' }>): string {
+function textPath({
+  at: [x, y],
+  text,
+  size = figureDefaults.textSize,
+  anchor = 'start',
+  color: fill = figureDefaults.color,
+}: Extract<Mark, { kind: 'text' }>): string {
   const shift = { start: 0, middle: 0.5, end: 1 }[anchor] * textWidth(text, size);
   let pen = 0;
   let paths = '';
@@ -69,8 +108,10 @@ function textPath({ at: [x, y], text, size = figureDefaults.textSize, anchor = '
 
 function toSvg(mark: Mark): string {
   switch (mark.kind) {
-    case 'picture': return '';
-    case 'text': return textPath(mark);
+    case 'picture':
+      return '';
+    case 'text':
+      return textPath(mark);
     case 'line': {
       const { points, width = figureDefaults.lineWidth, dash } = mark;
       const path = points.map(([x, y]) => `${coordinate(x)},${coordinate(y)}`).join(' ');
@@ -79,13 +120,24 @@ function toSvg(mark: Mark): string {
     }
     case 'dot': {
       // A ring is larger than a dot, so that where the two coincide both are seen.
-      const { at: [x, y], hollow = false, radius = hollow ? figureDefaults.ringRadius : figureDefaults.dotRadius } = mark;
+      const {
+        at: [x, y],
+        hollow = false,
+        radius = hollow ? figureDefaults.ringRadius : figureDefaults.dotRadius,
+      } = mark;
       const paint = color(mark.color ?? figureDefaults.color);
-      const style = hollow ? `fill="${figureDefaults.background}" stroke="${paint}" stroke-width="1.5"` : `fill="${paint}"`;
+      const style = hollow
+        ? `fill="${figureDefaults.background}" stroke="${paint}" stroke-width="1.5"`
+        : `fill="${paint}"`;
       return `<circle cx="${coordinate(x)}" cy="${coordinate(y)}" r="${coordinate(radius)}" ${style}/>`;
     }
     case 'box': {
-      const { at: [x, y], width, height, fill = '#eee' } = mark;
+      const {
+        at: [x, y],
+        width,
+        height,
+        fill = '#eee',
+      } = mark;
       return `<rect x="${coordinate(x)}" y="${coordinate(y)}" width="${coordinate(width)}" height="${coordinate(height)}" fill="${color(fill)}"/>`;
     }
   }
@@ -97,25 +149,50 @@ function toSvg(mark: Mark): string {
  * @returns  [height · pixelRatio, width · pixelRatio, 3]
  * @throws if a picture does not lie inside the figure, or its width is no multiple of its pixels
  */
-export async function renderFigure({ width, height, marks, pixelRatio = figureDefaults.pixelRatio }: Figure): Promise<Pixels> {
+export async function renderFigure({
+  width,
+  height,
+  marks,
+  pixelRatio = figureDefaults.pixelRatio,
+}: Figure): Promise<Pixels> {
   const size = { width: Math.round(width * pixelRatio), height: Math.round(height * pixelRatio) };
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${coordinate(width)} ${coordinate(height)}">`
-    + `<rect width="100%" height="100%" fill="${figureDefaults.background}"/>${marks.map(toSvg).join('')}</svg>`;
-  const base = await sharp(Buffer.from(svg)).flatten({ background: figureDefaults.background }).toColourspace('srgb').raw({ depth: 'uchar' })
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${coordinate(width)} ${coordinate(height)}">` +
+    `<rect width="100%" height="100%" fill="${figureDefaults.background}"/>${marks.map(toSvg).join('')}</svg>`;
+  const base = await sharp(Buffer.from(svg))
+    .flatten({ background: figureDefaults.background })
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   if (base.info.width !== size.width || base.info.height !== size.height || base.info.channels !== 3) {
-    throw new Error(`internal: figure drawn at ${base.info.width}×${base.info.height}×${base.info.channels}, expected ${size.width}×${size.height}×3`);
+    throw new Error(
+      `internal: figure drawn at ${base.info.width}×${base.info.height}×${base.info.channels}, expected ${size.width}×${size.height}×3`,
+    );
   }
   const data = new Uint8Array(base.data);
   for (const mark of marks) if (mark.kind === 'picture') paste(data, size, mark, pixelRatio);
   return { data, ...size, channels: 3 };
 }
 
-function paste(data: Uint8Array, size: { width: number; height: number }, { at: [x, y], picture, width = picture.width }: Extract<Mark, { kind: 'picture' }>, pixelRatio: number): void {
+function paste(
+  data: Uint8Array,
+  size: { width: number; height: number },
+  { at: [x, y], picture, width = picture.width }: Extract<Mark, { kind: 'picture' }>,
+  pixelRatio: number,
+): void {
   const big = toRgb(enlarge(picture, (width * pixelRatio) / picture.width));
   const [left, top] = [x * pixelRatio, y * pixelRatio];
-  if (!Number.isInteger(left) || !Number.isInteger(top) || left < 0 || top < 0 || left + big.width > size.width || top + big.height > size.height) {
-    throw new Error(`figure: a picture of ${big.width}×${big.height} pixels at ${left}, ${top} does not lie inside ${size.width}×${size.height}`);
+  if (
+    !Number.isInteger(left) ||
+    !Number.isInteger(top) ||
+    left < 0 ||
+    top < 0 ||
+    left + big.width > size.width ||
+    top + big.height > size.height
+  ) {
+    throw new Error(
+      `figure: a picture of ${big.width}×${big.height} pixels at ${left}, ${top} does not lie inside ${size.width}×${size.height}`,
+    );
   }
   for (let row = 0; row < big.height; row++) {
     data.set(big.data.subarray(row * big.width * 3, (row + 1) * big.width * 3), ((top + row) * size.width + left) * 3);

@@ -44,7 +44,8 @@ export function layGrid(pictures: readonly Pixels[], options: GridOptions = {}):
   if (first === undefined) throw new Error('grid: no pictures');
   const columns = Math.min(options.columns ?? Math.ceil(Math.sqrt(pictures.length)), pictures.length);
   const gap = options.gap ?? (pictures.length === 1 ? 0 : gridDefaults.gap);
-  if (!Number.isInteger(columns) || columns < 1) throw new Error(`grid: columns: expected a positive integer, got ${options.columns}`);
+  if (!Number.isInteger(columns) || columns < 1)
+    throw new Error(`grid: columns: expected a positive integer, got ${options.columns}`);
   if (!Number.isInteger(gap) || gap < 0) throw new Error(`grid: gap: expected an integer of 0 or more, got ${gap}`);
   const rows = Math.ceil(pictures.length / columns);
   const width = columns * (first.width + gap) + gap;
@@ -52,12 +53,16 @@ export function layGrid(pictures: readonly Pixels[], options: GridOptions = {}):
   const side = Math.max(width, height);
   const scale = options.scale ?? Math.max(1, Math.min(gridDefaults.maxScale, Math.floor(gridDefaults.target / side)));
   if (side * scale > maxSide) {
-    throw new Error(`grid: ${pictures.length} pictures of ${first.width}×${first.height} make a sheet of ${width * scale}×${height * scale} pixels, at most ${maxSide} fit; give fewer or smaller ones`);
+    throw new Error(
+      `grid: ${pictures.length} pictures of ${first.width}×${first.height} make a sheet of ${width * scale}×${height * scale} pixels, at most ${maxSide} fit; give fewer or smaller ones`,
+    );
   }
   const data = new Uint8Array(width * height * 3).fill(gridDefaults.background);
   for (const [index, picture] of pictures.entries()) {
     if (picture.width !== first.width || picture.height !== first.height) {
-      throw new Error(`grid: picture ${index} is ${picture.width}×${picture.height}, the first is ${first.width}×${first.height}`);
+      throw new Error(
+        `grid: picture ${index} is ${picture.width}×${picture.height}, the first is ${first.width}×${first.height}`,
+      );
     }
     const rgb = toRgb(picture).data;
     const left = gap + (index % columns) * (first.width + gap);

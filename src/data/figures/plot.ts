@@ -47,14 +47,52 @@ export function plotMarks({ at: [left, top], width, height, title, x, y, series,
   const toY = (value: number): number => top + height - share(y, value) * height;
   const marks: Mark[] = [{ kind: 'text', at: [left, top - 16], text: title, size: 15 }];
   for (const tick of y.ticks) {
-    marks.push({ kind: 'line', points: [[left, toY(tick)], [left + width, toY(tick)]], color: faint, width: 1 });
-    marks.push({ kind: 'text', at: [left - 8, toY(tick) + 4], text: minusSign(tick), size: tickSize, anchor: 'end', color: muted });
+    marks.push({
+      kind: 'line',
+      points: [
+        [left, toY(tick)],
+        [left + width, toY(tick)],
+      ],
+      color: faint,
+      width: 1,
+    });
+    marks.push({
+      kind: 'text',
+      at: [left - 8, toY(tick) + 4],
+      text: minusSign(tick),
+      size: tickSize,
+      anchor: 'end',
+      color: muted,
+    });
   }
   for (const tick of x.ticks) {
-    marks.push({ kind: 'line', points: [[toX(tick), top], [toX(tick), top + height]], color: faint, width: 1 });
-    marks.push({ kind: 'text', at: [toX(tick), top + height + 18], text: minusSign(tick), size: tickSize, anchor: 'middle', color: muted });
+    marks.push({
+      kind: 'line',
+      points: [
+        [toX(tick), top],
+        [toX(tick), top + height],
+      ],
+      color: faint,
+      width: 1,
+    });
+    marks.push({
+      kind: 'text',
+      at: [toX(tick), top + height + 18],
+      text: minusSign(tick),
+      size: tickSize,
+      anchor: 'middle',
+      color: muted,
+    });
   }
-  if (x.label !== undefined) marks.push({ kind: 'text', at: [left + width, top + height + 36], text: x.label, size: tickSize, anchor: 'end', color: muted });
+  if (x.label !== undefined)
+    marks.push({
+      kind: 'text',
+      at: [left + width, top + height + 36],
+      text: x.label,
+      size: tickSize,
+      anchor: 'end',
+      color: muted,
+    });
   for (const { points, color, draw = 'curve' } of series) {
     const placed = points.map(([u, v]): Point => [toX(u), toY(v)]);
     if (draw === 'curve') marks.push({ kind: 'line', points: placed, color });
@@ -91,7 +129,15 @@ function legendMarks(series: readonly Series[], right: number, baseline: number)
   for (const { label, color, draw = 'curve' } of series.toReversed()) {
     const start = end - textWidth(label, 13);
     marks.push({ kind: 'text', at: [start, baseline], text: label, size: 13 });
-    if (draw === 'curve') marks.push({ kind: 'line', points: [[start - 24, baseline - 5], [start - 6, baseline - 5]], color });
+    if (draw === 'curve')
+      marks.push({
+        kind: 'line',
+        points: [
+          [start - 24, baseline - 5],
+          [start - 6, baseline - 5],
+        ],
+        color,
+      });
     else marks.push({ kind: 'dot', at: [start - 12, baseline - 5], color, hollow: draw === 'rings' });
     end = start - 40;
   }

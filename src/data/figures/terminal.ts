@@ -21,7 +21,8 @@ const cubeLevels = [0, 95, 135, 175, 215, 255];
 
 function nearestLevel(value: number): number {
   let best = 0;
-  for (const [index, level] of cubeLevels.entries()) if (Math.abs(level - value) < Math.abs(cubeLevels[best]! - value)) best = index;
+  for (const [index, level] of cubeLevels.entries())
+    if (Math.abs(level - value) < Math.abs(cubeLevels[best]! - value)) best = index;
   return best;
 }
 
@@ -48,7 +49,8 @@ function shrink(picture: Pixels, width: number, height: number): Uint8Array {
       const right = Math.max(left + 1, Math.floor(((x + 1) * picture.width) / width));
       for (let c = 0; c < 3; c++) {
         let sum = 0;
-        for (let v = top; v < bottom; v++) for (let u = left; u < right; u++) sum += picture.data[(v * picture.width + u) * 3 + c]!;
+        for (let v = top; v < bottom; v++)
+          for (let u = left; u < right; u++) sum += picture.data[(v * picture.width + u) * 3 + c]!;
         data[(y * width + x) * 3 + c] = Math.floor(sum / ((bottom - top) * (right - left)) + 0.5);
       }
     }

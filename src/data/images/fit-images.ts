@@ -23,7 +23,10 @@ export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'si
   return same ? pictures.channels <= options.channels : getsBorder(pictures, options);
 }
 
-function getsBorder({ height, width, channels }: RawPictures, { size, crop }: Pick<OpenOptions, 'size' | 'crop'>): boolean {
+function getsBorder(
+  { height, width, channels }: RawPictures,
+  { size, crop }: Pick<OpenOptions, 'size' | 'crop'>,
+): boolean {
   const [toHeight, toWidth] = heightAndWidth(size);
   const scale = Math.min(toHeight / height, toWidth / width);
   return channels === 1 && crop !== 'stretch' && scale >= 1 && scale < 2;
@@ -59,11 +62,18 @@ export async function fitPictures(pictures: RawPictures, options: OpenOptions): 
   await inParallel(count, Math.max(2, availableParallelism()), async (i) => {
     signal?.throwIfAborted();
     const source = sharp(data.subarray(i * area, (i + 1) * area), { raw: { width, height, channels: from } });
-    const picture = await (resample ? source : source.resize(toWidth, toHeight, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' }))
+    const picture = await (
+      resample
+        ? source
+        : source.resize(toWidth, toHeight, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' })
+    )
       .toColourspace(channels === 3 ? 'srgb' : 'b-w')
       .raw({ depth: 'uchar' })
       .toBuffer();
-    out.set(resample ? resampleToCover({ data: picture, height, width, channels }, size, resample).data : picture, i * toHeight * toWidth * channels);
+    out.set(
+      resample ? resampleToCover({ data: picture, height, width, channels }, size, resample).data : picture,
+      i * toHeight * toWidth * channels,
+    );
     onProgress?.(++done, count);
   });
   return out;

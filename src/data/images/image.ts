@@ -23,10 +23,7 @@ export interface DecodeOptions {
 }
 
 /** The defaults of `decodeImage`. */
-export const decodeDefaults = {
-  channels: 3,
-  crop: 'center',
-} as const;
+export const decodeDefaults = { channels: 3, crop: 'center' } as const;
 
 /** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
 export const maxInputPixels = 200_000_000;
@@ -63,14 +60,23 @@ function reasonOf(error: unknown): string {
   if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   // libheif prints a line for every seek that failed; the last line is the cause.
-  const cause = (lines.at(-1) ?? '').replace(/^Input buffer (has|contains) /, '').trim().slice(0, 120);
+  const cause = (lines.at(-1) ?? '')
+    .replace(/^Input buffer (has|contains) /, '')
+    .trim()
+    .slice(0, 120);
   return `truncated or damaged (${cause})`;
 }
 
 /** What images of science and of NumPy hold instead of levels of gray or color: their range is not in the file, so none can be guessed. */
 const otherDepths: Readonly<Record<string, string>> = {
-  char: 'signed 8-bit integers', short: 'signed 16-bit integers', int: 'signed 32-bit integers', uint: '32-bit integers',
-  float: 'floating-point numbers', double: '64-bit floating-point numbers', complex: 'complex numbers', dpcomplex: 'complex numbers',
+  char: 'signed 8-bit integers',
+  short: 'signed 16-bit integers',
+  int: 'signed 32-bit integers',
+  uint: '32-bit integers',
+  float: 'floating-point numbers',
+  double: '64-bit floating-point numbers',
+  complex: 'complex numbers',
+  dpcomplex: 'complex numbers',
 };
 
 function otherNumbers(what: string): string {
@@ -109,14 +115,25 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
       .timeout({ seconds: decodeSeconds })
       .autoOrient()
       .flatten({ background: white });
-    const { data, info } = await (resample ? upright : upright.resize(width, height, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' }))
+    const { data, info } = await (
+      resample
+        ? upright
+        : upright.resize(width, height, { fit: fitOf[crop], position: 'centre', background: white, kernel: 'lanczos3' })
+    )
       .toColourspace(channels === 3 ? 'srgb' : 'b-w')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     if (info.channels !== channels || (!resample && (info.width !== width || info.height !== height))) {
-      throw new Error(`internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${width}×${height}×${channels}`);
+      throw new Error(
+        `internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${width}×${height}×${channels}`,
+      );
     }
-    const picture: Pixels = { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height: info.height, width: info.width, channels };
+    const picture: Pixels = {
+      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      height: info.height,
+      width: info.width,
+      channels,
+    };
     return resample ? resampleToCover(picture, size, resample) : picture;
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('internal:')) throw error;
@@ -126,7 +143,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
 
 /** @throws if a kernel is asked for with a crop that has no such resizing */
 export function checkResample(crop: Crop, resample: Resample | undefined): void {
-  if (resample && crop !== 'center') throw new Error(`resample ${JSON.stringify(resample)}: goes with crop "center", not ${JSON.stringify(crop)}`);
+  if (resample && crop !== 'center')
+    throw new Error(`resample ${JSON.stringify(resample)}: goes with crop "center", not ${JSON.stringify(crop)}`);
 }
 
 /** Formats of 8 or 16 bits, by how they start: nothing of theirs has to be looked at before they are decoded. */
@@ -141,7 +159,12 @@ function isOrdinary(buffer: Buffer): boolean {
  * @returns dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for what is no drawing
  * @throws ImageError for numbers that are no levels from black to white, and for a drawing that would be too large
  */
-async function inspect(buffer: Buffer, toHeight: number, toWidth: number, settings: object): Promise<number | undefined> {
+async function inspect(
+  buffer: Buffer,
+  toHeight: number,
+  toWidth: number,
+  settings: object,
+): Promise<number | undefined> {
   if (isOrdinary(buffer)) return undefined;
   const { format, width, height, depth } = await (await loadSharp())(buffer, settings).metadata();
   const other = otherDepths[depth];
@@ -172,7 +195,9 @@ export async function readImageSize(path: string): Promise<readonly [height: num
   return reading(path, async (bytes) => {
     if (bytes.length === 0) throw new ImageError('empty file');
     try {
-      const { autoOrient } = await (await loadSharp())(bytes, { failOn: 'error', limitInputPixels: maxInputPixels }).metadata();
+      const { autoOrient } = await (
+        await loadSharp()
+      )(bytes, { failOn: 'error', limitInputPixels: maxInputPixels }).metadata();
       return [autoOrient.height, autoOrient.width];
     } catch (error) {
       throw new ImageError(reasonOf(error));
@@ -190,7 +215,10 @@ async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Re
   try {
     return await read(bytes);
   } catch (error) {
-    if (error instanceof ImageError) throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a ${imageFormats} image`, { cause: error });
+    if (error instanceof ImageError)
+      throw new Error(`cannot read ${JSON.stringify(path)}: ${error.reason}; give a ${imageFormats} image`, {
+        cause: error,
+      });
     throw error;
   }
 }

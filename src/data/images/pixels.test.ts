@@ -22,11 +22,19 @@ describe('bytes and values in [−1, 1]', () => {
 
 describe('toPixels and fromPixels', () => {
   it('are inverses for any picture', () => {
-    fc.assert(fc.property(fc.constantFrom(1 as const, 3 as const), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 0, max: 255 }), (channels, height, width, start) => {
-      const data = Uint8Array.from({ length: height * width * channels }, (_, i) => (start + 37 * i) % 256);
-      const picture = { data, height, width, channels };
-      expect(toPixels(fromPixels([picture, picture]))).toEqual([picture, picture]);
-    }));
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1 as const, 3 as const),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 0, max: 255 }),
+        (channels, height, width, start) => {
+          const data = Uint8Array.from({ length: height * width * channels }, (_, i) => (start + 37 * i) % 256);
+          const picture = { data, height, width, channels };
+          expect(toPixels(fromPixels([picture, picture]))).toEqual([picture, picture]);
+        },
+      ),
+    );
   });
 
   it('channels become planes', () => {
@@ -36,7 +44,9 @@ describe('toPixels and fromPixels', () => {
   });
 
   it('name a shape that is not that of pictures', () => {
-    expect(() => toPixels(float32([1, 2, 4, 4]))).toThrow('toPixels: expected [B, C, H, W] with 1 or 3 channels, got [1, 2, 4, 4]');
+    expect(() => toPixels(float32([1, 2, 4, 4]))).toThrow(
+      'toPixels: expected [B, C, H, W] with 1 or 3 channels, got [1, 2, 4, 4]',
+    );
     expect(() => fromPixels([])).toThrow('fromPixels: no pictures');
   });
 });
@@ -44,7 +54,9 @@ describe('toPixels and fromPixels', () => {
 describe('toRgb', () => {
   it('repeats gray and puts transparency on white', () => {
     expect([...toRgb({ data: Uint8Array.of(7), height: 1, width: 1, channels: 1 }).data]).toEqual([7, 7, 7]);
-    expect([...toRgb({ data: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 255), height: 1, width: 2, channels: 4 }).data]).toEqual([255, 255, 255, 0, 0, 0]);
+    expect([
+      ...toRgb({ data: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 255), height: 1, width: 2, channels: 4 }).data,
+    ]).toEqual([255, 255, 255, 0, 0, 0]);
   });
 });
 
@@ -55,6 +67,8 @@ describe('enlarge', () => {
   });
 
   it('refuses a scale that is no positive integer', () => {
-    expect(() => enlarge({ data: Uint8Array.of(1), height: 1, width: 1, channels: 1 }, 1.5)).toThrow('positive integer scale, got 1.5');
+    expect(() => enlarge({ data: Uint8Array.of(1), height: 1, width: 1, channels: 1 }, 1.5)).toThrow(
+      'positive integer scale, got 1.5',
+    );
   });
 });

@@ -95,7 +95,8 @@ export function toRgb(picture: Pixels): Pixels {
 
 /** The picture with every pixel repeated `scale` times in both directions. */
 export function enlarge(picture: Pixels, scale: number): Pixels {
-  if (!Number.isInteger(scale) || scale < 1) throw new Error(`enlarge: expected a positive integer scale, got ${scale}`);
+  if (!Number.isInteger(scale) || scale < 1)
+    throw new Error(`enlarge: expected a positive integer scale, got ${scale}`);
   if (scale === 1) return picture;
   const { height, width, channels } = picture;
   const data = new Uint8Array(height * width * channels * scale * scale);

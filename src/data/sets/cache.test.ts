@@ -7,8 +7,18 @@ import { cached, decodeCache, defaultCacheDir } from './cache.ts';
 import type { DatasetContent } from './dataset.ts';
 
 const content: DatasetContent = {
-  images: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), count: 2, height: 2, width: 2, channels: 1, ids: ['a', 'ü'],
-  labels: Int32Array.of(1, 0), classNames: ['x', 'y'], captions: ['one', 'two'], tags: [['t'], []], skipped: [{ id: 'z', reason: 'empty file' }], notes: [],
+  images: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+  count: 2,
+  height: 2,
+  width: 2,
+  channels: 1,
+  ids: ['a', 'ü'],
+  labels: Int32Array.of(1, 0),
+  classNames: ['x', 'y'],
+  captions: ['one', 'two'],
+  tags: [['t'], []],
+  skipped: [{ id: 'z', reason: 'empty file' }],
+  notes: [],
 };
 
 let folder: string;
@@ -19,7 +29,9 @@ beforeAll(async () => {
   const [file] = await readdir(join(folder, 'data'));
   bytes = await readFile(join(folder, 'data', file!));
 });
-afterAll(async () => { await rm(folder, { recursive: true }); });
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
 
 describe('decodeCache', () => {
   it('gives back what was kept', () => {
@@ -41,16 +53,21 @@ describe('decodeCache', () => {
   });
 
   it('never throws on random bytes, with or without the right start', () => {
-    fc.assert(fc.property(fc.boolean(), fc.uint8Array({ maxLength: 200 }), (right, tail) => {
-      expect(decodeCache(right ? Buffer.concat([bytes.subarray(0, 44), tail]) : tail, 'key')).toBeUndefined();
-    }));
+    fc.assert(
+      fc.property(fc.boolean(), fc.uint8Array({ maxLength: 200 }), (right, tail) => {
+        expect(decodeCache(right ? Buffer.concat([bytes.subarray(0, 44), tail]) : tail, 'key')).toBeUndefined();
+      }),
+    );
   });
 });
 
 describe('cached', () => {
   it('builds once for each key', async () => {
     let built = 0;
-    const build = async () => { built++; return content; };
+    const build = async () => {
+      built++;
+      return content;
+    };
     expect((await cached(folder, 'once', 'a', build)).fromCache).toBe(false);
     expect((await cached(folder, 'once', 'a', build)).fromCache).toBe(true);
     expect((await cached(folder, 'once', 'b', build)).fromCache).toBe(false);

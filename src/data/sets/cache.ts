@@ -57,7 +57,12 @@ export function decodeCache(bytes: Uint8Array, key: string): DatasetContent | un
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < preludeLength || !buffer.subarray(0, magic.length).equals(magic)) return undefined;
   const hash = buffer.subarray(magic.length, magic.length + 32);
-  if (!updateHash(createHash('sha256'), buffer.subarray(magic.length + 32)).digest().equals(hash)) return undefined;
+  if (
+    !updateHash(createHash('sha256'), buffer.subarray(magic.length + 32))
+      .digest()
+      .equals(hash)
+  )
+    return undefined;
   const headerEnd = preludeLength + buffer.readUInt32LE(magic.length + 32);
   let json: unknown;
   try {
@@ -114,7 +119,12 @@ export interface Cached {
  * @param name  identifies the source and the options; hashed to the file's name
  * @param key   changes whenever the content may have
  */
-export async function cached(cacheDir: string, name: string, key: string, build: () => Promise<DatasetContent & { readonly temporary?: boolean }>): Promise<Cached> {
+export async function cached(
+  cacheDir: string,
+  name: string,
+  key: string,
+  build: () => Promise<DatasetContent & { readonly temporary?: boolean }>,
+): Promise<Cached> {
   const path = join(cacheDir, 'data', `${createHash('sha256').update(name).digest('hex').slice(0, 24)}.bin`);
   const bytes = await readWhole(path).catch(() => undefined);
   const kept = bytes && decodeCache(bytes, key);

@@ -57,7 +57,9 @@ export async function readCaptions(folder: string, files: CaptionFiles): Promise
   const { images } = files;
   const { lines, problems: unusable, notes } = await nearestLines(folder, files, parseLine);
   const problems = [...unusable];
-  const captions = new Map([...lines].flatMap(([id, { caption }]) => (caption === undefined ? [] : [[id, caption] as const])));
+  const captions = new Map(
+    [...lines].flatMap(([id, { caption }]) => (caption === undefined ? [] : [[id, caption] as const])),
+  );
   const tags = new Map([...lines].flatMap(([id, line]) => (line.tags === undefined ? [] : [[id, line.tags] as const])));
   await readTextsBeside(folder, files, captions, problems);
   problems.sort((a, b) => (a.where < b.where ? -1 : a.where > b.where ? 1 : 0));
@@ -65,8 +67,16 @@ export async function readCaptions(folder: string, files: CaptionFiles): Promise
   if (captions.size === 0) return { ...words, problems, notes };
   const without = images.filter((id) => !captions.has(id));
   return {
-    captions: images.map((id) => captions.get(id) ?? ''), ...words, problems,
-    notes: without.length === 0 ? notes : [...notes, `${without.length} of ${images.length} images have no caption, the first is ${without[0]}; theirs is the empty text`],
+    captions: images.map((id) => captions.get(id) ?? ''),
+    ...words,
+    problems,
+    notes:
+      without.length === 0
+        ? notes
+        : [
+            ...notes,
+            `${without.length} of ${images.length} images have no caption, the first is ${without[0]}; theirs is the empty text`,
+          ],
   };
 }
 
@@ -83,8 +93,15 @@ interface NearestLines<Line> {
  * @param parse  what a line says, or what is wrong with it
  * @see Hugging Face datasets, folder_based_builder.py, which takes the closest metadata file
  */
-async function nearestLines<Line extends { readonly fileName: string }>(folder: string, { images, metadata, elsewhere = [] }: CaptionFiles, parse: (line: string) => Line | string): Promise<NearestLines<Line>> {
-  const found = new Map<string, { readonly line: Line; readonly path: string; readonly number: number; readonly steps: number }>();
+async function nearestLines<Line extends { readonly fileName: string }>(
+  folder: string,
+  { images, metadata, elsewhere = [] }: CaptionFiles,
+  parse: (line: string) => Line | string,
+): Promise<NearestLines<Line>> {
+  const found = new Map<
+    string,
+    { readonly line: Line; readonly path: string; readonly number: number; readonly steps: number }
+  >();
   const several = new Set<string>();
   const problems: CaptionProblem[] = [];
   const known = [...images, ...elsewhere];
@@ -99,7 +116,9 @@ async function nearestLines<Line extends { readonly fileName: string }>(folder: 
     for (const [index, written] of text.split('\n').entries()) {
       if (written.trim() === '') continue;
       const number = index + 1;
-      const problem = (reason: string): void => { problems.push({ where: `${path}:${number}`, reason }); };
+      const problem = (reason: string): void => {
+        problems.push({ where: `${path}:${number}`, reason });
+      };
       const line = parse(written);
       if (typeof line === 'string') {
         problem(line);
@@ -120,15 +139,24 @@ async function nearestLines<Line extends { readonly fileName: string }>(folder: 
         }
         here.set(id, number);
         if (before !== undefined) several.add(id);
-        if (before?.steps === steps) problem(`${JSON.stringify(line.fileName)} has a line already in ${before.path}:${before.number}, as near to it as this one`);
+        if (before?.steps === steps)
+          problem(
+            `${JSON.stringify(line.fileName)} has a line already in ${before.path}:${before.number}, as near to it as this one`,
+          );
         else if (before === undefined || steps < before.steps) found.set(id, { line, path, number, steps });
       }
     }
   }
   const [first] = several;
   return {
-    lines: new Map([...found].map(([id, { line }]) => [id, line])), problems,
-    notes: first === undefined ? [] : [`${several.size} ${several.size === 1 ? 'image has' : 'images have'} lines in several ${metadataName} files, the nearest one counts: that of ${first} is ${found.get(first)!.path}`],
+    lines: new Map([...found].map(([id, { line }]) => [id, line])),
+    problems,
+    notes:
+      first === undefined
+        ? []
+        : [
+            `${several.size} ${several.size === 1 ? 'image has' : 'images have'} lines in several ${metadataName} files, the nearest one counts: that of ${first} is ${found.get(first)!.path}`,
+          ],
   };
 }
 
@@ -137,11 +165,24 @@ async function nearestLines<Line extends { readonly fileName: string }>(folder: 
  *
  * @throws one line if the pictures have neither, or one has an empty caption
  */
-export function captionsOf({ name, captions, labels, classNames, ids, count }: DatasetContent & { readonly name: string }): readonly string[] {
+export function captionsOf({
+  name,
+  captions,
+  labels,
+  classNames,
+  ids,
+  count,
+}: DatasetContent & { readonly name: string }): readonly string[] {
   if (!captions && labels && classNames) return Array.from(labels, (label) => classNames[label]!);
-  if (!captions) throw new Error(`data: the pictures of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt beside each picture, or pictures of a class into a folder of its name`);
+  if (!captions)
+    throw new Error(
+      `data: the pictures of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt beside each picture, or pictures of a class into a folder of its name`,
+    );
   const empty = captions.flatMap((caption, index) => (caption === '' ? [index] : []));
-  if (empty.length > 0) throw new Error(`data: ${empty.length} of ${count} pictures of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or name the others in a list of files`);
+  if (empty.length > 0)
+    throw new Error(
+      `data: ${empty.length} of ${count} pictures of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or name the others in a list of files`,
+    );
   return captions;
 }
 
@@ -151,8 +192,14 @@ export function captionsOf({ name, captions, labels, classNames, ids, count }: D
  *
  * @param images  the paths of its images inside of it, with `/`
  */
-export async function metadataColumn(folder: string, images: readonly string[], key: string): Promise<Map<string, string>> {
-  const folders = new Set(images.flatMap((id) => id.split('/').map((_, depth, parts) => parts.slice(0, depth).join('/'))));
+export async function metadataColumn(
+  folder: string,
+  images: readonly string[],
+  key: string,
+): Promise<Map<string, string>> {
+  const folders = new Set(
+    images.flatMap((id) => id.split('/').map((_, depth, parts) => parts.slice(0, depth).join('/'))),
+  );
   const metadata = [...folders].map((inside) => posix.join(inside, metadataName));
   // What is wrong with the lines was said when the data set was opened.
   const { lines } = await nearestLines(folder, { images, metadata, texts: [] }, (line) => {
@@ -160,33 +207,44 @@ export async function metadataColumn(folder: string, images: readonly string[], 
     const [fileName, value] = [entry?.['file_name'], entry?.[key]];
     return typeof fileName === 'string' ? { fileName, value } : 'no object with file_name';
   });
-  return new Map([...lines].flatMap(([id, { value }]) => (typeof value === 'string' || typeof value === 'number' ? [[id, String(value)] as const] : [])));
+  return new Map(
+    [...lines].flatMap(([id, { value }]) =>
+      typeof value === 'string' || typeof value === 'number' ? [[id, String(value)] as const] : [],
+    ),
+  );
 }
 
 function parseObject(line: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value = JSON.parse(line) as unknown;
-    return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : undefined;
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** What a line says, or what is wrong with it. */
-function parseLine(line: string): { readonly fileName: string; readonly caption?: string; readonly tags?: readonly string[] } | string {
+function parseLine(
+  line: string,
+): { readonly fileName: string; readonly caption?: string; readonly tags?: readonly string[] } | string {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
     return `not valid JSON: ${clipped(line.trim(), 80)}`;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `expected an object with file_name and text, got ${clipped(line.trim(), 80)}`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return `expected an object with file_name and text, got ${clipped(line.trim(), 80)}`;
   const record = value as Readonly<Record<string, unknown>>;
   const fileName = record['file_name'];
-  if (typeof fileName !== 'string' || fileName === '') return `expected a file_name, got ${quoteJson(fileName, 'none')}`;
+  if (typeof fileName !== 'string' || fileName === '')
+    return `expected a file_name, got ${quoteJson(fileName, 'none')}`;
   const key = captionKeys.find((each) => Object.hasOwn(record, each));
   // Columns are anyone's: what is no list of texts means something else.
-  const tags = Array.isArray(record['tags']) && record['tags'].every((tag) => typeof tag === 'string' && tag.length <= longest) ? { tags: (record['tags'] as string[]).map(singleSpaced) } : {};
+  const tags =
+    Array.isArray(record['tags']) && record['tags'].every((tag) => typeof tag === 'string' && tag.length <= longest)
+      ? { tags: (record['tags'] as string[]).map(singleSpaced) }
+      : {};
   if (key === undefined) return { fileName, ...tags };
   const caption = record[key];
   if (typeof caption !== 'string') return `${key}: expected a caption, got ${quoteJson(caption)}`;
@@ -195,18 +253,31 @@ function parseLine(line: string): { readonly fileName: string; readonly caption?
 }
 
 /** Texts next to images that have no line of metadata. */
-async function readTextsBeside(folder: string, { images, texts }: CaptionFiles, captions: Map<string, string>, problems: CaptionProblem[]): Promise<void> {
+async function readTextsBeside(
+  folder: string,
+  { images, texts }: CaptionFiles,
+  captions: Map<string, string>,
+  problems: CaptionProblem[],
+): Promise<void> {
   if (texts.length === 0) return;
   const find = nameFinder(texts);
   const wanted = images.flatMap((id) => {
     const name = captions.has(id) ? undefined : find(textBeside(id));
-    if (name !== undefined && 'equals' in name) problems.push({ where: id, reason: sameToTheEye(textBeside(id), name.equals) });
+    if (name !== undefined && 'equals' in name)
+      problems.push({ where: id, reason: sameToTheEye(textBeside(id), name.equals) });
     return name !== undefined && 'index' in name ? [{ id, path: texts[name.index]! }] : [];
   });
-  const found = await inParallel(wanted.length, 16, async (index) => readText(join(folder, wanted[index]!.path), mostCaptionBytes));
+  const found = await inParallel(wanted.length, 16, async (index) =>
+    readText(join(folder, wanted[index]!.path), mostCaptionBytes),
+  );
   for (const [index, text] of found.entries()) {
     const { id, path } = wanted[index]!;
-    const reason = typeof text !== 'string' ? text.reason : text.length > longest ? `is ${text.length} characters long, expected at most ${longest}` : undefined;
+    const reason =
+      typeof text !== 'string'
+        ? text.reason
+        : text.length > longest
+          ? `is ${text.length} characters long, expected at most ${longest}`
+          : undefined;
     if (reason === undefined) captions.set(id, singleSpaced(text as string));
     else problems.push({ where: path, reason });
   }

@@ -11,6 +11,8 @@ export function checkMemory(source: string, count: number, size: PictureSize, ch
   const bytes = count * height * width * channels;
   if (bytes > 0.8 * totalmem()) {
     const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
-    throw new Error(`data ${JSON.stringify(source)}: ${count} images at ${describeSize(size)} take ${gigabytes(bytes)} GB, this machine has ${gigabytes(totalmem())} GB; give a smaller --size`);
+    throw new Error(
+      `data ${JSON.stringify(source)}: ${count} images at ${describeSize(size)} take ${gigabytes(bytes)} GB, this machine has ${gigabytes(totalmem())} GB; give a smaller --size`,
+    );
   }
 }

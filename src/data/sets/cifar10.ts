@@ -11,7 +11,18 @@ import type { Source, Split } from './source.ts';
 import { describeSystemError } from '../../files/write-file.ts';
 
 /** Krizhevsky's ten classes, in the order of their labels. */
-const cifar10Classes: readonly string[] = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
+const cifar10Classes: readonly string[] = [
+  'airplane',
+  'automobile',
+  'bird',
+  'cat',
+  'deer',
+  'dog',
+  'frog',
+  'horse',
+  'ship',
+  'truck',
+];
 
 const side = 32;
 const plane = side * side;
@@ -37,11 +48,19 @@ export async function cifar10Source(path: string, split: Split): Promise<Source 
   if (!(isFile ? batchName.test(basename(path)) : names.some((name) => batchName.test(name)))) return undefined;
   const batches = isFile ? [basename(path)] : split === 'train' ? trainBatches : ['test_batch.bin'];
   const missing = batches.filter((name) => !names.includes(name));
-  if (missing.length > 0) throw new Error(`data ${JSON.stringify(path)}: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing; unpack the archive again, or give the path of one batch`);
+  if (missing.length > 0)
+    throw new Error(
+      `data ${JSON.stringify(path)}: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing; unpack the archive again, or give the path of one batch`,
+    );
   return { channels: 3, open: (options) => openBatches(folder, batches, names.includes('batches.meta.txt'), options) };
 }
 
-async function openBatches(folder: string, batches: readonly string[], hasNames: boolean, options: OpenOptions): Promise<Cached> {
+async function openBatches(
+  folder: string,
+  batches: readonly string[],
+  hasNames: boolean,
+  options: OpenOptions,
+): Promise<Cached> {
   const pictures: Uint8Array[] = [];
   const labels: number[] = [];
   const ids: string[] = [];
@@ -49,12 +68,18 @@ async function openBatches(folder: string, batches: readonly string[], hasNames:
   for (const name of batches) {
     const path = join(folder, name);
     const fail = (problem: string) => new Error(`data ${JSON.stringify(path)}: ${problem}`);
-    const bytes: Uint8Array = await readFile(path).catch((error: unknown) => { throw fail(describeSystemError(error)); });
-    if (bytes.length === 0 || bytes.length % recordBytes !== 0) throw fail(`has ${bytes.length} bytes, expected a multiple of ${recordBytes} (cut short? the Python and Matlab versions are not read)`);
+    const bytes: Uint8Array = await readFile(path).catch((error: unknown) => {
+      throw fail(describeSystemError(error));
+    });
+    if (bytes.length === 0 || bytes.length % recordBytes !== 0)
+      throw fail(
+        `has ${bytes.length} bytes, expected a multiple of ${recordBytes} (cut short? the Python and Matlab versions are not read)`,
+      );
     const count = bytes.length / recordBytes;
     for (let i = 0; i < count; i++) {
       const label = bytes[i * recordBytes]!;
-      if (label >= classNames.length) throw fail(`picture ${i} has the label ${label}, expected 0 to ${classNames.length - 1}`);
+      if (label >= classNames.length)
+        throw fail(`picture ${i} has the label ${label}, expected 0 to ${classNames.length - 1}`);
       labels.push(label);
       ids.push(`${name.replace('.bin', '')}/${String(i).padStart(5, '0')}`);
     }
@@ -65,11 +90,21 @@ async function openBatches(folder: string, batches: readonly string[], hasNames:
   const [toHeight, toWidth] = heightAndWidth(options.size);
   const build = async (): Promise<DatasetContent> => ({
     images: await fitPictures(raw, options),
-    count: raw.count, height: toHeight, width: toWidth, channels: options.channels,
-    ids, labels: Int32Array.from(labels), classNames, skipped: [], notes: [],
+    count: raw.count,
+    height: toHeight,
+    width: toWidth,
+    channels: options.channels,
+    ids,
+    labels: Int32Array.from(labels),
+    classNames,
+    skipped: [],
+    notes: [],
   });
   if (isQuickFit(raw, options)) return { content: await build(), fromCache: false };
-  const key = createHash('sha256').update(raw.data).update(JSON.stringify([labels, classNames])).digest('hex');
+  const key = createHash('sha256')
+    .update(raw.data)
+    .update(JSON.stringify([labels, classNames]))
+    .digest('hex');
   return cached(options.cacheDir, JSON.stringify(['cifar10', folder, batches, ...decodedAs(options)]), key, build);
 }
 
@@ -86,7 +121,13 @@ function interleaved(bytes: Uint8Array, count: number): Uint8Array {
 }
 
 async function readNames(path: string): Promise<string[]> {
-  const names = (await readFile(path, 'utf8')).split('\n').map((line) => line.trim()).filter((line) => line !== '');
-  if (names.length < 1 || names.length > 256) throw new Error(`data ${JSON.stringify(path)}: has ${names.length} names of classes, expected 1 to 256, a line each`);
+  const names = (await readFile(path, 'utf8'))
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  if (names.length < 1 || names.length > 256)
+    throw new Error(
+      `data ${JSON.stringify(path)}: has ${names.length} names of classes, expected 1 to 256, a line each`,
+    );
   return names;
 }

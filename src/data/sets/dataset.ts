@@ -63,10 +63,15 @@ export function updateHash(hash: Hash, bytes: Uint8Array): Hash {
  * @param labels      [kept] their classes; none when left out
  * @param classNames  what the classes are called
  */
-export function selectImages(content: DatasetContent, places: readonly number[], classes?: { readonly labels: Int32Array; readonly classNames: readonly string[] }): DatasetContent {
+export function selectImages(
+  content: DatasetContent,
+  places: readonly number[],
+  classes?: { readonly labels: Int32Array; readonly classNames: readonly string[] },
+): DatasetContent {
   const size = content.height * content.width * content.channels;
   const images = new Uint8Array(places.length * size);
-  for (const [to, from] of places.entries()) images.set(content.images.subarray(from * size, (from + 1) * size), to * size);
+  for (const [to, from] of places.entries())
+    images.set(content.images.subarray(from * size, (from + 1) * size), to * size);
   return {
     images,
     count: places.length,

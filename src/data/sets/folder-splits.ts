@@ -13,7 +13,9 @@ type SplitName = keyof typeof splitNames;
 
 function splitOf(folder: string): SplitName | undefined {
   const name = folder.toLowerCase();
-  return (Object.keys(splitNames) as SplitName[]).find((split) => (splitNames[split] as readonly string[]).includes(name));
+  return (Object.keys(splitNames) as SplitName[]).find((split) =>
+    (splitNames[split] as readonly string[]).includes(name),
+  );
 }
 
 /** The first-level folders of a data set that are splits, and those that are not. */

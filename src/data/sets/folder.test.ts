@@ -16,10 +16,15 @@ beforeEach(async () => {
   cacheDir = join(base, 'cache');
   await mkdir(folder);
 });
-afterEach(async () => { await rm(dirname(folder), { recursive: true }); });
+afterEach(async () => {
+  await rm(dirname(folder), { recursive: true });
+});
 
-const png = await sharp({ create: { width: 4, height: 4, channels: 3, background: '#369' } }).png().toBuffer();
-const bytes = (path: string, name: string): Buffer => Buffer.concat([Buffer.from(`${path}/`), Buffer.from(name, 'latin1')]);
+const png = await sharp({ create: { width: 4, height: 4, channels: 3, background: '#369' } })
+  .png()
+  .toBuffer();
+const bytes = (path: string, name: string): Buffer =>
+  Buffer.concat([Buffer.from(`${path}/`), Buffer.from(name, 'latin1')]);
 const open = (options = {}) => openDataset(folder, { size: 4, cacheDir, ...options });
 
 async function put(id: string, content: string | Uint8Array = png): Promise<void> {
@@ -38,7 +43,9 @@ describe('what cannot be read', () => {
       await put('ok.png');
       await writeFile(bytes(folder, 'caf\xe9.png'), png);
       await writeFile(bytes(folder, 'caf\xe9.doc'), 'no image');
-      await expect(open()).rejects.toThrow(`data: ${JSON.stringify(join(folder, 'caf\ufffd.png'))}: ${notUtf8}; remove the file, or leave such files out with --skip-bad`);
+      await expect(open()).rejects.toThrow(
+        `data: ${JSON.stringify(join(folder, 'caf\ufffd.png'))}: ${notUtf8}; remove the file, or leave such files out with --skip-bad`,
+      );
       const skipped = [{ id: 'caf\ufffd.png', reason: notUtf8 }];
       expect(await open({ skipBad: true })).toMatchObject({ ids: ['ok.png'], skipped });
       // Also after the cache has the others.
@@ -49,15 +56,26 @@ describe('what cannot be read', () => {
     it('is a folder, also for the commands that take files', async () => {
       await put('ok.png');
       await mkdir(bytes(folder, 'd\xe9j\xe0'));
-      await expect(open()).rejects.toThrow(/d.j.": its name is not UTF-8 .*; mend it, or leave such files out with --skip-bad$/);
-      expect(await open({ skipBad: true })).toMatchObject({ count: 1, skipped: [{ id: 'd\ufffdj\ufffd', reason: notUtf8 }] });
+      await expect(open()).rejects.toThrow(
+        /d.j.": its name is not UTF-8 .*; mend it, or leave such files out with --skip-bad$/,
+      );
+      expect(await open({ skipBad: true })).toMatchObject({
+        count: 1,
+        skipped: [{ id: 'd\ufffdj\ufffd', reason: notUtf8 }],
+      });
       await expect(imageFiles(folder)).rejects.toThrow(notUtf8);
-      expect(await imageFiles(folder, { skipBad: true })).toEqual({ files: [join(folder, 'ok.png')], skipped: [{ id: join(folder, 'd\ufffdj\ufffd'), reason: notUtf8 }], notes: [] });
+      expect(await imageFiles(folder, { skipBad: true })).toEqual({
+        files: [join(folder, 'ok.png')],
+        skipped: [{ id: join(folder, 'd\ufffdj\ufffd'), reason: notUtf8 }],
+        notes: [],
+      });
     });
 
     it('is all there is', async () => {
       await writeFile(bytes(folder, 'caf\xe9.png'), png);
-      await expect(open({ skipBad: true })).rejects.toThrow(`none of its images can be read; the first, caf\ufffd.png: ${notUtf8}`);
+      await expect(open({ skipBad: true })).rejects.toThrow(
+        `none of its images can be read; the first, caf\ufffd.png: ${notUtf8}`,
+      );
     });
   });
 
@@ -66,7 +84,9 @@ describe('what cannot be read', () => {
     await symlink('nowhere.png', join(folder, 'a.png'));
     await symlink('nowhere.txt', join(folder, 'a.txt'));
     await symlink('loop.png', join(folder, 'loop.png'));
-    await expect(open()).rejects.toThrow('a.png": its link cannot be followed: there is no such file or folder; remove the file, or leave');
+    await expect(open()).rejects.toThrow(
+      'a.png": its link cannot be followed: there is no such file or folder; remove the file, or leave',
+    );
     expect((await open({ skipBad: true })).skipped).toEqual([
       { id: 'a.png', reason: 'its link cannot be followed: there is no such file or folder' },
       { id: 'loop.png', reason: 'its link cannot be followed: too many symbolic links' },
@@ -82,8 +102,13 @@ describe('what cannot be read', () => {
     const isRoot = process.geteuid!() === 0;
     if (isRoot) process.seteuid!(65_534);
     try {
-      await expect(open()).rejects.toThrow('locked": permission denied; mend it, or leave such files out with --skip-bad');
-      expect(await open({ skipBad: true })).toMatchObject({ ids: ['ok.png'], skipped: [{ id: 'locked', reason: 'permission denied' }] });
+      await expect(open()).rejects.toThrow(
+        'locked": permission denied; mend it, or leave such files out with --skip-bad',
+      );
+      expect(await open({ skipBad: true })).toMatchObject({
+        ids: ['ok.png'],
+        skipped: [{ id: 'locked', reason: 'permission denied' }],
+      });
     } finally {
       if (isRoot) process.seteuid!(0);
       await chmod(join(folder, 'locked'), 0o700);
@@ -97,12 +122,20 @@ describe('where several metadata.jsonl name an image', () => {
   test.each(['a', 'z'])('the nearest one counts, whole, in a folder called %s', async (inner) => {
     await put('0.png');
     await put(`${inner}/1.png`);
-    await put('metadata.jsonl', lines({ file_name: '0.png', text: 'root image' }, { file_name: `${inner}/1.png`, text: 'from the root', tags: ['far'], group: 'far' }));
+    await put(
+      'metadata.jsonl',
+      lines(
+        { file_name: '0.png', text: 'root image' },
+        { file_name: `${inner}/1.png`, text: 'from the root', tags: ['far'], group: 'far' },
+      ),
+    );
     await put(`${inner}/metadata.jsonl`, lines({ file_name: '1.png', text: 'from the folder', group: 'near' }));
     const dataset = await open();
     expect(dataset.captions).toEqual(['root image', 'from the folder']);
     expect(dataset.tags).toBeUndefined();
-    expect(dataset.notes).toEqual([`1 image has lines in several metadata.jsonl files, the nearest one counts: that of ${inner}/1.png is ${inner}/metadata.jsonl`]);
+    expect(dataset.notes).toEqual([
+      `1 image has lines in several metadata.jsonl files, the nearest one counts: that of ${inner}/1.png is ${inner}/metadata.jsonl`,
+    ]);
     expect(await metadataColumn(folder, dataset.ids, 'group')).toEqual(new Map([[`${inner}/1.png`, 'near']]));
   });
 
@@ -110,7 +143,9 @@ describe('where several metadata.jsonl name an image', () => {
     await put('a/1.png');
     await put('b/metadata.jsonl', lines({ file_name: '../a/1.png', text: 'one' }));
     await put('c/metadata.jsonl', lines({ file_name: '../a/1.png', text: 'two' }));
-    await expect(open()).rejects.toThrow('c/metadata.jsonl:1": "../a/1.png" has a line already in b/metadata.jsonl:1, as near to it as this one');
+    await expect(open()).rejects.toThrow(
+      'c/metadata.jsonl:1": "../a/1.png" has a line already in b/metadata.jsonl:1, as near to it as this one',
+    );
   });
 });
 
@@ -127,7 +162,9 @@ describe('names in other code points', () => {
     expect(dataset.captions).toEqual(['', 'a cup', '']);
     expect(dataset.classNames).toEqual(['b', composed]);
     expect((await takeListed(dataset, 'list.txt')).ids).toEqual([`${decomposed}/plain.png`]);
-    expect([...await metadataColumn(folder, dataset.ids, 'group')]).toEqual([[`${decomposed}/${decomposed}.png`, 'drinks']]);
+    expect([...(await metadataColumn(folder, dataset.ids, 'group'))]).toEqual([
+      [`${decomposed}/${decomposed}.png`, 'drinks'],
+    ]);
     await rm(join(folder, 'metadata.jsonl'));
     await put(`${decomposed}/${composed}.txt`, 'a cup');
     expect((await open()).captions).toEqual(['', 'a cup', '']);
@@ -155,11 +192,17 @@ describe('folders that are splits', () => {
     await splits('test', 'train', 'val');
     const dataset = await open();
     expect(dataset).toMatchObject({ ids: ['train/cat/0.png', 'train/dog/1.png'], classNames: ['cat', 'dog'] });
-    expect(dataset.notes).toEqual([`its folders test, train, val are splits, of which train is read; give ${join(folder, 'test')} or ${join(folder, 'val')} for another`]);
+    expect(dataset.notes).toEqual([
+      `its folders test, train, val are splits, of which train is read; give ${join(folder, 'test')} or ${join(folder, 'val')} for another`,
+    ]);
     const train = await openDataset(join(folder, 'train'), { size: 4, cacheDir });
     expect(train).toMatchObject({ ids: ['cat/0.png', 'dog/1.png'], notes: [] });
     expect(train.fingerprint).toBe(dataset.fingerprint);
-    expect(await openDataset(join(folder, 'test'), { size: 4, cacheDir })).toMatchObject({ classNames: ['cat', 'dog'], count: 2, notes: [] });
+    expect(await openDataset(join(folder, 'test'), { size: 4, cacheDir })).toMatchObject({
+      classNames: ['cat', 'dog'],
+      count: 2,
+      notes: [],
+    });
   });
 
   it('have a held-out part: test, else validation', async () => {
@@ -175,7 +218,10 @@ describe('folders that are splits', () => {
 
   it('may share a metadata.jsonl', async () => {
     await splits('test', 'train');
-    await put('metadata.jsonl', lines({ file_name: 'train/cat/0.png', text: 'a cat' }, { file_name: 'test/cat/0.png', text: 'another' }));
+    await put(
+      'metadata.jsonl',
+      lines({ file_name: 'train/cat/0.png', text: 'a cat' }, { file_name: 'test/cat/0.png', text: 'another' }),
+    );
     expect((await open()).captions).toEqual(['a cat', '']);
     await put('metadata.jsonl', lines({ file_name: 'tets/cat/0.png', text: 'a cat' }));
     await expect(open()).rejects.toThrow('there is no image "tets/cat/0.png"');
@@ -183,7 +229,9 @@ describe('folders that are splits', () => {
 
   it('are an error where there is no train', async () => {
     await splits('test', 'val');
-    await expect(open()).rejects.toThrow(`its folders are the splits test, val, and it has no train; give ${join(folder, 'test')} or ${join(folder, 'val')}`);
+    await expect(open()).rejects.toThrow(
+      `its folders are the splits test, val, and it has no train; give ${join(folder, 'test')} or ${join(folder, 'val')}`,
+    );
   });
 
   it('are a split also where train is alone', async () => {
@@ -196,7 +244,9 @@ describe('folders that are splits', () => {
     await put('bus/1.png');
     expect(await open()).toMatchObject({ classNames: ['bus', 'train'], notes: [] });
     await put('test/2.png');
-    expect((await open()).notes).toEqual([`test, train are classes here, since other folders lie next to them; give ${join(folder, 'train')} to read one as a split`]);
+    expect((await open()).notes).toEqual([
+      `test, train are classes here, since other folders lie next to them; give ${join(folder, 'train')} to read one as a split`,
+    ]);
   });
 });
 

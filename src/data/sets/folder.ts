@@ -37,18 +37,31 @@ function partOf(folder: string, { others, ...listing }: Listing): Part {
     return { ...listing, within: '', elsewhere: [], notes: train ? [...notes, note] : notes };
   }
   const train = folders.find(({ split }) => split === 'train');
-  const paths = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => join(folder, name)).join(' or ');
+  const paths = (parts: readonly { readonly name: string }[]) =>
+    parts.map(({ name }) => join(folder, name)).join(' or ');
   if (train === undefined) {
-    throw new Error(`data ${JSON.stringify(folder)}: ${folders.length === 1 ? `it holds the split ${folders[0]!.name} and` : `its folders are the splits ${names(folders)}, and it has`} no train; give ${paths(folders)}`);
+    throw new Error(
+      `data ${JSON.stringify(folder)}: ${folders.length === 1 ? `it holds the split ${folders[0]!.name} and` : `its folders are the splits ${names(folders)}, and it has`} no train; give ${paths(folders)}`,
+    );
   }
   const rest = folders.filter((each) => each !== train);
-  const isElsewhere = ({ id }: { readonly id: string }) => rest.some(({ name }) => id === name || id.startsWith(`${name}/`));
+  const isElsewhere = ({ id }: { readonly id: string }) =>
+    rest.some(({ name }) => id === name || id.startsWith(`${name}/`));
   const here = <T extends { readonly id: string }>(files: readonly T[]) => files.filter((file) => !isElsewhere(file));
   return {
-    files: here(listing.files), metadata: here(listing.metadata), texts: here(listing.texts), unreadable: here(listing.unreadable),
+    files: here(listing.files),
+    metadata: here(listing.metadata),
+    texts: here(listing.texts),
+    unreadable: here(listing.unreadable),
     within: `${train.name}/`,
     elsewhere: listing.files.filter(isElsewhere).map(({ id }) => id),
-    notes: rest.length === 0 ? notes : [`its folders ${names(folders)} are splits, of which ${train.name} is read; give ${paths(rest)} for ${rest.length === 1 ? 'the other' : 'another'}`, ...notes],
+    notes:
+      rest.length === 0
+        ? notes
+        : [
+            `its folders ${names(folders)} are splits, of which ${train.name} is read; give ${paths(rest)} for ${rest.length === 1 ? 'the other' : 'another'}`,
+            ...notes,
+          ],
   };
 }
 
@@ -66,11 +79,20 @@ function captionFiles({ files, metadata, texts, elsewhere }: Part): CaptionFiles
  *
  * @throws one line if the folder cannot be read, or a line or a file of captions is of no use
  */
-export async function readFolderCaptions(folder: string): Promise<{ readonly captions: readonly string[]; readonly notes: readonly string[] }> {
-  const listing = await listImages(folder).catch((error: unknown) => { throw new Error(`captions ${JSON.stringify(folder)}: ${describeSystemError(error)}`, { cause: error }); });
+export async function readFolderCaptions(
+  folder: string,
+): Promise<{ readonly captions: readonly string[]; readonly notes: readonly string[] }> {
+  const listing = await listImages(folder).catch((error: unknown) => {
+    throw new Error(`captions ${JSON.stringify(folder)}: ${describeSystemError(error)}`, { cause: error });
+  });
   const part = partOf(folder, listing);
-  const { captions = [], problems: [problem], notes } = await readCaptions(folder, captionFiles(part));
-  if (problem) throw new Error(`captions ${JSON.stringify(join(folder, problem.where))}: ${problem.reason}; mend or remove it`);
+  const {
+    captions = [],
+    problems: [problem],
+    notes,
+  } = await readCaptions(folder, captionFiles(part));
+  if (problem)
+    throw new Error(`captions ${JSON.stringify(join(folder, problem.where))}: ${problem.reason}; mend or remove it`);
   const [unreadable] = part.unreadable;
   if (unreadable) throw bad(folder, unreadable);
   return { captions, notes: [...part.notes, ...notes] };
@@ -91,13 +113,20 @@ export interface ImageFiles {
  * @param skipBad  leave out what cannot be read, instead of failing
  * @throws if there is no such path, no image in the folder, or one that cannot be read
  */
-export async function imageFiles(path: string, { skipBad = false }: { readonly skipBad?: boolean } = {}): Promise<ImageFiles> {
+export async function imageFiles(
+  path: string,
+  { skipBad = false }: { readonly skipBad?: boolean } = {},
+): Promise<ImageFiles> {
   try {
     if ((await stat(path)).isFile()) return { files: [path], skipped: [], notes: [] };
     const { files, unreadable, others } = await listImages(path);
     if (unreadable.length > 0 && !skipBad) throw bad(path, unreadable[0]!);
     if (files.length === 0) throw noImages(path, others, unreadable);
-    return { files: files.map(({ id }) => join(path, id)), skipped: unreadable.map(({ id, reason }) => ({ id: join(path, id), reason })), notes: [noteOtherImages(others) ?? []].flat() };
+    return {
+      files: files.map(({ id }) => join(path, id)),
+      skipped: unreadable.map(({ id, reason }) => ({ id: join(path, id), reason })),
+      notes: [noteOtherImages(others) ?? []].flat(),
+    };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     throw new Error(`images ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
@@ -106,9 +135,17 @@ export async function imageFiles(path: string, { skipBad = false }: { readonly s
 
 /** What a folder without images holds instead, and what to give. */
 function noImages(folder: string, others: Listing['others'], [first]: readonly SkippedImage[]): Error {
-  if (first) return new Error(`data ${JSON.stringify(folder)}: none of its images can be read; the first, ${first.id}: ${first.reason}`);
-  const held = others.size === 0 ? 'it holds no files' : `it holds only ${[...others.keys()].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
-  return new Error(`data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with ${imageFormats} files, or noto-emoji`);
+  if (first)
+    return new Error(
+      `data ${JSON.stringify(folder)}: none of its images can be read; the first, ${first.id}: ${first.reason}`,
+    );
+  const held =
+    others.size === 0
+      ? 'it holds no files'
+      : `it holds only ${[...others.keys()].sort().slice(0, 5).join(', ')}${others.size > 5 ? ', …' : ''}`;
+  return new Error(
+    `data ${JSON.stringify(folder)}: no images here or in its sub-folders (${held}); give a folder with ${imageFormats} files, or noto-emoji`,
+  );
 }
 
 /**
@@ -126,7 +163,11 @@ function classesOf(ids: readonly string[], within: string): Pick<DatasetContent,
   if (classNames.length < 2) return { notes: [] };
   const loose = folders.filter((folder) => folder === undefined).length;
   if (loose > 0) {
-    return { notes: [`no classes: ${loose} of ${ids.length} images lie beside the ${classNames.length} sub-folders; move them into one`] };
+    return {
+      notes: [
+        `no classes: ${loose} of ${ids.length} images lie beside the ${classNames.length} sub-folders; move them into one`,
+      ],
+    };
   }
   const places = new Map(classNames.map((name, index) => [name, index]));
   return { labels: Int32Array.from(folders, (folder) => places.get(folder!)!), classNames, notes: [] };
@@ -135,7 +176,9 @@ function classesOf(ids: readonly string[], within: string): Pick<DatasetContent,
 /** What is wrong with an image, a folder, a text beside an image, or a line of metadata (`metadata.jsonl:3`). */
 function bad(folder: string, { id, reason }: SkippedImage): Error {
   const isText = id.endsWith('.txt') || basename(id).startsWith(metadataName);
-  const hint = isText ? 'mend or remove it, or do without such captions with --skip-bad' : `${isImage(id) ? 'remove the file' : 'mend it'}, or leave such files out with --skip-bad`;
+  const hint = isText
+    ? 'mend or remove it, or do without such captions with --skip-bad'
+    : `${isImage(id) ? 'remove the file' : 'mend it'}, or leave such files out with --skip-bad`;
   return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; ${hint}`);
 }
 
@@ -172,9 +215,12 @@ async function decodeAll(folder: string, part: Part, options: OpenOptions): Prom
   const skipped = [...reasons].sort(([a], [b]) => a - b).map(([index, reason]) => ({ id: files[index]!.id, reason }));
   const good = files.flatMap((_, index) => (reasons.has(index) ? [] : [index]));
   if (good.length === 0) {
-    throw new Error(`data ${JSON.stringify(folder)}: none of its ${files.length} images can be read; the first, ${skipped[0]!.id}: ${skipped[0]!.reason}`);
+    throw new Error(
+      `data ${JSON.stringify(folder)}: none of its ${files.length} images can be read; the first, ${skipped[0]!.id}: ${skipped[0]!.reason}`,
+    );
   }
-  for (const [to, from] of good.entries()) if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
+  for (const [to, from] of good.entries())
+    if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
   const ids = good.map((index) => files[index]!.id);
   const classes = classesOf(ids, part.within);
   return {
@@ -208,17 +254,32 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
     real = await realpath(folder);
   } catch (error) {
     const path = (error as NodeJS.ErrnoException).path ?? folder;
-    throw new Error(`data ${JSON.stringify(folder)}: cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
+    throw new Error(
+      `data ${JSON.stringify(folder)}: cannot read ${JSON.stringify(path)}: ${describeSystemError(error)}`,
+      { cause: error },
+    );
   }
   const { others, metadata } = listing;
   const part = partOf(folder, listing);
   if (part.files.length === 0) throw noImages(folder, others, part.unreadable);
   if (part.unreadable.length > 0 && !skipBad) throw bad(folder, part.unreadable[0]!);
   const name = JSON.stringify(['folder', real, ...decodedAs(options)]);
-  const key = createHash('sha256').update(JSON.stringify([part.files, part.metadata, part.texts])).digest('hex');
+  const key = createHash('sha256')
+    .update(JSON.stringify([part.files, part.metadata, part.texts]))
+    .digest('hex');
   const { content, fromCache } = await cached(cacheDir, name, key, () => decodeAll(folder, part, options));
   // What an earlier start with skipBad left out must still be an error without it.
   if (content.skipped.length > 0 && !skipBad) throw bad(folder, content.skipped[0]!);
-  const noTable = others.has('.csv') && metadata.length === 0 ? ['captions are read from metadata.jsonl or .txt files, not from .csv'] : [];
-  return { content: { ...content, skipped: [...part.unreadable, ...content.skipped], notes: [...part.notes, ...content.notes, ...noTable] }, fromCache };
+  const noTable =
+    others.has('.csv') && metadata.length === 0
+      ? ['captions are read from metadata.jsonl or .txt files, not from .csv']
+      : [];
+  return {
+    content: {
+      ...content,
+      skipped: [...part.unreadable, ...content.skipped],
+      notes: [...part.notes, ...content.notes, ...noTable],
+    },
+    fromCache,
+  };
 }

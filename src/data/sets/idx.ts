@@ -24,7 +24,11 @@ const imagesName = /^(.*?)(train|t10k|test)-images[-.]idx3-ubyte(\.gz)?$/;
  * @returns nothing if the folder holds no such files, or the file has no such name
  * @throws if the folder holds several sets, or only the other split
  */
-export async function idxSource(path: string, split: Split, classNames?: readonly string[]): Promise<Source | undefined> {
+export async function idxSource(
+  path: string,
+  split: Split,
+  classNames?: readonly string[],
+): Promise<Source | undefined> {
   const open = (images: string): Source => ({ channels: 1, open: (options) => openIdx(images, classNames, options) });
   if ((await stat(path)).isFile()) return imagesName.test(basename(path)) ? open(path) : undefined;
   // A folder that cannot be read is no folder of ours; whoever opens it next says why.
@@ -34,10 +38,15 @@ export async function idxSource(path: string, split: Split, classNames?: readonl
   });
   if (found.length === 0) return undefined;
   const sets = [...new Set(found.map(({ set }) => set))];
-  if (sets.length > 1) throw new Error(`data ${JSON.stringify(path)}: holds ${sets.length} sets; give the path of one, such as ${JSON.stringify(join(path, found[0]!.name))}`);
+  if (sets.length > 1)
+    throw new Error(
+      `data ${JSON.stringify(path)}: holds ${sets.length} sets; give the path of one, such as ${JSON.stringify(join(path, found[0]!.name))}`,
+    );
   // Unpacked and packed beside each other are one file twice.
-  const file = found.find((entry) => entry.split === split && !entry.gz) ?? found.find((entry) => entry.split === split);
-  if (file === undefined) throw new Error(`data ${JSON.stringify(path)}: there is no ${split} set in it, only ${found[0]!.name}`);
+  const file =
+    found.find((entry) => entry.split === split && !entry.gz) ?? found.find((entry) => entry.split === split);
+  if (file === undefined)
+    throw new Error(`data ${JSON.stringify(path)}: there is no ${split} set in it, only ${found[0]!.name}`);
   return open(join(path, file.name));
 }
 
@@ -45,7 +54,8 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
   const images = await readArray(path);
   const fail = (problem: string) => new Error(`data ${JSON.stringify(path)}: ${problem}`);
   const [count = 0, height = 0, width = 0] = images.shape;
-  if (images.dtype !== 'u8' || images.shape.length !== 3) throw fail(`holds ${images.dtype}[${images.shape.join(', ')}], expected pictures: u8[N, height, width]`);
+  if (images.dtype !== 'u8' || images.shape.length !== 3)
+    throw fail(`holds ${images.dtype}[${images.shape.join(', ')}], expected pictures: u8[N, height, width]`);
   if (images.data.length === 0) throw fail(`holds no pictures: u8[${images.shape.join(', ')}]`);
   checkMemory(path, count, options.size, options.channels);
   const classes = await readLabels(path, count, classNames);
@@ -54,18 +64,29 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
   const [toHeight, toWidth] = heightAndWidth(options.size);
   const build = async (): Promise<DatasetContent> => ({
     images: await fitPictures(pictures, options),
-    count, height: toHeight, width: toWidth, channels: options.channels,
+    count,
+    height: toHeight,
+    width: toWidth,
+    channels: options.channels,
     ids: Array.from({ length: count }, (_, i) => `${name}/${String(i).padStart(5, '0')}`),
     ...classes,
     skipped: [],
     notes: classes.labels ? [] : [`no classes: there is no file of labels beside ${basename(path)}`],
   });
   if (isQuickFit(pictures, options)) return { content: await build(), fromCache: false };
-  const key = createHash('sha256').update(pictures.data).update(JSON.stringify([height, width, classes.classNames])).update(classes.labels ?? '').digest('hex');
+  const key = createHash('sha256')
+    .update(pictures.data)
+    .update(JSON.stringify([height, width, classes.classNames]))
+    .update(classes.labels ?? '')
+    .digest('hex');
   return cached(options.cacheDir, JSON.stringify(['idx', path, ...decodedAs(options)]), key, build);
 }
 
-async function readLabels(images: string, count: number, classNames: readonly string[] | undefined): Promise<Pick<DatasetContent, 'labels' | 'classNames'>> {
+async function readLabels(
+  images: string,
+  count: number,
+  classNames: readonly string[] | undefined,
+): Promise<Pick<DatasetContent, 'labels' | 'classNames'>> {
   const wanted = basename(images).replace('-images', '-labels').replace('idx3', 'idx1').replace(/\.gz$/, '');
   const names = await readdir(dirname(images));
   const name = [wanted, `${wanted}.gz`].find((each) => names.includes(each));
@@ -77,7 +98,8 @@ async function readLabels(images: string, count: number, classNames: readonly st
   if (data.length !== count) throw fail(`has ${data.length} labels for ${count} pictures`);
   const labels = Int32Array.from(data as Uint8Array);
   const largest = labels.reduce((most, label) => Math.max(most, label), 0);
-  if (classNames && largest >= classNames.length) throw fail(`has a label ${largest}, expected 0 to ${classNames.length - 1}`);
+  if (classNames && largest >= classNames.length)
+    throw fail(`has a label ${largest}, expected 0 to ${classNames.length - 1}`);
   return { labels, classNames: classNames ?? Array.from({ length: largest + 1 }, (_, label) => String(label)) };
 }
 
@@ -86,7 +108,9 @@ async function readArray(path: string): Promise<IdxArray> {
     const bytes = await readFile(path);
     return readIdx(path.endsWith('.gz') ? await unpack(bytes) : bytes);
   } catch (error) {
-    throw new Error(`data ${JSON.stringify(path)}: ${describeSystemError(error).replace(/^readIdx: /, '')}`, { cause: error });
+    throw new Error(`data ${JSON.stringify(path)}: ${describeSystemError(error).replace(/^readIdx: /, '')}`, {
+      cause: error,
+    });
   }
 }
 
@@ -99,14 +123,20 @@ async function unpack(bytes: Uint8Array): Promise<Uint8Array> {
   // A kilobyte of deflate is at most a megabyte.
   const head = gunzipSync(bytes.subarray(0, 2 * headBytes), { finishFlush: constants.Z_SYNC_FLUSH });
   const axes = head[3] ?? 0;
-  const shape = Array.from({ length: axes }, (_, axis) => (head.length >= 8 + 4 * axis ? head.readUInt32BE(4 + 4 * axis) : 0));
+  const shape = Array.from({ length: axes }, (_, axis) =>
+    head.length >= 8 + 4 * axis ? head.readUInt32BE(4 + 4 * axis) : 0,
+  );
   const count = shape.reduce((product, extent) => product * extent, 1);
-  if (count > mostDeflated * bytes.length) throw new Error(`has ${bytes.length} bytes, too few for the shape in its header: [${shape.slice(0, 8).join(', ')}${axes > 8 ? ', …' : ''}]`);
+  if (count > mostDeflated * bytes.length)
+    throw new Error(
+      `has ${bytes.length} bytes, too few for the shape in its header: [${shape.slice(0, 8).join(', ')}${axes > 8 ? ', …' : ''}]`,
+    );
   const size = 4 + 4 * axes + 8 * count;
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: Math.min(size, 2 ** 31) });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw new Error('unpacks to more than its shape asks for', { cause: error });
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new Error('unpacks to more than its shape asks for', { cause: error });
     throw error;
   }
 }

@@ -8,12 +8,57 @@ import { inParallel } from '../../files/in-parallel.ts';
 import { describeSystemError } from '../../files/write-file.ts';
 
 /** What is taken for an image by its name; anything else in the folder is left alone. */
-const imageExtensions: ReadonlySet<string> = new Set(['.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.webp', '.gif', '.svg', '.avif', '.tif', '.tiff']);
+const imageExtensions: ReadonlySet<string> = new Set([
+  '.png',
+  '.jpg',
+  '.jpeg',
+  '.jpe',
+  '.jfif',
+  '.webp',
+  '.gif',
+  '.svg',
+  '.avif',
+  '.tif',
+  '.tiff',
+]);
 
 /** Formats of images that are not read: cameras and phones, old data sets, editors, renderers. */
 const otherImageExtensions: ReadonlySet<string> = new Set([
-  '.heic', '.heif', '.hif', '.jxl', '.jp2', '.j2k', '.jpx', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.raf', '.orf', '.rw2',
-  '.bmp', '.dib', '.ppm', '.pgm', '.pbm', '.pnm', '.pam', '.pcx', '.tga', '.ico', '.psd', '.xcf', '.kra', '.ai', '.eps', '.svgz', '.exr', '.hdr', '.dds', '.qoi',
+  '.heic',
+  '.heif',
+  '.hif',
+  '.jxl',
+  '.jp2',
+  '.j2k',
+  '.jpx',
+  '.dng',
+  '.cr2',
+  '.cr3',
+  '.nef',
+  '.arw',
+  '.raf',
+  '.orf',
+  '.rw2',
+  '.bmp',
+  '.dib',
+  '.ppm',
+  '.pgm',
+  '.pbm',
+  '.pnm',
+  '.pam',
+  '.pcx',
+  '.tga',
+  '.ico',
+  '.psd',
+  '.xcf',
+  '.kra',
+  '.ai',
+  '.eps',
+  '.svgz',
+  '.exr',
+  '.hdr',
+  '.dds',
+  '.qoi',
 ]);
 
 /** A file of a data set's folder. */
@@ -67,7 +112,9 @@ export async function listImages(root: string): Promise<Listing> {
     }
   };
   const meet = async (entry: Dirent<Buffer>, name: string, id: string): Promise<void> => {
-    const leaveOut = (reason: string): void => { unreadable.push({ id, reason }); };
+    const leaveOut = (reason: string): void => {
+      unreadable.push({ id, reason });
+    };
     if (!Buffer.from(name, 'utf8').equals(entry.name)) {
       if (entry.isDirectory() || isImage(name)) leaveOut(notUtf8);
       return;
@@ -80,7 +127,9 @@ export async function listImages(root: string): Promise<Listing> {
       return;
     }
     if (target.isDirectory()) {
-      await visit(id).catch((error: unknown) => { if (!isGone(error)) leaveOut(describeSystemError(error)); });
+      await visit(id).catch((error: unknown) => {
+        if (!isGone(error)) leaveOut(describeSystemError(error));
+      });
       return;
     }
     if (!target.isFile()) return;
@@ -109,7 +158,13 @@ export async function listImages(root: string): Promise<Listing> {
   await visit('');
   const find = nameFinder(paths.map(textBeside));
   const captions = texts.filter((id) => find(id) !== undefined);
-  return { files: await sorted(paths), metadata: await sorted(metadata), texts: await sorted(captions), unreadable: unreadable.sort(byId), others };
+  return {
+    files: await sorted(paths),
+    metadata: await sorted(metadata),
+    texts: await sorted(captions),
+    unreadable: unreadable.sort(byId),
+    others,
+  };
 }
 
 /** What was removed while the folder was read is not there. */
@@ -124,7 +179,9 @@ function byId({ id: a }: { readonly id: string }, { id: b }: { readonly id: stri
 
 /** `6 files are left alone, their formats are not read: .bmp 5, .heic 1; …`, or undefined where there are no other images. */
 export function noteOtherImages(others: Listing['others']): string | undefined {
-  const images = [...others].filter(([extension]) => otherImageExtensions.has(extension)).sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
+  const images = [...others]
+    .filter(([extension]) => otherImageExtensions.has(extension))
+    .sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1));
   if (images.length === 0) return undefined;
   const count = images.reduce((sum, [, many]) => sum + many, 0);
   const files = count === 1 ? '1 image is left out, its format is' : `${count} images are left out, their formats are`;

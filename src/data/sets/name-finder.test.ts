@@ -19,8 +19,10 @@ test('where both are there, each finds itself, and a third spelling finds no one
 });
 
 test('every name finds itself', () => {
-  fc.assert(fc.property(fc.uniqueArray(fc.string({ unit: 'grapheme' })), (names) => {
-    const find = nameFinder(names);
-    for (const [index, name] of names.entries()) expect(find(name)).toEqual({ index });
-  }));
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.string({ unit: 'grapheme' })), (names) => {
+      const find = nameFinder(names);
+      for (const [index, name] of names.entries()) expect(find(name)).toEqual({ index });
+    }),
+  );
 });

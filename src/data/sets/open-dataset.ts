@@ -51,12 +51,17 @@ export async function openDataset(source: string, options: Partial<OpenOptions> 
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
   const [height, width] = heightAndWidth(settings.size);
   for (const extent of [height, width]) {
-    if (!Number.isInteger(extent) || extent < 1 || extent > maxSize) throw new Error(`data size: expected an integer from 1 to ${maxSize}, got ${extent}`);
+    if (!Number.isInteger(extent) || extent < 1 || extent > maxSize)
+      throw new Error(`data size: expected an integer from 1 to ${maxSize}, got ${extent}`);
   }
   checkResample(settings.crop, settings.resample);
   settings.signal?.throwIfAborted();
   const found = await findSource(source);
-  const opened = await found.open({ ...settings, size: height === width ? height : [height, width], channels: options.channels ?? found.channels });
+  const opened = await found.open({
+    ...settings,
+    size: height === width ? height : [height, width],
+    channels: options.channels ?? found.channels,
+  });
   return { ...opened.content, name: source, fingerprint: fingerprintOf(opened.content), fromCache: opened.fromCache };
 }
 
@@ -67,25 +72,35 @@ async function findSource(source: string): Promise<Source> {
   if (namedDatasets.includes(set)) return namedSource(set, part);
 
   const path = fromHome(source);
-  const arrays = async (place: string, split: 'train' | 'test') => await idxSource(place, split) ?? await cifar10Source(place, split);
+  const arrays = async (place: string, split: 'train' | 'test') =>
+    (await idxSource(place, split)) ?? (await cifar10Source(place, split));
   const found = source === '' ? undefined : await stat(path).catch(() => undefined);
   if (found !== undefined) {
     const source = await arrays(path, 'train');
     if (source !== undefined) return source;
   }
   if (found?.isDirectory()) return { channels: 3, open: (options) => openFolder(path, options) };
-  if (found !== undefined) throw new Error(`data ${JSON.stringify(source)}: this is a file; give the folder it lies in`);
+  if (found !== undefined)
+    throw new Error(`data ${JSON.stringify(source)}: this is a file; give the folder it lies in`);
   const split = basename(path);
   if ((split === 'train' || split === 'test') && (await stat(dirname(path)).catch(() => undefined))?.isDirectory()) {
     const source = await arrays(dirname(path), split);
     if (source !== undefined) return source;
   }
   const suggestion = nearest(source.split('/')[0]!, builtInDatasets);
-  if (suggestion !== undefined) throw new MissingDataError('set', `unknown data set ${JSON.stringify(source)}; did you mean ${suggestion}?`);
+  if (suggestion !== undefined)
+    throw new MissingDataError('set', `unknown data set ${JSON.stringify(source)}; did you mean ${suggestion}?`);
   const beside = await foldersIn(dirname(path));
   const neighbor = nearest(basename(path), beside);
-  if (neighbor !== undefined) throw new MissingDataError('set', `unknown data set ${JSON.stringify(source)}; did you mean the folder ${join(dirname(path), neighbor)}?`);
-  throw new MissingDataError('set', `${unknownName('data set', source, builtInDatasets)}, or the path of a folder of images`);
+  if (neighbor !== undefined)
+    throw new MissingDataError(
+      'set',
+      `unknown data set ${JSON.stringify(source)}; did you mean the folder ${join(dirname(path), neighbor)}?`,
+    );
+  throw new MissingDataError(
+    'set',
+    `${unknownName('data set', source, builtInDatasets)}, or the path of a folder of images`,
+  );
 }
 
 async function foldersIn(path: string): Promise<string[]> {

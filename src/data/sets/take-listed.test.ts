@@ -7,12 +7,23 @@ import { MissingDataError } from './missing-data.ts';
 import { takeListed } from './take-listed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-list-'));
-afterAll(() => { rmSync(folder, { recursive: true, force: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const content: DatasetContent = {
-  images: Uint8Array.of(1, 2, 3, 4), count: 4, height: 1, width: 1, channels: 1, ids: ['a/1.png', 'a/2.png', 'b/1.png', 'b/2.png'],
-  labels: Int32Array.of(0, 0, 1, 1), classNames: ['a', 'b'], captions: ['one', 'two', 'three', 'four'], tags: [['x'], [], ['y'], []],
-  skipped: [{ id: 'b/bad.png', reason: 'empty file' }], notes: [],
+  images: Uint8Array.of(1, 2, 3, 4),
+  count: 4,
+  height: 1,
+  width: 1,
+  channels: 1,
+  ids: ['a/1.png', 'a/2.png', 'b/1.png', 'b/2.png'],
+  labels: Int32Array.of(0, 0, 1, 1),
+  classNames: ['a', 'b'],
+  captions: ['one', 'two', 'three', 'four'],
+  tags: [['x'], [], ['y'], []],
+  skipped: [{ id: 'b/bad.png', reason: 'empty file' }],
+  notes: [],
 };
 const dataset: Dataset = { ...content, name: 'letters', fingerprint: fingerprintOf(content), fromCache: false };
 
@@ -24,7 +35,14 @@ function list(text: string): string {
 
 test('takes what is listed, in that order, with all that belongs to it; what could not be read is left out', async () => {
   const taken = await takeListed(dataset, list('b/1.png\r\n\nb/bad.png\na/2.png\n'));
-  expect(taken).toMatchObject({ count: 2, ids: ['b/1.png', 'a/2.png'], captions: ['three', 'two'], tags: [['y'], []], classNames: ['a', 'b'], name: 'letters' });
+  expect(taken).toMatchObject({
+    count: 2,
+    ids: ['b/1.png', 'a/2.png'],
+    captions: ['three', 'two'],
+    tags: [['y'], []],
+    classNames: ['a', 'b'],
+    name: 'letters',
+  });
   expect([...taken.images]).toEqual([3, 2]);
   expect([...taken.labels!]).toEqual([1, 0]);
   expect(taken.fingerprint).not.toBe(dataset.fingerprint);
@@ -46,9 +64,11 @@ test('says what is wrong with the file', async () => {
 
 describe('a list', () => {
   const here = process.cwd();
-  afterEach(() => { process.chdir(here); });
+  afterEach(() => {
+    process.chdir(here);
+  });
 
-  test('is looked for inside the data set\'s folder, then as it is given', async () => {
+  test("is looked for inside the data set's folder, then as it is given", async () => {
     mkdirSync(join(folder, 'set'));
     writeFileSync(join(folder, 'both.txt'), 'a/1.png');
     writeFileSync(join(folder, 'set/both.txt'), 'b/1.png');
@@ -61,7 +81,14 @@ describe('a list', () => {
   });
 
   test('that is nowhere is missed in all places where it was looked for', async () => {
-    await expect(takeListed(dataset, 'none.txt')).rejects.toThrow(new MissingDataError('list', 'data list "none.txt": there is no such file, neither "letters/none.txt" nor "none.txt"'));
-    await expect(takeListed(dataset, '/nowhere/none.txt')).rejects.toThrow(new MissingDataError('list', 'data list "/nowhere/none.txt": there is no such file'));
+    await expect(takeListed(dataset, 'none.txt')).rejects.toThrow(
+      new MissingDataError(
+        'list',
+        'data list "none.txt": there is no such file, neither "letters/none.txt" nor "none.txt"',
+      ),
+    );
+    await expect(takeListed(dataset, '/nowhere/none.txt')).rejects.toThrow(
+      new MissingDataError('list', 'data list "/nowhere/none.txt": there is no such file'),
+    );
   });
 });

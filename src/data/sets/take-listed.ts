@@ -32,7 +32,9 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     const found = find(name);
     if (found === undefined) {
       const close = nearest(name, dataset.ids);
-      throw new Error(`${where}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`);
+      throw new Error(
+        `${where}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
+      );
     }
     if ('equals' in found) throw new Error(`${where}: ${sameToTheEye(name, found.equals)}`);
     const place = found.index;
@@ -42,7 +44,11 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
   if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no picture`);
   const { labels, classNames } = dataset;
   const order = [...chosen];
-  const content = selectImages(dataset, order, labels && classNames && { labels: Int32Array.from(order, (place) => labels[place]!), classNames });
+  const content = selectImages(
+    dataset,
+    order,
+    labels && classNames && { labels: Int32Array.from(order, (place) => labels[place]!), classNames },
+  );
   return { ...content, name: dataset.name, fingerprint: fingerprintOf(content), fromCache: dataset.fromCache };
 }
 
@@ -51,7 +57,16 @@ async function findList(source: string, list: string): Promise<string> {
   // An absolute path has one place.
   const places = isAbsolute(list) ? [list] : [join(fromHome(source), list), fromHome(list)];
   for (const place of places) {
-    if (await stat(place).then(() => true, () => false)) return place;
+    if (
+      await stat(place).then(
+        () => true,
+        () => false,
+      )
+    )
+      return place;
   }
-  throw new MissingDataError('list', `data list ${JSON.stringify(list)}: there is no such file${places.length === 1 ? '' : `, neither ${places.map((place) => JSON.stringify(place)).join(' nor ')}`}`);
+  throw new MissingDataError(
+    'list',
+    `data list ${JSON.stringify(list)}: there is no such file${places.length === 1 ? '' : `, neither ${places.map((place) => JSON.stringify(place)).join(' nor ')}`}`,
+  );
 }

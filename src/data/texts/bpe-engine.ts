@@ -51,7 +51,9 @@ export function bpeEngine(json: object): BpeEngine {
 function mendWhiteSpace(part: PreTokenizer): void {
   part.tokenizers?.forEach(mendWhiteSpace);
   if (part.pattern instanceof RegExp) {
-    const source = part.pattern.source.replaceAll(String.raw`(?!\S)`, String.raw`(?!\P{White_Space})`).replaceAll(String.raw`\s`, String.raw`\p{White_Space}`);
+    const source = part.pattern.source
+      .replaceAll(String.raw`(?!\S)`, String.raw`(?!\P{White_Space})`)
+      .replaceAll(String.raw`\s`, String.raw`\p{White_Space}`);
     part.pattern = new RegExp(source, part.pattern.flags);
   }
 }

@@ -33,9 +33,20 @@ export function byteAlphabet(): string[] {
  * @param vocab   ids from 0 by token, start and end token among them
  * @param merges  pairs of tokens in the order in which they are merged
  */
-export function clipTokenizerJson(vocab: ReadonlyMap<string, number>, merges: readonly (readonly [string, string])[]): Record<string, unknown> {
+export function clipTokenizerJson(
+  vocab: ReadonlyMap<string, number>,
+  merges: readonly (readonly [string, string])[],
+): Record<string, unknown> {
   const { start, end } = clipSpecialTokens;
-  const special = (content: string) => ({ id: vocab.get(content)!, content, single_word: false, lstrip: false, rstrip: false, normalized: true, special: true });
+  const special = (content: string) => ({
+    id: vocab.get(content)!,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: true,
+    special: true,
+  });
   return {
     version: '1.0',
     truncation: null,
@@ -43,7 +54,11 @@ export function clipTokenizerJson(vocab: ReadonlyMap<string, number>, merges: re
     added_tokens: [special(start), special(end)],
     normalizer: {
       type: 'Sequence',
-      normalizers: [{ type: 'NFC' }, { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' }, { type: 'Lowercase' }],
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
     },
     pre_tokenizer: {
       type: 'Sequence',
@@ -52,11 +67,25 @@ export function clipTokenizerJson(vocab: ReadonlyMap<string, number>, merges: re
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       ],
     },
-    post_processor: { type: 'RobertaProcessing', sep: [end, vocab.get(end)!], cls: [start, vocab.get(start)!], trim_offsets: false, add_prefix_space: false },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [end, vocab.get(end)!],
+      cls: [start, vocab.get(start)!],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
-      type: 'BPE', dropout: null, unk_token: end, continuing_subword_prefix: '', end_of_word_suffix: endOfWord, fuse_unk: false, byte_fallback: false, ignore_merges: false,
-      vocab: Object.fromEntries(vocab), merges: merges.map(([left, right]) => `${left} ${right}`),
+      type: 'BPE',
+      dropout: null,
+      unk_token: end,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: endOfWord,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(vocab),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
     },
   };
 }

@@ -22,16 +22,28 @@ const mostBytes = 2 ** 30;
  */
 export async function readTexts(path: string): Promise<Texts> {
   const where = `captions ${JSON.stringify(path)}`;
-  const found = await stat(path).catch((error: unknown) => { throw new Error(`${where}: ${describeSystemError(error)}; give a folder of captioned images, or a .txt with a caption on each line`, { cause: error }); });
-  const { captions, notes } = found.isDirectory() ? await readFolderCaptions(path) : { captions: await readLines(path, found.size, where), notes: [] };
+  const found = await stat(path).catch((error: unknown) => {
+    throw new Error(
+      `${where}: ${describeSystemError(error)}; give a folder of captioned images, or a .txt with a caption on each line`,
+      { cause: error },
+    );
+  });
+  const { captions, notes } = found.isDirectory()
+    ? await readFolderCaptions(path)
+    : { captions: await readLines(path, found.size, where), notes: [] };
   const texts = captions.map((text) => text.trim()).filter((text) => text !== '');
-  if (texts.length === 0) throw new Error(`${where}: holds no caption; ${found.isDirectory() ? 'they come from metadata.jsonl or from a .txt beside each image' : 'it has a caption on each line'}`);
+  if (texts.length === 0)
+    throw new Error(
+      `${where}: holds no caption; ${found.isDirectory() ? 'they come from metadata.jsonl or from a .txt beside each image' : 'it has a caption on each line'}`,
+    );
   return { texts, notes };
 }
 
 async function readLines(path: string, size: number, where: string): Promise<string[]> {
-  if (extname(path).toLowerCase() !== '.txt') throw new Error(`${where}: expected a folder, or a .txt with a caption on each line`);
-  if (size > mostBytes) throw new Error(`${where}: has ${(size / 2 ** 30).toFixed(1)} GiB, expected at most 1; give a part of it`);
+  if (extname(path).toLowerCase() !== '.txt')
+    throw new Error(`${where}: expected a folder, or a .txt with a caption on each line`);
+  if (size > mostBytes)
+    throw new Error(`${where}: has ${(size / 2 ** 30).toFixed(1)} GiB, expected at most 1; give a part of it`);
   const text = await readText(path);
   if (typeof text !== 'string') throw new Error(`${where}: ${text.reason}`);
   return text.split('\n');

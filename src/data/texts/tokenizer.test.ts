@@ -6,13 +6,14 @@ import { checkDistinct, readTokenizer } from './tokenizer.ts';
 import { trainTokenizer } from './train-tokenizer.ts';
 
 // test/golden/tokenizer.py
-const golden = (name: string) => readFileSync(new URL(`../../../test/golden/tokenizer/${name}`, import.meta.url), 'utf8');
+const golden = (name: string) =>
+  readFileSync(new URL(`../../../test/golden/tokenizer/${name}`, import.meta.url), 'utf8');
 const json = JSON.parse(golden('tokenizer.json')) as { model: { vocab: Record<string, number>; merges: string[] } };
 const tokenizer = readTokenizer(json, 'tokenizer.json');
 const texts = JSON.parse(golden('ids.json')) as [string, number[]][];
 
 describe('reading a tokenizer.json', () => {
-  test('gives the ids of Python\'s tokenizers for a thousand texts: emoji, scripts, accents, quotes, white space, very long ones', () => {
+  test("gives the ids of Python's tokenizers for a thousand texts: emoji, scripts, accents, quotes, white space, very long ones", () => {
     expect(texts.length).toBeGreaterThanOrEqual(1000);
     const different = texts.filter(([text, ids]) => tokenizer.encode(text).join() !== ids.join());
     expect(different.map(([text]) => text)).toEqual([]);
@@ -29,25 +30,56 @@ describe('reading a tokenizer.json', () => {
   });
 
   test('loses no byte of any word', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => {
-      const plain = (value: string) => value.normalize('NFC').replaceAll('Σ', 'σ').toLowerCase().replaceAll(/[\p{White_Space}]+/gu, '');
-      expect(plain(tokenizer.decode(tokenizer.encode(text)))).toBe(plain(text));
-    }), { seed: 4, numRuns: 300 });
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const plain = (value: string) =>
+          value
+            .normalize('NFC')
+            .replaceAll('Σ', 'σ')
+            .toLowerCase()
+            .replaceAll(/[\p{White_Space}]+/gu, '');
+        expect(plain(tokenizer.decode(tokenizer.encode(text)))).toBe(plain(text));
+      }),
+      { seed: 4, numRuns: 300 },
+    );
   });
 
   test('takes merges as pairs, as newer files hold them', () => {
-    const pairs = readTokenizer({ ...json, model: { ...json.model, merges: json.model.merges.map((merge) => merge.split(' ')) } }, 'pairs.json');
+    const pairs = readTokenizer(
+      { ...json, model: { ...json.model, merges: json.model.merges.map((merge) => merge.split(' ')) } },
+      'pairs.json',
+    );
     expect(pairs.encode('a small cat')).toEqual(tokenizer.encode('a small cat'));
   });
 
   test.each<[string, unknown, string]>([
     ['something else', { bos_token: '<s>' }, 't.json: has no model with a vocab, so this is no tokenizer.json'],
     ['no object', null, 't.json: has no model with a vocab'],
-    ['another kind', { model: { type: 'WordPiece', vocab: {} } }, 't.json: the model is "WordPiece", expected "BPE" (byte-pair encoding, as CLIP\'s)'],
-    ['an id that is none', { ...json, model: { ...json.model, vocab: { a: -1 } } }, 't.json: a token\'s id must be a whole number below 2^24, got -1'],
-    ['a special token without an id', { ...json, added_tokens: [{ content: '<s>' }] }, 't.json: a token\'s id must be a whole number below 2^24, got none'],
-    ['nothing around a text', { ...json, post_processor: null }, 't.json: puts 0 tokens around a text, expected a start and an end token (its post_processor says which)'],
-    ['a part that nobody knows', { ...json, normalizer: { type: 'Upside' } }, 't.json: cannot be used as a tokenizer ('],
+    [
+      'another kind',
+      { model: { type: 'WordPiece', vocab: {} } },
+      't.json: the model is "WordPiece", expected "BPE" (byte-pair encoding, as CLIP\'s)',
+    ],
+    [
+      'an id that is none',
+      { ...json, model: { ...json.model, vocab: { a: -1 } } },
+      "t.json: a token's id must be a whole number below 2^24, got -1",
+    ],
+    [
+      'a special token without an id',
+      { ...json, added_tokens: [{ content: '<s>' }] },
+      "t.json: a token's id must be a whole number below 2^24, got none",
+    ],
+    [
+      'nothing around a text',
+      { ...json, post_processor: null },
+      't.json: puts 0 tokens around a text, expected a start and an end token (its post_processor says which)',
+    ],
+    [
+      'a part that nobody knows',
+      { ...json, normalizer: { type: 'Upside' } },
+      't.json: cannot be used as a tokenizer (',
+    ],
   ])('refuses %s', (_, content, message) => {
     expect(() => readTokenizer(content, 't.json')).toThrow(message);
   });
@@ -57,7 +89,14 @@ describe('a batch of texts', () => {
   test('is padded after the end token, and the mask says where', () => {
     const { ids, mask, truncated } = tokenizer.encodeBatch(['', 'cat'], 4);
     const cat = tokenizer.encode('cat');
-    expect([...ids.data].map(Number)).toEqual([698, 699, 699, 699, ...cat, ...new Array<number>(4 - cat.length).fill(699)]);
+    expect([...ids.data].map(Number)).toEqual([
+      698,
+      699,
+      699,
+      699,
+      ...cat,
+      ...new Array<number>(4 - cat.length).fill(699),
+    ]);
     expect([...mask.data]).toEqual([1, 1, 0, 0, ...cat.map(() => 1), ...new Array<number>(4 - cat.length).fill(0)]);
     expect({ ids: ids.shape, mask: mask.shape, truncated }).toEqual({ ids: [2, 4], mask: [2, 4], truncated: 0 });
   });
@@ -71,25 +110,36 @@ describe('a batch of texts', () => {
   });
 
   test('pads with what is asked for', () => {
-    expect([...readTokenizer(json, 't', { padTokenId: 0 }).encodeBatch([''], 4).ids.data]).toEqual([698n, 699n, 0n, 0n]);
+    expect([...readTokenizer(json, 't', { padTokenId: 0 }).encodeBatch([''], 4).ids.data]).toEqual([
+      698n,
+      699n,
+      0n,
+      0n,
+    ]);
     expect(readTokenizer({ ...json, padding: { pad_id: 7 } }, 't').padTokenId).toBe(7);
   });
 
   test('has room for start and end', () => {
-    expect(() => tokenizer.encodeBatch(['a'], 1)).toThrow('encodeBatch: expected a length of 2 or more, for the start and the end token, got 1');
+    expect(() => tokenizer.encodeBatch(['a'], 1)).toThrow(
+      'encodeBatch: expected a length of 2 or more, for the start and the end token, got 1',
+    );
   });
 });
 
 describe('labels that are one to a tokenizer', () => {
   test('are named', () => {
-    expect(() => checkDistinct(tokenizer, ['dog', 'Cat', 'a  cat', 'cat'])).toThrow('the labels "Cat" and "cat" are the same to this tokenizer; give each another name');
+    expect(() => checkDistinct(tokenizer, ['dog', 'Cat', 'a  cat', 'cat'])).toThrow(
+      'the labels "Cat" and "cat" are the same to this tokenizer; give each another name',
+    );
     expect(() => checkDistinct(tokenizer, ['dog', 'cat'])).not.toThrow();
   });
 
   test('where they are cut, too', () => {
     const long = ['on a table under the moon', 'on a table under the sun'];
     expect(() => checkDistinct(tokenizer, long, 'caption')).not.toThrow();
-    expect(() => checkDistinct(tokenizer, long, 'caption', 5)).toThrow('the captions "on a table under the moon" and "on a table under the sun" are the same');
+    expect(() => checkDistinct(tokenizer, long, 'caption', 5)).toThrow(
+      'the captions "on a table under the moon" and "on a table under the sun" are the same',
+    );
   });
 });
 
@@ -102,7 +152,12 @@ describe('learning a vocabulary', () => {
 
   test('merges the pair that occurs most often, then goes on with what it made', () => {
     // Words and how often: "low" 5, "lower" 2, "newest" 6, "widest" 3; Sennrich et al. 2016, §3.2 and figure 1.
-    const example = [...new Array<string>(5).fill('low'), ...new Array<string>(2).fill('lower'), ...new Array<string>(6).fill('newest'), ...new Array<string>(3).fill('widest')];
+    const example = [
+      ...new Array<string>(5).fill('low'),
+      ...new Array<string>(2).fill('lower'),
+      ...new Array<string>(6).fill('newest'),
+      ...new Array<string>(3).fill('widest'),
+    ];
     const { json: learned, words } = trainTokenizer(example, { vocabSize: 514 + 4 });
     expect(words).toBe(4);
     // e s: 9; es t</w>: 9; l o: 7; then n e, e w and w est</w> occur 6 times each, and the pair of the oldest tokens comes first.
@@ -120,9 +175,20 @@ describe('learning a vocabulary', () => {
     expect(trainTokenizer(['abc abc', 'xyz'], { vocabSize: 1000, minFrequency: 1 }).vocabSize).toBe(514 + 4);
   });
 
-  test('has CLIP\'s order: bytes that print, the others, the same as ends of words, merges, start and end', () => {
-    const tokens = Object.entries(json.model.vocab).sort(([, a], [, b]) => a - b).map(([token]) => token);
-    expect([tokens[0], tokens[93], tokens[94], tokens[187], tokens[188], tokens[255], tokens[256], tokens[511]]).toEqual(['!', '~', '¡', 'ÿ', 'Ā', 'Ń', '!</w>', 'Ń</w>']);
+  test("has CLIP's order: bytes that print, the others, the same as ends of words, merges, start and end", () => {
+    const tokens = Object.entries(json.model.vocab)
+      .sort(([, a], [, b]) => a - b)
+      .map(([token]) => token);
+    expect([
+      tokens[0],
+      tokens[93],
+      tokens[94],
+      tokens[187],
+      tokens[188],
+      tokens[255],
+      tokens[256],
+      tokens[511],
+    ]).toEqual(['!', '~', '¡', 'ÿ', 'Ā', 'Ń', '!</w>', 'Ń</w>']);
     expect(tokens.slice(-2)).toEqual(['<|startoftext|>', '<|endoftext|>']);
     expect(new Set(byteAlphabet()).size).toBe(256);
   });
@@ -132,7 +198,12 @@ describe('learning a vocabulary', () => {
   });
 
   test.each<[string, string[], number, string]>([
-    ['a vocabulary smaller than its alphabet', ['a'], 500, 'trainTokenizer: expected a vocabulary of 514 (256 bytes, the same as ends of words, start and end) to 16777215 tokens, got 500'],
+    [
+      'a vocabulary smaller than its alphabet',
+      ['a'],
+      500,
+      'trainTokenizer: expected a vocabulary of 514 (256 bytes, the same as ends of words, start and end) to 16777215 tokens, got 500',
+    ],
     ['texts without a word', ['', '  '], 600, 'trainTokenizer: there is no word in the texts'],
   ])('refuses %s', (_, from, vocabSize, message) => {
     expect(() => trainTokenizer(from, { vocabSize })).toThrow(message);

@@ -42,7 +42,11 @@ export interface TokenizerOptions {
 
 /** What is looked at of a `tokenizer.json`; the engine checks the rest. */
 interface TokenizerJson {
-  readonly model?: { readonly type?: unknown; readonly vocab?: Readonly<Record<string, unknown>>; readonly merges?: unknown };
+  readonly model?: {
+    readonly type?: unknown;
+    readonly vocab?: Readonly<Record<string, unknown>>;
+    readonly merges?: unknown;
+  };
   readonly added_tokens?: readonly { readonly id?: unknown }[];
   readonly padding?: { readonly pad_id?: unknown } | null;
 }
@@ -57,13 +61,18 @@ interface TokenizerJson {
 export function readTokenizer(json: unknown, where: string, { padTokenId }: TokenizerOptions = {}): Tokenizer {
   const content: TokenizerJson = typeof json === 'object' && json !== null ? json : {};
   const { model, added_tokens: added, padding } = content;
-  if (typeof model !== 'object' || model === null || typeof model.vocab !== 'object' || model.vocab === null) throw new Error(`${where}: has no model with a vocab, so this is no tokenizer.json`);
-  if (model.type !== 'BPE' && !(model.type === undefined && model.merges !== undefined)) throw new Error(`${where}: the model is ${quoteJson(model.type)}, expected "BPE" (byte-pair encoding, as CLIP's)`);
-  const addedIds: readonly unknown[] = Array.isArray(added) ? added.map((token: { readonly id?: unknown } | null) => token?.id) : [];
+  if (typeof model !== 'object' || model === null || typeof model.vocab !== 'object' || model.vocab === null)
+    throw new Error(`${where}: has no model with a vocab, so this is no tokenizer.json`);
+  if (model.type !== 'BPE' && !(model.type === undefined && model.merges !== undefined))
+    throw new Error(`${where}: the model is ${quoteJson(model.type)}, expected "BPE" (byte-pair encoding, as CLIP's)`);
+  const addedIds: readonly unknown[] = Array.isArray(added)
+    ? added.map((token: { readonly id?: unknown } | null) => token?.id)
+    : [];
   // Not Math.max over all: a vocabulary has more entries than a call takes arguments.
   let vocabSize = 0;
   for (const id of [...Object.values(model.vocab), ...addedIds]) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= 2 ** 24) throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${quoteJson(id, 'none')}`);
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= 2 ** 24)
+      throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${quoteJson(id, 'none')}`);
     vocabSize = Math.max(vocabSize, id + 1);
   }
 
@@ -76,12 +85,26 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
     throw new Error(`${where}: cannot be used as a tokenizer (${(error as Error).message})`, { cause: error });
   }
   const [bosTokenId, eosTokenId] = empty;
-  if (bosTokenId === undefined || eosTokenId === undefined || empty.length !== 2 || !empty.every((id) => Number.isInteger(id) && id < vocabSize)) throw new Error(`${where}: puts ${empty.length} tokens around a text, expected a start and an end token (its post_processor says which)`);
+  if (
+    bosTokenId === undefined ||
+    eosTokenId === undefined ||
+    empty.length !== 2 ||
+    !empty.every((id) => Number.isInteger(id) && id < vocabSize)
+  )
+    throw new Error(
+      `${where}: puts ${empty.length} tokens around a text, expected a start and an end token (its post_processor says which)`,
+    );
   const pad = padTokenId ?? (typeof padding?.pad_id === 'number' ? padding.pad_id : eosTokenId);
   return {
-    where, vocabSize, bosTokenId, eosTokenId, padTokenId: pad, encode: (text) => engine.encode(text),
+    where,
+    vocabSize,
+    bosTokenId,
+    eosTokenId,
+    padTokenId: pad,
+    encode: (text) => engine.encode(text),
     encodeBatch(texts, length) {
-      if (!(Number.isInteger(length) && length >= 2)) throw new Error(`encodeBatch: expected a length of 2 or more, for the start and the end token, got ${length}`);
+      if (!(Number.isInteger(length) && length >= 2))
+        throw new Error(`encodeBatch: expected a length of 2 or more, for the start and the end token, got ${length}`);
       const rows = new BigInt64Array(texts.length * length).fill(BigInt(pad));
       const mask = new Uint8Array(rows.length);
       let truncated = 0;
@@ -91,7 +114,9 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
           truncated++;
           tokens.splice(length - 1, tokens.length, eosTokenId);
         }
-        tokens.forEach((id, i) => { rows[row * length + i] = BigInt(id); });
+        tokens.forEach((id, i) => {
+          rows[row * length + i] = BigInt(id);
+        });
         mask.fill(1, row * length, row * length + tokens.length);
       }
       const shape = [texts.length, length];
@@ -114,9 +139,16 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
 export function checkDistinct(tokenizer: Tokenizer, texts: readonly string[], what = 'label', length = Infinity): void {
   const seen = new Map<string, string>();
   for (const text of texts) {
-    const key = tokenizer.encode(text).slice(0, -1).slice(0, length - 1).join(' ');
+    const key = tokenizer
+      .encode(text)
+      .slice(0, -1)
+      .slice(0, length - 1)
+      .join(' ');
     const earlier = seen.get(key);
-    if (earlier !== undefined) throw new Error(`the ${what}s ${quoteJson(earlier)} and ${quoteJson(text)} are the same to this tokenizer; give each another name`);
+    if (earlier !== undefined)
+      throw new Error(
+        `the ${what}s ${quoteJson(earlier)} and ${quoteJson(text)} are the same to this tokenizer; give each another name`,
+      );
     seen.set(key, text);
   }
 }

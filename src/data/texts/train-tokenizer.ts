@@ -1,6 +1,12 @@
 /** Learns the vocabulary of a tokenizer from texts, by byte-pair encoding. */
 import { bpeEngine } from './bpe-engine.ts';
-import { byteAlphabet, clipSpecialTokens, clipTokenizerJson, endOfWord, leastVocabSize } from './clip-tokenizer-json.ts';
+import {
+  byteAlphabet,
+  clipSpecialTokens,
+  clipTokenizerJson,
+  endOfWord,
+  leastVocabSize,
+} from './clip-tokenizer-json.ts';
 
 /** Options of `trainTokenizer`. */
 export interface TrainTokenizerOptions {
@@ -34,9 +40,14 @@ interface Word {
  * @throws if the vocabulary is smaller than its alphabet, or the texts hold no word
  * @see Sennrich, Haddow & Birch 2016, algorithm 1 — https://arxiv.org/abs/1508.07909
  */
-export function trainTokenizer(texts: Iterable<string>, { vocabSize, minFrequency = 2 }: TrainTokenizerOptions): TrainedTokenizer {
+export function trainTokenizer(
+  texts: Iterable<string>,
+  { vocabSize, minFrequency = 2 }: TrainTokenizerOptions,
+): TrainedTokenizer {
   if (!(Number.isInteger(vocabSize) && vocabSize >= leastVocabSize && vocabSize < 2 ** 24)) {
-    throw new Error(`trainTokenizer: expected a vocabulary of ${leastVocabSize} (256 bytes, the same as ends of words, start and end) to ${2 ** 24 - 1} tokens, got ${vocabSize}`);
+    throw new Error(
+      `trainTokenizer: expected a vocabulary of ${leastVocabSize} (256 bytes, the same as ends of words, start and end) to ${2 ** 24 - 1} tokens, got ${vocabSize}`,
+    );
   }
   const tokens = [...printingFirst(byteAlphabet())];
   tokens.push(...tokens.map((symbol) => symbol + endOfWord));
@@ -50,7 +61,11 @@ export function trainTokenizer(texts: Iterable<string>, { vocabSize, minFrequenc
     tokens.push(tokens[left]! + tokens[right]!);
   }
   tokens.push(clipSpecialTokens.start, clipSpecialTokens.end);
-  return { json: clipTokenizerJson(new Map(tokens.map((token, id) => [token, id])), merges), vocabSize: tokens.length, words: words.length };
+  return {
+    json: clipTokenizerJson(new Map(tokens.map((token, id) => [token, id])), merges),
+    vocabSize: tokens.length,
+    words: words.length,
+  };
 }
 
 /** CLIP's order of the alphabet: bytes that print, then the others. */
@@ -61,12 +76,25 @@ function printingFirst(alphabet: readonly string[]): string[] {
 /** The words of all texts, cut by the very rules that the tokenizer will follow. */
 function countWords(texts: Iterable<string>, ids: ReadonlyMap<string, number>): Word[] {
   const { start, end } = clipSpecialTokens;
-  const engine = bpeEngine(clipTokenizerJson(new Map([[start, 0], [end, 1]]), []));
+  const engine = bpeEngine(
+    clipTokenizerJson(
+      new Map([
+        [start, 0],
+        [end, 1],
+      ]),
+      [],
+    ),
+  );
   const counts = new Map<string, number>();
   for (const text of texts) {
     for (const word of engine.words(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
-  return [...counts].filter(([word]) => word !== '').map(([word, count]) => ({ symbols: [...word].map((symbol, i, { length }) => ids.get(i === length - 1 ? symbol + endOfWord : symbol)!), count }));
+  return [...counts]
+    .filter(([word]) => word !== '')
+    .map(([word, count]) => ({
+      symbols: [...word].map((symbol, i, { length }) => ids.get(i === length - 1 ? symbol + endOfWord : symbol)!),
+      count,
+    }));
 }
 
 /** A pair of ids as one number: ids stay below 2^24. */
@@ -77,7 +105,11 @@ const pairKey = (left: number, right: number): number => left * 2 ** 24 + right;
  *
  * @param firstId  the id of the first pair that is merged; they count up
  */
-function* mergePairs(words: readonly Word[], firstId: number, minFrequency: number): Generator<readonly [number, number]> {
+function* mergePairs(
+  words: readonly Word[],
+  firstId: number,
+  minFrequency: number,
+): Generator<readonly [number, number]> {
   const counts = new Map<number, number>();
   const places = new Map<number, Set<Word>>();
   const tally = (word: Word, sign: 1 | -1, touched?: Set<number>): void => {
