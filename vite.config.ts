@@ -7,7 +7,7 @@ export default defineConfig({
   // A page for any host, under any path.
   base: './',
   publicDir: false,
-  // ONNX Runtime's own files lie beside the page, copied from its package; they are not part of the bundle.
+  // ONNX Runtime's own files lie next to the page, copied from its package; they are not part of the bundle.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'production'] },
   plugins: [
     {

@@ -1,6 +1,6 @@
 /**
- * How long a person waits for the label of one picture, from a process that does not exist yet, beside the same by
- * transformers; and what embedding many pictures takes of memory.
+ * How long a person waits for the label of one image, from a process that does not exist yet, next to the same by
+ * transformers; and what embedding many images takes of memory.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -18,7 +18,7 @@ const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.u
 const model = path('pretrained/emoji-clip');
 const command = path('dist/cli/main.js');
 const labels = ['a dog', 'a cat', 'a house', 'a red heart', 'a bicycle'];
-/** Pictures embedded in one process. */
+/** Images embedded in one process. */
 const counts = [100, 1000, 4000];
 const side = 64;
 
@@ -26,9 +26,9 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
   if (!existsSync(command)) throw new Error('bench: answers measures the built program; run npm run build first');
   const folder = await mkdtemp(join(tmpdir(), 'kuosan-answers-'));
   try {
-    await mkdir(join(folder, 'pictures'));
-    await writePictures(join(folder, 'pictures'), counts[0]!);
-    const picture = join(folder, 'pictures', '0.png');
+    await mkdir(join(folder, 'images'));
+    await writeImages(join(folder, 'images'), counts[0]!);
+    const image = join(folder, 'images', '0.png');
     const classify = (cache: () => Promise<string> | string) =>
       timed(async () =>
         run(
@@ -38,7 +38,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
             'classify',
             model,
             '--images',
-            picture,
+            image,
             '--labels',
             labels.join(),
             '--threads',
@@ -50,8 +50,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
         ),
       );
     const python = process.env['KUOSAN_PYTHON'] ?? 'python3';
-    const theirs = () =>
-      run(python, [path('bench/peers/classify_once.py'), model, picture, String(threads), ...labels]);
+    const theirs = () => run(python, [path('bench/peers/classify_once.py'), model, image, String(threads), ...labels]);
     const peer = await theirs().then(
       () => true,
       (error: Error) => {
@@ -73,7 +72,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
     );
     const { first, ...others } = blocks;
     printOutcomes('answers', [
-      outcomeOf('one picture, a new process', others),
+      outcomeOf('one image, a new process', others),
       outcomeOf('the same, nothing cached', {
         kuosan: first!,
         ...(blocks['transformers'] && { transformers: blocks['transformers'] }),
@@ -82,8 +81,8 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
 
     const peaks: Record<string, number> = {};
     for (const count of counts) {
-      progress(`${count} pictures`);
-      await writePictures(join(folder, 'pictures'), count);
+      progress(`${count} images`);
+      await writeImages(join(folder, 'images'), count);
       peaks[count] = await run(
         process.execPath,
         [
@@ -91,7 +90,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
           'embed',
           model,
           '--images',
-          join(folder, 'pictures'),
+          join(folder, 'images'),
           '--out',
           join(folder, 'vectors.npy'),
           '--threads',
@@ -103,7 +102,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
       );
     }
     console.log(
-      `\n${layTable([['pictures embedded', 'peak resident memory, MB'], ...Object.entries(peaks).map(([count, peak]) => [count, peak.toFixed(0)])])}`,
+      `\n${layTable([['images embedded', 'peak resident memory, MB'], ...Object.entries(peaks).map(([count, peak]) => [count, peak.toFixed(0)])])}`,
     );
     console.log(JSON.stringify({ question: 'answers', case: 'memory', megabytes: rounded(peaks) }));
   } finally {
@@ -111,8 +110,8 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
   }
 }
 
-/** Different pictures of noise, as many as there shall be. */
-async function writePictures(folder: string, count: number): Promise<void> {
+/** Different images of noise, as many as there shall be. */
+async function writeImages(folder: string, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const file = join(folder, `${i}.png`);
     if (existsSync(file)) continue;

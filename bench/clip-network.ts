@@ -3,10 +3,10 @@ import { CLIPModel, openAIPreprocessing, type CLIPOptions } from '../src/models/
 import { clampLogitScale, clipLoss } from '../src/pipelines/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { parseClipConfig, type ClipConfig } from '../src/train/kinds/clip-config.ts';
-import { noisePictures } from './network.ts';
+import { noiseImages } from './network.ts';
 
 /**
- * A CLIP in small for pictures of 3 × 64 × 64: a vision transformer of 8 blocks of 192 over 64 patches, and 4 blocks of
+ * A CLIP in small for images of 3 × 64 × 64: a vision transformer of 8 blocks of 192 over 64 patches, and 4 blocks of
  * 128 over 32 tokens; 4,767,617 parameters.
  */
 export function clipConfig(batchSize: number): ClipConfig {
@@ -60,7 +60,7 @@ export function openClipTrainer(executor: Executor, config: ClipConfig): Promise
   const { batchSize } = config.train;
   const length = model.config.textConfig.maxPositionEmbeddings;
   const inputs = {
-    pictures: noisePictures(batchSize, [3, config.data.size, config.data.size]),
+    images: noiseImages(batchSize, [3, config.data.size, config.data.size]),
     ids: noiseTexts(batchSize, length, model.config.textConfig.vocabSize),
   };
   return Trainer.open(
@@ -85,8 +85,8 @@ function noiseTexts(batch: number, length: number, vocabSize: number): HostArray
   return { dtype: 'i64', shape: [batch, length], data: words };
 }
 
-/** Pictures as a model takes them, normalized. */
-export function normalizedPictures(batch: number, size: number): HostArray {
-  const { data, shape } = noisePictures(batch, [3, size, size]);
+/** Images as a model takes them, normalized. */
+export function normalizedImages(batch: number, size: number): HostArray {
+  const { data, shape } = noiseImages(batch, [3, size, size]);
   return float32(shape, data as Float32Array);
 }

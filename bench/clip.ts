@@ -1,13 +1,13 @@
 /**
  * CLIP's training step (both towers, the contrastive loss, backward, clipping, AdamW, the moving average of the weights)
- * and the embedding of pictures with constant weights, beside transformers' `CLIPModel` of the same configuration.
+ * and the embedding of images with constant weights, next to transformers' `CLIPModel` of the same configuration.
  */
 import { freeze } from '../src/core/index.ts';
 import { CLIPModel, snakeCaseKeys } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { imageProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
-import { clipConfig, clipOptions, normalizedPictures, openClipTrainer } from './clip-network.ts';
+import { clipConfig, clipOptions, normalizedImages, openClipTrainer } from './clip-network.ts';
 import { contest, timed } from './contest.ts';
 import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
 import { startTorchPeers, type TorchPeers } from './torch-peers.ts';
@@ -52,7 +52,7 @@ async function embedding(batch: number, settings: Settings): Promise<Outcome> {
   const { threads, rounds } = settings;
   const model = new CLIPModel(clipOptions(clipConfig(batch)));
   const tower = freeze(imageProgram(model, batch), initialValues(model, 0));
-  const inputs = { pictures: normalizedPictures(batch, size) };
+  const inputs = { images: normalizedImages(batch, size) };
   const executors = {
     kuosan: createNodeExecutor({ threads }),
     standard: createNodeExecutor({ threads, cpuKernels: 'standard' }),

@@ -1,6 +1,6 @@
 /**
  * How long a training step takes to become executable, in a process that has just begun: the first time on a machine, and
- * again, when what can be kept from the first start is there. Beside it PyTorch's first step, in which it compiles.
+ * again, when what can be kept from the first start is there. Besides it PyTorch's first step, in which it compiles.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,10 +1,10 @@
-/** How long one evaluation of the network takes with constant weights, as in sampling, beside PyTorch's under `inference_mode`. */
+/** How long one evaluation of the network takes with constant weights, as in sampling, next to PyTorch's under `inference_mode`. */
 import { float32, freeze } from '../src/core/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { denoiserProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, timed } from './contest.ts';
-import { networkOf, noisePictures, pictureOf, unetConfig } from './network.ts';
+import { networkOf, noiseImages, imageOf, unetConfig } from './network.ts';
 import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
 import { startUNetPeers } from './unet-peers.ts';
 
@@ -18,7 +18,7 @@ export async function forward(settings: Settings): Promise<void> {
     const unet = networkOf(config);
     const network = freeze(denoiserProgram(unet, batch), initialValues(unet, 0));
     const inputs = {
-      sample: noisePictures(batch, pictureOf(config)),
+      sample: noiseImages(batch, imageOf(config)),
       timestep: float32(
         [batch],
         Float32Array.from({ length: batch }, (_, i) => i * 60),

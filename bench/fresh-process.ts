@@ -23,7 +23,7 @@ export interface FreshReport {
 /**
  * Trains in a process that does nothing else.
  *
- * @param env  variables beside this process's own
+ * @param env  variables next to this process's own
  */
 export async function trainInFreshProcess(
   options: FreshOptions,

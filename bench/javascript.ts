@@ -1,5 +1,5 @@
 /**
- * Single operators beside TensorFlow.js (WebAssembly, and plain JavaScript) and jax-js, and what a training step of the
+ * Single operators next to TensorFlow.js (WebAssembly, and plain JavaScript) and jax-js, and what a training step of the
  * U-Net would take at the rate of their convolutions. What a library cannot do is told in its own words.
  */
 import { existsSync } from 'node:fs';
@@ -86,7 +86,7 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
   console.log(
     `\n${layTable([['GFLOP/s', ...names], ...rows.map((row) => [row.case, ...names.map((name) => digits(rate(row, name)))])])}`,
   );
-  console.log(`beside ${versions.join(', ')}`);
+  console.log(`next to ${versions.join(', ')}`);
   for (const line of cannot) console.log(`cannot: ${line}`);
   const convolutions = rows.slice(1);
   const operations = forwardConvolutions(64, 16);

@@ -1,6 +1,6 @@
 /**
  * Single operators in GFLOP/s: matrix products and 3 × 3 convolutions with their two gradients, ours through an executor
- * (operands and results stay in its store) beside PyTorch's, and beside the fastest large product of either.
+ * (operands and results stay in its store) next to PyTorch's, and next to the fastest large product of either.
  *
  * A convolution alone changes its operands' layout and its result's back; six in a row do so once, as in a network.
  */

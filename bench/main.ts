@@ -1,12 +1,12 @@
 /**
- * Our times beside every peer's, in one run on one machine.
+ * Our times next to every peer's, in one run on one machine.
  *
  *     npm run bench                                                     all questions
  *     npm run bench -- training forward sampling clip answers kernels memory compile overhead  some of them
  *     npm run bench -- weight-gradients --rounds 3                      every way to them, and what the choice costs
- *     npm run bench -- sampling --whole                                 pictures by DDIM, also 256 of them in 50 steps
- *     npm run bench -- samplers                                         how exact samplers are, beside diffusers'
- *     npm run bench -- javascript                                       beside libraries of the browser, see peers/js
+ *     npm run bench -- sampling --whole                                 images by DDIM, also 256 of them in 50 steps
+ *     npm run bench -- samplers                                         how exact samplers are, next to diffusers'
+ *     npm run bench -- javascript                                       next to libraries of the browser, see peers/js
  *     KUOSAN_PYTHON=<python with torch and diffusers> npm run bench
  *
  * Options: --rounds 7 (pairs of blocks), --threads (the number of processors), --peers eager,channels_last,compile.

@@ -1,4 +1,4 @@
-/** The most resident memory that a process which only trains ever has, beside PyTorch's: `VmHWM` of /proc/self/status. */
+/** The most resident memory that a process which only trains ever has, next to PyTorch's: `VmHWM` of /proc/self/status. */
 import { trainInFreshProcess } from './fresh-process.ts';
 import { unetConfig } from './network.ts';
 import { startPeer } from './peer.ts';

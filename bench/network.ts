@@ -2,11 +2,11 @@ import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '..
 import { heightAndWidth, type Dataset } from '../src/data/index.ts';
 import { classConditions, classLabelsName, networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { denoisingTask, imageExamples, type PictureShape } from '../src/pipelines/index.ts';
+import { denoisingTask, imageExamples, type ImageShape } from '../src/pipelines/index.ts';
 import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
 
 /**
- * DDPM's network in small, for pictures of 3 × 32 × 32: `width` · (1, 2, 2) channels, two layers a block, attention at
+ * DDPM's network in small, for images of 3 × 32 × 32: `width` · (1, 2, 2) channels, two layers a block, attention at
  * 16 × 16 and in the middle. Width 64 has 6,472,195 parameters.
  */
 export function unetConfig(width: number, batchSize: number): DdpmConfig {
@@ -28,14 +28,14 @@ export function unetConfig(width: number, batchSize: number): DdpmConfig {
   });
 }
 
-/** Pictures of noise: what a step costs does not depend on what is in them. */
-export function noisePictures(batch: number, picture: PictureShape): HostArray {
-  const shape = [batch, ...picture];
+/** Images of noise: what a step costs does not depend on what is in them. */
+export function noiseImages(batch: number, imageShape: ImageShape): HostArray {
+  const shape = [batch, ...imageShape];
   return float32(shape, new RandomStream(0, 'bench').fillNormal(new Float32Array(sizeOf(shape))));
 }
 
-/** The shape of the pictures that a configuration trains on. */
-export function pictureOf({ model, data }: DdpmConfig): PictureShape {
+/** The shape of the images that a configuration trains on. */
+export function imageOf({ model, data }: DdpmConfig): ImageShape {
   return [model.inChannels, ...heightAndWidth(data.size)];
 }
 
@@ -61,17 +61,17 @@ export function openTrainer(
       objective: config.objective,
       batchSize,
       seed,
-      examples: imageExamples(dataset, { seed, flip: config.data.flip }),
-      dropouts: [{ names: [classLabelsName], probability: config.objective.classDropout }],
+      examples: imageExamples(dataset, { seed, horizontalFlip: config.data.horizontalFlip }),
+      dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
       ...(classes && { nothing: classConditions([classes - 1]) }),
     }),
     config.train,
   );
 }
 
-/** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the pictures. */
+/** Some batches of noise, with classes if the network takes them: what a step costs does not depend on the images. */
 function noiseDataset(config: DdpmConfig): Dataset {
-  const [channels, height, width] = pictureOf(config);
+  const [channels, height, width] = imageOf(config);
   const count = 4 * config.train.batchSize;
   const random = new RandomStream(0, 'bench pictures');
   const classes = config.model.numClassEmbeds;

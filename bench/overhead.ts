@@ -1,5 +1,5 @@
 /**
- * What our loops cost beside the engine's runs: training and sampling steps of the demo's model and of the larger one, minus
+ * What our loops cost next to the engine's runs: training and sampling steps of the demo's model and of the larger one, minus
  * the time that the same step spends in ONNX Runtime, on an executor as users have it and without its profiler. Sampling
  * is also told apart from its network evaluations, which are the engine's runs and the messages to its thread and back.
  */

@@ -14,7 +14,7 @@ export interface Peer {
 /**
  * Starts `peers/<script>`: Python files with `KUOSAN_PYTHON` or `python3`, others with Node.
  *
- * @param env  variables beside this process's own
+ * @param env  variables next to this process's own
  * @returns the peer, or the reason why there is none (no Python, no torch)
  */
 export async function startPeer(

@@ -19,7 +19,7 @@ import { parseClipConfig, type ClipConfig } from '../src/train/kinds/clip-config
 import { parseDdpmConfig, presetNames, readConfig, type DdpmConfig } from '../src/train/index.ts';
 import { measureCeilings } from './ceilings.ts';
 import { clipOptions, openClipTrainer } from './clip-network.ts';
-import { pictureOf } from './network.ts';
+import { imageOf } from './network.ts';
 import { described, summary, type StepSummary } from './step-profile.ts';
 import { profileSteps, samplingSteps, trainerSteps, trainingSteps, type Stepper } from './steps.ts';
 import { digits } from './table.ts';
@@ -128,7 +128,7 @@ async function subject(source: string, batch?: number): Promise<Subject> {
 function ddpmSubject(config: DdpmConfig, weights?: HostArrays): Subject {
   const unet = new UNet2DModel(config.model);
   return {
-    about: `${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureOf(config).join(' × ')}`,
+    about: `${countParameters(unet).toLocaleString('en-US')} parameters, images of ${imageOf(config).join(' × ')}`,
     batch: config.train.batchSize,
     kinds: {
       training: (options) => trainingSteps(config, options),
@@ -140,7 +140,7 @@ function ddpmSubject(config: DdpmConfig, weights?: HostArrays): Subject {
 function clipSubject(config: ClipConfig): Subject {
   const clip = new CLIPModel(clipOptions(config));
   return {
-    about: `${countParameters(clip).toLocaleString('en-US')} parameters, pictures of 3 × ${config.data.size} × ${config.data.size}`,
+    about: `${countParameters(clip).toLocaleString('en-US')} parameters, images of 3 × ${config.data.size} × ${config.data.size}`,
     batch: config.train.batchSize,
     kinds: { training: (options) => trainerSteps((executor) => openClipTrainer(executor, config), options) },
   };

@@ -8,7 +8,7 @@ export interface Settings {
   readonly rounds: number;
   /** The ways in which PyTorch takes part. */
   readonly variants: readonly Variant[];
-  /** Whether `sampling` also draws all pictures in all steps once. */
+  /** Whether `sampling` also generates all images in all steps once. */
   readonly whole: boolean;
 }
 

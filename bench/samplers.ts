@@ -1,4 +1,4 @@
-/** How exact our samplers are for their steps, beside diffusers' schedulers, where the answer is known: on Gaussian data. */
+/** How exact our samplers are for their steps, next to diffusers' schedulers, where the answer is known: on Gaussian data. */
 import { float32, RandomStream } from '../src/core/index.ts';
 import {
   ddim,
@@ -43,7 +43,7 @@ const odeSamplers: Named = [
   ['unipc', unipc],
 ];
 
-/** What law the pictures have that are drawn with noise in the steps, or with few steps. */
+/** What law the images have that are drawn with noise in the steps, or with few steps. */
 const mean = 0.3;
 const lawSteps = [10, 20, 50, 100];
 const count = 2 ** 18;
@@ -87,7 +87,7 @@ export async function samplers(): Promise<void> {
     )),
   ];
   console.log(
-    `how much too wide the pictures are after N steps, std/½ − 1, on N(0.3, ½²): linear betas, trailing times, ${count} of them (standard error ${(1 / Math.sqrt(2 * count)).toFixed(4)})`,
+    `how much too wide the images are after N steps, std/½ − 1, on N(0.3, ½²): linear betas, trailing times, ${count} of them (standard error ${(1 / Math.sqrt(2 * count)).toFixed(4)})`,
   );
   print('sampler', lawSteps, laws, (off) => off.toFixed(4));
   console.log(
@@ -95,7 +95,7 @@ export async function samplers(): Promise<void> {
   );
 
   console.log(
-    'whether the first picture of three is the same drawn again, and alone: with a generator for all, and with one for each',
+    'whether the first image of three is the same drawn again, and alone: with a generator for all, and with one for each',
   );
   const seeds = [...(await ourSeeds()), ...(await theirSeeds(theirs))];
   console.log(layTable([['sampler', 'again', 'alone, one generator', 'alone, its own'], ...seeds]));
@@ -161,7 +161,7 @@ async function ourLaws(): Promise<Row[]> {
   return rows;
 }
 
-/** Ours have one stream a picture and nothing else, so the middle column has no meaning for them. */
+/** Ours have one stream an image and nothing else, so the middle column has no meaning for them. */
 async function ourSeeds(): Promise<string[][]> {
   const schedule = linearSchedule();
   const first = async (sampler: Sampler, many: number) => {

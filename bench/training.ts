@@ -1,5 +1,5 @@
 /**
- * How long a training step takes: noise, forward, backward, clipping, Adam and the moving average of the weights, beside
+ * How long a training step takes: noise, forward, backward, clipping, Adam and the moving average of the weights, next to
  * the same in PyTorch (fused Adam, foreach average).
  */
 import { createNodeExecutor } from '../src/runtime/node.ts';
@@ -8,7 +8,7 @@ import { openTrainer, unetConfig } from './network.ts';
 import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
 import { startUNetPeers } from './unet-peers.ts';
 
-/** Width of the network and pictures in a batch; the first is the network that is followed. */
+/** Width of the network and images in a batch; the first is the network that is followed. */
 const cases = [
   [64, 16],
   [32, 8],

@@ -26,7 +26,7 @@ console.log(`  (1 − β₂) β₁ + β₂ = ${((1 - beta2) * beta1 + beta2).toF
 console.log(`  1 − ᾱ₂           = ${(1 - schedule.alphaBar(1)).toFixed(10)}`);
 
 // Many copies of one value x_0, each with noise of its own, one step after the other.
-console.log(`\n${samples} times the value ${x0}, step by step, beside the closed form:`);
+console.log(`\n${samples} times the value ${x0}, step by step, next to the closed form:`);
 console.log('   t       mean   √ᾱ x₀    variance   1 − ᾱ');
 const random = new RandomStream(0, 'steps');
 let x = float32([1, samples], new Float32Array(samples).fill(x0));

@@ -5,8 +5,8 @@
  *
  *     x_0 = x_T/√ᾱ_T · s/√(s² + σ²/α²),     s = ½
  *
- * DDIM with η = 0 is Euler's method for it (Song et al. 2021, eq. 12): the same noise gives the same picture, and the error halves
- * when the steps double. DDPM (Algorithm 2) is the same family at η = 1: it draws another picture each time, and what can be
+ * DDIM with η = 0 is Euler's method for it (Song et al. 2021, eq. 12): the same noise gives the same image, and the error halves
+ * when the steps double. DDPM (Algorithm 2) is the same family at η = 1: it draws another image each time, and what can be
  * right is only the distribution. With few steps its variance is wrong by more.
  *
  *     npx tsx examples/07-ddim-and-ddpm.ts [samples]

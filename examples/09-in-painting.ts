@@ -5,35 +5,35 @@
  * algorithm 1). That alone fits badly: the part that is painted hears of the rest only through x̂_0. So the method goes back
  * towards the noise and walks the same stretch again, r times.
  *
- * The denoiser is the exact one of a data set, so what comes out can be judged: each half picture has one other half. painted.png
- * shows the pictures, what is known of them, and what is painted with r = 1 and r = 8.
+ * The denoiser is the exact one of a data set, so what comes out can be judged: each half image has one other half. painted.png
+ * shows the images, what is known of them, and what is painted with r = 1 and r = 8.
  *
- *     npx tsx examples/09-in-painting.ts [pictures]
+ *     npx tsx examples/09-in-painting.ts [images]
  */
 import { float32, RandomStream } from 'kuosan/core';
-import { fromPixels, layGrid, openDataset, picturesAt, toPixels, writePng } from 'kuosan/data';
+import { fromBitmaps, layGrid, openDataset, imagesAt, toBitmaps, writePng } from 'kuosan/data';
 import { datasetDenoiser, drainSampler, initialNoise, linearSchedule, repaint, timesteps } from 'kuosan/diffusion';
 
 const count = Number(process.argv[2] ?? 8);
 const side = 16;
 const dataset = await openDataset('noto-emoji/smileys', { size: side });
-const pictures = fromPixels(
-  picturesAt(
+const images = fromBitmaps(
+  imagesAt(
     dataset,
     Array.from({ length: dataset.count }, (_, i) => i),
   ),
 );
 const size = 3 * side * side;
 const schedule = linearSchedule();
-const denoise = datasetDenoiser(schedule, pictures);
+const denoise = datasetDenoiser(schedule, images);
 
-// Every twentieth picture; of each only a strip is known.
+// Every twentieth image; of each only a strip is known.
 const chosen = Array.from({ length: count }, (_, b) => (20 * b) % dataset.count);
 const known = float32(
   [count, 3, side, side],
   Float32Array.from(
     { length: count * size },
-    (_, i) => pictures.data[chosen[Math.floor(i / size)]! * size + (i % size)]!,
+    (_, i) => images.data[chosen[Math.floor(i / size)]! * size + (i % size)]!,
   ),
 );
 const mask = float32(
@@ -74,13 +74,13 @@ for (const resamples of [1, 8]) {
     if (Math.sqrt(square / size) < 0.05) right++;
   }
   console.log(
-    `r = ${resamples}: ${right} of ${count} are the picture that the strip is from; ${kept ? 'every known value is as it was' : 'known values have changed'}`,
+    `r = ${resamples}: ${right} of ${count} are the image that the strip is from; ${kept ? 'every known value is as it was' : 'known values have changed'}`,
   );
 }
 await writePng(
   'painted.png',
   layGrid(
-    [known, hidden, ...painted].flatMap((batch) => toPixels(batch)),
+    [known, hidden, ...painted].flatMap((batch) => toBitmaps(batch)),
     { columns: count },
   ),
 );

@@ -17,7 +17,7 @@ import { plainCode } from '../src/data/emoji/styles.ts';
 const cell = 32;
 const columns = 44;
 
-const pictureSchema = z.array(z.object({ unified: z.string(), image: z.string(), has_img_google: z.boolean() }));
+const imageSchema = z.array(z.object({ unified: z.string(), image: z.string(), has_img_google: z.boolean() }));
 const annotationSchema = z.array(
   z.object({
     hexcode: z.string(),
@@ -36,18 +36,18 @@ async function readJson(path: string): Promise<unknown> {
 
 async function collect(packages: string) {
   const source = join(packages, 'emoji-datasource-google');
-  const pictures = pictureSchema.parse(await readJson(join(source, 'emoji.json')));
+  const images = imageSchema.parse(await readJson(join(source, 'emoji.json')));
   const annotations = annotationSchema.parse(await readJson(join(packages, 'emojibase-data/en/data.json')));
   const names = groupSchema.parse(await readJson(join(packages, 'emojibase-data/meta/groups.json')));
   const byCode = new Map(annotations.map((annotation) => [plainCode(annotation.hexcode), annotation]));
 
   const all = [];
-  for (const picture of pictures) {
-    if (!picture.has_img_google) continue;
-    const code = plainCode(picture.unified);
+  for (const image of images) {
+    if (!image.has_img_google) continue;
+    const code = plainCode(image.unified);
     const annotation = byCode.get(code);
     if (annotation?.group === undefined || annotation.subgroup === undefined || annotation.order === undefined) {
-      throw new Error(`${picture.unified}: emojibase-data has no group for it`);
+      throw new Error(`${image.unified}: emojibase-data has no group for it`);
     }
     all.push({
       code,
@@ -57,7 +57,7 @@ async function collect(packages: string) {
       tags: annotation.tags.filter((tag) => tag !== annotation.label),
       group: names.groups[annotation.group]!,
       subgroup: names.subgroups[annotation.subgroup]!,
-      bytes: await readFile(join(source, 'img/google/64', picture.image)),
+      bytes: await readFile(join(source, 'img/google/64', image.image)),
     });
   }
   return all.sort((a, b) => a.order - b.order);

@@ -1,4 +1,4 @@
-/** What people are told of each model in `pretrained/`, beside what its run and its weights say of themselves. */
+/** What people are told of each model in `pretrained/`, next to what its run and its weights say of themselves. */
 export interface Card {
   /** What it does, in one sentence. */
   readonly subject: string;
@@ -16,22 +16,22 @@ export interface Card {
   readonly note: string;
 }
 
-const fashionMnist = 'Fashion-MNIST (Xiao, Rasul & Vollgraf 2017), MIT License: its 60,000 training pictures';
+const fashionMnist = 'Fashion-MNIST (Xiao, Rasul & Vollgraf 2017), MIT License: its 60,000 training images';
 
 export const cards: Readonly<Record<string, Card>> = {
   'noto-32': {
     subject: "Noto's smileys, hearts and cats, 32 × 32 pixels.",
     tries: ['npx kuosan sample noto-32 --count 64 --out grid.png'],
-    data: "`noto-emoji/smileys`: the 169 pictures of the group Smileys & Emotion of Google's Noto Color Emoji (Apache License 2.0, in this repository)",
+    data: "`noto-emoji/smileys`: the 169 images of the group Smileys & Emotion of Google's Noto Color Emoji (Apache License 2.0, in this repository)",
     commands: ['npx kuosan train noto-32 --out runs/noto-32'],
-    license: 'MIT for the weights; the pictures it learned from are Apache-2.0',
+    license: 'MIT for the weights; the images it learned from are Apache-2.0',
     measured: [
       [
         'copies',
-        'of 133 of 500 pictures (DDPM, 100 steps) the distance to the nearest picture of the data is less than a third of that to the next',
+        'of 133 of 500 images (DDPM, 100 steps) the distance to the nearest image of the data is less than a third of that to the next',
       ],
     ],
-    note: 'It has seen nothing but these pictures, so it draws emoji and nothing else. With so few pictures to learn from, a quarter of its own are copies of them, and most of the others have the eyes of one and the mouth of another.',
+    note: 'It has seen nothing but these images, so it draws emoji and nothing else. With so few images to learn from, a quarter of its own are copies of them, and most of the others have the eyes of one and the mouth of another.',
   },
   'fashion-mnist': {
     subject: 'Ten kinds of clothes in gray, 32 × 32 pixels, drawn by class.',
@@ -44,7 +44,7 @@ export const cards: Readonly<Record<string, Card>> = {
         'Fréchet distance',
         '1.77 with guidance 3 (real against real 0.32), N = 1,000, DDIM in 50 steps, features of `fashion-mnist-classifier`; not the FID',
       ],
-      ['of the class asked', '97.8 % with guidance 3, by the same network (real pictures 96.9 %)'],
+      ['of the class asked', '97.8 % with guidance 3, by the same network (real images 96.9 %)'],
     ],
     note: 'One label in ten was hidden in training, so `--guidance-scale` works: 1 shows what the data is like, 3 shows each class at its clearest.',
   },
@@ -55,27 +55,27 @@ export const cards: Readonly<Record<string, Card>> = {
     commands: ['npx kuosan train fashion-mnist-classifier --out runs/classifier'],
     license: 'MIT',
     measured: [],
-    note: 'Distances of its features are not the FID, and mean something only beside others of the same network, the same data and the same number of pictures: `kuosan evaluate` prints those beside each number.',
+    note: 'Distances of its features are not the FID, and mean something only next to others of the same network, the same data and the same number of images: `kuosan evaluate` prints those next to each number.',
   },
   'emoji-clip': {
-    subject: 'Knows which words belong to which picture, of things that there are emoji of.',
+    subject: 'Knows which words belong to which image, of things that there are emoji of.',
     tries: [
-      "npx kuosan classify emoji-clip --images picture.png --labels 'red heart,cat face,pizza' --template 'a photo of a {}' --template 'a drawing of {}' --views",
-      "npx kuosan search emoji-clip --images pictures --query 'a smiling cat' --out sheet.png",
+      "npx kuosan classify emoji-clip --images image.png --labels 'red heart,cat face,pizza' --template 'a photo of a {}' --template 'a drawing of {}' --tta",
+      "npx kuosan search emoji-clip --images images --query 'a smiling cat' --out sheet.png",
     ],
-    data: "the emoji of Noto (Apache License 2.0) and of Fluent in 3D and flat (MIT License), 5,341 pictures with names and tags of Unicode's CLDR as emojibase has them",
+    data: "the emoji of Noto (Apache License 2.0) and of Fluent in 3D and flat (MIT License), 5,341 images with names and tags of Unicode's CLDR as emojibase has them",
     commands: [
       'npx kuosan data emoji --styles noto,fluent,fluent-flat,twemoji --test-styles twemoji --hold-out 0 --out data/emoji64',
       'npx kuosan train emoji-clip --out runs/names',
       'npx kuosan train emoji-clip --init runs/names --data.templates \'["{}","a {}","a photo of a {}","a photo of {}","a picture of {}","an image of a {}","a drawing of {}","an emoji of {}"]\' --data.tagShare 0 --train.learningRate 5e-4 --steps 2000 --out runs/emoji-clip',
     ],
-    license: 'MIT for the weights; the pictures they learned from are Apache-2.0 and MIT',
+    license: 'MIT for the weights; the images they learned from are Apache-2.0 and MIT',
     measured: [
       [
         'unseen style',
-        'of 1,878 Twemoji, which it never saw, 58.4 % get their own caption of 1,900 as the first and 79.2 % among the first five with `--views` (55.5 % and 77.3 % without), eight templates',
+        'of 1,878 Twemoji, which it never saw, 58.4 % get their own caption of 1,900 as the first and 79.2 % among the first five with `--tta` (55.5 % and 77.3 % without), eight templates',
       ],
     ],
-    note: 'It has seen emoji and nothing else: of photographs it knows little, and of words only those in the captions and tags of emoji, in English. Pictures should show one thing on a plain ground. It was told them in the sentences `{}`, `a {}`, `a photo of a {}`, `a photo of {}`, `a picture of {}`, `an image of a {}`, `a drawing of {}` and `an emoji of {}`; one with words that it never read may lead it astray.',
+    note: 'It has seen emoji and nothing else: of photographs it knows little, and of words only those in the captions and tags of emoji, in English. Images should show one thing on a plain ground. It was told them in the sentences `{}`, `a {}`, `a photo of a {}`, `a photo of {}`, `a picture of {}`, `an image of a {}`, `a drawing of {}` and `an emoji of {}`; one with words that it never read may lead it astray.',
   },
 };

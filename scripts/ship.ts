@@ -49,7 +49,7 @@ const table: readonly Row[] = [
   ['data', card.data],
   ['commands', card.commands.map((command) => `\`${command}\``).join('<br>')],
   ['seed', String(train.seed)],
-  ['training', `${stages.join(', then ')} on two processor cores, beside what measuring and saving took`],
+  ['training', `${stages.join(', then ')} on two processor cores, next to what measuring and saving took`],
   ['loss', `${loss.toFixed(4)}, the mean of the last ${last.length} steps`],
   ...card.measured,
   ['license', card.license],
@@ -78,14 +78,14 @@ async function readStage(folder: string, steps: number) {
     .split('\n')
     .map((line) => JSON.parse(line) as MetricsLine)
     .filter(({ step }) => step <= steps);
-  const pictures = train.batchSize * train.gradientAccumulation;
+  const images = train.batchSize * train.gradientAccumulation;
   // The median: a machine that was halted for an hour trained no slower for it.
   const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
   return {
     config,
     train,
     lines,
-    training: `${steps.toLocaleString('en-US')} steps of ${pictures} pictures, ${((steps * pictures) / rate / 60).toFixed(0)} minutes`,
+    training: `${steps.toLocaleString('en-US')} steps of ${images} images, ${((steps * images) / rate / 60).toFixed(0)} minutes`,
   };
 }
 
@@ -125,12 +125,12 @@ async function ship(
       rows: [
         [
           'network',
-          `a residual network of ${count(model)} parameters over ${inChannels} × ${sampleSize} × ${sampleSize}; its features are the last stage's ${blockOutChannels.at(-1)} channels, averaged over the picture`,
+          `a residual network of ${count(model)} parameters over ${inChannels} × ${sampleSize} × ${sampleSize}; its features are the last stage's ${blockOutChannels.at(-1)} channels, averaged over the image`,
         ],
         ['classes', classNames.join(', ')],
         [
           'accuracy',
-          `${((measured['accuracy'] ?? 0) * 100).toFixed(2)} % of the held-out pictures (cross-entropy ${(measured['testLoss'] ?? 0).toFixed(3)} nats)`,
+          `${((measured['accuracy'] ?? 0) * 100).toFixed(2)} % of the held-out images (cross-entropy ${(measured['testLoss'] ?? 0).toFixed(3)} nats)`,
         ],
       ],
     };
@@ -150,7 +150,7 @@ async function ship(
     rows: [
       [
         'network',
-        `\`CLIPModel\`, ${count(model)} parameters: pictures of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`,
+        `\`CLIPModel\`, ${count(model)} parameters: images of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`,
       ],
     ],
   };

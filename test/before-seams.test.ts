@@ -10,15 +10,15 @@ import { loadModel, readTensorFile } from '../src/checkpoint/index.ts';
 import { createInterpreter, float32, type FloatArray } from '../src/core/index.ts';
 import { classConditions } from '../src/diffusion/index.ts';
 import {
-  drawPictures,
+  sampleImages,
   enlarge,
   exactSampler,
-  finishedPictures,
-  inpaintPicture,
+  finishedImages,
+  inpaintImage,
   interpolateSeeds,
   openSampler,
   shrink,
-  varyPicture,
+  varyImage,
   type SampleOptions,
 } from '../src/pipelines/index.ts';
 import { configuredRun, trainingRun } from '../src/train/index.ts';
@@ -92,23 +92,23 @@ async function samples(dir: string): Promise<Record<string, string>> {
     },
   };
   const ways: Record<string, FloatArray> = {
-    usual: await drawPictures(sampler, asked),
-    ddim: await drawPictures(sampler, { ...asked, sampler: 'ddim', eta: 0.5 }),
-    'dpmpp-2m': await drawPictures(sampler, { ...asked, sampler: 'dpmpp-2m' }),
-    first: await drawPictures(sampler, { ...asked, first: 7, sampler: 'heun' }),
+    usual: await sampleImages(sampler, asked),
+    ddim: await sampleImages(sampler, { ...asked, sampler: 'ddim', eta: 0.5 }),
+    'dpmpp-2m': await sampleImages(sampler, { ...asked, sampler: 'dpmpp-2m' }),
+    first: await sampleImages(sampler, { ...asked, first: 7, sampler: 'heun' }),
   };
   if (typeof nullLabel === 'number') {
-    ways['guided'] = await drawPictures(sampler, {
+    ways['guided'] = await sampleImages(sampler, {
       ...asked,
       guidanceScale: 2,
       guidanceRescale: 0.5,
       guidanceInterval: [0, 5],
     });
-    ways['thresholded'] = await drawPictures(sampler, { ...asked, guidanceScale: 3, dynamicThresholding: {} });
+    ways['thresholded'] = await sampleImages(sampler, { ...asked, guidanceScale: 3, dynamicThresholding: {} });
   }
   if (!superResolution) {
-    ways['varied'] = await finishedPictures(varyPicture(sampler, { ...asked, image, strength: 0.5 }));
-    ways['between'] = await finishedPictures(
+    ways['varied'] = await finishedImages(varyImage(sampler, { ...asked, image, strength: 0.5 }));
+    ways['between'] = await finishedImages(
       interpolateSeeds(sampler, {
         steps: 3,
         sampler: 'ddim',
@@ -117,8 +117,8 @@ async function samples(dir: string): Promise<Record<string, string>> {
         ...(classes && { conditions: classConditions([1]) }),
       }),
     );
-    ways['inpainted'] = await finishedPictures(
-      inpaintPicture(sampler, {
+    ways['inpainted'] = await finishedImages(
+      inpaintImage(sampler, {
         ...asked,
         steps: 4,
         image,
@@ -130,7 +130,7 @@ async function samples(dir: string): Promise<Record<string, string>> {
         resamples: 2,
       }),
     );
-    ways['exact'] = await drawPictures(exactSampler({ pictures: whole, scheduler, batchSize: 2 }), {
+    ways['exact'] = await sampleImages(exactSampler({ images: whole, scheduler, batchSize: 2 }), {
       seed: 5,
       count: 3,
       steps: 3,

@@ -17,13 +17,13 @@ export const browserPath = [
 /** Why a test is skipped where there is no browser. */
 export const withoutBrowser = 'skipped where there is no Chromium; KUOSAN_CHROMIUM names one';
 
-/** Starts the browser. @param args  switches beside the usual */
+/** Starts the browser. @param args  switches next to the usual */
 export function startBrowser(args: readonly string[] = []): Promise<Browser> {
   // Containers run as the super-user, for whom Chromium has no sandbox.
   return chromium.launch({ executablePath: browserPath!, args: ['--no-sandbox', ...args] });
 }
 
-/** WebGPU on a graphics card that SwiftShader imitates, which comes with Chromium. */
+/** WebGPU on a GPU that SwiftShader imitates, which comes with Chromium. */
 export const softwareWebGpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 const mediaTypes: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ const cwd = mkdtempSync(join(tmpdir(), 'kuosan-classifier-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 
 /** Noise with the left or the upper half brighter: hard to tell by any one pixel. */
-async function drawHalves(folder: string, seed: number): Promise<void> {
+async function writeHalves(folder: string, seed: number): Promise<void> {
   for (const [label, name] of ['left', 'upper'].entries()) {
     for (let i = 0; i < 24; i++) {
       const random = new RandomStream(seed, name, i);
@@ -43,14 +43,14 @@ const train = (...args: string[]) => kuosan(['train', ...args, '--threads', '1']
 
 beforeAll(async () => {
   mkdirSync(join(cwd, 'loose'));
-  await drawHalves('train', 1);
-  await drawHalves('held-out', 2);
+  await writeHalves('train', 1);
+  await writeHalves('held-out', 2);
   await writePng(join(cwd, 'loose/a.png'), { data: new Uint8Array(64), width: 8, height: 8, channels: 1 });
   write('config.json', config);
 });
 
 describe('kuosan train with the task classifier', () => {
-  test('learns classes, counts held-out pictures, and writes a checkpoint that is read back', async () => {
+  test('learns classes, counts held-out images, and writes a checkpoint that is read back', async () => {
     const { status, stderr } = await train('config.json', '--out', 'run');
     expect(status, stderr).toBe(0);
     const measured = readFileSync(join(cwd, 'run/metrics.jsonl'), 'utf8')

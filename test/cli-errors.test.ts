@@ -19,7 +19,7 @@ import { runCommand } from '../src/cli/run-command.ts';
 import { schedulerConfig, type SchedulerConfig } from '../src/diffusion/index.ts';
 import { parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { drawMask, drawPictureFolder, kuosan, tinyModel, type Ended } from './kuosan.ts';
+import { writeMask, writeImageFolder, kuosan, tinyModel, type Ended } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-errors-'));
 const at = (...parts: string[]) => join(cwd, ...parts);
@@ -31,7 +31,7 @@ afterAll(() => {
 });
 
 const config = {
-  data: { source: 'pictures', size: 8 },
+  data: { source: 'images', size: 8 },
   model: tinyModel,
   train: { steps: 4, batchSize: 4, checkpointEvery: 2, sampleEvery: null },
 };
@@ -65,16 +65,16 @@ function edit(file: string, change: (json: Record<string, unknown>) => unknown):
 beforeAll(async () => {
   process.chdir(cwd);
   vi.stubEnv('KUOSAN_CACHE', at('.cache'));
-  await drawPictureFolder(at('pictures'), 5);
-  await drawPictureFolder(at('fakes'), 3);
-  await drawPictureFolder(at('captioned'), 3);
+  await writeImageFolder(at('images'), 5);
+  await writeImageFolder(at('fakes'), 3);
+  await writeImageFolder(at('captioned'), 3);
   writeFileSync(
     at('captioned/metadata.jsonl'),
     '{"file_name":"000.png","text":"a square"}\n{"file_name":"009.png","text":"none"}\n',
   );
-  writeFileSync(at('fakes/fake.png'), 'not a picture');
-  await drawMask(at('small.png'), 4);
-  await drawMask(at('black.png'), 8);
+  writeFileSync(at('fakes/fake.png'), 'not an image');
+  await writeMask(at('small.png'), 4);
+  await writeMask(at('black.png'), 8);
   mkdirSync(at('empty'));
   mkdirSync(at('notes'));
   writeFileSync(at('notes/thesis.txt'), 'all of it');
@@ -130,32 +130,32 @@ const commands: readonly Case[] = [
   [
     'sample',
     2,
-    'there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set',
+    'there is nothing to sample from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set',
   ],
-  ['floor --data pictures', 2, "missing required argument 'run | model dir | name'; kuosan floor --help tells more"],
   [
-    'sample run more',
+    'loss-by-noise --data images',
     2,
-    "too many arguments for 'sample'. Expected 1 argument but got 2; kuosan sample --help tells more",
+    "missing required argument 'run | model dir | name'; kuosan loss-by-noise --help tells more",
   ],
+  ['sample run more', 2, "too many arguments for 'sample'. Expected 1 argument but got 2; see kuosan sample --help"],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
-  ['sample run --count', 2, "option '--count <n>' argument missing; kuosan sample --help tells more"],
+  ['sample run --count', 2, "option '--count <n>' argument missing; see kuosan sample --help"],
   [
     'tokenizer train --out t.json',
     2,
-    "required option '--captions <folder or .txt>' not specified; kuosan tokenizer train --help tells more",
+    "required option '--captions <folder or .txt>' not specified; see kuosan tokenizer train --help",
   ],
   ['forward x.png --out f.png --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
 ];
 
 const training: readonly Case[] = [
-  ['train config.json', 2, "required option '--out <dir>' not specified; kuosan train --help tells more"],
+  ['train config.json', 2, "required option '--out <dir>' not specified; see kuosan train --help"],
   ['train config.json --out new --stpes 5', 2, 'unknown option --stpes; did you mean --steps?'],
   ['train --stpes 5 --out new config.json', 2, 'unknown option --stpes; did you mean --steps?'],
   [
-    'train config.json pictures --out new',
+    'train config.json images --out new',
     2,
-    '"pictures" is one argument too many; train takes one preset or configuration file',
+    '"images" is one argument too many; train takes one preset or configuration file',
   ],
   ['train config.json --out new --steps 0', 2, '--steps: expected an integer of 1 or more, got "0"'],
   ['train config.json --out new --steps abc', 2, '--steps: expected an integer of 1 or more, got "abc"'],
@@ -221,12 +221,12 @@ const training: readonly Case[] = [
   [
     'train config.json --out new --model.numClassEmbeds 3',
     1,
-    'config.model.numClassEmbeds is 3, but pictures has no classes; put each class in a folder of its own',
+    'config.model.numClassEmbeds is 3, but images has no classes; put each class in a folder of its own',
   ],
 ];
 
 const data: readonly Case[] = [
-  ['train config.json --out new --data picture', 1, 'unknown data set "picture"; did you mean the folder pictures?'],
+  ['train config.json --out new --data image', 1, 'unknown data set "image"; did you mean the folder images?'],
   ['train config.json --out new --data noto-emojy', 1, 'unknown data set "noto-emojy"; did you mean noto-emoji?'],
   [
     'train config.json --out new --data empty',
@@ -250,9 +250,9 @@ const data: readonly Case[] = [
     /^data "data\/emoji64": is not on this machine; get it with: npx kuosan data emoji --styles [^\n]* --out data\/emoji64; or give the path of the folder that it is in$/,
   ],
   [
-    'train emoji-clip --out new --data pictures',
+    'train emoji-clip --out new --data images',
     1,
-    'data list "splits/train.txt": there is no such file, neither "pictures/splits/train.txt" nor "splits/train.txt"; name another, or do without (--data.files null trains on all pictures)',
+    'data list "splits/train.txt": there is no such file, neither "images/splits/train.txt" nor "splits/train.txt"; name another, or do without (--data.files null trains on all images)',
   ],
   [
     'train config.json --out new --data fashion-mnist/tset',
@@ -292,7 +292,7 @@ const places: readonly Case[] = [
   [
     'train config.json --out run --resume',
     1,
-    'run: is finished at step 4; draw from it with kuosan sample run, or give more --steps to train on',
+    'run: is finished at step 4; sample from it with kuosan sample run, or give more --steps to train on',
   ],
   [
     'train config.json --out run --resume --steps 9 --batch-size 2',
@@ -327,7 +327,7 @@ const places: readonly Case[] = [
   ['export run --web notes', 1, 'notes: holds no page but other files ("thesis.txt"); give another folder'],
   ['export run --web notes --force', 1, 'notes: holds no page but other files ("thesis.txt"); give another folder'],
   ['export run --web config.json', 1, /^cannot write "config\.json\/index\.html": .*; give another path$/],
-  ['data pictures --out pictures/grid.png', 1, /^--out "pictures\/grid\.png" lies inside the data set/],
+  ['data images --out images/grid.png', 1, /^--out "images\/grid\.png" lies inside the data set/],
 ];
 
 /** Where the system itself makes no files, whoever asks. */
@@ -342,12 +342,12 @@ const systemPlaces: readonly Case[] = [
 ];
 
 const editing: readonly Case[] = [
-  ['sample run --exact pictures --size 8', 2, '--size: belongs to --exact without a model; a model has its own'],
+  ['sample run --exact images --size 8', 2, '--size: belongs to --exact without a model; a model has its own'],
   ['sample run --schedule cosine', 2, '--schedule: belongs to --exact without a model; a model has its own'],
-  ['sample --exact pictures --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
-  ['sample --exact picture --out x.png', 1, 'unknown data set "picture"; did you mean the folder pictures?'],
+  ['sample --exact images --schedule cosin', 2, 'unknown schedule "cosin"; did you mean cosine?'],
+  ['sample --exact image --out x.png', 1, 'unknown data set "image"; did you mean the folder images?'],
   [
-    'sample --exact pictures --size 8 --out x.png --guidance-scale 2',
+    'sample --exact images --size 8 --out x.png --guidance-scale 2',
     1,
     'guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards',
   ],
@@ -372,7 +372,7 @@ const editing: readonly Case[] = [
     '--guidance-interval: changes guidance, and there is none; add --guidance-scale',
   ],
   [
-    'edit run --image pictures/000.png --guidance-rescale 0.7',
+    'edit run --image images/000.png --guidance-rescale 0.7',
     2,
     '--guidance-rescale: changes guidance, and there is none; add --guidance-scale',
   ],
@@ -383,70 +383,70 @@ const editing: readonly Case[] = [
   ]),
   ['compare run --guidance-rescale 1.5', 2, '--guidance-rescale: expected a number from 0 to 1, got "1.5"'],
   [
-    'edit run --image pictures/000.png --dynamic-threshold 2',
+    'edit run --image images/000.png --dynamic-threshold 2',
     2,
     '--dynamic-threshold: expected a number from 0 to 1, got "2"',
   ],
   [
     'sample unguided --out x.png --guidance-scale 2 --guidance-interval 0.3,5',
     1,
-    'guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
     'compare unguided --out x.png --samplers ddim --steps 2 --guidance-scale 2 --guidance-rescale 0.7',
     1,
-    'guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   [
-    'sample --exact pictures --size 8 --out x.png --dynamic-threshold 0.9',
+    'sample --exact images --size 8 --out x.png --dynamic-threshold 0.9',
     1,
-    'dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range',
+    'dynamicThresholding: an exact estimate is a mean of images and never leaves their range',
   ],
-  ['edit run', 2, "required option '--image <in.png>' not specified; kuosan edit --help tells more"],
+  ['edit run', 2, "required option '--image <in.png>' not specified; see kuosan edit --help"],
   ['edit run --image none.png', 1, /^cannot read "none\.png": /],
   [
     'edit run --image fakes/fake.png',
     1,
     'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG or AVIF image',
   ],
-  ['edit run --image pictures/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
+  ['edit run --image images/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
   [
-    'edit run --image pictures/000.png --mask small.png',
+    'edit run --image images/000.png --mask small.png',
     1,
-    '--mask small.png is 4×4, pictures/000.png 8×8; draw the mask on the picture, in its size',
+    '--mask small.png is 4×4, images/000.png 8×8; draw the mask on the image, in its size',
   ],
   [
-    'edit run --image pictures/000.png --mask black.png',
+    'edit run --image images/000.png --mask black.png',
     1,
     '--mask black.png: nothing is white, so there is nothing to paint',
   ],
   [
-    'edit run --image pictures/000.png --mask black.png --strength 0.5',
+    'edit run --image images/000.png --mask black.png --strength 0.5',
     2,
     '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask',
   ],
   [
-    'edit run --image pictures/000.png --mask black.png --sampler ddim',
+    'edit run --image images/000.png --mask black.png --sampler ddim',
     2,
     '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
   ],
-  ['edit run --image pictures/000.png --resamples 5', 2, '--resamples: belongs to --mask'],
+  ['edit run --image images/000.png --resamples 5', 2, '--resamples: belongs to --mask'],
   [
-    'edit run --image pictures/000.png --steps 2000',
+    'edit run --image images/000.png --steps 2000',
     1,
     'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000',
   ],
   [
-    'edit run --image pictures/000.png --out pictures/000.png',
+    'edit run --image images/000.png --out images/000.png',
     1,
-    '--out "pictures/000.png" is the image itself; give another path',
+    '--out "images/000.png" is the image itself; give another path',
   ],
   ['interpolate run --seeds 1', 2, '--seeds: expected two seeds or more with commas between, got "1"'],
   ['interpolate run --seeds 1,x', 2, '--seeds: expected an integer of 0 or more, got "x"'],
   [
     'interpolate run --seeds 1,2 --sampler ddpm',
     2,
-    '--sampler: ddpm adds noise in every step, so near seeds do not draw near pictures; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
+    '--sampler: ddpm adds noise in every step, so near seeds do not draw near images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
   ],
   ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
   ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],
@@ -456,8 +456,8 @@ const editing: readonly Case[] = [
     'timesteps: the number of steps must be an integer in 1 … 1000, got 2000; the schedule has 1000',
   ],
   ['compare run --out x.jpg', 1, 'cannot write "x.jpg": the name does not end in .png; give another path'],
-  ['floor run --data pictures --draws 1', 2, '--draws: expected an integer from 2 to 1000000, got "1"'],
-  ['floor run --data empty', 1, /^data "empty": no images here/],
+  ['loss-by-noise run --data images --draws 1', 2, '--draws: expected an integer from 2 to 1000000, got "1"'],
+  ['loss-by-noise run --data empty', 1, /^data "empty": no images here/],
 ];
 
 const models: readonly Case[] = [
@@ -467,9 +467,9 @@ const models: readonly Case[] = [
     /^unknown model "nothing"; .*give the path of a run, a checkpoint or a model folder/,
   ],
   [
-    'sample pictures --out x.png',
+    'sample images --out x.png',
     1,
-    'pictures: is neither a run, a checkpoint nor a model folder (there is no run.json, no model_index.json and no config.json)',
+    'images: is neither a run, a checkpoint nor a model folder (there is no run.json, no model_index.json and no config.json)',
   ],
   ['sample run --out x.png --sampler ddmp', 1, 'unknown sampler "ddmp"; did you mean ddpm?'],
   [
@@ -490,7 +490,7 @@ const models: readonly Case[] = [
   [
     'sample unguided --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1',
+    'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
   ],
   ['sample unguided --out x.png --class d', 2, 'unknown class "d"; one of round, square'],
   [
@@ -504,22 +504,22 @@ const models: readonly Case[] = [
     'dpm2: at time 999 no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, heun, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time',
   ],
   [
-    'edit silent --image pictures/000.png --sampler dpmpp-2m',
+    'edit silent --image images/000.png --sampler dpmpp-2m',
     1,
     /^sigmaRange: .*; take the trailing spacing, or for a flow leave the spacing out \(any sampler but dpm2\)$/,
   ],
   [
-    'embed silent --images pictures --out x.npy',
+    'embed silent --images images --out x.npy',
     1,
-    'checkpoint silent: holds a model that draws pictures (model_index.json), expected a CLIP; give the folder or the run of one',
+    'checkpoint silent: holds a model that generates images (model_index.json), expected a CLIP; give the folder or the run of one',
   ],
   [
-    'evaluate run --data pictures --features random.safetensors',
+    'evaluate run --data images --features random.safetensors',
     1,
     /^checkpoint random\.safetensors: is damaged; .*\(is this a safetensors file\?\)\)$/,
   ],
   [
-    `evaluate run --data pictures --features run/${weightsFile}`,
+    `evaluate run --data images --features run/${weightsFile}`,
     1,
     /: is no Inception v3, it has no fc\.weight; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors$/,
   ],
@@ -576,7 +576,7 @@ async function expectRefused(cases: readonly Case[]): Promise<void> {
   expect(listing()).toEqual(before);
 }
 
-describe('bad input gets one line with the way out, and nothing is written or lost:', () => {
+describe('bad input gets one line with a hint, and nothing is written or lost:', () => {
   test('commands and options', () => expectRefused(commands));
   test('presets, configurations and settings', () => expectRefused(training));
   test('data', () => expectRefused(data));
@@ -598,7 +598,7 @@ test('images that cannot be read are counted and left out where that is asked fo
   const ended = await run('train config.json --out skipped --data fakes --skip-bad --steps 1 --threads 1');
   expect(ended.status, ended.stderr).toBe(0);
   expect(ended.stderr).toMatch(
-    /^3 pictures of 8×8 from fakes; .*\nleft out 1 file that cannot be read, the first is fake.png: not an image that can be read\n/,
+    /^3 images of 8×8 from fakes; .*\nleft out 1 file that cannot be read, the first is fake.png: not an image that can be read\n/,
   );
 }, 60_000);
 
@@ -642,7 +642,7 @@ test('a process ends with the status of its command and prints no more than its 
     'edit',
     'interpolate',
     'compare',
-    'floor',
+    'loss-by-noise',
     'export',
     'forward',
     'data',

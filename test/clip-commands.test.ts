@@ -36,7 +36,7 @@ const colors = ['red', 'lime', 'blue', 'yellow', 'black', 'white', 'cyan', 'mage
 const tower = { intermediateSize: 32, numHiddenLayers: 1, numAttentionHeads: 2, hiddenSize: 16 };
 const config = {
   task: 'clip',
-  data: { source: 'pictures', size: 8, cropScale: 1 },
+  data: { source: 'images', size: 8, cropScale: 1 },
   tokenizer: { vocabSize: 540 },
   model: {
     projectionDim: 8,
@@ -49,12 +49,12 @@ const config = {
 beforeAll(async () => {
   process.chdir(cwd);
   vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
-  mkdirSync('pictures');
+  mkdirSync('images');
   for (const color of colors) {
     await sharp({ create: { width: 8, height: 8, channels: 3, background: color } })
       .png()
-      .toFile(`pictures/${color}.png`);
-    writeFileSync(`pictures/${color}.txt`, color);
+      .toFile(`images/${color}.png`);
+    writeFileSync(`images/${color}.txt`, color);
   }
   writeFileSync('config.json', JSON.stringify(config));
   const { status, stderr } = await run('train', 'config.json', '--out', 'run');
@@ -74,20 +74,20 @@ describe('the command that training prints', () => {
     };
   };
 
-  test('searches pictures that are files, whatever their folder is called', async () => {
-    cpSync('pictures', 'my pictures', { recursive: true });
-    const { what, words } = await printed('--data', 'my pictures', '--out', 'a run');
+  test('searches images that are files, whatever their folder is called', async () => {
+    cpSync('images', 'my images', { recursive: true });
+    const { what, words } = await printed('--data', 'my images', '--out', 'a run');
     expect(what).toBe(
-      "search your pictures: npx kuosan search 'a run' --images 'my pictures' --query \"a red heart\" --out sheet.png",
+      "search your images: npx kuosan search 'a run' --images 'my images' --query \"a red heart\" --out sheet.png",
     );
-    expect((await run(...words)).stdout).toMatch(/sheet.png: the 8 of 8 pictures nearest to "a red heart"\n$/);
+    expect((await run(...words)).stdout).toMatch(/sheet.png: the 8 of 8 images nearest to "a red heart"\n$/);
     expect(
       (
         await run(
           'train',
           'config.json',
           '--data',
-          'my pictures',
+          'my images',
           '--out',
           'a run',
           '--steps',
@@ -98,11 +98,11 @@ describe('the command that training prints', () => {
         )
       ).stderr,
     ).toBe(
-      "kuosan: a run: is finished at step 1; search your pictures with kuosan search 'a run' --images 'my pictures' --query \"a red heart\" --out sheet.png, or give more --steps to train on\n",
+      "kuosan: a run: is finished at step 1; search your images with kuosan search 'a run' --images 'my images' --query \"a red heart\" --out sheet.png, or give more --steps to train on\n",
     );
   });
 
-  test('counts right names where pictures are none', async () => {
+  test('counts right names where images are none', async () => {
     mkdirSync('arrays');
     const idx = (shape: readonly number[], values: readonly number[]) =>
       Uint8Array.from([0, 0, 8, shape.length, ...shape.flatMap((extent) => [0, 0, 0, extent]), ...values]);
@@ -115,8 +115,8 @@ describe('the command that training prints', () => {
     );
     writeFileSync('arrays/train-labels-idx1-ubyte', idx([3], [0, 1, 2]));
     const { what, words } = await printed('--data', 'arrays', '--out', 'digits');
-    expect(what).toBe('count how many pictures get their own name: npx kuosan zero-shot digits --data arrays');
-    expect((await run(...words)).stdout).toMatch(/^3 pictures of arrays, 3 captions to choose from\n/);
+    expect(what).toBe('count how many images get their own name: npx kuosan zero-shot digits --data arrays');
+    expect((await run(...words)).stdout).toMatch(/^3 images of arrays, 3 captions to choose from\n/);
   });
 });
 
@@ -147,12 +147,12 @@ test("a preset trains with a vocabulary of one's own", async () => {
 });
 
 describe('kuosan classify', () => {
-  test('names the color of each picture it was trained on', async () => {
+  test('names the color of each image it was trained on', async () => {
     const { status, stdout, stderr } = await run(
       'classify',
       'run',
       '--images',
-      'pictures',
+      'images',
       '--labels',
       colors.join(','),
       '--top',
@@ -162,19 +162,17 @@ describe('kuosan classify', () => {
     expect(status).toBe(0);
     const lines = stdout.trim().split('\n');
     expect(lines).toHaveLength(8);
-    const right = lines.filter((line) =>
-      new RegExp(`^pictures/(\\w+).png: \\1 [\\d.]+ % · \\w+ [\\d.]+ %$`).test(line),
-    );
+    const right = lines.filter((line) => new RegExp(`^images/(\\w+).png: \\1 [\\d.]+ % · \\w+ [\\d.]+ %$`).test(line));
     expect(right.length, stdout).toBeGreaterThanOrEqual(7);
   });
 
-  test('takes labels from a file, several sentences and one picture', async () => {
+  test('takes labels from a file, several sentences and one image', async () => {
     writeFileSync('labels.txt', '\ufeffred\n\nblue\n');
     const { stdout } = await run(
       'classify',
       'run',
       '--images',
-      'pictures/red.png',
+      'images/red.png',
       '--labels',
       'labels.txt',
       '--template',
@@ -182,7 +180,7 @@ describe('kuosan classify', () => {
       '--template',
       '{} one',
     );
-    expect(stdout).toMatch(/^pictures\/red.png: red [\d.]+ % · blue [\d.]+ %\n$/);
+    expect(stdout).toMatch(/^images\/red.png: red [\d.]+ % · blue [\d.]+ %\n$/);
   });
 
   test('tells programs the same', async () => {
@@ -190,7 +188,7 @@ describe('kuosan classify', () => {
       'classify',
       'run',
       '--images',
-      'pictures',
+      'images',
       '--labels',
       colors.join(','),
       '--top',
@@ -211,7 +209,7 @@ describe('kuosan classify', () => {
             }[];
           },
       );
-    expect(lines.map(({ file }) => file)).toEqual(colors.map((color) => `pictures/${color}.png`).sort());
+    expect(lines.map(({ file }) => file)).toEqual(colors.map((color) => `images/${color}.png`).sort());
     for (const {
       labels: [best, second],
     } of lines) {
@@ -237,20 +235,15 @@ describe('kuosan classify', () => {
     [['--labels', 'red', '--images', 'none'], 1, 'images "none": there is no such file or folder'],
   ])('%j', async (words, status, message) => {
     writeFileSync('latin1.txt', Buffer.from('caf\xe9\nth\xe9\n', 'latin1'));
-    const ended = await run(
-      'classify',
-      'run',
-      ...(words.includes('--images') ? [] : ['--images', 'pictures']),
-      ...words,
-    );
+    const ended = await run('classify', 'run', ...(words.includes('--images') ? [] : ['--images', 'images']), ...words);
     expect(ended.stderr).toMatch(message);
     expect(ended.status).toBe(status);
     expect(ended.stderr.trim().split('\n')).toHaveLength(1);
   });
 
   test('leaves out files that are no images if asked, and counts them', async () => {
-    cpSync('pictures', 'mixed', { recursive: true });
-    writeFileSync('mixed/damaged.png', 'no picture');
+    cpSync('images', 'mixed', { recursive: true });
+    writeFileSync('mixed/damaged.png', 'no image');
     const words = ['classify', 'run', '--images', 'mixed', '--labels', 'red,blue'];
     expect((await run(...words)).stderr).toMatch(
       /cannot read "mixed\/damaged.png": not an image that can be read; remove the file, or leave such files out with --skip-bad/,
@@ -266,7 +259,7 @@ describe('kuosan classify', () => {
 describe('kuosan zero-shot', () => {
   const words = ['zero-shot', 'run', '--data', 'marked'];
   beforeAll(() => {
-    cpSync('pictures', 'marked', { recursive: true });
+    cpSync('images', 'marked', { recursive: true });
     for (const color of colors) rmSync(`marked/${color}.txt`);
     writeFileSync(
       'marked/metadata.jsonl',
@@ -284,11 +277,11 @@ describe('kuosan zero-shot', () => {
     writeFileSync('marked/some.list', 'red.png\nblue.png\n');
   });
 
-  test('counts the pictures that get their own caption', async () => {
+  test('counts the images that get their own caption', async () => {
     const { status, stdout } = await run(...words);
     expect(status).toBe(0);
     const [, top1] =
-      /^8 pictures of marked, 8 captions to choose from\ntop-1 ([\d.]+) %, top-5 [\d.]+ %; by chance 12\.5 % and 62\.5 %\n$/.exec(
+      /^8 images of marked, 8 captions to choose from\ntop-1 ([\d.]+) %, top-5 [\d.]+ %; by chance 12\.5 % and 62\.5 %\n$/.exec(
         stdout,
       ) ?? [];
     expect(Number(top1), stdout).toBeGreaterThanOrEqual(87);
@@ -300,12 +293,12 @@ describe('kuosan zero-shot', () => {
       readonly group: { readonly mood: number };
       readonly likeliestGroup: { readonly mood: number };
     };
-    expect(whole).toMatchObject({ pictures: 2, captions: 8, top5: 1 });
+    expect(whole).toMatchObject({ images: 2, captions: 8, top5: 1 });
     expect(whole.group.mood).toBeGreaterThanOrEqual(whole.top1);
     expect(whole.likeliestGroup.mood).toBeGreaterThanOrEqual(0.5);
     expect(
       JSON.parse((await run(...words, '--files', 'some.list', '--among', 'files', '--json')).stdout),
-    ).toMatchObject({ pictures: 2, captions: 2, top5: 1 });
+    ).toMatchObject({ images: 2, captions: 2, top5: 1 });
     // Red is warm as 3 of 8 captions are, blue is cold as 5 of 8.
     expect((await run(...words, '--files', 'some.list', '--group', 'mood')).stdout).toMatch(
       /\nright mood [\d.]+ % by the best caption, [\d.]+ % by the probabilities of all; by chance 50\.0 %\n$/,
@@ -361,7 +354,7 @@ describe('kuosan zero-shot', () => {
 
   test('leaves out files that are no images if asked, as it advises, and counts them', async () => {
     cpSync('marked', 'torn', { recursive: true });
-    writeFileSync('torn/torn.png', 'no picture');
+    writeFileSync('torn/torn.png', 'no image');
     const torn = ['zero-shot', 'run', '--data', 'torn'];
     expect(await run(...torn)).toMatchObject({
       status: 1,
@@ -369,19 +362,19 @@ describe('kuosan zero-shot', () => {
         'kuosan: data: "torn/torn.png": not an image that can be read; remove the file, or leave such files out with --skip-bad\n',
     });
     const { stdout, stderr } = await run(...torn, '--skip-bad');
-    expect(stdout).toMatch(/^8 pictures of torn, 8 captions to choose from\n/);
+    expect(stdout).toMatch(/^8 images of torn, 8 captions to choose from\n/);
     expect(stderr).toMatch(
       /^left out 1 file that cannot be read, the first is torn.png: not an image that can be read\n/,
     );
   });
 
-  test('pictures without captions, and with the same to the model', async () => {
+  test('images without captions, and with the same to the model', async () => {
     mkdirSync('bare');
-    cpSync('pictures/red.png', 'bare/red.png');
+    cpSync('images/red.png', 'bare/red.png');
     expect((await run('zero-shot', 'run', '--data', 'bare')).stderr).toMatch(
-      /^kuosan: data: the pictures of bare have no captions; put them into metadata.jsonl/,
+      /^kuosan: data: the images of bare have no captions; put them into metadata.jsonl/,
     );
-    cpSync('pictures/red.png', 'bare/Red.png');
+    cpSync('images/red.png', 'bare/Red.png');
     for (const name of ['red', 'Red']) writeFileSync(`bare/${name}.txt`, name);
     expect((await run('zero-shot', 'run', '--data', 'bare')).stderr).toBe(
       'kuosan: the labels "Red" and "red" are the same to this tokenizer; give each another name\n',
@@ -389,20 +382,21 @@ describe('kuosan zero-shot', () => {
   });
 });
 
-test('pictures are looked at in seven ways if asked, and kept apart from those that were not', async () => {
+test('images are looked at in seven ways if asked, and kept apart from those that were not', async () => {
   const cosines = async (...more: string[]) =>
-    (await run('classify', 'run', '--images', 'pictures', '--labels', colors.join(','), '--json', ...more)).stdout
+    (await run('classify', 'run', '--images', 'images', '--labels', colors.join(','), '--json', ...more)).stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { file: string; labels: { label: string; cosine: number }[] });
-  const [once, seven, again] = [await cosines(), await cosines('--views'), await cosines()];
+  const [once, seven, again] = [await cosines(), await cosines('--tta'), await cosines()];
   expect(again).toEqual(once);
   expect(seven).not.toEqual(once);
   // One color is the same wherever one looks.
   seven.forEach(({ labels }, i) => expect(labels[0]!.cosine).toBeCloseTo(once[i]!.labels[0]!.cosine, 3));
-  const { top1 } = JSON.parse(
-    (await run('zero-shot', 'run', '--data', 'marked', '--views', '--json')).stdout,
-  ) as Record<string, number>;
+  const { top1 } = JSON.parse((await run('zero-shot', 'run', '--data', 'marked', '--tta', '--json')).stdout) as Record<
+    string,
+    number
+  >;
   expect(top1).toBeGreaterThanOrEqual(0.87);
 });
 
@@ -431,7 +425,7 @@ describe('kuosan probe', () => {
   test('learns classes from the vectors, by a line and by neighbors', async () => {
     const { status, stdout } = await run(...words, '--neighbors', '3', '--c', '10');
     expect(stdout).toBe(
-      'vectors of 8: 6 pictures of classes to learn from, 2 of asked to tell, 2 classes\nlinear probe 100.00 % (C = 10.0); 3 nearest neighbors 100.00 %\n',
+      'vectors of 8: 6 images of classes to learn from, 2 of asked to tell, 2 classes\nlinear probe 100.00 % (C = 10.0); 3 nearest neighbors 100.00 %\n',
     );
     expect(status).toBe(0);
   });
@@ -439,13 +433,13 @@ describe('kuosan probe', () => {
   test('wants the same classes, and says all in JSON', async () => {
     for (const name of ['red', 'absent']) cpSync('asked/red', `only/${name}`, { recursive: true });
     expect((await run(...words.slice(0, 4), '--test', 'only', '--neighbors', '1', '--c', '1')).stderr).toContain(
-      '--test: only has the class "absent", which classes has not; name pictures of the same classes',
+      '--test: only has the class "absent", which classes has not; name images of the same classes',
     );
     const found = JSON.parse(
       (await run(...words.slice(0, 4), '--test', 'asked', '--neighbors', '1', '--c', '10', '--json')).stdout,
     ) as Record<string, number>;
     expect(found).toMatchObject({
-      pictures: 6,
+      images: 6,
       asked: 2,
       classes: 2,
       dim: 8,
@@ -457,12 +451,12 @@ describe('kuosan probe', () => {
   });
 
   test.each([
-    [['--data', 'classes'], 2, '--test: classes has no test part of its own; name other pictures of the same classes'],
-    [['--data', 'pictures', '--test', 'asked'], 1, 'pictures: has no classes; put each class in a folder of its own'],
+    [['--data', 'classes'], 2, '--test: classes has no test part of its own; name other images of the same classes'],
+    [['--data', 'images', '--test', 'asked'], 1, 'images: has no classes; put each class in a folder of its own'],
     [
       ['--data', 'classes', '--test', 'asked', '--neighbors', '7'],
       2,
-      '--neighbors: there are only 6 pictures in classes',
+      '--neighbors: there are only 6 images in classes',
     ],
     [
       ['--data', 'classes', '--test', 'asked', '--neighbors', '0'],
@@ -482,12 +476,12 @@ describe('kuosan probe', () => {
 });
 
 describe('kuosan search', () => {
-  test('finds the picture that a word names, and writes a sheet', async () => {
+  test('finds the image that a word names, and writes a sheet', async () => {
     const { status, stdout } = await run(
       'search',
       'run',
       '--images',
-      'pictures',
+      'images',
       '--query',
       'yellow',
       '--out',
@@ -497,7 +491,7 @@ describe('kuosan search', () => {
     );
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /^0\.\d{3} {2}pictures\/yellow.png\n(?:-?0\.\d{3} {2}.*\n){2}sheet.png: the 3 of 8 pictures nearest to "yellow"\n$/,
+      /^0\.\d{3} {2}images\/yellow.png\n(?:-?0\.\d{3} {2}.*\n){2}sheet.png: the 3 of 8 images nearest to "yellow"\n$/,
     );
     const { width, height, channels } = await sharp('sheet.png').metadata();
     expect([width, height, channels]).toEqual([262, 262, 3]);
@@ -510,14 +504,14 @@ describe('kuosan search', () => {
       'search',
       'run',
       '--images',
-      'pictures',
+      'images',
       '--query',
       'a very long story about a color',
       '--out',
       'long.png',
     );
     expect(stderr).toBe('note: 1 text is longer than the 10 tokens that the model reads, and loses its end\n');
-    expect(await run('search', 'run', '--images', 'pictures', '--query', ' ', '--out', 'empty.png')).toMatchObject({
+    expect(await run('search', 'run', '--images', 'images', '--query', ' ', '--out', 'empty.png')).toMatchObject({
       status: 2,
       stderr: 'kuosan: --query: is empty; say what to look for\n',
     });
@@ -527,7 +521,7 @@ describe('kuosan search', () => {
 
 describe('kuosan embed', () => {
   test('writes unit vectors for NumPy, from the cache the second time', async () => {
-    cpSync('pictures', 'fresh', { recursive: true });
+    cpSync('images', 'fresh', { recursive: true });
     await sharp({ create: { width: 8, height: 8, channels: 3, background: 'gray' } })
       .png()
       .toFile('fresh/gray.png');
@@ -546,7 +540,7 @@ describe('kuosan embed', () => {
   });
 });
 
-describe('the picture as the model sees it', () => {
+describe('the image as the model sees it', () => {
   const words = (model: string, out: string) => ['embed', model, '--images', 'striped', '--out', out] as const;
   const model = (name: string, change: (folder: string) => void) => {
     cpSync('run/checkpoints/step-000080', name, { recursive: true });
@@ -597,7 +591,7 @@ describe('the picture as the model sees it', () => {
       expect(await run(...words(name, `${name}.npy`))).toMatchObject({ status: 0, stderr: '' });
       expect(readFileSync(`${name}.npy`).equals(readFileSync('whole.npy')), name).toBe(true);
     }
-    expect((await run('classify', 'eyes', '--images', 'pictures', '--labels', 'red,blue')).stderr).toBe(
+    expect((await run('classify', 'eyes', '--images', 'images', '--labels', 'red,blue')).stderr).toBe(
       'kuosan: checkpoint eyes: is a CLIPVisionModelWithProjection, which has no text tower; give a whole CLIPModel\n',
     );
   });
@@ -615,7 +609,7 @@ function readTower(folder: string) {
 }
 
 describe('a model that cannot be used', () => {
-  const words = (model: string) => ['classify', model, '--images', 'pictures', '--labels', 'red,blue'];
+  const words = (model: string) => ['classify', model, '--images', 'images', '--labels', 'red,blue'];
   const copy = (name: string, change: (folder: string) => void) => {
     cpSync('run/checkpoints/step-000080', name, { recursive: true });
     change(name);
@@ -626,7 +620,7 @@ describe('a model that cannot be used', () => {
       rmSync(join(folder, 'tokenizer.json'));
     });
     expect((await run(...words('mute'))).stderr).toBe(
-      'kuosan: mute: has no tokenizer.json; put the one that the model was trained with beside its weights\n',
+      'kuosan: mute: has no tokenizer.json; put the one that the model was trained with next to its weights\n',
     );
     writeFileSync('captions.txt', 'to be or not to be\nthat is the question\nto be to be not not');
     const { status: trained } = await run(
@@ -651,12 +645,12 @@ describe('a model that cannot be used', () => {
   test('is no CLIP', async () => {
     const { status, stderr } = await run(...words('noto-32'));
     expect(stderr).toBe(
-      'kuosan: "noto-32" is a model that draws pictures, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of emoji-clip\n',
+      'kuosan: "noto-32" is a model that generates images, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of emoji-clip\n',
     );
     expect(status).toBe(1);
     const folder = await run(...words(join(packagePretrainedDir(), 'noto-32')));
     expect(folder.stderr).toMatch(
-      /^kuosan: checkpoint [^\n]*noto-32: holds a model that draws pictures \(model_index.json\), expected a CLIP; give the folder or the run of one\n$/,
+      /^kuosan: checkpoint [^\n]*noto-32: holds a model that generates images \(model_index.json\), expected a CLIP; give the folder or the run of one\n$/,
     );
     expect(folder.status).toBe(1);
   });

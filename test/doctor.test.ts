@@ -18,7 +18,7 @@ describe('kuosan doctor', () => {
       'processor',
       'memory',
       'Node.js',
-      'pictures',
+      'images',
       'cache',
       'this folder',
       'terminal',
@@ -40,7 +40,7 @@ describe('kuosan doctor', () => {
   });
 });
 
-test('a finding is a line, and the way out another', () => {
+test('a finding is a line, and a hint another', () => {
   const findings = [
     { name: 'memory', status: 'ok', text: '8 GiB' },
     missing('WebGPU', 'no graphics adapter; install a driver; or none'),

@@ -10,15 +10,15 @@ import { float32, RandomStream, type HostArray } from '../src/core/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { drawMask, drawPictureFolder, tinyModel } from './kuosan.ts';
+import { writeMask, writeImageFolder, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-edit-'));
 const home = process.cwd();
 beforeAll(async () => {
   process.chdir(cwd);
   vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
-  await drawPictureFolder('pictures', 5);
-  await drawMask('mask.png', 8, 0.5);
+  await writeImageFolder('images', 5);
+  await writeMask('mask.png', 8, 0.5);
   const unet = new UNet2DModel({
     ...tinyModel,
     blockOutChannels: [16],
@@ -66,9 +66,9 @@ async function refused(command: string): Promise<string> {
 const pixels = (path: string) => sharp(path).removeAlpha().raw().toBuffer();
 const data = () =>
   Promise.all(
-    readdirSync('pictures')
+    readdirSync('images')
       .sort()
-      .map((name) => pixels(join('pictures', name))),
+      .map((name) => pixels(join('images', name))),
   );
 /** The output layer of a fresh network is almost zero, and whatever it is asked it would say the same. */
 function withOutput(unet: UNet2DModel): Map<string, HostArray> {
@@ -88,44 +88,44 @@ function withOutput(unet: UNet2DModel): Map<string, HostArray> {
 const difference = (a: Buffer, b: Buffer) => a.reduce((most, byte, i) => Math.max(most, Math.abs(byte - b[i]!)), 0);
 
 describe('kuosan sample --exact', () => {
-  test("draws pictures of the data set, without a model and with a model's schedule", async () => {
+  test("generates images of the data set, without a model and with a model's schedule", async () => {
     for (const [source, folder] of [
       ['--size 8', 'alone'],
       ['model', 'with-model'],
     ] as const) {
       expect(
-        await run(`sample ${source} --exact pictures --count 3 --sampler heun --images ${folder} --out x.png`),
-      ).toMatch(/^x\.png: 3 pictures with heun, seed 0, on the exact denoiser of 5 pictures in /);
+        await run(`sample ${source} --exact images --count 3 --sampler heun --images ${folder} --out x.png`),
+      ).toMatch(/^x\.png: 3 images with heun, seed 0, on the exact denoiser of 5 images in /);
       const known = await data();
       for (const name of readdirSync(folder)) {
         const drawn = await pixels(join(folder, name));
-        expect(Math.min(...known.map((picture) => difference(picture, drawn)))).toBeLessThanOrEqual(2);
+        expect(Math.min(...known.map((image) => difference(image, drawn)))).toBeLessThanOrEqual(2);
       }
     }
   });
 });
 
 describe('kuosan edit', () => {
-  test('gives the picture back at strength 0, and something else of the data at strength 1', async () => {
-    await run('edit --exact pictures --size 8 --image pictures/002.png --strength 0 --out same.png');
-    expect(await pixels('same.png')).toEqual(await pixels('pictures/002.png'));
+  test('gives the image back at strength 0, and something else of the data at strength 1', async () => {
+    await run('edit --exact images --size 8 --image images/002.png --strength 0 --out same.png');
+    expect(await pixels('same.png')).toEqual(await pixels('images/002.png'));
     await run(
-      'edit --exact pictures --size 8 --image pictures/002.png --strength 1 --count 6 --images many --out many.png',
+      'edit --exact images --size 8 --image images/002.png --strength 1 --count 6 --images many --out many.png',
     );
     const known = await data();
     const drawn = await Promise.all(readdirSync('many').map((name) => pixels(join('many', name))));
-    const which = drawn.map((picture) => known.findIndex((other) => difference(other, picture) <= 3));
+    const which = drawn.map((image) => known.findIndex((other) => difference(other, image) <= 3));
     expect(which).not.toContain(-1);
     expect(new Set(which).size).toBeGreaterThan(1);
   });
 
   test('paints under the mask what belongs there, and leaves the rest byte for byte', async () => {
     await run(
-      'edit --exact pictures --size 8 --image pictures/001.png --mask mask.png --steps 40 --jump-length 5 --resamples 3 --out painted.png --gif painted.gif',
+      'edit --exact images --size 8 --image images/001.png --mask mask.png --steps 40 --jump-length 5 --resamples 3 --out painted.png --gif painted.gif',
     );
-    expect(difference(await pixels('painted.png'), await pixels('pictures/001.png'))).toBeLessThanOrEqual(3);
-    await run('edit model --image pictures/001.png --mask mask.png --steps 4 --threads 1 --out network.png');
-    const [network, given] = [await pixels('network.png'), await pixels('pictures/001.png')];
+    expect(difference(await pixels('painted.png'), await pixels('images/001.png'))).toBeLessThanOrEqual(3);
+    await run('edit model --image images/001.png --mask mask.png --steps 4 --threads 1 --out network.png');
+    const [network, given] = [await pixels('network.png'), await pixels('images/001.png')];
     const half = given.length / 2;
     expect(network.subarray(0, half)).toEqual(given.subarray(0, half));
     expect(network.subarray(half)).not.toEqual(given.subarray(half));
@@ -133,7 +133,7 @@ describe('kuosan edit', () => {
   });
 });
 
-describe('a model that sees a picture beside the noise', () => {
+describe('a model that is conditioned on an image', () => {
   beforeAll(async () => {
     const unet = new UNet2DModel({
       ...tinyModel,
@@ -147,22 +147,22 @@ describe('a model that sees a picture beside the noise', () => {
 
   test('is given it by kuosan edit, and draws accordingly', async () => {
     for (const image of ['000', '001'])
-      await run(`edit enlarger --image pictures/${image}.png --steps 3 --threads 1 --out large-${image}.png`);
+      await run(`edit enlarger --image images/${image}.png --steps 3 --threads 1 --out large-${image}.png`);
     expect((await sharp('large-000.png').metadata()).width).toBe(8);
     expect(await pixels('large-000.png')).not.toEqual(await pixels('large-001.png'));
   });
 
   test('says what else it cannot do', async () => {
     await expect(refused('sample enlarger --out x.png')).resolves.toMatch(
-      /enlarger: this model sees a picture beside the noise, and sample has none for it; give it one with kuosan edit --image\n$/,
+      /enlarger: this model is conditioned on an image, and sample has none for it; give it one with kuosan edit --image\n$/,
     );
-    await expect(refused('edit enlarger --image pictures/000.png --strength 0.5')).resolves.toMatch(
-      /--strength: this model sees the picture beside the noise and draws all of it anew; leave the option out\n$/,
+    await expect(refused('edit enlarger --image images/000.png --strength 0.5')).resolves.toMatch(
+      /--strength: this model is conditioned on an image and draws all of it anew; leave the option out\n$/,
     );
   });
 });
 
-test('kuosan interpolate begins and ends with the pictures of the seeds', async () => {
+test('kuosan interpolate begins and ends with the images of the seeds', async () => {
   await run(
     'interpolate model --seeds 3,4,9 --frames 3 --steps 4 --threads 1 --out between.png --images between --gif between.gif',
   );
@@ -181,7 +181,7 @@ test('kuosan interpolate begins and ends with the pictures of the seeds', async 
 
 test('kuosan compare prints a table and draws a grid', async () => {
   const printed = await run(
-    'compare model --data pictures --threads 1 --samplers ddpm,ddim,dpmpp-2m --steps 5,20 --count 4 --reference-steps 60 --out compare.png',
+    'compare model --data images --threads 1 --samplers ddpm,ddim,dpmpp-2m --steps 5,20 --count 4 --reference-steps 60 --out compare.png',
   );
   const rows = printed
     .split('\n')
@@ -194,8 +194,10 @@ test('kuosan compare prints a table and draws a grid', async () => {
   expect((await sharp('compare.png').metadata()).format).toBe('png');
 }, 60_000);
 
-test("kuosan floor prints the network's loss above the exact one, and draws both", async () => {
-  const printed = await run('floor model --data pictures --levels 4 --draws 20 --threads 1 --out floor.png');
+test("kuosan loss-by-noise prints the network's loss above the exact one, and draws both", async () => {
+  const printed = await run(
+    'loss-by-noise model --data images --levels 4 --draws 20 --threads 1 --out loss-by-noise.png',
+  );
   const rows = printed
     .split('\n')
     .filter((line) => /^ +\d+ /.test(line))
@@ -207,13 +209,13 @@ test("kuosan floor prints the network's loss above the exact one, and draws both
     );
   expect(rows.map(([t]) => t)).toEqual([125, 375, 625, 875]);
   for (const [, , network, , exact] of rows) expect(network).toBeGreaterThan(exact!);
-  expect((await sharp('floor.png').metadata()).format).toBe('png');
+  expect((await sharp('loss-by-noise.png').metadata()).format).toBe('png');
 }, 60_000);
 
 test('Ctrl-C ends a drawing of the exact denoiser, and nothing is written', async () => {
   vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const before = process.listenerCount('SIGINT');
-  const ended = runCommand('sample --exact pictures --size 8 --count 100000 --out never.png'.split(' '));
+  const ended = runCommand('sample --exact images --size 8 --count 100000 --out never.png'.split(' '));
   while (process.listenerCount('SIGINT') === before) await setImmediate();
   process.emit('SIGINT', 'SIGINT');
   expect(await ended.finally(() => vi.restoreAllMocks())).toBe(130);

@@ -10,7 +10,7 @@ import { writeClassifierFolder, writeModelFolder } from '../src/checkpoint/index
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { ImageClassifier, parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { drawPictureFolder, kuosan, start, tinyModel } from './kuosan.ts';
+import { writeImageFolder, kuosan, start, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-evaluate-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -18,7 +18,7 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device', 'cpu', '--threads', '1'], { cwd });
 
 beforeAll(async () => {
-  await drawPictureFolder(join(cwd, 'pictures'), 40);
+  await writeImageFolder(join(cwd, 'images'), 40);
   const classifier = new ImageClassifier({
     sampleSize: 8,
     inChannels: 3,
@@ -31,11 +31,11 @@ beforeAll(async () => {
 });
 
 describe('kuosan evaluate', () => {
-  test('says of a number what it was measured with, and what real pictures have', async () => {
+  test('says of a number what it was measured with, and what real images have', async () => {
     const { status, stdout, stderr } = await evaluate(
       'model',
       '--data',
-      'pictures',
+      'images',
       '--features',
       'network',
       '--count',
@@ -49,13 +49,13 @@ describe('kuosan evaluate', () => {
     );
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(
-      /^model against pictures, seed 0, drawn with ddim in 3 steps\nfeatures: network, 8 of each picture; N = 20 against 20 real ones; real against real: N = 20 each\n/,
+      /^model against images, seed 0, sampled with ddim in 3 steps\nfeatures: network, 8 of each image; N = 20 against 20 real ones; real against real: N = 20 each\n/,
     );
     expect(stdout).toMatch(/Fréchet distance +\d+\.\d{3} +\d+\.\d{3}\nkernel distance .*\nprecision .*\nrecall /);
     expect(stdout).not.toContain('FID');
     expect(stdout).toMatch(/\nkernel distance +-?\d\.\d{5} ± 0\.\d*[1-9]\d* +-?\d\.\d{5} ± 0\.\d*[1-9]\d*\n/);
     expect(stdout).toMatch(
-      /copies: 0 of 20 are nearer .*; near\.png shows all pictures, each beside its nearest real one; near\.nearest\.jsonl names that of every picture\n/,
+      /copies: 0 of 20 are nearer .*; near\.png shows all images, each next to its nearest real one; near\.nearest\.jsonl names that of every image\n/,
     );
     // Four pairs a row.
     const { width, height } = await sharp(join(cwd, 'near.png')).metadata();
@@ -66,7 +66,7 @@ describe('kuosan evaluate', () => {
     const args = [
       'model',
       '--data',
-      'pictures',
+      'images',
       '--features',
       'network',
       '--count',
@@ -86,12 +86,12 @@ describe('kuosan evaluate', () => {
     ];
     const [first, second] = [await evaluate(...args), await evaluate(...args, '--batch-size', '5')];
     const report = JSON.parse(first.stdout) as {
-      features: { count: number; floor: { count: number }; frechetDistance: number };
+      features: { count: number; realBaseline: { count: number }; frechetDistance: number };
       bitsPerDimension: { total: number };
     };
     expect(report).toMatchObject({
       subject: 'model',
-      data: 'pictures',
+      data: 'images',
       seed: 5,
       sampler: { name: 'ddim', steps: 3, guidanceScale: 1 },
       features: {
@@ -101,9 +101,9 @@ describe('kuosan evaluate', () => {
         count: 12,
         referenceCount: 12,
         seed: 5,
-        floor: { count: 12 },
+        realBaseline: { count: 12 },
       },
-      bitsPerDimension: { count: 4, times: 6, data: 'pictures' },
+      bitsPerDimension: { count: 4, times: 6, data: 'images' },
     });
     // Whatever is computed together: but for rounding, which other shapes may change.
     const again = JSON.parse(second.stdout) as typeof report;
@@ -111,12 +111,12 @@ describe('kuosan evaluate', () => {
     expect(again.bitsPerDimension.total / report.bitsPerDimension.total).toBeCloseTo(1, 4);
   }, 60_000);
 
-  test('finds the pictures of the data in themselves: no distance, and every one a copy', async () => {
+  test('finds the images of the data in themselves: no distance, and every one a copy', async () => {
     const { stdout, stderr } = await evaluate(
       '--images',
-      'pictures',
+      'images',
       '--data',
-      'pictures',
+      'images',
       '--features',
       'network',
       '--nearest',
@@ -124,11 +124,11 @@ describe('kuosan evaluate', () => {
       '--json',
     );
     const { features, nearest } = JSON.parse(stdout || stderr) as {
-      features: { frechetDistance: number; floor: { frechetDistance: number; count: number } };
+      features: { frechetDistance: number; realBaseline: { frechetDistance: number; count: number } };
       nearest: { list: string };
     };
-    expect(Math.abs(features.frechetDistance)).toBeLessThan(1e-4 * features.floor.frechetDistance);
-    expect(features.floor.count).toBe(20);
+    expect(Math.abs(features.frechetDistance)).toBeLessThan(1e-4 * features.realBaseline.frechetDistance);
+    expect(features.realBaseline.count).toBe(20);
     expect(nearest).toMatchObject({ sheet: 'same.png', shown: 32, list: 'same.nearest.jsonl', count: 40, copies: 40 });
     // Four pairs a row, eight rows; the list has them all.
     const { width, height } = await sharp(join(cwd, 'same.png')).metadata();
@@ -139,20 +139,20 @@ describe('kuosan evaluate', () => {
       .map((line) => JSON.parse(line) as object);
     expect(list).toEqual(
       Array.from({ length: 40 }, (_, i) => ({
-        picture: i,
+        image: i,
         index: i,
         id: `${String(i).padStart(3, '0')}.png`,
         distance: 0,
         ratio: 0,
       })),
     );
-    const text = await evaluate('--images', 'pictures', '--data', 'pictures', '--size', '8', '--nearest', 'same.png');
+    const text = await evaluate('--images', 'images', '--data', 'images', '--size', '8', '--nearest', 'same.png');
     expect(text.stdout).toContain(
-      'same.png shows the first 32 pictures, each beside its nearest real one; same.nearest.jsonl names that of every picture\n',
+      'same.png shows the first 32 images, each next to its nearest real one; same.nearest.jsonl names that of every image\n',
     );
   }, 60_000);
 
-  test('measures a model that learns its variance, and tells its channels from those of a picture that it sees', async () => {
+  test('measures a model that learns its variance, and tells its channels from those of an image that it sees', async () => {
     const write = async (folder: string, channels: object) => {
       const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...channels }, folder));
       await writeModelFolder(join(cwd, folder), {
@@ -164,7 +164,7 @@ describe('kuosan evaluate', () => {
     await write('learned', { outChannels: 6 });
     const args = [
       '--data',
-      'pictures',
+      'images',
       '--features',
       'network',
       '--count',
@@ -194,15 +194,15 @@ describe('kuosan evaluate', () => {
     expect(report.bitsPerDimension.total).not.toBe(other);
     expect(report.bitsPerDimension.total / other).toBeGreaterThan(0.5);
     expect(report.bitsPerDimension.total / other).toBeLessThan(2);
-    // Six channels out are three and their variance, so three of the six channels in are another picture.
+    // Six channels out are three and their variance, so three of the six channels in are another image.
     await write('enlarger', { inChannels: 6, outChannels: 6 });
     expect((await evaluate('enlarger', ...args)).stderr.trim()).toMatch(
-      /^kuosan: enlarger: this model sees a picture beside the noise, and evaluate has none for it; give it one with kuosan edit --image$/,
+      /^kuosan: enlarger: this model is conditioned on an image, and evaluate has none for it; give it one with kuosan edit --image$/,
     );
   }, 60_000);
 
-  test('tells how many pictures are what they should be, to a classifier of the same classes', async () => {
-    for (const name of ['a', 'b']) await drawPictureFolder(join(cwd, 'by-class', name), 10);
+  test('tells how many images are what they should be, to a classifier of the same classes', async () => {
+    for (const name of ['a', 'b']) await writeImageFolder(join(cwd, 'by-class', name), 10);
     const { stdout, stderr } = await evaluate(
       '--images',
       'by-class',
@@ -213,17 +213,17 @@ describe('kuosan evaluate', () => {
       '--json',
     );
     const { features } = JSON.parse(stdout || stderr) as {
-      features: { accuracy: number; floor: { accuracy: number } };
+      features: { accuracy: number; realBaseline: { accuracy: number } };
     };
-    expect(features.accuracy).toBe(features.floor.accuracy);
+    expect(features.accuracy).toBe(features.realBaseline.accuracy);
     expect(features.accuracy * 20).toBeCloseTo(Math.round(features.accuracy * 20), 9);
     expect((await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network')).stdout).toMatch(
       /of the class asked +(\d\.\d{3}) +\1\n/,
     );
-    // Pictures in one folder have no class.
-    expect(
-      (await evaluate('--images', 'pictures', '--data', 'pictures', '--features', 'network')).stdout,
-    ).not.toContain('class asked');
+    // Images in one folder have no class.
+    expect((await evaluate('--images', 'images', '--data', 'images', '--features', 'network')).stdout).not.toContain(
+      'class asked',
+    );
   }, 60_000);
 
   test('is stopped by Ctrl-C', async () => {
@@ -232,7 +232,7 @@ describe('kuosan evaluate', () => {
         'evaluate',
         'model',
         '--data',
-        'pictures',
+        'images',
         '--features',
         'network',
         '--count',
@@ -245,7 +245,7 @@ describe('kuosan evaluate', () => {
       { cwd },
     );
     child.stderr!.on('data', (text) => {
-      if (String(text).includes('drawn pictures')) child.kill('SIGINT');
+      if (String(text).includes('generated images')) child.kill('SIGINT');
     });
     const { status, stderr } = await ended;
     expect(status, stderr).toBe(130);
@@ -253,28 +253,24 @@ describe('kuosan evaluate', () => {
   }, 60_000);
 
   test.each([
-    [[], 2, 'evaluate measures a model or the pictures of a folder: give one of them, a model or --images'],
+    [[], 2, 'evaluate measures a model or the images of a folder: give one of them, a model or --images'],
     [
       ['model'],
       2,
-      'nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
+      'nothing to measure: name a network that compares images with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
     ],
     [
-      ['--images', 'pictures', '--nearest', 'x.png', '--guidance-scale', '2'],
+      ['--images', 'images', '--nearest', 'x.png', '--guidance-scale', '2'],
       2,
-      '--guidance-scale: is for a model; the pictures of --images are drawn already',
+      '--guidance-scale: is for a model; the images of --images are sampled already',
     ],
     [
       ['model', '--features', 'network', '--guidance-interval', '1,2'],
       2,
       '--guidance-interval: changes guidance, and there is none; add --guidance-scale',
     ],
-    [['--images', 'pictures', '--bpd'], 2, '--bpd: a folder of pictures has no likelihood; give a model'],
-    [
-      ['--images', 'pictures', '--nearest', 'x.png'],
-      2,
-      '--size is missing: say how large the pictures of --images are',
-    ],
+    [['--images', 'images', '--bpd'], 2, '--bpd: a folder of images has no likelihood; give a model'],
+    [['--images', 'images', '--nearest', 'x.png'], 2, '--size is missing: say how large the images of --images are'],
     [['model', '--nearest', 'x.jpg'], 1, /x\.jpg/],
     [
       ['model', '--features', 'fashion-mnist-clasifier'],
@@ -284,7 +280,7 @@ describe('kuosan evaluate', () => {
     [
       ['model', '--features', 'fashion-mnist-classifier'],
       1,
-      'features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network, or train one on such pictures (kuosan train with "task": "classifier")',
+      'features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; name another network, or train one on such images (kuosan train with "task": "classifier")',
     ],
     [
       ['model', '--features', 'model'],
@@ -305,7 +301,7 @@ describe('kuosan evaluate', () => {
   ])(
     '%j is refused',
     async (args, status, message) => {
-      const ended = await evaluate(...args, '--data', 'pictures');
+      const ended = await evaluate(...args, '--data', 'images');
       if (typeof message === 'string') expect(ended.stderr.trim().split('\n').at(-1)).toBe(`kuosan: ${message}`);
       else expect(ended.stderr).toMatch(message);
       expect(ended.status).toBe(status);
@@ -318,7 +314,7 @@ describe('kuosan evaluate', () => {
     const bytes = readFileSync(path);
     bytes[bytes.length - 5]! ^= 1;
     writeFileSync(path, bytes);
-    const { stderr, status } = await evaluate('model', '--data', 'pictures', '--features', 'network');
+    const { stderr, status } = await evaluate('model', '--data', 'images', '--features', 'network');
     expect(stderr.trim()).toMatch(
       /^kuosan: checkpoint network\/model\.safetensors: is damaged, the values of tensor "norm_in\.weight" \[8\], which begin at byte \d+, do not match their checksum; get it again or take another checkpoint$/,
     );
@@ -364,20 +360,20 @@ describe('kuosan compare', () => {
   });
 
   test('has a table of Fréchet distances, which are those of kuosan evaluate', async () => {
-    const { status, stdout, stderr } = await compared('--data', 'pictures', '--features', 'comparing');
+    const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'comparing');
     expect(status, stderr).toBe(0);
     const table =
-      /^features: comparing, 8 of each picture; N = 8 against 8 real ones; real against real: N = 8 each\nFréchet distance to the data \(real against real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more pictures than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(
+      /^features: comparing, 8 of each image; N = 8 against 8 real ones; real against real: N = 8 each\nFréchet distance to the data \(real against real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(
         stdout,
       );
     expect(table, stdout).not.toBeNull();
-    expect(stdout).toMatch(/samplers\.png: written; seed 4, 8 pictures, on cpu/);
+    expect(stdout).toMatch(/samplers\.png: written; seed 4, 8 images, on cpu/);
     const evaluated = JSON.parse(
       (
         await evaluate(
           'model',
           '--data',
-          'pictures',
+          'images',
           '--features',
           'comparing',
           '--count',
@@ -391,17 +387,17 @@ describe('kuosan compare', () => {
           '--json',
         )
       ).stdout,
-    ) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
+    ) as { features: { frechetDistance: number; realBaseline: { frechetDistance: number } } };
     expect(table!.slice(1)).toHaveLength(5);
-    expect(table![1]).toBe(evaluated.features.floor.frechetDistance.toFixed(3));
+    expect(table![1]).toBe(evaluated.features.realBaseline.frechetDistance.toFixed(3));
     expect(table![5]).toBe(evaluated.features.frechetDistance.toFixed(3));
     expect(table![5]).not.toBe(table![2]);
   }, 60_000);
 
   test('says what the distances would need, and what they cannot do without', async () => {
-    const plain = await compared('--data', 'pictures');
+    const plain = await compared('--data', 'images');
     expect(plain.stdout, plain.stderr).toContain(
-      '\nno Fréchet distance to the data: it takes a network that sees such pictures (--features), 4 of them (--count) and 8 real ones\n',
+      '\nno Fréchet distance to the data: it takes a network that sees such images (--features), 4 of them (--count) and 8 real ones\n',
     );
     expect((await compared()).stdout).not.toContain('Fréchet');
     const unet = new UNet2DModel(
@@ -413,7 +409,7 @@ describe('kuosan compare', () => {
         'compare',
         'gray',
         '--data',
-        'pictures',
+        'images',
         '--samplers',
         'ddim',
         '--steps',
@@ -432,14 +428,14 @@ describe('kuosan compare', () => {
       { cwd },
     );
     expect(gray.stdout, gray.stderr).toMatch(
-      /^features: fashion-mnist-classifier, 128 of each picture; N = 4 against 4 real ones; real against real: N = 4 each$/m,
+      /^features: fashion-mnist-classifier, 128 of each image; N = 4 against 4 real ones; real against real: N = 4 each$/m,
     );
     expect(await compared('--features', 'comparing')).toMatchObject({
       status: 2,
-      stderr: 'kuosan: --features compares pictures with real ones, and none are given; add --data\n',
+      stderr: 'kuosan: --features compares images with real ones, and none are given; add --data\n',
     });
-    expect((await compared('--data', 'pictures', '--features', 'fashion-mnist-classifier')).stderr).toContain(
-      'kuosan: features fashion-mnist-classifier: takes pictures of 32×32, gray, these are 8×8, color; name another network',
+    expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
+      'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; name another network',
     );
   }, 60_000);
 });
@@ -468,7 +464,7 @@ describe('a run of DDPM that is measured on the way', () => {
     await writeClassifierFolder(join(cwd, 'measuring'), { model: classifier, weights: initialValues(classifier, 1) });
     writeFileSync(
       join(cwd, 'measured.json'),
-      JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train }),
+      JSON.stringify({ data: { source: 'images', size: 8 }, model: tinyModel, train }),
     );
   });
 
@@ -492,7 +488,7 @@ describe('a run of DDPM that is measured on the way', () => {
           await evaluate(
             out,
             '--data',
-            'pictures',
+            'images',
             '--features',
             'measuring',
             '--count',
@@ -504,16 +500,16 @@ describe('a run of DDPM that is measured on the way', () => {
             '--json',
           )
         ).stdout,
-      ) as { features: { frechetDistance: number; floor: { frechetDistance: number } } };
-      const { frechetDistance, frechetFloor } = lines.at(-1)!.evaluation!;
+      ) as { features: { frechetDistance: number; realBaseline: { frechetDistance: number } } };
+      const { frechetDistance, frechetRealBaseline } = lines.at(-1)!.evaluation!;
       // Weights as constants and weights in a store are computed by other kernels.
       expect(report.features.frechetDistance / frechetDistance!).toBeCloseTo(1, 3);
-      expect(report.features.floor.frechetDistance).toBe(frechetFloor);
+      expect(report.features.realBaseline.frechetDistance).toBe(frechetRealBaseline);
     },
     60_000,
   );
 
-  test('that enlarges pictures is measured on those of the data', async () => {
+  test('that enlarges images is measured on those of the data', async () => {
     const { status, stderr } = await run(
       '--out',
       'measured-larger',
@@ -534,7 +530,7 @@ describe('a run of DDPM that is measured on the way', () => {
   test('of a process without steps has no bound to be measured', async () => {
     expect(
       (
-        await kuosan(['evaluate', 'measured-flow', '--data', 'pictures', '--bpd', '--device', 'cpu'], { cwd })
+        await kuosan(['evaluate', 'measured-flow', '--data', 'images', '--bpd', '--device', 'cpu'], { cwd })
       ).stderr.trim(),
     ).toBe(
       "kuosan: measured-flow: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out",
@@ -549,7 +545,7 @@ describe('a run of DDPM that is measured on the way', () => {
   });
 });
 
-test('fifty thousand pictures need no more memory than five hundred, from the real ones to the last distance', async () => {
+test('fifty thousand images need no more memory than five hundred, from the real ones to the last distance', async () => {
   const script = fileURLToPath(new URL('evaluation-memory-run.ts', import.meta.url));
   const peak = async (count: number) => {
     const { stdout } = await promisify(execFile)(process.execPath, [
@@ -563,6 +559,6 @@ test('fifty thousand pictures need no more memory than five hundred, from the re
   };
   const [few, many] = await Promise.all([peak(500), peak(50_000)]);
   // Four times 2,000 features are 3 MB more than four times 500, and garbage moves by ten. All features of one set would be 26 MB,
-  // its pictures 38 MB, and a square of 2,000 products 32 MB, of which there were six.
+  // its images 38 MB, and a square of 2,000 products 32 MB, of which there were six.
   expect(many - few, `${few.toFixed(1)} MB at most of 500, ${many.toFixed(1)} MB of 50,000`).toBeLessThan(20);
 }, 180_000);

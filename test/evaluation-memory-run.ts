@@ -1,20 +1,20 @@
 /**
- * Evaluates made-up pictures in a process of its own, from the real ones to the last distance, and prints the peak of its
+ * Evaluates made-up images in a process of its own, from the real ones to the last distance, and prints the peak of its
  * memory in MB; see evaluate.test.ts.
  *
- *     node … evaluation-memory-run.ts <pictures> <list.jsonl>
+ *     node … evaluation-memory-run.ts <images> <list.jsonl>
  */
 import { NearestList } from '../src/cli/measure/nearest-list.ts';
 import { float32, type FloatArray } from '../src/core/index.ts';
 import type { DatasetContent } from '../src/data/index.ts';
-import { compare, nearestPictures, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
+import { compare, nearestImages, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
 
 const [total, list] = [Number(process.argv[2]), process.argv[3]!];
 const dim = 128;
 const size = 3 * 8 * 8;
 const batchSize = 50;
 
-/** The first pixels are the features: nothing that takes time, nothing that keeps pictures. */
+/** The first pixels are the features: nothing that takes time, nothing that keeps images. */
 const extractor: FeatureExtractor = {
   name: 'pixels',
   isFid: false,
@@ -40,22 +40,22 @@ const dataOf = (count: number): DatasetContent => ({
   notes: [],
 });
 
-// As many real pictures however many are measured: they lie in memory, and the largest count has its two halves of them.
+// As many real images however many are measured: they lie in memory, and the largest count has its two halves of them.
 const data = dataOf(100_000);
 const few = dataOf(20);
 const nearest = await NearestList.begin(list, few.ids);
 const real = await realFeatures(extractor, data, { count: total, seed: 0 });
-async function* pictures(): AsyncGenerator<FloatArray, void, undefined> {
+async function* images(): AsyncGenerator<FloatArray, void, undefined> {
   for (let done = 0; done < total; done += batchSize) {
     const images = float32(
       [batchSize, 3, 8, 8],
       Float32Array.from({ length: batchSize * size }, (_, i) => byteAt(7 * (done * size + i)) / 127.5 - 1),
     );
-    await nearest.add(nearestPictures(images, few));
+    await nearest.add(nearestImages(images, few));
     yield images;
   }
 }
-const { count, floor } = await compare(extractor, pictures(), real, { seed: 0 });
-if (count !== total || floor.count !== total || nearest.count !== total)
-  throw new Error(`internal: ${count}, ${floor.count} and ${nearest.count} pictures were measured, not ${total}`);
+const { count, realBaseline } = await compare(extractor, images(), real, { seed: 0 });
+if (count !== total || realBaseline.count !== total || nearest.count !== total)
+  throw new Error(`internal: ${count}, ${realBaseline.count} and ${nearest.count} images were measured, not ${total}`);
 console.log(JSON.stringify(process.resourceUsage().maxRSS / 1024));

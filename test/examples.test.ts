@@ -52,7 +52,7 @@ describe('the examples', () => {
     }
   });
 
-  test('the forward process: the picture at first, and noise at last', async () => {
+  test('the forward process: the image at first, and noise at last', async () => {
     const table = rows(await run('02-forward-process', 60));
     expect(table[0]!.slice(1, 3)).toEqual(table[0]!.slice(3, 5));
     for (const std of [table.at(-1)![2]!, table.at(-1)![4]!]) expect(Math.abs(std - 1)).toBeLessThan(0.06);
@@ -82,7 +82,7 @@ describe('the examples', () => {
     expect(existsSync(join(cwd, 'spiral.png'))).toBe(true);
   }, 60_000);
 
-  test('the exact denoiser draws pictures of the data set', async () => {
+  test('the exact denoiser generates images of the data set', async () => {
     const distances = [...(await run('06-exact-denoiser', 3)).matchAll(/\((\d\.\d+) away\)/g)].map(([, distance]) =>
       Number(distance),
     );
@@ -110,7 +110,7 @@ describe('the examples', () => {
     }
   });
 
-  test('in-painting: going back completes more pictures, and what is known stays', async () => {
+  test('in-painting: going back completes more images, and what is known stays', async () => {
     const printed = await run('09-in-painting', 8);
     const [once, often] = [...printed.matchAll(/: (\d+) of 8/g)].map(([, count]) => Number(count));
     expect(often!).toBeGreaterThan(once!);

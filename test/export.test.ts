@@ -98,7 +98,7 @@ describe.runIf(existsSync(join(root, 'dist/web-page')))('kuosan export --web (ru
       name: 'tiny',
       summary: 'Noise.',
       license: 'cc0-1.0',
-      picture: [3, 8, 8],
+      imageShape: [3, 8, 8],
       classes: { names: ['0', '1', '2'], nullClass: null },
     });
     const weightsAt = join(cwd, 'site/model/weights.safetensors');
@@ -114,7 +114,7 @@ describe.runIf(existsSync(join(root, 'dist/web-page')))('kuosan export --web (ru
       stdout: expect.stringContaining('in float16'),
     });
     expect(readFileSync(weightsAt).length).toBeLessThan(large * 0.7);
-    // Nothing is left beside it.
+    // Nothing is left next to it.
     expect(readdirSync(cwd).filter((name) => name.includes('site'))).toEqual(['site']);
   }, 60_000);
 });

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drawPictureFolder, kuosan, start, tinyModel } from './kuosan.ts';
+import { writeImageFolder, kuosan, start, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-full-disk-'));
 const disk = join(cwd, 'disk');
@@ -33,7 +33,7 @@ const resize = (kilobytes: number) => execFileSync('mount', ['-o', `remount,size
 
 const last = 'checkpoints/step-000060';
 const config = {
-  data: { source: 'pictures', size: 8 },
+  data: { source: 'images', size: 8 },
   model: tinyModel,
   train: {
     steps: 60,
@@ -48,7 +48,7 @@ const config = {
 };
 
 beforeAll(async () => {
-  await drawPictureFolder(join(cwd, 'pictures'), 5);
+  await writeImageFolder(join(cwd, 'images'), 5);
   writeFileSync(join(cwd, 'config.json'), JSON.stringify(config));
 });
 afterAll(() => {
@@ -85,7 +85,7 @@ describe.runIf(mounted)('a disk that is full (needs a disk of its own: Linux, as
     whole = result('whole');
   }, 60_000);
 
-  /** The run has ended with one line, its newest checkpoint draws pictures, and with space again it goes on to the same end. */
+  /** The run has ended with one line, its newest checkpoint generates images, and with space again it goes on to the same end. */
   async function expectResumable(
     out: string,
     ended: { status: unknown; stderr: string },

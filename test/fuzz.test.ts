@@ -248,12 +248,12 @@ describe('a run and its checkpoints', () => {
   );
 });
 
-describe('pictures of a folder', () => {
+describe('images of a folder', () => {
   const cacheDir = at('cache');
 
   /** What opening a folder with this one file does, and how much memory it took at most at its end. */
   async function open(name: string, bytes: Uint8Array): Promise<{ count: number | undefined; grown: number }> {
-    const folder = mkdtempSync(at('pictures-'));
+    const folder = mkdtempSync(at('images-'));
     writeFileSync(join(folder, name), bytes);
     const before = process.memoryUsage().rss;
     const dataset = await outcome(() => openDataset(folder, { size: 8, cacheDir }));
@@ -263,7 +263,7 @@ describe('pictures of a folder', () => {
     return { count: dataset?.count, grown };
   }
 
-  const picture = sharp({
+  const image = sharp({
     create: {
       width: 24,
       height: 16,
@@ -276,7 +276,7 @@ describe('pictures of a folder', () => {
   test.each(['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const)(
     'a %s with bytes changed, or cut short',
     async (format) => {
-      const file = await picture.clone().toFormat(format).toBuffer();
+      const file = await image.clone().toFormat(format).toBuffer();
       await fc.assert(
         fc.asyncProperty(damage(file), async (bytes) => {
           await open(`x.${format}`, bytes);
@@ -373,7 +373,7 @@ describe('pictures of a folder', () => {
     ['an SVG in a million groups', 'x.svg', svg(`width="10" height="10">${'<g>'.repeat(1_000_000)}`)],
   ];
   test.each(bombs)(
-    '%s is no picture, in little memory',
+    '%s is no image, in little memory',
     async (_name, file, bytes) => {
       const { count, grown } = await open(file, bytes);
       expect(count).toBeUndefined();

@@ -12,22 +12,22 @@ import { register as interpolate } from '../src/cli/sample/interpolate.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { register as sample } from '../src/cli/sample/sample.ts';
 import { float32, RandomStream, type Executor, type FloatArray } from '../src/core/index.ts';
-import { fromPixels, openDataset, readImage, toPixels } from '../src/data/index.ts';
+import { fromBitmaps, openDataset, readImage, toBitmaps } from '../src/data/index.ts';
 import { type Guidance, classConditions, schedulerConfig } from '../src/diffusion/index.ts';
-import { nearestPictures } from '../src/eval/index.ts';
+import { nearestImages } from '../src/eval/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import {
   compareSamplers,
-  drawPictures,
-  finishedPictures,
+  sampleImages,
+  finishedImages,
   interpolateSeeds,
   openSampler,
-  varyPicture,
-  type PictureSampler,
+  varyImage,
+  type ImageSampler,
 } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
-import { drawPictureFolder, tinyModel } from './kuosan.ts';
+import { writeImageFolder, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-guidance-'));
 const home = process.cwd();
@@ -51,15 +51,15 @@ const weights = new Map(
       : value,
   ]),
 );
-// Whatever noise it begins with, a random v stays small where a random ε would be a picture of black and white.
+// Whatever noise it begins with, a random v stays small where a random ε would be an image of black and white.
 const scheduler = schedulerConfig({ predictionType: 'v_prediction' });
 let executor: Executor;
-let library: PictureSampler;
+let library: ImageSampler;
 
 beforeAll(async () => {
   process.chdir(cwd);
   vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
-  await drawPictureFolder('pictures', 5);
+  await writeImageFolder('images', 5);
   await writeModelFolder('guided', { unet, weights, scheduler, classes: { names: ['round', 'square'], nullClass: 2 } });
   executor = createNodeExecutor({ threads: 1, worker: false });
   library = await openSampler(executor, { network: unet, scheduler, weights, nothing: classConditions([2]) });
@@ -107,7 +107,7 @@ async function pixels(folder: string): Promise<Buffer> {
   );
 }
 
-const bytes = (pictures: FloatArray) => Buffer.concat(toPixels(pictures).map(({ data }) => data));
+const bytes = (images: FloatArray) => Buffer.concat(toBitmaps(images).map(({ data }) => data));
 
 describe("on the command line, options of guidance do what the library's do:", () => {
   const drawn = new Set<string>();
@@ -117,7 +117,7 @@ describe("on the command line, options of guidance do what the library's do:", (
     const found = await pixels(folder);
     expect(
       found.equals(
-        bytes(await drawPictures(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, conditions })),
+        bytes(await sampleImages(library, { ...guidance, sampler: 'ddim', steps: 6, count: 3, seed: 5, conditions })),
       ),
     ).toBe(true);
     drawn.add(found.toString('hex'));
@@ -154,10 +154,10 @@ describe("on the command line, options of guidance do what the library's do:", (
 
   test.each(settings.slice(1))('evaluate %s', async (options, guidance) => {
     await run(
-      `evaluate guided ${options} --sampler ddim --steps 6 --count 4 --seed 5 --data pictures --nearest near.png`,
+      `evaluate guided ${options} --sampler ddim --steps 6 --count 4 --seed 5 --data images --nearest near.png`,
     );
-    const data = await openDataset('pictures', { size: 8 });
-    const pictures = await drawPictures(library, {
+    const data = await openDataset('images', { size: 8 });
+    const images = await sampleImages(library, {
       ...guidance,
       sampler: 'ddim',
       steps: 6,
@@ -170,8 +170,8 @@ describe("on the command line, options of guidance do what the library's do:", (
       .split('\n')
       .map((line) => JSON.parse(line) as object);
     expect(list).toEqual(
-      nearestPictures(pictures, data).map(({ index, distance, ratio }, picture) => ({
-        picture,
+      nearestImages(images, data).map(({ index, distance, ratio }, image) => ({
+        image,
         index,
         id: data.ids[index],
         distance,
@@ -182,10 +182,10 @@ describe("on the command line, options of guidance do what the library's do:", (
 
   test.each(settings.slice(2))('edit %s', async (options, guidance) => {
     await run(
-      `edit guided ${options} --class square --image pictures/001.png --strength 0.7 --sampler ddim --steps 6 --seed 5 --batch-size 16 --out edited.png`,
+      `edit guided ${options} --class square --image images/001.png --strength 0.7 --sampler ddim --steps 6 --seed 5 --batch-size 16 --out edited.png`,
     );
-    const image = fromPixels([await readImage('pictures/001.png', { size: 8, channels: 3 })]);
-    const drawing = varyPicture(library, {
+    const image = fromBitmaps([await readImage('images/001.png', { size: 8, channels: 3 })]);
+    const drawing = varyImage(library, {
       ...guidance,
       image: float32([3, 8, 8], image.data as Float32Array),
       strength: 0.7,
@@ -196,7 +196,7 @@ describe("on the command line, options of guidance do what the library's do:", (
       conditions: classConditions([1]),
     });
     expect(
-      (await sharp('edited.png').removeAlpha().raw().toBuffer()).equals(bytes(await finishedPictures(drawing))),
+      (await sharp('edited.png').removeAlpha().raw().toBuffer()).equals(bytes(await finishedImages(drawing))),
     ).toBe(true);
   });
 
@@ -204,7 +204,7 @@ describe("on the command line, options of guidance do what the library's do:", (
     await run(
       'interpolate guided --seeds 1,2 --frames 3 --steps 6 --class square --guidance-scale 4 --guidance-interval 0.3,5 --images between --out between.png',
     );
-    const pictures = await finishedPictures(
+    const images = await finishedImages(
       interpolateSeeds(library, {
         guidanceScale: 4,
         guidanceInterval: [0.3, 5],
@@ -215,16 +215,16 @@ describe("on the command line, options of guidance do what the library's do:", (
         conditions: classConditions([1]),
       }),
     );
-    expect((await pixels('between')).equals(bytes(pictures))).toBe(true);
+    expect((await pixels('between')).equals(bytes(images))).toBe(true);
   });
 });
 
-test('an evaluation says how its pictures were guided', async () => {
+test('an evaluation says how its images were guided', async () => {
   const guided =
-    'evaluate guided --sampler ddim --steps 2 --count 4 --data pictures --nearest near.png --guidance-scale 4';
+    'evaluate guided --sampler ddim --steps 2 --count 4 --data images --nearest near.png --guidance-scale 4';
   const all = `${guided} --guidance-rescale 0.7 --guidance-interval 0.3,inf --dynamic-threshold 0.9`;
   expect(await run(all)).toMatch(
-    /^guided against pictures, seed 0, drawn with ddim in 2 steps, guidance 4, rescaled by 0\.7, at σ\/α from 0\.3 on, dynamic threshold 0\.9\n/,
+    /^guided against images, seed 0, sampled with ddim in 2 steps, guidance 4, rescaled by 0\.7, at σ\/α from 0\.3 on, dynamic threshold 0\.9\n/,
   );
   expect((JSON.parse(await run(`${all} --json`)) as { sampler: object }).sampler).toEqual({
     name: 'ddim',

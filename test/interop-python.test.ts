@@ -13,7 +13,7 @@ const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
 describe.skipIf(python === undefined)(
   'diffusers (skipped where neither KUOSAN_PYTHON nor python3 has torch, diffusers, safetensors and Pillow)',
   () => {
-    test('opens our folders as docs/python.md says, draws the stored pictures from them and from its own, and runs the Python of every card', () => {
+    test('opens our folders as docs/python.md says, draws the stored images from them and from its own, and runs the Python of every card', () => {
       const { status, stdout, stderr } = spawnSync(python!, [join(root, 'test/golden/interop.py'), '--check'], {
         encoding: 'utf8',
       });

@@ -6,14 +6,14 @@ import { readModelFolder } from '../src/checkpoint/index.ts';
 import type { FloatArray } from '../src/core/index.ts';
 import { classConditions, type SuperResolution } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
-import { drawPictures, enlarge, openSampler } from '../src/pipelines/index.ts';
+import { sampleImages, enlarge, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import {
   interopCases,
   interopFolder,
   interopSeed,
   type InteropRun,
-  smallPictures,
+  smallImages,
   writeInterop,
 } from './golden/interop-folders.ts';
 
@@ -25,7 +25,7 @@ interface Described {
 
 const described = (side: string) =>
   JSON.parse(readFileSync(join(interopFolder, `${side}.json`), 'utf8')) as Readonly<Record<string, Described>>;
-const pictures = readSafetensors(readFileSync(join(interopFolder, 'pictures.safetensors'))).tensors;
+const images = readSafetensors(readFileSync(join(interopFolder, 'pictures.safetensors'))).tensors;
 const runs = ['ours', 'theirs'].flatMap((side) =>
   Object.entries(described(side)).flatMap(([name, { labels, upsampling, runs: list }]) =>
     list.map((run, i) => ({
@@ -53,12 +53,12 @@ function filesOf(folder: string): string[] {
     .sort();
 }
 
-describe("pictures that diffusers' unet and scheduler draw with our noise are those that we draw", () => {
+describe("images that diffusers' unet and scheduler draw with our noise are those that we draw", () => {
   test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, upsampling, run }) => {
     const { unet, scheduler, weights } = await readModelFolder(folder);
     const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 2 });
     const { sampler: name, steps, spacing, eta } = run;
-    const ours = await drawPictures(sampler, {
+    const ours = await sampleImages(sampler, {
       seed: interopSeed,
       count: 2,
       sampler: name,
@@ -67,18 +67,18 @@ describe("pictures that diffusers' unet and scheduler draw with our noise are th
       eta,
       conditions: {
         ...(labels && classConditions(labels)),
-        ...(upsampling && { image: enlarge(smallPictures, { factor: 2, upsampling }) }),
+        ...(upsampling && { image: enlarge(smallImages, { factor: 2, upsampling }) }),
       },
     });
     await sampler.dispose();
-    const theirs = pictures.get(key) as FloatArray;
+    const theirs = images.get(key) as FloatArray;
     expect(ours.shape).toEqual(theirs.shape);
-    // Both compute in float32, and diffusers also its schedule; a picture has values of order 1. Found are 1e-5.
+    // Both compute in float32, and diffusers also its schedule; an image has values of order 1. Found are 1e-5.
     expect(Math.max(...ours.data.map((value, i) => Math.abs(value - theirs.data[i]!)))).toBeLessThan(1e-4);
   });
 
   test('are of every run that is described, and no other', () => {
-    expect([...pictures.keys()].sort()).toEqual(runs.map(({ key }) => key).sort());
+    expect([...images.keys()].sort()).toEqual(runs.map(({ key }) => key).sort());
   });
 });
 
@@ -98,7 +98,7 @@ describe('the folders that diffusers opened', () => {
     ).toBeLessThan(600_000);
   });
 
-  test('are the cases, drawn with the noise of the seed', () => {
+  test('are the cases, sampled with the noise of the seed', () => {
     expect(readdirSync(join(interopFolder, 'ours')).sort()).toEqual(interopCases.map(({ name }) => name).sort());
     for (const file of ['ours.json', 'normals.safetensors', 'small.safetensors'])
       expect(readFileSync(join(scratch, file)).equals(readFileSync(join(interopFolder, file))), file).toBe(true);

@@ -20,7 +20,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Starts `kuosan …` and returns the process beside its end. */
+/** Starts `kuosan …` and returns the process next to its end. */
 export function start(
   args: readonly string[],
   { cwd }: Place,
@@ -51,8 +51,8 @@ export async function kuosan(args: readonly string[], place: Place): Promise<End
   return start(args, place).ended;
 }
 
-/** Makes a folder of small pictures, each with a color and a square of its own. */
-export async function drawPictureFolder(folder: string, count: number, size = 8): Promise<void> {
+/** Makes a folder of small images, each with a color and a square of its own. */
+export async function writeImageFolder(folder: string, count: number, size = 8): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (let i = 0; i < count; i++) {
     const random = new RandomStream(1, 'test picture', i);
@@ -67,7 +67,7 @@ export async function drawPictureFolder(folder: string, count: number, size = 8)
 }
 
 /** Draws a mask: black, with the given part of its rows at the bottom white. */
-export async function drawMask(path: string, size: number, white = 0): Promise<void> {
+export async function writeMask(path: string, size: number, white = 0): Promise<void> {
   const pixels = Uint8Array.from({ length: size * size }, (_, i) => (i >= size * size * (1 - white) ? 255 : 0));
   await sharp(pixels, { raw: { width: size, height: size, channels: 1 } })
     .png()

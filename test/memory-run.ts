@@ -2,13 +2,13 @@
 import { float32, RandomStream, sizeOf } from '../src/core/index.ts';
 import { drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
-import { denoisingLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { denoisingLoss, type ImageShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer, trainSchema } from '../src/train/index.ts';
 
-const picture: PictureShape = [3, 8, 8];
+const imageShape: ImageShape = [3, 8, 8];
 const batchSize = 8;
-const shape = [batchSize, ...picture];
+const shape = [batchSize, ...imageShape];
 const unet = new UNet2DModel({
   sampleSize: 8,
   blockOutChannels: [8],

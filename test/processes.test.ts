@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../src/formats/index.ts';
-import { drawPictureFolder, kuosan, tinyModel } from './kuosan.ts';
+import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-processes-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -20,7 +20,7 @@ const train = {
   sampleSteps: 3,
 };
 
-beforeAll(() => drawPictureFolder(join(cwd, 'pictures'), 13));
+beforeAll(() => writeImageFolder(join(cwd, 'images'), 13));
 
 const run = async (...args: string[]) => {
   const ended = await kuosan([...args, '--threads', '1'], { cwd });
@@ -58,10 +58,10 @@ describe.each([
     { sigma_data: 0.6, sigma_min: 0.002, sigma_max: 80, prediction_type: 'epsilon' },
   ],
 ] as const)('%s', (name, config, className, sampler, file) => {
-  test('is trained, logged by its levels of noise above their floor, resumed bit for bit, and drawn with its own sampler', async () => {
+  test('is trained, logged by its levels of noise above their floor, resumed bit for bit, and sampled with its own sampler', async () => {
     writeFileSync(
       join(cwd, `${name}.json`),
-      JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train, ...config }),
+      JSON.stringify({ data: { source: 'images', size: 8 }, model: tinyModel, train, ...config }),
     );
     const command = (out: string, ...more: string[]) => ['train', `${name}.json`, '--out', out, ...more];
     await run(...command(`${name}-whole`));
@@ -70,7 +70,7 @@ describe.each([
     expect(metrics(`${name}-parts`)).toEqual(metrics(`${name}-whole`));
     expect(results(`${name}-parts`).every((bytes, i) => bytes === results(`${name}-whole`)[i])).toBe(true);
 
-    // A fresh network says nothing; what is asked for has about unit variance, as pictures of deviation ½ have it.
+    // A fresh network says nothing; what is asked for has about unit variance, as images of deviation ½ have it.
     const losses = metrics(`${name}-whole`) as { loss: number; lossByNoise: (number | null)[] }[];
     expect(losses[0]!.loss).toBeGreaterThan(0.3);
     expect(losses[0]!.loss).toBeLessThan(3);
@@ -103,25 +103,25 @@ describe.each([
       `${name}-2m.png`,
     );
     expect(again.stdout).toContain('with dpmpp-2m');
-    const { stdout: floor } = await run(
+    const { stdout: lossByNoise } = await run(
       'floor',
       `${name}-whole`,
       '--data',
-      'pictures',
+      'images',
       '--levels',
       '4',
       '--draws',
       '4',
       '--out',
-      `${name}-floor.png`,
+      `${name}-loss-by-noise.png`,
     );
-    expect(floor).toMatch(/mean over the levels: network \d/);
+    expect(lossByNoise).toMatch(/mean over the levels: network \d/);
   }, 120_000);
 });
 
 test('times drawn by importance are warmed, go on bit for bit after a resume, and are told by their own losses', async () => {
   const config = {
-    data: { source: 'pictures', size: 8 },
+    data: { source: 'images', size: 8 },
     model: tinyModel,
     scheduler: { betaSchedule: 'cosine', numTrainTimesteps: 10 },
     objective: { timeSampling: 'importance' },
@@ -153,7 +153,7 @@ test("another process than the configuration's leaves the settings of that one b
   writeFileSync(
     join(cwd, 'steps.json'),
     JSON.stringify({
-      data: { source: 'pictures', size: 8 },
+      data: { source: 'images', size: 8 },
       model: tinyModel,
       scheduler: { betaSchedule: 'cosine' },
       train: { ...train, sampleEvery: null },
@@ -188,12 +188,12 @@ test.each([
   ],
   [
     { scheduler: { process: 'flow' }, model: { ...tinyModel, outChannels: 6 } },
-    "config.model.outChannels: flow_prediction has the picture's 3 channels, got 6",
+    "config.model.outChannels: flow_prediction has the image's 3 channels, got 6",
   ],
 ])('a configuration that contradicts itself is refused: %j', async (config, message) => {
   writeFileSync(
     join(cwd, 'wrong.json'),
-    JSON.stringify({ data: { source: 'pictures', size: 8 }, model: tinyModel, train, ...config }),
+    JSON.stringify({ data: { source: 'images', size: 8 }, model: tinyModel, train, ...config }),
   );
   const { status, stderr } = await kuosan(['train', 'wrong.json', '--out', 'wrong'], { cwd });
   expect([status, stderr.trim().split('\n').length]).toEqual([1, 1]);

@@ -34,9 +34,9 @@ const network = (options: ConstructorParameters<typeof UNet2DModel>[0]) =>
     upBlockTypes: ['UpBlock2D'],
     ...options,
   });
-const takes = { x_t: {}, 'x_t, classes': { numClassEmbeds: 5 }, 'x_t, a picture': { inChannels: 6 } };
+const takes = { x_t: {}, 'x_t, classes': { numClassEmbeds: 5 }, 'x_t, an image': { inChannels: 6 } };
 
-/** Every configuration of a process of steps. */
+/** Every configuration of a discrete-time process. */
 const stepProcesses = varianceTypes.flatMap((varianceType) =>
   betaSchedules.flatMap((betaSchedule) =>
     [false, true].flatMap((rescaleBetasZeroSnr) =>
@@ -103,7 +103,7 @@ describe('docs/python.md', () => {
       return {
         process: { steps: 'steps', flow: 'flow', edm: 'EDM' }[scheduler.process ?? 'steps'],
         varianceType,
-        takes: numClassEmbeds !== null ? 'x_t, classes' : beside > 0 ? 'x_t, a picture' : 'x_t',
+        takes: numClassEmbeds !== null ? 'x_t, classes' : beside > 0 ? 'x_t, an image' : 'x_t',
       };
     });
     const promised = rows.filter(([process]) => ['steps', 'flow', 'EDM'].includes(process!));

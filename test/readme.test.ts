@@ -11,7 +11,7 @@ import * as edit from '../src/cli/sample/edit.ts';
 import * as embed from '../src/cli/clip/embed.ts';
 import * as evaluate from '../src/cli/measure/evaluate.ts';
 import * as exporting from '../src/cli/export/export.ts';
-import * as floor from '../src/cli/measure/floor.ts';
+import * as lossByNoise from '../src/cli/measure/loss-by-noise.ts';
 import * as forward from '../src/cli/sample/forward.ts';
 import * as interpolate from '../src/cli/sample/interpolate.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
@@ -54,7 +54,7 @@ describe('the programs in the README', () => {
   });
   afterAll(() => built?.remove());
 
-  test('the first trains and writes a picture (here with two steps)', () => {
+  test('the first trains and writes an image (here with two steps)', () => {
     const short = programs[0]!
       .replace(/const steps = \d+;/, 'const steps = 2;')
       .replace('step % 100 === 0', 'step % 2 === 0')
@@ -64,7 +64,7 @@ describe('the programs in the README', () => {
     expect(existsSync(join(built.folder, 'smileys.png'))).toBe(true);
   }, 60_000);
 
-  test('the second names a picture (here by a network at its first weights)', async () => {
+  test('the second names an image (here by a network at its first weights)', async () => {
     const trained = trainTokenizer(['a cat', 'a heart', 'a rainbow'], { vocabSize: 520 });
     const { vocabSize, bosTokenId, eosTokenId, padTokenId } = readTokenizer(trained.json, 'trained');
     const tower = { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1 };
@@ -135,7 +135,7 @@ describe('the command lines in the documentation', () => {
       'edit',
       'interpolate',
       'compare',
-      'floor',
+      'loss-by-noise',
       'export',
       'forward',
       'data',
@@ -158,7 +158,7 @@ describe('the command lines in the documentation', () => {
       edit,
       interpolate,
       compare,
-      floor,
+      lossByNoise,
       exporting,
       forward,
       data,

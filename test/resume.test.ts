@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drawPictureFolder, kuosan, start, tinyModel, type Ended } from './kuosan.ts';
+import { writeImageFolder, kuosan, start, tinyModel, type Ended } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-resume-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -23,18 +23,18 @@ const train = {
 };
 
 beforeAll(async () => {
-  // 13 pictures and batches of 4: epochs end inside of batches.
-  await drawPictureFolder(join(cwd, 'pictures'), 13);
-  const config = { data: { source: 'pictures', size: 8, flip: true }, model: tinyModel, train };
+  // 13 images and batches of 4: epochs end inside of batches.
+  await writeImageFolder(join(cwd, 'images'), 13);
+  const config = { data: { source: 'images', size: 8, horizontalFlip: true }, model: tinyModel, train };
   writeFileSync(join(cwd, 'config.json'), JSON.stringify(config));
-  for (const name of ['apples', 'pears']) await drawPictureFolder(join(cwd, 'classes', name), 7);
+  for (const name of ['apples', 'pears']) await writeImageFolder(join(cwd, 'classes', name), 7);
   writeFileSync(
     join(cwd, 'accumulating.json'),
     JSON.stringify({
       ...config,
       data: { ...config.data, source: 'classes' },
       model: { ...tinyModel, dropout: 0.2, numClassEmbeds: 3 },
-      objective: { classDropout: 0.4 },
+      objective: { labelDropout: 0.4 },
       train: {
         ...train,
         batchSize: 2,
@@ -65,7 +65,7 @@ function result(out: string) {
     weights: text(join(last, 'unet/diffusion_pytorch_model.safetensors')),
     state: text(join(last, 'training/state.safetensors')),
     metrics,
-    pictures: text(`samples/step-${String(steps).padStart(6, '0')}.png`),
+    images: text(`samples/step-${String(steps).padStart(6, '0')}.png`),
   };
 }
 
@@ -73,7 +73,7 @@ function expectSameResult(out: string, expected: ReturnType<typeof result>): voi
   const found = result(out);
   expect(found.metrics).toEqual(expected.metrics);
   // Not toBe: a difference of megabytes is no message.
-  for (const file of ['weights', 'state', 'pictures'] as const)
+  for (const file of ['weights', 'state', 'images'] as const)
     expect(found[file] === expected[file], `${file} of ${out}`).toBe(true);
 }
 

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { drawPictureFolder, kuosan, start, tinyModel } from './kuosan.ts';
+import { writeImageFolder, kuosan, start, tinyModel } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-runs-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -12,7 +12,7 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 const train = { steps: 20, batchSize: 4, warmupSteps: 0, checkpointEvery: 10, sampleEvery: null };
 
 beforeAll(async () => {
-  await drawPictureFolder(join(cwd, 'images'), 9);
+  await writeImageFolder(join(cwd, 'images'), 9);
   writeFileSync(
     join(cwd, 'config.json'),
     JSON.stringify({ data: { source: 'images', size: 8 }, model: tinyModel, train }),

@@ -8,7 +8,7 @@ import { float32, RandomStream, sizeOf } from '../src/core/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { drawPictures, openSampler, type PictureShape } from '../src/pipelines/index.ts';
+import { sampleImages, openSampler, type ImageShape } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { kuosan, tinyModel } from './kuosan.ts';
 
@@ -22,8 +22,8 @@ const unet = new UNet2DModel({
   upBlockTypes: ['AttnUpBlock2D', 'UpBlock2D'],
 });
 const scheduler = schedulerConfig({ betaSchedule: 'cosine', numTrainTimesteps: 30 });
-const picture: PictureShape = [3, 8, 8];
-// The output layer of a fresh network is almost zero and its pictures would be the noise alone.
+const imageShape: ImageShape = [3, 8, 8];
+// The output layer of a fresh network is almost zero and its images would be the noise alone.
 const weights = new Map(
   [...initialValues(unet, 1)].map(([name, value]) => [
     name,
@@ -37,7 +37,7 @@ const weights = new Map(
 );
 beforeAll(() => writeModelFolder(join(cwd, 'model'), { unet, weights, scheduler }));
 
-describe('picture i of a seed', () => {
+describe('image i of a seed', () => {
   const executor = createNodeExecutor({ threads: 2, worker: false });
   afterAll(() => executor.dispose());
 
@@ -47,10 +47,10 @@ describe('picture i of a seed', () => {
     ['ddim', { steps: 7, eta: 0.7 }],
   ])('has the same bytes at any count: %s %j', async (sampler, options) => {
     const opened = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 16 });
-    const size = sizeOf(picture);
-    const all = (await drawPictures(opened, { ...options, sampler, seed: 5, count: 33 })).data;
+    const size = sizeOf(imageShape);
+    const all = (await sampleImages(opened, { ...options, sampler, seed: 5, count: 33 })).data;
     const row = (i: number) => all.subarray(i * size, (i + 1) * size);
-    // Less than a batch, one picture beyond a batch, two batches; and from the middle, at another place in the batch.
+    // Less than a batch, one image beyond a batch, two batches; and from the middle, at another place in the batch.
     for (const [first, count] of [
       [0, 1],
       [0, 3],
@@ -58,15 +58,15 @@ describe('picture i of a seed', () => {
       [0, 32],
       [20, 5],
     ] as const) {
-      const { data } = await drawPictures(opened, { ...options, sampler, seed: 5, first, count });
+      const { data } = await sampleImages(opened, { ...options, sampler, seed: 5, first, count });
       expect(data.length).toBe(count * size);
       for (let i = 0; i < count; i++)
-        expect(data.subarray(i * size, (i + 1) * size), `picture ${first + i} of ${count} from ${first}`).toEqual(
+        expect(data.subarray(i * size, (i + 1) * size), `image ${first + i} of ${count} from ${first}`).toEqual(
           row(first + i),
         );
     }
     expect(new Set(Array.from({ length: 33 }, (_, i) => row(i).join())).size).toBe(33);
-    const otherSeed = (await drawPictures(opened, { ...options, sampler, seed: 6, count: 1 })).data;
+    const otherSeed = (await sampleImages(opened, { ...options, sampler, seed: 6, count: 1 })).data;
     expect(otherSeed).not.toEqual(row(0));
     await opened.dispose();
   });
@@ -92,15 +92,15 @@ describe('kuosan sample', () => {
       draw('a', '--count', '17', '--threads', '1', '--gif', 'a.gif'),
       draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif'),
     ]);
-    // Thirty steps of sixteen pictures, and thirty of the last.
-    expect(first.stderr).toContain('drawing 60/60 · picture 17 of 17 · ');
+    // Thirty steps of sixteen images, and thirty of the last.
+    expect(first.stderr).toContain('drawing 60/60 · image 17 of 17 · ');
     const [three] = await Promise.all([
       draw('c', '--count', '3', '--threads', '1'),
       draw('d', '--count', '17', '--threads', '2'),
     ]);
-    expect(three.stderr).toContain('drawing 30/30 · pictures 1–3 of 3 · ');
+    expect(three.stderr).toContain('drawing 30/30 · images 1–3 of 3 · ');
     expect(first!.stdout).toMatch(
-      /^a\.png: 17 pictures with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
+      /^a\.png: 17 images with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
     );
     expect(files('a')).toHaveLength(17);
     expect(files('b')).toEqual(files('a'));
@@ -119,10 +119,10 @@ describe('kuosan sample', () => {
     const executor = createNodeExecutor({ threads: 1, worker: false });
     const model = await readModelFolder(join(cwd, 'model'));
     const opened = await openSampler(executor, { ...model, network: model.unet });
-    const { data } = await drawPictures(opened, { sampler: 'ddpm', seed: 3, count: 2 });
+    const { data } = await sampleImages(opened, { sampler: 'ddpm', seed: 3, count: 2 });
     await executor.dispose();
     const drawn = Buffer.concat(await pixels('e'));
-    const size = sizeOf(picture);
+    const size = sizeOf(imageShape);
     // Planes of [−1, 1] to interleaved bytes, by the definition.
     const expected = Array.from(drawn, (_, i) => {
       const [image, pixel, channel] = [Math.floor(i / size), Math.floor((i % size) / 3), i % 3];

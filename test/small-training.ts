@@ -3,10 +3,10 @@ import { float32, RandomStream, sizeOf, type HostArray, type HostArrays } from '
 import { classConditions, drawTrainingNoise, linearSchedule } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { denoisingLoss, type PictureShape } from '../src/pipelines/index.ts';
+import { denoisingLoss, type ImageShape } from '../src/pipelines/index.ts';
 import { trainSchema, type TrainerState, type TrainingTask } from '../src/train/index.ts';
 
-export const picture: PictureShape = [3, 8, 8];
+export const imageShape: ImageShape = [3, 8, 8];
 
 export const unet = new UNet2DModel({
   sampleSize: 8,
@@ -28,8 +28,8 @@ export const task: TrainingTask = {
   loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
   inputs(batch): Record<string, HostArray> {
     const random = new RandomStream(3, 'waves', batch);
-    const shape = [batchSize, ...picture];
-    const size = sizeOf(picture);
+    const shape = [batchSize, ...imageShape];
+    const size = sizeOf(imageShape);
     const x0 = float32(
       shape,
       Float32Array.from({ length: batchSize * size }, (_, i) =>

@@ -77,7 +77,7 @@ describe.skipIf(browserPath === undefined)(`the executor of a browser (${without
   test.each([
     ['wasm', { device: 'wasm' }, false, /^wasm \(1 thread\)$/],
     ['wasm with threads', { device: 'wasm', threads: 2 }, true, /^wasm \(2 threads\)$/],
-    // SwiftShader imitates a graphics card, which is no reason to take it.
+    // SwiftShader imitates a GPU, which is no reason to take it.
     ['what it chooses itself', {}, false, /^wasm \(1 thread\)$/],
     ['WebGPU', { device: 'webgpu' }, false, /^webgpu \(.*swiftshader.*\)$/i],
   ] as const)('trains, exchanges and keeps state as the interpreter does: %s', async (_, options, isolated, device) => {
@@ -93,7 +93,7 @@ describe.skipIf(browserPath === undefined)(`the executor of a browser (${without
     expect(got.losses.at(-1)!).toBeLessThan(got.losses[0]! / 2);
     expectClose(got.weights, expected.weights);
     expect(got.swapped).toEqual([3, 4]);
-    // A graphics card reads beside the table, and the run succeeds.
+    // A GPU reads next to the table, and the run succeeds.
     if (got.environment['provider'] === 'wasm') {
       expect(got.failure).toMatch(/out of (data )?bounds/);
       expect(got.afterFailure).toEqual([3, 4]);

@@ -7,9 +7,9 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Executor, HostArrays } from '../src/core/index.ts';
-import { toPixels } from '../src/data/index.ts';
+import { toBitmaps } from '../src/data/index.ts';
 import { classConditions, schedulerConfig } from '../src/diffusion/index.ts';
-import { drawPictures, openSampler } from '../src/pipelines/index.ts';
+import { sampleImages, openSampler } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { Trainer } from '../src/train/index.ts';
 import { config, start, task, unet, weights } from './small-training.ts';
@@ -103,12 +103,12 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
     },
   );
 
-  test('deterministic sampling draws the same pictures', { timeout: 120_000 }, async () => {
-    // A network that predicts the picture itself: one that has learned nothing of ε draws black and white.
+  test('deterministic sampling generates the same images', { timeout: 120_000 }, async () => {
+    // A network that predicts the image itself: one that has learned nothing of ε draws black and white.
     const scheduler = schedulerConfig({ betaSchedule: 'linear', predictionType: 'sample' });
     const draw = async (executor: Executor) => {
       const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 4 });
-      const drawn = await drawPictures(sampler, {
+      const drawn = await sampleImages(sampler, {
         seed: 3,
         count: 4,
         sampler: 'ddim',
@@ -116,7 +116,7 @@ describe.skipIf(!swiftShader)(`on WebGPU${skipped}`, () => {
         conditions: classConditions([0, 1, 2, 0]),
       });
       await sampler.dispose();
-      return toPixels(drawn).flatMap(({ data }) => [...data]);
+      return toBitmaps(drawn).flatMap(({ data }) => [...data]);
     };
     const [onCpu, onGpu] = [await draw(executors.cpu), await draw(executors.webgpu)];
     expect(new Set(onCpu).size).toBeGreaterThan(100);

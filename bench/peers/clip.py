@@ -5,7 +5,7 @@
 Every key of the argument is optional; unknown keys are errors.
     text, vision   CLIPTextConfig and CLIPVisionConfig arguments; default: the 4,767,617-parameter network of docs/performance.md
     projection     width of the embeddings, default 128
-    batch          pictures and texts in a batch, default 64
+    batch          images and texts in a batch, default 64
     threads        default 2
     variant        "eager" | "channels_last" | "compile"
     lr             AdamW's learning rate, default 2e-4;  ema_decay  default 0.9999;  seed  default 0
@@ -13,7 +13,7 @@ Every key of the argument is optional; unknown keys are errors.
 
 The protocol is that of unet2d.py.
 
-image   the embeddings of a batch of pictures under inference_mode.
+image   the embeddings of a batch of images under inference_mode.
 train   forward of both towers, the contrastive loss, backward, clip_grad_norm_(1.0), AdamW, EMA of every parameter
         (torch._foreach_lerp_), the temperature brought back below 100.
 """

@@ -1,17 +1,17 @@
-"""diffusers' DDIM beside ours: UNet2DModel and DDIMScheduler from a model folder, behind lines of JSON.
+"""diffusers' DDIM next to ours: UNet2DModel and DDIMScheduler from a model folder, behind lines of JSON.
 
     python bench/peers/ddim.py '{"model": "<folder>", "noise": "<x_T.npy>", "variant": "eager", "threads": 2}'
 
     model     a model folder in diffusers' layout
-    noise     [n, C, H, W] the noise that picture i begins as
+    noise     [n, C, H, W] the noise that image i begins as
     variant   "eager" | "channels_last" | "compile"
 
 First answer (one line): {"ready": true, "torch": "...", "diffusers": "..."} or {"error": "..."} and exit code 1.
-Requests on stdin:   {"batch": b, "count": n, "steps": s, "out": "<pictures.npy>" (optional)}  ->  {"ms": t}
+Requests on stdin:   {"batch": b, "count": n, "steps": s, "out": "<images.npy>" (optional)}  ->  {"ms": t}
 End of input ends the process.
 
-A drawing is DDIMPipeline's loop under inference_mode: the first n pictures of the noise, b at a time; the clock runs from
-the first evaluation to the last picture, and not while the file is written. The scheduler has leading times, clips x_0 and
+A drawing is DDIMPipeline's loop under inference_mode: the first n images of the noise, b at a time; the clock runs from
+the first evaluation to the last image, and not while the file is written. The scheduler has leading times, clips x_0 and
 derives the noise from what it has clipped (use_clipped_model_output), as Kuosan does.
 """
 
@@ -55,10 +55,10 @@ class Painter:
 
 def reply(request):
     start = time.perf_counter()
-    pictures = painter.draw(request["batch"], request["count"], request["steps"])
+    images = painter.draw(request["batch"], request["count"], request["steps"])
     ms = (time.perf_counter() - start) * 1e3
     if "out" in request:
-        np.save(request["out"], pictures.contiguous().numpy())
+        np.save(request["out"], images.contiguous().numpy())
     return {"ms": ms}
 
 

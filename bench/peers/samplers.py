@@ -4,8 +4,8 @@ Started by bench/samplers.ts. Reads a line of JSON for each question and answers
 
     {"ask": "end", "scheduler", "steps"}   {"relativeError"}: |x(0)/exact - 1| of the probability-flow ODE on N(0, s^2), s = 1/2, from x = 80 at
                                            sigma = 80 on Karras' levels from 0.002 to 80; of a flow from x = 1 at t = 1 on equal steps
-    {"ask": "law", "scheduler", "steps"}   {"mean", "std"}: of 2^18 pictures of one value each, drawn on N(0.3, s^2) with the linear betas
-    {"ask": "seed", "scheduler"}           {"again", "oneGenerator", "ownGenerators"}: whether the first of three pictures has the same bytes when it is
+    {"ask": "law", "scheduler", "steps"}   {"mean", "std"}: of 2^18 images of one value each, drawn on N(0.3, s^2) with the linear betas
+    {"ask": "seed", "scheduler"}           {"again", "oneGenerator", "ownGenerators"}: whether the first of three images has the same bytes when it is
                                            drawn again, and when it is drawn alone: with a generator for all of them, and with one for each
 
 Karras' levels are put in the place of those that a scheduler makes from its betas (`_convert_to_karras`), so that all walk the
@@ -114,7 +114,7 @@ RANDOM = {
 
 
 def draw(name, steps, noise, generator):
-    """Pictures from noise [B, 1, 1, W] of variance one, with the exact denoiser of N(MEAN, S^2) in the network's place."""
+    """Images from noise [B, 1, 1, W] of variance one, with the exact denoiser of N(MEAN, S^2) in the network's place."""
     cls, options, step_options = RANDOM[name]
     scheduler = cls(num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", timestep_spacing="trailing", **options)
     scheduler.set_timesteps(steps)

@@ -40,7 +40,7 @@ def read_idx(path):
         return torch.frombuffer(bytearray(file.read()), dtype=torch.uint8).view(shape)
 
 
-def pictures(folder, size):
+def images(folder, size):
     images = read_idx(os.path.join(folder, "train-images-idx3-ubyte.gz"))
     labels = read_idx(os.path.join(folder, "train-labels-idx1-ubyte.gz")).long()
     border = (size - images.shape[1]) // 2
@@ -93,7 +93,7 @@ def main():
     target = TARGETS[config["scheduler"]["predictionType"]]
     model = UNet2DModel(**{snake(key): value for key, value in config["model"].items()})
     scheduler = DDPMScheduler(**{snake(key): config["scheduler"][key] for key in ("numTrainTimesteps", "betaStart", "betaEnd", "betaSchedule", "predictionType") if key in config["scheduler"]})
-    images, labels = pictures(options.data, config["model"]["sampleSize"])
+    images, labels = images(options.data, config["model"]["sampleSize"])
     null_class = config["model"]["numClassEmbeds"] - 1
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=train["learningRate"], betas=tuple(train["betas"]), eps=train["eps"], fused=True)
@@ -117,7 +117,7 @@ def main():
         chosen = order[place:place + train["batchSize"]]
         place += train["batchSize"]
         x0 = images[chosen]
-        y = torch.where(torch.rand(len(chosen)) < objective["classDropout"], null_class, labels[chosen])
+        y = torch.where(torch.rand(len(chosen)) < objective["labelDropout"], null_class, labels[chosen])
         t = torch.randint(0, scheduler.config.num_train_timesteps, (len(chosen),))
         noise = torch.randn_like(x0)
         loss = torch.nn.functional.mse_loss(denoise(scheduler.add_noise(x0, noise, t), t, class_labels=y).sample, target(scheduler, x0, noise, t))

@@ -3,19 +3,19 @@ import type { CLIPModel } from '../models/clip.ts';
 import { countParameters } from '../nn/index.ts';
 import { layOutCard } from './card-layout.ts';
 
-/** The card of a model; its Python runs in the folder as it stands. Without a tokenizer it shows how pictures become vectors. */
+/** The card of a model; its Python runs in the folder as it stands. Without a tokenizer it shows how images become vectors. */
 export function clipCardText(model: CLIPModel, hasTokenizer: boolean): string {
   const {
     visionConfig: { numChannels },
   } = model.config;
-  const picture = `Image.new("${numChannels === 1 ? 'L' : 'RGB'}", (64, 48), "red")  # or Image.open("picture.png")`;
+  const image = `Image.new("${numChannels === 1 ? 'L' : 'RGB'}", (64, 48), "red")  # or Image.open("image.png")`;
   return layOutCard({
     library: 'transformers',
     task: hasTokenizer ? 'zero-shot-image-classification' : 'image-feature-extraction',
     rows: clipRows(model),
     command: hasTokenizer
-      ? 'npx kuosan classify . --images picture.png --labels "a red heart,a cat"'
-      : 'npx kuosan embed . --images picture.png --out vectors.npy',
+      ? 'npx kuosan classify . --images image.png --labels "a red heart,a cat"'
+      : 'npx kuosan embed . --images image.png --out vectors.npy',
     programs: [
       hasTokenizer
         ? [
@@ -24,9 +24,9 @@ export function clipCardText(model: CLIPModel, hasTokenizer: boolean): string {
             '',
             'model = CLIPModel.from_pretrained(".")',
             'processor = CLIPProcessor.from_pretrained(".")',
-            `picture = ${picture}`,
+            `image = ${image}`,
             'labels = ["a red heart", "a cat"]',
-            'inputs = processor(text=labels, images=picture, padding=True, truncation=True, return_tensors="pt")',
+            'inputs = processor(text=labels, images=image, padding=True, truncation=True, return_tensors="pt")',
             'probabilities = model(**inputs).logits_per_image.softmax(dim=-1)[0]',
             'for label, probability in zip(labels, probabilities.tolist()):',
             '    print(f"{label}: {probability:.1%}")',
@@ -37,8 +37,8 @@ export function clipCardText(model: CLIPModel, hasTokenizer: boolean): string {
             '',
             'model = CLIPVisionModelWithProjection.from_pretrained(".")',
             'processor = CLIPImageProcessor.from_pretrained(".")',
-            `picture = ${picture}`,
-            'vectors = model(**processor(picture, return_tensors="pt")).image_embeds',
+            `image = ${image}`,
+            'vectors = model(**processor(image, return_tensors="pt")).image_embeds',
             'print(vectors / vectors.norm(dim=-1, keepdim=True))',
           ],
     ],
@@ -53,7 +53,7 @@ function clipRows(model: CLIPModel): readonly (readonly [string, string])[] {
       `\`CLIPModel\`, ${countParameters(model).toLocaleString('en-US')} parameters, vectors of ${projectionDim}`,
     ],
     [
-      'pictures',
+      'images',
       `${vision.numChannels} × ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${blocks(vision)} of ${vision.hiddenSize}`,
     ],
     [

@@ -222,7 +222,7 @@ describe('a CLIP model that is written', () => {
     });
   });
 
-  test.each(['lanczos', 'bilinear', 'bicubic'] as const)('resizes pictures as it says: %s', async (resample) => {
+  test.each(['lanczos', 'bilinear', 'bicubic'] as const)('resizes images as it says: %s', async (resample) => {
     const dir = newFolder();
     const model = tiny(699);
     await writeClipFolder(dir, {
@@ -277,7 +277,7 @@ describe('a CLIP model that is written', () => {
       /^---\nlibrary_name: transformers\npipeline_tag: zero-shot-image-classification\n---\n\n\| \| \|\n/,
     );
     expect(whole).toContain(
-      '| pictures | 3 × 8 × 8 in patches of 4, 1 block of 8 |\n| texts | at most 8 of 700 tokens, 1 block of 8 |\n',
+      '| images | 3 × 8 × 8 in patches of 4, 1 block of 8 |\n| texts | at most 8 of 700 tokens, 1 block of 8 |\n',
     );
     expect(whole).toContain('processor = CLIPProcessor.from_pretrained(".")');
     // A processor would miss the tokenizer.
@@ -476,7 +476,7 @@ describe('what cannot be read is named', () => {
       'clip-openai',
       (dir) => editTensors(dir, (tensors) => tensors.delete('visual.conv1.weight')),
       (dir) =>
-        `checkpoint ${dir}/model.safetensors: there is no tensor "vision_model.embeddings.patch_embedding.weight", so the model's configuration is unknown; put its config.json beside it`,
+        `checkpoint ${dir}/model.safetensors: there is no tensor "vision_model.embeddings.patch_embedding.weight", so the model's configuration is unknown; put its config.json next to it`,
     ],
     [
       'a mean of another number of channels',
@@ -492,35 +492,35 @@ describe('what cannot be read is named', () => {
         `checkpoint ${dir}/preprocessor_config.json.resample: expected 3 (bicubic), 2 (bilinear) or 1 (Lanczos), got 5`,
     ],
     [
-      'pictures of another size',
+      'images of another size',
       'clip/gradients',
       (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"size":{"shortest_edge":224}}'),
       (dir) =>
-        `checkpoint ${dir}/preprocessor_config.json.size: expected {"shortest_edge":8}, the size of the model's pictures, got {"shortest_edge":224}`,
+        `checkpoint ${dir}/preprocessor_config.json.size: expected {"shortest_edge":8}, the size of the model's images, got {"shortest_edge":224}`,
     ],
     [
-      'pictures of changed proportions',
+      'images of changed proportions',
       'clip/gradients',
       (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"size":{"height":8,"width":8}}'),
       (dir) =>
-        `checkpoint ${dir}/preprocessor_config.json.size: expected {"shortest_edge":8}, the size of the model's pictures, got {"height":8,"width":8}`,
+        `checkpoint ${dir}/preprocessor_config.json.size: expected {"shortest_edge":8}, the size of the model's images, got {"height":8,"width":8}`,
     ],
     [
-      'pictures of another size in the file of a processor, which comes first',
+      'images of another size in the file of a processor, which comes first',
       'clip/gradients',
       (dir) => {
         writeFileSync(join(dir, 'preprocessor_config.json'), '{}');
         writeFileSync(join(dir, 'processor_config.json'), '{"image_processor":{"size":{"shortest_edge":224}}}');
       },
       (dir) =>
-        `checkpoint ${dir}/processor_config.json.image_processor.size: expected {"shortest_edge":8}, the size of the model's pictures, got {"shortest_edge":224}`,
+        `checkpoint ${dir}/processor_config.json.image_processor.size: expected {"shortest_edge":8}, the size of the model's images, got {"shortest_edge":224}`,
     ],
     [
       'a crop of another size',
       'clip/gradients',
       (dir) => writeFileSync(join(dir, 'preprocessor_config.json'), '{"size":8,"crop_size":{"height":8,"width":6}}'),
       (dir) =>
-        `checkpoint ${dir}/preprocessor_config.json.cropSize: expected {"height":8,"width":8}, the size of the model's pictures, got {"height":8,"width":6}`,
+        `checkpoint ${dir}/preprocessor_config.json.cropSize: expected {"height":8,"width":8}, the size of the model's images, got {"height":8,"width":6}`,
     ],
     [
       'a tokenizer that is no JSON',
@@ -540,7 +540,7 @@ describe('what cannot be read is named', () => {
   });
 });
 
-describe('what embeds pictures is read', () => {
+describe('what embeds images is read', () => {
   test.each(['vision-with-projection', 'gradients'])('from %s', async (name) => {
     const { model, weights } = await readImageTower(join(golden, 'clip', name));
     expect(model.constructor.name).toBe(name === 'gradients' ? 'CLIPModel' : 'CLIPVisionModelWithProjection');

@@ -5,7 +5,7 @@
  *     model.safetensors          the weights; see weight-files.ts for the other ways they come
  *     tokenizer.json             how texts become tokens
  *     tokenizer_config.json      which of them stand around a text
- *     preprocessor_config.json   how pictures become pixels
+ *     preprocessor_config.json   how images become pixels
  *     README.md                  its card, with Python that uses it
  *
  * Read are also towers alone, weights under OpenAI's names, such weights without a configuration, and the one
@@ -90,8 +90,8 @@ export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
   readonly path: string;
 }
 
-/** Numbers of a model that never said how it sees its pictures. */
-function usualNumbers(channels: number): ClipPreprocessing {
+/** Numbers of a model that never said how it sees its images. */
+function defaultPreprocessing(channels: number): ClipPreprocessing {
   const half = new Array<number>(channels).fill(0.5);
   return channels === 3 ? openAIPreprocessing : { imageMean: half, imageStd: half };
 }
@@ -130,7 +130,9 @@ export async function writeClipFolder(
   }
   await writeNewFile(
     join(dir, preprocessorFile),
-    jsonText(clipPreprocessingJson(preprocessing ?? usualNumbers(visionConfig.numChannels), visionConfig.imageSize)),
+    jsonText(
+      clipPreprocessingJson(preprocessing ?? defaultPreprocessing(visionConfig.numChannels), visionConfig.imageSize),
+    ),
   );
   await writeNewFile(join(dir, cardFile), clipCardText(model, tokenizer !== null));
   await writeNetworkFolder(dir, {
@@ -157,7 +159,7 @@ function checkVocabulary(tokenizer: JsonObject | null, vocabulary: string | null
     );
 }
 
-/** What transformers' `CLIPTokenizer` is told beside the tokenizer itself. */
+/** What transformers' `CLIPTokenizer` is told next to the tokenizer itself. */
 function tokenizerConfig(
   tokenizer: JsonObject,
   { bosTokenId, eosTokenId, maxPositionEmbeddings }: CLIPModel['config']['textConfig'],
@@ -198,7 +200,7 @@ export async function readClipFolder(
 }
 
 /**
- * Reads what embeds pictures: a whole CLIP model, of which the text tower goes unused and the tokenizer unchecked, or an image
+ * Reads what embeds images: a whole CLIP model, of which the text tower goes unused and the tokenizer unchecked, or an image
  * tower with its projection.
  *
  * @throws one line as `readClipFolder`, or if the model has no such tower
@@ -223,7 +225,7 @@ export async function readClipNetwork(
   const configAt = `checkpoint ${configPath}`;
   if (kind === 'folder' && (await kindOf(join(path, indexFile))) === 'file')
     throw new Error(
-      `checkpoint ${path}: holds a model that draws pictures (${indexFile}), expected a CLIP; give the folder or the run of one`,
+      `checkpoint ${path}: holds a model that generates images (${indexFile}), expected a CLIP; give the folder or the run of one`,
     );
   const json = (await kindOf(configPath)) === 'file' ? await readJsonFile(configPath, configAt) : null;
   const className = json === null ? 'CLIPModel' : classOf(json, configAt);
@@ -332,6 +334,6 @@ async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipP
   const json = await optionalJson(join(dir, preprocessorFile));
   // Who leaves the file out has transformers' default in mind.
   return json === null
-    ? { ...usualNumbers(config.numChannels), resample: 'bicubic' }
+    ? { ...defaultPreprocessing(config.numChannels), resample: 'bicubic' }
     : clipPreprocessing(json, config, `checkpoint ${join(dir, preprocessorFile)}`);
 }

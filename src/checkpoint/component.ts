@@ -6,7 +6,14 @@ import type { Content } from '../files/durable-files.ts';
 import { jsonText } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
-import { fromHuggingFace, parseConfig, presentTensorName, toHuggingFace, UNet2DModel, unet2DConfigSchema } from '../models/index.ts';
+import {
+  fromHuggingFace,
+  parseConfig,
+  presentTensorName,
+  toHuggingFace,
+  UNet2DModel,
+  unet2DConfigSchema,
+} from '../models/index.ts';
 import { Module } from '../nn/index.ts';
 import { configFile, schedulerFile } from './file-names.ts';
 import { inside, type ModelFiles, readModelJson } from './model-files.ts';
@@ -95,7 +102,8 @@ export function networkComponent<Config, Network extends PartNetwork>({
       const where = `checkpoint ${files.name(path)}`;
       const json = await readModelJson(files, path);
       const found = json['_class_name'] ?? className;
-      if (found !== className) throw new Error(`${where}: the class is ${quoteJson(found)}, expected ${JSON.stringify(className)}`);
+      if (found !== className)
+        throw new Error(`${where}: the class is ${quoteJson(found)}, expected ${JSON.stringify(className)}`);
       const own = Object.fromEntries(Object.entries(json).filter(([key]) => !otherKeys.includes(key)));
       const config = parseConfig(schema, fromHuggingFace(own), where);
       const stored = await readWeights(files, folder, { variant, library: naming, className });
@@ -112,7 +120,10 @@ export function networkComponent<Config, Network extends PartNetwork>({
     write({ network, weights }, { dtype = 'f32', where, metadata = () => ({}) }) {
       const stored = storedWeights(moduleOf(network), weights, dtype, where);
       // Besides the format, which transformers demands, the checksums: they go with the file wherever it is copied.
-      const parts = safetensorsParts({ types: stored, read: async (name) => stored.get(name)! }, { format: 'pt', ...metadata(stored) });
+      const parts = safetensorsParts(
+        { types: stored, read: async (name) => stored.get(name)! },
+        { format: 'pt', ...metadata(stored) },
+      );
       return [
         [configFile, jsonText(toHuggingFace(className, network.config as Readonly<Record<string, unknown>>))],
         [weightsFileNames[naming], parts],
@@ -134,7 +145,10 @@ function built<Network>(build: () => Network, where: string): Network {
 }
 
 /** @throws if a tensor is there under its present and its old name */
-function underPresentNames({ tensors, where }: StoredWeights, presentName: (name: string) => string): Map<string, StoredTensor> {
+function underPresentNames(
+  { tensors, where }: StoredWeights,
+  presentName: (name: string) => string,
+): Map<string, StoredTensor> {
   const renamed = new Map<string, StoredTensor>();
   for (const [name, tensor] of tensors) {
     const present = presentName(name);
@@ -189,7 +203,15 @@ export const schedulerComponent: Component<SchedulerConfig> = {
 };
 
 /** A table or the like, checked by a schema: one JSON file. */
-export function jsonComponent<Value extends object>({ className, file, schema }: { readonly className: string; readonly file: string; readonly schema: z.ZodType<Value> }): Component<Value> {
+export function jsonComponent<Value extends object>({
+  className,
+  file,
+  schema,
+}: {
+  readonly className: string;
+  readonly file: string;
+  readonly schema: z.ZodType<Value>;
+}): Component<Value> {
   return {
     library: 'kuosan',
     classNames: [className],

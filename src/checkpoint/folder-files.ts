@@ -6,7 +6,13 @@ import type { Safetensors } from '../formats/safetensors.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { checksum, firstDamaged } from './checksum.ts';
 import type { ModelFiles } from './model-files.ts';
-import { readOneWeightFile, readWeights, type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
+import {
+  readOneWeightFile,
+  readWeights,
+  type ReadWeightsOptions,
+  type StoredTensor,
+  type StoredWeights,
+} from './weight-files.ts';
 
 /** A folder as the place of a model's files; safetensors in it are held to the checksums that they have in them. */
 export function folderFiles(dir: string): ModelFiles {

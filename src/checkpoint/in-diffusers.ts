@@ -5,24 +5,24 @@ import { schedulerClassOf, type SchedulerClass } from './scheduler-json.ts';
 
 /** What a model is in diffusers. */
 export interface InDiffusers {
-  /** The pipelines that draw its pictures as they stand, `model_index.json` naming the first; none if it takes a loop over network and scheduler. */
+  /** The pipelines that generate its images as they stand, `model_index.json` naming the first; none if it takes a loop over network and scheduler. */
   readonly pipelines: readonly ('DDPMPipeline' | 'DDIMPipeline')[];
   /** The class of `scheduler_config.json`: the one that steps back as the model was trained. */
   readonly scheduler: SchedulerClass;
-  /** Why there is no pipeline, in one line with the way out; null where there is one. */
+  /** Why there is no pipeline, in one line with a hint; null where there is one. */
   readonly note: string | null;
 }
 
 /**
  * What a network and its process are in diffusers 0.42.
  *
- *     ε, x_0 or v, pictures from noise alone    DDPMPipeline, and DDIMPipeline unless the variance is learned
- *     a straight flow, from noise alone         DDPMPipeline, which takes FlowMatchEulerDiscreteScheduler for its own
+ *     ε, x_0 or v, images from noise alone    DDPMPipeline, and DDIMPipeline unless the variance is learned
+ *     a rectified flow, from noise alone         DDPMPipeline, which takes FlowMatchEulerDiscreteScheduler for its own
  *     EDM                                       UNet2DModel and EDMEulerScheduler: no pipeline scales what the network sees
- *     with classes, or a picture beside x_t     UNet2DModel and the scheduler: no pipeline hands them on
+ *     with classes, or an image next to x_t     UNet2DModel and the scheduler: no pipeline hands them on
  *
  * The network is a `UNet2DModel` in each case. DDIMPipeline makes a DDIMScheduler from the same file; that one takes a learned variance for
- * more channels of the picture.
+ * more channels of the image.
  */
 export function inDiffusers(unet: UNet2DConfig, config: SchedulerConfig): InDiffusers {
   const scheduler = schedulerClassOf(config);
@@ -31,8 +31,8 @@ export function inDiffusers(unet: UNet2DConfig, config: SchedulerConfig): InDiff
   const obstacle =
     unet.numClassEmbeds !== null || unet.classEmbedType !== null
       ? 'a network with classes'
-      : unet.inChannels !== pictureChannels(unet, varianceType)
-        ? 'a network that sees a picture beside the noise'
+      : unet.inChannels !== imageChannels(unet, varianceType)
+        ? 'a network that is conditioned on an image'
         : config.process === 'edm'
           ? 'a network that sees its input scaled'
           : unet.sampleSize === null
@@ -51,7 +51,7 @@ export function inDiffusers(unet: UNet2DConfig, config: SchedulerConfig): InDiff
   };
 }
 
-/** The channels of the pictures: all that the network gives, or half of them where it learns the variance. */
-export function pictureChannels({ outChannels }: UNet2DConfig, varianceType: VarianceType): number {
+/** The channels of the images: all that the network gives, or half of them where it learns the variance. */
+export function imageChannels({ outChannels }: UNet2DConfig, varianceType: VarianceType): number {
   return varianceType === 'learned_range' ? outChannels / 2 : outChannels;
 }

@@ -3,10 +3,7 @@ import { filesInMemory } from './model-files.ts';
 import { factsText, type ModelFacts, readFacts } from './model-facts.ts';
 
 const place = (files: Readonly<Record<string, string>>) =>
-  filesInMemory(
-    new Map(Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)])),
-    'folder',
-  );
+  filesInMemory(new Map(Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)])), 'folder');
 const fit = { classes: 2, sampleSize: 8 };
 
 describe('what a folder says of its model', () => {
@@ -51,21 +48,49 @@ describe('what a folder says of its model', () => {
   });
 
   test.each([
-    ['class_labels.json', '{"id2label": {"0": "a", "2": "b"}, "null_class": null}', 'id2label has 2 entries, but none for class 1'],
+    [
+      'class_labels.json',
+      '{"id2label": {"0": "a", "2": "b"}, "null_class": null}',
+      'id2label has 2 entries, but none for class 1',
+    ],
     [
       'class_labels.json',
       '{"id2label": {"0": "a", "1": "b", "2": "c"}, "null_class": null}',
       'names class 2, and the network has 2 classes (0 to 1)',
     ],
-    ['class_labels.json', '{"id2label": {"0": "a"}, "null_class": 2}', 'names class 2, and the network has 2 classes (0 to 1)'],
+    [
+      'class_labels.json',
+      '{"id2label": {"0": "a"}, "null_class": 2}',
+      'names class 2, and the network has 2 classes (0 to 1)',
+    ],
     ['class_labels.json', '{"id2label": {"x": "a"}, "null_class": null}', 'id2label'],
     ['class_labels.json', '{"id2label": {}', 'is not valid JSON'],
-    ['super_resolution.json', '{"factor": 3, "upsampling": "bilinear", "noise_augmentation": 0}', 'factor 3 does not divide the model\'s sample_size 8'],
-    ['kuosan.json', '{"format": 2}', 'checkpoint folder/kuosan.json.format: this version reads format 1; take the version that wrote the model, or a newer one, got 2'],
+    [
+      'super_resolution.json',
+      '{"factor": 3, "upsampling": "bilinear", "noise_augmentation": 0}',
+      "factor 3 does not divide the model's sample_size 8",
+    ],
+    [
+      'kuosan.json',
+      '{"format": 2}',
+      'checkpoint folder/kuosan.json.format: this version reads format 1; take the version that wrote the model, or a newer one, got 2',
+    ],
     ['kuosan.json', '{"format": 1, "clases": {}}', 'unknown key "clases"; did you mean classes?'],
-    ['kuosan.json', '{"format": 1, "classes": {"names": ["a", "b", "c"], "null_label": null}}', 'names class 2, and the network has 2 classes (0 to 1)'],
-    ['kuosan.json', '{"format": 1, "sampling": {"sample": {"sampler": "eulr"}}}', 'kuosan.json.sampling.sample.sampler: '],
-    ['kuosan.json', '{"format": 1, "super_resolution": {"factor": 3, "upsampling": "bilinear", "noise_augmentation": 0}}', 'factor 3 does not divide'],
+    [
+      'kuosan.json',
+      '{"format": 1, "classes": {"names": ["a", "b", "c"], "null_label": null}}',
+      'names class 2, and the network has 2 classes (0 to 1)',
+    ],
+    [
+      'kuosan.json',
+      '{"format": 1, "sampling": {"sample": {"sampler": "eulr"}}}',
+      'kuosan.json.sampling.sample.sampler: ',
+    ],
+    [
+      'kuosan.json',
+      '{"format": 1, "super_resolution": {"factor": 3, "upsampling": "bilinear", "noise_augmentation": 0}}',
+      'factor 3 does not divide',
+    ],
   ])('%s of %s is refused', async (file, text, message) => {
     await expect(readFacts(place({ [file]: text }), fit)).rejects.toThrow(message);
   });

@@ -50,7 +50,9 @@ const samplingSchema = z.strictObject({
   guidanceScale: z.number().optional(),
   guidanceRescale: z.number().min(0).max(1).optional(),
   guidanceInterval: z.tuple([z.number(), z.number()]).optional(),
-  dynamicThresholding: z.strictObject({ ratio: z.number().min(0).max(1).optional(), sampleMaxValue: z.number().min(1).optional() }).optional(),
+  dynamicThresholding: z
+    .strictObject({ ratio: z.number().min(0).max(1).optional(), sampleMaxValue: z.number().min(1).optional() })
+    .optional(),
 });
 
 const schema = z.strictObject({
@@ -73,7 +75,9 @@ export function factsText({ classes, superResolution, sampling, settings }: Mode
   const facts = {
     ...(classes && { classes: { names: classes.names, null_label: classes.nullClass } }),
     ...(superResolution && { super_resolution: snakeCaseKeys({ ...superResolution }) }),
-    ...(sampling && { sampling: Object.fromEntries(Object.entries(sampling).map(([stage, how]) => [stage, snakeCaseKeys({ ...how })])) }),
+    ...(sampling && {
+      sampling: Object.fromEntries(Object.entries(sampling).map(([stage, how]) => [stage, snakeCaseKeys({ ...how })])),
+    }),
     ...(settings && { settings }),
   };
   return Object.keys(facts).length === 0 ? undefined : jsonText({ format: 1, ...facts });
@@ -96,7 +100,11 @@ export interface FactsFit {
 export async function readFacts(files: ModelFiles, fit?: FactsFit): Promise<ModelFacts> {
   if (await files.has(factsFile)) {
     const where = `checkpoint ${files.name(factsFile)}`;
-    const { classes, superResolution, sampling, settings } = parseConfig(schema, camelCased(await readModelJson(files, factsFile)), where);
+    const { classes, superResolution, sampling, settings } = parseConfig(
+      schema,
+      camelCased(await readModelJson(files, factsFile)),
+      where,
+    );
     return {
       ...(classes && { classes: checkedClasses({ names: classes.names, nullClass: classes.nullLabel }, where, fit) }),
       ...(superResolution && { superResolution: checkedFactor(superResolution, where, fit) }),
@@ -109,16 +117,24 @@ export async function readFacts(files: ModelFiles, fit?: FactsFit): Promise<Mode
 
 /** Keys in camelCase, but for those of `settings`, which are a system's own, and for the names of stages. */
 function camelCased({ settings, sampling, ...json }: JsonObject): JsonObject {
-  const inner = (value: unknown): unknown => (typeof value === 'object' && value !== null && !Array.isArray(value) ? fromHuggingFace(value as JsonObject) : value);
+  const inner = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? fromHuggingFace(value as JsonObject) : value;
   const top = Object.fromEntries(Object.entries(fromHuggingFace(json)).map(([key, value]) => [key, inner(value)]));
-  const stages = typeof sampling === 'object' && sampling !== null ? Object.fromEntries(Object.entries(sampling).map(([stage, how]) => [stage, inner(how)])) : sampling;
+  const stages =
+    typeof sampling === 'object' && sampling !== null
+      ? Object.fromEntries(Object.entries(sampling).map(([stage, how]) => [stage, inner(how)]))
+      : sampling;
   return { ...top, ...(sampling !== undefined && { sampling: stages }), ...(settings !== undefined && { settings }) };
 }
 
 async function oldClasses(files: ModelFiles, fit: FactsFit | undefined): Promise<ClassLabels | null> {
   if (fit?.classes === null || !(await files.has(oldClassesFile))) return null;
   const where = `checkpoint ${files.name(oldClassesFile)}`;
-  const { id2label, null_class: nullClass } = parseConfig(oldClassesSchema, await readModelJson(files, oldClassesFile), where);
+  const { id2label, null_class: nullClass } = parseConfig(
+    oldClassesSchema,
+    await readModelJson(files, oldClassesFile),
+    where,
+  );
   const names = Object.keys(id2label).map((_, i) => {
     const name = id2label[i];
     if (name === undefined)
@@ -131,7 +147,11 @@ async function oldClasses(files: ModelFiles, fit: FactsFit | undefined): Promise
 async function oldSuperResolution(files: ModelFiles, fit: FactsFit | undefined): Promise<SuperResolution | null> {
   if (!(await files.has(oldSuperResolutionFile))) return null;
   const where = `checkpoint ${files.name(oldSuperResolutionFile)}`;
-  return checkedFactor(parseConfig(superResolutionSchema, fromHuggingFace(await readModelJson(files, oldSuperResolutionFile)), where), where, fit);
+  return checkedFactor(
+    parseConfig(superResolutionSchema, fromHuggingFace(await readModelJson(files, oldSuperResolutionFile)), where),
+    where,
+    fit,
+  );
 }
 
 function checkedClasses(labels: ClassLabels, where: string, fit: FactsFit | undefined): ClassLabels | null {

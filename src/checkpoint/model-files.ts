@@ -47,7 +47,10 @@ export interface FetchOptions {
  *
  * @param base  its address, with or without a slash at the end
  */
-export function fetchedFiles(base: string | URL, { fetch = globalThis.fetch, onBytes, signal }: FetchOptions = {}): ModelFiles {
+export function fetchedFiles(
+  base: string | URL,
+  { fetch = globalThis.fetch, onBytes, signal }: FetchOptions = {},
+): ModelFiles {
   const address = (path: string) => `${String(base).replace(/\/$/, '')}${path === '' ? '' : `/${path}`}`;
   const request = async (path: string, method: 'GET' | 'HEAD') => {
     try {
@@ -60,7 +63,8 @@ export function fetchedFiles(base: string | URL, { fetch = globalThis.fetch, onB
   const has = async (path: string) => {
     const response = await request(path, 'HEAD');
     if (response.status === 404 || response.status === 410 || response.status === 403) return false;
-    if (!response.ok) throw new Error(`${address(path)} could not be loaded (${response.status} ${response.statusText})`);
+    if (!response.ok)
+      throw new Error(`${address(path)} could not be loaded (${response.status} ${response.statusText})`);
     // A server that answers every address with its start page has no such file.
     return !/^text\/html\b/.test(response.headers.get('content-type') ?? '');
   };
@@ -69,7 +73,8 @@ export function fetchedFiles(base: string | URL, { fetch = globalThis.fetch, onB
     has,
     async read(path) {
       const response = await request(path, 'GET');
-      if (!response.ok) throw new Error(`${address(path)} could not be loaded (${response.status} ${response.statusText})`);
+      if (!response.ok)
+        throw new Error(`${address(path)} could not be loaded (${response.status} ${response.statusText})`);
       const length = Number(response.headers.get('content-length') ?? NaN);
       const total = Number.isFinite(length) && !response.headers.get('content-encoding') ? length : undefined;
       return gathered(response, (bytes) => onBytes?.(path, bytes, total));
@@ -112,7 +117,9 @@ export function filesInMemory(contents: ReadonlyMap<string, Uint8Array>, where =
     },
     async list(folder) {
       const start = folder === '' ? '' : `${folder}/`;
-      return [...contents.keys()].filter((path) => path.startsWith(start) && !path.slice(start.length).includes('/')).map((path) => path.slice(start.length));
+      return [...contents.keys()]
+        .filter((path) => path.startsWith(start) && !path.slice(start.length).includes('/'))
+        .map((path) => path.slice(start.length));
     },
   };
 }

@@ -127,15 +127,15 @@ describe('a model folder', () => {
     );
   });
 
-  test('of a network that sees a picture beside the noise has a loop that shows it one', async () => {
+  test('of a network that is conditioned on an image has a loop that shows it one', async () => {
     const dir = newFolder();
     const unet = new UNet2DModel({ ...tiny.config, inChannels: 3 });
     await writeModelFolder(dir, { unet, weights: initialValues(unet, 1), scheduler });
     expect(readFileSync(join(dir, 'README.md'), 'utf8')).toContain(
-      'beside = torch.zeros(4, 2, 8, 8)  # the pictures to be seen\nx = torch.randn(4, 1, 8, 8)\n',
+      'beside = torch.zeros(4, 2, 8, 8)  # the images to be seen\nx = torch.randn(4, 1, 8, 8)\n',
     );
     expect(readFileSync(join(dir, 'model_index.json'), 'utf8')).toContain(
-      'diffusers has no pipeline for a network that sees a picture beside the noise',
+      'diffusers has no pipeline for a network that is conditioned on an image',
     );
   });
 
@@ -340,7 +340,7 @@ describe('a damaged model folder', () => {
   test('with any byte of its weights changed, or cut short anywhere, is refused or holds the same weights', async () => {
     const dir = copy(() => {});
     const file = readFileSync(join(whole, weightsFile));
-    // Half of the positions in the header, which is small beside the values.
+    // Half of the positions in the header, which is small next to the values.
     const position = fc.oneof(fc.nat(2500), fc.nat(file.length - 1));
     await fc.assert(
       fc.asyncProperty(position, fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, flip, cut) => {

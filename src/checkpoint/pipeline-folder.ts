@@ -18,7 +18,11 @@ export interface Part {
 
 /** A part to be written. */
 export function part<Value>(component: Component<Value>, value: Value): Part {
-  return { className: component.className(value), library: component.library, files: (options) => component.write(value, options) };
+  return {
+    className: component.className(value),
+    library: component.library,
+    files: (options) => component.write(value, options),
+  };
 }
 
 /** A model of several parts. */
@@ -41,10 +45,15 @@ export interface PipelineToWrite {
  * @param dir  made if it is not there
  * @throws if weights are not a network's, do not fit the dtype, or a file exists already or cannot be written
  */
-export async function writePipelineFolder(dir: string, { className, parts, index, facts = {}, card, dtype }: PipelineToWrite): Promise<void> {
+export async function writePipelineFolder(
+  dir: string,
+  { className, parts, index, facts = {}, card, dtype }: PipelineToWrite,
+): Promise<void> {
   const where = `checkpoint ${dir}`;
   // Whatever cannot be written is said before anything is.
-  const laid = Object.entries(parts).map(([name, { files }]) => [name, files({ dtype, where, metadata: checksums })] as const);
+  const laid = Object.entries(parts).map(
+    ([name, { files }]) => [name, files({ dtype, where, metadata: checksums })] as const,
+  );
   if ((await kindOf(join(dir, indexFile))) !== 'nothing')
     throw new Error(`${where}: holds a model already; give another folder`);
   for (const [name] of laid) {
@@ -63,7 +72,9 @@ export async function writePipelineFolder(dir: string, { className, parts, index
   const said = factsText(facts);
   if (said !== undefined) await writeNewFile(join(dir, factsFile), said);
   if (card !== undefined) await writeNewFile(join(dir, cardFile), card);
-  const listed = Object.fromEntries(Object.entries(parts).map(([name, { library, className: own }]) => [name, [library, own]]));
+  const listed = Object.fromEntries(
+    Object.entries(parts).map(([name, { library, className: own }]) => [name, [library, own]]),
+  );
   await writeNewFile(join(dir, indexFile), jsonText(toHuggingFace(className, { ...(index ?? listed) })));
   await syncFolder(dir);
 }

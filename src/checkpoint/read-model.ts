@@ -4,7 +4,13 @@ import type { SchedulerConfig, SuperResolution } from '../diffusion/index.ts';
 import { type JsonObject } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import type { UNet2DModel } from '../models/index.ts';
-import { assumedScheduler, type Component, type ReadPartOptions, schedulerComponent, unet2DComponent } from './component.ts';
+import {
+  assumedScheduler,
+  type Component,
+  type ReadPartOptions,
+  schedulerComponent,
+  unet2DComponent,
+} from './component.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { inside, type ModelFiles, readModelJson } from './model-files.ts';
 import { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
@@ -52,7 +58,12 @@ export async function readModelIndex(files: ModelFiles): Promise<JsonObject | un
  *
  * @param isAlone  a network without an index, which has no parts in folders
  */
-export async function partFolder(files: ModelFiles, part: string, { file }: Pick<Component<never>, 'file'>, isAlone = false): Promise<string> {
+export async function partFolder(
+  files: ModelFiles,
+  part: string,
+  { file }: Pick<Component<never>, 'file'>,
+  isAlone = false,
+): Promise<string> {
   const isFlat = isAlone || (!(await files.has(inside(part, file))) && (await files.has(file)));
   return isFlat ? '' : part;
 }
@@ -63,7 +74,13 @@ export async function partFolder(files: ModelFiles, part: string, { file }: Pick
  * @param index  what model_index.json says
  * @throws one line if the index does not name the part with a class that the component reads, or the part is wrong
  */
-export async function readPart<Value>(files: ModelFiles, index: JsonObject, part: string, component: Component<Value>, options?: ReadPartOptions): Promise<Value> {
+export async function readPart<Value>(
+  files: ModelFiles,
+  index: JsonObject,
+  part: string,
+  component: Component<Value>,
+  options?: ReadPartOptions,
+): Promise<Value> {
   checkPart(index, part, component.classNames, `checkpoint ${files.name(indexFile)}`);
   return component.read(files, await partFolder(files, part, component), options);
 }
@@ -90,11 +107,26 @@ export async function readModel(files: ModelFiles, options: ReadModelOptions = {
   const unetFolder = await partFolder(files, 'unet', unet2DComponent, isAlone);
   const schedulerFolder = await partFolder(files, 'scheduler', schedulerComponent, isAlone);
   const isAssumed = isAlone && !(await files.has(inside(schedulerFolder, schedulerComponent.file)));
-  const assumed = isAssumed ? assumedScheduler(files.name(inside(schedulerFolder, schedulerComponent.file))) : undefined;
+  const assumed = isAssumed
+    ? assumedScheduler(files.name(inside(schedulerFolder, schedulerComponent.file)))
+    : undefined;
   const scheduler = assumed?.scheduler ?? (await schedulerComponent.read(files, schedulerFolder));
   const { network: unet, weights } = await unet2DComponent.read(files, unetFolder, options);
-  const { classes = null, superResolution = null, sampling } = await readFacts(files, { classes: unet.config.numClassEmbeds, sampleSize: unet.config.sampleSize });
-  return { unet, weights, scheduler, classes, superResolution, ...(sampling && { sampling }), path: files.name(''), notes: assumed ? [assumed.note] : [] };
+  const {
+    classes = null,
+    superResolution = null,
+    sampling,
+  } = await readFacts(files, { classes: unet.config.numClassEmbeds, sampleSize: unet.config.sampleSize });
+  return {
+    unet,
+    weights,
+    scheduler,
+    classes,
+    superResolution,
+    ...(sampling && { sampling }),
+    path: files.name(''),
+    notes: assumed ? [assumed.note] : [],
+  };
 }
 
 function checkIndex(index: JsonObject, where: string): void {

@@ -50,10 +50,10 @@ describe('a model is found', () => {
     ] as const)
       expect(await find(name, kind)).toBe(join(kinds, name));
     await expect(find('telling', 'clip')).rejects.toThrow(
-      '"telling" is a network that tells pictures apart, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of naming',
+      '"telling" is a network that tells images apart, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of naming',
     );
     await expect(find('naming', 'network')).rejects.toThrow(
-      '"naming" is a CLIP, expected a network that tells pictures apart; give the path of a run, a checkpoint or a model folder, or one of telling',
+      '"naming" is a CLIP, expected a network that tells images apart; give the path of a run, a checkpoint or a model folder, or one of telling',
     );
   });
 
@@ -63,7 +63,7 @@ describe('a model is found', () => {
 });
 
 describe('what is no model', () => {
-  const folder = join(scratch, 'pictures');
+  const folder = join(scratch, 'images');
   mkdirSync(folder);
   writeFileSync(join(scratch, 'a.png'), '');
 
@@ -92,7 +92,7 @@ describe('what is no model', () => {
 
   test('is refused without a list where no model is known', async () => {
     await expect(resolveModel(basename(folder), { pretrainedDir: join(scratch, 'absent') })).rejects.toThrow(
-      'unknown model "pictures"; give the path of a run, a checkpoint or a model folder',
+      'unknown model "images"; give the path of a run, a checkpoint or a model folder',
     );
   });
 });

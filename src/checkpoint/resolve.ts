@@ -8,7 +8,7 @@ import { readJsonFile } from '../files/json-file.ts';
 import { runFile } from './run-folder.ts';
 import { latestCheckpoint } from './step-folders.ts';
 
-/** What is looked for: a model that draws, a CLIP, or another network alone, such as a classifier. */
+/** What is looked for: a model that generates images, a CLIP, or another network alone, such as a classifier. */
 export type ModelKind = (typeof modelKinds)[number];
 const modelKinds = ['model', 'clip', 'network'] as const;
 
@@ -26,9 +26,9 @@ export function packagePretrainedDir(): string {
 }
 
 const called: Readonly<Record<ModelKind, string>> = {
-  model: 'a model that draws pictures',
+  model: 'a model that generates images',
   clip: 'a CLIP',
-  network: 'a network that tells pictures apart',
+  network: 'a network that tells images apart',
 };
 
 /** The names of the models of a kind in a folder of models, sorted. */

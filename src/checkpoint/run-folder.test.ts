@@ -124,11 +124,11 @@ describe('resuming a run', () => {
     expect(await readRun(out)).toEqual({ config, data });
   });
 
-  test('is refused where the pictures are others', async () => {
+  test('is refused where the images are others', async () => {
     const out = newFolder();
     await open(out, start);
     await expect(open(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(
-      `${out}: its pictures are not the ones that the run began with`,
+      `${out}: its images are not the ones that the run began with`,
     );
     expect(await readRun(out)).toEqual({ config, data });
   });

@@ -57,7 +57,7 @@ export interface Run {
  * Starts a run in a new or empty folder, or opens one to be continued. Nothing that is there is changed if this throws.
  *
  * @param out  the folder; made if it is not there
- * @throws one line with the way out, if the folder holds something else, holds a run and resume is not asked for, holds none and it is, was
+ * @throws one line with a hint, if the folder holds something else, holds a run and resume is not asked for, holds none and it is, was
  *   started with another configuration or other data, is trained by another process, or cannot be written
  */
 export async function openRun(out: string, options: OpenRunOptions): Promise<Run> {
@@ -116,7 +116,7 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
     const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
     if (!difference && dataDiffers)
       throw new Error(
-        `${out}: its pictures are not the ones that the run began with; resume with the same data, or choose another --out`,
+        `${out}: its images are not the ones that the run began with; resume with the same data, or choose another --out`,
       );
     if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
     await access(out, constants.W_OK);

@@ -193,12 +193,12 @@ function startOf(pid: number): string | undefined {
 }
 
 function heldBy(out: string, holder: Holder | undefined): Error {
-  const wayOut = `choose another --out, or remove ${join(out, lockFile)} if that process is something else`;
-  if (!holder) return new Error(`${out}: another process begins to train this run; ${wayOut}`);
+  const hint = `choose another --out, or remove ${join(out, lockFile)} if that process is something else`;
+  if (!holder) return new Error(`${out}: another process begins to train this run; ${hint}`);
   const { pid, host } = holder;
   const stop =
     host === hostname() ? `stop it (kill ${pid})` : `stop it there, or wait ${silenceSeconds} s if it has been killed`;
-  return new Error(`${out}: a process (pid ${pid} on ${host}) trains this run; ${stop}, ${wayOut}`);
+  return new Error(`${out}: a process (pid ${pid} on ${host}) trains this run; ${stop}, ${hint}`);
 }
 
 async function giveSign(path: string, own: Holder, text: string): Promise<void> {

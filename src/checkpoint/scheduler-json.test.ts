@@ -82,7 +82,7 @@ describe('a scheduler file', () => {
     });
   });
 
-  test("has the list of betas of a sigmoid beside its name, which diffusers' DDIMScheduler does not know", () => {
+  test("has the list of betas of a sigmoid next to its name, which diffusers' DDIMScheduler does not know", () => {
     const config = schedulerConfig({ betaSchedule: 'sigmoid', numTrainTimesteps: 50, betaStart: 0.01, betaEnd: 0.3 });
     const json = schedulerToJson(config);
     expect([json['beta_schedule'], json['trained_betas']]).toEqual(['sigmoid', [...schedule(config).betas]]);
@@ -111,7 +111,7 @@ describe('a scheduler file', () => {
     [{ thresholding: true }, 'file.thresholding: expected false, got true'],
     [
       { rescale_betas_zero_snr: true },
-      'file: rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture',
+      'file: rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the image',
     ],
     [{ _class_name: 'DDIMScheduler', set_alpha_to_one: false }, 'file.set_alpha_to_one: expected true, got false'],
     [

@@ -43,7 +43,7 @@ const unclipped: OwnDefaults = { clipSample: false };
 const latent: OwnDefaults = { ...unclipped, betaStart: 0.00085, betaEnd: 0.012 };
 
 /**
- * The classes of diffusers for a process of steps. What tells them apart is how they step back, which is chosen when pictures are drawn; a
+ * The classes of diffusers for a discrete-time process. What tells them apart is how they step back, which is chosen when images are sampled; a
  * model that was saved with one of them is the model of any other.
  */
 const stepClasses = {
@@ -87,7 +87,7 @@ const solverKeys = Object.fromEntries(
 );
 
 /**
- * What the file of a process of steps may say, by the file's own names; a key that is absent has diffusers' default.
+ * What the file of a discrete-time process may say, by the file's own names; a key that is absent has diffusers' default.
  *
  * A key that would change results and that we have not is here with the one value that changes nothing. How the times of
  * few steps are placed (spacing, offset) is each sampler's own matter here, so those may hold anything.
@@ -194,7 +194,7 @@ function scheduleOf({
 }): Pick<StepSchedulerConfig, 'betaSchedule' | 'trainedBetas'> {
   if (betas === null || betas.length !== numTrainTimesteps) return { betaSchedule: name, trainedBetas: betas };
   for (const betaSchedule of listed) {
-    // The ends are of no effect beside a list, and may be anything.
+    // The ends are of no effect next to a list, and may be anything.
     if (betaSchedule === 'sigmoid' && !(betaStart < 1 && betaEnd < 1)) continue;
     const own = schedule({ betaSchedule, numTrainTimesteps, betaStart, betaEnd }).betas;
     if (betas.every((beta, t) => beta === own[t])) return { betaSchedule, trainedBetas: null };
@@ -209,7 +209,7 @@ function scheduleOf({
  *     fixed_small      trailing: from T − 1 down in equal parts, which DDIMScheduler takes for granted
  *     fixed_large      leading: down to 0, also in equal parts; trailing where T − 1 is without signal
  *
- * DDPMScheduler adds no noise at time 0 only: a list that ends before it ends in a picture with the noise of a whole step, unless the
+ * DDPMScheduler adds no noise at time 0 only: a list that ends before it ends in an image with the noise of a whole step, unless the
  * variance is fixed_small, which is 0 there.
  */
 function spacingOf({ varianceType, rescaleBetasZeroSnr }: StepSchedulerConfig): 'leading' | 'trailing' | 'linspace' {

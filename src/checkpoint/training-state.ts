@@ -1,5 +1,5 @@
 /**
- * What a checkpoint holds beside the model so that training goes on bit for bit.
+ * What a checkpoint holds next to the model so that training goes on bit for bit.
  *
  *     training/state.safetensors  every tensor that a step reads: weights, their average, the optimizer's moments, …
  *     training/training.json      format version, step, a record of the caller's, and checksums of both files
@@ -103,7 +103,7 @@ export async function readTrainingState(
   if (typeof format === 'number' && format > trainingFormat)
     throw new Error(`${where}: has format ${format}, this version reads ${trainingFormat}; update kuosan`);
   if (expected !== sha256OfRecord(record))
-    throw new Error(`${where}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
+    throw new Error(`${where}: is damaged, it does not match its checksum; ${hint(dir)}`);
   if (format !== trainingFormat || !isStep(step) || !isObject(meta) || !isObject(state))
     throw new Error(
       `${where}: expected format ${trainingFormat}, step, meta and state, got ${Object.keys(record).join(', ')}`,
@@ -113,14 +113,14 @@ export async function readTrainingState(
   const bytes = await readWhole(join(dir, stateFile), stateAt);
   if (bytes.length !== state['bytes'])
     throw new Error(
-      `${stateAt}: is cut short or damaged, it has ${bytes.length} bytes of ${state['bytes']}; ${wayOut(dir)}`,
+      `${stateAt}: is cut short or damaged, it has ${bytes.length} bytes of ${state['bytes']}; ${hint(dir)}`,
     );
   if (sha256(bytes) !== state['sha256'])
-    throw new Error(`${stateAt}: is damaged, it does not match its checksum; ${wayOut(dir)}`);
+    throw new Error(`${stateAt}: is damaged, it does not match its checksum; ${hint(dir)}`);
   return { step, tensors: readSafetensors(bytes).tensors, meta };
 }
 
-function wayOut(dir: string): string {
+function hint(dir: string): string {
   return `move ${dir} out of ${dirname(dir)} and --resume continues from the checkpoint before it`;
 }
 

@@ -109,7 +109,7 @@ describe('a model is read', () => {
     );
   });
 
-  test('from its shards, where a file with everything lies beside them', async () => {
+  test('from its shards, where a file with everything lies next to them', async () => {
     const dir = copy('sharded', (folder) => writeFileSync(join(folder, 'unet', weights), ''));
     expect((await readWeightFiles(join(dir, 'unet'))).where).toBe(`checkpoint ${join(dir, 'unet', index)}`);
   });
@@ -186,7 +186,7 @@ describe('weights that are not whole', () => {
       'an index that leads out of the folder',
       'sharded',
       (dir) => editIndex(dir, (map) => ({ ...map, 'conv_in.bias': '../../secret.safetensors' })),
-      `unet/${index}: tensor "conv_in.bias" is placed in "../../secret.safetensors", expected the name of a .safetensors file beside the index`,
+      `unet/${index}: tensor "conv_in.bias" is placed in "../../secret.safetensors", expected the name of a .safetensors file next to the index`,
     ],
     [
       'pickled weights',

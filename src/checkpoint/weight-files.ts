@@ -56,7 +56,7 @@ export type StoredTensor = SafetensorsTensor & { readonly place: string };
 /** Everything that was stored. */
 export interface StoredWeights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** What the file says beside them; of shards nothing. */
+  /** What the file says next to them; of shards nothing. */
   readonly metadata: Readonly<Record<string, string>>;
   /** How messages call the place: the file, or the index of the shards. */
   readonly where: string;
@@ -69,10 +69,15 @@ export interface StoredWeights {
  * @throws one line that names the file: no weights, pickled ones, a variant that is not there, a shard that is missing, damaged or not what
  *   the index says
  */
-export async function readWeights(files: ModelFiles, folder: string, options: ReadWeightsOptions = {}): Promise<StoredWeights> {
+export async function readWeights(
+  files: ModelFiles,
+  folder: string,
+  options: ReadWeightsOptions = {},
+): Promise<StoredWeights> {
   const { file, index } = namings[options.library ?? 'diffusers'];
   const { variant } = options;
-  const likely = variant === undefined ? [file, `${file}.index.json`] : [file.replace(/\.safetensors$/, `.${variant}.safetensors`)];
+  const likely =
+    variant === undefined ? [file, `${file}.index.json`] : [file.replace(/\.safetensors$/, `.${variant}.safetensors`)];
   const name = chooseFile(await files.list(folder, likely), files.name(folder), options);
   const path = inside(folder, name);
   return index.test(name)
@@ -152,7 +157,7 @@ async function readShards(files: ModelFiles, folder: string, indexPath: string):
     // A name from a file that was downloaded must not lead out of the folder.
     if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file))
       throw new Error(
-        `${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file beside the index`,
+        `${where}: tensor ${quoteJson(name)} is placed in ${quoteJson(file)}, expected the name of a .safetensors file next to the index`,
       );
     shards.set(file, [...(shards.get(file) ?? []), name]);
   }

@@ -35,14 +35,14 @@ export function weightShapes(root: Module): Map<string, Shape> {
  * Checks that the tensors are exactly those expected, each of its shape.
  *
  * @param where   how the message calls the place, for example `checkpoint runs/a/unet`
- * @param wayOut  what the message ends with
+ * @param hint  what the message ends with
  * @throws one line that names the tensors of another shape, the missing and the unexpected ones, with their shapes and their places
  */
 export function checkWeights(
   expected: ReadonlyMap<string, Shape>,
   tensors: ReadonlyMap<string, Placed>,
   where: string,
-  wayOut?: string,
+  hint?: string,
 ): void {
   const mismatched: string[] = [];
   const missing: string[] = [];
@@ -66,7 +66,7 @@ export function checkWeights(
     );
   if (missing.length > 0) problems.push(`missing ${plural(missing)}`);
   if (unexpected.length > 0) problems.push(`unexpected ${plural(unexpected)}`);
-  if (problems.length > 0) throw new Error(`${where}: ${problems.join('; ')}${wayOut ? `; ${wayOut}` : ''}`);
+  if (problems.length > 0) throw new Error(`${where}: ${problems.join('; ')}${hint ? `; ${hint}` : ''}`);
 }
 
 function plural(names: readonly string[]): string {
@@ -135,16 +135,16 @@ export function storedWeights(
 /**
  * Stored tensors as a module's weights: in its order, widened to f32.
  *
- * @param wayOut  what the message ends with
+ * @param hint  what the message ends with
  * @throws one line if they are not the module's
  */
 export function moduleWeights(
   module: Module,
   tensors: ReadonlyMap<string, HostArray & { readonly shard?: string }>,
   where: string,
-  wayOut?: string,
+  hint?: string,
 ): Map<string, HostArray> {
   const shapes = weightShapes(module);
-  checkWeights(shapes, tensors, where, wayOut);
+  checkWeights(shapes, tensors, where, hint);
   return new Map([...shapes.keys()].map((name) => [name, widen(tensors.get(name)!, name, where)]));
 }

@@ -1,10 +1,10 @@
-/** The README.md of a model folder: what the model is, and Python that draws from it. */
+/** The README.md of a model folder: what the model is, and Python that samples from it. */
 import { describeProcess, networkProcess, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
 import type { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import { layOutCard } from './card-layout.ts';
 import type { ClassLabels } from './model-facts.ts';
-import { inDiffusers, pictureChannels } from './in-diffusers.ts';
+import { inDiffusers, imageChannels } from './in-diffusers.ts';
 
 /** What a card is written about. */
 export interface CardSource {
@@ -14,7 +14,7 @@ export interface CardSource {
   readonly superResolution?: SuperResolution | null | undefined;
 }
 
-/** Pictures that the code of a card draws. */
+/** Images that the code of a card draws. */
 const drawn = 4;
 
 /** The card of a model; its Python runs in the folder as it stands. */
@@ -24,14 +24,14 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
   const rows: readonly (readonly [string, string])[] = [
     [
       'network',
-      `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, pictures of ${pictureShape(unet, scheduler).join(' × ')}`,
+      `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, images of ${imageShapeOf(unet, scheduler).join(' × ')}`,
     ],
     ['process', processText(scheduler)],
     ...(superResolution
       ? [
           [
             'sees',
-            `a picture of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`,
+            `an image of 1/${superResolution.factor} of the height and width, enlarged ${superResolution.upsampling}`,
           ] as const,
         ]
       : []),
@@ -74,10 +74,10 @@ function processText(scheduler: SchedulerConfig): string {
   return `${T} steps, ${schedule}${rescaleBetasZeroSnr ? ' rescaled to end without signal' : ''}, prediction ${predictionType}, variance ${varianceType}`;
 }
 
-function pictureShape({ config }: UNet2DModel, scheduler: SchedulerConfig): readonly [number, number, number] {
+function imageShapeOf({ config }: UNet2DModel, scheduler: SchedulerConfig): readonly [number, number, number] {
   const size = config.sampleSize ?? 32;
   const [height, width] = typeof size === 'number' ? [size, size] : size;
-  return [pictureChannels(config, networkProcess(scheduler).varianceType), height, width];
+  return [imageChannels(config, networkProcess(scheduler).varianceType), height, width];
 }
 
 function pipelineCode(
@@ -95,8 +95,8 @@ function pipelineCode(
     `from diffusers import ${name}`,
     '',
     `pipeline = ${name}.from_pretrained(".")`,
-    `pictures = pipeline(batch_size=${drawn}, ${options}).images`,
-    'pictures[0].save("picture.png")',
+    `images = pipeline(batch_size=${drawn}, ${options}).images`,
+    'images[0].save("image.png")',
   ];
 }
 
@@ -124,7 +124,7 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     config: { inChannels, numClassEmbeds },
     conditions: [classInput],
   } = unet;
-  const [channels, height, width] = pictureShape(unet, scheduler);
+  const [channels, height, width] = imageShapeOf(unet, scheduler);
   const beside = inChannels - channels;
   const edm = scheduler.process === 'edm';
   const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
@@ -142,15 +142,13 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
     setTimes(scheduler),
     ...classes,
-    ...(beside > 0
-      ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the pictures to be seen`]
-      : []),
+    ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the images to be seen`] : []),
     `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',
-    `        output = unet(${beside > 0 ? `torch.cat([${seen}, beside], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
+    `        output = unet(${beside > 0 ? `torch.cat([${seen}, next to], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
     '        x = scheduler.step(output, t, x).prev_sample',
-    'pictures = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
-    'pictures[0].save("picture.png")',
+    'images = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
+    'images[0].save("image.png")',
   ];
 }

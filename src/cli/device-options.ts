@@ -20,7 +20,7 @@ export function addDeviceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--device <name>',
-        'cpu, webgpu or cuda; auto takes a graphics card that is right and at least twice as fast, else the processor',
+        'cpu, webgpu or cuda; auto takes a GPU that is right and at least twice as fast, else the processor',
       )
         .argParser(choiceOption('device', devices))
         .env('KUOSAN_DEVICE')

@@ -1,7 +1,7 @@
-/** Opens what pictures are drawn from: a model's network, or the exact denoiser of a data set. */
+/** Opens what images are sampled from: a model's network, or the exact denoiser of a data set. */
 import type { FloatArray } from '../core/index.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
-import { fromPixels, openDataset, picturesAt, type Dataset } from '../data/index.ts';
+import { fromBitmaps, openDataset, imagesAt, type Dataset } from '../data/index.ts';
 import {
   classConditions,
   classLabelsName,
@@ -18,9 +18,9 @@ import {
   imageShape,
   mostSteps,
   openSampler,
-  type PictureModel,
-  type PictureSampler,
-  type PictureShape,
+  type ImageModel,
+  type ImageSampler,
+  type ImageShape,
   type SampleOptions,
 } from '../pipelines/index.ts';
 import { classOption } from './class-option.ts';
@@ -29,9 +29,9 @@ import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
 import type { SamplerOptions, SourceOptions } from './sampling-options.ts';
 
-/** What pictures are drawn from, open. */
-export interface OpenPictures extends Pick<NeededExecutor, 'executor'> {
-  readonly sampler: PictureSampler;
+/** What images are sampled from, open. */
+export interface OpenImages extends Pick<NeededExecutor, 'executor'> {
+  readonly sampler: ImageSampler;
   readonly scheduler: SchedulerConfig;
   /** Null where there is only an exact denoiser. */
   readonly model: LoadedModel | null;
@@ -41,18 +41,18 @@ export interface OpenPictures extends Pick<NeededExecutor, 'executor'> {
   dispose(): Promise<void>;
 }
 
-/** The sides of exact pictures when nobody says: those of a data set. */
+/** The sides of exact images when nobody says: those of a data set. */
 const exactSize = 32;
 
 /**
  * @param source  a model, or undefined where `--exact` alone is enough
  * @throws UsageError if neither is given, or an option belongs to the other
  */
-export async function openPictures(source: string | undefined, options: SourceOptions): Promise<OpenPictures> {
+export async function openImages(source: string | undefined, options: SourceOptions): Promise<OpenImages> {
   const { exact, schedule, size, variant, batchSize } = options;
   if (source === undefined && exact === undefined)
     throw new UsageError(
-      'there is nothing to draw from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set',
+      'there is nothing to sample from; give a run, a model folder or a name (noto-32, fashion-mnist), or --exact and a data set',
     );
   for (const [option, value] of Object.entries({ '--schedule': schedule, '--size': size })) {
     if (value !== undefined && (exact === undefined || source !== undefined))
@@ -64,8 +64,8 @@ export async function openPictures(source: string | undefined, options: SourceOp
   if (exact !== undefined) {
     const [channels, height, width] = model ? shownShape(model) : [undefined, size ?? exactSize, size ?? exactSize];
     const dataset = await openDataset(exact, { size: [height, width], ...(channels !== undefined && { channels }) });
-    const sampler = exactSampler({ pictures: allPictures(dataset), scheduler, batchSize });
-    return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} pictures`, executor, dispose };
+    const sampler = exactSampler({ images: allImages(dataset), scheduler, batchSize });
+    return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} images`, executor, dispose };
   }
   shownShape(model!);
   try {
@@ -84,12 +84,12 @@ export async function openPictures(source: string | undefined, options: SourceOp
 }
 
 /**
- * @throws if the model sees a picture beside the noise, which this command does not give it
+ * @throws if the model is conditioned on an image, which this command does not give it
  */
-export function checkSeesNothing({ sampler, model }: OpenPictures, command: string): void {
+export function checkNeedsNoImage({ sampler, model }: OpenImages, command: string): void {
   if (isConditionedOn(sampler, imageName))
     throw new Error(
-      `${model!.path}: this model sees a picture beside the noise, and ${command} has none for it; give it one with kuosan edit --image`,
+      `${model!.path}: this model is conditioned on an image, and ${command} has none for it; give it one with kuosan edit --image`,
     );
 }
 
@@ -99,7 +99,7 @@ export function nothingOf({ classes }: Pick<LoadedModel, 'classes'>): Conditions
 }
 
 /** Whether a model takes a condition of a name. */
-export function isConditionedOn({ conditions }: Pick<PictureModel, 'conditions'>, name: string): boolean {
+export function isConditionedOn({ conditions }: Pick<ImageModel, 'conditions'>, name: string): boolean {
   return conditions.some((input) => input.name === name);
 }
 
@@ -110,22 +110,22 @@ async function openModel(source: string, variant: string | undefined): Promise<L
   return model;
 }
 
-/** @throws if the model's pictures cannot be drawn */
+/** @throws if the model's images cannot be drawn */
 function shownShape({ unet, scheduler, path }: LoadedModel): readonly [channels: 1 | 3, height: number, width: number] {
-  const [channels, height, width]: PictureShape = imageShape(
+  const [channels, height, width]: ImageShape = imageShape(
     denoisingNetwork(unet, networkProcess(scheduler).varianceType).sample,
   );
   if (channels !== 1 && channels !== 3)
     throw new Error(
-      `${path}: makes pictures of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with drawPictures`,
+      `${path}: makes images of ${channels} channels, and what is drawn has 1 or 3; its values are to be had from the library, with sampleImages`,
     );
   return [channels, height, width];
 }
 
-/** All pictures of a data set: [N, C, H, W] in [−1, 1]. */
-export function allPictures(dataset: Dataset): FloatArray {
-  return fromPixels(
-    picturesAt(
+/** All images of a data set: [N, C, H, W] in [−1, 1]. */
+export function allImages(dataset: Dataset): FloatArray {
+  return fromBitmaps(
+    imagesAt(
       dataset,
       Array.from({ length: dataset.count }, (_, i) => i),
     ),
@@ -133,7 +133,7 @@ export function allPictures(dataset: Dataset): FloatArray {
 }
 
 /**
- * A tenth of Algorithm 2's usual thousand steps: on small models pictures of 100 and of 250 steps look alike, and both
+ * A tenth of Algorithm 2's usual thousand steps: on small models images of 100 and of 250 steps look alike, and both
  * look better than DDIM's, whose noise-free steps mend no errors.
  */
 const ddpmSteps = 100;
@@ -141,9 +141,9 @@ const ddpmSteps = 100;
 /** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
 export function sampleOptions(
   { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions,
-  model: PictureModel,
+  model: ImageModel,
 ): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
-  const sampler = named ?? model.process.usualSampler;
+  const sampler = named ?? model.process.defaultSampler;
   return {
     sampler,
     spacing,
@@ -155,13 +155,13 @@ export function sampleOptions(
 }
 
 /**
- * A class for each picture: the one asked for, or all in turn; undefined where the pictures are drawn
+ * A class for each image: the one asked for, or all in turn; undefined where the images are sampled
  * without classes.
  *
  * @throws UsageError if there is no such class
  */
 export function classesFor(
-  { sampler, model }: OpenPictures,
+  { sampler, model }: OpenImages,
   wanted: string | undefined,
   count: number,
 ): number[] | undefined {

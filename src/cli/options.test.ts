@@ -32,7 +32,7 @@ describe('the value of an option', () => {
 });
 
 describe('settings by their path', () => {
-  test('are read as JSON where they are JSON, beside words that are no options', () => {
+  test('are read as JSON where they are JSON, next to words that are no options', () => {
     const { overrides, others } = parseOverrides(
       [
         'noto-32',
@@ -60,11 +60,15 @@ describe('settings by their path', () => {
 
   test('need a value, and other options are refused with the nearest', () => {
     expect(
-      parseOverrides(['--train.recompute', 'noto-32', '--data.flip', 'false'], [], ['train.recompute', 'data.flip']),
+      parseOverrides(
+        ['--train.recompute', 'noto-32', '--data.horizontalFlip', 'false'],
+        [],
+        ['train.recompute', 'data.horizontalFlip'],
+      ),
     ).toEqual({
       overrides: [
         [['train', 'recompute'], true],
-        [['data', 'flip'], false],
+        [['data', 'horizontalFlip'], false],
       ],
       others: ['noto-32'],
     });
@@ -114,7 +118,7 @@ describe('settings by their path', () => {
   });
 });
 
-test('the size that kuosan data shows pictures at is the one they are trained at', () => {
+test('the size that kuosan data shows images at is the one they are trained at', () => {
   const program = new Command();
   registerData(program);
   expect(program.commands[0]!.options.find(({ long }) => long === '--size')!.defaultValue).toBe(openDefaults.size);

@@ -58,7 +58,7 @@ export function templatesOption(given: readonly string[]): readonly string[] {
 export type Overrides = readonly (readonly [path: readonly string[], value: unknown])[];
 
 /**
- * Takes the dotted options out of what a command was given beside its own options.
+ * Takes the dotted options out of what a command was given next to its own options.
  *
  * @param known     the command's own options, for suggestions
  * @param switches  settings that are true or false, which are true where nothing is said: `--train.recompute`

@@ -2,7 +2,7 @@ import { MultiBar } from 'cli-progress';
 
 /** A progress display: a bar in a terminal, now and then a line elsewhere (logs, CI). */
 export interface Progress {
-  /** @param details  what is shown beside the bar, for example `loss 0.0421 · 310 images/s` */
+  /** @param details  what is shown next to the bar, for example `loss 0.0421 · 310 images/s` */
   update(done: number, details: string): void;
   /** Prints a line above the bar. */
   print(line: string): void;

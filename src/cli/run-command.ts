@@ -10,7 +10,7 @@ import * as edit from './sample/edit.ts';
 import * as embed from './clip/embed.ts';
 import * as evaluate from './measure/evaluate.ts';
 import * as exporting from './export/export.ts';
-import * as floor from './measure/floor.ts';
+import * as lossByNoise from './measure/loss-by-noise.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
 import { Interrupted } from './interrupt.ts';
@@ -34,7 +34,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
  */
 export async function runCommand(words: readonly string[]): Promise<number> {
   const program = new Command('kuosan')
-    .description('Train diffusion models, draw pictures from them, and see how it works.')
+    .description('Train diffusion models, generate images from them, and see how it works.')
     .version(version)
     .option('--debug', 'show where in the program an error comes from')
     // `data emoji` has options of its own that have the names of `data`'s; `--debug` is taken wherever it stands, below.
@@ -50,7 +50,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     edit,
     interpolate,
     compare,
-    floor,
+    lossByNoise,
     exporting,
     forward,
     data,
@@ -106,5 +106,5 @@ function usageMessage({ message, code }: CommanderError, program: Command, words
     path.push(command.name());
     inner = command.commands;
   }
-  return `${problem}; kuosan ${code === 'commander.unknownCommand' ? '' : [...path, ''].join(' ')}--help tells more`;
+  return `${problem}; see kuosan ${code === 'commander.unknownCommand' ? '' : [...path, ''].join(' ')}--help`;
 }

@@ -1,4 +1,4 @@
-/** The options of commands that draw pictures, whatever they draw them from. */
+/** The options of commands that generate images, whatever they draw them from. */
 import type { Command } from 'commander';
 import {
   samplerNamed,
@@ -15,13 +15,13 @@ import { choiceOption, integerOption, numberOption, UsageError } from './options
 export const modelArgument =
   "a run's folder, one checkpoint, a model folder, or a model that comes with kuosan (noto-32, fashion-mnist)";
 
-/** What is drawn from: a model, or all pictures of a data set. */
+/** What is drawn from: a model, or all images of a data set. */
 export interface SourceOptions extends DeviceOptions {
   /** A data set whose exact denoiser takes the place of a network. */
   readonly exact?: string;
   /** The noise schedule of the exact denoiser, where no model has one. */
   readonly schedule?: ExactSchedule;
-  /** The size of its pictures, where no model has one. */
+  /** The size of its images, where no model has one. */
   readonly size?: number;
   readonly variant?: string;
   readonly batchSize: number;
@@ -42,9 +42,9 @@ const exactSchedules = ['linear', 'cosine', 'scaled_linear', 'sigmoid', 'sigmoid
 type ExactSchedule = (typeof exactSchedules)[number];
 
 /**
- * Adds what pictures are drawn from: the model's argument, `--exact`, and where it is computed.
+ * Adds what images are sampled from: the model's argument, `--exact`, and where it is computed.
  *
- * @param batchSize  pictures computed together unless said otherwise, whatever the count
+ * @param batchSize  images computed together unless said otherwise, whatever the count
  */
 export function addSourceOptions(command: Command, batchSize = 16): Command {
   command
@@ -60,11 +60,11 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
     )
     .option(
       '--size <pixels>',
-      'of --exact without a model: the side of its pictures; default 32',
+      'of --exact without a model: the side of its images; default 32',
       integerOption('--size', 1, 512),
     )
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), batchSize);
+    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
 }
 

@@ -41,7 +41,7 @@ export {
 } from './ops/elementwise.ts';
 export { argMax, argMin, max, min, sort, topK } from './ops/extrema.ts';
 export { ops, type AttrsOf, type OpName } from './ops/index.ts';
-export { after, stopGradient, straightThrough } from './ops/identity.ts';
+export { controlDependency, stopGradient, straightThrough } from './ops/identity.ts';
 export { gather, oneHot, scatterAdd, scatterAlongAxis, takeAlongAxis } from './ops/indexing.ts';
 export { layerNorm, rmsNorm } from './ops/layer-norm.ts';
 export { matmul, type MatmulAttrs } from './ops/matmul.ts';

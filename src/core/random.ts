@@ -199,8 +199,8 @@ function hashWord(text: string): number {
  * The stream of random numbers named by a seed, a purpose and an index.
  *
  * Streams of different purposes or indices are independent; drawing from one never moves another.
- * Samplers give every picture its own stream, `new RandomStream(seed, 'sample', i)`, so that picture i
- * is the same however many are drawn beside it.
+ * Samplers give every image its own stream, `new RandomStream(seed, 'sample', i)`, so that image i
+ * is the same however many are drawn next to it.
  *
  * @throws if seed or index is not an integer in 0 … 2^53 − 1
  */

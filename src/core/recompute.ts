@@ -1,6 +1,6 @@
 /** Computing values again for the backward pass instead of keeping them from the forward pass. */
 import { sizeOf } from './dtype.ts';
-import { after } from './ops/identity.ts';
+import { controlDependency } from './ops/identity.ts';
 import type { Node, Tensor } from './tensor.ts';
 
 /** Values smaller than this are kept whatever they cost: statistics, embeddings, anything without pixels. */
@@ -21,31 +21,31 @@ export class Recomputation {
 
   /** @param gradient  what the backward pass has when it comes to the node */
   view(node: Node, gradient: Tensor): Node {
-    const again = (x: Tensor) => this.#again(x, gradient) ?? x;
+    const recompute = (x: Tensor) => this.#recompute(x, gradient) ?? x;
     const { inputs, outputs } = node;
     // Only what a gradient looks at is made.
     const lazily = (values: readonly Tensor[]): readonly Tensor[] =>
       new Proxy(values, {
         get: (target, key) =>
           typeof key === 'string' && /^\d+$/.test(key) && target[Number(key)]
-            ? again(target[Number(key)]!)
+            ? recompute(target[Number(key)]!)
             : (Reflect.get(target, key) as unknown),
       });
     return { ...node, inputs: lazily(inputs), outputs: lazily(outputs) };
   }
 
   /** The value computed again, or undefined if it is kept. */
-  #again(x: Tensor, gradient: Tensor): Tensor | undefined {
+  #recompute(x: Tensor, gradient: Tensor): Tensor | undefined {
     const { node } = x;
-    if (!node.op.again || sizeOf(x.shape) < smallest) return undefined;
+    if (!node.op.recompute || sizeOf(x.shape) < smallest) return undefined;
     let copies = this.#copies.get(node);
     if (!copies) {
       const inputs = node.inputs.map(
         (input) =>
-          this.#again(input, gradient) ??
-          (input.node.op.source || sizeOf(input.shape) < smallest ? input : after(input, gradient)),
+          this.#recompute(input, gradient) ??
+          (input.node.op.source || sizeOf(input.shape) < smallest ? input : controlDependency(input, gradient)),
       );
-      const outputs = node.op.again({ ...node, inputs });
+      const outputs = node.op.recompute({ ...node, inputs });
       if (outputs === undefined) return undefined;
       this.#copies.set(node, (copies = outputs));
     }

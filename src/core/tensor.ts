@@ -58,7 +58,7 @@ export interface Op<Name extends string = string, Attrs = unknown> {
    *
    * @param node  with its inputs exchanged; its outputs are the first ones
    */
-  again?(node: Node<Attrs>): readonly Tensor[] | undefined;
+  recompute?(node: Node<Attrs>): readonly Tensor[] | undefined;
 }
 
 /** Fixes an op's name and attribute types without widening them. */
@@ -81,7 +81,7 @@ export function apply<Attrs>(op: Op<string, Attrs>, inputs: readonly Tensor[], a
 }
 
 /** The same op applied to the inputs that the node has: `Op.again` of ops that are nothing but a pass over memory. */
-export function applyAgain<Attrs>({ op, inputs, attrs }: Node<Attrs>): readonly Tensor[] {
+export function reapply<Attrs>({ op, inputs, attrs }: Node<Attrs>): readonly Tensor[] {
   return applyAll(op, inputs, attrs);
 }
 

@@ -1,6 +1,6 @@
 export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './figures/animation.ts';
-export { type Batch, batchAt, type BatchOptions, picturesAt } from './batches/batches.ts';
-export { type PictureBatch, pictureBatches } from './batches/image-batches.ts';
+export { type Batch, batchAt, type BatchOptions, imagesAt } from './batches/batches.ts';
+export { type ImageBatch, imageBatches } from './batches/image-batches.ts';
 export { captionsOf, metadataColumn } from './sets/captions.ts';
 export {
   byteAlphabet,
@@ -20,18 +20,13 @@ export {
 } from './batches/caption-batches.ts';
 export { fillTemplate, plainTemplates, templateProblem } from './texts/template.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
-export {
-  type EmbeddedPictures,
-  embedPictures,
-  type EmbedOptions,
-  type PictureEncoder,
-} from './embeddings/embed-images.ts';
+export { type EmbeddedImages, embedImages, type EmbedOptions, type ImageEncoder } from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
 export { type SplitEntry, splitEmoji, type SplitOptions } from './emoji/splits.ts';
 export {
   emojiStyleNames,
   emojiStyles,
-  type EmojiPictures,
+  type EmojiImages,
   type EmojiStyle,
   type EmojiStyleName,
 } from './emoji/styles.ts';
@@ -53,8 +48,8 @@ export {
 export { builtInDatasets, openDataset, testPartOf } from './sets/open-dataset.ts';
 export { openDefaults, type OpenOptions } from './images/open-options.ts';
 export { MissingDataError, notHere } from './sets/missing-data.ts';
-export { heightAndWidth, type PictureSize } from './images/image-size.ts';
-export { byteToUnit, enlarge, fromPixels, type Pixels, toPixels, toRgb, unitToByte } from './images/pixels.ts';
+export { heightAndWidth, type ImageSize } from './images/image-size.ts';
+export { byteToUnit, enlarge, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
 export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seriesColors } from './figures/plot.ts';
 export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';

@@ -95,7 +95,7 @@ export function cosineSchedule({
 }
 
 /**
- * The schedule whose ᾱ itself follows a logistic curve, for pictures larger than those of DDPM.
+ * The schedule whose ᾱ itself follows a logistic curve, for images larger than those of DDPM.
  *
  *     ᾱ(u) = (L(end) − L(start + u (end − start))) / (L(end) − L(start)),   L(x) = 1/(1 + e^{−x/τ}), u = (t + 1)/T
  *

@@ -6,7 +6,7 @@ import { flowTimes, karrasSigmas } from './sigmas.ts';
 export interface ContinuousSchedule extends NoiseSchedule {
   /** N falling times from `last`, the `clean` one after them not included, that its samplers take when nobody says which. */
   times(N: number): readonly number[];
-  /** The time that lies a share of this walk away from the clean picture: 0 is `clean`, 1 is `last`. */
+  /** The time that lies a share of this walk away from the clean image: 0 is `clean`, 1 is `last`. */
   timeAt(share: number): number;
 }
 
@@ -23,7 +23,7 @@ export const flowDefaults = { shift: 1, sigmaMin: 0.001 } as const;
 
 /** Options of `edmSchedule`. */
 export interface EdmOptions {
-  /** The least noise that samplers stop at before the clean picture; default 0.002. */
+  /** The least noise that samplers stop at before the clean image; default 0.002. */
   readonly sigmaMin?: number;
   /** The last time; default 80. */
   readonly sigmaMax?: number;
@@ -61,7 +61,7 @@ export function edmSchedule({
 }
 
 /**
- * The straight line between picture and noise: α = 1 − t, σ = t, for t from 0 to 1. Its usual times are `flowTimes`.
+ * The straight line between image and noise: α = 1 − t, σ = t, for t from 0 to 1. Its usual times are `flowTimes`.
  *
  * @param shift  moves them towards the noise; default 1, evenly spaced
  * @throws if shift is not positive

@@ -17,7 +17,7 @@ const xt = qSample(schedule, x0, t, noise);
 const close = (a: FloatArray, b: FloatArray) => a.data.forEach((v, i) => expect(v).toBeCloseTo(b.data[i]!, 6));
 
 describe('denoiser of a prediction', () => {
-  test('the true noise gives back the clean picture, each sample at its own time', async () => {
+  test('the true noise gives back the clean image, each sample at its own time', async () => {
     const denoised = await fromPrediction(async () => noise, schedule, 'epsilon')(xt, t, {});
     close(denoised.x0, x0);
     expect(denoised.eps).toEqual(noise);
@@ -49,7 +49,7 @@ describe('denoiser of a prediction', () => {
     expect(denoised.x0.data[0]).toBeNaN();
   });
 
-  test('the network is told the times, the conditioning and the signal', async () => {
+  test('the network is conditioned on the times, the conditioning and the signal', async () => {
     const conditions = classConditions([3, 4]);
     const { signal } = new AbortController();
     let told: unknown[] = [];

@@ -25,7 +25,7 @@ export interface Denoised {
 }
 
 /**
- * Estimates the clean picture and the noise from a noisy batch.
+ * Estimates the clean image and the noise from a noisy batch.
  *
  * Guidance is a denoiser that wraps a denoiser; an exact denoiser (a Gaussian, a finite data set) is another.
  *
@@ -52,7 +52,7 @@ export type Predict = (
 
 /** Options of `fromPrediction`. */
 export interface PredictionOptions {
-  /** x̂_0 is held to ±clip; absent, it is not. Pictures in [−1, 1] want 1, as in Ho's Algorithm 2. */
+  /** x̂_0 is held to ±clip; absent, it is not. Images in [−1, 1] want 1, as in Ho's Algorithm 2. */
   readonly clip?: number | undefined;
   /**
    * Whether ε̂ is computed again from the clipped x̂_0, so that x_t = α x̂_0 + σ ε̂ still holds; default true, as OpenAI's
@@ -116,7 +116,7 @@ export function fromPrediction(
         eps: eps.subarray(b * size, (b + 1) * size),
       };
       imply(fromOutput(target, alpha, sigma), of(output), own);
-      if (clip !== undefined) holdX0(own, clip, alpha, sigma, rederiveEps);
+      if (clip !== undefined) clipX0(own, clip, alpha, sigma, rederiveEps);
     }
     return {
       x0: float32(xt.shape, x0),
@@ -147,7 +147,7 @@ function imply({ x0: [a, b], eps: [c, d] }: FromOutput, output: Float32Array, { 
  *
  * @param rederive  whether ε̂ follows; default true
  */
-export function holdX0(
+export function clipX0(
   { xt, x0, eps }: DenoisedSample,
   range: number,
   alpha: number,

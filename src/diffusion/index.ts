@@ -39,7 +39,7 @@ export {
 } from './guidance/thresholding.ts';
 export { denoisingLossByNoise, type LossAtTime, type LossByNoiseOptions } from './loss-by-noise.ts';
 export { LossHistory, lossHistoryDefaults } from './loss-history.ts';
-export { drawTrainingNoise, gaussianEpsFloor, type TrainingDraw } from './training-noise.ts';
+export { drawTrainingNoise, gaussianIrreducibleLoss, type TrainingDraw } from './training-noise.ts';
 export {
   epsFromX0,
   type FromOutput,
@@ -114,8 +114,8 @@ export {
   objectiveDefaults,
   type SuperResolution,
   upsamplings,
-  type TimeLaw,
-  timeLaw,
+  type TimestepDistribution,
+  timestepDistribution,
   type TimeSampling,
   timeSamplings,
 } from './objective.ts';

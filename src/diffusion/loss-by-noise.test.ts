@@ -6,7 +6,7 @@ import { classConditions, classLabelsOf } from './conditions.ts';
 import type { Denoiser } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { datasetDenoiser } from './exact/mixture.ts';
-import { gaussianEpsFloor } from './training-noise.ts';
+import { gaussianIrreducibleLoss } from './training-noise.ts';
 import { denoisingLossByNoise } from './loss-by-noise.ts';
 
 const schedule = linearSchedule();
@@ -14,7 +14,7 @@ const times = [0, 100, 400, 999];
 const silent: Denoiser = async (xt) => ({ x0: xt, eps: float32(xt.shape, new Float32Array(xt.data.length)) });
 
 describe('the loss by noise', () => {
-  // Four thousand pictures of eight pixels are N(0.3, ½²) as far as these losses tell.
+  // Four thousand images of eight pixels are N(0.3, ½²) as far as these losses tell.
   const gaussian = float32(
     [4000, 8],
     new RandomStream(1, 'data').fillNormal(new Float32Array(32_000)).map((z) => 0.3 + 0.5 * z),
@@ -27,9 +27,9 @@ describe('the loss by noise', () => {
       seed: 2,
     });
     for (const { t, loss, standardError } of found) {
-      const floor = gaussianEpsFloor(schedule, t, 0.5);
-      expect(Math.abs(loss - floor)).toBeLessThan(4 * standardError + 0.02 * floor);
-      expect(standardError).toBeLessThan(0.02 * floor + 1e-12);
+      const irreducibleLoss = gaussianIrreducibleLoss(schedule, t, 0.5);
+      expect(Math.abs(loss - irreducibleLoss)).toBeLessThan(4 * standardError + 0.02 * irreducibleLoss);
+      expect(standardError).toBeLessThan(0.02 * irreducibleLoss + 1e-12);
     }
   });
 
@@ -45,16 +45,16 @@ describe('the loss by noise', () => {
   test('of the exact denoiser of a data set is less than that of any other, on the same draws', async () => {
     const few = float32([5, 8], gaussian.data.slice(0, 40));
     const options = { times, draws: 200, seed: 3 };
-    const floor = await denoisingLossByNoise(datasetDenoiser(schedule, few), few, schedule, options);
+    const irreducibleLoss = await denoisingLossByNoise(datasetDenoiser(schedule, few), few, schedule, options);
     for (const other of [silent, gaussianDenoiser(schedule, { mean: 0.3, std: 0.5 })]) {
       const losses = await denoisingLossByNoise(other, few, schedule, options);
-      losses.forEach(({ loss }, i) => expect(loss).toBeGreaterThan(floor[i]!.loss));
+      losses.forEach(({ loss }, i) => expect(loss).toBeGreaterThan(irreducibleLoss[i]!.loss));
     }
-    // Where hardly any noise is, the nearest picture is the picture.
-    expect(floor[0]!.loss).toBeLessThan(1e-6);
+    // Where hardly any noise is, the nearest image is the image.
+    expect(irreducibleLoss[0]!.loss).toBeLessThan(1e-6);
   });
 
-  test('draws the same whatever is drawn beside it', async () => {
+  test('draws the same whatever is drawn next to it', async () => {
     const denoise = gaussianDenoiser(schedule, { mean: 0, std: 1 });
     const whole = await denoisingLossByNoise(denoise, gaussian, schedule, { times, draws: 50, batchSize: 50, seed: 4 });
     const alone = await denoisingLossByNoise(denoise, gaussian, schedule, {
@@ -66,7 +66,7 @@ describe('the loss by noise', () => {
     expect(alone[0]).toEqual(whole[2]);
   });
 
-  test('conditions each picture on its own, tells how far it is, and stops', async () => {
+  test('conditions each image on its own, tells how far it is, and stops', async () => {
     const asked: number[] = [];
     const labelled: Denoiser = async (xt, t, { conditions }) => (
       asked.push(...classLabelsOf(conditions)!),
@@ -91,7 +91,7 @@ describe('the loss by noise', () => {
 
   test('refuses what has no mean', async () => {
     await expect(denoisingLossByNoise(silent, float32([0, 4], []), schedule, { times, seed: 1 })).rejects.toThrow(
-      'denoisingLossByNoise: there are no pictures',
+      'denoisingLossByNoise: there are no images',
     );
     await expect(denoisingLossByNoise(silent, gaussian, schedule, { times, draws: 1, seed: 1 })).rejects.toThrow(
       'an integer of 2 or more draws, got 1',

@@ -8,17 +8,17 @@ import { type Target, targetOf } from './parameterization.ts';
 
 /** Options of `denoisingLossByNoise`. */
 export interface LossByNoiseOptions {
-  /** The times to look at, each above the clean picture's. */
+  /** The times to look at, each above the clean image's. */
   readonly times: readonly number[];
-  /** Noisy pictures for each time; default 256. */
+  /** Noisy images for each time; default 256. */
   readonly draws?: number;
-  /** Noisy pictures denoised together; default 16. */
+  /** Noisy images denoised together; default 16. */
   readonly batchSize?: number;
-  /** The numbers of two denoisers with one seed are of the same noisy pictures, so that their difference is more certain than either. */
+  /** The numbers of two denoisers with one seed are of the same noisy images, so that their difference is more certain than either. */
   readonly seed: number;
   /** What the error is measured of: x_0 and ε in these proportions, as a network is asked for them; default ε. */
   readonly target?: (t: number) => Target;
-  /** What the pictures at the given places of the data are conditioned on; default nothing. */
+  /** What the images at the given places of the data are conditioned on; default nothing. */
   readonly conditions?: (places: readonly number[]) => Conditions | undefined;
   /** Called after every batch. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -28,7 +28,7 @@ export interface LossByNoiseOptions {
 /** The loss at one time, as far as chance tells. */
 export interface LossAtTime {
   readonly t: number;
-  /** The mean over the draws and all values of a picture of (ε − ε̂)², or the squared error of another target. */
+  /** The mean over the draws and all values of an image of (ε − ε̂)², or the squared error of another target. */
   readonly loss: number;
   /** The standard error of that mean. */
   readonly standardError: number;
@@ -42,7 +42,7 @@ export interface LossAtTime {
  * With `datasetDenoiser` it is the floor: no network has less on that data at that time, and one that comes near to it
  * where little noise is left has memorized.
  *
- * @param data  [N, ...] clean pictures
+ * @param data  [N, ...] clean images
  * @throws if there is no data or no draw; the signal's reason on abort
  * @see Ho, Jain & Abbeel 2020, eq. 14 — https://arxiv.org/abs/2006.11239
  */
@@ -62,10 +62,10 @@ export async function denoisingLossByNoise(
   }: LossByNoiseOptions,
 ): Promise<LossAtTime[]> {
   const N = data.shape[0] ?? 0;
-  if (N === 0) throw new Error('denoisingLossByNoise: there are no pictures');
+  if (N === 0) throw new Error('denoisingLossByNoise: there are no images');
   if (!Number.isSafeInteger(draws) || draws < 2)
     throw new Error(`denoisingLossByNoise: a mean with its error needs an integer of 2 or more draws, got ${draws}`);
-  const size = sampleSize('denoisingLossByNoise', data, N, 'pictures');
+  const size = sampleSize('denoisingLossByNoise', data, N, 'images');
   const found: LossAtTime[] = [];
   for (const [level, t] of times.entries()) {
     const [alpha, sigma, [onX0, onEps]] = [schedule.alpha(t), schedule.sigma(t), target(t)];

@@ -4,7 +4,7 @@ import { float32, type HostArray } from '../core/dtype.ts';
 export const lossHistoryDefaults = { kept: 10, uniformShare: 0.001 } as const;
 
 /**
- * The last losses of each time of a schedule of steps, from which the next times are drawn so that large losses come more often.
+ * The last losses of each time of a discrete-time schedule, from which the next times are drawn so that large losses come more often.
  *
  *     p_t ∝ √E[L_t²], the mean over the last 10; uniform until each t has as many
  *

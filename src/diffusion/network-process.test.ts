@@ -7,7 +7,7 @@ import { gaussianDenoiser } from './exact/gaussian.ts';
 import { drawTrainingNoise } from './training-noise.ts';
 import { denoisingLossByNoise } from './loss-by-noise.ts';
 import { networkProcess, spreadTimes, type NetworkProcess } from './network-process.ts';
-import { timeLaw } from './objective.ts';
+import { timestepDistribution } from './objective.ts';
 import { outputError } from './parameterization.ts';
 import { edmCoefficients } from './preconditioning.ts';
 import { drainSampler, initialNoise, samplerNamed, samplerTimesteps } from './samplers.ts';
@@ -81,8 +81,8 @@ describe.each([
       })
     )[0]!;
     const posteriorVariance = (sigma ** 2 * std ** 2) / (alpha ** 2 * std ** 2 + sigma ** 2);
-    const floor = posteriorVariance * outputError(preconditioning.target(t), alpha, sigma) ** 2;
-    expect(Math.abs(loss / floor - 1)).toBeLessThan((4 * standardError) / floor + 0.02);
+    const irreducibleLoss = posteriorVariance * outputError(preconditioning.target(t), alpha, sigma) ** 2;
+    expect(Math.abs(loss / irreducibleLoss - 1)).toBeLessThan((4 * standardError) / irreducibleLoss + 0.02);
   });
 
   test('is sampled by its default sampler: the Gaussian comes back', async () => {
@@ -153,7 +153,7 @@ describe('log-normal levels of noise', () => {
     ],
     ["EDM's are Karras' own", 'edm', edmSchedule(), Math.log, {}, -1.2, 1.2],
   ] as const)('%s', (_, process, schedule, coordinate, options, mean, std) => {
-    const law = timeLaw(schedulerConfig({ process, ...options }));
+    const law = timestepDistribution(schedulerConfig({ process, ...options }));
     expect(law).toEqual({ timeSampling: 'log_normal', timeMean: mean, timeStd: std });
     const { t, signalScale, noiseScale } = drawTrainingNoise(schedule, [n, 0], new RandomStream(1, 'times'), {
       ...law,
@@ -169,7 +169,7 @@ describe('log-normal levels of noise', () => {
     ]);
   });
 
-  test('a flow may have uniform and stratified times too, the clean picture never among them', () => {
+  test('a flow may have uniform and stratified times too, the clean image never among them', () => {
     for (const timeSampling of ['uniform', 'stratified'] as const) {
       const { t } = drawTrainingNoise(flowSchedule(), [n, 0], new RandomStream(2, 'times'), {
         timeSampling,
@@ -186,7 +186,7 @@ describe('log-normal levels of noise', () => {
       { timeSampling: 'uniform' },
       "EDM's noise levels go over five powers of ten, and uniform draws next to none of the low ones; take log_normal",
     ],
-    [{}, { timeSampling: 'log_normal' }, 'a process of steps takes uniform, stratified or importance'],
+    [{}, { timeSampling: 'log_normal' }, 'a discrete-time process takes uniform, stratified or importance'],
     [
       { process: 'flow' },
       { timeSampling: 'importance' },
@@ -194,7 +194,7 @@ describe('log-normal levels of noise', () => {
     ],
     [{}, { timeStd: 2 }, 'timeStd: belongs to timeSampling log_normal, got uniform'],
   ] as const)('%j refuses %j', (scheduler, law, message) => {
-    expect(() => timeLaw(schedulerConfig(scheduler), law)).toThrow(message);
+    expect(() => timestepDistribution(schedulerConfig(scheduler), law)).toThrow(message);
   });
 });
 

@@ -20,7 +20,7 @@ export interface NetworkProcess {
   readonly clip: number | undefined;
   /** What it is sampled with when nobody says. */
   readonly defaultSampler: SamplerName;
-  /** The times that the network is told: at least `from`, less than `to` for steps, at most for the others; rare ones of EDM lie beyond. */
+  /** The times that the network is conditioned on: at least `from`, less than `to` for steps, at most for the others; rare ones of EDM lie beyond. */
   readonly networkTimes: NetworkTimes;
 }
 
@@ -32,7 +32,7 @@ export interface NetworkTimes {
 }
 
 /**
- * The process of a configuration: DDPM's steps, a straight flow or EDM.
+ * The process of a configuration: DDPM's steps, a rectified flow or EDM.
  *
  * @throws whatever the schedule refuses
  */
@@ -93,7 +93,7 @@ export function describeProcess(config: SchedulerConfig): string {
     case undefined:
       return `${config.betaSchedule === 'squaredcos_cap_v2' ? 'cosine' : config.betaSchedule.replaceAll('_', ' ')} schedule, T = ${config.numTrainTimesteps}, predicts ${predicted[config.predictionType]}`;
     case 'flow':
-      return 'straight flow, predicts its velocity';
+      return 'rectified flow, predicts its velocity';
     case 'edm':
       return `EDM, noise levels from ${config.sigmaMin} to ${config.sigmaMax}`;
   }
@@ -101,7 +101,7 @@ export function describeProcess(config: SchedulerConfig): string {
 
 /**
  * Noise levels spread evenly over the times that a network is told, least noise first: the middles of N equal parts, on a
- * schedule of steps the step that each is in.
+ * discrete-time schedule the step that each is in.
  *
  * @returns times of the process, fewer than N where it has fewer steps
  */

@@ -1,11 +1,11 @@
 /**
- * How much of the picture and how much noise there is at each time: x_t = α(t) x_0 + σ(t) ε, in float64.
+ * How much of the image and how much noise there is at each time: x_t = α(t) x_0 + σ(t) ε, in float64.
  *
  * Denoisers and samplers ask for nothing else, so what works on DDPM's thousand steps works on EDM's continuous noise
  * levels and on straight flows. Times fall from `last`, the noisiest, to `clean`, where α = 1 and σ = 0.
  */
 export interface NoiseSchedule {
-  /** The time of the clean picture: −1 for schedules of steps, 0 for continuous ones. */
+  /** The time of the clean image: −1 for schedules of steps, 0 for continuous ones. */
   readonly clean: number;
   /** The least noisy time at which a network is asked: 0 for schedules of steps. */
   readonly first: number;

@@ -13,7 +13,7 @@ export const timeSamplings = ['uniform', 'stratified', 'importance', 'log_normal
 export type TimeSampling = (typeof timeSamplings)[number];
 
 /** How times are drawn. */
-export interface TimeLaw {
+export interface TimestepDistribution {
   readonly timeSampling: TimeSampling;
   /** Mean of ln(σ/α), for `log_normal`. */
   readonly timeMean?: number | undefined;
@@ -21,33 +21,33 @@ export interface TimeLaw {
   readonly timeStd?: number | undefined;
 }
 
-/** Ways to enlarge a picture of low resolution to the size of the one to be drawn. */
+/** Ways to enlarge an image of low resolution to the size of the one to be drawn. */
 export const upsamplings = ['bilinear', 'bicubic'] as const;
 
-/** What a network sees beside x_t that is to draw the details of a picture of low resolution. */
+/** What a network sees next to x_t that is to draw the details of an image of low resolution. */
 export interface SuperResolution {
-  /** How many times higher and wider the drawn pictures are. */
+  /** How many times higher and wider the generated images are. */
   readonly factor: number;
   readonly upsampling: (typeof upsamplings)[number];
   /** The largest standard deviation of noise that is put on it in training; 0 puts none. */
   readonly noiseAugmentation: number;
 }
 
-/** What training asks of the network beside its prediction type. */
-export interface Objective extends TimeLaw {
+/** What training asks of the network next to its prediction type. */
+export interface Objective extends TimestepDistribution {
   /** `uniform` is L_simple; `min_snr` keeps the easy, noiseless times from dominating. */
   readonly weighting: LossWeighting;
   /** γ of min-SNR. */
   readonly snrGamma: number;
   /** `uniform` draws each time alone; `stratified` one from each of B equal parts, so that a batch covers all levels of noise; `importance` draws times in proportion to their losses, which weigh as much less; `log_normal` makes ln(σ/α) a normal, with which continuous processes are trained. */
   readonly timeSampling: TimeSampling;
-  /** Standard deviation of noise that is one number a channel, with which pictures can become darker or lighter as a whole. */
+  /** Standard deviation of noise that is one number a channel, with which images can become darker or lighter as a whole. */
   readonly offsetNoise: number;
   /** The share of samples whose class is hidden in training; guidance needs it. */
-  readonly classDropout: number;
-  /** Absent, pictures are drawn from noise alone. */
+  readonly labelDropout: number;
+  /** Absent, images are sampled from noise alone. */
   readonly superResolution?: SuperResolution | undefined;
-  /** λ: how much the variational bound counts beside L_simple, for networks that learn the variance. */
+  /** λ: how much the variational bound counts next to L_simple, for networks that learn the variance. */
   readonly vlbWeight: number;
 }
 
@@ -60,7 +60,7 @@ export const objectiveDefaults: Objective = {
   snrGamma: 5,
   timeSampling: 'uniform',
   offsetNoise: 0,
-  classDropout: 0,
+  labelDropout: 0,
   vlbWeight: 0.001,
 };
 
@@ -71,14 +71,14 @@ export const objectiveDefaults: Objective = {
  * @throws if the law is not one of the process
  * @see Esser et al. 2024, section 3.1 and table 1: mean 0, deviation 1 — https://arxiv.org/abs/2403.03206; Karras et al. 2022, table 1: P_mean −1.2, P_std 1.2 — https://arxiv.org/abs/2206.00364
  */
-export function timeLaw(
+export function timestepDistribution(
   scheduler: SchedulerConfig,
   {
     timeSampling = scheduler.process === undefined ? 'uniform' : 'log_normal',
     timeMean,
     timeStd,
-  }: { readonly [Key in keyof TimeLaw]?: TimeLaw[Key] | undefined } = {},
-): TimeLaw {
+  }: { readonly [Key in keyof TimestepDistribution]?: TimestepDistribution[Key] | undefined } = {},
+): TimestepDistribution {
   if (timeSampling !== 'log_normal') {
     if (timeMean !== undefined || timeStd !== undefined)
       throw new Error(
@@ -96,7 +96,7 @@ export function timeLaw(
   }
   if (scheduler.process === undefined)
     throw new Error(
-      'timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a process of steps takes uniform, stratified or importance',
+      'timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
     );
   const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
   return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };

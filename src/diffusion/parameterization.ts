@@ -4,7 +4,7 @@
 
 /**
  * What a network may predict, by diffusers' names: ε, x_0 (`sample`), v = α ε − σ x_0, and the velocity ε − x_0 of a
- * straight flow.
+ * rectified flow.
  */
 export const predictionTypes = ['epsilon', 'sample', 'v_prediction', 'flow_prediction'] as const;
 /** One of `predictionTypes`. */

@@ -9,7 +9,7 @@ export interface Preconditioning {
   readonly predicts: PredictionType | 'edm';
   /** c_in: what x_t is multiplied by before the network sees it. */
   readonly inputScale: (t: number) => number;
-  /** c_noise: the time as the network is told it. */
+  /** c_noise: the time as the network is conditioned on it. */
   readonly networkTime: (t: number) => number;
   /** Its inverse: the process' time of a network's. */
   readonly processTime: (networkTime: number) => number;
@@ -38,7 +38,7 @@ export function plainPreconditioning(schedule: NoiseSchedule, predictionType: Pr
 }
 
 /**
- * A network that says the velocity ε − x_0 of a straight flow and is told the time in thousandths, as diffusers'
+ * A network that says the velocity ε − x_0 of a rectified flow and is told the time in thousandths, as diffusers'
  * FlowMatchEulerDiscreteScheduler does: embeddings of times are made for 0 … 1000, not for 0 … 1.
  *
  * @param T  what t = 1 is told as; default 1000

@@ -93,13 +93,13 @@ export interface Posterior {
 }
 
 /**
- * The posterior of an earlier state given the present one and the clean picture.
+ * The posterior of an earlier state given the present one and the clean image.
  *
  *     mean      α_s σ²_{t|s}/σ_t² x_0 + (α_t/α_s) σ_s²/σ_t² x_t,   σ²_{t|s} = σ_t² − (α_t/α_s)² σ_s²
  *     variance  β̃ = σ²_{t|s} σ_s²/σ_t²
  *
- * On a schedule of steps with s = t − 1 these are eq. 6 and 7 of Ho et al. and σ²_{t|s} is β_t; any s < t serves lists
- * that skip times. For the clean picture they are exactly 1, 0 and 0.
+ * On a discrete-time schedule with s = t − 1 these are eq. 6 and 7 of Ho et al. and σ²_{t|s} is β_t; any s < t serves lists
+ * that skip times. For the clean image they are exactly 1, 0 and 0.
  *
  * @param t  the present time
  * @param s  the time to go to, before t
@@ -117,7 +117,7 @@ export function posterior(schedule: NoiseSchedule, t: number, s: number): Poster
 
 /**
  * The variance that the forward process adds between two times: σ²_{t|s} = σ_t² − (α_t/α_s)² σ_s², which is
- * 1 − ᾱ_t/ᾱ_s on a schedule of steps, and β_t from t − 1 to t.
+ * 1 − ᾱ_t/ᾱ_s on a discrete-time schedule, and β_t from t − 1 to t.
  */
 export function stepVariance(schedule: NoiseSchedule, t: number, s: number): number {
   return schedule.sigma(t) ** 2 - (schedule.alpha(t) / schedule.alpha(s)) ** 2 * schedule.sigma(s) ** 2;
@@ -157,7 +157,7 @@ export function posteriorMean(
  * The replacement in fixed_large is Ho's: it keeps the likelihood of the last step finite. Samplers add no noise there.
  * A list of one time has no step before, and keeps β.
  *
- * @param times  N falling times; the last step goes to the clean picture
+ * @param times  N falling times; the last step goes to the clean image
  * @returns      [N]
  * @see Ho, Jain & Abbeel 2020, section 3.2 — https://arxiv.org/abs/2006.11239
  */

@@ -21,7 +21,7 @@ describe('sample', () => {
     expect(samplerTimesteps(samplers.ddpm, thousand)).toHaveLength(1000);
     expect(samplerTimesteps(samplers.ddpm, thousand, { steps: 10 }).slice(-2)).toEqual([111, 0]);
     expect(samplerTimesteps(samplers.ddim, thousand)).toHaveLength(50);
-    // Leading: it never starts at T − 1, where an ε-prediction says nothing of the picture.
+    // Leading: it never starts at T − 1, where an ε-prediction says nothing of the image.
     expect(samplerTimesteps(samplers.ddim, thousand)[0]).toBe(980);
     expect(samplerTimesteps(samplers.ddim, linearSchedule({ T: 40 }))).toHaveLength(40);
   });
@@ -55,7 +55,7 @@ describe('sample', () => {
     karrasSigmas(18, edmDefaults).forEach((sigma, i) => expect(Math.abs(sigma / golden[i]! - 1)).toBeLessThan(5e-6));
   });
 
-  test.each(Object.keys(samplers) as SamplerName[])('picture i of %s has the same bytes at any count', async (name) => {
+  test.each(Object.keys(samplers) as SamplerName[])('image i of %s has the same bytes at any count', async (name) => {
     const schedule = linearSchedule({ T: 100 });
     const draw = (first: number, count: number) => {
       const own = streams(first, count);

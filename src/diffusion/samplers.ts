@@ -74,7 +74,14 @@ export const samplers = {
     takes: ['eta'],
     eta: 0,
   },
-  euler: { run: euler, title: 'Euler', hint: 'The simplest solver of the reverse process.', evaluations: 1, steps: 50, spacing: 'karras' },
+  euler: {
+    run: euler,
+    title: 'Euler',
+    hint: 'The simplest solver of the reverse process.',
+    evaluations: 1,
+    steps: 50,
+    spacing: 'karras',
+  },
   'euler-ancestral': {
     run: eulerAncestral,
     title: 'Euler, ancestral',
@@ -86,9 +93,32 @@ export const samplers = {
     eta: 1,
     random: true,
   },
-  heun: { run: heun, title: 'Heun', hint: 'Evaluates twice a step: of second order.', evaluations: 2, steps: 18, spacing: 'karras', takes: ['churn'] },
-  dpm2: { run: dpm2, title: 'DPM2', hint: 'Evaluates twice a step: of second order.', evaluations: 2, steps: 18, spacing: 'karras', needsSignal: true },
-  'dpmpp-2m': { run: dpmpp2m, title: 'DPM-Solver++ (2M)', hint: 'Uses the step before: 20 are enough.', evaluations: 1, steps: 20, spacing: 'karras' },
+  heun: {
+    run: heun,
+    title: 'Heun',
+    hint: 'Evaluates twice a step: of second order.',
+    evaluations: 2,
+    steps: 18,
+    spacing: 'karras',
+    takes: ['churn'],
+  },
+  dpm2: {
+    run: dpm2,
+    title: 'DPM2',
+    hint: 'Evaluates twice a step: of second order.',
+    evaluations: 2,
+    steps: 18,
+    spacing: 'karras',
+    needsSignal: true,
+  },
+  'dpmpp-2m': {
+    run: dpmpp2m,
+    title: 'DPM-Solver++ (2M)',
+    hint: 'Uses the step before: 20 are enough.',
+    evaluations: 1,
+    steps: 20,
+    spacing: 'karras',
+  },
   'dpmpp-2m-sde': {
     run: dpmpp2mSde,
     title: 'DPM-Solver++ (2M), SDE',
@@ -100,7 +130,14 @@ export const samplers = {
     eta: 1,
     random: true,
   },
-  unipc: { run: unipc, title: 'UniPC', hint: 'Corrects itself at every step: 20 are enough.', evaluations: 1, steps: 20, spacing: 'karras' },
+  unipc: {
+    run: unipc,
+    title: 'UniPC',
+    hint: 'Corrects itself at every step: 20 are enough.',
+    evaluations: 1,
+    steps: 20,
+    spacing: 'karras',
+  },
 } as const satisfies SamplerTable;
 
 /** The name of a sampler. */
@@ -115,8 +152,13 @@ export interface NamedSampler extends SamplerDefinition {
 }
 
 /** The rows of a table with their names, those that fit. */
-export function samplersWhich(fits: (sampler: NamedSampler) => boolean = () => true, table: SamplerTable = samplers): NamedSampler[] {
-  return Object.entries(table).map(([name, row]) => ({ name, ...row })).filter(fits);
+export function samplersWhich(
+  fits: (sampler: NamedSampler) => boolean = () => true,
+  table: SamplerTable = samplers,
+): NamedSampler[] {
+  return Object.entries(table)
+    .map(([name, row]) => ({ name, ...row }))
+    .filter(fits);
 }
 
 /**
@@ -211,7 +253,7 @@ export function initialNoise(shape: Shape, streams: readonly NoiseStream[], std 
 /**
  * Runs a sampler to its end.
  *
- * @returns [B, ...] the finished pictures
+ * @returns [B, ...] the finished images
  */
 export async function drainSampler(states: AsyncIterable<SamplerState>): Promise<FloatArray> {
   let last: SamplerState | undefined;

@@ -57,9 +57,16 @@ export function fullSampling(
   const ofSampler = isNamed ? {} : { spacing, eta, churn };
   const sampler = asked.sampler ?? own ?? process.defaultSampler;
   const row = samplerNamed(sampler);
-  const usual = isNamed ? row.steps : (ownSteps ?? (asked.sampler === undefined ? stepsWithin(row, defaultEvaluations) : row.steps));
+  const usual = isNamed
+    ? row.steps
+    : (ownSteps ?? (asked.sampler === undefined ? stepsWithin(row, defaultEvaluations) : row.steps));
   const most = hasSteps(process.schedule) ? process.schedule.T : Infinity;
-  return { ...defined({ ...guidance, ...ofSampler }), ...defined(asked), sampler, steps: asked.steps ?? Math.min(usual, most) };
+  return {
+    ...defined({ ...guidance, ...ofSampler }),
+    ...defined(asked),
+    sampler,
+    steps: asked.steps ?? Math.min(usual, most),
+  };
 }
 
 /** The most steps that stay within so many evaluations. */

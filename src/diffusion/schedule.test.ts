@@ -84,7 +84,7 @@ describe('schedule', () => {
     expect(schedule.alpha(10.25) ** 2 + schedule.sigma(10.25) ** 2).toBeCloseTo(1, 14);
   });
 
-  test('EDM and the straight flow are what they say', () => {
+  test('EDM and the rectified flow are what they say', () => {
     const edm = edmSchedule();
     expect([edm.alpha(3), edm.sigma(3), edm.time(0.5, 1.5), edm.last, edm.clean, edm.priorStd(80)]).toEqual([
       1, 3, 3, 80, 0, 80,
@@ -97,7 +97,7 @@ describe('schedule', () => {
     expect(() => edmSchedule({ sigmaMax: 0 })).toThrow('edmSchedule: sigmaMax must be a positive number, got 0');
   });
 
-  test('before index 0 the picture is clean', () => {
+  test('before index 0 the image is clean', () => {
     const schedule = linearSchedule();
     expect([schedule.alphaBar(-1), schedule.alpha(-1), schedule.sigma(-1)]).toEqual([1, 1, 0]);
   });

@@ -6,7 +6,7 @@ import type { NoiseSchedule } from './noise-schedule.ts';
  *     q(x_t | x_{t−1}) = N(√(1 − β_t) x_{t−1}, β_t I),   x_t = α x_0 + σ ε   with α = √ᾱ_t, σ = √(1 − ᾱ_t), ᾱ_t = ∏_{i≤t} (1 − β_i)
  *
  * Times are 0-based as in the code of Ho et al.: index 0 carries one step of noise (their t = 1), and −1 is the clean
- * picture, so ᾱ_{−1} = 1. Our `alpha` is the signal scale √ᾱ_t, which is not the α_t = 1 − β_t of DDPM.
+ * image, so ᾱ_{−1} = 1. Our `alpha` is the signal scale √ᾱ_t, which is not the α_t = 1 − β_t of DDPM.
  * Between two steps ln(σ/α) is linear in t, which is how a network trained on steps is asked at any noise level.
  */
 export interface Schedule extends NoiseSchedule {

@@ -43,12 +43,12 @@ export interface StepSchedulerConfig {
   readonly clipSampleRange: number;
 }
 
-/** A straight flow between picture and noise whose network says the velocity, as diffusers' FlowMatchEulerDiscreteScheduler has it. */
+/** A rectified flow between image and noise whose network says the velocity, as diffusers' FlowMatchEulerDiscreteScheduler has it. */
 export interface FlowSchedulerConfig {
   readonly process: 'flow';
   /** What t = 1, pure noise, is told to the network as. */
   readonly numTrainTimesteps: number;
-  /** How far sampling and training are moved towards the noise: 1 not at all, 3 in Stable Diffusion 3, for pictures of many pixels. */
+  /** How far sampling and training are moved towards the noise: 1 not at all, 3 in Stable Diffusion 3, for images of many pixels. */
   readonly shift: number;
 }
 
@@ -66,10 +66,10 @@ export interface EdmSchedulerConfig {
 /** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */
 export type SchedulerConfig = StepSchedulerConfig | FlowSchedulerConfig | EdmSchedulerConfig;
 
-/** The processes beside the one of steps. */
+/** The processes next to the one of steps. */
 export const continuousProcesses = ['flow', 'edm'] as const;
 
-/** A process of steps as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
+/** A discrete-time process as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
 export type StepSchedulerOptions = Partial<Omit<StepSchedulerConfig, 'betaSchedule'>> & {
   readonly betaSchedule?: BetaSchedule | 'cosine';
 };
@@ -166,11 +166,11 @@ function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSched
     );
   if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon')
     throw new Error(
-      'rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the picture; use predictionType v_prediction or sample',
+      'rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the image; use predictionType v_prediction or sample',
     );
   if (config.predictionType === 'flow_prediction')
     throw new Error(
-      'predictionType: flow_prediction belongs to straight flows, a schedule of steps takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead',
+      'predictionType: flow_prediction belongs to straight flows, a discrete-time schedule takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead',
     );
   if (!(config.clipSampleRange > 0))
     throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
@@ -180,7 +180,7 @@ function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSched
 }
 
 /**
- * The schedule of steps of a name or of a configuration: `schedule('cosine')`, `schedule({ numTrainTimesteps: 200 })`.
+ * The discrete-time schedule of a name or of a configuration: `schedule('cosine')`, `schedule({ numTrainTimesteps: 200 })`.
  *
  * @throws on an unknown name, or whatever the schedule itself refuses
  */

@@ -62,7 +62,7 @@ export function timesOfSigmas(schedule: NoiseSchedule, sigmas: readonly number[]
 }
 
 /**
- * Times of a straight flow, evenly spaced from 1 down, then moved towards the noise, which pictures of more pixels need.
+ * Times of a rectified flow, evenly spaced from 1 down, then moved towards the noise, which images of more pixels need.
  *
  *     u_i = 1 − i/N,   t_i = shift u_i / (1 + (shift − 1) u_i)
  *

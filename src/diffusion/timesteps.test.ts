@@ -30,7 +30,7 @@ describe('timesteps', () => {
     expect(timesteps(1000, 1, { spacing: 'linspace' })).toEqual([999]);
   });
 
-  test('the last step goes to the clean picture', () => {
+  test('the last step goes to the clean image', () => {
     expect(transitions([9, 4, 2], { clean: -1 })).toEqual([
       { t: 9, s: 4 },
       { t: 4, s: 2 },

@@ -90,7 +90,7 @@ function checkFalling(name: string, times: readonly number[]): readonly number[]
   return times;
 }
 
-/** The steps of a list of times: each from t to s, the next entry; the last to the clean picture. */
+/** The steps of a list of times: each from t to s, the next entry; the last to the clean image. */
 export function transitions(
   times: readonly number[],
   { clean }: Pick<NoiseSchedule, 'clean'>,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../core/random.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
-import { drawTrainingNoise, gaussianEpsFloor } from './training-noise.ts';
+import { drawTrainingNoise, gaussianIrreducibleLoss } from './training-noise.ts';
 import { qSample } from './process.ts';
 import { linearSchedule } from './beta-schedules.ts';
 import { float32 } from '../core/dtype.ts';
@@ -60,12 +60,12 @@ describe('floor of the eps loss on Gaussian data', () => {
     const noise = normals(1);
     const { eps } = await gaussianDenoiser(schedule, { mean, std })(qSample(schedule, x0, [t], noise), [t], {});
     const loss = meanSquare(noise.data.map((e, i) => e - eps.data[i]!));
-    const floor = gaussianEpsFloor(schedule, t, std);
+    const floor = gaussianIrreducibleLoss(schedule, t, std);
     expect(Math.abs(loss / floor - 1)).toBeLessThan(4 * Math.sqrt(2 / n));
   });
 
-  test('nothing can be learned about the noise of a picture without noise, and all of it where only noise is left', () => {
-    expect(gaussianEpsFloor(schedule, -1, 0.5)).toBe(1);
-    expect(gaussianEpsFloor(schedule, 999, 0.5)).toBeLessThan(2e-5);
+  test('nothing can be learned about the noise of an image without noise, and all of it where only noise is left', () => {
+    expect(gaussianIrreducibleLoss(schedule, -1, 0.5)).toBe(1);
+    expect(gaussianIrreducibleLoss(schedule, 999, 0.5)).toBeLessThan(2e-5);
   });
 });

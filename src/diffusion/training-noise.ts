@@ -1,6 +1,6 @@
 import { float32, type FloatArray, type Shape, sizeOf } from '../core/dtype.ts';
 import type { RandomStream } from '../core/random.ts';
-import { objectiveDefaults, type Objective, type TimeLaw } from './objective.ts';
+import { objectiveDefaults, type Objective, type TimestepDistribution } from './objective.ts';
 import type { ContinuousSchedule } from './continuous-schedules.ts';
 import { hasSteps, type Schedule } from './schedule.ts';
 
@@ -41,7 +41,7 @@ export function drawTrainingNoise(
   schedule: Schedule | ContinuousSchedule,
   shape: Shape,
   stream: RandomStream,
-  { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimeLaw = objectiveDefaults,
+  { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimestepDistribution = objectiveDefaults,
   p?: Float64Array,
 ): TrainingDraw {
   const [count, channels] = shape;
@@ -81,7 +81,7 @@ function drawTimes(
   schedule: Schedule | ContinuousSchedule,
   count: number,
   stream: RandomStream,
-  { timeSampling, timeMean = 0, timeStd = 1 }: TimeLaw,
+  { timeSampling, timeMean = 0, timeStd = 1 }: TimestepDistribution,
   p?: Float64Array,
 ): readonly number[] {
   const each = (draw: (b: number) => number) => Array.from({ length: count }, (_, b) => draw(b));
@@ -96,7 +96,7 @@ function drawTimes(
       return each(() => (p ? timeAt(p, stream.uniform()) : uniform()));
     case 'uniform':
       return each(uniform);
-    // The noisiest part first where times are continuous: 0, the clean picture, must not be hit.
+    // The noisiest part first where times are continuous: 0, the clean image, must not be hit.
     case 'stratified':
       return each((b) => (hasSteps(schedule) ? Math.floor(schedule.T * part(b)) : schedule.last * (1 - part(b))));
   }
@@ -119,7 +119,7 @@ function timeAt(p: Float64Array, u: number): number {
  * @param t  0 … T − 1
  * @param s  standard deviation of the data
  */
-export function gaussianEpsFloor(schedule: Schedule, t: number, s: number): number {
+export function gaussianIrreducibleLoss(schedule: Schedule, t: number, s: number): number {
   const alphaBar = schedule.alphaBar(t);
   return (alphaBar * s ** 2) / (alphaBar * s ** 2 + 1 - alphaBar);
 }

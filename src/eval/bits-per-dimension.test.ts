@@ -37,7 +37,7 @@ test('a term with a learned variance is that of torch.distributions', () => {
 describe('the bound of Gaussian data with the exact denoiser', () => {
   const std = 0.5;
   const size = 64;
-  function* pictures(count: number) {
+  function* gaussianImages(count: number) {
     for (let first = 0; first < count; first += 8) {
       const data = new Float32Array(8 * size);
       for (let b = 0; b < 8; b++)
@@ -69,7 +69,7 @@ describe('the bound of Gaussian data with the exact denoiser', () => {
   ] as const)('%s, %i times', async (varianceType, times) => {
     const found = await bitsPerDimension(
       gaussianDenoiser(schedule, { mean: 0, std }),
-      pictures(times === 999 ? 48 : 96),
+      gaussianImages(times === 999 ? 48 : 96),
       { schedule, varianceType, seed: 3, times },
     );
     const alphaBar = schedule.alphaBar(999);
@@ -81,10 +81,10 @@ describe('the bound of Gaussian data with the exact denoiser', () => {
     expect(found).toMatchObject({ count: times === 999 ? 48 : 96, times: times + 1 });
   });
 
-  test('a picture has the same bits in any batch', async () => {
+  test('an image has the same bits in any batch', async () => {
     const denoise = gaussianDenoiser(schedule, { mean: 0, std });
     const options = { schedule, varianceType: 'fixed_small', seed: 3, times: 5 } as const;
-    const { images } = pictures(8).next().value!;
+    const { images } = gaussianImages(8).next().value!;
     const halves = [0, 4].map((from) => ({
       images: float32([4, 1, 8, 8], images.data.slice(from * size, (from + 4) * size)),
       count: 4,
@@ -94,7 +94,7 @@ describe('the bound of Gaussian data with the exact denoiser', () => {
   });
 });
 
-test('a learned variance needs a network that says it, and an error needs two pictures', async () => {
+test('a learned variance needs a network that says it, and an error needs two images', async () => {
   const denoise = gaussianDenoiser(schedule, { mean: 0, std: 1 });
   const one = [{ images: float32([1, 1, 1, 1], [0.5]), count: 1 }];
   await expect(
@@ -102,7 +102,7 @@ test('a learned variance needs a network that says it, and an error needs two pi
   ).rejects.toThrow('bitsPerDimension: the variance is learned, but the network has no channels for it');
   await expect(
     bitsPerDimension(denoise, one, { schedule, varianceType: 'fixed_small', seed: 0, times: 2 }),
-  ).rejects.toThrow('bitsPerDimension: a standard error needs at least two pictures, got 1');
+  ).rejects.toThrow('bitsPerDimension: a standard error needs at least two images, got 1');
   await expect(
     bitsPerDimension(denoise, one, { schedule, varianceType: 'fixed_small', seed: 0, times: 0 }),
   ).rejects.toThrow('times must be a positive integer, got 0');

@@ -14,14 +14,14 @@ export interface BitsPerDimensionOptions {
   readonly schedule: Schedule;
   readonly varianceType: VarianceType;
   readonly seed: number;
-  /** Times asked for each picture beside t = 0; default all T − 1, which is exact but for the noise. */
+  /** Times asked for each image next to t = 0; default all T − 1, which is exact but for the noise. */
   readonly times?: number;
   readonly signal?: AbortSignal | undefined;
   /** Told after every batch and time. */
-  readonly onProgress?: ((pictures: number, share: number) => void) | undefined;
+  readonly onProgress?: ((images: number, share: number) => void) | undefined;
 }
 
-/** Pictures whose bits are counted. */
+/** Images whose bits are counted. */
 export interface LikelihoodBatch {
   /** [B, C, H, W] with 256 levels in [−1, 1]; those from `count` on are padding. */
   readonly images: FloatArray;
@@ -30,33 +30,33 @@ export interface LikelihoodBatch {
   readonly conditions?: Conditions | undefined;
 }
 
-/** The variational bound in bits per dimension: how many a lossless code for the pictures would need at most. */
+/** The variational bound in bits per dimension: how many a lossless code for the images would need at most. */
 export interface BitsPerDimension {
-  /** `prior` + `rate` + `distortion`, the mean over pictures. */
+  /** `prior` + `rate` + `distortion`, the mean over images. */
   readonly total: number;
-  /** Of `total`: over pictures, and over the times and the noise that were drawn for them. */
+  /** Of `total`: over images, and over the times and the noise that were drawn for them. */
   readonly standardError: number;
-  /** L_T: what is left of the pictures at the last time. */
+  /** L_T: what is left of the images at the last time. */
   readonly prior: number;
   /** L_1 … L_{T−1} */
   readonly rate: number;
-  /** L_0: the picture's levels, given x_0. */
+  /** L_0: the image's levels, given x_0. */
   readonly distortion: number;
   readonly count: number;
-  /** Times asked for each picture, with t = 0. */
+  /** Times asked for each image, with t = 0. */
   readonly times: number;
 }
 
 /**
- * The variational bound of pictures.
+ * The variational bound of images.
  *
- *     L_T + Σ_{t ≥ 1} KL(q(x_{t−1} | x_t, x_0) ‖ N(μ_θ, Σ_θ)) + L_0,   L_0 = −ln P(the picture's 256 levels), mean over dimensions, / ln 2
+ *     L_T + Σ_{t ≥ 1} KL(q(x_{t−1} | x_t, x_0) ‖ N(μ_θ, Σ_θ)) + L_0,   L_0 = −ln P(the image's 256 levels), mean over dimensions, / ln 2
  *
  * With fewer times than there are, t is drawn uniformly from each of as many ranges, narrow where there is little noise and
  * the terms are large, and counts for its range: the estimate has no bias.
  *
  * @param denoise  of the network, without guidance
- * @throws if the variance is learned and the network does not say it, if there are fewer than two pictures, or the signal's reason
+ * @throws if the variance is learned and the network does not say it, if there are fewer than two images, or the signal's reason
  * @see Ho, Jain & Abbeel 2020, eq. 5 and 13 — https://arxiv.org/abs/2006.11239; Nichol & Dhariwal 2021, eq. 15 — https://arxiv.org/abs/2102.09672
  */
 export async function bitsPerDimension(
@@ -102,7 +102,7 @@ export async function bitsPerDimension(
     }
   }
   const count = totals.length;
-  if (count < 2) throw new Error(`bitsPerDimension: a standard error needs at least two pictures, got ${count}`);
+  if (count < 2) throw new Error(`bitsPerDimension: a standard error needs at least two images, got ${count}`);
   const total = totals.reduce((sum, value) => sum + value, 0) / count;
   const variance = totals.reduce((sum, value) => sum + (value - total) ** 2, 0) / (count - 1);
   return {
@@ -126,7 +126,7 @@ function timeRanges(T: number, K: number): { readonly first: number; readonly le
   return ends.map((end, k) => ({ first: 1 + (ends[k - 1] ?? 0), length: end - (ends[k - 1] ?? 0) }));
 }
 
-/** L_T of each picture: KL(q(x_T | x_0) ‖ N(0, I)). */
+/** L_T of each image: KL(q(x_T | x_0) ‖ N(0, I)). */
 function priorTerms(schedule: Schedule, images: FloatArray): Float64Array {
   const [batch] = images.shape as readonly [number];
   const size = sizeOf(images.shape.slice(1));
@@ -138,7 +138,7 @@ function priorTerms(schedule: Schedule, images: FloatArray): Float64Array {
   });
 }
 
-/** L_t of picture b, in bits. */
+/** L_t of image b, in bits. */
 export function likelihoodTerm(
   { schedule, varianceType }: BitsPerDimensionOptions,
   images: FloatArray,

@@ -13,7 +13,7 @@ test('the class of a vector is that of the largest score', () => {
   expect([...head.predict(float32([3, 2], Float32Array.of(2, 0, 0, 3, 0.1, 0.1)))]).toEqual([0, 1, 2]);
 });
 
-test('agreement is a share of the pictures that should show something', () => {
+test('agreement is a share of the images that should show something', () => {
   const agreement = new Agreement(head);
   expect(agreement.share).toBeUndefined();
   agreement.add(float32([4, 2], Float32Array.of(2, 0, 0, 3, 0.1, 0.1, 2, 0)), (row) => [0, 1, 0, -1][row]!);

@@ -36,7 +36,7 @@ export function classHead(names: readonly string[], weight: HostArray, bias: Hos
   };
 }
 
-/** Counts how often a classifier sees the class that a picture should have. */
+/** Counts how often a classifier sees the class that an image should have. */
 export class Agreement {
   readonly #head: ClassHead;
   #seen = 0;

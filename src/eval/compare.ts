@@ -1,5 +1,5 @@
 import { RandomStream, type FloatArray } from '../core/index.ts';
-import { pictureBatches, type DatasetContent } from '../data/index.ts';
+import { imageBatches, type DatasetContent } from '../data/index.ts';
 import { Agreement } from './class-head.ts';
 import type { FeatureExtractor } from './feature-extractor.ts';
 import { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
@@ -7,7 +7,7 @@ import { quantize } from './quantize.ts';
 
 /** Options of an evaluation on features. */
 export interface ComparisonOptions {
-  /** Pictures of each side. */
+  /** Images of each side. */
   readonly count: number;
   readonly seed: number;
   /** Features kept for what compares pairs; default 2000. */
@@ -19,18 +19,18 @@ export interface ComparisonOptions {
 /** 2,000 vectors of the Inception's length are 16 MB, and their inner products take seconds. */
 export const comparisonDefaults = { kept: 2000, batchSize: 50 } as const;
 
-/** How well pictures show the class that they are of. */
+/** How well images show the class that they are of. */
 export interface Accuracy {
   /** The share of them that the extractor, being a classifier of the same classes, takes for what they should be. */
   readonly accuracy?: number;
 }
 
-/** What generated pictures are compared with, and how far real ones are from each other. */
+/** What generated images are compared with, and how far real ones are from each other. */
 export interface RealFeatures {
-  /** N real pictures, or all there are. */
+  /** N real images, or all there are. */
   readonly reference: FeatureSet;
-  /** The distances of two disjoint halves of the data, of N pictures each where there are 2 N: what a perfect model would have. */
-  readonly floor: Distances & Accuracy & { readonly count: number };
+  /** The distances of two disjoint halves of the data, of N images each where there are 2 N: what a perfect model would have. */
+  readonly realBaseline: Distances & Accuracy & { readonly count: number };
 }
 
 /** What was measured, with all that a number needs to mean something. */
@@ -41,20 +41,20 @@ export interface Comparison extends Distances, Accuracy {
   readonly count: number;
   readonly referenceCount: number;
   readonly seed: number;
-  readonly floor: RealFeatures['floor'];
+  readonly realBaseline: RealFeatures['realBaseline'];
 }
 
-/** Of each generated picture, in their order. */
+/** Of each generated image, in their order. */
 export interface WantedClasses {
   readonly names: readonly string[];
   readonly labels: readonly number[];
 }
 
-/** Pictures that a distance needs on a side: fewer cannot have a third nearest neighbor. */
-export const fewestPictures = 4;
+/** Images that a distance needs on a side: fewer cannot have a third nearest neighbor. */
+export const fewestImages = 4;
 
 /**
- * Extracts the features of real pictures, chosen at random by the seed, each once.
+ * Extracts the features of real images, chosen at random by the seed, each once.
  *
  * @throws if there are fewer than eight, or the signal's reason when it aborts
  */
@@ -64,9 +64,9 @@ export async function realFeatures(
   { count, seed, kept = comparisonDefaults.kept, signal, onProgress }: ComparisonOptions,
 ): Promise<RealFeatures> {
   const half = Math.min(count, Math.floor(data.count / 2));
-  if (half < fewestPictures)
+  if (half < fewestImages)
     throw new Error(
-      `evaluate: a distance needs at least ${2 * fewestPictures} real pictures and ${fewestPictures} generated, got ${data.count} and ${count}`,
+      `evaluate: a distance needs at least ${2 * fewestImages} real images and ${fewestImages} generated, got ${data.count} and ${count}`,
     );
   const wanted = Math.min(count, data.count);
   const total = Math.max(wanted, 2 * half);
@@ -74,7 +74,7 @@ export async function realFeatures(
   const agreement = agreementWith(extractor, data.classNames);
   const collect = (most: number) => new FeatureCollector(extractor.dim, { most, seed });
   const [first, second, reference] = [collect(kept), collect(kept), wanted === half ? undefined : collect(kept)];
-  for (const { images, first: start, count: found } of pictureBatches(data, comparisonDefaults.batchSize, places)) {
+  for (const { images, first: start, count: found } of imageBatches(data, comparisonDefaults.batchSize, places)) {
     signal?.throwIfAborted();
     const features = await extractor.extract(images);
     const until = (end: number) => Math.min(Math.max(end - start, 0), found);
@@ -87,20 +87,20 @@ export async function realFeatures(
   const [a, b] = [first.finish(), second.finish()];
   return {
     reference: reference?.finish() ?? a,
-    floor: { ...distancesOf(b, a, { seed }), ...accuracyOf(agreement), count: half },
+    realBaseline: { ...distancesOf(b, a, { seed }), ...accuracyOf(agreement), count: half },
   };
 }
 
 /**
- * Extracts the features of generated pictures as they come, and compares them with the real ones.
+ * Extracts the features of generated images as they come, and compares them with the real ones.
  *
- * @param pictures  [B, C, H, W] about −1 … 1, batch by batch; rounded to 256 levels first
- * @param options.classes  what each picture should show, and what the classes are called; their accuracy is told where the extractor has the same names
+ * @param images  [B, C, H, W] about −1 … 1, batch by batch; rounded to 256 levels first
+ * @param options.classes  what each image should show, and what the classes are called; their accuracy is told where the extractor has the same names
  */
 export async function compare(
   extractor: FeatureExtractor,
-  pictures: AsyncIterable<FloatArray>,
-  { reference, floor }: RealFeatures,
+  samples: AsyncIterable<FloatArray>,
+  { reference, realBaseline }: RealFeatures,
   {
     seed,
     kept = comparisonDefaults.kept,
@@ -111,7 +111,7 @@ export async function compare(
   const collector = new FeatureCollector(extractor.dim, { most: kept, seed });
   const agreement = agreementWith(extractor, classes?.names);
   let done = 0;
-  for await (const images of pictures) {
+  for await (const images of samples) {
     signal?.throwIfAborted();
     const features = await extractor.extract(quantize(images));
     collector.add(features);
@@ -129,7 +129,7 @@ export async function compare(
     count: generated.moments.count,
     referenceCount: reference.moments.count,
     seed,
-    floor,
+    realBaseline,
   };
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { hashed } from '../../test/golden/hashed.ts';
 import { RandomStream } from '../core/index.ts';
 import { frechetDistance } from './frechet-distance.ts';
-import { KeptFeatures, type FeatureRows } from './kept-features.ts';
+import { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 import { kernelDistance } from './kernel-distance.ts';
 import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
 import { StreamingMoments, type Moments } from './moments.ts';
@@ -175,12 +175,12 @@ describe('symmetric matrices', () => {
 
 describe('kept features', () => {
   test('are all of a few, and a fair sample of many', () => {
-    const few = new KeptFeatures(1, 10, 0);
+    const few = new FeatureReservoir(1, 10, 0);
     for (let i = 0; i < 7; i++) few.add([i]);
     expect([...few.rows().data]).toEqual([0, 1, 2, 3, 4, 5, 6]);
     const chosen = new Float64Array(40);
     for (let seed = 0; seed < 2000; seed++) {
-      const kept = new KeptFeatures(1, 10, seed);
+      const kept = new FeatureReservoir(1, 10, seed);
       for (let i = 0; i < 40; i++) kept.add([i]);
       for (const i of kept.rows().data) chosen[i]!++;
     }

@@ -1,7 +1,7 @@
 import type { FloatArray } from '../core/index.ts';
 import type { ClassHead } from './class-head.ts';
 
-/** Something that turns pictures into vectors which lie close where pictures look alike. */
+/** Something that turns images into vectors which lie close where images look alike. */
 export interface FeatureExtractor {
   /** What numbers made with it are called after: `fashion-mnist-classifier`. */
   readonly name: string;
@@ -9,7 +9,7 @@ export interface FeatureExtractor {
   readonly isFid: boolean;
   /** D, the length of a vector. */
   readonly dim: number;
-  /** What it takes pictures for, where it is a classifier. */
+  /** What it takes images for, where it is a classifier. */
   readonly classes?: ClassHead;
   /**
    * @param images  [B, C, H, W] in [−1, 1], any B

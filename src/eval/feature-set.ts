@@ -1,12 +1,12 @@
 import type { FloatArray } from '../core/index.ts';
 import { frechetDistance } from './frechet-distance.ts';
 import { measurePairs } from './inner-products.ts';
-import { KeptFeatures, type FeatureRows } from './kept-features.ts';
+import { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 import { kernelMeasure, type KernelDistance } from './kernel-distance.ts';
 import { StreamingMoments, type Moments } from './moments.ts';
 import { manifoldMeasure } from './precision-recall.ts';
 
-/** What is known of a set of pictures. */
+/** What is known of a set of images. */
 export interface FeatureSet {
   readonly moments: Moments;
   readonly kept: FeatureRows;
@@ -15,14 +15,14 @@ export interface FeatureSet {
 /** Gathers what is compared of a stream of features, in memory that is fixed from the start. */
 export class FeatureCollector {
   readonly #moments: StreamingMoments;
-  readonly #kept: KeptFeatures;
+  readonly #kept: FeatureReservoir;
   readonly #dim: number;
 
   /** @param most  features kept for what compares pairs */
   constructor(dim: number, { most, seed }: { readonly most: number; readonly seed: number }) {
     this.#dim = dim;
     this.#moments = new StreamingMoments(dim);
-    this.#kept = new KeptFeatures(dim, most, seed);
+    this.#kept = new FeatureReservoir(dim, most, seed);
   }
 
   /** @param features  [B, D] */

@@ -103,11 +103,11 @@ describe.each(['torchvision', 'fid'] as const)('the Inception of %s', (variant) 
   }, 60_000);
 
   test('gives its number its name', async () => {
-    const { name, isFid, picture } = await readFeatures(path(`${variant}.safetensors`));
-    expect({ name, isFid, picture }).toEqual({
+    const { name, isFid, imageShape } = await readFeatures(path(`${variant}.safetensors`));
+    expect({ name, isFid, imageShape }).toEqual({
       name: `Inception v3 (${variant}.safetensors, bicubic)`,
       isFid: variant === 'fid',
-      picture: null,
+      imageShape: null,
     });
   });
 });

@@ -8,7 +8,7 @@ export { Agreement, classHead, type ClassHead } from './class-head.ts';
 export {
   compare,
   comparisonDefaults,
-  fewestPictures,
+  fewestImages,
   realFeatures,
   type Accuracy,
   type Comparison,
@@ -19,7 +19,7 @@ export {
 export type { FeatureExtractor } from './feature-extractor.ts';
 export { distancesOf, FeatureCollector, type Distances, type FeatureSet } from './feature-set.ts';
 export { frechetDistance } from './frechet-distance.ts';
-export { KeptFeatures, type FeatureRows } from './kept-features.ts';
+export { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 export {
   kernelDistance,
   kernelDistanceDefaults,
@@ -27,7 +27,7 @@ export {
   type KernelDistanceOptions,
 } from './kernel-distance.ts';
 export { StreamingMoments, type Moments } from './moments.ts';
-export { copyRatio, nearestPairs, nearestPictures, type Nearest } from './nearest.ts';
+export { copyRatio, nearestPairs, nearestImages, type Nearest } from './nearest.ts';
 export {
   linearProbe,
   nearestNeighbors,

@@ -1,5 +1,5 @@
 import { dotOfRows } from './dot-products.ts';
-import type { FeatureRows } from './kept-features.ts';
+import type { FeatureRows } from './feature-reservoir.ts';
 
 /** Something that is known of two sets of features, a and b, by their inner products alone. */
 export interface PairMeasure<T> {

@@ -1,6 +1,6 @@
 import { RandomStream } from '../core/index.ts';
 import { measurePairs, type PairMeasure } from './inner-products.ts';
-import type { FeatureRows } from './kept-features.ts';
+import type { FeatureRows } from './feature-reservoir.ts';
 
 /** Options of `kernelDistance`. */
 export interface KernelDistanceOptions {

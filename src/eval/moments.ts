@@ -16,7 +16,7 @@ const blockRows = 128;
 /**
  * Mean and covariance of a stream of vectors, in float64 and in memory that does not grow with it.
  *
- * Blocks are merged by their means and scatter matrices, so nothing is lost where the mean is large beside the spread.
+ * Blocks are merged by their means and scatter matrices, so nothing is lost where the mean is large next to the spread.
  *
  * @see Chan, Golub & LeVeque 1983, eq. 2.1 — https://doi.org/10.1080/00031305.1983.10483115
  */

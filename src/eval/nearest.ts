@@ -1,7 +1,7 @@
 import type { FloatArray } from '../core/index.ts';
-import { picturesAt, toPixels, type DatasetContent, type Pixels } from '../data/index.ts';
+import { imagesAt, toBitmaps, type DatasetContent, type Bitmap } from '../data/index.ts';
 
-/** The nearest real picture of a generated one. */
+/** The nearest real image of a generated one. */
 export interface Nearest {
   /** Its place in the data set. */
   readonly index: number;
@@ -12,25 +12,25 @@ export interface Nearest {
 }
 
 /**
- * A picture nearer to its nearest real one than to a third of the distance to the next is taken for a copy.
+ * An image nearer to its nearest real one than to a third of the distance to the next is taken for a copy.
  *
  * @see Yoon, Choi, Kwon & Ryu 2023, "Diffusion Probabilistic Models Generalize when They Fail to Memorize", section 3 (their c = 1/3)
  */
 export const copyRatio = 1 / 3;
 
 /**
- * Finds, for generated pictures, the nearest real ones by the distance of their pixels. Real pictures that equal the nearest
+ * Finds, for generated images, the nearest real ones by the distance of their pixels. Real images that equal the nearest
  * do not count as the next: duplicates in the data would hide every copy.
  *
  * @param images  [B, C, H, W] about −1 … 1, of the size of the data's
  * @throws if they have another size
  */
-export function nearestPictures(images: FloatArray, data: DatasetContent): Nearest[] {
+export function nearestImages(images: FloatArray, data: DatasetContent): Nearest[] {
   const size = data.height * data.width * data.channels;
-  return toPixels(images).map(({ data: bytes, width, height, channels }) => {
+  return toBitmaps(images).map(({ data: bytes, width, height, channels }) => {
     if (width !== data.width || height !== data.height || channels !== data.channels)
       throw new Error(
-        `nearestPictures: the generated pictures are ${width}×${height} with ${channels} channels, the real ones ${data.width}×${data.height} with ${data.channels}`,
+        `nearestImages: the generated images are ${width}×${height} with ${channels} channels, the real ones ${data.width}×${data.height} with ${data.channels}`,
       );
     let [best, next, index] = [Infinity, Infinity, -1];
     for (let place = 0; place < data.count; place++) {
@@ -66,11 +66,11 @@ function isSame(all: Uint8Array, a: number, b: number, size: number): boolean {
   return true;
 }
 
-/** Generated pictures and their nearest real ones in turn, to be laid in a grid of an even number of columns: each pair side by side. */
-export function nearestPairs(images: FloatArray, nearest: readonly Nearest[], data: DatasetContent): Pixels[] {
-  const real = picturesAt(
+/** Generated images and their nearest real ones in turn, to be laid in a grid of an even number of columns: each pair side by side. */
+export function nearestPairs(images: FloatArray, nearest: readonly Nearest[], data: DatasetContent): Bitmap[] {
+  const real = imagesAt(
     data,
     nearest.map(({ index }) => index),
   );
-  return toPixels(images).flatMap((picture, i) => [picture, real[i]!]);
+  return toBitmaps(images).flatMap((image, i) => [image, real[i]!]);
 }

@@ -13,32 +13,32 @@ import {
 } from '../core/index.ts';
 import { inceptionSize, type ImageClassifier, type InceptionV3 } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
-import type { PictureShape } from '../pipelines/index.ts';
+import type { ImageShape } from '../pipelines/index.ts';
 import { classHead } from './class-head.ts';
 import type { FeatureExtractor } from './feature-extractor.ts';
 import { programFeatures } from './program-features.ts';
 
 /** Options of `openFeatures`. */
 export interface FeatureOptions {
-  /** Pictures computed together; default 50, or 8 of an Inception. */
+  /** Images computed together; default 50, or 8 of an Inception. */
   readonly batchSize?: number;
 }
 
-/** How pictures are brought to the size of an Inception: by clean-fid's antialiased cubic, or by pytorch-fid's bilinear. FIDs of the two differ. */
+/** How images are brought to the size of an Inception: by clean-fid's antialiased cubic, or by pytorch-fid's bilinear. FIDs of the two differ. */
 export const inceptionResizes = ['bicubic', 'bilinear'] as const;
 /** One of `inceptionResizes`. */
 export type InceptionResize = (typeof inceptionResizes)[number];
 
-/** A network that was read, before it is known what pictures it will see. */
+/** A network that was read, before it is known what images it will see. */
 export interface FeatureSource {
   readonly name: string;
   readonly isFid: boolean;
-  /** The pictures that it takes; null if they are resized to what it needs. */
-  readonly picture: PictureShape | null;
-  /** @throws if it cannot see such pictures */
-  check(picture: PictureShape): void;
-  /** @throws if it cannot see such pictures */
-  open(executor: Executor, picture: PictureShape, options?: FeatureOptions): Promise<FeatureExtractor>;
+  /** The images that it takes; null if they are resized to what it needs. */
+  readonly imageShape: ImageShape | null;
+  /** @throws if it cannot see such images */
+  check(imageShape: ImageShape): void;
+  /** @throws if it cannot see such images */
+  open(executor: Executor, imageShape: ImageShape, options?: FeatureOptions): Promise<FeatureExtractor>;
 }
 
 /** Enough to keep the engine busy, small enough for any machine. */
@@ -64,10 +64,10 @@ async function readInceptionFeatures(path: string, mode: InceptionResize): Promi
   const about = { name: `Inception v3 (${basename(path)}, ${mode})`, isFid: variant === 'fid' };
   return {
     ...about,
-    picture: null,
+    imageShape: null,
     check: () => {},
-    open: (executor, picture, { batchSize = inceptionBatch } = {}) =>
-      programFeatures(executor, inceptionProgram(model, weights, batchSize, picture, mode), about),
+    open: (executor, imageShape, { batchSize = inceptionBatch } = {}) =>
+      programFeatures(executor, inceptionProgram(model, weights, batchSize, imageShape, mode), about),
   };
 }
 
@@ -75,36 +75,36 @@ function inceptionProgram(
   model: InceptionV3,
   weights: HostArrays,
   batchSize: number,
-  [channels, height, width]: PictureShape,
+  [channels, height, width]: ImageShape,
   mode: InceptionResize,
 ): Program {
-  const pictures = inColor(input('images', [batchSize, channels, height, width]));
-  const resized = resize(pictures, [inceptionSize, inceptionSize], { mode, antialias: mode === 'bicubic' });
+  const images = inColor(input('images', [batchSize, channels, height, width]));
+  const resized = resize(images, [inceptionSize, inceptionSize], { mode, antialias: mode === 'bicubic' });
   return freeze(program({ outputs: { features: model.forward(bind(model), resized) } }), weights);
 }
 
 async function readClassifierFeatures(source: string): Promise<FeatureSource> {
   const { model, weights } = await readClassifierFolder(await resolveModel(source, { kind: 'network' }));
   const { inChannels, sampleSize, classNames } = model.config;
-  const own: PictureShape = [inChannels, sampleSize, sampleSize];
+  const own: ImageShape = [inChannels, sampleSize, sampleSize];
   // By what was typed, or by the folder: `.` says nothing.
   const about = { name: /[\\/]|^\.+$/.test(source) ? basename(resolve(source)) : source, isFid: false };
-  const check = (picture: PictureShape) => {
-    const [channels, height, width] = picture;
+  const check = (imageShape: ImageShape) => {
+    const [channels, height, width] = imageShape;
     if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
       throw new Error(
-        `features ${about.name}: takes pictures of ${describe(own)}, these are ${describe(picture)}; name another network, or train one on such pictures (kuosan train with "task": "classifier")`,
+        `features ${about.name}: takes images of ${describe(own)}, these are ${describe(imageShape)}; name another network, or train one on such images (kuosan train with "task": "classifier")`,
       );
     }
   };
   return {
     ...about,
-    picture: own,
+    imageShape: own,
     check,
-    async open(executor, picture, { batchSize = classifierBatch } = {}) {
-      check(picture);
+    async open(executor, imageShape, { batchSize = classifierBatch } = {}) {
+      check(imageShape);
       const classes = classHead(classNames, weights.get('classifier.weight')!, weights.get('classifier.bias')!);
-      return programFeatures(executor, classifierFeatures(model, weights, batchSize, picture[0]), {
+      return programFeatures(executor, classifierFeatures(model, weights, batchSize, imageShape[0]), {
         ...about,
         classes,
       });
@@ -124,6 +124,6 @@ function inColor(images: Tensor): Tensor {
   return images.shape[1] === 3 ? images : concat([images, images, images], 1);
 }
 
-function describe([channels, height, width]: PictureShape): string {
+function describe([channels, height, width]: ImageShape): string {
   return `${width}×${height}, ${channels === 1 ? 'gray' : 'color'}`;
 }

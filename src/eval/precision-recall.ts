@@ -1,5 +1,5 @@
 import { measurePairs, squaredNorms, type PairMeasure } from './inner-products.ts';
-import type { FeatureRows } from './kept-features.ts';
+import type { FeatureRows } from './feature-reservoir.ts';
 
 /** How much of each set lies within the other. */
 export interface PrecisionRecall {

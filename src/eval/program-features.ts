@@ -2,7 +2,7 @@ import { float32, sizeOf, type Executor, type FloatArray, type Program } from '.
 import type { FeatureExtractor } from './feature-extractor.ts';
 
 /**
- * The extractor of a program that takes `images` [B, C, H, W] and gives `features` [B, D], both of a fixed B: fewer pictures are
+ * The extractor of a program that takes `images` [B, C, H, W] and gives `features` [B, D], both of a fixed B: fewer images are
  * padded, more are taken in turn.
  *
  * @param program  weights built in
@@ -24,7 +24,7 @@ export async function programFeatures(
       const [count] = images.shape as readonly [number];
       if (images.shape.slice(1).join() !== shape.slice(1).join())
         throw new Error(
-          `features ${about.name}: opened for pictures of [${shape.slice(1).join(', ')}], got [${images.shape.slice(1).join(', ')}]`,
+          `features ${about.name}: opened for images of [${shape.slice(1).join(', ')}], got [${images.shape.slice(1).join(', ')}]`,
         );
       const features = new Float32Array(count * dim);
       for (let first = 0; first < count; first += batchSize) {

@@ -2,7 +2,7 @@ import { float32, type FloatArray } from '../core/index.ts';
 import { byteToUnit, unitToByte } from '../data/index.ts';
 
 /**
- * Pictures as their files would be: rounded to 256 levels and cut off at black and white. Real pictures are such, and a network
+ * Images as their files would be: rounded to 256 levels and cut off at black and white. Real images are such, and a network
  * could tell generated ones by what lies between the levels.
  *
  * @param images  [B, C, H, W], about −1 … 1

@@ -184,7 +184,7 @@ export async function syncTree(path: string): Promise<void> {
   await syncFolder(path);
 }
 
-/** What `replaceFile` and the step folders leave beside their place if the process is killed. */
+/** What `replaceFile` and the step folders leave next to their place if the process is killed. */
 export function isLeftover(name: string): boolean {
   return name.startsWith('.') && name.endsWith('.part');
 }

@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 describe('writeFileWhole', () => {
-  it('makes missing folders, replaces an old file and leaves nothing beside it', async () => {
+  it('makes missing folders, replaces an old file and leaves nothing next to it', async () => {
     const path = join(folder, 'a/b/c.bin');
     await writeFileWhole(path, Uint8Array.of(1));
     await writeFileWhole(path, [Uint8Array.of(2), Uint8Array.of(3, 4)]);

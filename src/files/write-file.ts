@@ -107,7 +107,7 @@ export function checkExtension(path: string, extension: string): void {
 }
 
 /**
- * Writes a file whole or not at all: beside its place under another name, flushed to the disk, then renamed.
+ * Writes a file whole or not at all: next to its place under another name, flushed to the disk, then renamed.
  * Missing parent folders are made; whatever stood there before stays until the new one is complete.
  *
  * @throws WriteError: one line that names the path and why it cannot be written

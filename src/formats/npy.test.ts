@@ -131,7 +131,7 @@ describe('readNpy refuses', () => {
     expect(() => readNpy(bytes)).toThrow(message);
   });
 
-  it('an empty axis beside huge ones takes no memory', () => {
+  it('an empty axis next to huge ones takes no memory', () => {
     expect(readNpy(fileOf(header('(9007199254740991, 0)'))).data).toHaveLength(0);
   });
 });

@@ -25,7 +25,7 @@ describe('what a message quotes of a file', () => {
 
 test.each([
   ['runs/a-1', 'runs/a-1'],
-  ['my pictures', "'my pictures'"],
+  ['my images', "'my images'"],
   ["it's", "'it'\\''s'"],
   ['$HOME', "'$HOME'"],
   ['', "''"],

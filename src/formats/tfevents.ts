@@ -12,7 +12,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { crc32c } from './crc32c.ts';
 
-/** One value of one step: a number, or a picture as the bytes of a PNG file. */
+/** One value of one step: a number, or an image as the bytes of a PNG file. */
 export type SummaryValue =
   | { readonly tag: string; readonly scalar: number }
   | {

@@ -24,13 +24,20 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
   let made = first;
   for (const next of later) {
     const wanted = next.takes.image;
-    if (wanted?.use !== 'required') throw new Error(`cascade: the stage ${stageNames(next)} takes no image to begin with`);
-    if (wanted.shape.join() !== made.shape.join()) throw new Error(`cascade: ${stageNames(made)} makes images of [${made.shape.join(', ')}], and ${stageNames(next)} takes [${wanted.shape.join(', ')}]`);
+    if (wanted?.use !== 'required')
+      throw new Error(`cascade: the stage ${stageNames(next)} takes no image to begin with`);
+    if (wanted.shape.join() !== made.shape.join())
+      throw new Error(
+        `cascade: ${stageNames(made)} makes images of [${made.shape.join(', ')}], and ${stageNames(next)} takes [${wanted.shape.join(', ')}]`,
+      );
     made = next;
   }
   const names = stages.flatMap(({ generator }) => Object.keys(generator.defaults));
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`cascade: two stages are called ${twice}; each needs a name, by which its random numbers are drawn`);
+  if (twice !== undefined)
+    throw new Error(
+      `cascade: two stages are called ${twice}; each needs a name, by which its random numbers are drawn`,
+    );
   const all = stages.map(({ generator }) => generator);
   const textual = all.find(({ takes }) => takes.text)?.takes.text;
   const classed = all.find(({ takes }) => takes.classes)?.takes.classes;
@@ -57,7 +64,9 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
       for (const [i, { generator }] of stages.entries()) {
         const isLast = i === stages.length - 1;
         const batches: FloatArray[] = [];
-        for await (const progress of generator.generate(requestOf(generator, request, { count, ids, image, isFirst: i === 0 }))) {
+        for await (const progress of generator.generate(
+          requestOf(generator, request, { count, ids, image, isFirst: i === 0 }),
+        )) {
           if (progress.finished) batches.push(progress.finished);
           yield partOf(progress, before / whole, totals[i]! / whole, isLast);
         }
@@ -76,12 +85,33 @@ const stageNames = ({ defaults }: ImageGenerator) => Object.keys(defaults).join(
 /** What of a request a stage is asked: its own inputs, the images of the stage before, its own sampling. */
 function requestOf(
   { takes, defaults }: ImageGenerator,
-  { prompts, negativePrompts, classes, mask, strength, sampling: { stages, ...first } = {}, signal, image: given }: GenerateRequest,
-  { count, ids, image, isFirst }: { readonly count: number; readonly ids: GenerateRequest['ids']; readonly image: FloatArray | undefined; readonly isFirst: boolean },
+  {
+    prompts,
+    negativePrompts,
+    classes,
+    mask,
+    strength,
+    sampling: { stages, ...first } = {},
+    signal,
+    image: given,
+  }: GenerateRequest,
+  {
+    count,
+    ids,
+    image,
+    isFirst,
+  }: {
+    readonly count: number;
+    readonly ids: GenerateRequest['ids'];
+    readonly image: FloatArray | undefined;
+    readonly isFirst: boolean;
+  },
 ): GenerateRequest {
   const own = Object.fromEntries(Object.entries(stages ?? {}).filter(([name]) => name in defaults));
   return {
-    count, ids, signal,
+    count,
+    ids,
+    signal,
     ...(takes.text && { prompts, ...(takes.guidance && { negativePrompts }) }),
     ...(takes.classes && { classes }),
     ...(isFirst ? { image: given, mask, strength } : { image }),
@@ -93,7 +123,12 @@ function requestOf(
 const shares = 10_000;
 
 /** A stage's progress as a part of the whole; only the last stage's images are finished. */
-function partOf({ finished, done, total, ...progress }: GenerateProgress, before: number, share: number, isLast: boolean): GenerateProgress {
+function partOf(
+  { finished, done, total, ...progress }: GenerateProgress,
+  before: number,
+  share: number,
+  isLast: boolean,
+): GenerateProgress {
   return {
     ...progress,
     done: Math.round(shares * (before + (share * done) / total)),

@@ -1,7 +1,14 @@
 /** A generator over one model that is sampled: a diffusion network, or anything else that denoises. */
 import { float32, type FloatArray } from '../core/index.ts';
 import { classConditions, fullSampling, type Conditions, type Sampling } from '../diffusion/index.ts';
-import { inpaintPicture, pictureSampler, varyPicture, type PictureModel, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
+import {
+  inpaintImage,
+  imageSampler,
+  varyImage,
+  type ImageModel,
+  type SampleOptions,
+  type SampleProgress,
+} from '../pipelines/index.ts';
 import type { GenerateProgress, GeneratorInputs, ImageGenerator } from './image-generator.ts';
 import { fullRequest, type FullRequest } from './request.ts';
 
@@ -15,10 +22,13 @@ export interface RequestConditions {
 
 /** What a diffusion generator is made of. */
 export interface DiffusionSource {
-  readonly model: PictureModel;
+  readonly model: ImageModel;
   readonly takes: GeneratorInputs;
   /** What it is asked for, as its conditions; may run an encoder. Default: classes by number. */
-  readonly conditions?: (request: FullRequest, signal: AbortSignal | undefined) => RequestConditions | Promise<RequestConditions>;
+  readonly conditions?: (
+    request: FullRequest,
+    signal: AbortSignal | undefined,
+  ) => RequestConditions | Promise<RequestConditions>;
   /** The name of the stage, and what its random numbers are for; default `sample`. */
   readonly stage?: string;
   readonly notes?: readonly string[];
@@ -27,7 +37,7 @@ export interface DiffusionSource {
 
 /** A generator whose model can be looked into: other samplers, losses, likelihoods. */
 export interface DiffusionGenerator extends ImageGenerator {
-  readonly model: PictureModel;
+  readonly model: ImageModel;
   /** What the model is conditioned on for a request. */
   conditionsOf(request: Parameters<ImageGenerator['generate']>[0]): Promise<RequestConditions>;
 }
@@ -36,8 +46,15 @@ export interface DiffusionGenerator extends ImageGenerator {
 export const defaultStrength = 0.6;
 
 /** Makes a generator of a model. */
-export function diffusionGenerator({ model, takes, conditions = classesOnly, stage = 'sample', notes = [], device }: DiffusionSource): DiffusionGenerator {
-  const sampler = pictureSampler(model);
+export function diffusionGenerator({
+  model,
+  takes,
+  conditions = classesOnly,
+  stage = 'sample',
+  notes = [],
+  device,
+}: DiffusionSource): DiffusionGenerator {
+  const sampler = imageSampler(model);
   const run = async (request: Parameters<ImageGenerator['generate']>[0]) => {
     const full = fullRequest(request ?? {}, takes);
     return { full, given: await conditions(full, request?.signal) };
@@ -74,20 +91,36 @@ export function diffusionGenerator({ model, takes, conditions = classesOnly, sta
 }
 
 /** How a stage is to be sampled. */
-export function samplingOf(asked: (Sampling & { readonly stages?: Readonly<Record<string, Sampling>> }) | undefined, stage: string, isFirst = true): Sampling {
+export function samplingOf(
+  asked: (Sampling & { readonly stages?: Readonly<Record<string, Sampling>> }) | undefined,
+  stage: string,
+  isFirst = true,
+): Sampling {
   const { stages, ...first } = asked ?? {};
   return { ...(isFirst && first), ...stages?.[stage] };
 }
 
-function progressOf(stage: string, { stepsDone, stepsTotal, places, x0, xt, finished }: SampleProgress): GenerateProgress {
+function progressOf(
+  stage: string,
+  { stepsDone, stepsTotal, places, x0, xt, finished }: SampleProgress,
+): GenerateProgress {
   return { stage, done: stepsDone, total: stepsTotal, places, preview: x0, xt, ...(finished && { finished: xt }) };
 }
 
-const classesOnly = ({ classes }: FullRequest): RequestConditions => ({ conditions: classes ? classConditions(classes) : {} });
+const classesOnly = ({ classes }: FullRequest): RequestConditions => ({
+  conditions: classes ? classConditions(classes) : {},
+});
 
 /** All samples start from one image, so from the first: each has noise of its own. */
-function changedImages(model: PictureModel, asked: SampleOptions & { readonly strength: number }, images: FloatArray, mask: FloatArray | undefined): AsyncGenerator<SampleProgress, void, undefined> {
-  const image = float32(images.shape.slice(1), images.data.subarray(0, images.data.length / images.shape[0]!) as Float32Array);
-  return mask ? inpaintPicture(model, { ...asked, image, mask }) : varyPicture(model, { ...asked, image });
+function changedImages(
+  model: ImageModel,
+  asked: SampleOptions & { readonly strength: number },
+  images: FloatArray,
+  mask: FloatArray | undefined,
+): AsyncGenerator<SampleProgress, void, undefined> {
+  const image = float32(
+    images.shape.slice(1),
+    images.data.subarray(0, images.data.length / images.shape[0]!) as Float32Array,
+  );
+  return mask ? inpaintImage(model, { ...asked, image, mask }) : varyImage(model, { ...asked, image });
 }
-

@@ -12,6 +12,6 @@ export function exactGenerator(source: ExactSource): DiffusionGenerator {
   return diffusionGenerator({
     model,
     takes: { image: { shape: model.shape, use: 'optional' }, mask: model.shape.length === 3, guidance: false },
-    device: `the exact denoiser of ${source.pictures.shape[0]!} images`,
+    device: `the exact denoiser of ${source.images.shape[0]!} images`,
   });
 }

@@ -14,5 +14,11 @@ export {
   type GeneratorInputs,
   type ImageGenerator,
 } from './image-generator.ts';
-export { type GeneratorContext, type GeneratorOpener, generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
+export {
+  type GeneratorContext,
+  type GeneratorOpener,
+  generatorOpeners,
+  openGenerator,
+  type OpenGeneratorOptions,
+} from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';

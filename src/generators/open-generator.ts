@@ -6,7 +6,7 @@ import type { Executor, FloatArray } from '../core/index.ts';
 import { classConditions, classLabelsName, imageName, type Conditions } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';
 import type { JsonObject } from '../formats/json-object.ts';
-import { enlarge, openSampler, type PictureModel } from '../pipelines/index.ts';
+import { enlarge, openSampler, type ImageModel } from '../pipelines/index.ts';
 import { diffusionGenerator, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
 import type { FullRequest } from './request.ts';
@@ -53,7 +53,11 @@ export async function openGenerator(
   const open = typeof className === 'string' && Object.hasOwn(openers, className) ? openers[className] : undefined;
   if (!open)
     throw new Error(
-      `checkpoint ${files.name(indexFile)}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${Object.keys(openers).filter((name) => name !== noPipeline).join(', ')}`,
+      `checkpoint ${files.name(indexFile)}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${Object.keys(
+        openers,
+      )
+        .filter((name) => name !== noPipeline)
+        .join(', ')}`,
     );
   return open({ executor, files, index: index ?? {}, batchSize, variant });
 }
@@ -76,12 +80,27 @@ export async function modelGenerator(
 ): Promise<DiffusionGenerator> {
   const { unet, scheduler, weights, sampling } = model;
   const sampler = await openSampler(executor, {
-    network: unet, scheduler, weights, nothing: nothingOf(model), sampling: sampling?.[stage], ...(batchSize !== undefined && { batchSize }),
+    network: unet,
+    scheduler,
+    weights,
+    nothing: nothingOf(model),
+    sampling: sampling?.[stage],
+    ...(batchSize !== undefined && { batchSize }),
   });
-  return diffusionGenerator({ model: sampler, takes: takesOf(sampler, model), conditions: conditionsFor(sampler, model), stage, notes: model.notes, device: executor.device });
+  return diffusionGenerator({
+    model: sampler,
+    takes: takesOf(sampler, model),
+    conditions: conditionsFor(sampler, model),
+    stage,
+    notes: model.notes,
+    device: executor.device,
+  });
 }
 
-function takesOf({ shape, conditions }: PictureModel, model: Pick<LoadedModel, 'classes' | 'superResolution'>): GeneratorInputs {
+function takesOf(
+  { shape, conditions }: ImageModel,
+  model: Pick<LoadedModel, 'classes' | 'superResolution'>,
+): GeneratorInputs {
   const labels = conditions.find(({ name, count }) => name === classLabelsName && count !== undefined);
   const image = conditions.find(({ name }) => name === imageName);
   const factor = model.superResolution?.factor ?? 1;
@@ -96,10 +115,16 @@ function takesOf({ shape, conditions }: PictureModel, model: Pick<LoadedModel, '
 }
 
 /** Classes by number; an image of low resolution enlarged as in training, or as it is where nobody wrote down how. */
-function conditionsFor({ conditions }: PictureModel, { superResolution }: Pick<LoadedModel, 'superResolution'>): (request: FullRequest) => RequestConditions {
+function conditionsFor(
+  { conditions }: ImageModel,
+  { superResolution }: Pick<LoadedModel, 'superResolution'>,
+): (request: FullRequest) => RequestConditions {
   const takesImage = conditions.some(({ name }) => name === imageName);
   const enlarged = (image: FloatArray) => (superResolution ? enlarge(image, superResolution) : image);
   return ({ classes, image }) => ({
-    conditions: { ...(classes && classConditions(classes)), ...(takesImage && image && { [imageName]: enlarged(image) }) },
+    conditions: {
+      ...(classes && classConditions(classes)),
+      ...(takesImage && image && { [imageName]: enlarged(image) }),
+    },
   });
 }

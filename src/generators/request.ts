@@ -27,8 +27,10 @@ export function fullRequest(
   { seed = 0, count = 1, first = 0, ids, prompts, negativePrompts, classes, image, mask }: GenerateRequest,
   takes: GeneratorInputs,
 ): FullRequest {
-  if (!Number.isSafeInteger(count) || count < 1) throw new Error(`generate: count: expected an integer of 1 or more, got ${count}`);
-  if (ids && ids.length !== count) throw new Error(`generate: ids are ${ids.length}, and count is ${count}; give one for each image`);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new Error(`generate: count: expected an integer of 1 or more, got ${count}`);
+  if (ids && ids.length !== count)
+    throw new Error(`generate: ids are ${ids.length}, and count is ${count}; give one for each image`);
   for (const [name, value, taken] of [
     ['prompts', prompts, takes.text],
     ['negativePrompts', negativePrompts, takes.text],
@@ -36,12 +38,21 @@ export function fullRequest(
     ['image', image, takes.image],
     ['mask', mask, takes.mask],
   ] as const) {
-    if (value !== undefined && !taken) throw new Error(`generate: ${name}: this model takes ${name === 'mask' ? 'no mask' : name === 'image' ? 'no image' : name === 'classes' ? 'no classes' : 'no text'}; leave it out`);
+    if (value !== undefined && !taken)
+      throw new Error(
+        `generate: ${name}: this model takes ${name === 'mask' ? 'no mask' : name === 'image' ? 'no image' : name === 'classes' ? 'no classes' : 'no text'}; leave it out`,
+      );
   }
-  if (negativePrompts && !takes.guidance) throw new Error('generate: negativePrompts: this model was trained without dropping captions, so it cannot be guided away from anything; leave them out');
-  if (takes.text?.required && !prompts) throw new Error('generate: prompts are missing: this model needs a text for each image');
-  if (takes.image?.use === 'required' && !image) throw new Error(`generate: image is missing: this model enlarges images of [${takes.image.shape.join(', ')}]`);
-  if (mask && !image) throw new Error('generate: mask: says which part of an image is painted anew, and there is no image; give one');
+  if (negativePrompts && !takes.guidance)
+    throw new Error(
+      'generate: negativePrompts: this model was trained without dropping captions, so it cannot be guided away from anything; leave them out',
+    );
+  if (takes.text?.required && !prompts)
+    throw new Error('generate: prompts are missing: this model needs a text for each image');
+  if (takes.image?.use === 'required' && !image)
+    throw new Error(`generate: image is missing: this model enlarges images of [${takes.image.shape.join(', ')}]`);
+  if (mask && !image)
+    throw new Error('generate: mask: says which part of an image is painted anew, and there is no image; give one');
   return {
     count,
     ids: ids ?? Array.from({ length: count }, (_, i) => ({ seed, index: first + i })),
@@ -57,7 +68,9 @@ export function fullRequest(
 function each<T>(name: string, list: readonly T[], count: number): readonly T[] {
   if (list.length === count) return list;
   if (list.length === 1) return Array<T>(count).fill(list[0]!);
-  throw new Error(`generate: ${name} are ${list.length}, and count is ${count}; give one for each image, or one for all`);
+  throw new Error(
+    `generate: ${name} are ${list.length}, and count is ${count}; give one for each image, or one for all`,
+  );
 }
 
 /** The numbers of classes that are called by name or number; all classes in turn where nobody says. */
@@ -70,8 +83,14 @@ function classNumbers(
   if (!asked) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
   return asked.map((label) => {
     const number = typeof label === 'number' ? label : (names?.indexOf(label) ?? -1);
-    if (typeof label === 'string' && number < 0) throw new Error(names ? unknownName('class', label, names) : `unknown class ${JSON.stringify(label)}; this model's classes have numbers, 0 to ${all - 1}`);
-    if (!Number.isInteger(number) || number < 0 || number >= all) throw new Error(`generate: classes: this model has classes 0 to ${all - 1}, got ${label}`);
+    if (typeof label === 'string' && number < 0)
+      throw new Error(
+        names
+          ? unknownName('class', label, names)
+          : `unknown class ${JSON.stringify(label)}; this model's classes have numbers, 0 to ${all - 1}`,
+      );
+    if (!Number.isInteger(number) || number < 0 || number >= all)
+      throw new Error(`generate: classes: this model has classes 0 to ${all - 1}, got ${label}`);
     return number;
   });
 }
@@ -83,5 +102,7 @@ function eachImage(image: FloatArray, shape: Shape, count: number): FloatArray {
   if (own === shape.join()) return takeRows(float32([1, ...shape], image.data), Array<number>(count).fill(0));
   if (own === [count, ...shape].join()) return image;
   if (own === [1, ...shape].join()) return takeRows(image, Array<number>(count).fill(0));
-  throw new Error(`generate: image is ${describeType(image)}, expected [${shape.join(', ')}] for all, or [${[count, ...shape].join(', ')}] (${size} values an image)`);
+  throw new Error(
+    `generate: image is ${describeType(image)}, expected [${shape.join(', ')}] for all, or [${[count, ...shape].join(', ')}] (${size} values an image)`,
+  );
 }

@@ -130,7 +130,7 @@ describe.each(['gradients', 'gelu-end-token-7', 'legacy-end-token', 'padding-bef
     });
 
     if (io.has('grad.logit_scale')) {
-      test('has the same loss and gradients, of every parameter and of the pictures', async () => {
+      test('has the same loss and gradients, of every parameter and of the images', async () => {
         const loss = mul(add(diagonalCrossEntropy(out.logitsPerImage), diagonalCrossEntropy(out.logitsPerText)), 0.5);
         const wrt: [string, Tensor][] = [['pixel_values', pixels], ...ctx.parameters];
         const gradients = grad(
@@ -184,7 +184,7 @@ describe('a tower alone', () => {
     const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
     const { ids, pixels, values } = given(io);
     const outputs = outputsOf(configOf(name), tower === 'text' ? ids : pixels);
-    // With a projection, transformers hands out no pooled state beside it.
+    // With a projection, transformers hands out no pooled state next to it.
     const expected = [...io.keys()].filter((key) => !(key in values));
     expect(expected).toHaveLength(2);
     const found = await run(
@@ -251,7 +251,7 @@ describe('the embedding of a text', () => {
   });
 });
 
-test('what stands for a picture or a text is the same without the other positions, whatever the padding', async () => {
+test('what stands for an image or a text is the same without the other positions, whatever the padding', async () => {
   const model = new CLIPModel({
     ...tiny,
     visionConfig: { ...tiny.visionConfig, numHiddenLayers: 2 },
@@ -271,8 +271,8 @@ test('what stands for a picture or a text is the same without the other position
   } as const;
   const found = await run(
     {
-      picture: visionModel.pooled(ctx, pixels),
-      fullPicture: visionModel.forward(ctx, pixels).pooled,
+      image: visionModel.pooled(ctx, pixels),
+      fullImage: visionModel.forward(ctx, pixels).pooled,
       text: textModel.pooled(ctx, ids),
       fullText: textModel.forward(ctx, ids).pooled,
       masked: textModel.pooled(ctx, ids, keyMask),
@@ -281,7 +281,7 @@ test('what stands for a picture or a text is the same without the other position
     initialValues(model, 1),
     values,
   );
-  expectClose(found['picture']!, found['fullPicture']!, 'picture', 1e-5);
+  expectClose(found['image']!, found['fullImage']!, 'image', 1e-5);
   expectClose(found['text']!, found['fullText']!, 'text', 1e-5);
   expectClose(found['masked']!, found['fullMasked']!, 'masked text', 1e-5);
 });
@@ -360,9 +360,9 @@ describe('bad input', () => {
 
   test.each<[string, () => unknown, string]>([
     [
-      'pictures of another size',
+      'images of another size',
       () => model.imageFeatures(ctx, input('p', [2, 3, 16, 8])),
-      'clip: the pictures are [2, 3, 16, 8], expected [B, 3, 8, 8]; resize them',
+      'clip: the images are [2, 3, 16, 8], expected [B, 3, 8, 8]; resize them',
     ],
     [
       'a text longer than the context',
@@ -380,9 +380,9 @@ describe('bad input', () => {
       'clip: visionConfig: hiddenSize 8 does not split into 3 heads (numAttentionHeads)',
     ],
     [
-      'a patch larger than the picture',
+      'a patch larger than the image',
       () => new CLIPModel({ ...tiny, visionConfig: { ...tiny.visionConfig, patchSize: 9 } }),
-      'clip: visionConfig: a patch of 9 pixels is larger than a picture of 8 (patchSize, imageSize)',
+      'clip: visionConfig: a patch of 9 pixels is larger than an image of 8 (patchSize, imageSize)',
     ],
     [
       'a key that transformers does not have',

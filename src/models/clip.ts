@@ -1,4 +1,4 @@
-/** transformers' `CLIPModel`: a picture and a text become vectors, near each other if they belong together. */
+/** transformers' `CLIPModel`: an image and a text become vectors, near each other if they belong together. */
 import { div, exp, matmul, maximum, mul, sqrt, sumSquares, transpose, type Tensor } from '../core/index.ts';
 import { filled, Linear, Module, normal, Parameter, type Context } from '../nn/index.ts';
 import {
@@ -15,13 +15,13 @@ import {
 import { TextTransformer, type TowerOutput } from './clip/text-tower.ts';
 import { VisionTransformer } from './clip/vision-tower.ts';
 
-/** What a whole model computes from pictures and texts. */
+/** What a whole model computes from images and texts. */
 export interface CLIPOutput {
-  /** [pictures, texts]: e^logitScale times the cosines. */
+  /** [images, texts]: e^logitScale times the cosines. */
   readonly logitsPerImage: Tensor;
-  /** [texts, pictures] */
+  /** [texts, images] */
   readonly logitsPerText: Tensor;
-  /** [pictures, projectionDim], unit vectors. */
+  /** [images, projectionDim], unit vectors. */
   readonly imageEmbeds: Tensor;
   /** [texts, projectionDim], unit vectors. */
   readonly textEmbeds: Tensor;
@@ -68,7 +68,7 @@ export class CLIPModel extends Module {
   }
 
   /**
-   * Pictures as vectors of any length; `unitVectors` of them are compared.
+   * Images as vectors of any length; `unitVectors` of them are compared.
    *
    * @param pixels  [B, numChannels, imageSize, imageSize], normalized as the model was trained
    * @returns       [B, projectionDim]
@@ -89,9 +89,9 @@ export class CLIPModel extends Module {
   }
 
   /**
-   * How well each text says what is in each picture.
+   * How well each text says what is in each image.
    *
-   * @param pixels  [pictures, numChannels, imageSize, imageSize]
+   * @param pixels  [images, numChannels, imageSize, imageSize]
    * @param ids     [texts, L]
    */
   forward(ctx: Context, pixels: Tensor, ids: Tensor, keyMask?: Tensor): CLIPOutput {
@@ -176,7 +176,7 @@ export class CLIPVisionModelWithProjection extends CLIPVisionModel {
   }
 }
 
-/** What embeds pictures: a whole model, or its image tower alone. */
+/** What embeds images: a whole model, or its image tower alone. */
 export type CLIPImageTower = CLIPModel | CLIPVisionModelWithProjection;
 
 /** The configuration of the image tower, with the width of the embeddings. */

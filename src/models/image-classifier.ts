@@ -1,7 +1,7 @@
 /**
- * A small residual network that tells classes of pictures, and whose pooled features tell pictures apart.
+ * A small residual network that tells classes of images, and whose pooled features tell images apart.
  *
- * @see He et al. 2016, section 4.2 (the residual block for small pictures) — https://arxiv.org/abs/1512.03385
+ * @see He et al. 2016, section 4.2 (the residual block for small images) — https://arxiv.org/abs/1512.03385
  */
 import { z } from 'zod';
 import { add, mean, relu, type Tensor } from '../core/index.ts';
@@ -12,10 +12,10 @@ const positive = z.number().int().positive();
 
 /** The configuration of `ImageClassifier`. */
 export const imageClassifierConfigSchema = z.strictObject({
-  /** Height and width of the pictures in pixels. */
+  /** Height and width of the images in pixels. */
   sampleSize: positive.max(1024),
   inChannels: z.union([z.literal(1), z.literal(3)]),
-  /** Channels of the stages, the first at half the picture's size and each further one at half of that. The last is the number of features. */
+  /** Channels of the stages, the first at half the image's size and each further one at half of that. The last is the number of features. */
   blockOutChannels: z.array(positive.max(4096)).nonempty().max(10).default([32, 64, 128]),
   /** Residual blocks in each stage. */
   layersPerBlock: positive.max(64).default(1),
@@ -55,7 +55,7 @@ class ClassifierBlock extends Module {
   }
 }
 
-/** What a classifier says of pictures. */
+/** What a classifier says of images. */
 export interface Classification {
   /** [B, D] the last stage, averaged over its pixels. */
   readonly features: Tensor;
@@ -63,7 +63,7 @@ export interface Classification {
   readonly logits: Tensor;
 }
 
-/** A residual network over small pictures. */
+/** A residual network over small images. */
 export class ImageClassifier extends Module {
   readonly config: ImageClassifierConfig;
   readonly convIn: Conv2d;

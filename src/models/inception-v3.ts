@@ -12,10 +12,10 @@ import { Module, Parameter, zeros, type Context } from '../nn/index.ts';
 /** torchvision's network, or the one that TensorFlow's weights of 2015, and with them every FID, belong to. */
 export type InceptionVariant = 'torchvision' | 'fid';
 
-/** Height and width of the pictures it was trained on. */
+/** Height and width of the images it was trained on. */
 export const inceptionSize = 299;
 
-/** The smallest picture that does not vanish on the way. */
+/** The smallest image that does not vanish on the way. */
 const smallestSize = 75;
 
 type Pair = readonly [number, number];

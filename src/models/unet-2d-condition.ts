@@ -39,7 +39,7 @@ import {
 } from './unet-2d-condition/config.ts';
 import type { TextMidBlock } from './unet-2d-condition/text-mid-block.ts';
 
-/** Tokens that an image's embedding becomes; diffusers fixes them: Kandinsky 2.1's beside a text, 2.2's alone. */
+/** Tokens that an image's embedding becomes; diffusers fixes them: Kandinsky 2.1's next to a text, 2.2's alone. */
 const imageTokens = { withText: 10, alone: 32 } as const;
 
 /** What a token that is left out gets added to its score, as in diffusers. */

@@ -242,29 +242,29 @@ describe('blocks and inputs that do not fit', () => {
       'unet: upBlockTypes[1] (KUpBlock2D): it takes 64 channels, its features and the activation from the way down have 64 + 32',
     ],
     [
-      'a picture that is not taken along',
+      'an image that is not taken along',
       {
         ...two,
         blockOutChannels: [32, 32, 32],
         downBlockTypes: ['DownBlock2D', 'SkipDownBlock2D', 'DownBlock2D'],
         upBlockTypes: ['UpBlock2D', 'UpBlock2D', 'UpBlock2D'],
       },
-      'unet: downBlockTypes[1] (SkipDownBlock2D): a block above it changes the resolution without taking the picture along; begin with Skip blocks',
+      'unet: downBlockTypes[1] (SkipDownBlock2D): a block above it changes the resolution without taking the image along; begin with Skip blocks',
     ],
     [
-      'a picture that does not arrive',
+      'an image that does not arrive',
       { ...two, upBlockTypes: ['SkipUpBlock2D', 'UpBlock2D'] },
-      'unet: the Skip blocks of upBlockTypes collect a picture of [2, 3, 4, 4], the output is [2, 3, 8, 8]; take outChannels 3 and end with a Skip block',
+      'unet: the Skip blocks of upBlockTypes collect an image of [2, 3, 4, 4], the output is [2, 3, 8, 8]; take outChannels 3 and end with a Skip block',
     ],
     ['labels that are missing', { ...two, numClassEmbeds: 3 }, 'unet: this model needs class labels'],
   ])('says what does not fit: %s', (_, options, message) => {
     expect(() => build(options)).toThrow(message);
   });
 
-  test('says what does not fit: pictures of another number of channels', () => {
+  test('says what does not fit: images of another number of channels', () => {
     expect(() =>
       build({ ...two, inChannels: 1, downBlockTypes: ['SkipDownBlock2D', 'DownBlock2D'] }, undefined, [2, 1, 8, 8]),
-    ).toThrow('unet: downBlockTypes[0] (SkipDownBlock2D): it takes pictures of 3 channels, inChannels is 1');
+    ).toThrow('unet: downBlockTypes[0] (SkipDownBlock2D): it takes images of 3 channels, inChannels is 1');
   });
 
   test('says what does not fit: class labels', () => {

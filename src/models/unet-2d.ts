@@ -202,8 +202,8 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
     if (classLabels) emb = add(emb, this.#classFeatures(ctx, classLabels));
     const time = { raw: emb, activated: activations[actFn](emb) };
 
-    const picture = centerInputSample ? sub(mul(sample, 2), 1) : sample;
-    let features: Features = { h: this.convIn.forward(ctx, picture), picture };
+    const image = centerInputSample ? sub(mul(sample, 2), 1) : sample;
+    let features: Features = { h: this.convIn.forward(ctx, image), image };
     const activationsDown: (Tensor | null)[] = [features.h];
     this.downBlocks.forEach((block, level) =>
       naming(`downBlockTypes[${level}]`, down[level]!, () => {
@@ -212,7 +212,7 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
         features = next;
       }),
     );
-    // The way up begins a picture of its own.
+    // The way up begins an image of its own.
     features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
     this.upBlocks.forEach((block, level) =>
       naming(`upBlockTypes[${level}]`, up[level]!, () => {
@@ -220,7 +220,7 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
       }),
     );
     let out = this.convOut.forward(ctx, silu(this.convNormOut.forward(ctx, features.h)));
-    if (features.picture) out = this.#withPicture(out, features.picture);
+    if (features.image) out = this.#withImage(out, features.image);
     return timeEmbeddingType === 'fourier' ? div(out, reshape(timestep, [timestep.shape[0]!, 1, 1, 1])) : out;
   }
 
@@ -251,14 +251,14 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
     );
   }
 
-  /** The output with the picture that Skip blocks have collected on the way up. */
-  #withPicture(out: Tensor, picture: Tensor): Tensor {
-    if (picture.shape.join() !== out.shape.join()) {
+  /** The output with the image that Skip blocks have collected on the way up. */
+  #withImage(out: Tensor, image: Tensor): Tensor {
+    if (image.shape.join() !== out.shape.join()) {
       throw new Error(
-        `unet: the Skip blocks of upBlockTypes collect a picture of [${picture.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`,
+        `unet: the Skip blocks of upBlockTypes collect an image of [${image.shape.join(', ')}], the output is [${out.shape.join(', ')}]; take outChannels 3 and end with a Skip block`,
       );
     }
-    return add(out, picture);
+    return add(out, image);
   }
 }
 

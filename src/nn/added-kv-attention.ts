@@ -49,7 +49,7 @@ export interface AddedKVAttentionOptions {
   /** Width of the text's vectors. */
   readonly crossAttentionDim: number;
   readonly groups: number;
-  /** Pixels attend to the text alone; default to the text and to each other. */
+  /** Bitmap attend to the text alone; default to the text and to each other. */
   readonly onlyCrossAttention: boolean;
   readonly crossAttentionNorm: CrossAttentionNorm;
 }

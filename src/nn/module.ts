@@ -33,7 +33,7 @@ export class Parameter {
   }
 }
 
-/** What a forward pass is given beside its inputs. */
+/** What a forward pass is given next to its inputs. */
 export interface Context {
   /** Dropout acts and running statistics move only in training. */
   readonly training: boolean;

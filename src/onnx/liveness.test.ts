@@ -20,7 +20,7 @@ describe('the memory of a run', () => {
 
   test('counts a value until its last use, and another name for it as the same', () => {
     const kept = sigmoid(x);
-    const late = mul(sum(mul(sigmoid(mul(kept, x)), x)), reshape(kept, [10, 100])); // kept lives beside σ(kept · x)
+    const late = mul(sum(mul(sigmoid(mul(kept, x)), x)), reshape(kept, [10, 100])); // kept lives next to σ(kept · x)
     expect(memoryPlan(graphOf({ y: late })).peakBytes).toBe(8000 + 4); // and their sum
   });
 

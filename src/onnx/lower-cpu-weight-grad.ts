@@ -54,8 +54,8 @@ export function weightGradBy(
       return lowerConv2dWeightGrad(graph, operands, node)[0]!;
     case 'pixels':
       return byPixels(graph, values, operands, node);
-    case 'pictures':
-      return byPictures(graph, values, operands, node);
+    case 'images':
+      return byImages(graph, values, operands, node);
     case 'blocked':
     case 'bands':
       return byConvolution(graph, values, operands, node);
@@ -85,7 +85,7 @@ function byPixels(
 }
 
 /** Of a kernel of one pixel, Σ_n dY_n · X_nᵀ. */
-function byPictures(
+function byImages(
   graph: GraphBuilder,
   values: BlockedValues,
   [x, dy]: readonly ValueName[],
@@ -147,15 +147,15 @@ function atStrides(
  *
  * Blocks of the batch and of the channels are exchanged by the reordering operators, read under other shapes. A batch that
  * fills no blocks is cut into bands of rows first: the sum over pixels is the sum over the bands' pixels, so a band of a
- * picture is as good as a picture.
+ * image is as good as an image.
  */
 function byConvolution(
   graph: GraphBuilder,
   values: BlockedValues,
   [x, dy]: readonly ValueName[],
-  { inputs: [picture, gradient], attrs: { weightShape, strides, pads } }: WeightGradNode,
+  { inputs: [image, gradient], attrs: { weightShape, strides, pads } }: WeightGradNode,
 ): ValueName {
-  const [batch, inChannels, height, width] = picture!.shape as Quad;
+  const [batch, inChannels, height, width] = image!.shape as Quad;
   const [, outChannels, outHeight, outWidth] = gradient!.shape as Quad;
   const [, , kh, kw] = weightShape as Quad;
   const { block } = values;

@@ -15,7 +15,7 @@ import {
 } from '../core/index.ts';
 import { BlockedValues } from './blocked.ts';
 import type { GraphBuilder, ValueName } from './builder.ts';
-import { lowerAfter } from './lower-after.ts';
+import { lowerControlDependency } from './lower-control-dependency.ts';
 import { blockedConv2d, blockedInputGrad, type Quad } from './lower-cpu-conv.ts';
 import { blockedGroupNorm } from './lower-cpu-norm.ts';
 import { cpuWeightGrad } from './lower-cpu-weight-grad.ts';
@@ -294,13 +294,13 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
     add: withChannels('add'),
     mul: withChannels('mul'),
 
-    after: orStandard('after', (graph, values, [x, earlier], { inputs: [image, other] }) => {
+    controlDependency: orStandard('controlDependency', (graph, values, [x, earlier], { inputs: [image, other] }) => {
       if (!isImage(image!) || !values.has(x!)) return undefined;
       const [shape, channels] = [image!.shape, image!.shape[1]!];
       const waiting = (value: ValueName) =>
         values.nameLater(
           () =>
-            lowerAfter(
+            lowerControlDependency(
               graph,
               values.of(value),
               values.has(earlier!) ? values.of(earlier!) : earlier!,
@@ -418,7 +418,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       );
     }),
 
-    // Pixels in one axis, as attention wants them, and back: only a name changes.
+    // Bitmap in one axis, as attention wants them, and back: only a name changes.
     reshape: orStandard('reshape', (_, values, [x], { inputs: [from], outputs: [to] }) => {
       const images = [from!, to!].every(
         ({ shape }) =>

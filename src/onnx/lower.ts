@@ -5,7 +5,7 @@
  * it has faster kernels for.
  */
 import { float32, sizeOf, type HostArray, type Type } from '../core/index.ts';
-import { lowerAfter } from './lower-after.ts';
+import { lowerControlDependency } from './lower-control-dependency.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
 import { onnxDataTypes, type ValueName } from './builder.ts';
 import { lowerUniform } from './lower-random.ts';
@@ -114,8 +114,10 @@ export const standardLowerings: Lowerings = {
   },
   uniform: lowerUniform,
   stopGradient: (_, [x]) => [x!],
-  after: (graph, [x, earlier], { inputs: [value, other] }) => [
-    value!.shape.length === 0 ? x! : lowerAfter(graph, x!, earlier!, value!.shape, other!.shape.length === 0),
+  controlDependency: (graph, [x, earlier], { inputs: [value, other] }) => [
+    value!.shape.length === 0
+      ? x!
+      : lowerControlDependency(graph, x!, earlier!, value!.shape, other!.shape.length === 0),
   ],
   avgPool2d: (graph, [x], { attrs: { kernel, strides, pads } }) => [
     graph.one('AveragePool', [x!], { kernel_shape: kernel, strides, pads, count_include_pad: 1 }),

@@ -161,7 +161,7 @@ const scaled: Rule = (a) => {
 };
 
 const rules: Readonly<Record<string, Rule>> = {
-  // A shape that is computed is the one there is: see lower-after.ts.
+  // A shape that is computed is the one there is: see lower-control-dependency.ts.
   Reshape: (a) => [a.values(1) ?? a.inputs[0]!],
   Shape: (a) => [[a.int('end', a.inputs[0]!.length) - a.int('start', 0)]],
   Expand: (a) => [broadcast(a.inputs[0]!, a.values(1)!)],

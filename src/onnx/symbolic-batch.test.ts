@@ -55,7 +55,7 @@ describe('a model for any batch', () => {
       });
   });
 
-  test('takes extents that are the batch and something beside it', async () => {
+  test('takes extents that are the batch and something next to it', async () => {
     // All but the last sample.
     const model = toOnnxForAnyBatch((batch) => y(slice(x(batch), [0, 0, 0], [batch - 1, 2, 3])));
     expect(await run(model, 2)).toEqual({ dims: [1, 2, 3], data: six });

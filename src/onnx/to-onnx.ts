@@ -28,7 +28,7 @@ export interface OnnxProgram {
   readonly reads: Readonly<Record<string, Type>>;
   readonly outputs: Readonly<Record<string, Type>>;
   readonly writes: Readonly<Record<string, Type>>;
-  /** The most bytes that a run holds at once beside what it is given and what it returns: see `memoryPlan`. */
+  /** The most bytes that a run holds at once next to what it is given and what it returns: see `memoryPlan`. */
   readonly peakBytes: number;
 }
 

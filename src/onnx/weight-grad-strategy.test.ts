@@ -39,28 +39,28 @@ function problem(
 }
 
 describe('where the cheapest way changes', () => {
-  test('by the batch: it fills a block, its pictures are cut into bands, they have too few rows for that', () => {
+  test('by the batch: it fills a block, its images are cut into bands, they have too few rows for that', () => {
     const of = (batch: number) => weightGradStrategy(problem({ kernel: 3, channels: 64, side: 8, batch }));
     expect([48, 32, 16].map(of)).toEqual(['blocked', 'blocked', 'blocked']);
     expect([24, 8, 2].map(of)).toEqual(['bands', 'bands', 'bands']);
     expect([15, 3, 1].map(of)).toEqual(['taps', 'taps', 'taps']);
   });
 
-  test('of one pixel by the images: products of small pictures cost more to add up than to make', () => {
+  test('of one pixel by the images: products of small images cost more to add up than to make', () => {
     const of = (side: number, channels: number) => weightGradStrategy(problem({ kernel: 1, channels, side, batch: 8 }));
-    expect([8, 16].map((side) => of(side, 128))).toEqual(['pixels', 'pictures']);
-    expect([16, 32].map((side) => of(side, 256))).toEqual(['pixels', 'pictures']);
+    expect([8, 16].map((side) => of(side, 128))).toEqual(['pixels', 'images']);
+    expect([16, 32].map((side) => of(side, 256))).toEqual(['pixels', 'images']);
   });
 
   test('of one pixel by the channels: there is more to add up', () => {
     expect(
       [128, 256].map((channels) => weightGradStrategy(problem({ kernel: 1, channels, side: 16, batch: 8 }))),
-    ).toEqual(['pictures', 'pixels']);
+    ).toEqual(['images', 'pixels']);
   });
 
-  test('of one pixel by the batch: of one picture there is nothing to add up', () => {
+  test('of one pixel by the batch: of one image there is nothing to add up', () => {
     expect([1, 2].map((batch) => weightGradStrategy(problem({ kernel: 1, channels: 128, side: 8, batch })))).toEqual([
-      'pictures',
+      'images',
       'pixels',
     ]);
   });
@@ -75,13 +75,13 @@ describe('where the cheapest way changes', () => {
   test('of one pixel and stride 2 by the pixels that are taken', () => {
     expect(
       [16, 32].map((side) => weightGradStrategy(problem({ kernel: 1, stride: 2, channels: 128, side, batch: 16 }))),
-    ).toEqual(['pixels', 'pictures']);
+    ).toEqual(['pixels', 'images']);
   });
 
   test('of one pixel by how images arrive: what is in order need not be put there', () => {
     const of = (arriveBlocked: readonly [boolean, boolean]) =>
       weightGradStrategy(problem({ kernel: 1, channels: 256, side: 16, batch: 4 }, { arriveBlocked }));
-    expect([of([true, true]), of([false, false])]).toEqual(['pixels', 'pictures']);
+    expect([of([true, true]), of([false, false])]).toEqual(['pixels', 'images']);
   });
 });
 
@@ -98,10 +98,10 @@ describe('what the shapes allow', () => {
     expect(ways(usual, { groups: 4 })).toEqual(['taps']);
   });
 
-  test('products of pictures take any channels, products of pixels whole blocks, neither takes padding', () => {
+  test('products of images take any channels, products of pixels whole blocks, neither takes padding', () => {
     const one = { kernel: 1, channels: 64, side: 8, batch: 3 } as const;
-    expect(ways(one)).toEqual(['taps', 'pixels', 'pictures']);
-    expect(ways({ ...one, channels: [64, 10] })).toEqual(['taps', 'pictures']);
+    expect(ways(one)).toEqual(['taps', 'pixels', 'images']);
+    expect(ways({ ...one, channels: [64, 10] })).toEqual(['taps', 'images']);
     expect(ways(one, { pads: [1, 1, 1, 1], output: [10, 10] })).toEqual(['taps']);
   });
 

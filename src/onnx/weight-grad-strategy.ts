@@ -8,11 +8,11 @@
  *
  * - `taps`: channels first, one product of matrices for each tap (u, v) over batch and pixels; any shape.
  * - `pixels`: of a kernel of one pixel, channels last, one product over batch and pixels.
- * - `pictures`: of a kernel of one pixel, one product for each picture, and their sum.
+ * - `images`: of a kernel of one pixel, one product for each image, and their sum.
  * - `blocked`: one convolution in the blocked layout, with the batch as channels and dY as kernel.
- * - `bands`: the same for a batch that fills no blocks, of bands of the pictures' rows.
+ * - `bands`: the same for a batch that fills no blocks, of bands of the images' rows.
  */
-export type WeightGradStrategy = 'taps' | 'pixels' | 'pictures' | 'blocked' | 'bands';
+export type WeightGradStrategy = 'taps' | 'pixels' | 'images' | 'blocked' | 'bands';
 
 /** What decides: the shapes of x [B, I, H, W], of dY [B, O, H', W'] and of the kernel, and how x and dY arrive. */
 export interface WeightGradProblem {
@@ -50,10 +50,10 @@ const costs = {
   tapsTurned: 0.25,
   /** For an operation of a product of matrices (230 GFLOP/s). */
   product: 0.0043,
-  /** For a byte of its operands, which it packs: of the whole batch and of one picture after the other. */
+  /** For a byte of its operands, which it packs: of the whole batch and of one image after the other. */
   packedWhole: 0.066,
-  packedByPicture: 0.01,
-  /** For a byte of the pictures' products that are added up (6 GB/s). */
+  packedByImage: 0.01,
+  /** For a byte of the images' products that are added up (6 GB/s). */
   added: 0.16,
   /** For an operation of a convolution whose kernel of the engine has one, two or four blocks of output channels to share each value it reads among (165, 255, 295 GFLOP/s). */
   convolved: { one: 0.0061, two: 0.0039, four: 0.0034 },
@@ -89,12 +89,12 @@ export function weightGradCosts(problem: WeightGradProblem): Readonly<Partial<Re
   return {
     taps: tapsCost(problem),
     ...(onePixel && wholeBlocks && { pixels: pixelsCost(problem) }),
-    ...(onePixel && { pictures: picturesCost(problem) }),
+    ...(onePixel && { images: imagesCost(problem) }),
     ...(asConvolution && { [bands === 1 ? 'blocked' : 'bands']: convolutionCost(problem, bands) }),
   };
 }
 
-/** Bands into which each picture is cut, so that those of the batch fill blocks. */
+/** Bands into which each image is cut, so that those of the batch fill blocks. */
 export function bandsOf(batch: number, block: number): number {
   return block / greatestCommonDivisor(batch, block);
 }
@@ -173,7 +173,7 @@ function pixelsCost(problem: WeightGradProblem): number {
   );
 }
 
-function picturesCost(problem: WeightGradProblem): number {
+function imagesCost(problem: WeightGradProblem): number {
   const { batch, arriveBlocked } = problem;
   const { taken, dy, dw, flops } = sizes(problem);
   const inOrder = (arriveBlocked[0] ? moved(taken) : 0) + (arriveBlocked[1] ? moved(dy) : 0);
@@ -182,7 +182,7 @@ function picturesCost(problem: WeightGradProblem): number {
     takenCost(problem, arriveBlocked[0]) +
     inOrder +
     costs.product * flops +
-    costs.packedByPicture * (taken + dy) +
+    costs.packedByImage * (taken + dy) +
     far(taken) +
     far(dy) +
     sum +

@@ -5,10 +5,10 @@ import {
   fromHash,
   largestSeed,
   mostGuidance,
-  mostPictures,
+  mostImages,
   takesEta,
-  usualEta,
-  usualSteps,
+  defaultEta,
+  defaultSteps,
   type Limits,
   type Settings,
 } from './settings.ts';
@@ -31,7 +31,7 @@ export interface Controls {
   show(settings: Settings): void;
   /** @returns undefined if a field holds what it must not; the browser then says which */
   read(): Settings | undefined;
-  /** While pictures are drawn nothing can be changed. */
+  /** While images are sampled nothing can be changed. */
   setBusy(busy: boolean): void;
 }
 
@@ -45,12 +45,12 @@ export function openControls(limits: Limits, threads: number): Controls {
   const eta = element('eta', HTMLInputElement);
   const guidance = element('guidance', HTMLInputElement);
   const device = element('device', HTMLSelectElement);
-  const count = slider('count', mostPictures);
+  const count = slider('count', mostImages);
   const steps = slider('steps', limits.steps);
 
   sampler.append(...Object.keys(samplers).map((name) => new Option(known[name]?.[0] ?? name, name)));
   device.append(new Option(`processor, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, 'wasm'));
-  if (limits.webgpu) device.append(new Option('graphics card (WebGPU)', 'webgpu'));
+  if (limits.webgpu) device.append(new Option('GPU (WebGPU)', 'webgpu'));
   label.append(new Option('all in turn', ''), ...limits.classes.map((name, i) => new Option(name, String(i))));
   element('class-field', HTMLElement).hidden = limits.classes.length === 0;
   element('guidance-field', HTMLElement).hidden = !limits.guided;
@@ -67,8 +67,8 @@ export function openControls(limits: Limits, threads: number): Controls {
   };
   for (const range of [eta, guidance]) range.addEventListener('input', showNumbers);
   sampler.addEventListener('change', () => {
-    steps.value = usualSteps(sampler.value as SamplerName, limits);
-    eta.value = String(usualEta(sampler.value as SamplerName));
+    steps.value = defaultSteps(sampler.value as SamplerName, limits);
+    eta.value = String(defaultEta(sampler.value as SamplerName));
     showNumbers();
     showSampler();
   });

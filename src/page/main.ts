@@ -12,7 +12,7 @@ import { openStage, type Stage } from './stage.ts';
 import { openTheme } from './theme.ts';
 
 /**
- * Pictures computed together. On one thread of a processor twice as many take twice as long, so few is sooner to see and
+ * Images computed together. On one thread of a processor twice as many take twice as long, so few is sooner to see and
  * sooner to cancel; enough to keep several threads busy.
  */
 const together = 4;
@@ -40,7 +40,7 @@ async function run(): Promise<void> {
     if (!page.busy) controls.show(fromHash(location.hash, limits));
   });
   await page.prepare(settings);
-  // An address with settings is somebody's picture.
+  // An address with settings is somebody's image.
   if (location.hash.length > 1) element('controls', HTMLFormElement).requestSubmit();
 }
 
@@ -75,13 +75,13 @@ class Page {
     return this.#running !== undefined;
   }
 
-  /** Shows the noise that pictures of these settings come out of. */
+  /** Shows the noise that images of these settings come out of. */
   #blank({ seed, count, steps }: Settings): Reel {
     const streams = sampleStreams(
       seed,
       Array.from({ length: count }, (_, i) => i),
     );
-    const reel = new Reel(initialNoise([count, ...this.#model.picture], streams), steps);
+    const reel = new Reel(initialNoise([count, ...this.#model.imageShape], streams), steps);
     this.#stage.begin(reel);
     return reel;
   }
@@ -92,7 +92,7 @@ class Page {
     await this.#load();
     element('settings', HTMLFieldSetElement).disabled = false;
     element('draw', HTMLButtonElement).disabled = false;
-    showStatus('This is the noise of the seed. Draw turns it into pictures.');
+    showStatus('This is the noise of the seed. Draw turns it into images.');
   }
 
   #load(): Promise<Map<string, HostArray>> {
@@ -118,7 +118,7 @@ class Page {
     element('stage', HTMLElement).scrollIntoView({ block: 'nearest', behavior: 'smooth' });
     try {
       const network = await this.#open(settings.device);
-      const pictures = await network.sampler(Math.min(together, count));
+      const images = await network.sampler(Math.min(together, count));
       const { classes } = this.#model;
       const conditions =
         classes === null
@@ -136,7 +136,7 @@ class Page {
         signal: running.signal,
         ...(takesEta(sampler) && { eta }),
       };
-      for await (const state of pictures.sample(asked)) {
+      for await (const state of images.sample(asked)) {
         reel.add(state);
         this.#stage.follow();
         progress.value = state.stepsDone / state.stepsTotal;
@@ -144,7 +144,7 @@ class Page {
         showStatus(pace(state.stepsDone, state.stepsTotal, performance.now() - firstStep, running.signal.aborted));
       }
       const seconds = (performance.now() - start) / 1000;
-      showStatus(`${count} ${count === 1 ? 'picture' : 'pictures'} in ${seconds.toFixed(1)} s on ${network.device}.`);
+      showStatus(`${count} ${count === 1 ? 'image' : 'images'} in ${seconds.toFixed(1)} s on ${network.device}.`);
     } catch (error) {
       if (running.signal.aborted) showStatus('Stopped.');
       else {
@@ -189,7 +189,7 @@ class Page {
     if (settings) history.replaceState(null, '', toHash(settings));
     try {
       await navigator.clipboard.writeText(location.href);
-      showStatus('The link is copied: it shows the same pictures to anyone.');
+      showStatus('The link is copied: it shows the same images to anyone.');
     } catch {
       // Browsers give the clipboard to secure pages only.
       showStatus('The address bar has the link.');
@@ -202,7 +202,7 @@ function showModel({
   summary,
   license,
   parameters,
-  picture: [, height, width],
+  imageShape: [, height, width],
   scheduler,
   weights,
 }: PageModel): void {
@@ -211,7 +211,7 @@ function showModel({
   element('summary', HTMLElement).textContent = summary ?? '';
   const facts: Record<string, string | undefined> = {
     Network: `UNet2DModel, ${parameters.toLocaleString('en-US')} parameters`,
-    Pictures: `${width} × ${height} pixels`,
+    Images: `${width} × ${height} pixels`,
     Process: describeProcess(scheduler),
     Weights: `${weights.dtype}, ${megabytes(weights.bytes)}`,
     License: license,

@@ -4,7 +4,7 @@ import type { Executor, HostArray } from '../core/index.ts';
 import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';
 import { UNet2DModel } from '../models/index.ts';
-import { openSampler, type PictureSampler } from '../pipelines/index.ts';
+import { openSampler, type ImageSampler } from '../pipelines/index.ts';
 import { createWebExecutor } from '../runtime/web/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from './page-model.ts';
 
@@ -54,7 +54,7 @@ async function fetchFile(path: string): Promise<Response> {
 export interface OpenNetwork {
   /** What it runs on, for people. */
   readonly device: string;
-  sampler(batchSize: number): Promise<PictureSampler>;
+  sampler(batchSize: number): Promise<ImageSampler>;
   dispose(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export async function openNetwork(
     device,
     wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href,
   });
-  const samplers = new Map<number, Promise<PictureSampler>>();
+  const samplers = new Map<number, Promise<ImageSampler>>();
   return {
     device: executor.device,
     sampler(batchSize) {

@@ -1,7 +1,7 @@
 import type { ClassLabels } from '../checkpoint/model-facts.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
 import type { UNet2DConfig } from '../models/index.ts';
-import type { PictureShape } from '../pipelines/index.ts';
+import type { ImageShape } from '../pipelines/index.ts';
 
 /** What a page knows of its model: `model/model.json`, written by `kuosan export --web`. */
 export interface PageModel {
@@ -13,10 +13,10 @@ export interface PageModel {
   /** Null for a model without classes; without names they are called by their numbers. */
   readonly classes: ClassLabels | null;
   readonly parameters: number;
-  readonly picture: PictureShape;
+  readonly imageShape: ImageShape;
   readonly unet: UNet2DConfig;
   readonly scheduler: SchedulerConfig;
-  /** The weights' file beside this one, in safetensors. */
+  /** The weights' file next to this one, in safetensors. */
   readonly weights: { readonly file: string; readonly bytes: number; readonly dtype: 'float32' | 'float16' };
 }
 

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel, readModelCard, type LoadedModel } from '../checkpoint/index.ts';
 import { writePage } from '../cli/export/write-page.ts';
 import { float32, RandomStream, type HostArray } from '../core/index.ts';
-import { toPixels } from '../data/index.ts';
+import { toBitmaps } from '../data/index.ts';
 import { classConditions, initialNoise, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
@@ -30,7 +30,7 @@ const folder = mkdtempSync(join(tmpdir(), 'kuosan-page-'));
 const built = join(folder, 'built');
 const at = (...parts: string[]) => join(folder, ...parts);
 
-/** Random weights with classes: what comes out is no picture, but every weight and the class show in it. */
+/** Random weights with classes: what comes out is no image, but every weight and the class show in it. */
 function tiny(): LoadedModel {
   const unet = new UNet2DModel({
     ...tinyModel,
@@ -82,7 +82,7 @@ async function openPage(url: string, hash = '', ended = 'drawn'): Promise<Page> 
 
 /** `drawn`, `stopped`, or what else the status line is to say. */
 async function waitForStatus(page: Page, ended: string): Promise<string> {
-  const pattern = { drawn: String.raw`\d pictures? in`, stopped: '^Stopped' }[ended] ?? ended;
+  const pattern = { drawn: String.raw`\d images? in`, stopped: '^Stopped' }[ended] ?? ended;
   await page.waitForFunction(
     (expected) =>
       new RegExp(expected).test(document.getElementById('status')!.textContent) ||
@@ -94,20 +94,20 @@ async function waitForStatus(page: Page, ended: string): Promise<string> {
   return (await page.textContent('#status'))!;
 }
 
-/** The pictures on a canvas of the page, [H, W, 3] bytes each. */
-async function picturesOn(
+/** The images on a canvas of the page, [H, W, 3] bytes each. */
+async function imagesOn(
   page: Page,
   canvas: 'xt' | 'x0',
   count: number,
   [, height, width]: readonly [number, number, number],
 ): Promise<Uint8Array[]> {
   const { data, columns, side } = await page.evaluate(
-    ([id, pictureWidth]) => {
+    ([id, imageWidth]) => {
       const element = document.getElementById(id as string) as HTMLCanvasElement;
       const { data: pixels } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
       return {
         data: Array.from(pixels),
-        columns: (element.width + 1) / ((pictureWidth as number) + 1),
+        columns: (element.width + 1) / ((imageWidth as number) + 1),
         side: element.width,
       };
     },
@@ -122,7 +122,7 @@ async function picturesOn(
   });
 }
 
-/** Every state of every picture as Node computes it. */
+/** Every state of every image as Node computes it. */
 async function statesInNode(model: LoadedModel, options: SampleOptions): Promise<SampleProgress[]> {
   const executor = createNodeExecutor({ threads: 2, worker: false });
   const sampler = await openSampler(executor, {
@@ -138,10 +138,10 @@ async function statesInNode(model: LoadedModel, options: SampleOptions): Promise
 }
 
 /** The contract between devices: within 1/255 on at least 99.9 % of pixels. */
-function expectSamePictures(got: readonly Uint8Array[], expected: HostArray): void {
-  const pictures = toPixels(expected as SampleProgress['xt']);
-  expect(got).toHaveLength(pictures.length);
-  const bytes = got.flatMap((picture, i) => Array.from(picture, (byte, k) => Math.abs(byte - pictures[i]!.data[k]!)));
+function expectSameImages(got: readonly Uint8Array[], expected: HostArray): void {
+  const images = toBitmaps(expected as SampleProgress['xt']);
+  expect(got).toHaveLength(images.length);
+  const bytes = got.flatMap((image, i) => Array.from(image, (byte, k) => Math.abs(byte - images[i]!.data[k]!)));
   expect(bytes.filter((difference) => difference > 1).length / bytes.length).toBeLessThanOrEqual(0.001);
 }
 
@@ -163,11 +163,11 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
   test.each([
     ['on one thread where the host sends no headers', false, /wasm \(1 thread\)/],
     ['on several threads where it sends them', true, /wasm \([2-8] threads\)/],
-  ] as const)('draws the pictures that Node draws, %s', async (_, isolated, device) => {
+  ] as const)('generates the images that Node draws, %s', async (_, isolated, device) => {
     const page = await openPage(await serve('noto', isolated), '#seed=3&count=2&sampler=ddim&steps=4');
     expect(await page.textContent('#status')).toMatch(device);
     const states = await statesInNode(noto, { seed: 3, count: 2, sampler: 'ddim', steps: 4 });
-    expectSamePictures(await picturesOn(page, 'xt', 2, [3, 32, 32]), states.at(-1)!.xt);
+    expectSameImages(await imagesOn(page, 'xt', 2, [3, 32, 32]), states.at(-1)!.xt);
     expect(await page.title()).toBe('noto-32');
     for (const fact of ['2,736,099 parameters', '32 × 32', 'float16', 'MIT for the weights'])
       expect(await page.textContent('#facts')).toContain(fact);
@@ -184,24 +184,24 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       conditions: classConditions([2, 2, 2, 2, 2]),
     });
     await page.locator('#scrub').fill('0');
-    expectSamePictures(
-      await picturesOn(page, 'xt', 5, [3, 8, 8]),
+    expectSameImages(
+      await imagesOn(page, 'xt', 5, [3, 8, 8]),
       initialNoise([5, 3, 8, 8], sampleStreams(7, [0, 1, 2, 3, 4])),
     );
     for (const step of [6, 1, 4]) {
       await page.locator('#scrub').fill(String(step));
       expect(await page.textContent('#moment')).toMatch(`step ${step} of 6`);
-      expectSamePictures(await picturesOn(page, 'xt', 5, [3, 8, 8]), states[step - 1]!.xt);
-      expectSamePictures(await picturesOn(page, 'x0', 5, [3, 8, 8]), states[step - 1]!.x0);
+      expectSameImages(await imagesOn(page, 'xt', 5, [3, 8, 8]), states[step - 1]!.xt);
+      expectSameImages(await imagesOn(page, 'x0', 5, [3, 8, 8]), states[step - 1]!.x0);
     }
-    // All classes in turn are other pictures, and so is leaning towards them.
-    const before = await picturesOn(page, 'x0', 5, [3, 8, 8]);
+    // All classes in turn are other images, and so is leaning towards them.
+    const before = await imagesOn(page, 'x0', 5, [3, 8, 8]);
     expect(await page.locator('#class option').allTextContents()).toEqual(['all in turn', 'sun', 'moon', 'star']);
     await page.selectOption('#class', '');
     await page.locator('#guidance').fill('2.5');
     await page.click('#draw');
     await waitForStatus(page, 'drawn');
-    const after = await picturesOn(page, 'xt', 5, [3, 8, 8]);
+    const after = await imagesOn(page, 'xt', 5, [3, 8, 8]);
     const inTurn = await statesInNode(tiny(), {
       seed: 7,
       count: 5,
@@ -210,7 +210,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       conditions: classConditions([0, 1, 2, 0, 1]),
       guidanceScale: 2.5,
     });
-    expectSamePictures(after, inTurn.at(-1)!.xt);
+    expectSameImages(after, inTurn.at(-1)!.xt);
     expect(after[0]).not.toEqual(before[0]);
     await page.close();
   });
@@ -225,11 +225,11 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.fill('#count-number', '2');
     await page.locator('#eta').fill('0.5');
     await page.click('#draw');
-    await waitForStatus(page, '2 pictures in');
+    await waitForStatus(page, '2 images in');
     expect(new URL(page.url()).hash).toBe('#seed=5&count=2&sampler=ddim&steps=3&eta=0.5');
-    const pictures = await picturesOn(page, 'xt', 2, [3, 8, 8]);
+    const images = await imagesOn(page, 'xt', 2, [3, 8, 8]);
     const again = await openPage(page.url().replace(/#.*/, ''), new URL(page.url()).hash);
-    expect(await picturesOn(again, 'xt', 2, [3, 8, 8])).toEqual(pictures);
+    expect(await imagesOn(again, 'xt', 2, [3, 8, 8])).toEqual(images);
     // The name is text, not markup.
     expect(await again.textContent('#title')).toBe('tiny <b>&');
     await page.fill('#steps-number', '101');
@@ -249,7 +249,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.fill('#count-number', '1');
     await page.fill('#steps-number', '2');
     await page.click('#draw');
-    expect(await waitForStatus(page, 'drawn')).toMatch(/^1 picture in [\d.]+ s on wasm \(1 thread\)\.$/);
+    expect(await waitForStatus(page, 'drawn')).toMatch(/^1 image in [\d.]+ s on wasm \(1 thread\)\.$/);
     await page.close();
   });
 
@@ -264,7 +264,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       .raw()
       .toBuffer({ resolveWithObject: true });
     expect(info).toMatchObject({ width: 8, height: 8, channels: 3 });
-    expect(new Uint8Array(data)).toEqual((await picturesOn(page, 'xt', 1, [3, 8, 8]))[0]);
+    expect(new Uint8Array(data)).toEqual((await imagesOn(page, 'xt', 1, [3, 8, 8]))[0]);
     await page.close();
   });
 
@@ -293,7 +293,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.close();
   });
 
-  test('draws on a graphics card what Node draws', async () => {
+  test('draws on a GPU what Node draws', async () => {
     await browser.close();
     browser = await startBrowser(softwareWebGpu);
     const page = await openPage(
@@ -308,7 +308,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       steps: 2,
       conditions: classConditions([1, 1]),
     });
-    expectSamePictures(await picturesOn(page, 'xt', 2, [3, 8, 8]), states.at(-1)!.xt);
+    expectSameImages(await imagesOn(page, 'xt', 2, [3, 8, 8]), states.at(-1)!.xt);
     await page.close();
   });
 });

@@ -1,17 +1,17 @@
-/** Pictures on a canvas, a pixel for a pixel; the style enlarges it. */
+/** Images on a canvas, a pixel for a pixel; the style enlarges it. */
 import type { Reel, Rgba } from './reel.ts';
 
-/** Pixels between pictures. */
+/** Bitmap between images. */
 export const gap = 1;
 
-/** Pictures in a row: as square as can be. */
+/** Images in a row: as square as can be. */
 function columnsOf(count: number): number {
   return Math.ceil(Math.sqrt(count));
 }
 
-/** Paints one kind of state of all pictures as they were after a step; what is not known yet stays open. */
+/** Paints one kind of state of all images as they were after a step; what is not known yet stays open. */
 export function paint(canvas: HTMLCanvasElement, reel: Reel, step: number, kind: 'xt' | 'x0'): void {
-  const [, height, width] = reel.picture;
+  const [, height, width] = reel.imageShape;
   const columns = columnsOf(reel.count);
   const [w, h] = [columns * (width + gap) - gap, Math.ceil(reel.count / columns) * (height + gap) - gap];
   if (canvas.width !== w || canvas.height !== h) {
@@ -32,7 +32,7 @@ export function paint(canvas: HTMLCanvasElement, reel: Reel, step: number, kind:
   }
 }
 
-/** Enlarged pictures are wide at least this, if their pixels are repeated. */
+/** Enlarged images are wide at least this, if their pixels are repeated. */
 const usefulSide = 1024;
 
 /** The canvas as a PNG, every pixel repeated until it fills a screen. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { float32, type FloatArray } from '../core/index.ts';
 import { Reel } from './reel.ts';
 
-/** Gray pictures of one value. */
+/** Gray images of one value. */
 const gray = (count: number, side: number, value: number): FloatArray =>
   float32([count, 1, side, side], new Float32Array(count * side * side).fill(value));
 const state = (step: number, steps: number, count: number, side: number) => ({
@@ -28,7 +28,7 @@ test('a reel gives the noise before the first step, then the state after each', 
   expect(reel.frame(0, 3)?.t).toBe(-1);
 });
 
-test('a long reel of large pictures leaves steps out, never the newest', () => {
+test('a long reel of large images leaves steps out, never the newest', () => {
   const [count, side, steps] = [4, 128, 4000];
   const reel = new Reel(gray(count, side, 0), steps);
   for (let step = 0; step < 60; step++) {
@@ -36,6 +36,6 @@ test('a long reel of large pictures leaves steps out, never the newest', () => {
     expect(reel.frame(0, steps)!.step).toBe(step + 1);
   }
   const kept = new Set(Array.from({ length: 60 }, (_, i) => reel.frame(0, i + 1)));
-  // Twice 4 pictures of 128 × 128 with 4 bytes a pixel are 0.5 MB a step: one in fourteen of 4000 fits 160 MB.
+  // Twice 4 images of 128 × 128 with 4 bytes a pixel are 0.5 MB a step: one in fourteen of 4000 fits 160 MB.
   expect(kept.size).toBeLessThanOrEqual(6);
 });

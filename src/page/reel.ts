@@ -1,12 +1,12 @@
-/** The way of pictures out of noise, kept to be looked at again. */
+/** The way of images out of noise, kept to be looked at again. */
 import type { FloatArray } from '../core/index.ts';
-import { unitToByte } from '../data/images/pixels.ts';
-import type { PictureShape, SampleProgress } from '../pipelines/index.ts';
+import { unitToByte } from '../data/images/bitmap.ts';
+import type { ImageShape, SampleProgress } from '../pipelines/index.ts';
 
-/** A picture at one moment: RGBA, [H, W, 4] in 0 … 255. */
+/** An image at one moment: RGBA, [H, W, 4] in 0 … 255. */
 export type Rgba = Uint8ClampedArray<ArrayBuffer>;
 
-/** Where a picture was after a step. */
+/** Where an image was after a step. */
 interface Frame {
   /** The step, from 1. */
   readonly step: number;
@@ -19,9 +19,9 @@ interface Frame {
 /** Beyond this steps are left out between those that are kept. */
 const mostBytes = 160e6;
 
-/** The frames of every picture of one drawing. */
+/** The frames of every image of one drawing. */
 export class Reel {
-  readonly picture: PictureShape;
+  readonly imageShape: ImageShape;
   readonly count: number;
   readonly steps: number;
   readonly #noise: readonly Rgba[];
@@ -29,18 +29,18 @@ export class Reel {
   /** Of so many steps one is kept. */
   readonly #stride: number;
 
-  /** @param noise  [B, C, H, W] x_T, what the pictures begin as */
+  /** @param noise  [B, C, H, W] x_T, what the images begin as */
   constructor(noise: FloatArray, steps: number) {
-    const [count, ...picture] = noise.shape as [number, number, number, number];
-    this.picture = picture;
+    const [count, ...imageShape] = noise.shape as [number, number, number, number];
+    this.imageShape = imageShape;
     this.count = count;
     this.#noise = Array.from({ length: count }, (_, i) => toRgba(noise, i));
     this.steps = steps;
     this.#frames = Array.from({ length: count }, () => []);
-    this.#stride = Math.ceil((picture[1] * picture[2] * 4 * 2 * count * steps) / mostBytes);
+    this.#stride = Math.ceil((imageShape[1] * imageShape[2] * 4 * 2 * count * steps) / mostBytes);
   }
 
-  /** Takes what a sampler has reached with some of the pictures. */
+  /** Takes what a sampler has reached with some of the images. */
   add({ indices, step, t, xt, x0 }: SampleProgress): void {
     for (const [row, index] of indices.entries()) {
       const frames = this.#frames[index]!;
@@ -50,28 +50,28 @@ export class Reel {
     }
   }
 
-  /** The last frame of a picture up to a step; undefined before its first. */
+  /** The last frame of an image up to a step; undefined before its first. */
   frame(index: number, step: number): Frame | undefined {
     return this.#frames[index]!.findLast((frame) => frame.step <= step);
   }
 
-  /** x_t of a picture after a step: before the first, the noise it comes out of. */
+  /** x_t of an image after a step: before the first, the noise it comes out of. */
   xt(index: number, step: number): Rgba {
     return this.frame(index, step)?.xt ?? this.#noise[index]!;
   }
 
-  /** x̂_0 of a picture in a step; there is none before the first. */
+  /** x̂_0 of an image in a step; there is none before the first. */
   x0(index: number, step: number): Rgba | undefined {
     return this.frame(index, step)?.x0;
   }
 
-  /** The furthest step that a picture has come to. */
+  /** The furthest step that an image has come to. */
   get furthest(): number {
     return Math.max(...this.#frames.map((frames) => frames.at(-1)?.step ?? 0));
   }
 }
 
-/** One picture of a batch [B, C, H, W] in [−1, 1], gray repeated. */
+/** One image of a batch [B, C, H, W] in [−1, 1], gray repeated. */
 function toRgba({ data, shape }: FloatArray, row: number): Rgba {
   const [, channels, height, width] = shape as [number, number, number, number];
   const area = height * width;

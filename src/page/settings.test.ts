@@ -5,11 +5,11 @@ import {
   fromHash,
   largestSeed,
   mostGuidance,
-  mostPictures,
+  mostImages,
   takesEta,
   toHash,
-  usualEta,
-  usualSteps,
+  defaultEta,
+  defaultSteps,
   type Limits,
   type Settings,
 } from './settings.ts';
@@ -19,7 +19,7 @@ const limits: Limits = { steps: 1000, classes: ['sun', 'moon'], guided: true, we
 test('an address says all that was chosen', () => {
   const settings = fc.record({
     seed: fc.integer({ min: 0, max: largestSeed }),
-    count: fc.integer({ min: 1, max: mostPictures }),
+    count: fc.integer({ min: 1, max: mostImages }),
     sampler: fc.constantFrom(...(Object.keys(samplers) as SamplerName[])),
     steps: fc.integer({ min: 1, max: limits.steps }),
     eta: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -30,7 +30,7 @@ test('an address says all that was chosen', () => {
   fc.assert(
     fc.property(settings, (chosen) => {
       // A sampler without η has its own.
-      const expected: Settings = takesEta(chosen.sampler) ? chosen : { ...chosen, eta: usualEta(chosen.sampler) };
+      const expected: Settings = takesEta(chosen.sampler) ? chosen : { ...chosen, eta: defaultEta(chosen.sampler) };
       expect(fromHash(toHash(chosen), limits)).toEqual(expected);
     }),
   );
@@ -66,7 +66,7 @@ test('whatever an address says, the settings are ones that can be drawn', () => 
           seed >= 0 &&
             seed <= largestSeed &&
             count >= 1 &&
-            count <= mostPictures &&
+            count <= mostImages &&
             steps >= 1 &&
             steps <= limits.steps &&
             eta >= 0 &&
@@ -80,7 +80,7 @@ test('whatever an address says, the settings are ones that can be drawn', () => 
 });
 
 test('a sampler begins with its usual steps, as far as the model has so many', () => {
-  expect(usualSteps('ddim', limits)).toBe(50);
-  expect(usualSteps('ddpm', limits)).toBe(100);
-  expect(usualSteps('ddpm', { ...limits, steps: 30 })).toBe(30);
+  expect(defaultSteps('ddim', limits)).toBe(50);
+  expect(defaultSteps('ddpm', limits)).toBe(100);
+  expect(defaultSteps('ddpm', { ...limits, steps: 30 })).toBe(30);
 });

@@ -26,20 +26,20 @@ export interface Limits {
   readonly webgpu: boolean;
 }
 
-/** More pictures than a screen shows at once are better drawn in Node. */
-export const mostPictures = 36;
-/** Beyond this pictures only get brighter. */
+/** More images than a screen shows at once are better drawn in Node. */
+export const mostImages = 36;
+/** Beyond this images only get brighter. */
 export const mostGuidance = 10;
 export const largestSeed = 2 ** 32 - 1;
 
-/** Good pictures in few steps, and a way through x_t that is fluid to look at. */
-const usualSampler: SamplerName = 'dpmpp-2m';
+/** Good images in few steps, and a way through x_t that is fluid to look at. */
+const defaultSampler: SamplerName = 'dpmpp-2m';
 
 /** DDPM with all its steps takes minutes in a page; a tenth looks nearly as good. */
 const ddpmSteps = 100;
 
 /** The number of steps that a sampler begins with. */
-export function usualSteps(sampler: SamplerName, { steps }: Limits): number {
+export function defaultSteps(sampler: SamplerName, { steps }: Limits): number {
   const { steps: usual = ddpmSteps }: SamplerDefinition = samplers[sampler];
   return Math.min(usual, steps);
 }
@@ -51,7 +51,7 @@ export function takesEta(sampler: SamplerName): boolean {
 }
 
 /** The η that a sampler begins with: DDIM is known for having no noise, the others of the kind for having some. */
-export function usualEta(sampler: SamplerName): number {
+export function defaultEta(sampler: SamplerName): number {
   return sampler === 'ddim' ? 0 : 1;
 }
 
@@ -76,14 +76,14 @@ export function fromHash(hash: string, limits: Limits): Settings {
   const integer = (name: string, least: number, most: number, usual: number) =>
     Math.floor(number(name, least, most, usual));
   const named = fields.get('sampler') ?? '';
-  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : usualSampler;
+  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : defaultSampler;
   const label = integer('class', 0, limits.classes.length - 1, -1);
   return {
     seed: integer('seed', 0, largestSeed, 0),
-    count: integer('count', 1, mostPictures, 4),
+    count: integer('count', 1, mostImages, 4),
     sampler,
-    steps: integer('steps', 1, limits.steps, usualSteps(sampler, limits)),
-    eta: number('eta', 0, 1, usualEta(sampler)),
+    steps: integer('steps', 1, limits.steps, defaultSteps(sampler, limits)),
+    eta: number('eta', 0, 1, defaultEta(sampler)),
     class: label < 0 ? null : label,
     guidance: limits.guided ? number('guidance', 1, mostGuidance, 1) : 1,
     device: fields.get('device') === 'webgpu' && limits.webgpu ? 'webgpu' : 'wasm',

@@ -1,4 +1,4 @@
-/** The pictures, and the scrubber over the steps in which they came to be. */
+/** The images, and the scrubber over the steps in which they came to be. */
 import { element } from './element.ts';
 import { paint, toPng } from './paint.ts';
 import type { Reel } from './reel.ts';
@@ -32,9 +32,9 @@ export function openStage(T: number): Stage {
     const step = scrub.valueAsNumber;
     paint(xt, reel, step, 'xt');
     paint(x0, reel, step, 'x0');
-    // Where the pictures are drawn in several batches, the first is the furthest.
+    // Where the images are sampled in several batches, the first is the furthest.
     const t = reel.frame(0, step)?.t;
-    // From 1 to T as in the paper, where x_0 is the clean picture; some samplers stop between two times.
+    // From 1 to T as in the paper, where x_0 is the clean image; some samplers stop between two times.
     const time = t === undefined ? String(T) : Math.ceil(t + 1).toString();
     element('xt-time', HTMLElement).textContent = time;
     element('moment', HTMLOutputElement).value = `step ${step} of ${reel.steps}, t = ${time}`;

@@ -41,7 +41,7 @@ const network = new UNet2DModel({
 function inputsOf({
   batch = 0,
   seed = 0,
-  classDropout = 0.2,
+  labelDropout = 0.2,
   batchSize = 400,
   any = nullClass as number | null,
 } = {}): Promise<Record<string, HostArray>> {
@@ -50,7 +50,7 @@ function inputsOf({
     examples: imageExamples(dataset, { seed }),
     batchSize,
     seed,
-    dropouts: [{ names: [classLabelsName], probability: classDropout }],
+    dropouts: [{ names: [classLabelsName], probability: labelDropout }],
     ...(any !== null && { nothing: classConditions([any]) }),
   }).inputs(batch);
 }
@@ -61,7 +61,7 @@ test('hides the share of classes that it is told to, of every class alike', asyn
   const batches = 10;
   const hidden = classNames.map(() => 0);
   for (let batch = 0; batch < batches; batch++) {
-    const own = await labelsOf({ batch, classDropout: 0 });
+    const own = await labelsOf({ batch, labelDropout: 0 });
     (await labelsOf({ batch })).forEach((label, b) => {
       if (label === nullClass) hidden[own[b]!]!++;
     });
@@ -72,7 +72,7 @@ test('hides the share of classes that it is told to, of every class alike', asyn
 });
 
 test('hides each alone: whether one is hidden says nothing of the next', async () => {
-  const hidden = (await Promise.all(Array.from({ length: 10 }, (_, batch) => labelsOf({ batch, classDropout: 0.5 }))))
+  const hidden = (await Promise.all(Array.from({ length: 10 }, (_, batch) => labelsOf({ batch, labelDropout: 0.5 }))))
     .flat()
     .map((label) => label === nullClass);
   const both = hidden.filter((one, i) => one && hidden[i + 1]).length;
@@ -82,36 +82,36 @@ test('hides each alone: whether one is hidden says nothing of the next', async (
 });
 
 test('puts the class that stands for any in the place of those hidden, and leaves the others', async () => {
-  const own = await labelsOf({ classDropout: 0 });
+  const own = await labelsOf({ labelDropout: 0 });
   const shown = await labelsOf();
   shown.forEach((label, b) => expect([own[b], nullClass]).toContain(label));
   expect(new Set(shown)).toEqual(new Set([0, 1, 2, nullClass]));
-  expect(new Set(await labelsOf({ classDropout: 1 }))).toEqual(new Set([nullClass]));
+  expect(new Set(await labelsOf({ labelDropout: 1 }))).toEqual(new Set([nullClass]));
 });
 
 test('hides nothing at 0, whether or not there is a class for any', async () => {
   const own = Array.from(
-    (await inputsOf({ classDropout: 0 }))['x0']!.data as Float32Array,
+    (await inputsOf({ labelDropout: 0 }))['x0']!.data as Float32Array,
     (x) => (Math.round((x + 1) * 127.5) / 8) % nullClass,
   );
-  expect(await labelsOf({ classDropout: 0 })).toEqual(own);
-  expect(await labelsOf({ classDropout: 0, any: null })).toEqual(own);
+  expect(await labelsOf({ labelDropout: 0 })).toEqual(own);
+  expect(await labelsOf({ labelDropout: 0, any: null })).toEqual(own);
 });
 
 test('is a function of seed and batch, and changes nothing else of the batch', async () => {
   expect(await labelsOf({ batch: 3 })).toEqual(await labelsOf({ batch: 3 }));
   // Which places are hidden, not which classes are there.
   const places = async (options: Parameters<typeof inputsOf>[0]) =>
-    (await labelsOf({ ...options, classDropout: 0.5 })).map((label) => label === nullClass);
+    (await labelsOf({ ...options, labelDropout: 0.5 })).map((label) => label === nullClass);
   expect(await places({ batch: 3 })).not.toEqual(await places({ batch: 4 }));
   expect(await places({ seed: 1 })).not.toEqual(await places({ seed: 0 }));
-  const { [classLabelsName]: _, ...without } = await inputsOf({ classDropout: 0 });
+  const { [classLabelsName]: _, ...without } = await inputsOf({ labelDropout: 0 });
   const { [classLabelsName]: __, ...rest } = await inputsOf();
   expect(rest).toEqual(without);
 });
 
 test('a larger share hides what a smaller one does, and more', async () => {
-  const [some, more] = [await labelsOf({ classDropout: 0.2 }), await labelsOf({ classDropout: 0.6 })];
+  const [some, more] = [await labelsOf({ labelDropout: 0.2 }), await labelsOf({ labelDropout: 0.6 })];
   some.forEach((label, b) => {
     if (label === nullClass) expect(more[b]).toBe(nullClass);
   });

@@ -1,4 +1,4 @@
-/** Telling the classes of pictures: the loss, its inputs, and the classes and features of pictures from a trained network. */
+/** Telling the classes of images: the loss, its inputs, and the classes and features of images from a trained network. */
 import {
   input,
   logSoftmax,
@@ -16,7 +16,7 @@ import type { ImageClassifier } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 
 /**
- * The cross-entropy of each picture's class in nats: −log softmax(logits)[label].
+ * The cross-entropy of each image's class in nats: −log softmax(logits)[label].
  *
  * Inputs of the program, by `classificationInputs`: `images` [B, C, H, W] in [−1, 1] and `labels` [B].
  *

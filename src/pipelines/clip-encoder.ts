@@ -1,4 +1,4 @@
-/** CLIP in use: pictures and texts as unit vectors that can be compared. */
+/** CLIP in use: images and texts as unit vectors that can be compared. */
 import type { Executor, FloatArray } from '../core/index.ts';
 import type { Tokenizer } from '../data/texts/tokenizer.ts';
 import type { CLIPModel } from '../models/clip.ts';

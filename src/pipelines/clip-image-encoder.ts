@@ -1,4 +1,4 @@
-/** CLIP's image tower in use: pictures as unit vectors. */
+/** CLIP's image tower in use: images as unit vectors. */
 import {
   asFloat32,
   float32,
@@ -14,14 +14,14 @@ import {
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import type { ClipPreprocessing, ClipResample } from '../models/clip/preprocess.ts';
 import { imageProgram } from './clip.ts';
-import type { View } from './clip-views.ts';
+import type { TtaTransform } from './test-time-augmentation.ts';
 
 /** An image tower made ready to embed. */
 export interface ClipImageEncoder {
   /** D. */
   readonly dim: number;
   readonly imageSize: number;
-  /** The kernel that brings pictures to that size, as Pillow computes it; undefined where the model's preprocessing does not say. */
+  /** The kernel that brings images to that size, as Pillow computes it; undefined where the model's preprocessing does not say. */
   readonly resample: ClipResample | undefined;
   /**
    * @param images  [N, C, imageSize, imageSize] in [−1, 1]
@@ -40,10 +40,10 @@ export interface ClipImageSource {
   readonly weights: ClipWeights;
   /** Default OpenAI's. */
   readonly preprocessing?: ClipPreprocessing | null;
-  /** Pictures computed together; default 32. */
+  /** Images computed together; default 32. */
   readonly batchSize?: number;
-  /** Ways to look at each picture, whose vectors are averaged; default the picture itself. See `sevenViews`. */
-  readonly views?: readonly View[] | undefined;
+  /** Ways to look at each image, whose vectors are averaged; default the image itself. See `ttaTransforms`. */
+  readonly transforms?: readonly TtaTransform[] | undefined;
 }
 
 /** The default `batchSize` of encoders. */
@@ -52,11 +52,15 @@ export const encoderBatchSize = 32;
 /** Opens an image tower for embedding. It is compiled when it is first needed. */
 export function openClipImageEncoder(
   executor: Executor,
-  { model, weights, preprocessing, batchSize = encoderBatchSize, views }: ClipImageSource,
+  { model, weights, preprocessing, batchSize = encoderBatchSize, transforms }: ClipImageSource,
 ): ClipImageEncoder {
   const { imageSize, numChannels, projectionDim } = imageTowerConfig(model);
   const tower = openTower(executor, weights, (prefix) =>
-    imageProgram(model, batchSize, { prefix, ...(preprocessing && { preprocessing }), ...(views && { views }) }),
+    imageProgram(model, batchSize, {
+      prefix,
+      ...(preprocessing && { preprocessing }),
+      ...(transforms && { transforms }),
+    }),
   );
   return {
     dim: projectionDim,
@@ -65,14 +69,14 @@ export function openClipImageEncoder(
     dispose: tower.dispose,
     async embedImages({ shape, data }) {
       const [count = 0] = shape;
-      const picture = [numChannels, imageSize, imageSize];
-      if (shape.join() !== [count, ...picture].join())
-        throw new Error(`embedImages: expected [N, ${picture.join(', ')}], got [${shape.join(', ')}]`);
+      const image = [numChannels, imageSize, imageSize];
+      if (shape.join() !== [count, ...image].join())
+        throw new Error(`embedImages: expected [N, ${image.join(', ')}], got [${shape.join(', ')}]`);
       const size = numChannels * imageSize * imageSize;
       return inBatches(count, batchSize, projectionDim, async (first, here) => {
         const batch = new Float32Array(batchSize * size);
         batch.set(data.subarray(first * size, (first + here) * size));
-        return tower.run({ pictures: float32([batchSize, ...picture], batch) });
+        return tower.run({ images: float32([batchSize, ...image], batch) });
       });
     },
   };

@@ -83,7 +83,7 @@ describe('the contrastive loss', () => {
     expect([imageAccuracy, textAccuracy]).toEqual([1, 1]);
   });
 
-  test('does not depend on lengths; pictures and texts count alike', () => {
+  test('does not depend on lengths; images and texts count alike', () => {
     const [image, text] = [normal([5, 6], 1), normal([5, 6], 2)];
     const { loss, imageAccuracy, textAccuracy } = on(image, text, 1);
     const swapped = on(text, { ...image, data: image.data.map((v) => 10 * v) }, 1);
@@ -106,9 +106,9 @@ describe('the contrastive loss', () => {
     expect(loss).toBeCloseTo(toValues(io.get('loss')!).data[0]!, 5);
   });
 
-  test('needs a text for each picture', () => {
+  test('needs a text for each image', () => {
     expect(() => contrastiveLoss(input('i', [3, 4]), input('t', [2, 4]), input('s', []))).toThrow(
-      'contrastiveLoss: pictures are [3, 4] and texts [2, 4]; both must be [B, D], a text for each picture',
+      'contrastiveLoss: images are [3, 4] and texts [2, 4]; both must be [B, D], a text for each image',
     );
   });
 });
@@ -142,7 +142,7 @@ describe('training', () => {
     inputs(batch) {
       const rows = Array.from({ length: batchSize }, (_, i) => new RandomStream(3, 'clip', batch * batchSize + i));
       return {
-        pictures: float32(
+        images: float32(
           [batchSize, 3, 4, 4],
           new Float32Array(rows.flatMap((row) => [...row.fillNormal(new Float32Array(48))])),
         ),
@@ -234,10 +234,10 @@ describe('a tower as a program', () => {
   });
 });
 
-test('pictures of a data set become pixels as CLIPImageProcessor makes them', () => {
+test('images of a data set become pixels as CLIPImageProcessor makes them', () => {
   const p = program({ outputs: { out: clipPixels(input('x', [1, 3, 1, 1]), openAIPreprocessing) } });
   const found = exactly(p, new Map([['x', { shape: [1, 3, 1, 1], dtype: 'f32', data: Float64Array.of(1, -1, -1) }]]));
-  // transformers' numbers for a red picture.
+  // transformers' numbers for a red image.
   [1.9303362369537354, -1.7520970106124878, -1.480219841003418].forEach((value, i) =>
     expect(found.get('out')!.data[i]).toBeCloseTo(value, 6),
   );

@@ -28,33 +28,33 @@ import type { CLIPTextConfig } from '../models/clip/config.ts';
 import { clipPixels, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { bind, type Context } from '../nn/index.ts';
-import { sumOverViews, viewsOf, type View } from './clip-views.ts';
+import { sumOverTransforms, augmentedImages, type TtaTransform } from './test-time-augmentation.ts';
 
-/** What comes of comparing the pictures and texts of a batch. */
+/** What comes of comparing the images and texts of a batch. */
 export interface ContrastiveResult {
   /** [B] in nats, of which the mean is trained. A model that knows nothing has ln B. */
   readonly losses: Tensor;
-  /** The share of pictures whose own text is the nearest of the batch. */
+  /** The share of images whose own text is the nearest of the batch. */
   readonly imageAccuracy: Tensor;
-  /** The share of texts whose own picture is the nearest. */
+  /** The share of texts whose own image is the nearest. */
   readonly textAccuracy: Tensor;
 }
 
-/** The loss of a model that cannot tell pictures and texts apart, in nats: ln B. Staying there means nothing is learned. */
+/** The loss of a model that cannot tell images and texts apart, in nats: ln B. Staying there means nothing is learned. */
 export function chanceLoss(batchSize: number): number {
   return Math.log(batchSize);
 }
 
 /**
- * The symmetric contrastive loss: cross-entropy of each picture's text among all texts of the batch, and of each text's
- * picture among all pictures,
+ * The symmetric contrastive loss: cross-entropy of each image's text among all texts of the batch, and of each text's
+ * image among all images,
  *
  *     ℓ_i = ½ (ln Σ_j e^{s_ij} − s_ii) + ½ (ln Σ_j e^{s_ji} − s_ii),   s = e^logitScale · Î T̂ᵀ
  *
  * with unit vectors Î and T̂.
  *
  * @param imageFeatures  [B, D], of any length
- * @param textFeatures   [B, D], row by row those of the pictures
+ * @param textFeatures   [B, D], row by row those of the images
  * @param logitScale     [] ln of the inverse temperature
  * @throws if the two differ in shape
  */
@@ -62,13 +62,13 @@ export function contrastiveLoss(imageFeatures: Tensor, textFeatures: Tensor, log
   const [batch, width] = imageFeatures.shape as [number, number];
   if (imageFeatures.shape.length !== 2 || textFeatures.shape.join() !== imageFeatures.shape.join())
     throw new Error(
-      `contrastiveLoss: pictures are [${imageFeatures.shape.join(', ')}] and texts [${textFeatures.shape.join(', ')}]; both must be [B, D], a text for each picture`,
+      `contrastiveLoss: images are [${imageFeatures.shape.join(', ')}] and texts [${textFeatures.shape.join(', ')}]; both must be [B, D], a text for each image`,
     );
   const images = unitVectors(imageFeatures);
   const texts = unitVectors(textFeatures);
   const scale = exp(logitScale);
-  const logits = mul(matmul(images, texts, { transB: true }), scale); // [pictures, texts]
-  // The diagonal: each picture with its own text.
+  const logits = mul(matmul(images, texts, { transB: true }), scale); // [images, texts]
+  // The diagonal: each image with its own text.
   const own = mul(
     reshape(matmul(reshape(images, [batch, 1, width]), reshape(texts, [batch, width, 1])), [batch]),
     scale,
@@ -104,7 +104,7 @@ export interface ClipBatch {
 /** A context that, in training, may join the embeddings of several batches, and report what is measured. */
 export interface ClipLossContext extends Context {
   /** The rows of all batches of an update in place of those of this one. */
-  readonly across?: (x: Tensor) => Tensor;
+  readonly gradCache?: (x: Tensor) => Tensor;
   readonly measure?: (name: string, value: Tensor) => void;
 }
 
@@ -112,7 +112,7 @@ export interface ClipLossContext extends Context {
  * The mean contrastive loss of a batch, or of all batches of an update where the context joins them. Measured are
  * `image_accuracy`, `text_accuracy` and the logit scale.
  *
- * The program's inputs are `pictures` [B, C, H, W] in [−1, 1] and `ids` [B, L].
+ * The program's inputs are `images` [B, C, H, W] in [−1, 1] and `ids` [B, L].
  *
  * @returns []
  */
@@ -122,16 +122,16 @@ export function clipLoss(
   { batchSize, length, preprocessing }: ClipBatch,
 ): Tensor {
   const { numChannels, imageSize } = model.config.visionConfig;
-  const { across = (x: Tensor) => x, measure } = ctx;
+  const { gradCache = (x: Tensor) => x, measure } = ctx;
   const imageFeatures = model.imageFeatures(
     ctx,
-    clipPixels(input('pictures', [batchSize, numChannels, imageSize, imageSize]), preprocessing),
+    clipPixels(input('images', [batchSize, numChannels, imageSize, imageSize]), preprocessing),
   );
   const textFeatures = model.textFeatures(ctx, input('ids', [batchSize, length], 'i64'));
   const logitScale = ctx.param(model.logitScale);
   const { losses, imageAccuracy, textAccuracy } = contrastiveLoss(
-    across(imageFeatures),
-    across(textFeatures),
+    gradCache(imageFeatures),
+    gradCache(textFeatures),
     logitScale,
   );
   measure?.('image_accuracy', imageAccuracy);
@@ -146,27 +146,29 @@ export interface ImageProgramOptions {
   readonly preprocessing?: ClipPreprocessing;
   /** Before the names of the weights in the store. */
   readonly prefix?: string;
-  /** Ways to look at each picture, whose unit vectors are averaged; default the picture itself. */
-  readonly views?: readonly View[];
+  /** Ways to look at each image, whose unit vectors are averaged; default the image itself. */
+  readonly transforms?: readonly TtaTransform[];
 }
 
 /**
- * The image tower as a program: `pictures` [B, C, H, W] in [−1, 1] → `image_embeds` [B, D], unit vectors. Of the store it
+ * The image tower as a program: `images` [B, C, H, W] in [−1, 1] → `image_embeds` [B, D], unit vectors. Of the store it
  * reads its own weights alone; `freeze` makes them constants. Of several views it computes the unit vectors, and makes their
  * mean one again, as `zeroShotClassifier` does with sentences.
  */
 export function imageProgram(
   model: CLIPImageTower,
   batchSize: number,
-  { preprocessing = openAIPreprocessing, prefix = '', views }: ImageProgramOptions = {},
+  { preprocessing = openAIPreprocessing, prefix = '', transforms }: ImageProgramOptions = {},
 ): Program {
   const { numChannels, imageSize } = imageTowerConfig(model);
-  const pictures = input('pictures', [batchSize, numChannels, imageSize, imageSize]);
+  const images = input('images', [batchSize, numChannels, imageSize, imageSize]);
   const embed = (seen: Tensor) =>
     unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(seen, preprocessing)));
   return program({
     outputs: {
-      image_embeds: views ? unitVectors(sumOverViews(embed(viewsOf(pictures, views)), views.length)) : embed(pictures),
+      image_embeds: transforms
+        ? unitVectors(sumOverTransforms(embed(augmentedImages(images, transforms)), transforms.length))
+        : embed(images),
     },
   });
 }
@@ -196,16 +198,16 @@ export function checkTokenizer(
   { where, vocabSize, eosTokenId }: Tokenizer,
   config: Pick<CLIPTextConfig, 'vocabSize' | 'eosTokenId'>,
 ): void {
-  const wayOut = 'take the tokenizer.json that came with the model';
+  const hint = 'take the tokenizer.json that came with the model';
   if (vocabSize > config.vocabSize)
-    throw new Error(`${where}: has ${vocabSize} tokens, the model knows ${config.vocabSize}; ${wayOut}`);
+    throw new Error(`${where}: has ${vocabSize} tokens, the model knows ${config.vocabSize}; ${hint}`);
   if (eosTokenId === legacyEosTokenId)
     throw new Error(
       `${where}: its end token has the id ${legacyEosTokenId}, by which transformers knows early checkpoints, and looks for the largest id instead; learn a tokenizer with its end token last`,
     );
   if (config.eosTokenId === legacyEosTokenId ? eosTokenId !== vocabSize - 1 : eosTokenId !== config.eosTokenId) {
     throw new Error(
-      `${where}: its end token is ${eosTokenId}, the model reads texts at ${config.eosTokenId === legacyEosTokenId ? 'the largest token' : config.eosTokenId}; ${wayOut}`,
+      `${where}: its end token is ${eosTokenId}, the model reads texts at ${config.eosTokenId === legacyEosTokenId ? 'the largest token' : config.eosTokenId}; ${hint}`,
     );
   }
 }

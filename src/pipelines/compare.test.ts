@@ -4,11 +4,11 @@ import { gaussianDenoiser, schedulerConfig } from '../diffusion/index.ts';
 import { compareSamplers } from './compare.ts';
 import { exactSampler } from './exact-sampler.ts';
 
-const pictures = float32(
+const images = float32(
   [3, 1, 2, 2],
   new RandomStream(1, 'pictures').fillNormal(new Float32Array(12)).map((z) => Math.sign(z)),
 );
-const exact = exactSampler({ pictures, scheduler: schedulerConfig(), batchSize: 4 });
+const exact = exactSampler({ images, scheduler: schedulerConfig(), batchSize: 4 });
 const gaussian = gaussianDenoiser(exact.process.schedule, { mean: 0, std: 0.5 });
 const model = { ...exact, denoiser: () => gaussian, plainDenoiser: gaussian };
 
@@ -37,13 +37,13 @@ describe('comparing samplers', () => {
     expect(cells.map(({ evaluations }) => evaluations)).toEqual([25, 50, 49, 99, 25, 50, 25, 50]);
   });
 
-  test('the exact denoiser of a data set comes to its pictures', async () => {
+  test('the exact denoiser of a data set comes to its images', async () => {
     const { cells, reference } = await compareSamplers(exact, {
       samplers: ['unipc'],
       steps: [40],
       seed: 1,
       count: 5,
-      data: pictures,
+      data: images,
     });
     expect(reference.toData).toBeLessThan(0.01);
     expect(cells[0]!.toData).toBeLessThan(0.02);

@@ -1,24 +1,30 @@
-/** Samplers beside each other on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
+/** Samplers side by side on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
 import type { FloatArray } from '../core/index.ts';
-import { samplerNamed, samplerTimesteps, type Denoiser, type SamplerName, type TimeSpacing } from '../diffusion/index.ts';
 import {
-  drawPictures,
+  samplerNamed,
+  samplerTimesteps,
+  type Denoiser,
+  type SamplerName,
+  type TimeSpacing,
+} from '../diffusion/index.ts';
+import {
+  sampleImages,
   mostSteps,
-  pictureSampler,
-  type DrawOptions,
-  type PictureModel,
+  imageSampler,
+  type SampleRequest,
+  type ImageModel,
   type SampleProgress,
-} from './draw.ts';
+} from './image-sampler.ts';
 
 /** Which samplers to compare, and on what. */
-export interface CompareOptions extends Omit<DrawOptions, 'first'> {
+export interface CompareOptions extends Omit<SampleRequest, 'first'> {
   readonly samplers: readonly SamplerName[];
   readonly steps: readonly number[];
   /** How the times of all of them are placed; default each sampler's own way. */
   readonly spacing?: TimeSpacing | undefined;
-  /** Steps of the converged picture; default 200. */
+  /** Steps of the converged image; default 200. */
   readonly referenceSteps?: number | undefined;
-  /** [N, C, H, W] pictures of the data, to tell how near to one of them the drawn ones are. */
+  /** [N, C, H, W] images of the data, to tell how near to one of them the drawn ones are. */
   readonly data?: FloatArray | undefined;
   readonly onStep?: (progress: SampleProgress, what: string) => void;
 }
@@ -28,16 +34,16 @@ export interface ComparedCell {
   readonly sampler: SamplerName;
   readonly steps: number;
   /** [count, C, H, W] */
-  readonly pictures: FloatArray;
-  /** How often the denoiser is asked for a picture. */
+  readonly images: FloatArray;
+  /** How often the denoiser is asked for an image. */
   readonly evaluations: number;
-  /** The mean over the pictures of the RMS difference to the converged one; null for samplers that add noise, which converge to none. */
+  /** The mean over the images of the RMS difference to the converged one; null for samplers that add noise, which converge to none. */
   readonly toReference: number | null;
-  /** The mean over the pictures of the RMS difference to the nearest picture of the data; null without data. */
+  /** The mean over the images of the RMS difference to the nearest image of the data; null without data. */
   readonly toData: number | null;
 }
 
-/** The samplers beside each other. */
+/** The samplers side by side. */
 export interface Comparison {
   readonly reference: ComparedCell;
   /** Sampler by sampler, in the order given. */
@@ -49,15 +55,15 @@ const referenceSampler = 'dpmpp-2m';
 const referenceSteps = 200;
 
 /**
- * Draws the same pictures with each sampler in each number of steps.
+ * Generates the same images with each sampler in each number of steps.
  *
- * All samplers begin with the same noise, so those that add none go to one picture: the end of the probability-flow ODE.
+ * All samplers begin with the same noise, so those that add none go to one image: the end of the probability-flow ODE.
  * How far they are from it is their error, and needs no data and no judge.
  *
  * @throws before anything is drawn if there is no such sampler, or more steps than times of the schedule
  */
 export async function compareSamplers(
-  model: PictureModel,
+  model: ImageModel,
   { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions,
 ): Promise<Comparison> {
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
@@ -69,31 +75,28 @@ export async function compareSamplers(
     reference?: FloatArray,
   ): Promise<ComparedCell> => {
     let asked = 0;
-    const counted = pictureSampler({
+    const counted = imageSampler({
       ...model,
       denoiser: (guidance) =>
         counting(model.denoiser(guidance), (samples) => {
           asked += samples;
         }),
     });
-    const pictures = await drawPictures(counted, { ...options, sampler, steps: count, spacing }, (progress) =>
+    const images = await sampleImages(counted, { ...options, sampler, steps: count, spacing }, (progress) =>
       onStep?.(progress, `${sampler}, ${count} steps`),
     );
     return {
       sampler,
       steps: count,
-      pictures,
+      images,
       evaluations: asked / options.count,
-      toReference:
-        reference && !samplerNamed(sampler).random ? meanDistance(pictures, (b) => [row(reference, b)]) : null,
-      toData: data
-        ? meanDistance(pictures, () => Array.from({ length: data.shape[0]! }, (_, i) => row(data, i)))
-        : null,
+      toReference: reference && !samplerNamed(sampler).random ? meanDistance(images, (b) => [row(reference, b)]) : null,
+      toData: data ? meanDistance(images, () => Array.from({ length: data.shape[0]! }, (_, i) => row(data, i))) : null,
     };
   };
   const reference = await draw(ofReference);
   const cells: ComparedCell[] = [];
-  for (const pair of pairs) cells.push(await draw(pair, reference.pictures));
+  for (const pair of pairs) cells.push(await draw(pair, reference.images));
   return { reference, cells };
 }
 
@@ -106,12 +109,12 @@ const row = ({ shape, data }: FloatArray, b: number): Float32Array => {
   return data.subarray(b * size, (b + 1) * size) as Float32Array;
 };
 
-/** The mean over the pictures of the RMS difference to the nearest of some others. */
-function meanDistance(pictures: FloatArray, others: (b: number) => readonly Float32Array[]): number {
-  const count = pictures.shape[0]!;
+/** The mean over the images of the RMS difference to the nearest of some others. */
+function meanDistance(images: FloatArray, others: (b: number) => readonly Float32Array[]): number {
+  const count = images.shape[0]!;
   let sum = 0;
   for (let b = 0; b < count; b++) {
-    const x = row(pictures, b);
+    const x = row(images, b);
     let least = Infinity;
     for (const other of others(b)) {
       let square = 0;

@@ -30,7 +30,7 @@ import {
   networkProcess,
   objectiveDefaults,
   schedulerConfig,
-  timeLaw,
+  timestepDistribution,
   type Objective,
   type SchedulerOptions,
 } from '../diffusion/index.ts';
@@ -38,19 +38,19 @@ import { UNet2DModel, type UNet2DOptions } from '../models/index.ts';
 import { bind, initialValues, type Context } from '../nn/index.ts';
 import { denoisingInputs, denoisingLoss, type NoisedBatch } from './denoising-loss.ts';
 import { imageExamples } from './denoising-task.ts';
-import type { PictureShape } from './draw.ts';
+import type { ImageShape } from './image-sampler.ts';
 
-const picture: PictureShape = [1, 8, 8];
+const imageShape: ImageShape = [1, 8, 8];
 const D = 64;
 const B = 64;
-/** Pixels are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
+/** Bitmap are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
 const s = 0.25;
 const classMeans = [-0.25, 0.25] as const;
 const sigmaData = 0.5;
 /** As many as samples in a batch, so that stratified times are all times. */
 const T = B;
 
-function gaussianPictures(means: readonly number[]): Dataset {
+function gaussianImages(means: readonly number[]): Dataset {
   const labels = Int32Array.from({ length: B }, (_, i) => i % means.length);
   const z = new RandomStream(1, 'pictures').fillNormal(new Float32Array(B * D));
   return {
@@ -80,7 +80,7 @@ interface Asked {
   readonly minSnr?: (snr: number) => number;
   /** The squared error of x̂_0 for a squared error of 1. */
   readonly x0Error?: (alpha: number, sigma: number) => number;
-  /** The output for an input of 1, as graph of the time that the network is told, where the times are no whole numbers. */
+  /** The output for an input of 1, as graph of the time that the network is conditioned on, where the times are no whole numbers. */
   readonly gain?: (timestep: Tensor) => Tensor;
 }
 
@@ -157,8 +157,8 @@ const cases: readonly LossCase[] = [
   { title: 'x_0, weighed by min-SNR', asks: 'sample', objective: minSnr },
   { title: 'v, weighed by min-SNR', asks: 'v_prediction', objective: minSnr },
   { title: 'ε with offset noise', asks: 'epsilon', objective: { offsetNoise: 0.3 } },
-  { title: 'ε, told the classes', asks: 'epsilon', hasClasses: true },
-  { title: 'v, told the classes', asks: 'v_prediction', hasClasses: true },
+  { title: 'ε, conditioned on the classes', asks: 'epsilon', hasClasses: true },
+  { title: 'v, conditioned on the classes', asks: 'v_prediction', hasClasses: true },
   { title: 'ε and the variance', asks: 'epsilon', ...learned() },
   { title: 'x_0 and the variance', asks: 'sample', ...learned() },
   { title: 'v and the variance', asks: 'v_prediction', ...learned() },
@@ -177,11 +177,11 @@ function laid({ asks, scheduler: options, objective: some, hasClasses = false }:
   const process = networkProcess(scheduler);
   const objective: Objective = {
     ...objectiveDefaults,
-    ...timeLaw(scheduler, some?.timeSampling ? { timeSampling: some.timeSampling } : {}),
+    ...timestepDistribution(scheduler, some?.timeSampling ? { timeSampling: some.timeSampling } : {}),
     ...some,
   };
   const means = hasClasses ? classMeans : [0];
-  const inputs = denoisingInputs(imageExamples(gaussianPictures(means), { seed: 3 }).batch(0, B) as NoisedBatch, {
+  const inputs = denoisingInputs(imageExamples(gaussianImages(means), { seed: 3 }).batch(0, B) as NoisedBatch, {
     seed: 3,
     batch: 0,
     target: { process, objective },
@@ -448,7 +448,7 @@ class ExactNetwork extends UNet2DModel {
       const average = mean(sample, [1, 2, 3], true);
       let output = add(mul(gains(1), sub(sample, average)), mul(gains(ofMean), average));
       if (classLabels) {
-        // Of the class' mean picture: what is asked of it less what the gain says of its part in x_t.
+        // Of the class' mean image: what is asked of it less what the gain says of its part in x_t.
         const shifts = gather(
           table(means.length, (t, k) => {
             const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
@@ -459,7 +459,7 @@ class ExactNetwork extends UNet2DModel {
         output = add(output, column(sum(mul(shifts, oneHot(classLabels, means.length)), [1])));
       }
       return learnsVariance
-        ? concat([output, mul(full([B, ...picture], 1), column(gather(table(1, fraction), at)))], 1)
+        ? concat([output, mul(full([B, ...image], 1), column(gather(table(1, fraction), at)))], 1)
         : output;
     };
   }

@@ -166,7 +166,7 @@ export function denoisingTask({
   };
 }
 
-/** Losses beside the network's times of a batch, without the factor by which times that are drawn seldom count more. */
+/** Losses next to the network's times of a batch, without the factor by which times that are drawn seldom count more. */
 export function sampleLossesAt(
   inputs: Readonly<Record<string, HostArray>>,
   losses: ArrayLike<number>,

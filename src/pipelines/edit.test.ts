@@ -3,29 +3,29 @@ import { createInterpreter, float32, RandomStream, type FloatArray } from '../co
 import { drainSampler, linearSchedule, samplers, schedulerConfig, timesteps } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { drawPictures, finishedPictures, sampleStreams, type PictureModel } from './draw.ts';
-import { inpaintPicture, interpolatedCount, interpolateSeeds, varyPicture } from './edit.ts';
+import { sampleImages, finishedImages, sampleStreams, type ImageModel } from './image-sampler.ts';
+import { inpaintImage, interpolatedCount, interpolateSeeds, varyImage } from './edit.ts';
 import { exactSampler } from './exact-sampler.ts';
 import { openSampler } from './network-sampler.ts';
 
 const normals = (shape: readonly number[], purpose: string): FloatArray =>
   float32(shape, new RandomStream(1, purpose).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
-const pictures = float32(
+const images = float32(
   [4, 3, 2, 2],
-  normals([4, 3, 2, 2], 'pictures').data.map((z) => Math.sign(z)),
+  normals([4, 3, 2, 2], 'images').data.map((z) => Math.sign(z)),
 );
-const first = float32([3, 2, 2], pictures.data.slice(0, 12));
-const exact = exactSampler({ pictures, scheduler: schedulerConfig(), batchSize: 3 });
+const first = float32([3, 2, 2], images.data.slice(0, 12));
+const exact = exactSampler({ images, scheduler: schedulerConfig(), batchSize: 3 });
 const distances = (drawn: FloatArray, b: number) =>
   Array.from({ length: 4 }, (_, k) =>
-    Math.hypot(...Array.from({ length: 12 }, (_unused, i) => drawn.data[b * 12 + i]! - pictures.data[k * 12 + i]!)),
+    Math.hypot(...Array.from({ length: 12 }, (_unused, i) => drawn.data[b * 12 + i]! - images.data[k * 12 + i]!)),
   );
 
 describe('the exact sampler', () => {
-  test('draws pictures of the data, the same at any count', async () => {
-    const all = await drawPictures(exact, { seed: 1, count: 7, sampler: 'ddim' });
+  test('generates images of the data, the same at any count', async () => {
+    const all = await sampleImages(exact, { seed: 1, count: 7, sampler: 'ddim' });
     for (let b = 0; b < 7; b++) expect(Math.min(...distances(all, b))).toBeLessThan(0.02);
-    const some = await drawPictures(exact, { seed: 1, first: 4, count: 2, sampler: 'ddim' });
+    const some = await sampleImages(exact, { seed: 1, first: 4, count: 2, sampler: 'ddim' });
     expect(some.data).toEqual(all.data.slice(48, 72));
   });
 
@@ -35,20 +35,20 @@ describe('the exact sampler', () => {
   });
 });
 
-describe('editing pictures', () => {
-  test('at strength 0 gives the picture, at a little nearly it, at 1 what the seed draws', async () => {
+describe('editing images', () => {
+  test('at strength 0 gives the image, at a little nearly it, at 1 what the seed draws', async () => {
     const vary = (strength: number) =>
-      finishedPictures(varyPicture(exact, { image: first, strength, seed: 2, count: 4, sampler: 'ddim' }));
+      finishedImages(varyImage(exact, { image: first, strength, seed: 2, count: 4, sampler: 'ddim' }));
     expect((await vary(0)).data.slice(36)).toEqual(first.data);
     for (const b of [0, 1, 2, 3]) expect(distances(await vary(0.2), b)[0]).toBeLessThan(0.05);
-    expect((await vary(1)).data).toEqual((await drawPictures(exact, { seed: 2, count: 4, sampler: 'ddim' })).data);
+    expect((await vary(1)).data).toEqual((await sampleImages(exact, { seed: 2, count: 4, sampler: 'ddim' })).data);
   });
 
-  test('in-painting completes the picture and tells how many steps it takes', async () => {
+  test('in-painting completes the image and tells how many steps it takes', async () => {
     const mask = float32([1, 2, 2], [0, 0, 1, 1]);
     const counts: number[] = [];
-    const painted = await finishedPictures(
-      inpaintPicture(exact, { image: first, mask, seed: 2, count: 4, steps: 20, jumpLength: 4, resamples: 3 }),
+    const painted = await finishedImages(
+      inpaintImage(exact, { image: first, mask, seed: 2, count: 4, steps: 20, jumpLength: 4, resamples: 3 }),
       ({ stepsDone, stepsTotal }) => counts.push(stepsTotal - stepsDone),
     );
     for (const b of [0, 1, 2, 3]) {
@@ -59,8 +59,8 @@ describe('editing pictures', () => {
     expect(counts).toHaveLength(counts[0]! + 1);
   });
 
-  test('pictures between seeds begin and end with the pictures of the seeds', async () => {
-    const between = await finishedPictures(interpolateSeeds(exact, { seeds: [5, 6, 7], frames: 4, sampler: 'ddim' }));
+  test('images between seeds begin and end with the images of the seeds', async () => {
+    const between = await finishedImages(interpolateSeeds(exact, { seeds: [5, 6, 7], frames: 4, sampler: 'ddim' }));
     expect(between.shape).toEqual([interpolatedCount(3, 4), 3, 2, 2]);
     for (const [place, seed] of [
       [0, 5],
@@ -68,26 +68,26 @@ describe('editing pictures', () => {
       [6, 7],
     ] as const) {
       expect(between.data.slice(place * 12, place * 12 + 12)).toEqual(
-        (await drawPictures(exact, { seed, count: 1, sampler: 'ddim' })).data,
+        (await sampleImages(exact, { seed, count: 1, sampler: 'ddim' })).data,
       );
     }
   });
 
   test('says what does not fit', async () => {
     const small = float32([3, 1, 1], [0, 0, 0]);
-    await expect(
-      finishedPictures(varyPicture(exact, { image: small, strength: 0.5, seed: 0, count: 1 })),
-    ).rejects.toThrow("varyPicture: the image is [3, 1, 1], the model's are [3, 2, 2]");
-    await expect(
-      finishedPictures(varyPicture(exact, { image: first, strength: 2, seed: 0, count: 1 })),
-    ).rejects.toThrow('strength: expected a number from 0 to 1, got 2');
-    await expect(
-      finishedPictures(inpaintPicture(exact, { image: first, mask: small, seed: 0, count: 1 })),
-    ).rejects.toThrow('inpaintPicture: the mask is [3, 1, 1], expected [1, 2, 2]');
-    await expect(finishedPictures(interpolateSeeds(exact, { seeds: [1], frames: 4 }))).rejects.toThrow(
+    await expect(finishedImages(varyImage(exact, { image: small, strength: 0.5, seed: 0, count: 1 }))).rejects.toThrow(
+      "varyImage: the image is [3, 1, 1], the model's are [3, 2, 2]",
+    );
+    await expect(finishedImages(varyImage(exact, { image: first, strength: 2, seed: 0, count: 1 }))).rejects.toThrow(
+      'strength: expected a number from 0 to 1, got 2',
+    );
+    await expect(finishedImages(inpaintImage(exact, { image: first, mask: small, seed: 0, count: 1 }))).rejects.toThrow(
+      'inpaintImage: the mask is [3, 1, 1], expected [1, 2, 2]',
+    );
+    await expect(finishedImages(interpolateSeeds(exact, { seeds: [1], frames: 4 }))).rejects.toThrow(
       'there are two seeds or more, got 1',
     );
-    await expect(finishedPictures(interpolateSeeds(exact, { seeds: [1, 2], frames: 1 }))).rejects.toThrow(
+    await expect(finishedImages(interpolateSeeds(exact, { seeds: [1, 2], frames: 1 }))).rejects.toThrow(
       'frames is an integer of 2 or more, got 1',
     );
   });
@@ -122,17 +122,17 @@ describe('a network that is conditioned on an image', () => {
   const open = () => openSampler(createInterpreter(), { network: unet, scheduler, weights, batchSize: 2 });
   const condImages = normals([3, 1, 4, 4], 'condition');
 
-  test("makes pictures of its output's channels, from two stacked on the channel axis", async () => {
+  test("makes images of its output's channels, from two stacked on the channel axis", async () => {
     const sampler = await open();
     expect(sampler).toMatchObject({ shape: [1, 4, 4], conditions: [{ name: 'image', shape: [1, 4, 4] }] });
-    const drawn = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: condImages } });
+    const drawn = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: condImages } });
     expect(drawn.shape).toEqual([3, 1, 4, 4]);
-    // Picture 2 is in the second batch: its condition goes with it, and nobody else's does.
+    // Image 2 is in the second batch: its condition goes with it, and nobody else's does.
     const other = float32(
       condImages.shape,
       condImages.data.map((x, i) => (i >= 32 ? -x : x)),
     );
-    const changed = await drawPictures(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: other } });
+    const changed = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: other } });
     expect(changed.data.slice(0, 32)).toEqual(drawn.data.slice(0, 32));
     expect(changed.data.slice(32)).not.toEqual(drawn.data.slice(32));
     // By hand: the sampler on the same denoiser.
@@ -152,8 +152,8 @@ describe('a network that is conditioned on an image', () => {
 
   test('says so where the image is missing, of another size, or not wanted', async () => {
     const sampler = await open();
-    const draw = (model: PictureModel & Parameters<typeof drawPictures>[0], given?: FloatArray) =>
-      drawPictures(model, { seed: 1, count: 3, steps: 3, ...(given && { conditions: { image: given } }) });
+    const draw = (model: ImageModel & Parameters<typeof sampleImages>[0], given?: FloatArray) =>
+      sampleImages(model, { seed: 1, count: 3, steps: 3, ...(given && { conditions: { image: given } }) });
     await expect(draw(sampler)).rejects.toThrow(
       'sample: this model is conditioned on image, and none is given; add image, f32[3, 1, 4, 4], to the conditions',
     );

@@ -1,4 +1,4 @@
-/** Pictures from pictures: image to image, in-painting, and the way between two of them. */
+/** Images from images: image to image, in-painting, and the way between two of them. */
 import { float32, type FloatArray, type Shape } from '../core/index.ts';
 import {
   imageToImage,
@@ -15,38 +15,38 @@ import {
 } from '../diffusion/index.ts';
 import {
   chosenSampler,
-  drawBatches,
+  sampleBatches,
   imageShape,
   mostSteps,
   sampleStreams,
-  type DrawOptions,
-  type PictureModel,
+  type SampleRequest,
+  type ImageModel,
   type SampleOptions,
   type SampleProgress,
-} from './draw.ts';
+} from './image-sampler.ts';
 
-/** How a picture is drawn anew. */
+/** How an image is sampled anew. */
 export interface VaryOptions extends SampleOptions {
   /** [C, H, W] in [−1, 1], or [count, C, H, W], one for each. */
   readonly image: FloatArray;
-  /** 0 leaves the picture as it is, 1 forgets it. */
+  /** 0 leaves the image as it is, 1 forgets it. */
   readonly strength: number;
 }
 
 /**
- * Draws `count` pictures from a noisy version of one: see `imageToImage`.
+ * Generates `count` images from a noisy version of one: see `imageToImage`.
  *
- * @throws if the picture has not the model's shape, or strength is outside 0 … 1
+ * @throws if the image has not the model's shape, or strength is outside 0 … 1
  */
-export async function* varyPicture(
-  model: PictureModel,
+export async function* varyImage(
+  model: ImageModel,
   options: VaryOptions,
 ): AsyncGenerator<SampleProgress, void, undefined> {
   const { strength } = options;
   const chosen = chosenSampler(model, options);
-  checkImage('varyPicture', model, options.image, options.count);
+  checkImage('varyImage', model, options.image, options.count);
   const stepsOfBatch = Math.max(1, timesFromStrength(model.process.schedule, chosen.timesteps, strength).length);
-  yield* drawBatches(model, { ...options, ...chosen.sampling }, stepsOfBatch, ({ denoise, places, streams, given }) =>
+  yield* sampleBatches(model, { ...options, ...chosen.sampling }, stepsOfBatch, ({ denoise, places, streams, given }) =>
     imageToImage(chosen.run, denoise, imagesAt(options.image, model.shape, places), {
       ...chosen.options,
       ...given,
@@ -56,8 +56,8 @@ export async function* varyPicture(
   );
 }
 
-/** What is painted anew of a picture. */
-export interface InpaintOptions extends DrawOptions, RepaintJumps, Pick<SamplerChoice, 'steps' | 'spacing'> {
+/** What is painted anew of an image. */
+export interface InpaintOptions extends SampleRequest, RepaintJumps, Pick<SamplerChoice, 'steps' | 'spacing'> {
   /** [C, H, W] in [−1, 1], or [count, C, H, W], one for each. */
   readonly image: FloatArray;
   /** [1, H, W] or [C, H, W]: 1 where it is painted anew, 0 where it is kept. */
@@ -70,20 +70,20 @@ const repaintSteps = 250;
 /**
  * Paints the part under the mask, `count` times: see `repaint`.
  *
- * @throws if picture or mask do not have the model's shape
+ * @throws if image or mask do not have the model's shape
  */
-export async function* inpaintPicture(
-  model: PictureModel,
+export async function* inpaintImage(
+  model: ImageModel,
   options: InpaintOptions,
 ): AsyncGenerator<SampleProgress, void, undefined> {
   const { image, mask, jumpLength, resamples, steps = Math.min(repaintSteps, mostSteps(model)), spacing } = options;
   const { schedule } = model.process;
   const { timesteps, sampling } = chosenSampler(model, { ...options, sampler: 'ddpm', steps, spacing });
-  checkImage('inpaintPicture', model, image, options.count);
+  checkImage('inpaintImage', model, image, options.count);
   const [, height, width] = imageShape(model.shape);
   if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width)
-    throw new Error(`inpaintPicture: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
-  yield* drawBatches(
+    throw new Error(`inpaintImage: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
+  yield* sampleBatches(
     model,
     { ...options, ...sampling },
     repaintPath(timesteps.length, { jumpLength, resamples }).length - 1,
@@ -101,29 +101,29 @@ export async function* inpaintPicture(
   );
 }
 
-/** Which pictures lie at the ends, and how many between. */
+/** Which images lie at the ends, and how many between. */
 export interface InterpolateOptions extends Omit<
   SampleOptions,
   'seed' | 'count' | 'first' | 'ids' | 'conditions' | 'negative'
 > {
-  /** Two seeds or more; picture 0 of each is an end. */
+  /** Two seeds or more; image 0 of each is an end. */
   readonly seeds: readonly number[];
-  /** Pictures from one seed to the next, both ends among them; at least 2. */
+  /** Images from one seed to the next, both ends among them; at least 2. */
   readonly frames: number;
   /** [1, ...] what all samples are conditioned on. */
   readonly conditions?: Conditions | undefined;
 }
 
 /**
- * Pictures on the way from seed to seed: slerp of the noises they begin as. The sampler should add no noise of its own, so
- * that near noises give near pictures.
+ * Images on the way from seed to seed: slerp of the noises they begin as. The sampler should add no noise of its own, so
+ * that near noises give near images.
  *
- * The pictures of a stretch, then those of the next; where two stretches meet the picture comes once.
+ * The images of a stretch, then those of the next; where two stretches meet the image comes once.
  *
  * @throws if there is one seed, or fewer than two frames
  */
 export async function* interpolateSeeds(
-  model: PictureModel,
+  model: ImageModel,
   { seeds, frames, conditions = {}, ...options }: InterpolateOptions,
 ): AsyncGenerator<SampleProgress, void, undefined> {
   if (seeds.length < 2) throw new Error(`interpolateSeeds: there are two seeds or more, got ${seeds.length}`);
@@ -139,30 +139,28 @@ export async function* interpolateSeeds(
     const stretch = Math.min(Math.floor(index / (frames - 1)), ends.length - 2);
     return slerp(ends[stretch]!, ends[stretch + 1]!, (index - stretch * (frames - 1)) / (frames - 1)).data;
   };
-  const asked: DrawOptions = {
+  const asked: SampleRequest = {
     ...options,
     ...chosen.sampling,
     seed: seeds[0]!,
     count,
     conditions: repeatRow(conditions, count),
   };
-  yield* drawBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, given }) => {
+  yield* sampleBatches(model, asked, chosen.timesteps.length, ({ denoise, shape, indices, streams, given }) => {
     const xT = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
     for (const [b, index] of indices.entries()) xT.set(noiseOf(index), b * (xT.length / indices.length));
     return chosen.run(denoise, float32(shape, xT), { ...chosen.options, ...given, streams });
   });
 }
 
-/** How many pictures `interpolateSeeds` draws. */
+/** How many images `interpolateSeeds` draws. */
 export function interpolatedCount(seeds: number, frames: number): number {
   return (seeds - 1) * (frames - 1) + 1;
 }
 
-function checkImage(name: string, { shape }: PictureModel, image: FloatArray, count: number): void {
+function checkImage(name: string, { shape }: ImageModel, image: FloatArray, count: number): void {
   if (image.shape.join() !== shape.join() && image.shape.join() !== [count, ...shape].join())
-    throw new Error(
-      `${name}: the image is [${image.shape.join(', ')}], the model's are [${shape.join(', ')}]`,
-    );
+    throw new Error(`${name}: the image is [${image.shape.join(', ')}], the model's are [${shape.join(', ')}]`);
 }
 
 /** The images of some places of a request: one for all, or each its own. */
@@ -170,7 +168,7 @@ function imagesAt(image: FloatArray, shape: Shape, places: readonly number[]): F
   return image.shape.length === shape.length ? repeated(image, places.length) : takeRows(image, places);
 }
 
-/** One picture as a batch of itself: [C, H, W] → [count, C, H, W]. */
+/** One image as a batch of itself: [C, H, W] → [count, C, H, W]. */
 export function repeated({ shape, data }: FloatArray, count: number): FloatArray {
   const all = new Float32Array(count * data.length);
   for (let b = 0; b < count; b++) all.set(data, b * data.length);

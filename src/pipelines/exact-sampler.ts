@@ -1,32 +1,32 @@
-/** The exact denoiser of pictures in the place of a network. */
+/** The exact denoiser of images in the place of a network. */
 import type { FloatArray } from '../core/index.ts';
 import { datasetDenoiser, networkProcess, type SchedulerConfig } from '../diffusion/index.ts';
-import { pictureSampler, type PictureSampler } from './draw.ts';
+import { imageSampler, type ImageSampler } from './image-sampler.ts';
 
-/** What the exact denoiser knows: all the pictures, and how noise is put on them. */
+/** What the exact denoiser knows: all the images, and how noise is put on them. */
 export interface ExactSource {
   /** [N, ...]; not copied. */
-  readonly pictures: FloatArray;
+  readonly images: FloatArray;
   readonly scheduler: SchedulerConfig;
-  /** Pictures computed together, default 16. */
+  /** Images computed together, default 16. */
   readonly batchSize?: number;
 }
 
 /**
- * A sampler without any network: E[x_0 | x_t] over the pictures, computed. It draws the pictures themselves, which is what
+ * A sampler without any network: E[x_0 | x_t] over the images, computed. It generates the images themselves, which is what
  * a network that has learned them perfectly would do.
  *
- * A batch of B noisy pictures takes about 2 · B · N · C · H · W multiplications for each step.
+ * A batch of B noisy images takes about 2 · B · N · C · H · W multiplications for each step.
  *
- * @throws if there are no pictures; when drawing, if guidance is asked for
+ * @throws if there are no images; when drawing, if guidance is asked for
  */
-export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSource): PictureSampler {
+export function exactSampler({ images, scheduler, batchSize = 16 }: ExactSource): ImageSampler {
   const process = networkProcess(scheduler);
-  const denoise = datasetDenoiser(process.schedule, pictures);
-  return pictureSampler({
+  const denoise = datasetDenoiser(process.schedule, images);
+  return imageSampler({
     // There is no network that could have learned a variance.
     process: process.varianceType === 'learned_range' ? { ...process, varianceType: 'fixed_small' } : process,
-    shape: pictures.shape.slice(1),
+    shape: images.shape.slice(1),
     batchSize,
     conditions: [],
     plainDenoiser: denoise,
@@ -34,7 +34,7 @@ export function exactSampler({ pictures, scheduler, batchSize = 16 }: ExactSourc
       if (guidanceScale !== 1)
         throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
       if (dynamicThresholding)
-        throw new Error('dynamicThresholding: an exact estimate is a mean of pictures and never leaves their range');
+        throw new Error('dynamicThresholding: an exact estimate is a mean of images and never leaves their range');
       return denoise;
     },
     dispose: async () => {},

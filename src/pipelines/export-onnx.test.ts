@@ -11,7 +11,7 @@ import { initialValues } from '../nn/index.ts';
 import { decodeModel } from '../onnx/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { denoiserProgram } from './denoising-loss.ts';
-import type { PictureShape } from './draw.ts';
+import type { ImageShape } from './image-sampler.ts';
 import { exportOnnx, type ModelToExport } from './export-onnx.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d/', import.meta.url));
@@ -23,9 +23,9 @@ function fixture(name: string) {
     JSON.parse(readFileSync(`${fixtures}${name}/config.json`, 'utf8')) as Record<string, unknown>,
   );
   const io = tensorsOf(`${fixtures}${name}/io.safetensors`);
-  const [batch, ...picture] = io.get('sample')!.shape as readonly [number, ...PictureShape];
+  const [batch, ...imageShape] = io.get('sample')!.shape as readonly [number, ...ImageShape];
   const model: ModelToExport = {
-    network: new UNet2DModel({ ...(config as UNet2DOptions), sampleSize: [picture[1], picture[2]] }),
+    network: new UNet2DModel({ ...(config as UNet2DOptions), sampleSize: [imageShape[1], imageShape[2]] }),
     weights: tensorsOf(`${fixtures}${name}/diffusion_pytorch_model.safetensors`),
     scheduler,
   };
@@ -34,7 +34,7 @@ function fixture(name: string) {
     timestep: float32([batch], Float32Array.from(io.get('timestep')!.data as BigInt64Array, Number)),
     ...(io.has('class_labels') && { class_labels: io.get('class_labels')! }),
   };
-  return { model, inputs, batch, picture, expected: io.get('out_sample')!.data as Float32Array };
+  return { model, inputs, batch, imageShape, expected: io.get('out_sample')!.data as Float32Array };
 }
 
 /** Row `index` of every input, `count` times. */
@@ -81,8 +81,8 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
 const names = readdirSync(fixtures).filter((name) => !name.includes('.'));
 
 describe.each(names)('an exported model, diffusers fixture %s', (name) => {
-  const { model, inputs, batch, picture, expected } = fixture(name);
-  const row = (sizeOf(picture) / picture[0]) * model.network.outputs[0]!;
+  const { model, inputs, batch, imageShape, expected } = fixture(name);
+  const row = (sizeOf(imageShape) / imageShape[0]) * model.network.outputs[0]!;
 
   test('computes what diffusers computes, at any batch, to 1e-4', async () => {
     const bytes = exportOnnx(model);

@@ -18,11 +18,11 @@ export interface ModelToExport {
 
 /** Options of `exportOnnx`. */
 export interface ExportOptions {
-  /** Pictures in one run; default 'symbolic', any number. */
+  /** Images in one run; default 'symbolic', any number. */
   readonly batch?: number | 'symbolic';
   /** How the weights are stored, default f32. f16 is half the size and is widened in the graph, which computes in f32 either way. */
   readonly dtype?: 'f32' | 'f16';
-  /** Beside `model_config` and `scheduler_config`, what the model says of itself: its license, what made it. */
+  /** Besides `model_config` and `scheduler_config`, what the model says of itself: its license, what made it. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

@@ -37,7 +37,7 @@ async function hybrid(
     schedule,
     preconditioning: { target },
   } = process;
-  if (!('betas' in schedule)) throw new Error('internal: a schedule of steps');
+  if (!('betas' in schedule)) throw new Error('internal: a discrete-time schedule');
   const network = new Said({
     sampleSize: [height, width],
     inChannels: channels,

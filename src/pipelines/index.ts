@@ -7,7 +7,7 @@ export {
   type ClipWeights,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
-export { sevenViews, sumOverViews, type View, viewsOf } from './clip-views.ts';
+export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';
 export * from './compare.ts';
 export {
   denoiserProgram,
@@ -21,7 +21,7 @@ export {
   type NoiseDraw,
 } from './denoising-loss.ts';
 export * from './denoising-task.ts';
-export * from './draw.ts';
+export * from './image-sampler.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';

@@ -11,11 +11,11 @@ import {
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { denoiserProgram } from './denoising-loss.ts';
-import { drawPictures, sampleStreams } from './draw.ts';
+import { sampleImages, sampleStreams } from './image-sampler.ts';
 import { openSampler } from './network-sampler.ts';
 
 describe('guidance of a network that learns its variance', () => {
-  // Two classes and one for "any"; one channel, and the variance of its pixels beside it.
+  // Two classes and one for "any"; one channel, and the variance of its pixels next to it.
   const unet = new UNet2DModel({
     sampleSize: 4,
     inChannels: 1,
@@ -47,11 +47,11 @@ describe('guidance of a network that learns its variance', () => {
     varianceType: 'learned_range',
     predictionType: 'v_prediction',
   });
-  const picture = [1, 4, 4] as const;
+  const imageShape = [1, 4, 4] as const;
   const [size, scale, labels] = [16, 3, [1, 0]];
   const times = [39, 26, 13, 0];
 
-  /** What the network says with a label: v̂ and (its own word + 1)/2, of both pictures. */
+  /** What the network says with a label: v̂ and (its own word + 1)/2, of both images. */
   async function network(
     xt: Float32Array,
     t: number,
@@ -60,7 +60,7 @@ describe('guidance of a network that learns its variance', () => {
     const executor = createInterpreter();
     const executable = await executor.compile(freeze(denoiserProgram(unet, 2), weights));
     const { out_sample: out } = await executable.run(null, {
-      sample: float32([2, ...picture], xt),
+      sample: float32([2, ...imageShape], xt),
       timestep: float32([2], [t, t]),
       ...classConditions(classes),
     });
@@ -113,7 +113,7 @@ describe('guidance of a network that learns its variance', () => {
       nothing: classConditions([nullClass]),
       batchSize: 2,
     });
-    const drawn = await drawPictures(sampler, {
+    const drawn = await sampleImages(sampler, {
       sampler: 'ddpm',
       steps: 4,
       seed: 7,
@@ -124,7 +124,7 @@ describe('guidance of a network that learns its variance', () => {
     // Single precision, over four steps.
     expect(largest(drawn.data, await byHand('conditional'))).toBeLessThan(2e-5);
     expect(largest(drawn.data, await byHand('unconditional'))).toBeGreaterThan(0.01);
-    const unguided = await drawPictures(sampler, {
+    const unguided = await sampleImages(sampler, {
       sampler: 'ddpm',
       steps: 4,
       seed: 7,
@@ -143,7 +143,7 @@ describe('guidance of a network that learns its variance', () => {
       batchSize: 2,
     });
     const { schedule, preconditioning } = networkProcess(scheduler);
-    const xt = float32([2, ...picture], new RandomStream(3, 'x', 0).fillNormal(new Float32Array(2 * size)));
+    const xt = float32([2, ...imageShape], new RandomStream(3, 'x', 0).fillNormal(new Float32Array(2 * size)));
     const level = schedule.sigma(20) / schedule.alpha(20);
     const nothing = classConditions([nullClass]);
     for (const [rescale, interval] of [
@@ -163,7 +163,7 @@ describe('guidance of a network that learns its variance', () => {
         schedule,
       );
       const opened = sampler.denoiser({ guidanceScale: scale, guidanceRescale: rescale, guidanceInterval: interval });
-      // One picture inside of the interval or at its end, one outside where it has one.
+      // One image inside of the interval or at its end, one outside where it has one.
       const t = [20, interval[0] === 0 ? 30 : 10];
       const conditions = classConditions(labels);
       const found = await opened(xt, t, { conditions });

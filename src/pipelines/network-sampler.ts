@@ -27,7 +27,7 @@ import {
 } from '../diffusion/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { checkNetwork, denoiserProgram, denoisingNetwork } from './denoising-loss.ts';
-import { pictureSampler, type PictureSampler } from './draw.ts';
+import { imageSampler, type ImageSampler } from './image-sampler.ts';
 
 /** What is sampled: the network, its noise, and where its weights are. */
 export interface SamplerSource {
@@ -53,7 +53,7 @@ export interface SamplerSource {
 export async function openSampler(
   executor: Executor,
   { network: given, scheduler, weights, nothing = {}, sampling, batchSize = 16 }: SamplerSource,
-): Promise<PictureSampler> {
+): Promise<ImageSampler> {
   const process = networkProcess(scheduler);
   const network = denoisingNetwork(given, process.varianceType);
   checkNetwork(network);
@@ -89,7 +89,7 @@ export async function openSampler(
         );
       if (Object.keys(nothing).length === 0)
         throw new Error(
-          'guidanceScale: this model was trained without label dropout (objective.classDropout), so it cannot be guided; leave the scale at 1',
+          'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',
         );
       denoise = classifierFreeGuidance(denoise, {
         schedule,
@@ -104,7 +104,7 @@ export async function openSampler(
     return clip === undefined ? denoise : clipping(denoise, schedule, clip);
   }
 
-  return pictureSampler({
+  return imageSampler({
     process,
     shape: network.sample,
     batchSize,

@@ -11,9 +11,9 @@ const normals = (shape: readonly number[]) =>
 
 describe('low resolution', () => {
   test('a pixel is the mean of its block', () => {
-    const picture = float32([1, 1, 2, 4], [1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(shrink(picture, 2)).toEqual(float32([1, 1, 1, 2], [3.5, 5.5]));
-    expect(() => shrink(picture, 4)).toThrow('shrink: pictures of 2×4 have no whole number of blocks of 4×4');
+    const image = float32([1, 1, 2, 4], [1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(shrink(image, 2)).toEqual(float32([1, 1, 1, 2], [3.5, 5.5]));
+    expect(() => shrink(image, 4)).toThrow('shrink: images of 2×4 have no whole number of blocks of 4×4');
   });
 
   test('enlarged bilinearly, a pixel lies between its neighbors a quarter of the way, and edges stay', () => {
@@ -24,14 +24,14 @@ describe('low resolution', () => {
 
   test("enlarged bicubically, a single pixel spreads by Keys' kernel of slope −0.75", () => {
     const { data } = enlarge(float32([1, 1, 1, 8], [0, 0, 0, 0, 1, 0, 0, 0]), { factor: 2, upsampling: 'bicubic' });
-    // New centers lie a quarter beside the old ones: the kernel at 1.75, 1.25, 0.75, 0.25 and back.
+    // New centers lie a quarter next to the old ones: the kernel at 1.75, 1.25, 0.75, 0.25 and back.
     expect([...data.subarray(4, 14)]).toEqual([
       0, -0.03515625, -0.10546875, 0.26171875, 0.87890625, 0.87890625, 0.26171875, -0.10546875, -0.03515625, 0,
     ]);
   });
 
   test.each(['bilinear', 'bicubic'] as const)(
-    'of an even picture it is the picture, channel by channel: %s',
+    'of an even image it is the image, channel by channel: %s',
     (upsampling) => {
       const even = float32(
         [2, 3, 8, 4],
@@ -44,12 +44,12 @@ describe('low resolution', () => {
   );
 
   test('noise of any deviation up to the largest is put on it, the same for the same stream, and none without one', () => {
-    const pictures = normals([400, 1, 8, 8]);
+    const images = normals([400, 1, 8, 8]);
     const augmented = { ...plain, noiseAugmentation: 0.6 };
-    const clean = lowResolution(pictures, plain);
-    expect(lowResolution(pictures, augmented)).toEqual(clean);
-    const noisy = lowResolution(pictures, augmented, new RandomStream(2, 'noise'));
-    expect(lowResolution(pictures, augmented, new RandomStream(2, 'noise'))).toEqual(noisy);
+    const clean = lowResolution(images, plain);
+    expect(lowResolution(images, augmented)).toEqual(clean);
+    const noisy = lowResolution(images, augmented, new RandomStream(2, 'noise'));
+    expect(lowResolution(images, augmented, new RandomStream(2, 'noise'))).toEqual(noisy);
     const squares = Array.from(
       { length: 400 },
       (_, b) =>

@@ -8,14 +8,14 @@ import { imageName, type SuperResolution } from '../diffusion/index.ts';
 import type { Examples } from './denoising-task.ts';
 
 /**
- * Pictures with a pixel for each factor × factor block, its mean: [B, C, H, W] → [B, C, H/factor, W/factor].
+ * Images with a pixel for each factor × factor block, its mean: [B, C, H, W] → [B, C, H/factor, W/factor].
  *
  * @throws if the factor does not divide both sides
  */
-export function shrink(pictures: FloatArray, factor: number): FloatArray {
-  const [height, width] = pictures.shape.slice(-2) as [number, number];
+export function shrink(images: FloatArray, factor: number): FloatArray {
+  const [height, width] = images.shape.slice(-2) as [number, number];
   if (height % factor !== 0 || width % factor !== 0)
-    throw new Error(`shrink: pictures of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
+    throw new Error(`shrink: images of ${height}×${width} have no whole number of blocks of ${factor}×${factor}`);
   const means = (from: number) =>
     float32(
       [from / factor, from],
@@ -23,34 +23,34 @@ export function shrink(pictures: FloatArray, factor: number): FloatArray {
         Math.floor((i % from) / factor) === Math.floor(i / from) ? 1 / factor : 0,
       ),
     );
-  return resized(pictures, means(height), means(width));
+  return resized(images, means(height), means(width));
 }
 
-/** Pictures `factor` times as high and wide, as PyTorch's `interpolate` makes them: [B, C, h, w] → [B, C, factor h, factor w]. */
+/** Images `factor` times as high and wide, as PyTorch's `interpolate` makes them: [B, C, h, w] → [B, C, factor h, factor w]. */
 export function enlarge(
-  pictures: FloatArray,
+  images: FloatArray,
   { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>,
 ): FloatArray {
-  const [height, width] = pictures.shape.slice(-2) as [number, number];
+  const [height, width] = images.shape.slice(-2) as [number, number];
   return resized(
-    pictures,
+    images,
     resizeMatrix(height, factor * height, { mode: upsampling }),
     resizeMatrix(width, factor * width, { mode: upsampling }),
   );
 }
 
 /**
- * What the network sees of pictures that it is to draw in full: they are shrunk and enlarged again.
+ * What the network sees of images that it is to draw in full: they are shrunk and enlarged again.
  *
- * With a stream, normals of deviation s ~ U[0, noiseAugmentation), one s for each picture, are added, so that the network does not
- * lean on the last detail of what it sees. Pictures without noise are among those, and are what it is given when it draws.
+ * With a stream, normals of deviation s ~ U[0, noiseAugmentation), one s for each image, are added, so that the network does not
+ * lean on the last detail of what it sees. Images without noise are among those, and are what it is given when it draws.
  *
- * @param pictures  [B, C, H, W] in [−1, 1]
+ * @param images  [B, C, H, W] in [−1, 1]
  * @returns         [B, C, H, W]
  * @see Ho et al. 2022 (cascaded diffusion), section 4.2 — https://arxiv.org/abs/2106.15282
  */
-export function lowResolution(pictures: FloatArray, options: SuperResolution, stream?: RandomStream): FloatArray {
-  const seen = enlarge(shrink(pictures, options.factor), options);
+export function lowResolution(images: FloatArray, options: SuperResolution, stream?: RandomStream): FloatArray {
+  const seen = enlarge(shrink(images, options.factor), options);
   if (!stream || options.noiseAugmentation === 0) return seen;
   const size = seen.data.length / seen.shape[0]!;
   const deviations = Array.from({ length: seen.shape[0]! }, () => options.noiseAugmentation * stream.uniform());

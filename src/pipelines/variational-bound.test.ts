@@ -11,12 +11,12 @@ const size = golden.x0.length / times.length;
 async function terms(
   predictionType: PredictionType,
 ): Promise<{ bits: readonly number[]; gradients: Record<string, Float32Array> }> {
-  const picture = (name: string) => input(name, shape);
-  const [x0, prediction, target, variance] = ['x0', 'prediction', 'target', 'variance'].map(picture) as [
-    ReturnType<typeof picture>,
-    ReturnType<typeof picture>,
-    ReturnType<typeof picture>,
-    ReturnType<typeof picture>,
+  const image = (name: string) => input(name, shape);
+  const [x0, prediction, target, variance] = ['x0', 'prediction', 'target', 'variance'].map(image) as [
+    ReturnType<typeof image>,
+    ReturnType<typeof image>,
+    ReturnType<typeof image>,
+    ReturnType<typeof image>,
   ];
   const bits = variationalTerm({ x0, prediction, target, variance, timestep: input('timestep', [times.length]) });
   const [dPrediction, dVariance] = grad(sum(bits, [0]), [prediction, variance]);

@@ -47,7 +47,7 @@ const edge = 0.999;
 const smallest = 1e-12;
 
 /**
- * L_{t−1} of each sample in bits per dimension; at t = 0 the negative log-likelihood of the picture's 256 levels.
+ * L_{t−1} of each sample in bits per dimension; at t = 0 the negative log-likelihood of the image's 256 levels.
  *
  *     t > 0   KL(q(x_{t−1} | x_t, x_0) ‖ N(μ_θ, Σ_θ)) / ln 2,   ln Σ_θ = f ln β_t + (1 − f) ln β̃_t,  f = (v + 1)/2
  *     t = 0   −log₂ (Φ((x_0 − μ_θ + 1/255)/√Σ_θ) − Φ((x_0 − μ_θ − 1/255)/√Σ_θ)), open at −1 and 1
@@ -87,7 +87,7 @@ export function variationalTerm({ x0, prediction, target, variance, timestep }: 
   );
 }
 
-/** ln P of a picture's gray levels under a Gaussian whose mean is off by `centered`; `logInverseStd` is −ln √Σ. */
+/** ln P of an image's gray levels under a Gaussian whose mean is off by `centered`; `logInverseStd` is −ln √Σ. */
 function levelLikelihood(x0: Tensor, centered: Tensor, logInverseStd: Tensor): Tensor {
   // Only used at t = 0, but computed for all: where Σ is large elsewhere it must not overflow.
   const inverse = exp(clip(logInverseStd, -20, 20));

@@ -159,7 +159,7 @@ test('rank gives the nearest first, of equally near ones the first', () => {
 });
 
 describe('openClipEncoder', () => {
-  const pictures = (count: number) =>
+  const images = (count: number) =>
     float32([count, 3, 8, 8], new RandomStream(1, 'pictures').fillNormal(new Float32Array(count * 192)));
   const row = (x: FloatArray, i: number) => Array.from(x.data.subarray(i * 8, (i + 1) * 8));
 
@@ -168,7 +168,7 @@ describe('openClipEncoder', () => {
       openClipEncoder(node, { model, tokenizer, weights, batchSize: 2 }),
       openClipEncoder(node, { model, tokenizer, weights, batchSize: 7 }),
     ];
-    const [a, b] = [await small.embedImages(pictures(5)), await large.embedImages(pictures(5))];
+    const [a, b] = [await small.embedImages(images(5)), await large.embedImages(images(5))];
     expect(a.shape).toEqual([5, 8]);
     for (let i = 0; i < 5; i++) {
       expect(Math.hypot(...row(a, i))).toBeCloseTo(1, 5);

@@ -1,4 +1,4 @@
-/** Classes from their names alone: CLIP's zero-shot classifier, and the pictures nearest to a text. */
+/** Classes from their names alone: CLIP's zero-shot classifier, and the images nearest to a text. */
 import { float32, type FloatArray } from '../core/index.ts';
 import { fillTemplate, plainTemplates, templateProblem } from '../data/texts/template.ts';
 import { checkDistinct } from '../data/texts/tokenizer.ts';
@@ -12,14 +12,14 @@ export interface Ranked {
   readonly cosine: number;
 }
 
-/** One of the labels of a picture. */
+/** One of the labels of an image. */
 export interface RankedLabel extends Ranked {
   readonly label: string;
   /** Of all labels, softmax of the scaled cosines. */
   readonly probability: number;
 }
 
-/** Tells which label fits a picture. */
+/** Tells which label fits an image. */
 export interface ZeroShotClassifier {
   readonly labels: readonly string[];
   /** [L, D], unit vectors. */
@@ -27,7 +27,7 @@ export interface ZeroShotClassifier {
   /** Texts that were longer than the model reads. */
   readonly truncated: number;
   /**
-   * The best labels of each picture, best first.
+   * The best labels of each image, best first.
    *
    * @param embeddings  [N, D], unit vectors
    */
@@ -42,7 +42,7 @@ export interface ZeroShotClassifierOptions {
 
 /**
  * A classifier from labels: each label's vector is the mean of the unit vectors of all its sentences, made a unit vector
- * again; a picture has the label whose vector is nearest.
+ * again; an image has the label whose vector is nearest.
  *
  * @param templates  sentences with `{}` for the label; default the label alone
  * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, tags are not as many as labels, or the encoder has no scale
@@ -121,9 +121,9 @@ export function checkLabels(
 }
 
 /**
- * The share of pictures whose own label is among the best.
+ * The share of images whose own label is among the best.
  *
- * @param ranked  for each picture its labels, best first
+ * @param ranked  for each image its labels, best first
  * @param right   the label of each
  */
 export function zeroShotAccuracy(
@@ -137,7 +137,7 @@ export function zeroShotAccuracy(
 /**
  * The group of labels with the most probability together; of equal ones that of the better label.
  *
- * @param ranked   all labels of a picture, best first
+ * @param ranked   all labels of an image, best first
  * @param groupOf  [L] the group of each label
  * @throws if there is no label
  */

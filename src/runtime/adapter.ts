@@ -34,7 +34,7 @@ export function recordedAdapter({ adapter, driver }: Environment): Adapter {
   };
 }
 
-/** True for adapters that only imitate a graphics card on the processor: right, and many times slower than its own kernels. */
+/** True for adapters that only imitate a GPU on the processor: right, and many times slower than its own kernels. */
 export function isSoftware({ adapter, driver }: Adapter): boolean {
   return (
     /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|warp|\bcpu\b/i.test(adapter) ||
@@ -43,7 +43,7 @@ export function isSoftware({ adapter, driver }: Adapter): boolean {
 }
 
 /** False where no driver has a card to offer, so that nobody need ask one. */
-export function mayHaveGraphicsCard(platform: NodeJS.Platform = process.platform): boolean {
+export function mayHaveGpu(platform: NodeJS.Platform = process.platform): boolean {
   if (platform !== 'linux') return platform === 'darwin' || platform === 'win32';
   const rendering = existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
   return rendering || existsSync('/dev/nvidiactl') || existsSync('/dev/dxg'); // the last one under Windows

@@ -29,7 +29,7 @@ export interface NodeExecutorOptions {
   /**
    * Run in a thread of its own ('webgpu' and 'cuda': in a process), default true: ONNX Runtime blocks the thread it runs
    * on, and progress bars, timers and signals should not wait for it. False keeps everything on the calling thread, where
-   * a second executor on a graphics card can end the process.
+   * a second executor on a GPU can end the process.
    */
   readonly worker?: boolean;
   /**
@@ -47,7 +47,7 @@ export interface NodeExecutorOptions {
    * Entries that another version of the package left are not used.
    */
   readonly cacheDir?: string;
-  /** Environment variables of the process of 'webgpu' or 'cuda', such as CUDA_VISIBLE_DEVICES, beside this process's own. */
+  /** Environment variables of the process of 'webgpu' or 'cuda', such as CUDA_VISIBLE_DEVICES, next to this process's own. */
   readonly env?: Readonly<Record<string, string>>;
 }
 

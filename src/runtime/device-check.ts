@@ -33,13 +33,13 @@ export interface DeviceComparison {
 export const tolerableError = 1e-3;
 
 /** About the middle of a small U-Net: large enough that a card can show what it has, a tenth of a second on two cores. */
-const usualSize = { batch: 16, channels: 64, side: 16 } as const;
+const defaultSize = { batch: 16, channels: 64, side: 16 } as const;
 
 /** Runs a step as training does (convolution, normalization, attention and all gradients) on both and compares. */
 export async function compareDevices(
   device: Executor,
   reference: Executor,
-  { batch, channels, side }: { batch: number; channels: number; side: number } = usualSize,
+  { batch, channels, side }: { batch: number; channels: number; side: number } = defaultSize,
 ): Promise<DeviceComparison> {
   const step = trainingStep(batch, channels, side);
   const random = new RandomStream(0, 'device check');

@@ -24,7 +24,7 @@ export interface Engine {
    * of an output that is no tensor, which ends the copying.
    */
   readonly refusal?: string;
-  /** Whether integers have 32 bits on the provider: 64-bit ones become so on the way in, and again 64-bit on the way out. */
+  /** Whether integers have 32 bits on the provider: 64-bit ones become so on the way in, and again 64-bit on a hint. */
   readonly narrowsIntegers: boolean;
   /** Name and version, provider, device: what decides the last bits of results. */
   facts(): Promise<Environment>;

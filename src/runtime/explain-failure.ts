@@ -1,7 +1,7 @@
 import type { NodeDevice } from './node-device.ts';
 
 /**
- * Why an engine could not be opened or a program not be run, in a line with the way out.
+ * Why an engine could not be opened or a program not be run, in a line with a hint.
  *
  * @param message  of ONNX Runtime's error
  * @param log      what its process has written, where drivers and loaders say more

@@ -22,10 +22,10 @@ const closingSeconds = 5;
 /**
  * A session host in a process of its own, behind the same interface. The process starts with the first call.
  *
- * Drivers of graphics cards can end a process, and two that compute at once in one process do; here only the engine is
+ * Drivers of GPUs can end a process, and two that compute at once in one process do; here only the engine is
  * lost, and every executor has a driver to itself. What the driver writes is kept: it names the adapter in use.
  *
- * @param env  environment variables beside this process's own
+ * @param env  environment variables next to this process's own
  */
 export function startProcess(options: NodeEngineOptions, env: Readonly<Record<string, string>> = {}): SessionService {
   const log = new DriverLog();

@@ -51,9 +51,9 @@ const longRun = (() => {
 const places: readonly { readonly name: string; readonly options: NodeExecutorOptions; readonly failing: Program }[] = [
   { name: 'in a worker', options: { threads: 1 }, failing: pick },
   { name: 'on the calling thread', options: { threads: 1, worker: false }, failing: pick },
-  // A look-up beside a table is no error there; 16-bit floats, which this card has not, are one.
+  // A look-up next to a table is no error there; 16-bit floats, which this card has not, are one.
   ...(swiftShader
-    ? [{ name: 'on a graphics card', options: { device: 'webgpu', env: swiftShader } as const, failing: halve }]
+    ? [{ name: 'on a GPU', options: { device: 'webgpu', env: swiftShader } as const, failing: halve }]
     : []),
 ];
 
@@ -305,7 +305,7 @@ test('an executor can be disposed twice, and says afterwards that it was', async
   }
 });
 
-test('an engine whose process ends says so, with its last words and the way out', async () => {
+test('an engine whose process ends says so, with its last words and a hint', async () => {
   const executor = createNodeExecutor({ device: 'webgpu', env: { NODE_OPTIONS: '--no-such-option' } });
   await expect(executor.compile(swap)).rejects.toThrow(
     /the engine's process on webgpu has ended \(exit code 9\): .*no-such-option.*--device cpu computes on the processor/,

@@ -59,7 +59,7 @@ test('CUDA that is not installed is a line with the command that installs it', a
 });
 
 test.skipIf(process.platform !== 'linux')(
-  'a graphics card that is not there is a line with the way out (elsewhere there always is one)',
+  'a GPU that is not there is a line with a hint (elsewhere there always is one)',
   async () => {
     await expect(
       openNodeExecutor({ device: 'webgpu', env: { VK_ICD_FILENAMES: '/none.json', VK_DRIVER_FILES: '/none.json' } }),
@@ -76,7 +76,7 @@ test.skipIf(!swiftShader)(
     expect([chosen.device, notes]).toEqual(['cpu (1 thread)', []]);
     const asked = await openNodeExecutor({ device: 'webgpu', env, note: (line) => notes.push(line) });
     expect(asked.device).toMatch(/^webgpu \(SwiftShader.*, experimental\)$/);
-    expect(notes).toEqual([expect.stringMatching(/^SwiftShader.* only imitates a graphics card/)]);
+    expect(notes).toEqual([expect.stringMatching(/^SwiftShader.* only imitates a GPU/)]);
     await Promise.all([chosen.dispose(), asked.dispose()]);
   },
 );

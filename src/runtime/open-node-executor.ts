@@ -1,5 +1,5 @@
 import { add, input, program, type Executor } from '../core/index.ts';
-import { isSoftware, mayHaveGraphicsCard, recordedAdapter, type Adapter } from './adapter.ts';
+import { isSoftware, mayHaveGpu, recordedAdapter, type Adapter } from './adapter.ts';
 import { createNodeExecutor, type NodeExecutorOptions } from './create-node-executor.ts';
 import { cudaMissing } from './cuda.ts';
 import { compareDevices, tolerableError, type DeviceComparison } from './device-check.ts';
@@ -12,7 +12,7 @@ export type DeviceChoice = (typeof deviceChoices)[number];
 /** Options of `openNodeExecutor`. */
 export interface OpenNodeExecutorOptions extends Omit<NodeExecutorOptions, 'device'> {
   /**
-   * Default 'auto': a graphics card through WebGPU if there is a real one, it computes the processor's numbers and it is
+   * Default 'auto': a GPU through WebGPU if there is a real one, it computes the processor's numbers and it is
    * at least twice as fast in a step of training; else the processor. Never an adapter in software.
    */
   readonly device?: DeviceChoice;
@@ -29,7 +29,7 @@ const comparingSeconds = 60;
 /**
  * Opens an executor on a device, which is looked for and tried at once.
  *
- * @throws if the device is not there or cannot compute, with the reason and the way out
+ * @throws if the device is not there or cannot compute, with the reason and a hint
  */
 export async function openNodeExecutor({
   device = 'auto',
@@ -42,9 +42,9 @@ export async function openNodeExecutor({
     case 'cpu':
       return createNodeExecutor({ ...options, device });
     case 'webgpu': {
-      const { executor, adapter } = await openGraphicsCard(options);
+      const { executor, adapter } = await openGpu(options);
       if (isSoftware(adapter))
-        note(`${adapter.adapter} only imitates a graphics card, and is many times slower than --device cpu`);
+        note(`${adapter.adapter} only imitates a GPU, and is many times slower than --device cpu`);
       return executor;
     }
     case 'cuda': {
@@ -61,8 +61,8 @@ async function chooseExecutor(
 ): Promise<Executor> {
   const processor = createNodeExecutor({ ...options, device: 'cpu' });
   // Who names a driver in the environment of the engine has one.
-  if (!mayHaveGraphicsCard() && !options.env) return processor;
-  const opened = await openGraphicsCard(options).catch(() => undefined);
+  if (!mayHaveGpu() && !options.env) return processor;
+  const opened = await openGpu(options).catch(() => undefined);
   if (!opened) return processor;
   const { executor, adapter } = opened;
   const reason = isSoftware(adapter)
@@ -88,7 +88,7 @@ export function reasonAgainst({ adapter }: Adapter, { error, speedup }: DeviceCo
   return undefined;
 }
 
-async function openGraphicsCard(
+async function openGpu(
   options: Omit<NodeExecutorOptions, 'device'>,
 ): Promise<{ executor: Executor; adapter: Adapter }> {
   const executor = await tried('webgpu', createNodeExecutor({ ...options, device: 'webgpu' }));

@@ -134,7 +134,7 @@ async function writeEntry(
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
   const rest = Buffer.concat([length, header, bytes]);
-  // Beside its place and renamed: another process never reads half of it.
+  // Besides its place and renamed: another process never reads half of it.
   const temporary = `${path}.${randomUUID()}`;
   try {
     await writeFile(temporary, Buffer.concat([createHash('sha256').update(rest).digest(), rest]));

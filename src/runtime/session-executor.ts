@@ -22,9 +22,9 @@ export interface SessionExecutorOptions {
   readonly target?: (service: SessionService) => Promise<Target>;
   /** Default `toOnnx`; or one that remembers. */
   readonly lower?: Lower;
-  /** True for a graphics card, whose memory is not the machine's; default false. */
+  /** True for a GPU, whose memory is not the machine's; default false. */
   readonly hasOwnMemory?: boolean;
-  /** What decides the last bits of results beside the engine's own facts. */
+  /** What decides the last bits of results next to the engine's own facts. */
   readonly facts?: (service: SessionService) => Promise<Environment>;
 }
 

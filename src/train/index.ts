@@ -5,7 +5,7 @@ export {
   ddpmTrainSchema,
   optimizerOptions,
   parseDdpmConfig,
-  pictureDataSchema,
+  imageDataSchema,
   trainSchema,
   type DdpmConfig,
   type TrainConfig,
@@ -17,7 +17,7 @@ export { RunLog } from './log/log.ts';
 export type { LossContext } from './steps/loss-context.ts';
 export { describeMemory, type MemoryNeed } from './steps/memory.ts';
 export { MetricsLog, type MetricsLine } from './log/metrics.ts';
-export { drawLossByNoise, type NoiseStage } from './log/noise-figure.ts';
+export { plotLossByNoise, type NoiseStage } from './log/noise-figure.ts';
 export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise } from './log/noise-levels.ts';
 export {
   adamCorrections,

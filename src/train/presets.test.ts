@@ -23,7 +23,7 @@ async function expectSaidParameters(name: string, count: number): Promise<void> 
 }
 
 describe.each(names(undefined))('the preset %s', (name) => {
-  test('is a configuration that builds, for pictures of its size', async () => {
+  test('is a configuration that builds, for images of its size', async () => {
     const config = parseDdpmConfig(await readConfig(name));
     const { size } = config.data;
     const unet = new UNet2DModel(config.model);
@@ -89,7 +89,7 @@ test.each(presets.filter(({ config }) => config['getData'] !== undefined))(
 
 it("cifar10 is DDPM's own run", async () => {
   const { data, model, scheduler, train } = parseDdpmConfig(await readConfig('cifar10'));
-  expect(data).toMatchObject({ source: 'cifar10', flip: true });
+  expect(data).toMatchObject({ source: 'cifar10', horizontalFlip: true });
   // The number of Ho et al.'s own code.
   expect(countParameters(new UNet2DModel(model))).toBe(35_746_307);
   expect(model.dropout).toBe(0.1);

@@ -11,7 +11,7 @@ import {
 } from '../checkpoint/index.ts';
 import type { NetworkTimes } from '../diffusion/index.ts';
 import { quoteWord } from '../formats/quote.ts';
-import { WriteError, type Dataset, type Pixels } from '../data/index.ts';
+import { WriteError, type Dataset, type Bitmap } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './steps/train-config.ts';
 import { RunLog } from './log/log.ts';
@@ -34,10 +34,10 @@ export interface RunPlan {
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
-  /** The range of times that the network is told, in a run that has noise: the log then tells the loss by level of it. */
+  /** The range of times that the network is conditioned on, in a run that has noise: the log then tells the loss by level of it. */
   readonly times?: NetworkTimes;
-  /** The least loss that is possible in each level of noise, where it can be computed; drawn beside the run's own. */
-  readonly floor?: () => Promise<LossByNoise>;
+  /** The least loss that is possible in each level of noise, where it can be computed; drawn next to the run's own. */
+  readonly irreducibleLoss?: () => Promise<LossByNoise>;
   /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
   /** Reads the weights that `writeModel` wrote. */
@@ -48,7 +48,7 @@ export interface RunPlan {
    * @throws if it has what there is no more
    */
   readonly complete?: (recorded: Readonly<Record<string, unknown>>) => object;
-  /** What can be done with the result, and the command that does, from the run's folder as a shell takes it: `draw from it`, `kuosan sample runs/a`. */
+  /** What can be done with the result, and the command that does, from the run's folder as a shell takes it: `sample from it`, `kuosan sample runs/a`. */
   readonly use: { readonly what: string; readonly command: (out: string) => string };
   /** What progress says of the loss and of what it measures, both averaged over the last steps; default `loss 0.0421`. */
   readonly describe?: (loss: number, measures: Readonly<Record<string, number>>) => string;
@@ -58,10 +58,10 @@ export interface RunPlan {
 
 /** What looks at a model while it is trained. */
 export interface RunWatch {
-  /** Pictures of the model so far, and how often to make them. */
+  /** Images of the model so far, and how often to make them. */
   readonly draw?: {
     readonly every: number;
-    readonly pictures: () => Promise<{ readonly pictures: FloatArray; readonly grid: Pixels }>;
+    readonly images: () => Promise<{ readonly images: FloatArray; readonly grid: Bitmap }>;
   };
   /** Numbers about the model so far by name, every `train.evaluateEvery` steps. */
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
@@ -98,7 +98,7 @@ export type RunEvent =
       readonly notes: readonly string[];
     }
   | ({ readonly type: 'step' } & MetricsLine)
-  | { readonly type: 'samples'; readonly step: number; readonly pictures: FloatArray; readonly path: string }
+  | { readonly type: 'samples'; readonly step: number; readonly images: FloatArray; readonly path: string }
   | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
   /** `noise` has the loss by level of noise in the last quarter of the run that was reached; the figure shows all. */
   | {
@@ -175,7 +175,7 @@ async function* trained(
   const log = await RunLog.open(
     out,
     { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) },
-    plan.floor,
+    plan.irreducibleLoss,
   ).catch((error: unknown) => {
     throw explain(error, out, latest);
   });
@@ -225,10 +225,10 @@ async function* trained(
       await log.add(line);
       yield { type: 'step', ...line };
       if (watch?.draw && isDue(watch.draw.every)) {
-        const { pictures, grid } = await watch.draw.pictures();
+        const { images, grid } = await watch.draw.images();
         const path = await log.addSamples(trainer.step, grid);
         await log.flush();
-        yield { type: 'samples', step: trainer.step, pictures, path };
+        yield { type: 'samples', step: trainer.step, images, path };
       }
       if (isDue(train.checkpointEvery)) yield await save();
     }

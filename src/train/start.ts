@@ -7,7 +7,7 @@ import { entries } from './steps/programs.ts';
 import type { TrainerState, TrainingTask } from './steps/trainer.ts';
 
 /** What has to be known of a run to begin it. */
-export interface Beginning {
+export interface InitialWeightsOptions {
   readonly train: TrainConfig;
   readonly kind: ModelKind;
   readonly task: Pick<TrainingTask, 'module'>;
@@ -37,7 +37,7 @@ export async function startingState({
   kind,
   task: { module },
   readWeights,
-}: Beginning): Promise<TrainerState | undefined> {
+}: InitialWeightsOptions): Promise<TrainerState | undefined> {
   const dir = await startingModel(train, kind);
   if (dir === undefined) return undefined;
   const weights = await readWeights(dir);

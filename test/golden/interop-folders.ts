@@ -4,14 +4,19 @@
  *     npx tsx test/golden/interop-folders.ts
  *
  * writes them under test/golden/interop/ours/, the runs that are compared as ours.json, the normals of both directions as
- * normals.safetensors, and as small.safetensors the pictures that networks enlarge. Then interop.py draws the pictures. test/interop.test.ts holds the files to what is written today.
+ * normals.safetensors, and as small.safetensors the images that networks enlarge. Then interop.py generates the images. test/interop.test.ts holds the files to what is written today.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inDiffusers, writeModelFolder } from '../../src/checkpoint/index.ts';
 import { float32, type FloatArray, type HostArray } from '../../src/core/index.ts';
-import { schedulerConfig, type SamplerChoice, type SchedulerOptions, type SuperResolution } from '../../src/diffusion/index.ts';
+import {
+  schedulerConfig,
+  type SamplerChoice,
+  type SchedulerOptions,
+  type SuperResolution,
+} from '../../src/diffusion/index.ts';
 import { writeSafetensors } from '../../src/formats/index.ts';
 import { UNet2DModel } from '../../src/models/index.ts';
 import { namedParameters } from '../../src/nn/index.ts';
@@ -21,7 +26,7 @@ import { hashed } from './hashed.ts';
 /** Where the files are. */
 export const interopFolder = fileURLToPath(new URL('interop/', import.meta.url));
 
-/** One way to draw two pictures, ours and theirs. */
+/** One way to draw two images, ours and theirs. */
 export interface InteropRun
   extends Required<Pick<SamplerChoice, 'sampler' | 'steps'>>, Pick<SamplerChoice, 'spacing' | 'eta'> {
   /** The class of diffusers that takes the steps; made from the folder's own if it is another. */
@@ -35,9 +40,9 @@ export interface InteropCase {
   readonly scheduler: SchedulerOptions;
   readonly dtype?: 'f32' | 'f16';
   readonly nullClass?: number;
-  /** Of the two pictures. */
+  /** Of the two images. */
   readonly labels?: readonly number[];
-  /** How `smallPictures` become the ones that the network sees beside x_t. */
+  /** How `smallImages` become the ones that the network sees next to x_t. */
   readonly superResolution?: SuperResolution;
   readonly runs: readonly InteropRun[];
 }
@@ -90,7 +95,7 @@ const ddim = (steps: number, spacing: NonNullable<SamplerChoice['spacing']>, eta
 const euler = (scheduler: string): InteropRun => ({ scheduler, sampler: 'euler', steps: 10 });
 const multistep: InteropRun = { scheduler: 'EDMDPMSolverMultistepScheduler', sampler: 'dpmpp-2m', steps: 10 };
 
-/** Every prediction, variance and schedule at least once, and what a network takes beside x_t and t. */
+/** Every prediction, variance and schedule at least once, and what a network takes next to x_t and t. */
 export const interopCases: readonly InteropCase[] = [
   {
     name: 'epsilon',
@@ -220,12 +225,12 @@ export const interopCases: readonly InteropCase[] = [
   },
 ];
 
-/** The seed of the pictures, and how many normals of each picture's stream are written down: those of the longest run. */
+/** The seed of the images, and how many normals of each image's stream are written down: those of the longest run. */
 export const interopSeed = 7;
 const normalsWritten = 2688;
 
 /** [2, 1, 4, 4] in [−1, 1]: what the networks of super-resolution enlarge. */
-export const smallPictures: FloatArray = float32(
+export const smallImages: FloatArray = float32(
   [2, 1, 4, 4],
   Float32Array.from(hashed(32, 1), (u) => 2 * u - 1),
 );
@@ -286,7 +291,7 @@ export async function writeInterop(root: string): Promise<void> {
     join(root, 'normals.safetensors'),
     writeSafetensors(new Map([['normals', float32([2, normalsWritten], normals)]])),
   );
-  await writeFile(join(root, 'small.safetensors'), writeSafetensors(new Map([['small', smallPictures]])));
+  await writeFile(join(root, 'small.safetensors'), writeSafetensors(new Map([['small', smallImages]])));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

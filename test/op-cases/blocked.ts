@@ -1,6 +1,6 @@
 import {
   add,
-  after,
+  controlDependency,
   avgPool2d,
   cast,
   channelAffine,
@@ -44,7 +44,7 @@ function fixed(shape: readonly number[]): Tensor {
 }
 
 /**
- * Sizes that ONNX Runtime's blocked kernels take (multiples of 16, so also of 8) and that are beside their limits;
+ * Sizes that ONNX Runtime's blocked kernels take (multiples of 16, so also of 8) and that are next to their limits;
  * too large for central differences, so only the engines are held against the reference.
  */
 export const blockedCases: readonly OpCase[] = [
@@ -91,7 +91,7 @@ export const blockedCases: readonly OpCase[] = [
   },
   {
     op: 'conv2d',
-    title: 'a batch of half a block, whose pictures are cut into bands',
+    title: 'a batch of half a block, whose images are cut into bands',
     shapes: [
       [8, 16, 4, 3],
       [32, 16, 3, 3],
@@ -227,7 +227,7 @@ export const blockedCases: readonly OpCase[] = [
     },
   },
   {
-    op: 'after',
+    op: 'controlDependency',
     title: 'of blocked images, one with a number added to each channel',
     shapes: [
       [2, 16, 3, 2],
@@ -237,8 +237,8 @@ export const blockedCases: readonly OpCase[] = [
     range: [-0.5, 0.5],
     build: (x, w, t) => {
       const y = conv2d(x!, w!);
-      const z = after(add(y, reshape(t!, [2, 16, 1, 1])), x!);
-      return add(conv2d(mul(after(y, z), z), w!), z);
+      const z = controlDependency(add(y, reshape(t!, [2, 16, 1, 1])), x!);
+      return add(conv2d(mul(controlDependency(y, z), z), w!), z);
     },
   },
   {

@@ -1,6 +1,6 @@
 import {
   add,
-  after,
+  controlDependency,
   cast,
   full,
   mul,
@@ -42,10 +42,10 @@ export const randomCases: readonly OpCase[] = [
     golden: { inputs: [[1, 2, 3, 4, 5, 6]], output: [3, 5, 7, 9, 11, 13] },
   },
   {
-    op: 'after',
+    op: 'controlDependency',
     title: 'changes no value and takes no gradient to what it waits for',
     shapes: [[2, 3], [4]],
-    build: (x, y) => mul(after(x!, y!), after(x!, sum(y!))),
+    build: (x, y) => mul(controlDependency(x!, y!), controlDependency(x!, sum(y!))),
     golden: {
       inputs: [
         [1, 2, 3, 4, 5, 6],

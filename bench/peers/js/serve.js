@@ -25,7 +25,7 @@ export async function serve(about, prepare) {
         return performance.now() - start;
       };
       const first = await timed();
-      // The first compiles and does not count, unless it takes so long that compiling is nothing beside it.
+      // The first compiles and does not count, unless it takes so long that compiling is nothing next to it.
       const ms = first > 5000 ? [first] : [];
       while (ms.length === 0 || (ms.length < repeat && first <= 5000)) ms.push(await timed());
       answer({ ms });

@@ -1,4 +1,4 @@
-/** TensorFlow.js: `node tfjs.js '{"backend": "wasm" | "cpu", "threads": 2}'`. It lays pictures out as [B, H, W, C]. */
+/** TensorFlow.js: `node tfjs.js '{"backend": "wasm" | "cpu", "threads": 2}'`. It lays images out as [B, H, W, C]. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-// From their own files: an answer about one picture waits for nothing else to be loaded.
+// From their own files: an answer about one image waits for nothing else to be loaded.
 import { readClipFolder, readImageTower, type LoadedClip } from '../../checkpoint/clip-folder.ts';
 import { resolveModel } from '../../checkpoint/resolve.ts';
 import type { Executor } from '../../core/index.ts';
 import { defaultCacheDir } from '../../data/sets/cache.ts';
-import { embedPictures, type EmbeddedPictures } from '../../data/embeddings/embed-images.ts';
+import { embedImages, type EmbeddedImages } from '../../data/embeddings/embed-images.ts';
 import { openEmbeddingCache } from '../../data/embeddings/embedding-cache.ts';
 import { imageFiles, type ImageFiles } from '../../data/sets/folder.ts';
 import { readTokenizer } from '../../data/texts/tokenizer.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../../models/clip.ts';
 import { openClipEncoder, type ClipEncoder } from '../../pipelines/clip-encoder.ts';
-import { sevenViews } from '../../pipelines/clip-views.ts';
+import { ttaTransforms } from '../../pipelines/test-time-augmentation.ts';
 import { openClipImageEncoder, type ClipImageEncoder } from '../../pipelines/clip-image-encoder.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import type { DeviceOptions } from '../device-options.ts';
@@ -22,22 +22,22 @@ import type { Engine } from '../with-engine.ts';
 export interface ClipOptions extends DeviceOptions {
   readonly images: string;
   readonly skipBad: boolean;
-  readonly views: boolean;
+  readonly tta: boolean;
 }
 
-/** A CLIP, or its image tower, and the pictures that it is to look at. */
+/** A CLIP, or its image tower, and the images that it is to look at. */
 export interface OpenedClip<Encoder extends ClipImageEncoder = ClipEncoder> {
   readonly encoder: Encoder;
   /** Embeds them; what is left out is said. */
-  readonly embed: () => Promise<EmbeddedPictures>;
+  readonly embed: () => Promise<EmbeddedImages>;
 }
 
-/** Pictures computed together; a single one is not padded to as many. */
+/** Images computed together; a single one is not padded to as many. */
 export const mostTogether = 32;
 
 /** What a folder holds, read and checked, before anything is compiled. */
 interface ReadEncoder<Encoder extends ClipImageEncoder> {
-  /** Changes when the vectors of pictures would. */
+  /** Changes when the vectors of images would. */
   readonly identity: () => string;
   /** Opens an encoder for the work, and closes it, whatever comes of the work. */
   readonly open: <T>(executor: Executor, batchSize: number, work: (encoder: Encoder) => Promise<T>) => Promise<T>;
@@ -48,13 +48,13 @@ export type ReadClip = LoadedClip & ReadEncoder<ClipEncoder>;
 
 function readEncoder<Encoder extends ClipImageEncoder>(
   { model, weights, preprocessing }: LoadedClip<CLIPImageTower>,
-  views: boolean,
+  tta: boolean,
   encoderOf: (executor: Executor, batchSize: number) => Encoder,
 ): ReadEncoder<Encoder> {
   return {
     identity() {
       const hash = createHash('sha256').update(
-        JSON.stringify([imageTowerConfig(model), preprocessing, ...(views ? sevenViews : [])]),
+        JSON.stringify([imageTowerConfig(model), preprocessing, ...(tta ? ttaTransforms : [])]),
       );
       for (const [name, { data }] of weights)
         if (name.startsWith('vis'))
@@ -72,26 +72,26 @@ function readEncoder<Encoder extends ClipImageEncoder>(
   };
 }
 
-function viewsFor(wanted: boolean): typeof sevenViews | undefined {
-  return wanted ? sevenViews : undefined;
+function transformsFor(wanted: boolean): typeof ttaTransforms | undefined {
+  return wanted ? ttaTransforms : undefined;
 }
 
 /**
  * Reads a model and its tokenizer.
  *
- * @param views  whether pictures are looked at in seven ways
+ * @param tta  whether images are looked at in seven ways
  * @throws one line if the model is no CLIP, or has no tokenizer or another's
  */
-export async function openClip(source: string, views: boolean): Promise<ReadClip> {
+export async function openClip(source: string, tta: boolean): Promise<ReadClip> {
   const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null)
-    throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with beside its weights`);
+    throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with next to its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
   return {
     ...clip,
-    ...readEncoder(clip, views, (executor, batchSize) =>
-      openClipEncoder(executor, { ...clip, tokenizer, batchSize, views: viewsFor(views) }),
+    ...readEncoder(clip, tta, (executor, batchSize) =>
+      openClipEncoder(executor, { ...clip, tokenizer, batchSize, transforms: transformsFor(tta) }),
     ),
   };
 }
@@ -100,24 +100,24 @@ export async function openClip(source: string, views: boolean): Promise<ReadClip
 export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageEncoder>;
 
 /**
- * Reads what embeds pictures: a whole model, or an image tower with no other beside it.
+ * Reads what embeds images: a whole model, or an image tower with no other next to it.
  *
  * @throws one line if the model has no image tower with a projection
  */
-export async function openImageTower(source: string, views: boolean): Promise<ReadImageTower> {
+export async function openImageTower(source: string, tta: boolean): Promise<ReadImageTower> {
   const tower = await readImageTower(await resolveModel(source, { kind: 'clip' }));
   return {
     ...tower,
-    ...readEncoder(tower, views, (executor, batchSize) =>
-      openClipImageEncoder(executor, { ...tower, batchSize, views: viewsFor(views) }),
+    ...readEncoder(tower, tta, (executor, batchSize) =>
+      openClipImageEncoder(executor, { ...tower, batchSize, transforms: transformsFor(tta) }),
     ),
   };
 }
 
 /**
- * Opens a model and finds the pictures, does the work, and closes everything.
+ * Opens a model and finds the images, does the work, and closes everything.
  *
- * @throws as `openClip`, or if there are no pictures
+ * @throws as `openClip`, or if there are no images
  */
 export function withClip<T>(
   source: string,
@@ -125,13 +125,13 @@ export function withClip<T>(
   engine: Engine,
   work: (opened: OpenedClip) => Promise<T>,
 ): Promise<T> {
-  return withPictures(() => openClip(source, options.views), options, engine, work);
+  return withImages(() => openClip(source, options.tta), options, engine, work);
 }
 
 /**
- * As `withClip`, of the image tower alone, which may have no other beside it.
+ * As `withClip`, of the image tower alone, which may have no other next to it.
  *
- * @throws one line if the model has no image tower with a projection, or if there are no pictures
+ * @throws one line if the model has no image tower with a projection, or if there are no images
  */
 export function withImageTower<T>(
   source: string,
@@ -139,28 +139,27 @@ export function withImageTower<T>(
   engine: Engine,
   work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>,
 ): Promise<T> {
-  return withPictures(() => openImageTower(source, options.views), options, engine, work);
+  return withImages(() => openImageTower(source, options.tta), options, engine, work);
 }
 
-async function withPictures<Encoder extends ClipImageEncoder, T>(
+async function withImages<Encoder extends ClipImageEncoder, T>(
   read: () => Promise<ReadEncoder<Encoder>>,
   { images, skipBad }: ClipOptions,
   engine: Engine,
   work: (opened: OpenedClip<Encoder>) => Promise<T>,
 ): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const interrupt = interruptSignal(() => say('stopping; embeddings of the pictures so far are kept'));
+  const interrupt = interruptSignal(() => say('stopping; embeddings of the images so far are kept'));
   let progress: Progress | undefined;
   const embedAll = async (
     encoder: ClipImageEncoder,
     identity: string,
     { files, skipped }: ImageFiles,
-  ): Promise<EmbeddedPictures> => {
+  ): Promise<EmbeddedImages> => {
     const cache = await openEmbeddingCache(defaultCacheDir(), identity, encoder.dim, (line) => say(`note: ${line}`));
     // A handful is done before a bar is drawn.
-    if (files.length > mostTogether)
-      progress = (await import('../progress.ts')).createProgress('pictures', files.length);
-    const embedded = await embedPictures(encoder, files, {
+    if (files.length > mostTogether) progress = (await import('../progress.ts')).createProgress('images', files.length);
+    const embedded = await embedImages(encoder, files, {
       cache,
       skipBad,
       signal: interrupt.signal,

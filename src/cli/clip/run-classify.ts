@@ -13,8 +13,8 @@ export interface ClassifyOptions extends ClipOptions {
   readonly json: boolean;
 }
 
-/** Prints a line for each picture: its path and the best labels with their probabilities, or a JSON object of the same. */
-export async function classifyPictures(
+/** Prints a line for each image: its path and the best labels with their probabilities, or a JSON object of the same. */
+export async function classifyImages(
   source: string,
   { labels: list, template, top, json, ...options }: ClassifyOptions,
   engine: Engine,
@@ -23,7 +23,7 @@ export async function classifyPictures(
   const labels = await readLabels(list);
   const templates = templatesOption(template);
   await withClip(source, options, engine, async ({ encoder, embed }) => {
-    // What is wrong with labels is known before many pictures are embedded. The towers get ready side by side.
+    // What is wrong with labels is known before many images are embedded. The towers get ready side by side.
     checkLabels(encoder, labels, templates);
     const [classifier, { files, embeddings }] = await Promise.all([
       readyClassifier(encoder, labels, templates),

@@ -1,4 +1,4 @@
-import { checkExtension, checkWritable, layGrid, readImage, writePng, type Pixels } from '../../data/index.ts';
+import { checkExtension, checkWritable, layGrid, readImage, writePng, type Bitmap } from '../../data/index.ts';
 import { rank } from '../../pipelines/index.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { UsageError } from '../options.ts';
@@ -11,11 +11,11 @@ export interface SearchOptions extends ClipOptions {
   readonly count: number;
 }
 
-/** Side of the pictures on the sheet: easy to see, and twenty-five fit on a screen. */
+/** Side of the images on the sheet: easy to see, and twenty-five fit on a screen. */
 const shownSize = 128;
 
-/** Writes the sheet, and prints a line for each picture on it: its path and the cosine. */
-export async function searchPictures(
+/** Writes the sheet, and prints a line for each image on it: its path and the cosine. */
+export async function searchImages(
   source: string,
   { query, out, count, ...options }: SearchOptions,
   engine: Engine,
@@ -33,10 +33,10 @@ export async function searchPictures(
     // The towers get ready side by side.
     const [question, { files, embeddings }] = await Promise.all([ask(), embed()]);
     const found = rank(question, embeddings, count)[0]!;
-    const pictures: Pixels[] = [];
-    for (const { index } of found) pictures.push(await readImage(files[index]!, { size: shownSize, crop: 'pad' }));
-    await writePng(out, layGrid(pictures, { scale: 1 }));
+    const images: Bitmap[] = [];
+    for (const { index } of found) images.push(await readImage(files[index]!, { size: shownSize, crop: 'pad' }));
+    await writePng(out, layGrid(images, { scale: 1 }));
     for (const { index, cosine } of found) print(`${cosine.toFixed(3)}  ${files[index]}`);
-    print(`${out}: the ${found.length} of ${files.length} pictures nearest to ${JSON.stringify(query)}`);
+    print(`${out}: the ${found.length} of ${files.length} images nearest to ${JSON.stringify(query)}`);
   });
 }

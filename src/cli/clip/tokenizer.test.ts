@@ -25,14 +25,14 @@ beforeAll(() => {
   writeFileSync(at('empty.txt'), '\n \n');
   writeFileSync(at('latin1.txt'), Uint8Array.of(0x63, 0xe9, 0x0a));
   writeFileSync(at('captions.csv'), 'a,b');
-  mkdirSync(at('pictures'));
-  // Captions are read without looking at the pictures.
-  for (const name of ['a.png', 'b.png', 'c.png']) writeFileSync(at(`pictures/${name}`), '');
+  mkdirSync(at('images'));
+  // Captions are read without looking at the images.
+  for (const name of ['a.png', 'b.png', 'c.png']) writeFileSync(at(`images/${name}`), '');
   writeFileSync(
-    at('pictures/metadata.jsonl'),
+    at('images/metadata.jsonl'),
     '{"file_name":"a.png","text":"a red cat"}\n{"file_name":"b.png","text":"a red dog"}\n',
   );
-  writeFileSync(at('pictures/c.txt'), 'a red bird');
+  writeFileSync(at('images/c.txt'), 'a red bird');
   mkdirSync(at('bare'));
   writeFileSync(at('bare/a.png'), '');
   mkdirSync(at('broken'));
@@ -60,7 +60,7 @@ describe('kuosan tokenizer train', () => {
   });
 
   test('learns from the captions of a folder of images', async () => {
-    const { status, stdout } = await run('--captions', at('pictures'), '--out', at('folder.json'));
+    const { status, stdout } = await run('--captions', at('images'), '--out', at('folder.json'));
     expect(status).toBe(0);
     expect(stdout).toMatch(/^3 captions, 5 different words\n/);
   });
@@ -82,7 +82,7 @@ describe('kuosan tokenizer train', () => {
       'a folder that holds none',
       ['--captions', at('bare')],
       1,
-      `captions ${JSON.stringify(at('bare'))}: holds no caption; they come from metadata.jsonl or from a .txt beside each image`,
+      `captions ${JSON.stringify(at('bare'))}: holds no caption; they come from metadata.jsonl or from a .txt next to each image`,
     ],
     [
       'another kind of file',
@@ -118,7 +118,7 @@ describe('kuosan tokenizer train', () => {
       'no captions',
       [],
       2,
-      "required option '--captions <folder or .txt>' not specified; kuosan tokenizer train --help tells more",
+      "required option '--captions <folder or .txt>' not specified; see kuosan tokenizer train --help",
     ],
   ])('refuses %s', async (_, words, status, message) => {
     const out = words.includes('--out') ? [] : ['--out', at('never.json')];

@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .description('learn a vocabulary from captions, by byte-pair encoding as CLIP has it, and write a tokenizer.json')
     .requiredOption(
       '--captions <folder or .txt>',
-      'a folder of captioned images (metadata.jsonl, or a .txt beside each), or a text with a caption on each line',
+      'a folder of captioned images (metadata.jsonl, or a .txt next to each), or a text with a caption on each line',
     )
     .requiredOption('--out <tokenizer.json>', 'the file to write')
     .option(

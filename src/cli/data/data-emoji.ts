@@ -21,7 +21,7 @@ export function register(data: Command): void {
     )
     .option('--styles <names>', 'whose drawings, separated by commas', defaults.styles)
     .option('--language <name>', 'of labels and tags: en, zh, de, fr, ja, …', defaults.language)
-    .option('--size <pixels>', 'side of the pictures', integerOption('--size', 8, 1024), defaults.size)
+    .option('--size <pixels>', 'side of the images', integerOption('--size', 8, 1024), defaults.size)
     .option('--packages <dir>', 'where the packages are installed, if not here or in a folder above', '.')
     .option(
       '--hold-out <share>',

@@ -31,7 +31,7 @@ async function kuosan(...args: string[]): Promise<string> {
   return printed;
 }
 
-async function picture(path: string): Promise<void> {
+async function image(path: string): Promise<void> {
   await sharp({ create: { width: 8, height: 8, channels: 3, background: '#369' } })
     .png()
     .toFile(path);
@@ -42,9 +42,9 @@ describe('kuosan data', () => {
     const out = join(folder, 'new/grid.png');
     const text = await kuosan('noto-emoji', '--out', out, '--count', '16');
     expect(text).toMatch(
-      /^noto-emoji: 1,897 pictures of 32×32, color; decoded in [\d.]+ s\n10 classes: smileys-emotion 169, .*\nfirst captions: grinning face, /,
+      /^noto-emoji: 1,897 images of 32×32, color; decoded in [\d.]+ s\n10 classes: smileys-emotion 169, .*\nfirst captions: grinning face, /,
     );
-    expect(text).toContain(`${out}: 16 of 1897 pictures, drawn with seed 0\n`);
+    expect(text).toContain(`${out}: 16 of 1897 images, sampled with seed 0\n`);
     expect(await sharp(out).metadata()).toMatchObject({ format: 'png', width: 138 * 7, height: 138 * 7 });
     const first = await readFile(out);
     expect(await kuosan('noto-emoji', '--out', out, '--count', '16')).toContain('from the cache');
@@ -54,23 +54,21 @@ describe('kuosan data', () => {
   });
 
   it('counts and lists what it leaves out', async () => {
-    const pictures = join(folder, 'pictures');
-    await mkdir(pictures);
-    await picture(join(pictures, 'a.png'));
-    await writeFile(join(pictures, 'b.png'), 'fake');
+    const images = join(folder, 'images');
+    await mkdir(images);
+    await image(join(images, 'a.png'));
+    await writeFile(join(images, 'b.png'), 'fake');
     const out = join(folder, 'grid.png');
-    await expect(kuosan(pictures, '--out', out)).rejects.toThrow(
-      /b\.png": not an image that can be read; .*--skip-bad$/,
-    );
-    expect(await kuosan(pictures, '--out', out, '--skip-bad')).toMatch(
-      /: 1 picture of 32×32.*\nfirst files: a\.png\nleft out: 1 file that cannot be read\n {2}b\.png: not an image/,
+    await expect(kuosan(images, '--out', out)).rejects.toThrow(/b\.png": not an image that can be read; .*--skip-bad$/);
+    expect(await kuosan(images, '--out', out, '--skip-bad')).toMatch(
+      /: 1 image of 32×32.*\nfirst files: a\.png\nleft out: 1 file that cannot be read\n {2}b\.png: not an image/,
     );
   });
 
   it('refuses bad input in one line, and writes nothing', async () => {
-    const pictures = join(folder, 'pictures');
-    await mkdir(pictures);
-    await picture(join(pictures, 'a.png'));
+    const images = join(folder, 'images');
+    await mkdir(images);
+    await image(join(images, 'a.png'));
     await writeFile(join(folder, 'notes.txt'), 'kept');
     const out = join(folder, 'grid.png');
     const refused = async (...args: string[]): Promise<string> =>
@@ -85,14 +83,14 @@ describe('kuosan data', () => {
     expect(await refused('noto-emoji', '--out', join(folder, 'notes.txt/grid.png'))).toMatch(
       /^cannot write ".*grid\.png": .*; give another path$/,
     );
-    expect(await refused(pictures, '--out', join(pictures, 'sub/grid.png'))).toContain('lies inside the data set');
+    expect(await refused(images, '--out', join(images, 'sub/grid.png'))).toContain('lies inside the data set');
     expect(await refused('noto-emoji', '--out', out, '--count', '0')).toBe(
       '--count: expected an integer from 1 to 10000, got "0"',
     );
     expect(await refused('noto-emoji', '--out', out, '--size', '3x')).toBe(
       '--size: expected an integer from 1 to 4096, got "3x"',
     );
-    expect((await readdir(folder)).sort()).toEqual(['notes.txt', 'pictures']);
+    expect((await readdir(folder)).sort()).toEqual(['images', 'notes.txt']);
     expect(await readFile(join(folder, 'notes.txt'), 'utf8')).toBe('kept');
   });
 });

@@ -3,7 +3,7 @@ import * as emoji from './data-emoji.ts';
 import { integerOption, UsageError } from '../options.ts';
 import type { DataOptions } from './run-data.ts';
 
-/** Ten rows of ten: enough to see the variety, and at three times the size of a 32-pixel picture still one screen. */
+/** Ten rows of ten: enough to see the variety, and at three times the size of a 32-pixel image still one screen. */
 const defaultCount = 100;
 
 /** `openDefaults.size`, written out: importing it would load the image library for `--help`. */
@@ -14,25 +14,25 @@ export function register(program: Command): void {
     .command('data')
     // So that a sub-command has its own --out and --size.
     .enablePositionalOptions()
-    .description('show what a model will see of a data set: a summary, and a grid of pictures')
+    .description('show what a model will see of a data set: a summary, and a grid of images')
     .argument(
       '<source>',
       'noto-emoji, a part of it such as noto-emoji/faces, mnist, fashion-mnist, cifar10, a folder of images (sub-folders are classes), or one of idx files or CIFAR-10 batches',
     )
-    .option('--out <grid.png>', 'the picture to write')
-    .option('--count <n>', 'pictures in the grid', integerOption('--count', 1, 10_000), defaultCount)
+    .option('--out <grid.png>', 'the image to write')
+    .option('--count <n>', 'images in the grid', integerOption('--count', 1, 10_000), defaultCount)
     .option(
       '--size <pixels>',
-      'side of the pictures, fitted to the shorter side and cropped to the middle',
+      'side of the images, fitted to the shorter side and cropped to the middle',
       integerOption('--size', 1, 4096),
       defaultSize,
     )
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
-    .option('--seed <n>', 'which pictures the grid shows', integerOption('--seed', 0), 0)
+    .option('--seed <n>', 'which images the grid shows', integerOption('--seed', 0), 0)
     .action(async (source: string, { out, ...options }: Omit<DataOptions, 'out'> & { readonly out?: string }) => {
-      // Not a required option of commander's, which would ask for it beside a sub-command too.
+      // Not a required option of commander's, which would ask for it next to a sub-command too.
       if (out === undefined)
-        throw new UsageError("required option '--out <grid.png>' not specified; kuosan data --help tells more");
+        throw new UsageError("required option '--out <grid.png>' not specified; see kuosan data --help");
       const { showData } = await import('./run-data.ts');
       await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });

@@ -33,7 +33,7 @@ export async function buildDataEmoji(
   try {
     const {
       how,
-      pictures,
+      images,
       concepts,
       styles: counts,
       duplicates,
@@ -44,12 +44,12 @@ export async function buildDataEmoji(
       styles: styleNames('--styles', styles),
       testStyles: testStyles === undefined ? [] : styleNames('--test-styles', testStyles),
       onProgress: (done, total) => {
-        (progress ??= createProgress('emoji', total)).update(done, 'pictures');
+        (progress ??= createProgress('emoji', total)).update(done, 'images');
       },
     });
     progress?.stop();
     print(
-      `${out}: ${how === 'there' ? 'is complete already, ' : how === 'split' ? 'new splits of ' : ''}${pictures} pictures of ${concepts} concepts, ${options.size}×${options.size}; ${duplicates} left out whose bytes another has`,
+      `${out}: ${how === 'there' ? 'is complete already, ' : how === 'split' ? 'new splits of ' : ''}${images} images of ${concepts} concepts, ${options.size}×${options.size}; ${duplicates} left out whose bytes another has`,
     );
     for (const [style, count] of Object.entries(counts))
       print(`  ${style}: ${count} (${emojiStyles[style as EmojiStyleName].license})`);

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { RandomStream } from '../../core/random.ts';
-import { checkExtension, checkWritable, layGrid, openDataset, picturesAt, writePng } from '../../data/index.ts';
+import { checkExtension, checkWritable, layGrid, openDataset, imagesAt, writePng } from '../../data/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { clipped } from '../../formats/quote.ts';
 
@@ -37,9 +37,9 @@ export async function showData(
     dataset.count <= count
       ? all
       : new RandomStream(seed, 'data-grid').permutation(dataset.count).subarray(0, count).sort();
-  await writePng(out, layGrid(picturesAt(dataset, shown)));
+  await writePng(out, layGrid(imagesAt(dataset, shown)));
   print(
-    `${out}: ${shown.length} of ${dataset.count} pictures${shown.length < dataset.count ? `, drawn with seed ${seed}` : ''}`,
+    `${out}: ${shown.length} of ${dataset.count} images${shown.length < dataset.count ? `, sampled with seed ${seed}` : ''}`,
   );
 }
 
@@ -60,7 +60,7 @@ function describeDataset(dataset: Dataset, seconds: number): string[] {
     dataset;
   const how = fromCache ? 'from the cache' : 'decoded';
   const lines = [
-    `${name}: ${plural(count, 'picture')} of ${width}×${height}, ${channels === 3 ? 'color' : 'gray'}; ${how} in ${seconds.toFixed(2)} s`,
+    `${name}: ${plural(count, 'image')} of ${width}×${height}, ${channels === 3 ? 'color' : 'gray'}; ${how} in ${seconds.toFixed(2)} s`,
   ];
   if (classNames !== undefined && labels !== undefined) {
     const counts = new Uint32Array(classNames.length);

@@ -15,7 +15,7 @@ export async function examineDevices({
   const processor = createNodeExecutor({ threads });
   try {
     const kernels = await examineKernels(processor);
-    const card = await examineGraphicsCard(processor);
+    const card = await examineGpu(processor);
     return { findings: [...kernels, card.finding, await examineCuda()], auto: card.chosen ?? processor.device };
   } finally {
     await processor.dispose();
@@ -36,7 +36,7 @@ async function examineKernels(processor: Executor): Promise<Finding[]> {
   ];
 }
 
-async function examineGraphicsCard(processor: Executor): Promise<{ finding: Finding; chosen?: string }> {
+async function examineGpu(processor: Executor): Promise<{ finding: Finding; chosen?: string }> {
   const name = 'WebGPU';
   let card: Executor;
   try {

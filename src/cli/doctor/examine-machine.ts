@@ -7,7 +7,7 @@ import type { Finding } from './finding.ts';
 
 const GiB = 2 ** 30;
 
-/** A training run of 32-pixel pictures takes about this much, of memory and on disk. */
+/** A training run of 32-pixel images takes about this much, of memory and on disk. */
 const comfortable = 1.5 * GiB;
 
 /** The machine as Node sees it. */
@@ -45,7 +45,7 @@ function examineMemory(): Finding {
 }
 
 async function examineSharp(): Promise<Finding> {
-  const name = 'pictures';
+  const name = 'images';
   try {
     const { default: sharp } = await import('sharp');
     return { name, status: 'ok', text: `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}` };
@@ -66,17 +66,17 @@ async function examineDisks(): Promise<Finding[]> {
   ];
 }
 
-async function examineDisk(name: string, folder: string, wayOut: string): Promise<Finding> {
+async function examineDisk(name: string, folder: string, hint: string): Promise<Finding> {
   const existing = await nearestExisting(resolve(folder));
   const writable = await access(existing, constants.W_OK).then(
     () => true,
     () => false,
   );
-  if (!writable) return { name, status: 'missing', text: `${folder}: cannot be written`, remedy: wayOut };
+  if (!writable) return { name, status: 'missing', text: `${folder}: cannot be written`, remedy: hint };
   const { bavail, bsize } = await statfs(existing);
   const free = bavail * bsize;
   const text = `${folder}: ${size(free)} free`;
-  return free >= comfortable ? { name, status: 'ok', text } : { name, status: 'limited', text, remedy: wayOut };
+  return free >= comfortable ? { name, status: 'ok', text } : { name, status: 'limited', text, remedy: hint };
 }
 
 /** The folder itself, or the one it would be made in. */
@@ -90,16 +90,16 @@ async function nearestExisting(folder: string): Promise<string> {
 function examineTerminal(): Finding {
   const name = 'terminal';
   if (process.env['NO_COLOR'])
-    return { name, status: 'limited', text: 'NO_COLOR is set: no pictures in the terminal', remedy: 'unset NO_COLOR' };
+    return { name, status: 'limited', text: 'NO_COLOR is set: no images in the terminal', remedy: 'unset NO_COLOR' };
   if (!process.stderr.isTTY)
     return { name, status: 'ok', text: 'none here: output goes into a file or another program' };
   const columns = process.stderr.columns || 80;
   return /truecolor|24bit/.test(process.env['COLORTERM'] ?? '')
-    ? { name, status: 'ok', text: `pictures in true color, ${columns} columns` }
+    ? { name, status: 'ok', text: `images in true color, ${columns} columns` }
     : {
         name,
         status: 'limited',
-        text: `pictures in 256 colors, ${columns} columns`,
+        text: `images in 256 colors, ${columns} columns`,
         remedy: 'a terminal that sets COLORTERM=truecolor shows them better',
       };
 }

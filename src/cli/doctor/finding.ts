@@ -8,7 +8,7 @@ export interface Finding {
   readonly remedy?: string;
 }
 
-/** A message in the form of our errors, `what is wrong; the way out`, as a finding that is missing. */
+/** A message in the form of our errors, `what is wrong; a hint`, as a finding that is missing. */
 export function missing(name: string, message: string): Finding {
   const at = message.indexOf('; ');
   return at < 0

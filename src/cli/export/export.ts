@@ -14,7 +14,7 @@ export function register(program: Command): void {
     .option('--web <dir>', "a page for any static host that samples the model in the visitor's browser")
     .option(
       '--batch <n | symbolic>',
-      'pictures in one run of the ONNX model; symbolic: any number',
+      'images in one run of the ONNX model; symbolic: any number',
       (text) => (text === 'symbolic' ? text : batchSize(text)),
       'symbolic' as const,
     )

@@ -23,7 +23,7 @@ export interface PageSource {
   readonly builtPage?: string;
 }
 
-/** Of ONNX Runtime's many builds, the one for processors and the one that can use a graphics card. */
+/** Of ONNX Runtime's many builds, the one for processors and the one that can use a GPU. */
 const engineFiles = [
   'ort-wasm-simd-threaded.mjs',
   'ort-wasm-simd-threaded.wasm',
@@ -70,14 +70,14 @@ export async function writePage(
 ): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
   if (!existsSync(join(builtPage, 'index.html')))
     throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const picture = imageShape(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
-  if (picture[0] !== 1 && picture[0] !== 3)
+  const imageShape = imageShape(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
+  if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
-      `${model.path}: makes pictures of ${picture[0]} channels, a page draws 1 or 3; take --out and draw them yourself`,
+      `${model.path}: makes images of ${imageShape[0]} channels, a page draws 1 or 3; take --out and draw them yourself`,
     );
-  if (model.unet.config.inChannels !== picture[0])
+  if (model.unet.config.inChannels !== imageShape[0])
     throw new Error(
-      `${model.path}: this model sees a picture beside the noise, and a page has none for it; draw with kuosan edit --image, or take --out`,
+      `${model.path}: this model is conditioned on an image, and a page has none for it; draw with kuosan edit --image, or take --out`,
     );
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
@@ -101,7 +101,7 @@ export async function writePage(
       ...(card.license !== undefined && { license: card.license }),
       classes: classesOf(model),
       parameters: countParameters(model.unet),
-      picture,
+      imageShape,
       unet: model.unet.config,
       scheduler: model.scheduler,
       weights: { file: weightsFile, bytes: weights.length, dtype },
@@ -126,7 +126,7 @@ function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
   );
 }
 
-/** True if every weight is a float16 number: rounding to it changes pictures by more than another machine would. */
+/** True if every weight is a float16 number: rounding to it changes images by more than another machine would. */
 function fitsHalf({ weights }: LoadedModel): boolean {
   return [...weights.values()].every(({ data }) => {
     const widened = halfToFloats(floatsToHalf(data as Float32Array));
@@ -141,7 +141,7 @@ function titled(html: string, name: string, summary: string | undefined): string
   return html.replace('<title>Kuosan</title>', () => `<title>${escape(name)}</title>${description}`);
 }
 
-/** `npm run build` puts the page beside the command; from the sources it is as far as the build is. */
+/** `npm run build` puts the page next to the command; from the sources it is as far as the build is. */
 function ownPage(): string {
   return fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),

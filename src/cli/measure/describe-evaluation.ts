@@ -2,7 +2,7 @@ import type { BitsPerDimension, Comparison } from '../../eval/index.ts';
 
 /** What an evaluation found, as `--json` prints it. */
 export interface EvaluationReport {
-  /** The model, or the folder of pictures. */
+  /** The model, or the folder of images. */
   readonly subject: string;
   readonly data: string;
   readonly seed: number;
@@ -17,11 +17,11 @@ export interface EvaluationReport {
   };
   readonly features?: Comparison;
   readonly nearest?: {
-    /** A picture of the first pairs. */
+    /** An image of the first pairs. */
     readonly sheet: string;
     /** How many pairs it shows. */
     readonly shown: number;
-    /** A file with a line of JSON for every picture: its number, the place and the name of the nearest real one, distance and ratio. */
+    /** A file with a line of JSON for every image: its number, the place and the name of the nearest real one, distance and ratio. */
     readonly list: string;
     readonly count: number;
     readonly copies: number;
@@ -30,7 +30,7 @@ export interface EvaluationReport {
   readonly bitsPerDimension?: BitsPerDimension & { readonly data: string };
 }
 
-/** The report as text: every number beside what it was measured with, and beside what real pictures have. */
+/** The report as text: every number next to what it was measured with, and next to what real images have. */
 export function describeEvaluation({
   subject,
   data,
@@ -49,13 +49,13 @@ export function describeEvaluation({
   if (nearest) {
     const { sheet, shown, list, count, copies } = nearest;
     lines.push(
-      `copies: ${copies} of ${whole(count)} are nearer to a real picture than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} pictures` : 'all pictures'}, each beside its nearest real one; ${list} names that of every picture`,
+      `copies: ${copies} of ${whole(count)} are nearer to a real image than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} images` : 'all images'}, each next to its nearest real one; ${list} names that of every image`,
     );
   }
   if (bitsPerDimension) {
     const { total, standardError, prior, rate, distortion, count, times, data: of } = bitsPerDimension;
     lines.push(
-      `bits per dimension: at most ${total.toFixed(3)} ± ${standardError.toFixed(3)} (prior ${prior.toFixed(3)}, rate ${rate.toFixed(3)}, distortion ${distortion.toFixed(3)}) on ${whole(count)} pictures of ${of}, ${times} times each`,
+      `bits per dimension: at most ${total.toFixed(3)} ± ${standardError.toFixed(3)} (prior ${prior.toFixed(3)}, rate ${rate.toFixed(3)}, distortion ${distortion.toFixed(3)}) on ${whole(count)} images of ${of}, ${times} times each`,
     );
   }
   return `${lines.join('\n')}\n`;
@@ -85,8 +85,8 @@ function describeGuidance({
 }
 
 /** What the distances of a comparison are measured with and on. */
-export function describeFeatures({ extractor, dim, count, referenceCount, floor }: Comparison): string {
-  return `features: ${extractor}, ${whole(dim)} of each picture; N = ${whole(count)} against ${whole(referenceCount)} real ones; real against real: N = ${whole(floor.count)} each`;
+export function describeFeatures({ extractor, dim, count, referenceCount, realBaseline }: Comparison): string {
+  return `features: ${extractor}, ${whole(dim)} of each image; N = ${whole(count)} against ${whole(referenceCount)} real ones; real against real: N = ${whole(realBaseline.count)} each`;
 }
 
 /** The Fréchet distance's name: FID only where the features are its own. */
@@ -94,16 +94,16 @@ export function frechetName({ isFid }: Comparison): string {
   return isFid ? 'FID' : 'Fréchet distance';
 }
 
-/** What to know of the Fréchet distance of few pictures; nothing where there are enough. */
+/** What to know of the Fréchet distance of few images; nothing where there are enough. */
 export function biasNotes(found: Comparison): string[] {
-  const { dim, count, referenceCount, floor } = found;
-  return Math.min(count, referenceCount, floor.count) <= dim
-    ? [`note: with no more pictures than features the ${frechetName(found)} is mostly bias; take a larger --count`]
+  const { dim, count, referenceCount, realBaseline } = found;
+  return Math.min(count, referenceCount, realBaseline.count) <= dim
+    ? [`note: with no more images than features the ${frechetName(found)} is mostly bias; take a larger --count`]
     : [];
 }
 
 function describeComparison(found: Comparison): string[] {
-  const { isFid, count, floor } = found;
+  const { isFid, count, realBaseline } = found;
   const row = (name: string, value: string, real: string) =>
     `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
   const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) =>
@@ -111,13 +111,13 @@ function describeComparison(found: Comparison): string[] {
   const lines = [
     describeFeatures(found),
     row('', 'value', 'real against real'),
-    row(frechetName(found), found.frechetDistance.toFixed(3), floor.frechetDistance.toFixed(3)),
-    row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(floor)),
-    row('precision', found.precision.toFixed(3), floor.precision.toFixed(3)),
-    row('recall', found.recall.toFixed(3), floor.recall.toFixed(3)),
+    row(frechetName(found), found.frechetDistance.toFixed(3), realBaseline.frechetDistance.toFixed(3)),
+    row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(realBaseline)),
+    row('precision', found.precision.toFixed(3), realBaseline.precision.toFixed(3)),
+    row('recall', found.recall.toFixed(3), realBaseline.recall.toFixed(3)),
     ...(found.accuracy === undefined
       ? []
-      : [row('of the class asked', found.accuracy.toFixed(3), floor.accuracy?.toFixed(3) ?? '')]),
+      : [row('of the class asked', found.accuracy.toFixed(3), realBaseline.accuracy?.toFixed(3) ?? '')]),
   ];
   if (Math.max(...found.kept) < count)
     lines.push(

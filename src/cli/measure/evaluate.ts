@@ -9,21 +9,21 @@ import type { EvaluateOptions } from './run-evaluate.ts';
 export function register(program: Command): void {
   const command = program
     .command('evaluate')
-    .description("measure how close a model's pictures are to real ones")
+    .description("measure how close a model's images are to real ones")
     .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
     .requiredOption(
       '--data <source>',
-      'the real pictures: noto-emoji, a part of it, fashion-mnist, …, or a folder of images',
+      'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images',
     )
-    .option('--images <dir>', "measure the pictures of a folder in place of a model's")
+    .option('--images <dir>', "measure the images of a folder in place of a model's")
     .option(
       '--size <n>',
-      'height and width to which the pictures of --images are brought; default what the network of --features takes',
+      'height and width to which the images of --images are brought; default what the network of --features takes',
       integerOption('--size', 1, 4096),
     )
     .option(
       '--count <n>',
-      'pictures to draw, and real ones to compare them with',
+      'images to draw, and real ones to compare them with',
       integerOption('--count', 4, 1_000_000),
       1000,
     )
@@ -34,21 +34,21 @@ export function register(program: Command): void {
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
-      'find the nearest real picture of each and count copies: the first pairs side by side, and beside them sheet.nearest.jsonl, a line for every picture',
+      'find the nearest real image of each and count copies: the first pairs side by side, and next to them sheet.nearest.jsonl, a line for every image',
     )
-    .option('--bpd', 'bits per dimension by the variational bound, on held-out pictures where the data has some', false)
-    .option('--bpd-count <n>', 'pictures for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
+    .option('--bpd', 'bits per dimension by the variational bound, on held-out images where the data has some', false)
+    .option('--bpd-count <n>', 'images for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
     .option(
       '--bpd-times <n>',
       'times for each of them; as many as the process has are exact but for the noise',
       integerOption('--bpd-times', 1),
       50,
     )
-    .option('--seed <n>', 'which real pictures, and the noise of the drawn ones', integerOption('--seed', 0), 0)
+    .option('--seed <n>', 'which real images, and the noise of the drawn ones', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'pictures computed together', integerOption('--batch-size', 1, 1024), 16);
+    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), 16);
   addGuidanceOptions(command);
   addFeatureOptions(command);
   addDeviceOptions(command).action(async (source: string | undefined, options: EvaluateOptions) => {

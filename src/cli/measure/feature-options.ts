@@ -1,9 +1,9 @@
-/** The options of commands that compare pictures by the features of a network. */
+/** The options of commands that compare images by the features of a network. */
 import type { Command } from 'commander';
 import type { InceptionResize } from '../../eval/index.ts';
 import { choiceOption } from '../options.ts';
 
-/** What compares pictures. */
+/** What compares images. */
 export interface FeatureOptions {
   readonly features?: string;
   readonly resize: InceptionResize;
@@ -17,11 +17,11 @@ export function addFeatureOptions(command: Command, otherwise = ''): Command {
   return command
     .option(
       '--features <network>',
-      `what compares pictures: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`,
+      `what compares images: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`,
     )
     .option(
       '--resize <name>',
-      'how pictures come to the size of an Inception: bicubic as clean-fid does, or bilinear as pytorch-fid does',
+      'how images come to the size of an Inception: bicubic as clean-fid does, or bilinear as pytorch-fid does',
       choiceOption('resize', resizes),
       'bicubic',
     );

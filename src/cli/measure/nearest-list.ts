@@ -1,7 +1,7 @@
 import { appendWhole, writeFileWhole } from '../../data/index.ts';
 import { copyRatio, type Nearest } from '../../eval/index.ts';
 
-/** The nearest real picture of each drawn one: a line of JSON each, written as they come, however many there are. */
+/** The nearest real image of each drawn one: a line of JSON each, written as they come, however many there are. */
 export class NearestList {
   readonly path: string;
   readonly #names: readonly string[];
@@ -13,7 +13,7 @@ export class NearestList {
     this.#names = names;
   }
 
-  /** The place of the list of a sheet: `near.nearest.jsonl` beside `near.png`. */
+  /** The place of the list of a sheet: `near.nearest.jsonl` next to `near.png`. */
   static beside(sheet: string): string {
     return sheet.replace(/\.png$/i, '.nearest.jsonl');
   }
@@ -21,7 +21,7 @@ export class NearestList {
   /**
    * Begins a list; one that stood there is replaced.
    *
-   * @param names  of the real pictures
+   * @param names  of the real images
    * @throws WriteError if it cannot be written
    */
   static async begin(path: string, names: readonly string[]): Promise<NearestList> {
@@ -33,7 +33,7 @@ export class NearestList {
   async add(found: readonly Nearest[]): Promise<void> {
     const lines = found.map(
       ({ index, distance, ratio }, i) =>
-        `${JSON.stringify({ picture: this.#count + i, index, id: this.#names[index], distance, ratio })}\n`,
+        `${JSON.stringify({ image: this.#count + i, index, id: this.#names[index], distance, ratio })}\n`,
     );
     await appendWhole(this.path, new TextEncoder().encode(lines.join('')));
     this.#count += found.length;

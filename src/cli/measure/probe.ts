@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption, numberOption } from '../options.ts';
 import type { ProbeCommandOptions } from './run-probe.ts';
-import { viewsOption } from '../clip/views-option.ts';
+import { ttaOption } from '../clip/tta-option.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('probe')
     .description(
-      "measure how well classes can be told from a CLIP's vectors of pictures: by a linear classifier, and by their nearest neighbors",
+      "measure how well classes can be told from a CLIP's vectors of images: by a linear classifier, and by their nearest neighbors",
     )
     .argument(
       '<model>',
@@ -16,20 +16,17 @@ export function register(program: Command): void {
     )
     .requiredOption(
       '--data <source>',
-      'pictures with classes to learn from: a folder with a folder for each class, fashion-mnist, …',
+      'images with classes to learn from: a folder with a folder for each class, fashion-mnist, …',
     )
-    .option(
-      '--test <source>',
-      'pictures with the same classes to tell; default the test part of a data set that has one',
-    )
-    .option('--neighbors <k>', 'nearest pictures that vote', integerOption('--neighbors', 1, 10_000), 20)
+    .option('--test <source>', 'images with the same classes to tell; default the test part of a data set that has one')
+    .option('--neighbors <k>', 'nearest images that vote', integerOption('--neighbors', 1, 10_000), 20)
     .option(
       '--c <x>',
       'weight of the data against the penalty of the linear classifier; default: the best on a tenth of the data, which is searched',
       numberOption('--c', 1e-6, 1e6),
     )
     .option('--json', 'print one JSON object', false)
-    .addOption(viewsOption())
+    .addOption(ttaOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
   addDeviceOptions(command).action(async (model: string, options: ProbeCommandOptions) => {
     const { withEngine } = await import('../with-engine.ts');

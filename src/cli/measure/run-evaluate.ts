@@ -4,7 +4,7 @@ import {
   checkWritable,
   layGrid,
   openDataset,
-  pictureBatches,
+  imageBatches,
   testPartOf,
   writePng,
   type Dataset,
@@ -15,7 +15,7 @@ import {
   compare,
   copyRatio,
   nearestPairs,
-  nearestPictures,
+  nearestImages,
   readFeatures,
   realFeatures,
   type BitsPerDimension,
@@ -23,7 +23,7 @@ import {
   type LikelihoodBatch,
   type WantedClasses,
 } from '../../eval/index.ts';
-import { imageShape, type PictureShape } from '../../pipelines/index.ts';
+import { imageShape, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
@@ -31,12 +31,12 @@ import { interruptSignal } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
 import {
-  checkSeesNothing,
+  checkNeedsNoImage,
   classesFor,
   isConditionedOn,
-  openPictures,
+  openImages,
   sampleOptions,
-  type OpenPictures,
+  type OpenImages,
 } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
@@ -56,20 +56,20 @@ export interface EvaluateOptions extends SourceOptions, SamplerOptions, FeatureO
   readonly skipBad: boolean;
 }
 
-/** Pairs on the sheet of nearest pictures. */
+/** Pairs on the sheet of nearest images. */
 const sheetPairs = 32;
 
-/** Where pictures come from: a model, or a folder. */
+/** Where images come from: a model, or a folder. */
 interface Subject extends NeededExecutor {
   readonly name: string;
-  readonly picture: PictureShape;
+  readonly imageShape: ImageShape;
   readonly report: Pick<EvaluationReport, 'sampler'>;
-  readonly model?: OpenPictures;
+  readonly model?: OpenImages;
   /** How many there will be at most. */
   readonly count: number;
   /** What each of them should show. */
   readonly classes?: WantedClasses;
-  pictures(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
+  images(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
 }
 
 export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
@@ -85,18 +85,18 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
     const { signal } = interrupt;
     subject =
       source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
-    const { picture } = subject;
-    features?.check(picture);
+    const { imageShape } = subject;
+    features?.check(imageShape);
     const data = await openDataset(options.data, {
-      size: [picture[1], picture[2]],
-      channels: picture[0] as 1 | 3,
+      size: [imageShape[1], imageShape[2]],
+      channels: imageShape[0] as 1 | 3,
       skipBad: options.skipBad,
       signal,
     });
     const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
     const found = {
       ...report,
-      ...(await measurePictures(subject, data, features, options, signal, display)),
+      ...(await measureImages(subject, data, features, options, signal, display)),
       ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }),
     };
     display.stop();
@@ -111,16 +111,14 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
 function checkUsage(source: string | undefined, options: EvaluateOptions): void {
   const { images, features, nearest, bpd, sampler, size } = options;
   if ((source === undefined) === (images === undefined))
-    throw new UsageError(
-      'evaluate measures a model or the pictures of a folder: give one of them, a model or --images',
-    );
+    throw new UsageError('evaluate measures a model or the images of a folder: give one of them, a model or --images');
   if (features === undefined && !nearest && !bpd)
     throw new UsageError(
-      'nothing to measure: name a network that compares pictures with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
+      'nothing to measure: name a network that compares images with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
     );
-  if (bpd && source === undefined) throw new UsageError('--bpd: a folder of pictures has no likelihood; give a model');
+  if (bpd && source === undefined) throw new UsageError('--bpd: a folder of images has no likelihood; give a model');
   if (size !== undefined && source !== undefined)
-    throw new UsageError('--size is for --images; a model draws pictures of its own size');
+    throw new UsageError('--size is for --images; a model generates images of its own size');
   const drawing = [
     'sampler',
     'steps',
@@ -132,7 +130,7 @@ function checkUsage(source: string | undefined, options: EvaluateOptions): void 
   const idle = images === undefined ? undefined : drawing.find((option) => options[option] !== undefined);
   if (idle !== undefined)
     throw new UsageError(
-      `--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: is for a model; the pictures of --images are drawn already`,
+      `--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: is for a model; the images of --images are sampled already`,
     );
   checkGuidanceOptions(options);
   if (nearest) checkExtension(nearest, '.png');
@@ -141,9 +139,9 @@ function checkUsage(source: string | undefined, options: EvaluateOptions): void 
 
 async function openModel(source: string, options: EvaluateOptions, signal: AbortSignal): Promise<Subject> {
   const { count, seed, bpd } = options;
-  const opened = await openPictures(source, options);
+  const opened = await openImages(source, options);
   try {
-    checkSeesNothing(opened, 'evaluate');
+    checkNeedsNoImage(opened, 'evaluate');
     const { sampler, executor, dispose } = opened;
     if (bpd && !hasSteps(sampler.process.schedule))
       throw new Error(
@@ -159,13 +157,13 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     return {
       ...(names && classLabels && { classes: { names, labels: classLabels } }),
       name: source,
-      picture: imageShape(sampler.shape),
+      imageShape: imageShape(sampler.shape),
       count,
       executor,
       dispose,
       report: { sampler: { name, steps, ...describedGuidance(options) } },
       model: opened,
-      async *pictures(onProgress) {
+      async *images(onProgress) {
         for await (const state of sampler.sample({
           ...drawing,
           seed,
@@ -205,21 +203,21 @@ async function openFolder(
   signal: AbortSignal,
 ): Promise<Subject> {
   const { images: folder, size, count, skipBad, batchSize } = options;
-  const own = features?.picture;
+  const own = features?.imageShape;
   const side = size ?? own?.[1];
-  if (side === undefined) throw new UsageError('--size is missing: say how large the pictures of --images are');
+  if (side === undefined) throw new UsageError('--size is missing: say how large the images of --images are');
   const opened = await openDataset(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
   const taken = Math.min(count, opened.count);
   return {
     name: folder!,
-    picture: [opened.channels, side, side],
+    imageShape: [opened.channels, side, side],
     report: {},
     count: taken,
     ...executorWhenNeeded(options),
     ...(opened.labels &&
       opened.classNames && { classes: { names: opened.classNames, labels: Array.from(opened.labels) } }),
-    async *pictures(onProgress) {
-      for (const { images, first, count: found } of pictureBatches(
+    async *images(onProgress) {
+      for (const { images, first, count: found } of imageBatches(
         opened,
         batchSize,
         Array.from({ length: taken }, (_, i) => i),
@@ -236,8 +234,8 @@ async function openFolder(
   };
 }
 
-/** What needs the pictures themselves, all in one pass over them. */
-async function measurePictures(
+/** What needs the images themselves, all in one pass over them. */
+async function measureImages(
   subject: Subject,
   data: Dataset,
   features: FeatureSource | undefined,
@@ -246,25 +244,25 @@ async function measurePictures(
   display: Display,
 ): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
   if (!features && !nearest) return {};
-  const extractor = await features?.open(await subject.executor(), subject.picture);
+  const extractor = await features?.open(await subject.executor(), subject.imageShape);
   const real =
     extractor &&
     (await realFeatures(extractor, data, {
       count,
       seed,
       signal,
-      onProgress: (done, total) => display.show('real pictures', done / total, `${done} of ${total}`),
+      onProgress: (done, total) => display.show('real images', done / total, `${done} of ${total}`),
     }));
   const list = nearest ? await NearestList.begin(NearestList.beside(nearest), data.ids) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
-    for await (const images of subject.pictures((share) =>
-      display.show('drawn pictures', share, `${done} of ${subject.count}`),
+    for await (const images of subject.images((share) =>
+      display.show('generated images', share, `${done} of ${subject.count}`),
     )) {
       done += images.shape[0]!;
       if (list) {
-        const found = nearestPictures(images, data);
+        const found = nearestImages(images, data);
         await list.add(found);
         if (pairs.length < 2 * sheetPairs) pairs.push(...nearestPairs(images, found, data));
       }
@@ -287,8 +285,8 @@ async function measurePictures(
   return { ...(compared && { features: compared }), ...(found && { nearest: found }) };
 }
 
-async function drain(pictures: AsyncIterable<unknown>): Promise<undefined> {
-  for await (const _ of pictures);
+async function drain(images: AsyncIterable<unknown>): Promise<undefined> {
+  for await (const _ of images);
 }
 
 async function measureBits(
@@ -310,7 +308,7 @@ async function measureBits(
     throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
   const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);
   function* batches(): Generator<LikelihoodBatch, void, undefined> {
-    for (const { images, first, count } of pictureBatches(test, batchSize, places)) {
+    for (const { images, first, count } of imageBatches(test, batchSize, places)) {
       yield {
         images,
         count,
@@ -326,11 +324,11 @@ async function measureBits(
     seed,
     times: bpdTimes,
     signal,
-    onProgress: (pictures, share) =>
+    onProgress: (images, share) =>
       display.show(
         'bits per dimension',
-        (pictures - batchSize + batchSize * share) / places.length,
-        `${Math.min(pictures, places.length)} of ${places.length}`,
+        (images - batchSize + batchSize * share) / places.length,
+        `${Math.min(images, places.length)} of ${places.length}`,
       ),
   });
   return { ...bits, data: test.name };

@@ -1,5 +1,5 @@
 import { RandomStream } from '../../core/index.ts';
-import { openDataset, pictureBatches, testPartOf, type Dataset } from '../../data/index.ts';
+import { openDataset, imageBatches, testPartOf, type Dataset } from '../../data/index.ts';
 import { agreement, linearProbe, nearestNeighbors, tuneProbe, type LabeledFeatures } from '../../eval/index.ts';
 import { imageTowerConfig } from '../../models/index.ts';
 import type { ClipImageEncoder } from '../../pipelines/index.ts';
@@ -17,7 +17,7 @@ export interface ProbeCommandOptions extends DeviceOptions {
   readonly neighbors: number;
   readonly c?: number;
   readonly json: boolean;
-  readonly views: boolean;
+  readonly tta: boolean;
   readonly skipBad: boolean;
 }
 
@@ -25,21 +25,21 @@ export interface ProbeCommandOptions extends DeviceOptions {
 const validationShare = 0.1;
 
 /**
- * Prints which shares of the test pictures a linear classifier and the nearest neighbors tell right, from the vectors of the
- * pictures alone.
+ * Prints which shares of the test images a linear classifier and the nearest neighbors tell right, from the vectors of the
+ * images alone.
  *
- * @throws one line if pictures have no classes, or the two sets not the same
+ * @throws one line if images have no classes, or the two sets not the same
  */
 export async function runProbe(
   source: string,
-  { data, test: named, neighbors, c, json, views, skipBad }: ProbeCommandOptions,
+  { data, test: named, neighbors, c, json, tta, skipBad }: ProbeCommandOptions,
   engine: Engine,
   print: (line: string) => void,
 ): Promise<void> {
   const test = named ?? (await testPartOf(data));
   if (test === undefined)
-    throw new UsageError(`--test: ${data} has no test part of its own; name other pictures of the same classes`);
-  const { model, preprocessing, open } = await openImageTower(source, views);
+    throw new UsageError(`--test: ${data} has no test part of its own; name other images of the same classes`);
+  const { model, preprocessing, open } = await openImageTower(source, tta);
   const { imageSize: size } = imageTowerConfig(model);
   const openLabeled = async (name: string) =>
     labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }));
@@ -54,10 +54,10 @@ export async function runProbe(
   const unknown = asked.classNames.find((name) => !classNames.includes(name));
   if (unknown !== undefined)
     throw new Error(
-      `--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} has not; name pictures of the same classes`,
+      `--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} has not; name images of the same classes`,
     );
   if (neighbors > learned.dataset.count)
-    throw new UsageError(`--neighbors: there are only ${learned.dataset.count} pictures in ${data}`);
+    throw new UsageError(`--neighbors: there are only ${learned.dataset.count} images in ${data}`);
 
   const [train, questions] = await open(
     await engine(),
@@ -70,7 +70,7 @@ export async function runProbe(
   if (json)
     return print(
       JSON.stringify({
-        pictures: train.count,
+        images: train.count,
         asked: questions.count,
         classes: classNames.length,
         dim: train.dim,
@@ -83,7 +83,7 @@ export async function runProbe(
   const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
   const count = (value: number) => value.toLocaleString('en-US');
   print(
-    `vectors of ${train.dim}: ${count(train.count)} pictures of ${data} to learn from, ${count(questions.count)} of ${test} to tell, ${classNames.length} classes`,
+    `vectors of ${train.dim}: ${count(train.count)} images of ${data} to learn from, ${count(questions.count)} of ${test} to tell, ${classNames.length} classes`,
   );
   print(
     `linear probe ${percent(linear)} (C = ${chosen.toPrecision(3)}${c === undefined ? `, the best on ${100 * validationShare} % of the first` : ''}); ${neighbors} nearest neighbors ${percent(byNeighbors)}`,
@@ -102,7 +102,7 @@ function labeled(dataset: Dataset): Labeled {
   return { dataset, labels, classNames };
 }
 
-/** The vectors of all pictures, with the classes numbered as `names` are. */
+/** The vectors of all images, with the classes numbered as `names` are. */
 async function embed(
   encoder: ClipImageEncoder,
   { dataset, labels, classNames }: Labeled,
@@ -112,7 +112,7 @@ async function embed(
   const vectors = new Float32Array(dataset.count * dim);
   const progress = createProgress(dataset.name, dataset.count);
   try {
-    for (const { images, first, count } of pictureBatches(dataset, mostTogether)) {
+    for (const { images, first, count } of imageBatches(dataset, mostTogether)) {
       vectors.set((await encoder.embedImages(images)).data.subarray(0, count * dim), first * dim);
       progress.update(first + count, 'embedded');
     }
@@ -122,7 +122,7 @@ async function embed(
   return { count: dataset.count, dim, data: vectors, labels: labels.map((label) => names.indexOf(classNames[label]!)) };
 }
 
-/** The best C on pictures that are kept aside for it. */
+/** The best C on images that are kept aside for it. */
 function searched(train: LabeledFeatures): number {
   const order = new RandomStream(0, 'probe validation').permutation(train.count);
   const kept = Math.max(1, Math.round(train.count * validationShare));
@@ -132,7 +132,7 @@ function searched(train: LabeledFeatures): number {
     {
       onTrial: (trial) =>
         process.stderr.write(
-          `C = ${trial.inverseRegularization.toPrecision(3)}: ${(100 * trial.accuracy).toFixed(2)} % of ${kept} pictures kept aside\n`,
+          `C = ${trial.inverseRegularization.toPrecision(3)}: ${(100 * trial.accuracy).toFixed(2)} % of ${kept} images kept aside\n`,
         ),
     },
   );

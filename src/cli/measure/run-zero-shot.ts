@@ -1,5 +1,5 @@
 import { isAbsolute, join } from 'node:path';
-import { captionsOf, metadataColumn, openDataset, pictureBatches, takeListed, type Dataset } from '../../data/index.ts';
+import { captionsOf, metadataColumn, openDataset, imageBatches, takeListed, type Dataset } from '../../data/index.ts';
 import { likeliestGroup, zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../../pipelines/index.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import type { DeviceOptions } from '../device-options.ts';
@@ -17,25 +17,25 @@ export interface ZeroShotOptions extends DeviceOptions {
   readonly tags: boolean;
   readonly group?: string;
   readonly json: boolean;
-  readonly views: boolean;
+  readonly tta: boolean;
   readonly skipBad: boolean;
 }
 
 /**
  * Prints how often the right caption is the best, and among the five best, of all.
  *
- * @throws one line if the pictures have neither captions nor classes, or two captions are the same to the model
+ * @throws one line if the images have neither captions nor classes, or two captions are the same to the model
  */
 export async function runZeroShot(
   source: string,
-  { data, files, among, template, tags, group, json, views, skipBad }: ZeroShotOptions,
+  { data, files, among, template, tags, group, json, tta, skipBad }: ZeroShotOptions,
   engine: Engine,
   print: (line: string) => void,
 ): Promise<void> {
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined)
     throw new UsageError('--among files: there is no list; name it with --files');
-  const { model, preprocessing, open } = await openClip(source, views);
+  const { model, preprocessing, open } = await openClip(source, tta);
   const whole = await openDataset(data, {
     size: model.config.visionConfig.imageSize,
     channels: 3,
@@ -60,45 +60,45 @@ export async function runZeroShot(
       tags ? { tags: tagsOf(whole, captions) } : {},
     );
     sayTruncated(classifier.truncated, encoder.contextLength);
-    for (const { images, first, count } of pictureBatches(asked, mostTogether)) {
+    for (const { images, first, count } of imageBatches(asked, mostTogether)) {
       for (const all of classifier
         .classify(await encoder.embedImages(images), groups ? captions.length : 5)
         .slice(0, count)) {
         ranked.push(all.slice(0, 5));
         if (groups) likeliest.push(likeliestGroup(all, groups.ofCaption));
       }
-      (progress ??= createProgress('pictures', asked.count)).update(first + count, 'named');
+      (progress ??= createProgress('images', asked.count)).update(first + count, 'named');
     }
   }).finally(() => progress?.stop());
 
   const result = {
-    pictures: asked.count,
+    images: asked.count,
     captions: captions.length,
     top1: zeroShotAccuracy(ranked, right, 1),
     top5: zeroShotAccuracy(ranked, right, 5),
     // Under a name of its own: a key of the metadata may be called like one of these.
     ...(groups && {
-      group: { [groups.key]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofPicture[i])) },
-      likeliestGroup: { [groups.key]: share(likeliest.map((found, i) => found === groups.ofPicture[i])) },
+      group: { [groups.key]: share(ranked.map(([best], i) => groups.ofCaption[best!.index] === groups.ofImage[i])) },
+      likeliestGroup: { [groups.key]: share(likeliest.map((found, i) => found === groups.ofImage[i])) },
     }),
   };
   if (json) return print(JSON.stringify(result));
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   print(
-    `${asked.count.toLocaleString('en-US')} pictures of ${data}${files === undefined ? '' : ` (${files})`}, ${captions.length.toLocaleString('en-US')} captions to choose from`,
+    `${asked.count.toLocaleString('en-US')} images of ${data}${files === undefined ? '' : ` (${files})`}, ${captions.length.toLocaleString('en-US')} captions to choose from`,
   );
   print(
     `top-1 ${percent(result.top1)}, top-5 ${percent(result.top5)}; by chance ${percent(1 / captions.length)} and ${percent(Math.min(1, 5 / captions.length))}`,
   );
   if (groups) {
-    const chance = share(groups.ofPicture.flatMap((name) => groups.ofCaption.map((other) => other === name)));
+    const chance = share(groups.ofImage.flatMap((name) => groups.ofCaption.map((other) => other === name)));
     print(
       `right ${groups.key} ${percent(result.group![groups.key]!)} by the best caption, ${percent(result.likeliestGroup![groups.key]!)} by the probabilities of all; by chance ${percent(chance)}`,
     );
   }
 }
 
-/** The tags of each caption: those of the first picture that has it. */
+/** The tags of each caption: those of the first image that has it. */
 function tagsOf(whole: Dataset, captions: readonly string[]): (readonly string[])[] {
   if (!whole.tags) throw new UsageError(`--tags: the lines of metadata.jsonl of ${whole.name} have none`);
   const places = new Map(
@@ -116,11 +116,11 @@ function share(hits: readonly boolean[]): number {
 /** What a key of the metadata says. */
 interface Groups {
   readonly key: string;
-  readonly ofPicture: readonly string[];
+  readonly ofImage: readonly string[];
   readonly ofCaption: readonly string[];
 }
 
-/** The groups of the pictures that are asked about, and of the captions to choose from. */
+/** The groups of the images that are asked about, and of the captions to choose from. */
 async function groupsOf(
   folder: string,
   whole: Dataset,
@@ -137,7 +137,7 @@ async function groupsOf(
   const byCaption = new Map(captionsOf(whole).map((caption, i) => [caption, whole.ids[i]!]));
   return {
     key,
-    ofPicture: asked.ids.map(groupOf),
+    ofImage: asked.ids.map(groupOf),
     ofCaption: captions.map((caption) => groupOf(byCaption.get(caption)!)),
   };
 }

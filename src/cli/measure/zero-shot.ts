@@ -2,21 +2,21 @@ import type { Command } from 'commander';
 import { addDeviceOptions } from '../device-options.ts';
 import { choiceOption } from '../options.ts';
 import type { ZeroShotOptions } from './run-zero-shot.ts';
-import { viewsOption } from '../clip/views-option.ts';
+import { ttaOption } from '../clip/tta-option.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('zero-shot')
-    .description('count how many pictures of a data set a CLIP gives their own caption, or class')
+    .description('count how many images of a data set a CLIP gives their own caption, or class')
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
-    .requiredOption('--data <source>', 'pictures with captions or classes: a folder, fashion-mnist/test, …')
+    .requiredOption('--data <source>', 'images with captions or classes: a folder, fashion-mnist/test, …')
     .option(
       '--files <list>',
-      'name only the pictures on this list: one file name a line; looked for inside the folder, then as it is given',
+      'name only the images on this list: one file name a line; looked for inside the folder, then as it is given',
     )
     .option(
       '--among <which>',
-      'captions to choose from: those of all pictures, or of the pictures on the list',
+      'captions to choose from: those of all images, or of the images on the list',
       choiceOption('among', ['all', 'files'] as const),
       'all',
     )
@@ -32,7 +32,7 @@ export function register(program: Command): void {
       'also count where the best caption is of the right group, and where the group whose captions have the most probability together is: a key of the lines of metadata.jsonl, such as subgroup',
     )
     .option('--json', 'print one JSON object', false)
-    .addOption(viewsOption())
+    .addOption(ttaOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
   addDeviceOptions(command).action(async (model: string, options: ZeroShotOptions) => {
     const { withEngine } = await import('../with-engine.ts');

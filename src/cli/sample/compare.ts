@@ -12,7 +12,7 @@ export function register(program: Command): void {
   const command = program
     .command('compare')
     .description(
-      'draw the same pictures with several samplers in several numbers of steps, and measure how good they are',
+      'generate the same images with several samplers in several numbers of steps, and measure how good they are',
     )
     .option(
       '--samplers <a,b,...>',
@@ -33,17 +33,17 @@ export function register(program: Command): void {
     )
     .option(
       '--count <n>',
-      'pictures to measure with; the grid shows the first four',
+      'images to measure with; the grid shows the first four',
       integerOption('--count', 1, 10_000),
       16,
     )
     .option(
       '--data <source>',
-      'a data set: also measure how near the pictures are to one of it, and by --features to all of it; with --exact its own',
+      'a data set: also measure how near the images are to one of it, and by --features to all of it; with --exact its own',
     )
     .option(
       '--reference-steps <n>',
-      'steps of the converged pictures that the others are measured against',
+      'steps of the converged images that the others are measured against',
       integerOption('--reference-steps', 1),
       200,
     )
@@ -51,7 +51,7 @@ export function register(program: Command): void {
     .option('--class <name>', 'the class to generate, by its name, or by its number as #3; default: all in turn')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   addGuidanceOptions(command);
-  addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such pictures');
+  addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such images');
   addSourceOptions(command).action(async (source: string | undefined, options: CompareCommandOptions) => {
     const { compare } = await import('./run-compare.ts');
     await compare(source, options);

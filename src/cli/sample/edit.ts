@@ -7,13 +7,13 @@ export function register(program: Command): void {
   const command = program
     .command('edit')
     .description(
-      'draw a picture anew: all of it, more or less like it was, or the part under a mask; or enlarge it with a model made for that',
+      'draw an image anew: all of it, more or less like it was, or the part under a mask; or enlarge it with a model made for that',
     )
-    .requiredOption('--image <in.png>', "the picture; fitted to the size of the model's and cropped to the middle")
-    .option('--mask <m.png>', 'white where the picture is painted anew; of the size of the picture (RePaint)')
+    .requiredOption('--image <in.png>', "the image; fitted to the size of the model's and cropped to the middle")
+    .option('--mask <m.png>', 'white where the image is painted anew; of the size of the image (RePaint)')
     .option(
       '--strength <x>',
-      'without a mask, how far back towards the noise: 0 leaves the picture as it is, 1 forgets it; default 0.6',
+      'without a mask, how far back towards the noise: 0 leaves the image as it is, 1 forgets it; default 0.6',
       numberOption('--strength', 0, 1),
     )
     .option(
@@ -26,14 +26,14 @@ export function register(program: Command): void {
       'with a mask: how often each stretch is walked, 1 for once; default 10',
       integerOption('--resamples', 1, 10_000),
     )
-    .option('--count <n>', 'pictures to draw from it', integerOption('--count', 1, 100_000), 1)
-    .option('--out <out.png>', 'the picture to write; a grid if there are several', 'edited.png')
-    .option('--images <dir>', 'also write every picture on its own')
+    .option('--count <n>', 'images to sample from it', integerOption('--count', 1, 100_000), 1)
+    .option('--out <out.png>', 'the image to write; a grid if there are several', 'edited.png')
+    .option('--images <dir>', 'also write every image on its own')
     .option('--gif <edit.gif>', 'also write the way there as an animation')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
-  // Few pictures in many steps: a batch that is mostly empty would take most of the time.
+  // Few images in many steps: a batch that is mostly empty would take most of the time.
   addSourceOptions(addSamplerOptions(command), 4).action(async (source: string | undefined, options: EditOptions) => {
-    const { editPicture } = await import('./run-edit.ts');
-    await editPicture(source, options);
+    const { editImage } = await import('./run-edit.ts');
+    await editImage(source, options);
   });
 }

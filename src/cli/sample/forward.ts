@@ -6,7 +6,7 @@ const forwardDefaults = {
   schedule: 'linear',
   // Ho et al. 2020, section 4.
   steps: 1000,
-  // Large enough to know the picture, small enough that a thousand steps of noise take seconds.
+  // Large enough to know the image, small enough that a thousand steps of noise take seconds.
   size: 64,
   seed: 0,
 } as const;
@@ -14,7 +14,7 @@ const forwardDefaults = {
 export function register(program: Command): void {
   program
     .command('forward')
-    .description('draw how a picture turns into noise, by the closed form and by iterating, and compare the two')
+    .description('draw how an image turns into noise, by the closed form and by iterating, and compare the two')
     .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(
@@ -26,7 +26,7 @@ export function register(program: Command): void {
     .option('--steps <T>', 'steps of the forward process', integerOption('--steps', 1, 10_000), forwardDefaults.steps)
     .option(
       '--size <pixels>',
-      'side of the picture, fitted to the shorter side and cropped to the middle',
+      'side of the image, fitted to the shorter side and cropped to the middle',
       integerOption('--size', 1, 512),
       forwardDefaults.size,
     )

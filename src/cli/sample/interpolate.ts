@@ -4,7 +4,7 @@ import type { InterpolateCommandOptions } from './run-interpolate.ts';
 import { integerOption, UsageError } from '../options.ts';
 import { addSourceOptions, addStepOptions } from '../sampling-options.ts';
 
-/** The samplers whose pictures are determined by the noise they begin as. */
+/** The samplers whose images are determined by the noise they begin as. */
 const determined = Object.entries<SamplerDefinition>(samplers)
   .filter(([, { random }]) => !random)
   .map(([name]) => name);
@@ -12,17 +12,12 @@ const determined = Object.entries<SamplerDefinition>(samplers)
 export function register(program: Command): void {
   const command = program
     .command('interpolate')
-    .description('draw the pictures that lie between those of seeds')
-    .requiredOption('--seeds <a,b,...>', 'two seeds or more; the ends are picture 0 of each', readSeeds)
-    .option(
-      '--frames <n>',
-      'pictures from one seed to the next, both among them',
-      integerOption('--frames', 2, 1000),
-      9,
-    )
+    .description('generate the images that lie between those of seeds')
+    .requiredOption('--seeds <a,b,...>', 'two seeds or more; the ends are image 0 of each', readSeeds)
+    .option('--frames <n>', 'images from one seed to the next, both among them', integerOption('--frames', 2, 1000), 9)
     .option('--out <grid.png>', 'the grid to write: a row from each seed to the next', 'between.png')
     .option('--gif <between.gif>', 'also write them as an animation, there and back')
-    .option('--images <dir>', 'also write every picture on its own')
+    .option('--images <dir>', 'also write every image on its own')
     .option('--sampler <name>', `one that adds no noise: ${determined.join(', ')}`, 'ddim');
   addSourceOptions(addStepOptions(command)).action(
     async (source: string | undefined, options: InterpolateCommandOptions) => {

@@ -6,7 +6,7 @@ const cell = (sampler: string, steps: number, toData: number | null): ComparedCe
   sampler,
   steps,
   evaluations: steps,
-  pictures: { dtype: 'f32', shape: [1, 1, 8, 8], data: new Float32Array(64) },
+  images: { dtype: 'f32', shape: [1, 1, 8, 8], data: new Float32Array(64) },
   toData,
   toReference: null,
 });
@@ -23,7 +23,7 @@ const lay = (values: readonly (number | null)[][], steps: readonly number[]) => 
 const texts = (figure: ReturnType<typeof lay>) =>
   figure.marks.flatMap((mark) => (mark.kind === 'text' ? [mark.text] : []));
 
-test('a curve for each sampler, in the color of the dot beside its row', () => {
+test('a curve for each sampler, in the color of the dot next to its row', () => {
   const figure = lay(
     [
       [0.5, 0.25],
@@ -33,7 +33,7 @@ test('a curve for each sampler, in the color of the dot beside its row', () => {
   );
   expect(texts(figure)).toContain('how far');
   const dots = figure.marks.filter((mark) => mark.kind === 'dot');
-  // One beside each row and one for each value.
+  // One next to each row and one for each value.
   expect(dots).toHaveLength(2 + 4);
   expect(new Set(dots.map(({ color }) => color)).size).toBe(2);
   const lowest = Math.max(...figure.marks.map((mark) => ('at' in mark ? mark.at[1] : 0)));

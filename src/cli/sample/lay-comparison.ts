@@ -4,22 +4,22 @@ import {
   plotMarks,
   seriesColors,
   textWidth,
-  toPixels,
+  toBitmaps,
   type Figure,
   type Mark,
-  type Pixels,
+  type Bitmap,
 } from '../../data/index.ts';
 import type { FloatArray } from '../../core/index.ts';
 import type { ComparedCell, Comparison } from '../../pipelines/index.ts';
 
-/** What the curves beneath the pictures show: less is better. */
+/** What the curves beneath the images show: less is better. */
 export interface Quality {
   readonly title: string;
   /** Null where a cell has none. */
   readonly of: (cell: ComparedCell) => number | null;
 }
 
-/** Pictures of a cell side by side in the figure, and its layout in units. */
+/** Images of a cell side by side in the figure, and its layout in units. */
 const shown = 4;
 const gap = 16;
 const top = 96;
@@ -30,18 +30,18 @@ const plotHeight = 240;
 /** Enough for each sampler there is: black and gray follow where the usual colors end, and a brown. */
 const colors = [...seriesColors, '#222222', '#999999', '#8c5a2b'];
 
-/** A row of pictures for each sampler, a column for each number of steps, and beneath them how quality grows with work. */
+/** A row of images for each sampler, a column for each number of steps, and beneath them how quality grows with work. */
 export function layComparison(
   { reference, cells }: Comparison,
   samplers: readonly string[],
   steps: readonly number[],
   quality: Quality,
 ): Figure {
-  const block = (pictures: FloatArray): Pixels =>
-    layGrid(toPixels(pictures).slice(0, shown), { columns: 2, gap: 1, scale: 1 });
+  const block = (images: FloatArray): Bitmap =>
+    layGrid(toBitmaps(images).slice(0, shown), { columns: 2, gap: 1, scale: 1 });
   const cellAt = (sampler: string, count: number) =>
     cells.find((cell) => cell.sampler === sampler && cell.steps === count)!;
-  const own = block(reference.pictures);
+  const own = block(reference.images);
   const scale = Math.max(1, Math.round(120 / own.width));
   const [side, tall] = [own.width * scale, own.height * scale];
   const left =
@@ -70,15 +70,15 @@ export function layComparison(
     if (curves.length > 0) marks.push({ kind: 'dot', at: [dot, y + tall / 2], radius: 5, color: colorOf(r) });
     for (const [column, count] of steps.entries())
       marks.push({
-        kind: 'picture',
+        kind: 'image',
         at: [left + column * (side + gap), y],
-        picture: block(cellAt(sampler, count).pictures),
+        image: block(cellAt(sampler, count).images),
         width: side,
       });
   }
   const y = top + samplers.length * (tall + gap) + gap;
   label('converged', y);
-  marks.push({ kind: 'picture', at: [left, y], picture: own, width: side });
+  marks.push({ kind: 'image', at: [left, y], image: own, width: side });
   marks.push({
     kind: 'text',
     at: [left + side + gap, y + tall / 2 + 5],
@@ -102,7 +102,7 @@ export function layComparison(
         domain: [least, most],
         ticks: [...new Set(work)].filter((count) => steps.includes(count) || count === most),
         scale: 'log',
-        label: 'evaluations of the denoiser for a picture',
+        label: 'evaluations of the denoiser for an image',
       },
       y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
       series: curves.flatMap(({ color, points }) =>

@@ -3,8 +3,8 @@ import type { FloatArray } from '../../core/index.ts';
 import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../../data/index.ts';
 import { classConditions, type TimeSpacing } from '../../diffusion/index.ts';
 import {
-  compare as comparePictures,
-  fewestPictures,
+  compare as compareImages,
+  fewestImages,
   readFeatures,
   realFeatures,
   type Comparison as FeatureComparison,
@@ -15,14 +15,14 @@ import {
   imageShape,
   type ComparedCell,
   type Comparison,
-  type PictureShape,
+  type ImageShape,
 } from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
 import type { FeatureOptions } from '../measure/feature-options.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
-import { allPictures, checkSeesNothing, classesFor, openPictures, type OpenPictures } from '../open-images.ts';
+import { allImages, checkNeedsNoImage, classesFor, openImages, type OpenImages } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SourceOptions } from '../sampling-options.ts';
 import { createProgress } from '../progress.ts';
@@ -45,29 +45,29 @@ export async function compare(source: string | undefined, options: CompareComman
   checkGuidanceOptions(options);
   checkExtension(out, '.png');
   if (options.features !== undefined && data === undefined)
-    throw new UsageError('--features compares pictures with real ones, and none are given; add --data');
+    throw new UsageError('--features compares images with real ones, and none are given; add --data');
   await checkWritable(out);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
-  const opened = await openPictures(source, options);
+  const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const progress = createProgress('comparing', samplers.length * steps.length + 1);
   try {
-    checkSeesNothing(opened, 'compare');
-    const picture = imageShape(opened.sampler.shape);
-    const [channels, height, width] = picture;
-    named?.check(picture);
+    checkNeedsNoImage(opened, 'compare');
+    const imageShape = imageShape(opened.sampler.shape);
+    const [channels, height, width] = imageShape;
+    named?.check(imageShape);
     const dataset =
       data === undefined ? undefined : await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     const measure =
       dataset &&
       (await openMeasure(
-        named ?? (await usualFeatures(picture, dataset, count)),
+        named ?? (await defaultFeatures(imageShape, dataset, count)),
         dataset,
         opened,
         options,
         interrupt.signal,
       ));
-    const pictures = dataset && allPictures(dataset);
+    const images = dataset && allImages(dataset);
     let drawn = '';
     let done = -1;
     const { signal } = interrupt;
@@ -93,7 +93,7 @@ export async function compare(source: string | undefined, options: CompareComman
       count,
       referenceSteps,
       ...guidanceOptions(options),
-      data: pictures,
+      data: images,
       signal,
       ...(labels && { conditions: classConditions(labels) }),
       onStep: (_, what) => {
@@ -103,7 +103,7 @@ export async function compare(source: string | undefined, options: CompareComman
     });
     const distances = new Map<ComparedCell, FeatureComparison>();
     if (measure)
-      for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.pictures));
+      for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.images));
     progress.update(done + 1, 'done');
     progress.stop();
     await writePng(
@@ -112,7 +112,7 @@ export async function compare(source: string | undefined, options: CompareComman
     );
     for (const line of describe(comparison, options, distances)) process.stdout.write(`${line}\n`);
     process.stdout.write(
-      `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'picture' : 'pictures'}, on ${opened.device}\n`,
+      `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'image' : 'images'}, on ${opened.device}\n`,
     );
   } finally {
     progress.stop();
@@ -121,34 +121,34 @@ export async function compare(source: string | undefined, options: CompareComman
   }
 }
 
-/** The network that comes with kuosan, where it can see such pictures and there are enough of them for a distance. */
-async function usualFeatures(
-  picture: PictureShape,
+/** The network that comes with kuosan, where it can see such images and there are enough of them for a distance. */
+async function defaultFeatures(
+  imageShape: ImageShape,
   dataset: Dataset,
   count: number,
 ): Promise<FeatureSource | undefined> {
   const features = await readFeatures('fashion-mnist-classifier');
   const fits =
-    features.picture!.join() === picture.join() && count >= fewestPictures && dataset.count >= 2 * fewestPictures;
+    features.imageShape!.join() === imageShape.join() && count >= fewestImages && dataset.count >= 2 * fewestImages;
   return fits ? features : undefined;
 }
 
-/** Compares drawn pictures with real ones, whose features are extracted once; undefined without features. */
+/** Compares generated images with real ones, whose features are extracted once; undefined without features. */
 async function openMeasure(
   features: FeatureSource | undefined,
   dataset: Dataset,
-  { sampler, executor }: OpenPictures,
+  { sampler, executor }: OpenImages,
   { count, seed }: CompareCommandOptions,
   signal: AbortSignal,
-): Promise<((pictures: FloatArray) => Promise<FeatureComparison>) | undefined> {
+): Promise<((images: FloatArray) => Promise<FeatureComparison>) | undefined> {
   if (!features) return undefined;
   const extractor = await features.open(await executor(), imageShape(sampler.shape));
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
-  return (pictures) =>
-    comparePictures(
+  return (images) =>
+    compareImages(
       extractor,
       (async function* () {
-        yield pictures;
+        yield images;
       })(),
       real,
       { seed, signal },
@@ -174,20 +174,20 @@ function describe(
   const number = (value: number | null) => (value === null ? '–' : value.toFixed(4));
   return [
     ...table(
-      `RMS difference to the converged pictures (${reference.sampler}, ${reference.steps} steps) from the same noise, values in −1 … 1:`,
+      `RMS difference to the converged images (${reference.sampler}, ${reference.steps} steps) from the same noise, values in −1 … 1:`,
       ({ toReference }) => number(toReference),
     ),
     ...(reference.toData === null
       ? []
       : table(
-          `RMS difference to the nearest picture of the data (converged: ${reference.toData.toFixed(4)}):`,
+          `RMS difference to the nearest image of the data (converged: ${reference.toData.toFixed(4)}):`,
           ({ toData }) => number(toData),
         )),
     ...(converged
       ? [
           describeFeatures(converged),
           ...table(
-            `${frechetName(converged)} to the data (real against real: ${converged.floor.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
+            `${frechetName(converged)} to the data (real against real: ${converged.realBaseline.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
             (cell) => distances.get(cell)!.frechetDistance.toFixed(3),
           ),
           ...biasNotes(converged),
@@ -195,19 +195,19 @@ function describe(
       : reference.toData === null
         ? []
         : [
-            `no Fréchet distance to the data: it takes a network that sees such pictures (--features), ${fewestPictures} of them (--count) and ${2 * fewestPictures} real ones`,
+            `no Fréchet distance to the data: it takes a network that sees such images (--features), ${fewestImages} of them (--count) and ${2 * fewestImages} real ones`,
           ]),
-    ...table('evaluations of the denoiser for a picture:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
+    ...table('evaluations of the denoiser for an image:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
   ];
 }
 
-/** The most telling of what was measured: the distance to the data, the nearest picture of it, or the converged pictures. */
+/** The most telling of what was measured: the distance to the data, the nearest image of it, or the converged images. */
 function qualityOf({ reference, cells }: Comparison, distances: ReadonlyMap<ComparedCell, FeatureComparison>): Quality {
   const converged = distances.get(reference);
   if (converged)
     return { title: `${frechetName(converged)} to the data`, of: (cell) => distances.get(cell)!.frechetDistance };
-  // What adds noise converges to no one picture, so only the data measures all.
+  // What adds noise converges to no one image, so only the data measures all.
   if (cells.every(({ toData }) => toData !== null))
-    return { title: 'RMS difference to the nearest picture of the data', of: ({ toData }) => toData };
-  return { title: 'RMS difference to the converged pictures', of: ({ toReference }) => toReference };
+    return { title: 'RMS difference to the nearest image of the data', of: ({ toData }) => toData };
+  return { title: 'RMS difference to the converged images', of: ({ toReference }) => toReference };
 }

@@ -1,23 +1,16 @@
 import { float32, type FloatArray } from '../../core/index.ts';
-import { fromPixels, readImage, readImageSize } from '../../data/index.ts';
+import { fromBitmaps, readImage, readImageSize } from '../../data/index.ts';
 import { classConditions, imageName, type Conditions, type SuperResolution } from '../../diffusion/index.ts';
-import {
-  enlarge,
-  imageShape,
-  inpaintPicture,
-  repeated,
-  varyPicture,
-  type PictureShape,
-} from '../../pipelines/index.ts';
+import { enlarge, imageShape, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { classesFor, openPictures, sampleOptions } from '../open-images.ts';
+import { classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkPictureFiles, writeDrawing, type PictureFiles } from './write-images.ts';
+import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
 
 /** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerOptions, PictureFiles {
+export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
   readonly image: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -27,35 +20,35 @@ export interface EditOptions extends SourceOptions, SamplerOptions, PictureFiles
   readonly seed: number;
 }
 
-/** SDEdit's pictures are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
+/** SDEdit's images are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
 const defaultStrength = 0.6;
 
-export async function editPicture(source: string | undefined, options: EditOptions): Promise<void> {
+export async function editImage(source: string | undefined, options: EditOptions): Promise<void> {
   const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
-  await checkPictureFiles(options);
+  await checkImageFiles(options);
   await checkApart(out, { 'the image': image, 'the mask': mask });
   const imageSize = await readImageSize(image);
   if (mask !== undefined) await checkMaskSize(mask, image, imageSize);
 
-  const opened = await openPictures(source, options);
+  const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const start = performance.now();
-    const picture = imageShape(opened.sampler.shape);
+    const imageShape = imageShape(opened.sampler.shape);
     const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
-    if (condChannels > 0 && condChannels !== picture[0])
+    if (condChannels > 0 && condChannels !== imageShape[0])
       throw new Error(
-        `${source}: this model sees ${condChannels} channels beside the noise, the picture has ${picture[0]}`,
+        `${source}: this model sees ${condChannels} channels next to the noise, the image has ${imageShape[0]}`,
       );
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
-        `${mask === undefined ? '--strength' : '--mask'}: this model sees the picture beside the noise and draws all of it anew; leave the option out`,
+        `${mask === undefined ? '--strength' : '--mask'}: this model is conditioned on an image and draws all of it anew; leave the option out`,
       );
     const superResolution = opened.model?.superResolution ?? null;
-    const taken: PictureShape = [picture[0], ...sideOf(picture, superResolution)];
-    const read = fromPixels([await readImage(image, { size: [taken[1], taken[2]], channels: taken[0] as 1 | 3 })]);
+    const taken: ImageShape = [imageShape[0], ...sideOf(imageShape, superResolution)];
+    const read = fromBitmaps([await readImage(image, { size: [taken[1], taken[2]], channels: taken[0] as 1 | 3 })]);
     const given = first(superResolution ? enlarge(read, superResolution) : read);
     if (imageSize[0] !== taken[1] || imageSize[1] !== taken[2])
       process.stderr.write(
@@ -74,10 +67,10 @@ export async function editPicture(source: string | undefined, options: EditOptio
       condChannels > 0
         ? opened.sampler.sample(asked)
         : mask === undefined
-          ? varyPicture(opened.sampler, { ...asked, strength })
-          : inpaintPicture(opened.sampler, { ...asked, mask: await readMask(mask, picture), jumpLength, resamples });
-    // One picture is what was asked for, pixel for pixel; several are a sheet to look at.
-    await writeDrawing(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
+          ? varyImage(opened.sampler, { ...asked, strength })
+          : inpaintImage(opened.sampler, { ...asked, mask: await readMask(mask, imageShape), jumpLength, resamples });
+    // One image is what was asked for, pixel for pixel; several are a sheet to look at.
+    await writeSamples(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
     const how =
       condChannels > 0
         ? drawn.sampler
@@ -112,27 +105,27 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
   const [maskHeight, maskWidth] = await readImageSize(mask);
   if (maskHeight !== height || maskWidth !== width)
     throw new Error(
-      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the picture, in its size`,
+      `--mask ${mask} is ${maskWidth}×${maskHeight}, ${image} ${width}×${height}; draw the mask on the image, in its size`,
     );
 }
 
 /** 1 where the mask is nearer to white than to black: [1, H, W]. */
-async function readMask(mask: string, [, height, width]: PictureShape): Promise<FloatArray> {
-  const { shape, data } = first(fromPixels([await readImage(mask, { size: [height, width], channels: 1 })]));
+async function readMask(mask: string, [, height, width]: ImageShape): Promise<FloatArray> {
+  const { shape, data } = first(fromBitmaps([await readImage(mask, { size: [height, width], channels: 1 })]));
   const binary = Float32Array.from(data, (value) => (value > 0 ? 1 : 0));
   if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to paint`);
   return float32(shape, binary);
 }
 
-/** Height and width of the picture that a model takes: its own, or a share of it that it enlarges. */
-function sideOf([, height, width]: PictureShape, superResolution: SuperResolution | null): [number, number] {
+/** Height and width of the image that a model takes: its own, or a share of it that it enlarges. */
+function sideOf([, height, width]: ImageShape, superResolution: SuperResolution | null): [number, number] {
   const factor = superResolution?.factor ?? 1;
   return [height / factor, width / factor];
 }
 
 function fitting(
   [height, width]: readonly [number, number],
-  [, toHeight, toWidth]: PictureShape,
+  [, toHeight, toWidth]: ImageShape,
   superResolution: SuperResolution | null,
 ): string {
   const cropped = height * toWidth !== width * toHeight;

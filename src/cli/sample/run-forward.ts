@@ -4,15 +4,15 @@ import { RandomStream } from '../../core/random.ts';
 import {
   checkExtension,
   checkWritable,
-  fromPixels,
+  fromBitmaps,
   plotMarks,
   readImage,
   renderFigure,
   seriesColors,
-  toPixels,
+  toBitmaps,
   writePng,
 } from '../../data/index.ts';
-import type { Mark, Pixels, Point } from '../../data/index.ts';
+import type { Mark, Bitmap, Point } from '../../data/index.ts';
 import { cosineSchedule, linearSchedule, qSample, qStep } from '../../diffusion/index.ts';
 import type { Schedule } from '../../diffusion/index.ts';
 import { checkApart } from '../check-apart.ts';
@@ -29,16 +29,16 @@ export interface ForwardOptions {
 /** β_T = 0.02 · 1000/T reaches 1 here. */
 const leastLinearSteps = 20;
 
-/** Pictures in a row, x_0 and x_T among them. */
+/** Images in a row, x_0 and x_T among them. */
 const shownCount = 9;
 
-/** Mean and standard deviation over all values of a picture. */
+/** Mean and standard deviation over all values of an image. */
 interface Statistics {
   readonly mean: number;
   readonly std: number;
 }
 
-/** The picture at paper time t = 0 … T on both ways, and what the theory says of its values. */
+/** The image at paper time t = 0 … T on both ways, and what the theory says of its values. */
 interface Moment {
   readonly t: number;
   readonly closed: Statistics;
@@ -47,7 +47,7 @@ interface Moment {
 }
 
 /**
- * Runs the forward process on one picture on both ways, writes the figure and prints the comparison.
+ * Runs the forward process on one image on both ways, writes the figure and prints the comparison.
  *
  * @throws one line for an image that cannot be read or an output that cannot be written; nothing is written then
  */
@@ -65,7 +65,7 @@ export async function drawForward(
     );
   }
   const schedule = name === 'linear' ? linearSchedule({ T: steps }) : cosineSchedule({ T: steps });
-  const x0 = fromPixels([await readImage(image, { size })]);
+  const x0 = fromBitmaps([await readImage(image, { size })]);
   const times = shownTimes(steps);
   const { moments, closed, iterated } = runForward(schedule, x0, seed, times);
   await writePng(out, await renderFigure(layFigure(schedule, name, times, closed, iterated, moments)));
@@ -90,7 +90,7 @@ function statisticsOf(x: FloatArray): Statistics {
 /**
  * Both ways from x_0 to x_T with independent noise.
  *
- * The closed form uses one ε for all times, so that its row shows one picture fading into one noise; each x_t has the
+ * The closed form uses one ε for all times, so that its row shows one image fading into one noise; each x_t has the
  * distribution q(x_t | x_0) all the same. Paper time t = 1 … T is index t − 1 of the schedule, t = 0 its −1.
  */
 export function runForward(
@@ -177,8 +177,8 @@ function describe(
   ];
 }
 
-/** Units: a picture is at least this wide, so that two rows of nine fill a screen. */
-const pictureWidth = 128;
+/** Units: an image is at least this wide, so that two rows of nine fill a screen. */
+const imageWidth = 128;
 const gap = 12;
 const margin = 64;
 
@@ -191,16 +191,16 @@ function layFigure(
   moments: readonly Moment[],
 ) {
   const own = closed[0]!.shape[3]!;
-  const side = own * Math.max(1, Math.round(pictureWidth / own));
+  const side = own * Math.max(1, Math.round(imageWidth / own));
   const pitch = side + gap;
   const width = 2 * margin + times.length * pitch - gap;
   const marks: Mark[] = [];
-  const row = (pictures: readonly Pixels[], top: number, title: string): void => {
+  const row = (images: readonly Bitmap[], top: number, title: string): void => {
     marks.push({ kind: 'text', at: [margin, top - 12], text: title, size: 15 });
-    for (const [i, picture] of pictures.entries())
-      marks.push({ kind: 'picture', at: [margin + i * pitch, top], picture, width: side });
+    for (const [i, image] of images.entries())
+      marks.push({ kind: 'image', at: [margin + i * pitch, top], image, width: side });
   };
-  const picturesOf = (arrays: readonly FloatArray[]): Pixels[] => arrays.flatMap((array) => toPixels(array));
+  const imagesOf = (arrays: readonly FloatArray[]): Bitmap[] => arrays.flatMap((array) => toBitmaps(array));
   marks.push({
     kind: 'text',
     at: [margin, 40],
@@ -208,9 +208,9 @@ function layFigure(
     size: 20,
   });
   const first = 90;
-  row(picturesOf(closed), first, 'closed form:  xₜ = √ᾱₜ x₀ + √(1 − ᾱₜ) ε');
+  row(imagesOf(closed), first, 'closed form:  xₜ = √ᾱₜ x₀ + √(1 − ᾱₜ) ε');
   const second = first + side + 46;
-  row(picturesOf(iterated), second, 'iterated:  xₜ = √(1 − βₜ) xₜ₋₁ + √βₜ z,  one step after the other');
+  row(imagesOf(iterated), second, 'iterated:  xₜ = √(1 − βₜ) xₜ₋₁ + √βₜ z,  one step after the other');
   for (const [i, t] of times.entries()) {
     marks.push({
       kind: 'text',
@@ -220,7 +220,7 @@ function layFigure(
       color: '#666',
     });
   }
-  // The plots' time runs from the middle of the first picture to the middle of the last, so every tick stands under its picture.
+  // The plots' time runs from the middle of the first image to the middle of the last, so every tick stands under its image.
   const left = margin + side / 2;
   const span = Math.max(pitch, (times.length - 1) * pitch);
   const x = { domain: [0, schedule.T], ticks: times } as const;
@@ -232,7 +232,7 @@ function layFigure(
       at: [left, third],
       width: span,
       height: 170,
-      title: 'what is left of the picture, and how much noise',
+      title: 'what is left of the image, and how much noise',
       x,
       y: { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] },
       series: [

@@ -1,20 +1,20 @@
-import { layGrid, writeGif, writePng, type Pixels } from '../../data/index.ts';
+import { layGrid, writeGif, writePng, type Bitmap } from '../../data/index.ts';
 import { classConditions, samplerNamed, samplers, type SamplerDefinition } from '../../diffusion/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../../pipelines/index.ts';
 import { checkGuidanceOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { checkSeesNothing, classesFor, openPictures, sampleOptions } from '../open-images.ts';
+import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
-import { checkPictureFiles, followDrawing, writeEach, type PictureFiles } from './write-images.ts';
+import { checkImageFiles, followSampling, writeEach, type ImageFiles } from './write-images.ts';
 
 /** The options of `kuosan interpolate`. */
-export interface InterpolateCommandOptions extends SourceOptions, SamplerOptions, PictureFiles {
+export interface InterpolateCommandOptions extends SourceOptions, SamplerOptions, ImageFiles {
   readonly seeds: readonly number[];
   readonly frames: number;
 }
 
-/** Pixels that a frame of the animation is wide at least. */
+/** Bitmap that a frame of the animation is wide at least. */
 const gifSide = 256;
 
 export async function drawBetween(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
@@ -24,20 +24,20 @@ export async function drawBetween(source: string | undefined, options: Interpola
       .filter(([, { random }]) => !random)
       .map(([name]) => name);
     throw new UsageError(
-      `--sampler: ${sampler} adds noise in every step, so near seeds do not draw near pictures; take ${determined.join(', ')}`,
+      `--sampler: ${sampler} adds noise in every step, so near seeds do not draw near images; take ${determined.join(', ')}`,
     );
   }
   checkGuidanceOptions(options);
-  await checkPictureFiles(options);
-  const opened = await openPictures(source, options);
+  await checkImageFiles(options);
+  const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
-    checkSeesNothing(opened, 'interpolate');
+    checkNeedsNoImage(opened, 'interpolate');
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
-    // Class by class in turn would change the picture for another reason than its noise.
+    // Class by class in turn would change the image for another reason than its noise.
     const labels = classesFor(opened, options.class, 1);
-    const pictures = await followDrawing(
+    const samples = await followSampling(
       interpolateSeeds(opened.sampler, {
         ...sampleOptions({ ...options, sampler }, opened.sampler),
         seeds,
@@ -47,15 +47,15 @@ export async function drawBetween(source: string | undefined, options: Interpola
       }),
       count,
     );
-    await writePng(out, layGrid(rowsBetween(pictures, frames), { columns: frames }));
-    if (images) await writeEach(images, pictures);
+    await writePng(out, layGrid(rowsBetween(samples, frames), { columns: frames }));
+    if (images) await writeEach(images, samples);
     if (gif) {
-      const scale = Math.max(1, Math.ceil(gifSide / pictures[0]!.width));
-      const turning = [...pictures, ...pictures.slice(1, -1).reverse()].map((picture) => layGrid([picture], { scale }));
+      const scale = Math.max(1, Math.ceil(gifSide / samples[0]!.width));
+      const turning = [...samples, ...samples.slice(1, -1).reverse()].map((image) => layGrid([image], { scale }));
       await writeGif(gif, turning, { lastDelay: 80 });
     }
     process.stdout.write(
-      `${out}: ${count} pictures between seeds ${seeds.join(', ')} with ${sampler} on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
+      `${out}: ${count} images between seeds ${seeds.join(', ')} with ${sampler} on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
   } finally {
     interrupt.release();
@@ -63,10 +63,10 @@ export async function drawBetween(source: string | undefined, options: Interpola
   }
 }
 
-/** A row from each seed to the next: the picture where two rows meet ends one and begins the other. */
-function rowsBetween(pictures: readonly Pixels[], frames: number): Pixels[] {
-  const rows = (pictures.length - 1) / (frames - 1);
+/** A row from each seed to the next: the image where two rows meet ends one and begins the other. */
+function rowsBetween(samples: readonly Bitmap[], frames: number): Bitmap[] {
+  const rows = (samples.length - 1) / (frames - 1);
   return Array.from({ length: rows }, (_, row) =>
-    pictures.slice(row * (frames - 1), row * (frames - 1) + frames),
+    samples.slice(row * (frames - 1), row * (frames - 1) + frames),
   ).flat();
 }

@@ -1,12 +1,12 @@
 import { classColumns } from '../../data/index.ts';
 import { classConditions } from '../../diffusion/index.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { checkSeesNothing, classesFor, openPictures, sampleOptions } from '../open-images.ts';
+import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkPictureFiles, writeDrawing, type PictureFiles } from './write-images.ts';
+import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
 
 /** The options of `kuosan sample`. */
-export interface SampleCommandOptions extends SourceOptions, SamplerOptions, PictureFiles {
+export interface SampleCommandOptions extends SourceOptions, SamplerOptions, ImageFiles {
   readonly count: number;
   readonly seed: number;
 }
@@ -14,15 +14,15 @@ export interface SampleCommandOptions extends SourceOptions, SamplerOptions, Pic
 export async function drawSamples(source: string | undefined, options: SampleCommandOptions): Promise<void> {
   const { count, out, seed, batchSize } = options;
   checkSamplerOptions(options);
-  await checkPictureFiles(options);
-  const opened = await openPictures(source, options);
+  await checkImageFiles(options);
+  const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
-    checkSeesNothing(opened, 'sample');
+    checkNeedsNoImage(opened, 'sample');
     const start = performance.now();
     const labels = classesFor(opened, options.class, count);
     const how = sampleOptions(options, opened.sampler);
-    await writeDrawing(
+    await writeSamples(
       opened.sampler.sample({
         ...how,
         seed,
@@ -35,7 +35,7 @@ export async function drawSamples(source: string | undefined, options: SampleCom
     );
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(
-      `${out}: ${count} ${count === 1 ? 'picture' : 'pictures'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`,
+      `${out}: ${count} ${count === 1 ? 'image' : 'images'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`,
     );
   } finally {
     interrupt.release();

@@ -6,12 +6,12 @@ import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
 export function register(program: Command): void {
   const command = program
     .command('sample')
-    .description('draw pictures from a trained model, or from the exact denoiser of a data set')
-    .option('--count <n>', 'pictures', integerOption('--count', 1, 100_000), 64)
+    .description('generate images from a trained model, or from the exact denoiser of a data set')
+    .option('--count <n>', 'images', integerOption('--count', 1, 100_000), 64)
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
-    .option('--images <dir>', 'also write every picture on its own')
+    .option('--images <dir>', 'also write every image on its own')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
-    .option('--seed <n>', 'picture i of a seed is the same at any count', integerOption('--seed', 0), 0);
+    .option('--seed <n>', 'image i of a seed is the same at any count', integerOption('--seed', 0), 0);
   addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
       const { drawSamples } = await import('./run-sample.ts');

@@ -1,6 +1,6 @@
 import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderTerminal, toPixels, type Pixels } from '../../data/index.ts';
+import { renderTerminal, toBitmaps, type Bitmap } from '../../data/index.ts';
 import { configuredRun, readConfig } from '../../train/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { openExecutor } from '../open-executor.ts';
@@ -25,7 +25,7 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
   let grid = '';
   try {
     process.stderr.write(
-      `A network that knows nothing learns to draw from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`,
+      `A network that knows nothing learns to sample from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`,
     );
     await showRun({
       run,
@@ -33,11 +33,11 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
       executor,
       resume,
       skipBad: false,
-      onSamples: ({ step, pictures, path }, print) => {
+      onSamples: ({ step, images, path }, print) => {
         grid = path;
         const seen = step === run.train.steps ? 32 : 8;
         print(`after ${step} steps (${path}):`);
-        for (const line of inTerminal(toPixels(pictures).slice(0, seen))) print(line);
+        for (const line of inTerminal(toBitmaps(images).slice(0, seen))) print(line);
       },
     });
   } finally {
@@ -48,22 +48,22 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
   process.stdout.write(
     [
       '',
-      `Your model's pictures: ${final}`,
+      `Your model's images: ${final}`,
       '',
       'What to try next:',
-      `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more pictures, and how they came out of noise`,
+      `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more images, and how they came out of noise`,
       `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
-      `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own pictures`,
+      `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own images`,
       '',
     ].join('\n'),
   );
 }
 
 /** As many columns and colors as the terminal has; nothing where colors are not wanted (https://no-color.org). */
-function inTerminal(pictures: readonly Pixels[]): string[] {
+function inTerminal(images: readonly Bitmap[]): string[] {
   if (process.env['NO_COLOR']) return [];
   const colors = /truecolor|24bit/.test(process.env['COLORTERM'] ?? '') || !process.stderr.isTTY ? 'true-color' : '256';
-  return renderTerminal(pictures, { columns: Math.min(process.stderr.columns ?? 80, 136), colors })
+  return renderTerminal(images, { columns: Math.min(process.stderr.columns ?? 80, 136), colors })
     .split('\n')
     .filter((line) => line !== '');
 }

@@ -4,12 +4,12 @@ import { integerOption, parseOverrides, UsageError } from '../options.ts';
 import type { TrainOptions } from './run-train.ts';
 
 /** Settings of a configuration that are on or off; `--train.recompute` alone turns one on. */
-const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.flip'] as const;
+const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.horizontalFlip'] as const;
 
 export function register(program: Command): void {
   const command = program.command('train');
   command
-    .description('train a diffusion model on your pictures, or what measures and searches them')
+    .description('train a diffusion model on your images, or what measures and searches them')
     .argument(
       '[preset | config.json]',
       'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
@@ -28,7 +28,7 @@ export function register(program: Command): void {
       'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name',
     )
     .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))
-    .option('--batch-size <n>', 'pictures in one forward pass', integerOption('--batch-size', 1))
+    .option('--batch-size <n>', 'images in one forward pass', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
     .option('--resume', 'go on from the newest checkpoint in --out, bit for bit', false)

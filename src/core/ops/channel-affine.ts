@@ -1,11 +1,11 @@
 import { describeType, sameShape, sizeOf } from '../dtype.ts';
-import { apply, applyAgain, defineOp, type Tensor } from '../tensor.ts';
+import { apply, reapply, defineOp, type Tensor } from '../tensor.ts';
 import { mul } from './elementwise.ts';
 import { reshape, sum } from './structure.ts';
 
 export const channelAffineOp = defineOp<'channelAffine', Record<string, never>>({
   name: 'channelAffine',
-  again: applyAgain,
+  recompute: reapply,
   infer([x, scale, shift, addend]) {
     if (x!.shape.length < 2) throw new Error(`channelAffine: needs [B, C, ...], got ${describeType(x!)}`);
     for (const p of [scale!, shift!])

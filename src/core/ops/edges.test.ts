@@ -154,7 +154,7 @@ describe('resizing', () => {
 
 describe('bad operands are named', () => {
   const x = input('x', [2, 3]);
-  const picture = input('picture', [1, 2, 4, 4]);
+  const image = input('image', [1, 2, 4, 4]);
   const whole = input('whole', [2, 3], 'i32');
   const places = input('places', [2, 1], 'i64');
 
@@ -201,7 +201,7 @@ describe('bad operands are named', () => {
     [
       'takeAlongAxis of another shape',
       () => takeAlongAxis(x, places, 0),
-      'takeAlongAxis: f32[2, 3] and indices i64[2, 1] differ beside axis 0',
+      'takeAlongAxis: f32[2, 3] and indices i64[2, 1] differ next to axis 0',
     ],
     ['too many of the largest', () => topK(x, 4), 'topK: 4 elements of the 3 along axis 1 of f32[2, 3]'],
     [
@@ -212,22 +212,22 @@ describe('bad operands are named', () => {
     ['a pool of vectors', () => avgPool2d(x, 2), 'avgPool2d: needs [B, C, H, W], got f32[2, 3]'],
     [
       'a pool of more padding than window',
-      () => maxPool2d(picture, 2, { pads: [2, 0, 0, 0] }),
+      () => maxPool2d(image, 2, { pads: [2, 0, 0, 0] }),
       'maxPool2d: pads [2, 0, 0, 0] must be less than the windows of 2 × 2',
     ],
     [
       'a window larger than the image',
-      () => maxPool2d(picture, 5),
+      () => maxPool2d(image, 5),
       'maxPool2d: a window of 5 × 5 does not fit into f32[1, 2, 4, 4] with pads [0, 0, 0, 0]',
     ],
     [
       'output padding of a whole stride',
-      () => convTranspose2d(picture, input('w', [2, 1, 3, 3]), undefined, { outputPadding: [1, 0] }),
+      () => convTranspose2d(image, input('w', [2, 1, 3, 3]), undefined, { outputPadding: [1, 0] }),
       'convTranspose2d: the output padding [1, 0] must be less than the strides [1, 1]',
     ],
     [
       'a transposed convolution of other channels',
-      () => convTranspose2d(picture, input('w', [3, 1, 3, 3])),
+      () => convTranspose2d(image, input('w', [3, 1, 3, 3])),
       'convTranspose2d: needs [B, C, H, W] and [C, O / groups, kh, kw], got f32[1, 2, 4, 4] and f32[3, 1, 3, 3]',
     ],
     [
@@ -235,19 +235,15 @@ describe('bad operands are named', () => {
       () => matmul(x, input('whole', [3, 2], 'i32')),
       'matmul: f32[2, 3] and i32[3, 2] differ in type',
     ],
-    [
-      'resizing to nothing',
-      () => resize(picture, [0, 4]),
-      'resize: the size must be two positive integers, got [0, 4]',
-    ],
+    ['resizing to nothing', () => resize(image, [0, 4]), 'resize: the size must be two positive integers, got [0, 4]'],
     [
       'nearest pixels with antialias',
-      () => resize(picture, [2, 2], { mode: 'nearest', antialias: true }),
+      () => resize(image, [2, 2], { mode: 'nearest', antialias: true }),
       'resize: "nearest" has no alignCorners and no antialias',
     ],
     [
       'aligned corners with antialias',
-      () => resize(picture, [2, 2], { alignCorners: true, antialias: true }),
+      () => resize(image, [2, 2], { alignCorners: true, antialias: true }),
       'resize: choose alignCorners or antialias, not both',
     ],
   ])('%s', (_, build, message) => {
@@ -265,7 +261,7 @@ describe('bad operands are named', () => {
   });
 });
 
-test('a number takes the type of the tensor beside it', () => {
+test('a number takes the type of the tensor next to it', () => {
   const whole = input('whole', [3], 'i64');
   expect(add(whole, 2).dtype).toBe('i64');
   expect(mul(3, cast(whole, 'f16')).dtype).toBe('f16');

@@ -47,7 +47,7 @@ export const negOp = unary(
   { integers: true },
 );
 export const absOp = unary('abs', Math.abs, (g, x) => mul(g, sign(x)), { integers: true });
-export const floorOp = unary('floor', Math.floor, () => undefined);
+export const floorOp = unary('loss-by-noise', Math.floor, () => undefined);
 export const expOp = unary('exp', Math.exp, (g, _, y) => mul(g, y));
 export const logOp = unary('log', Math.log, (g, x) => div(g, x));
 export const sqrtOp = unary('sqrt', Math.sqrt, (g, _, y) => div(mul(g, 0.5), y));

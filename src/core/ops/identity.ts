@@ -13,7 +13,7 @@ export const stopGradientOp = defineOp<'stopGradient', Record<string, never>>({
   vjp: ([g], { inputs }) => [undefined, inputs[1] && g],
 });
 
-export const afterOp = defineOp<'after', Record<string, never>>({
+export const controlDependencyOp = defineOp<'after', Record<string, never>>({
   name: 'after',
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   evaluate: ([x]) => [x!.data],
@@ -21,8 +21,8 @@ export const afterOp = defineOp<'after', Record<string, never>>({
 });
 
 /** The same values, not to be had before `earlier` is computed: so that what is made of them is not there too soon. */
-export function after(x: Tensor, earlier: Tensor): Tensor {
-  return apply(afterOp, [x, earlier], {});
+export function controlDependency(x: Tensor, earlier: Tensor): Tensor {
+  return apply(controlDependencyOp, [x, earlier], {});
 }
 
 /** The same values, through which no gradient passes: for the loss they are constants. */

@@ -27,7 +27,7 @@ import {
   tanhOp,
 } from './elementwise.ts';
 import { argMaxOp, argMinOp, maxOp, minOp, topKOp } from './extrema.ts';
-import { afterOp, stopGradientOp } from './identity.ts';
+import { controlDependencyOp, stopGradientOp } from './identity.ts';
 import { gatherOp, scatterAddOp, scatterAlongAxisOp, takeAlongAxisOp } from './indexing.ts';
 import { layerNormOp } from './layer-norm.ts';
 import { matmulOp } from './matmul.ts';
@@ -46,7 +46,7 @@ export const ops = {
   reshape: reshapeOp,
   transpose: transposeOp,
   broadcastTo: broadcastToOp,
-  after: afterOp,
+  controlDependency: controlDependencyOp,
   sum: sumOp,
   slice: sliceOp,
   pad: padOp,

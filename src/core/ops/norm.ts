@@ -97,7 +97,7 @@ export const groupNormOp = defineOp<'groupNorm', GroupNormAttrs>({
     return [dx, dGamma, dBeta];
   },
   // With the statistics there are, one pass.
-  again({ inputs: [x, gamma, beta], outputs: [, mean, invStd], attrs: { groups } }) {
+  recompute({ inputs: [x, gamma, beta], outputs: [, mean, invStd], attrs: { groups } }) {
     const [batch, channels] = x!.shape as [number, number];
     const byGroup = (perChannel: Tensor) => reshape(perChannel, [1, groups, channels / groups]);
     const [mu, inverse] = [mean!, invStd!].map((statistic) => reshape(statistic, [batch, groups, 1]));

@@ -1,6 +1,6 @@
 /** What ops that act on each element alone have in common; two operands broadcast by numpy's rule. */
 import { describeType, sizeOf, type Shape, type Type } from '../dtype.ts';
-import { apply, applyAgain, defineOp, Tensor, type Node, type Op, type TensorLike } from '../tensor.ts';
+import { apply, reapply, defineOp, Tensor, type Node, type Op, type TensorLike } from '../tensor.ts';
 import { broadcastShapes, broadcastStrides, isFloat, isInteger, scalar, sumTo, walk } from './structure.ts';
 
 /** The attributes of an op that has none. */
@@ -29,7 +29,7 @@ export function unary<const Name extends string>(
     },
     evaluate: ([x]) => [x!.data.map(f)],
     vjp: ([g], { inputs, outputs }) => [g && vjp(g, inputs[0]!, outputs[0]!)],
-    again: applyAgain,
+    recompute: reapply,
   });
 }
 
@@ -81,7 +81,7 @@ export function binary<const Name extends string>(
       const [da, db] = vjp(g, a, b, outputs[0]!);
       return [sumTo(da, a.shape), sumTo(db, b.shape)];
     },
-    ...(kept ? {} : { again: applyAgain }),
+    ...(kept ? {} : { recompute: reapply }),
   });
 }
 

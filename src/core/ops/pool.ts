@@ -11,7 +11,7 @@ import { cast, full, reshape, slice, unslice } from './structure.ts';
 export interface PoolAttrs {
   readonly kernel: readonly [number, number];
   readonly strides: readonly [number, number];
-  /** Pixels added at the top, left, bottom and right. */
+  /** Bitmap added at the top, left, bottom and right. */
   readonly pads: readonly [number, number, number, number];
 }
 

@@ -1,6 +1,6 @@
 /** Whole-number resampling of images: repeating pixels and adding up blocks of them, each other's gradients. */
 import { describeType, type Shape, type Type } from '../dtype.ts';
-import { apply, applyAgain, defineOp, type Tensor } from '../tensor.ts';
+import { apply, reapply, defineOp, type Tensor } from '../tensor.ts';
 import { broadcastStrides, walk } from './structure.ts';
 
 export interface ResampleAttrs {
@@ -25,7 +25,7 @@ function eachPixel(
 
 export const upsampleNearestOp = defineOp<'upsampleNearest', ResampleAttrs>({
   name: 'upsampleNearest',
-  again: applyAgain,
+  recompute: reapply,
   infer([x], { factor }) {
     requireImages('upsampleNearest', x!, factor);
     const [batch, channels, height, width] = x!.shape;

@@ -1,6 +1,6 @@
 /** Ops that move, repeat, select or add up elements. Each other's gradients, so they share a file. */
 import { describeType, sameShape, sizeOf, stridesOf, type DType, type Shape, type Type } from '../dtype.ts';
-import { apply, applyAgain, constant, defineOp, type Tensor } from '../tensor.ts';
+import { apply, reapply, constant, defineOp, type Tensor } from '../tensor.ts';
 
 /** Axes counted from the front, in order; negative ones count from the back. */
 export function normalizeAxes(op: string, axes: readonly number[], rank: number): number[] {
@@ -72,7 +72,7 @@ function gatherBy(source: Float64Array, shape: Shape, strides: readonly number[]
 
 export const reshapeOp = defineOp<'reshape', { shape: Shape }>({
   name: 'reshape',
-  again: applyAgain,
+  recompute: reapply,
   infer([x], { shape }) {
     if (sizeOf(shape) !== sizeOf(x!.shape))
       throw new Error(
@@ -94,7 +94,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 export const transposeOp = defineOp<'transpose', { perm: readonly number[] }>({
   name: 'transpose',
-  again: applyAgain,
+  recompute: reapply,
   infer([x], { perm }) {
     if (perm.length !== x!.shape.length) throw new Error(`transpose: ${perm.length} axes for ${describeType(x!)}`);
     normalizeAxes('transpose', perm, perm.length);
@@ -126,7 +126,7 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
 
 export const broadcastToOp = defineOp<'broadcastTo', { shape: Shape }>({
   name: 'broadcastTo',
-  again: applyAgain,
+  recompute: reapply,
   infer([x], { shape }) {
     if (!sameShape(broadcastShapes('broadcastTo', x!.shape, shape), shape))
       throw new Error(`broadcastTo: ${describeType(x!)} does not broadcast to [${shape.join(', ')}]`);
@@ -198,7 +198,7 @@ export interface SliceAttrs {
 
 export const sliceOp = defineOp<'slice', SliceAttrs>({
   name: 'slice',
-  again: applyAgain,
+  recompute: reapply,
   infer([x], { starts, sizes, steps }) {
     const { shape } = x!;
     if ([starts, sizes, steps].some((list) => list.length !== shape.length))
@@ -330,7 +330,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis: number
 
 export const padOp = defineOp<'pad', { before: readonly number[]; after: readonly number[] }>({
   name: 'pad',
-  again: applyAgain,
+  recompute: reapply,
   infer([x], { before, after }) {
     if (before.length !== x!.shape.length || after.length !== x!.shape.length)
       throw new Error(`pad: one entry an axis is needed for ${describeType(x!)}`);
@@ -360,7 +360,7 @@ export function pad(x: Tensor, before: readonly number[], after: readonly number
 
 export const concatOp = defineOp<'concat', { axis: number }>({
   name: 'concat',
-  again: applyAgain,
+  recompute: reapply,
   infer(xs, { axis }) {
     const first = xs[0]!;
     for (const x of xs) {
@@ -368,7 +368,7 @@ export const concatOp = defineOp<'concat', { axis: number }>({
         x.dtype === first.dtype &&
         x.shape.length === first.shape.length &&
         x.shape.every((extent, i) => i === axis || extent === first.shape[i]);
-      if (!same) throw new Error(`concat: ${xs.map(describeType).join(', ')} differ beside axis ${axis}`);
+      if (!same) throw new Error(`concat: ${xs.map(describeType).join(', ')} differ next to axis ${axis}`);
     }
     return [
       {
@@ -417,7 +417,7 @@ export function concat(xs: readonly Tensor[], axis: number): Tensor {
 
 export const castOp = defineOp<'cast', { dtype: DType }>({
   name: 'cast',
-  again: applyAgain,
+  recompute: reapply,
   infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
   evaluate([x], { dtype }) {
     return [x!.data.map((v) => (dtype === 'bool' ? Number(v !== 0) : isInteger({ dtype }) ? Math.trunc(v) : v))];

@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../../core/random.ts';
-import { bendView, drawView, noAugmentation, paintView, smooth, type PictureAugmentation } from './augment.ts';
+import {
+  deformTransform,
+  drawTransform,
+  noAugmentation,
+  applyTransform,
+  smooth,
+  type ImageAugmentation,
+} from './augment.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
 
 const size = 16;
 const area = size * size;
 
-/** One picture whose red is its column and whose green is its row, ten levels a pixel; blue is 0. */
+/** One image whose red is its column and whose green is its row, ten levels a pixel; blue is 0. */
 const ramps: DatasetContent = {
   images: Uint8Array.from(
     { length: area * 3 },
@@ -21,23 +28,23 @@ const ramps: DatasetContent = {
   notes: [],
 };
 
-/** The picture seen in some view, in bytes: [C, H, W]. */
-function seen(change: Partial<PictureAugmentation>, seed: number, content = ramps): number[] {
+/** The image seen in some view, in bytes: [C, H, W]. */
+function seen(change: Partial<ImageAugmentation>, seed: number, content = ramps): number[] {
   const out = new Float32Array(3 * area);
   const augmentation = { ...noAugmentation, ...change };
-  const view = bendView(
-    drawView(new RandomStream(seed, 'view'), content, augmentation),
+  const transform = deformTransform(
+    drawTransform(new RandomStream(seed, 'view'), content, augmentation),
     new RandomStream(seed, 'bend'),
     content,
     augmentation,
   );
-  paintView(content, 0, view, out);
+  applyTransform(content, 0, transform, out);
   return Array.from(out, (value) => (value + 1) * 127.5);
 }
 
 /** Levels by which red and green rise from pixel to pixel, to the right and down, in the middle. */
-function slopes(picture: readonly number[]) {
-  const at = (c: number, y: number, x: number) => picture[c * area + y * size + x]!;
+function slopes(image: readonly number[]) {
+  const at = (c: number, y: number, x: number) => image[c * area + y * size + x]!;
   return {
     redRight: at(0, 8, 8) - at(0, 8, 7),
     redDown: at(0, 8, 8) - at(0, 7, 8),
@@ -49,7 +56,7 @@ function slopes(picture: readonly number[]) {
 const seeds = Array.from({ length: 20 }, (_, seed) => seed);
 
 describe('a view', () => {
-  test('without changes is the picture', () => {
+  test('without changes is the image', () => {
     seen({}, 1).forEach((value, i) =>
       expect(value).toBeCloseTo(ramps.images[(i % area) * 3 + Math.floor(i / area)]!, 3),
     );
@@ -57,7 +64,7 @@ describe('a view', () => {
 
   test('that is turned by an angle has the ramp turned by it', () => {
     const angles = seeds.map((seed) => {
-      const { redRight, redDown, greenRight, greenDown } = slopes(seen({ rotate: 20 }, seed));
+      const { redRight, redDown, greenRight, greenDown } = slopes(seen({ rotation: 20 }, seed));
       expect(Math.hypot(redRight, redDown)).toBeCloseTo(10, 2);
       expect(greenDown).toBeCloseTo(redRight, 2);
       expect(greenRight).toBeCloseTo(-redDown, 2);
@@ -68,7 +75,7 @@ describe('a view', () => {
     expect(Math.max(...angles)).toBeGreaterThan(5);
   });
 
-  test('of a picture that is not square is turned and not sheared', () => {
+  test('of an image that is not square is turned and not sheared', () => {
     const [height, width] = [12, 24];
     const wide: DatasetContent = {
       ...ramps,
@@ -82,7 +89,7 @@ describe('a view', () => {
     for (const seed of seeds) {
       const {
         map: { xx, xy, yx, yy, x0, y0 },
-      } = drawView(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotate: 20 });
+      } = drawTransform(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotation: 20 });
       // A rotation: what it does to the axes has length one and stays at right angles.
       expect(Math.hypot(xx, yx)).toBeCloseTo(1, 12);
       expect(Math.hypot(xy, yy)).toBeCloseTo(1, 12);
@@ -91,7 +98,12 @@ describe('a view', () => {
       expect(xx * (width / 2) + xy * (height / 2) + x0).toBeCloseTo(width / 2, 12);
       expect(yx * (width / 2) + yy * (height / 2) + y0).toBeCloseTo(height / 2, 12);
       const out = new Float32Array(3 * height * width);
-      paintView(wide, 0, drawView(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotate: 20 }), out);
+      applyTransform(
+        wide,
+        0,
+        drawTransform(new RandomStream(seed, 'view'), wide, { ...noAugmentation, rotation: 20 }),
+        out,
+      );
       const at = (c: number, y: number, x: number) => (out[(c * height + y) * width + x]! + 1) * 127.5;
       expect(Math.hypot(at(0, 6, 12) - at(0, 6, 11), at(0, 6, 12) - at(0, 5, 12))).toBeCloseTo(10, 2);
     }
@@ -99,19 +111,19 @@ describe('a view', () => {
 
   test('that zooms out is smaller by the root of the area, and its edges go on', () => {
     for (const seed of seeds) {
-      const picture = seen({ zoomOut: 2 }, seed);
-      const { redRight, redDown } = slopes(picture);
+      const image = seen({ zoomOut: 2 }, seed);
+      const { redRight, redDown } = slopes(image);
       expect(redRight).toBeGreaterThan(10 - 1e-3);
       expect(redRight).toBeLessThan(10 * Math.SQRT2 + 1e-3);
       expect(redDown).toBeCloseTo(0, 3);
-      expect(Math.min(...picture)).toBeGreaterThan(-1e-3);
-      expect(Math.max(...picture)).toBeLessThan(150 + 1e-3);
+      expect(Math.min(...image)).toBeGreaterThan(-1e-3);
+      expect(Math.max(...image)).toBeLessThan(150 + 1e-3);
     }
   });
 
   test('that is stretched keeps the product of its sides', () => {
     for (const seed of seeds) {
-      const { redRight, greenDown } = slopes(seen({ stretch: 0.3 }, seed));
+      const { redRight, greenDown } = slopes(seen({ aspectJitter: 0.3 }, seed));
       expect(redRight * greenDown).toBeCloseTo(100, 1);
       expect(Math.abs(Math.log(redRight / greenDown))).toBeLessThan(0.3 + 1e-3);
     }
@@ -124,21 +136,21 @@ describe('a view', () => {
       images: Uint8Array.from({ length: area * 3 }, (_, i) => bytes[i % bytes.length]!),
     };
     const colors = seeds.map((seed) => {
-      const picture = seen({ color: 0.5 }, seed, content);
+      const image = seen({ colorJitter: 0.5 }, seed, content);
       for (let c = 0; c < 3; c++) {
-        expect(picture[c * area]).toBeCloseTo(0, 3);
-        expect(picture[c * area + 1]).toBeCloseTo(255, 3);
+        expect(image[c * area]).toBeCloseTo(0, 3);
+        expect(image[c * area + 1]).toBeCloseTo(255, 3);
       }
-      return picture[2]!;
+      return image[2]!;
     });
     expect(Math.max(...colors) - Math.min(...colors)).toBeGreaterThan(30);
   });
 
   test('without color has the luma in all channels', () => {
-    const picture = seen({ gray: 1 }, 1);
+    const image = seen({ grayscale: 1 }, 1);
     for (let i = 0; i < area; i++)
       for (let c = 0; c < 3; c++)
-        expect(picture[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
+        expect(image[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
   });
 
   test('that is smoothed spreads a point by the binomial coefficients, and keeps its sum', () => {
@@ -158,68 +170,72 @@ describe('a view', () => {
 
   test('is blurred as often as asked for', () => {
     const blurred = seeds
-      .map((seed) => drawView(new RandomStream(seed, 'view'), ramps, { ...noAugmentation, blur: 0.5 }).blurs)
+      .map((seed) => drawTransform(new RandomStream(seed, 'view'), ramps, { ...noAugmentation, blur: 0.5 }).blurs)
       .filter((times) => times > 0);
     expect(blurred.length).toBeGreaterThan(4);
     expect(blurred.length).toBeLessThan(16);
-    expect(drawView(new RandomStream(1, 'view'), ramps, noAugmentation).blurs).toBe(0);
+    expect(drawTransform(new RandomStream(1, 'view'), ramps, noAugmentation).blurs).toBe(0);
   });
 
   test('as in a mirror runs from right to left, as often as asked for, in whatever way it is seen', () => {
-    const row = (picture: readonly number[]) => picture.slice(8 * size, 9 * size);
-    row(seen({ mirror: 1 }, 1)).forEach((red, x) => expect(red).toBeCloseTo(10 * (size - 1 - x), 3));
-    const changes = { zoomOut: 2, stretch: 0.3, rotate: 20 };
+    const row = (image: readonly number[]) => image.slice(8 * size, 9 * size);
+    row(seen({ horizontalFlip: 1 }, 1)).forEach((red, x) => expect(red).toBeCloseTo(10 * (size - 1 - x), 3));
+    const changes = { zoomOut: 2, aspectJitter: 0.3, rotation: 20 };
     for (const seed of seeds) {
-      const [plain, mirrored] = [slopes(seen(changes, seed)), slopes(seen({ ...changes, mirror: 1 }, seed))];
+      const [plain, mirrored] = [slopes(seen(changes, seed)), slopes(seen({ ...changes, horizontalFlip: 1 }, seed))];
       expect(mirrored.redRight).toBeCloseTo(-plain.redRight, 2);
       expect(mirrored.greenDown).toBeCloseTo(plain.greenDown, 2);
     }
-    const turned = seeds.filter((seed) => slopes(seen({ mirror: 0.5 }, seed)).redRight < 0).length;
+    const turned = seeds.filter((seed) => slopes(seen({ horizontalFlip: 0.5 }, seed)).redRight < 0).length;
     expect(turned).toBeGreaterThan(4);
     expect(turned).toBeLessThan(16);
   });
 
   test('that is bent looks aside by a smooth field of the stated size', () => {
-    const bends = Array.from(
+    const displacements = Array.from(
       { length: 400 },
       (_, seed) =>
-        bendView(
-          drawView(new RandomStream(seed, 'view'), ramps, noAugmentation),
+        deformTransform(
+          drawTransform(new RandomStream(seed, 'view'), ramps, noAugmentation),
           new RandomStream(seed, 'bend'),
           ramps,
-          { elastic: 0.1, mirror: 0 },
-        ).bend!,
+          { elasticDeformation: 0.1, horizontalFlip: 0 },
+        ).displacement!,
     );
     // The first pixel's center is an eighth of a cell from the first point, so the field there is 7/8 of it and 1/8 of the next, along both axes.
     const expected = (0.1 * size * (7 ** 2 + 1)) / 64;
-    const deviation = Math.sqrt(bends.reduce((sum, bend) => sum + bend[0]! ** 2, 0) / bends.length);
+    const deviation = Math.sqrt(
+      displacements.reduce((sum, displacement) => sum + displacement[0]! ** 2, 0) / displacements.length,
+    );
     expect(Math.abs(deviation / expected - 1)).toBeLessThan(0.15); // four standard errors
-    for (const bend of bends) {
+    for (const displacement of displacements) {
       // Linear within a cell, which is four pixels: second differences vanish there and nowhere jumps more than between two points.
-      for (let x = 1; x < 3; x++) expect(bend[x - 1]! - 2 * bend[x]! + bend[x + 1]!).toBeCloseTo(0, 4);
-      for (let x = 1; x < size; x++) expect(Math.abs(bend[x]! - bend[x - 1]!)).toBeLessThan((0.1 * size * 8) / 4);
+      for (let x = 1; x < 3; x++)
+        expect(displacement[x - 1]! - 2 * displacement[x]! + displacement[x + 1]!).toBeCloseTo(0, 4);
+      for (let x = 1; x < size; x++)
+        expect(Math.abs(displacement[x]! - displacement[x - 1]!)).toBeLessThan((0.1 * size * 8) / 4);
     }
-    const [{ bend }, picture] = [{ bend: bends[0]! }, seen({ elastic: 0.1 }, 0)];
+    const [{ displacement }, image] = [{ displacement: displacements[0]! }, seen({ elasticDeformation: 0.1 }, 0)];
     for (const place of [5 * size + 5, 8 * size + 8]) {
-      expect(picture[place]).toBeCloseTo(10 * (place % size) + 10 * bend[place]!, 2);
-      expect(picture[area + place]).toBeCloseTo(10 * Math.floor(place / size) + 10 * bend[area + place]!, 2);
+      expect(image[place]).toBeCloseTo(10 * (place % size) + 10 * displacement[place]!, 2);
+      expect(image[area + place]).toBeCloseTo(10 * Math.floor(place / size) + 10 * displacement[area + place]!, 2);
     }
   });
 
   test('is otherwise what it was without', () => {
-    const { bend: _, ...bent } = bendView(
-      drawView(new RandomStream(1, 'view'), ramps, noAugmentation),
+    const { displacement: _, ...bent } = deformTransform(
+      drawTransform(new RandomStream(1, 'view'), ramps, noAugmentation),
       new RandomStream(1, 'bend'),
       ramps,
-      { elastic: 0.1, mirror: 0 },
+      { elasticDeformation: 0.1, horizontalFlip: 0 },
     );
-    expect(bent).toEqual(drawView(new RandomStream(1, 'view'), ramps, noAugmentation));
+    expect(bent).toEqual(drawTransform(new RandomStream(1, 'view'), ramps, noAugmentation));
   });
 
   test('painted over another counts for its weight', () => {
-    const view = drawView(new RandomStream(1, 'view'), ramps, noAugmentation);
+    const transform = drawTransform(new RandomStream(1, 'view'), ramps, noAugmentation);
     const out = new Float32Array(3 * area).fill(1);
-    paintView(ramps, 0, view, out, 0.25);
+    applyTransform(ramps, 0, transform, out, 0.25);
     expect(out[0]).toBeCloseTo(0.75 - 0.25, 6);
   });
 });

@@ -1,48 +1,48 @@
-/** Pictures as they might also look: cropped, turned, bent, in other colors, or half another drawing of the same thing. */
+/** Images as they might also look: cropped, turned, bent, in other colors, or half another drawing of the same thing. */
 import type { RandomStream } from '../../core/random.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
 
-/** How pictures vary from one time they are shown to the next. */
-export interface PictureAugmentation {
+/** How images vary from one time they are shown to the next. */
+export interface ImageAugmentation {
   /** Crops show at least this part of the area, 0 … 1; 1 crops nothing. */
   readonly cropScale: number;
-  /** Crops show at most this multiple of the area, 1 or more: beyond 1 a picture is smaller, and its edges go on. */
+  /** Crops show at most this multiple of the area, 1 or more: beyond 1 an image is smaller, and its edges go on. */
   readonly zoomOut: number;
   /** Sides change by factors up to e^±stretch against each other. */
-  readonly stretch: number;
+  readonly aspectJitter: number;
   /** Turns by up to so many degrees to either side. */
-  readonly rotate: number;
+  readonly rotation: number;
   /** Bends: points of a grid of five by five move by a normal deviate times this part of the width, what is between them follows. */
-  readonly elastic: number;
-  /** The share of pictures shown as in a mirror, left for right. */
-  readonly mirror: number;
+  readonly elasticDeformation: number;
+  /** The share of images shown as in a mirror, left for right. */
+  readonly horizontalFlip: number;
   /** Strength of changes in brightness, hue and saturation, 0 … 1. White and black stay what they are. */
-  readonly color: number;
-  /** The share of pictures shown without color. */
-  readonly gray: number;
-  /** The share of pictures that are blurred, by up to a standard deviation of 3 % of their width. */
+  readonly colorJitter: number;
+  /** The share of images shown without color. */
+  readonly grayscale: number;
+  /** The share of images that are blurred, by up to a standard deviation of 3 % of their width. */
   readonly blur: number;
-  /** The share of pictures that another picture of the same caption is mixed into, by up to a half. */
-  readonly blend: number;
+  /** The share of images that another image of the same caption is mixed into, by up to a half. */
+  readonly mixup: number;
 }
 
-/** Pictures as they are. */
-export const noAugmentation: PictureAugmentation = {
+/** Images as they are. */
+export const noAugmentation: ImageAugmentation = {
   cropScale: 1,
   zoomOut: 1,
-  stretch: 0,
-  rotate: 0,
-  elastic: 0,
-  mirror: 0,
-  color: 0,
-  gray: 0,
+  aspectJitter: 0,
+  rotation: 0,
+  elasticDeformation: 0,
+  horizontalFlip: 0,
+  colorJitter: 0,
+  grayscale: 0,
   blur: 0,
-  blend: 0,
+  mixup: 0,
 };
 
-/** One way to look at a picture. */
-export interface View {
-  /** From pixels of the result to those of the picture, from center to center: x ← xx · x + xy · y + x0, and y likewise. */
+/** One way to look at an image. */
+export interface ImageTransform {
+  /** From pixels of the result to those of the image, from center to center: x ← xx · x + xy · y + x0, and y likewise. */
   readonly map: {
     readonly xx: number;
     readonly xy: number;
@@ -52,7 +52,7 @@ export interface View {
     readonly y0: number;
   };
   /** How far each pixel of the result looks aside of that, in pixels: [2, H, W], x first; undefined bends nothing. */
-  readonly bend?: Float32Array;
+  readonly displacement?: Float32Array;
   /** For each channel what becomes of a byte, in [−1, 1]. */
   readonly tables: readonly Float32Array[];
   /** 1 leaves colors, 0 takes them away. */
@@ -67,32 +67,34 @@ const luma = [0.299, 0.587, 0.114] as const;
 const unchanged = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
 
 /** Draws a view; the stream moves on by the same number of draws whatever is asked for. */
-export function drawView(
+export function drawTransform(
   random: RandomStream,
   { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>,
-  { cropScale, zoomOut, stretch, rotate, color, gray, blur }: PictureAugmentation,
-): View {
+  { cropScale, zoomOut, aspectJitter, rotation, colorJitter, grayscale, blur }: ImageAugmentation,
+): ImageTransform {
   const between = (low: number, high: number) => low + (high - low) * random.uniform();
   const scale = Math.sqrt(between(cropScale, zoomOut));
-  const aspect = Math.exp(between(-stretch, stretch) / 2);
-  const angle = (between(-rotate, rotate) * Math.PI) / 180;
+  const aspect = Math.exp(between(-aspectJitter, aspectJitter) / 2);
+  const angle = (between(-rotation, rotation) * Math.PI) / 180;
   const [across, down] = [scale * aspect, scale / aspect];
-  // The middle of what is shown: anywhere that keeps it inside, or the picture inside of it.
+  // The middle of what is shown: anywhere that keeps it inside, or the image inside of it.
   const [cx, cy] = [across, down].map(
     (side, axis) => (0.5 + (1 - side) * (random.uniform() - 0.5)) * (axis === 0 ? width : height),
   );
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const [xx, xy, yx, yy] = [across * cos, -down * sin, across * sin, down * cos];
-  const brightness = between(-color, color);
-  const gammas = Array.from({ length: 3 }, () => Math.exp(brightness + between(-color, color) / 2));
-  const saturation = 1 + between(-color, color);
-  const colorless = random.uniform() < gray;
+  const brightness = between(-colorJitter, colorJitter);
+  const gammas = Array.from({ length: 3 }, () => Math.exp(brightness + between(-colorJitter, colorJitter) / 2));
+  const saturation = 1 + between(-colorJitter, colorJitter);
+  const colorless = random.uniform() < grayscale;
   const blurs = 1 + random.integer(mostBlurs(width));
   const blurred = random.uniform() < blur;
   return {
     map: { xx, xy, yx, yy, x0: cx! - (xx * width + xy * height) / 2, y0: cy! - (yx * width + yy * height) / 2 },
     tables: Array.from({ length: channels }, (_, c) =>
-      color === 0 ? unchanged : Float32Array.from({ length: 256 }, (_byte, byte) => 2 * (byte / 255) ** gammas[c]! - 1),
+      colorJitter === 0
+        ? unchanged
+        : Float32Array.from({ length: 256 }, (_byte, byte) => 2 * (byte / 255) ** gammas[c]! - 1),
     ),
     saturation: colorless ? 0 : saturation,
     blurs: blurred ? blurs : 0,
@@ -107,18 +109,20 @@ const gridPoints = 5;
  *
  * @see Simard et al. 2003, elastic distortions — https://doi.org/10.1109/ICDAR.2003.1227801
  */
-export function bendView(
-  view: View,
+export function deformTransform(
+  transform: ImageTransform,
   random: RandomStream,
   { height, width }: Pick<DatasetContent, 'height' | 'width'>,
-  { elastic, mirror }: Pick<PictureAugmentation, 'elastic' | 'mirror'>,
-): View {
-  const { xx, xy, x0 } = view.map;
+  { elasticDeformation, horizontalFlip }: Pick<ImageAugmentation, 'elasticDeformation' | 'horizontalFlip'>,
+): ImageTransform {
+  const { xx, xy, x0 } = transform.map;
   const mirrored =
-    random.uniform() < mirror ? { ...view, map: { ...view.map, xx: -xx, xy: -xy, x0: width - x0 } } : view;
-  if (elastic === 0) return mirrored;
-  const grid = Float32Array.from({ length: 2 * gridPoints ** 2 }, () => elastic * width * random.normal());
-  const bend = new Float32Array(2 * height * width);
+    random.uniform() < horizontalFlip
+      ? { ...transform, map: { ...transform.map, xx: -xx, xy: -xy, x0: width - x0 } }
+      : transform;
+  if (elasticDeformation === 0) return mirrored;
+  const grid = Float32Array.from({ length: 2 * gridPoints ** 2 }, () => elasticDeformation * width * random.normal());
+  const displacement = new Float32Array(2 * height * width);
   for (let axis = 0, place = 0; axis < 2; axis++) {
     for (let row = 0; row < height; row++) {
       const [top, below] = cellOf(row, height);
@@ -126,13 +130,13 @@ export function bendView(
       for (let column = 0; column < width; column++, place++) {
         const [left, right] = cellOf(column, width);
         const at = upper + left;
-        bend[place] =
+        displacement[place] =
           (grid[at]! * (1 - right) + grid[at + 1]! * right) * (1 - below) +
           (grid[at + gridPoints]! * (1 - right) + grid[at + gridPoints + 1]! * right) * below;
       }
     }
   }
-  return { ...mirrored, bend };
+  return { ...mirrored, displacement };
 }
 
 /** In which cell of the grid the center of a pixel lies, and which part of the cell is before it. */
@@ -147,7 +151,7 @@ function mostBlurs(width: number): number {
 }
 
 /**
- * Smooths a picture in place: ¼, ½, ¼ along rows and columns, edges going on, so many times over.
+ * Smooths an image in place: ¼, ½, ¼ along rows and columns, edges going on, so many times over.
  *
  * @param out  [C, H, W]
  */
@@ -175,16 +179,16 @@ export function smooth(
 }
 
 /**
- * Writes a picture as a view shows it, by linear interpolation between the centers of pixels; what lies outside has the
+ * Writes an image as a view shows it, by linear interpolation between the centers of pixels; what lies outside has the
  * nearest pixel's color.
  *
  * @param out     [C, H, W] in [−1, 1]
- * @param weight  what the picture counts for: `out` is multiplied by the rest first
+ * @param weight  what the image counts for: `out` is multiplied by the rest first
  */
-export function paintView(
+export function applyTransform(
   { images, height, width, channels }: DatasetContent,
   index: number,
-  { map: { xx, xy, yx, yy, x0, y0 }, bend, tables, saturation }: Omit<View, 'blurs'>,
+  { map: { xx, xy, yx, yy, x0, y0 }, displacement, tables, saturation }: Omit<ImageTransform, 'blurs'>,
   out: Float32Array,
   weight = 1,
 ): void {
@@ -197,11 +201,14 @@ export function paintView(
     for (let column = 0; column < width; column++, place++) {
       const x = Math.min(
         width - 1,
-        Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5 + (bend ? bend[place]! : 0)),
+        Math.max(0, xx * (column + 0.5) + xy * (row + 0.5) + x0 - 0.5 + (displacement ? displacement[place]! : 0)),
       );
       const y = Math.min(
         height - 1,
-        Math.max(0, yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5 + (bend ? bend[area + place]! : 0)),
+        Math.max(
+          0,
+          yx * (column + 0.5) + yy * (row + 0.5) + y0 - 0.5 + (displacement ? displacement[area + place]! : 0),
+        ),
       );
       const [left, top] = [Math.floor(x), Math.floor(y)];
       const [u, v] = [x - left, y - top];

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchAt, picturesAt } from './batches.ts';
+import { batchAt, imagesAt } from './batches.ts';
 import type { Dataset } from '../sets/dataset.ts';
 
-/** N pictures of 2×3; the first pixel of picture i is i, the last of its row 100 + i. */
+/** N images of 2×3; the first pixel of image i is i, the last of its row 100 + i. */
 function numbered(count: number, classes = false): Dataset {
   const images = new Uint8Array(count * 6 * 3);
   for (let i = 0; i < count; i++) {
@@ -32,7 +32,7 @@ const indicesOf = (dataset: Dataset, seed: number, batchSize: number, steps: num
   Array.from({ length: steps }, (_, step) => [...batchAt(dataset, { seed, step, batchSize }).indices]).flat();
 
 describe('batchAt', () => {
-  it('shows every picture once an epoch, whatever the batch size', () => {
+  it('shows every image once an epoch, whatever the batch size', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
@@ -62,7 +62,7 @@ describe('batchAt', () => {
   });
 
   it('is a function of seed and step alone: a resumed training sees the same batches', () => {
-    const options = { seed: 3, batchSize: 7, flip: true };
+    const options = { seed: 3, batchSize: 7, horizontalFlip: true };
     const straight = Array.from({ length: 9 }, (_, step) => batchAt(numbered(10, true), { ...options, step }));
     const dataset = numbered(10, true);
     for (const step of [8, 2, 5, 0, 8]) expect(batchAt(dataset, { ...options, step })).toEqual(straight[step]);
@@ -78,8 +78,8 @@ describe('batchAt', () => {
     }
   });
 
-  it('mirrors about half of the pictures, each picture whole', () => {
-    const { images, indices } = batchAt(numbered(20), { seed: 1, step: 0, batchSize: 400, flip: true });
+  it('mirrors about half of the images, each image whole', () => {
+    const { images, indices } = batchAt(numbered(20), { seed: 1, step: 0, batchSize: 400, horizontalFlip: true });
     let mirrored = 0;
     for (const [b, index] of indices.entries()) {
       const ends = [0, 2].map((x) => Math.round((images.data[b * 18 + x]! + 1) * 127.5));
@@ -106,16 +106,16 @@ describe('batchAt', () => {
     expect(() => batchAt(numbered(2), { seed: 0, step: 0, batchSize: 0 })).toThrow(
       'batchAt: batchSize: expected a positive integer, got 0',
     );
-    expect(() => batchAt(numbered(0), { seed: 0, step: 0, batchSize: 1 })).toThrow('"numbered" has no pictures');
+    expect(() => batchAt(numbered(0), { seed: 0, step: 0, batchSize: 1 })).toThrow('"numbered" has no images');
   });
 });
 
-describe('picturesAt', () => {
-  it('copies the pictures asked for', () => {
+describe('imagesAt', () => {
+  it('copies the images asked for', () => {
     const dataset = numbered(5);
-    const [picture] = picturesAt(dataset, [3]);
-    expect(picture!.data[0]).toBe(3);
-    picture!.data[0] = 99;
+    const [image] = imagesAt(dataset, [3]);
+    expect(image!.data[0]).toBe(3);
+    image!.data[0] = 99;
     expect(dataset.images[3 * 18]).toBe(3);
   });
 });

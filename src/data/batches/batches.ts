@@ -2,15 +2,15 @@ import { float32 } from '../../core/dtype.ts';
 import type { FloatArray } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
 import type { Dataset, DatasetContent } from '../sets/dataset.ts';
-import { byteToUnit } from '../images/pixels.ts';
+import { byteToUnit } from '../images/bitmap.ts';
 
-/** The pictures of one training step. */
+/** The images of one training step. */
 export interface Batch {
   /** [B, C, H, W] in [−1, 1]. */
   readonly images: FloatArray;
   /** [B] classes, where the data set has them. */
   readonly labels?: Int32Array;
-  /** [B] which pictures these are; `dataset.captions[indices[b]]` is the caption of picture b. */
+  /** [B] which images these are; `dataset.captions[indices[b]]` is the caption of image b. */
   readonly indices: Uint32Array;
 }
 
@@ -20,8 +20,8 @@ export interface BatchOptions {
   /** Counted from 0. */
   readonly step: number;
   readonly batchSize: number;
-  /** Mirror half of the pictures left to right; default false (letters, flags and hands have a side). */
-  readonly flip?: boolean;
+  /** Mirror half of the images left to right; default false (letters, flags and hands have a side). */
+  readonly horizontalFlip?: boolean;
 }
 
 /** What `byteToUnit` gives for every byte, in the float32 that a batch holds. */
@@ -33,7 +33,7 @@ export const unitOfByte = Float32Array.from({ length: 256 }, (_, byte) => byteTo
  */
 const recentOrders = new WeakMap<DatasetContent, { seed: number; epoch: number; order: Uint32Array }[]>();
 
-/** [N] the order in which an epoch shows the pictures: a permutation keyed by (seed, epoch). */
+/** [N] the order in which an epoch shows the images: a permutation keyed by (seed, epoch). */
 function orderOf(dataset: DatasetContent, seed: number, epoch: number): Uint32Array {
   const recent = recentOrders.get(dataset) ?? [];
   const found = recent.find((entry) => entry.seed === seed && entry.epoch === epoch);
@@ -47,15 +47,15 @@ function orderOf(dataset: DatasetContent, seed: number, epoch: number): Uint32Ar
  * The batch of a training step: a pure function of the data set, the seed and the step, so a resumed training sees
  * the batches it would have seen.
  *
- * Pictures come epoch by epoch, each a fresh permutation; place p = step · B + b of the endless row is picture
+ * Images come epoch by epoch, each a fresh permutation; place p = step · B + b of the endless row is image
  * p mod N of epoch ⌊p / N⌋. Batches run across the ends of epochs and are always full, also when B > N.
  * Whether place p is mirrored is keyed by (seed, p).
  *
  * @throws if step or batchSize is not an integer in range, or the data set is empty
  */
-export function batchAt(dataset: Dataset, { seed, step, batchSize, flip = false }: BatchOptions): Batch {
+export function batchAt(dataset: Dataset, { seed, step, batchSize, horizontalFlip = false }: BatchOptions): Batch {
   const { images, count, height, width, channels } = dataset;
-  if (count === 0) throw new Error(`batchAt: data set ${JSON.stringify(dataset.name)} has no pictures`);
+  if (count === 0) throw new Error(`batchAt: data set ${JSON.stringify(dataset.name)} has no images`);
   if (!Number.isSafeInteger(step) || step < 0)
     throw new Error(`batchAt: step: expected an integer of 0 or more, got ${step}`);
   if (!Number.isInteger(batchSize) || batchSize < 1)
@@ -68,7 +68,7 @@ export function batchAt(dataset: Dataset, { seed, step, batchSize, flip = false 
     const index = orderOf(dataset, seed, Math.floor(place / count))[place % count]!;
     indices[b] = index;
     // The top bit: every bit of Philox is good, and this one needs no mask.
-    const mirrored = flip && new RandomStream(seed, 'flip', place).uint32() >>> 31 === 1;
+    const mirrored = horizontalFlip && new RandomStream(seed, 'flip', place).uint32() >>> 31 === 1;
     const start = index * area * channels;
     for (let c = 0; c < channels; c++) {
       for (let y = 0; y < height; y++) {
@@ -84,8 +84,8 @@ export function batchAt(dataset: Dataset, { seed, step, batchSize, flip = false 
   return { images: float32([batchSize, channels, height, width], out), indices, ...(labels && { labels }) };
 }
 
-/** The pictures at the given places of a data set, as bytes. */
-export function picturesAt(
+/** The images at the given places of a data set, as bytes. */
+export function imagesAt(
   dataset: DatasetContent,
   indices: Iterable<number>,
 ): { data: Uint8Array; height: number; width: number; channels: 1 | 3 }[] {

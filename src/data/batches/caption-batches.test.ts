@@ -4,7 +4,7 @@ import { fillTemplate } from '../texts/template.ts';
 import { noAugmentation } from './augment.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
 
-// Twelve pictures of five captions; picture i is of gray level 10 i but for a ramp from left to right.
+// Twelve images of five captions; image i is of gray level 10 i but for a ramp from left to right.
 const captions = ['a', 'a', 'a', 'b', 'b', 'c', 'd', 'e', 'a', 'b', 'c', 'e'];
 const size = 8;
 const content: DatasetContent = {
@@ -34,7 +34,7 @@ const plain: CaptionBatchOptions = {
 const batch = (more: Partial<CaptionBatchOptions>) => captionBatchAt(content, { ...plain, ...more });
 
 describe('captionBatchAt', () => {
-  test('shows every caption once an epoch, and in turn all of its pictures', () => {
+  test('shows every caption once an epoch, and in turn all of its images', () => {
     const seen = new Map<string, Set<number>>();
     for (let step = 0; step < 12; step++) {
       const { texts, indices } = batch({ step });
@@ -54,13 +54,13 @@ describe('captionBatchAt', () => {
     expect(batch({ seed: 2 }).texts).not.toEqual(batch({ seed: 1 }).texts);
   });
 
-  test('the same row of pictures comes in batches of any size', () => {
+  test('the same row of images comes in batches of any size', () => {
     const rows = (batchSize: number) =>
       Array.from({ length: 12 / batchSize }, (_, step) => [...batch({ step, batchSize }).indices]).flat();
     expect(rows(3)).toEqual(rows(4));
   });
 
-  test('leaves pictures as they are without crops', () => {
+  test('leaves images as they are without crops', () => {
     const { images, indices } = batch({});
     indices.forEach((index, b) => {
       for (let x = 0; x < size; x++)
@@ -87,10 +87,10 @@ describe('captionBatchAt', () => {
     expect(new Set(slopes.map((slope) => slope.toFixed(3))).size).toBeGreaterThan(3);
   });
 
-  test('mixes only pictures of the same caption, and the second by at most a half', () => {
+  test('mixes only images of the same caption, and the second by at most a half', () => {
     let mixed = 0;
     for (let step = 0; step < 10; step++) {
-      const { images, indices, texts } = batch({ step, blend: 0.5 });
+      const { images, indices, texts } = batch({ step, mixup: 0.5 });
       indices.forEach((index, b) => {
         const level = (images.data[b * 3 * size * size]! + 1) * 127.5;
         const others = captions.flatMap((caption, i) => (caption === texts[b] && i !== index ? [i] : []));
@@ -99,16 +99,16 @@ describe('captionBatchAt', () => {
           .filter((share) => share > -1e-6 && share <= 0.5 + 1e-6);
         if (Math.abs(level - 10 * index) > 1e-3) {
           mixed++;
-          expect(nearest.length, `${texts[b]}: picture ${index} at level ${level}`).toBeGreaterThan(0);
+          expect(nearest.length, `${texts[b]}: image ${index} at level ${level}`).toBeGreaterThan(0);
         }
       });
     }
-    // 30 of the 50 pictures have another of their caption, and half of them are mixed.
+    // 30 of the 50 images have another of their caption, and half of them are mixed.
     expect(mixed).toBeGreaterThan(6);
     expect(mixed).toBeLessThan(26);
   });
 
-  test('draws templates and adds tags of the picture itself', () => {
+  test('draws templates and adds tags of the image itself', () => {
     const texts = Array.from(
       { length: 40 },
       (_, step) => batch({ step, templates: ['{}', 'my {}'], tagShare: 0.5 }).texts,
@@ -139,7 +139,7 @@ describe('captionBatchAt', () => {
     });
   });
 
-  test('a batch of more pictures than captions has each as often, and all pictures before one comes again', () => {
+  test('a batch of more images than captions has each as often, and all images before one comes again', () => {
     const classes: DatasetContent = {
       ...content,
       captions: content.ids.map((_, i) => (i % 2 === 0 ? 'shoe' : 'shirt')),
@@ -152,9 +152,9 @@ describe('captionBatchAt', () => {
     expect(second!.indices).not.toEqual(first!.indices);
   });
 
-  test('refuses pictures without captions', () => {
+  test('refuses images without captions', () => {
     const { captions: _captions, ...without } = content;
-    expect(() => captionBatchAt(without, plain)).toThrow('captionBatchAt: the pictures have no captions');
+    expect(() => captionBatchAt(without, plain)).toThrow('captionBatchAt: the images have no captions');
   });
 });
 

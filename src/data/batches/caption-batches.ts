@@ -1,25 +1,25 @@
-/** Batches of pictures with their captions, as a model of both is trained on. */
+/** Batches of images with their captions, as a model of both is trained on. */
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
-import { bendView, drawView, paintView, smooth, type PictureAugmentation } from './augment.ts';
+import { deformTransform, drawTransform, applyTransform, smooth, type ImageAugmentation } from './augment.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
 import { fillTemplate } from '../texts/template.ts';
 
-/** Pictures and what is said of them. */
+/** Images and what is said of them. */
 export interface CaptionBatch {
   /** [B, C, H, W] in [−1, 1]. */
   readonly images: FloatArray;
   /** [B] */
   readonly texts: readonly string[];
-  /** [B] which pictures these are. */
+  /** [B] which images these are. */
   readonly indices: Uint32Array;
 }
 
-/** How captions and pictures vary from one time they are shown to the next. */
-export interface CaptionAugmentation extends PictureAugmentation {
-  /** What is said of a picture: `{}` is its caption; each time one of them is drawn. */
+/** How captions and images vary from one time they are shown to the next. */
+export interface CaptionAugmentation extends ImageAugmentation {
+  /** What is said of an image: `{}` is its caption; each time one of them is drawn. */
   readonly templates: readonly string[];
-  /** The share of captions that some of the picture's tags are added to. */
+  /** The share of captions that some of the image's tags are added to. */
   readonly tagShare: number;
   /** Of these, the share where the tags stand in the place of the caption, so that their words have to be learned. */
   readonly tagsAlone: number;
@@ -36,7 +36,7 @@ export interface CaptionBatchOptions extends CaptionAugmentation {
 /** The most tags that one caption gets: more would be what it is about. */
 export const mostTags = 3;
 
-/** The pictures of each caption, in the order of the data set. A memo and nothing more. */
+/** The images of each caption, in the order of the data set. A memo and nothing more. */
 const knownGroups = new WeakMap<DatasetContent, readonly (readonly number[])[]>();
 
 function groupsOf(dataset: DatasetContent): readonly (readonly number[])[] {
@@ -74,9 +74,9 @@ function orderOf(dataset: DatasetContent, what: string, length: number, seed: nu
  * The batch of a training step, a pure function of the data set, the seed and the step.
  *
  * Place p = step · B + b of the endless row shows caption p mod C of epoch ⌊p / C⌋, each epoch a fresh permutation of the C different
- * captions, with one of its pictures, which take turns from epoch to epoch, in an order that is drawn anew when all have
+ * captions, with one of its images, which take turns from epoch to epoch, in an order that is drawn anew when all have
  * been shown. So no caption is its own negative, except where an epoch ends within a batch; where all captions differ,
- * this is an ordinary epoch over the pictures, and where they are the names of a few classes, each batch has as many of each.
+ * this is an ordinary epoch over the images, and where they are the names of a few classes, each batch has as many of each.
  *
  * @throws if the data set has no captions
  */
@@ -85,7 +85,7 @@ export function captionBatchAt(
   { seed, step, batchSize, templates, tagShare, tagsAlone, ...augmentation }: CaptionBatchOptions,
 ): CaptionBatch {
   const { captions, tags, height, width, channels } = dataset;
-  if (!captions) throw new Error('captionBatchAt: the pictures have no captions');
+  if (!captions) throw new Error('captionBatchAt: the images have no captions');
   const groups = groupsOf(dataset);
   const size = channels * height * width;
   const out = new Float32Array(batchSize * size);
@@ -103,22 +103,22 @@ export function captionBatchAt(
         ]!
       ]!;
     const random = new RandomStream(seed, 'caption', place);
-    const view = bendView(
-      drawView(random, dataset, augmentation),
+    const transform = deformTransform(
+      drawTransform(random, dataset, augmentation),
       new RandomStream(seed, 'bend', place),
       dataset,
       augmentation,
     );
-    const picture = out.subarray(b * size, (b + 1) * size);
-    paintView(dataset, index, view, picture);
+    const image = out.subarray(b * size, (b + 1) * size);
+    applyTransform(dataset, index, transform, image);
     const [mixed, share, other] = [
-      random.uniform() < augmentation.blend,
+      random.uniform() < augmentation.mixup,
       random.uniform() / 2,
       random.integer(Math.max(1, group.length - 1)),
     ];
     if (mixed && group.length > 1)
-      paintView(dataset, group.filter((each) => each !== index)[other]!, view, picture, share);
-    smooth(picture, dataset, view.blurs);
+      applyTransform(dataset, group.filter((each) => each !== index)[other]!, transform, image, share);
+    smooth(image, dataset, transform.blurs);
     texts.push(textOf(captions[index]!, tags?.[index] ?? [], { templates, tagShare, tagsAlone }, random));
     indices[b] = index;
   }

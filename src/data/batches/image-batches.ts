@@ -3,9 +3,9 @@ import type { FloatArray } from '../../core/dtype.ts';
 import { unitOfByte } from './batches.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
 
-/** Some pictures of a data set, one after another. */
-export interface PictureBatch {
-  /** [batchSize, C, H, W] in [−1, 1]; behind the last picture zeros. */
+/** Some images of a data set, one after another. */
+export interface ImageBatch {
+  /** [batchSize, C, H, W] in [−1, 1]; behind the last image zeros. */
   readonly images: FloatArray;
   /** The place of the first. */
   readonly first: number;
@@ -14,15 +14,15 @@ export interface PictureBatch {
 }
 
 /**
- * All pictures in order, in batches of one size, so that one compiled program takes them all.
+ * All images in order, in batches of one size, so that one compiled program takes them all.
  *
- * @param places  which pictures, default all
+ * @param places  which images, default all
  */
-export function* pictureBatches(
+export function* imageBatches(
   content: DatasetContent,
   batchSize: number,
   places?: ArrayLike<number>,
-): Generator<PictureBatch, void, undefined> {
+): Generator<ImageBatch, void, undefined> {
   const { images, height, width, channels } = content;
   const total = places?.length ?? content.count;
   const area = height * width;

@@ -5,14 +5,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, expect, test } from 'vitest';
 import { float32 } from '../../core/dtype.ts';
-import { embedPictures, type PictureEncoder } from './embed-images.ts';
+import { embedImages, type ImageEncoder } from './embed-images.ts';
 import { encodePng } from '../images/image.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kuosan-embed-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A picture's vector is its first two reds. */
-const encoder: PictureEncoder = {
+/** An image's vector is its first two reds. */
+const encoder: ImageEncoder = {
   dim: 2,
   imageSize: 256,
   async embedImages({ shape: [count = 0], data }) {
@@ -23,7 +23,7 @@ const encoder: PictureEncoder = {
   },
 };
 
-async function picture(name: string, level: number): Promise<string> {
+async function image(name: string, level: number): Promise<string> {
   const path = join(dir, `${name}.png`);
   writeFileSync(
     path,
@@ -32,13 +32,13 @@ async function picture(name: string, level: number): Promise<string> {
   return path;
 }
 
-test('a thousand pictures take no more memory than a few', async () => {
+test('a thousand images take no more memory than a few', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
-  const some = await Promise.all(Array.from({ length: 10 }, (_, i) => picture(`p${i}`, 25 * i)));
+  const some = await Promise.all(Array.from({ length: 10 }, (_, i) => image(`p${i}`, 25 * i)));
   const files = Array.from({ length: 1000 }, (_, i) => some[i % 10]!);
   const held: number[] = [];
-  const { embeddings } = await embedPictures(encoder, files, {
+  const { embeddings } = await embedImages(encoder, files, {
     onProgress() {
       collectGarbage();
       const { heapUsed, external } = process.memoryUsage();

@@ -1,20 +1,20 @@
-/** Picture files as vectors, in memory that does not grow with their number but for the vectors. */
+/** Image files as vectors, in memory that does not grow with their number but for the vectors. */
 import { readFile } from 'node:fs/promises';
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import type { SkippedImage } from '../sets/dataset.ts';
 import { contentKey, type EmbeddingCache } from './embedding-cache.ts';
 import { decodeImage, ImageError } from '../images/image.ts';
 import { inParallel } from '../../files/in-parallel.ts';
-import { fromPixels } from '../images/pixels.ts';
+import { fromBitmaps } from '../images/bitmap.ts';
 import type { Resample } from '../images/resample.ts';
 import { describeSystemError } from '../../files/write-file.ts';
 
-/** What turns pictures into vectors. */
-export interface PictureEncoder {
+/** What turns images into vectors. */
+export interface ImageEncoder {
   /** D. */
   readonly dim: number;
   readonly imageSize: number;
-  /** The kernel by which pictures come to that size; see `DecodeOptions`. */
+  /** The kernel by which images come to that size; see `DecodeOptions`. */
   readonly resample?: Resample | undefined;
   /**
    * @param images  [N, 3, imageSize, imageSize] in [−1, 1]
@@ -23,14 +23,14 @@ export interface PictureEncoder {
   embedImages(images: FloatArray): Promise<FloatArray>;
 }
 
-/** A picture resized by a named kernel lies in memory whole: fewer of them at a time. */
+/** An image resized by a named kernel lies in memory whole: fewer of them at a time. */
 const readTogether = { streamed: 16, whole: 4 } as const;
 
-/** Options of `embedPictures`. */
+/** Options of `embedImages`. */
 export interface EmbedOptions {
-  /** Where vectors of pictures that were seen before come from. */
+  /** Where vectors of images that were seen before come from. */
   readonly cache?: EmbeddingCache;
-  /** Pictures read and computed together; default 32. */
+  /** Images read and computed together; default 32. */
   readonly batchSize?: number;
   /** Leave out files that cannot be decoded, instead of failing. */
   readonly skipBad?: boolean;
@@ -38,8 +38,8 @@ export interface EmbedOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** The vectors of picture files. */
-export interface EmbeddedPictures {
+/** The vectors of image files. */
+export interface EmbeddedImages {
   /** Paths of those that were embedded, in the order given. */
   readonly files: readonly string[];
   /** [files, D] */
@@ -50,15 +50,15 @@ export interface EmbeddedPictures {
 }
 
 /**
- * The vectors of pictures, each fitted to the encoder's size by its shorter side and cropped to the middle.
+ * The vectors of images, each fitted to the encoder's size by its shorter side and cropped to the middle.
  *
- * @throws one line for a file that cannot be read or is no picture, unless `skipBad`; or if none is left
+ * @throws one line for a file that cannot be read or is no image, unless `skipBad`; or if none is left
  */
-export async function embedPictures(
-  encoder: PictureEncoder,
+export async function embedImages(
+  encoder: ImageEncoder,
   files: readonly string[],
   { cache, batchSize = 32, skipBad = false, signal, onProgress }: EmbedOptions = {},
-): Promise<EmbeddedPictures> {
+): Promise<EmbeddedImages> {
   const { dim, imageSize, resample } = encoder;
   const rows = new Float32Array(files.length * dim);
   const kept: string[] = [];
@@ -72,7 +72,7 @@ export async function embedPictures(
         const bytes = await readFile(batch[i]!);
         const key = contentKey(bytes);
         const vector = cache?.get(key);
-        return { key, vector, picture: vector ? undefined : await decodeImage(bytes, { size: imageSize, resample }) };
+        return { key, vector, image: vector ? undefined : await decodeImage(bytes, { size: imageSize, resample }) };
       } catch (error) {
         const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
         if (!skipBad)
@@ -83,9 +83,9 @@ export async function embedPictures(
         return { reason };
       }
     });
-    const fresh = seen.flatMap((each) => (each.picture ? [{ key: each.key, picture: each.picture }] : []));
+    const fresh = seen.flatMap((each) => (each.image ? [{ key: each.key, image: each.image }] : []));
     const computed =
-      fresh.length === 0 ? undefined : await encoder.embedImages(fromPixels(fresh.map(({ picture }) => picture)));
+      fresh.length === 0 ? undefined : await encoder.embedImages(fromBitmaps(fresh.map(({ image }) => image)));
     const found = fresh.map(
       ({ key }, i) => [key, computed!.data.slice(i * dim, (i + 1) * dim) as Float32Array] as const,
     );
@@ -104,8 +104,8 @@ export async function embedPictures(
   if (kept.length === 0)
     throw new Error(
       files.length === 0
-        ? 'no pictures'
-        : `none of ${files.length} files can be read as a picture; the first, ${JSON.stringify(skipped[0]!.id)}: ${skipped[0]!.reason}`,
+        ? 'no images'
+        : `none of ${files.length} files can be read as an image; the first, ${JSON.stringify(skipped[0]!.id)}: ${skipped[0]!.reason}`,
     );
   return {
     files: kept,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { contentKey, openEmbeddingCache } from './embedding-cache.ts';
-import { embedPictures, type PictureEncoder } from './embed-images.ts';
+import { embedImages, type ImageEncoder } from './embed-images.ts';
 import { encodePng } from '../images/image.ts';
 import { imageFiles } from '../sets/folder.ts';
 
@@ -88,7 +88,7 @@ describe('an embedding cache', () => {
 });
 
 /** The mean of each channel. */
-function meanEncoder(): PictureEncoder & { readonly seen: number[] } {
+function meanEncoder(): ImageEncoder & { readonly seen: number[] } {
   const seen: number[] = [];
   return {
     seen,
@@ -106,7 +106,7 @@ function meanEncoder(): PictureEncoder & { readonly seen: number[] } {
   };
 }
 
-async function drawFolder(levels: readonly number[]): Promise<string> {
+async function writeFolder(levels: readonly number[]): Promise<string> {
   mkdirSync(dir);
   for (const [i, level] of levels.entries())
     writeFileSync(
@@ -116,12 +116,12 @@ async function drawFolder(levels: readonly number[]): Promise<string> {
   return dir;
 }
 
-describe('embedPictures', () => {
+describe('embedImages', () => {
   test('embeds in batches, and what was seen before comes from the cache, wherever it lies now', async () => {
-    const { files } = await imageFiles(await drawFolder([0, 51, 102, 153, 204]));
+    const { files } = await imageFiles(await writeFolder([0, 51, 102, 153, 204]));
     const cache = await openEmbeddingCache(join(root, 'cache-a'), 'net', 3);
     const encoder = meanEncoder();
-    const first = await embedPictures(encoder, files, { cache, batchSize: 2 });
+    const first = await embedImages(encoder, files, { cache, batchSize: 2 });
     expect(encoder.seen).toEqual([2, 2, 1]);
     expect(first).toMatchObject({ files, fromCache: 0, skipped: [] });
     expect([...first.embeddings.data].map((value) => Number(value.toFixed(4)))).toEqual(
@@ -132,7 +132,7 @@ describe('embedPictures', () => {
       join(dir, 'zzz.png'),
       await encodePng({ data: new Uint8Array(48).fill(255), width: 4, height: 4, channels: 3 }),
     );
-    const more = await embedPictures(encoder, (await imageFiles(dir)).files, {
+    const more = await embedImages(encoder, (await imageFiles(dir)).files, {
       cache: await openEmbeddingCache(join(root, 'cache-a'), 'net', 3),
       batchSize: 4,
     });
@@ -142,28 +142,28 @@ describe('embedPictures', () => {
     expect(more.embeddings.data[18]).toBeCloseTo(1, 6);
   });
 
-  test('leaves out what is no picture if asked, else names it', async () => {
-    await drawFolder([0, 255]);
-    writeFileSync(join(dir, '0000.png'), 'no picture');
+  test('leaves out what is no image if asked, else names it', async () => {
+    await writeFolder([0, 255]);
+    writeFileSync(join(dir, '0000.png'), 'no image');
     const { files } = await imageFiles(dir);
-    await expect(embedPictures(meanEncoder(), files)).rejects.toThrow(
+    await expect(embedImages(meanEncoder(), files)).rejects.toThrow(
       /0000.png": not an image that can be read; remove the file, or leave such files out with --skip-bad/,
     );
-    const { files: kept, embeddings, skipped } = await embedPictures(meanEncoder(), files, { skipBad: true });
+    const { files: kept, embeddings, skipped } = await embedImages(meanEncoder(), files, { skipBad: true });
     expect(skipped.map(({ id }) => id)).toEqual([join(dir, '0000.png')]);
     expect(kept).toHaveLength(2);
     expect([...embeddings.data].map(Math.round)).toEqual([-1, -1, -1, 1, 1, 1]);
-    writeFileSync(join(dir, 'only.png'), 'no picture');
-    await expect(embedPictures(meanEncoder(), [join(dir, 'only.png')], { skipBad: true })).rejects.toThrow(
-      /none of 1 files can be read as a picture; the first, .*only.png": not an image/,
+    writeFileSync(join(dir, 'only.png'), 'no image');
+    await expect(embedImages(meanEncoder(), [join(dir, 'only.png')], { skipBad: true })).rejects.toThrow(
+      /none of 1 files can be read as an image; the first, .*only.png": not an image/,
     );
   });
 
   test('stops when it is told to', async () => {
-    const { files } = await imageFiles(await drawFolder([0, 1, 2, 3]));
+    const { files } = await imageFiles(await writeFolder([0, 1, 2, 3]));
     const controller = new AbortController();
     await expect(
-      embedPictures(meanEncoder(), files, {
+      embedImages(meanEncoder(), files, {
         batchSize: 1,
         signal: controller.signal,
         onProgress: () => controller.abort(new Error('enough')),
@@ -173,7 +173,7 @@ describe('embedPictures', () => {
 });
 
 test('imageFiles takes a file, or all of a folder, and says what else is there', async () => {
-  await drawFolder([0, 1]);
+  await writeFolder([0, 1]);
   expect(await imageFiles(join(dir, '001.png'))).toEqual({ files: [join(dir, '001.png')], skipped: [], notes: [] });
   await expect(imageFiles(join(dir, 'none'))).rejects.toThrow(/images ".*none": there is no such file or folder/);
   rmSync(join(dir, '000.png'));

@@ -1,4 +1,4 @@
-/** Vectors of pictures kept on disk, by what the pictures are and not where they lie. */
+/** Vectors of images kept on disk, by what the images are and not where they lie. */
 import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { crc32c } from '../../formats/crc32c.ts';
 import { appendWhole, writeFileWhole, WriteError } from '../../files/write-file.ts';
 
 /**
- * A cache file: 8 bytes of magic, the number D of a vector's values (4, little-endian); then records of the SHA-256 of a picture's file (32), D values of
+ * A cache file: 8 bytes of magic, the number D of a vector's values (4, little-endian); then records of the SHA-256 of an image's file (32), D values of
  * float32 (little-endian) and the CRC-32C of the record so far (4). It only grows; what a crash cut short or damaged is left out when it is read.
  */
 const magic = Buffer.from('KUOEMBD1');
@@ -14,14 +14,14 @@ const headLength = magic.length + 4;
 
 /** Vectors of one network. */
 export interface EmbeddingCache {
-  /** The vector of a picture, or undefined. */
+  /** The vector of an image, or undefined. */
   get(key: string): Float32Array | undefined;
   /** Keeps vectors; a cache that cannot be written costs speed and nothing else. */
   add(vectors: readonly (readonly [key: string, vector: Float32Array])[]): Promise<void>;
   readonly size: number;
 }
 
-/** What a picture is known by: the SHA-256 of its file, in hexadecimal. */
+/** What an image is known by: the SHA-256 of its file, in hexadecimal. */
 export function contentKey(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
@@ -29,7 +29,7 @@ export function contentKey(bytes: Uint8Array): string {
 /**
  * Opens the cache of a network.
  *
- * @param network  what identifies the network, its weights and how pictures are brought to it; hashed to the file's name
+ * @param network  what identifies the network, its weights and how images are brought to it; hashed to the file's name
  * @param dim      D
  * @param note     told once if the cache cannot be kept
  */

@@ -26,7 +26,7 @@ function put(path: string, content: string | Uint8Array): void {
   writeFileSync(join(packages, path), content);
 }
 
-/** A picture of one color, half transparent. */
+/** An image of one color, half transparent. */
 function square(color: string): Promise<Buffer> {
   return sharp({ create: { width: 64, height: 64, channels: 4, background: color } })
     .png()
@@ -127,7 +127,7 @@ describe('buildEmoji', () => {
     const built = await buildEmoji(given);
     expect(built).toMatchObject({
       how: 'built',
-      pictures: 5,
+      images: 5,
       concepts: 3,
       styles: { noto: 3, 'fluent-flat': 2 },
       duplicates: 1,
@@ -180,7 +180,7 @@ describe('buildEmoji', () => {
     expect([hand[0], hand[15 * 3]]).toEqual([255, 0]);
   });
 
-  test('of pictures with the same bytes keeps the one that the others borrow', async () => {
+  test('of images with the same bytes keeps the one that the others borrow', async () => {
     const given = options({ styles: ['noto'] });
     await buildEmoji(given);
     expect(readdirSync(join(given.out, 'noto')).sort()).toEqual([
@@ -210,14 +210,14 @@ describe('buildEmoji', () => {
   test('leaves a complete folder alone, and makes only new splits of it', async () => {
     const given = options({ holdOut: 0 });
     await buildEmoji(given);
-    const picture = join(given.out, 'noto/263A.png');
-    utimesSync(picture, 1, 1);
-    expect(await buildEmoji(given)).toMatchObject({ how: 'there', pictures: 5 });
+    const image = join(given.out, 'noto/263A.png');
+    utimesSync(image, 1, 1);
+    expect(await buildEmoji(given)).toMatchObject({ how: 'there', images: 5 });
     expect(await buildEmoji({ ...given, testStyles: ['noto'] })).toMatchObject({
       how: 'split',
       splits: { train: 2, 'test-styles': 3 },
     });
-    expect(statSync(picture).mtimeMs).toBe(1000);
+    expect(statSync(image).mtimeMs).toBe(1000);
     expect(readFileSync(join(given.out, 'splits/test-styles.txt'), 'utf8')).toBe(
       'noto/263A.png\nnoto/1F449.png\nnoto/1F1EB-1F1F7.png\n',
     );
@@ -235,7 +235,7 @@ describe('buildEmoji', () => {
     writeFileSync(manifest, JSON.stringify({ made, ...rest }));
     const before = filesOf(given.out);
     await expect(buildEmoji(given)).rejects.toThrow(
-      /was built by an earlier version, which gave the pictures other tags; give another --out, or remove it$/,
+      /was built by an earlier version, which gave the images other tags; give another --out, or remove it$/,
     );
     expect(filesOf(given.out)).toEqual(before);
   });
@@ -253,7 +253,7 @@ describe('buildEmoji', () => {
     expect(readdirSync(other.out)).toEqual(['thesis.txt']);
   });
 
-  test('goes on with the pictures that a stopped build has made, and ends with the same bytes', async () => {
+  test('goes on with the images that a stopped build has made, and ends with the same bytes', async () => {
     const [whole, stopped] = [options(), options()];
     await buildEmoji(whole);
     const controller = new AbortController();

@@ -19,7 +19,7 @@ export interface EmojiOptions extends SplitOptions {
   readonly styles: readonly EmojiStyleName[];
   /** Of labels and tags, as emojibase-data calls it: `en`, `zh`, `de`. */
   readonly language: string;
-  /** Side of the pictures in pixels. */
+  /** Side of the images in pixels. */
   readonly size: number;
   /** The folder to make. */
   readonly out: string;
@@ -46,13 +46,13 @@ export const emojiDefaults = {
 export interface BuiltEmoji {
   /** `there`: the folder was complete before and nothing was done; `split`: only its splits are new. */
   readonly how: 'built' | 'split' | 'there';
-  readonly pictures: number;
+  readonly images: number;
   readonly concepts: number;
-  /** Pictures of each style. */
+  /** Images of each style. */
   readonly styles: Readonly<Record<string, number>>;
-  /** Pictures left out because another concept of the style has the same bytes. */
+  /** Images left out because another concept of the style has the same bytes. */
   readonly duplicates: number;
-  /** Pictures of each split. */
+  /** Images of each split. */
   readonly splits: Readonly<Record<string, number>>;
 }
 
@@ -62,7 +62,7 @@ const manifestName = 'dataset.json';
 /** Counted up when the same packages give another content: with 2 the name of the sub-group is one of the tags. */
 const format = 2;
 
-interface Picture {
+interface Image {
   readonly fileName: string;
   readonly style: EmojiStyleName;
   readonly code: string;
@@ -102,23 +102,21 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
   if (held !== undefined && !same(held.made, made)) {
     const earlier = same({ ...made, ...held.made, format }, made);
     throw new Error(
-      `data emoji: ${JSON.stringify(out)} ${earlier ? 'was built by an earlier version, which gave the pictures other tags' : `holds another data set (${JSON.stringify(held.made)})`}; give another --out, or remove it`,
+      `data emoji: ${JSON.stringify(out)} ${earlier ? 'was built by an earlier version, which gave the images other tags' : `holds another data set (${JSON.stringify(held.made)})`}; give another --out, or remove it`,
     );
   }
   if (held !== undefined && same(held.split, split)) return { ...held.built, how: 'there' };
 
-  const { pictures, alike, duplicates } = await collect(settings, found, signal);
-  const splits = splitEmoji(pictures, alike, settings);
+  const { images, alike, duplicates } = await collect(settings, found, signal);
+  const splits = splitEmoji(images, alike, settings);
   const built = {
-    pictures: pictures.length,
-    concepts: new Set(pictures.map(({ code }) => code)).size,
-    styles: Object.fromEntries(
-      styles.map((style) => [style, pictures.filter((picture) => picture.style === style).length]),
-    ),
+    images: images.length,
+    concepts: new Set(images.map(({ code }) => code)).size,
+    styles: Object.fromEntries(styles.map((style) => [style, images.filter((image) => image.style === style).length])),
     duplicates,
     splits: Object.fromEntries(Object.entries(splits).map(([name, files]) => [name, files.length])),
   };
-  const place = held === undefined ? await writePictures(pictures, settings, JSON.stringify(made)) : out;
+  const place = held === undefined ? await writeImages(images, settings, JSON.stringify(made)) : out;
   await writing(place, async () => {
     await rm(join(place, 'splits'), { recursive: true, force: true });
     await mkdir(join(place, 'splits'));
@@ -155,14 +153,14 @@ function check({ styles, size, holdOut, testStyles }: EmojiOptions): void {
     throw new Error('data emoji: every style is a test style; leave one to train on');
 }
 
-/** The pictures of all styles in the order of Unicode, without those that another concept of the style has too. */
+/** The images of all styles in the order of Unicode, without those that another concept of the style has too. */
 async function collect(
   { styles, language }: EmojiOptions,
   found: ReadonlyMap<string, FoundPackage>,
   signal: AbortSignal | undefined,
-): Promise<{ pictures: Picture[]; alike: string[][]; duplicates: number }> {
+): Promise<{ images: Image[]; alike: string[][]; duplicates: number }> {
   const concepts = await readConcepts(found.get(annotationPackage.name)!, language);
-  const pictures: Picture[] = [];
+  const images: Image[] = [];
   const alike: string[][] = [];
   for (const style of styles) {
     signal?.throwIfAborted();
@@ -171,7 +169,7 @@ async function collect(
     const mine = concepts.filter(({ code }) => drawn.has(code));
     if (mine.length === 0)
       throw new Error(
-        `data emoji: ${source.package.name} ${found.get(source.package.name)!.version} has no picture of an emoji that ${annotationPackage.name} knows; install ${source.package.name}@${source.package.version}`,
+        `data emoji: ${source.package.name} ${found.get(source.package.name)!.version} has no image of an emoji that ${annotationPackage.name} knows; install ${source.package.name}@${source.package.version}`,
       );
     const bytes = await inParallel(mine.length, 16, (index) => drawn.get(mine[index]!.code)!());
     const groups = duplicateGroups(mine.map(({ code }, index) => [code, bytes[index]!]));
@@ -180,7 +178,7 @@ async function collect(
     for (const [index, { code, label, tags, group, subgroup }] of mine.entries()) {
       if (dropped.has(code)) continue;
       const name = `${code}.png`;
-      pictures.push({
+      images.push({
         fileName: `${style}/${name}`,
         style,
         code,
@@ -189,12 +187,12 @@ async function collect(
       });
     }
   }
-  return { pictures, alike, duplicates: alike.reduce((sum, group) => sum + group.length - 1, 0) };
+  return { images, alike, duplicates: alike.reduce((sum, group) => sum + group.length - 1, 0) };
 }
 
-/** Writes pictures and metadata beside `out`, keeping the pictures that a stopped build of the same has left, and returns the folder. */
-async function writePictures(
-  pictures: readonly Picture[],
+/** Writes images and metadata next to `out`, keeping the images that a stopped build of the same has left, and returns the folder. */
+async function writeImages(
+  images: readonly Image[],
   { styles, size, out, onProgress, signal }: EmojiOptions,
   recipe: string,
 ): Promise<string> {
@@ -208,26 +206,26 @@ async function writePictures(
     for (const style of styles) await mkdir(join(place, style), { recursive: true });
   });
   let done = 0;
-  await inParallel(pictures.length, Math.max(2, availableParallelism()), async (index) => {
+  await inParallel(images.length, Math.max(2, availableParallelism()), async (index) => {
     signal?.throwIfAborted();
-    const { fileName, bytes } = pictures[index]!;
+    const { fileName, bytes } = images[index]!;
     const path = join(place, fileName);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      // Some drawings are a little higher than wide: white beside them keeps their tops.
+      // Some drawings are a little higher than wide: white next to them keeps their tops.
       const png = await encodePng(await decodeImage(bytes, { size, crop: 'pad' }));
       await writing(path, async () => {
         await writeFile(`${path}.part`, png);
         await rename(`${path}.part`, path);
       });
     }
-    onProgress?.(++done, pictures.length);
+    onProgress?.(++done, images.length);
   });
   await writing(place, async () => {
     for (const style of styles)
       await writeFile(
         join(place, style, metadataName),
-        pictures
-          .filter((picture) => picture.style === style)
+        images
+          .filter((image) => image.style === style)
           .map(({ line }) => `${line}\n`)
           .join(''),
       );
@@ -240,7 +238,7 @@ const manifestSchema = z.object({
   made: z.looseObject({ kind: z.literal('emoji') }),
   split: z.unknown(),
   built: z.object({
-    pictures: z.number(),
+    images: z.number(),
     concepts: z.number(),
     duplicates: z.number(),
     styles: z.record(z.string(), z.number()),

@@ -2,7 +2,7 @@ import { annotationPackage } from './annotations.ts';
 import { emojiStyles, type EmojiStyleName } from './styles.ts';
 
 /** What a card tells of a data set of emoji. */
-export interface EmojiCard {
+export interface EmojiDatasetCard {
   readonly language: string;
   readonly size: number;
   readonly holdOut: number;
@@ -16,7 +16,7 @@ export interface EmojiCard {
   readonly splits: Readonly<Record<string, number>>;
 }
 
-/** The data set's card: where the pictures and words come from, under which licenses, and what the splits are. */
+/** The data set's card: where the images and words come from, under which licenses, and what the splits are. */
 export function describeEmoji({
   language,
   size,
@@ -28,7 +28,7 @@ export function describeEmoji({
   concepts,
   duplicates,
   splits,
-}: EmojiCard): string {
+}: EmojiDatasetCard): string {
   const rows = (Object.keys(styles) as EmojiStyleName[]).map((style) => {
     const {
       title,
@@ -39,21 +39,21 @@ export function describeEmoji({
   });
   return `# Emoji in ${Object.keys(styles).length} styles
 
-${concepts} concepts without skin tones, ${size}×${size}, on white, with labels and tags (${language}). ${duplicates} pictures are left out: another concept of their style has the same bytes.
+${concepts} concepts without skin tones, ${size}×${size}, on white, with labels and tags (${language}). ${duplicates} images are left out: another concept of their style has the same bytes.
 
-| folder | pictures | package | license | count |
+| folder | images | package | license | count |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Labels and tags are those of ${annotationPackage.name} ${versions[annotationPackage.name]} (MIT), from Unicode's CLDR; the last tag is the name of the sub-group. Whoever passes the pictures or what is made of them on keeps to the licenses of the styles: CC-BY asks to name the authors, CC-BY-SA also to share alike.
+Labels and tags are those of ${annotationPackage.name} ${versions[annotationPackage.name]} (MIT), from Unicode's CLDR; the last tag is the name of the sub-group. Whoever passes the images or what is made of them on keeps to the licenses of the styles: CC-BY asks to name the authors, CC-BY-SA also to share alike.
 
 Each folder has a \`metadata.jsonl\` by Hugging Face's \`imagefolder\` convention: \`file_name\`, \`text\` (the label), \`tags\`, \`code\`, \`style\`, \`group\`, \`subgroup\`, \`language\`.
 
 ## Splits
 
-Lists of file names, one a line. ${holdOut * 100} % of the concepts (by SHA-256 of "${seed}:code") are held out in every style${testStyles.length > 0 ? `, and ${testStyles.join(', ')} for all concepts` : ''}. Concepts with one picture in some style are held out together.
+Lists of file names, one a line. ${holdOut * 100} % of the concepts (by SHA-256 of "${seed}:code") are held out in every style${testStyles.length > 0 ? `, and ${testStyles.join(', ')} for all concepts` : ''}. Concepts with one image in some style are held out together.
 
-| list | what is new in it | pictures |
+| list | what is new in it | images |
 |---|---|---|
 ${Object.entries(splits)
   .map(([name, count]) => `| \`splits/${name}.txt\` | ${newIn[name]} | ${count} |`)

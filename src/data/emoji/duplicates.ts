@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Of concepts with one picture the first in the order of Unicode keeps it, but these go before it:
- * territories that fly the flag of a country (and Sark, whose picture in one package is that of Saudi Arabia) give way to it.
+ * Of concepts with one image the first in the order of Unicode keeps it, but these go before it:
+ * territories that fly the flag of a country (and Sark, whose image in one package is that of Saudi Arabia) give way to it.
  */
 const preferredCodes: ReadonlySet<string> = new Set([
   '1F1E6-1F1FA', // Australia
@@ -16,14 +16,14 @@ const preferredCodes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Groups of two or more codes whose pictures are the same bytes.
+ * Groups of two or more codes whose images are the same bytes.
  *
- * @param pictures  [code, bytes] in the order of Unicode
- * @returns         each group with the code that keeps the picture first, groups in order
+ * @param images  [code, bytes] in the order of Unicode
+ * @returns         each group with the code that keeps the image first, groups in order
  */
-export function duplicateGroups(pictures: readonly (readonly [code: string, bytes: Uint8Array])[]): string[][] {
+export function duplicateGroups(images: readonly (readonly [code: string, bytes: Uint8Array])[]): string[][] {
   const groups = new Map<string, string[]>();
-  for (const [code, bytes] of pictures) {
+  for (const [code, bytes] of images) {
     const hash = createHash('sha256').update(bytes).digest('hex');
     groups.set(hash, [...(groups.get(hash) ?? []), code]);
   }

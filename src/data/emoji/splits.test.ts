@@ -7,7 +7,7 @@ const entries: SplitEntry[] = ['noto', 'twemoji'].flatMap((style) =>
 );
 const codeOf = (file: string) => file.slice(file.indexOf('/') + 1, -4);
 
-test('every picture is in one list: new are the concept, the style, both or neither', () => {
+test('every image is in one list: new are the concept, the style, both or neither', () => {
   const splits = splitEmoji(entries, [], { holdOut: 0.1, seed: 0, testStyles: ['twemoji'] });
   expect(Object.values(splits).flat().sort()).toEqual(entries.map(({ fileName }) => fileName).sort());
   const seen = new Set(splits.train.map(codeOf));
@@ -43,7 +43,7 @@ test('what is added later moves nothing', () => {
   expect(before.train.every((file) => after.has(file))).toBe(true);
 });
 
-test('concepts with one picture are held out together, also through a third', () => {
+test('concepts with one image are held out together, also through a third', () => {
   const [a, b, c] = codes as [string, string, string];
   for (let seed = 0; seed < 40; seed++) {
     const splits = splitEmoji(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Which pictures are kept from training. */
+/** Which images are kept from training. */
 export interface SplitOptions {
   /** The share of concepts that no style shows in training. */
   readonly holdOut: number;
@@ -9,7 +9,7 @@ export interface SplitOptions {
   readonly testStyles: readonly string[];
 }
 
-/** A picture as splits see it. */
+/** An image as splits see it. */
 export interface SplitEntry {
   readonly fileName: string;
   readonly code: string;
@@ -20,15 +20,15 @@ export interface SplitEntry {
  * Lists of file names by what is new in them:
  *
  *     train          nothing: these are for training
- *     test-concepts  the concept, in styles of the training pictures
- *     test-styles    the style, of concepts in the training pictures
+ *     test-concepts  the concept, in styles of the training images
+ *     test-styles    the style, of concepts in the training images
  *     test-both      both
  *
  * A concept is held out when the first 32 bits of SHA-256("seed:code"), as a fraction of 2³², are below `holdOut`: this
- * depends on nothing else, so a concept that is added later moves no other. Concepts that share a picture in some style go together, by the
- * code of the first of them: else a held-out concept's picture would be in the training pictures under another name.
+ * depends on nothing else, so a concept that is added later moves no other. Concepts that share an image in some style go together, by the
+ * code of the first of them: else a held-out concept's image would be in the training images under another name.
  *
- * @param alike  groups of codes with one picture
+ * @param alike  groups of codes with one image
  */
 export function splitEmoji(
   entries: readonly SplitEntry[],

@@ -4,17 +4,17 @@ import { z } from 'zod';
 import type { FoundPackage, PackageNeed } from './packages.ts';
 import { readPackageJson } from './read-package-json.ts';
 
-/** The pictures of one style by code points: each reads the bytes of an image file. */
-export type EmojiPictures = ReadonlyMap<string, () => Promise<Uint8Array>>;
+/** The images of one style by code points: each reads the bytes of an image file. */
+export type EmojiImages = ReadonlyMap<string, () => Promise<Uint8Array>>;
 
 /** How one hand draws all emoji. */
 export interface EmojiStyle {
-  /** The package that holds the pictures. */
+  /** The package that holds the images. */
   readonly package: PackageNeed;
   readonly title: string;
-  /** Of the pictures, as its authors state it. */
+  /** Of the images, as its authors state it. */
   readonly license: string;
-  readonly read: (found: FoundPackage) => Promise<EmojiPictures>;
+  readonly read: (found: FoundPackage) => Promise<EmojiImages>;
 }
 
 /** The styles by name; all their licenses allow training. */
@@ -71,7 +71,7 @@ function datasource(set: DatasourceSet, title: string, license: string): EmojiSt
 }
 
 /** PNG files of 64×64, without skin tones in the list itself. */
-async function readDatasource(found: FoundPackage, set: DatasourceSet): Promise<EmojiPictures> {
+async function readDatasource(found: FoundPackage, set: DatasourceSet): Promise<EmojiImages> {
   const list = await readPackageJson(found, 'emoji.json', datasourceSchema);
   const drawn = list.filter((entry) => entry[`has_img_${set}`] === true);
   return new Map(
@@ -83,7 +83,7 @@ async function readDatasource(found: FoundPackage, set: DatasourceSet): Promise<
 }
 
 /** WebP files of 256×256, named by their code points. */
-async function readFluent(found: FoundPackage): Promise<EmojiPictures> {
+async function readFluent(found: FoundPackage): Promise<EmojiImages> {
   const names = (await readdir(join(found.folder, 'assets'))).filter((name) => extname(name) === '.webp').sort();
   return new Map(
     names.map((name) => [
@@ -96,7 +96,7 @@ async function readFluent(found: FoundPackage): Promise<EmojiPictures> {
 const openmojiSchema = z.array(z.object({ hexcode: z.string().regex(/^[\dA-F-]+$/) }));
 
 /** SVG files of 72×72, named by their code points. */
-async function readOpenmoji(found: FoundPackage): Promise<EmojiPictures> {
+async function readOpenmoji(found: FoundPackage): Promise<EmojiImages> {
   const list = await readPackageJson(found, 'data/openmoji.json', openmojiSchema);
   return new Map(
     list.map(({ hexcode }) => [
@@ -122,10 +122,10 @@ const iconifySchema = z.object({
 });
 
 /** Iconify's JSON: the inside of each SVG, aliases that may be mirrored, and names by code points. */
-async function readIconify(found: FoundPackage): Promise<EmojiPictures> {
+async function readIconify(found: FoundPackage): Promise<EmojiImages> {
   const { icons, aliases, ...size } = await readPackageJson(found, 'icons.json', iconifySchema);
   const names = await readPackageJson(found, 'chars.json', z.record(z.string(), z.string()));
-  const pictures = new Map<string, () => Promise<Uint8Array>>();
+  const images = new Map<string, () => Promise<Uint8Array>>();
   for (const [code, name] of Object.entries(names)) {
     const alias = aliases[name];
     const icon = icons[alias?.parent ?? name];
@@ -133,7 +133,7 @@ async function readIconify(found: FoundPackage): Promise<EmojiPictures> {
     const { left = 0, top = 0, width = size.width, height = size.height, body } = icon;
     const inside = alias?.hFlip ? `<g transform="translate(${2 * left + width} 0) scale(-1 1)">${body}</g>` : body;
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${width}" height="${height}" viewBox="${left} ${top} ${width} ${height}">${inside}</svg>`;
-    pictures.set(plainCode(code), async () => new TextEncoder().encode(svg));
+    images.set(plainCode(code), async () => new TextEncoder().encode(svg));
   }
-  return pictures;
+  return images;
 }

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
-import { toRgb } from '../images/pixels.ts';
-import type { Pixels } from '../images/pixels.ts';
+import { toRgb } from '../images/bitmap.ts';
+import type { Bitmap } from '../images/bitmap.ts';
 import { writeFileWhole } from '../../files/write-file.ts';
 
 /** Options of `encodeGif` and `writeGif`. */
@@ -22,7 +22,7 @@ export const animationDefaults = { delay: 80, lastDelay: 1500, loop: 0 } as cons
  * @param frames  all of one size
  * @throws if there are none or sizes differ
  */
-export async function encodeGif(frames: readonly Pixels[], options: AnimationOptions = {}): Promise<Uint8Array> {
+export async function encodeGif(frames: readonly Bitmap[], options: AnimationOptions = {}): Promise<Uint8Array> {
   const { delay, lastDelay, loop } = { ...animationDefaults, ...options };
   const first = frames[0];
   if (first === undefined) throw new Error('gif: no frames');
@@ -35,7 +35,7 @@ export async function encodeGif(frames: readonly Pixels[], options: AnimationOpt
     data.set(toRgb(frame).data, index * width * height * 3);
   }
   const delays = frames.map((_, index) => (index === frames.length - 1 ? lastDelay : delay));
-  // libvips takes the frames as one tall picture and cuts it at every page height.
+  // libvips takes the frames as one tall image and cuts it at every page height.
   return (
     sharp(data, {
       raw: { width, height: height * frames.length, channels: 3, pageHeight: height },
@@ -53,6 +53,6 @@ export async function encodeGif(frames: readonly Pixels[], options: AnimationOpt
  *
  * @throws WriteError if the path cannot be written
  */
-export async function writeGif(path: string, frames: readonly Pixels[], options: AnimationOptions = {}): Promise<void> {
+export async function writeGif(path: string, frames: readonly Bitmap[], options: AnimationOptions = {}): Promise<void> {
   await writeFileWhole(path, await encodeGif(frames, options));
 }

@@ -1,15 +1,15 @@
 import sharp from 'sharp';
 import { glyphs } from './glyphs.ts';
-import { enlarge, toRgb } from '../images/pixels.ts';
-import type { Pixels } from '../images/pixels.ts';
+import { enlarge, toRgb } from '../images/bitmap.ts';
+import type { Bitmap } from '../images/bitmap.ts';
 
 /** A place in the figure; x to the right, y down, in units of which `Figure.pixelRatio` pixels make one. */
 export type Point = readonly [x: number, y: number];
 
-/** What a figure is made of. Later marks cover earlier ones, except that pictures cover all the rest. */
+/** What a figure is made of. Later marks cover earlier ones, except that images cover all the rest. */
 export type Mark =
-  /** A picture with its upper left corner at a whole unit, enlarged by repeating pixels to `width` units (a multiple of its own). */
-  | { readonly kind: 'picture'; readonly at: Point; readonly picture: Pixels; readonly width?: number }
+  /** An image with its upper left corner at a whole unit, enlarged by repeating pixels to `width` units (a multiple of its own). */
+  | { readonly kind: 'image'; readonly at: Point; readonly image: Bitmap; readonly width?: number }
   /** A line of text on the base line `at`; size is that of the em, default 14. */
   | {
       readonly kind: 'text';
@@ -46,7 +46,7 @@ export interface Figure {
   readonly width: number;
   readonly height: number;
   readonly marks: readonly Mark[];
-  /** Pixels in a unit; default 2, so that text is sharp on today's screens. A whole number. */
+  /** Bitmap in a unit; default 2, so that text is sharp on today's screens. A whole number. */
   readonly pixelRatio?: number;
 }
 
@@ -108,7 +108,7 @@ function textPath({
 
 function toSvg(mark: Mark): string {
   switch (mark.kind) {
-    case 'picture':
+    case 'image':
       return '';
     case 'text':
       return textPath(mark);
@@ -144,17 +144,17 @@ function toSvg(mark: Mark): string {
 }
 
 /**
- * The figure as a picture.
+ * The figure as an image.
  *
  * @returns  [height · pixelRatio, width · pixelRatio, 3]
- * @throws if a picture does not lie inside the figure, or its width is no multiple of its pixels
+ * @throws if an image does not lie inside the figure, or its width is no multiple of its pixels
  */
 export async function renderFigure({
   width,
   height,
   marks,
   pixelRatio = figureDefaults.pixelRatio,
-}: Figure): Promise<Pixels> {
+}: Figure): Promise<Bitmap> {
   const size = { width: Math.round(width * pixelRatio), height: Math.round(height * pixelRatio) };
   const svg =
     `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" viewBox="0 0 ${coordinate(width)} ${coordinate(height)}">` +
@@ -170,17 +170,17 @@ export async function renderFigure({
     );
   }
   const data = new Uint8Array(base.data);
-  for (const mark of marks) if (mark.kind === 'picture') paste(data, size, mark, pixelRatio);
+  for (const mark of marks) if (mark.kind === 'image') paste(data, size, mark, pixelRatio);
   return { data, ...size, channels: 3 };
 }
 
 function paste(
   data: Uint8Array,
   size: { width: number; height: number },
-  { at: [x, y], picture, width = picture.width }: Extract<Mark, { kind: 'picture' }>,
+  { at: [x, y], image, width = image.width }: Extract<Mark, { kind: 'image' }>,
   pixelRatio: number,
 ): void {
-  const big = toRgb(enlarge(picture, (width * pixelRatio) / picture.width));
+  const big = toRgb(enlarge(image, (width * pixelRatio) / image.width));
   const [left, top] = [x * pixelRatio, y * pixelRatio];
   if (
     !Number.isInteger(left) ||
@@ -191,7 +191,7 @@ function paste(
     top + big.height > size.height
   ) {
     throw new Error(
-      `figure: a picture of ${big.width}×${big.height} pixels at ${left}, ${top} does not lie inside ${size.width}×${size.height}`,
+      `figure: an image of ${big.width}×${big.height} pixels at ${left}, ${top} does not lie inside ${size.width}×${size.height}`,
     );
   }
   for (let row = 0; row < big.height; row++) {

@@ -1,11 +1,11 @@
-import { enlarge, toRgb } from '../images/pixels.ts';
-import type { Pixels } from '../images/pixels.ts';
+import { enlarge, toRgb } from '../images/bitmap.ts';
+import type { Bitmap } from '../images/bitmap.ts';
 
 /** Options of `layGrid`. */
 export interface GridOptions {
-  /** Pictures in a row; default ⌈√N⌉. */
+  /** Images in a row; default ⌈√N⌉. */
   readonly columns?: number | undefined;
-  /** Pixels between pictures and around them, before enlargement; default 2, or 0 for a single picture. */
+  /** Bitmap between images and around them, before enlargement; default 2, or 0 for a single image. */
   readonly gap?: number;
   /** Every pixel is repeated this many times; default the largest of 1 … 8 at which the sheet is at most 1024 pixels wide and high. */
   readonly scale?: number;
@@ -14,7 +14,7 @@ export interface GridOptions {
 /** The most classes that are told apart by columns: wider grids are not seen at once. */
 const mostClasses = 20;
 
-/** A column for each class where pictures show the classes in turn, so that each is looked at by itself; undefined: the default. */
+/** A column for each class where images show the classes in turn, so that each is looked at by itself; undefined: the default. */
 export function classColumns(classes: number, count: number): number | undefined {
   return classes > 1 && classes <= mostClasses && count >= classes ? classes : undefined;
 }
@@ -25,7 +25,7 @@ export const gridDefaults = {
   // Fills a screen without scrolling; eight times makes even a 28-pixel digit easy to see.
   target: 1024,
   maxScale: 8,
-  // Light gray: pictures on white and on black both have a visible edge.
+  // Light gray: images on white and on black both have a visible edge.
   background: 232,
 } as const;
 
@@ -33,38 +33,38 @@ export const gridDefaults = {
 const maxSide = 32_768;
 
 /**
- * Pictures side by side on one sheet, row by row, enlarged by repeating pixels.
+ * Images side by side on one sheet, row by row, enlarged by repeating pixels.
  *
- * @param pictures  all of one size; gray and transparent ones become RGB
+ * @param images  all of one size; gray and transparent ones become RGB
  * @returns         [rows · (H + gap) + gap, columns · (W + gap) + gap, 3], times scale
  * @throws if there are none, sizes differ, or the sheet would be larger than 32,768 pixels
  */
-export function layGrid(pictures: readonly Pixels[], options: GridOptions = {}): Pixels {
-  const first = pictures[0];
-  if (first === undefined) throw new Error('grid: no pictures');
-  const columns = Math.min(options.columns ?? Math.ceil(Math.sqrt(pictures.length)), pictures.length);
-  const gap = options.gap ?? (pictures.length === 1 ? 0 : gridDefaults.gap);
+export function layGrid(images: readonly Bitmap[], options: GridOptions = {}): Bitmap {
+  const first = images[0];
+  if (first === undefined) throw new Error('grid: no images');
+  const columns = Math.min(options.columns ?? Math.ceil(Math.sqrt(images.length)), images.length);
+  const gap = options.gap ?? (images.length === 1 ? 0 : gridDefaults.gap);
   if (!Number.isInteger(columns) || columns < 1)
     throw new Error(`grid: columns: expected a positive integer, got ${options.columns}`);
   if (!Number.isInteger(gap) || gap < 0) throw new Error(`grid: gap: expected an integer of 0 or more, got ${gap}`);
-  const rows = Math.ceil(pictures.length / columns);
+  const rows = Math.ceil(images.length / columns);
   const width = columns * (first.width + gap) + gap;
   const height = rows * (first.height + gap) + gap;
   const side = Math.max(width, height);
   const scale = options.scale ?? Math.max(1, Math.min(gridDefaults.maxScale, Math.floor(gridDefaults.target / side)));
   if (side * scale > maxSide) {
     throw new Error(
-      `grid: ${pictures.length} pictures of ${first.width}×${first.height} make a sheet of ${width * scale}×${height * scale} pixels, at most ${maxSide} fit; give fewer or smaller ones`,
+      `grid: ${images.length} images of ${first.width}×${first.height} make a sheet of ${width * scale}×${height * scale} pixels, at most ${maxSide} fit; give fewer or smaller ones`,
     );
   }
   const data = new Uint8Array(width * height * 3).fill(gridDefaults.background);
-  for (const [index, picture] of pictures.entries()) {
-    if (picture.width !== first.width || picture.height !== first.height) {
+  for (const [index, image] of images.entries()) {
+    if (image.width !== first.width || image.height !== first.height) {
       throw new Error(
-        `grid: picture ${index} is ${picture.width}×${picture.height}, the first is ${first.width}×${first.height}`,
+        `grid: image ${index} is ${image.width}×${image.height}, the first is ${first.width}×${first.height}`,
       );
     }
-    const rgb = toRgb(picture).data;
+    const rgb = toRgb(image).data;
     const left = gap + (index % columns) * (first.width + gap);
     const top = gap + Math.floor(index / columns) * (first.height + gap);
     for (let y = 0; y < first.height; y++) {

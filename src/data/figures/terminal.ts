@@ -1,5 +1,5 @@
-import { toRgb } from '../images/pixels.ts';
-import type { Pixels } from '../images/pixels.ts';
+import { toRgb } from '../images/bitmap.ts';
+import type { Bitmap } from '../images/bitmap.ts';
 
 /** Options of `renderTerminal`. */
 export interface TerminalOptions {
@@ -7,7 +7,7 @@ export interface TerminalOptions {
   readonly columns?: number;
   /** 24-bit colors, or the 256 of older terminals; default `true-color`. */
   readonly colors?: 'true-color' | '256';
-  /** A picture is never shown narrower than this many characters; default 12. What does not fit goes to the next row. */
+  /** An image is never shown narrower than this many characters; default 12. What does not fit goes to the next row. */
   readonly minWidth?: number;
 }
 
@@ -39,18 +39,18 @@ export function xtermColor([red, green, blue]: Color): number {
 }
 
 /** Mean of the pixels that each new pixel covers; [H, W, 3] → [height, width, 3]. */
-function shrink(picture: Pixels, width: number, height: number): Uint8Array {
+function shrink(image: Bitmap, width: number, height: number): Uint8Array {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
-    const top = Math.floor((y * picture.height) / height);
-    const bottom = Math.max(top + 1, Math.floor(((y + 1) * picture.height) / height));
+    const top = Math.floor((y * image.height) / height);
+    const bottom = Math.max(top + 1, Math.floor(((y + 1) * image.height) / height));
     for (let x = 0; x < width; x++) {
-      const left = Math.floor((x * picture.width) / width);
-      const right = Math.max(left + 1, Math.floor(((x + 1) * picture.width) / width));
+      const left = Math.floor((x * image.width) / width);
+      const right = Math.max(left + 1, Math.floor(((x + 1) * image.width) / width));
       for (let c = 0; c < 3; c++) {
         let sum = 0;
         for (let v = top; v < bottom; v++)
-          for (let u = left; u < right; u++) sum += picture.data[(v * picture.width + u) * 3 + c]!;
+          for (let u = left; u < right; u++) sum += image.data[(v * image.width + u) * 3 + c]!;
         data[(y * width + x) * 3 + c] = Math.floor(sum / ((bottom - top) * (right - left)) + 0.5);
       }
     }
@@ -59,20 +59,20 @@ function shrink(picture: Pixels, width: number, height: number): Uint8Array {
 }
 
 /**
- * Pictures as lines of colored half blocks, side by side: one character is one pixel wide and two high.
+ * Images as lines of colored half blocks, side by side: one character is one pixel wide and two high.
  *
- * Pictures wider than there is room for are shrunk, all alike, but not below `minWidth`; rows follow with a blank line between.
+ * Images wider than there is room for are shrunk, all alike, but not below `minWidth`; rows follow with a blank line between.
  *
- * @param pictures  of one size
+ * @param images  of one size
  * @returns         lines joined by line feeds, colors reset at the end of each
  */
-export function renderTerminal(pictures: readonly Pixels[], options: TerminalOptions = {}): string {
+export function renderTerminal(images: readonly Bitmap[], options: TerminalOptions = {}): string {
   const { columns, colors, minWidth } = { ...terminalDefaults, ...options };
-  const first = pictures[0];
+  const first = images[0];
   if (first === undefined) return '';
-  // A terminal that says it has no width still gets a picture.
+  // A terminal that says it has no width still gets an image.
   const room = Math.max(4, Math.floor(columns));
-  const fair = Math.floor((room + 1) / pictures.length) - 1;
+  const fair = Math.floor((room + 1) / images.length) - 1;
   const width = Math.min(first.width, room, Math.max(fair, minWidth));
   const height = Math.max(1, Math.round((first.height * width) / first.width));
   const perRow = Math.max(1, Math.floor((room + 1) / (width + 1)));
@@ -84,8 +84,8 @@ export function renderTerminal(pictures: readonly Pixels[], options: TerminalOpt
     return [data[at]!, data[at + 1]!, data[at + 2]!];
   };
   const rows: string[] = [];
-  for (let start = 0; start < pictures.length; start += perRow) {
-    const small = pictures.slice(start, start + perRow).map((picture) => shrink(toRgb(picture), width, height));
+  for (let start = 0; start < images.length; start += perRow) {
+    const small = images.slice(start, start + perRow).map((image) => shrink(toRgb(image), width, height));
     const lines: string[] = [];
     for (let y = 0; y < height; y += 2) {
       const parts = small.map((data) => {

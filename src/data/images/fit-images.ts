@@ -6,8 +6,8 @@ import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from './image-size.ts';
 import { resampleToCover } from './resample.ts';
 
-/** Pictures of one size, as their source has them. */
-export interface RawPictures {
+/** Images of one size, as their source has them. */
+export interface RawImages {
   /** [N, H, W, C] in 0 … 255. */
   readonly data: Uint8Array;
   readonly count: number;
@@ -16,15 +16,15 @@ export interface RawPictures {
   readonly channels: 1 | 3;
 }
 
-/** Whether the pictures only have to be copied, which takes no time worth a cache. */
-export function isQuickFit(pictures: RawPictures, options: Pick<OpenOptions, 'size' | 'channels' | 'crop'>): boolean {
+/** Whether the images only have to be copied, which takes no time worth a cache. */
+export function isQuickFit(images: RawImages, options: Pick<OpenOptions, 'size' | 'channels' | 'crop'>): boolean {
   const [height, width] = heightAndWidth(options.size);
-  const same = pictures.height === height && pictures.width === width;
-  return same ? pictures.channels <= options.channels : getsBorder(pictures, options);
+  const same = images.height === height && images.width === width;
+  return same ? images.channels <= options.channels : getsBorder(images, options);
 }
 
 function getsBorder(
-  { height, width, channels }: RawPictures,
+  { height, width, channels }: RawImages,
   { size, crop }: Pick<OpenOptions, 'size' | 'crop'>,
 ): boolean {
   const [toHeight, toWidth] = heightAndWidth(size);
@@ -33,7 +33,7 @@ function getsBorder(
 }
 
 /**
- * The pictures at the size asked for.
+ * The images at the size asked for.
  *
  * Gray ones that are smaller, but more than half as large, get a black border: 28×28 becomes 32×32 with its pixels as they
  * are, where enlarging would blur them. (Gray arrays are digits and clothes on black.) All others are resized as image files are.
@@ -41,13 +41,13 @@ function getsBorder(
  *
  * @returns  [N, H, W, channels] of `size`
  */
-export async function fitPictures(pictures: RawPictures, options: OpenOptions): Promise<Uint8Array> {
-  const { data, count, height, width, channels: from } = pictures;
+export async function fitImages(images: RawImages, options: OpenOptions): Promise<Uint8Array> {
+  const { data, count, height, width, channels: from } = images;
   const { size, channels, crop, resample, signal, onProgress } = options;
   const [toHeight, toWidth] = heightAndWidth(size);
   if (height === toHeight && width === toWidth && from === channels) return data;
   const out = new Uint8Array(count * toHeight * toWidth * channels);
-  if (isQuickFit(pictures, options)) {
+  if (isQuickFit(images, options)) {
     const [top, left] = [Math.floor((toHeight - height) / 2), Math.floor((toWidth - width) / 2)];
     for (let place = 0; place < count * height; place++) {
       const to = (Math.floor(place / height) * toHeight + top + (place % height)) * toWidth + left;
@@ -62,7 +62,7 @@ export async function fitPictures(pictures: RawPictures, options: OpenOptions): 
   await inParallel(count, Math.max(2, availableParallelism()), async (i) => {
     signal?.throwIfAborted();
     const source = sharp(data.subarray(i * area, (i + 1) * area), { raw: { width, height, channels: from } });
-    const picture = await (
+    const image = await (
       resample
         ? source
         : source.resize(toWidth, toHeight, { fit: fitOf[crop], position: 'centre', background, kernel: 'lanczos3' })
@@ -71,7 +71,7 @@ export async function fitPictures(pictures: RawPictures, options: OpenOptions): 
       .raw({ depth: 'uchar' })
       .toBuffer();
     out.set(
-      resample ? resampleToCover({ data: picture, height, width, channels }, size, resample).data : picture,
+      resample ? resampleToCover({ data: image, height, width, channels }, size, resample).data : image,
       i * toHeight * toWidth * channels,
     );
     onProgress?.(++done, count);

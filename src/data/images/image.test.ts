@@ -21,20 +21,20 @@ function halves() {
   return sharp(data, { raw: { width: 40, height: 20, channels: 3 } });
 }
 
-const pixelAt = (picture: { data: Uint8Array; width: number; channels: number }, x: number, y: number): number[] => [
-  ...picture.data.subarray((y * picture.width + x) * picture.channels, (y * picture.width + x + 1) * picture.channels),
+const pixelAt = (image: { data: Uint8Array; width: number; channels: number }, x: number, y: number): number[] => [
+  ...image.data.subarray((y * image.width + x) * image.channels, (y * image.width + x + 1) * image.channels),
 ];
 
 describe('decodeImage', () => {
   it.each(['png', 'jpeg', 'webp', 'gif', 'avif', 'tiff'] as const)('reads %s', async (format) => {
-    const picture = await decodeImage(await halves().toFormat(format).toBuffer(), { size: 10 });
-    expect(picture).toMatchObject({ width: 10, height: 10, channels: 3 });
-    const [red, green, blue] = pixelAt(picture, 1, 5);
+    const image = await decodeImage(await halves().toFormat(format).toBuffer(), { size: 10 });
+    expect(image).toMatchObject({ width: 10, height: 10, channels: 3 });
+    const [red, green, blue] = pixelAt(image, 1, 5);
     expect(red).toBeGreaterThan(230);
     expect(green! + blue!).toBeLessThan(50);
   });
 
-  it('cuts the middle out of a wide picture, pads it with white, or stretches it', async () => {
+  it('cuts the middle out of a wide image, pads it with white, or stretches it', async () => {
     const bytes = await halves().png().toBuffer();
     const corner = async (crop: 'center' | 'pad' | 'stretch') =>
       pixelAt(await decodeImage(bytes, { size: 20, crop }), 0, 0);
@@ -47,7 +47,7 @@ describe('decodeImage', () => {
     expect(pixelAt(await decodeImage(striped, { size: 20, crop: 'stretch' }), 0, 0)).toEqual([0, 255, 0]);
   });
 
-  it('makes pictures that are wider than high, or higher than wide', async () => {
+  it('makes images that are wider than high, or higher than wide', async () => {
     const bytes = await halves().png().toBuffer();
     expect(await decodeImage(bytes, { size: [20, 40] })).toEqual({
       ...(await decodeImage(bytes, { size: [20, 40], crop: 'stretch' })),
@@ -93,8 +93,8 @@ describe('decodeImage', () => {
   });
 
   it('gives gray when asked, from colors and 16 bits alike', async () => {
-    const picture = await decodeImage(await halves().toColourspace('rgb16').png().toBuffer(), { size: 4, channels: 1 });
-    expect(picture.data).toHaveLength(16);
+    const image = await decodeImage(await halves().toColourspace('rgb16').png().toBuffer(), { size: 4, channels: 1 });
+    expect(image.data).toHaveLength(16);
     const gray = await decodeImage(await halves().grayscale().png().toBuffer(), { size: 4 });
     expect(gray.data).toHaveLength(48);
   });
@@ -103,9 +103,9 @@ describe('decodeImage', () => {
     const svg = Buffer.from(
       '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="2" height="4" fill="black"/></svg>',
     );
-    const picture = await decodeImage(svg, { size: 64, channels: 1 });
-    expect(pixelAt(picture, 29, 5)).toEqual([0]);
-    expect(pixelAt(picture, 34, 5)).toEqual([255]);
+    const image = await decodeImage(svg, { size: 64, channels: 1 });
+    expect(pixelAt(image, 29, 5)).toEqual([0]);
+    expect(pixelAt(image, 34, 5)).toEqual([255]);
   });
 
   it('says what is wrong with a bad image', async () => {
@@ -126,7 +126,7 @@ describe('decodeImage', () => {
     }
   });
 
-  it('refuses a picture that claims to be huge', async () => {
+  it('refuses an image that claims to be huge', async () => {
     const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="30000"></svg>');
     await expect(decodeImage(svg, { size: 8 })).rejects.toThrow('more than 200 megapixels');
   });
@@ -149,7 +149,7 @@ describe('decodeImage', () => {
     );
   }, 30_000);
 
-  it('never crashes on a real picture with damaged bytes', async () => {
+  it('never crashes on a real image with damaged bytes', async () => {
     for (const format of ['png', 'jpeg', 'webp', 'gif'] as const) {
       const whole = await halves().toFormat(format).toBuffer();
       await fc.assert(
@@ -299,7 +299,7 @@ describe('a TIFF', () => {
 
 describe('readImage', () => {
   it('names the file that is missing or no image', async () => {
-    await writeFile(join(folder, 'fake.png'), 'not a picture');
+    await writeFile(join(folder, 'fake.png'), 'not an image');
     await expect(readImage(join(folder, 'none.png'), { size: 8 })).rejects.toThrow(
       /^cannot read ".*none\.png": there is no such file/,
     );
@@ -310,7 +310,7 @@ describe('readImage', () => {
 });
 
 describe('encodePng', () => {
-  it.each([1, 3, 4] as const)('keeps every byte of a picture with %i channels', async (channels) => {
+  it.each([1, 3, 4] as const)('keeps every byte of an image with %i channels', async (channels) => {
     const data = Uint8Array.from({ length: 6 * channels }, (_, i) => i * 9 + 5);
     const png = sharp(await encodePng({ data, width: 3, height: 2, channels }));
     expect(await png.metadata()).toMatchObject({ format: 'png', channels });

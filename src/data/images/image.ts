@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { loadSharp } from './load-sharp.ts';
-import { heightAndWidth, type PictureSize } from './image-size.ts';
-import type { Pixels } from './pixels.ts';
+import { heightAndWidth, type ImageSize } from './image-size.ts';
+import type { Bitmap } from './bitmap.ts';
 import { resampleToCover, type Resample } from './resample.ts';
 import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
 
 /**
- * How a picture takes another shape:
+ * How an image takes another shape:
  * `center` fills it and cuts off what stands out, `pad` fits inside it and fills with white,
  * `stretch` changes the proportions.
  */
 export type Crop = 'center' | 'pad' | 'stretch';
 
-/** What picture to make of an image file. */
+/** What image to make of an image file. */
 export interface DecodeOptions {
-  /** Of the picture to make, in pixels; a number makes a square. */
-  readonly size: PictureSize;
+  /** Of the image to make, in pixels; a number makes a square. */
+  readonly size: ImageSize;
   readonly channels?: 1 | 3;
   readonly crop?: Crop;
   /** Resize with this kernel to the byte as Pillow does, for `center` alone; default libvips's Lanczos, whose pixels are not Pillow's. */
@@ -25,7 +25,7 @@ export interface DecodeOptions {
 /** The defaults of `decodeImage`. */
 export const decodeDefaults = { channels: 3, crop: 'center' } as const;
 
-/** More than any camera's picture (the largest sensors have 150 million); what claims more is refused before it is decoded. */
+/** More than any camera's image (the largest sensors have 150 million); what claims more is refused before it is decoded. */
 export const maxInputPixels = 200_000_000;
 
 /** What is read, for people. */
@@ -33,14 +33,14 @@ export const imageFormats = 'PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF';
 
 const tooManyPixels = `more than ${maxInputPixels / 1e6} megapixels`;
 
-/** A picture of ordinary size decodes in milliseconds; what still runs after this long was made to. */
+/** An image of ordinary size decodes in milliseconds; what still runs after this long was made to. */
 const decodeSeconds = 60;
 
 const white = { r: 255, g: 255, b: 255 };
-/** sharp's names for the ways a picture becomes a square. */
+/** sharp's names for the ways an image becomes a square. */
 export const fitOf = { center: 'cover', pad: 'contain', stretch: 'fill' } as const;
 
-/** The bytes are no picture that can be decoded; `reason` says why, without the name of the file. */
+/** The bytes are no image that can be decoded; `reason` says why, without the name of the file. */
 export class ImageError extends Error {
   readonly reason: string;
   constructor(reason: string) {
@@ -94,13 +94,13 @@ function isTruncatedPng(bytes: Buffer): boolean {
 }
 
 /**
- * Decodes a picture (PNG, JPEG, WebP, GIF's first frame, SVG, AVIF, TIFF) to 8-bit sRGB or gray,
+ * Decodes an image (PNG, JPEG, WebP, GIF's first frame, SVG, AVIF, TIFF) to 8-bit sRGB or gray,
  * turned upright by its EXIF orientation, transparency on white.
  *
  * @returns [height, width, channels] of `size`
  * @throws ImageError if the bytes are empty, no image, truncated, or too large; if `resample` comes with another crop than `center`
  */
-export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Pixels> {
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Bitmap> {
   const { size, channels, crop, resample } = { ...decodeDefaults, ...options };
   checkResample(crop, resample);
   const [height, width] = heightAndWidth(size);
@@ -108,7 +108,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   if (buffer.length === 0) throw new ImageError('empty file');
   if (isTruncatedPng(buffer)) throw new ImageError('truncated or damaged (the end of the PNG is missing)');
   try {
-    // 'error' and not sharp's stricter 'warning', which would refuse sound pictures with an odd color profile.
+    // 'error' and not sharp's stricter 'warning', which would refuse sound images with an odd color profile.
     const settings = { failOn: 'error', limitInputPixels: maxInputPixels } as const;
     const density = await inspect(buffer, height, width, settings);
     const upright = (await loadSharp())(buffer, { ...settings, ...(density !== undefined && { density }) })
@@ -128,13 +128,13 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
         `internal: decoded to ${info.width}×${info.height}×${info.channels}, expected ${width}×${height}×${channels}`,
       );
     }
-    const picture: Pixels = {
+    const image: Bitmap = {
       data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       height: info.height,
       width: info.width,
       channels,
     };
-    return resample ? resampleToCover(picture, size, resample) : picture;
+    return resample ? resampleToCover(image, size, resample) : image;
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('internal:')) throw error;
     throw error instanceof ImageError ? error : new ImageError(reasonOf(error));
@@ -156,7 +156,7 @@ function isOrdinary(buffer: Buffer): boolean {
 /**
  * Looks at what the header says.
  *
- * @returns dots per inch at which a drawing smaller than the picture is drawn sharply instead of enlarged; undefined for what is no drawing
+ * @returns dots per inch at which a drawing smaller than the image is sampled sharply instead of enlarged; undefined for what is no drawing
  * @throws ImageError for numbers that are no levels from black to white, and for a drawing that would be too large
  */
 async function inspect(
@@ -169,7 +169,7 @@ async function inspect(
   const { format, width, height, depth } = await (await loadSharp())(buffer, settings).metadata();
   const other = otherDepths[depth];
   if (other !== undefined) throw new ImageError(otherNumbers(other));
-  // As large as filling the picture takes.
+  // As large as filling the image takes.
   const scale = Math.max(toHeight / height, toWidth / width);
   if (format !== 'svg' || scale <= 1) return undefined;
   const density = Math.min(72 * scale, 10_000);
@@ -182,7 +182,7 @@ async function inspect(
  *
  * @throws one line that names the file and says what is wrong with it
  */
-export async function readImage(path: string, options: DecodeOptions): Promise<Pixels> {
+export async function readImage(path: string, options: DecodeOptions): Promise<Bitmap> {
   return reading(path, (bytes) => decodeImage(bytes, options));
 }
 
@@ -223,9 +223,9 @@ async function reading<Result>(path: string, read: (bytes: Buffer) => Promise<Re
   }
 }
 
-/** The bytes of a PNG file of the picture. */
-export async function encodePng(picture: Pixels): Promise<Uint8Array> {
-  const { data, width, height, channels } = picture;
+/** The bytes of a PNG file of the image. */
+export async function encodePng(image: Bitmap): Promise<Uint8Array> {
+  const { data, width, height, channels } = image;
   return (await loadSharp())(data, { raw: { width, height, channels } })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .png({ compressionLevel: 9, adaptiveFiltering: true })
@@ -237,6 +237,6 @@ export async function encodePng(picture: Pixels): Promise<Uint8Array> {
  *
  * @throws WriteError: one line that names the path and why it cannot be written
  */
-export async function writePng(path: string, picture: Pixels): Promise<void> {
-  await writeFileWhole(path, await encodePng(picture));
+export async function writePng(path: string, image: Bitmap): Promise<void> {
+  await writeFileWhole(path, await encodePng(image));
 }

@@ -1,12 +1,12 @@
 import { decodeDefaults } from './image.ts';
 import type { Crop } from './image.ts';
-import type { PictureSize } from './image-size.ts';
+import type { ImageSize } from './image-size.ts';
 import type { Resample } from './resample.ts';
 
 /** How a data set is decoded. */
 export interface OpenOptions {
-  /** Of the pictures in pixels; a number makes squares. */
-  readonly size: PictureSize;
+  /** Of the images in pixels; a number makes squares. */
+  readonly size: ImageSize;
   /** 3 for color, 1 for gray. */
   readonly channels: 1 | 3;
   readonly crop: Crop;
@@ -20,7 +20,7 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the name of a cache says of how pictures were decoded. */
+/** What the name of a cache says of how images were decoded. */
 export function decodedAs({ size, channels, crop, resample }: OpenOptions): readonly unknown[] {
   return [size, channels, crop, ...(resample ? [resample] : [])];
 }

@@ -6,16 +6,16 @@ import { describe, expect, test } from 'vitest';
 import { evaluate, input, program, toValues } from '../../core/index.ts';
 import { readSafetensors } from '../../formats/safetensors.ts';
 import { clipPixels, openAIPreprocessing } from '../../models/index.ts';
-import { fitPictures } from './fit-images.ts';
+import { fitImages } from './fit-images.ts';
 import { decodeImage, encodePng } from './image.ts';
 import { openDataset } from '../sets/open-dataset.ts';
 import { openDefaults } from './open-options.ts';
-import { fromPixels, type Pixels } from './pixels.ts';
+import { fromBitmaps, type Bitmap } from './bitmap.ts';
 import { resampleToCover, type Resample } from './resample.ts';
 
 // test/golden/clip-pixels.py
 const folder = new URL('../../../test/golden/clip-pixels/', import.meta.url);
-const picture = readFileSync(new URL('picture.png', folder));
+const image = readFileSync(new URL('picture.png', folder));
 const golden = readSafetensors(readFileSync(new URL('pixels.safetensors', folder))).tensors;
 const goldenBytes = (name: string) => Uint8Array.from(golden.get(name)!.data, Number);
 const apart = (a: Uint8Array, b: Uint8Array) =>
@@ -29,33 +29,29 @@ const cases = (['lanczos', 'bilinear', 'bicubic'] as const).flatMap(
     ] as const,
 );
 
-describe("a picture that is not square becomes the pixels of transformers' CLIPImageProcessor", () => {
+describe("an image that is not square becomes the pixels of transformers' CLIPImageProcessor", () => {
   test.each(cases)('by %s at %d: every byte that Pillow makes', async (resample, size) => {
-    expect((await decodeImage(picture, { size, resample })).data).toEqual(goldenBytes(`pillow.${resample}.${size}`));
+    expect((await decodeImage(image, { size, resample })).data).toEqual(goldenBytes(`pillow.${resample}.${size}`));
   });
 
   test.each(cases)('by %s at %d: those of torchvision but for one of 255', async (resample, size) => {
     // torchvision's weights have 16 bits, Pillow's and ours 22 after the point: a sum close to a half may be rounded to the neighbor.
     expect(
-      apart((await decodeImage(picture, { size, resample })).data, goldenBytes(`torchvision.${resample}.${size}`)),
+      apart((await decodeImage(image, { size, resample })).data, goldenBytes(`torchvision.${resample}.${size}`)),
     ).toBeLessThanOrEqual(1);
   });
 
   test("libvips's kernels of the same names make others", async () => {
     // What `decodeImage` is spared by resizing itself.
-    expect(apart((await decodeImage(picture, { size: 16 })).data, goldenBytes('pillow.lanczos.16'))).toBeGreaterThan(
-      10,
-    );
-    expect(apart((await decodeImage(picture, { size: 40 })).data, goldenBytes('pillow.lanczos.40'))).toBeGreaterThan(
-      100,
-    );
+    expect(apart((await decodeImage(image, { size: 16 })).data, goldenBytes('pillow.lanczos.16'))).toBeGreaterThan(10);
+    expect(apart((await decodeImage(image, { size: 40 })).data, goldenBytes('pillow.lanczos.40'))).toBeGreaterThan(100);
   });
 
   test('and, normalized, its pixel_values', async () => {
-    const pictures = fromPixels([await decodeImage(picture, { size: 16, resample: 'bicubic' })]);
+    const images = fromBitmaps([await decodeImage(image, { size: 16, resample: 'bicubic' })]);
     const { outputs } = evaluate(
-      program({ outputs: { out: clipPixels(input('pictures', [1, 3, 16, 16]), openAIPreprocessing) } }),
-      () => toValues(pictures),
+      program({ outputs: { out: clipPixels(input('images', [1, 3, 16, 16]), openAIPreprocessing) } }),
+      () => toValues(images),
     );
     const expected = golden.get('pixel_values')!.data;
     // Of size 2, in float32 there.
@@ -64,7 +60,7 @@ describe("a picture that is not square becomes the pixels of transformers' CLIPI
 });
 
 describe('resampling', () => {
-  const gray = (height: number, width: number, level: (y: number, x: number) => number): Pixels => ({
+  const gray = (height: number, width: number, level: (y: number, x: number) => number): Bitmap => ({
     height,
     width,
     channels: 1,
@@ -72,7 +68,7 @@ describe('resampling', () => {
   });
   const kernels: readonly Resample[] = ['lanczos', 'bilinear', 'bicubic'];
 
-  test.each(kernels)('by %s keeps a picture of the right size, and the shade of an even one', (resample) => {
+  test.each(kernels)('by %s keeps an image of the right size, and the shade of an even one', (resample) => {
     const some = gray(7, 9, (y, x) => (37 * y + 101 * x) % 256);
     expect(resampleToCover(some, [7, 9], resample)).toEqual(some);
     for (const size of [3, 20])
@@ -106,18 +102,18 @@ describe('resampling', () => {
 
   test('goes with the center crop alone', async () => {
     const error = 'resample "bicubic": goes with crop "center", not "pad"';
-    await expect(decodeImage(picture, { size: 8, crop: 'pad', resample: 'bicubic' })).rejects.toThrow(error);
+    await expect(decodeImage(image, { size: 8, crop: 'pad', resample: 'bicubic' })).rejects.toThrow(error);
     await expect(openDataset('noto-emoji', { crop: 'pad', resample: 'bicubic' })).rejects.toThrow(error);
   });
 
   test('is of a data set too, and apart from others in its cache', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'kuosan-resample-'));
-    await writeFile(join(dir, 'picture.png'), picture);
+    await writeFile(join(dir, 'image.png'), image);
     const options = { size: 16, cacheDir: join(dir, '.cache') };
     const open = async (resample?: Resample) => (await openDataset(dir, { ...options, resample })).images;
     expect(await open('bicubic')).toEqual(goldenBytes('pillow.bicubic.16'));
     expect(await open('lanczos')).toEqual(goldenBytes('pillow.lanczos.16'));
-    expect(await open()).toEqual((await decodeImage(picture, { size: 16 })).data);
+    expect(await open()).toEqual((await decodeImage(image, { size: 16 })).data);
     await rm(dir, { recursive: true });
   });
 
@@ -125,10 +121,10 @@ describe('resampling', () => {
     const some = gray(6, 6, (y, x) => 7 * (y * 6 + x));
     const options = { ...openDefaults, cacheDir: '', channels: 3, size: 20, resample: 'bicubic' } as const;
     const bytes = await encodePng(some);
-    expect(await fitPictures({ ...some, channels: 1, count: 1 }, options)).toEqual(
+    expect(await fitImages({ ...some, channels: 1, count: 1 }, options)).toEqual(
       (await decodeImage(bytes, options)).data,
     );
-    expect((await fitPictures({ ...some, channels: 1, count: 1 }, { ...options, size: 8 })).subarray(0, 24)).toEqual(
+    expect((await fitImages({ ...some, channels: 1, count: 1 }, { ...options, size: 8 })).subarray(0, 24)).toEqual(
       new Uint8Array(24),
     );
   });

@@ -1,15 +1,15 @@
 /**
- * Pictures brought to another size to the byte as Pillow's `Image.resize` does, and with it transformers' image processors,
+ * Images brought to another size to the byte as Pillow's `Image.resize` does, and with it transformers' image processors,
  * on whose pixels models were trained.
  *
  * libvips, by which all others are resized, has kernels of the same names and makes other pixels: what shrinks to a quarter
  * or less it averages in whole steps first, what grows it moves by half a pixel, and of what stands out by an odd number it
- * cuts the odd pixel at the left. On fine structure that is 31 of 255 where pictures shrink, 160 where they grow.
+ * cuts the odd pixel at the left. On fine structure that is 31 of 255 where images shrink, 160 where they grow.
  */
-import { heightAndWidth, type PictureSize } from './image-size.ts';
-import type { Pixels } from './pixels.ts';
+import { heightAndWidth, type ImageSize } from './image-size.ts';
+import type { Bitmap } from './bitmap.ts';
 
-/** How far a kernel reaches, in pixels of the smaller picture, and its weight at a distance below that. */
+/** How far a kernel reaches, in pixels of the smaller image, and its weight at a distance below that. */
 interface Kernel {
   readonly reach: number;
   readonly weight: (distance: number) => number;
@@ -99,14 +99,14 @@ function pass(
 }
 
 /**
- * A picture resized until its shorter side fits, the longer one rounded down, and cut to its middle, the odd pixel at the
+ * An image resized until its shorter side fits, the longer one rounded down, and cut to its middle, the odd pixel at the
  * right or bottom: transformers' `shortest_edge` and center crop.
  *
- * @param size  of the picture to make
+ * @param size  of the image to make
  * @see Pillow's Resample.c — first along rows, then along columns, bytes between the two
  */
-export function resampleToCover(picture: Pixels, size: PictureSize, resample: Resample): Pixels {
-  const { data, height, width, channels } = picture;
+export function resampleToCover(image: Bitmap, size: ImageSize, resample: Resample): Bitmap {
+  const { data, height, width, channels } = image;
   const [toHeight, toWidth] = heightAndWidth(size);
   const byWidth = width * toHeight <= height * toWidth;
   const [wholeHeight, wholeWidth] = byWidth

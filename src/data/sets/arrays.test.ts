@@ -60,11 +60,11 @@ describe('a folder of idx files', () => {
     expect(test.fingerprint).not.toBe(dataset.fingerprint);
   });
 
-  it('opens one file of pictures as well', async () => {
+  it('opens one file of images as well', async () => {
     expect((await open(join(folder, 't10k-images-idx3-ubyte'), { size: 2 })).ids).toEqual(['t10k/00000']);
   });
 
-  it('gets a black border where pictures are a little small, its pixels untouched', async () => {
+  it('gets a black border where images are a little small, its pixels untouched', async () => {
     const { images } = await open(folder, { size: 3 });
     expect([...images.subarray(0, 9)]).toEqual([1, 2, 0, 3, 4, 0, 0, 0, 0]);
     // 28 to 32 is two pixels on every side.
@@ -103,16 +103,12 @@ describe('a folder of idx files', () => {
       idx([3, 2, 2], ramp(11)),
       /^data ".*train-images-idx3-ubyte": u8\[3, 2, 2\] takes 12 bytes, the file holds 11$/,
     );
-    await broken(
-      'train-images-idx3-ubyte',
-      idx([12], ramp(12)),
-      'holds u8[12], expected pictures: u8[N, height, width]',
-    );
-    await broken('train-images-idx3-ubyte', idx([0, 2, 2], []), 'holds no pictures: u8[0, 2, 2]');
+    await broken('train-images-idx3-ubyte', idx([12], ramp(12)), 'holds u8[12], expected images: u8[N, height, width]');
+    await broken('train-images-idx3-ubyte', idx([0, 2, 2], []), 'holds no images: u8[0, 2, 2]');
     await broken(
       'train-labels-idx1-ubyte',
       idx([2], [0, 1]),
-      /^data ".*train-labels-idx1-ubyte": has 2 labels for 3 pictures$/,
+      /^data ".*train-labels-idx1-ubyte": has 2 labels for 3 images$/,
     );
     await broken('train-labels-idx1-ubyte', idx([3, 1], [0, 1, 2]), 'holds u8[3, 1], expected labels: u8[N]');
   });
@@ -146,16 +142,16 @@ describe('a folder of idx files', () => {
   it('without labels has no classes, and says so', async () => {
     await rm(join(folder, 'train-labels-idx1-ubyte'));
     expect(await open()).toMatchObject({
-      notes: ['no classes: there is no file of labels beside train-images-idx3-ubyte.gz'],
+      notes: ['no classes: there is no file of labels next to train-images-idx3-ubyte.gz'],
     });
   });
 });
 
 describe("a folder of CIFAR-10's batches", () => {
-  /** Pictures of one color each: label, red, green, blue. */
-  const batch = (...pictures: [label: number, red: number, green: number, blue: number][]) =>
+  /** Images of one color each: label, red, green, blue. */
+  const batch = (...images: [label: number, red: number, green: number, blue: number][]) =>
     Buffer.concat(
-      pictures.map(([label, ...color]) =>
+      images.map(([label, ...color]) =>
         Buffer.concat([Uint8Array.of(label), ...color.map((value) => Buffer.alloc(1024, value))]),
       ),
     );
@@ -217,7 +213,7 @@ describe("a folder of CIFAR-10's batches", () => {
       /^data ".*data_batch_3\.bin": has 3072 bytes, expected a multiple of 3073 \(cut short\?/,
     );
     await put('data_batch_3.bin', batch([10, 2, 3, 4]));
-    await expect(open()).rejects.toThrow('picture 0 has the label 10, expected 0 to 9');
+    await expect(open()).rejects.toThrow('image 0 has the label 10, expected 0 to 9');
   });
 });
 

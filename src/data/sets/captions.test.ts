@@ -11,7 +11,7 @@ let folder: string;
 let cacheDir: string;
 beforeEach(async () => {
   const base = await mkdtemp(join(tmpdir(), 'kuosan-captions-'));
-  folder = join(base, 'pictures');
+  folder = join(base, 'images');
   cacheDir = join(base, 'cache');
   await mkdir(join(folder, 'birds'), { recursive: true });
   for (const id of ['a.png', 'b.jpg', 'birds/c.png']) {
@@ -70,7 +70,7 @@ describe('captions of a folder', () => {
     expect((await open()).tags).toEqual([['insect', 'six legs'], [], []]);
   });
 
-  it('come from a text beside each image, whose end of line is no part of it', async () => {
+  it('come from a text next to each image, whose end of line is no part of it', async () => {
     await put('a.txt', '\ufeffan ant\r\n');
     await put('b.txt', 'a boat\non the sea\n');
     await put('birds/c.txt', 'a crow');
@@ -118,9 +118,9 @@ describe('captions of a folder', () => {
     ['a missing image', lines('', { file_name: 'd.png', text: 'x' }), 'metadata.jsonl:2', 'there is no image "d.png"'],
     [
       'an image outside of the folder',
-      lines({ file_name: '../pictures/a.png', text: 'x' }),
+      lines({ file_name: '../images/a.png', text: 'x' }),
       'metadata.jsonl:1',
-      'there is no image "../pictures/a.png"',
+      'there is no image "../images/a.png"',
     ],
     [
       'a second line',

@@ -61,7 +61,7 @@ export async function readCaptions(folder: string, files: CaptionFiles): Promise
     [...lines].flatMap(([id, { caption }]) => (caption === undefined ? [] : [[id, caption] as const])),
   );
   const tags = new Map([...lines].flatMap(([id, line]) => (line.tags === undefined ? [] : [[id, line.tags] as const])));
-  await readTextsBeside(folder, files, captions, problems);
+  await readCaptionFiles(folder, files, captions, problems);
   problems.sort((a, b) => (a.where < b.where ? -1 : a.where > b.where ? 1 : 0));
   const words = tags.size === 0 ? {} : { tags: images.map((id) => tags.get(id) ?? []) };
   if (captions.size === 0) return { ...words, problems, notes };
@@ -161,9 +161,9 @@ async function nearestLines<Line extends { readonly fileName: string }>(
 }
 
 /**
- * What is said of each picture: its caption, or the name of its class.
+ * What is said of each image: its caption, or the name of its class.
  *
- * @throws one line if the pictures have neither, or one has an empty caption
+ * @throws one line if the images have neither, or one has an empty caption
  */
 export function captionsOf({
   name,
@@ -176,12 +176,12 @@ export function captionsOf({
   if (!captions && labels && classNames) return Array.from(labels, (label) => classNames[label]!);
   if (!captions)
     throw new Error(
-      `data: the pictures of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt beside each picture, or pictures of a class into a folder of its name`,
+      `data: the images of ${name} have no captions; put them into metadata.jsonl (file_name and text in each line), or a .txt next to each image, or images of a class into a folder of its name`,
     );
   const empty = captions.flatMap((caption, index) => (caption === '' ? [index] : []));
   if (empty.length > 0)
     throw new Error(
-      `data: ${empty.length} of ${count} pictures of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or name the others in a list of files`,
+      `data: ${empty.length} of ${count} images of ${name} have an empty caption, the first is ${ids[empty[0]!]}; caption them, or name the others in a list of files`,
     );
   return captions;
 }
@@ -253,7 +253,7 @@ function parseLine(
 }
 
 /** Texts next to images that have no line of metadata. */
-async function readTextsBeside(
+async function readCaptionFiles(
   folder: string,
   { images, texts }: CaptionFiles,
   captions: Map<string, string>,
@@ -262,9 +262,9 @@ async function readTextsBeside(
   if (texts.length === 0) return;
   const find = nameFinder(texts);
   const wanted = images.flatMap((id) => {
-    const name = captions.has(id) ? undefined : find(textBeside(id));
+    const name = captions.has(id) ? undefined : find(captionFileOf(id));
     if (name !== undefined && 'equals' in name)
-      problems.push({ where: id, reason: sameToTheEye(textBeside(id), name.equals) });
+      problems.push({ where: id, reason: sameToTheEye(captionFileOf(id), name.equals) });
     return name !== undefined && 'index' in name ? [{ id, path: texts[name.index]! }] : [];
   });
   const found = await inParallel(wanted.length, 16, async (index) =>
@@ -284,7 +284,7 @@ async function readTextsBeside(
 }
 
 /** `cat.txt` for `cat.png`. */
-export function textBeside(image: string): string {
+export function captionFileOf(image: string): string {
   return `${image.slice(0, image.lastIndexOf('.'))}.txt`;
 }
 

@@ -1,12 +1,12 @@
 import { totalmem } from 'node:os';
-import { describeSize, heightAndWidth, type PictureSize } from '../images/image-size.ts';
+import { describeSize, heightAndWidth, type ImageSize } from '../images/image-size.ts';
 
 /**
- * Checks that the pictures of a data set fit into memory, before they are decoded.
+ * Checks that the images of a data set fit into memory, before they are decoded.
  *
  * @throws if they take more than four fifths of it
  */
-export function checkMemory(source: string, count: number, size: PictureSize, channels: number): void {
+export function checkMemory(source: string, count: number, size: ImageSize, channels: number): void {
   const [height, width] = heightAndWidth(size);
   const bytes = count * height * width * channels;
   if (bytes > 0.8 * totalmem()) {

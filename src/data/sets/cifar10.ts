@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { cached, type Cached } from './cache.ts';
 import { checkMemory } from './check-memory.ts';
 import type { DatasetContent } from './dataset.ts';
-import { fitPictures, isQuickFit, type RawPictures } from '../images/fit-images.ts';
+import { fitImages, isQuickFit, type RawImages } from '../images/fit-images.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import type { Source, Split } from './source.ts';
@@ -26,7 +26,7 @@ const cifar10Classes: readonly string[] = [
 
 const side = 32;
 const plane = side * side;
-/** One picture of a batch: its label, then its red, its green and its blue pixels, row by row. */
+/** One image of a batch: its label, then its red, its green and its blue pixels, row by row. */
 const recordBytes = 1 + 3 * plane;
 
 const trainBatches = [1, 2, 3, 4, 5].map((number) => `data_batch_${number}.bin`);
@@ -61,7 +61,7 @@ async function openBatches(
   hasNames: boolean,
   options: OpenOptions,
 ): Promise<Cached> {
-  const pictures: Uint8Array[] = [];
+  const images: Uint8Array[] = [];
   const labels: number[] = [];
   const ids: string[] = [];
   const classNames = hasNames ? await readNames(join(folder, 'batches.meta.txt')) : cifar10Classes;
@@ -79,17 +79,17 @@ async function openBatches(
     for (let i = 0; i < count; i++) {
       const label = bytes[i * recordBytes]!;
       if (label >= classNames.length)
-        throw fail(`picture ${i} has the label ${label}, expected 0 to ${classNames.length - 1}`);
+        throw fail(`image ${i} has the label ${label}, expected 0 to ${classNames.length - 1}`);
       labels.push(label);
       ids.push(`${name.replace('.bin', '')}/${String(i).padStart(5, '0')}`);
     }
-    pictures.push(interleaved(bytes, count));
+    images.push(interleaved(bytes, count));
   }
   checkMemory(folder, ids.length, options.size, options.channels);
-  const raw: RawPictures = { data: Buffer.concat(pictures), count: ids.length, height: side, width: side, channels: 3 };
+  const raw: RawImages = { data: Buffer.concat(images), count: ids.length, height: side, width: side, channels: 3 };
   const [toHeight, toWidth] = heightAndWidth(options.size);
   const build = async (): Promise<DatasetContent> => ({
-    images: await fitPictures(raw, options),
+    images: await fitImages(raw, options),
     count: raw.count,
     height: toHeight,
     width: toWidth,

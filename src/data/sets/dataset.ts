@@ -7,7 +7,7 @@ export interface SkippedImage {
   readonly reason: string;
 }
 
-/** What a source decodes to and the cache keeps; N pictures of one size. */
+/** What a source decodes to and the cache keeps; N images of one size. */
 export interface DatasetContent {
   /** [N, H, W, C] in 0 … 255, sRGB (C = 3) or gray (C = 1). */
   readonly images: Uint8Array;
@@ -15,21 +15,21 @@ export interface DatasetContent {
   readonly height: number;
   readonly width: number;
   readonly channels: 1 | 3;
-  /** One name for each picture: its path inside the folder with `/`, or its code points. */
+  /** One name for each image: its path inside the folder with `/`, or its code points. */
   readonly ids: readonly string[];
-  /** [N] the class of each picture, an index into `classNames`. */
+  /** [N] the class of each image, an index into `classNames`. */
   readonly labels?: Int32Array;
   readonly classNames?: readonly string[];
-  /** One sentence or label for each picture. */
+  /** One sentence or label for each image. */
   readonly captions?: readonly string[];
-  /** Further words for each picture, most to least telling. */
+  /** Further words for each image, most to least telling. */
   readonly tags?: readonly (readonly string[])[];
   readonly skipped: readonly SkippedImage[];
   /** What the user should know, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** Pictures in memory, ready to draw batches from. */
+/** Images in memory, ready to draw batches from. */
 export interface Dataset extends DatasetContent {
   /** As it was asked for: `noto-emoji/faces`, `./photos`. */
   readonly name: string;
@@ -58,7 +58,7 @@ export function updateHash(hash: Hash, bytes: Uint8Array): Hash {
 }
 
 /**
- * The content with only the pictures at the given places, in that order.
+ * The content with only the images at the given places, in that order.
  *
  * @param labels      [kept] their classes; none when left out
  * @param classNames  what the classes are called

@@ -165,7 +165,7 @@ function classesOf(ids: readonly string[], within: string): Pick<DatasetContent,
   if (loose > 0) {
     return {
       notes: [
-        `no classes: ${loose} of ${ids.length} images lie beside the ${classNames.length} sub-folders; move them into one`,
+        `no classes: ${loose} of ${ids.length} images lie next to the ${classNames.length} sub-folders; move them into one`,
       ],
     };
   }
@@ -173,7 +173,7 @@ function classesOf(ids: readonly string[], within: string): Pick<DatasetContent,
   return { labels: Int32Array.from(folders, (folder) => places.get(folder!)!), classNames, notes: [] };
 }
 
-/** What is wrong with an image, a folder, a text beside an image, or a line of metadata (`metadata.jsonl:3`). */
+/** What is wrong with an image, a folder, a text next to an image, or a line of metadata (`metadata.jsonl:3`). */
 function bad(folder: string, { id, reason }: SkippedImage): Error {
   const isText = id.endsWith('.txt') || basename(id).startsWith(metadataName);
   const hint = isText
@@ -188,7 +188,7 @@ async function decodeAll(folder: string, part: Part, options: OpenOptions): Prom
   const { files } = part;
   const { size, channels, crop, resample, skipBad, signal, onProgress } = options;
   checkMemory(folder, files.length, size, channels);
-  // First: reading text takes a moment, decoding pictures minutes.
+  // First: reading text takes a moment, decoding images minutes.
   const written = await readCaptions(folder, captionFiles(part));
   const problem = written.problems[0];
   if (problem !== undefined && !skipBad) throw bad(folder, { id: problem.where, reason: problem.reason });

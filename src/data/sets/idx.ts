@@ -7,7 +7,7 @@ import { readIdx, type IdxArray } from '../../formats/idx.ts';
 import { cached, type Cached } from './cache.ts';
 import { checkMemory } from './check-memory.ts';
 import type { DatasetContent } from './dataset.ts';
-import { fitPictures, isQuickFit, type RawPictures } from '../images/fit-images.ts';
+import { fitImages, isQuickFit, type RawImages } from '../images/fit-images.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import type { Source, Split } from './source.ts';
@@ -17,7 +17,7 @@ import { describeSystemError } from '../../files/write-file.ts';
 const imagesName = /^(.*?)(train|t10k|test)-images[-.]idx3-ubyte(\.gz)?$/;
 
 /**
- * The idx files of a folder, or one file of pictures, as MNIST and Fashion-MNIST come; labels are taken from the file beside it.
+ * The idx files of a folder, or one file of images, as MNIST and Fashion-MNIST come; labels are taken from the file next to it.
  *
  * @param split       which of a folder's two; a file is what it is
  * @param classNames  what the labels mean; their digits when left out
@@ -42,7 +42,7 @@ export async function idxSource(
     throw new Error(
       `data ${JSON.stringify(path)}: holds ${sets.length} sets; give the path of one, such as ${JSON.stringify(join(path, found[0]!.name))}`,
     );
-  // Unpacked and packed beside each other are one file twice.
+  // Unpacked and packed side by side are one file twice.
   const file =
     found.find((entry) => entry.split === split && !entry.gz) ?? found.find((entry) => entry.split === split);
   if (file === undefined)
@@ -55,15 +55,15 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
   const fail = (problem: string) => new Error(`data ${JSON.stringify(path)}: ${problem}`);
   const [count = 0, height = 0, width = 0] = images.shape;
   if (images.dtype !== 'u8' || images.shape.length !== 3)
-    throw fail(`holds ${images.dtype}[${images.shape.join(', ')}], expected pictures: u8[N, height, width]`);
-  if (images.data.length === 0) throw fail(`holds no pictures: u8[${images.shape.join(', ')}]`);
+    throw fail(`holds ${images.dtype}[${images.shape.join(', ')}], expected images: u8[N, height, width]`);
+  if (images.data.length === 0) throw fail(`holds no images: u8[${images.shape.join(', ')}]`);
   checkMemory(path, count, options.size, options.channels);
   const classes = await readLabels(path, count, classNames);
-  const pictures: RawPictures = { data: images.data as Uint8Array, count, height, width, channels: 1 };
+  const raw: RawImages = { data: images.data as Uint8Array, count, height, width, channels: 1 };
   const name = basename(path).replace(imagesName, '$1$2');
   const [toHeight, toWidth] = heightAndWidth(options.size);
   const build = async (): Promise<DatasetContent> => ({
-    images: await fitPictures(pictures, options),
+    images: await fitImages(raw, options),
     count,
     height: toHeight,
     width: toWidth,
@@ -71,11 +71,11 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
     ids: Array.from({ length: count }, (_, i) => `${name}/${String(i).padStart(5, '0')}`),
     ...classes,
     skipped: [],
-    notes: classes.labels ? [] : [`no classes: there is no file of labels beside ${basename(path)}`],
+    notes: classes.labels ? [] : [`no classes: there is no file of labels next to ${basename(path)}`],
   });
-  if (isQuickFit(pictures, options)) return { content: await build(), fromCache: false };
+  if (isQuickFit(raw, options)) return { content: await build(), fromCache: false };
   const key = createHash('sha256')
-    .update(pictures.data)
+    .update(raw.data)
     .update(JSON.stringify([height, width, classes.classNames]))
     .update(classes.labels ?? '')
     .digest('hex');
@@ -95,7 +95,7 @@ async function readLabels(
   const fail = (problem: string) => new Error(`data ${JSON.stringify(path)}: ${problem}`);
   const { dtype, shape, data } = await readArray(path);
   if (dtype !== 'u8' || shape.length !== 1) throw fail(`holds ${dtype}[${shape.join(', ')}], expected labels: u8[N]`);
-  if (data.length !== count) throw fail(`has ${data.length} labels for ${count} pictures`);
+  if (data.length !== count) throw fail(`has ${data.length} labels for ${count} images`);
   const labels = Int32Array.from(data as Uint8Array);
   const largest = labels.reduce((most, label) => Math.max(most, label), 0);
   if (classNames && largest >= classNames.length)

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { metadataName, textBeside } from './captions.ts';
+import { metadataName, captionFileOf } from './captions.ts';
 import type { SkippedImage } from './dataset.ts';
 import { nameFinder } from './name-finder.ts';
 import { inParallel } from '../../files/in-parallel.ts';
@@ -156,7 +156,7 @@ export async function listImages(root: string): Promise<Listing> {
   };
 
   await visit('');
-  const find = nameFinder(paths.map(textBeside));
+  const find = nameFinder(paths.map(captionFileOf));
   const captions = texts.filter((id) => find(id) !== undefined);
   return {
     files: await sorted(paths),

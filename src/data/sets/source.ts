@@ -6,7 +6,7 @@ export type Split = 'train' | 'test';
 
 /** A data set that has been found, not yet opened. */
 export interface Source {
-  /** What its pictures have: 1 for gray, 3 for color. */
+  /** What its images have: 1 for gray, 3 for color. */
   readonly channels: 1 | 3;
   readonly open: (options: OpenOptions) => Promise<Cached>;
 }

@@ -49,9 +49,9 @@ test('takes what is listed, in that order, with all that belongs to it; what cou
 });
 
 test.each([
-  ['a/3.png', /list.txt":1: letters has no picture "a\/3.png"; did you mean a\/1.png\?/],
+  ['a/3.png', /list.txt":1: letters has no image "a\/3.png"; did you mean a\/1.png\?/],
   ['a/1.png\na/1.png\n', /list.txt":2: "a\/1.png" stands there already/],
-  ['\n\n', /names no picture/],
+  ['\n\n', /names no image/],
 ])('refuses %j', async (text, message) => {
   await expect(takeListed(dataset, list(text))).rejects.toThrow(message);
 });

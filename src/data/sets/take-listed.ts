@@ -11,7 +11,7 @@ import { nameFinder, sameToTheEye } from './name-finder.ts';
 const mostBytes = 500_000_000;
 
 /**
- * The pictures of a data set that a list names, in the list's order: one of the lists that say what to train and what to test on.
+ * The images of a data set that a list names, in the list's order: one of the lists that say what to train and what to test on.
  *
  * @param list  of a text file with one name a line, as `dataset.ids` has them: `noto/1F600.png`. Empty lines are nothing. It is looked for
  *   inside the data set's folder, then as it is given. A name counts too that is the same text in other code points (é as one or two)
@@ -33,7 +33,7 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     if (found === undefined) {
       const close = nearest(name, dataset.ids);
       throw new Error(
-        `${where}: ${dataset.name} has no picture ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
+        `${where}: ${dataset.name} has no image ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
       );
     }
     if ('equals' in found) throw new Error(`${where}: ${sameToTheEye(name, found.equals)}`);
@@ -41,7 +41,7 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     if (chosen.has(place)) throw new Error(`${where}: ${JSON.stringify(name)} stands there already`);
     chosen.add(place);
   }
-  if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no picture`);
+  if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no image`);
   const { labels, classNames } = dataset;
   const order = [...chosen];
   const content = selectImages(

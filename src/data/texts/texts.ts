@@ -1,4 +1,4 @@
-/** Captions without their pictures. */
+/** Captions without their images. */
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { readFolderCaptions } from '../sets/folder.ts';
@@ -34,7 +34,7 @@ export async function readTexts(path: string): Promise<Texts> {
   const texts = captions.map((text) => text.trim()).filter((text) => text !== '');
   if (texts.length === 0)
     throw new Error(
-      `${where}: holds no caption; ${found.isDirectory() ? 'they come from metadata.jsonl or from a .txt beside each image' : 'it has a caption on each line'}`,
+      `${where}: holds no caption; ${found.isDirectory() ? 'they come from metadata.jsonl or from a .txt next to each image' : 'it has a caption on each line'}`,
     );
   return { texts, notes };
 }

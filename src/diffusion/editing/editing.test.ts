@@ -22,19 +22,19 @@ const streamsOf = (count: number, seed = 3) =>
 const times = timesteps(schedule.T, 50);
 const row = ({ data }: FloatArray, b: number, size: number) => [...data.subarray(b * size, (b + 1) * size)];
 
-/** Three pictures [1, 2, 3], of which the last two have the same left column. */
-const pictures = float32([3, 1, 2, 3], [1, -1, 0.5, 1, 0.5, -1, -1, 1, 1, -1, -0.5, 0, -1, -0.5, -1, -1, 1, -1]);
-const denoise = datasetDenoiser(schedule, pictures);
+/** Three images [1, 2, 3], of which the last two have the same left column. */
+const images = float32([3, 1, 2, 3], [1, -1, 0.5, 1, 0.5, -1, -1, 1, 1, -1, -0.5, 0, -1, -0.5, -1, -1, 1, -1]);
+const denoise = datasetDenoiser(schedule, images);
 const nearest = (x: readonly number[]) => {
-  const distances = [0, 1, 2].map((k) => Math.hypot(...row(pictures, k, 6).map((v, i) => v - x[i]!)));
+  const distances = [0, 1, 2].map((k) => Math.hypot(...row(images, k, 6).map((v, i) => v - x[i]!)));
   const distance = Math.min(...distances);
   return { index: distances.indexOf(distance), distance };
 };
 
 describe('image to image', () => {
-  const x0 = float32([2, 1, 2, 3], [...row(pictures, 0, 6), ...row(pictures, 2, 6)]);
+  const x0 = float32([2, 1, 2, 3], [...row(images, 0, 6), ...row(images, 2, 6)]);
 
-  test('at strength 0 returns the picture, and asks nobody', async () => {
+  test('at strength 0 returns the image, and asks nobody', async () => {
     const states: SamplerState[] = [];
     for await (const state of imageToImage(ddim, () => Promise.reject(new Error('asked')), x0, {
       schedule,
@@ -83,9 +83,9 @@ describe('image to image', () => {
     }
   });
 
-  test('of little strength comes back to the picture, where the data is a few pictures', async () => {
+  test('of little strength comes back to the image, where the data is a few images', async () => {
     const streams = streamsOf(40);
-    const many = float32([40, 1, 2, 3], Array.from({ length: 40 }, () => row(pictures, 1, 6)).flat());
+    const many = float32([40, 1, 2, 3], Array.from({ length: 40 }, () => row(images, 1, 6)).flat());
     const end = await drainSampler(
       imageToImage(ddim, denoise, many, { schedule, timesteps: times, streams, strength: 0.2 }),
     );
@@ -99,7 +99,7 @@ describe('image to image', () => {
     expect(timesFromStrength(schedule, [999, 499, 99], 0.5)).toEqual([499, 99]);
     expect(timesFromStrength(schedule, [999, 499, 99], 0.6)).toEqual([599, 499, 99]);
     expect(timesFromStrength(schedule, [999, 499, 99], 0.001)).toEqual([0]);
-    // Where EDM's levels are a share of the way: half of it in σ^{1/7}. In σ itself it would be 40, where next to nothing is left of a picture.
+    // Where EDM's levels are a share of the way: half of it in σ^{1/7}. In σ itself it would be 40, where next to nothing is left of an image.
     const half = ((0.002 ** (1 / 7) + 80 ** (1 / 7)) / 2) ** 7;
     expect(timesFromStrength(edmSchedule(), [80, 10, 1], 0.5)).toEqual([expect.closeTo(half, 12), 1]);
     expect(timesFromStrength(edmSchedule(), [80, 10, 1], 0)).toEqual([]);
@@ -154,17 +154,17 @@ describe('RePaint', () => {
     );
   };
   const repeat = (k: number) =>
-    float32([count, 1, 2, 3], Array.from({ length: count }, () => row(pictures, k, 6)).flat());
+    float32([count, 1, 2, 3], Array.from({ length: count }, () => row(images, k, 6)).flat());
 
-  test('completes what is known of a picture to a picture of the data set, and keeps the known values bit for bit', async () => {
+  test('completes what is known of an image to an image of the data set, and keeps the known values bit for bit', async () => {
     const end = await run(repeat(0), leftColumn, { jumpLength: 5, resamples: 5 });
     for (let b = 0; b < count; b++) {
       expect(nearest(row(end, b, 6))).toMatchObject({ index: 0, distance: expect.closeTo(0, 2) });
-      for (const i of [0, 3]) expect(end.data[b * 6 + i]).toBe(pictures.data[i]);
+      for (const i of [0, 3]) expect(end.data[b * 6 + i]).toBe(images.data[i]);
     }
   });
 
-  test('draws each of two pictures that have what is known', async () => {
+  test('draws each of two images that have what is known', async () => {
     const end = await run(repeat(1), leftColumn, { jumpLength: 5, resamples: 5 });
     const counts = [0, 0, 0];
     for (let b = 0; b < count; b++) {
@@ -178,7 +178,7 @@ describe('RePaint', () => {
   });
 
   test('without going back fits worse: some parts do not belong to what is known', async () => {
-    // Only the last pixel is known, and it is that of picture 0.
+    // Only the last pixel is known, and it is that of image 0.
     const lastOnly = float32([count, 1, 2, 3], Array.from({ length: count }, () => [1, 1, 1, 1, 1, 0]).flat());
     const misfits = async (jumps: object) => {
       const end = await run(repeat(0), lastOnly, jumps);
@@ -214,7 +214,7 @@ describe('RePaint', () => {
     );
     await expect(start(float32([1, 1, 1, 2], [0, 2]))).rejects.toThrow('repaint: the mask must lie in 0 … 1, got 2');
     await expect(start(float32([1, 1, 1, 2], [0, 1]), float32([1, 2, 2, 1], [0, 0, 0, 0]))).rejects.toThrow(
-      'repaint: the known picture is f32[1, 2, 2, 1], expected f32[1, 2, 1, 2]',
+      'repaint: the known image is f32[1, 2, 2, 1], expected f32[1, 2, 1, 2]',
     );
   });
 });
@@ -251,13 +251,13 @@ describe('slerp', () => {
   });
 });
 
-test('the noise that DDIM finds for a picture draws the picture', async () => {
+test('the noise that DDIM finds for an image draws the image', async () => {
   const dense = timesteps(schedule.T, 500);
   const options = { schedule, timesteps: dense, streams: streamsOf(1) };
   const gaussian = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
   const x0 = qSample(
     schedule,
-    float32([1, 1, 2, 3], row(pictures, 0, 6)),
+    float32([1, 1, 2, 3], row(images, 0, 6)),
     [20],
     initialNoise([1, 1, 2, 3], streamsOf(1)),
   );

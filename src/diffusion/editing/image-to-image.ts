@@ -6,17 +6,17 @@ import type { NoiseSchedule } from '../noise-schedule.ts';
 import { initialNoise } from '../samplers.ts';
 import type { Sampler, SamplerOptions, SamplerState } from '../samplers/sampler.ts';
 
-/** What `imageToImage` needs beside the options of the sampler it runs. */
+/** What `imageToImage` needs next to the options of the sampler it runs. */
 export interface ImageToImageOptions {
-  /** How far back towards the noise the picture is taken: 0 leaves it as it is, 1 forgets it. */
+  /** How far back towards the noise the image is taken: 0 leaves it as it is, 1 forgets it. */
   readonly strength: number;
 }
 
 /**
- * The times that are left of a list when a picture is taken back only a part of the way: the time at that part of the
+ * The times that are left of a list when an image is taken back only a part of the way: the time at that part of the
  * schedule, and those of the list that lie below it.
  *
- * @param strength  0 … 1, a share of the schedule's time; on a schedule of steps a whole step of it, on a continuous one its `timeAt`
+ * @param strength  0 … 1, a share of the schedule's time; on a discrete-time schedule a whole step of it, on a continuous one its `timeAt`
  * @returns         the list itself at 1, nothing at 0
  * @throws if strength is outside 0 … 1
  */
@@ -34,15 +34,15 @@ export function timesFromStrength(
 }
 
 /**
- * Draws a picture anew from a noisy version of it: what is coarse stays, what is fine is the model's.
+ * Draws an image anew from a noisy version of it: what is coarse stays, what is fine is the model's.
  *
  *     x_t = α_t x_0 + σ_t ε  at t = strength · T, and the sampler from there
  *
- * At strength 0 the one state is the picture itself; at 1 it is forgotten, and the sampler begins with the noise alone,
+ * At strength 0 the one state is the image itself; at 1 it is forgotten, and the sampler begins with the noise alone,
  * as ever.
  *
  * @param run      any sampler
- * @param x0       [B, ...] the pictures
+ * @param x0       [B, ...] the images
  * @param options  the sampler's own, with its whole list of `timesteps`, and `strength`
  * @returns        the sampler's states
  * @throws if strength is outside 0 … 1, and what the sampler throws

@@ -14,9 +14,9 @@ export interface RepaintJumps {
 
 /** Options of `repaint`. */
 export interface RepaintOptions extends SamplerOptions, RepaintJumps {
-  /** [B, ...] the pictures of which a part is known. */
+  /** [B, ...] the images of which a part is known. */
   readonly known: FloatArray;
-  /** [B, ...] the shape of the pictures, or [B, 1, H, W] for all channels: 0 where the picture is kept, 1 where it is painted anew, between them a share. */
+  /** [B, ...] the shape of the images, or [B, 1, H, W] for all channels: 0 where the image is kept, 1 where it is painted anew, between them a share. */
   readonly mask: FloatArray;
 }
 
@@ -24,7 +24,7 @@ export interface RepaintOptions extends SamplerOptions, RepaintJumps {
 export const repaintDefaults = { jumpLength: 10, resamples: 10 } as const;
 
 /**
- * The way of RePaint over N steps: places on the list of times, 0 the first of them, N the clean picture. A rising pair is
+ * The way of RePaint over N steps: places on the list of times, 0 the first of them, N the clean image. A rising pair is
  * a step of the sampler, a falling one a jump back.
  *
  * After every j steps, as counted from the last but one place, it goes j steps back, r − 1 times.
@@ -42,7 +42,7 @@ export function repaintPath(
       throw new Error(`repaint: ${name} must be a positive integer, got ${value}`);
   const path = [0];
   const jumpsLeft = new Map<number, number>();
-  // From the clean picture itself nothing is jumped back: its noise would be that of no time.
+  // From the clean image itself nothing is jumped back: its noise would be that of no time.
   for (let place = N - 1; place - jumpLength >= 0; place -= jumpLength) jumpsLeft.set(place, resamples - 1);
   for (let place = 0; place < N;) {
     path.push(++place);
@@ -55,9 +55,9 @@ export function repaintPath(
 }
 
 /**
- * Paints a part of a picture so that it fits to the rest, with a model that was never trained for it.
+ * Paints a part of an image so that it fits to the rest, with a model that was never trained for it.
  *
- *     known    x_s = α_s x_0 + σ_s ε                 where the picture is kept
+ *     known    x_s = α_s x_0 + σ_s ε                 where the image is kept
  *     unknown  x_s ~ q(x_s | x_t, x̂_0)               where it is painted: DDPM's step
  *     jump     x_t = α_t/α_s x_s + √(σ_t² − (α_t/α_s)² σ_s²) z,  back by j steps, and down again
  *
@@ -76,7 +76,7 @@ export async function* repaint(
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('repaint', xT, options);
   const { schedule, timesteps, streams, signal, known, jumpLength, resamples } = options;
-  checkSameShape('repaint', 'the known picture', known, xT);
+  checkSameShape('repaint', 'the known image', known, xT);
   const mask = spread(options.mask, xT);
   const path = repaintPath(timesteps.length, { jumpLength, resamples });
   const times = [...timesteps, schedule.clean];
@@ -122,7 +122,7 @@ function blend(mask: ArrayLike<number>, painted: FloatArray, kept: FloatArray): 
   return float32(painted.shape, out);
 }
 
-/** The mask for every value of the pictures. */
+/** The mask for every value of the images. */
 function spread(mask: FloatArray, { shape, data }: FloatArray): ArrayLike<number> {
   const outside = mask.data.find((m) => !(m >= 0 && m <= 1));
   if (outside !== undefined) throw new Error(`repaint: the mask must lie in 0 … 1, got ${outside}`);

@@ -6,27 +6,23 @@ import type { NoiseSchedule } from '../noise-schedule.ts';
 import { datasetDenoiser } from './mixture.ts';
 
 /**
- * The exact denoiser of a data set whose classes are told (the condition `class_labels`): for each sample that of the pictures of its class,
+ * The exact denoiser of a data set whose classes are told (the condition `class_labels`): for each sample that of the images of its class,
  * E[x_0 | x_t, y]. Who knows the class has less to guess, so this is the floor of networks that take classes.
  *
- * @param pictures  [N, ...]
+ * @param images  [N, ...]
  * @param labels    [N] the class of each
- * @throws if there is not a class for each picture; when run, if a sample has no class, or one without pictures
+ * @throws if there is not a class for each image; when run, if a sample has no class, or one without images
  */
-export function classDatasetDenoiser(
-  schedule: NoiseSchedule,
-  pictures: FloatArray,
-  labels: ArrayLike<number>,
-): Denoiser {
-  const size = sampleSize('classDatasetDenoiser', pictures, labels.length, 'classes');
+export function classDatasetDenoiser(schedule: NoiseSchedule, images: FloatArray, labels: ArrayLike<number>): Denoiser {
+  const size = sampleSize('classDatasetDenoiser', images, labels.length, 'classes');
   const ofClass = new Map<number, Denoiser>();
   const open = (label: number): Denoiser => {
     const places = Array.from(labels, (_, place) => place).filter((place) => labels[place] === label);
-    if (places.length === 0) throw new Error(`classDatasetDenoiser: there is no picture of class ${label}`);
+    if (places.length === 0) throw new Error(`classDatasetDenoiser: there is no image of class ${label}`);
     const data = new Float32Array(places.length * size);
     for (const [i, place] of places.entries())
-      data.set(pictures.data.subarray(place * size, (place + 1) * size), i * size);
-    return datasetDenoiser(schedule, float32([places.length, ...pictures.shape.slice(1)], data));
+      data.set(images.data.subarray(place * size, (place + 1) * size), i * size);
+    return datasetDenoiser(schedule, float32([places.length, ...images.shape.slice(1)], data));
   };
   return async (xt, t, { conditions }) => {
     const asked = classLabelsOf(conditions);

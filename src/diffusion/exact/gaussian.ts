@@ -3,7 +3,7 @@ import { sampleSize } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
-/** N(mean, std² I), the same for every value of a picture. */
+/** N(mean, std² I), the same for every value of an image. */
 export interface GaussianData {
   readonly mean: number;
   readonly std: number;

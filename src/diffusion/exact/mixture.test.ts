@@ -62,17 +62,17 @@ describe('the denoiser of a mixture', () => {
 });
 
 describe('the denoiser of a data set', () => {
-  const pictures = float32([3, 4], [1, 1, -1, -1, -1, 1, -1, 1, 0.5, 0.5, 0.5, 0.5]);
-  const denoise = datasetDenoiser(schedule, pictures);
+  const images = float32([3, 4], [1, 1, -1, -1, -1, 1, -1, 1, 0.5, 0.5, 0.5, 0.5]);
+  const denoise = datasetDenoiser(schedule, images);
 
-  test('is the mean of the data where all is noise, and the nearest picture where almost none is', async () => {
+  test('is the mean of the data where all is noise, and the nearest image where almost none is', async () => {
     const { x0 } = await denoise(float32([1, 4], [0.1, -0.2, 0.3, 0]), [999], {});
     [1 / 6, 2.5 / 3, -0.5, 1 / 6].forEach((mean, i) => expect(x0.data[i]!).toBeCloseTo(mean, 1));
     const near = await denoise(float32([1, 4], [0.9, 1, -1, -0.9]), [0], {});
     expect([...near.x0.data]).toEqual([1, 1, -1, -1]);
   });
 
-  test.each(Object.keys(samplers) as SamplerName[])('%s returns pictures of the data set', async (name) => {
+  test.each(Object.keys(samplers) as SamplerName[])('%s returns images of the data set', async (name) => {
     const streams = Array.from({ length: 60 }, (_, i) => new RandomStream(7, 'sample', i));
     const definition = samplers[name];
     const end = await drainSampler(
@@ -85,7 +85,7 @@ describe('the denoiser of a data set', () => {
     const counts = [0, 0, 0];
     for (let b = 0; b < 60; b++) {
       const distances = [0, 1, 2].map((k) =>
-        Math.hypot(...[0, 1, 2, 3].map((i) => end.data[b * 4 + i]! - pictures.data[k * 4 + i]!)),
+        Math.hypot(...[0, 1, 2, 3].map((i) => end.data[b * 4 + i]! - images.data[k * 4 + i]!)),
       );
       const nearest = distances.indexOf(Math.min(...distances));
       expect(distances[nearest]!).toBeLessThan(0.02);

@@ -19,7 +19,7 @@ export interface MixtureComponent {
  *     p(k | x_t) ∝ w_k N(x_t; α μ_k, (α² s_k² + σ²) I)
  *     E[x_0 | x_t] = Σ_k p(k | x_t) (μ_k + α s_k²/(α² s_k² + σ²) (x_t − α μ_k)),   E[ε | x_t] = (x_t − α E[x_0 | x_t])/σ
  *
- * Unlike a single Gaussian's it is not affine: it has to decide which component a picture comes from, as networks do.
+ * Unlike a single Gaussian's it is not affine: it has to decide which component an image comes from, as networks do.
  *
  * @throws if there is no component, their sizes differ, or a std is negative or a weight not positive
  */
@@ -70,20 +70,20 @@ export function mixtureDenoiser(schedule: NoiseSchedule, components: readonly Mi
  *     E[x_0 | x_t] = Σ_i softmax_i(−‖x_t − α x_i‖² / 2σ²) x_i
  *
  * DDPM says that q(x_{t−1} | x_t) cannot be estimated easily because it needs the entire data set; here it is, computed.
- * Sampled to the end it returns pictures of the data set, so its loss is the floor of every training loss on it, and a
+ * Sampled to the end it returns images of the data set, so its loss is the floor of every training loss on it, and a
  * network that reaches this floor has memorized.
  *
- * @param pictures  [N, ...]; they are not copied
+ * @param images  [N, ...]; they are not copied
  * @throws if there are none
  * @see Karras et al. 2022, appendix B.3 — https://arxiv.org/abs/2206.00364
  */
-export function datasetDenoiser(schedule: NoiseSchedule, pictures: FloatArray): Denoiser {
-  const N = pictures.shape[0] ?? 0;
-  if (N === 0) throw new Error('datasetDenoiser: there are no pictures');
-  const size = sampleSize('datasetDenoiser', pictures, N, 'pictures');
+export function datasetDenoiser(schedule: NoiseSchedule, images: FloatArray): Denoiser {
+  const N = images.shape[0] ?? 0;
+  if (N === 0) throw new Error('datasetDenoiser: there are no images');
+  const size = sampleSize('datasetDenoiser', images, N, 'images');
   return mixtureDenoiser(
     schedule,
-    Array.from({ length: N }, (_, i) => ({ mean: pictures.data.subarray(i * size, (i + 1) * size), std: 0 })),
+    Array.from({ length: N }, (_, i) => ({ mean: images.data.subarray(i * size, (i + 1) * size), std: 0 })),
   );
 }
 

@@ -4,7 +4,7 @@ import type { Conditions } from '../conditions.ts';
 import type { Denoiser } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 
-/** ∇ log p(y | x_t) of a classifier of noisy pictures, by x_t: [B, ...]. */
+/** ∇ log p(y | x_t) of a classifier of noisy images, by x_t: [B, ...]. */
 export type ClassifierGradient = (
   xt: FloatArray,
   t: readonly number[],
@@ -12,7 +12,7 @@ export type ClassifierGradient = (
 ) => Promise<FloatArray>;
 
 /**
- * A denoiser that follows a classifier of noisy pictures.
+ * A denoiser that follows a classifier of noisy images.
  *
  *     ε̂ ← ε̂ − s σ ∇ log p(y | x_t),   x̂_0 ← x̂_0 + s σ²/α ∇ log p(y | x_t)
  *

@@ -1,6 +1,6 @@
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { sampleSize } from '../array-arithmetic.ts';
-import { type DenoisedSample, type Denoiser, holdX0 } from '../denoiser.ts';
+import { type DenoisedSample, type Denoiser, clipX0 } from '../denoiser.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { epsFromX0 } from '../parameterization.ts';
 
@@ -38,7 +38,7 @@ export function dynamicThresholding(
     throw new Error(`dynamicThresholding: sampleMaxValue must be at least 1, got ${sampleMaxValue}`);
   return afterwards(denoise, schedule, (own, alpha, sigma) => {
     const s = Math.min(Math.max(quantile(own.x0.map(Math.abs), ratio), 1), sampleMaxValue);
-    holdX0(own, s, alpha, sigma);
+    clipX0(own, s, alpha, sigma);
     if (s === 1) return;
     for (let i = 0; i < own.x0.length; i++) {
       own.x0[i]! /= s;
@@ -50,13 +50,13 @@ export function dynamicThresholding(
 /**
  * A denoiser whose x̂_0 is held to ±range, with ε̂ computed again where it was not inside.
  *
- * @param range  default 1, the range of pictures
+ * @param range  default 1, the range of images
  * @throws if range is not positive
  * @see Ho, Jain & Abbeel 2020, the code of Algorithm 2
  */
 export function clipping(denoise: Denoiser, schedule: NoiseSchedule, range = 1): Denoiser {
   if (!(range > 0)) throw new Error(`clipping: range must be positive, got ${range}`);
-  return afterwards(denoise, schedule, (own, alpha, sigma) => holdX0(own, range, alpha, sigma));
+  return afterwards(denoise, schedule, (own, alpha, sigma) => clipX0(own, range, alpha, sigma));
 }
 
 /** Changes each sample's x̂_0 and ε̂ in place, in copies of what a denoiser says. */

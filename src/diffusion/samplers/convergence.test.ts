@@ -106,7 +106,7 @@ describe('inverting DDIM', () => {
     ['linear', linearSchedule({ T: 4096 })],
     ['flow', flowSchedule()],
   ] as const)(
-    'on the %s schedule the noise of a picture is that of the exact flow, and drawing from it comes back, both to first order',
+    'on the %s schedule the noise of an image is that of the exact flow, and drawing from it comes back, both to first order',
     async (name, schedule) => {
       const errors: { up: number; round: number }[] = [];
       for (const N of [64, 128]) {

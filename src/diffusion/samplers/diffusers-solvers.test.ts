@@ -35,7 +35,7 @@ describe('diffusers', () => {
       // Some of diffusers' schedulers tell the network whole times, wherever the levels of the list are.
       const told = new Map(times.map((t) => [t, run.rounded ? Math.round(t) : t]));
       times.forEach((t, i) => expect(Math.abs(told.get(t)! - run.timesteps[i]!)).toBeLessThan(1e-3));
-      // The toy network of the program beside the numbers; diffusers tells it a flow's time in thousandths.
+      // The toy network of the program next to the numbers; diffusers tells it a flow's time in thousandths.
       const scale = run.betaSchedule === 'flow' ? 1000 : 1;
       const network: Predict = async (xt, t) =>
         float32(

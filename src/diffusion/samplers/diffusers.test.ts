@@ -11,7 +11,7 @@ import { ddpm } from './ddpm.ts';
 const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 
-/** The toy network of the program beside the numbers: what it says, and the half of its channels that says of the variance. */
+/** The toy network of the program next to the numbers: what it says, and the half of its channels that says of the variance. */
 const network =
   (learned: boolean): Predict =>
   async (xt, t) => {

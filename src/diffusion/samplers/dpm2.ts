@@ -9,7 +9,7 @@ import { checkSampler, noiseLevel, type SamplerOptions, type SamplerState } from
  *
  *     σ̃_m = √(σ̃_t σ̃_s),  y_m = x_t/α_t + (σ̃_m − σ̃_t) ε̂(x_t),   x_s = α_s (x_t/α_t + (σ̃_s − σ̃_t) ε̂(α_m y_m))
  *
- * with σ̃ = σ/α. The step to the clean picture is Euler's, so N steps ask the denoiser 2N − 1 times.
+ * with σ̃ = σ/α. The step to the clean image is Euler's, so N steps ask the denoiser 2N − 1 times.
  *
  * @param xT  [B, ...] noise of the first time
  * @throws if the list begins where no signal is left (α = 0)

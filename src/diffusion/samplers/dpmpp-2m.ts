@@ -11,7 +11,7 @@ import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.
  *     λ = ln(α/σ),  h = λ_s − λ_t,  r = h_before/h,   D = (1 + 1/2r) x̂_0 − 1/2r x̂_0,before
  *     x_s = σ_s/σ_t x_t + α_s (1 − e^{−h}) D
  *
- * The first step, and the one to the clean picture (h = ∞), have D = x̂_0.
+ * The first step, and the one to the clean image (h = ∞), have D = x̂_0.
  *
  * @param xT  [B, ...] noise of the first time
  * @see Lu et al. 2022, algorithm 2 — https://arxiv.org/abs/2211.01095

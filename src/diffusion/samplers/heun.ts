@@ -20,7 +20,7 @@ export interface HeunOptions extends SamplerOptions {
  *     γ = min(S_churn/N, √2 − 1),  σ̂ = (1 + γ) σ̃_t,  ŷ = x_t/α_t + S_noise √(σ̂² − σ̃_t²) z
  *     ε̂₁ at (ŷ, σ̂),  y' = ŷ + (σ̃_s − σ̂) ε̂₁,  ε̂₂ at (y', σ̃_s),   x_s = α_s (ŷ + (σ̃_s − σ̂)(ε̂₁ + ε̂₂)/2)
  *
- * with σ̃ = σ/α. The step to the clean picture is Euler's, so N steps ask the denoiser 2N − 1 times.
+ * with σ̃ = σ/α. The step to the clean image is Euler's, so N steps ask the denoiser 2N − 1 times.
  *
  * Where the list begins without any signal (α = 0), as a flow's does, noise levels begin at infinity; then the ODE is solved on the straight
  * line that every schedule is up to a scale: y = x/(α + σ), τ = σ/(α + σ), dy/dτ = ε̂ − x̂_0.
@@ -53,7 +53,7 @@ export async function* heun(
     const from = level(t);
     const gamma =
       from >= churnRange[0] && from <= churnRange[1] ? Math.min(churn / timesteps.length, Math.SQRT2 - 1) : 0;
-    // A schedule of steps ends somewhere: no network was trained beyond.
+    // A discrete-time schedule ends somewhere: no network was trained beyond.
     const raised = Math.min(from * (1 + gamma), highest);
     const churned = raised > from ? schedule.time(1, raised) : t;
     return {

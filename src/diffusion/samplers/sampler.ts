@@ -7,9 +7,9 @@ import { checkTimes } from '../timesteps.ts';
 /** What every sampler needs to know. Its signal is looked at before every step; an abort throws the signal's reason. */
 export interface SamplerOptions extends DenoiseOptions {
   readonly schedule: NoiseSchedule;
-  /** The falling times at which the denoiser is asked; after the last comes the clean picture. */
+  /** The falling times at which the denoiser is asked; after the last comes the clean image. */
   readonly timesteps: readonly number[];
-  /** [B] one stream for each sample, so that a picture does not depend on how many are drawn beside it. */
+  /** [B] one stream for each sample, so that an image does not depend on how many are drawn next to it. */
   readonly streams: readonly NoiseStream[];
 }
 
@@ -19,14 +19,14 @@ export interface SamplerState {
   readonly step: number;
   /** The time xt has now reached: the next entry of the list; the schedule's `clean` after the last step. */
   readonly t: number;
-  /** [B, ...] the sample at time t; the finished picture after the last step. A new array at every step. */
+  /** [B, ...] the sample at time t; the finished image after the last step. A new array at every step. */
   readonly xt: FloatArray;
-  /** [B, ...] the clean picture as estimated in this step. */
+  /** [B, ...] the clean image as estimated in this step. */
   readonly x0: FloatArray;
 }
 
 /**
- * An algorithm that turns noise into pictures: a pure generator of its states, one for each of its timesteps.
+ * An algorithm that turns noise into images: a pure generator of its states, one for each of its timesteps.
  *
  * @param denoise  estimates x_0 and ε
  * @param xT       [B, ...] where to begin: noise at the first timestep; it is not written to

@@ -15,7 +15,7 @@ import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.
  *
  * where (ρ₁, ρ₂) solve ρ₁ + ρ₂ = b₁ and r ρ₁ + ρ₂ = b₂ of the paper's eq. 5; without a step before, ρ₂ = ½ alone. One
  * evaluation a step: x̂_0 at the predicted x_s corrects it and then takes part in the next prediction. The states
- * yielded are predictions; the one to the clean picture is of first order.
+ * yielded are predictions; the one to the clean image is of first order.
  *
  * @param xT  [B, ...] noise of the first time
  * @see Zhao et al. 2023, algorithms 1 and 2 — https://arxiv.org/abs/2302.04867
@@ -32,7 +32,7 @@ export async function* unipc(
   const steps = stages.map(({ t, s }, i) => {
     const h = lambda(s) - lambda(t);
     const before = stages[i - 1];
-    // The clean picture is infinitely far in λ: what came before tells nothing there.
+    // The clean image is infinitely far in λ: what came before tells nothing there.
     const slope = before && h !== Infinity ? h / (lambda(before.t) - lambda(t)) : 0;
     return {
       t,

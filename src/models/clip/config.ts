@@ -49,7 +49,7 @@ export const clipVisionConfigSchema = z.strictObject({
   numHiddenLayers: positive.default(12),
   numAttentionHeads: positive.default(12),
   numChannels: positive.default(3),
-  /** Height and width of the pictures in pixels. */
+  /** Height and width of the images in pixels. */
   imageSize: positive.default(224),
   /** Height and width of a patch; what is left over at the right and bottom is not looked at. */
   patchSize: positive.default(32),
@@ -179,7 +179,7 @@ function meaningful(json: JsonObject, drop: ReadonlySet<string> = new Set()): Re
 
 /** What an image tower was given by the writers of all models, and has no use for. */
 const textOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'vocab_size']);
-/** What stands beside the towers in a whole model's configuration for the same reason. */
+/** What stands next to the towers in a whole model's configuration for the same reason. */
 const wholeOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'text_config_dict', 'vision_config_dict']);
 
 /**

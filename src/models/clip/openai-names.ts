@@ -46,7 +46,7 @@ export const openAIBlockNames = [
   ['mlp.c_proj.bias', ['mlp.fc2.bias']],
 ] as const;
 
-/** Numbers and masks that OpenAI's archives hold beside the weights. */
+/** Numbers and masks that OpenAI's archives hold next to the weights. */
 const notWeights: readonly string[] = ['input_resolution', 'context_length', 'vocab_size', 'attn_mask'];
 
 /** Whether tensors go by OpenAI's names. */
@@ -130,14 +130,14 @@ export function configFromShapes(
     const found = tensors.get(name)?.shape;
     if (found?.length !== axes)
       throw new Error(
-        `${where}: ${found ? `tensor ${JSON.stringify(name)} is [${found.join(', ')}], expected ${axes} axes` : `there is no tensor ${JSON.stringify(name)}`}, so the model's configuration is unknown; put its config.json beside it`,
+        `${where}: ${found ? `tensor ${JSON.stringify(name)} is [${found.join(', ')}], expected ${axes} axes` : `there is no tensor ${JSON.stringify(name)}`}, so the model's configuration is unknown; put its config.json next to it`,
       );
     return found;
   };
   const tower = (name: string, width: number) => {
     if (width % headWidth !== 0)
       throw new Error(
-        `${where}: the width ${width} of ${name} does not split into heads of ${headWidth}, OpenAI's; put the model's config.json beside it`,
+        `${where}: the width ${width} of ${name} does not split into heads of ${headWidth}, OpenAI's; put the model's config.json next to it`,
       );
     const block = new RegExp(`^${name}\\.encoder\\.layers\\.(\\d+)\\.layer_norm1\\.weight$`);
     return {
@@ -157,7 +157,7 @@ export function configFromShapes(
   const grid = Math.sqrt(shape('vision_model.embeddings.position_embedding.weight', 2)[0]! - 1);
   if (!Number.isInteger(grid))
     throw new Error(
-      `${where}: ${grid ** 2} patches are no square, so the pictures' size is unknown; put the model's config.json beside it`,
+      `${where}: ${grid ** 2} patches are no square, so the images' size is unknown; put the model's config.json next to it`,
     );
   return {
     text_config: {

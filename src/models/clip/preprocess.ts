@@ -1,18 +1,18 @@
-/** How pictures are brought to CLIP: transformers' `CLIPImageProcessor`. */
+/** How images are brought to CLIP: transformers' `CLIPImageProcessor`. */
 import { z } from 'zod';
 import { add, constant, float32, mul, type Tensor } from '../../core/index.ts';
 import { quoteJson } from '../../formats/quote.ts';
 import { parseConfig } from '../config.ts';
 import type { CLIPVisionConfig } from './config.ts';
 
-/** Pillow's numbers of the kernels that resize pictures. */
+/** Pillow's numbers of the kernels that resize images. */
 const kernelNumbers = { lanczos: 1, bilinear: 2, bicubic: 3 } as const;
 /** The same by number. */
 const kernels = { 1: 'lanczos', 2: 'bilinear', 3: 'bicubic' } as const;
-/** A kernel that resizes pictures. */
+/** A kernel that resizes images. */
 export type ClipResample = keyof typeof kernelNumbers;
 
-/** A picture is resized until its shorter side is `size`, cropped to the middle, and each channel of 0 … 1 becomes (x − mean) / std. */
+/** An image is resized until its shorter side is `size`, cropped to the middle, and each channel of 0 … 1 becomes (x − mean) / std. */
 export interface ClipPreprocessing {
   readonly imageMean: readonly number[];
   readonly imageStd: readonly number[];
@@ -20,14 +20,14 @@ export interface ClipPreprocessing {
   readonly resample?: ClipResample;
 }
 
-/** OpenAI's, measured on the pictures that its models were trained on: red, green, blue. */
+/** OpenAI's, measured on the images that its models were trained on: red, green, blue. */
 export const openAIPreprocessing: ClipPreprocessing = {
   imageMean: [0.48145466, 0.4578275, 0.40821073],
   imageStd: [0.26862954, 0.26130258, 0.27577711],
 };
 
 const numbers = z.array(z.number()).nonempty();
-/** What is looked at; the others (whether pictures become RGB) our readers do anyway. */
+/** What is looked at; the others (whether images become RGB) our readers do anyway. */
 const schemaFor = (side: number) =>
   z.object({
     imageMean: numbers.default([...openAIPreprocessing.imageMean]),
@@ -40,12 +40,12 @@ const schemaFor = (side: number) =>
     // A height and a width here would change proportions.
     size: z
       .union([z.literal(side), z.object({ shortest_edge: z.literal(side) })], {
-        error: `expected {"shortest_edge":${side}}, the size of the model's pictures`,
+        error: `expected {"shortest_edge":${side}}, the size of the model's images`,
       })
       .optional(),
     cropSize: z
       .union([z.literal(side), z.object({ height: z.literal(side), width: z.literal(side) })], {
-        error: `expected {"height":${side},"width":${side}}, the size of the model's pictures`,
+        error: `expected {"height":${side},"width":${side}}, the size of the model's images`,
       })
       .optional(),
     rescaleFactor: z
@@ -59,7 +59,7 @@ const schemaFor = (side: number) =>
  *
  * @param json    with keys as transformers writes them
  * @param config  of the model's image tower
- * @throws one line that names an option that is not supported, or does not fit the model's pictures
+ * @throws one line that names an option that is not supported, or does not fit the model's images
  */
 export function clipPreprocessing(
   json: Readonly<Record<string, unknown>>,
@@ -103,15 +103,15 @@ export function clipPreprocessingJson(
 }
 
 /**
- * Pictures of a data set as a model takes them: ((x + 1) / 2 − mean) / std.
+ * Images of a data set as a model takes them: ((x + 1) / 2 − mean) / std.
  *
- * @param pictures  [B, C, H, W] in [−1, 1]
+ * @param images  [B, C, H, W] in [−1, 1]
  * @returns         [B, C, H, W]
  */
-export function clipPixels(pictures: Tensor, { imageMean, imageStd }: ClipPreprocessing): Tensor {
+export function clipPixels(images: Tensor, { imageMean, imageStd }: ClipPreprocessing): Tensor {
   const channels = (values: readonly number[]) => constant(float32([values.length, 1, 1], values));
   return add(
-    mul(pictures, channels(imageStd.map((std) => 0.5 / std))),
+    mul(images, channels(imageStd.map((std) => 0.5 / std))),
     channels(imageStd.map((std, i) => (0.5 - imageMean[i]!) / std)),
   );
 }

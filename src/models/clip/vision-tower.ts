@@ -54,7 +54,7 @@ class VisionEmbeddings extends Module {
 }
 
 /**
- * The vision transformer: patches and a class token; the class token's vector stands for the picture.
+ * The vision transformer: patches and a class token; the class token's vector stands for the image.
  *
  * @see Dosovitskiy et al. 2021 — https://arxiv.org/abs/2010.11929
  */
@@ -66,13 +66,13 @@ export class VisionTransformer extends Module {
   readonly postLayernorm: LayerNorm;
   readonly #config: CLIPVisionConfig;
 
-  /** @throws if the heads do not divide the width, or a patch is larger than the picture */
+  /** @throws if the heads do not divide the width, or a patch is larger than the image */
   constructor(config: CLIPVisionConfig) {
     super();
     checkTower('visionConfig', config);
     if (config.patchSize > config.imageSize)
       throw new Error(
-        `clip: visionConfig: a patch of ${config.patchSize} pixels is larger than a picture of ${config.imageSize} (patchSize, imageSize)`,
+        `clip: visionConfig: a patch of ${config.patchSize} pixels is larger than an image of ${config.imageSize} (patchSize, imageSize)`,
       );
     const norm = () => new LayerNorm(config.hiddenSize, { eps: config.layerNormEps });
     this.#config = config;
@@ -88,7 +88,7 @@ export class VisionTransformer extends Module {
 
   /**
    * @param pixels  [B, numChannels, imageSize, imageSize], normalized as the model was trained
-   * @throws if the pictures are of another size
+   * @throws if the images are of another size
    */
   forward(ctx: Context, pixels: Tensor): TowerOutput {
     const lastHiddenState = this.encoder.forward(ctx, this.#embed(ctx, pixels));
@@ -111,7 +111,7 @@ export class VisionTransformer extends Module {
     const { numChannels, imageSize } = this.#config;
     if (pixels.shape.slice(1).join() !== [numChannels, imageSize, imageSize].join())
       throw new Error(
-        `clip: the pictures are [${pixels.shape.join(', ')}], expected [B, ${numChannels}, ${imageSize}, ${imageSize}]; resize them`,
+        `clip: the images are [${pixels.shape.join(', ')}], expected [B, ${numChannels}, ${imageSize}, ${imageSize}]; resize them`,
       );
     return this.preLayrnorm.forward(ctx, this.embeddings.forward(ctx, pixels));
   }

@@ -61,19 +61,19 @@ export interface TimeEmbedding {
   readonly text?: TextStates | undefined;
 }
 
-const wayOut = 'blocks of the way up must be the counterparts of those of the way down';
+const hint = 'blocks of the way up must be the counterparts of those of the way down';
 
-/** What a block hands on: its features, and a picture that some networks take along at every resolution. */
+/** What a block hands on: its features, and an image that some networks take along at every resolution. */
 export interface Features {
   /** [B, C, H, W] */
   readonly h: Tensor;
   /** [B, 3, H, W]; on the way up there is none before the first block that makes one. */
-  readonly picture?: Tensor | undefined;
+  readonly image?: Tensor | undefined;
 }
 
 /** A level of the way down. */
 export abstract class DownBlock extends Module {
-  /** @returns  beside the features the activations for the way up; null keeps a place and has nothing to give */
+  /** @returns  next to the features the activations for the way up; null keeps a place and has nothing to give */
   abstract override forward(
     ctx: Context,
     features: Features,
@@ -143,13 +143,13 @@ export function upInputs({
 /** The activations of the way down as a resnet takes them: the newest first, and none missing. */
 export function newestFirst(activations: readonly (Tensor | null)[]): readonly Tensor[] {
   return activations.toReversed().map((activation) => {
-    if (!activation) throw new Error(`the way down leaves no activation for it; ${wayOut}`);
+    if (!activation) throw new Error(`the way down leaves no activation for it; ${hint}`);
     return activation;
   });
 }
 
 /**
- * The features with the activation of the way down that a resnet takes beside them.
+ * The features with the activation of the way down that a resnet takes next to them.
  *
  * @param expected  channels that the resnet takes
  * @returns         [B, expected, H, W]
@@ -159,13 +159,13 @@ export function joined(h: Tensor, activation: Tensor | undefined, expected: numb
   const [, channels, height, width] = h.shape;
   if (activation && (activation.shape[2] !== height || activation.shape[3] !== width)) {
     throw new Error(
-      `its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${wayOut}`,
+      `its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${hint}`,
     );
   }
   const total = channels! + (activation?.shape[1] ?? 0);
   if (total !== expected)
     throw new Error(
-      `it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${wayOut}`,
+      `it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${hint}`,
     );
   return activation ? concat([h, activation], 1) : h;
 }

@@ -5,7 +5,7 @@ import { downBlockTypes, foreignBlockTypes, namesOf, upBlockTypes } from './bloc
 
 const positive = z.number().int().positive();
 
-/** Each level halves the picture, so that no picture has as many; and a file must not ask for a network that is never done being built. */
+/** Each level halves the image, so that no image has as many; and a file must not ask for a network that is never done being built. */
 const mostLevels = 32;
 const mostLayers = 128;
 
@@ -26,7 +26,7 @@ const activationNames = ['silu', 'swish', 'mish', 'gelu', 'relu'] as const satis
 
 /** diffusers' option names in camelCase, with diffusers' defaults. What diffusers would ignore or cannot run is an error. */
 export const unet2DConfigSchema = z.strictObject({
-  /** Height and width of the pictures in pixels; one number where they are equal. */
+  /** Height and width of the images in pixels; one number where they are equal. */
   sampleSize: z
     .union([positive, z.tuple([positive, positive])])
     .nullable()

@@ -1,5 +1,5 @@
 /**
- * The blocks of NCSN++: residual blocks scaled by 1/√2, filtered resampling, and a picture that goes along at every
+ * The blocks of NCSN++: residual blocks scaled by 1/√2, filtered resampling, and an image that goes along at every
  * resolution, added to the features on the way down and collected from them on the way up.
  *
  * @see Song et al. 2021, appendix H — https://arxiv.org/abs/2011.13456
@@ -30,8 +30,8 @@ import {
   type UpBlockOptions,
 } from './block.ts';
 
-/** Channels of the picture: diffusers fixes them. */
-const pictureChannels = 3;
+/** Channels of the image: diffusers fixes them. */
+const imageChannels = 3;
 
 const outputScaleFactor = Math.SQRT2;
 
@@ -55,7 +55,7 @@ export class SkipDownBlock extends DownBlock {
   readonly attentions: readonly SpatialAttention[];
   readonly resnets: readonly ResnetBlock2D[];
   readonly resnetDown: ResnetBlock2D | null;
-  /** From the picture to features to be added. */
+  /** From the image to features to be added. */
   readonly skipConv: Conv2d | null;
 
   constructor(options: DownBlockOptions, hasAttention: boolean) {
@@ -75,10 +75,10 @@ export class SkipDownBlock extends DownBlock {
       });
     });
     this.resnetDown = last ? null : resampling(options, outChannels, (x) => filteredDownsample(x, 'zeros'));
-    this.skipConv = last ? null : new Conv2d(pictureChannels, outChannels, 1);
+    this.skipConv = last ? null : new Conv2d(imageChannels, outChannels, 1);
   }
 
-  override forward(ctx: Context, { h: x, picture }: Features, { activated }: TimeEmbedding) {
+  override forward(ctx: Context, { h: x, image }: Features, { activated }: TimeEmbedding) {
     const activations: Tensor[] = [];
     let h = x;
     this.resnets.forEach((block, i) => {
@@ -86,18 +86,16 @@ export class SkipDownBlock extends DownBlock {
       h = this.attentions[i]?.forward(ctx, h) ?? h;
       activations.push(h);
     });
-    if (!this.resnetDown || !this.skipConv) return { h, picture, activations };
-    const smaller = filteredDownsample(picture!, 'zeros');
+    if (!this.resnetDown || !this.skipConv) return { h, image, activations };
+    const smaller = filteredDownsample(image!, 'zeros');
     h = this.resnetDown.forward(ctx, h, activated);
-    if (smaller.shape[1] !== pictureChannels)
-      throw new Error(`it takes pictures of ${pictureChannels} channels, inChannels is ${smaller.shape[1]}`);
+    if (smaller.shape[1] !== imageChannels)
+      throw new Error(`it takes images of ${imageChannels} channels, inChannels is ${smaller.shape[1]}`);
     if (smaller.shape[2] !== h.shape[2])
-      throw new Error(
-        'a block above it changes the resolution without taking the picture along; begin with Skip blocks',
-      );
+      throw new Error('a block above it changes the resolution without taking the image along; begin with Skip blocks');
     h = add(this.skipConv.forward(ctx, smaller), h);
     activations.push(h);
-    return { h, picture: smaller, activations };
+    return { h, image: smaller, activations };
   }
 }
 
@@ -106,7 +104,7 @@ export class SkipUpBlock extends UpBlock {
   readonly attentions: readonly SpatialAttention[];
   readonly resnets: readonly ResnetBlock2D[];
   readonly resnetUp: ResnetBlock2D | null;
-  /** From the features to what they add to the picture. */
+  /** From the features to what they add to the image. */
   readonly skipConv: Conv2d | null;
   readonly skipNorm: GroupNorm | null;
 
@@ -126,13 +124,13 @@ export class SkipUpBlock extends UpBlock {
     );
     this.resnetUp = last ? null : resampling(options, outChannels, (x) => filteredUpsample(x, 'zeros'));
     // As the last convolution of the network, so that what it draws begins at zero.
-    this.skipConv = last ? null : new Conv2d(outChannels, pictureChannels, 3, { padding: 1, init: nearlyZero });
+    this.skipConv = last ? null : new Conv2d(outChannels, imageChannels, 3, { padding: 1, init: nearlyZero });
     this.skipNorm = last ? null : new GroupNorm(groupsFor(outChannels), outChannels, eps);
   }
 
   override forward(
     ctx: Context,
-    { h: x, picture: below }: Features,
+    { h: x, image: below }: Features,
     activations: readonly (Tensor | null)[],
     { activated }: TimeEmbedding,
   ): Features {
@@ -142,9 +140,9 @@ export class SkipUpBlock extends UpBlock {
       h = block.forward(ctx, joined(h, newest[i], block.inChannels), activated);
     });
     for (const layer of this.attentions) h = layer.forward(ctx, h);
-    const picture = below && filteredUpsample(below, 'zeros');
-    if (!this.resnetUp || !this.skipConv || !this.skipNorm) return { h, picture };
+    const image = below && filteredUpsample(below, 'zeros');
+    if (!this.resnetUp || !this.skipConv || !this.skipNorm) return { h, image };
     const addition = this.skipConv.forward(ctx, silu(this.skipNorm.forward(ctx, h)));
-    return { h: this.resnetUp.forward(ctx, h, activated), picture: picture ? add(picture, addition) : addition };
+    return { h: this.resnetUp.forward(ctx, h, activated), image: image ? add(image, addition) : addition };
   }
 }

@@ -9,8 +9,8 @@ import type { WebEngineOptions, WebProvider } from './web-options.ts';
 /** Options of `createWebExecutor`. */
 export interface WebExecutorOptions {
   /**
-   * `wasm` runs on the processor and is there in every browser; `webgpu` runs on the graphics card. `auto` (default) takes
-   * the graphics card if there is a real one, not one that the browser imitates.
+   * `wasm` runs on the processor and is there in every browser; `webgpu` runs on the GPU. `auto` (default) takes
+   * the GPU if there is a real one, not one that the browser imitates.
    */
   readonly device?: 'auto' | WebProvider;
   /**
@@ -20,7 +20,7 @@ export interface WebExecutorOptions {
   readonly threads?: number;
   /**
    * The address of a folder with ONNX Runtime's files for browsers (`ort-wasm-simd-threaded*.mjs` and `.wasm` of
-   * onnxruntime-web, in the version this package depends on). Absent, they are looked for beside the bundle.
+   * onnxruntime-web, in the version this package depends on). Absent, they are looked for next to the bundle.
    */
   readonly wasmPaths?: string;
 }
@@ -63,7 +63,7 @@ const mostThreads = 8;
  * Bundlers have to make the worker a module, because ONNX Runtime starts its threads from its own script:
  * `worker: { format: 'es' }` in Vite's configuration.
  *
- * @throws if the graphics card is asked for and there is none, or several threads where the page is not isolated
+ * @throws if the GPU is asked for and there is none, or several threads where the page is not isolated
  */
 export async function createWebExecutor({
   device = 'auto',
@@ -99,7 +99,7 @@ async function graphicsAdapter(): Promise<Adapter | undefined> {
 }
 
 function isFallback({ info, isFallbackAdapter }: Adapter): boolean {
-  // SwiftShader is Chromium's processor in a graphics card's clothes, whatever it says of itself.
+  // SwiftShader is Chromium's processor in a GPU's clothes, whatever it says of itself.
   return (info?.isFallbackAdapter ?? isFallbackAdapter ?? false) || info?.architecture === 'swiftshader';
 }
 

@@ -13,7 +13,7 @@ export async function webEngine({ provider, threads, wasmPaths }: WebEngineOptio
   ort.env.logLevel = 'fatal';
   return {
     ort,
-    // What the graphics card has no kernel for would run on the processor, with copies both ways: an error is better than a step ten times slower.
+    // What the GPU has no kernel for would run on the processor, with copies both ways: an error is better than a step ten times slower.
     session: {
       executionProviders: [provider],
       logSeverityLevel: 4,

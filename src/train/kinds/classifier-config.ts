@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { imageClassifierConfigSchema, parseConfig } from '../../models/index.ts';
-import { pictureDataSchema, trainSchema } from '../steps/train-config.ts';
+import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
 
-/** The schema of a training run of an image classifier. The pictures say their size and channels, the data its classes. */
+/** The schema of a training run of an image classifier. The images say their size and channels, the data its classes. */
 export const classifierConfigSchema = z.strictObject({
-  data: pictureDataSchema.omit({ size: true }).extend({
+  data: imageDataSchema.omit({ size: true }).extend({
     /** Height and width in pixels. */
     size: z.number().int().positive().default(32),
-    /** Held-out pictures that are counted; default the other part of a data set that comes in two, else none. */
+    /** Held-out images that are counted; default the other part of a data set that comes in two, else none. */
     test: z.string().nullable().optional(),
     /** 1 for gray, 3 for color; default what the data has. */
     channels: z.union([z.literal(1), z.literal(3)]).optional(),

@@ -1,7 +1,7 @@
-/** A training run of an image classifier: its data, its network, and how many of the held-out pictures it gets right. */
+/** A training run of an image classifier: its data, its network, and how many of the held-out images it gets right. */
 import type { Executor, Store } from '../../core/index.ts';
 import { readClassifierFolder, writeClassifierFolder } from '../../checkpoint/index.ts';
-import { openDataset, pictureBatches, testPartOf, type Dataset } from '../../data/index.ts';
+import { openDataset, imageBatches, testPartOf, type Dataset } from '../../data/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { ImageClassifier } from '../../models/index.ts';
 import { classificationInputs, classificationLoss, classifierProgram } from '../../pipelines/index.ts';
@@ -19,7 +19,7 @@ export async function planClassifier(
   { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>,
 ): Promise<RunPlan> {
   const {
-    data: { source, size, crop, flip, channels },
+    data: { source, size, crop, horizontalFlip, channels },
     train,
   } = config;
   const options = { size, crop, skipBad, ...(channels && { channels }), ...(signal && { signal }) };
@@ -42,7 +42,7 @@ export async function planClassifier(
       module: model,
       loss: (ctx) => classificationLoss(model, ctx, train.batchSize),
       inputs: (batch) =>
-        classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, flip }),
+        classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, horizontalFlip }),
     },
     writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
     readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
@@ -72,7 +72,7 @@ async function openTest(
   return held;
 }
 
-/** Pictures told at once; the number does not matter for the result. */
+/** Images told at once; the number does not matter for the result. */
 const testBatch = 100;
 
 async function watchAccuracy(
@@ -87,7 +87,7 @@ async function watchAccuracy(
     async evaluate() {
       let right = 0;
       let loss = 0;
-      for (const { images, first, count } of pictureBatches(test, testBatch)) {
+      for (const { images, first, count } of imageBatches(test, testBatch)) {
         const logits = (await executable.run(store, { images }))['logits']!.data as Float32Array;
         for (let b = 0; b < count; b++) {
           const row = logits.subarray(b * classes, (b + 1) * classes);

@@ -12,11 +12,11 @@ const model = new CLIPModel({
   visionConfig: { ...tower, imageSize: 8, patchSize: 4 },
 });
 const parse = (train: object = {}) =>
-  parseClipConfig({ data: { source: 'pictures' }, train: { steps: 100, ...train } }).train;
+  parseClipConfig({ data: { source: 'images' }, train: { steps: 100, ...train } }).train;
 
 describe('the vocabulary', () => {
   const parse = (tokenizer?: object) =>
-    parseClipConfig({ data: { source: 'pictures' }, ...(tokenizer && { tokenizer }), train: { steps: 1 } }).tokenizer;
+    parseClipConfig({ data: { source: 'images' }, ...(tokenizer && { tokenizer }), train: { steps: 1 } }).tokenizer;
 
   test('is learned, or taken from a file, which leaves nothing to learn', () => {
     expect(parse()).toEqual({ vocabSize: 5000, minFrequency: 2 });

@@ -2,58 +2,58 @@ import { z } from 'zod';
 import { leastVocabSize, plainTemplates } from '../../data/index.ts';
 import { parseConfig } from '../../models/index.ts';
 import { clipTextConfigSchema, clipVisionConfigSchema } from '../../models/clip/config.ts';
-import { pictureDataSchema, trainSchema } from '../steps/train-config.ts';
+import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
 
 const share = z.number().min(0).max(1);
 
-/** The schema of a training run of CLIP. The data says the size of pictures, the tokenizer its tokens. */
+/** The schema of a training run of CLIP. The data says the size of images, the tokenizer its tokens. */
 export const clipRunSchema = z.strictObject({
-  data: pictureDataSchema.omit({ size: true, flip: true }).extend({
+  data: imageDataSchema.omit({ size: true, horizontalFlip: true }).extend({
     /** Height and width in pixels. */
     size: z.number().int().positive().default(64),
     /** A model's folder has no word for another way, and CLIPImageProcessor knows none. */
     crop: z
-      .literal('center', { error: 'expected "center", for so pictures are cropped wherever a CLIP is used' })
+      .literal('center', { error: 'expected "center", for so images are cropped wherever a CLIP is used' })
       .default('center'),
-    /** A list of the pictures to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
+    /** A list of the images to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
     files: z.string().nullable().default(null),
-    /** Held-out pictures of the same source for the zero-shot accuracy during training: a list like `files`. */
+    /** Held-out images of the same source for the zero-shot accuracy during training: a list like `files`. */
     testFiles: z.string().nullable().default(null),
     /** Sentences with `{}` for the caption; one is drawn each time. */
     templates: z
       .array(z.string().includes('{}'))
       .min(1)
       .default([...plainTemplates]),
-    /** The share of captions that some tags of the picture are added to. */
+    /** The share of captions that some tags of the image are added to. */
     tagShare: share.default(0),
     /** Of these, the share where the tags stand in the place of the caption. */
     tagsAlone: share.default(0),
     /** Random crops keep at least this part of the area; 1 crops nothing. */
     cropScale: z.number().positive().max(1).default(0.9), // as OpenCLIP's; CLIP's own is not published
-    /** They show at most this multiple of it: beyond 1 a picture is smaller, and its edges go on. */
+    /** They show at most this multiple of it: beyond 1 an image is smaller, and its edges go on. */
     zoomOut: z.number().min(1).max(4).default(1),
     /** Sides change by factors up to e^±stretch against each other. */
-    stretch: z.number().min(0).max(1).default(0),
+    aspectJitter: z.number().min(0).max(1).default(0),
     /** Turns by up to so many degrees to either side. */
-    rotate: z.number().min(0).max(180).default(0),
+    rotation: z.number().min(0).max(180).default(0),
     /** Bends: points of a grid of five by five move by a normal deviate times this part of the width. */
-    elastic: z.number().min(0).max(0.25).default(0),
-    /** The share of pictures shown as in a mirror, left for right. */
-    mirror: share.default(0),
+    elasticDeformation: z.number().min(0).max(0.25).default(0),
+    /** The share of images shown as in a mirror, left for right. */
+    horizontalFlip: share.default(0),
     /** Strength of changes in brightness, hue and saturation; white and black stay what they are. */
-    color: share.default(0),
-    /** The share of pictures shown without color. */
-    gray: share.default(0),
-    /** The share of pictures that are blurred, by up to a standard deviation of 3 % of their width. */
+    colorJitter: share.default(0),
+    /** The share of images shown without color. */
+    grayscale: share.default(0),
+    /** The share of images that are blurred, by up to a standard deviation of 3 % of their width. */
     blur: share.default(0),
-    /** The share of pictures that another of the same caption is mixed into, by up to a half. */
-    blend: share.default(0),
+    /** The share of images that another of the same caption is mixed into, by up to a half. */
+    mixup: share.default(0),
   }),
   tokenizer: z
     .strictObject({
       /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
       file: z.string().optional(),
-      /** Tokens to learn from the captions and tags of the training pictures; default 5000. */
+      /** Tokens to learn from the captions and tags of the training images; default 5000. */
       vocabSize: z.number().int().min(leastVocabSize).optional(),
       /** A pair of tokens becomes one if it occurs as often; default 2. */
       minFrequency: z.number().int().positive().optional(),
@@ -86,7 +86,7 @@ export const clipRunSchema = z.strictObject({
     weightDecay: trainSchema.shape.weightDecay.default(0.2),
     groups: trainSchema.shape.groups.default([{ maxRank: 1, weightDecay: 0 }]), // "all weights that are not gains or biases"; nor the temperature
     lrSchedule: trainSchema.shape.lrSchedule.default('cosine'),
-    /** Held-out pictures that are classified during training. */
+    /** Held-out images that are classified during training. */
     evaluateCount: z.number().int().positive().default(500),
   }),
 });

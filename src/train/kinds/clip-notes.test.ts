@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf, readTokenizer, trainTokenizer, type Dataset } from '../../data/index.ts';
-import { captionNotes, perfectInBatch, sameTokens, type SaidOfPictures } from './clip-notes.ts';
+import { captionNotes, perfectInBatch, sameTokens, type CaptionSettings } from './clip-notes.ts';
 
 const words = ['a', 'cat', 'dog', 'red', 'blue', 'drawing', 'of', 'round', 'small'];
 // Every word is one token.
 const tokenizer = readTokenizer(trainTokenizer([...words, ...words], { vocabSize: 600 }).json, 'words');
 
-function pictures(captions: readonly string[], tags?: readonly (readonly string[])[]): Dataset {
+function images(captions: readonly string[], tags?: readonly (readonly string[])[]): Dataset {
   const content = {
     images: new Uint8Array(captions.length),
     count: captions.length,
@@ -19,19 +19,19 @@ function pictures(captions: readonly string[], tags?: readonly (readonly string[
     skipped: [],
     notes: [],
   };
-  return { ...content, name: 'pictures', fingerprint: fingerprintOf(content), fromCache: false };
+  return { ...content, name: 'images', fingerprint: fingerprintOf(content), fromCache: false };
 }
 
-const said: SaidOfPictures = { tokenizer, length: 6, templates: ['{}'], tagShare: 0, classes: false, batch: 2 };
+const said: CaptionSettings = { tokenizer, length: 6, templates: ['{}'], tagShare: 0, classes: false, batch: 2 };
 const notes = (
   captions: readonly string[],
-  more: Partial<SaidOfPictures> = {},
+  more: Partial<CaptionSettings> = {},
   tags?: readonly (readonly string[])[],
   held?: readonly string[],
-) => captionNotes(pictures(captions, tags), held && pictures(held), { ...said, ...more });
+) => captionNotes(images(captions, tags), held && images(held), { ...said, ...more });
 
 describe('captions that are cut', () => {
-  const wayOut = 'model.textConfig.maxPositionEmbeddings says how many are read';
+  const hint = 'model.textConfig.maxPositionEmbeddings says how many are read';
 
   test('are none where all fit with their start and their end', () => {
     expect(notes(['a red cat', 'a small red cat'])).toEqual([]);
@@ -39,9 +39,9 @@ describe('captions that are cut', () => {
 
   test('are counted once each, in the longest template', () => {
     const captions = ['a small red cat', 'a small red cat', 'cat', 'dog'];
-    expect(notes(captions, { length: 5 })).toEqual([`1 caption is longer than 5 tokens and loses its end; ${wayOut}`]);
+    expect(notes(captions, { length: 5 })).toEqual([`1 caption is longer than 5 tokens and loses its end; ${hint}`]);
     expect(notes([...captions, 'red cat'], { templates: ['{}', 'a drawing of {}'] })).toEqual([
-      `2 captions are longer than 6 tokens, said as "a drawing of {}", and lose their end; ${wayOut}`,
+      `2 captions are longer than 6 tokens, said as "a drawing of {}", and lose their end; ${hint}`,
     ]);
   });
 
@@ -50,23 +50,23 @@ describe('captions that are cut', () => {
     expect(notes(['a cat', 'dog', 'cat'], {}, tags)).toEqual([]);
     // "a cat, red" is five tokens and two; "dog, small round, red, blue" eight and two.
     expect(notes(['a cat', 'dog', 'cat'], { tagShare: 0.1 }, tags)).toEqual([
-      `with tags the captions of 1 picture can be longer than 6 tokens and lose some of the tags; ${wayOut}`,
+      `with tags the captions of 1 image can be longer than 6 tokens and lose some of the tags; ${hint}`,
     ]);
     expect(notes(['a cat', 'dog', 'cat'], { tagShare: 0.1, length: 10 }, tags)).toEqual([]);
     expect(notes(['a cat', 'dog', 'a small red round cat'], { tagShare: 0.1 }, tags)).toContain(
-      `with tags the captions of 1 picture more can be longer than 6 tokens and lose some of the tags; ${wayOut}`,
+      `with tags the captions of 1 image more can be longer than 6 tokens and lose some of the tags; ${hint}`,
     );
   });
 
-  test('of held-out pictures are counted as they are', () => {
+  test('of held-out images are counted as they are', () => {
     expect(notes(['cat', 'dog'], {}, undefined, ['a small red round cat', 'dog'])).toEqual([
-      '1 caption of the held-out pictures is longer than 6 tokens and loses its end',
+      '1 caption of the held-out images is longer than 6 tokens and loses its end',
     ]);
   });
 });
 
 describe('captions of the same tokens', () => {
-  test('are counted, with two of them, and the way out', () => {
+  test('are counted, with two of them, and a hint', () => {
     expect(notes(['cat', 'dog', 'Cat', 'CAT', 'Dog', 'a cat'])).toEqual([
       '5 captions have the same tokens as another, such as "cat" and "Cat", and are each other\'s negatives; write them in one way',
     ]);
@@ -83,10 +83,10 @@ describe('captions of the same tokens', () => {
 describe('captions that come more than once in an update', () => {
   test('leave a loss and an accuracy to a perfect model', () => {
     expect(notes(['cat', 'dog', 'cat', 'a cat'], { batch: 4 })).toEqual([
-      "an update sees 4 pictures and there are only 3 different captions: some stand in it more than once, as each other's negatives, and a perfect model has about 75.0 % right in the batch and a loss of 0.35; smaller updates (--batch-size, --train.gradientAccumulation) are without",
+      "an update sees 4 images and there are only 3 different captions: some stand in it more than once, as each other's negatives, and a perfect model has about 75.0 % right in the batch and a loss of 0.35; smaller updates (--batch-size, --train.gradientAccumulation) are without",
     ]);
     expect(notes(['cat', 'dog'], { batch: 4, classes: true })).toEqual([
-      "an update sees 4 pictures and there are only 2 different captions: some stand in it more than once, as each other's negatives, and a perfect model has about 50.0 % right in the batch and a loss of 0.69",
+      "an update sees 4 images and there are only 2 different captions: some stand in it more than once, as each other's negatives, and a perfect model has about 50.0 % right in the batch and a loss of 0.69",
     ]);
   });
 

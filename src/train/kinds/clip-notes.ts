@@ -1,8 +1,8 @@
 /** What a run of CLIP says of its captions before it begins. */
 import { fillTemplate, mostTags, type Dataset, type Tokenizer } from '../../data/index.ts';
 
-/** What is said of pictures in a run, and how much of it is read. */
-export interface SaidOfPictures {
+/** What is said of images in a run, and how much of it is read. */
+export interface CaptionSettings {
   readonly tokenizer: Tokenizer;
   /** Tokens that the model reads. */
   readonly length: number;
@@ -10,24 +10,24 @@ export interface SaidOfPictures {
   readonly tagShare: number;
   /** Whether captions are the names of classes. */
   readonly classes: boolean;
-  /** Pictures of one update. */
+  /** Images of one update. */
   readonly batch: number;
 }
 
 /**
  * What to know, one sentence each: captions that are cut, that are alike to the model, and that come more than once in an update.
  *
- * @param training  with a caption for each picture
- * @param test      held-out pictures with captions, which are measured with these alone
+ * @param training  with a caption for each image
+ * @param test      held-out images with captions, which are measured with these alone
  */
-export function captionNotes(training: Dataset, test: Dataset | undefined, said: SaidOfPictures): string[] {
+export function captionNotes(training: Dataset, test: Dataset | undefined, said: CaptionSettings): string[] {
   return [...cutNotes(training, test, said), ...alikeNotes(training, said), ...repeatNotes(training, said)];
 }
 
 function cutNotes(
   { captions = [], tags }: Dataset,
   test: Dataset | undefined,
-  { tokenizer, length, templates, tagShare }: SaidOfPictures,
+  { tokenizer, length, templates, tagShare }: CaptionSettings,
 ): string[] {
   const lengthOf = remembered((text) => tokenizer.encode(text).length);
   const template = longestOf(templates, (each) => lengthOf(fillTemplate(each, '')));
@@ -43,54 +43,54 @@ function cutNotes(
   const cutInTest = [...new Set(test?.captions ?? [])].filter((caption) => lengthOf(caption) > length).length;
 
   const as = template === '{}' ? '' : `, said as ${JSON.stringify(template)},`;
-  const wayOut = 'model.textConfig.maxPositionEmbeddings says how many are read';
+  const hint = 'model.textConfig.maxPositionEmbeddings says how many are read';
   return [
     ...(cut === 0
       ? []
       : [
-          `${cut === 1 ? '1 caption is' : `${cut} captions are`} longer than ${length} tokens${as} and ${cut === 1 ? 'loses its' : 'lose their'} end; ${wayOut}`,
+          `${cut === 1 ? '1 caption is' : `${cut} captions are`} longer than ${length} tokens${as} and ${cut === 1 ? 'loses its' : 'lose their'} end; ${hint}`,
         ]),
     ...(withTags === 0
       ? []
       : [
-          `with tags the captions of ${withTags} ${withTags === 1 ? 'picture' : 'pictures'}${cut === 0 ? '' : ' more'} can be longer than ${length} tokens${as} and lose some of the tags; ${wayOut}`,
+          `with tags the captions of ${withTags} ${withTags === 1 ? 'image' : 'images'}${cut === 0 ? '' : ' more'} can be longer than ${length} tokens${as} and lose some of the tags; ${hint}`,
         ]),
     ...(cutInTest === 0
       ? []
       : [
-          `${cutInTest === 1 ? '1 caption' : `${cutInTest} captions`} of the held-out pictures ${cutInTest === 1 ? 'is' : 'are'} longer than ${length} tokens and ${cutInTest === 1 ? 'loses its' : 'lose their'} end`,
+          `${cutInTest === 1 ? '1 caption' : `${cutInTest} captions`} of the held-out images ${cutInTest === 1 ? 'is' : 'are'} longer than ${length} tokens and ${cutInTest === 1 ? 'loses its' : 'lose their'} end`,
         ]),
   ];
 }
 
-function alikeNotes({ captions = [] }: Dataset, { tokenizer, length, templates }: SaidOfPictures): string[] {
+function alikeNotes({ captions = [] }: Dataset, { tokenizer, length, templates }: CaptionSettings): string[] {
   // The longest template leaves the least room.
   const template = longestOf(templates, (each) => tokenizer.encode(fillTemplate(each, '')).length);
   const groups = sameTokens(tokenizer, new Set(captions), length, template).filter((group) => group.length > 1);
   const [first] = groups;
   if (!first) return [];
   const count = groups.reduce((sum, { length: size }) => sum + size, 0);
-  const wayOut = first.some((caption) => tokenizer.encode(caption).join() !== tokenizer.encode(first[0]!).join())
+  const hint = first.some((caption) => tokenizer.encode(caption).join() !== tokenizer.encode(first[0]!).join())
     ? 'raise model.textConfig.maxPositionEmbeddings, or shorten them'
     : 'write them in one way';
   return [
-    `${count} captions have the same tokens as another, such as ${JSON.stringify(first[0])} and ${JSON.stringify(first[1])}, and are each other's negatives; ${wayOut}`,
+    `${count} captions have the same tokens as another, such as ${JSON.stringify(first[0])} and ${JSON.stringify(first[1])}, and are each other's negatives; ${hint}`,
   ];
 }
 
-function repeatNotes({ captions = [] }: Dataset, { batch, classes }: SaidOfPictures): string[] {
+function repeatNotes({ captions = [] }: Dataset, { batch, classes }: CaptionSettings): string[] {
   const different = new Set(captions).size;
   if (batch <= different) return [];
   const { accuracy, loss } = perfectInBatch(batch, different);
   // Classes are few, and updates as small as that would learn little from each.
-  const wayOut = classes ? '' : '; smaller updates (--batch-size, --train.gradientAccumulation) are without';
+  const hint = classes ? '' : '; smaller updates (--batch-size, --train.gradientAccumulation) are without';
   return [
-    `an update sees ${batch} pictures and there are only ${different} different captions: some stand in it more than once, as each other's negatives, and a perfect model has about ${(100 * accuracy).toFixed(1)} % right in the batch and a loss of ${loss.toFixed(2)}${wayOut}`,
+    `an update sees ${batch} images and there are only ${different} different captions: some stand in it more than once, as each other's negatives, and a perfect model has about ${(100 * accuracy).toFixed(1)} % right in the batch and a loss of ${loss.toFixed(2)}${hint}`,
   ];
 }
 
 /**
- * What a model shows that knows every caption, where captions stand in a batch more than once and as evenly as can be: of m pictures with
+ * What a model shows that knows every caption, where captions stand in a batch more than once and as evenly as can be: of m images with
  * one caption, each text fits all alike.
  *
  *     accuracy = mean of 1/m = C / B        loss = mean of ln m, in nats

@@ -11,7 +11,7 @@ import { trainingRun, type RunEvent } from '../run.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 const root = mkdtempSync(join(tmpdir(), 'kuosan-clip-'));
-const data = join(root, 'pictures');
+const data = join(root, 'images');
 afterAll(async () => {
   vi.unstubAllEnvs();
   await node.dispose();
@@ -125,7 +125,7 @@ async function run(
 const steps = (events: readonly RunEvent[]) => events.filter((event) => event.type === 'step');
 
 describe('a training run of CLIP', () => {
-  test('leaves ln(batch), names pictures by another hand, and saves a model that opens', async () => {
+  test('leaves ln(batch), names images by another hand, and saves a model that opens', async () => {
     const done = steps(await run('whole'));
     const batch = 16;
     // At the start nothing is told apart, give or take what random vectors do at a temperature of 0.07.
@@ -262,18 +262,18 @@ describe('a training run of CLIP', () => {
     await run('earlier', { train: { steps: 1, evaluateEvery: null } });
     const {
       config: {
-        data: { elastic, ...known },
+        data: { elasticDeformation, ...known },
         ...others
       },
       ...rest
     } = JSON.parse(readFileSync(record, 'utf8')) as { config: { data: Record<string, unknown> } };
-    expect(elastic).toBe(0);
+    expect(elasticDeformation).toBe(0);
     writeFileSync(record, JSON.stringify({ ...rest, config: { ...others, data: known } }));
     await expect(
-      run('earlier', { data: { elastic: 0.1 }, train: { steps: 2, evaluateEvery: null } }, { resume: true }),
-    ).rejects.toThrow("config.data.elastic is 0 in this run, now 0.1; resume with the run's own value");
+      run('earlier', { data: { elasticDeformation: 0.1 }, train: { steps: 2, evaluateEvery: null } }, { resume: true }),
+    ).rejects.toThrow("config.data.elasticDeformation is 0 in this run, now 0.1; resume with the run's own value");
     expect(steps(await run('earlier', { train: { steps: 2, evaluateEvery: null } }, { resume: true }))).toHaveLength(1);
-    expect(JSON.parse(readFileSync(record, 'utf8'))).toMatchObject({ config: { data: { elastic: 0 } } });
+    expect(JSON.parse(readFileSync(record, 'utf8'))).toMatchObject({ config: { data: { elasticDeformation: 0 } } });
   }, 60_000);
 
   test('says before it begins what its captions lose', async () => {
@@ -292,7 +292,7 @@ describe('a training run of CLIP', () => {
     const loud = join(root, 'loud');
     cpSync(data, loud, { recursive: true });
     const lines = readFileSync(join(loud, 'hand-1/metadata.jsonl'), 'utf8').split('\n');
-    // Two pictures of one place, whose captions differ in letters alone.
+    // Two images of one place, whose captions differ in letters alone.
     writeFileSync(
       join(loud, 'hand-1/metadata.jsonl'),
       lines.map((line, i) => (i === 1 ? line.replace('red right', 'Red Left') : line)).join('\n'),
@@ -308,7 +308,7 @@ describe('a training run of CLIP', () => {
 describe('refuses', () => {
   const refusal = (changes: Changes, options = {}) => run('refused', changes, options);
 
-  test('pictures without captions, and an empty one', async () => {
+  test('images without captions, and an empty one', async () => {
     const plain = join(root, 'plain');
     mkdirSync(plain);
     for (const name of ['a', 'b'])
@@ -327,7 +327,7 @@ describe('refuses', () => {
         .join('\n'),
     );
     await expect(refusal({ data: of, train: { evaluateEvery: null } })).rejects.toThrow(
-      /1 of 2 pictures of .* have an empty caption, the first is b.png; caption them/,
+      /1 of 2 images of .* have an empty caption, the first is b.png; caption them/,
     );
   });
 
@@ -343,16 +343,16 @@ describe('refuses', () => {
     await expect(
       refusal({ data: { source: alike, files: null, testFiles: null }, train: { evaluateEvery: null } }),
     ).rejects.toThrow(
-      /all pictures of .*alike have the same caption, so there is nothing to tell apart; caption them one by one/,
+      /all images of .*alike have the same caption, so there is nothing to tell apart; caption them one by one/,
     );
   });
 
-  test('a measurement without held-out pictures, and a list that is not there', async () => {
+  test('a measurement without held-out images, and a list that is not there', async () => {
     await expect(refusal({ data: { testFiles: null } })).rejects.toThrow(
-      'config.train.evaluateEvery is 120, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null',
+      'config.train.evaluateEvery is 120, but there are no held-out images; name a list of them (data.testFiles), or set evaluateEvery to null',
     );
     await expect(refusal({ data: { files: 'trian.txt' } })).rejects.toThrow(
-      `data list "trian.txt": there is no such file, neither "${data}/trian.txt" nor "trian.txt"; name another, or do without (--data.files null trains on all pictures)`,
+      `data list "trian.txt": there is no such file, neither "${data}/trian.txt" nor "trian.txt"; name another, or do without (--data.files null trains on all images)`,
     );
     await expect(refusal({ data: { testFiles: 'tset.txt' } })).rejects.toThrow(
       /nor "tset.txt"; name another, or do without \(--data.testFiles null --train.evaluateEvery null measures nothing\)$/,
@@ -370,9 +370,9 @@ describe('refuses', () => {
   });
 
   test('a list of data that is made by a command, which it names', async () => {
-    const wayOut = { ...changed({ data: { files: 'trian.txt' } }), getData: { [data]: 'npm run data' } };
-    await expect(configuredRun(wayOut).plan({})).rejects.toThrow(
-      /trains on all pictures\); the lists of .*pictures are made by: npm run data$/,
+    const hint = { ...changed({ data: { files: 'trian.txt' } }), getData: { [data]: 'npm run data' } };
+    await expect(configuredRun(hint).plan({})).rejects.toThrow(
+      /trains on all images\); the lists of .*images are made by: npm run data$/,
     );
     expect(() => configuredRun({ ...config, getData: 'npm run data' })).toThrow(
       'config.getData: expected record, got "npm run data"',
@@ -384,7 +384,7 @@ describe('refuses', () => {
     [{ data: { cropScale: 0 } }, /^config.data.cropScale: /],
     [
       { data: { crop: 'pad' } },
-      'config.data.crop: expected "center", for so pictures are cropped wherever a CLIP is used, got "pad"',
+      'config.data.crop: expected "center", for so images are cropped wherever a CLIP is used, got "pad"',
     ],
     [{ model: { textConfig: { vocabSize: 7 } } }, 'config.model.textConfig: unknown key "vocabSize"'],
     [{ tokenizer: { vocabSize: 10 } }, /^config.tokenizer.vocabSize: /],

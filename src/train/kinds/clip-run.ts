@@ -1,4 +1,4 @@
-/** A training run of CLIP: its captioned pictures, the vocabulary of its captions, and how well it names pictures it has not seen. */
+/** A training run of CLIP: its captioned images, the vocabulary of its captions, and how well it names images it has not seen. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Executor, type HostArray, type Store } from '../../core/index.ts';
@@ -6,10 +6,10 @@ import { readClipFolder, writeClipFolder } from '../../checkpoint/index.ts';
 import {
   captionBatchAt,
   captionsOf,
-  fromPixels,
+  fromBitmaps,
   MissingDataError,
   openDataset,
-  picturesAt,
+  imagesAt,
   takeListed,
   testPartOf,
   type Dataset,
@@ -39,7 +39,7 @@ const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
 /**
  * Lays out the run.
  *
- * @throws if pictures have neither captions nor classes, all have the same, or nothing is held out to measure on
+ * @throws if images have neither captions nor classes, all have the same, or nothing is held out to measure on
  */
 export async function planClip(
   config: ClipConfig,
@@ -65,10 +65,10 @@ export async function planClip(
         ? new MissingDataError(error.what, `${error.message}; name another, or do without (${without})`)
         : error;
     });
-  const dataset = captioned(files === null ? whole : await part(files, '--data.files null trains on all pictures'));
+  const dataset = captioned(files === null ? whole : await part(files, '--data.files null trains on all images'));
   if (new Set(dataset.captions).size < 2)
     throw new Error(
-      `config.data.source: all pictures of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`,
+      `config.data.source: all images of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`,
     );
   const test = await openTest();
 
@@ -93,7 +93,7 @@ export async function planClip(
     const held = await testPartOf(source);
     if (held === undefined)
       throw new Error(
-        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out pictures; name a list of them (data.testFiles), or set evaluateEvery to null`,
+        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out images; name a list of them (data.testFiles), or set evaluateEvery to null`,
       );
     return captioned(await open(held));
   }
@@ -122,7 +122,7 @@ export async function planClip(
           batchSize: train.batchSize,
           ...shown,
         });
-        return { pictures: images, ids: tokenizer.encodeBatch(texts, length).ids };
+        return { images, ids: tokenizer.encodeBatch(texts, length).ids };
       },
     },
     describe: (loss, measures) => describeClip(loss, batch, measures),
@@ -140,17 +140,17 @@ export async function planClip(
   };
 }
 
-/** Pictures that are files can be searched; those of the package or within arrays can only be named. */
+/** Images that are files can be searched; those of the package or within arrays can only be named. */
 async function useOf(dataset: Dataset, test: Dataset | undefined): Promise<RunPlan['use']> {
   const first = await stat(join(dataset.name, dataset.ids[0]!)).catch(() => undefined);
   return first?.isFile()
     ? {
-        what: 'search your pictures',
+        what: 'search your images',
         command: (out) =>
           `kuosan search ${out} --images ${quoteWord(dataset.name)} --query "a red heart" --out sheet.png`,
       }
     : {
-        what: 'count how many pictures get their own name',
+        what: 'count how many images get their own name',
         command: (out) => `kuosan zero-shot ${out} --data ${quoteWord((test ?? dataset).name)}`,
       };
 }
@@ -174,17 +174,17 @@ export function describeClip(
   return `loss ${loss.toFixed(4)} (ln ${batch} = ${chance.toFixed(4)}${stuck ? ': at chance, nothing is told apart' : ''}) · ${(50 * (image + text)).toFixed(1)} % right in the batch · temperature ${Math.exp(-scale).toFixed(3)}`;
 }
 
-/** With what is said of each picture as its caption. */
+/** With what is said of each image as its caption. */
 function captioned(dataset: Dataset): Dataset {
   return { ...dataset, captions: captionsOf(dataset) };
 }
 
-/** Captions and tags, each once: how often a picture of one concept comes says nothing about words. */
+/** Captions and tags, each once: how often an image of one concept comes says nothing about words. */
 function wordsOf({ captions = [], tags = [] }: Dataset): Set<string> {
   return new Set([...captions, ...tags.flat()]);
 }
 
-/** The share of held-out pictures whose caption is nearest, or among the five nearest, of all captions there that differ to the model. */
+/** The share of held-out images whose caption is nearest, or among the five nearest, of all captions there that differ to the model. */
 function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promise<RunWatch> {
   const groups = sameTokens(encoder.tokenizer, new Set(test.captions), encoder.contextLength);
   const spelling = new Map(groups.flatMap((group) => group.map((caption) => [caption, group[0]!])));
@@ -199,7 +199,7 @@ function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promi
         { ...encoder, scale: 1 },
         groups.map(([caption]) => caption!),
       );
-      const ranked = classifier.classify(await encoder.embedImages(fromPixels(picturesAt(test, places))), 5);
+      const ranked = classifier.classify(await encoder.embedImages(fromBitmaps(imagesAt(test, places))), 5);
       return { zeroShotTop1: zeroShotAccuracy(ranked, right, 1), zeroShotTop5: zeroShotAccuracy(ranked, right, 5) };
     },
     dispose: () => encoder.dispose(),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drawPictureFolder, tinyModel } from '../../../test/kuosan.ts';
+import { writeImageFolder, tinyModel } from '../../../test/kuosan.ts';
 import { classLabelsOf } from '../../diffusion/index.ts';
 import { namedParameters } from '../../nn/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
@@ -16,16 +16,16 @@ const folder = mkdtempSync(join(tmpdir(), 'kuosan-ddpm-run-'));
 const [classes, plain] = [join(folder, 'classes'), join(folder, 'plain')];
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
-  // The first pictures of all are the same, so of how many there are the class tells something too.
+  // The first images of all are the same, so of how many there are the class tells something too.
   for (const [i, name] of ['apples', 'pears', 'plums'].entries())
-    await drawPictureFolder(join(classes, name), 1 + 2 * i);
-  await drawPictureFolder(plain, 2);
+    await writeImageFolder(join(classes, name), 1 + 2 * i);
+  await writeImageFolder(plain, 2);
 });
 
 const planOf = ({
   source = classes,
   numClassEmbeds = 4 as number | null,
-  classDropout = 0.5,
+  labelDropout = 0.5,
   objective = {},
   scheduler = {},
   model = {},
@@ -35,7 +35,7 @@ const planOf = ({
       data: { source, size: 8 },
       model: { ...tinyModel, numClassEmbeds, ...model },
       scheduler,
-      objective: { classDropout, ...objective },
+      objective: { labelDropout, ...objective },
       train: { steps: 2, batchSize: 16, warmupSteps: 0 },
     }),
     {},
@@ -57,7 +57,7 @@ describe('classes', () => {
 
   test('are all shown without drop-out, whether or not the network has one to spare', async () => {
     for (const numClassEmbeds of [3, 4]) {
-      const { task } = await planOf({ numClassEmbeds, classDropout: 0 });
+      const { task } = await planOf({ numClassEmbeds, labelDropout: 0 });
       expect(new Set(classLabelsOf(await task.inputs(0)))).toEqual(new Set([0, 1, 2]));
     }
   });
@@ -65,8 +65,8 @@ describe('classes', () => {
   test('that are hidden are the same ones after a resume: the run ends with the same bits', async () => {
     const executor = createNodeExecutor({ threads: 1, worker: false });
     // Each of the three plans opens the data anew, as a resumed run does.
-    const opened = async (classDropout: number, from?: TrainerState) => {
-      const { task, train } = await planOf({ classDropout });
+    const opened = async (labelDropout: number, from?: TrainerState) => {
+      const { task, train } = await planOf({ labelDropout });
       return Trainer.open(executor, task, { ...train, learningRate: 0.01 }, from);
     };
     const whole = await opened(0.5);
@@ -130,15 +130,15 @@ describe('classes', () => {
   test.each([
     [
       { numClassEmbeds: null },
-      /^config\.objective\.classDropout: the network takes no classes; set model\.numClassEmbeds to one more than there are, or classDropout to 0$/,
+      /^config\.objective\.labelDropout: the network takes no classes; set model\.numClassEmbeds to one more than there are, or labelDropout to 0$/,
     ],
     [
       { numClassEmbeds: 3 },
-      /^config\.objective\.classDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 3$/,
+      /^config\.objective\.labelDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 3$/,
     ],
     [
       { numClassEmbeds: 5 },
-      /^config\.objective\.classDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 5$/,
+      /^config\.objective\.labelDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 5$/,
     ],
     [{ numClassEmbeds: 2 }, /^config\.model\.numClassEmbeds is 2, but .*classes has 3 classes$/],
     [
@@ -149,7 +149,7 @@ describe('classes', () => {
       { source: plain },
       /^config\.model\.numClassEmbeds is 4, but .*plain has no classes; put each class in a folder of its own$/,
     ],
-    [{ classDropout: 1.5 }, /^config\.objective\.classDropout: /],
+    [{ labelDropout: 1.5 }, /^config\.objective\.labelDropout: /],
   ])('that contradict the network or the data are refused: %j', async (options, message) => {
     await expect((async () => planOf(options))()).rejects.toThrow(message);
   });
@@ -157,8 +157,8 @@ describe('classes', () => {
 
 describe('the floor of the loss', () => {
   test('is known of networks that are told classes, some of them hidden or not', async () => {
-    const sum = async (classDropout: number) =>
-      (await (await planOf({ classDropout })).floor!()).reduce<number>((total, loss) => total + loss!, 0);
+    const sum = async (labelDropout: number) =>
+      (await (await planOf({ labelDropout })).irreducibleLoss!()).reduce<number>((total, loss) => total + loss!, 0);
     const told = await sum(0);
     expect(told).toBeGreaterThan(0);
     expect(await sum(0.5)).toBeGreaterThan(1.01 * told);
@@ -169,8 +169,8 @@ describe('the floor of the loss', () => {
     [{ objective: { offsetNoise: 0.1 } }],
     [{ scheduler: { varianceType: 'learned_range' }, model: { outChannels: 6 } }],
     // What such a network is told, the loss has no name for, and says so when it is built.
-    [{ source: plain, numClassEmbeds: null, classDropout: 0, model: { classEmbedType: 'timestep' } }],
+    [{ source: plain, numClassEmbeds: null, labelDropout: 0, model: { classEmbedType: 'timestep' } }],
   ])('is not known where the loss is another than the plain error: %j', async (options) => {
-    expect((await planOf(options)).floor).toBeUndefined();
+    expect((await planOf(options)).irreducibleLoss).toBeUndefined();
   });
 });

@@ -1,14 +1,14 @@
-/** A training run of DDPM: its data, its network, and the pictures it draws on the way. */
+/** A training run of DDPM: its data, its network, and the images it draws on the way. */
 import type { Executor } from '../../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../../checkpoint/index.ts';
 import {
   classColumns,
-  fromPixels,
+  fromBitmaps,
   heightAndWidth,
   layGrid,
   openDataset,
-  picturesAt,
-  toPixels,
+  imagesAt,
+  toBitmaps,
   type Dataset,
 } from '../../data/index.ts';
 import {
@@ -25,22 +25,22 @@ import { UNet2DModel } from '../../models/index.ts';
 import {
   denoisingNetwork,
   denoisingTask,
-  drawPictures,
+  sampleImages,
   imageExamples,
   lowResolution,
   lowResolutionExamples,
   mostSteps,
   openSampler,
-  type PictureSampler,
-  type PictureShape,
+  type ImageSampler,
+  type ImageShape,
 } from '../../pipelines/index.ts';
 import type { DdpmConfig } from '../steps/train-config.ts';
-import { floorOf } from './noise-floor.ts';
+import { irreducibleLossOf } from './irreducible-loss.ts';
 import { entries } from '../steps/programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from '../run.ts';
 import { startingModel } from '../start.ts';
 
-/** Pictures of one training grid come from this seed, so that grids of a run can be compared. */
+/** Images of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
 
 /**
@@ -55,26 +55,29 @@ export async function planDdpm(
   const { train } = config;
   const unet = new UNet2DModel(withSampleSize(config));
   const { superResolution } = config.objective;
-  const channels = pictureChannels(unet, config);
+  const channels = imageChannels(unet, config);
   const diffusion = networkProcess(config.scheduler);
   checkOutputs(unet, channels, diffusion);
-  const { source, size, crop, flip } = config.data;
-  const picture: PictureShape = [channels, ...heightAndWidth(size)];
+  const { source, size, crop, horizontalFlip } = config.data;
+  const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train);
-  features?.check(picture);
+  features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
-  const nullClass = checkClasses(unet, dataset, config.objective.classDropout);
-  const images = imageExamples(dataset, { seed: train.seed, flip });
+  const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
+  const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
   const network = denoisingNetwork(unet, diffusion.varianceType);
-  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and pictures beside x_t have others.
+  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and images next to x_t have others.
   const takesClasses = unet.conditions.length > 0;
   const isPlain =
     diffusion.varianceType !== 'learned_range' &&
     config.objective.weighting === 'uniform' &&
     config.objective.offsetNoise === 0 &&
     !superResolution;
-  const floor = isPlain
-    ? floorOf(dataset, diffusion, { flip, classDropout: takesClasses ? config.objective.classDropout : undefined })
+  const irreducibleLoss = isPlain
+    ? irreducibleLossOf(dataset, diffusion, {
+        horizontalFlip,
+        labelDropout: takesClasses ? config.objective.labelDropout : undefined,
+      })
     : undefined;
   const classes =
     !takesClasses || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
@@ -86,7 +89,7 @@ export async function planDdpm(
     dataset,
     times: diffusion.networkTimes,
     notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
-    ...(floor && { floor }),
+    ...(irreducibleLoss && { irreducibleLoss }),
     task: denoisingTask({
       network,
       process: diffusion,
@@ -94,7 +97,7 @@ export async function planDdpm(
       batchSize: train.batchSize,
       seed: train.seed,
       examples: superResolution ? lowResolutionExamples(images, superResolution, train.seed) : images,
-      dropouts: [{ names: [classLabelsName], probability: config.objective.classDropout }],
+      dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
       ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
     }),
     writeModel: (dir, weights) =>
@@ -107,8 +110,8 @@ export async function planDdpm(
       }),
     readWeights: async (dir) => new Map((await readModelFolder(dir)).weights),
     use: superResolution
-      ? { what: 'enlarge a picture', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
-      : { what: 'draw from it', command: (out) => `kuosan sample ${out}` },
+      ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
+      : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
     async watch(executor, store) {
       const { sampleEvery, sampleCount, sampleSteps } = train;
       if (sampleEvery === null && !features) return { dispose: async () => {} };
@@ -123,7 +126,7 @@ export async function planDdpm(
         features &&
         (await openMeasure(executor, features, sampler, {
           dataset,
-          picture,
+          imageShape,
           train,
           conditions: conditionsOf(train.evaluateCount),
         }));
@@ -131,17 +134,14 @@ export async function planDdpm(
         ...(sampleEvery !== null && {
           draw: {
             every: sampleEvery,
-            async pictures() {
-              const pictures = await drawPictures(sampler, {
+            async images() {
+              const images = await sampleImages(sampler, {
                 seed: gridSeed,
                 count: sampleCount,
                 steps: Math.min(sampleSteps, mostSteps(sampler)),
                 conditions: conditionsOf(sampleCount),
               });
-              return {
-                pictures,
-                grid: layGrid(toPixels(pictures), { columns: classColumns(shown ?? 0, sampleCount) }),
-              };
+              return { images, grid: layGrid(toBitmaps(images), { columns: classColumns(shown ?? 0, sampleCount) }) };
             },
           },
         }),
@@ -180,40 +180,42 @@ async function featuresFor({
   return readFeatures(evaluateFeatures);
 }
 
-/** What `kuosan evaluate` measures, with fewer pictures and steps; the real pictures are looked at once. */
+/** What `kuosan evaluate` measures, with fewer images and steps; the real images are looked at once. */
 async function openMeasure(
   executor: Executor,
   features: FeatureSource,
-  sampler: PictureSampler,
+  sampler: ImageSampler,
   {
     dataset,
-    picture,
+    imageShape,
     train,
     conditions,
   }: {
     readonly dataset: Dataset;
-    readonly picture: PictureShape;
+    readonly imageShape: ImageShape;
     readonly train: DdpmConfig['train'];
     readonly conditions: Conditions;
   },
 ): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
   const { evaluateCount: count, evaluateSteps: steps } = train;
-  const extractor = await features.open(executor, picture);
+  const extractor = await features.open(executor, imageShape);
   let real: RealFeatures | undefined;
-  async function* pictures() {
+  async function* images() {
     for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, conditions }))
       if (state.finished) yield state.xt;
   }
   return {
     async evaluate() {
       real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
-      const { frechetDistance, kernelDistance, precision, recall, floor } = await compare(extractor, pictures(), real, {
-        seed: gridSeed,
-        kept: count,
-      });
+      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compare(
+        extractor,
+        images(),
+        real,
+        { seed: gridSeed, kept: count },
+      );
       return {
         frechetDistance,
-        frechetFloor: floor.frechetDistance,
+        frechetRealBaseline: realBaseline.frechetDistance,
         kernelDistance: kernelDistance.mean,
         precision,
         recall,
@@ -234,13 +236,13 @@ function shownConditions(
     return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
   const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
-    [imageName]: lowResolution(fromPixels(picturesAt(dataset, places)), superResolution),
+    [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
     ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
   };
 }
 
 /**
- * The network's configuration with the size of the pictures it is trained on, which its checkpoints have to say.
+ * The network's configuration with the size of the images it is trained on, which its checkpoints have to say.
  *
  * @throws if it says another
  */
@@ -256,11 +258,11 @@ function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
 }
 
 /**
- * The channels of the pictures: all that the network takes, or half of them where it sees a picture beside x_t.
+ * The channels of the images: all that the network takes, or half of them where it is conditioned on an image.
  *
- * @throws if there is no such picture, or none of low resolution
+ * @throws if there is no such image, or none of low resolution
  */
-function pictureChannels(
+function imageChannels(
   { config: { inChannels } }: UNet2DModel,
   { objective: { superResolution }, data: { size } }: DdpmConfig,
 ): 1 | 3 {
@@ -268,8 +270,8 @@ function pictureChannels(
   if (channels !== 1 && channels !== 3)
     throw new Error(
       superResolution
-        ? `config.model.inChannels: with objective.superResolution the network sees a picture beside x_t and takes 2 or 6 channels, got ${inChannels}`
-        : `config.model.inChannels: pictures have 1 or 3 channels, got ${inChannels}`,
+        ? `config.model.inChannels: with objective.superResolution the network is conditioned on an image and takes 2 or 6 channels, got ${inChannels}`
+        : `config.model.inChannels: images have 1 or 3 channels, got ${inChannels}`,
     );
   const [height, width] = heightAndWidth(size);
   if (superResolution && (height % superResolution.factor !== 0 || width % superResolution.factor !== 0))
@@ -291,7 +293,7 @@ function checkOutputs(
   throw new Error(
     learned
       ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
-      : `config.model.outChannels: ${predicts} has the picture's ${expected} channels, got ${outChannels}`,
+      : `config.model.outChannels: ${predicts} has the image's ${expected} channels, got ${outChannels}`,
   );
 }
 
@@ -305,7 +307,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (classes === null) {
     if (dropout > 0)
       throw new Error(
-        'config.objective.classDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or classDropout to 0',
+        'config.objective.labelDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or labelDropout to 0',
       );
     return undefined;
   }
@@ -319,7 +321,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (dropout === 0) return undefined;
   if (classes !== found + 1)
     throw new Error(
-      `config.objective.classDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
+      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
     );
   return found;
 }

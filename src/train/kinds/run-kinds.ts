@@ -8,6 +8,7 @@ import { parseClipConfig } from './clip-config.ts';
 import { planClip } from './clip-run.ts';
 import { parseDdpmConfig, type TrainConfig } from '../steps/train-config.ts';
 import { planDdpm } from './ddpm-run.ts';
+import { newSettings } from './renamed-settings.ts';
 import type { PlanOptions, RunPlan } from '../run.ts';
 
 /** A run whose configuration has been checked: what is left is its data. */
@@ -33,7 +34,7 @@ function runKind<Config extends AnyConfig>(
     const config = parse(value);
     const complete = ({ task, ...recorded }: Readonly<Record<string, unknown>>) => ({
       ...(task !== undefined && { task }),
-      ...parse(recorded),
+      ...parse(newSettings(recorded)),
     });
     return {
       train: config.train,
@@ -63,17 +64,17 @@ export function configuredRun({ task = 'ddpm', getData, ...config }: Readonly<Re
   const kind = typeof task === 'string' && Object.hasOwn(runKinds, task) ? runKinds[task] : undefined;
   if (!kind) throw new Error(`config.${unknownName('task', String(task), Object.keys(runKinds))}`);
   const commands = parseConfig(getDataSchema, getData, 'config.getData');
-  const run = kind(config);
+  const run = kind(newSettings(config));
   return {
     ...run,
     plan: (options) =>
       run.plan(options).catch((error: unknown) => {
-        throw withWayOut(error, run.source, commands);
+        throw withHint(error, run.source, commands);
       }),
   };
 }
 
-function withWayOut(error: unknown, source: string, commands: Readonly<Record<string, string>>): unknown {
+function withHint(error: unknown, source: string, commands: Readonly<Record<string, string>>): unknown {
   const command = Object.hasOwn(commands, source) ? commands[source] : undefined;
   if (command === undefined || !(error instanceof MissingDataError)) return error;
   return new Error(

@@ -100,10 +100,10 @@ describe('the log of a run', () => {
       'lossByNoise/900-999': 0.5,
     });
     expect(points[2]!.scalars).not.toHaveProperty('lossByNoise/100-199');
-    const picture = await sharp(events.find(({ images }) => 'samples' in images)!.images['samples'])
+    const image = await sharp(events.find(({ images }) => 'samples' in images)!.images['samples'])
       .raw()
       .toBuffer();
-    expect([...picture]).toEqual(new Array(12).fill(200));
+    expect([...image]).toEqual(new Array(12).fill(200));
     expect(await sharp(join(out, 'loss-by-noise.png')).metadata()).toMatchObject({ format: 'png' });
     // The quarter that the last step belongs to.
     expect(log.noise!.losses[0]).toBe(4);

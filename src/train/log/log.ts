@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Pixels, writePng } from '../../data/index.ts';
+import { type Bitmap, writePng } from '../../data/index.ts';
 import { MetricsLog, type MetricsLine } from './metrics.ts';
 import type { LossByNoise } from './noise-levels.ts';
 import { NoiseStages } from './noise-stages.ts';
@@ -9,7 +9,7 @@ import { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 const secondsBetweenFlushes = 5;
 
 /**
- * All that a run tells beside its checkpoints:
+ * All that a run tells next to its checkpoints:
  *
  *     metrics.jsonl            a line a step
  *     events.out.tfevents.*    the same for TensorBoard, at most some thousand points
@@ -27,13 +27,15 @@ export class RunLog {
   private constructor(
     out: string,
     { step, steps, times }: TensorBoardOptions,
-    floor: (() => Promise<LossByNoise>) | undefined,
+    irreducibleLoss: (() => Promise<LossByNoise>) | undefined,
     metrics: MetricsLog,
     tensorBoard: TensorBoardLog,
   ) {
     this.#out = out;
     this.noise =
-      times === undefined ? undefined : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, times, floor });
+      times === undefined
+        ? undefined
+        : new NoiseStages(join(out, 'loss-by-noise.png'), { step, steps, times, irreducibleLoss });
     this.#metrics = metrics;
     this.#tensorBoard = tensorBoard;
   }
@@ -44,8 +46,12 @@ export class RunLog {
    * @param floor  the least loss that is possible in each level of noise; asked for when the figure is first drawn
    * @throws WriteError if it cannot be written
    */
-  static async open(out: string, options: TensorBoardOptions, floor?: () => Promise<LossByNoise>): Promise<RunLog> {
-    const log = new RunLog(out, options, floor, new MetricsLog(out), await TensorBoardLog.open(out, options));
+  static async open(
+    out: string,
+    options: TensorBoardOptions,
+    irreducibleLoss?: () => Promise<LossByNoise>,
+  ): Promise<RunLog> {
+    const log = new RunLog(out, options, irreducibleLoss, new MetricsLog(out), await TensorBoardLog.open(out, options));
     await log.#metrics.keepUntil(options.step, (line) => log.#count(line));
     return log;
   }
@@ -63,7 +69,7 @@ export class RunLog {
   }
 
   /** Writes a sample grid, and returns its path. */
-  async addSamples(step: number, grid: Pixels): Promise<string> {
+  async addSamples(step: number, grid: Bitmap): Promise<string> {
     const path = join(this.#out, 'samples', `step-${String(step).padStart(6, '0')}.png`);
     await writePng(path, grid);
     await this.#tensorBoard.addSamples(step, grid);

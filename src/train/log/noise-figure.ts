@@ -12,27 +12,27 @@ export interface NoiseStage {
 const stageColors: readonly string[] = ['#b3cde3', '#6497c9', '#2a6bb0', '#08306b'];
 
 /** What no network can go below, told apart from what a network has reached. */
-const floorColor = '#d55e00';
+const irreducibleColor = '#d55e00';
 
 /**
  * Draws a curve for each stage: the mean loss against t, on a logarithmic scale, since it spans a factor of a hundred.
  *
  * @param times  the range of the network's times
  * @param floor  the least loss that is possible, if it is known
- * @throws WriteError if the picture cannot be written
+ * @throws WriteError if the image cannot be written
  */
-export async function drawLossByNoise(
+export async function plotLossByNoise(
   path: string,
   stages: readonly NoiseStage[],
   { from, to, label: axis }: NetworkTimes,
-  floor?: LossByNoise,
+  irreducibleLoss?: LossByNoise,
 ): Promise<void> {
   const positive = (loss: number | null): loss is number => loss !== null && loss > 0;
   const known = stages.filter(({ levels }) => levels.some(positive));
   if (known.length === 0) return;
   const losses = known.flatMap(({ levels }) => levels).filter(positive);
   // The floor may be zero. Where it lies more than a few times below all else it is drawn along the edge.
-  const least = Math.min(...losses) / (floor ? 3 : 1);
+  const least = Math.min(...losses) / (irreducibleLoss ? 3 : 1);
   const ticks = logTicks(least, Math.max(...losses));
   const along = (share: number) => from + share * (to - from);
   const at = (level: number) => along((level + 0.5) / noiseLevels);
@@ -44,11 +44,14 @@ export async function drawLossByNoise(
       points,
     };
   });
-  if (floor)
+  if (irreducibleLoss)
     series.push({
       label: 'floor',
-      color: floorColor,
-      points: floor.map((loss, level): Point => [at(level), Math.min(Math.max(loss ?? 0, ticks[0]!), ticks.at(-1)!)]),
+      color: irreducibleColor,
+      points: irreducibleLoss.map((loss, level): Point => [
+        at(level),
+        Math.min(Math.max(loss ?? 0, ticks[0]!), ticks.at(-1)!),
+      ]),
     });
   const marks = plotMarks({
     at: [60, 70],
@@ -62,7 +65,7 @@ export async function drawLossByNoise(
   const title = {
     kind: 'text',
     at: [60, 30],
-    text: 'Loss by level of noise: from almost clean pictures to pure noise',
+    text: 'Loss by level of noise: from almost clean images to pure noise',
     size: 16,
   } as const;
   await writePng(path, await renderFigure({ width: 730, height: 420, marks: [title, ...marks] }));

@@ -1,7 +1,7 @@
 import type { NetworkTimes } from '../../diffusion/index.ts';
 import type { SampleLoss } from '../../pipelines/index.ts';
 
-/** How many equal ranges the times that the network is told are cut into: enough to see the shape, few enough that a batch meets most of them. */
+/** How many equal ranges the times that the network is conditioned on are cut into: enough to see the shape, few enough that a batch meets most of them. */
 export const noiseLevels = 10;
 
 /** The mean loss in each range of times, least noise first; null where there was no sample. */
@@ -10,7 +10,7 @@ export type LossByNoise = readonly (number | null)[];
 /**
  * The mean loss of the samples in each of ten equal ranges of t: how hard each level of noise is.
  *
- * One mean over all levels says little of how training goes: ε is hard to tell in almost clean pictures and easy in noise, so the
+ * One mean over all levels says little of how training goes: ε is hard to tell in almost clean images and easy in noise, so the
  * least noisy tenth is most of it.
  *
  * @param times  the range of the network's times; what lies beyond belongs to its ends

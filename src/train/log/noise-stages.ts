@@ -1,5 +1,5 @@
 import type { NetworkTimes } from '../../diffusion/index.ts';
-import { drawLossByNoise } from './noise-figure.ts';
+import { plotLossByNoise } from './noise-figure.ts';
 import { NoiseMeans, type LossByNoise } from './noise-levels.ts';
 
 /** Curves of the figure: the quarters of a run. */
@@ -12,8 +12,8 @@ export class NoiseStages {
   readonly #steps: number;
   readonly #times: NetworkTimes;
   readonly #stages = Array.from({ length: stageCount }, () => new NoiseMeans());
-  readonly #floor: (() => Promise<LossByNoise>) | undefined;
-  #knownFloor: Promise<LossByNoise> | undefined;
+  readonly #irreducibleLoss: (() => Promise<LossByNoise>) | undefined;
+  #knownIrreducibleLoss: Promise<LossByNoise> | undefined;
   #step: number;
 
   /**
@@ -28,19 +28,19 @@ export class NoiseStages {
       step,
       steps,
       times,
-      floor,
+      irreducibleLoss,
     }: {
       readonly step: number;
       readonly steps: number;
       readonly times: NetworkTimes;
-      readonly floor?: (() => Promise<LossByNoise>) | undefined;
+      readonly irreducibleLoss?: (() => Promise<LossByNoise>) | undefined;
     },
   ) {
     this.path = path;
     this.#step = step;
     this.#steps = steps;
     this.#times = times;
-    this.#floor = floor;
+    this.#irreducibleLoss = irreducibleLoss;
   }
 
   /** Counts a step that was done. */
@@ -70,7 +70,12 @@ export class NoiseStages {
         levels: stage.means(),
       };
     });
-    await drawLossByNoise(this.path, stages, this.#times, await (this.#knownFloor ??= this.#floor?.()));
+    await plotLossByNoise(
+      this.path,
+      stages,
+      this.#times,
+      await (this.#knownIrreducibleLoss ??= this.#irreducibleLoss?.()),
+    );
   }
 
   #stageOf(step: number): number {

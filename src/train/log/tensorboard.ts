@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { NetworkTimes } from '../../diffusion/index.ts';
-import { appendWhole, encodePng, type Pixels, writing } from '../../data/index.ts';
+import { appendWhole, encodePng, type Bitmap, writing } from '../../data/index.ts';
 import { encodeEvent, type EventContent, type SummaryValue } from '../../formats/index.ts';
 import type { MetricsLine } from './metrics.ts';
 import { noiseLevelName, NoiseMeans } from './noise-levels.ts';
@@ -65,8 +65,8 @@ export class TensorBoardLog {
     if (line.step % this.#every === 0) this.#point();
   }
 
-  /** Adds a picture of this step, under `samples`. */
-  async addSamples(step: number, { width, height, channels, ...rest }: Pixels): Promise<void> {
+  /** Adds an image of this step, under `samples`. */
+  async addSamples(step: number, { width, height, channels, ...rest }: Bitmap): Promise<void> {
     const png = await encodePng({ width, height, channels, ...rest });
     this.#add({ kind: 'values', step, values: [{ tag: 'samples', png, width, height, channels }] });
   }

@@ -49,7 +49,7 @@ function task(
   return {
     module: towers,
     loss(ctx) {
-      const join = joined ? ctx.across : (x: Tensor) => x;
+      const join = joined ? ctx.gradCache : (x: Tensor) => x;
       const left = ctx.dropout(towers.left.forward(ctx, input('x', [batchSize, 5])), dropout);
       const right = towers.right.forward(ctx, input('y', [batchSize, 3]));
       const scale = ctx.param(towers.logitScale);
@@ -171,7 +171,7 @@ describe('a loss across accumulated batches', () => {
   test('measures scalars only, and needs rows', () => {
     const ctx = lossContext({} as LossContext, 2);
     expect(() => ctx.measure('rows', input('x', [3]))).toThrow('measure: rows is [3], expected a scalar');
-    expect(() => ctx.across(input('x', []))).toThrow('across: a scalar has no rows');
+    expect(() => ctx.gradCache(input('x', []))).toThrow('across: a scalar has no rows');
   });
 });
 
@@ -223,7 +223,7 @@ test('a whole CLIP has the gradients of the large batch too', async () => {
     inputs(batch) {
       const rows = Array.from({ length: batchSize }, (_, i) => new RandomStream(3, 'clip', batch * batchSize + i));
       return {
-        pictures: float32(
+        images: float32(
           [batchSize, 3, 8, 8],
           new Float32Array(rows.flatMap((row) => [...row.fillNormal(new Float32Array(192))])),
         ),

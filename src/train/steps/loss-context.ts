@@ -15,8 +15,8 @@ export interface LossContext extends Binding {
    * @returns  [accumulation · B, …]
    * @see Gao, Zhang, Han & Callan 2021, section 3.2 — https://arxiv.org/abs/2101.06983
    */
-  across(x: Tensor): Tensor;
-  /** Has every step report a scalar by name, beside its loss. */
+  gradCache(x: Tensor): Tensor;
+  /** Has every step report a scalar by name, next to its loss. */
   measure(name: string, value: Tensor): void;
 }
 
@@ -39,7 +39,7 @@ export function lossContext(binding: Binding, accumulation: number): BuiltLossCo
     ...binding,
     shared,
     measures,
-    across(x) {
+    gradCache(x) {
       if (accumulation === 1) return x;
       const [rows, ...rest] = x.shape;
       if (rows === undefined) throw new Error('across: a scalar has no rows');
@@ -68,7 +68,7 @@ const rowsInput = (rows: number): string => `across/rows/${rows}`;
  * @param contributions  what the program `share` gave for each batch
  * @returns the inputs that are the same for all batches, and those of the batch at a place
  */
-export function shareInputs(contributions: readonly Readonly<Record<string, HostArray>>[]): {
+export function gradCacheInputs(contributions: readonly Readonly<Record<string, HostArray>>[]): {
   readonly all: Record<string, HostArray>;
   readonly own: (batch: number) => Record<string, HostArray>;
 } {

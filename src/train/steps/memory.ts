@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { sizeOf, type Program } from '../../core/index.ts';
 
-/** What a training run needs, beside what the machine has, in bytes. */
+/** What a training run needs, next to what the machine has, in bytes. */
 export interface MemoryNeed {
   /** The estimate of what the process holds at its fullest. */
   readonly needed: number;
@@ -38,7 +38,7 @@ export function memoryNeed(programs: readonly { readonly program: Program; reado
   };
 }
 
-/** `memory: about 1.1 GB of 24 GB`, and the way out if that is more than there is. */
+/** `memory: about 1.1 GB of 24 GB`, and a hint if that is more than there is. */
 export function describeMemory({ needed, total, available }: MemoryNeed): string {
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(bytes < 9.95e9 ? 1 : 0)} GB`;
   const about = `memory: about ${gigabytes(needed)} of ${gigabytes(total)}`;

@@ -61,7 +61,7 @@ export interface TrainingPrograms {
   /** Without accumulation: forward, backward, clip, optimizer and EMA in one run. */
   readonly step?: Program;
   /** With it, for a loss across batches: what each batch contributes, computed before all gradients of a step. */
-  readonly share?: Program;
+  readonly represent?: Program;
   /** With accumulation: adds one batch's gradients to the store (input `keep` is 0 for the first of a step, 1 after it) … */
   readonly accumulate?: Program;
   /** … and updates the weights from their sum. */
@@ -89,11 +89,11 @@ export function trainedParameters({
 }
 
 /**
- * Builds the programs of an objective. Beside the loss's own inputs they take the scalars `learningRate`, `correction1`,
+ * Builds the programs of an objective. Besides the loss's own inputs they take the scalars `learningRate`, `correction1`,
  * `correction2` and `oneMinusEmaDecay`; their outputs are `loss`, `gradNorm`, where the loss is one for each sample `sampleLoss` [B], and
- * `measure/<name>` for what the loss measures. A loss across batches has the inputs of `shareInputs` too.
+ * `measure/<name>` for what the loss measures. A loss across batches has the inputs of `gradCacheInputs` too.
  *
- * Several objectives may work on one store, each on parameters of its own: a discriminator beside its generator.
+ * Several objectives may work on one store, each on parameters of its own: a discriminator next to its generator.
  *
  * @throws if no parameter is trainable
  */
@@ -145,7 +145,7 @@ export function trainingPrograms({
     names.map((name, i) => state(`${entries.gradient}${name}`, parameters[i]!.shape)),
   );
   return {
-    ...(Object.keys(ctx.shared).length > 0 && { share: program({ outputs: ctx.shared }) }),
+    ...(Object.keys(ctx.shared).length > 0 && { represent: program({ outputs: ctx.shared }) }),
     accumulate: program({ outputs: losses, writes: { ...Object.fromEntries(summed), ...buffers } }),
     apply: program({ outputs: { gradNorm }, writes }),
   };

@@ -4,7 +4,7 @@ import {
   lossWeightings,
   objectiveDefaults,
   schedulerConfig,
-  timeLaw,
+  timestepDistribution,
   timeSamplings,
   upsamplings,
   type Objective,
@@ -22,7 +22,7 @@ const fraction = z.number().min(0).lt(1);
 export const trainSchema = z.strictObject({
   /** Updates of the weights. */
   steps: positiveInteger,
-  /** Pictures of one forward pass. */
+  /** Images of one forward pass. */
   batchSize: positiveInteger.default(32),
   /** Batches averaged into one update. */
   gradientAccumulation: positiveInteger.default(1),
@@ -71,7 +71,7 @@ export const trainSchema = z.strictObject({
   evaluateEvery: positiveInteger.nullable().default(null),
 });
 
-/** The `train` section of a run that draws pictures as it learns. */
+/** The `train` section of a run that generates images as it learns. */
 export const ddpmTrainSchema = trainSchema.extend({
   /** Steps between sample grids; null draws none. */
   sampleEvery: positiveInteger.nullable().default(500),
@@ -79,21 +79,21 @@ export const ddpmTrainSchema = trainSchema.extend({
   sampleSteps: positiveInteger.default(50),
   /** What `evaluateEvery` measures with: a classifier by name or path, or an Inception's .safetensors file. */
   evaluateFeatures: z.string().nullable().default(null),
-  /** Pictures drawn for a measurement: enough to see progress, not to compare models. */
+  /** Images drawn for a measurement: enough to see progress, not to compare models. */
   evaluateCount: positiveInteger.min(4).default(256),
   /** Steps of DDIM for each of them. */
   evaluateSteps: positiveInteger.default(25),
 });
 
-/** The `data` section of a run on pictures. */
-export const pictureDataSchema = z.strictObject({
+/** The `data` section of a run on images. */
+export const imageDataSchema = z.strictObject({
   /** A data set's name or a folder. */
   source: z.string(),
   /** Height and width in pixels; one number where they are equal. */
   size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
   crop: z.enum(['center', 'pad', 'stretch']).default('center'),
-  /** Mirror half of the pictures; wrong for anything with a side, like letters. */
-  flip: z.boolean().default(false),
+  /** Mirror half of the images; wrong for anything with a side, like letters. */
+  horizontalFlip: z.boolean().default(false),
 });
 
 /** What training asks of the network; the defaults are plain DDPM. */
@@ -108,8 +108,8 @@ const objectiveSchema = z.strictObject({
   timeStd: positive.optional(),
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
   /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
-  classDropout: fraction.default(objectiveDefaults.classDropout),
-  /** Draw the details of pictures of low resolution, made from the data; the network takes twice the pictures' channels. */
+  labelDropout: fraction.default(objectiveDefaults.labelDropout),
+  /** Draw the details of images of low resolution, made from the data; the network takes twice the images' channels. */
   superResolution: z
     .strictObject({
       factor: z.number().int().min(2),
@@ -125,7 +125,7 @@ const objectiveSchema = z.strictObject({
 
 /** The schema of a whole training run of DDPM. */
 export const ddpmConfigSchema = z.strictObject({
-  data: pictureDataSchema,
+  data: imageDataSchema,
   model: unet2DConfigSchema.prefault({}),
   scheduler: z.record(z.string(), z.unknown()).default({}),
   objective: objectiveSchema.prefault({}),
@@ -167,7 +167,7 @@ export function parseDdpmConfig(value: unknown): DdpmConfig {
   return {
     ...config,
     scheduler,
-    objective: { ...objective, ...timeLaw(scheduler, { timeSampling, timeMean, timeStd }) },
+    objective: { ...objective, ...timestepDistribution(scheduler, { timeSampling, timeMean, timeStd }) },
   };
 }
 

@@ -15,16 +15,16 @@ import {
   type HostArray,
   type HostArrays,
 } from '../../core/index.ts';
-import { drawTrainingNoise, gaussianEpsFloor, linearSchedule, schedulerConfig } from '../../diffusion/index.ts';
+import { drawTrainingNoise, gaussianIrreducibleLoss, linearSchedule, schedulerConfig } from '../../diffusion/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
 import { Embedding, initialValues, Linear, type Binding } from '../../nn/index.ts';
 import {
   denoisingLoss,
-  drawPictures,
+  sampleImages,
   importanceInput,
   openSampler,
   sampleLossesAt,
-  type PictureShape,
+  type ImageShape,
 } from '../../pipelines/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { trainSchema } from './train-config.ts';
@@ -35,7 +35,7 @@ afterAll(() => node.dispose());
 
 const config = (options: object) => trainSchema.parse({ steps: 1000, warmupSteps: 0, ...options });
 
-const picture: PictureShape = [3, 8, 8];
+const imageShape: ImageShape = [3, 8, 8];
 const unetOptions = { sampleSize: 8, layersPerBlock: 1, normNumGroups: 4, attentionHeadDim: null } as const;
 const unet = new UNet2DModel({
   ...unetOptions,
@@ -45,18 +45,18 @@ const unet = new UNet2DModel({
 });
 const noiseSchedule = linearSchedule();
 
-/** Algorithm 1 on pictures that are smooth waves: rows start … start + count of one endless data set. */
+/** Algorithm 1 on images that are smooth waves: rows start … start + count of one endless data set. */
 function waves(start: number, count: number): Record<string, HostArray> {
   const rows = Array.from({ length: count }, (_, i) => {
     const random = new RandomStream(3, 'wave', start + i);
     const [fx, fy, phase] = [random.uniform(), random.uniform(), 6 * random.uniform()];
     const x0 = float32(
-      [1, ...picture],
-      Float32Array.from({ length: sizeOf(picture) }, (_value, k) =>
+      [1, ...imageShape],
+      Float32Array.from({ length: sizeOf(imageShape) }, (_value, k) =>
         Math.sin(phase + fx * (k % 8) + fy * Math.floor(k / 8)),
       ),
     );
-    const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, [1, ...picture], random);
+    const { t, noise, signalScale, noiseScale } = drawTrainingNoise(noiseSchedule, [1, ...imageShape], random);
     return { x0, noise, timestep: float32([1], t), signalScale, noiseScale };
   });
   const together = (name: keyof (typeof rows)[number]) => {
@@ -158,7 +158,7 @@ describe('a training step', () => {
   });
 
   test.each([1, 2])(
-    'tells the loss of each sample beside its time, and their mean is the loss (%i batches a step)',
+    'tells the loss of each sample next to its time, and their mean is the loss (%i batches a step)',
     async (gradientAccumulation) => {
       const trainer = await Trainer.open(node, wavesTask(4), config({ gradientAccumulation }), from);
       const { loss, samples } = await trainer.advance();
@@ -245,17 +245,18 @@ describe('training on Gaussian data', () => {
       gaussianTask,
       config({ steps, learningRate: 0.05, lrSchedule: 'cosine', clipNorm: null, ema: { decay: 0.99 } }),
     );
-    let [loss, floor] = [0, 0];
+    let [loss, irreducibleLoss] = [0, 0];
     const counted = 200;
     for (let batch = 0; batch < steps; batch++) {
       const report = await trainer.advance();
       if (batch < steps - counted) continue;
       loss += report.loss / counted;
-      for (const t of drawGaussian(batch).t) floor += gaussianEpsFloor(schedule, t, std) / (counted * B);
+      for (const t of drawGaussian(batch).t)
+        irreducibleLoss += gaussianIrreducibleLoss(schedule, t, std) / (counted * B);
     }
     // The floor of these very times; a mean of 200 · 1,024 squares is within 4 √(2/204,800) of its expectation, and what is left to learn comes on top.
-    expect(loss / floor).toBeGreaterThan(1 - 0.013);
-    expect(loss / floor).toBeLessThan(1 + 0.03);
+    expect(loss / irreducibleLoss).toBeGreaterThan(1 - 0.013);
+    expect(loss / irreducibleLoss).toBeLessThan(1 + 0.03);
     const learned = (await trainer.state()).ema.get('weight')!.data as Float32Array;
     for (const t of [0, 10, 25, 49]) {
       const best = schedule.sigma(t) / (schedule.alphaBar(t) * std ** 2 + schedule.sigma(t) ** 2);
@@ -267,7 +268,7 @@ describe('training on Gaussian data', () => {
 
 describe('a run that diverges', () => {
   test.each([1, 2])(
-    'ends with an error that names the step and the way out (%i batches a step)',
+    'ends with an error that names the step and a hint (%i batches a step)',
     async (gradientAccumulation) => {
       const trainer = await Trainer.open(
         node,
@@ -317,14 +318,14 @@ test("the sampler of the averaged weights shares the trainer's store and sees ev
   const drawings: FloatArray[] = [];
   for (let i = 0; i < 2; i++) {
     await trainer.advance();
-    const drawn = await drawPictures(shared, options);
+    const drawn = await sampleImages(shared, options);
     const alone = await openSampler(node, {
       network: unet,
       scheduler,
       weights: (await trainer.state()).ema,
       batchSize: 4,
     });
-    const expected = await drawPictures(alone, options);
+    const expected = await sampleImages(alone, options);
     await alone.dispose();
     // With constant weights the engine may prepare them in another layout, and so sum in another order.
     expect(largestDifference(new Map([['x', drawn]]), new Map([['x', expected]]))).toBeLessThan(1e-4);

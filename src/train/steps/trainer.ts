@@ -14,7 +14,7 @@ import type { SampleLoss } from '../../pipelines/index.ts';
 import { optimizerOptions, type TrainConfig } from './train-config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
-import { measurePrefix, shareInputs } from './loss-context.ts';
+import { measurePrefix, gradCacheInputs } from './loss-context.ts';
 import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
 import {
@@ -53,7 +53,7 @@ export interface BatchHistory {
   restore(state: ReadonlyMap<string, HostArray>): void;
 }
 
-/** An objective beside the first, with an optimizer of its own. No two move the same parameter. */
+/** An objective next to the first, with an optimizer of its own. No two move the same parameter. */
 export interface FurtherObjective extends TrainingObjective {
   /** What differs from the run's optimizer. */
   readonly optimizer?: Partial<Pick<AdamOptions, 'betas' | 'eps' | 'weightDecay'>>;
@@ -64,7 +64,7 @@ export interface ObjectiveReport {
   readonly loss: number;
   /** Global norm of its gradients before clipping. */
   readonly gradNorm: number;
-  /** What the loss measures beside itself, by name, before the update. */
+  /** What the loss measures next to itself, by name, before the update. */
   readonly measures?: Readonly<Record<string, number>>;
 }
 
@@ -96,9 +96,9 @@ export class DivergedError extends Error {
 
   /** @param kept  what is left of the run, for the message's end */
   constructor(step: number, what: string, kept?: string) {
-    const wayOut =
+    const hint =
       'start again in another folder with a lower learning rate (--train.learningRate), clipped gradients (--train.clipNorm 1) or a longer warm-up (--train.warmupSteps)';
-    super(`training: ${what} at step ${step}; ${wayOut}${kept ? `; ${kept}` : ''}`);
+    super(`training: ${what} at step ${step}; ${hint}${kept ? `; ${kept}` : ''}`);
     this.step = step;
     this.what = what;
   }
@@ -272,17 +272,17 @@ export class Trainer {
     const { gradientAccumulation: accumulation } = this.#config;
     const { correction1, correction2 } = adamCorrections(update, turn.betas);
     const scalars = { ...shared, correction1: scalar(correction1), correction2: scalar(correction2) };
-    const { step, share, accumulate, apply } = turn.executables;
+    const { step, represent, accumulate, apply } = turn.executables;
     if (step) {
       const outputs = await this.#run(turn, step, update - 1, scalars, samples);
       return { loss: number(outputs, 'loss'), gradNorm: number(outputs, 'gradNorm'), ...measuresOf([outputs]) };
     }
     const batches = Array.from({ length: accumulation }, (_, i) => (update - 1) * accumulation + i);
     const contributions = [];
-    if (share)
+    if (represent)
       for (const batch of batches)
-        contributions.push(await share.run(this.store, { ...(await this.#batch(batch)), ...this.#key(batch) }));
-    const { all, own } = shareInputs(contributions);
+        contributions.push(await represent.run(this.store, { ...(await this.#batch(batch)), ...this.#key(batch) }));
+    const { all, own } = gradCacheInputs(contributions);
     const parts = [];
     for (const [i, batch] of batches.entries())
       parts.push(

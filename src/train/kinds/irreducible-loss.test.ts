@@ -1,34 +1,40 @@
 import { expect, test } from 'vitest';
-import { fromPixels, openDataset, picturesAt } from '../../data/index.ts';
+import { fromBitmaps, openDataset, imagesAt } from '../../data/index.ts';
 import { networkProcess, schedulerConfig } from '../../diffusion/index.ts';
-import { floorOf, mostFloorValues } from './noise-floor.ts';
+import { irreducibleLossOf, mostIrreducibleLossValues } from './irreducible-loss.ts';
 
 const steps = networkProcess(schedulerConfig());
 
-test('the floor of a few pictures is zero where little noise is, rises, and falls where nothing is left to be told', async () => {
+test('the floor of a few images is zero where little noise is, rises, and falls where nothing is left to be told', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  const floor = (await floorOf(dataset, steps, { flip: false })!()).map((loss) => loss!);
-  expect(floor).toHaveLength(10);
-  expect(floor[0]).toBeLessThan(1e-3);
-  const highest = Math.max(...floor);
+  const irreducibleLoss = (await irreducibleLossOf(dataset, steps, { horizontalFlip: false })!()).map((loss) => loss!);
+  expect(irreducibleLoss).toHaveLength(10);
+  expect(irreducibleLoss[0]).toBeLessThan(1e-3);
+  const highest = Math.max(...irreducibleLoss);
   expect(highest).toBeGreaterThan(1e-3);
-  expect(floor.at(-1)).toBeLessThan(highest / 20);
+  expect(irreducibleLoss.at(-1)).toBeLessThan(highest / 20);
 });
 
-test('of one picture it is zero, and of one and its mirror image it is not', async () => {
+test('of one image it is zero, and of one and its mirror image it is not', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   // Half dark, half light.
   const one = { ...dataset, count: 1, images: Uint8Array.from({ length: 192 }, (_, i) => (i % 24 < 12 ? 0 : 255)) };
-  const sum = async (flip: boolean) =>
-    (await floorOf(one, steps, { flip })!()).reduce<number>((total, loss) => total + loss!, 0);
+  const sum = async (horizontalFlip: boolean) =>
+    (await irreducibleLossOf(one, steps, { horizontalFlip })!()).reduce<number>((total, loss) => total + loss!, 0);
   expect(await sum(false)).toBeLessThan(1e-9);
   expect(await sum(true)).toBeGreaterThan(1e-3);
 });
 
-test('many pictures have none, because it would take long; and so has a process of few steps', async () => {
+test('many images have none, because it would take long; and so has a process of few steps', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  expect(floorOf({ ...dataset, count: Math.ceil(mostFloorValues / 192) + 1 }, steps, { flip: false })).toBeUndefined();
-  expect(floorOf(dataset, networkProcess(schedulerConfig({ numTrainTimesteps: 30 })), { flip: false })).toBeUndefined();
+  expect(
+    irreducibleLossOf({ ...dataset, count: Math.ceil(mostIrreducibleLossValues / 192) + 1 }, steps, {
+      horizontalFlip: false,
+    }),
+  ).toBeUndefined();
+  expect(
+    irreducibleLossOf(dataset, networkProcess(schedulerConfig({ numTrainTimesteps: 30 })), { horizontalFlip: false }),
+  ).toBeUndefined();
 });
 
 test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_prediction' }] as const)(
@@ -36,11 +42,13 @@ test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_predict
   async (options) => {
     const process = networkProcess(schedulerConfig(options));
     const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-    const floor = (await floorOf(dataset, process, { flip: false })!()).map((loss) => loss!);
-    expect(floor.every((loss) => loss >= 0 && loss < 1)).toBe(true);
+    const irreducibleLoss = (await irreducibleLossOf(dataset, process, { horizontalFlip: false })!()).map(
+      (loss) => loss!,
+    );
+    expect(irreducibleLoss.every((loss) => loss >= 0 && loss < 1)).toBe(true);
     // Where only noise is left, x_0 is all there is to be told, and its variance is left of it.
-    const { data } = fromPixels(
-      picturesAt(
+    const { data } = fromBitmaps(
+      imagesAt(
         dataset,
         Array.from({ length: dataset.count }, (_, i) => i),
       ),
@@ -53,24 +61,24 @@ test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_predict
         return values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
       }).reduce((sum, x) => sum + x, 0) / size;
     const [onX0] = process.preconditioning.target(process.schedule.last);
-    expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeGreaterThan(0.6);
-    expect(floor.at(-1)! / (onX0 ** 2 * variance)).toBeLessThan(1.4);
+    expect(irreducibleLoss.at(-1)! / (onX0 ** 2 * variance)).toBeGreaterThan(0.6);
+    expect(irreducibleLoss.at(-1)! / (onX0 ** 2 * variance)).toBeLessThan(1.4);
   },
 );
 
-test('who is told the class has only its pictures to guess among, and all of them where it is hidden', async () => {
+test('who is conditioned on the class has only its images to guess among, and all of them where it is hidden', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
-  const of = (labels: (i: number) => number, classDropout?: number, flip = false) =>
-    floorOf({ ...dataset, labels: Int32Array.from({ length: dataset.count }, (_, i) => labels(i)) }, steps, {
-      flip,
-      classDropout,
+  const of = (labels: (i: number) => number, labelDropout?: number, horizontalFlip = false) =>
+    irreducibleLossOf({ ...dataset, labels: Int32Array.from({ length: dataset.count }, (_, i) => labels(i)) }, steps, {
+      horizontalFlip,
+      labelDropout,
     })!();
   const sum = (losses: readonly (number | null)[]) => losses.reduce<number>((total, loss) => total + loss!, 0);
   const plain = await of(() => 0);
   // One class is no news, and a network that takes none hears of no labels.
   expect(await of(() => 0, 0)).toEqual(plain);
   expect(await of((i) => i)).toEqual(plain);
-  // A class for each picture says all, mirrored ones apart; of two classes there is less to guess than of one.
+  // A class for each image says all, mirrored ones apart; of two classes there is less to guess than of one.
   expect(sum(await of((i) => i, 0))).toBeLessThan(1e-9);
   expect(sum(await of((i) => i, 0, true))).toBeGreaterThan(1e-3);
   const halves = await of((i) => i % 2, 0);

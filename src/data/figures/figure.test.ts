@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { encodeGif } from './animation.ts';
 import { renderFigure, textWidth } from './figure.ts';
 import { classColumns, layGrid } from './grid.ts';
-import type { Pixels } from '../images/pixels.ts';
+import type { Bitmap } from '../images/bitmap.ts';
 import { plotMarks } from './plot.ts';
 import { renderTerminal, xtermColor } from './terminal.ts';
 
-const flat = (color: readonly number[], width = 2, height = 2): Pixels => ({
+const flat = (color: readonly number[], width = 2, height = 2): Bitmap => ({
   data: Uint8Array.from({ length: width * height * 3 }, (_, i) => color[i % 3]!),
   width,
   height,
@@ -15,12 +15,12 @@ const flat = (color: readonly number[], width = 2, height = 2): Pixels => ({
 });
 const red = flat([255, 0, 0]);
 const blue = flat([0, 0, 255]);
-const at = ({ data, width }: Pixels, x: number, y: number): number[] => [
+const at = ({ data, width }: Bitmap, x: number, y: number): number[] => [
   ...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3),
 ];
 
 describe('layGrid', () => {
-  it('gives each class a column, as long as they are few and each has a picture', () => {
+  it('gives each class a column, as long as they are few and each has an image', () => {
     expect(classColumns(10, 40)).toBe(10);
     for (const [classes, count] of [
       [0, 40],
@@ -31,7 +31,7 @@ describe('layGrid', () => {
       expect(classColumns(classes, count)).toBeUndefined();
   });
 
-  it('lays pictures row by row, about as many columns as rows', () => {
+  it('lays images row by row, about as many columns as rows', () => {
     const grid = layGrid([red, blue, red, blue, red], { gap: 1, scale: 1 });
     expect(grid).toMatchObject({ width: 10, height: 7, channels: 3 });
     expect([at(grid, 1, 1), at(grid, 4, 1), at(grid, 7, 1), at(grid, 1, 4), at(grid, 4, 4)]).toEqual([
@@ -44,7 +44,7 @@ describe('layGrid', () => {
     expect(at(grid, 0, 0)).toEqual(at(grid, 8, 5));
   });
 
-  it('enlarges small pictures by itself and leaves large ones', () => {
+  it('enlarges small images by itself and leaves large ones', () => {
     expect(layGrid([red])).toMatchObject({ width: 16, height: 16 });
     expect(layGrid(Array.from({ length: 9 }, () => flat([0, 0, 0], 500, 500)))).toMatchObject({
       width: 1508,
@@ -53,8 +53,8 @@ describe('layGrid', () => {
   });
 
   it('names what does not fit', () => {
-    expect(() => layGrid([])).toThrow('grid: no pictures');
-    expect(() => layGrid([red, flat([0, 0, 0], 3, 3)])).toThrow('grid: picture 1 is 3×3, the first is 2×2');
+    expect(() => layGrid([])).toThrow('grid: no images');
+    expect(() => layGrid([red, flat([0, 0, 0], 3, 3)])).toThrow('grid: image 1 is 3×3, the first is 2×2');
     expect(() => layGrid([red], { scale: 20_000 })).toThrow('make a sheet of 40000×40000 pixels, at most 32768 fit');
   });
 });
@@ -89,7 +89,7 @@ describe('renderTerminal', () => {
     expect(renderTerminal([red], { colors: '256' })).toBe('\u001b[38;5;196m\u001b[48;5;196m▀▀\u001b[0m');
   });
 
-  it('fits pictures side by side into the columns, and goes on below when there are many', () => {
+  it('fits images side by side into the columns, and goes on below when there are many', () => {
     for (const columns of [20, 40, 80, 200]) {
       for (const count of [1, 2, 5, 30]) {
         const lines = visible(
@@ -130,11 +130,11 @@ describe('renderTerminal', () => {
 });
 
 describe('renderFigure', () => {
-  it('puts a picture, enlarged, exactly where it was asked for', async () => {
+  it('puts an image, enlarged, exactly where it was asked for', async () => {
     const figure = await renderFigure({
       width: 20,
       height: 10,
-      marks: [{ kind: 'picture', at: [4, 2], picture: red, width: 4 }],
+      marks: [{ kind: 'image', at: [4, 2], image: red, width: 4 }],
     });
     expect(figure).toMatchObject({ width: 40, height: 20, channels: 3 });
     expect([at(figure, 7, 4), at(figure, 8, 4), at(figure, 15, 11), at(figure, 16, 11)]).toEqual([
@@ -168,7 +168,7 @@ describe('renderFigure', () => {
     await expect(draw({ kind: 'box', at: [0, 0], width: 1, height: 1, fill: '"><script' })).rejects.toThrow(
       'figure: not a color',
     );
-    await expect(draw({ kind: 'picture', at: [9, 0], picture: red })).rejects.toThrow('does not lie inside 20×20');
+    await expect(draw({ kind: 'image', at: [9, 0], image: red })).rejects.toThrow('does not lie inside 20×20');
   });
 });
 

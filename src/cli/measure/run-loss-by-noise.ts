@@ -29,11 +29,11 @@ import {
 import { imageShape } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { allPictures, isConditionedOn, openPictures } from '../open-images.ts';
+import { allImages, isConditionedOn, openImages } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
 
-/** The options of `kuosan floor`. */
-export interface FloorOptions extends DeviceOptions {
+/** The options of `kuosan loss-by-noise`. */
+export interface IrreducibleLossOptions extends DeviceOptions {
   readonly data: string;
   readonly levels: number;
   readonly draws: number;
@@ -43,11 +43,11 @@ export interface FloorOptions extends DeviceOptions {
   readonly batchSize: number;
 }
 
-export async function drawFloor(source: string, options: FloorOptions): Promise<void> {
+export async function runLossByNoise(source: string, options: IrreducibleLossOptions): Promise<void> {
   const { data, levels, draws, out, seed, batchSize } = options;
   checkExtension(out, '.png');
   await checkWritable(out);
-  const opened = await openPictures(source, options);
+  const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const { sampler } = opened;
@@ -57,23 +57,23 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     const { schedule } = noise;
     if (isConditionedOn(sampler, imageName))
       throw new Error(
-        `${source}: this model sees a picture beside the noise, so the pictures alone do not say what it could know`,
+        `${source}: this model is conditioned on an image, so the images alone do not say what it could know`,
       );
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
     if (takesClasses && known !== undefined && found !== undefined && found > known)
       throw new Error(
-        `${source}: this model knows ${known} classes, and ${data} has ${found}; give the pictures that it was trained on`,
+        `${source}: this model knows ${known} classes, and ${data} has ${found}; give the images that it was trained on`,
       );
-    const pictures = allPictures(dataset);
+    const images = allImages(dataset);
     const times = spreadTimes(noise, levels);
     const measure = async (denoise: Denoiser, what: string) => {
       const progress = createProgress(what, times.length * draws);
       try {
         return await denoisingLossByNoise(
           async (xt, t, asked) => (await setImmediate(), denoise(xt, t, asked)),
-          pictures,
+          images,
           schedule,
           {
             times,
@@ -81,7 +81,7 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
             batchSize,
             seed,
             signal: interrupt.signal,
-            onProgress: (done, total) => progress.update(done, `of ${total} noisy pictures`),
+            onProgress: (done, total) => progress.update(done, `of ${total} noisy images`),
             ...(takesClasses && {
               conditions: (places: readonly number[]) =>
                 classConditions(places.map((place) => dataset.labels![place]!)),
@@ -94,15 +94,15 @@ export async function drawFloor(source: string, options: FloorOptions): Promise<
     };
     const network = await measure(sampler.plainDenoiser, 'network');
     const exact = await measure(
-      takesClasses ? classDatasetDenoiser(schedule, pictures, dataset.labels!) : datasetDenoiser(schedule, pictures),
+      takesClasses ? classDatasetDenoiser(schedule, images, dataset.labels!) : datasetDenoiser(schedule, images),
       'exact denoiser',
     );
     await writePng(
       out,
-      await renderFigure(layFloor(network, exact, noise, `${source} on ${data}, ${dataset.count} pictures`)),
+      await renderFigure(layLossByNoise(network, exact, noise, `${source} on ${data}, ${dataset.count} images`)),
     );
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
-    process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy pictures at each level, on ${opened.device}\n`);
+    process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.device}\n`);
   } finally {
     interrupt.release();
     await opened.dispose();
@@ -124,7 +124,7 @@ function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], 
   ];
 }
 
-function layFloor(
+function layLossByNoise(
   network: readonly LossAtTime[],
   exact: readonly LossAtTime[],
   { preconditioning: { networkTime }, networkTimes: { from, to, label } }: NetworkProcess,

@@ -8,7 +8,7 @@ import type { GraphBuilder, ValueName } from './builder.ts';
  * @param shape     x's, of at least one axis
  * @param isScalar  whether `earlier` is one, and so has no extent to ask for
  */
-export function lowerAfter(
+export function lowerControlDependency(
   graph: GraphBuilder,
   x: ValueName,
   earlier: ValueName,

@@ -11,11 +11,11 @@ import {
 } from '../core/index.ts';
 import { CLIPModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
-import { sevenViews, viewsOf, type View } from './clip-views.ts';
+import { ttaTransforms, augmentedImages, type TtaTransform } from './test-time-augmentation.ts';
 import { imageProgram } from './clip.ts';
 
 const size = 8;
-const same: View = { scale: 1, right: 0, down: 0 };
+const same: TtaTransform = { scale: 1, right: 0, down: 0 };
 
 async function compute(x: FloatArray, f: (x: Tensor) => Tensor): Promise<FloatArray> {
   const { out } = await (
@@ -33,18 +33,18 @@ const ramps = float32(
   ),
 );
 
-describe('viewsOf', () => {
-  const seen = async (view: View) => {
-    const { data } = await compute(ramps, (x) => viewsOf(x, [view]));
+describe('augmentedImages', () => {
+  const seen = async (view: TtaTransform) => {
+    const { data } = await compute(ramps, (x) => augmentedImages(x, [view]));
     return (channel: number, row: number, column: number) => data[(channel * size + row) * size + column]!;
   };
 
-  test('a picture itself, to the bit', async () => {
+  test('an image itself, to the bit', async () => {
     const noise = float32(
       [3, 3, size, size],
       new RandomStream(1, 'views').fillNormal(new Float32Array(9 * size * size)),
     );
-    expect((await compute(noise, (x) => viewsOf(x, [same]))).data).toEqual(noise.data);
+    expect((await compute(noise, (x) => augmentedImages(x, [same]))).data).toEqual(noise.data);
   });
 
   test('moved to the right shows what lies there, and its edge goes on', async () => {
@@ -62,7 +62,7 @@ describe('viewsOf', () => {
 
   test('come view by view', async () => {
     const two = float32([2, 1, 2, 2], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
-    const { shape, data } = await compute(two, (x) => viewsOf(x, [same, { ...same, right: 1 / 2 }]));
+    const { shape, data } = await compute(two, (x) => augmentedImages(x, [same, { ...same, right: 1 / 2 }]));
     expect(shape).toEqual([4, 1, 2, 2]);
     expect([...data]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 2, 2, 4, 4, 6, 6, 8, 8]);
   });
@@ -76,23 +76,23 @@ test("vectors over views are the unit vector of the mean of the views' own", asy
     visionConfig: { ...tower, imageSize: size, patchSize: 4 },
   });
   const weights = initialValues(model, 1);
-  const embed = async (pictures: FloatArray, views?: readonly View[]) => {
+  const embed = async (images: FloatArray, transforms?: readonly TtaTransform[]) => {
     const executable = await createInterpreter().compile(
-      freeze(imageProgram(model, pictures.shape[0]!, views ? { views } : {}), weights),
+      freeze(imageProgram(model, images.shape[0]!, transforms ? { transforms } : {}), weights),
     );
-    return (await executable.run(null, { pictures }))['image_embeds']!.data as Float32Array;
+    return (await executable.run(null, { images }))['image_embeds']!.data as Float32Array;
   };
-  const pictures = float32(
+  const images = float32(
     [2, 3, size, size],
     new RandomStream(2, 'views').fillNormal(new Float32Array(6 * size * size)),
   );
   const each: Float32Array[] = [];
-  for (const view of sevenViews) each.push(await embed(await compute(pictures, (x) => viewsOf(x, [view]))));
-  const together = await embed(pictures, sevenViews);
+  for (const view of ttaTransforms) each.push(await embed(await compute(images, (x) => augmentedImages(x, [view]))));
+  const together = await embed(images, ttaTransforms);
   for (const row of [0, 1]) {
     const mean = Array.from(
       { length: 5 },
-      (_, d) => each.reduce((sum, vectors) => sum + vectors[row * 5 + d]!, 0) / sevenViews.length,
+      (_, d) => each.reduce((sum, vectors) => sum + vectors[row * 5 + d]!, 0) / ttaTransforms.length,
     );
     const length = Math.hypot(...mean);
     // Views differ: else the mean of seven unit vectors were one.

@@ -1,11 +1,11 @@
-/** A picture looked at in several ways, as a person tilts a photograph: what a network says of all of them together is surer. */
+/** An image looked at in several ways, as a person tilts a photograph: what a network says of all of them together is surer. */
 import { concat, constant, float32, matmul, reshape, sum, type Tensor } from '../core/index.ts';
 
-/** A part of a picture. */
-export interface View {
+/** A part of an image. */
+export interface TtaTransform {
   /** How much of each side it shows: below 1 what is in the middle gets larger, above 1 the edges go on. */
   readonly scale: number;
-  /** How far its middle lies to the right of the picture's, in parts of the width. */
+  /** How far its middle lies to the right of the image's, in parts of the width. */
   readonly right: number;
   /** And below, in parts of the height. */
   readonly down: number;
@@ -15,10 +15,10 @@ const aside = 1 / 16;
 const closer = 0.85;
 
 /**
- * The views that are averaged on request: the picture itself, moved by a sixteenth to each side, from closer and from
- * farther off. A transformer cuts pictures into patches, and says something else where they are cut elsewhere.
+ * The views that are averaged on request: the image itself, moved by a sixteenth to each side, from closer and from
+ * farther off. A transformer cuts images into patches, and says something else where they are cut elsewhere.
  */
-export const sevenViews: readonly View[] = [
+export const ttaTransforms: readonly TtaTransform[] = [
   { scale: 1, right: 0, down: 0 },
   ...[
     [-aside, 0],
@@ -47,30 +47,30 @@ function lineMatrix(size: number, scale: number, shift: number): Float32Array {
 }
 
 /**
- * All views of pictures, view by view.
+ * All views of images, view by view.
  *
- * @param pictures  [B, C, H, W] with sides of two or more
+ * @param images  [B, C, H, W] with sides of two or more
  * @returns         [views · B, C, H, W]
  */
-export function viewsOf(pictures: Tensor, views: readonly View[]): Tensor {
-  const [, , height, width] = pictures.shape as [number, number, number, number];
+export function augmentedImages(images: Tensor, transforms: readonly TtaTransform[]): Tensor {
+  const [, , height, width] = images.shape as [number, number, number, number];
   const line = (size: number, scale: number, shift: number) =>
     constant(float32([size, size], lineMatrix(size, scale, shift)));
   return concat(
-    views.map(({ scale, right, down }) =>
-      matmul(matmul(line(height, scale, down), pictures), line(width, scale, right), { transB: true }),
+    transforms.map(({ scale, right, down }) =>
+      matmul(matmul(line(height, scale, down), images), line(width, scale, right), { transB: true }),
     ),
     0,
   );
 }
 
 /**
- * The sum of the vectors that the views of each picture have.
+ * The sum of the vectors that the views of each image have.
  *
  * @param vectors  [views · B, D]
  * @returns        [B, D]
  */
-export function sumOverViews(vectors: Tensor, views: number): Tensor {
+export function sumOverTransforms(vectors: Tensor, transforms: number): Tensor {
   const [rows, dim] = vectors.shape as [number, number];
-  return sum(reshape(vectors, [views, rows / views, dim]), [0]);
+  return sum(reshape(vectors, [transforms, rows / transforms, dim]), [0]);
 }

@@ -15,7 +15,7 @@ export interface FeatureRows {
  *
  * @see Vitter 1985, algorithm R — https://doi.org/10.1145/3147.3165
  */
-export class KeptFeatures {
+export class FeatureReservoir {
   readonly #dim: number;
   readonly #most: number;
   readonly #data: Float32Array;

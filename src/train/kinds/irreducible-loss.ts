@@ -1,7 +1,7 @@
-/** The least loss that is possible on a run's pictures, for its figure. */
+/** The least loss that is possible on a run's images, for its figure. */
 import { setImmediate } from 'node:timers/promises';
 import { float32, type FloatArray } from '../../core/index.ts';
-import { fromPixels, picturesAt, type Dataset } from '../../data/index.ts';
+import { fromBitmaps, imagesAt, type Dataset } from '../../data/index.ts';
 import {
   classDatasetDenoiser,
   datasetDenoiser,
@@ -13,52 +13,52 @@ import {
 } from '../../diffusion/index.ts';
 import { noiseLevels, type LossByNoise } from '../log/noise-levels.ts';
 
-/** Values of all pictures together beyond which the floor is not computed on the way: up to here it takes two seconds. */
-export const mostFloorValues = 2 ** 20;
+/** Values of all images together beyond which the floor is not computed on the way: up to here it takes two seconds. */
+export const mostIrreducibleLossValues = 2 ** 20;
 
-/** Times looked at in each level, and noisy pictures at each: enough for a curve. */
+/** Times looked at in each level, and noisy images at each: enough for a curve. */
 const timesOfLevel = 4;
 const draws = 8;
 
-/** What a run shows of its pictures, and what it tells of them. */
-export interface FloorOptions {
-  /** Whether pictures are mirrored: those belong to the data too. */
-  readonly flip: boolean;
-  /** The share of pictures whose class is hidden, 0 if none is; absent, the network takes no classes. */
-  readonly classDropout?: number | undefined;
+/** What a run shows of its images, and what it tells of them. */
+export interface IrreducibleLossOptions {
+  /** Whether images are mirrored: those belong to the data too. */
+  readonly horizontalFlip: boolean;
+  /** The share of images whose class is hidden, 0 if none is; absent, the network takes no classes. */
+  readonly labelDropout?: number | undefined;
 }
 
 /**
- * The floor of the loss in each of the ten levels of noise: the error of the exact denoiser of the pictures in what the network is asked
- * for. Where it is told the classes, it is that of each class's own pictures, and for the share whose class is hidden that of all.
+ * The floor of the loss in each of the ten levels of noise: the error of the exact denoiser of the images in what the network is asked
+ * for. Where it is conditioned on the classes, it is that of each class's own images, and for the share whose class is hidden that of all.
  *
- * @returns undefined if there are so many pictures that it would take long
+ * @returns undefined if there are so many images that it would take long
  */
-export function floorOf(
+export function irreducibleLossOf(
   dataset: Dataset,
   diffusion: NetworkProcess,
-  { flip, classDropout: hidden }: FloorOptions,
+  { horizontalFlip, labelDropout: hidden }: IrreducibleLossOptions,
 ): (() => Promise<LossByNoise>) | undefined {
   const { count, channels, height, width, labels } = dataset;
   if (hidden !== undefined && !labels)
     throw new Error('internal: the floor of a network that takes classes, and the data have none');
-  const values = count * channels * height * width * (flip ? 2 : 1);
+  const values = count * channels * height * width * (horizontalFlip ? 2 : 1);
   const {
     schedule,
     preconditioning: { target },
   } = diffusion;
   const times = spreadTimes(diffusion, noiseLevels * timesOfLevel);
-  if (values > mostFloorValues || times.length < noiseLevels * timesOfLevel) return undefined;
+  if (values > mostIrreducibleLossValues || times.length < noiseLevels * timesOfLevel) return undefined;
   return async () => {
-    const pictures = fromPixels(
-      picturesAt(
+    const images = fromBitmaps(
+      imagesAt(
         dataset,
         Array.from({ length: count }, (_, i) => i),
       ),
     );
-    const all = flip ? withMirrored(pictures) : pictures;
+    const all = horizontalFlip ? withMirrored(images) : images;
     const measure = async (exact: Denoiser) => {
-      // Training goes on beside it: between two batches it gets its turn.
+      // Training goes on next to it: between two batches it gets its turn.
       const losses = await denoisingLossByNoise(
         async (...asked) => (await setImmediate(), exact(...asked)),
         all,
@@ -93,7 +93,7 @@ export function floorOf(
   };
 }
 
-/** All pictures, then all of them mirrored left to right. */
+/** All images, then all of them mirrored left to right. */
 function withMirrored({ shape, data }: FloatArray): FloatArray {
   const width = shape.at(-1)!;
   const both = new Float32Array(2 * data.length);

@@ -1,4 +1,4 @@
-/** Pictures from a denoiser, whatever it is made of: batches, random numbers and progress. */
+/** Images from a denoiser, whatever it is made of: batches, random numbers and progress. */
 import { float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
 import {
   checkConditions,
@@ -22,17 +22,17 @@ import {
 } from '../diffusion/index.ts';
 
 /** The extents of one image: channels, height, width. */
-export type PictureShape = readonly [channels: number, height: number, width: number];
+export type ImageShape = readonly [channels: number, height: number, width: number];
 
 /**
  * The extents of samples that are images.
  *
  * @throws if they are something else
  */
-export function imageShape(sample: Shape): PictureShape {
+export function imageShape(sample: Shape): ImageShape {
   if (sample.length !== 3)
     throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
-  return sample as PictureShape;
+  return sample as ImageShape;
 }
 
 /** A sample of all that there are: number `index` of a seed is always the same. */
@@ -41,11 +41,11 @@ export interface SampleId {
   readonly index: number;
 }
 
-/** Which pictures to draw. */
-export interface DrawOptions extends Guidance {
+/** Which images to draw. */
+export interface SampleRequest extends Guidance {
   readonly seed: number;
   readonly count: number;
-  /** The number of the first picture; picture i of a seed is always the same. */
+  /** The number of the first image; image i of a seed is always the same. */
   readonly first?: number | undefined;
   /** [count] samples of several seeds together, in the place of `seed` and `first`: each is what it would be alone. */
   readonly ids?: readonly SampleId[] | undefined;
@@ -58,13 +58,13 @@ export interface DrawOptions extends Guidance {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Which pictures to draw, and how. */
-export interface SampleOptions extends DrawOptions, SamplerChoice {}
+/** Which images to draw, and how. */
+export interface SampleOptions extends SampleRequest, SamplerChoice {}
 
 /** What random numbers of samples are for, when nobody says. */
 const samplePurpose = 'sample';
 
-/** The random numbers of pictures by their number: first the noise they begin as, then what a sampler draws. */
+/** The random numbers of images by their number: first the noise they begin as, then what a sampler draws. */
 export function sampleStreams(
   seed: number,
   indices: readonly number[],
@@ -73,9 +73,9 @@ export function sampleStreams(
   return indices.map((index) => new RandomStream(seed, purpose, index));
 }
 
-/** A batch of pictures on its way, after each step. */
+/** A batch of images on its way, after each step. */
 export interface SampleProgress extends SamplerState {
-  /** Which pictures these are. */
+  /** Which images these are. */
   readonly indices: readonly number[];
   /** Their places in the request, from 0. */
   readonly places: readonly number[];
@@ -86,20 +86,20 @@ export interface SampleProgress extends SamplerState {
   readonly stepsTotal: number;
 }
 
-/** What pictures can be drawn from: a network made ready, or an exact solution. */
-export interface PictureModel {
-  /** What is done to pictures, and what the model is asked of it. */
+/** What images can be drawn from: a network made ready, or an exact solution. */
+export interface ImageModel {
+  /** What is done to images, and what the model is asked of it. */
   readonly process: NetworkProcess;
   /** The extents of one sample: [C, H, W] for images. */
   readonly shape: Shape;
-  /** Pictures computed together. */
+  /** Images computed together. */
   readonly batchSize: number;
   /** What it is conditioned on. */
   readonly conditions: readonly ConditionInput[];
   /** How it is sampled when nobody says, where its folder does. */
   readonly sampling?: Sampling | undefined;
   /**
-   * The denoiser as sampled from, with x̂_0 held to the range of pictures if the model wants it.
+   * The denoiser as sampled from, with x̂_0 held to the range of images if the model wants it.
    *
    * @throws if the model cannot be guided and should be
    */
@@ -109,10 +109,10 @@ export interface PictureModel {
   dispose(): Promise<void>;
 }
 
-/** A model ready to draw pictures. */
-export interface PictureSampler extends PictureModel {
+/** A model ready to generate images. */
+export interface ImageSampler extends ImageModel {
   /**
-   * Draws pictures, a batch at a time.
+   * Generates images, a batch at a time.
    *
    * @throws the signal's reason if it aborts between two steps; an unknown sampler or too many steps before the first
    */
@@ -120,12 +120,12 @@ export interface PictureSampler extends PictureModel {
 }
 
 /** A model with its way to draw. */
-export function pictureSampler(model: PictureModel): PictureSampler {
+export function imageSampler(model: ImageModel): ImageSampler {
   return {
     ...model,
     async *sample(asked) {
       const { run, timesteps, options, sampling } = chosenSampler(model, asked);
-      yield* drawBatches(model, { ...asked, ...sampling }, timesteps.length, ({ denoise, shape, streams, given }) =>
+      yield* sampleBatches(model, { ...asked, ...sampling }, timesteps.length, ({ denoise, shape, streams, given }) =>
         run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), {
           ...options,
           ...given,
@@ -137,7 +137,7 @@ export function pictureSampler(model: PictureModel): PictureSampler {
 }
 
 /** The most steps that a model can be sampled in: those of its schedule, or any number. */
-export function mostSteps({ process: { schedule } }: Pick<PictureModel, 'process'>): number {
+export function mostSteps({ process: { schedule } }: Pick<ImageModel, 'process'>): number {
   return hasSteps(schedule) ? schedule.T : Infinity;
 }
 
@@ -147,7 +147,7 @@ export function mostSteps({ process: { schedule } }: Pick<PictureModel, 'process
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
 export function chosenSampler(
-  { process, sampling: said }: Pick<PictureModel, 'process' | 'sampling'>,
+  { process, sampling: said }: Pick<ImageModel, 'process' | 'sampling'>,
   asked: Sampling,
 ): {
   readonly run: SamplerDefinition['run'];
@@ -183,9 +183,9 @@ function samplingOf({
   return { sampler, steps, spacing, eta, churn, guidanceScale, guidanceRescale, guidanceInterval, dynamicThresholding };
 }
 
-/** Pictures that are drawn together. */
-export interface DrawBatch {
-  /** Which pictures these are. */
+/** Images that are drawn together. */
+export interface SampleBatch {
+  /** Which images these are. */
   readonly indices: readonly number[];
   /** Their places in the request, from 0. */
   readonly places: readonly number[];
@@ -199,16 +199,16 @@ export interface DrawBatch {
 }
 
 /**
- * Runs a way to draw on every batch of the pictures asked for.
+ * Runs a way to draw on every batch of the images asked for.
  *
  * @param stepsOfBatch  states that it yields for a batch
  * @throws if the conditions are not those of the model, one row for each sample
  */
-export async function* drawBatches(
-  model: PictureModel,
-  asked: DrawOptions,
+export async function* sampleBatches(
+  model: ImageModel,
+  asked: SampleRequest,
   stepsOfBatch: number,
-  draw: (batch: DrawBatch) => AsyncIterable<SamplerState>,
+  draw: (batch: SampleBatch) => AsyncIterable<SamplerState>,
 ): AsyncGenerator<SampleProgress, void, undefined> {
   const { seed, count, first = 0, purpose, conditions = {}, negative = {}, signal } = asked;
   const { batchSize, shape } = model;
@@ -226,7 +226,7 @@ export async function* drawBatches(
   let stepsDone = 0;
   for (let start = 0; start < count; start += batchSize) {
     const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
-    const batch: DrawBatch = {
+    const batch: SampleBatch = {
       indices: places.map((place) => ids[place]!.index),
       places,
       denoise,
@@ -246,22 +246,22 @@ export async function* drawBatches(
   }
 }
 
-/** Draws all pictures and returns them together: [count, C, H, W] in [−1, 1]. */
-export function drawPictures(
-  sampler: PictureSampler,
+/** Generates all images and returns them together: [count, C, H, W] in [−1, 1]. */
+export function sampleImages(
+  sampler: ImageSampler,
   options: SampleOptions,
   onStep?: (progress: SampleProgress) => void,
 ): Promise<FloatArray> {
-  return finishedPictures(sampler.sample(options), onStep);
+  return finishedImages(sampler.sample(options), onStep);
 }
 
 /**
- * The pictures at the end of a drawing, together.
+ * The images at the end of a drawing, together.
  *
  * @returns [count, C, H, W]
  * @throws if nothing was drawn
  */
-export async function finishedPictures(
+export async function finishedImages(
   drawing: AsyncIterable<SampleProgress>,
   onStep?: (progress: SampleProgress) => void,
 ): Promise<FloatArray> {

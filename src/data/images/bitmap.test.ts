@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { float32 } from '../../core/dtype.ts';
-import { byteToUnit, enlarge, fromPixels, toPixels, toRgb, unitToByte } from './pixels.ts';
+import { byteToUnit, enlarge, fromBitmaps, toBitmaps, toRgb, unitToByte } from './bitmap.ts';
 
 describe('bytes and values in [−1, 1]', () => {
   it('every byte survives the way there and back, also through float32', () => {
@@ -20,8 +20,8 @@ describe('bytes and values in [−1, 1]', () => {
   });
 });
 
-describe('toPixels and fromPixels', () => {
-  it('are inverses for any picture', () => {
+describe('toBitmaps and fromBitmaps', () => {
+  it('are inverses for any image', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(1 as const, 3 as const),
@@ -30,24 +30,24 @@ describe('toPixels and fromPixels', () => {
         fc.integer({ min: 0, max: 255 }),
         (channels, height, width, start) => {
           const data = Uint8Array.from({ length: height * width * channels }, (_, i) => (start + 37 * i) % 256);
-          const picture = { data, height, width, channels };
-          expect(toPixels(fromPixels([picture, picture]))).toEqual([picture, picture]);
+          const image = { data, height, width, channels };
+          expect(toBitmaps(fromBitmaps([image, image]))).toEqual([image, image]);
         },
       ),
     );
   });
 
   it('channels become planes', () => {
-    const batch = fromPixels([{ data: Uint8Array.of(0, 255, 0, 255, 0, 255), height: 1, width: 2, channels: 3 }]);
+    const batch = fromBitmaps([{ data: Uint8Array.of(0, 255, 0, 255, 0, 255), height: 1, width: 2, channels: 3 }]);
     expect(batch.shape).toEqual([1, 3, 1, 2]);
     expect([...batch.data]).toEqual([-1, 1, 1, -1, -1, 1]);
   });
 
-  it('name a shape that is not that of pictures', () => {
-    expect(() => toPixels(float32([1, 2, 4, 4]))).toThrow(
-      'toPixels: expected [B, C, H, W] with 1 or 3 channels, got [1, 2, 4, 4]',
+  it('name a shape that is not that of images', () => {
+    expect(() => toBitmaps(float32([1, 2, 4, 4]))).toThrow(
+      'toBitmaps: expected [B, C, H, W] with 1 or 3 channels, got [1, 2, 4, 4]',
     );
-    expect(() => fromPixels([])).toThrow('fromPixels: no pictures');
+    expect(() => fromBitmaps([])).toThrow('fromBitmaps: no images');
   });
 });
 
