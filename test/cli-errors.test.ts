@@ -126,6 +126,8 @@ type Case = readonly [command: string, status: 1 | 2, message: string | RegExp];
 
 const commands: readonly Case[] = [
   ['trian', 2, "unknown command 'trian'; did you mean train?"],
+  ['floor run --data images', 2, "unknown command 'floor'; it is called loss-by-noise now"],
+  ['probe run --data images --views', 2, "unknown option '--views'; it is called --tta now"],
   ['demo --stpes 5', 2, "unknown option '--stpes'; did you mean --steps?"],
   [
     'sample',

@@ -381,6 +381,12 @@ describe('what cannot be read is named', () => {
       (dir) => `checkpoint ${dir}/config.json: the class is "SiglipModel", expected one of CLIPModel, CLIPTextModel`,
     ],
     [
+      'a class that is no name',
+      'clip/gradients',
+      (dir) => editConfig(dir, (json) => ({ ...json, architectures: [{ a: 1 }] })),
+      (dir) => `checkpoint ${dir}/config.json: the class is {"a":1}, expected one of CLIPModel, CLIPTextModel`,
+    ],
+    [
       'no class',
       'clip/gradients',
       (dir) => editConfig(dir, () => ({})),

@@ -273,8 +273,8 @@ function isClipClass(name: string): name is ClipClass {
 }
 
 function classOf({ architectures, model_type: type }: JsonObject, where: string): ClipClass {
-  const found = Array.isArray(architectures) ? String(architectures[0]) : classOfType.get(type);
-  if (found === undefined || !isClipClass(found))
+  const found: unknown = Array.isArray(architectures) ? architectures[0] : classOfType.get(type);
+  if (typeof found !== 'string' || !isClipClass(found))
     throw new Error(
       `${where}: the class is ${quoteJson(found ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`,
     );

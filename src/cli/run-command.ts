@@ -13,6 +13,7 @@ import * as exporting from './export/export.ts';
 import * as lossByNoise from './measure/loss-by-noise.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
+import { printable } from '../formats/quote.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
 import * as probe from './measure/probe.ts';
@@ -87,9 +88,12 @@ function report(error: unknown, program: Command, words: readonly string[], debu
         ? error.message
         : String(error);
   // With --debug also the causes; else one line, whatever a library has put into its message.
-  process.stderr.write(`kuosan: ${debug ? inspect(error) : message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  process.stderr.write(`kuosan: ${debug ? inspect(error) : printable(message.replaceAll(/\s*\n\s*/g, ' '))}\n`);
   return isUsage ? 2 : 1;
 }
+
+/** Commands and options that earlier versions called otherwise. */
+const renamed: Readonly<Record<string, string>> = { floor: 'loss-by-noise', '--views': '--tta' };
 
 /** Commander's message in our form: `unknown option '--stpes'; did you mean --steps?` */
 function usageMessage({ message, code }: CommanderError, program: Command, words: readonly string[]): string {
@@ -97,6 +101,8 @@ function usageMessage({ message, code }: CommanderError, program: Command, words
     .replace(/^error: /, '')
     .replace(/\.$/, '')
     .split('\n');
+  const old = /^unknown (?:command|option) '(.*)'$/.exec(problem!)?.[1];
+  if (old !== undefined && Object.hasOwn(renamed, old)) return `${problem}; it is called ${renamed[old]} now`;
   if (suggestion) return `${problem}; ${suggestion.replace(/^\(Did you mean (.*)\)$/, 'did you mean $1')}`;
   const path: string[] = [];
   // The command that was meant, and the one inside of it: `tokenizer train`.

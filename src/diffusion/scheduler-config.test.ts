@@ -47,3 +47,9 @@ describe('scheduler config', () => {
     expect(() => networkProcess(schedulerConfig(options as SchedulerOptions))).toThrow(message);
   });
 });
+
+test.each([null, 7, 'linear', [1]])('%j is no configuration', (value) => {
+  expect(() => schedulerConfig(value as unknown as object)).toThrow(
+    `scheduler: expected an object, got ${JSON.stringify(value)}`,
+  );
+});

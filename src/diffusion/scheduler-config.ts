@@ -117,6 +117,9 @@ export const continuousDefaults: { readonly flow: FlowSchedulerConfig; readonly 
 export function schedulerConfig(options?: StepSchedulerOptions): StepSchedulerConfig;
 export function schedulerConfig(options: SchedulerOptions): SchedulerConfig;
 export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig {
+  // What comes from a file need not be an object.
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new Error(`scheduler: expected an object, got ${quoteJson(options)}`);
   if (options.process === undefined) return stepConfig(options);
   oneOf('process', options.process, continuousProcesses);
   checkFields(options, continuousDefaults[options.process]);

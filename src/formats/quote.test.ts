@@ -21,6 +21,13 @@ describe('what a message quotes of a file', () => {
     expect(clipped('abcd', 4)).toBe('abcd');
     expect(clipped('abcde', 4)).toBe('abcd…');
   });
+
+  test('does nothing to the terminal that shows it', () => {
+    expect(clipped('a\u001b[2Jb\nc\u009b\u202e\u2028d é 扩')).toBe(
+      String.raw`a\u001b[2Jb\u000ac\u009b\u202e\u2028d é 扩`,
+    );
+    expect(quoteJson('\u007f\u0085')).toBe(String.raw`"\u007f\u0085"`);
+  });
 });
 
 test.each([

@@ -13,7 +13,15 @@ export function quoteWord(word: string): string {
   return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** A text as a message repeats it, cut after `most` characters; default 200. */
+/** A text as a message repeats it, printable, cut after `most` characters; default 200. */
 export function clipped(text: string, most = 200): string {
-  return text.length > most ? `${text.slice(0, most)}…` : text;
+  return printable(text.length > most ? `${text.slice(0, most)}…` : text);
+}
+
+/** A text with what a terminal would obey written out: control characters, ends of lines, and what turns the direction of a line. */
+export function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

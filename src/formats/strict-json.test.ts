@@ -36,6 +36,11 @@ describe('parseStrictJson', () => {
     );
   });
 
+  it('says what is wrong in one line that does nothing to a terminal', () => {
+    const { message } = outcome(() => parseStrictJson('{"a": "b\u001b[2J",\n "c": x}', 8)) as Error;
+    expect(message).toMatch(/^[^\p{Cc}]+$/u);
+  });
+
   it('refuses a key given twice in one object, however it is written', () => {
     expect(() => parseStrictJson('{"a":1,"\\u0061":2}', 3)).toThrow('the key "a" appears twice (at character 7)');
     expect(parseStrictJson('[{"a":1},{"a":2}]', 3)).toEqual([{ a: 1 }, { a: 2 }]);

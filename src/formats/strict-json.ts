@@ -1,4 +1,4 @@
-import { quoteJson } from './quote.ts';
+import { printable, quoteJson } from './quote.ts';
 
 /**
  * Parses JSON that comes from a stranger: like `JSON.parse`, but a key given twice and nesting deeper than expected are errors.
@@ -9,7 +9,12 @@ import { quoteJson } from './quote.ts';
  */
 export function parseStrictJson(text: string, maxDepth: number): unknown {
   checkKeys(text, maxDepth);
-  return JSON.parse(text);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // The engine's message quotes the text around the place, whatever is in it.
+    throw new Error(printable((error as Error).message.replaceAll(/\s+/g, ' ')), { cause: error });
+  }
 }
 
 /** Walks the text without recursion. Text that is not JSON may pass: `JSON.parse` comes after. */

@@ -1,6 +1,7 @@
 /** transformers' `CLIPModel`: an image and a text become vectors, near each other if they belong together. */
 import { div, exp, matmul, maximum, mul, sqrt, sumSquares, transpose, type Tensor } from '../core/index.ts';
 import { filled, Linear, Module, normal, Parameter, type Context } from '../nn/index.ts';
+import { parseConfig } from './config.ts';
 import {
   clipConfigSchema,
   clipTextConfigSchema,
@@ -53,7 +54,7 @@ export class CLIPModel extends Module {
   /** @throws if the options contradict each other */
   constructor(options: CLIPOptions = {}) {
     super();
-    const config = clipConfigSchema.parse(options);
+    const config = parseConfig(clipConfigSchema, options, 'CLIPModel');
     const { textConfig, visionConfig, projectionDim, initializerFactor } = config;
     this.#config = config;
     this.logitScale = new Parameter([], filled(config.logitScaleInitValue));
@@ -109,7 +110,7 @@ export class CLIPTextModel extends Module {
   /** @throws if the options contradict each other */
   constructor(options: CLIPTextOptions = {}) {
     super();
-    this.textModel = new TextTransformer(clipTextConfigSchema.parse(options));
+    this.textModel = new TextTransformer(parseConfig(clipTextConfigSchema, options, 'CLIPTextModel'));
   }
 
   get config(): CLIPTextConfig {
@@ -144,7 +145,7 @@ export class CLIPVisionModel extends Module {
   /** @throws if the options contradict each other */
   constructor(options: CLIPVisionOptions = {}) {
     super();
-    this.visionModel = new VisionTransformer(clipVisionConfigSchema.parse(options));
+    this.visionModel = new VisionTransformer(parseConfig(clipVisionConfigSchema, options, 'CLIPVisionModel'));
   }
 
   get config(): CLIPVisionConfig {

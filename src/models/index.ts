@@ -1,3 +1,4 @@
+export { bertConfig, bertConfigSchema, BertModel, bertTensorName, type BertConfig, type BertOptions } from './bert.ts';
 export { fromHuggingFace, parseConfig, snakeCaseKeys, toHuggingFace } from './config.ts';
 export {
   CLIPModel,
@@ -55,3 +56,4 @@ export {
   type ImageClassifierConfig,
 } from './image-classifier.ts';
 export { inceptionSize, InceptionV3, type InceptionVariant } from './inception-v3.ts';
+export { t5Config, t5ConfigSchema, T5EncoderModel, t5TensorName, type T5Config, type T5Options } from './t5-encoder.ts';

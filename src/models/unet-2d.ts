@@ -24,6 +24,7 @@ import {
   type DownBlockType,
   type UpBlockType,
 } from './unet-2d/block-types.ts';
+import { parseConfig } from './config.ts';
 import { checkConsistent, unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';
 import { MidBlock } from './unet-2d/mid-block.ts';
 
@@ -51,7 +52,7 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
   /** @throws if the options contradict each other: lists of different lengths, groups that do not divide channels */
   constructor(options: UNet2DOptions) {
     super();
-    const config = unet2DConfigSchema.parse(options);
+    const config = parseConfig(unet2DConfigSchema, options, 'UNet2DModel');
     checkConsistent(config);
     this.#config = config;
     const { blockOutChannels: channels, layersPerBlock, normNumGroups, normEps } = config;

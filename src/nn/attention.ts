@@ -92,7 +92,8 @@ export interface AttentionMaps {
   readonly toQ: Linear;
   readonly toK: Linear;
   readonly toV: Linear;
-  readonly out: Linear;
+  /** Applied to the result; none where a model has this map elsewhere. */
+  readonly out?: Linear;
 }
 
 /**
@@ -117,7 +118,7 @@ export function attend(
     numHeads,
     masks,
   );
-  return out.forward(ctx, mixed);
+  return out ? out.forward(ctx, mixed) : mixed;
 }
 
 /** Options of `Attention`. */

@@ -102,7 +102,7 @@ async function readRecords(
       return undefined;
     const vectors = new Map<string, Float32Array>();
     // In pieces: the file of a large collection is larger than one buffer may be.
-    const perPiece = Math.max(1, Math.floor(2 ** 24 / recordLength));
+    const perPiece = Math.min((size - headLength) / recordLength, Math.max(1, Math.floor(2 ** 24 / recordLength)));
     const piece = Buffer.alloc(perPiece * recordLength);
     for (let at = headLength; at < size;) {
       const { bytesRead } = await file.read(piece, 0, Math.min(piece.length, size - at), at);

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { stableAsidePath } from '../../files/aside-path.ts';
 import { openDataset } from '../sets/open-dataset.ts';
 import { buildEmoji, type EmojiOptions } from './build-emoji.ts';
 
@@ -213,6 +214,10 @@ describe('buildEmoji', () => {
     const image = join(given.out, 'noto/263A.png');
     utimesSync(image, 1, 1);
     expect(await buildEmoji(given)).toMatchObject({ how: 'there', images: 5 });
+    // As earlier versions wrote it.
+    const manifest = join(given.out, 'dataset.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"images"', '"pictures"'));
+    expect(await buildEmoji(given)).toMatchObject({ how: 'there', images: 5 });
     expect(await buildEmoji({ ...given, testStyles: ['noto'] })).toMatchObject({
       how: 'split',
       splits: { train: 2, 'test-styles': 3 },
@@ -266,7 +271,7 @@ describe('buildEmoji', () => {
     });
     await expect(stop).rejects.toThrow('stopped');
     expect(readdirSync(root)).not.toContain('out-x');
-    const part = join(dirname(stopped.out), `.${stopped.out.slice(root.length + 1)}.part`);
+    const part = stableAsidePath(stopped.out);
     const made = readdirSync(part, { recursive: true })
       .map(String)
       .filter((name) => name.endsWith('.png'));

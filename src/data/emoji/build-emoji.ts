@@ -234,16 +234,20 @@ async function writeImages(
   return place;
 }
 
+const counts = {
+  concepts: z.number(),
+  duplicates: z.number(),
+  styles: z.record(z.string(), z.number()),
+  splits: z.record(z.string(), z.number()),
+};
 const manifestSchema = z.object({
   made: z.looseObject({ kind: z.literal('emoji') }),
   split: z.unknown(),
-  built: z.object({
-    images: z.number(),
-    concepts: z.number(),
-    duplicates: z.number(),
-    styles: z.record(z.string(), z.number()),
-    splits: z.record(z.string(), z.number()),
-  }),
+  built: z.union([
+    z.object({ images: z.number(), ...counts }),
+    // Earlier versions called them so.
+    z.object({ pictures: z.number(), ...counts }).transform(({ pictures: images, ...built }) => ({ images, ...built })),
+  ]),
 });
 
 /** Undefined where the folder is no complete data set of ours. */

@@ -3,6 +3,7 @@ import { loadSharp } from './load-sharp.ts';
 import { heightAndWidth, type ImageSize } from './image-size.ts';
 import type { Bitmap } from './bitmap.ts';
 import { resampleToCover, type Resample } from './resample.ts';
+import { clipped } from '../../formats/quote.ts';
 import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
 
 /**
@@ -60,11 +61,8 @@ function reasonOf(error: unknown): string {
   if (/timeout/i.test(message)) return `not decoded within ${decodeSeconds} seconds`;
   const lines = message.split('\n').filter((line) => line.trim() !== '');
   // libheif prints a line for every seek that failed; the last line is the cause.
-  const cause = (lines.at(-1) ?? '')
-    .replace(/^Input buffer (has|contains) /, '')
-    .trim()
-    .slice(0, 120);
-  return `truncated or damaged (${cause})`;
+  const cause = (lines.at(-1) ?? '').replace(/^Input buffer (has|contains) /, '').trim();
+  return `truncated or damaged (${clipped(cause, 120)})`;
 }
 
 /** What images of science and of NumPy hold instead of levels of gray or color: their range is not in the file, so none can be guessed. */

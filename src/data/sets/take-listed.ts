@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../../core/suggest.ts';
 import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
+import { quoteJson } from '../../formats/quote.ts';
 import { fromHome } from '../../files/from-home.ts';
 import { MissingDataError } from './missing-data.ts';
 import { readText } from '../../files/read-text.ts';
@@ -33,12 +34,12 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     if (found === undefined) {
       const close = nearest(name, dataset.ids);
       throw new Error(
-        `${where}: ${dataset.name} has no image ${JSON.stringify(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
+        `${where}: ${dataset.name} has no image ${quoteJson(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
       );
     }
     if ('equals' in found) throw new Error(`${where}: ${sameToTheEye(name, found.equals)}`);
     const place = found.index;
-    if (chosen.has(place)) throw new Error(`${where}: ${JSON.stringify(name)} stands there already`);
+    if (chosen.has(place)) throw new Error(`${where}: ${quoteJson(name)} stands there already`);
     chosen.add(place);
   }
   if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no image`);

@@ -76,6 +76,11 @@ describe('reading a tokenizer.json', () => {
       't.json: puts 0 tokens around a text, expected a start and an end token (its post_processor says which)',
     ],
     [
+      'a part without a type',
+      { ...json, normalizer: {} },
+      't.json: cannot be used as a tokenizer (a part of it is missing, or of another kind than expected)',
+    ],
+    [
       'a part that nobody knows',
       { ...json, normalizer: { type: 'Upside' } },
       't.json: cannot be used as a tokenizer (',

@@ -1,6 +1,6 @@
 /** Texts as numbers, by a `tokenizer.json` as Hugging Face's tokenizers write it. Runs in a browser too. */
 import type { HostArray } from '../../core/index.ts';
-import { quoteJson } from '../../formats/quote.ts';
+import { clipped, quoteJson } from '../../formats/quote.ts';
 import { bpeEngine, type BpeEngine } from './bpe-engine.ts';
 
 /** Texts as a model takes them. */
@@ -82,7 +82,12 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
     engine = bpeEngine(content);
     empty = engine.encode('');
   } catch (error) {
-    throw new Error(`${where}: cannot be used as a tokenizer (${(error as Error).message})`, { cause: error });
+    // The engine looks for nothing before it takes it.
+    const why =
+      error instanceof TypeError || /undefined/.test((error as Error).message)
+        ? 'a part of it is missing, or of another kind than expected'
+        : clipped((error as Error).message);
+    throw new Error(`${where}: cannot be used as a tokenizer (${why})`, { cause: error });
   }
   const [bosTokenId, eosTokenId] = empty;
   if (

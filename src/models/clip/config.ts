@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { quoteJson } from '../../formats/quote.ts';
 import { activations, type ActivationName } from '../../nn/index.ts';
-import { fromHuggingFace, parseConfig } from '../config.ts';
+import { parseConfig } from '../config.ts';
+import { isObject, transformersConfig, type JsonObject } from '../transformers-config.ts';
 
 const positive = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();
@@ -91,92 +92,6 @@ export function checkTower(
     );
 }
 
-/**
- * Keys of every configuration of transformers, or of early ones of CLIP, that change nothing in the network: names, what
- * a generator of text would do, how results are returned, and dropout that was never built.
- */
-const withoutEffect = new Set([
-  'architectures',
-  'attn_implementation',
-  'bad_words_ids',
-  'begin_suppress_tokens',
-  'chunk_size_feed_forward',
-  'cross_attention_hidden_size',
-  'decoder_start_token_id',
-  'diversity_penalty',
-  'do_sample',
-  'dropout',
-  'dtype',
-  'early_stopping',
-  'encoder_no_repeat_ngram_size',
-  'exponential_decay_length_penalty',
-  'finetuning_task',
-  'forced_bos_token_id',
-  'forced_eos_token_id',
-  'gradient_checkpointing',
-  'id2label',
-  'is_encoder_decoder',
-  'label2id',
-  'length_penalty',
-  'max_length',
-  'min_length',
-  'model_type',
-  'no_repeat_ngram_size',
-  'num_beam_groups',
-  'num_beams',
-  'num_labels',
-  'num_return_sequences',
-  'output_attentions',
-  'output_hidden_states',
-  'output_scores',
-  'prefix',
-  'problem_type',
-  'remove_invalid_values',
-  'repetition_penalty',
-  'return_dict',
-  'return_dict_in_generate',
-  'sep_token_id',
-  'suppress_tokens',
-  'task_specific_params',
-  'temperature',
-  'tf_legacy_loss',
-  'tie_encoder_decoder',
-  'tie_word_embeddings',
-  'tokenizer_class',
-  'top_k',
-  'top_p',
-  'torch_dtype',
-  'torchscript',
-  'transformers_version',
-  'typical_p',
-  'use_bfloat16',
-  'use_cache',
-]);
-
-/** Options that change nothing only where they are off. */
-const offOnly = new Set(['add_cross_attention', 'is_decoder', 'pruned_heads']);
-
-type JsonObject = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isOff(value: unknown): boolean {
-  return value === null || value === false || (isObject(value) && Object.keys(value).length === 0);
-}
-
-/** The keys that mean something, in camelCase. */
-function meaningful(json: JsonObject, drop: ReadonlySet<string> = new Set()): Record<string, unknown> {
-  return fromHuggingFace(
-    Object.fromEntries(
-      Object.entries(json).filter(
-        ([key, value]) => !withoutEffect.has(key) && !drop.has(key) && !(offOnly.has(key) && isOff(value)),
-      ),
-    ),
-  );
-}
-
 /** What an image tower was given by the writers of all models, and has no use for. */
 const textOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'vocab_size']);
 /** What stands next to the towers in a whole model's configuration for the same reason. */
@@ -188,12 +103,12 @@ const wholeOnly = new Set(['bos_token_id', 'eos_token_id', 'pad_token_id', 'text
  * @throws one line that names a key that is unknown or has no such value
  */
 export function clipTextConfig(json: JsonObject, where: string): CLIPTextConfig {
-  return parseConfig(clipTextConfigSchema, meaningful(json), where);
+  return parseConfig(clipTextConfigSchema, transformersConfig(json), where);
 }
 
 /** An image tower's configuration as transformers writes it; see `clipTextConfig`. */
 export function clipVisionConfig(json: JsonObject, where: string): CLIPVisionConfig {
-  return parseConfig(clipVisionConfigSchema, meaningful(json, textOnly), where);
+  return parseConfig(clipVisionConfigSchema, transformersConfig(json, textOnly), where);
 }
 
 /**
@@ -212,13 +127,13 @@ export function clipConfig(json: JsonObject, where: string): CLIPConfig {
     }
     return whole;
   };
-  const { textConfig: _text, visionConfig: _vision, ...own } = meaningful(json, wholeOnly);
+  const { textConfig: _text, visionConfig: _vision, ...own } = transformersConfig(json, wholeOnly);
   return parseConfig(
     clipConfigSchema,
     {
       ...own,
-      textConfig: meaningful(tower('text_config')),
-      visionConfig: meaningful(tower('vision_config'), textOnly),
+      textConfig: transformersConfig(tower('text_config')),
+      visionConfig: transformersConfig(tower('vision_config'), textOnly),
     },
     where,
   );

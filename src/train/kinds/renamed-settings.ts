@@ -13,7 +13,11 @@ export const renamedSettings: Readonly<Record<string, string>> = {
   'objective.classDropout': 'objective.labelDropout',
 };
 
-/** The configuration with every setting under its present name. */
+/**
+ * The configuration with every setting under its present name.
+ *
+ * @throws one line if a setting is given under both of its names
+ */
 export function newSettings(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const renamed: Record<string, unknown> = { ...config };
   for (const [from, to] of Object.entries(renamedSettings)) {
@@ -21,8 +25,9 @@ export function newSettings(config: Readonly<Record<string, unknown>>): Record<s
     const values = renamed[section];
     if (typeof values !== 'object' || values === null || !Object.hasOwn(values, key)) continue;
     const name = to.slice(section.length + 1);
-    // In its old place among the others; a new name that stands there too is for the check to refuse.
-    if (Object.hasOwn(values, name)) continue;
+    if (Object.hasOwn(values, name))
+      throw new Error(`config.${from}: is called ${to} now, and both are given; leave one out`);
+    // In its old place among the others: the order says nothing, but messages follow it.
     renamed[section] = Object.fromEntries(
       Object.entries(values).map(([each, value]) => [each === key ? name : each, value]),
     );
