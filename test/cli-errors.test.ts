@@ -356,7 +356,7 @@ const editing: readonly Case[] = [
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no conditions, so there is nothing to guide towards',
+    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
   [
     'sample run --out x.png --guidance-interval 0.3,5',
@@ -415,7 +415,7 @@ const editing: readonly Case[] = [
   [
     'edit run --image images/000.png --mask small.png',
     1,
-    '--mask small.png is 4×4, images/000.png 8×8; draw the mask on the image, in its size',
+    '--mask small.png is 4×4, images/000.png 8×8; the mask must have the size of the image',
   ],
   [
     'edit run --image images/000.png --mask black.png',
@@ -448,7 +448,7 @@ const editing: readonly Case[] = [
   [
     'interpolate run --seeds 1,2 --sampler ddpm',
     2,
-    '--sampler: ddpm adds noise in every step, so near seeds do not draw near images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
+    '--sampler: ddpm adds noise in every step, so interpolated noise does not give interpolated images; take ddim, euler, heun, dpm2, dpmpp-2m, unipc',
   ],
   ['interpolate run --seeds 1,2 --frames 1', 2, '--frames: expected an integer from 2 to 1000, got "1"'],
   ['compare run --samplers ddim,eulr', 2, 'unknown sampler "eulr"; did you mean euler?'],

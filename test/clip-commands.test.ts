@@ -223,7 +223,7 @@ describe('kuosan classify', () => {
     [
       ['--labels', 'none.txt'],
       1,
-      '--labels: cannot read "none.txt" (there is no such file or folder); give labels separated by commas, or a file in UTF-8 with one on each line',
+      '--labels: cannot read "none.txt" (it does not exist); give labels separated by commas, or a file in UTF-8 with one on each line',
     ],
     [
       ['--labels', 'latin1.txt'],
@@ -232,7 +232,7 @@ describe('kuosan classify', () => {
     ],
     [['--labels', 'Red,red'], 1, 'the labels "Red" and "red" are the same to this tokenizer; give each another name'],
     [['--labels', 'red', '--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
-    [['--labels', 'red', '--images', 'none'], 1, 'images "none": there is no such file or folder'],
+    [['--labels', 'red', '--images', 'none'], 1, 'images "none": it does not exist'],
   ])('%j', async (words, status, message) => {
     writeFileSync('latin1.txt', Buffer.from('caf\xe9\nth\xe9\n', 'latin1'));
     const ended = await run('classify', 'run', ...(words.includes('--images') ? [] : ['--images', 'images']), ...words);

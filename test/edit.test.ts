@@ -157,7 +157,7 @@ describe('a model that is conditioned on an image', () => {
       /enlarger: this model is conditioned on an image, and sample has none for it; give it one with kuosan edit --image\n$/,
     );
     await expect(refused('edit enlarger --image images/000.png --strength 0.5')).resolves.toMatch(
-      /--strength: this model is conditioned on an image and draws all of it anew; leave the option out\n$/,
+      /--strength: this model is conditioned on an image and generates all of it; leave the option out\n$/,
     );
   });
 });

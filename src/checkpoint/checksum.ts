@@ -14,7 +14,7 @@ export function checksum(tensors: ReadonlyMap<string, HostArray>): string {
 
 /**
  * What goes into a file with its tensors, so that damage is seen wherever the file is copied: `sha256` of everything, which decides, and a
- * `crc32` of each tensor, which tells where.
+ * `crc32` of each tensor, which locates the damage.
  */
 export function checksums(tensors: ReadonlyMap<string, HostArray>): {
   readonly sha256: string;
@@ -23,7 +23,7 @@ export function checksums(tensors: ReadonlyMap<string, HostArray>): {
   return { sha256: checksum(tensors), crc32: [...byName(tensors)].map(([, tensor]) => crcOf(tensor)).join(' ') };
 }
 
-/** The first tensor, by name, whose values are not those that the list of `checksums` was made of; undefined if the list does not tell. */
+/** The name of the first tensor whose values do not match `checksums`; undefined if all match. */
 export function firstDamaged(tensors: ReadonlyMap<string, HostArray>, crcs: string): string | undefined {
   const recorded = crcs.split(' ');
   return recorded.length === tensors.size

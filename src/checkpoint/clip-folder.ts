@@ -159,7 +159,7 @@ function checkVocabulary(tokenizer: JsonObject | null, vocabulary: string | null
     );
 }
 
-/** What transformers' `CLIPTokenizer` is told next to the tokenizer itself. */
+/** Settings of transformers' `CLIPTokenizer`, written next to the tokenizer itself. */
 function tokenizerConfig(
   tokenizer: JsonObject,
   { bosTokenId, eosTokenId, maxPositionEmbeddings }: CLIPModel['config']['textConfig'],

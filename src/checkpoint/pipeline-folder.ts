@@ -1,6 +1,7 @@
 /** Writing a model of several parts, as diffusers lays out a pipeline. */
 import { join } from 'node:path';
-import { kindOf, makeFolder, syncFolder, systemReason, writeNewFile } from '../files/durable-files.ts';
+import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-files.ts';
+import { describeSystemError } from '../files/system-reason.ts';
 import { type JsonObject, jsonText } from '../formats/json-object.ts';
 import { toHuggingFace } from '../models/index.ts';
 import { checksums } from './checksum.ts';
@@ -60,7 +61,7 @@ export async function writePipelineFolder(
     try {
       await makeFolder(join(dir, name));
     } catch (error) {
-      throw new Error(`${where}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`, {
+      throw new Error(`${where}: cannot be written, ${describeSystemError(error)}; give another folder`, {
         cause: error,
       });
     }

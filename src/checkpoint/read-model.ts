@@ -97,11 +97,16 @@ function checkPart(index: JsonObject, part: string, classes: readonly string[], 
 /**
  * Reads a model, ours or one that diffusers' `save_pretrained` wrote: a pipeline, one in the flat layout, or a `UNet2DModel` alone.
  *
+ * @param known  the index, if it was read already
  * @throws one line that names the file and what is wrong: missing, damaged, a part or an option that is not supported, tensors that are
  *   not those of the configuration
  */
-export async function readModel(files: ModelFiles, options: ReadModelOptions = {}): Promise<LoadedModel> {
-  const index = await readModelIndex(files);
+export async function readModel(
+  files: ModelFiles,
+  options: ReadModelOptions = {},
+  known?: { readonly index: JsonObject | undefined },
+): Promise<LoadedModel> {
+  const { index } = known ?? { index: await readModelIndex(files) };
   if (index) checkIndex(index, `checkpoint ${files.name(indexFile)}`);
   const isAlone = index === undefined;
   const unetFolder = await partFolder(files, 'unet', unet2DComponent, isAlone);

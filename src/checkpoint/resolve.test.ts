@@ -50,10 +50,10 @@ describe('a model is found', () => {
     ] as const)
       expect(await find(name, kind)).toBe(join(kinds, name));
     await expect(find('telling', 'clip')).rejects.toThrow(
-      '"telling" is a network that tells images apart, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of naming',
+      '"telling" is an image classifier, expected a CLIP; give the path of a run, a checkpoint or a model folder, or one of naming',
     );
     await expect(find('naming', 'network')).rejects.toThrow(
-      '"naming" is a CLIP, expected a network that tells images apart; give the path of a run, a checkpoint or a model folder, or one of telling',
+      '"naming" is a CLIP, expected an image classifier; give the path of a run, a checkpoint or a model folder, or one of telling',
     );
   });
 

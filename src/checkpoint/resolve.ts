@@ -14,7 +14,7 @@ const modelKinds = ['model', 'clip', 'network'] as const;
 
 /** Options of `resolveModel`. */
 export interface ResolveOptions {
-  /** Of the models that are known by name; default one that draws. */
+  /** Restricts the names that are searched; default a diffusion model. */
   readonly kind?: ModelKind;
   /** The folder of the models that are known by name; default the package's own. */
   readonly pretrainedDir?: string;
@@ -28,7 +28,7 @@ export function packagePretrainedDir(): string {
 const called: Readonly<Record<ModelKind, string>> = {
   model: 'a model that generates images',
   clip: 'a CLIP',
-  network: 'a network that tells images apart',
+  network: 'an image classifier',
 };
 
 /** The names of the models of a kind in a folder of models, sorted. */

@@ -11,7 +11,8 @@ import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
 import { lockFile, lockRun } from './run-lock.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
-import { kindOf, makeFolder, replaceFile, systemReason } from '../files/durable-files.ts';
+import { kindOf, makeFolder, replaceFile } from '../files/durable-files.ts';
+import { systemReason } from '../files/system-reason.ts';
 import { readJsonFile } from '../files/json-file.ts';
 import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 
@@ -24,7 +25,7 @@ const runFormat = 1;
 export interface RunRecord {
   /** Everything that decides the result; JSON values. */
   readonly config: JsonObject;
-  /** What tells the data from other data: a digest, or a record with one. */
+  /** Identifies the data: a digest, or a record with one. */
   readonly data: unknown;
 }
 

@@ -43,7 +43,7 @@ const unclipped: OwnDefaults = { clipSample: false };
 const latent: OwnDefaults = { ...unclipped, betaStart: 0.00085, betaEnd: 0.012 };
 
 /**
- * The classes of diffusers for a discrete-time process. What tells them apart is how they step back, which is chosen when images are sampled; a
+ * The classes of diffusers for a discrete-time process. They differ in the reverse step, which is chosen at sampling time; a
  * model that was saved with one of them is the model of any other.
  */
 const stepClasses = {

@@ -6,15 +6,8 @@
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  isLeftover,
-  kindOf,
-  makeFolder,
-  replaceFile,
-  syncFolder,
-  syncTree,
-  systemReason,
-} from '../files/durable-files.ts';
+import { isLeftover, kindOf, makeFolder, replaceFile, syncFolder, syncTree } from '../files/durable-files.ts';
+import { systemReason } from '../files/system-reason.ts';
 import { configFile, indexFile } from './file-names.ts';
 
 /** One checkpoint of a run. */

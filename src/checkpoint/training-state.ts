@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { HostArray, HostArrays } from '../core/index.ts';
 import { readSafetensors, safetensorsParts, type TensorSource } from '../formats/safetensors.ts';
-import { kindOf, makeFolder, readWhole, syncFolder, systemReason, writeNewFile } from '../files/durable-files.ts';
+import { kindOf, makeFolder, readWhole, syncFolder, writeNewFile } from '../files/durable-files.ts';
+import { describeSystemError } from '../files/system-reason.ts';
 import { readJsonFile } from '../files/json-file.ts';
 import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 
@@ -43,10 +44,9 @@ export async function writeTrainingState(dir: string, { step, tensors, meta }: T
   try {
     await makeFolder(join(dir, 'training'));
   } catch (error) {
-    throw new Error(
-      `checkpoint ${dir}: cannot be written, ${systemReason(error) ?? String(error)}; give another folder`,
-      { cause: error },
-    );
+    throw new Error(`checkpoint ${dir}: cannot be written, ${describeSystemError(error)}; give another folder`, {
+      cause: error,
+    });
   }
   const state = new Summary(
     safetensorsParts('types' in tensors ? tensors : { types: tensors, read: async (name) => tensors.get(name)! }, {

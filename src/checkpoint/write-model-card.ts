@@ -14,7 +14,7 @@ export interface CardSource {
   readonly superResolution?: SuperResolution | null | undefined;
 }
 
-/** Images that the code of a card draws. */
+/** Images that a model card's example generates. */
 const drawn = 4;
 
 /** The card of a model; its Python runs in the folder as it stands. */

@@ -13,7 +13,7 @@ export class Interrupted extends Error {
  * A signal that Ctrl-C (or a polite kill) aborts, with an `Interrupted` as its reason. A second Ctrl-C ends the process
  * at once, as everywhere.
  *
- * @param onFirst  told when it happens, to say that the command is about to stop
+ * @param onFirst  called on the first signal, to report that the command is about to stop
  */
 export function interruptSignal(onFirst: () => void): { readonly signal: AbortSignal; readonly release: () => void } {
   const controller = new AbortController();

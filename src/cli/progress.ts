@@ -52,7 +52,7 @@ function lineProgress(what: string, total: number, start: number): Progress {
   };
 }
 
-/** Tells how long what is left takes, from the pace of the last minute or so. */
+/** Estimates the time left, from the pace of the last minute or so. */
 function timeLeft(total: number, start: number): (done: number) => string {
   let marks: { done: number; at: number }[] = [{ done: start, at: performance.now() }];
   return (done) => {

@@ -20,7 +20,7 @@ export interface Store {
 export interface Executable {
   /**
    * What a run needs of the machine's memory next to the store, its inputs and its outputs, in bytes; undefined where the
-   * executor cannot tell, or computes in memory of its own.
+   * executor does not know, or computes in memory of its own.
    */
   readonly peakBytes?: number;
   /**

@@ -25,7 +25,7 @@ export interface LossByNoiseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The loss at one time, as far as chance tells. */
+/** An estimate of the loss at one time. */
 export interface LossAtTime {
   readonly t: number;
   /** The mean over the draws and all values of an image of (ε − ε̂)², or the squared error of another target. */
@@ -39,7 +39,7 @@ export interface LossAtTime {
  *
  *     x_0 ~ data,  ε ~ N(0, I),  x_t = α x_0 + σ ε,   mean of (ε − ε̂(x_t, t))²
  *
- * With `datasetDenoiser` it is the floor: no network has less on that data at that time, and one that comes near to it
+ * With `datasetDenoiser` it is the irreducible loss: no network has less on that data at that time, and one that comes near it
  * where little noise is left has memorized.
  *
  * @param data  [N, ...] clean images

@@ -24,7 +24,7 @@ export interface NetworkProcess {
   readonly networkTimes: NetworkTimes;
 }
 
-/** A range of times as a network is told them, and what an axis of them is called. */
+/** A range of the network's timesteps, and the label of their axis. */
 export interface NetworkTimes {
   readonly from: number;
   readonly to: number;
@@ -100,7 +100,7 @@ export function describeProcess(config: SchedulerConfig): string {
 }
 
 /**
- * Noise levels spread evenly over the times that a network is told, least noise first: the middles of N equal parts, on a
+ * Noise levels spread evenly over the network's timesteps, least noise first: the middles of N equal parts, on a
  * discrete-time schedule the step that each is in.
  *
  * @returns times of the process, fewer than N where it has fewer steps

@@ -7,12 +7,12 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 /** One of `lossWeightings`. */
 export type LossWeighting = (typeof lossWeightings)[number];
 
-/** How the times of a training batch are drawn. */
+/** How the timesteps of a training batch are drawn. */
 export const timeSamplings = ['uniform', 'stratified', 'importance', 'log_normal'] as const;
 /** One of `timeSamplings`. */
 export type TimeSampling = (typeof timeSamplings)[number];
 
-/** How times are drawn. */
+/** The distribution of training timesteps. */
 export interface TimestepDistribution {
   readonly timeSampling: TimeSampling;
   /** Mean of ln(σ/α), for `log_normal`. */
@@ -21,10 +21,10 @@ export interface TimestepDistribution {
   readonly timeStd?: number | undefined;
 }
 
-/** Ways to enlarge an image of low resolution to the size of the one to be drawn. */
+/** How a low-resolution image is upsampled to the resolution of the output. */
 export const upsamplings = ['bilinear', 'bicubic'] as const;
 
-/** What a network sees next to x_t that is to draw the details of an image of low resolution. */
+/** Conditioning of a super-resolution network: the low-resolution image, concatenated to x_t on the channel axis. */
 export interface SuperResolution {
   /** How many times higher and wider the generated images are. */
   readonly factor: number;
@@ -65,7 +65,7 @@ export const objectiveDefaults: Objective = {
 };
 
 /**
- * How times of a process are drawn, what is not said filled in: uniformly for steps; for a flow logit-normally, moved with
+ * The timestep distribution of a process, with its defaults: uniform for discrete time; logit-normal for a flow, shifted with
  * its shift, which multiplies σ/α; for EDM log-normally.
  *
  * @throws if the law is not one of the process
@@ -96,7 +96,7 @@ export function timestepDistribution(
   }
   if (scheduler.process === undefined)
     throw new Error(
-      'timeSampling: log_normal draws noise levels of continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
+      'timeSampling: log_normal is for continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
     );
   const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
   return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };

@@ -38,10 +38,10 @@ export function plainPreconditioning(schedule: NoiseSchedule, predictionType: Pr
 }
 
 /**
- * A network that says the velocity ε − x_0 of a rectified flow and is told the time in thousandths, as diffusers'
+ * A network that predicts the velocity ε − x_0 of a rectified flow and takes the time in thousandths, as diffusers'
  * FlowMatchEulerDiscreteScheduler does: embeddings of times are made for 0 … 1000, not for 0 … 1.
  *
- * @param T  what t = 1 is told as; default 1000
+ * @param T  the timestep that the network gets for t = 1; default 1000
  * @see Esser et al. 2024 — https://arxiv.org/abs/2403.03206
  */
 export function flowPreconditioning({ T = 1000 }: { readonly T?: number } = {}): Preconditioning {

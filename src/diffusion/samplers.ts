@@ -234,7 +234,7 @@ function listedTimes(
  * Noise to begin from, sample b from stream b.
  *
  * @param shape    [B, ...]
- * @param streams  [B]; hand the same ones to the sampler, which draws on from where this stopped
+ * @param streams  [B]; pass the same streams to the sampler, which continues where this stopped
  * @param std      its standard deviation, the schedule's `priorStd` at the first time; default 1
  * @returns        [B, ...]
  * @throws if B is not the number of streams

@@ -21,7 +21,7 @@ export type BetaSchedule = (typeof betaSchedules)[number];
 
 /** A process of T steps with given variances, by the field names of diffusers' DDPMScheduler. */
 export interface StepSchedulerConfig {
-  /** Absent: it is the process that all the others are told apart from. */
+  /** Absent for discrete-time diffusion. */
   readonly process?: undefined;
   readonly betaSchedule: BetaSchedule;
   /** T. */
@@ -46,7 +46,7 @@ export interface StepSchedulerConfig {
 /** A rectified flow between image and noise whose network says the velocity, as diffusers' FlowMatchEulerDiscreteScheduler has it. */
 export interface FlowSchedulerConfig {
   readonly process: 'flow';
-  /** What t = 1, pure noise, is told to the network as. */
+  /** The timestep that the network gets for t = 1, pure noise. */
   readonly numTrainTimesteps: number;
   /** How far sampling and training are moved towards the noise: 1 not at all, 3 in Stable Diffusion 3, for images of many pixels. */
   readonly shift: number;
@@ -55,7 +55,7 @@ export interface FlowSchedulerConfig {
 /** EDM's continuous noise levels and preconditioning, as diffusers' EDMEulerScheduler has them. */
 export interface EdmSchedulerConfig {
   readonly process: 'edm';
-  /** Of no effect; how many noise levels diffusers lists before it is told how many to take. */
+  /** No effect here; the number of noise levels that diffusers lists by default. */
   readonly numTrainTimesteps: number;
   readonly sigmaMin: number;
   readonly sigmaMax: number;

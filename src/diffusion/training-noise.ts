@@ -22,7 +22,7 @@ export interface TrainingDraw {
  * The random part of a training step.
  *
  *     uniform     t ~ U{0 … T − 1} for each sample; on a continuous schedule U(0, last]
- *     stratified  t_b = ⌊T (b + u_b)/B⌋, u_b ~ U[0, 1): the same law for a sample drawn blindly, less variance in the batch's loss
+ *     stratified  t_b = ⌊T (b + u_b)/B⌋, u_b ~ U[0, 1): the same marginal distribution, less variance in the batch's loss
  *     importance  t ~ p on the T steps, uniform as long as there is no p
  *     log_normal  ln(σ/α) ~ N(timeMean, timeStd²): EDM's noise levels, and for a flow, where σ/α = t/(1 − t), logit-normal times
  *     ε ~ N(0, I), plus offsetNoise · N(0, 1) for each sample and channel

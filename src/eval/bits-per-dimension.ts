@@ -17,7 +17,7 @@ export interface BitsPerDimensionOptions {
   /** Times asked for each image next to t = 0; default all T − 1, which is exact but for the noise. */
   readonly times?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told after every batch and time. */
+  /** Called after every batch and time. */
   readonly onProgress?: ((images: number, share: number) => void) | undefined;
 }
 

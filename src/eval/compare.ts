@@ -95,7 +95,7 @@ export async function realFeatures(
  * Extracts the features of generated images as they come, and compares them with the real ones.
  *
  * @param images  [B, C, H, W] about −1 … 1, batch by batch; rounded to 256 levels first
- * @param options.classes  what each image should show, and what the classes are called; their accuracy is told where the extractor has the same names
+ * @param options.classes  what each image should show, and what the classes are called; their accuracy is measured where the extractor has the same class names
  */
 export async function compare(
   extractor: FeatureExtractor,

@@ -4,13 +4,13 @@ import type { FeatureRows } from './feature-reservoir.ts';
 /** Something that is known of two sets of features, a and b, by their inner products alone. */
 export interface PairMeasure<T> {
   /**
-   * Told for the rows of a, then for those of b, in their order.
+   * Called for the rows of a, then for the rows of b, in their order.
    *
    * @param products  [count] those of row i with the rows of its own side from i on; what stands before means nothing
    */
   within(side: 'a' | 'b', i: number, products: Float64Array): void;
   /**
-   * Told at last, for the rows of a in their order.
+   * Called last, for the rows of a in their order.
    *
    * @param products  [b.count] those of row i of a with all rows of b
    */
@@ -22,7 +22,7 @@ export interface PairMeasure<T> {
 const band = 32;
 
 /**
- * Tells measures all inner products of two sets, in float64; each is computed once for all of them, and none is kept.
+ * Passes all inner products of two sets to the measures, in float64; each is computed once, and none is stored.
  *
  * @throws if the features have not the same dimension
  */
@@ -65,7 +65,7 @@ function eachRow(a: FeatureRows, b: FeatureRows, visit: (i: number, products: Fl
   }
 }
 
-/** x·x of each row, the very numbers that `measurePairs` tells on the diagonal. */
+/** x·x of each row, the same numbers that `measurePairs` passes on the diagonal. */
 export function squaredNorms({ count, dim, data }: FeatureRows): Float64Array {
   const row = new Float64Array(dim);
   return Float64Array.from({ length: count }, (_, i) => {

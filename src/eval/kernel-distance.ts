@@ -57,7 +57,7 @@ interface KernelSums {
 interface Subset extends KernelSums {
   /** The chosen features of each side, rising. */
   readonly chosen: { readonly a: Uint32Array; readonly b: Uint32Array };
-  /** How many of them have been passed by the rows told so far: within a, within b, and of a once more. */
+  /** How many of them the rows have passed so far: within a, within b, and of a once more. */
   readonly passed: KernelSums;
 }
 

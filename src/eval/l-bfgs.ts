@@ -45,7 +45,7 @@ export function minimize(
       nextValue = f(next, nextGradient);
       if (nextValue <= value + 1e-4 * step * slope) break;
     }
-    // No step is long enough to be seen in float64: this is the minimum as far as it can be told.
+    // No step is long enough to be seen in float64: this is the minimum to within rounding.
     if (!(nextValue < value)) break;
     const s = next.map((each, i) => each - x[i]!);
     const y = nextGradient.map((each, i) => each - gradient[i]!);

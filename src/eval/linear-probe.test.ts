@@ -91,7 +91,7 @@ describe('linearProbe', () => {
   test.each([
     [
       { count: 2, dim: 1, data: [1, 2], labels: [0, 0] },
-      'linearProbe: there is only one class; nothing can be told apart',
+      'linearProbe: there is only one class; a probe needs two or more',
     ],
     [{ count: 2, dim: 1, data: [1, 2], labels: [0, -1] }, 'linearProbe: label 1: expected a class from 0, got -1'],
     [

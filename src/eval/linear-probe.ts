@@ -1,4 +1,4 @@
-/** How well a linear classifier tells classes from a network's features, and how well their neighbors do. */
+/** Linear probing: the accuracy of a linear classifier on a network's features, and of nearest neighbors. */
 import { dotOfRows } from './dot-products.ts';
 import { minimize } from './l-bfgs.ts';
 
@@ -249,7 +249,7 @@ function checkLabeled(name: string, { count, dim, data, labels }: LabeledFeature
       throw new Error(`${name}: label ${i}: expected a class from 0, got ${label}`);
     classes = Math.max(classes, label + 1);
   }
-  if (classes < 2) throw new Error(`${name}: there is only one class; nothing can be told apart`);
+  if (classes < 2) throw new Error(`${name}: there is only one class; a probe needs two or more`);
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i])) throw new Error(`${name}: vector ${Math.floor(i / dim)} is not finite`);
   return classes;

@@ -3,7 +3,7 @@ import { byteToUnit, unitToByte } from '../data/index.ts';
 
 /**
  * Images as their files would be: rounded to 256 levels and cut off at black and white. Real images are such, and a network
- * could tell generated ones by what lies between the levels.
+ * could recognize generated images by values between the levels.
  *
  * @param images  [B, C, H, W], about −1 … 1
  */

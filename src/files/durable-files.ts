@@ -1,41 +1,8 @@
 /** Files that survive a power cut: written, flushed, and only then given their name. */
-import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { asidePath } from './aside-path.ts';
-
-/** The plain words for a failed system call, or undefined for any other error. Looks through the causes of wrapped errors. */
-export function systemReason(error: unknown): string | undefined {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    const { code } = inner as NodeJS.ErrnoException;
-    switch (code) {
-      case 'EACCES':
-      case 'EPERM':
-        return 'permission denied';
-      case 'EROFS':
-        return 'the file system is read-only';
-      case 'ENOSPC':
-      case 'EDQUOT':
-        return 'no space left on the disk';
-      case 'ENOENT':
-        return 'it does not exist';
-      case 'ENOTDIR':
-        return 'a part of the path is a file, not a folder';
-      case 'EEXIST':
-        return 'it exists already';
-      case 'EISDIR':
-        return 'it is a folder, not a file';
-      case 'ENAMETOOLONG':
-        return 'the name is too long';
-      case 'ELOOP':
-        return 'too many symbolic links';
-      case 'EMFILE':
-      case 'ENFILE':
-        return 'too many open files';
-    }
-    if ((inner as NodeJS.ErrnoException).syscall !== undefined) return inner.message.split('\n')[0]!;
-  }
-  return undefined;
-}
+import { describeSystemError, systemReason } from './system-reason.ts';
 
 /** Whether something stands at the path, and what. */
 export async function kindOf(path: string): Promise<'file' | 'folder' | 'nothing'> {
@@ -74,12 +41,12 @@ export async function readWhole(path: string, where: string): Promise<Uint8Array
       await file.close();
     }
   } catch (error) {
-    throw new Error(`${where}: cannot be read, ${systemReason(error) ?? String(error)}`, { cause: error });
+    throw new Error(`${where}: cannot be read, ${describeSystemError(error)}`, { cause: error });
   }
 }
 
-/** What a file is to hold, whole or part by part; parts are asked for when those before them are written. */
-export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
+/** What a file is to hold, whole or part by part; an asynchronous part is asked for when those before it are written. */
+export type Content = Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * Writes a file that must not be there yet, flushed to the disk.
@@ -96,37 +63,57 @@ export async function writeNewFile(path: string, content: Content): Promise<void
   }
 }
 
-/** Replaces a file whole or not at all: a reader finds the old content or the new, whenever the power goes. */
+/**
+ * Replaces a file whole or not at all: a reader finds the old content or the new, whenever the power goes.
+ *
+ * @throws one line that names the file and why it cannot be written
+ */
 export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
-  const aside = asidePath(path);
   try {
-    await writeFlushed(aside, content);
-    await rename(aside, path);
+    await replaceWhole(path, (aside) => writeFlushed(aside, content));
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(aside, { force: true }).catch(() => {});
-    throw new Error(`cannot write ${JSON.stringify(path)}: ${systemReason(error) ?? String(error)}`, { cause: error });
+    throw new Error(`cannot write ${JSON.stringify(path)}: ${describeSystemError(error)}`, { cause: error });
   }
 }
 
-async function writeFlushed(path: string, content: Content): Promise<void> {
-  const parts =
-    typeof content === 'string'
-      ? [new TextEncoder().encode(content)]
-      : content instanceof Uint8Array
-        ? [content]
-        : content;
+/**
+ * Gives what `write` makes the name `path` when it is whole: a reader finds the old file or folder, or the new one, and never a part.
+ * What has to survive a power cut is flushed by `write`, and its name by `syncFolder`.
+ *
+ * @param write  makes a file or a folder at the path that is given to it, in the folder of `path`, which must be there
+ * @throws what `write` throws, or the system's error; nothing is left of the new one then
+ */
+export async function replaceWhole(path: string, write: (aside: string) => Promise<void>): Promise<void> {
+  const aside = asidePath(path);
+  try {
+    await write(aside);
+    // A folder takes the place of an empty one only.
+    if ((await kindOf(aside)) === 'folder') await rm(path, { recursive: true, force: true });
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** Writes a file that must not be there yet, and flushes it to the disk. */
+export async function writeFlushed(path: string, content: Content): Promise<void> {
+  const whole = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   const file = await open(path, 'wx');
   try {
-    for await (const bytes of parts) {
-      let done = 0;
-      while (done < bytes.length)
-        done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;
-    }
+    for await (const bytes of whole instanceof Uint8Array ? [whole] : whole) await writeAll(file, bytes);
     await file.sync();
   } finally {
     await file.close();
   }
+}
+
+/** Writes all bytes at the file's position: a single call may take less than it was given. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length)
+    done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;
 }
 
 /** Makes a folder and those above it, each flushed into the one that holds it. */
@@ -184,7 +171,7 @@ export async function syncTree(path: string): Promise<void> {
   await syncFolder(path);
 }
 
-/** What `replaceFile` and the step folders leave next to their place if the process is killed. */
+/** The names of what `replaceWhole` and the step folders leave behind when the process is killed. */
 export function isLeftover(name: string): boolean {
   return name.startsWith('.') && name.endsWith('.part');
 }

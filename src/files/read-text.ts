@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { describeSystemError } from './write-file.ts';
+import { describeSystemError } from './system-reason.ts';
 
 /** Why a file has no text, in a few words. */
 export interface NoText {

@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { stableAsidePath } from './aside-path.ts';
+import { replaceWhole } from './durable-files.ts';
+import { describeSystemError, systemReason } from './system-reason.ts';
 import { appendWhole, checkExtension, checkWritable, writeFileWhole } from './write-file.ts';
 
 let folder: string;
@@ -86,7 +88,7 @@ describe('appendWhole', () => {
 
   it('names the path and the reason where it cannot', async () => {
     await expect(appendWhole(join(folder, 'none/log'), Uint8Array.of(1))).rejects.toThrow(
-      /^cannot write ".*none\/log": there is no such file or folder; give another path$/,
+      /^cannot write ".*none\/log": it does not exist; give another path$/,
     );
   });
 
@@ -111,4 +113,42 @@ describe('checkExtension', () => {
       'cannot write "notes.txt": the name does not end in .png',
     );
   });
+});
+
+describe('replaceWhole', () => {
+  it('gives a folder the place of one that has files, when it is whole', async () => {
+    const path = join(folder, 'page');
+    await mkdir(path);
+    await writeFile(join(path, 'old'), '1');
+    await replaceWhole(path, async (aside) => {
+      await mkdir(aside);
+      await writeFile(join(aside, 'new'), '2');
+      expect(await readdir(path)).toEqual(['old']);
+    });
+    expect(await readdir(path)).toEqual(['new']);
+    expect(await readdir(folder)).toEqual(['page']);
+  });
+
+  it('leaves the old one and nothing else when the new one fails', async () => {
+    const path = join(folder, 'file');
+    await writeFile(path, 'kept');
+    const fails = replaceWhole(path, async (aside) => {
+      await writeFile(aside, 'half');
+      throw new Error('no more');
+    });
+    await expect(fails).rejects.toThrow('no more');
+    expect(await readFile(path, 'utf8')).toBe('kept');
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+});
+
+test.each([
+  [Object.assign(new Error('a'), { code: 'EDQUOT' }), 'no space left on the disk'],
+  [new Error('b', { cause: Object.assign(new Error('c'), { code: 'EROFS' }) }), 'the file system is read-only'],
+  [Object.assign(new Error('EIO: i/o error, write\nmore'), { code: 'EIO', syscall: 'write' }), 'EIO: i/o error, write'],
+  [new Error('not of the system\nat all'), undefined],
+  [Object.assign(new Error('of a name that objects have'), { code: 'constructor' }), undefined],
+])('%s has its reason', (error, reason) => {
+  expect(systemReason(error)).toBe(reason);
+  expect(describeSystemError(error)).toBe(reason ?? error.message.split('\n')[0]);
 });

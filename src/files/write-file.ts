@@ -1,40 +1,10 @@
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { access, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { access, open, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { asidePath } from './aside-path.ts';
-
-/** The plain words for a system error code; the system's own message where there are none. */
-export function describeSystemError(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  switch (code) {
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied';
-    case 'EROFS':
-      return 'the file system is read-only';
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return 'no space left on the disk';
-    case 'ENOENT':
-      return 'there is no such file or folder';
-    case 'ENOTDIR':
-      return 'a part of the path is a file, not a folder';
-    case 'EEXIST':
-      return 'a file is in the way of a folder';
-    case 'EISDIR':
-      return 'it is a folder';
-    case 'ENAMETOOLONG':
-      return 'the name is too long';
-    case 'ELOOP':
-      return 'too many symbolic links';
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'too many open files';
-    default:
-      return error instanceof Error ? error.message.split('\n')[0]! : String(error);
-  }
-}
+import { makeFolder, replaceWhole, syncFolder, writeAll, writeFlushed } from './durable-files.ts';
+import { describeSystemError } from './system-reason.ts';
 
 /** A path that cannot be written, and why in a few words. */
 export class WriteError extends Error {
@@ -107,7 +77,7 @@ export function checkExtension(path: string, extension: string): void {
 }
 
 /**
- * Writes a file whole or not at all: next to its place under another name, flushed to the disk, then renamed.
+ * Writes a file whole or not at all: under another name in the same folder, flushed to the disk, then renamed.
  * Missing parent folders are made; whatever stood there before stays until the new one is complete.
  *
  * @throws WriteError: one line that names the path and why it cannot be written
@@ -115,22 +85,11 @@ export function checkExtension(path: string, extension: string): void {
 export async function writeFileWhole(path: string, parts: Uint8Array | readonly Uint8Array[]): Promise<void> {
   await checkWritable(path);
   const full = resolve(path);
-  const aside = asidePath(full);
-  try {
-    // One by one: Node's recursive mkdir never returns where the system answers ENOENT to it, as in /proc.
-    for (const folder of (await foldersTo(path)).missing) await mkdir(folder).catch(ignoreExisting);
-    const file = await open(aside, 'wx');
-    try {
-      for (const part of parts instanceof Uint8Array ? [parts] : parts) await writeAll(file, part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(aside, full);
-  } catch (error) {
-    await unlink(aside).catch(() => {});
-    throw new WriteError(path, describeSystemError(error));
-  }
+  await writing(path, async () => {
+    await makeFolder(dirname(full));
+    await replaceWhole(full, (aside) => writeFlushed(aside, parts));
+    await syncFolder(dirname(full));
+  });
 }
 
 /**
@@ -164,20 +123,5 @@ export async function writing<T>(path: string, write: () => Promise<T>): Promise
   } catch (error) {
     if (error instanceof WriteError || (error as NodeJS.ErrnoException).code === undefined) throw error;
     throw new WriteError(path, describeSystemError(error));
-  }
-}
-
-/** Another process may have made the folder in the meantime. */
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
-}
-
-/** A single write call takes at most 2 GiB, and may take less than it was given. */
-async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
-  const chunk = 2 ** 28;
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, Math.min(chunk, bytes.length - done));
-    done += bytesWritten;
   }
 }

@@ -48,7 +48,7 @@ describe('readIdx', () => {
   });
 
   it.each([
-    ['', [], 'readIdx: the file has 0 bytes, its first 4 must tell the type and the number of axes'],
+    ['', [], 'readIdx: the file has 0 bytes, its first 4 must hold the type and the number of axes'],
     [
       'a gzip file',
       [0x1f, 0x8b, 8, 0],

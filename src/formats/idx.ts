@@ -61,7 +61,7 @@ const storedTypes: Readonly<Record<number, StoredType>> = {
 export function readIdx(bytes: Uint8Array): IdxArray {
   const fail = (problem: string) => new Error(`readIdx: ${problem}`);
   if (bytes.length < 4)
-    throw fail(`the file has ${bytes.length} bytes, its first 4 must tell the type and the number of axes`);
+    throw fail(`the file has ${bytes.length} bytes, its first 4 must hold the type and the number of axes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint16(0) !== 0) {
     const gzip = view.getUint16(0) === 0x1f8b ? ' (this is gzip: unpack it first)' : '';

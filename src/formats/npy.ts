@@ -97,7 +97,7 @@ const writtenTypes = {
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
-/** NumPy's own limit for files that it is not told to trust. */
+/** NumPy's own limit for untrusted files. */
 const largestHeader = 10_000;
 
 /** NumPy's own limit too (64 from NumPy 2 on, 32 before). */

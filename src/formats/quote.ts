@@ -8,7 +8,7 @@ export function quoteJson(value: unknown, none = 'nothing'): string {
   return clipped((JSON.stringify(value) as string | undefined) ?? none);
 }
 
-/** A word as a POSIX shell takes it, for a command that a message tells to type. */
+/** A word quoted for a POSIX shell, for commands in messages. */
 export function quoteWord(word: string): string {
   return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -24,7 +24,7 @@ export type SummaryValue =
     };
 
 /**
- * What an event tells: which format the file has (always the first), that a run starts at this step, so that what an earlier file has from
+ * The content of an event: the file version (always the first), that a run starts at this step, so that what an earlier file has from
  * there on is void, or the values of a step.
  */
 export type EventContent =

@@ -1,5 +1,5 @@
 /** Generators after each other: each enlarges, or decodes, what the one before it has made. */
-import type { FloatArray } from '../core/index.ts';
+import { float32, type FloatArray } from '../core/index.ts';
 import type { Sampling } from '../diffusion/index.ts';
 import { joined, type GenerateProgress, type GenerateRequest, type ImageGenerator } from './image-generator.ts';
 import { fullRequest } from './request.ts';
@@ -55,6 +55,16 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
     defaults: Object.assign({}, ...all.map(({ defaults }) => defaults)) as Readonly<Record<string, Sampling>>,
     notes: all.flatMap(({ notes }) => notes),
     device: [...new Set(all.map(({ device }) => device))].join(', '),
+    check(request = {}) {
+      const { count, ids } = fullRequest(request, takes);
+      return Object.assign(
+        {},
+        ...all.map((generator, i) => {
+          const image = i === 0 ? undefined : float32([1, ...generator.takes.image!.shape]);
+          return generator.check(requestOf(generator, request, { count, ids, image, isFirst: i === 0 }));
+        }),
+      ) as Readonly<Record<string, Sampling>>;
+    },
     async *generate(request = {}) {
       const { count, ids } = fullRequest(request, takes);
       const totals = stages.map(({ generator, weight = 1 }) => weight * Math.ceil(count / generator.batchSize));

@@ -1,7 +1,14 @@
 /** A generator over one model that is sampled: a diffusion network, or anything else that denoises. */
-import { float32, type FloatArray } from '../core/index.ts';
-import { classConditions, fullSampling, type Conditions, type Sampling } from '../diffusion/index.ts';
+import type { FloatArray } from '../core/index.ts';
 import {
+  classConditions,
+  fullSampling,
+  type Conditions,
+  type RepaintJumps,
+  type Sampling,
+} from '../diffusion/index.ts';
+import {
+  chosenSampler,
   inpaintImage,
   imageSampler,
   varyImage,
@@ -42,6 +49,9 @@ export interface DiffusionGenerator extends ImageGenerator {
   conditionsOf(request: Parameters<ImageGenerator['generate']>[0]): Promise<RequestConditions>;
 }
 
+/** The stage of a generator that has one. */
+export const samplingStage = 'sample';
+
 /** SDEdit's images are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
 export const defaultStrength = 0.6;
 
@@ -50,7 +60,7 @@ export function diffusionGenerator({
   model,
   takes,
   conditions = classesOnly,
-  stage = 'sample',
+  stage = samplingStage,
   notes = [],
   device,
 }: DiffusionSource): DiffusionGenerator {
@@ -67,6 +77,12 @@ export function diffusionGenerator({
     defaults: { [stage]: fullSampling(model.process, {}, model.sampling) },
     notes,
     device,
+    check(request = {}) {
+      fullRequest(request, takes);
+      const { sampling } = chosenSampler(model, samplingOf(request.sampling, stage));
+      model.denoiser(sampling);
+      return { [stage]: sampling };
+    },
     conditionsOf: async (request) => (await run(request)).given,
     async *generate(request = {}) {
       const { full, given } = await run(request);
@@ -82,9 +98,12 @@ export function diffusionGenerator({
       };
       const changed = takes.image?.use === 'optional' ? full.image : undefined;
       const states = changed
-        ? changedImages(model, { ...asked, strength: request.strength ?? defaultStrength }, changed, full.mask)
+        ? changedImages(model, { ...asked, strength: request.strength ?? defaultStrength }, changed, {
+            mask: full.mask,
+            ...request.jumps,
+          })
         : sampler.sample(asked);
-      for await (const state of states) yield progressOf(stage, state);
+      yield* samplingProgress(stage, states, Math.ceil(full.count / model.batchSize));
     },
     dispose: () => model.dispose(),
   };
@@ -100,27 +119,27 @@ export function samplingOf(
   return { ...(isFirst && first), ...stages?.[stage] };
 }
 
-function progressOf(
+/** The states of a sampler as a generator tells them. */
+export async function* samplingProgress(
   stage: string,
-  { stepsDone, stepsTotal, places, x0, xt, finished }: SampleProgress,
-): GenerateProgress {
-  return { stage, done: stepsDone, total: stepsTotal, places, preview: x0, xt, ...(finished && { finished: xt }) };
+  states: AsyncIterable<SampleProgress>,
+  batches: number,
+): AsyncGenerator<GenerateProgress, void, undefined> {
+  for await (const { step, stepsDone, stepsTotal, places, x0, xt, finished } of states) {
+    const progress = { stage, done: stepsDone, total: stepsTotal, step, steps: stepsTotal / batches, places };
+    yield { ...progress, preview: x0, xt, ...(finished && { finished: xt }) };
+  }
 }
 
 const classesOnly = ({ classes }: FullRequest): RequestConditions => ({
   conditions: classes ? classConditions(classes) : {},
 });
 
-/** All samples start from one image, so from the first: each has noise of its own. */
 function changedImages(
   model: ImageModel,
   asked: SampleOptions & { readonly strength: number },
-  images: FloatArray,
-  mask: FloatArray | undefined,
+  image: FloatArray,
+  { mask, ...jumps }: RepaintJumps & { readonly mask: FloatArray | undefined },
 ): AsyncGenerator<SampleProgress, void, undefined> {
-  const image = float32(
-    images.shape.slice(1),
-    images.data.subarray(0, images.data.length / images.shape[0]!) as Float32Array,
-  );
-  return mask ? inpaintImage(model, { ...asked, image, mask }) : varyImage(model, { ...asked, image });
+  return mask ? inpaintImage(model, { ...asked, ...jumps, image, mask }) : varyImage(model, { ...asked, image });
 }

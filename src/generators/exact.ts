@@ -1,4 +1,5 @@
 /** A generator without any network: the exact denoiser of a data set. */
+import type { Sampling } from '../diffusion/index.ts';
 import { exactSampler, type ExactSource } from '../pipelines/index.ts';
 import { diffusionGenerator, type DiffusionGenerator } from './diffusion.ts';
 
@@ -7,8 +8,11 @@ import { diffusionGenerator, type DiffusionGenerator } from './diffusion.ts';
  *
  * @throws if there are no images
  */
-export function exactGenerator(source: ExactSource): DiffusionGenerator {
-  const model = exactSampler(source);
+export function exactGenerator({
+  sampling,
+  ...source
+}: ExactSource & { readonly sampling?: Sampling | undefined }): DiffusionGenerator {
+  const model = { ...exactSampler(source), sampling };
   return diffusionGenerator({
     model,
     takes: { image: { shape: model.shape, use: 'optional' }, mask: model.shape.length === 3, guidance: false },

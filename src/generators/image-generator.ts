@@ -1,6 +1,6 @@
 /** What makes images from a request, whatever it is made of: the one thing that commands, servers and pages ask. */
 import type { FloatArray, Shape } from '../core/index.ts';
-import type { Sampling } from '../diffusion/index.ts';
+import type { RepaintJumps, Sampling } from '../diffusion/index.ts';
 import type { SampleId } from '../pipelines/index.ts';
 
 /** What to generate. Lists have one entry for each image, or one for all of them. */
@@ -25,6 +25,8 @@ export interface GenerateRequest {
   readonly mask?: FloatArray | undefined;
   /** How far an image that is changed may go: 0 leaves it as it is, 1 forgets it; default 0.6. */
   readonly strength?: number | undefined;
+  /** How often RePaint goes back under a mask; default its own. */
+  readonly jumps?: RepaintJumps | undefined;
   /** How to sample: of the first stage, and of others by their names. What is left out is the generator's default. */
   readonly sampling?: (Sampling & { readonly stages?: Readonly<Record<string, Sampling>> }) | undefined;
   /** When it aborts, generating ends with its reason before the next step. */
@@ -38,6 +40,9 @@ export interface GenerateProgress {
   /** Steps done and to do, over all stages and batches. */
   readonly done: number;
   readonly total: number;
+  /** The step of this stage and batch that was taken, from 0, and how many there are. */
+  readonly step: number;
+  readonly steps: number;
   /** Which images of the request these are, from 0. */
   readonly places: readonly number[];
   /** [B, ...] how they look so far, as estimated in this step: x̂_0. */
@@ -73,8 +78,14 @@ export interface ImageGenerator {
   /** Images that are computed together. */
   readonly batchSize: number;
   readonly takes: GeneratorInputs;
-  /** Its stages in their order, the way each is sampled when nobody says, all filled in. */
+  /** Its stages in their order, and how each is sampled when nobody says, all filled in. */
   readonly defaults: Readonly<Record<string, Sampling>>;
+  /**
+   * How each stage is sampled for a request, all filled in.
+   *
+   * @throws what `generate` would throw before its first step: the request does not fit
+   */
+  check(request?: GenerateRequest): Readonly<Record<string, Sampling>>;
   /** What to know of the model, one sentence each. */
   readonly notes: readonly string[];
   /** What computes it, for people. */

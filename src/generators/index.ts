@@ -5,6 +5,8 @@ export {
   type DiffusionGenerator,
   type DiffusionSource,
   type RequestConditions,
+  samplingProgress,
+  samplingStage,
 } from './diffusion.ts';
 export { exactGenerator } from './exact.ts';
 export {

@@ -7,7 +7,7 @@ import { classConditions, classLabelsName, imageName, type Conditions } from '..
 import { quoteJson } from '../formats/quote.ts';
 import type { JsonObject } from '../formats/json-object.ts';
 import { enlarge, openSampler, type ImageModel } from '../pipelines/index.ts';
-import { diffusionGenerator, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
+import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
 import type { FullRequest } from './request.ts';
 
@@ -15,8 +15,8 @@ import type { FullRequest } from './request.ts';
 export interface GeneratorContext {
   readonly executor: Executor;
   readonly files: ModelFiles;
-  /** What model_index.json says; empty for a network alone. */
-  readonly index: JsonObject;
+  /** What model_index.json says; undefined for a network alone. */
+  readonly index: JsonObject | undefined;
   /** Images computed together. */
   readonly batchSize?: number | undefined;
   /** Which of several sets of weights to read, such as `fp16`. */
@@ -59,12 +59,18 @@ export async function openGenerator(
         .filter((name) => name !== noPipeline)
         .join(', ')}`,
     );
-  return open({ executor, files, index: index ?? {}, batchSize, variant });
+  return open({ executor, files, index, batchSize, variant });
 }
 
 /** Opens one network with its scheduler: DDPM, a flow, EDM, with classes or an image of low resolution. */
-async function openDiffusion({ executor, files, batchSize, variant }: GeneratorContext): Promise<DiffusionGenerator> {
-  return modelGenerator(executor, await readModel(files, { variant }), { batchSize });
+async function openDiffusion({
+  executor,
+  files,
+  index,
+  batchSize,
+  variant,
+}: GeneratorContext): Promise<DiffusionGenerator> {
+  return modelGenerator(executor, await readModel(files, { variant }, { index }), { batchSize });
 }
 
 /** The rows that stand for "without a condition", where the model was trained with label dropout. */
@@ -76,7 +82,7 @@ export function nothingOf({ classes }: Pick<LoadedModel, 'classes'>): Conditions
 export async function modelGenerator(
   executor: Executor,
   model: LoadedModel,
-  { batchSize, stage = 'sample' }: { readonly batchSize?: number | undefined; readonly stage?: string } = {},
+  { batchSize, stage = samplingStage }: { readonly batchSize?: number | undefined; readonly stage?: string } = {},
 ): Promise<DiffusionGenerator> {
   const { unet, scheduler, weights, sampling } = model;
   const sampler = await openSampler(executor, {

@@ -1,5 +1,5 @@
 /**
- * A small residual network that tells classes of images, and whose pooled features tell images apart.
+ * A small residual network that classifies images, and whose pooled features measure distances between images.
  *
  * @see He et al. 2016, section 4.2 (the residual block for small images) — https://arxiv.org/abs/1512.03385
  */

@@ -1,6 +1,6 @@
 import { sizeOf, type RandomStream, type Shape } from '../core/index.ts';
 
-/** Draws the first values of a parameter. */
+/** Draws the initial values of a parameter. */
 export type Initializer = (shape: Shape, random: RandomStream) => Float32Array;
 
 /** All zeros. */

@@ -1,6 +1,6 @@
 /** The page: samples a model in the visitor's browser. */
 import type { HostArray } from '../core/index.ts';
-import { classConditions, describeProcess, initialNoise } from '../diffusion/index.ts';
+import { classConditions, describeProcess, fullSampling, initialNoise, networkProcess } from '../diffusion/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
@@ -30,6 +30,7 @@ async function run(): Promise<void> {
     classes: model.classes?.names ?? [],
     guided: (model.classes?.nullClass ?? null) !== null,
     webgpu: await hasWebGpu(),
+    sampling: fullSampling(networkProcess(model.scheduler), {}, model.sampling),
   };
   const controls = openControls(limits, crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1);
   const stage = openStage(limits.steps);
@@ -86,13 +87,13 @@ class Page {
     return reel;
   }
 
-  /** Loads the weights, so that the first drawing begins at once. */
+  /** Loads the weights, so that sampling starts at once. */
   async prepare(settings: Settings): Promise<void> {
     this.#blank(settings);
     await this.#load();
     element('settings', HTMLFieldSetElement).disabled = false;
-    element('draw', HTMLButtonElement).disabled = false;
-    showStatus('This is the noise of the seed. Draw turns it into images.');
+    element('generate', HTMLButtonElement).disabled = false;
+    showStatus('This is the noise of the seed. Generate turns it into images.');
   }
 
   #load(): Promise<Map<string, HostArray>> {
@@ -108,7 +109,7 @@ class Page {
     const progress = element('progress', HTMLProgressElement);
     this.#controls.setBusy(true);
     showProblem(undefined);
-    showStatus('Drawing …');
+    showStatus('Sampling …');
     history.replaceState(null, '', toHash(settings));
     progress.removeAttribute('value');
     progress.hidden = false;

@@ -199,7 +199,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     expect(await page.locator('#class option').allTextContents()).toEqual(['all in turn', 'sun', 'moon', 'star']);
     await page.selectOption('#class', '');
     await page.locator('#guidance').fill('2.5');
-    await page.click('#draw');
+    await page.click('#generate');
     await waitForStatus(page, 'drawn');
     const after = await imagesOn(page, 'xt', 5, [3, 8, 8]);
     const inTurn = await statesInNode(tiny(), {
@@ -224,7 +224,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     await page.fill('#steps-number', '3');
     await page.fill('#count-number', '2');
     await page.locator('#eta').fill('0.5');
-    await page.click('#draw');
+    await page.click('#generate');
     await waitForStatus(page, '2 images in');
     expect(new URL(page.url()).hash).toBe('#seed=5&count=2&sampler=ddim&steps=3&eta=0.5');
     const images = await imagesOn(page, 'xt', 2, [3, 8, 8]);
@@ -248,7 +248,7 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     expect(await page.isDisabled('#seed')).toBe(false);
     await page.fill('#count-number', '1');
     await page.fill('#steps-number', '2');
-    await page.click('#draw');
+    await page.click('#generate');
     expect(await waitForStatus(page, 'drawn')).toMatch(/^1 image in [\d.]+ s on wasm \(1 thread\)\.$/);
     await page.close();
   });

@@ -19,7 +19,7 @@ interface Frame {
 /** Beyond this steps are left out between those that are kept. */
 const mostBytes = 160e6;
 
-/** The frames of every image of one drawing. */
+/** The frames of every image of one sampling run. */
 export class Reel {
   readonly imageShape: ImageShape;
   readonly count: number;

@@ -8,7 +8,7 @@ const playing = { whole: 3000, step: 250 } as const;
 
 /** The stage of the page. */
 export interface Stage {
-  /** Empties it for a new drawing. */
+  /** Empties it for new samples. */
   begin(reel: Reel): void;
   /** Shows what has been added to the reel, unless the visitor looks at an earlier step. */
   follow(): void;

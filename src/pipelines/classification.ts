@@ -1,4 +1,4 @@
-/** Telling the classes of images: the loss, its inputs, and the classes and features of images from a trained network. */
+/** Image classification: the loss, its inputs, and the classes and features that a trained network predicts. */
 import {
   input,
   logSoftmax,

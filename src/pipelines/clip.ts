@@ -40,7 +40,7 @@ export interface ContrastiveResult {
   readonly textAccuracy: Tensor;
 }
 
-/** The loss of a model that cannot tell images and texts apart, in nats: ln B. Staying there means nothing is learned. */
+/** The loss at chance, in nats: ln B. A loss that stays there means that nothing is learned. */
 export function chanceLoss(batchSize: number): number {
   return Math.log(batchSize);
 }
@@ -152,7 +152,7 @@ export interface ImageProgramOptions {
 
 /**
  * The image tower as a program: `images` [B, C, H, W] in [−1, 1] → `image_embeds` [B, D], unit vectors. Of the store it
- * reads its own weights alone; `freeze` makes them constants. Of several views it computes the unit vectors, and makes their
+ * reads its own weights alone; `freeze` makes them constants. With test-time augmentation it averages the unit vectors of the transforms, and makes their
  * mean one again, as `zeroShotClassifier` does with sentences.
  */
 export function imageProgram(

@@ -1,4 +1,4 @@
-/** Samplers side by side on one model: what they draw from the same noise in so many steps, and how far it is from where they go. */
+/** Samplers side by side on one model: their samples from the same noise, and the distance to the converged samples. */
 import type { FloatArray } from '../core/index.ts';
 import {
   samplerNamed,
@@ -24,14 +24,14 @@ export interface CompareOptions extends Omit<SampleRequest, 'first'> {
   readonly spacing?: TimeSpacing | undefined;
   /** Steps of the converged image; default 200. */
   readonly referenceSteps?: number | undefined;
-  /** [N, C, H, W] images of the data, to tell how near to one of them the drawn ones are. */
+  /** [N, C, H, W] images of the data, for the distance of each sample to the nearest. */
   readonly data?: FloatArray | undefined;
   readonly onStep?: (progress: SampleProgress, what: string) => void;
 }
 
-/** What one sampler draws in so many steps. */
+/** The samples of one sampler at one number of steps. */
 export interface ComparedCell {
-  readonly sampler: SamplerName;
+  readonly sampler: string;
   readonly steps: number;
   /** [count, C, H, W] */
   readonly images: FloatArray;
@@ -51,7 +51,7 @@ export interface Comparison {
 }
 
 /** Of second order with one evaluation a step: at 200 steps it is as good as converged, for half of what Heun asks. */
-const referenceSampler = 'dpmpp-2m';
+const referenceSampler: SamplerName = 'dpmpp-2m';
 const referenceSteps = 200;
 
 /**
@@ -60,7 +60,7 @@ const referenceSteps = 200;
  * All samplers begin with the same noise, so those that add none go to one image: the end of the probability-flow ODE.
  * How far they are from it is their error, and needs no data and no judge.
  *
- * @throws before anything is drawn if there is no such sampler, or more steps than times of the schedule
+ * @throws before sampling if there is no such sampler, or more steps than times of the schedule
  */
 export async function compareSamplers(
   model: ImageModel,

@@ -43,7 +43,7 @@ import type { ImageShape } from './image-sampler.ts';
 const imageShape: ImageShape = [1, 8, 8];
 const D = 64;
 const B = 64;
-/** Bitmap are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
+/** Pixels are N(μ_k, s²), μ_k the mean of their class. Bytes round that by 1/255 and cut it where it is three deviations out: s² is right to a thousandth. */
 const s = 0.25;
 const classMeans = [-0.25, 0.25] as const;
 const sigmaData = 0.5;
@@ -459,7 +459,7 @@ class ExactNetwork extends UNet2DModel {
         output = add(output, column(sum(mul(shifts, oneHot(classLabels, means.length)), [1])));
       }
       return learnsVariance
-        ? concat([output, mul(full([B, ...image], 1), column(gather(table(1, fraction), at)))], 1)
+        ? concat([output, mul(full([B, ...imageShape], 1), column(gather(table(1, fraction), at)))], 1)
         : output;
     };
   }

@@ -38,11 +38,11 @@ export interface Examples {
 /** Images of a data set, with their classes where it has them: `batchAt`. */
 export function imageExamples(
   dataset: Dataset,
-  { seed, flip = false }: { readonly seed: number; readonly flip?: boolean },
+  { seed, horizontalFlip = false }: { readonly seed: number; readonly horizontalFlip?: boolean },
 ): Examples {
   return {
     batch(number, size) {
-      const { images, labels } = batchAt(dataset, { seed, step: number, batchSize: size, flip });
+      const { images, labels } = batchAt(dataset, { seed, step: number, batchSize: size, horizontalFlip });
       return { x0: images, ...(labels && { conditions: classConditions(labels) }) };
     },
   };

@@ -16,7 +16,7 @@ import {
 import {
   chosenSampler,
   sampleBatches,
-  imageShape,
+  imageShapeOf,
   mostSteps,
   sampleStreams,
   type SampleRequest,
@@ -64,8 +64,8 @@ export interface InpaintOptions extends SampleRequest, RepaintJumps, Pick<Sample
   readonly mask: FloatArray;
 }
 
-/** Steps of RePaint: its own, section 5. */
-const repaintSteps = 250;
+/** Steps of RePaint: as many as of ddpm; its own 250 (section 5) take two and a half times as long. */
+const repaintSteps = 100;
 
 /**
  * Paints the part under the mask, `count` times: see `repaint`.
@@ -80,7 +80,7 @@ export async function* inpaintImage(
   const { schedule } = model.process;
   const { timesteps, sampling } = chosenSampler(model, { ...options, sampler: 'ddpm', steps, spacing });
   checkImage('inpaintImage', model, image, options.count);
-  const [, height, width] = imageShape(model.shape);
+  const [, height, width] = imageShapeOf(model.shape);
   if (mask.shape.length !== 3 || mask.shape[1] !== height || mask.shape[2] !== width)
     throw new Error(`inpaintImage: the mask is [${mask.shape.join(', ')}], expected [1, ${height}, ${width}]`);
   yield* sampleBatches(
@@ -153,7 +153,7 @@ export async function* interpolateSeeds(
   });
 }
 
-/** How many images `interpolateSeeds` draws. */
+/** How many images `interpolateSeeds` generates. */
 export function interpolatedCount(seeds: number, frames: number): number {
   return (seeds - 1) * (frames - 1) + 1;
 }

@@ -18,7 +18,7 @@ export interface ExactSource {
  *
  * A batch of B noisy images takes about 2 · B · N · C · H · W multiplications for each step.
  *
- * @throws if there are no images; when drawing, if guidance is asked for
+ * @throws if there are no images; while sampling, if guidance is requested
  */
 export function exactSampler({ images, scheduler, batchSize = 16 }: ExactSource): ImageSampler {
   const process = networkProcess(scheduler);

@@ -29,7 +29,7 @@ export type ImageShape = readonly [channels: number, height: number, width: numb
  *
  * @throws if they are something else
  */
-export function imageShape(sample: Shape): ImageShape {
+export function imageShapeOf(sample: Shape): ImageShape {
   if (sample.length !== 3)
     throw new Error(`sample: a sample of this model is [${sample.join(', ')}], and an image is [C, H, W]`);
   return sample as ImageShape;
@@ -41,7 +41,7 @@ export interface SampleId {
   readonly index: number;
 }
 
-/** Which images to draw. */
+/** Which images to generate. */
 export interface SampleRequest extends Guidance {
   readonly seed: number;
   readonly count: number;
@@ -58,7 +58,7 @@ export interface SampleRequest extends Guidance {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Which images to draw, and how. */
+/** Which images to generate, and how. */
 export interface SampleOptions extends SampleRequest, SamplerChoice {}
 
 /** What random numbers of samples are for, when nobody says. */
@@ -86,7 +86,7 @@ export interface SampleProgress extends SamplerState {
   readonly stepsTotal: number;
 }
 
-/** What images can be drawn from: a network made ready, or an exact solution. */
+/** What images are sampled from: a compiled network, or an exact denoiser. */
 export interface ImageModel {
   /** What is done to images, and what the model is asked of it. */
   readonly process: NetworkProcess;
@@ -119,7 +119,7 @@ export interface ImageSampler extends ImageModel {
   sample(options: SampleOptions): AsyncGenerator<SampleProgress, void, undefined>;
 }
 
-/** A model with its way to draw. */
+/** A model with its samplers. */
 export function imageSampler(model: ImageModel): ImageSampler {
   return {
     ...model,
@@ -183,7 +183,7 @@ function samplingOf({
   return { sampler, steps, spacing, eta, churn, guidanceScale, guidanceRescale, guidanceInterval, dynamicThresholding };
 }
 
-/** Images that are drawn together. */
+/** Images that are sampled together. */
 export interface SampleBatch {
   /** Which images these are. */
   readonly indices: readonly number[];
@@ -192,14 +192,14 @@ export interface SampleBatch {
   readonly denoise: Denoiser;
   /** [B, C, H, W] */
   readonly shape: readonly number[];
-  /** [B] nothing has been drawn from them yet. */
+  /** [B] fresh streams. */
   readonly streams: readonly RandomStream[];
   /** What its denoiser is given besides x_t and t. */
   readonly given: DenoiseOptions;
 }
 
 /**
- * Runs a way to draw on every batch of the images asked for.
+ * Runs a sampling function on every batch of the requested images.
  *
  * @param stepsOfBatch  states that it yields for a batch
  * @throws if the conditions are not those of the model, one row for each sample
@@ -256,10 +256,10 @@ export function sampleImages(
 }
 
 /**
- * The images at the end of a drawing, together.
+ * The finished images of a sampling run, together.
  *
  * @returns [count, C, H, W]
- * @throws if nothing was drawn
+ * @throws if nothing was sampled
  */
 export async function finishedImages(
   drawing: AsyncIterable<SampleProgress>,

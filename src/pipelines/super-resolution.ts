@@ -40,10 +40,10 @@ export function enlarge(
 }
 
 /**
- * What the network sees of images that it is to draw in full: they are shrunk and enlarged again.
+ * The conditioning images of a super-resolution network: shrunk, then enlarged again.
  *
  * With a stream, normals of deviation s ~ U[0, noiseAugmentation), one s for each image, are added, so that the network does not
- * lean on the last detail of what it sees. Images without noise are among those, and are what it is given when it draws.
+ * rely on the finest details of the conditioning image. Noise-free conditioning is part of training, and is used for sampling.
  *
  * @param images  [B, C, H, W] in [−1, 1]
  * @returns         [B, C, H, W]

@@ -15,7 +15,7 @@ const aside = 1 / 16;
 const closer = 0.85;
 
 /**
- * The views that are averaged on request: the image itself, moved by a sixteenth to each side, from closer and from
+ * The transforms of test-time augmentation: the image itself, shifted by a sixteenth to each side, zoomed in and
  * farther off. A transformer cuts images into patches, and says something else where they are cut elsewhere.
  */
 export const ttaTransforms: readonly TtaTransform[] = [
@@ -47,10 +47,10 @@ function lineMatrix(size: number, scale: number, shift: number): Float32Array {
 }
 
 /**
- * All views of images, view by view.
+ * All transformed images, transform by transform.
  *
  * @param images  [B, C, H, W] with sides of two or more
- * @returns         [views · B, C, H, W]
+ * @returns         [transforms · B, C, H, W]
  */
 export function augmentedImages(images: Tensor, transforms: readonly TtaTransform[]): Tensor {
   const [, , height, width] = images.shape as [number, number, number, number];
@@ -65,9 +65,9 @@ export function augmentedImages(images: Tensor, transforms: readonly TtaTransfor
 }
 
 /**
- * The sum of the vectors that the views of each image have.
+ * The sum of the embeddings of each image's transforms.
  *
- * @param vectors  [views · B, D]
+ * @param vectors  [transforms · B, D]
  * @returns        [B, D]
  */
 export function sumOverTransforms(vectors: Tensor, transforms: number): Tensor {

@@ -19,7 +19,7 @@ export interface RankedLabel extends Ranked {
   readonly probability: number;
 }
 
-/** Tells which label fits an image. */
+/** Classifies an image by the nearest label. */
 export interface ZeroShotClassifier {
   readonly labels: readonly string[];
   /** [L, D], unit vectors. */

@@ -7,7 +7,7 @@ import type { Environment } from '../core/index.ts';
 export interface Adapter {
   /** The device's name as its driver gives it, or what is known of it. */
   readonly adapter: string;
-  /** The driver's file, or null where the platform does not tell. */
+  /** The driver's file, or null where the platform does not say. */
   readonly driver: string | null;
 }
 

@@ -16,7 +16,7 @@ export interface OpenNodeExecutorOptions extends Omit<NodeExecutorOptions, 'devi
    * at least twice as fast in a step of training; else the processor. Never an adapter in software.
    */
   readonly device?: DeviceChoice;
-  /** Told what is good to know of the choice, a line each. */
+  /** Called with notes on the choice, one line each. */
   readonly note?: (line: string) => void;
 }
 

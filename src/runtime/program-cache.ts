@@ -1,8 +1,9 @@
-import { createHash, randomUUID, type Hash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash, type Hash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Node, Program, Tensor } from '../core/index.ts';
+import { replaceWhole } from '../files/durable-files.ts';
 import { nodeScopes, toOnnx, type OnnxProgram } from '../onnx/index.ts';
 import type { Lower, Target } from './session-executor.ts';
 
@@ -134,15 +135,9 @@ async function writeEntry(
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
   const rest = Buffer.concat([length, header, bytes]);
-  // Besides its place and renamed: another process never reads half of it.
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, Buffer.concat([createHash('sha256').update(rest).digest(), rest]));
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  const entry = Buffer.concat([createHash('sha256').update(rest).digest(), rest]);
+  // Another process never reads half of it.
+  await replaceWhole(path, (aside) => writeFile(aside, entry));
   await removeOldest(dir, mostBytes);
 }
 

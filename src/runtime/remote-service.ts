@@ -21,7 +21,7 @@ export interface Connection {
   hold(busy: boolean): void;
 }
 
-/** What a connection tells. */
+/** Events of a connection. */
 export interface ConnectionEvents {
   readonly received: (response: Response) => void;
   /** The other side is gone; what waits for it fails with this. */

@@ -34,9 +34,9 @@ export interface RunPlan {
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
-  /** The range of times that the network is conditioned on, in a run that has noise: the log then tells the loss by level of it. */
+  /** The range of times that the network is conditioned on, in a run that has noise: the log then has the loss by noise level. */
   readonly times?: NetworkTimes;
-  /** The least loss that is possible in each level of noise, where it can be computed; drawn next to the run's own. */
+  /** The irreducible loss by noise level, where it can be computed; plotted with the run's own. */
   readonly irreducibleLoss?: () => Promise<LossByNoise>;
   /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
@@ -86,7 +86,7 @@ export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
   readonly resumeFrom?: string;
 }
 
-/** What a run tells while it goes on. */
+/** Events of a run. */
 export type RunEvent =
   | {
       readonly type: 'ready';

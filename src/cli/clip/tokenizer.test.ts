@@ -70,7 +70,7 @@ describe('kuosan tokenizer train', () => {
       'captions that are not there',
       ['--captions', at('nowhere')],
       1,
-      `captions ${JSON.stringify(at('nowhere'))}: there is no such file or folder; give a folder of captioned images, or a .txt with a caption on each line`,
+      `captions ${JSON.stringify(at('nowhere'))}: it does not exist; give a folder of captioned images, or a .txt with a caption on each line`,
     ],
     [
       'a file that holds none',

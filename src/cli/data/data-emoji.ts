@@ -19,7 +19,7 @@ export function register(data: Command): void {
       '--out <dir>',
       'the folder to make: a folder for each style with metadata.jsonl, and lists of what to train and test on',
     )
-    .option('--styles <names>', 'whose drawings, separated by commas', defaults.styles)
+    .option('--styles <names>', 'emoji styles, separated by commas', defaults.styles)
     .option('--language <name>', 'of labels and tags: en, zh, de, fr, ja, …', defaults.language)
     .option('--size <pixels>', 'side of the images', integerOption('--size', 8, 1024), defaults.size)
     .option('--packages <dir>', 'where the packages are installed, if not here or in a folder above', '.')

@@ -1,16 +1,17 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
-import { asidePath } from '../../files/aside-path.ts';
+import { replaceWhole } from '../../files/durable-files.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
+import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
-import { denoisingNetwork, imageShape } from '../../pipelines/index.ts';
+import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -36,7 +37,7 @@ const weightsFile = 'weights.safetensors';
 /** Browsers share memory between threads only on pages that are served with these. */
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
-/** How hosts are told: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
+/** How hosts are configured: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
 const hostFiles: Readonly<Record<string, string>> = {
   _headers: `/*\n${Object.entries(isolation)
     .map(([key, value]) => `  ${key}: ${value}\n`)
@@ -70,20 +71,21 @@ export async function writePage(
 ): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
   if (!existsSync(join(builtPage, 'index.html')))
     throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const imageShape = imageShape(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
+  const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
-      `${model.path}: makes images of ${imageShape[0]} channels, a page draws 1 or 3; take --out and draw them yourself`,
+      `${model.path}: makes images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
     );
   if (model.unet.config.inChannels !== imageShape[0])
     throw new Error(
-      `${model.path}: this model is conditioned on an image, and a page has none for it; draw with kuosan edit --image, or take --out`,
+      `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
     );
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
-  const aside = asidePath(full);
-  try {
-    await mkdir(aside, { recursive: true });
+  await mkdir(dirname(full), { recursive: true });
+  // The earlier page goes only when the new one is whole.
+  await replaceWhole(full, async (aside) => {
+    await mkdir(aside);
     await cp(builtPage, aside, { recursive: true });
     const page = join(aside, 'index.html');
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
@@ -104,18 +106,14 @@ export async function writePage(
       imageShape,
       unet: model.unet.config,
       scheduler: model.scheduler,
+      ...(model.sampling?.[samplingStage] && { sampling: model.sampling[samplingStage] }),
       weights: { file: weightsFile, bytes: weights.length, dtype },
     };
     await writeFileWhole(
       join(aside, modelFolder, modelFile),
       new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
     );
-    // The earlier page goes only now that the new one is whole.
-    await rm(full, { recursive: true, force: true });
-    await rename(aside, full);
-  } finally {
-    await rm(aside, { recursive: true, force: true });
-  }
+  });
   return { dtype, bytes: await sizeOfFolder(full) };
 }
 

@@ -42,7 +42,7 @@ export function describeEvaluation({
 }: EvaluationReport): string {
   const drawn =
     sampler && (features || nearest)
-      ? `, drawn with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}`
+      ? `, sampled with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}`
       : '';
   const lines = [`${subject} against ${data}, seed ${seed}${drawn}`];
   if (features) lines.push(...describeComparison(features));

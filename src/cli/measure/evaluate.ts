@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
 import { integerOption } from '../options.ts';
+import { samplerHelp } from '../sampling-options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
 
 export function register(program: Command): void {
@@ -23,14 +23,11 @@ export function register(program: Command): void {
     )
     .option(
       '--count <n>',
-      'images to draw, and real ones to compare them with',
+      'images to generate, and real images to compare them with',
       integerOption('--count', 4, 1_000_000),
       1000,
     )
-    .option(
-      '--sampler <name>',
-      `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`,
-    )
+    .option('--sampler <name>', samplerHelp().sampler)
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
@@ -44,7 +41,7 @@ export function register(program: Command): void {
       integerOption('--bpd-times', 1),
       50,
     )
-    .option('--seed <n>', 'which real images, and the noise of the drawn ones', integerOption('--seed', 0), 0)
+    .option('--seed <n>', 'seed of the choice of real images and of the noise', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')

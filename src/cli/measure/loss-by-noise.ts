@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { IrreducibleLossOptions } from './run-loss-by-noise.ts';
+import type { LossByNoiseCommandOptions } from './run-loss-by-noise.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption } from '../options.ts';
 import { modelArgument } from '../sampling-options.ts';
@@ -7,16 +7,16 @@ import { modelArgument } from '../sampling-options.ts';
 export function register(program: Command): void {
   const command = program
     .command('loss-by-noise')
-    .description("how far a model's loss is above the least that is possible on its data, at each level of noise")
+    .description("compare a model's loss with the irreducible loss on its data (the exact denoiser's), by noise level")
     .argument('<run | model dir | name>', modelArgument)
     .requiredOption('--data <source>', 'the images it was trained on, as in kuosan data')
-    .option('--levels <n>', 'levels of noise', integerOption('--levels', 2, 1000), 20)
+    .option('--levels <n>', 'noise levels', integerOption('--levels', 2, 1000), 20)
     .option('--draws <n>', 'noisy images at each level', integerOption('--draws', 2, 1_000_000), 128)
     .option('--out <loss-by-noise.png>', 'the figure to write', 'loss-by-noise.png')
     .option('--seed <n>', 'seed of images and noise', integerOption('--seed', 0), 0)
     .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
     .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), 16);
-  addDeviceOptions(command).action(async (source: string, options: IrreducibleLossOptions) => {
+  addDeviceOptions(command).action(async (source: string, options: LossByNoiseCommandOptions) => {
     const { runLossByNoise } = await import('./run-loss-by-noise.ts');
     await runLossByNoise(source, options);
   });

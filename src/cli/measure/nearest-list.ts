@@ -1,7 +1,7 @@
 import { appendWhole, writeFileWhole } from '../../data/index.ts';
 import { copyRatio, type Nearest } from '../../eval/index.ts';
 
-/** The nearest real image of each drawn one: a line of JSON each, written as they come, however many there are. */
+/** The nearest real image of each generated image: one JSON line each, written as they are found. */
 export class NearestList {
   readonly path: string;
   readonly #names: readonly string[];

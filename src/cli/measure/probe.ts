@@ -7,9 +7,7 @@ import { ttaOption } from '../clip/tta-option.ts';
 export function register(program: Command): void {
   const command = program
     .command('probe')
-    .description(
-      "measure how well classes can be told from a CLIP's vectors of images: by a linear classifier, and by their nearest neighbors",
-    )
+    .description("measure how well a CLIP's image embeddings classify: linear probe and nearest neighbors")
     .argument(
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',
@@ -18,7 +16,7 @@ export function register(program: Command): void {
       '--data <source>',
       'images with classes to learn from: a folder with a folder for each class, fashion-mnist, …',
     )
-    .option('--test <source>', 'images with the same classes to tell; default the test part of a data set that has one')
+    .option('--test <source>', 'test images with the same classes; default the test split of the data set')
     .option('--neighbors <k>', 'nearest images that vote', integerOption('--neighbors', 1, 10_000), 20)
     .option(
       '--c <x>',

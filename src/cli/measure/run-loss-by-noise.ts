@@ -15,25 +15,23 @@ import {
 import {
   classConditions,
   classDatasetDenoiser,
-  classLabelsName,
   datasetDenoiser,
   denoisingLossByNoise,
   hasSteps,
-  imageName,
   spreadTimes,
   type Denoiser,
   type LossAtTime,
   type NetworkProcess,
   type NoiseSchedule,
 } from '../../diffusion/index.ts';
-import { imageShape } from '../../pipelines/index.ts';
+import { imageShapeOf } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { allImages, isConditionedOn, openImages } from '../open-images.ts';
+import { allImages, openImages, samplerOf } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
 
 /** The options of `kuosan loss-by-noise`. */
-export interface IrreducibleLossOptions extends DeviceOptions {
+export interface LossByNoiseCommandOptions extends DeviceOptions {
   readonly data: string;
   readonly levels: number;
   readonly draws: number;
@@ -43,25 +41,26 @@ export interface IrreducibleLossOptions extends DeviceOptions {
   readonly batchSize: number;
 }
 
-export async function runLossByNoise(source: string, options: IrreducibleLossOptions): Promise<void> {
+export async function runLossByNoise(source: string, options: LossByNoiseCommandOptions): Promise<void> {
   const { data, levels, draws, out, seed, batchSize } = options;
   checkExtension(out, '.png');
   await checkWritable(out);
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
-    const { sampler } = opened;
-    const noise = sampler.process;
-    const [channels, height, width] = imageShape(sampler.shape);
-    const takesClasses = isConditionedOn(sampler, classLabelsName);
-    const { schedule } = noise;
-    if (isConditionedOn(sampler, imageName))
+    if (opened.generator.takes.image?.use === 'required')
       throw new Error(
         `${source}: this model is conditioned on an image, so the images alone do not say what it could know`,
       );
+    const sampler = samplerOf(opened, 'loss-by-noise');
+    const noise = sampler.process;
+    const [channels, height, width] = imageShapeOf(sampler.shape);
+    const labelled = opened.generator.takes.classes;
+    const takesClasses = labelled !== undefined;
+    const { schedule } = noise;
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
-    const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
+    const [known, found] = [labelled?.names?.length, dataset.classNames?.length];
     if (takesClasses && known !== undefined && found !== undefined && found > known)
       throw new Error(
         `${source}: this model knows ${known} classes, and ${data} has ${found}; give the images that it was trained on`,
@@ -102,7 +101,9 @@ export async function runLossByNoise(source: string, options: IrreducibleLossOpt
       await renderFigure(layLossByNoise(network, exact, noise, `${source} on ${data}, ${dataset.count} images`)),
     );
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
-    process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.device}\n`);
+    process.stdout.write(
+      `${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.generator.device}\n`,
+    );
   } finally {
     interrupt.release();
     await opened.dispose();
@@ -114,13 +115,13 @@ function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], 
     (value < 1e-9 ? '0' : value < 1e-3 ? value.toExponential(1).replace('e-', 'e−') : value.toPrecision(3)).padStart(9);
   const mean = (losses: readonly LossAtTime[]) => losses.reduce((sum, { loss }) => sum + loss, 0) / losses.length;
   return [
-    'mean squared error of ε̂ (± its standard error), and what no network can go below on this data:',
-    '     t      σ/α    network        ±      floor        ±',
+    "mean squared error of ε̂ (± standard error), and the irreducible loss on this data (the exact denoiser's):",
+    '     t      σ/α    network        ±  irreducible        ±',
     ...network.map(
       ({ t, loss, standardError }, i) =>
-        `${(hasSteps(schedule) ? String(t) : t.toPrecision(3)).padStart(6)}${number(schedule.sigma(t) / schedule.alpha(t))}  ${number(loss)}${number(standardError)}  ${number(exact[i]!.loss)}${number(exact[i]!.standardError)}`,
+        `${(hasSteps(schedule) ? String(t) : t.toPrecision(3)).padStart(6)}${number(schedule.sigma(t) / schedule.alpha(t))}  ${number(loss)}${number(standardError)}    ${number(exact[i]!.loss)}${number(exact[i]!.standardError)}`,
     ),
-    `mean over the levels: network ${mean(network).toPrecision(4)}, floor ${mean(exact).toPrecision(4)}`,
+    `mean over the levels: network ${mean(network).toPrecision(4)}, irreducible ${mean(exact).toPrecision(4)}`,
   ];
 }
 
@@ -131,7 +132,7 @@ function layLossByNoise(
   subtitle: string,
 ): Figure {
   const losses = network.map(({ loss }) => loss).filter((loss) => loss > 0);
-  // A decade below the network: further down the floor is nothing, and would press all else together.
+  // At most a decade below the network: further down the irreducible loss is negligible, and would flatten the rest.
   const ticks = logTicks(Math.min(...losses) / 10, Math.max(...losses, ...exact.map(({ loss }) => loss)));
   const points = (of: readonly LossAtTime[]) =>
     of.map(({ t, loss }): Point => [networkTime(t), Math.max(loss, ticks[0]!)]);
@@ -144,7 +145,7 @@ function layLossByNoise(
     y: { domain: [ticks[0]!, ticks.at(-1)!], ticks, scale: 'log' },
     series: [
       { label: 'network', color: seriesColors[0]!, points: points(network) },
-      { label: 'exact denoiser, the floor', color: seriesColors[1]!, points: points(exact) },
+      { label: 'irreducible loss (exact denoiser)', color: seriesColors[1]!, points: points(exact) },
     ],
   });
   return {

@@ -25,7 +25,7 @@ export interface ProbeCommandOptions extends DeviceOptions {
 const validationShare = 0.1;
 
 /**
- * Prints which shares of the test images a linear classifier and the nearest neighbors tell right, from the vectors of the
+ * Prints the accuracy of a linear classifier and of the nearest neighbors on the test images, from the embeddings of the
  * images alone.
  *
  * @throws one line if images have no classes, or the two sets not the same

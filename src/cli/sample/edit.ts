@@ -7,7 +7,7 @@ export function register(program: Command): void {
   const command = program
     .command('edit')
     .description(
-      'draw an image anew: all of it, more or less like it was, or the part under a mask; or enlarge it with a model made for that',
+      'edit an image: vary all of it, or inpaint the part under a mask; or enlarge it with a super-resolution model',
     )
     .requiredOption('--image <in.png>', "the image; fitted to the size of the model's and cropped to the middle")
     .option('--mask <m.png>', 'white where the image is painted anew; of the size of the image (RePaint)')

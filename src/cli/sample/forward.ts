@@ -14,7 +14,7 @@ const forwardDefaults = {
 export function register(program: Command): void {
   program
     .command('forward')
-    .description('draw how an image turns into noise, by the closed form and by iterating, and compare the two')
+    .description('plot how an image turns into noise, in closed form and step by step, and compare the two')
     .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(

@@ -48,7 +48,7 @@ export function layComparison(
     24 + dot + Math.ceil(Math.max(...[...samplers, 'converged'].map((name) => textWidth(name, textSize))) / 2) * 2;
   const width = Math.max(left + Math.max(steps.length, 3) * (side + gap), 500) + 8;
   const marks: Mark[] = [
-    { kind: 'text', at: [16, 36], text: 'The same noise, drawn by each sampler in so many steps', size: 18 },
+    { kind: 'text', at: [16, 36], text: 'The same noise, sampled by each sampler in so many steps', size: 18 },
   ];
   const label = (text: string, y: number) =>
     marks.push({ kind: 'text', at: [left - 12, y + tall / 2 + 5], text, size: textSize, anchor: 'end' });

@@ -72,7 +72,7 @@ describe('kuosan forward', () => {
         () => 'accepted',
         (error: Error) => error.message,
       );
-    expect(await refused(join(folder, 'none.png'), {})).toMatch(/^cannot read ".*none\.png": there is no such file/);
+    expect(await refused(join(folder, 'none.png'), {})).toMatch(/^cannot read ".*none\.png": it does not exist/);
     expect(await refused(join(folder, 'fake.png'), {})).toMatch(/^cannot read ".*fake\.png": not an image/);
     expect(await refused(image, { out: image })).toMatch(/^--out ".*x\.png" is the image itself/);
     expect(await refused(image, { out: join(folder, 'f.gif') })).toContain('does not end in .png');

@@ -14,7 +14,7 @@ export interface ShowRunOptions {
   readonly skipBad: boolean;
   /** What to add to the command that was typed to go on after an interruption; default nothing. */
   readonly resumeOption?: string;
-  /** Told of every sample grid. */
+  /** Called with every sample grid. */
   readonly onSamples?: (event: Extract<RunEvent, { type: 'samples' }>, print: (line: string) => void) => void;
 }
 

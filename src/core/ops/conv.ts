@@ -4,7 +4,7 @@ import { apply, defineOp, type Tensor } from '../tensor.ts';
 import { add } from './elementwise.ts';
 import { reshape, sum } from './structure.ts';
 
-/** What a convolution is told next to its operands, in ONNX's order of axes. */
+/** Attributes of a convolution, in ONNX's order of axes. */
 export interface Conv2dAttrs {
   /** Vertical and horizontal stride. */
   readonly strides: readonly [number, number];

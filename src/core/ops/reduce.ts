@@ -107,7 +107,7 @@ export function logSumExp(x: Tensor, axes: readonly number[] = allAxes(x), keepD
   return apply(logSumExpOp, [x], { axes: normalizeAxes('logSumExp', axes, x.shape.length), keepDims });
 }
 
-/** What a running sum may be told. */
+/** Attributes of a running sum. */
 export interface CumsumAttrs {
   readonly axis: number;
   /** Leave each element out of its own sum: the first is 0. */

@@ -1,4 +1,4 @@
-/** Images as they might also look: cropped, turned, bent, in other colors, or half another drawing of the same thing. */
+/** Image augmentation: random crop, aspect jitter, rotation, elastic deformation, color jitter, blur and mixup. */
 import type { RandomStream } from '../../core/random.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
 
@@ -66,7 +66,7 @@ const luma = [0.299, 0.587, 0.114] as const;
 
 const unchanged = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
 
-/** Draws a view; the stream moves on by the same number of draws whatever is asked for. */
+/** Draws a random transform; the stream advances by the same number of draws whatever the settings. */
 export function drawTransform(
   random: RandomStream,
   { height, width, channels }: Pick<DatasetContent, 'height' | 'width' | 'channels'>,
@@ -105,7 +105,7 @@ export function drawTransform(
 const gridPoints = 5;
 
 /**
- * A view bent, or as in a mirror. What it draws has a stream of its own, so that views are those of a run that does neither.
+ * Adds elastic deformation and horizontal flips. It draws from a stream of its own, so that the transform is that of a run without them.
  *
  * @see Simard et al. 2003, elastic distortions — https://doi.org/10.1109/ICDAR.2003.1227801
  */
@@ -179,7 +179,7 @@ export function smooth(
 }
 
 /**
- * Writes an image as a view shows it, by linear interpolation between the centers of pixels; what lies outside has the
+ * Applies a transform to an image, by bilinear interpolation between pixel centers; positions outside have the
  * nearest pixel's color.
  *
  * @param out     [C, H, W] in [−1, 1]

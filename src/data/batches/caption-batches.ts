@@ -17,7 +17,7 @@ export interface CaptionBatch {
 
 /** How captions and images vary from one time they are shown to the next. */
 export interface CaptionAugmentation extends ImageAugmentation {
-  /** What is said of an image: `{}` is its caption; each time one of them is drawn. */
+  /** Prompt templates with `{}` for the caption; one is drawn each time. */
   readonly templates: readonly string[];
   /** The share of captions that some of the image's tags are added to. */
   readonly tagShare: number;

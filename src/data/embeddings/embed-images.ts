@@ -7,7 +7,7 @@ import { decodeImage, ImageError } from '../images/image.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { fromBitmaps } from '../images/bitmap.ts';
 import type { Resample } from '../images/resample.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 
 /** What turns images into vectors. */
 export interface ImageEncoder {

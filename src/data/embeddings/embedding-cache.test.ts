@@ -175,7 +175,7 @@ describe('embedImages', () => {
 test('imageFiles takes a file, or all of a folder, and says what else is there', async () => {
   await writeFolder([0, 1]);
   expect(await imageFiles(join(dir, '001.png'))).toEqual({ files: [join(dir, '001.png')], skipped: [], notes: [] });
-  await expect(imageFiles(join(dir, 'none'))).rejects.toThrow(/images ".*none": there is no such file or folder/);
+  await expect(imageFiles(join(dir, 'none'))).rejects.toThrow(/images ".*none": it does not exist/);
   rmSync(join(dir, '000.png'));
   rmSync(join(dir, '001.png'));
   writeFileSync(join(dir, 'thesis.doc'), '');

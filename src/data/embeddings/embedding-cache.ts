@@ -31,7 +31,7 @@ export function contentKey(bytes: Uint8Array): string {
  *
  * @param network  what identifies the network, its weights and how images are brought to it; hashed to the file's name
  * @param dim      D
- * @param note     told once if the cache cannot be kept
+ * @param note     called once if the cache cannot be kept
  */
 export async function openEmbeddingCache(
   cacheDir: string,

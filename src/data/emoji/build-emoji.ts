@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { metadataName } from '../sets/captions.ts';
 import { decodeImage, encodePng } from '../images/image.ts';
+import { replaceWhole } from '../../files/durable-files.ts';
 import { stableAsidePath } from '../../files/aside-path.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { checkWritable, writing } from '../../files/write-file.ts';
@@ -211,12 +212,9 @@ async function writeImages(
     const { fileName, bytes } = images[index]!;
     const path = join(place, fileName);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      // Some drawings are a little higher than wide: white next to them keeps their tops.
+      // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
       const png = await encodePng(await decodeImage(bytes, { size, crop: 'pad' }));
-      await writing(path, async () => {
-        await writeFile(`${path}.part`, png);
-        await rename(`${path}.part`, path);
-      });
+      await writing(path, () => replaceWhole(path, (aside) => writeFile(aside, png)));
     }
     onProgress?.(++done, images.length);
   });

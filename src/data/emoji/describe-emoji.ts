@@ -1,7 +1,7 @@
 import { annotationPackage } from './annotations.ts';
 import { emojiStyles, type EmojiStyleName } from './styles.ts';
 
-/** What a card tells of a data set of emoji. */
+/** The content of the README of an emoji data set. */
 export interface EmojiDatasetCard {
   readonly language: string;
   readonly size: number;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 import type { FoundPackage } from './packages.ts';
 
 /**

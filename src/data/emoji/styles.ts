@@ -7,7 +7,7 @@ import { readPackageJson } from './read-package-json.ts';
 /** The images of one style by code points: each reads the bytes of an image file. */
 export type EmojiImages = ReadonlyMap<string, () => Promise<Uint8Array>>;
 
-/** How one hand draws all emoji. */
+/** One style of emoji: its package and how its images are found. */
 export interface EmojiStyle {
   /** The package that holds the images. */
   readonly package: PackageNeed;

@@ -41,7 +41,7 @@ export type Mark =
       readonly fill?: string;
     };
 
-/** A drawing: its size in units and its marks, the first at the bottom. */
+/** A figure: its size in units and its marks, the first at the bottom. */
 export interface Figure {
   readonly width: number;
   readonly height: number;

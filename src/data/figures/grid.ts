@@ -11,7 +11,7 @@ export interface GridOptions {
   readonly scale?: number;
 }
 
-/** The most classes that are told apart by columns: wider grids are not seen at once. */
+/** The most classes that get a column of their own: wider grids do not fit on a screen. */
 const mostClasses = 20;
 
 /** A column for each class where images show the classes in turn, so that each is looked at by itself; undefined: the default. */

@@ -34,7 +34,7 @@ export interface Plot {
   readonly legend?: boolean;
 }
 
-/** Told apart by people with any color vision. @see Okabe & Ito 2008 — https://jfly.uni-koeln.de/color/ */
+/** Distinguishable with any color vision. @see Okabe & Ito 2008 — https://jfly.uni-koeln.de/color/ */
 export const seriesColors: readonly string[] = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
 const faint = '#e2e2e2';

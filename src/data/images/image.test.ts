@@ -301,7 +301,7 @@ describe('readImage', () => {
   it('names the file that is missing or no image', async () => {
     await writeFile(join(folder, 'fake.png'), 'not an image');
     await expect(readImage(join(folder, 'none.png'), { size: 8 })).rejects.toThrow(
-      /^cannot read ".*none\.png": there is no such file/,
+      /^cannot read ".*none\.png": it does not exist/,
     );
     await expect(readImage(join(folder, 'fake.png'), { size: 8 })).rejects.toThrow(
       /^cannot read ".*fake\.png": not an image that can be read; give a PNG/,

@@ -4,7 +4,8 @@ import { heightAndWidth, type ImageSize } from './image-size.ts';
 import type { Bitmap } from './bitmap.ts';
 import { resampleToCover, type Resample } from './resample.ts';
 import { clipped } from '../../formats/quote.ts';
-import { describeSystemError, writeFileWhole } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
+import { writeFileWhole } from '../../files/write-file.ts';
 
 /**
  * How an image takes another shape:
@@ -83,7 +84,7 @@ function otherNumbers(what: string): string {
 
 const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 
-/** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker tells. */
+/** libpng accepts a file whose last rows are missing as long as it has read enough; its end marker decides. */
 function isTruncatedPng(bytes: Buffer): boolean {
   if (!bytes.subarray(0, 4).equals(pngSignature)) return false;
   const end = bytes.lastIndexOf('IEND');

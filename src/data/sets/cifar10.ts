@@ -8,7 +8,7 @@ import { fitImages, isQuickFit, type RawImages } from '../images/fit-images.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import type { Source, Split } from './source.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 
 /** Krizhevsky's ten classes, in the order of their labels. */
 const cifar10Classes: readonly string[] = [

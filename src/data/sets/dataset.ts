@@ -22,7 +22,7 @@ export interface DatasetContent {
   readonly classNames?: readonly string[];
   /** One sentence or label for each image. */
   readonly captions?: readonly string[];
-  /** Further words for each image, most to least telling. */
+  /** Tags of each image, the most informative first. */
   readonly tags?: readonly (readonly string[])[];
   readonly skipped: readonly SkippedImage[];
   /** What the user should know, one sentence each. */

@@ -85,10 +85,10 @@ describe('what cannot be read', () => {
     await symlink('nowhere.txt', join(folder, 'a.txt'));
     await symlink('loop.png', join(folder, 'loop.png'));
     await expect(open()).rejects.toThrow(
-      'a.png": its link cannot be followed: there is no such file or folder; remove the file, or leave',
+      'a.png": its link cannot be followed: it does not exist; remove the file, or leave',
     );
     expect((await open({ skipBad: true })).skipped).toEqual([
-      { id: 'a.png', reason: 'its link cannot be followed: there is no such file or folder' },
+      { id: 'a.png', reason: 'its link cannot be followed: it does not exist' },
       { id: 'loop.png', reason: 'its link cannot be followed: too many symbolic links' },
     ]);
   });

@@ -11,7 +11,7 @@ import { ImageError, decodeImage, imageFormats } from '../images/image.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from '../images/image-size.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 import { listedSplits } from './folder-splits.ts';
 import { isImage, listImages, noteOtherImages, type ImageFile, type Listing } from './list-images.ts';
 

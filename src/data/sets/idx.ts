@@ -11,7 +11,7 @@ import { fitImages, isQuickFit, type RawImages } from '../images/fit-images.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import type { Source, Split } from './source.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 
 /** The names MNIST's files have, and those that others have given them: `emnist-letters-train-images-idx3-ubyte.gz`. */
 const imagesName = /^(.*?)(train|t10k|test)-images[-.]idx3-ubyte(\.gz)?$/;

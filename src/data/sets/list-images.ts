@@ -5,7 +5,7 @@ import { metadataName, captionFileOf } from './captions.ts';
 import type { SkippedImage } from './dataset.ts';
 import { nameFinder } from './name-finder.ts';
 import { inParallel } from '../../files/in-parallel.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 
 /** What is taken for an image by its name; anything else in the folder is left alone. */
 const imageExtensions: ReadonlySet<string> = new Set([

@@ -57,7 +57,7 @@ test.each([
 });
 
 test('says what is wrong with the file', async () => {
-  await expect(takeListed(dataset, folder)).rejects.toThrow(/": it is a folder/);
+  await expect(takeListed(dataset, folder)).rejects.toThrow(/": it is a folder, not a file/);
   writeFileSync(join(folder, 'latin1.txt'), Buffer.from('caf\xe9.png', 'latin1'));
   await expect(takeListed(dataset, join(folder, 'latin1.txt'))).rejects.toThrow(/latin1\.txt": is not text in UTF-8$/);
 });

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { readFolderCaptions } from '../sets/folder.ts';
 import { readText } from '../../files/read-text.ts';
-import { describeSystemError } from '../../files/write-file.ts';
+import { describeSystemError } from '../../files/system-reason.ts';
 
 /** Captions that were read. */
 export interface Texts {

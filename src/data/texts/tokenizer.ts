@@ -135,7 +135,7 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
 }
 
 /**
- * Checks that no two texts become the same tokens, as "Cat" and "cat" do: a model could not tell them apart.
+ * Checks that no two texts become the same tokens, as "Cat" and "cat" do: a model could not distinguish them.
  *
  * @param what    what messages call a text
  * @param length  L, where longer texts are cut

@@ -34,7 +34,7 @@ export function timesFromStrength(
 }
 
 /**
- * Draws an image anew from a noisy version of it: what is coarse stays, what is fine is the model's.
+ * SDEdit: denoises a noisy version of an image, which keeps its coarse structure while the model adds detail.
  *
  *     x_t = α_t x_0 + σ_t ε  at t = strength · T, and the sampler from there
  *

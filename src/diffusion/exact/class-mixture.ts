@@ -6,8 +6,8 @@ import type { NoiseSchedule } from '../noise-schedule.ts';
 import { datasetDenoiser } from './mixture.ts';
 
 /**
- * The exact denoiser of a data set whose classes are told (the condition `class_labels`): for each sample that of the images of its class,
- * E[x_0 | x_t, y]. Who knows the class has less to guess, so this is the floor of networks that take classes.
+ * The exact class-conditional denoiser of a data set (the condition `class_labels`): for each sample the mean over its class,
+ * E[x_0 | x_t, y]. Its loss is the irreducible loss of class-conditional networks, below that of unconditional ones.
  *
  * @param images  [N, ...]
  * @param labels    [N] the class of each

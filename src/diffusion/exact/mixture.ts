@@ -70,8 +70,8 @@ export function mixtureDenoiser(schedule: NoiseSchedule, components: readonly Mi
  *     E[x_0 | x_t] = Σ_i softmax_i(−‖x_t − α x_i‖² / 2σ²) x_i
  *
  * DDPM says that q(x_{t−1} | x_t) cannot be estimated easily because it needs the entire data set; here it is, computed.
- * Sampled to the end it returns images of the data set, so its loss is the floor of every training loss on it, and a
- * network that reaches this floor has memorized.
+ * Sampled to the end it returns images of the data set. Its loss is the irreducible loss on that data: a
+ * network that reaches it has memorized.
  *
  * @param images  [N, ...]; they are not copied
  * @throws if there are none

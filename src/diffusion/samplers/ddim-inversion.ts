@@ -4,7 +4,7 @@ import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
 /**
- * DDIM backwards: the noise from which `ddim` without noise draws a given image.
+ * DDIM inversion: the noise from which `ddim` with η = 0 reproduces a given image.
  *
  *     x_t = α_t x̂_0(x_s) + σ_t ε̂(x_s),   s < t
  *

@@ -32,7 +32,7 @@ export async function* unipc(
   const steps = stages.map(({ t, s }, i) => {
     const h = lambda(s) - lambda(t);
     const before = stages[i - 1];
-    // The clean image is infinitely far in λ: what came before tells nothing there.
+    // The clean image is infinitely far in λ: the previous estimate has no information there.
     const slope = before && h !== Infinity ? h / (lambda(before.t) - lambda(t)) : 0;
     return {
       t,

@@ -63,7 +63,7 @@ export interface TimeEmbedding {
 
 const hint = 'blocks of the way up must be the counterparts of those of the way down';
 
-/** What a block hands on: its features, and an image that some networks take along at every resolution. */
+/** What a block passes on: its features, and the image of the skip path that some networks have at every resolution. */
 export interface Features {
   /** [B, C, H, W] */
   readonly h: Tensor;

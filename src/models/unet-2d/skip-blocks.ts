@@ -123,7 +123,7 @@ export class SkipUpBlock extends UpBlock {
       }),
     );
     this.resnetUp = last ? null : resampling(options, outChannels, (x) => filteredUpsample(x, 'zeros'));
-    // As the last convolution of the network, so that what it draws begins at zero.
+    // As the last convolution of the network: its output is zero at initialization.
     this.skipConv = last ? null : new Conv2d(outChannels, imageChannels, 3, { padding: 1, init: nearlyZero });
     this.skipNorm = last ? null : new GroupNorm(groupsFor(outChannels), outChannels, eps);
   }

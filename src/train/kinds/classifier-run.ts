@@ -72,7 +72,7 @@ async function openTest(
   return held;
 }
 
-/** Images told at once; the number does not matter for the result. */
+/** Images classified at once; the result does not depend on it. */
 const testBatch = 100;
 
 async function watchAccuracy(

@@ -343,7 +343,7 @@ describe('refuses', () => {
     await expect(
       refusal({ data: { source: alike, files: null, testFiles: null }, train: { evaluateEvery: null } }),
     ).rejects.toThrow(
-      /all images of .*alike have the same caption, so there is nothing to tell apart; caption them one by one/,
+      /all images of .*alike have the same caption, so there is nothing to contrast; give each image its own caption/,
     );
   });
 
@@ -399,7 +399,7 @@ describe('refuses', () => {
 
 test('progress says plainly when the loss sits at ln(batch)', () => {
   expect(describeClip(Math.log(256), 256, { image_accuracy: 0.0039, text_accuracy: 0.0039, logit_scale: 2.6592 })).toBe(
-    'loss 5.5452 (ln 256 = 5.5452: at chance, nothing is told apart) · 0.4 % right in the batch · temperature 0.070',
+    'loss 5.5452 (ln 256 = 5.5452: at chance) · 0.4 % right in the batch · temperature 0.070',
   );
   expect(describeClip(3.9, 256, { image_accuracy: 0.121, text_accuracy: 0.161, logit_scale: -Math.log(0.0694) })).toBe(
     'loss 3.9000 (ln 256 = 5.5452) · 14.1 % right in the batch · temperature 0.069',

@@ -68,7 +68,7 @@ export async function planClip(
   const dataset = captioned(files === null ? whole : await part(files, '--data.files null trains on all images'));
   if (new Set(dataset.captions).size < 2)
     throw new Error(
-      `config.data.source: all images of ${dataset.name} have the same caption, so there is nothing to tell apart; caption them one by one`,
+      `config.data.source: all images of ${dataset.name} have the same caption, so there is nothing to contrast; give each image its own caption`,
     );
   const test = await openTest();
 
@@ -155,7 +155,7 @@ async function useOf(dataset: Dataset, test: Dataset | undefined): Promise<RunPl
       };
 }
 
-/** Within so much of ln(batch) nothing is told apart yet. */
+/** Within so much of ln(batch) the loss is at chance. */
 const atChance = 0.02;
 
 /**
@@ -171,7 +171,7 @@ export function describeClip(
 ): string {
   const chance = chanceLoss(batch);
   const stuck = Math.abs(loss - chance) < atChance * chance;
-  return `loss ${loss.toFixed(4)} (ln ${batch} = ${chance.toFixed(4)}${stuck ? ': at chance, nothing is told apart' : ''}) · ${(50 * (image + text)).toFixed(1)} % right in the batch · temperature ${Math.exp(-scale).toFixed(3)}`;
+  return `loss ${loss.toFixed(4)} (ln ${batch} = ${chance.toFixed(4)}${stuck ? ': at chance' : ''}) · ${(50 * (image + text)).toFixed(1)} % right in the batch · temperature ${Math.exp(-scale).toFixed(3)}`;
 }
 
 /** With what is said of each image as its caption. */

@@ -168,8 +168,6 @@ describe('the floor of the loss', () => {
     [{ objective: { weighting: 'min_snr' } }],
     [{ objective: { offsetNoise: 0.1 } }],
     [{ scheduler: { varianceType: 'learned_range' }, model: { outChannels: 6 } }],
-    // What such a network is told, the loss has no name for, and says so when it is built.
-    [{ source: plain, numClassEmbeds: null, labelDropout: 0, model: { classEmbedType: 'timestep' } }],
   ])('is not known where the loss is another than the plain error: %j', async (options) => {
     expect((await planOf(options)).irreducibleLoss).toBeUndefined();
   });

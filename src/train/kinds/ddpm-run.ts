@@ -1,4 +1,4 @@
-/** A training run of DDPM: its data, its network, and the images it draws on the way. */
+/** A training run of a diffusion model: its data, its network, and its sample grids. */
 import type { Executor } from '../../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../../checkpoint/index.ts';
 import {
@@ -66,7 +66,7 @@ export async function planDdpm(
   const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
   const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
   const network = denoisingNetwork(unet, diffusion.varianceType);
-  // A floor of the plain error, for a network that is told nothing but classes: weights, offsets and images next to x_t have others.
+  // Only for the plain squared error and no conditioning but classes: weighting, offset noise and image conditioning change it.
   const takesClasses = unet.conditions.length > 0;
   const isPlain =
     diffusion.varianceType !== 'learned_range' &&
@@ -163,7 +163,7 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
   return known === predicts
     ? []
     : [
-        `${dir} predicts ${known}, and this run ${predicts}: what the network tells is learned anew; config.scheduler says what it predicts`,
+        `${dir} predicts ${known}, and this run ${predicts}: the output is retrained; set config.scheduler.predictionType to keep it`,
       ];
 }
 

@@ -13,14 +13,14 @@ import {
 } from '../../diffusion/index.ts';
 import { noiseLevels, type LossByNoise } from '../log/noise-levels.ts';
 
-/** Values of all images together beyond which the floor is not computed on the way: up to here it takes two seconds. */
+/** The most values of a data set for which training computes the irreducible loss: up to here it takes two seconds. */
 export const mostIrreducibleLossValues = 2 ** 20;
 
 /** Times looked at in each level, and noisy images at each: enough for a curve. */
 const timesOfLevel = 4;
 const draws = 8;
 
-/** What a run shows of its images, and what it tells of them. */
+/** How the run trains on its images. */
 export interface IrreducibleLossOptions {
   /** Whether images are mirrored: those belong to the data too. */
   readonly horizontalFlip: boolean;
@@ -29,7 +29,7 @@ export interface IrreducibleLossOptions {
 }
 
 /**
- * The floor of the loss in each of the ten levels of noise: the error of the exact denoiser of the images in what the network is asked
+ * The irreducible loss in each of the ten noise levels: the error of the data's exact denoiser in the network's prediction
  * for. Where it is conditioned on the classes, it is that of each class's own images, and for the share whose class is hidden that of all.
  *
  * @returns undefined if there are so many images that it would take long
@@ -41,7 +41,7 @@ export function irreducibleLossOf(
 ): (() => Promise<LossByNoise>) | undefined {
   const { count, channels, height, width, labels } = dataset;
   if (hidden !== undefined && !labels)
-    throw new Error('internal: the floor of a network that takes classes, and the data have none');
+    throw new Error('internal: the irreducible loss of a class-conditional network needs classes in the data');
   const values = count * channels * height * width * (horizontalFlip ? 2 : 1);
   const {
     schedule,

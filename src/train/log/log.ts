@@ -9,7 +9,7 @@ import { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 const secondsBetweenFlushes = 5;
 
 /**
- * All that a run tells next to its checkpoints:
+ * What a run writes next to its checkpoints:
  *
  *     metrics.jsonl            a line a step
  *     events.out.tfevents.*    the same for TensorBoard, at most some thousand points
@@ -41,9 +41,9 @@ export class RunLog {
   }
 
   /**
-   * Goes on after `step`; what was told of later steps, which will be done again, is taken back.
+   * Goes on after `step`; entries of later steps, which will be repeated, are removed.
    *
-   * @param floor  the least loss that is possible in each level of noise; asked for when the figure is first drawn
+   * @param irreducibleLoss  by noise level; computed when the figure is first drawn
    * @throws WriteError if it cannot be written
    */
   static async open(

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { appendWhole, writing } from '../../data/index.ts';
+import { replaceWhole, syncFolder, writeFlushed } from '../../files/durable-files.ts';
+import { appendWhole, writing } from '../../files/write-file.ts';
 import type { LossByNoise } from './noise-levels.ts';
 import type { StepReport } from '../steps/trainer.ts';
 
@@ -31,27 +31,9 @@ export class MetricsLog {
    * @throws WriteError if the file cannot be written
    */
   async keepUntil(step: number, visit: (line: MetricsLine) => void = () => {}): Promise<void> {
-    const aside = `${this.#path}.part`;
     await writing(this.#path, async () => {
-      const kept = await open(aside, 'w');
-      try {
-        let lines: string[] = [];
-        for await (const text of linesOf(this.#path)) {
-          const line = parseLine(text);
-          if (line === undefined || line.step > step) continue;
-          visit(line);
-          lines.push(`${text}\n`);
-          if (lines.length === 10_000) {
-            await kept.appendFile(lines.join(''));
-            lines = [];
-          }
-        }
-        await kept.appendFile(lines.join(''));
-        await kept.sync();
-      } finally {
-        await kept.close();
-      }
-      await rename(aside, this.#path);
+      await replaceWhole(this.#path, (aside) => writeFlushed(aside, linesUntil(this.#path, step, visit)));
+      await syncFolder(dirname(this.#path));
     });
   }
 
@@ -66,6 +48,27 @@ export class MetricsLog {
     this.#waiting = [];
     if (lines !== '') await appendWhole(this.#path, new TextEncoder().encode(lines));
   }
+}
+
+/** The bytes of the lines up to a step, some thousands of lines at a time. */
+async function* linesUntil(
+  path: string,
+  step: number,
+  visit: (line: MetricsLine) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const encoder = new TextEncoder();
+  let lines: string[] = [];
+  for await (const text of linesOf(path)) {
+    const line = parseLine(text);
+    if (line === undefined || line.step > step) continue;
+    visit(line);
+    lines.push(`${text}\n`);
+    if (lines.length === 10_000) {
+      yield encoder.encode(lines.join(''));
+      lines = [];
+    }
+  }
+  yield encoder.encode(lines.join(''));
 }
 
 /** Line by line: the log of a long run is larger than the longest string. */

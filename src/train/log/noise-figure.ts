@@ -11,14 +11,14 @@ export interface NoiseStage {
 /** From pale to dark as training goes on. */
 const stageColors: readonly string[] = ['#b3cde3', '#6497c9', '#2a6bb0', '#08306b'];
 
-/** What no network can go below, told apart from what a network has reached. */
+/** The color of the irreducible loss, distinct from the stages' colors. */
 const irreducibleColor = '#d55e00';
 
 /**
  * Draws a curve for each stage: the mean loss against t, on a logarithmic scale, since it spans a factor of a hundred.
  *
  * @param times  the range of the network's times
- * @param floor  the least loss that is possible, if it is known
+ * @param irreducibleLoss  by noise level, if it is known
  * @throws WriteError if the image cannot be written
  */
 export async function plotLossByNoise(
@@ -31,7 +31,7 @@ export async function plotLossByNoise(
   const known = stages.filter(({ levels }) => levels.some(positive));
   if (known.length === 0) return;
   const losses = known.flatMap(({ levels }) => levels).filter(positive);
-  // The floor may be zero. Where it lies more than a few times below all else it is drawn along the edge.
+  // The irreducible loss may be zero. Where it lies more than a few times below all else it is drawn along the edge.
   const least = Math.min(...losses) / (irreducibleLoss ? 3 : 1);
   const ticks = logTicks(least, Math.max(...losses));
   const along = (share: number) => from + share * (to - from);
@@ -46,7 +46,7 @@ export async function plotLossByNoise(
   });
   if (irreducibleLoss)
     series.push({
-      label: 'floor',
+      label: 'irreducible loss',
       color: irreducibleColor,
       points: irreducibleLoss.map((loss, level): Point => [
         at(level),

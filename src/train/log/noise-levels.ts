@@ -10,7 +10,7 @@ export type LossByNoise = readonly (number | null)[];
 /**
  * The mean loss of the samples in each of ten equal ranges of t: how hard each level of noise is.
  *
- * One mean over all levels says little of how training goes: ε is hard to tell in almost clean images and easy in noise, so the
+ * One mean over all levels says little about training: ε is hard to predict in almost clean images and easy in noise, so the
  * least noisy tenth is most of it.
  *
  * @param times  the range of the network's times; what lies beyond belongs to its ends

@@ -20,7 +20,7 @@ export class NoiseStages {
    * @param step   steps done
    * @param steps  of the whole run
    * @param times  the range of the network's times
-   * @param floor  the least loss that is possible in each level; asked for once, when the figure is first drawn
+   * @param irreducibleLoss  by noise level; computed once, when the figure is first drawn
    */
   constructor(
     path: string,

@@ -73,13 +73,13 @@ export const trainSchema = z.strictObject({
 
 /** The `train` section of a run that generates images as it learns. */
 export const ddpmTrainSchema = trainSchema.extend({
-  /** Steps between sample grids; null draws none. */
+  /** Steps between sample grids; null disables them. */
   sampleEvery: positiveInteger.nullable().default(500),
   sampleCount: positiveInteger.default(16),
   sampleSteps: positiveInteger.default(50),
   /** What `evaluateEvery` measures with: a classifier by name or path, or an Inception's .safetensors file. */
   evaluateFeatures: z.string().nullable().default(null),
-  /** Images drawn for a measurement: enough to see progress, not to compare models. */
+  /** Images generated for an evaluation: enough to see progress, not to compare models. */
   evaluateCount: positiveInteger.min(4).default(256),
   /** Steps of DDIM for each of them. */
   evaluateSteps: positiveInteger.default(25),
@@ -109,7 +109,7 @@ const objectiveSchema = z.strictObject({
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
   /** The share of samples whose class is hidden; guidance needs it, 0.1 is usual. */
   labelDropout: fraction.default(objectiveDefaults.labelDropout),
-  /** Draw the details of images of low resolution, made from the data; the network takes twice the images' channels. */
+  /** Train super-resolution from downsampled data; the network takes twice the images' channels. */
   superResolution: z
     .strictObject({
       factor: z.number().int().min(2),

@@ -216,7 +216,7 @@ export class Trainer {
     return new Trainer(task, config, store, turns, [...weights.keys()], from?.step ?? 0);
   }
 
-  /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor cannot tell. */
+  /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor does not know. */
   memory(): MemoryNeed | undefined {
     const parts = this.#turns.flatMap(({ programs, executables }) =>
       (Object.entries(programs) as [keyof TrainingPrograms, Program][]).flatMap(([kind, program]) => {
@@ -262,7 +262,7 @@ export class Trainer {
     };
   }
 
-  /** One objective's update; the first also tells the loss of each sample. */
+  /** One objective's update; the first also reports the loss of each sample. */
   async #take(
     turn: Turn,
     update: number,
