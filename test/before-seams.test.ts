@@ -21,7 +21,8 @@ import {
   varyImage,
   type SampleOptions,
 } from '../src/pipelines/index.ts';
-import { configuredRun, trainingRun } from '../src/train/index.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import { trainingRun } from '../src/train/index.ts';
 
 const golden = fileURLToPath(new URL('golden/before-seams/', import.meta.url));
 // Its numbers are the same on every machine.

@@ -24,7 +24,8 @@ import * as train from '../src/cli/train/train.ts';
 import { readTokenizer, trainTokenizer, writePng } from '../src/data/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { configuredRun, readConfig } from '../src/train/index.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import { readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { filesBelow, textOf } from './source-files.ts';
 

@@ -48,6 +48,8 @@ export interface RunPlan {
    * @throws if it has what there is no more
    */
   readonly complete?: (recorded: Readonly<Record<string, unknown>>) => object;
+  /** Paths of the settings that may be others when the run goes on: how long and how often, nothing that changes a step. */
+  readonly mayChange?: readonly string[];
   /** What can be done with the result, and the command that does, from the run's folder as a shell takes it: `sample from it`, `kuosan sample runs/a`. */
   readonly use: { readonly what: string; readonly command: (out: string) => string };
   /** What progress says of the loss and of what it measures, both averaged over the last steps; default `loss 0.0421`. */
@@ -108,20 +110,6 @@ export type RunEvent =
       readonly noise?: { readonly losses: LossByNoise; readonly figure: string };
     };
 
-/** What a resumed run may say differently: how long and how often, nothing that changes a step. */
-export const resumable = [
-  'train.steps',
-  'train.checkpointEvery',
-  'train.keepCheckpoints',
-  'train.sampleEvery',
-  'train.sampleCount',
-  'train.sampleSteps',
-  'train.evaluateEvery',
-  'train.evaluateFeatures',
-  'train.evaluateCount',
-  'train.evaluateSteps',
-] as const;
-
 /**
  * Trains what is planned, and reports what happens.
  *
@@ -139,7 +127,7 @@ export async function* trainingRun(
     config: { ...plan.config },
     data: { fingerprint: dataset.fingerprint },
     resume,
-    mayChange: resumable,
+    mayChange: plan.mayChange ?? [],
     ...(plan.complete && { complete: plan.complete }),
     // A run that cannot go on stays as it is: what is saved is read before the folder is written to.
     async begin(latest) {

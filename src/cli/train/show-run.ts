@@ -1,7 +1,8 @@
 import type { Executor } from '../../core/index.ts';
 import { checkUnlocked } from '../../checkpoint/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
-import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../../train/index.ts';
+import type { ConfiguredRun } from '../../systems/index.ts';
+import { describeMemory, trainingRun, type RunEvent, type RunPlan } from '../../train/index.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
 import { createProgress, duration, type Progress } from '../progress.ts';

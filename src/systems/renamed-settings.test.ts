@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { configuredRun } from './run-kinds.ts';
+import { configuredRun } from './configured-run.ts';
 import { newSettings, renamedSettings } from './renamed-settings.ts';
 
 test('settings under their old names get the new ones, and the rest stays', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fingerprintOf, readTokenizer, trainTokenizer, type Dataset } from '../../data/index.ts';
+import { fingerprintOf, readTokenizer, trainTokenizer, type Dataset } from '../data/index.ts';
 import { captionNotes, perfectInBatch, sameTokens, type CaptionSettings } from './clip-notes.ts';
 
 const words = ['a', 'cat', 'dog', 'red', 'blue', 'drawing', 'of', 'round', 'small'];

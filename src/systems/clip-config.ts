@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { leastVocabSize, plainTemplates } from '../../data/index.ts';
-import { parseConfig } from '../../models/index.ts';
-import { clipTextConfigSchema, clipVisionConfigSchema } from '../../models/clip/config.ts';
-import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
+// Not the layer's index: help asks for settings, and must not load the image library.
+import { leastVocabSize } from '../data/texts/clip-tokenizer-json.ts';
+import { plainTemplates } from '../data/texts/template.ts';
+import { parseConfig } from '../models/index.ts';
+import { clipTextConfigSchema, clipVisionConfigSchema } from '../models/clip/config.ts';
+import { imageDataSchema, resumable, trainSchema } from '../train/steps/train-config.ts';
 
 const share = z.number().min(0).max(1);
 
@@ -87,7 +89,7 @@ export const clipRunSchema = z.strictObject({
     groups: trainSchema.shape.groups.default([{ maxRank: 1, weightDecay: 0 }]), // "all weights that are not gains or biases"; nor the temperature
     lrSchedule: trainSchema.shape.lrSchedule.default('cosine'),
     /** Held-out images that are classified during training. */
-    evaluateCount: z.number().int().positive().default(500),
+    evaluateCount: z.number().int().positive().default(500).meta(resumable),
   }),
 });
 

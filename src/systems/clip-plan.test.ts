@@ -2,12 +2,12 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { readClipFolder } from '../../checkpoint/index.ts';
-import { encodePng, trainTokenizer } from '../../data/index.ts';
-import { createNodeExecutor } from '../../runtime/node.ts';
-import { describeClip } from './clip-run.ts';
-import { configuredRun } from './run-kinds.ts';
-import { trainingRun, type RunEvent } from '../run.ts';
+import { readClipFolder } from '../checkpoint/index.ts';
+import { encodePng, trainTokenizer } from '../data/index.ts';
+import { createNodeExecutor } from '../runtime/node.ts';
+import { describeClip } from './clip-plan.ts';
+import { configuredRun } from './configured-run.ts';
+import { trainingRun, type RunEvent } from '../train/run.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 const root = mkdtempSync(join(tmpdir(), 'kuosan-clip-'));

@@ -1,6 +1,7 @@
 /** A training run of a diffusion model: its data, its network, and its sample grids. */
-import type { Executor } from '../../core/index.ts';
-import { readModelFolder, writeModelFolder } from '../../checkpoint/index.ts';
+import { join } from 'node:path';
+import type { Executor } from '../core/index.ts';
+import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import {
   classColumns,
   fromBitmaps,
@@ -10,18 +11,19 @@ import {
   imagesAt,
   toBitmaps,
   type Dataset,
-} from '../../data/index.ts';
+} from '../data/index.ts';
 import {
   classConditions,
   classLabelsName,
+  describeProcess,
   imageName,
   networkProcess,
   type Conditions,
   type NetworkProcess,
   type SuperResolution,
-} from '../../diffusion/index.ts';
-import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../../eval/index.ts';
-import { UNet2DModel } from '../../models/index.ts';
+} from '../diffusion/index.ts';
+import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
+import { UNet2DModel } from '../models/index.ts';
 import {
   denoisingNetwork,
   denoisingTask,
@@ -33,12 +35,14 @@ import {
   openSampler,
   type ImageSampler,
   type ImageShape,
-} from '../../pipelines/index.ts';
-import type { DdpmConfig } from '../steps/train-config.ts';
+} from '../pipelines/index.ts';
+import type { DdpmConfig } from './ddpm-config.ts';
 import { irreducibleLossOf } from './irreducible-loss.ts';
-import { entries } from '../steps/programs.ts';
-import type { PlanOptions, RunPlan, RunWatch } from '../run.ts';
-import { startingModel } from '../start.ts';
+import { countParameters } from '../nn/index.ts';
+import { entries } from '../train/steps/programs.ts';
+import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { ShippedModel } from './system.ts';
+import { startingModel } from '../train/start.ts';
 
 /** Images of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
@@ -324,4 +328,22 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
       `config.objective.labelDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
     );
   return found;
+}
+
+/** Writes a model as it is shipped; see `System.ship`. */
+export async function shipDdpm(checkpoint: string, out: string): Promise<ShippedModel> {
+  const model = await readModelFolder(checkpoint);
+  await writeModelFolder(out, { ...model, dtype: 'f16' });
+  const { inChannels, sampleSize } = model.unet.config;
+  return {
+    weights: join('unet', 'diffusion_pytorch_model.safetensors'),
+    rows: [
+      [
+        'network',
+        `\`UNet2DModel\`, ${countParameters(model.unet).toLocaleString('en-US')} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
+      ],
+      ['process', describeProcess(model.scheduler)],
+      ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),
+    ],
+  };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { imageClassifierConfigSchema, parseConfig } from '../../models/index.ts';
-import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
+import { imageClassifierConfigSchema, parseConfig } from '../models/index.ts';
+import { imageDataSchema, trainSchema } from '../train/steps/train-config.ts';
 
 /** The schema of a training run of an image classifier. The images say their size and channels, the data its classes. */
 export const classifierConfigSchema = z.strictObject({

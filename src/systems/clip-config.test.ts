@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { state } from '../../core/index.ts';
-import { CLIPModel } from '../../models/index.ts';
+import { state } from '../core/index.ts';
+import { CLIPModel } from '../models/index.ts';
 import { parseClipConfig } from './clip-config.ts';
-import { optimizerOptions } from '../steps/train-config.ts';
-import { adamSettings } from '../steps/optimizer.ts';
+import { optimizerOptions } from '../train/steps/train-config.ts';
+import { adamSettings } from '../train/steps/optimizer.ts';
 
 const tower = { hiddenSize: 8, intermediateSize: 16, numHiddenLayers: 1, numAttentionHeads: 1 };
 const model = new CLIPModel({

@@ -1,13 +1,15 @@
 /** A training run of an image classifier: its data, its network, and how many of the held-out images it gets right. */
-import type { Executor, Store } from '../../core/index.ts';
-import { readClassifierFolder, writeClassifierFolder } from '../../checkpoint/index.ts';
-import { openDataset, imageBatches, testPartOf, type Dataset } from '../../data/index.ts';
-import { quoteWord } from '../../formats/quote.ts';
-import { ImageClassifier } from '../../models/index.ts';
-import { classificationInputs, classificationLoss, classifierProgram } from '../../pipelines/index.ts';
+import type { Executor, Store } from '../core/index.ts';
+import { readClassifierFolder, writeClassifierFolder } from '../checkpoint/index.ts';
+import { openDataset, imageBatches, testPartOf, type Dataset } from '../data/index.ts';
+import { quoteWord } from '../formats/quote.ts';
+import { ImageClassifier } from '../models/index.ts';
+import { classificationInputs, classificationLoss, classifierProgram } from '../pipelines/index.ts';
 import type { ClassifierConfig } from './classifier-config.ts';
-import { entries } from '../steps/programs.ts';
-import type { RunOptions, RunPlan, RunWatch } from '../run.ts';
+import { countParameters } from '../nn/index.ts';
+import { entries } from '../train/steps/programs.ts';
+import type { RunOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { ShippedModel } from './system.ts';
 
 /**
  * Lays out the run.
@@ -100,5 +102,30 @@ async function watchAccuracy(
       return { accuracy: right / test.count, testLoss: loss / test.count };
     },
     dispose: () => executable.dispose(),
+  };
+}
+
+/** Writes a model as it is shipped; see `System.ship`. */
+export async function shipClassifier(
+  checkpoint: string,
+  out: string,
+  measured: Readonly<Record<string, number>>,
+): Promise<ShippedModel> {
+  const { model, weights } = await readClassifierFolder(checkpoint);
+  await writeClassifierFolder(out, { model, weights, dtype: 'f16' });
+  const { sampleSize, inChannels, blockOutChannels, classNames } = model.config;
+  return {
+    weights: 'model.safetensors',
+    rows: [
+      [
+        'network',
+        `a residual network of ${countParameters(model).toLocaleString('en-US')} parameters over ${inChannels} × ${sampleSize} × ${sampleSize}; its features are the last stage's ${blockOutChannels.at(-1)} channels, averaged over the image`,
+      ],
+      ['classes', classNames.join(', ')],
+      [
+        'accuracy',
+        `${((measured['accuracy'] ?? 0) * 100).toFixed(2)} % of the held-out images (cross-entropy ${(measured['testLoss'] ?? 0).toFixed(3)} nats)`,
+      ],
+    ],
   };
 }

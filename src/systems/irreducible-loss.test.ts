@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { fromBitmaps, openDataset, imagesAt } from '../../data/index.ts';
-import { networkProcess, schedulerConfig } from '../../diffusion/index.ts';
+import { fromBitmaps, openDataset, imagesAt } from '../data/index.ts';
+import { networkProcess, schedulerConfig } from '../diffusion/index.ts';
 import { irreducibleLossOf, mostIrreducibleLossValues } from './irreducible-loss.ts';
 
 const steps = networkProcess(schedulerConfig());

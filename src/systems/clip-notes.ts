@@ -1,5 +1,5 @@
 /** What a run of CLIP says of its captions before it begins. */
-import { fillTemplate, mostTags, type Dataset, type Tokenizer } from '../../data/index.ts';
+import { fillTemplate, mostTags, type Dataset, type Tokenizer } from '../data/index.ts';
 
 /** What is said of images in a run, and how much of it is read. */
 export interface CaptionSettings {

@@ -1,8 +1,8 @@
 /** A training run of CLIP: its captioned images, the vocabulary of its captions, and how well it names images it has not seen. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Executor, type HostArray, type Store } from '../../core/index.ts';
-import { readClipFolder, writeClipFolder } from '../../checkpoint/index.ts';
+import { type Executor, type HostArray, type Store } from '../core/index.ts';
+import { readClipFolder, writeClipFolder } from '../checkpoint/index.ts';
 import {
   captionBatchAt,
   captionsOf,
@@ -13,9 +13,9 @@ import {
   takeListed,
   testPartOf,
   type Dataset,
-} from '../../data/index.ts';
-import { quoteWord } from '../../formats/quote.ts';
-import { CLIPModel, openAIPreprocessing } from '../../models/index.ts';
+} from '../data/index.ts';
+import { quoteWord } from '../formats/quote.ts';
+import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
 import {
   chanceLoss,
   checkTokenizer,
@@ -25,13 +25,15 @@ import {
   zeroShotAccuracy,
   zeroShotClassifier,
   type ClipEncoder,
-} from '../../pipelines/index.ts';
+} from '../pipelines/index.ts';
 import type { ClipConfig } from './clip-config.ts';
 import { captionNotes, sameTokens } from './clip-notes.ts';
 import { clipTokenizer } from './clip-tokenizer.ts';
-import { entries } from '../steps/programs.ts';
-import type { PlanOptions, RunPlan, RunWatch } from '../run.ts';
-import { startingModel } from '../start.ts';
+import { countParameters } from '../nn/index.ts';
+import { entries } from '../train/steps/programs.ts';
+import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { ShippedModel } from './system.ts';
+import { startingModel } from '../train/start.ts';
 
 /** Training sees the pixels that use sees, here and in Python. */
 const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
@@ -204,4 +206,26 @@ function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promi
     },
     dispose: () => encoder.dispose(),
   });
+}
+
+/** Writes a model as it is shipped; see `System.ship`. */
+export async function shipClip(checkpoint: string, out: string): Promise<ShippedModel> {
+  const clip = await readClipFolder(checkpoint);
+  const { model } = clip;
+  // A run's data set is resized with Lanczos, also where its folder was written before it said so.
+  await writeClipFolder(out, {
+    ...clip,
+    preprocessing: { ...(clip.preprocessing ?? openAIPreprocessing), resample: 'lanczos' },
+    dtype: 'f16',
+  });
+  const { visionConfig: vision, textConfig: text } = model.config;
+  return {
+    weights: 'model.safetensors',
+    rows: [
+      [
+        'network',
+        `\`CLIPModel\`, ${countParameters(model).toLocaleString('en-US')} parameters: images of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`,
+      ],
+    ],
+  };
 }

@@ -4,10 +4,10 @@ import { networkProcess } from '../diffusion/index.ts';
 import { CLIPModel, ImageClassifier, UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import { classifierProgram, denoiserProgram, imageProgram, textProgram } from '../pipelines/index.ts';
-import { parseClassifierConfig } from './kinds/classifier-config.ts';
-import { parseClipConfig } from './kinds/clip-config.ts';
-import { parseDdpmConfig } from './steps/train-config.ts';
-import { presetNames, readConfig } from './presets.ts';
+import { parseClassifierConfig } from './classifier-config.ts';
+import { parseClipConfig } from './clip-config.ts';
+import { parseDdpmConfig } from './ddpm-config.ts';
+import { presetNames, readConfig } from '../train/presets.ts';
 
 const presets = await Promise.all(
   (await presetNames()).map(async (name) => ({ name, config: await readConfig(name) })),

@@ -1,7 +1,7 @@
 /** The least loss that is possible on a run's images, for its figure. */
 import { setImmediate } from 'node:timers/promises';
-import { float32, type FloatArray } from '../../core/index.ts';
-import { fromBitmaps, imagesAt, type Dataset } from '../../data/index.ts';
+import { float32, type FloatArray } from '../core/index.ts';
+import { fromBitmaps, imagesAt, type Dataset } from '../data/index.ts';
 import {
   classDatasetDenoiser,
   datasetDenoiser,
@@ -10,8 +10,8 @@ import {
   spreadTimes,
   type Denoiser,
   type NetworkProcess,
-} from '../../diffusion/index.ts';
-import { noiseLevels, type LossByNoise } from '../log/noise-levels.ts';
+} from '../diffusion/index.ts';
+import { noiseLevels, type LossByNoise } from '../train/log/noise-levels.ts';
 
 /** The most values of a data set for which training computes the irreducible loss: up to here it takes two seconds. */
 export const mostIrreducibleLossValues = 2 ** 20;
