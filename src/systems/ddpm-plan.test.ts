@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeImageFolder, tinyModel } from '../../test/kuosan.ts';
+import type { Dataset } from '../data/index.ts';
 import { classLabelsOf } from '../diffusion/index.ts';
 import { namedParameters } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
@@ -50,7 +51,7 @@ describe('classes', () => {
     );
     expect(Math.max(...labels)).toBe(last! - 1);
     // Which is none of the data's.
-    expect(Math.max(...dataset.labels!)).toBe(last! - 2);
+    expect(Math.max(...(dataset as Dataset).labels!)).toBe(last! - 2);
     expect(new Set(labels)).toEqual(new Set([0, 1, 2, 3]));
     expect(await task.inputs(0)).toEqual(await (await planOf()).task.inputs(0));
   });

@@ -30,7 +30,15 @@ export {
   type TrainingPrograms,
   type TrainingSetup,
 } from './steps/programs.ts';
-export { trainingRun, type PlanOptions, type RunEvent, type RunOptions, type RunPlan, type RunWatch } from './run.ts';
+export {
+  trainingRun,
+  type PlanOptions,
+  type RunData,
+  type RunEvent,
+  type RunOptions,
+  type RunPlan,
+  type RunWatch,
+} from './run.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './log/tensorboard.ts';
 export {
   type BatchHistory,

@@ -23,6 +23,10 @@ import { trainedParameters } from './steps/programs.ts';
 import { startingState } from './start.ts';
 import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './steps/trainer.ts';
 
+/** What is said and recorded of a run's data: images, or whatever else is trained on. */
+export type RunData = Pick<Dataset, 'name' | 'fingerprint' | 'count'> &
+  Partial<Pick<Dataset, 'width' | 'height' | 'skipped'>>;
+
 /** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
 export interface RunPlan {
   /** What decides the result, as `run.json` records it; JSON values. */
@@ -30,7 +34,7 @@ export interface RunPlan {
   readonly train: TrainConfig;
   /** What `train.init` names one of. */
   readonly kind: ModelKind;
-  readonly dataset: Dataset;
+  readonly dataset: RunData;
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
@@ -92,7 +96,7 @@ export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
 export type RunEvent =
   | {
       readonly type: 'ready';
-      readonly dataset: Dataset;
+      readonly dataset: RunData;
       readonly parameters: number;
       readonly step: number;
       readonly device: string;

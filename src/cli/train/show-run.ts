@@ -54,9 +54,9 @@ export async function showRun({
         case 'ready': {
           const { dataset, parameters, step, device, memory, notes } = event;
           print(
-            `${dataset.count.toLocaleString('en-US')} images of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`,
+            `${dataset.count.toLocaleString('en-US')} ${dataset.width === undefined ? 'examples' : `images of ${dataset.width}×${dataset.height}`} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`,
           );
-          const left = describeSkipped(dataset.skipped);
+          const left = describeSkipped(dataset.skipped ?? []);
           if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
           if (step > 0) print(`going on from step ${step}`);
