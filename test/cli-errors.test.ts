@@ -137,7 +137,7 @@ const commands: readonly Case[] = [
   [
     'loss-by-noise --data images',
     2,
-    "missing required argument 'run | model dir | name'; kuosan loss-by-noise --help tells more",
+    "missing required argument 'run | model dir | name'; see kuosan loss-by-noise --help",
   ],
   ['sample run more', 2, "too many arguments for 'sample'. Expected 1 argument but got 2; see kuosan sample --help"],
   ['sample run --device opencl', 2, 'unknown device "opencl"; one of auto, cpu, webgpu, cuda'],
@@ -193,7 +193,7 @@ const training: readonly Case[] = [
   [
     'train config.json --out new --data.size 9 --model.sampleSize 9 --model.blockOutChannels [8,8] --model.downBlockTypes ["DownBlock2D","DownBlock2D"] --model.upBlockTypes ["UpBlock2D","UpBlock2D"]',
     1,
-    /^unet: height and width must be multiples of 2/,
+    'config.data.size: a network of 2 levels takes multiples of 2, got 9 × 9; --size 8 or 10 fits',
   ],
   [
     'train config.json --out new --scheduler.betaEnd 3',
@@ -409,7 +409,7 @@ const editing: readonly Case[] = [
   [
     'edit run --image fakes/fake.png',
     1,
-    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG or AVIF image',
+    'cannot read "fakes/fake.png": not an image that can be read; give a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF image',
   ],
   ['edit run --image images/000.png --strength 1.5', 2, '--strength: expected a number from 0 to 1, got "1.5"'],
   [
@@ -525,7 +525,11 @@ const models: readonly Case[] = [
     1,
     /: is no Inception v3, it has no fc\.weight; save the state_dict of torchvision's inception_v3 or of pytorch-fid's network with safetensors$/,
   ],
-  ['sample run --out x.png --class 1', 2, '--class: this model has no classes'],
+  [
+    'sample run --out x.png --class 1',
+    2,
+    /^--class: this model has no classes; to get some, put the images of each class into a sub-folder of its own and train/,
+  ],
   [
     'sample short-weights --out x.png',
     1,

@@ -55,7 +55,7 @@ describe('kuosan evaluate', () => {
     expect(stdout).not.toContain('FID');
     expect(stdout).toMatch(/\nkernel distance +-?\d\.\d{5} ± 0\.\d*[1-9]\d* +-?\d\.\d{5} ± 0\.\d*[1-9]\d*\n/);
     expect(stdout).toMatch(
-      /copies: 0 of 20 are nearer .*; near\.png shows all images, each next to its nearest real one; near\.nearest\.jsonl names that of every image\n/,
+      /copies: 0 of 20 are nearer .*; near\.png shows all images, each next to its nearest real image; near\.nearest\.jsonl names that of every image\n/,
     );
     // Four pairs a row.
     const { width, height } = await sharp(join(cwd, 'near.png')).metadata();
@@ -148,7 +148,7 @@ describe('kuosan evaluate', () => {
     );
     const text = await evaluate('--images', 'images', '--data', 'images', '--size', '8', '--nearest', 'same.png');
     expect(text.stdout).toContain(
-      'same.png shows the first 32 images, each next to its nearest real one; same.nearest.jsonl names that of every image\n',
+      'same.png shows the first 32 images, each next to its nearest real image; same.nearest.jsonl names that of every image\n',
     );
   }, 60_000);
 

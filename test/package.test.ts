@@ -74,6 +74,7 @@ describe('what npm publishes', () => {
       'README.md',
       'package.json',
       ...filesBelow('presets', '.jsonc'),
+      'presets/config.schema.json',
       ...filesBelow('pretrained', ''),
       ...filesBelow('data', ''),
     ];

@@ -128,7 +128,7 @@ describe('resuming a run', () => {
     const out = newFolder();
     await open(out, start);
     await expect(open(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(
-      `${out}: its images are not the ones that the run began with`,
+      `${out}: its images are not those of the run`,
     );
     expect(await readRun(out)).toEqual({ config, data });
   });

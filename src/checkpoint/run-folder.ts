@@ -117,7 +117,7 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
     const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
     if (!difference && dataDiffers)
       throw new Error(
-        `${out}: its images are not the ones that the run began with; resume with the same data, or choose another --out`,
+        `${out}: its images are not those of the run; resume with the same data, or choose another --out`,
       );
     if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
     await access(out, constants.W_OK);

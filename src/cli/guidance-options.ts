@@ -1,4 +1,4 @@
-/** What a command does to a denoiser before it is sampled: leans it towards a class, bounds its estimates. */
+/** Options that change a denoiser before it is sampled: classifier-free guidance and thresholding. */
 import type { Command } from 'commander';
 import type { Guidance } from '../diffusion/index.ts';
 import { numberOption, UsageError } from './options.ts';
@@ -17,7 +17,7 @@ export function addGuidanceOptions(command: Command): Command {
   return command
     .option(
       '--guidance-scale <s>',
-      'how much to lean towards the class, for a model trained with hidden classes; 1 is off',
+      'classifier-free guidance scale, for a model trained with label dropout; 1 is off',
       numberOption('--guidance-scale', -100, 100),
     )
     .option(
@@ -32,7 +32,7 @@ export function addGuidanceOptions(command: Command): Command {
     )
     .option(
       '--dynamic-threshold <p>',
-      'scale each estimate by its own quantile p instead of clipping, for strong guidance; usual 0.995',
+      'dynamic thresholding at quantile p of each estimate, for strong guidance; Imagen takes 0.995',
       numberOption('--dynamic-threshold', 0, 1),
     );
 }

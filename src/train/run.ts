@@ -42,8 +42,12 @@ export interface RunPlan {
   readonly times?: NetworkTimes;
   /** The irreducible loss by noise level, where it can be computed; plotted with the run's own. */
   readonly irreducibleLoss?: () => Promise<LossByNoise>;
-  /** Writes the model, with its averaged weights, into a checkpoint's new folder. */
-  readonly writeModel: (dir: string, weights: HostArrays) => Promise<void>;
+  /**
+   * Writes the model, with its averaged weights, into a checkpoint's new folder.
+   *
+   * @returns names of the weights that it wrote; the averages of the others are saved with the training state
+   */
+  readonly writeModel: (dir: string, weights: HostArrays) => Promise<Iterable<string>>;
   /** Reads the weights that `writeModel` wrote. */
   readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
   /**
@@ -182,8 +186,9 @@ async function* trained(
       out,
       step,
       async (dir) => {
-        await plan.writeModel(dir, await trainer.averages());
-        await writeTrainingState(dir, { step, tensors: trainer.training, meta: { seed: train.seed, environment } });
+        const written = await plan.writeModel(dir, await trainer.averages());
+        const tensors = trainer.training(written);
+        await writeTrainingState(dir, { step, tensors, meta: { seed: train.seed, environment } });
       },
       { keep: train.keepCheckpoints },
     );

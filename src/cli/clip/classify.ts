@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { ClassifyOptions } from './run-classify.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption } from '../options.ts';
@@ -8,6 +9,7 @@ export function register(program: Command): void {
   const command = program
     .command('classify')
     .description('say which of your words fits each image, by a CLIP that was never trained on these classes')
+    .addHelpText('after', examples('kuosan classify emoji-clip --images photos --labels "cat,dog,red heart"'))
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--images <path>', 'an image, or a folder of images')
     .requiredOption('--labels <list>', 'labels separated by commas, or a .txt file with one on each line')

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readClipFolder, readImageTower, type LoadedClip } from '../../checkpoint/clip-folder.ts';
 import { resolveModel } from '../../checkpoint/resolve.ts';
 import type { Executor } from '../../core/index.ts';
-import { defaultCacheDir } from '../../data/sets/cache.ts';
+import { defaultCacheDir } from '../../files/default-cache-dir.ts';
 import { embedImages, type EmbeddedImages } from '../../data/embeddings/embed-images.ts';
 import { openEmbeddingCache } from '../../data/embeddings/embedding-cache.ts';
 import { imageFiles, type ImageFiles } from '../../data/sets/folder.ts';
@@ -37,7 +37,7 @@ export const mostTogether = 32;
 
 /** What a folder holds, read and checked, before anything is compiled. */
 interface ReadEncoder<Encoder extends ClipImageEncoder> {
-  /** Changes when the vectors of images would. */
+  /** Changes when the image embeddings would. */
   readonly identity: () => string;
   /** Opens an encoder for the work, and closes it, whatever comes of the work. */
   readonly open: <T>(executor: Executor, batchSize: number, work: (encoder: Encoder) => Promise<T>) => Promise<T>;
@@ -100,7 +100,7 @@ export async function openClip(source: string, tta: boolean): Promise<ReadClip> 
 export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageEncoder>;
 
 /**
- * Reads what embeds images: a whole model, or an image tower with no other next to it.
+ * Reads an image encoder: a whole CLIP, or an image tower alone.
  *
  * @throws one line if the model has no image tower with a projection
  */
@@ -129,7 +129,7 @@ export function withClip<T>(
 }
 
 /**
- * As `withClip`, of the image tower alone, which may have no other next to it.
+ * As `withClip`, with the image tower alone.
  *
  * @throws one line if the model has no image tower with a projection, or if there are no images
  */

@@ -8,7 +8,7 @@ export interface EmbedCommandOptions extends ClipOptions {
   readonly out: string;
 }
 
-/** Writes the array, and the paths of the images next to it, a line a row. */
+/** Writes the array, and the paths of the images next to it, one line per row. */
 export async function writeEmbeddings(
   source: string,
   { out, ...options }: EmbedCommandOptions,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption } from '../options.ts';
 import type { SearchOptions } from './run-search.ts';
@@ -8,6 +9,7 @@ export function register(program: Command): void {
   const command = program
     .command('search')
     .description('find the images that fit a text, by a CLIP, and lay them on one sheet')
+    .addHelpText('after', examples('kuosan search emoji-clip --images photos --query "a red heart" --out found.png'))
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--images <dir>', 'the folder of images')
     .requiredOption('--query <text>', 'what to look for')

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { leastVocabSize } from '../../data/texts/clip-tokenizer-json.ts';
 import { integerOption } from '../options.ts';
 import type { TokenizerTrainingOptions } from './run-tokenizer.ts';
@@ -14,6 +15,10 @@ export function register(program: Command): void {
   tokenizer
     .command('train')
     .description('learn a vocabulary from captions, by byte-pair encoding as CLIP has it, and write a tokenizer.json')
+    .addHelpText(
+      'after',
+      examples('kuosan tokenizer train --captions my-images --vocab-size 4096 --out tokenizer.json'),
+    )
     .requiredOption(
       '--captions <folder or .txt>',
       'a folder of captioned images (metadata.jsonl, or a .txt next to each), or a text with a caption on each line',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { DataEmojiOptions } from './run-data-emoji.ts';
 import { integerOption, numberOption } from '../options.ts';
 
@@ -15,6 +16,7 @@ export function register(data: Command): void {
   data
     .command('emoji')
     .description('build a folder of emoji in several styles with captions, from npm packages on this machine')
+    .addHelpText('after', examples('kuosan data emoji --styles noto,twemoji --out emoji'))
     .requiredOption(
       '--out <dir>',
       'the folder to make: a folder for each style with metadata.jsonl, and lists of what to train and test on',

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import * as emoji from './data-emoji.ts';
+import * as icons from './data-icons.ts';
 import { integerOption, UsageError } from '../options.ts';
 import type { DataOptions } from './run-data.ts';
 
@@ -15,6 +17,10 @@ export function register(program: Command): void {
     // So that a sub-command has its own --out and --size.
     .enablePositionalOptions()
     .description('show what a model will see of a data set: a summary, and a grid of images')
+    .addHelpText(
+      'after',
+      examples('kuosan data noto-emoji --out emoji.png', 'kuosan data my-images --size 64 --out seen.png'),
+    )
     .argument(
       '<source>',
       'noto-emoji, a part of it such as noto-emoji/faces, mnist, fashion-mnist, cifar10, a folder of images (sub-folders are classes), or one of idx files or CIFAR-10 batches',
@@ -37,4 +43,5 @@ export function register(program: Command): void {
       await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });
   emoji.register(command);
+  icons.register(command);
 }

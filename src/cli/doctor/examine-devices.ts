@@ -53,7 +53,7 @@ async function examineGpu(processor: Executor): Promise<{ finding: Finding; chos
           name,
           status: 'limited',
           text: `${adapter}: imitated by the processor; only --device webgpu takes it`,
-          remedy: 'a real one needs a card and its Vulkan driver',
+          remedy: 'a real one needs a GPU and its Vulkan driver',
         },
       };
     const shown = await compareDevices(card, processor);
@@ -82,7 +82,7 @@ async function examineCuda(): Promise<Finding> {
       name,
       status: 'missing',
       text: 'no NVIDIA driver',
-      remedy: `with an NVIDIA card on Linux: its driver, CUDA 12, cuDNN 9, and ${cudaInstallCommand}`,
+      remedy: `with an NVIDIA GPU on Linux: its driver, CUDA 12, cuDNN 9, and ${cudaInstallCommand}`,
     };
   const reason = cudaMissing();
   if (reason) return missing(name, reason);

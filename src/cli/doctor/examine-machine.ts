@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { defaultCacheDir } from '../../data/sets/cache.ts';
+import { defaultCacheDir, noCacheDir } from '../../files/default-cache-dir.ts';
 import type { Finding } from './finding.ts';
 
 const GiB = 2 ** 30;
@@ -61,12 +61,13 @@ async function examineSharp(): Promise<Finding> {
 
 async function examineDisks(): Promise<Finding[]> {
   return [
-    await examineDisk('cache', defaultCacheDir(), 'KUOSAN_CACHE names another folder'),
+    await examineDisk('cache', defaultCacheDir(), 'set KUOSAN_CACHE to another folder'),
     await examineDisk('this folder', process.cwd(), '--out can be in any folder'),
   ];
 }
 
-async function examineDisk(name: string, folder: string, hint: string): Promise<Finding> {
+async function examineDisk(name: string, folder: string | undefined, hint: string): Promise<Finding> {
+  if (folder === undefined) return { name, status: 'limited', text: `none: ${noCacheDir}`, remedy: hint };
   const existing = await nearestExisting(resolve(folder));
   const writable = await access(existing, constants.W_OK).then(
     () => true,

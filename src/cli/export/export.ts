@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { choiceOption, integerOption } from '../options.ts';
 import { modelArgument } from '../sampling-options.ts';
 import type { ExportCommandOptions } from './run-export.ts';
@@ -9,6 +10,7 @@ export function register(program: Command): void {
   program
     .command('export')
     .description('take a trained model elsewhere: an ONNX file, a web page')
+    .addHelpText('after', examples('kuosan export noto-32 --web site', 'kuosan export runs/mine --out model.onnx'))
     .argument('<run | model dir | name>', modelArgument)
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
     .option('--web <dir>', "a page for any static host that samples the model in the visitor's browser")

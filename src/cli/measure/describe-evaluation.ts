@@ -30,7 +30,7 @@ export interface EvaluationReport {
   readonly bitsPerDimension?: BitsPerDimension & { readonly data: string };
 }
 
-/** The report as text: every number next to what it was measured with, and next to what real images have. */
+/** The report as text: every number with its settings and its real-vs-real baseline. */
 export function describeEvaluation({
   subject,
   data,
@@ -49,7 +49,7 @@ export function describeEvaluation({
   if (nearest) {
     const { sheet, shown, list, count, copies } = nearest;
     lines.push(
-      `copies: ${copies} of ${whole(count)} are nearer to a real image than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} images` : 'all images'}, each next to its nearest real one; ${list} names that of every image`,
+      `copies: ${copies} of ${whole(count)} are nearer to a real image than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} images` : 'all images'}, each next to its nearest real image; ${list} names that of every image`,
     );
   }
   if (bitsPerDimension) {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
@@ -10,6 +11,12 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description("measure how close a model's images are to real ones")
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
+      ),
+    )
     .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
     .requiredOption(
       '--data <source>',
@@ -31,7 +38,7 @@ export function register(program: Command): void {
     .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
-      'find the nearest real image of each and count copies: the first pairs side by side, and next to them sheet.nearest.jsonl, a line for every image',
+      'find the nearest real image of each and count near-duplicates: the first pairs side by side, and sheet.nearest.jsonl with a line for every image',
     )
     .option('--bpd', 'bits per dimension by the variational bound, on held-out images where the data has some', false)
     .option('--bpd-count <n>', 'images for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)

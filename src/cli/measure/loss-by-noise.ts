@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { LossByNoiseCommandOptions } from './run-loss-by-noise.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption } from '../options.ts';
@@ -8,6 +9,7 @@ export function register(program: Command): void {
   const command = program
     .command('loss-by-noise')
     .description("compare a model's loss with the irreducible loss on its data (the exact denoiser's), by noise level")
+    .addHelpText('after', examples('kuosan loss-by-noise noto-32 --data noto-emoji/smileys --out loss-by-noise.png'))
     .argument('<run | model dir | name>', modelArgument)
     .requiredOption('--data <source>', 'the images it was trained on, as in kuosan data')
     .option('--levels <n>', 'noise levels', integerOption('--levels', 2, 1000), 20)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption, numberOption } from '../options.ts';
 import type { ProbeCommandOptions } from './run-probe.ts';
@@ -8,6 +9,7 @@ export function register(program: Command): void {
   const command = program
     .command('probe')
     .description("measure how well a CLIP's image embeddings classify: linear probe and nearest neighbors")
+    .addHelpText('after', examples('kuosan probe emoji-clip --data fashion-mnist'))
     .argument(
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',

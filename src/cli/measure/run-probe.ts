@@ -102,7 +102,7 @@ function labeled(dataset: Dataset): Labeled {
   return { dataset, labels, classNames };
 }
 
-/** The vectors of all images, with the classes numbered as `names` are. */
+/** The embeddings of all images, with classes numbered as in `names`. */
 async function embed(
   encoder: ClipImageEncoder,
   { dataset, labels, classNames }: Labeled,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { choiceOption } from '../options.ts';
 import type { ZeroShotOptions } from './run-zero-shot.ts';
@@ -8,6 +9,7 @@ export function register(program: Command): void {
   const command = program
     .command('zero-shot')
     .description('count how many images of a data set a CLIP gives their own caption, or class')
+    .addHelpText('after', examples('kuosan zero-shot emoji-clip --data photos --template "a photo of {}"'))
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--data <source>', 'images with captions or classes: a folder, fashion-mnist/test, …')
     .option(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { samplers, timeSpacings } from '../../diffusion/samplers.ts';
 import type { CompareCommandOptions } from './run-compare.ts';
 import { addFeatureOptions } from '../measure/feature-options.ts';
@@ -14,6 +15,7 @@ export function register(program: Command): void {
     .description(
       'generate the same images with several samplers in several numbers of steps, and measure how good they are',
     )
+    .addHelpText('after', examples('kuosan compare noto-32 --samplers ddim,dpmpp-2m --steps 10,20 --out compare.png'))
     .option(
       '--samplers <a,b,...>',
       `of ${names.join(', ')}`,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { EditOptions } from './run-edit.ts';
 import { integerOption, numberOption } from '../options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
@@ -9,8 +10,15 @@ export function register(program: Command): void {
     .description(
       'edit an image: vary all of it, or inpaint the part under a mask; or enlarge it with a super-resolution model',
     )
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan edit noto-32 --image face.png --strength 0.5 --count 4 --out variations.png',
+        'kuosan edit noto-32 --image face.png --mask eyes.png --out inpainted.png',
+      ),
+    )
     .requiredOption('--image <in.png>', "the image; fitted to the size of the model's and cropped to the middle")
-    .option('--mask <m.png>', 'white where the image is painted anew; of the size of the image (RePaint)')
+    .option('--mask <m.png>', 'white where the image is inpainted; in the size of the image (RePaint)')
     .option(
       '--strength <x>',
       'without a mask, how far back towards the noise: 0 leaves the image as it is, 1 forgets it; default 0.6',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { choiceOption, integerOption } from '../options.ts';
 import type { ForwardOptions } from './run-forward.ts';
 
@@ -15,6 +16,7 @@ export function register(program: Command): void {
   program
     .command('forward')
     .description('plot how an image turns into noise, in closed form and step by step, and compare the two')
+    .addHelpText('after', examples('kuosan forward photo.jpg --schedule cosine --out forward.png'))
     .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { samplersWhich } from '../../diffusion/samplers.ts';
 import type { InterpolateCommandOptions } from './run-interpolate.ts';
 import { integerOption, UsageError } from '../options.ts';
@@ -11,6 +12,7 @@ export function register(program: Command): void {
   const command = program
     .command('interpolate')
     .description('generate the images that lie between those of seeds')
+    .addHelpText('after', examples('kuosan interpolate noto-32 --seeds 1,2,3 --gif between.gif'))
     .requiredOption('--seeds <a,b,...>', 'two seeds or more; the ends are image 0 of each', readSeeds)
     .option('--frames <n>', 'images from one seed to the next, both among them', integerOption('--frames', 2, 1000), 9)
     .option('--out <grid.png>', 'the grid to write: a row from each seed to the next', 'between.png')

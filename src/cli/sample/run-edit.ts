@@ -71,7 +71,7 @@ export async function editImage(source: string | undefined, options: EditOptions
       ? samplerUsed(opened, sampling)
       : mask === undefined
         ? `strength ${strength}, ${samplerUsed(opened, sampling)}`
-        : 'the part under the mask anew';
+        : 'the part under the mask inpainted';
     process.stdout.write(
       `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { SampleCommandOptions } from './run-sample.ts';
 import { integerOption } from '../options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
@@ -7,6 +8,13 @@ export function register(program: Command): void {
   const command = program
     .command('sample')
     .description('generate images from a trained model, or from the exact denoiser of a data set')
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan sample noto-32 --count 16 --out emoji.png',
+        'kuosan sample fashion-mnist --class Sneaker --guidance-scale 3 --out sneakers.png',
+      ),
+    )
     .option('--count <n>', 'images', integerOption('--count', 1, 100_000), 64)
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
     .option('--images <dir>', 'also write every image on its own')

@@ -12,6 +12,9 @@ export interface TrainOptions extends DeviceOptions {
   readonly out: string;
   readonly init?: string;
   readonly steps?: number;
+  readonly size?: number | [height: number, width: number];
+  /** False trains without the classes of the data. */
+  readonly classes: boolean;
   readonly batchSize?: number;
   readonly seed?: number;
   readonly checkpointEvery?: number;
@@ -20,17 +23,23 @@ export interface TrainOptions extends DeviceOptions {
 }
 
 export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
+  const config = await readConfig(preset);
   const own: Overrides = (
     [
       [['data', 'source'], options.data],
       [['train', 'init'], options.init],
+      [['data', 'size'], options.size],
+      // Where the network says its size too, that is the same number.
+      [['model', 'sampleSize'], hasSampleSize(config) ? options.size : undefined],
+      [['model', 'numClassEmbeds'], options.classes ? undefined : null],
+      [['objective', 'labelDropout'], options.classes ? undefined : 0],
       [['train', 'steps'], options.steps],
       [['train', 'batchSize'], options.batchSize],
       [['train', 'seed'], options.seed],
       [['train', 'checkpointEvery'], options.checkpointEvery],
     ] as const
   ).filter(([, value]) => value !== undefined);
-  const merged = applyOverrides(await readConfig(preset), [...own, ...overrides]);
+  const merged = applyOverrides(config, [...own, ...overrides]);
   if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined)
     throw new UsageError('--data is missing: a data set or a folder of images');
   const run = configuredRun(merged);
@@ -48,4 +57,8 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
   } finally {
     await executor.dispose();
   }
+}
+
+function hasSampleSize({ model }: Readonly<Record<string, unknown>>): boolean {
+  return typeof model === 'object' && model !== null && 'sampleSize' in model;
 }

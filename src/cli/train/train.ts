@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
-import { integerOption, parseOverrides, UsageError } from '../options.ts';
+import { integerOption, parseOverrides, sizeOption, UsageError } from '../options.ts';
 import type { TrainOptions } from './run-train.ts';
 
 export function register(program: Command): void {
@@ -9,7 +10,7 @@ export function register(program: Command): void {
     .description('train a diffusion model on your images, or what measures and searches them')
     .argument(
       '[preset | config.json]',
-      'a documented run (smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
+      'a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
       'noto-32',
     )
     .option(
@@ -25,6 +26,12 @@ export function register(program: Command): void {
       'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name',
     )
     .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))
+    .option(
+      '--size <pixels>',
+      "side of the images, or width and height as 64x48; default: the preset's",
+      sizeOption('--size', 4096),
+    )
+    .option('--no-classes', 'train without the classes of the data; by default the model is conditioned on them')
     .option('--batch-size <n>', 'images in one forward pass', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
@@ -33,6 +40,13 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       '\nAny setting of the configuration can be given by its path: --model.layersPerBlock 2 --train.ema.decay 0.999',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan train noto-32 --data my-images --out runs/mine',
+        'kuosan train noto-32 --out runs/mine --resume',
+      ),
     )
     .allowUnknownOption()
     .allowExcessArguments();
