@@ -67,7 +67,7 @@ describe('a sampler that is a row', () => {
     expect(steps).toContain('33 for plain');
     const help = addSamplerOptions(new Command('sample'), table).helpInformation().replace(/\s+/g, ' ');
     expect(help).toContain('unipc, plain; default');
-    expect(help).toContain('noise of heun and plain over all its steps');
+    expect(help).toContain('stochasticity S_churn (EDM) of heun and plain');
   });
 
   test('stands in the page, under its title, with its hint', () => {

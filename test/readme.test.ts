@@ -11,14 +11,8 @@ import { initialValues } from '../src/nn/index.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
+import { codeBlocks } from './code-blocks.ts';
 import { filesBelow, textOf } from './source-files.ts';
-
-/** The code blocks of a language, in the order of the file. */
-function codeBlocks(text: string, language: string): string[] {
-  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)]
-    .filter(([, , name]) => name === language)
-    .map(([, , , code]) => code!);
-}
 
 const readme = textOf('README.md');
 

@@ -86,7 +86,7 @@ export async function openClip(source: string, tta: boolean): Promise<ReadClip> 
   const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null)
-    throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with next to its weights`);
+    throw new Error(`${dir}: has no tokenizer.json; put that of the model next to its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
   return {
     ...clip,
@@ -149,7 +149,7 @@ async function withImages<Encoder extends ClipImageEncoder, T>(
   work: (opened: OpenedClip<Encoder>) => Promise<T>,
 ): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const interrupt = interruptSignal(() => say('stopping; embeddings of the images so far are kept'));
+  const interrupt = interruptSignal(() => say('stopping; the embeddings so far stay in the cache'));
   let progress: Progress | undefined;
   const embedAll = async (
     encoder: ClipImageEncoder,

@@ -16,7 +16,7 @@ export function register(data: Command): void {
     )
     .option('--sets <names>', 'sets of Iconify, separated by commas (default: the 40 under clean licenses)')
     .option('--size <pixels>', 'side of the images', integerOption('--size', 8, 1024), defaults.size)
-    .option('--packages <dir>', 'where the packages are installed, if not here or in a folder above', '.')
+    .option('--packages <dir>', 'where the packages are installed; default here or a folder above', '.')
     .option(
       '--licenses <which>',
       'clean, or all: sets whose license asks for more',
