@@ -162,7 +162,7 @@ export function classesFor(
     return undefined;
   }
   const { names, count: all } = takes.classes;
-  // The null label is none of those in turn, but may be asked for.
+  // The null label is left out of the default classes, but --class may name it.
   if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
   return Array<number>(count).fill(classOption(wanted, all, names ?? undefined));
 }

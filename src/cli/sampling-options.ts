@@ -11,7 +11,7 @@ import {
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
-import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
+import { choiceOption, integerOption, namedOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
 export const modelArgument =
@@ -87,7 +87,7 @@ export function addStepOptions(command: Command, table: SamplerTable = samplers)
 export function addSamplerOptions(command: Command, table: SamplerTable = samplers): Command {
   const { sampler, eta } = samplerHelp(table);
   command
-    .option('--sampler <name>', sampler)
+    .option('--sampler <name>', sampler, namedOption(Object.keys(table)))
     .option('--eta <x>', eta, numberOption('--eta', 0, 1))
     .option(
       '--churn <x>',

@@ -354,7 +354,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (dropout === 0) return undefined;
   if (classes !== found + 1)
     throw new Error(
-      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
+      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and label dropout needs one more, the null label: set model.numClassEmbeds to ${found + 1}, got ${classes}`,
     );
   return found;
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { choiceOption, integerOption, numberOption } from '../options.ts';
 import type { DataIconsOptions } from './run-data-icons.ts';
 
@@ -30,6 +31,7 @@ export function register(data: Command): void {
       defaults.holdOut,
     )
     .option('--seed <n>', 'which are held out', integerOption('--seed', 0), 0)
+    .addHelpText('after', examples('kuosan data icons --out data/icons24'))
     .action(async (options: DataIconsOptions) => {
       const { buildDataIcons } = await import('./run-data-icons.ts');
       await buildDataIcons(options, (line) => process.stdout.write(`${line}\n`));

@@ -69,7 +69,7 @@ interface Subject extends NeededExecutor {
 export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
   if (options.nearest)
-    for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
+    for (const path of [options.nearest, NearestList.listPath(options.nearest)]) await checkWritable(path);
   await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
   const features =
     options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
@@ -238,7 +238,7 @@ async function measureImages(
       signal,
       onProgress: (done, total) => display.show('real images', done / total, `${done} of ${total}`),
     }));
-  const list = nearest ? await NearestList.begin(NearestList.beside(nearest), data.ids) : undefined;
+  const list = nearest ? await NearestList.begin(NearestList.listPath(nearest), data.ids) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
