@@ -15,7 +15,7 @@ import { classOption } from './class-option.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
-import type { SamplerOptions, SourceOptions } from './sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from './sampling-options.ts';
 
 /** What images are generated from, open. */
 export interface OpenImages extends Pick<NeededExecutor, 'executor'> {
@@ -134,7 +134,7 @@ export function allImages(dataset: Dataset): FloatArray {
 }
 
 /** How to sample from the options of the command line; what they leave out is the model's own. */
-export function samplingFrom({ sampler, steps, spacing, eta, churn, ...guidance }: SamplerOptions): Sampling {
+export function samplingFrom({ sampler, steps, spacing, eta, churn, ...guidance }: SamplerCommandOptions): Sampling {
   return { sampler: sampler as SamplerName | undefined, steps, spacing, eta, churn, ...guidanceOptions(guidance) };
 }
 

@@ -30,7 +30,7 @@ export interface SourceOptions extends DeviceOptions {
 }
 
 /** The options of samplers and guidance. */
-export interface SamplerOptions extends GuidanceCommandOptions {
+export interface SamplerCommandOptions extends GuidanceCommandOptions {
   /** Absent, the model's own. */
   readonly sampler?: string;
   readonly steps?: number;
@@ -127,7 +127,7 @@ function listed(names: readonly string[]): string {
  * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
  *   there is no sampler of that name
  */
-export function checkSamplerOptions(options: SamplerOptions, table: SamplerTable = samplers): void {
+export function checkSamplerOptions(options: SamplerCommandOptions, table: SamplerTable = samplers): void {
   checkGuidanceOptions(options);
   const { sampler } = options;
   const definition = sampler === undefined ? undefined : samplerNamed(sampler, table);

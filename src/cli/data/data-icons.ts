@@ -11,6 +11,7 @@ export function register(data: Command): void {
   data
     .command('icons')
     .description('build a folder of captioned icons in many styles from npm packages of Iconify on this machine')
+    .addHelpText('after', examples('kuosan data icons --sets tabler,lucide --size 24 --out icons'))
     .requiredOption(
       '--out <dir>',
       'the folder to make: a folder for each set with metadata.jsonl, and lists of what to train and test on',

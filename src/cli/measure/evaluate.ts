@@ -60,7 +60,7 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (source: string | undefined, options: DataOptional<EvaluateOptions>) => {
     const { dataOf } = await import('../recorded-data.ts');
     const { data } = await dataOf(source, options.data);
-    const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, { ...options, data });
+    const { runEvaluate } = await import('./run-evaluate.ts');
+    await runEvaluate(source, { ...options, data });
   });
 }
