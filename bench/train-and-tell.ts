@@ -9,7 +9,12 @@ import { openTrainer, unetConfig } from './network.ts';
 
 const { kernels, threads, width, batch, steps } = JSON.parse(process.argv[2]!) as FreshOptions;
 const start = performance.now();
-const executor = createNodeExecutor({ threads, cpuKernels: kernels, cacheDir: join(defaultCacheDir(), 'programs') });
+const cacheDir = defaultCacheDir();
+const executor = createNodeExecutor({
+  threads,
+  cpuKernels: kernels,
+  ...(cacheDir !== undefined && { cacheDir: join(cacheDir, 'programs') }),
+});
 let compileMs = 0;
 const timing: Executor = {
   ...executor,

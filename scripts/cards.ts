@@ -44,7 +44,7 @@ export const cards: Readonly<Record<string, Card>> = {
         'Fréchet distance',
         '1.77 with guidance 3 (real against real 0.32), N = 1,000, DDIM in 50 steps, features of `fashion-mnist-classifier`; not the FID',
       ],
-      ['of the class asked', '97.8 % with guidance 3, by the same network (real images 96.9 %)'],
+      ['class accuracy', '97.8 % with guidance 3, by the same network (real images 96.9 %)'],
     ],
     note: 'One label in ten was hidden in training, so `--guidance-scale` works: 1 shows what the data is like, 3 shows each class at its clearest.',
   },

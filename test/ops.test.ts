@@ -7,7 +7,15 @@ import { SessionHost } from '../src/runtime/session-host.ts';
 import { webEngine } from '../src/runtime/web/web-engine.ts';
 import { opCases } from './op-cases.ts';
 import { blockedCases } from './op-cases/blocked.ts';
-import { draw, expectReference, largestDifference, operandsOf, runReference, weightedSum } from './op-check.ts';
+import {
+  draw,
+  expectReference,
+  expectReferenceFarFromZero,
+  largestDifference,
+  operandsOf,
+  runReference,
+  weightedSum,
+} from './op-check.ts';
 
 /** Both lowerings, because most machines run the blocked one and the others must not be the first to try the standard; and a browser's kernels. */
 const executors = {
@@ -76,12 +84,20 @@ describe.each(opCases)('$op $title', (opCase) => {
     "onnxruntime gives the reference's numbers with %s, gradients too",
     (_, executor) => expectReference(executor, opCase, differentiable),
   );
+
+  test.skipIf(opCase.far === false).each(Object.entries(executors))('and far from zero with %s', (_, executor) =>
+    expectReferenceFarFromZero(executor, opCase, differentiable),
+  );
 });
 
 describe.each(blockedCases)('blocked size: $op $title', (opCase) => {
   test.each(Object.entries(executors))(
     "onnxruntime gives the reference's numbers with %s, gradients too",
     (_, executor) => expectReference(executor, opCase, true),
+  );
+
+  test.skipIf(opCase.far === false).each(Object.entries(executors))('and far from zero with %s', (_, executor) =>
+    expectReferenceFarFromZero(executor, opCase, true),
   );
 });
 

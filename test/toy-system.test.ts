@@ -169,8 +169,8 @@ const toySystem: System<z.output<typeof configSchema>> = {
         dropouts: [{ names: ['input_ids'], probability: config.textDropout }],
         nothing,
       }),
-      writeModel: (dir, weights) =>
-        writePipelineFolder(dir, {
+      async writeModel(dir, weights) {
+        await writePipelineFolder(dir, {
           className: 'WavePipeline',
           parts: {
             network: part(waveComponent, { network, weights }),
@@ -178,7 +178,9 @@ const toySystem: System<z.output<typeof configSchema>> = {
             vocabulary: part(vocabularyComponent, vocabulary),
           },
           facts: { sampling: { sample: { steps: 12, guidanceScale: 2 } } },
-        }),
+        });
+        return weights.keys();
+      },
       readWeights: async (dir) => new Map((await waveComponent.read(folderFiles(dir), 'network')).weights),
       use: { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
     };

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Executor } from '../src/core/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { opCases } from './op-cases.ts';
-import { expectReference } from './op-check.ts';
+import { expectReference, expectReferenceFarFromZero } from './op-check.ts';
 import { skipped, swiftShader } from './swift-shader.ts';
 
 let executor: Executor | undefined;
@@ -15,6 +15,7 @@ describe.skipIf(!swiftShader)(`every op on WebGPU, with nothing left to the proc
     executor ??= open();
     try {
       await expectReference(executor, opCase, opCase.differentiable ?? true);
+      if (opCase.far !== false) await expectReferenceFarFromZero(executor, opCase, opCase.differentiable ?? true);
     } catch (error) {
       if (/the device does not support it/.test(String(error))) skip('SwiftShader has no 16-bit floats');
       if (/has ended/.test(String(error))) executor = undefined;

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { watchOutput } from './closed-output.ts';
 import { runCommand } from './run-command.ts';
 
-process.exitCode = await runCommand(process.argv.slice(2));
+const output = watchOutput();
+process.exitCode = output.statusAfter(await runCommand(process.argv.slice(2), output));

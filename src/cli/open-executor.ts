@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Executor } from '../core/index.ts';
-import { defaultCacheDir } from '../data/sets/cache.ts';
+import { defaultCacheDir } from '../files/default-cache-dir.ts';
 import { openNodeExecutor } from '../runtime/node.ts';
 import type { DeviceOptions } from './device-options.ts';
 
@@ -24,11 +24,12 @@ export function executorWhenNeeded(options: DeviceOptions): NeededExecutor {
 
 /** Opens the device of a command; what is good to know of the choice is printed. */
 export function openExecutor({ device, threads, spin }: DeviceOptions): Promise<Executor> {
+  const cacheDir = defaultCacheDir();
   return openNodeExecutor({
     device,
     threads,
     spin,
-    cacheDir: join(defaultCacheDir(), 'programs'),
+    ...(cacheDir !== undefined && { cacheDir: join(cacheDir, 'programs') }),
     note: (line) => process.stderr.write(`note: ${line}\n`),
   });
 }

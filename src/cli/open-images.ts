@@ -155,7 +155,10 @@ export function classesFor(
   count: number,
 ): number[] | undefined {
   if (!takes.classes) {
-    if (wanted !== undefined) throw new UsageError('--class: this model has no classes');
+    if (wanted !== undefined)
+      throw new UsageError(
+        '--class: this model has no classes; to get some, put the images of each class into a sub-folder of its own and train on the folder: kuosan train images-32 --data photos --out runs/photos',
+      );
     return undefined;
   }
   const { names, count: all } = takes.classes;

@@ -53,7 +53,7 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
     .argument('[run | model dir | name]', modelArgument)
     .option(
       '--exact <source>',
-      "no network: the exact denoiser of a data set (as in kuosan data), with the model's schedule and size if one is given",
+      "sample from the exact denoiser of a data set instead of a network, with the model's schedule and size if a model is given",
     )
     .option(
       '--schedule <name>',
@@ -65,8 +65,8 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
       'of --exact without a model: the side of its images; default 32',
       integerOption('--size', 1, 512),
     )
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), batchSize);
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
 }
 
@@ -91,7 +91,7 @@ export function addSamplerOptions(command: Command, table: SamplerTable = sample
     .option('--eta <x>', eta, numberOption('--eta', 0, 1))
     .option(
       '--churn <x>',
-      `noise of ${listed(owners('churn', table))} over all its steps`,
+      `stochasticity S_churn (EDM) of ${listed(owners('churn', table))}`,
       numberOption('--churn', 0, 1000),
     );
   return addStepOptions(command, table);
@@ -106,7 +106,7 @@ export function samplerHelp(table: SamplerTable = samplers): {
   const all = samplersWhich(undefined, table);
   return {
     sampler: `one of ${all.map(({ name }) => name).join(', ')}; default the model's own, or dpmpp-2m`,
-    eta: `noise of ${listed(owners('eta', table))}: 0 is deterministic; with 1 ddim has the variance of ddpm`,
+    eta: `η of ${listed(owners('eta', table))}: 0 is deterministic; with 1 ddim has the variance of ddpm`,
     steps: `steps of the reverse process; default about ${defaultEvaluations} evaluations, with --sampler ${all.map(({ name, steps }) => `${steps} for ${name}`).join(', ')}`,
   };
 }

@@ -42,6 +42,8 @@ export interface Op<Name extends string = string, Attrs = unknown> {
   readonly name: Name;
   /** Set on leaves: where the value comes from. */
   readonly source?: 'input' | 'state' | 'constant';
+  /** Set on ops whose result has at each place a function of their broadcast operands at that place, whatever their layout. */
+  readonly elementwise?: true;
   /** The output types, or an error in the caller's words. */
   infer(inputs: readonly Type[], attrs: Attrs): readonly Type[];
   /** The reference: plain loops in float64. */

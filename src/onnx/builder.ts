@@ -2,6 +2,7 @@ import { sizeOf, type DType, type HostArray, type Shape, type Type } from '../co
 import { Uses } from './uses.ts';
 import {
   attributeType,
+  operandsOf,
   tensorDataType,
   type AttributeProto,
   type GraphProto,
@@ -21,10 +22,18 @@ export const onnxDataTypes: Readonly<Record<DType, number>> = {
 };
 
 /** A value an attribute may have: `{ float: 1 }` keeps a whole number from becoming an integer. */
-export type AttributeValue = number | string | readonly number[] | { readonly float: number };
+export type AttributeValue =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly graph: GraphProto };
 
 /** Names of ONNX values. */
 export type ValueName = string;
+
+/** Emits one branch of a condition into a graph of its own, from values of the graph around it. */
+export type Branch = (graph: GraphBuilder, taken: readonly ValueName[]) => readonly ValueName[];
 
 /**
  * Collects the nodes and constants of one ONNX graph. Equal applications are emitted once, so nothing is computed
@@ -45,13 +54,16 @@ export class GraphBuilder {
   /** What a reshaped value was before. */
   readonly #reshaped = new Map<ValueName, ValueName>();
   #nextValue = 0;
+  readonly #prefix: string;
   /** Who takes the values of the program that is written. */
   readonly uses: Uses;
   /** What node names begin with from here on: the module path they come from. */
   scope = '';
 
-  constructor(uses = new Uses()) {
+  /** @param prefix  what names of values begin with: a graph inside another must not use the other's names */
+  constructor(uses = new Uses(), prefix = '') {
     this.uses = uses;
+    this.#prefix = prefix;
   }
 
   /** Applies an ONNX operator; returns the names of its outputs. An output that nobody needs may be left out by count. */
@@ -67,12 +79,16 @@ export class GraphBuilder {
     const key = JSON.stringify([domain, opType, actual, attributes, outputCount]);
     const earlier = this.#emitted.get(key);
     if (earlier) return earlier;
-    const output = Array.from({ length: outputCount }, () => `v${this.#nextValue++}`);
+    const output = Array.from({ length: outputCount }, () => this.#name('v'));
     this.#nodes.push(this.#node(opType, actual, output, attributes, domain));
     this.#emitted.set(key, output);
     for (const value of output) this.#computed.add(value);
     if (opType === 'Reshape' && this.#knownShapes.has(actual[1]!)) this.#reshaped.set(output[0]!, actual[0]!);
     return output;
+  }
+
+  #name(kind: string): ValueName {
+    return `${this.#prefix}${kind}${this.#nextValue++}`;
   }
 
   /** The operands of a Reshape of a Reshape: the value before both. Where a shape is computed, something waits for it. */
@@ -89,6 +105,39 @@ export class GraphBuilder {
     return this.apply(opType, inputs, attributes)[0]!;
   }
 
+  /**
+   * Computes values in one of two ways; which one, a value decides when the graph runs. The other one is not computed.
+   *
+   * @param condition  a bool of one element
+   * @param taken      what the branches take of this graph, in the order in which they get it
+   * @param types      of the values, the same from both branches
+   */
+  either(
+    condition: ValueName,
+    taken: readonly ValueName[],
+    [then, otherwise]: readonly [Branch, Branch],
+    types: readonly Type[],
+  ): readonly ValueName[] {
+    const present = taken.map((name) => this.#present(name));
+    const branch = (name: string, emit: Branch): { readonly graph: GraphProto } => {
+      const inner = new GraphBuilder(new Uses(), `${this.#name('b')}/`);
+      inner.scope = this.scope;
+      const outputs = emit(inner, present).map((value, i) => {
+        const output = `${inner.#prefix}out${i}`;
+        inner.rename(value, output);
+        return valueInfo(output, types[i]!);
+      });
+      for (const [domain, version] of inner.domains) this.requireDomain(domain, version);
+      return { graph: inner.build(name, [], outputs) };
+    };
+    return this.apply(
+      'If',
+      [condition],
+      { then_branch: branch('then', then), else_branch: branch('else', otherwise) },
+      types.length,
+    );
+  }
+
   /** Gives a value a public name. */
   rename(value: ValueName, name: string): void {
     const present = this.#present(value);
@@ -100,7 +149,7 @@ export class GraphBuilder {
 
   /** Names a value that is emitted only if an operator asks for it under this name. */
   defer(emit: () => ValueName): ValueName {
-    const name = `d${this.#nextValue++}`;
+    const name = this.#name('d');
     this.#deferred.set(name, this.inThisScope(emit));
     return name;
   }
@@ -174,7 +223,7 @@ export class GraphBuilder {
     const key = data.byteLength <= 256 ? `constant ${dtype} ${shape.join()} ${rawData.join()}` : undefined;
     const earlier = key && this.#emitted.get(key);
     if (earlier) return earlier[0]!;
-    const name = this.weight(`c${this.#nextValue++}`, { shape, dtype, data });
+    const name = this.weight(this.#name('c'), { shape, dtype, data });
     if (key) this.#emitted.set(key, [name]);
     return name;
   }
@@ -212,18 +261,14 @@ export class GraphBuilder {
 
   build(name: string, inputs: readonly ValueInfoProto[], outputs: readonly ValueInfoProto[]): GraphProto {
     const named = (value: ValueName) => this.#publicNames.get(value) ?? value;
-    const nodes = this.#nodes.map((node) => ({
-      ...node,
-      input: node.input.map(named),
-      output: node.output.map(named),
-    }));
+    const nodes = this.#nodes.map((node) => renamed(node, named));
     // A lowering emits all outputs of its op, whoever needs them.
     const needed = new Set(outputs.map((output) => output.name));
     const used = nodes
       .toReversed()
-      .filter(({ input, output }) => {
-        const isUsed = output.some((value) => needed.has(value));
-        if (isUsed) for (const value of input) needed.add(value);
+      .filter((node) => {
+        const isUsed = node.output.some((value) => needed.has(value));
+        if (isUsed) for (const value of operandsOf(node)) needed.add(value);
         return isUsed;
       })
       .toReversed();
@@ -246,10 +291,20 @@ export function valueInfo(name: string, { shape, dtype }: Type): ValueInfoProto 
   };
 }
 
+/** A node with other names for values, also within its branches, which use names of their own and of the graph around them. */
+function renamed(node: NodeProto, named: (value: ValueName) => ValueName): NodeProto {
+  const within = (g: GraphProto): GraphProto => ({ ...g, node: g.node.map((inner) => renamed(inner, named)) });
+  const attributes = node.attribute.some(({ g }) => g)
+    ? node.attribute.map((a) => (a.g ? { ...a, g: within(a.g) } : a))
+    : node.attribute;
+  return { ...node, input: node.input.map(named), output: node.output.map(named), attribute: attributes };
+}
+
 function attribute(name: string, value: AttributeValue): AttributeProto {
   const lists = { floats: [], ints: [], strings: [] };
   if (typeof value === 'number') return { name, type: attributeType.int, i: value, ...lists };
   if (typeof value === 'string') return { name, type: attributeType.string, s: value, ...lists };
+  if ('graph' in value) return { name, type: attributeType.graph, g: value.graph, ...lists };
   if ('float' in value) return { name, type: attributeType.float, f: value.float, ...lists };
   return { name, type: attributeType.ints, ...lists, ints: value };
 }

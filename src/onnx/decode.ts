@@ -6,7 +6,7 @@ import type { Field, MessageName, ModelProto, ScalarKind, Schema } from './proto
  * Reads an ONNX model. `rawData` of tensors are views of `bytes`; documentation strings and the like are skipped.
  *
  * @throws "onnx: …" if the bytes are no ONNX model, an integer leaves ±(2⁵³ − 1), or the model holds what our types have no place for
- *   (subgraphs, functions, external data, sequences)
+ *   (functions, external data, sequences), or branches within branches more than a few times
  */
 export function decodeModel(bytes: Uint8Array): ModelProto {
   const reader = new BinaryReader(bytes);
@@ -23,8 +23,12 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
   }
 }
 
-/** The schema has no cycles, so the depth is bounded by it. */
-function readMessage(reader: BinaryReader, name: MessageName, end: number): object {
+/** Messages within messages: a model's own take nine, each branch of a condition three more. */
+const deepest = 64;
+
+function readMessage(reader: BinaryReader, name: MessageName, end: number, depth = 0): object {
+  if (depth > deepest)
+    throw new Error(`onnx: messages lie more than ${deepest} deep in each other (at byte ${reader.pos})`);
   const { fields, unsupported } = schemas[name] as Schema;
   const start = reader.pos;
   const message: Record<string, unknown> = {};
@@ -42,10 +46,10 @@ function readMessage(reader: BinaryReader, name: MessageName, end: number): obje
       const field = fields[key]!;
       const where = `${name}.${key}`;
       if (field.rule === 'repeated' || field.rule === 'values')
-        readInto(reader, field, wireType, (message[key] ??= []) as unknown[], where);
+        readInto(reader, field, wireType, (message[key] ??= []) as unknown[], where, depth);
       // Protobuf would merge or keep the last; no writer does this.
       else if (message[key] !== undefined) throw new Error(`onnx: ${where} appears twice (at byte ${fieldStart})`);
-      else message[key] = readOne(reader, field, wireType, where);
+      else message[key] = readOne(reader, field, wireType, where, depth);
     }
     if (reader.pos > end) throw new Error(`onnx: ${name} ends at byte ${end}, its field ${no} at byte ${reader.pos}`);
   }
@@ -65,10 +69,17 @@ function keyOf(fields: Schema['fields'], no: number): string | undefined {
 }
 
 /** A repeated number may come packed or not, whatever the schema prefers. */
-function readInto(reader: BinaryReader, field: Field, wireType: WireType, list: unknown[], where: string): void {
+function readInto(
+  reader: BinaryReader,
+  field: Field,
+  wireType: WireType,
+  list: unknown[],
+  where: string,
+  depth: number,
+): void {
   const kind = field.kind as ScalarKind;
   if (wireType !== WireType.LengthDelimited || wireTypeOf(field.kind) === WireType.LengthDelimited) {
-    list.push(readOne(reader, field, wireType, where));
+    list.push(readOne(reader, field, wireType, where, depth));
     return;
   }
   const end = readEnd(reader, where);
@@ -76,7 +87,7 @@ function readInto(reader: BinaryReader, field: Field, wireType: WireType, list: 
   if (reader.pos > end) throw new Error(`onnx: ${where} ends at byte ${end}, its last number at byte ${reader.pos}`);
 }
 
-function readOne(reader: BinaryReader, field: Field, wireType: WireType, where: string): unknown {
+function readOne(reader: BinaryReader, field: Field, wireType: WireType, where: string, depth: number): unknown {
   const expected = wireTypeOf(field.kind);
   if (wireType !== expected)
     throw new Error(`onnx: ${where} has wire type ${wireType}, expected ${expected} (near byte ${reader.pos})`);
@@ -90,7 +101,7 @@ function readOne(reader: BinaryReader, field: Field, wireType: WireType, where: 
     case 'int64':
       return readNumber(reader, field.kind, where);
     default:
-      return readMessage(reader, field.kind, readEnd(reader, where));
+      return readMessage(reader, field.kind, readEnd(reader, where), depth + 1);
   }
 }
 

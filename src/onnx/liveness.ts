@@ -5,7 +5,7 @@
  * where a node needs several others, the one that stands last in the file is computed first. So the place of a node in the file
  * decides how long its operands live.
  */
-import type { GraphProto, NodeProto } from './protobuf.ts';
+import { operandsOf, type GraphProto, type NodeProto } from './protobuf.ts';
 import { bytesOf, valueTypes } from './shapes.ts';
 
 /** The nodes in the order in which ONNX Runtime runs them. */
@@ -13,7 +13,7 @@ export function executionOrder(graph: GraphProto): NodeProto[] {
   const producer = new Map<string, number>();
   graph.node.forEach((node, i) => node.output.forEach((name) => producer.set(name, i)));
   const needs = graph.node.map((node) =>
-    [...new Set(node.input.flatMap((name) => producer.get(name) ?? []))].sort((a, b) => a - b),
+    [...new Set(operandsOf(node).flatMap((name) => producer.get(name) ?? []))].sort((a, b) => a - b),
   );
   const needed = new Set(needs.flat());
   const stack = graph.node.flatMap((_, i) => (needed.has(i) ? [] : [{ index: i, done: false }]));
@@ -60,14 +60,15 @@ interface Buffer {
 /**
  * Follows the life of every value through a run.
  *
- * Counts what values need; what the engine's allocator loses between them comes on top.
+ * Counts what values need; what the engine's allocator loses between them comes on top, and what a branch computes for
+ * itself, which is nothing in the branch that is usually taken.
  */
 export function memoryPlan(graph: GraphProto): MemoryPlan {
   const types = valueTypes(graph);
   const order = executionOrder(graph);
   const returned = new Set(graph.output.map((x) => x.name));
   const uses = new Map<string, number>();
-  for (const node of order) for (const name of node.input) uses.set(name, (uses.get(name) ?? 0) + 1);
+  for (const node of order) for (const name of operandsOf(node)) uses.set(name, (uses.get(name) ?? 0) + 1);
   /** Values that are given or returned have none: their memory is the caller's. */
   const buffers = new Map<string, Buffer>();
   const takenOver = (node: NodeProto, size: number): Buffer | undefined => {
@@ -92,7 +93,7 @@ export function memoryPlan(graph: GraphProto): MemoryPlan {
     });
     if (held > peakBytes) [peakBytes, peakNode] = [held, node.name ?? ''];
     const touched = new Set<Buffer>();
-    for (const name of node.input) {
+    for (const name of operandsOf(node)) {
       const buffer = buffers.get(name);
       if (!buffer) continue;
       buffer.uses--;

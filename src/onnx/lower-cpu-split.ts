@@ -10,7 +10,7 @@ export function cutOff(
   node: Node<AttrsOf<'slice'>>,
 ): ValueName | undefined {
   const [line] = node.inputs;
-  const cuts = graph.uses.of(line!).filter(({ op }) => op.name === 'slice') as Node<AttrsOf<'slice'>>[];
+  const cuts = graph.uses.of(line!).filter(({ op }) => op === (node.op as unknown)) as Node<AttrsOf<'slice'>>[];
   if (line!.shape.length !== 1 || cuts.length < 3 || cuts.some(({ attrs }) => attrs.steps[0] !== 1)) return undefined;
   cuts.sort((a, b) => a.attrs.starts[0]! - b.attrs.starts[0]!);
   const sizes = cuts.map(({ attrs }) => attrs.sizes[0]!);

@@ -3,11 +3,13 @@
  * normalization and everything between them. For programs that run here and now; what is exported is standard ONNX.
  */
 import {
+  ops,
   sameShape,
   sizeOf,
   type AttrsOf,
   type HostArray,
   type Node,
+  type Op,
   type OpName,
   type PoolAttrs,
   type Shape,
@@ -39,6 +41,10 @@ const ownLowerings = {
 
 const plainLowerings: Lowerings = { ...standardLowerings, ...ownLowerings };
 
+const elementwiseNames = Object.values(ops as Readonly<Record<OpName, Op<OpName>>>)
+  .filter(({ elementwise }) => elementwise)
+  .map(({ name }) => name as Lowered);
+
 /**
  * @param block  channels in a block of this machine's kernels, as a probe has found them
  */
@@ -66,7 +72,10 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
   };
   const one = (value: ValueName | undefined) => (value === undefined ? undefined : [value]);
 
-  /** Each element alone: if one operand is blocked the others become so, and so does the result. */
+  /**
+   * Each element alone: if one operand is blocked the others become so, and so does the result. The reordering operators
+   * move floats only.
+   */
   const pointwise = <Name extends Lowered>(
     name: Name,
     operator: Lowering<AttrsOf<Name>> = plainLowerings[name],
@@ -76,7 +85,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       const whole = node.inputs.map((x) => sameShape(x.shape, output.shape));
       if (
         !isImage(output) ||
-        !node.inputs.every((x, i) => whole[i] || sizeOf(x.shape) === 1) ||
+        !node.inputs.every((x, i) => (whole[i] ? isImage(x) : sizeOf(x.shape) === 1)) ||
         !inputs.some((x, i) => whole[i] && values.has(x))
       )
         return undefined;
@@ -261,32 +270,10 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       );
     }),
 
-    ...Object.fromEntries(
-      (
-        [
-          'sub',
-          'div',
-          'minimum',
-          'maximum',
-          'pow',
-          'clip',
-          'neg',
-          'abs',
-          'floor',
-          'exp',
-          'log',
-          'sqrt',
-          'tanh',
-          'sigmoid',
-          'relu',
-          'softplus',
-          'erf',
-          'gelu',
-        ] as const
-      ).map((name) => [name, pointwise(name)]),
-    ),
+    ...Object.fromEntries(elementwiseNames.map((name) => [name, pointwise(name)])),
+    // What the gradient asks of x is the sigmoid.
     silu: (graph, inputs, node) =>
-      (graph.uses.of(node.inputs[0]!).some(({ op }) => op.name === 'sigmoid') ? twoStepSilu : oneStepSilu)(
+      (graph.uses.of(node.inputs[0]!).some(({ origin }) => origin === node) ? twoStepSilu : oneStepSilu)(
         graph,
         inputs,
         node,

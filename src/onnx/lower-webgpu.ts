@@ -7,6 +7,7 @@ import { type HostArray } from '../core/index.ts';
 import { onnxDataTypes, type GraphBuilder, type ValueName } from './builder.ts';
 import type { Lowering, Lowerings } from './lowering.ts';
 import { narrowArray, narrowType } from './narrow.ts';
+import { groupNormBy, layerNormBy, normalizationAroundMean } from './lower-norm.ts';
 import { reduceLowerings } from './lower-reduce.ts';
 
 /**
@@ -58,6 +59,9 @@ export const webgpuLowerings: Partial<Lowerings> = {
     const [values, found] = reduceLowerings.topK(graph, inputs, node);
     return [values!, places(graph, found!, node.inputs[0]!.shape[node.attrs.axis]!)];
   },
+  // Its LayerNormalization takes the variance for E[x²] − E[x]².
+  groupNorm: groupNormBy(normalizationAroundMean),
+  layerNorm: layerNormBy(normalizationAroundMean),
   // sin x = (−1)^k sin r,  r = x − k π,  k = ⌊x/π + ½⌋
   sin(graph, [x]) {
     const k = graph.one('Floor', [

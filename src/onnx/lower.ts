@@ -4,12 +4,13 @@
  * Only operators of the ai.onnx domain: they run on every provider, and ONNX Runtime's own optimizer fuses what
  * it has faster kernels for.
  */
-import { float32, sizeOf, type HostArray, type Type } from '../core/index.ts';
+import { float32, type HostArray, type Type } from '../core/index.ts';
 import { lowerControlDependency } from './lower-control-dependency.ts';
 import { lowerConv2d, lowerConv2dInputGrad, lowerConv2dWeightGrad } from './lower-conv.ts';
 import { onnxDataTypes, type ValueName } from './builder.ts';
 import { lowerUniform } from './lower-random.ts';
 import { indexingLowerings } from './lower-indexing.ts';
+import { groupNormBy, layerNormalization, layerNormBy } from './lower-norm.ts';
 import { pointwiseLowerings } from './lower-pointwise.ts';
 import { reduceLowerings } from './lower-reduce.ts';
 import type { Lowerings } from './lowering.ts';
@@ -65,31 +66,8 @@ export const standardLowerings: Lowerings = {
   conv2dInputGrad: lowerConv2dInputGrad,
   conv2dWeightGrad: lowerConv2dWeightGrad,
 
-  groupNorm(graph, [x, gamma, beta], { inputs, outputs, attrs }) {
-    const perGroup = outputs[1]!.shape;
-    const { shape } = inputs[0]!;
-    const [batch, channels] = shape as [number, number];
-    const count = sizeOf(shape) / sizeOf(perGroup);
-    const byChannel = [batch, channels, sizeOf(shape) / batch / channels];
-    const grouped = graph.one('Reshape', [x!, graph.ints([...perGroup, count])]);
-    // LayerNormalization over a group's values; its other outputs are the mean and the inverse standard deviation.
-    const [xHat, mean, invStd] = graph.apply(
-      'LayerNormalization',
-      [grouped, graph.filled([count], 1)],
-      { axis: -1, epsilon: { float: attrs.eps } },
-      3,
-    );
-    const column = graph.ints([channels, 1]);
-    const scaled = graph.one('Mul', [
-      graph.one('Reshape', [xHat!, graph.ints(byChannel)]),
-      graph.one('Reshape', [gamma!, column]),
-    ]);
-    const shifted = graph.one('Add', [scaled, graph.one('Reshape', [beta!, column])]);
-    const flat = (statistic: ValueName) => graph.one('Reshape', [statistic, graph.ints(perGroup)]);
-    return [graph.one('Reshape', [shifted, graph.ints(shape)]), flat(mean!), flat(invStd!)];
-  },
-  layerNorm: (graph, inputs, { attrs }) =>
-    graph.apply('LayerNormalization', inputs, { axis: -1, epsilon: { float: attrs.eps } }, 3),
+  groupNorm: groupNormBy(layerNormalization),
+  layerNorm: layerNormBy(layerNormalization),
   channelAffine(graph, [x, scale, shift, addend], { inputs }) {
     const column = graph.ints([...inputs[1]!.shape, ...inputs[0]!.shape.slice(2).map(() => 1)]);
     const scaled = graph.one('Mul', [x!, graph.one('Reshape', [scale!, column])]);

@@ -54,6 +54,7 @@ export interface AttributeProto {
   readonly i?: number;
   readonly s?: string;
   readonly t?: TensorProto;
+  readonly g?: GraphProto;
   readonly floats?: readonly number[];
   readonly ints?: readonly number[];
   readonly strings?: readonly string[];
@@ -97,8 +98,34 @@ export interface DimensionProto {
   readonly dimParam?: string;
 }
 
+/** What a node takes: its inputs, and what its branches take of the graph around them. */
+export function operandsOf({ input, attribute }: NodeProto): readonly string[] {
+  const branches = attribute.flatMap(({ g }) => g ?? []);
+  if (branches.length === 0) return input;
+  const taken = branches.flatMap(({ node, initializer, input: given, output }) => {
+    const own = new Set([
+      ...initializer.map(({ name }) => name),
+      ...given.map(({ name }) => name),
+      ...node.flatMap((inner) => inner.output),
+    ]);
+    return [...node.flatMap(operandsOf), ...output.map(({ name }) => name)].filter(
+      (name) => name !== '' && !own.has(name),
+    );
+  });
+  return [...input, ...new Set(taken)];
+}
+
 /** `AttributeProto.type`. */
-export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7, strings: 8 } as const;
+export const attributeType = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+} as const;
 
 /** `TensorProto.dataType` and `TensorTypeProto.elemType`. */
 export const tensorDataType = {
@@ -200,13 +227,13 @@ export const schemas: { readonly [Name in MessageName]: Schema<keyof Messages[Na
       i: field(3, 'int64'),
       s: field(4, 'string'),
       t: field(5, 'TensorProto'),
+      g: field(6, 'GraphProto'),
       floats: field(7, 'float', 'values'),
       ints: field(8, 'int64', 'values'),
       strings: field(9, 'string', 'values'),
       type: field(20, 'int32', 'required'),
     },
     unsupported: {
-      6: 'g',
       10: 'tensors',
       11: 'graphs',
       14: 'tp',

@@ -59,6 +59,7 @@ function resultType(node: NodeProto, operands: readonly ValueType[]): number {
   if (node.opType === 'Cast') return node.attribute.find((a) => a.name === 'to')!.i!;
   if (node.opType === 'Shape' || node.opType.startsWith('Arg')) return tensorDataType.int64;
   if (/^(Less|Greater|Equal|And|Or|Not)/.test(node.opType)) return tensorDataType.bool;
+  if (node.opType === 'If') return node.attribute[0]!.g!.output[0]!.type!.tensorType.elemType;
   return operands[node.opType === 'Where' ? 1 : 0]?.dataType ?? tensorDataType.float;
 }
 
@@ -224,6 +225,8 @@ const rules: Readonly<Record<string, Rule>> = {
   Gemm: (a) => product(a.int('transA', 0) === 1, a.int('transB', 0) === 1)(a),
   MatMul: product(false, false),
   FusedMatMul: (a) => product(a.int('transA', 0) === 1, a.int('transB', 0) === 1)(a),
+  If: ({ node }) =>
+    node.attribute[0]!.g!.output.map(({ type }) => type!.tensorType.shape!.dim.map(({ dimValue }) => dimValue!)),
   ReduceSum: reduction,
   ReduceMean: reduction,
   ReduceMax: reduction,

@@ -1,5 +1,11 @@
 /** What a visitor chooses, and the address that says it. */
-import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
+import {
+  samplers,
+  samplersWhich,
+  type SamplerDefinition,
+  type SamplerName,
+  type SamplerTable,
+} from '../diffusion/index.ts';
 
 /** What to generate, and on which device. */
 export interface Settings {
@@ -10,7 +16,7 @@ export interface Settings {
   readonly eta: number;
   /** Null: all classes in turn, or a model without. */
   readonly class: number | null;
-  /** How far to lean towards the class; 1 for a model that cannot be guided. */
+  /** Guidance scale; 1 for a model that cannot be guided. */
   readonly guidance: number;
   readonly device: 'wasm' | 'webgpu';
 }
@@ -38,6 +44,13 @@ export const mostImages = 36;
 export const mostGuidance = 10;
 /** As large as `kuosan sample` takes them, so that an address shows the images of any of its seeds. */
 export const largestSeed = Number.MAX_SAFE_INTEGER;
+
+/** The samplers as the form lists them. */
+export function samplerChoices(
+  table: SamplerTable = samplers,
+): readonly { readonly name: string; readonly title: string; readonly hint: string }[] {
+  return samplersWhich(undefined, table).map(({ name, title, hint }) => ({ name, title, hint }));
+}
 
 /** The number of steps that a sampler begins with: of the model's own the model's. */
 export function defaultSteps(sampler: SamplerName, { steps, sampling }: Limits): number {
@@ -69,7 +82,7 @@ export function toHash(
   return `#${new URLSearchParams(fields).toString()}`;
 }
 
-/** The settings of an address. What it does not say, or says wrongly, is as usual: addresses are typed and cut short. */
+/** The settings of an address. Missing and invalid values get their defaults: addresses are typed and cut short. */
 export function fromHash(hash: string, limits: Limits): Settings {
   const fields = new URLSearchParams(hash.replace(/^#/, ''));
   const number = (name: string, least: number, most: number, usual: number) => {

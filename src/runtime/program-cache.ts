@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Node, Program, Tensor } from '../core/index.ts';
+import { keepBounded, markUsed } from '../files/bounded-folder.ts';
 import { replaceWhole } from '../files/durable-files.ts';
 import { nodeScopes, toOnnx, type OnnxProgram } from '../onnx/index.ts';
 import type { Lower, Target } from './session-executor.ts';
@@ -40,7 +41,10 @@ export function cachedLowering({
       return toOnnx(program, options);
     const path = join(dir, `${digest(program, target, await (compiler ??= compilerDigest()))}.onnx-program`);
     const kept = await readEntry(path);
-    if (kept) return kept;
+    if (kept) {
+      await markUsed(path);
+      return kept;
+    }
     const lowered = toOnnx(program, options);
     await writeEntry(dir, path, lowered, mostBytes).catch(() => {});
     return lowered;
@@ -138,20 +142,5 @@ async function writeEntry(
   const entry = Buffer.concat([createHash('sha256').update(rest).digest(), rest]);
   // Another process never reads half of it.
   await replaceWhole(path, (aside) => writeFile(aside, entry));
-  await removeOldest(dir, mostBytes);
-}
-
-async function removeOldest(dir: string, mostBytes: number): Promise<void> {
-  const entries = await Promise.all(
-    (await readdir(dir)).map(async (name) => {
-      const path = join(dir, name);
-      const { size, mtimeMs } = await stat(path);
-      return { path, size, mtimeMs };
-    }),
-  );
-  let total = 0;
-  for (const { path, size } of entries.sort((a, b) => b.mtimeMs - a.mtimeMs)) {
-    total += size;
-    if (total > mostBytes) await rm(path, { force: true });
-  }
+  await keepBounded(dir, mostBytes);
 }

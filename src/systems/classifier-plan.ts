@@ -46,7 +46,10 @@ export async function planClassifier(
       inputs: (batch) =>
         classificationInputs(dataset, { seed: train.seed, step: batch, batchSize: train.batchSize, horizontalFlip }),
     },
-    writeModel: (dir, weights) => writeClassifierFolder(dir, { model, weights }),
+    writeModel: async (dir, weights) => {
+      await writeClassifierFolder(dir, { model, weights });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readClassifierFolder(dir)).weights,
     use: {
       what: 'evaluate a model',

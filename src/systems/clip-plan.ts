@@ -128,7 +128,10 @@ export async function planClip(
       },
     },
     describe: (loss, measures) => describeClip(loss, batch, measures),
-    writeModel: (dir, weights) => writeClipFolder(dir, { model, weights, tokenizer: json, preprocessing }),
+    writeModel: async (dir, weights) => {
+      await writeClipFolder(dir, { model, weights, tokenizer: json, preprocessing });
+      return weights.keys();
+    },
     readWeights: async (dir) => (await readClipFolder(dir)).weights,
     use: await useOf(dataset, test),
     ...(test && {

@@ -24,13 +24,14 @@ const getDataSchema = z.record(z.string(), z.string()).default({});
 
 /**
  * Checks the configuration of a run of any system; its `task` says which, when left out the first. Its `getData` has
- * commands that get data, by source, for a message to name where it is missing; it is no part of what is recorded.
+ * commands that get data, by source, for a message to name where it is missing, and its `$schema` is for editors; neither is
+ * part of what is recorded.
  *
  * @param systems  what can be trained; default all that there are
  * @throws for an unknown task, with those there are; else what the check of that system finds
  */
 export function configuredRun(
-  { task, getData, ...config }: Readonly<Record<string, unknown>>,
+  { task, getData, $schema: _, ...config }: Readonly<Record<string, unknown>>,
   systems: readonly System[] = allSystems,
 ): ConfiguredRun {
   const system = task === undefined ? systems[0] : systems.find((each) => each.task === task);

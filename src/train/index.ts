@@ -10,12 +10,10 @@ export { lossByNoise, noiseLevelName, noiseLevels, NoiseMeans, type LossByNoise 
 export {
   adamCorrections,
   adamState,
-  adamUpdate,
   clipFactor,
   globalNorm,
   type AdamOptions,
   type AdamScalars,
-  type AdamUpdate,
   type ParameterGroup,
   type ParameterPredicate,
 } from './steps/optimizer.ts';

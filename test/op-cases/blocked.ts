@@ -187,6 +187,19 @@ export const blockedCases: readonly OpCase[] = [
       groupNorm(add(conv2d(x!, w!), reshape(t!, [2, 32, 1, 1])), g!, b!, { groups: 8, eps: 1e-5 }),
   },
   {
+    op: 'groupNorm',
+    title: 'of a blocked image with one channel a group',
+    shapes: [[2, 16, 3, 2], [16], [16]],
+    build: (x, g, b) => groupNorm(x!, g!, b!, { groups: 16, eps: 1e-5 }),
+  },
+  {
+    op: 'groupNorm',
+    title: 'of a blocked image of many pixels',
+    shapes: [[2, 32, 16, 16], [32], [32]],
+    far: [998, 1002],
+    build: (x, g, b) => groupNorm(x!, g!, b!, { groups: 8, eps: 1e-5 }),
+  },
+  {
     op: 'channelAffine',
     title: 'of blocked images, added to others',
     shapes: [

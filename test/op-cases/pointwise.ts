@@ -145,6 +145,7 @@ export const pointwiseCases: readonly OpCase[] = [
   {
     op: 'exp',
     title: 'is e to the x',
+    far: [78, 82],
     shapes: [[3]],
     build: (x) => exp(x!),
     golden: { inputs: [[0, 1, -1]], output: [1, Math.E, 1 / Math.E] },
@@ -308,6 +309,7 @@ export const pointwiseCases: readonly OpCase[] = [
   {
     op: 'pow',
     title: 'raises each to its own power',
+    far: [8, 12],
     shapes: [[3], [3]],
     range: positive,
     build: (x, y) => pow(x!, y!),
@@ -322,6 +324,7 @@ export const pointwiseCases: readonly OpCase[] = [
   {
     op: 'pow',
     title: 'broadcasts base and exponent',
+    far: [8, 12],
     shapes: [[2, 1], [3]],
     range: positive,
     build: (x, y) => pow(x!, y!),

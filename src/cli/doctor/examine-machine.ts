@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { defaultCacheDir } from '../../data/sets/cache.ts';
+import { defaultCacheDir, noCacheDir } from '../../files/default-cache-dir.ts';
 import type { Finding } from './finding.ts';
 
 const GiB = 2 ** 30;
@@ -40,7 +40,7 @@ function examineMemory(): Finding {
         name: 'memory',
         status: 'limited',
         text,
-        remedy: `training takes about ${size(comfortable)}; a smaller --batch-size takes less`,
+        remedy: `training takes about ${size(comfortable)}; take a smaller --batch-size`,
       };
 }
 
@@ -61,12 +61,13 @@ async function examineSharp(): Promise<Finding> {
 
 async function examineDisks(): Promise<Finding[]> {
   return [
-    await examineDisk('cache', defaultCacheDir(), 'KUOSAN_CACHE names another folder'),
+    await examineDisk('cache', defaultCacheDir(), 'set KUOSAN_CACHE to another folder'),
     await examineDisk('this folder', process.cwd(), '--out can be in any folder'),
   ];
 }
 
-async function examineDisk(name: string, folder: string, hint: string): Promise<Finding> {
+async function examineDisk(name: string, folder: string | undefined, hint: string): Promise<Finding> {
+  if (folder === undefined) return { name, status: 'limited', text: `none: ${noCacheDir}`, remedy: hint };
   const existing = await nearestExisting(resolve(folder));
   const writable = await access(existing, constants.W_OK).then(
     () => true,
@@ -91,8 +92,7 @@ function examineTerminal(): Finding {
   const name = 'terminal';
   if (process.env['NO_COLOR'])
     return { name, status: 'limited', text: 'NO_COLOR is set: no images in the terminal', remedy: 'unset NO_COLOR' };
-  if (!process.stderr.isTTY)
-    return { name, status: 'ok', text: 'none here: output goes into a file or another program' };
+  if (!process.stderr.isTTY) return { name, status: 'ok', text: 'none: output goes into a file or another program' };
   const columns = process.stderr.columns || 80;
   return /truecolor|24bit/.test(process.env['COLORTERM'] ?? '')
     ? { name, status: 'ok', text: `images in true color, ${columns} columns` }

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
@@ -12,6 +11,7 @@ import { networkProcess, type SamplerName } from '../../diffusion/index.ts';
 import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
+import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -25,12 +25,6 @@ export interface PageSource {
   /** Where the page was built; default the package's own. */
   readonly builtPage?: string;
 }
-
-/** Of ONNX Runtime's many builds, the one for processors and the one that can use a GPU. A visitor loads one of them. */
-const engineFiles = {
-  cpu: ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'],
-  gpu: ['ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'],
-} as const;
 
 const weightsFile = 'weights.safetensors';
 
@@ -55,8 +49,7 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
   const entries = existsSync(folder) ? await readdir(folder) : [];
   if (entries.length === 0) return;
   const isPage = existsSync(join(folder, modelFolder, modelFile)) && existsSync(join(folder, 'index.html'));
-  if (!isPage)
-    throw new Error(`${folder}: holds no page but other files (${JSON.stringify(entries[0])}); give another folder`);
+  if (!isPage) throw new Error(`${folder}: holds other files (${JSON.stringify(entries[0])}); give another folder`);
   if (!force) throw new Error(`${folder}: holds a page already; replace it with --force, or give another folder`);
 }
 
@@ -84,12 +77,13 @@ export async function writePage(
   const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
-      `${model.path}: makes images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
+      `${model.path}: generates images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
     );
   if (model.unet.config.inChannels !== imageShape[0])
     throw new Error(
       `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
     );
+  const engineFiles = webEngineFolder();
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const own = model.sampling?.[samplingStage];
   // The steps and the noise that a folder says belong to its own sampler.
@@ -104,8 +98,8 @@ export async function writePage(
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await mkdir(join(aside, engineFolder));
-    for (const file of Object.values(engineFiles).flat())
-      await copyFile(engineFile(file), join(aside, engineFolder, file));
+    for (const file of Object.values(webEngineFiles).flat())
+      await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
     const weights = writeSafetensors(
       storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
     );
@@ -129,9 +123,9 @@ export async function writePage(
     );
   });
   const bytes = await sizeOfFolder(full);
-  const engineBytes = async (kind: keyof typeof engineFiles) => {
+  const engineBytes = async (kind: keyof typeof webEngineFiles) => {
     let total = 0;
-    for (const file of engineFiles[kind]) total += (await stat(join(full, engineFolder, file))).size;
+    for (const file of webEngineFiles[kind]) total += (await stat(join(full, engineFolder, file))).size;
     return total;
   };
   const [cpu, gpu] = [await engineBytes('cpu'), await engineBytes('gpu')];
@@ -165,10 +159,6 @@ function ownPage(): string {
   return fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
   );
-}
-
-function engineFile(name: string): string {
-  return createRequire(import.meta.url).resolve(`onnxruntime-web/${name}`);
 }
 
 async function sizeOfFolder(folder: string): Promise<number> {

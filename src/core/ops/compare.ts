@@ -10,6 +10,7 @@ function comparison<const Name extends string>(
 ): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
+    elementwise: true,
     infer: (inputs) => [{ ...inferBinary(name, inputs), dtype: 'bool' }],
     evaluate: ([a, b], _, [out]) => [zip(a!, b!, out!.shape, (x, y) => Number(holds(x, y)))],
     vjp: () => [],
@@ -39,6 +40,7 @@ export const andOp = connective('and', Math.min);
 export const orOp = connective('or', Math.max);
 export const notOp = defineOp<'not', NoAttrs>({
   name: 'not',
+  elementwise: true,
   infer(inputs) {
     requireBools('not', inputs);
     return [{ shape: inputs[0]!.shape, dtype: 'bool' }];
@@ -49,6 +51,7 @@ export const notOp = defineOp<'not', NoAttrs>({
 
 export const whereOp = defineOp<'where', NoAttrs>({
   name: 'where',
+  elementwise: true,
   infer([condition, a, b]) {
     requireBools('where', [condition!]);
     const branch = inferBinary('where', [a!, b!]);

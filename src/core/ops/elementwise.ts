@@ -47,7 +47,7 @@ export const negOp = unary(
   { integers: true },
 );
 export const absOp = unary('abs', Math.abs, (g, x) => mul(g, sign(x)), { integers: true });
-export const floorOp = unary('loss-by-noise', Math.floor, () => undefined);
+export const floorOp = unary('floor', Math.floor, () => undefined);
 export const expOp = unary('exp', Math.exp, (g, _, y) => mul(g, y));
 export const logOp = unary('log', Math.log, (g, x) => div(g, x));
 export const sqrtOp = unary('sqrt', Math.sqrt, (g, _, y) => div(mul(g, 0.5), y));
@@ -57,6 +57,7 @@ export const tanhOp = unary('tanh', Math.tanh, (g, _, y) => mul(g, sub(1, mul(y,
 
 export const powOp = defineOp<'pow', { exponent?: number }>({
   name: 'pow',
+  elementwise: true,
   infer([x, exponent]) {
     for (const operand of exponent ? [x!, exponent] : [x!]) requireNumbers('pow', operand, true);
     return [exponent ? inferBinary('pow', [x!, exponent]) : { shape: x!.shape, dtype: x!.dtype }];
@@ -82,6 +83,7 @@ export const powOp = defineOp<'pow', { exponent?: number }>({
 
 export const clipOp = defineOp<'clip', NoAttrs>({
   name: 'clip',
+  elementwise: true,
   infer([x, low, high]) {
     for (const operand of [x!, low!, high!]) requireNumbers('clip', operand, false);
     for (const bound of [low!, high!])

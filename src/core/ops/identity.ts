@@ -13,8 +13,8 @@ export const stopGradientOp = defineOp<'stopGradient', Record<string, never>>({
   vjp: ([g], { inputs }) => [undefined, inputs[1] && g],
 });
 
-export const controlDependencyOp = defineOp<'after', Record<string, never>>({
-  name: 'after',
+export const controlDependencyOp = defineOp<'controlDependency', Record<string, never>>({
+  name: 'controlDependency',
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   evaluate: ([x]) => [x!.data],
   vjp: ([g]) => [g],

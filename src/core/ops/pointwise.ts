@@ -23,6 +23,7 @@ export function unary<const Name extends string>(
 ): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
+    elementwise: true,
     infer([x]) {
       requireNumbers(name, x!, !integers);
       return [{ shape: x!.shape, dtype: x!.dtype }];
@@ -70,6 +71,7 @@ export function binary<const Name extends string>(
 ): Op<Name, NoAttrs> {
   return defineOp<Name, NoAttrs>({
     name,
+    elementwise: true,
     infer(inputs) {
       for (const x of inputs) requireNumbers(name, x, false);
       return [inferBinary(name, inputs)];

@@ -1,8 +1,10 @@
-/** Vectors of images kept on disk, by what the images are and not where they lie. */
+/** Image embeddings cached on disk, by the images' content and not their path. */
 import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crc32c } from '../../formats/crc32c.ts';
+import { keepBounded } from '../../files/bounded-folder.ts';
+import { noCacheDir } from '../../files/default-cache-dir.ts';
 import { appendWhole, writeFileWhole, WriteError } from '../../files/write-file.ts';
 
 /**
@@ -12,11 +14,14 @@ import { appendWhole, writeFileWhole, WriteError } from '../../files/write-file.
 const magic = Buffer.from('KUOEMBD1');
 const headLength = magic.length + 4;
 
-/** Vectors of one network. */
+/** All embeddings take this much at most: four million of a CLIP of 128 dimensions. */
+const mostBytes = 2e9;
+
+/** The embeddings of one network. */
 export interface EmbeddingCache {
-  /** The vector of an image, or undefined. */
+  /** The embedding of an image, or undefined. */
   get(key: string): Float32Array | undefined;
-  /** Keeps vectors; a cache that cannot be written costs speed and nothing else. */
+  /** Stores embeddings; a cache that cannot be written costs only speed. */
   add(vectors: readonly (readonly [key: string, vector: Float32Array])[]): Promise<void>;
   readonly size: number;
 }
@@ -29,20 +34,26 @@ export function contentKey(bytes: Uint8Array): string {
 /**
  * Opens the cache of a network.
  *
+ * @param cacheDir  undefined keeps nothing
  * @param network  what identifies the network, its weights and how images are brought to it; hashed to the file's name
  * @param dim      D
  * @param note     called once if the cache cannot be kept
  */
 export async function openEmbeddingCache(
-  cacheDir: string,
+  cacheDir: string | undefined,
   network: string,
   dim: number,
   note: (line: string) => void = () => {},
 ): Promise<EmbeddingCache> {
-  const path = join(cacheDir, 'embeddings', `${createHash('sha256').update(network).digest('hex').slice(0, 24)}.bin`);
+  const folder = cacheDir === undefined ? undefined : join(cacheDir, 'embeddings');
+  const path = folder && join(folder, `${createHash('sha256').update(network).digest('hex').slice(0, 24)}.bin`);
   const recordLength = 32 + 4 * dim + 4;
-  const vectors = await readRecords(path, dim, recordLength);
+  const vectors = path === undefined ? undefined : await readRecords(path, dim, recordLength);
   let writable = true;
+  const stop = (why: string) => {
+    writable = false;
+    note(`${why}; set KUOSAN_CACHE to a folder that can be written`);
+  };
   let whole = vectors !== undefined;
   const known = vectors ?? new Map<string, Float32Array>();
   return {
@@ -54,6 +65,15 @@ export async function openEmbeddingCache(
       const fresh = entries.filter(([key]) => !known.has(key));
       for (const [key, vector] of fresh) known.set(key, vector);
       if (!writable || fresh.length === 0) return;
+      if (!folder || !path) {
+        stop(`embeddings are not kept (${noCacheDir})`);
+        return;
+      }
+      // More of one network is a search engine's.
+      if (known.size * recordLength > mostBytes) {
+        writable = false;
+        return;
+      }
       try {
         const records = fresh.map(([key, vector]) => record(key, vector));
         if (whole) await appendWhole(path, Buffer.concat(records));
@@ -63,12 +83,11 @@ export async function openEmbeddingCache(
           dimBytes.writeUInt32LE(dim);
           await writeFileWhole(path, [magic, dimBytes, ...records]);
           whole = true;
+          await keepBounded(folder, mostBytes);
         }
       } catch (error) {
-        writable = false;
-        note(
-          `embeddings are not kept in ${JSON.stringify(cacheDir)} (${error instanceof WriteError ? error.reason : (error as Error).message}); set KUOSAN_CACHE to a folder that can be written`,
-        );
+        const reason = error instanceof WriteError ? error.reason : (error as Error).message;
+        stop(`embeddings are not kept in ${JSON.stringify(cacheDir)} (${reason})`);
       }
     },
   };

@@ -14,7 +14,8 @@ export interface OpenOptions {
   readonly resample?: Resample | undefined;
   /** Leave out images that cannot be decoded, and list them in `skipped`, instead of failing. */
   readonly skipBad: boolean;
-  readonly cacheDir: string;
+  /** Where decoded data sets are kept; undefined keeps none. Default `defaultCacheDir()`. */
+  readonly cacheDir: string | undefined;
   /** Called after every decoded image; never when the data set comes from the cache. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cached, decodeCache, defaultCacheDir } from './cache.ts';
+import { cached, decodeCache } from './cache.ts';
 import type { DatasetContent } from './dataset.ts';
 
 const content: DatasetContent = {
@@ -74,21 +74,17 @@ describe('cached', () => {
     expect(built).toBe(2);
   });
 
+  it('keeps nothing where there is no folder, and says so', async () => {
+    const { content: built, fromCache } = await cached(undefined, 'name', 'key', async () => content);
+    expect(fromCache).toBe(false);
+    expect(built.notes).toEqual([
+      'decoded images are not kept (this user has no home folder); set KUOSAN_CACHE to a folder that can be written',
+    ]);
+  });
+
   it('does not keep what may be otherwise the next time', async () => {
     const build = async () => ({ ...content, temporary: true });
     await cached(folder, 'temporary', 'a', build);
     expect((await cached(folder, 'temporary', 'a', build)).fromCache).toBe(false);
-  });
-});
-
-describe('defaultCacheDir', () => {
-  it('is KUOSAN_CACHE where that is set', () => {
-    const before = process.env['KUOSAN_CACHE'];
-    process.env['KUOSAN_CACHE'] = '/some/where';
-    expect(defaultCacheDir()).toBe('/some/where');
-    process.env['KUOSAN_CACHE'] = '';
-    expect(defaultCacheDir()).toMatch(/kuosan/);
-    if (before === undefined) delete process.env['KUOSAN_CACHE'];
-    else process.env['KUOSAN_CACHE'] = before;
   });
 });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import envPaths from 'env-paths';
 import { z } from 'zod';
+import { noCacheDir } from '../../files/default-cache-dir.ts';
+import { keepBounded, markUsed } from '../../files/bounded-folder.ts';
 import { updateHash } from './dataset.ts';
 import type { DatasetContent } from './dataset.ts';
 import { WriteError, writeFileWhole } from '../../files/write-file.ts';
@@ -28,12 +29,6 @@ const headerSchema = z.object({
   skipped: z.array(z.object({ id: z.string(), reason: z.string() })),
   notes: z.array(z.string()),
 });
-
-/** Where decoded data sets are kept: `KUOSAN_CACHE`, or the place the system has for such files. */
-export function defaultCacheDir(): string {
-  const chosen = process.env['KUOSAN_CACHE'];
-  return chosen === undefined || chosen === '' ? envPaths('kuosan', { suffix: '' }).cache : chosen;
-}
 
 function lengthBytes(length: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -105,6 +100,9 @@ async function readWhole(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Decoded data sets take this much at most, all together. */
+const mostBytes = 10e9;
+
 export interface Cached {
   readonly content: DatasetContent;
   readonly fromCache: boolean;
@@ -114,29 +112,40 @@ export interface Cached {
  * The content kept under `name` if it was made for `key`, else what `build` makes, kept for the next time.
  *
  * One file stands for one source and one set of options, so a folder that changes replaces its file and leaves none behind.
- * A cache that cannot be written costs the next start its speed and nothing else; a note says so.
+ * A cache that cannot be written costs the next start its speed and nothing else; a note says so. All files together take
+ * `mostBytes` at most: those that were not used for the longest time go.
  *
+ * @param cacheDir  undefined keeps nothing
  * @param name  identifies the source and the options; hashed to the file's name
  * @param key   changes whenever the content may have
  */
 export async function cached(
-  cacheDir: string,
+  cacheDir: string | undefined,
   name: string,
   key: string,
   build: () => Promise<DatasetContent & { readonly temporary?: boolean }>,
 ): Promise<Cached> {
-  const path = join(cacheDir, 'data', `${createHash('sha256').update(name).digest('hex').slice(0, 24)}.bin`);
-  const bytes = await readWhole(path).catch(() => undefined);
+  const folder = cacheDir === undefined ? undefined : join(cacheDir, 'data');
+  const path = folder && join(folder, `${createHash('sha256').update(name).digest('hex').slice(0, 24)}.bin`);
+  const bytes = path && (await readWhole(path).catch(() => undefined));
   const kept = bytes && decodeCache(bytes, key);
-  if (kept !== undefined) return { content: kept, fromCache: true };
+  if (path && kept) {
+    await markUsed(path);
+    return { content: kept, fromCache: true };
+  }
   const { temporary, ...content } = await build();
   if (temporary) return { content, fromCache: false };
+  const noted = (reason: string): Cached => {
+    const note = `${reason}; set KUOSAN_CACHE to a folder that can be written`;
+    return { content: { ...content, notes: [...content.notes, note] }, fromCache: false };
+  };
+  if (!folder || !path) return noted(`decoded images are not kept (${noCacheDir})`);
   try {
     await writeFileWhole(path, encode(key, content));
   } catch (error) {
     if (!(error instanceof WriteError)) throw error;
-    const note = `the cache could not be kept in ${JSON.stringify(cacheDir)} (${error.reason}); set KUOSAN_CACHE to a folder that can be written`;
-    return { content: { ...content, notes: [...content.notes, note] }, fromCache: false };
+    return noted(`the cache could not be kept in ${JSON.stringify(cacheDir)} (${error.reason})`);
   }
+  await keepBounded(folder, mostBytes);
   return { content, fromCache: false };
 }

@@ -252,7 +252,7 @@ function parseLine(
   return { fileName, caption: singleSpaced(caption), ...tags };
 }
 
-/** Texts next to images that have no line of metadata. */
+/** Caption files of images that have no line of metadata. */
 async function readCaptionFiles(
   folder: string,
   { images, texts }: CaptionFiles,

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { nearest, unknownName } from '../../core/suggest.ts';
-import { defaultCacheDir } from './cache.ts';
+import { defaultCacheDir } from '../../files/default-cache-dir.ts';
 import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
 import { checkResample } from '../images/image.ts';

@@ -1,31 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
-  constant,
+  add,
   createInterpreter,
   float32,
   input,
-  program,
-  state,
+  mul,
   storeSpec,
   sum,
   type Executor,
   type HostArray,
-  type Tensor,
 } from '../../core/index.ts';
+import { Module, Parameter, zeros } from '../../nn/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
-import {
-  adamCorrections,
-  adamState,
-  adamUpdate,
-  clipFactor,
-  firstMoment,
-  globalNorm,
-  secondMoment,
-} from './optimizer.ts';
-import { scalar } from './programs.ts';
+import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
+import { entries, initialState, scalar, trainingPrograms } from './programs.ts';
 
 type Tensors = Record<'a' | 'b', number[]>;
 interface Trajectory {
@@ -58,80 +49,98 @@ const keys = ['a', 'b'] as const;
 const arrayOf = (key: 'a' | 'b', values: readonly number[]): HostArray =>
   float32(golden.shapes[key], Float32Array.from(values));
 
+/** Two parameters whose gradients are what the loss Σ g · θ is given: each step is the optimizer alone. */
+class Two extends Module {
+  readonly a: Parameter;
+  readonly b: Parameter;
+
+  constructor(shapes: Readonly<Record<'a' | 'b', readonly number[]>>) {
+    super();
+    this.a = new Parameter(shapes.a, zeros);
+    this.b = new Parameter(shapes.b, zeros);
+  }
+
+  forward(): void {}
+}
+
+/** The program that training runs for them. */
+function stepOf(module: Two, optimizer: AdamOptions, clipNorm: number | null) {
+  const setup = { module, optimizer, clipNorm, accumulation: 1 };
+  return trainingPrograms({
+    ...setup,
+    loss: (ctx) =>
+      keys
+        .map((key) => sum(mul(input(`g${key}`, module[key].shape), ctx.param(module[key]))))
+        .reduce((total, part) => add(total, part)),
+  }).step!;
+}
+
 describe.each<[string, () => Executor]>([
   ['interpreter', createInterpreter],
   ['onnxruntime', () => node],
 ])('on %s', (_, executorOf) => {
-  test.each(['adam', 'adamw'] as const)("%s with clipping follows PyTorch's trajectory", async (kind) => {
-    const { options, norms, parameters, moments } = golden[kind];
-    const executor = executorOf();
-    const adam = { betas: options.betas, eps: options.eps, weightDecay: options.weight_decay ?? 0 };
-    const gradients = keys.map((key) => input(`g${key}`, golden.shapes[key]));
-    const norm = globalNorm(gradients);
-    const clip = clipFactor(norm, golden.maxNorm);
-    const scalars = {
-      learningRate: input('learningRate', []),
-      correction1: input('correction1', []),
-      correction2: input('correction2', []),
-    };
-    const writes: Record<string, Tensor> = {};
-    keys.forEach((key, i) => {
-      const update = adamUpdate(key, state(key, golden.shapes[key]), gradients[i]!, scalars, adam, clip);
-      writes[key] = update.value;
-      for (const [entry, value] of update.writes) writes[entry] = value;
-    });
-    const step = program({ outputs: { norm }, writes });
-    const weights = new Map(keys.map((key) => [key, arrayOf(key, golden.initial[key])]));
-    const store = await executor.createStore(storeSpec([step]), new Map([...weights, ...adamState(weights)]));
-    const executable = await executor.compile(step);
+  test.each(['adam', 'adamw'] as const)(
+    "a training step of %s with clipping follows PyTorch's trajectory",
+    async (kind) => {
+      const { options, norms, parameters, moments } = golden[kind];
+      const executor = executorOf();
+      const adam = { betas: options.betas, eps: options.eps, weightDecay: options.weight_decay ?? 0 };
+      const step = stepOf(new Two(golden.shapes), adam, golden.maxNorm);
+      const weights = new Map(keys.map((key) => [key, arrayOf(key, golden.initial[key])]));
+      const store = await executor.createStore(storeSpec([step]), initialState(weights, new Set(keys), 1));
+      const executable = await executor.compile(step);
 
-    for (const [i, gradient] of golden.gradients.entries()) {
-      const { correction1, correction2 } = adamCorrections(i + 1, options.betas);
-      const outputs = await executable.run(store, {
-        ga: arrayOf('a', gradient.a),
-        gb: arrayOf('b', gradient.b),
-        learningRate: scalar(options.lr),
-        correction1: scalar(correction1),
-        correction2: scalar(correction2),
-      });
-      expect(outputs['norm']!.data[0]).toBeCloseTo(norms[i]!, 5);
+      for (const [i, gradient] of golden.gradients.entries()) {
+        const { correction1, correction2 } = adamCorrections(i + 1, options.betas);
+        const outputs = await executable.run(store, {
+          ga: arrayOf('a', gradient.a),
+          gb: arrayOf('b', gradient.b),
+          learningRate: scalar(options.lr),
+          correction1: scalar(correction1),
+          correction2: scalar(correction2),
+          oneMinusEmaDecay: scalar(1),
+        });
+        expect(outputs['gradNorm']!.data[0]).toBeCloseTo(norms[i]!, 5);
+        const held = await store.read();
+        // Float32 state: a few units in the seventh digit.
+        for (const key of keys)
+          parameters[i]![key].forEach((value, k) => {
+            expect(held.get(`${entries.parameter}${key}`)!.data[k]).toBeCloseTo(value, 6);
+            // An average without memory is the value.
+            expect(held.get(`${entries.ema}${key}`)!.data[k]).toBeCloseTo(value, 6);
+          });
+      }
       const held = await store.read();
-      // Float32 state: a few units in the seventh digit.
-      for (const key of keys)
-        parameters[i]![key].forEach((value, k) => expect(held.get(key)!.data[k]).toBeCloseTo(value, 6));
-    }
-    const held = await store.read();
-    for (const key of keys) {
-      moments.exp_avg[key].forEach((value, k) => expect(held.get(firstMoment(key))!.data[k]).toBeCloseTo(value, 7));
-      moments.exp_avg_sq[key].forEach((value, k) => expect(held.get(secondMoment(key))!.data[k]).toBeCloseTo(value, 8));
-    }
-  });
+      for (const key of keys) {
+        moments.exp_avg[key].forEach((value, k) => expect(held.get(firstMoment(key))!.data[k]).toBeCloseTo(value, 7));
+        moments.exp_avg_sq[key].forEach((value, k) =>
+          expect(held.get(secondMoment(key))!.data[k]).toBeCloseTo(value, 8),
+        );
+      }
+    },
+  );
 });
 
 test('a parameter group has a rate and a decay of its own', async () => {
   const executor = createInterpreter();
-  const scalars = { learningRate: constant(0.1), correction1: constant(1), correction2: constant(1) };
-  const options = {
-    betas: [0, 0] as const,
-    eps: 0,
-    weightDecay: 0,
-    groups: [{ match: (name: string) => name === 'slow', learningRateScale: 0.5, weightDecay: 1 }],
-  };
-  const update = (name: string) =>
-    sum(adamUpdate(name, constant(float32([1], [2])), constant(float32([1], [3])), scalars, options).value);
-  const p = program({ outputs: { slow: update('slow'), fast: update('fast') } });
-  const store = await executor.createStore(
-    storeSpec([p]),
-    adamState(
-      new Map([
-        ['slow', float32([1])],
-        ['fast', float32([1])],
-      ]),
-    ),
+  const step = stepOf(
+    new Two({ a: [1], b: [1] }),
+    {
+      betas: [0, 0],
+      eps: 0,
+      weightDecay: 0,
+      groups: [{ match: (name) => name === 'a', learningRateScale: 0.5, weightDecay: 1 }],
+    },
+    null,
   );
-  const { slow, fast } = await (await executor.compile(p)).run(store, {});
-  expect(fast!.data[0]).toBeCloseTo(2 - 0.1, 6); // m / √v is the sign of the gradient
-  expect(slow!.data[0]).toBeCloseTo(2 - 0.05 * 2 - 0.05, 6);
+  const twos = new Map(keys.map((key) => [key, float32([1], [2])]));
+  const store = await executor.createStore(storeSpec([step]), initialState(twos, new Set(keys), 1));
+  const one = { correction1: scalar(1), correction2: scalar(1), oneMinusEmaDecay: scalar(1) };
+  const gradients = { ga: float32([1], [3]), gb: float32([1], [3]) };
+  await (await executor.compile(step)).run(store, { ...gradients, ...one, learningRate: scalar(0.1) });
+  const held = await store.read();
+  expect(held.get('params/b')!.data[0]).toBeCloseTo(2 - 0.1, 6); // m / √v is the sign of the gradient
+  expect(held.get('params/a')!.data[0]).toBeCloseTo(2 - 0.05 * 2 - 0.05, 6);
 });
 
 test.each(golden.ema.filter(({ options }) => options.update_after_step === undefined))(

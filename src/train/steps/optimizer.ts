@@ -5,7 +5,6 @@ import {
   mul,
   sqrt,
   square,
-  state,
   sub,
   sumSquares,
   type HostArrays,
@@ -95,12 +94,6 @@ export function clipFactor(norm: Tensor, maxNorm: number): Tensor {
   return minimum(1, div(maxNorm, add(norm, 1e-6)));
 }
 
-/** New values of a parameter and its moments. */
-export interface AdamUpdate {
-  readonly value: Tensor;
-  readonly writes: readonly (readonly [entry: string, value: Tensor])[];
-}
-
 /** What its group says of a parameter's updates. */
 export interface AdamSettings {
   /** Multiplies the learning rate. */
@@ -148,28 +141,4 @@ export function adamStep(
   // Both corrections in scalars: m̂ / (√v̂ + eps) = c₁/c₂ · m / (√v + eps/c₂).
   const direction = div(m, add(sqrt(v), div(eps, correction2)));
   return { value: sub(kept, mul(direction, mul(rate, div(correction1, correction2)))), m, v };
-}
-
-/** `adamStep` of a parameter whose moments are entries of the store. */
-export function adamUpdate(
-  name: string,
-  parameter: Tensor,
-  gradient: Tensor,
-  scalars: AdamScalars,
-  options: AdamOptions,
-  clip?: Tensor,
-): AdamUpdate {
-  const before = {
-    value: parameter,
-    m: state(firstMoment(name), parameter.shape),
-    v: state(secondMoment(name), parameter.shape),
-  };
-  const { value, m, v } = adamStep(before, gradient, scalars, options, adamSettings(name, parameter, options), clip);
-  return {
-    value,
-    writes: [
-      [firstMoment(name), m],
-      [secondMoment(name), v],
-    ],
-  };
 }

@@ -7,24 +7,33 @@ const count = z.number().int().nonnegative();
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 
-/** Marks settings that a run may have otherwise when it goes on: how long and how often, nothing that changes a step. */
+/**
+ * Marks settings that a run may have otherwise when it goes on: how long and how often, and where files lie, which it compares by what
+ * they hold. Nothing changes a step, but for the last one of a cosine schedule.
+ */
 export const resumable = { resumable: true } as const;
 
 /** The optimization of any run. Every default says where it comes from. */
 export const trainSchema = z.strictObject({
-  /** Updates of the weights. */
+  /** Updates of the weights. @unit updates */
   steps: positiveInteger.meta(resumable),
-  /** Images of one forward pass. */
+  /** Images of one forward pass. @unit images */
   batchSize: positiveInteger.default(32),
-  /** Batches averaged into one update. */
+  /** Batches averaged into one update. @unit batches */
   gradientAccumulation: positiveInteger.default(1),
+  /** Seed of the first weights, of batches, noise and dropout. */
   seed: count.default(0),
   /** A trained model to begin with, by name or by its folder: of the same network, whose weights take the place of random ones; null draws those. */
-  init: z.string().nullable().default(null),
+  init: z.string().nullable().default(null).meta(resumable),
+  /** `adamw` decays weights apart from the gradients. */
   optimizer: z.enum(['adam', 'adamw']).default('adam'), // Ho et al., appendix B
+  /** The learning rate after the warm-up. */
   learningRate: positive.default(2e-4), // Ho et al., CIFAR-10
-  betas: z.tuple([fraction, fraction]).default([0.9, 0.999]),
-  eps: positive.default(1e-8),
+  /** Decay of Adam's averages of the gradient and of its square. */
+  betas: z.tuple([fraction, fraction]).default([0.9, 0.999]), // Kingma & Ba 2015
+  /** Added to Adam's denominator. */
+  eps: positive.default(1e-8), // Kingma & Ba 2015
+  /** Decay of the weights per update, times the learning rate; of `adamw` alone. */
   weightDecay: z.number().nonnegative().default(0.01), // AdamW's; Adam has none
   /** Parameters with settings of their own; one belongs to the first group that it fits. */
   groups: z
@@ -36,41 +45,51 @@ export const trainSchema = z.strictObject({
         maxRank: count.optional(),
         /** Multiplies the learning rate. */
         learningRateScale: positive.optional(),
+        /** In place of the whole run's; needs `adamw`. */
         weightDecay: z.number().nonnegative().optional(),
         /** True keeps their values as they are. */
         frozen: z.boolean().optional(),
       }),
     )
     .default([]),
+  /** How the learning rate goes on after the warm-up: constant, or along half a cosine to zero at the last step. */
   lrSchedule: z.enum(['constant', 'cosine']).default('constant'),
+  /** Updates in which the learning rate grows from zero. @unit updates */
   warmupSteps: count.default(500), // Ho et al. take 5,000 of 800,000
   /** Largest global norm of the gradients; null does not clip. */
   clipNorm: positive.nullable().default(1), // Ho et al., released code
+  /** The moving average of the weights, with which samples are generated. */
   ema: z
     .strictObject({
+      /** The largest share of the old average that an update keeps. */
       decay: fraction.default(0.9999), // Ho et al., appendix B
+      /** Let the decay grow with the updates: 1 − (1 + updates / invGamma)^−power, up to `decay`. */
       useEmaWarmup: z.boolean().default(true),
-      invGamma: positive.default(1),
+      /** Of the warm-up. @unit updates */
+      invGamma: positive.default(1), // diffusers' EMAModel
+      /** Of the warm-up. */
       power: positive.default(0.75), // reaches 0.999 after 10,000 updates
     })
     .prefault({}),
   /** Compute what is cheap again for the gradients instead of keeping it: half the memory of a batch, a little slower. */
   recompute: z.boolean().default(false),
+  /** Updates between checkpoints. @unit updates */
   checkpointEvery: positiveInteger.default(1000).meta(resumable),
-  /** Checkpoints kept, the newest ones; null keeps all. */
+  /** Checkpoints kept, the newest ones; null keeps all. @unit checkpoints */
   keepCheckpoints: positiveInteger.nullable().default(3).meta(resumable),
-  /** Steps between measurements of the model; null makes none. */
+  /** Updates between measurements of the model; null makes none. @unit updates */
   evaluateEvery: positiveInteger.nullable().default(null).meta(resumable),
 });
 
 /** The `data` section of a run on images. */
 export const imageDataSchema = z.strictObject({
-  /** A data set's name or a folder. */
-  source: z.string(),
-  /** Height and width in pixels; one number where they are equal. */
+  /** A data set by its name (`noto-emoji`, `mnist`, …) or its folder. */
+  source: z.string().meta(resumable),
+  /** Height and width of the images; one number where they are equal. @unit pixels */
   size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
+  /** How images of another shape come to that size: cut to the middle, padded with white, or stretched. */
   crop: z.enum(['center', 'pad', 'stretch']).default('center'),
-  /** Mirror half of the images; wrong for anything with a side, like letters. */
+  /** Flip half of the images, left for right; wrong for anything with a side, like letters. */
   horizontalFlip: z.boolean().default(false),
 });
 

@@ -13,7 +13,7 @@ import { initialValues, randomKeyInput, type Module } from '../../nn/index.ts';
 import type { SampleLoss } from '../../pipelines/index.ts';
 import { optimizerOptions, type TrainConfig } from './train-config.ts';
 import { emaDecay } from './ema.ts';
-import { learningRateFactor } from './lr-schedule.ts';
+import { learningRateAt } from './lr-schedule.ts';
 import { measurePrefix, gradCacheInputs } from './loss-context.ts';
 import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
@@ -53,7 +53,7 @@ export interface BatchHistory {
   restore(state: ReadonlyMap<string, HostArray>): void;
 }
 
-/** An objective next to the first, with an optimizer of its own. No two move the same parameter. */
+/** A further objective with an optimizer of its own. No two train the same parameter. */
 export interface FurtherObjective extends TrainingObjective {
   /** What differs from the run's optimizer. */
   readonly optimizer?: Partial<Pick<AdamOptions, 'betas' | 'eps' | 'weightDecay'>>;
@@ -64,7 +64,7 @@ export interface ObjectiveReport {
   readonly loss: number;
   /** Global norm of its gradients before clipping. */
   readonly gradNorm: number;
-  /** What the loss measures next to itself, by name, before the update. */
+  /** The loss's further measurements, by name, before the update. */
   readonly measures?: Readonly<Record<string, number>>;
 }
 
@@ -119,7 +119,7 @@ export class Trainer {
   readonly #task: TrainingTask;
   readonly #config: TrainConfig;
   readonly #turns: readonly Turn[];
-  /** What a checkpoint holds: every entry but averages and gradients. */
+  /** What a checkpoint holds next to the averages: every other entry but gradients. */
   readonly #saved: readonly string[];
   readonly #averaged: readonly string[];
   #step: number;
@@ -201,6 +201,13 @@ export class Trainer {
     if (from && from.step > 0) task.history?.restore(withoutPrefix(remembered, entries.history));
     for (const [entry, value] of training) restore(entry, value);
     for (const [name, value] of from?.ema ?? []) restore(`${entries.ema}${name}`, value);
+    if (from && from.step > 0) {
+      const lost = [...weights.keys()].find((name) => !from.ema.has(name) && !training.has(`${entries.ema}${name}`));
+      if (lost !== undefined)
+        throw new Error(
+          `training: the saved state holds no average of ${lost}; resume it with the version that it was started with`,
+        );
+    }
     // Frozen parameters and buffers too, whether or not a program touches them.
     const spec = Object.fromEntries([...content].map(([entry, { shape, dtype }]) => [entry, { shape, dtype }]));
     const store = await executor.createStore(
@@ -238,10 +245,9 @@ export class Trainer {
    * @throws DivergedError if a loss or its gradients are not finite
    */
   async advance(): Promise<StepReport> {
-    const { learningRate: base, lrSchedule, steps, warmupSteps, ema } = this.#config;
+    const { ema } = this.#config;
     const update = this.#step + 1;
-    // Updates count from 1 and the schedule ends one past the last: neither the first nor the last has rate 0.
-    const learningRate = base * learningRateFactor(lrSchedule, update, { totalSteps: steps + 1, warmupSteps });
+    const learningRate = learningRateAt(this.#config, update);
     const scalars = { learningRate: scalar(learningRate), oneMinusEmaDecay: scalar(1 - emaDecay(update, ema)) };
     const samples: SampleLoss[] = [];
     const reports: [string | undefined, ObjectiveReport][] = [];
@@ -353,11 +359,17 @@ export class Trainer {
     return withoutPrefix(await this.#read(this.#averaged), entries.ema);
   }
 
-  /** The training state, an entry at a time: it is three times the weights. Reading throws as `state`. */
-  get training(): TensorSource {
+  /**
+   * The training state, an entry at a time: it is three times the weights. Reading throws as `state`.
+   *
+   * @param kept  names of the averages that are kept elsewhere, in the model's own folder: the state holds the others
+   */
+  training(kept: Iterable<string>): TensorSource {
     const history = this.#history();
+    const elsewhere = new Set(Array.from(kept, (name) => `${entries.ema}${name}`));
+    const saved = [...this.#saved, ...this.#averaged.filter((entry) => !elsewhere.has(entry))];
     return {
-      types: new Map([...this.#saved.map((entry) => [entry, this.store.spec[entry]!] as const), ...history]),
+      types: new Map([...saved.map((entry) => [entry, this.store.spec[entry]!] as const), ...history]),
       read: async (entry) => history.get(entry) ?? (await this.#read([entry])).get(entry)!,
     };
   }
