@@ -304,7 +304,7 @@ const places: readonly Case[] = [
   [
     'train config.json --out run --resume --steps 9 --data fakes --skip-bad',
     1,
-    /^run: config\.data\.source is .* in this run, now .*; resume with the run's own value/,
+    'run: its images are not those of the run; resume with the same data, or choose another --out',
   ],
   [
     'sample run --out notes/thesis.txt',

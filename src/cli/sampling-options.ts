@@ -11,7 +11,7 @@ import {
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
-import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
+import { choiceOption, integerOption, namedOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
 export const modelArgument =
@@ -30,7 +30,7 @@ export interface SourceOptions extends DeviceOptions {
 }
 
 /** The options of samplers and guidance. */
-export interface SamplerOptions extends GuidanceCommandOptions {
+export interface SamplerCommandOptions extends GuidanceCommandOptions {
   /** Absent, the model's own. */
   readonly sampler?: string;
   readonly steps?: number;
@@ -87,7 +87,7 @@ export function addStepOptions(command: Command, table: SamplerTable = samplers)
 export function addSamplerOptions(command: Command, table: SamplerTable = samplers): Command {
   const { sampler, eta } = samplerHelp(table);
   command
-    .option('--sampler <name>', sampler)
+    .option('--sampler <name>', sampler, namedOption(Object.keys(table)))
     .option('--eta <x>', eta, numberOption('--eta', 0, 1))
     .option(
       '--churn <x>',
@@ -127,7 +127,7 @@ function listed(names: readonly string[]): string {
  * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
  *   there is no sampler of that name
  */
-export function checkSamplerOptions(options: SamplerOptions, table: SamplerTable = samplers): void {
+export function checkSamplerOptions(options: SamplerCommandOptions, table: SamplerTable = samplers): void {
   checkGuidanceOptions(options);
   const { sampler } = options;
   const definition = sampler === undefined ? undefined : samplerNamed(sampler, table);

@@ -23,7 +23,7 @@ export interface ExportCommandOptions {
   readonly variant?: string;
 }
 
-export async function writeExport(
+export async function runExport(
   source: string,
   { out, web, batch, dtype, force, variant, title, description, sampler }: ExportCommandOptions,
 ): Promise<void> {

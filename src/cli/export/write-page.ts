@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
+import { folderSize } from '../../files/folder-size.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess, type SamplerName } from '../../diffusion/index.ts';
@@ -122,7 +123,7 @@ export async function writePage(
       new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
     );
   });
-  const bytes = await sizeOfFolder(full);
+  const { bytes } = await folderSize(full);
   const engineBytes = async (kind: keyof typeof webEngineFiles) => {
     let total = 0;
     for (const file of webEngineFiles[kind]) total += (await stat(join(full, engineFolder, file))).size;
@@ -159,11 +160,4 @@ function ownPage(): string {
   return fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
   );
-}
-
-async function sizeOfFolder(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  let total = 0;
-  for (const entry of entries) if (entry.isFile()) total += (await stat(join(entry.parentPath, entry.name))).size;
-  return total;
 }

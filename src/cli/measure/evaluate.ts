@@ -3,7 +3,8 @@ import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
-import { integerOption } from '../options.ts';
+import { samplerNames } from '../../diffusion/samplers.ts';
+import { integerOption, namedOption } from '../options.ts';
 import { samplerHelp } from '../sampling-options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
 import type { DataOptional } from '../recorded-data.ts';
@@ -35,7 +36,7 @@ export function register(program: Command): void {
       integerOption('--count', 4, 1_000_000),
       1000,
     )
-    .option('--sampler <name>', samplerHelp().sampler)
+    .option('--sampler <name>', samplerHelp().sampler, namedOption(samplerNames))
     .option('--steps <n>', 'steps of the reverse process; default as in kuosan sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
@@ -59,7 +60,7 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (source: string | undefined, options: DataOptional<EvaluateOptions>) => {
     const { dataOf } = await import('../recorded-data.ts');
     const { data } = await dataOf(source, options.data);
-    const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, { ...options, data });
+    const { runEvaluate } = await import('./run-evaluate.ts');
+    await runEvaluate(source, { ...options, data });
   });
 }

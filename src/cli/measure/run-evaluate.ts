@@ -12,7 +12,7 @@ import {
 import { classConditions, hasSteps, samplerNamed } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
-  compare,
+  compareFeatures,
   copyRatio,
   nearestPairs,
   nearestImages,
@@ -25,7 +25,7 @@ import {
 } from '../../eval/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
-import type { FeatureOptions } from './feature-options.ts';
+import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -33,11 +33,11 @@ import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
 import { checkNeedsNoImage, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** The options of `kuosan evaluate`. */
-export interface EvaluateOptions extends SourceOptions, SamplerOptions, FeatureOptions {
+export interface EvaluateOptions extends SourceOptions, SamplerCommandOptions, FeatureCommandOptions {
   readonly data: string;
   readonly images?: string;
   readonly count: number;
@@ -66,10 +66,10 @@ interface Subject extends NeededExecutor {
   images(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
 }
 
-export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
+export async function runEvaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
   if (options.nearest)
-    for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
+    for (const path of [options.nearest, NearestList.listPath(options.nearest)]) await checkWritable(path);
   await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
   const features =
     options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
@@ -238,7 +238,7 @@ async function measureImages(
       signal,
       onProgress: (done, total) => display.show('real images', done / total, `${done} of ${total}`),
     }));
-  const list = nearest ? await NearestList.begin(NearestList.beside(nearest), data.ids) : undefined;
+  const list = nearest ? await NearestList.begin(NearestList.listPath(nearest), data.ids) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
@@ -256,7 +256,7 @@ async function measureImages(
   }
   const compared =
     extractor && real
-      ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes })
+      ? await compareFeatures(extractor, watched(), real, { seed, signal, classes: subject.classes })
       : await drain(watched());
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
   const found = list && {

@@ -6,11 +6,11 @@ import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, samplerUsed, samplingFrom } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
+import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface EditOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly image: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -20,7 +20,7 @@ export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
   readonly seed: number;
 }
 
-export async function editImage(source: string | undefined, options: EditOptions): Promise<void> {
+export async function runEdit(source: string | undefined, options: EditOptions): Promise<void> {
   const { image, mask, count, out, seed, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
