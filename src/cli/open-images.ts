@@ -1,7 +1,8 @@
 /** Opens what images are sampled from: a model's network, or the exact denoiser of a data set. */
 import type { FloatArray } from '../core/index.ts';
+import { openData } from './open-data.ts';
 import { loadModel, type LoadedModel } from '../checkpoint/index.ts';
-import { fromBitmaps, openDataset, imagesAt, type Dataset } from '../data/index.ts';
+import { fromBitmaps, imagesAt, type Dataset } from '../data/index.ts';
 import {
   classConditions,
   classLabelsName,
@@ -63,7 +64,7 @@ export async function openImages(source: string | undefined, options: SourceOpti
   const { executor, dispose } = executorWhenNeeded(options);
   if (exact !== undefined) {
     const [channels, height, width] = model ? shownShape(model) : [undefined, size ?? exactSize, size ?? exactSize];
-    const dataset = await openDataset(exact, { size: [height, width], ...(channels !== undefined && { channels }) });
+    const dataset = await openData(exact, { size: [height, width], ...(channels !== undefined && { channels }) });
     const sampler = exactSampler({ images: allImages(dataset), scheduler, batchSize });
     return { sampler, scheduler, model, device: `the exact denoiser of ${dataset.count} images`, executor, dispose };
   }

@@ -188,6 +188,8 @@ async function* trained(
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
   const notes = [
+    // Whoever resumes has read it.
+    ...(from ? [] : dataset.notes),
     ...(plan.notes ?? []),
     ...changeNotes(changes, train, from?.step ?? 0),
     ...(from ? differences(from.environment, environment) : []),

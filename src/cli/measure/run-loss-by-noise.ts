@@ -4,7 +4,6 @@ import {
   checkExtension,
   checkWritable,
   logTicks,
-  openDataset,
   plotMarks,
   renderFigure,
   seriesColors,
@@ -27,6 +26,7 @@ import {
   type NoiseSchedule,
 } from '../../diffusion/index.ts';
 import { imageShapeOf } from '../../pipelines/index.ts';
+import { openData } from '../open-data.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -61,7 +61,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
       throw new Error(
         `${source}: this model is conditioned on an image, and its irreducible loss is unknown; take a model without image conditioning`,
       );
-    const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
+    const dataset = await openData(data, { size: [height, width], channels: channels as 1 | 3 });
     if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
     if (takesClasses && known !== undefined && found !== undefined && found > known)
