@@ -28,10 +28,12 @@ import {
   clipPreprocessing,
   clipPreprocessingJson,
   openAIPreprocessing,
+  clipPreprocessingSchema,
   type ClipPreprocessing,
 } from '../models/clip/preprocess.ts';
+import { clipConfigSchema } from '../models/clip/config.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
-import { snakeCaseKeys } from '../models/config.ts';
+import { snakeCaseKeys, withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
 import { kindOf, makeFolder, writeNewFile } from '../files/durable-files.ts';
 import { isObject, jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
@@ -135,7 +137,10 @@ export async function writeClipFolder(
   await writeNewFile(
     join(dir, preprocessorFile),
     jsonText(
-      clipPreprocessingJson(preprocessing ?? defaultPreprocessing(visionConfig.numChannels), visionConfig.imageSize),
+      withFloats(
+        clipPreprocessingSchema(visionConfig.imageSize),
+        clipPreprocessingJson(preprocessing ?? defaultPreprocessing(visionConfig.numChannels), visionConfig.imageSize),
+      ),
     ),
   );
   await writeNewFile(join(dir, cardFile), clipCardText(model, tokenizer !== null));
@@ -144,7 +149,7 @@ export async function writeClipFolder(
     weights,
     dtype,
     ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }),
-    floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
+    schema: clipConfigSchema,
     config: {
       architectures: ['CLIPModel'],
       model_type: 'clip',

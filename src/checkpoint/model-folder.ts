@@ -21,6 +21,7 @@ import {
   parseConfig,
   presentTensorName,
   toHuggingFace,
+  withFloats,
   UNet2DModel,
   unet2DConfigSchema,
   type UNet2DConfig,
@@ -33,7 +34,7 @@ import { configFile, indexFile } from './file-names.ts';
 import { inDiffusers } from './in-diffusers.ts';
 import { jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
 import { cardFile } from './model-card.ts';
-import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+import { schedulerClasses, schedulerFileSchema, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 import { readSuperResolution, writeSuperResolution } from './super-resolution-file.ts';
 import { readWeightFiles, weightsFileNames, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
@@ -105,7 +106,10 @@ export async function writeModelFolder(
       });
     }
   }
-  await writeNewFile(join(dir, 'unet', configFile), jsonText(toHuggingFace('UNet2DModel', unet.config)));
+  await writeNewFile(
+    join(dir, 'unet', configFile),
+    jsonText(withFloats(unet2DConfigSchema, toHuggingFace('UNet2DModel', unet.config))),
+  );
   // Besides the format, which transformers demands, the checksums: they go with the file wherever it is copied.
   await writeNewFile(
     join(dir, 'unet', weightsFileNames.diffusers),
@@ -114,7 +118,10 @@ export async function writeModelFolder(
       { format: 'pt', ...checksums(stored) },
     ),
   );
-  await writeNewFile(join(dir, 'scheduler', schedulerFile), jsonText(schedulerToJson(scheduler)));
+  await writeNewFile(
+    join(dir, 'scheduler', schedulerFile),
+    jsonText(withFloats(schedulerFileSchema(scheduler), schedulerToJson(scheduler))),
+  );
   await syncFolder(join(dir, 'unet'));
   await syncFolder(join(dir, 'scheduler'));
   if (classes) await writeClassLabels(dir, classes);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { upsamplings, type SuperResolution } from '../diffusion/index.ts';
-import { parseConfig } from '../models/index.ts';
+import { parseConfig, withFloats } from '../models/index.ts';
 import { kindOf, writeNewFile } from '../files/durable-files.ts';
 import { jsonText, readJsonFile } from '../files/json-file.ts';
 
@@ -20,7 +20,7 @@ export async function writeSuperResolution(
 ): Promise<void> {
   await writeNewFile(
     join(dir, superResolutionFile),
-    jsonText({ factor, upsampling, noise_augmentation: noiseAugmentation }),
+    jsonText(withFloats(schema, { factor, upsampling, noise_augmentation: noiseAugmentation })),
   );
 }
 

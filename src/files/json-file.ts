@@ -1,3 +1,4 @@
+import { stringifyJson } from '../formats/json-float.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { parseStrictJson } from '../formats/strict-json.ts';
 import { readWhole } from './durable-files.ts';
@@ -38,13 +39,10 @@ export async function readJsonFile(
 
 /**
  * Text as Python's `json.dumps(indent=2)` lays it out, so that the two libraries' files compare line by line.
- *
- * @param floatKeys  keys whose numbers are floats to Python, which refuses 1 where it wants 1.0
+ * Floats (`JsonFloat`) keep their point.
  */
-export function jsonText(value: unknown, floatKeys: readonly string[] = []): string {
-  const text = JSON.stringify(value, null, 2);
-  const whole = new RegExp(`^( *"(?:${floatKeys.join('|')})": -?\\d+)(?=,?$)`, 'gm');
-  return `${floatKeys.length === 0 ? text : text.replaceAll(whole, '$1.0')}\n`;
+export function jsonText(value: unknown): string {
+  return `${stringifyJson(value, 2)}\n`;
 }
 
 export function isObject(value: unknown): value is JsonObject {

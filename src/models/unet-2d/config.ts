@@ -53,7 +53,10 @@ export const unet2DConfigSchema = z.strictObject({
     .default(['AttnUpBlock2D', 'AttnUpBlock2D', 'AttnUpBlock2D', 'UpBlock2D']),
   blockOutChannels: z.array(positive).nonempty().max(mostLevels).default([224, 448, 672, 896]),
   layersPerBlock: positive.max(mostLayers).default(2),
-  midBlockScaleFactor: z.number().positive().default(1),
+  midBlockScaleFactor: z
+    .number()
+    .refine((factor) => factor !== 0, { error: 'expected a number other than 0' })
+    .default(1),
   /** 1 pads every side of a downsampling convolution, 0 only right and bottom, as DDPM's code does. */
   downsamplePadding: z.union([z.literal(0), z.literal(1)]).default(1),
   /** How blocks with attention change the resolution. The others have it in their name. */
@@ -67,7 +70,7 @@ export const unet2DConfigSchema = z.strictObject({
   /** Null lets each block choose; only Skip and K blocks can. */
   normNumGroups: positive.nullable().default(32),
   attnNormNumGroups: positive.nullable().default(null),
-  normEps: z.number().positive().default(1e-5),
+  normEps: z.number().nonnegative().default(1e-5),
   resnetTimeScaleShift: z.enum(['default', 'scale_shift']).default('default'),
   /** Attention in the middle block. */
   addAttention: z.boolean().default(true),
