@@ -1,7 +1,7 @@
 /**
  * What our loops cost next to the engine's runs: training and sampling steps of the demo's model and of the larger one, minus
  * the time that the same step spends in ONNX Runtime, on an executor as users have it and without its profiler. Sampling
- * is also told apart from its network evaluations, which are the engine's runs and the messages to its thread and back.
+ * also separates network evaluations, which are the engine's runs and the messages to its thread and back.
  */
 import { openDataset } from '../src/data/index.ts';
 import { type SamplerName, samplers } from '../src/diffusion/index.ts';
@@ -10,7 +10,7 @@ import { initialValues } from '../src/nn/index.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
 import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
 import { unetConfig } from './network.ts';
-import { progress, rounded, type Settings } from './question.ts';
+import { measureCases, rounded, type Settings } from './question.ts';
 import { median, quantile } from './statistics.ts';
 import { samplingSteps, timeSteps, trainingSteps } from './steps.ts';
 import { digits, layTable, percent } from './table.ts';
@@ -23,7 +23,8 @@ const samplingCases: readonly { readonly sampler: SamplerName; readonly batchSiz
   ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({ sampler, batchSize: 16 })),
 ];
 
-export async function overhead({ threads }: Settings): Promise<void> {
+export async function overhead(settings: Settings): Promise<void> {
+  const { threads } = settings;
   const demo = parseDdpmConfig({ ...(await readConfig('smileys-16')) });
   const { source, size, crop } = demo.data;
   const dataset = await openDataset(source, { size, crop, channels: 3 });
@@ -47,31 +48,31 @@ export async function overhead({ threads }: Settings): Promise<void> {
         ),
     })),
   );
-  const rows: {
-    readonly case: string;
-    readonly stepMs: number;
-    readonly besideEngine: Part;
-    readonly besideRuns: Part;
-  }[] = [];
-  for (const { name, steps, open } of [...training, ...sampling]) {
-    progress(name);
+  const cases = [...training, ...sampling];
+  const measure = async ({ name, steps, open }: (typeof cases)[number]) => {
     const { whole, engine, run } = await timeSteps(() => open({ threads }), steps);
-    rows.push({
-      case: name,
-      stepMs: median(whole),
-      besideEngine: partOf(whole, engine),
-      besideRuns: partOf(whole, run),
-    });
-  }
+    return { case: name, stepMs: median(whole), outsideEngine: partOf(whole, engine), outsideRuns: partOf(whole, run) };
+  };
+  const rows = await measureCases(
+    cases,
+    {
+      nameOf: ({ name }) => name,
+      measure,
+      lineOf: ({ case: name, stepMs, outsideEngine }) =>
+        `${name}: ${digits(stepMs)} ms, ${digits(outsideEngine.ms)} of them besides the engine`,
+    },
+    settings,
+  );
+  if (rows.length === 0) return;
   const cells = ({ ms, quartiles, part }: Part) => [digits(ms), quartiles.map(digits).join('–'), percent(part)];
   console.log(
     `\n${layTable([
-      ['ms', 'step', 'beside the engine', 'quartiles', 'adds', 'beside evaluations', 'quartiles', 'adds'],
-      ...rows.map(({ case: name, stepMs, besideEngine, besideRuns }) => [
+      ['ms', 'step', 'besides the engine', 'quartiles', 'adds', 'besides evaluations', 'quartiles', 'adds'],
+      ...rows.map(({ case: name, stepMs, outsideEngine, outsideRuns }) => [
         name,
         digits(stepMs),
-        ...cells(besideEngine),
-        ...cells(besideRuns),
+        ...cells(outsideEngine),
+        ...cells(outsideRuns),
       ]),
     ])}`,
   );

@@ -3,41 +3,23 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeClipFolder } from '../src/checkpoint/index.ts';
-import * as classify from '../src/cli/clip/classify.ts';
-import * as compare from '../src/cli/sample/compare.ts';
-import * as data from '../src/cli/data/data.ts';
-import * as demo from '../src/cli/train/demo.ts';
-import * as edit from '../src/cli/sample/edit.ts';
-import * as embed from '../src/cli/clip/embed.ts';
-import * as evaluate from '../src/cli/measure/evaluate.ts';
-import * as exporting from '../src/cli/export/export.ts';
-import * as lossByNoise from '../src/cli/measure/loss-by-noise.ts';
-import * as forward from '../src/cli/sample/forward.ts';
-import * as interpolate from '../src/cli/sample/interpolate.ts';
+import { registerCommands } from '../src/cli/commands.ts';
 import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
-import * as probe from '../src/cli/measure/probe.ts';
-import * as sample from '../src/cli/sample/sample.ts';
-import * as search from '../src/cli/clip/search.ts';
-import * as zeroShot from '../src/cli/measure/zero-shot.ts';
-import * as tokenizer from '../src/cli/clip/tokenizer.ts';
-import * as train from '../src/cli/train/train.ts';
 import { readTokenizer, trainTokenizer, writePng } from '../src/data/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { configuredRun, readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
+import { codeBlocks } from './code-blocks.ts';
 import { filesBelow, textOf } from './source-files.ts';
-
-/** The code blocks of a language, in the order of the file. */
-function codeBlocks(text: string, language: string): string[] {
-  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)]
-    .filter(([, , name]) => name === language)
-    .map(([, , , code]) => code!);
-}
 
 const readme = textOf('README.md');
 
 describe('the README', () => {
+  test('is read in one sitting', () => {
+    expect(readme.split('\n').length).toBeLessThanOrEqual(250);
+  });
+
   test('sets up with exactly two commands', () => {
     const commands = codeBlocks(readme, 'sh')
       .flatMap((block) => block.trim().split('\n'))
@@ -46,8 +28,8 @@ describe('the README', () => {
   });
 });
 
-describe('the programs in the README', () => {
-  const programs = codeBlocks(readme, 'ts');
+describe('the programs in docs/library.md', () => {
+  const programs = codeBlocks(textOf('docs/library.md'), 'ts');
   let built: BuiltPackage;
   beforeAll(() => {
     built = buildPackage();
@@ -150,26 +132,7 @@ describe('the command lines in the documentation', () => {
       .enablePositionalOptions()
       .exitOverride()
       .configureOutput({ writeErr: () => {} });
-    for (const command of [
-      demo,
-      train,
-      sample,
-      evaluate,
-      edit,
-      interpolate,
-      compare,
-      lossByNoise,
-      exporting,
-      forward,
-      data,
-      tokenizer,
-      classify,
-      search,
-      embed,
-      zeroShot,
-      probe,
-    ])
-      command.register(program);
+    registerCommands(program);
     // A command by name alone, as in "what `kuosan data` shows".
     const inner = program.commands
       .find((each) => each.name() === args[0])

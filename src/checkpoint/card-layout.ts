@@ -1,4 +1,4 @@
-/** What the card of a model folder is laid out from. */
+/** The content of a model card, before layout. */
 export interface CardContent {
   /** The Python library that opens the folder. */
   readonly library: 'diffusers' | 'transformers';

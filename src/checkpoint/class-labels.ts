@@ -1,4 +1,4 @@
-/** What the classes of a class-conditional model are called: `class_labels.json` next to the model's index. */
+/** The class names of a class-conditional model: `class_labels.json` next to the model's index. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseConfig } from '../models/index.ts';
@@ -9,9 +9,9 @@ const classLabelsFile = 'class_labels.json';
 
 /** The classes of a model. */
 export interface ClassLabels {
-  /** By class index; without the one that stands for "any". */
+  /** By class index, without the null label. */
   readonly names: readonly string[];
-  /** The class that stands for "any", in models trained with hidden classes: only these can be guided. */
+  /** The null label of models trained with label dropout; only these can be guided. */
   readonly nullClass: number | null;
 }
 

@@ -3,7 +3,7 @@ import type { CLIPModel } from '../models/clip.ts';
 import { countParameters } from '../nn/index.ts';
 import { layOutCard } from './card-layout.ts';
 
-/** The card of a model; its Python runs in the folder as it stands. Without a tokenizer it shows how images become vectors. */
+/** The card of a model; its Python runs in the folder as it stands. Without a tokenizer it shows how to embed images. */
 export function clipCardText(model: CLIPModel, hasTokenizer: boolean): string {
   const {
     visionConfig: { numChannels },
@@ -15,7 +15,7 @@ export function clipCardText(model: CLIPModel, hasTokenizer: boolean): string {
     rows: clipRows(model),
     command: hasTokenizer
       ? 'npx kuosan classify . --images image.png --labels "a red heart,a cat"'
-      : 'npx kuosan embed . --images image.png --out vectors.npy',
+      : 'npx kuosan embed . --images image.png --out embeddings.npy',
     programs: [
       hasTokenizer
         ? [
@@ -38,8 +38,8 @@ export function clipCardText(model: CLIPModel, hasTokenizer: boolean): string {
             'model = CLIPVisionModelWithProjection.from_pretrained(".")',
             'processor = CLIPImageProcessor.from_pretrained(".")',
             `image = ${image}`,
-            'vectors = model(**processor(image, return_tensors="pt")).image_embeds',
-            'print(vectors / vectors.norm(dim=-1, keepdim=True))',
+            'embeddings = model(**processor(image, return_tensors="pt")).image_embeds',
+            'print(embeddings / embeddings.norm(dim=-1, keepdim=True))',
           ],
     ],
   });
@@ -50,7 +50,7 @@ function clipRows(model: CLIPModel): readonly (readonly [string, string])[] {
   return [
     [
       'network',
-      `\`CLIPModel\`, ${countParameters(model).toLocaleString('en-US')} parameters, vectors of ${projectionDim}`,
+      `\`CLIPModel\`, ${countParameters(model).toLocaleString('en-US')} parameters, embeddings of ${projectionDim}`,
     ],
     [
       'images',

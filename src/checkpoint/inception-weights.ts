@@ -77,7 +77,7 @@ function storedName(layer: string): string {
   return layer.replace(/^./, (letter) => letter.toUpperCase());
 }
 
-/** What the file has in the place of folded convolutions: each without its bias, and a batch norm next to it. */
+/** The file's convolutions are not folded: each has no bias, and a batch norm follows it. */
 function storedShapes(folded: ReadonlyMap<string, readonly number[]>): Map<string, readonly number[]> {
   return new Map(
     [...folded].flatMap(([name, shape]): [string, readonly number[]][] => {

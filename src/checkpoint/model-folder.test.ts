@@ -132,7 +132,7 @@ describe('a model folder', () => {
     const unet = new UNet2DModel({ ...tiny.config, inChannels: 3 });
     await writeModelFolder(dir, { unet, weights: initialValues(unet, 1), scheduler });
     expect(readFileSync(join(dir, 'README.md'), 'utf8')).toContain(
-      'beside = torch.zeros(4, 2, 8, 8)  # the images to be seen\nx = torch.randn(4, 1, 8, 8)\n',
+      'condition = torch.zeros(4, 2, 8, 8)  # the conditioning images\nx = torch.randn(4, 1, 8, 8)\n',
     );
     expect(readFileSync(join(dir, 'model_index.json'), 'utf8')).toContain(
       'diffusers has no pipeline for a network that is conditioned on an image',

@@ -7,7 +7,7 @@
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
  *     class_labels.json                              what its classes are called and which stands for any, if that is known
- *     super_resolution.json                          what it sees next to the noise, if it was trained to enlarge images
+ *     super_resolution.json                          the image conditioning, of super-resolution models
  *
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
@@ -54,7 +54,7 @@ export interface ModelToWrite {
   readonly scheduler: SchedulerConfig;
   /** What its classes are called; without them no file says so. */
   readonly classes?: ClassLabels | null;
-  /** How the images are made that the network sees next to x_t, if it enlarges images. */
+  /** How the conditioning images of a super-resolution network are made. */
   readonly superResolution?: SuperResolution | null;
   /** How the weights are stored; default f32. f16 is half the size, and readers widen it again. */
   readonly dtype?: 'f32' | 'f16';
@@ -68,7 +68,7 @@ export interface LoadedModel {
   readonly scheduler: SchedulerConfig;
   /** What its classes are called; null if it has none, or nobody wrote them down. */
   readonly classes: ClassLabels | null;
-  /** How the images are made that it sees next to x_t; null if it sees none, or nobody wrote it down. */
+  /** How its conditioning images are made; null without image conditioning, or where it is not recorded. */
   readonly superResolution: SuperResolution | null;
   /** The model folder. */
   readonly path: string;

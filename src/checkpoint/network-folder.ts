@@ -29,7 +29,7 @@ export interface NetworkToWrite {
   readonly weights: HostArrays;
   /** How the weights are stored; default f32. */
   readonly dtype?: 'f32' | 'f16';
-  /** What the file of the weights says next to them. */
+  /** The metadata of the weights file. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 

@@ -10,8 +10,9 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Opens a run and lets go of it, as a process that ends. */
 async function open(out: string, options: OpenRunOptions) {
-  const { release, ...run } = await openRun(out, options);
+  const { release, changes, ...run } = await openRun(out, options);
   await release();
+  if (!options.resume) expect(changes).toEqual([]);
   return run;
 }
 
@@ -128,7 +129,7 @@ describe('resuming a run', () => {
     const out = newFolder();
     await open(out, start);
     await expect(open(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(
-      `${out}: its images are not the ones that the run began with`,
+      `${out}: its images are not those of the run`,
     );
     expect(await readRun(out)).toEqual({ config, data });
   });
@@ -140,7 +141,13 @@ describe('resuming a run', () => {
     await expect(open(out, { ...resume, config: longer, mayChange: ['steps'] })).rejects.toThrow(
       'config.model.dropout is 0 in this run, now 0.1',
     );
-    await open(out, { ...resume, config: longer, mayChange: ['steps', 'model.dropout'] });
+    const { changes, release } = await openRun(out, {
+      ...resume,
+      config: longer,
+      mayChange: ['steps', 'model.dropout'],
+    });
+    await release();
+    expect(changes.map(({ name }) => name)).toEqual(['steps', 'model.dropout']);
     expect((await readRun(out)).config).toEqual(longer);
   });
 

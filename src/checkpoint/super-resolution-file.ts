@@ -1,4 +1,4 @@
-/** How a model's images of low resolution are made: `super_resolution.json` next to the model's index. */
+/** How a super-resolution model's conditioning images are made: `super_resolution.json` next to the model's index. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { upsamplings, type SuperResolution } from '../diffusion/index.ts';

@@ -59,7 +59,7 @@ export type StoredTensor = SafetensorsTensor & { readonly place: string };
 /** Everything that was stored. */
 export interface StoredWeights {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** What the file says next to them; of shards nothing. */
+  /** The file's metadata; none for shards. */
   readonly metadata: Readonly<Record<string, string>>;
   /** How messages call the place: the file, or the index of the shards. */
   readonly where: string;

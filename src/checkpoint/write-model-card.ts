@@ -6,7 +6,7 @@ import { layOutCard } from './card-layout.ts';
 import type { ClassLabels } from './class-labels.ts';
 import { inDiffusers, imageChannels } from './in-diffusers.ts';
 
-/** What a card is written about. */
+/** The model that a card describes. */
 export interface CardSource {
   readonly unet: UNet2DModel;
   readonly scheduler: SchedulerConfig;
@@ -125,7 +125,7 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     conditions: [classInput],
   } = unet;
   const [channels, height, width] = imageShapeOf(unet, scheduler);
-  const beside = inChannels - channels;
+  const condChannels = inChannels - channels;
   const edm = scheduler.process === 'edm';
   const seen = edm ? 'scheduler.scale_model_input(x, t)' : 'x';
   const classes =
@@ -142,11 +142,13 @@ function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: stri
     `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
     setTimes(scheduler),
     ...classes,
-    ...(beside > 0 ? [`beside = torch.zeros(${drawn}, ${beside}, ${height}, ${width})  # the images to be seen`] : []),
+    ...(condChannels > 0
+      ? [`condition = torch.zeros(${drawn}, ${condChannels}, ${height}, ${width})  # the conditioning images`]
+      : []),
     `x = torch.randn(${drawn}, ${channels}, ${height}, ${width})${edm ? ' * scheduler.config.sigma_max' : ''}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',
-    `        output = unet(${beside > 0 ? `torch.cat([${seen}, next to], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
+    `        output = unet(${condChannels > 0 ? `torch.cat([${seen}, condition], dim=1)` : seen}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
     '        x = scheduler.step(output, t, x).prev_sample',
     'images = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
     'images[0].save("image.png")',

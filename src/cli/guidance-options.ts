@@ -1,4 +1,4 @@
-/** What a command does to a denoiser before it is sampled: leans it towards a class, bounds its estimates. */
+/** Options that change a denoiser before it is sampled: classifier-free guidance and thresholding. */
 import type { Command } from 'commander';
 import type { GuidanceOptions } from '../pipelines/index.ts';
 import { numberOption, UsageError } from './options.ts';
@@ -17,22 +17,22 @@ export function addGuidanceOptions(command: Command): Command {
   return command
     .option(
       '--guidance-scale <s>',
-      'how much to lean towards the class, for a model trained with hidden classes; 1 is off',
+      'classifier-free guidance scale, for a model trained with label dropout; 1 is off',
       numberOption('--guidance-scale', -100, 100),
     )
     .option(
       '--guidance-rescale <x>',
-      'bring guided predictions back to their spread, from 0 (not) to 1',
+      'rescale guided predictions to the standard deviation of conditional ones, from 0 (off) to 1 (Lin et al. 2024)',
       numberOption('--guidance-rescale', 0, 1),
     )
     .option(
       '--guidance-interval <from,to>',
-      'noise levels σ/α between which guidance acts, such as 0.3,5 (inf for no end); default everywhere',
+      'guidance interval in noise levels σ/α, such as 0.3,5 or 0.3,inf; default all',
       readInterval,
     )
     .option(
       '--dynamic-threshold <p>',
-      'scale each estimate by its own quantile p instead of clipping, for strong guidance; usual 0.995',
+      'dynamic thresholding at quantile p of each estimate, for strong guidance; Imagen takes 0.995',
       numberOption('--dynamic-threshold', 0, 1),
     );
 }
@@ -43,7 +43,7 @@ function readInterval(text: string): readonly [number, number] {
     .map((part) => (part.trim() === '' ? Number.NaN : part === 'inf' ? Infinity : Number(part)));
   if (more.length > 0 || !(from! >= 0 && from! < to!))
     throw new UsageError(
-      `--guidance-interval: expected two rising noise levels σ/α from 0 on with a comma between, such as 0.3,5 or 0.3,inf, got ${JSON.stringify(text)}`,
+      `--guidance-interval: expected two increasing noise levels σ/α, such as 0.3,5 or 0.3,inf, got ${JSON.stringify(text)}`,
     );
   return [from!, to!];
 }
@@ -63,8 +63,7 @@ export function checkGuidanceOptions({
     '--guidance-rescale': guidanceRescale,
     '--guidance-interval': guidanceInterval,
   })) {
-    if (value !== undefined)
-      throw new UsageError(`${option}: changes guidance, and there is none; add --guidance-scale`);
+    if (value !== undefined) throw new UsageError(`${option}: needs guidance; add --guidance-scale`);
   }
 }
 

@@ -133,7 +133,7 @@ export function allImages(dataset: Dataset): FloatArray {
 }
 
 /**
- * A tenth of Algorithm 2's usual thousand steps: on small models images of 100 and of 250 steps look alike, and both
+ * A tenth of Algorithm 2's thousand steps: on small models images of 100 and of 250 steps look alike, and both
  * look better than DDIM's, whose noise-free steps mend no errors.
  */
 const ddpmSteps = 100;
@@ -168,11 +168,15 @@ export function classesFor(
   const all = model?.unet.config.numClassEmbeds ?? null;
   if (all === null || !isConditionedOn(sampler, classLabelsName)) {
     if (wanted !== undefined)
-      throw new UsageError(`--class: ${all === null ? 'this model' : 'the exact denoiser'} has no classes`);
+      throw new UsageError(
+        all === null
+          ? '--class: this model has no classes; to get some, put the images of each class into a sub-folder of its own and train on the folder: kuosan train images-32 --data photos --out runs/photos'
+          : '--class: the exact denoiser has no classes',
+      );
     return undefined;
   }
   const names = model?.classes?.names;
-  // The class that stands for "any" is none of those in turn, but may be asked for.
+  // The null label is left out of the default classes, but --class may name it.
   if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
   return Array<number>(count).fill(classOption(wanted, all, names));
 }

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { openDefaults } from '../data/index.ts';
 import { Command } from 'commander';
 import { register as registerData } from './data/data.ts';
-import { applyOverrides, choiceOption, integerOption, numberOption, parseOverrides, UsageError } from './options.ts';
+import {
+  applyOverrides,
+  choiceOption,
+  integerOption,
+  numberOption,
+  parseOverrides,
+  sizeOption,
+  UsageError,
+} from './options.ts';
 
 describe('the value of an option', () => {
   test('is a whole number in its range, or names the option and the range', () => {
@@ -20,6 +28,15 @@ describe('the value of an option', () => {
     for (const text of ['1.01', '-0.1', 'x', '', 'NaN'])
       expect(() => numberOption('--eta', 0, 1)(text)).toThrow(
         `--eta: expected a number from 0 to 1, got ${JSON.stringify(text)}`,
+      );
+  });
+
+  test('is the size of an image: a side, or width and height', () => {
+    const read = sizeOption('--size', 4096);
+    expect([read('48'), read('64x48'), read('64×48'), read('48x48')]).toEqual([48, [48, 64], [48, 64], 48]);
+    for (const text of ['0', '4097', '64x', 'x64', '64x48x3', '64x0', 'large', '', '1.5', '-8'])
+      expect(() => read(text)).toThrow(
+        new UsageError(`--size: expected pixels from 1 to 4096, as 64 or as 64x48, got ${JSON.stringify(text)}`),
       );
   });
 

@@ -24,6 +24,24 @@ export function integerOption(
   };
 }
 
+/**
+ * Reads the value of an option as the size of an image: `64` for a square, `64x48` for width and height.
+ *
+ * @returns the side, or height and width as configurations have them
+ * @throws UsageError if it is neither
+ */
+export function sizeOption(name: string, most: number): (text: string) => number | [height: number, width: number] {
+  return (text) => {
+    const [width, height, ...more] = text.split(/[x×]/).map((side) => (/^\d+$/.test(side) ? Number(side) : Number.NaN));
+    const fits = (side: number | undefined) => side === undefined || (side >= 1 && side <= most);
+    if (width === undefined || more.length > 0 || !fits(width) || !fits(height))
+      throw new UsageError(
+        `${name}: expected pixels from 1 to ${most}, as 64 or as 64x48, got ${JSON.stringify(text)}`,
+      );
+    return height === undefined || height === width ? width : [height, width];
+  };
+}
+
 /** Reads the value of an option as a number in an interval. */
 export function numberOption(name: string, least: number, most: number): (text: string) => number {
   return (text) => {

@@ -1,28 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
-import * as compare from './sample/compare.ts';
-import * as classify from './clip/classify.ts';
-import * as data from './data/data.ts';
-import * as demo from './train/demo.ts';
-import * as doctor from './doctor/doctor.ts';
-import * as edit from './sample/edit.ts';
-import * as embed from './clip/embed.ts';
-import * as evaluate from './measure/evaluate.ts';
-import * as exporting from './export/export.ts';
-import * as lossByNoise from './measure/loss-by-noise.ts';
-import * as forward from './sample/forward.ts';
-import * as interpolate from './sample/interpolate.ts';
 import { printable } from '../formats/quote.ts';
 import type { OutputWatch } from './closed-output.ts';
+import { registerCommands } from './commands.ts';
 import { Interrupted } from './interrupt.ts';
 import { UsageError } from './options.ts';
-import * as probe from './measure/probe.ts';
-import * as sample from './sample/sample.ts';
-import * as search from './clip/search.ts';
-import * as tokenizer from './clip/tokenizer.ts';
-import * as train from './train/train.ts';
-import * as zeroShot from './measure/zero-shot.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -37,36 +20,16 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
  */
 export async function runCommand(words: readonly string[], output?: OutputWatch): Promise<number> {
   const program = new Command('kuosan')
-    .description('Train diffusion models, generate images from them, and see how it works.')
+    .description('Train diffusion models, generate images with them, and see how they work.')
     .version(version)
-    .option('--debug', 'show where in the program an error comes from')
+    .option('--debug', 'show the stack of an error')
     // `data emoji` has options of its own that have the names of `data`'s; `--debug` is taken wherever it stands, below.
     .enablePositionalOptions()
     // Errors are printed below, all in one form.
     .configureOutput({ outputError: () => {} })
     .exitOverride()
     .hook('preAction', (_, command) => output?.setWritesFiles(writesFiles(command)));
-  for (const command of [
-    demo,
-    train,
-    sample,
-    evaluate,
-    edit,
-    interpolate,
-    compare,
-    lossByNoise,
-    exporting,
-    forward,
-    data,
-    tokenizer,
-    classify,
-    search,
-    embed,
-    zeroShot,
-    probe,
-    doctor,
-  ])
-    command.register(program);
+  registerCommands(program);
   const debug = words.includes('--debug');
   const rest = words.filter((word) => word !== '--debug');
   try {

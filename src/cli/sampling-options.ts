@@ -51,7 +51,7 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
     .argument('[run | model dir | name]', modelArgument)
     .option(
       '--exact <source>',
-      "no network: the exact denoiser of a data set (as in kuosan data), with the model's schedule and size if one is given",
+      "sample from the exact denoiser of a data set instead of a network, with the model's schedule and size if a model is given",
     )
     .option(
       '--schedule <name>',
@@ -63,8 +63,8 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
       'of --exact without a model: the side of its images; default 32',
       integerOption('--size', 1, 512),
     )
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), batchSize);
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
 }
 
@@ -90,10 +90,10 @@ export function addSamplerOptions(command: Command): Command {
     )
     .option(
       '--eta <x>',
-      'noise of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm',
+      'η of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm',
       numberOption('--eta', 0, 1),
     )
-    .option('--churn <x>', 'noise of heun over all its steps', numberOption('--churn', 0, 1000));
+    .option('--churn <x>', "heun's stochasticity S_churn (EDM)", numberOption('--churn', 0, 1000));
   return addStepOptions(command);
 }
 

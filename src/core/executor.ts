@@ -19,7 +19,7 @@ export interface Store {
 /** A compiled program. Runs of one executor are serial, in the order in which they were asked for. */
 export interface Executable {
   /**
-   * What a run needs of the machine's memory next to the store, its inputs and its outputs, in bytes; undefined where the
+   * The memory of a run without the store, its inputs and its outputs, in bytes; undefined where the
    * executor does not know, or computes in memory of its own.
    */
   readonly peakBytes?: number;

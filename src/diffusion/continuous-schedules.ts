@@ -2,7 +2,7 @@
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { flowTimes, karrasSigmas } from './sigmas.ts';
 
-/** A schedule that is defined between all steps, and at which times it is usually walked. */
+/** A continuous-time schedule with its default times. */
 export interface ContinuousSchedule extends NoiseSchedule {
   /** N falling times from `last`, the `clean` one after them not included, that its samplers take when nobody says which. */
   times(N: number): readonly number[];
@@ -30,7 +30,7 @@ export interface EdmOptions {
 }
 
 /**
- * The variance-exploding schedule of EDM, in which a time is its noise level: α = 1, σ(t) = t. Its usual times are
+ * The variance-exploding schedule of EDM, in which a time is its noise level: α = 1, σ(t) = t. Its default times are
  * `karrasSigmas`.
  *
  * @throws if not 0 < sigmaMin < sigmaMax
@@ -61,7 +61,7 @@ export function edmSchedule({
 }
 
 /**
- * The straight line between image and noise: α = 1 − t, σ = t, for t from 0 to 1. Its usual times are `flowTimes`.
+ * The rectified flow between image and noise: α = 1 − t, σ = t, for t from 0 to 1. Its default times are `flowTimes`.
  *
  * @param shift  moves them towards the noise; default 1, evenly spaced
  * @throws if shift is not positive

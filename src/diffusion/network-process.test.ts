@@ -187,7 +187,7 @@ describe('log-normal levels of noise', () => {
     [
       { process: 'edm' },
       { timeSampling: 'uniform' },
-      "EDM's noise levels go over five powers of ten, and uniform draws next to none of the low ones; take log_normal",
+      "EDM's noise levels go over five powers of ten, and uniform covers almost none of the low ones; take log_normal",
     ],
     [{}, { timeSampling: 'log_normal' }, 'a discrete-time process takes uniform, stratified or importance'],
     [

@@ -33,7 +33,7 @@ export interface SuperResolution {
   readonly noiseAugmentation: number;
 }
 
-/** What training asks of the network next to its prediction type. */
+/** The training objective. */
 export interface Objective extends TimestepDistribution {
   /** `uniform` is L_simple; `min_snr` keeps the easy, noiseless times from dominating. */
   readonly weighting: LossWeighting;
@@ -43,11 +43,11 @@ export interface Objective extends TimestepDistribution {
   readonly timeSampling: TimeSampling;
   /** Standard deviation of noise that is one number a channel, with which images can become darker or lighter as a whole. */
   readonly offsetNoise: number;
-  /** The share of samples whose class is hidden in training; guidance needs it. */
+  /** Label dropout: the share of samples trained with the null label; guidance needs it. */
   readonly labelDropout: number;
   /** Absent, images are sampled from noise alone. */
   readonly superResolution?: SuperResolution | undefined;
-  /** λ: how much the variational bound counts next to L_simple, for networks that learn the variance. */
+  /** λ: the weight of the variational bound relative to L_simple, for networks that learn the variance. */
   readonly vlbWeight: number;
 }
 
@@ -68,7 +68,7 @@ export const objectiveDefaults: Objective = {
  * The timestep distribution of a process, with its defaults: uniform for discrete time; logit-normal for a flow, shifted with
  * its shift, which multiplies σ/α; for EDM log-normally.
  *
- * @throws if the law is not one of the process
+ * @throws if the distribution does not fit the process
  * @see Esser et al. 2024, section 3.1 and table 1: mean 0, deviation 1 — https://arxiv.org/abs/2403.03206; Karras et al. 2022, table 1: P_mean −1.2, P_std 1.2 — https://arxiv.org/abs/2206.00364
  */
 export function timestepDistribution(
@@ -90,7 +90,7 @@ export function timestepDistribution(
       );
     if (scheduler.process === 'edm')
       throw new Error(
-        `timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} draws next to none of the low ones; take log_normal`,
+        `timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} covers almost none of the low ones; take log_normal`,
       );
     return { timeSampling };
   }

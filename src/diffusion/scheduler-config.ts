@@ -66,7 +66,7 @@ export interface EdmSchedulerConfig {
 /** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */
 export type SchedulerConfig = StepSchedulerConfig | FlowSchedulerConfig | EdmSchedulerConfig;
 
-/** The processes next to the one of steps. */
+/** The continuous-time processes. */
 export const continuousProcesses = ['flow', 'edm'] as const;
 
 /** A discrete-time process as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */

@@ -14,7 +14,7 @@ export interface BitsPerDimensionOptions {
   readonly schedule: Schedule;
   readonly varianceType: VarianceType;
   readonly seed: number;
-  /** Times asked for each image next to t = 0; default all T − 1, which is exact but for the noise. */
+  /** Times evaluated for each image, besides t = 0; default all T − 1, which is exact but for the noise. */
   readonly times?: number;
   readonly signal?: AbortSignal | undefined;
   /** Called after every batch and time. */

@@ -1,6 +1,6 @@
 import type { FloatArray, HostArray } from '../core/index.ts';
 
-/** The last layer of a classifier: which class each vector of features stands for. */
+/** The last layer of a classifier: the class of each feature vector. */
 export interface ClassHead {
   readonly names: readonly string[];
   /**

@@ -36,7 +36,7 @@ export class FeatureReservoir {
     if (place < this.#most) this.#data.set(row, place * this.#dim);
   }
 
-  /** The vectors that are kept; they are overwritten by further ones. */
+  /** The current sample; further rows overwrite it. */
   rows(): FeatureRows {
     const count = Math.min(this.#seen, this.#most);
     return { count, dim: this.#dim, data: this.#data.subarray(0, count * this.#dim) };

@@ -40,7 +40,7 @@ export class FeatureCollector {
   }
 }
 
-/** How far apart two sets are. */
+/** Distances between two sets. */
 export interface Distances {
   readonly frechetDistance: number;
   readonly kernelDistance: KernelDistance;

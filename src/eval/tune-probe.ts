@@ -1,4 +1,4 @@
-/** How strongly a linear probe is to be regularized, found on vectors kept aside. */
+/** The regularization of a linear probe, tuned on a validation split. */
 import { linearProbe, type LabeledFeatures, type LinearProbe } from './linear-probe.ts';
 
 /** One strength that was tried. */

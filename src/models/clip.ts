@@ -1,4 +1,4 @@
-/** transformers' `CLIPModel`: an image and a text become vectors, near each other if they belong together. */
+/** transformers' `CLIPModel`: embeds images and texts into one space, matching pairs near each other. */
 import { div, exp, matmul, maximum, mul, sqrt, sumSquares, transpose, type Tensor } from '../core/index.ts';
 import { filled, Linear, Module, normal, Parameter, type Context } from '../nn/index.ts';
 import { parseConfig } from './config.ts';
@@ -69,7 +69,7 @@ export class CLIPModel extends Module {
   }
 
   /**
-   * Images as vectors of any length; `unitVectors` of them are compared.
+   * Image embeddings, not normalized; `unitVectors` of them are compared.
    *
    * @param pixels  [B, numChannels, imageSize, imageSize], normalized as the model was trained
    * @returns       [B, projectionDim]
@@ -79,7 +79,7 @@ export class CLIPModel extends Module {
   }
 
   /**
-   * Texts as vectors of any length; `unitVectors` of them are compared.
+   * Text embeddings, not normalized; `unitVectors` of them are compared.
    *
    * @param ids      [B, L] of i64 or i32, with the end token
    * @param keyMask  [B, L] of bool, needed only for padding before the text

@@ -290,7 +290,7 @@ const t5Names = [
   [/\.DenseReluDense\./, '.dense_relu_dense.'],
 ] as const;
 
-/** What a checkpoint of the whole T5 holds beside the encoder, and the encoder's second name for the shared table. */
+/** Tensors of a whole T5 checkpoint that the encoder does not use, and its second name for the shared embedding. */
 const besideT5Encoder = /^(decoder\.|lm_head\.|encoder\.embed_tokens\.)/;
 
 /** The name that a tensor of a checkpoint has in `T5EncoderModel`, or null if it is no part of it. */

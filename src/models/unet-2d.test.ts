@@ -167,7 +167,7 @@ describe('a configuration that cannot build', () => {
     [
       'a table of times without its length',
       { ...oneLevel, timeEmbeddingType: 'learned' },
-      'unet: timeEmbeddingType learned has a vector for each time; say how many in numTrainTimesteps',
+      'unet: timeEmbeddingType learned has an embedding for each timestep; set numTrainTimesteps',
     ],
   ])('says what contradicts: %s', (_, options, message) => {
     expect(() => new UNet2DModel(options)).toThrow(message);
@@ -180,7 +180,7 @@ describe('a configuration that cannot build', () => {
     ],
     [
       { upBlockTypes: ['UpBlock2D', 'UpDecoderBlock2D'] },
-      'config.upBlockTypes.1: this block belongs to an autoencoder: it has no activations between the way down and the way up; expected one of',
+      'config.upBlockTypes.1: this block belongs to an autoencoder: it has no skip connections between the down path and the up path; expected one of',
     ],
     [{ downBlockTypes: ['UpBlock2D'] }, 'config.downBlockTypes.0: expected one of DownBlock2D, AttnDownBlock2D'],
     [
@@ -224,22 +224,22 @@ describe('blocks and inputs that do not fit', () => {
     [
       'K blocks on one side',
       { ...two, upBlockTypes: ['KUpBlock2D', 'KUpBlock2D'] },
-      'unet: upBlockTypes[1] (KUpBlock2D): its features are 8×8, the activation that it takes from the way down 4×4; blocks of the way up must be the counterparts of those of the way down',
+      'unet: upBlockTypes[1] (KUpBlock2D): its features are 8×8, its skip connection 4×4; up blocks must be the counterparts of the down blocks',
     ],
     [
       'K blocks on the other side',
       { ...two, downBlockTypes: ['KDownBlock2D', 'KDownBlock2D'] },
-      'unet: upBlockTypes[0] (UpBlock2D): its features are 4×4, the activation that it takes from the way down 8×8',
+      'unet: upBlockTypes[0] (UpBlock2D): its features are 4×4, its skip connection 8×8',
     ],
     [
       'no activation where one is taken',
       { ...two, downBlockTypes: ['DownBlock2D', 'KCrossAttnDownBlock2D'] },
-      'unet: upBlockTypes[0] (UpBlock2D): the way down leaves no activation for it',
+      'unet: upBlockTypes[0] (UpBlock2D): the down path has no skip connection for it',
     ],
     [
       'channels of another kind of block',
       { ...two, blockOutChannels: [32, 64], upBlockTypes: ['UpBlock2D', 'KUpBlock2D'] },
-      'unet: upBlockTypes[1] (KUpBlock2D): it takes 64 channels, its features and the activation from the way down have 64 + 32',
+      'unet: upBlockTypes[1] (KUpBlock2D): it takes 64 channels, its features and the skip connection have 64 + 32',
     ],
     [
       'an image that is not taken along',

@@ -213,7 +213,7 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
         features = next;
       }),
     );
-    // The way up begins an image of its own.
+    // The up path starts an image of its own.
     features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
     this.upBlocks.forEach((block, level) =>
       naming(`upBlockTypes[${level}]`, up[level]!, () => {
@@ -252,7 +252,7 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
     );
   }
 
-  /** The output with the image that Skip blocks have collected on the way up. */
+  /** The output with the image that Skip blocks have accumulated on the up path. */
   #withImage(out: Tensor, image: Tensor): Tensor {
     if (image.shape.join() !== out.shape.join()) {
       throw new Error(

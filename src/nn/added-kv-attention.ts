@@ -6,13 +6,13 @@ import { GroupNorm, LayerNorm } from './norm.ts';
 import { nearlyZero } from './resnet.ts';
 import type { TextStates } from './transformer-block.ts';
 
-/** Groups of the norm over a text's vectors; diffusers fixes them. */
+/** Groups of the norm over text embeddings; diffusers fixes them. */
 const crossNormGroups = 32;
 
 /** How a text is normalized before attention to it. */
 export type CrossAttentionNorm = 'layer_norm' | 'group_norm' | null;
 
-/** A group norm over the vectors of a sequence, whose channels are the last axis. */
+/** A group norm over the hidden states of a sequence, whose channels are the last axis. */
 class SequenceGroupNorm extends GroupNorm {
   /** @param x  [B, L, D] → [B, L, D] */
   override forward(ctx: Context, x: Tensor): Tensor {
@@ -46,7 +46,7 @@ export interface AddedKVAttentionOptions {
   readonly channels: number;
   /** `K`, width of a head; there are as many heads as fit into the channels. */
   readonly headDim: number;
-  /** Width of the text's vectors. */
+  /** Width of the text embeddings. */
   readonly crossAttentionDim: number;
   readonly groups: number;
   /** Bitmap attend to the text alone; default to the text and to each other. */

@@ -123,9 +123,9 @@ export function attend(
 
 /** Options of `Attention`. */
 export interface AttentionOptions {
-  /** Width of the queries' vectors and of the result. */
+  /** Width of the queries and of the result. */
   readonly queryDim: number;
-  /** Width of the context's vectors; default queryDim. */
+  /** Width of the context; default queryDim. */
   readonly crossAttentionDim?: number;
   readonly heads: number;
   /** `K`. */

@@ -18,7 +18,7 @@ import { normal, type Initializer } from './init.ts';
 import { Linear } from './linear.ts';
 import { Module, Parameter, type Context } from './module.ts';
 
-/** A table of vectors looked up by index. */
+/** A table of embeddings, looked up by index. */
 export class Embedding extends Module {
   readonly weight: Parameter;
 
@@ -131,7 +131,7 @@ export class GaussianFourierProjection extends TimeProjection {
   }
 }
 
-/** A trained vector for each of the times 0 … T − 1. */
+/** A learned embedding for each of the timesteps 0 … T − 1. */
 export class LearnedTimes extends TimeProjection {
   readonly weight: Parameter;
 

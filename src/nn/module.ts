@@ -33,7 +33,7 @@ export class Parameter {
   }
 }
 
-/** What a forward pass is given next to its inputs. */
+/** The context of a forward pass. */
 export interface Context {
   /** Dropout acts and running statistics move only in training. */
   readonly training: boolean;

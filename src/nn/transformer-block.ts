@@ -64,7 +64,7 @@ export interface TransformerBlockOptions {
   readonly heads: number;
   /** `K`, width of a head. */
   readonly dimHead: number;
-  /** Width of the text's vectors. */
+  /** Width of the text embeddings. */
   readonly crossAttentionDim: number;
   /** The first attention is to the text too; default to the tokens themselves. */
   readonly onlyCrossAttention?: boolean;

@@ -13,7 +13,7 @@ import {
   type Settings,
 } from './settings.ts';
 
-/** Samplers by their usual names, with a word on each; one without is shown as the command line calls it. */
+/** Titles and hints of samplers; others are shown under their name on the command line. */
 const known: Partial<Record<string, readonly [name: string, hint: string]>> = {
   ddpm: ['DDPM', 'Fresh noise at every step; best with many.'],
   ddim: ['DDIM', 'No noise at η = 0: the seed alone decides.'],

@@ -10,7 +10,7 @@ export interface Settings {
   readonly eta: number;
   /** Null: all classes in turn, or a model without. */
   readonly class: number | null;
-  /** How far to lean towards the class; 1 for a model that cannot be guided. */
+  /** Guidance scale; 1 for a model that cannot be guided. */
   readonly guidance: number;
   readonly device: 'wasm' | 'webgpu';
 }
@@ -65,7 +65,7 @@ export function toHash({ seed, count, sampler, steps, eta, class: label, guidanc
   return `#${new URLSearchParams(fields).toString()}`;
 }
 
-/** The settings of an address. What it does not say, or says wrongly, is as usual: addresses are typed and cut short. */
+/** The settings of an address. Missing and invalid values get their defaults: addresses are typed and cut short. */
 export function fromHash(hash: string, limits: Limits): Settings {
   const fields = new URLSearchParams(hash.replace(/^#/, ''));
   const number = (name: string, least: number, most: number, usual: number) => {

@@ -1,4 +1,4 @@
-/** CLIP in use: images and texts as unit vectors that can be compared. */
+/** CLIP inference: embeds images and texts as unit vectors. */
 import type { Executor, FloatArray } from '../core/index.ts';
 import type { Tokenizer } from '../data/texts/tokenizer.ts';
 import type { CLIPModel } from '../models/clip.ts';
@@ -12,7 +12,7 @@ import {
 } from './clip-image-encoder.ts';
 import { checkTokenizer, textProgram } from './clip.ts';
 
-/** Texts as vectors, and how many were longer than the model reads. */
+/** Text embeddings, and how many texts were truncated. */
 export interface TextEmbeddings {
   /** [N, D], unit vectors. */
   readonly embeddings: FloatArray;

@@ -1,4 +1,4 @@
-/** CLIP's image tower in use: images as unit vectors. */
+/** Inference with CLIP's image tower: embeds images as unit vectors. */
 import {
   asFloat32,
   float32,
@@ -42,7 +42,7 @@ export interface ClipImageSource {
   readonly preprocessing?: ClipPreprocessing | null;
   /** Images computed together; default 32. */
   readonly batchSize?: number;
-  /** Ways to look at each image, whose vectors are averaged; default the image itself. See `ttaTransforms`. */
+  /** Test-time augmentation: the transforms whose embeddings are averaged; default none. See `ttaTransforms`. */
   readonly transforms?: readonly TtaTransform[] | undefined;
 }
 
@@ -84,7 +84,7 @@ export function openClipImageEncoder(
 
 /** A tower that is compiled when it is first run. */
 export interface Tower {
-  /** The vectors, which are its only output. */
+  /** The embeddings, its only output. */
   run(inputs: Readonly<Record<string, HostArray>>): Promise<FloatArray>;
   dispose(): Promise<void>;
 }

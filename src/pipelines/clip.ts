@@ -146,7 +146,7 @@ export interface ImageProgramOptions {
   readonly preprocessing?: ClipPreprocessing;
   /** Before the names of the weights in the store. */
   readonly prefix?: string;
-  /** Ways to look at each image, whose unit vectors are averaged; default the image itself. */
+  /** Test-time augmentation: the transforms whose unit vectors are averaged; default none. */
   readonly transforms?: readonly TtaTransform[];
 }
 

@@ -24,7 +24,7 @@ import {
   type SamplerChoice,
 } from './image-sampler.ts';
 
-/** How an image is sampled anew. */
+/** Options of `varyImage`. */
 export interface VaryOptions extends SampleOptions {
   /** [C, H, W] in [−1, 1]. */
   readonly image: FloatArray;
@@ -55,11 +55,11 @@ export async function* varyImage(
   );
 }
 
-/** What is painted anew of an image. */
+/** Options of `inpaintImage`. */
 export interface InpaintOptions extends SampleRequest, RepaintJumps, Pick<SamplerChoice, 'steps' | 'spacing'> {
   /** [C, H, W] in [−1, 1]. */
   readonly image: FloatArray;
-  /** [1, H, W] or [C, H, W]: 1 where it is painted anew, 0 where it is kept. */
+  /** [1, H, W] or [C, H, W]: 1 inpaints, 0 keeps the image. */
   readonly mask: FloatArray;
 }
 

@@ -67,7 +67,7 @@ export function augmentedImages(images: Tensor, transforms: readonly TtaTransfor
 /**
  * The sum of the embeddings of each image's transforms.
  *
- * @param vectors  [transforms · B, D]
+ * @param vectors  embeddings [transforms · B, D]
  * @returns        [B, D]
  */
 export function sumOverTransforms(vectors: Tensor, transforms: number): Tensor {

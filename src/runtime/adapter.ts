@@ -42,7 +42,7 @@ export function isSoftware({ adapter, driver }: Adapter): boolean {
   );
 }
 
-/** False where no driver has a card to offer, so that nobody need ask one. */
+/** False where no driver offers a GPU, so that none has to be opened. */
 export function mayHaveGpu(platform: NodeJS.Platform = process.platform): boolean {
   if (platform !== 'linux') return platform === 'darwin' || platform === 'win32';
   const rendering = existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));

@@ -32,7 +32,7 @@ export interface DeviceComparison {
 /** Float32 sums of some thousand terms, in another order. A kernel that is wrong is off by more than that. */
 export const tolerableError = 1e-3;
 
-/** About the middle of a small U-Net: large enough that a card can show what it has, a tenth of a second on two cores. */
+/** About the middle of a small U-Net: large enough to load a GPU, a tenth of a second on two cores. */
 const defaultSize = { batch: 16, channels: 64, side: 16 } as const;
 
 /** Runs a step as training does (convolution, normalization, attention and all gradients) on both and compares. */

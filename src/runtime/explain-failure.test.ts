@@ -13,7 +13,7 @@ test('a failure to open a device is told in a line, with what is missing', () =>
       "Warning: Couldn't load Vulkan: libvulkan.so.1: cannot open shared object file: No such file or directory\n    at operator() (BackendVk.cpp:368)\n",
     ),
   ).toBe(
-    'no graphics adapter: the Vulkan loader libvulkan.so.1 is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)',
+    'no graphics adapter: the Vulkan loader libvulkan.so.1 is missing; install it and the driver of the GPU (Debian and Ubuntu: apt install libvulkan1)',
   );
   expect(
     explainFailure('webgpu', noAdapter, '[Vulkan Loader] ERROR | DRIVER: vkCreateInstance: Found no drivers!\n'),
@@ -25,11 +25,9 @@ test('a failure to open a device is told in a line, with what is missing', () =>
       '[Vulkan Loader] INFO | DRIVER:         Sorted order:\n[Vulkan Loader] INFO | DRIVER:               [0] llvmpipe (LLVM 15.0.6, 256 bits)  \nWarning: Vulkan shaderUniform*ArrayDynamicIndexing required.\n - While initializing adapter (backend=BackendType::Vulkan)\n',
     ),
   ).toBe(
-    'no graphics adapter: WebGPU cannot use llvmpipe (LLVM 15.0.6, 256 bits) (Vulkan shaderUniform*ArrayDynamicIndexing required); a newer driver may have what is missing, or another card',
+    'no graphics adapter: WebGPU cannot use llvmpipe (LLVM 15.0.6, 256 bits) (Vulkan shaderUniform*ArrayDynamicIndexing required); try a newer driver, or another GPU',
   );
-  expect(explainFailure('webgpu', noAdapter, '')).toBe(
-    'no graphics adapter; WebGPU needs a card and its driver for Vulkan',
-  );
+  expect(explainFailure('webgpu', noAdapter, '')).toBe('no graphics adapter; WebGPU needs a GPU and its Vulkan driver');
   expect(
     explainFailure(
       'cuda',

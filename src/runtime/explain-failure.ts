@@ -10,14 +10,14 @@ export function explainFailure(device: NodeDevice, message: string, log: string)
   if (device === 'webgpu' && /Failed to get a WebGPU adapter/.test(message)) {
     const reason = /Couldn't load Vulkan: (\S+):/.exec(log);
     if (reason)
-      return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the driver of the card (Debian and Ubuntu: apt install libvulkan1)`;
+      return `no graphics adapter: the Vulkan loader ${reason[1]} is missing; install it and the driver of the GPU (Debian and Ubuntu: apt install libvulkan1)`;
     if (/Found no drivers|VK_ERROR_INCOMPATIBLE_DRIVER/.test(log))
-      return "no graphics adapter: Vulkan finds no driver; install the one of the card (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own for NVIDIA)";
+      return "no graphics adapter: Vulkan finds no driver; install the driver of the GPU (Debian and Ubuntu: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own for NVIDIA)";
     const refused = /^Warning: (.+?)\.?\n - While initializing adapter/m.exec(log);
     const names = new Set([...log.matchAll(/\[\d+\] (\S.*?)\s*$/gm)].map(([, name]) => name!));
     if (refused && names.size > 0)
-      return `no graphics adapter: WebGPU cannot use ${[...names].join(', ')} (${refused[1]}); a newer driver may have what is missing, or another card`;
-    return 'no graphics adapter; WebGPU needs a card and its driver for Vulkan';
+      return `no graphics adapter: WebGPU cannot use ${[...names].join(', ')} (${refused[1]}); try a newer driver, or another GPU`;
+    return 'no graphics adapter; WebGPU needs a GPU and its Vulkan driver';
   }
   const library = [...log.matchAll(/(?:with error: )([^:\s]+): cannot open shared object file/g)].at(-1);
   if (device === 'cuda' && library)

@@ -20,10 +20,10 @@ export interface OpenNodeExecutorOptions extends Omit<NodeExecutorOptions, 'devi
   readonly note?: (line: string) => void;
 }
 
-/** A card that is hardly faster is not worth experimental kernels, nor a choice that a busy moment decides otherwise. */
+/** A GPU that is hardly faster is not worth experimental kernels, nor a choice that depends on a busy moment. */
 const worthwhileSpeedup = 2;
 
-/** Compiling the kernels of the comparison takes a card a few seconds; one that hangs is not waited for. */
+/** Compiling the kernels of the comparison takes a few seconds on a GPU; a GPU that hangs is given up. */
 const comparingSeconds = 60;
 
 /**
@@ -75,7 +75,7 @@ async function chooseExecutor(
     await processor.dispose();
     return executor;
   }
-  if (reason !== null) note(`${reason}; computing on the processor (--device webgpu takes the card all the same)`);
+  if (reason !== null) note(`${reason}; computing on the processor (--device webgpu takes the GPU anyway)`);
   await executor.dispose();
   return processor;
 }

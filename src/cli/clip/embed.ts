@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import type { EmbedCommandOptions } from './run-embed.ts';
 import { ttaOption } from './tta-option.ts';
@@ -6,7 +7,8 @@ import { ttaOption } from './tta-option.ts';
 export function register(program: Command): void {
   const command = program
     .command('embed')
-    .description('write the vectors of images by a CLIP as an array for NumPy, unit vectors row by row')
+    .description('write CLIP image embeddings as a NumPy array, one unit vector per row')
+    .addHelpText('after', examples('kuosan embed emoji-clip --images photos --out photos.npy'))
     .argument(
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',
@@ -14,7 +16,7 @@ export function register(program: Command): void {
     .requiredOption('--images <path>', 'an image, or a folder of images')
     .requiredOption(
       '--out <file.npy>',
-      'the array to write, float32 [images, D]; their paths go next to it, into a .txt',
+      'the array to write, float32 [images, D]; the paths of the images go into a .txt next to it',
     )
     .addOption(ttaOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);

@@ -37,7 +37,7 @@ export const mostTogether = 32;
 
 /** What a folder holds, read and checked, before anything is compiled. */
 interface ReadEncoder<Encoder extends ClipImageEncoder> {
-  /** Changes when the vectors of images would. */
+  /** Changes when the image embeddings would. */
   readonly identity: () => string;
   /** Opens an encoder for the work, and closes it, whatever comes of the work. */
   readonly open: <T>(executor: Executor, batchSize: number, work: (encoder: Encoder) => Promise<T>) => Promise<T>;
@@ -86,7 +86,7 @@ export async function openClip(source: string, tta: boolean): Promise<ReadClip> 
   const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null)
-    throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with next to its weights`);
+    throw new Error(`${dir}: has no tokenizer.json; put that of the model next to its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
   return {
     ...clip,
@@ -100,7 +100,7 @@ export async function openClip(source: string, tta: boolean): Promise<ReadClip> 
 export type ReadImageTower = LoadedClip<CLIPImageTower> & ReadEncoder<ClipImageEncoder>;
 
 /**
- * Reads what embeds images: a whole model, or an image tower with no other next to it.
+ * Reads an image encoder: a whole CLIP, or an image tower alone.
  *
  * @throws one line if the model has no image tower with a projection
  */
@@ -129,7 +129,7 @@ export function withClip<T>(
 }
 
 /**
- * As `withClip`, of the image tower alone, which may have no other next to it.
+ * As `withClip`, with the image tower alone.
  *
  * @throws one line if the model has no image tower with a projection, or if there are no images
  */
@@ -149,7 +149,7 @@ async function withImages<Encoder extends ClipImageEncoder, T>(
   work: (opened: OpenedClip<Encoder>) => Promise<T>,
 ): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const interrupt = interruptSignal(() => say('stopping; embeddings of the images so far are kept'));
+  const interrupt = interruptSignal(() => say('stopping; the embeddings so far stay in the cache'));
   let progress: Progress | undefined;
   const embedAll = async (
     encoder: ClipImageEncoder,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { integerOption } from '../options.ts';
 import type { SearchOptions } from './run-search.ts';
@@ -7,11 +8,12 @@ import { ttaOption } from './tta-option.ts';
 export function register(program: Command): void {
   const command = program
     .command('search')
-    .description('find the images that fit a text, by a CLIP, and lay them on one sheet')
+    .description('search a folder of images by a text with a CLIP; the best matches go into one grid')
+    .addHelpText('after', examples('kuosan search emoji-clip --images photos --query "a red heart" --out found.png'))
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .requiredOption('--images <dir>', 'the folder of images')
-    .requiredOption('--query <text>', 'what to look for')
-    .requiredOption('--out <sheet.png>', 'the image to write: the best at the top left')
+    .requiredOption('--query <text>', 'the text to search for')
+    .requiredOption('--out <sheet.png>', 'the grid to write: the best match at the top left')
     .option('--count <n>', 'images to find', integerOption('--count', 1, 10_000), 25)
     .addOption(ttaOption())
     .option('--skip-bad', 'leave out files that cannot be read, and count them', false);

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import * as emoji from './data-emoji.ts';
+import * as icons from './data-icons.ts';
 import { integerOption, UsageError } from '../options.ts';
 import type { DataOptions } from './run-data.ts';
 
@@ -14,7 +16,11 @@ export function register(program: Command): void {
     .command('data')
     // So that a sub-command has its own --out and --size.
     .enablePositionalOptions()
-    .description('show what a model will see of a data set: a summary, and a grid of images')
+    .description('show a data set as a model reads it: a summary, and a grid of images')
+    .addHelpText(
+      'after',
+      examples('kuosan data noto-emoji --out emoji.png', 'kuosan data my-images --size 64 --out seen.png'),
+    )
     .argument(
       '<source>',
       'noto-emoji, a part of it such as noto-emoji/faces, mnist, fashion-mnist, cifar10, a folder of images (sub-folders are classes), or one of idx files or CIFAR-10 batches',
@@ -23,7 +29,7 @@ export function register(program: Command): void {
     .option('--count <n>', 'images in the grid', integerOption('--count', 1, 10_000), defaultCount)
     .option(
       '--size <pixels>',
-      'side of the images, fitted to the shorter side and cropped to the middle',
+      'side in pixels; images are resized by the shorter side and center-cropped',
       integerOption('--size', 1, 4096),
       defaultSize,
     )
@@ -37,4 +43,5 @@ export function register(program: Command): void {
       await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });
   emoji.register(command);
+  icons.register(command);
 }

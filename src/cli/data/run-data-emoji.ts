@@ -27,7 +27,7 @@ export async function buildDataEmoji(
 ): Promise<void> {
   const { out } = options;
   const { signal, release } = interruptSignal(() =>
-    process.stderr.write('stopping; the same command goes on from here\n'),
+    process.stderr.write('stopping; the same command continues from here\n'),
   );
   let progress: ReturnType<typeof createProgress> | undefined;
   try {

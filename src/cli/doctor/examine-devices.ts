@@ -27,11 +27,7 @@ async function examineKernels(processor: Executor): Promise<Finding[]> {
   return [
     { name: 'ONNX Runtime', status: 'ok', text: String(engine) },
     kernelBlock === null
-      ? {
-          name: 'kernels',
-          status: 'limited',
-          text: "standard: this processor's build of ONNX Runtime has no blocked convolutions",
-        }
+      ? { name: 'kernels', status: 'limited', text: 'standard: this build of ONNX Runtime has no blocked convolutions' }
       : { name: 'kernels', status: 'ok', text: `blocked convolutions, ${kernelBlock} channels to a block` },
   ];
 }
@@ -52,8 +48,8 @@ async function examineGpu(processor: Executor): Promise<{ finding: Finding; chos
         finding: {
           name,
           status: 'limited',
-          text: `${adapter}: imitated by the processor; only --device webgpu takes it`,
-          remedy: 'a real one needs a card and its Vulkan driver',
+          text: `${adapter}: a software adapter; only --device webgpu takes it`,
+          remedy: 'a real one needs a GPU and its Vulkan driver',
         },
       };
     const shown = await compareDevices(card, processor);
@@ -82,7 +78,7 @@ async function examineCuda(): Promise<Finding> {
       name,
       status: 'missing',
       text: 'no NVIDIA driver',
-      remedy: `with an NVIDIA card on Linux: its driver, CUDA 12, cuDNN 9, and ${cudaInstallCommand}`,
+      remedy: `with an NVIDIA GPU on Linux: its driver, CUDA 12, cuDNN 9, and ${cudaInstallCommand}`,
     };
   const reason = cudaMissing();
   if (reason) return missing(name, reason);

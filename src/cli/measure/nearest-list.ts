@@ -13,8 +13,8 @@ export class NearestList {
     this.#names = names;
   }
 
-  /** The place of the list of a sheet: `near.nearest.jsonl` next to `near.png`. */
-  static beside(sheet: string): string {
+  /** The path of the list of a sheet: `near.nearest.jsonl` next to `near.png`. */
+  static listPath(sheet: string): string {
     return sheet.replace(/\.png$/i, '.nearest.jsonl');
   }
 

@@ -34,7 +34,7 @@ export async function runZeroShot(
 ): Promise<void> {
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined)
-    throw new UsageError('--among files: there is no list; name it with --files');
+    throw new UsageError('--among files: there is no list; give it with --files');
   const { model, preprocessing, open } = await openClip(source, tta);
   const whole = await openDataset(data, {
     size: model.config.visionConfig.imageSize,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { samplers, timeSpacings } from '../../diffusion/samplers.ts';
 import type { CompareCommandOptions } from './run-compare.ts';
 import { addFeatureOptions } from '../measure/feature-options.ts';
@@ -11,9 +12,8 @@ const names = Object.keys(samplers);
 export function register(program: Command): void {
   const command = program
     .command('compare')
-    .description(
-      'generate the same images with several samplers in several numbers of steps, and measure how good they are',
-    )
+    .description('compare samplers and numbers of steps from the same noise')
+    .addHelpText('after', examples('kuosan compare noto-32 --samplers ddim,dpmpp-2m --steps 10,20 --out compare.png'))
     .option(
       '--samplers <a,b,...>',
       `of ${names.join(', ')}`,
@@ -31,22 +31,12 @@ export function register(program: Command): void {
       `how the times of all are placed: ${timeSpacings.join(', ')}; default each sampler's own way`,
       choiceOption('spacing', timeSpacings),
     )
-    .option(
-      '--count <n>',
-      'images to measure with; the grid shows the first four',
-      integerOption('--count', 1, 10_000),
-      16,
-    )
+    .option('--count <n>', 'images to measure; the grid shows the first four', integerOption('--count', 1, 10_000), 16)
     .option(
       '--data <source>',
-      'a data set: also measure how near the images are to one of it, and by --features to all of it; with --exact its own',
+      'a data set: also measure the distance to its nearest image, and with --features the Fréchet distance; with --exact its own',
     )
-    .option(
-      '--reference-steps <n>',
-      'steps of the converged images that the others are measured against',
-      integerOption('--reference-steps', 1),
-      200,
-    )
+    .option('--reference-steps <n>', 'steps of the converged reference', integerOption('--reference-steps', 1), 200)
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
     .option('--class <name>', 'the class to generate, by its name, or by its number as #3; default: all in turn')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);

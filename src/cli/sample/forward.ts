@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { choiceOption, integerOption } from '../options.ts';
 import type { ForwardOptions } from './run-forward.ts';
 
@@ -15,18 +16,19 @@ export function register(program: Command): void {
   program
     .command('forward')
     .description('plot how an image turns into noise, in closed form and step by step, and compare the two')
+    .addHelpText('after', examples('kuosan forward photo.jpg --schedule cosine --out forward.png'))
     .argument('<image>', 'a PNG, JPEG, WebP, GIF, SVG, AVIF or TIFF file')
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(
       '--schedule <name>',
-      'how the noise grows: linear or cosine',
+      'noise schedule: linear or cosine',
       choiceOption('schedule', ['linear', 'cosine']),
       forwardDefaults.schedule,
     )
     .option('--steps <T>', 'steps of the forward process', integerOption('--steps', 1, 10_000), forwardDefaults.steps)
     .option(
       '--size <pixels>',
-      'side of the image, fitted to the shorter side and cropped to the middle',
+      'side in pixels; the image is resized by the shorter side and center-cropped',
       integerOption('--size', 1, 512),
       forwardDefaults.size,
     )

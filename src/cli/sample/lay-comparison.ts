@@ -27,7 +27,7 @@ const textSize = 14;
 const dot = 20;
 const plotHeight = 240;
 
-/** Enough for each sampler there is: black and gray follow where the usual colors end, and a brown. */
+/** Enough for each sampler there is: black, gray and a brown follow where the series colors end. */
 const colors = [...seriesColors, '#222222', '#999999', '#8c5a2b'];
 
 /** A row of images for each sampler, a column for each number of steps, and beneath them how quality grows with work. */

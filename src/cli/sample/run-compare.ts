@@ -19,6 +19,7 @@ import {
 } from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
 import type { FeatureOptions } from '../measure/feature-options.ts';
+import { checkOutside } from '../check-apart.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
@@ -45,8 +46,9 @@ export async function compare(source: string | undefined, options: CompareComman
   checkGuidanceOptions(options);
   checkExtension(out, '.png');
   if (options.features !== undefined && data === undefined)
-    throw new UsageError('--features compares images with real ones, and none are given; add --data');
+    throw new UsageError('--features compares with real images; add --data');
   await checkWritable(out);
+  await checkOutside({ '--out': out }, [data, exact]);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
@@ -187,7 +189,7 @@ function describe(
       ? [
           describeFeatures(converged),
           ...table(
-            `${frechetName(converged)} to the data (real against real: ${converged.realBaseline.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
+            `${frechetName(converged)} to the data (real vs real: ${converged.realBaseline.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
             (cell) => distances.get(cell)!.frechetDistance.toFixed(3),
           ),
           ...biasNotes(converged),
@@ -195,7 +197,7 @@ function describe(
       : reference.toData === null
         ? []
         : [
-            `no Fréchet distance to the data: it takes a network that sees such images (--features), ${fewestImages} of them (--count) and ${2 * fewestImages} real ones`,
+            `no Fréchet distance to the data: it needs a feature extractor for such images (--features), ${fewestImages} samples (--count) and ${2 * fewestImages} real ones`,
           ]),
     ...table('evaluations of the denoiser for an image:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
   ];

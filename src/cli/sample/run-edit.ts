@@ -27,7 +27,7 @@ export async function editImage(source: string | undefined, options: EditOptions
   const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
-  await checkImageFiles(options);
+  await checkImageFiles(options, count);
   await checkApart(out, { 'the image': image, 'the mask': mask });
   const imageSize = await readImageSize(image);
   if (mask !== undefined) await checkMaskSize(mask, image, imageSize);
@@ -40,7 +40,7 @@ export async function editImage(source: string | undefined, options: EditOptions
     const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
     if (condChannels > 0 && condChannels !== imageShape[0])
       throw new Error(
-        `${source}: this model sees ${condChannels} channels next to the noise, the image has ${imageShape[0]}`,
+        `${source}: this model takes ${condChannels} channels of image conditioning, the image has ${imageShape[0]}`,
       );
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
@@ -76,7 +76,7 @@ export async function editImage(source: string | undefined, options: EditOptions
         ? drawn.sampler
         : mask === undefined
           ? `strength ${strength}, ${drawn.sampler}`
-          : 'the part under the mask anew';
+          : 'the part under the mask inpainted';
     process.stdout.write(
       `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
@@ -90,12 +90,10 @@ export async function editImage(source: string | undefined, options: EditOptions
 function checkTogether({ mask, strength, jumpLength, resamples, sampler, eta, churn }: EditOptions): void {
   if (mask !== undefined) {
     if (strength !== undefined)
-      throw new UsageError(
-        '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask',
-      );
+      throw new UsageError('--strength: inpainting starts from noise; leave out --strength or --mask');
     if (sampler !== undefined || eta !== undefined || churn !== undefined)
       throw new UsageError(
-        '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
+        '--sampler: inpainting takes the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
       );
   } else if (jumpLength !== undefined || resamples !== undefined)
     throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
@@ -113,7 +111,7 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
 async function readMask(mask: string, [, height, width]: ImageShape): Promise<FloatArray> {
   const { shape, data } = first(fromBitmaps([await readImage(mask, { size: [height, width], channels: 1 })]));
   const binary = Float32Array.from(data, (value) => (value > 0 ? 1 : 0));
-  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to paint`);
+  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to inpaint`);
   return float32(shape, binary);
 }
 
@@ -129,7 +127,7 @@ function fitting(
   superResolution: SuperResolution | null,
 ): string {
   const cropped = height * toWidth !== width * toHeight;
-  return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', what stands out cut off' : ''}`;
+  return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', center-cropped' : ''}`;
 }
 
 function first({ shape, data }: FloatArray): FloatArray {

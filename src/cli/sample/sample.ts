@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import type { SampleCommandOptions } from './run-sample.ts';
 import { integerOption } from '../options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
@@ -7,11 +8,18 @@ export function register(program: Command): void {
   const command = program
     .command('sample')
     .description('generate images from a trained model, or from the exact denoiser of a data set')
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan sample noto-32 --count 16 --out emoji.png',
+        'kuosan sample fashion-mnist --class Sneaker --guidance-scale 3 --out sneakers.png',
+      ),
+    )
     .option('--count <n>', 'images', integerOption('--count', 1, 100_000), 64)
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
     .option('--images <dir>', 'also write every image on its own')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
-    .option('--seed <n>', 'image i of a seed is the same at any count', integerOption('--seed', 0), 0);
+    .option('--seed <n>', 'seed; image i of a seed is the same at any count', integerOption('--seed', 0), 0);
   addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
       const { drawSamples } = await import('./run-sample.ts');

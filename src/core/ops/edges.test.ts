@@ -201,7 +201,7 @@ describe('bad operands are named', () => {
     [
       'takeAlongAxis of another shape',
       () => takeAlongAxis(x, places, 0),
-      'takeAlongAxis: f32[2, 3] and indices i64[2, 1] differ next to axis 0',
+      'takeAlongAxis: f32[2, 3] and indices i64[2, 1] differ in axes other than 0',
     ],
     ['too many of the largest', () => topK(x, 4), 'topK: 4 elements of the 3 along axis 1 of f32[2, 3]'],
     [

@@ -94,7 +94,7 @@ function requireAligned(op: string, x: Type, indices: Type, axis: number): void 
   const aligned =
     x.shape.length === indices.shape.length && x.shape.every((extent, i) => i === axis || extent === indices.shape[i]);
   if (!aligned)
-    throw new Error(`${op}: ${describeType(x)} and indices ${describeType(indices)} differ next to axis ${axis}`);
+    throw new Error(`${op}: ${describeType(x)} and indices ${describeType(indices)} differ in axes other than ${axis}`);
 }
 
 export const takeAlongAxisOp = defineOp<'takeAlongAxis', { axis: number }>({

@@ -368,7 +368,7 @@ export const concatOp = defineOp<'concat', { axis: number }>({
         x.dtype === first.dtype &&
         x.shape.length === first.shape.length &&
         x.shape.every((extent, i) => i === axis || extent === first.shape[i]);
-      if (!same) throw new Error(`concat: ${xs.map(describeType).join(', ')} differ next to axis ${axis}`);
+      if (!same) throw new Error(`concat: ${xs.map(describeType).join(', ')} differ in axes other than ${axis}`);
     }
     return [
       {

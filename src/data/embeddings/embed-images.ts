@@ -1,4 +1,4 @@
-/** Image files as vectors, in memory that does not grow with their number but for the vectors. */
+/** Embeds image files, in memory that grows only with the embeddings. */
 import { readFile } from 'node:fs/promises';
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import type { SkippedImage } from '../sets/dataset.ts';
@@ -9,7 +9,7 @@ import { fromBitmaps } from '../images/bitmap.ts';
 import type { Resample } from '../images/resample.ts';
 import { describeSystemError } from '../../files/system-reason.ts';
 
-/** What turns images into vectors. */
+/** An encoder of images. */
 export interface ImageEncoder {
   /** D. */
   readonly dim: number;
@@ -28,7 +28,7 @@ const readTogether = { streamed: 16, whole: 4 } as const;
 
 /** Options of `embedImages`. */
 export interface EmbedOptions {
-  /** Where vectors of images that were seen before come from. */
+  /** A cache of the embeddings of images that were embedded before. */
   readonly cache?: EmbeddingCache;
   /** Images read and computed together; default 32. */
   readonly batchSize?: number;
@@ -38,7 +38,7 @@ export interface EmbedOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** The vectors of image files. */
+/** Image embeddings. */
 export interface EmbeddedImages {
   /** Paths of those that were embedded, in the order given. */
   readonly files: readonly string[];
@@ -50,7 +50,7 @@ export interface EmbeddedImages {
 }
 
 /**
- * The vectors of images, each fitted to the encoder's size by its shorter side and cropped to the middle.
+ * Embeds images, each resized to the encoder's size by its shorter side and center-cropped.
  *
  * @throws one line for a file that cannot be read or is no image, unless `skipBad`; or if none is left
  */

@@ -1,4 +1,4 @@
-/** Vectors of images kept on disk, by what the images are and not where they lie. */
+/** Image embeddings cached on disk, by the images' content and not their path. */
 import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -17,11 +17,11 @@ const headLength = magic.length + 4;
 /** All embeddings take this much at most: four million of a CLIP of 128 dimensions. */
 const mostBytes = 2e9;
 
-/** Vectors of one network. */
+/** The embeddings of one network. */
 export interface EmbeddingCache {
-  /** The vector of an image, or undefined. */
+  /** The embedding of an image, or undefined. */
   get(key: string): Float32Array | undefined;
-  /** Keeps vectors; a cache that cannot be written costs speed and nothing else. */
+  /** Stores embeddings; a cache that cannot be written costs only speed. */
   add(vectors: readonly (readonly [key: string, vector: Float32Array])[]): Promise<void>;
   readonly size: number;
 }

@@ -16,7 +16,7 @@ export interface EmojiDatasetCard {
   readonly splits: Readonly<Record<string, number>>;
 }
 
-/** The data set's card: where the images and words come from, under which licenses, and what the splits are. */
+/** The data set's README: sources, licenses and splits. */
 export function describeEmoji({
   language,
   size,

@@ -6,7 +6,7 @@ import type { NoiseSchedule } from '../noise-schedule.ts';
 import { initialNoise } from '../samplers.ts';
 import type { Sampler, SamplerOptions, SamplerState } from '../samplers/sampler.ts';
 
-/** What `imageToImage` needs next to the options of the sampler it runs. */
+/** Options of `imageToImage`, besides those of its sampler. */
 export interface ImageToImageOptions {
   /** How far back towards the noise the image is taken: 0 leaves it as it is, 1 forgets it. */
   readonly strength: number;

@@ -16,7 +16,7 @@ export interface RepaintJumps {
 export interface RepaintOptions extends SamplerOptions, RepaintJumps {
   /** [B, ...] the images of which a part is known. */
   readonly known: FloatArray;
-  /** [B, ...] the shape of the images, or [B, 1, H, W] for all channels: 0 where the image is kept, 1 where it is painted anew, between them a share. */
+  /** [B, ...] the shape of the images, or [B, 1, H, W] for all channels: 0 keeps the image, 1 inpaints it, values between blend. */
   readonly mask: FloatArray;
 }
 

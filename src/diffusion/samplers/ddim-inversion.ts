@@ -8,7 +8,7 @@ import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.
  *
  *     x_t = α_t x̂_0(x_s) + σ_t ε̂(x_s),   s < t
  *
- * ε̂ is taken at x_s, because x_t is what is looked for; so the way up and the way down differ by a second-order term a
+ * ε̂ is taken at x_s, because x_t is what is looked for; so inversion and sampling differ by a second-order term a
  * step, and the round trip comes back to first order in the steps. The denoiser cannot be asked at the clean image:
  * the first evaluation takes the image as if it were at the lowest time.
  *

@@ -9,7 +9,7 @@ export interface SamplerOptions extends DenoiseOptions {
   readonly schedule: NoiseSchedule;
   /** The falling times at which the denoiser is asked; after the last comes the clean image. */
   readonly timesteps: readonly number[];
-  /** [B] one stream for each sample, so that an image does not depend on how many are drawn next to it. */
+  /** [B] one stream for each sample, so that a sample does not depend on the batch. */
   readonly streams: readonly NoiseStream[];
 }
 

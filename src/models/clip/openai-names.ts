@@ -46,7 +46,7 @@ export const openAIBlockNames = [
   ['mlp.c_proj.bias', ['mlp.fc2.bias']],
 ] as const;
 
-/** Numbers and masks that OpenAI's archives hold next to the weights. */
+/** Numbers and masks in OpenAI's archives that are no weights. */
 const notWeights: readonly string[] = ['input_resolution', 'context_length', 'vocab_size', 'attn_mask'];
 
 /** Whether tensors go by OpenAI's names. */

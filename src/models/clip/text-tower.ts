@@ -56,7 +56,7 @@ class TextEmbeddings extends Module {
   }
 }
 
-/** The transformer over tokens, each of which sees those before it; the end token's vector stands for the text. */
+/** The transformer over tokens, with causal attention; the end token's output is the text's embedding. */
 export class TextTransformer extends Module {
   readonly embeddings: TextEmbeddings;
   readonly encoder: Encoder;

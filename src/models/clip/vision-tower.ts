@@ -54,7 +54,7 @@ class VisionEmbeddings extends Module {
 }
 
 /**
- * The vision transformer: patches and a class token; the class token's vector stands for the image.
+ * The vision transformer: patches and a class token; the class token's output is the image's embedding.
  *
  * @see Dosovitskiy et al. 2021 — https://arxiv.org/abs/2010.11929
  */

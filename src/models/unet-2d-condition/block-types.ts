@@ -21,7 +21,7 @@ import { TextMidBlock } from './text-mid-block.ts';
 
 /** Settings of a level with attention to a text. */
 export interface TextSettings {
-  /** Width of the text's vectors. */
+  /** Width of the text embeddings. */
   readonly crossAttentionDim: number;
   /** Heads of transformers; what diffusers calls `attention_head_dim` there. */
   readonly heads: number;

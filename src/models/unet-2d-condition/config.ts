@@ -79,7 +79,7 @@ export const unet2DConditionConfigSchema = z.strictObject({
   /** Null lets the middle block choose and leaves out the last normalization; only K blocks work without. */
   normNumGroups: positive.nullable().default(32),
   normEps: z.number().positive().default(1e-5),
-  /** Width of the text's vectors. */
+  /** Width of the text embeddings. */
   crossAttentionDim: each(positive).default(1280),
   /** Transformer blocks after each resnet: one number, one a level, or for each level a list with one a resnet. */
   transformerLayersPerBlock: z.union([most, z.array(z.union([most, z.array(most).nonempty()])).nonempty()]).default(1),
@@ -89,9 +89,9 @@ export const unet2DConditionConfigSchema = z.strictObject({
     .nonempty()
     .nullable()
     .default(null),
-  /** Width of the encoder's vectors before they are projected to crossAttentionDim; null projects nothing. */
+  /** Width of the encoder's hidden states before their projection to crossAttentionDim; null for no projection. */
   encoderHidDim: positive.nullable().default(null),
-  /** What the encoder's vectors are: a text, an image's embedding, or both. Null with an encoderHidDim is `text_proj`. */
+  /** The kind of encoder hidden states: text, image embeddings, or both. Null with an encoderHidDim is `text_proj`. */
   encoderHidDimType: only(['text_proj', 'text_image_proj', 'image_proj'], { ip_image_proj: 'an IP-Adapter' })
     .nullable()
     .default(null),
@@ -135,7 +135,7 @@ export const unet2DConditionConfigSchema = z.strictObject({
   attentionType: z
     .enum(['default'], { error: 'gated attention (GLIGEN) is not supported; expected "default"' })
     .default('default'),
-  /** The class embedding stands next to the time embedding, not added to it. */
+  /** The class embedding is concatenated to the time embedding, not added. */
   classEmbeddingsConcat: z.boolean().default(false),
   /** Default onlyCrossAttention, where that is one value. */
   midBlockOnlyCrossAttention: z.boolean().nullable().default(null),

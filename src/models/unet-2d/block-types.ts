@@ -9,7 +9,7 @@ function spatial(options: DownBlockOptions | UpBlockOptions): () => SpatialAtten
   return () => spatialAttention(options.outChannels, options.headDim, options);
 }
 
-/** Every block of the way down. */
+/** Every block type of the down path. */
 export const downBlockTypes = {
   DownBlock2D: (options) => new PlainDownBlock(options, { attention: null, resample: 'conv' }),
   AttnDownBlock2D: (options) =>
@@ -21,7 +21,7 @@ export const downBlockTypes = {
   KCrossAttnDownBlock2D: (options) => new KDownBlock(options, { attention: true }),
 } as const satisfies Record<string, (options: DownBlockOptions) => DownBlock>;
 
-/** Every block of the way up. */
+/** Every block type of the up path. */
 export const upBlockTypes = {
   UpBlock2D: (options) => new PlainUpBlock(options, { attention: null, resample: 'conv' }),
   AttnUpBlock2D: (options) =>
@@ -37,7 +37,8 @@ export type DownBlockType = keyof typeof downBlockTypes;
 export type UpBlockType = keyof typeof upBlockTypes;
 
 const needsText = 'attends to a text, and UNet2DModel takes none';
-const makesNoActivations = 'belongs to an autoencoder: it has no activations between the way down and the way up';
+const makesNoActivations =
+  'belongs to an autoencoder: it has no skip connections between the down path and the up path';
 
 /** Blocks that diffusers knows and does not run in a UNet2DModel either, with the reason. */
 export const foreignBlockTypes: Readonly<Record<string, string>> = {

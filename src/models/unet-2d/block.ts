@@ -28,7 +28,7 @@ export interface BlockSettings {
   readonly upsampleType: 'conv' | 'resnet';
 }
 
-/** One level of the way down. */
+/** One level of the down path. */
 export interface DownBlockOptions extends BlockSettings {
   readonly inChannels: number;
   readonly outChannels: number;
@@ -39,7 +39,7 @@ export interface DownBlockOptions extends BlockSettings {
   readonly last: boolean;
 }
 
-/** One level of the way up. */
+/** One level of the up path. */
 export interface UpBlockOptions extends BlockSettings {
   /** Channels that come from the level below. */
   readonly prevChannels: number;
@@ -61,19 +61,19 @@ export interface TimeEmbedding {
   readonly text?: TextStates | undefined;
 }
 
-const hint = 'blocks of the way up must be the counterparts of those of the way down';
+const hint = 'up blocks must be the counterparts of the down blocks';
 
 /** What a block passes on: its features, and the image of the skip path that some networks have at every resolution. */
 export interface Features {
   /** [B, C, H, W] */
   readonly h: Tensor;
-  /** [B, 3, H, W]; on the way up there is none before the first block that makes one. */
+  /** [B, 3, H, W]; absent on the up path before the first block that makes one. */
   readonly image?: Tensor | undefined;
 }
 
-/** A level of the way down. */
+/** A level of the down path. */
 export abstract class DownBlock extends Module {
-  /** @returns  next to the features the activations for the way up; null keeps a place and has nothing to give */
+  /** @returns  the features and the skip connections; null keeps a place without one */
   abstract override forward(
     ctx: Context,
     features: Features,
@@ -81,12 +81,12 @@ export abstract class DownBlock extends Module {
   ): Features & { readonly activations: readonly (Tensor | null)[] };
 }
 
-/** A level of the way up. It takes one activation for each of its resnets. */
+/** A level of the up path. It takes one skip connection for each of its resnets. */
 export abstract class UpBlock extends Module {
   abstract readonly resnets: readonly Module[];
 
   /**
-   * @param activations  in the order in which the way down made them
+   * @param activations  skip connections in the order of the down path
    * @param size         height and width of the next level, where they are not twice those of this one
    */
   abstract override forward(
@@ -127,7 +127,7 @@ export function resamplingResnet(
   return resnet(settings, { inChannels: channels, outChannels: channels, outputScaleFactor, resample });
 }
 
-/** Channels that go into each resnet of the way up: what comes from below or from the one before, and one activation. */
+/** Input channels of each resnet of the up path: the features, and one skip connection. */
 export function upInputs({
   prevChannels,
   inChannels,
@@ -140,32 +140,32 @@ export function upInputs({
   }));
 }
 
-/** The activations of the way down as a resnet takes them: the newest first, and none missing. */
+/** The skip connections as resnets take them: the newest first, and none missing. */
 export function newestFirst(activations: readonly (Tensor | null)[]): readonly Tensor[] {
   return activations.toReversed().map((activation) => {
-    if (!activation) throw new Error(`the way down leaves no activation for it; ${hint}`);
+    if (!activation) throw new Error(`the down path has no skip connection for it; ${hint}`);
     return activation;
   });
 }
 
 /**
- * The features with the activation of the way down that a resnet takes next to them.
+ * The features, concatenated with a skip connection.
  *
  * @param expected  channels that the resnet takes
  * @returns         [B, expected, H, W]
- * @throws          if the way down was made for other blocks on the way up
+ * @throws          if the down path does not match the up path
  */
 export function joined(h: Tensor, activation: Tensor | undefined, expected: number): Tensor {
   const [, channels, height, width] = h.shape;
   if (activation && (activation.shape[2] !== height || activation.shape[3] !== width)) {
     throw new Error(
-      `its features are ${height}×${width}, the activation that it takes from the way down ${activation.shape[2]}×${activation.shape[3]}; ${hint}`,
+      `its features are ${height}×${width}, its skip connection ${activation.shape[2]}×${activation.shape[3]}; ${hint}`,
     );
   }
   const total = channels! + (activation?.shape[1] ?? 0);
   if (total !== expected)
     throw new Error(
-      `it takes ${expected} channels, its features and the activation from the way down have ${channels} + ${activation?.shape[1] ?? 0}; ${hint}`,
+      `it takes ${expected} channels, its features and the skip connection have ${channels} + ${activation?.shape[1] ?? 0}; ${hint}`,
     );
   return activation ? concat([h, activation], 1) : h;
 }

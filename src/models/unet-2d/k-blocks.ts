@@ -1,6 +1,6 @@
 /**
  * The blocks of k-diffusion's U-Net: the time enters through the normalizations, resampling is filtered with mirrored
- * edges, and one activation a level goes to the way up.
+ * edges, and one skip connection a level.
  *
  * @see Crowson et al., k-diffusion — https://github.com/crowsonkb/k-diffusion
  */
@@ -40,7 +40,7 @@ interface KAttentionOptions {
   readonly headDim: number;
   readonly tembChannels: number;
   readonly selfAttention: boolean;
-  /** Width of the text's vectors; null attends to the pixels themselves in the place of a text. */
+  /** Width of the text embeddings; null is self-attention instead. */
   readonly crossAttentionDim: number | null;
 }
 
@@ -112,7 +112,7 @@ class KAttentionBlock extends Module {
 /** Whether a K block has attention, and to what. */
 export interface KVariant {
   readonly attention: boolean;
-  /** Width of the text's vectors; null attends to the pixels themselves. */
+  /** Width of the text embeddings; null is self-attention. */
   readonly crossAttentionDim?: number | null;
 }
 
@@ -120,7 +120,7 @@ function groupsOf(channels: number): number {
   return Math.floor(channels / groupSize);
 }
 
-/** One resolution on the way down. */
+/** One resolution of the down path. */
 export class KDownBlock extends DownBlock {
   readonly resnets: readonly ResnetBlockCondNorm2D[];
   readonly attentions: readonly KAttentionBlock[];
@@ -165,14 +165,14 @@ export class KDownBlock extends DownBlock {
     this.resnets.forEach((block, i) => {
       h = block.forward(ctx, h, time.raw);
       h = this.attentions[i]?.forward(ctx, h, time) ?? h;
-      // At the lowest level the way up goes on from where the way down ends, and needs no second copy of it.
+      // At the lowest level the up path continues from the end of the down path, and needs no skip connection.
       activations.push(this.#last && this.attentions.length > 0 ? null : h);
     });
     return { ...features, h: this.#last ? h : filteredDownsample(h, 'reflect'), activations };
   }
 }
 
-/** One resolution on the way up. */
+/** One resolution of the up path. */
 export class KUpBlock extends UpBlock {
   readonly resnets: readonly ResnetBlockCondNorm2D[];
   readonly attentions: readonly KAttentionBlock[];

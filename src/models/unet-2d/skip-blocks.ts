@@ -1,6 +1,6 @@
 /**
  * The blocks of NCSN++: residual blocks scaled by 1/√2, filtered resampling, and an image that goes along at every
- * resolution, added to the features on the way down and collected from them on the way up.
+ * resolution, added to the features on the down path and accumulated from them on the up path.
  *
  * @see Song et al. 2021, appendix H — https://arxiv.org/abs/2011.13456
  */
@@ -50,7 +50,7 @@ function resampling(options: BlockSettings, channels: number, resample: (x: Tens
   });
 }
 
-/** One resolution on the way down. */
+/** One resolution of the down path. */
 export class SkipDownBlock extends DownBlock {
   readonly attentions: readonly SpatialAttention[];
   readonly resnets: readonly ResnetBlock2D[];
@@ -99,7 +99,7 @@ export class SkipDownBlock extends DownBlock {
   }
 }
 
-/** One resolution on the way up. */
+/** One resolution of the up path. */
 export class SkipUpBlock extends UpBlock {
   readonly attentions: readonly SpatialAttention[];
   readonly resnets: readonly ResnetBlock2D[];

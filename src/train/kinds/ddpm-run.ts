@@ -34,11 +34,12 @@ import {
   type ImageSampler,
   type ImageShape,
 } from '../../pipelines/index.ts';
-import type { DdpmConfig } from '../steps/train-config.ts';
+import type { AskedDdpmConfig, DdpmConfig } from '../steps/train-config.ts';
 import { irreducibleLossOf } from './irreducible-loss.ts';
 import { entries } from '../steps/programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from '../run.ts';
 import { startingModel } from '../start.ts';
+import { withClasses } from './with-classes.ts';
 
 /** Images of one training grid come from this seed, so that grids of a run can be compared. */
 const gridSeed = 0;
@@ -49,20 +50,23 @@ const gridSeed = 0;
  * @throws if the configuration contradicts itself or the data
  */
 export async function planDdpm(
-  config: DdpmConfig,
+  asked: AskedDdpmConfig,
   { skipBad = false, signal, resumeFrom }: PlanOptions,
 ): Promise<RunPlan> {
-  const { train } = config;
-  const unet = new UNet2DModel(withSampleSize(config));
-  const { superResolution } = config.objective;
-  const channels = imageChannels(unet, config);
-  const diffusion = networkProcess(config.scheduler);
-  checkOutputs(unet, channels, diffusion);
-  const { source, size, crop, horizontalFlip } = config.data;
+  const { train, scheduler } = asked;
+  const { superResolution } = asked.objective;
+  // What is wrong with the network is said before its data is read.
+  checkHalves(new UNet2DModel(withSampleSize(asked)).config, heightAndWidth(asked.data.size));
+  const channels = imageChannels(asked);
+  const diffusion = networkProcess(scheduler);
+  checkOutputs(asked.model, channels, diffusion);
+  const { source, size, crop, horizontalFlip } = asked.data;
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train);
   features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const { config, notes } = withClasses(asked, dataset);
+  const unet = new UNet2DModel(withSampleSize(config));
   const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
   const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
   const network = denoisingNetwork(unet, diffusion.varianceType);
@@ -88,7 +92,7 @@ export async function planDdpm(
     kind: 'model',
     dataset,
     times: diffusion.networkTimes,
-    notes: resumeFrom === undefined ? await startNotes(config, diffusion) : [],
+    notes: resumeFrom === undefined ? [...notes, ...(await startNotes(config, diffusion))] : [],
     ...(irreducibleLoss && { irreducibleLoss }),
     task: denoisingTask({
       network,
@@ -248,7 +252,7 @@ function shownConditions(
  *
  * @throws if it says another
  */
-function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
+function withSampleSize({ model, data }: AskedDdpmConfig): AskedDdpmConfig['model'] {
   if (model.sampleSize === null)
     return { ...model, sampleSize: typeof data.size === 'number' ? data.size : [...data.size] };
   if (heightAndWidth(model.sampleSize).join() !== heightAndWidth(data.size).join()) {
@@ -260,14 +264,37 @@ function withSampleSize({ model, data }: DdpmConfig): DdpmConfig['model'] {
 }
 
 /**
+ * Each level but the last halves the images.
+ *
+ * @throws if they do not halve, with the sizes that fit
+ */
+function checkHalves(
+  { blockOutChannels }: UNet2DModel['config'],
+  size: readonly [height: number, width: number],
+): void {
+  const factor = 2 ** (blockOutChannels.length - 1);
+  if (size.every((side) => side % factor === 0)) return;
+  const [height, width] = size;
+  const near = (round: (value: number) => number) =>
+    size.map((side) => Math.max(1, round(side / factor)) * factor).toReversed();
+  const fitting = [...new Set([Math.floor, Math.ceil].map((round) => [...new Set(near(round))].join('x')))].join(
+    ' or ',
+  );
+  throw new Error(
+    `config.data.size: a network of ${blockOutChannels.length} levels takes multiples of ${factor}, got ${width} × ${height}; --size ${fitting} fits`,
+  );
+}
+
+/**
  * The channels of the images: all that the network takes, or half of them where it is conditioned on an image.
  *
  * @throws if there is no such image, or none of low resolution
  */
-function imageChannels(
-  { config: { inChannels } }: UNet2DModel,
-  { objective: { superResolution }, data: { size } }: DdpmConfig,
-): 1 | 3 {
+function imageChannels({
+  model: { inChannels },
+  objective: { superResolution },
+  data: { size },
+}: AskedDdpmConfig): 1 | 3 {
   const channels = superResolution ? inChannels / 2 : inChannels;
   if (channels !== 1 && channels !== 3)
     throw new Error(
@@ -285,7 +312,7 @@ function imageChannels(
 
 /** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
 function checkOutputs(
-  { config: { outChannels } }: UNet2DModel,
+  { outChannels }: AskedDdpmConfig['model'],
   channels: number,
   { varianceType, preconditioning: { predicts } }: NetworkProcess,
 ): void {
@@ -299,7 +326,7 @@ function checkOutputs(
   );
 }
 
-/** @returns the class that stands for "any" if some are hidden in training: the network's last */
+/** @returns the null label if there is label dropout: the network's last class */
 function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
   const { numClassEmbeds: classes, classEmbedType } = unet.config;
   if (classEmbedType !== null)
@@ -323,7 +350,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (dropout === 0) return undefined;
   if (classes !== found + 1)
     throw new Error(
-      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
+      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and label dropout needs one more, the null label: set model.numClassEmbeds to ${found + 1}, got ${classes}`,
     );
   return found;
 }

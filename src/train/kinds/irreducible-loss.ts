@@ -24,13 +24,13 @@ const draws = 8;
 export interface IrreducibleLossOptions {
   /** Whether images are mirrored: those belong to the data too. */
   readonly horizontalFlip: boolean;
-  /** The share of images whose class is hidden, 0 if none is; absent, the network takes no classes. */
+  /** Label dropout, 0 for none; absent for an unconditional network. */
   readonly labelDropout?: number | undefined;
 }
 
 /**
  * The irreducible loss in each of the ten noise levels: the error of the data's exact denoiser in the network's prediction
- * for. Where it is conditioned on the classes, it is that of each class's own images, and for the share whose class is hidden that of all.
+ * target. A class-conditional network is compared with the denoiser of each class, and for the share of label dropout with that of all.
  *
  * @returns undefined if there are so many images that it would take long
  */

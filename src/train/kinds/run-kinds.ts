@@ -6,7 +6,7 @@ import { planClassifier } from './classifier-run.ts';
 import { parseClassifierConfig } from './classifier-config.ts';
 import { parseClipConfig } from './clip-config.ts';
 import { planClip } from './clip-run.ts';
-import { parseDdpmConfig, type TrainConfig } from '../steps/train-config.ts';
+import { parseAskedDdpmConfig, type TrainConfig } from '../steps/train-config.ts';
 import { planDdpm } from './ddpm-run.ts';
 import { newSettings } from './renamed-settings.ts';
 import type { PlanOptions, RunPlan } from '../run.ts';
@@ -46,7 +46,7 @@ function runKind<Config extends AnyConfig>(
 
 /** What can be trained, by the `task` of a configuration. */
 const runKinds: Readonly<Record<string, (value: unknown) => ConfiguredRun>> = {
-  ddpm: runKind(parseDdpmConfig, planDdpm),
+  ddpm: runKind(parseAskedDdpmConfig, planDdpm),
   classifier: runKind(parseClassifierConfig, planClassifier),
   clip: runKind(parseClipConfig, planClip),
 };
@@ -56,11 +56,17 @@ const getDataSchema = z.record(z.string(), z.string()).default({});
 
 /**
  * Checks the configuration of a run of any kind; its `task` says which: `ddpm` (when left out), `classifier` or `clip`. Its `getData` has
- * commands that get data, by source, for a message to name where it is missing; it is no part of what is recorded.
+ * commands that get data, by source, for a message to name where it is missing, and its `$schema` is for editors; neither is part of
+ * what is recorded.
  *
  * @throws for an unknown task, with those there are; else what the check of that kind finds
  */
-export function configuredRun({ task = 'ddpm', getData, ...config }: Readonly<Record<string, unknown>>): ConfiguredRun {
+export function configuredRun({
+  task = 'ddpm',
+  getData,
+  $schema: _,
+  ...config
+}: Readonly<Record<string, unknown>>): ConfiguredRun {
   const kind = typeof task === 'string' && Object.hasOwn(runKinds, task) ? runKinds[task] : undefined;
   if (!kind) throw new Error(`config.${unknownName('task', String(task), Object.keys(runKinds))}`);
   const commands = parseConfig(getDataSchema, getData, 'config.getData');

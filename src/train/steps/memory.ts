@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { sizeOf, type Program } from '../../core/index.ts';
 
-/** What a training run needs, next to what the machine has, in bytes. */
+/** The memory that a training run needs and the machine has, in bytes. */
 export interface MemoryNeed {
   /** The estimate of what the process holds at its fullest. */
   readonly needed: number;
