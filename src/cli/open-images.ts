@@ -27,7 +27,7 @@ import { classOption } from './class-option.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
-import type { SamplerOptions, SourceOptions } from './sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from './sampling-options.ts';
 
 /** What images are sampled from, open. */
 export interface OpenImages extends Pick<NeededExecutor, 'executor'> {
@@ -140,7 +140,7 @@ const ddpmSteps = 100;
 
 /** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
 export function sampleOptions(
-  { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions,
+  { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerCommandOptions,
   model: ImageModel,
 ): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
   const sampler = named ?? model.process.defaultSampler;

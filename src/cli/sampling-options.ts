@@ -9,7 +9,7 @@ import {
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
-import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
+import { choiceOption, integerOption, namedOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
 export const modelArgument =
@@ -28,7 +28,7 @@ export interface SourceOptions extends DeviceOptions {
 }
 
 /** The options of samplers and guidance. */
-export interface SamplerOptions extends GuidanceCommandOptions {
+export interface SamplerCommandOptions extends GuidanceCommandOptions {
   /** Absent, the model's own. */
   readonly sampler?: string;
   readonly steps?: number;
@@ -87,6 +87,7 @@ export function addSamplerOptions(command: Command): Command {
     .option(
       '--sampler <name>',
       `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`,
+      namedOption(Object.keys(samplers)),
     )
     .option(
       '--eta <x>',
@@ -110,7 +111,7 @@ function defaultSteps(): string {
  * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
  *   there is no sampler of that name
  */
-export function checkSamplerOptions(options: SamplerOptions): void {
+export function checkSamplerOptions(options: SamplerCommandOptions): void {
   checkGuidanceOptions(options);
   const { sampler } = options;
   const definition = sampler === undefined ? undefined : samplerNamed(sampler);

@@ -6,7 +6,7 @@ import { frechetDistance } from './frechet-distance.ts';
 import { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 import { kernelDistance } from './kernel-distance.ts';
 import { pivotedCholesky, symmetricEigenvalues, traceOfRoot } from './linear-algebra.ts';
-import { StreamingMoments, type Moments } from './moments.ts';
+import { StreamingMoments, type FeatureMoments } from './moments.ts';
 import { precisionRecall } from './precision-recall.ts';
 
 interface Case {
@@ -57,7 +57,7 @@ const first = ({ dim, data }: FeatureRows, count: number): FeatureRows => ({
   data: data.subarray(0, count * dim),
 });
 
-function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): Moments {
+function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): FeatureMoments {
   const moments = new StreamingMoments(dim);
   for (const row of rows) moments.add(row);
   return moments.finish();
@@ -96,7 +96,7 @@ describe.each(golden.cases)(
 );
 
 describe('the Fréchet distance', () => {
-  const gaussian = (mean: number[], covariance: number[]): Moments => ({
+  const gaussian = (mean: number[], covariance: number[]): FeatureMoments => ({
     count: 10,
     dim: mean.length,
     mean: Float64Array.from(mean),
@@ -203,7 +203,7 @@ describe('the Fréchet distance of few features', () => {
     ({ countA, countB, dim, decay, frechet }) => {
       const [a, b] = [decaying(countA, dim, 21, decay), decaying(countB, dim, 23, decay)].map((rows) =>
         momentsOf(rowsOf(rows), dim),
-      ) as [Moments, Moments];
+      ) as [FeatureMoments, FeatureMoments];
       expect(Math.abs(frechetDistance(a, b) / frechet - 1)).toBeLessThan(1e-6);
       expect(Math.abs(frechetDistance(b, a) / frechet - 1)).toBeLessThan(1e-6);
     },

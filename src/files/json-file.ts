@@ -1,9 +1,8 @@
 import { stringifyJson } from '../formats/json-float.ts';
+import { isObject, type JsonObject } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { parseStrictJson } from '../formats/strict-json.ts';
 import { readWhole } from './durable-files.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Deeper than any configuration; a damaged file must not exhaust the stack. */
 const maxDepth = 32;
@@ -43,10 +42,6 @@ export async function readJsonFile(
  */
 export function jsonText(value: unknown): string {
   return `${stringifyJson(value, 2)}\n`;
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The parser quotes the text around its error, line breaks and all. */

@@ -15,7 +15,8 @@ import {
 } from '../nn/index.ts';
 import type { TowerOutput } from './clip/text-tower.ts';
 import { parseConfig } from './config.ts';
-import { transformersConfig, type JsonObject } from './transformers-config.ts';
+import { transformersConfig } from './transformers-config.ts';
+import type { JsonObject } from '../formats/json-object.ts';
 
 const positive = z.number().int().positive();
 const probability = z.number().min(0).lt(1);

@@ -1,9 +1,8 @@
 import { z } from 'zod';
+import type { JsonObject } from '../formats/json-object.ts';
 import { nearest } from '../core/suggest.ts';
 import { JsonFloat } from '../formats/json-float.ts';
 import { quoteJson } from '../formats/quote.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** `block_out_channels` → `blockOutChannels`. */
 function camelCase(key: string): string {

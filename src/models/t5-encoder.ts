@@ -14,7 +14,8 @@ import {
   type Context,
 } from '../nn/index.ts';
 import { parseConfig } from './config.ts';
-import { transformersConfig, type JsonObject } from './transformers-config.ts';
+import { transformersConfig } from './transformers-config.ts';
+import type { JsonObject } from '../formats/json-object.ts';
 
 const positive = z.number().int().positive();
 const activationNames = Object.keys(activations) as [ActivationName, ...ActivationName[]];

@@ -26,8 +26,8 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (model: string, options: ClassifyOptions) => {
     const { withEngine } = await import('../with-engine.ts');
     await withEngine(options, async (engine, print) => {
-      const { classifyImages } = await import('./run-classify.ts');
-      await classifyImages(model, options, engine, print);
+      const { runClassify } = await import('./run-classify.ts');
+      await runClassify(model, options, engine, print);
     });
   });
 }

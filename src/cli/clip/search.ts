@@ -20,8 +20,8 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (model: string, options: SearchOptions) => {
     const { withEngine } = await import('../with-engine.ts');
     await withEngine(options, async (engine, print) => {
-      const { searchImages } = await import('./run-search.ts');
-      await searchImages(model, options, engine, print);
+      const { runSearch } = await import('./run-search.ts');
+      await runSearch(model, options, engine, print);
     });
   });
 }

@@ -34,7 +34,7 @@ export function register(data: Command): void {
     .option('--test-styles <names>', 'styles that are held out, separated by commas')
     .option('--seed <n>', 'which concepts are held out', integerOption('--seed', 0), 0)
     .action(async (options: DataEmojiOptions) => {
-      const { buildDataEmoji } = await import('./run-data-emoji.ts');
-      await buildDataEmoji(options, (line) => process.stdout.write(`${line}\n`));
+      const { runDataEmoji } = await import('./run-data-emoji.ts');
+      await runDataEmoji(options, (line) => process.stdout.write(`${line}\n`));
     });
 }

@@ -39,8 +39,8 @@ export function register(program: Command): void {
       // Not a required option of commander's, which would ask for it next to a sub-command too.
       if (out === undefined)
         throw new UsageError("required option '--out <grid.png>' not specified; see kuosan data --help");
-      const { showData } = await import('./run-data.ts');
-      await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
+      const { runData } = await import('./run-data.ts');
+      await runData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });
   emoji.register(command);
   icons.register(command);

@@ -21,7 +21,7 @@ export interface DataEmojiOptions {
  *
  * @throws UsageError for an unknown style; one line for what `buildEmoji` refuses
  */
-export async function buildDataEmoji(
+export async function runDataEmoji(
   { styles, testStyles, ...options }: DataEmojiOptions,
   print: (line: string) => void,
 ): Promise<void> {

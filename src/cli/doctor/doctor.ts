@@ -9,7 +9,7 @@ export function register(program: Command): void {
     .addHelpText('after', examples('kuosan doctor'))
     .option('--json', 'print the findings as JSON', false)
     .action(async (options: DoctorOptions) => {
-      const { doctor } = await import('./run-doctor.ts');
-      await doctor(options);
+      const { runDoctor } = await import('./run-doctor.ts');
+      await runDoctor(options);
     });
 }

@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .option('--variant <name>', 'variant of the weights files, such as fp16')
     .option('--force', 'replace an earlier export', false)
     .action(async (source: string, options: ExportCommandOptions) => {
-      const { writeExport } = await import('./run-export.ts');
-      await writeExport(source, options);
+      const { runExport } = await import('./run-export.ts');
+      await runExport(source, options);
     });
 }

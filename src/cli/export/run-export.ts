@@ -19,7 +19,7 @@ export interface ExportCommandOptions {
   readonly variant?: string;
 }
 
-export async function writeExport(
+export async function runExport(
   source: string,
   { out, web, batch, dtype, force, variant }: ExportCommandOptions,
 ): Promise<void> {

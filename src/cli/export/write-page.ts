@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
+import { folderSize } from '../../files/folder-size.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
@@ -104,7 +105,7 @@ export async function writePage(
       new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
     );
   });
-  return { dtype, bytes: await sizeOfFolder(full) };
+  return { dtype, bytes: (await folderSize(full)).bytes };
 }
 
 function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
@@ -134,11 +135,4 @@ function ownPage(): string {
   return fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
   );
-}
-
-async function sizeOfFolder(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  let total = 0;
-  for (const entry of entries) if (entry.isFile()) total += (await stat(join(entry.parentPath, entry.name))).size;
-  return total;
 }

@@ -1,4 +1,4 @@
-import type { BitsPerDimension, Comparison } from '../../eval/index.ts';
+import type { BitsPerDimension, FeatureComparison } from '../../eval/index.ts';
 
 /** What an evaluation found, as `--json` prints it. */
 export interface EvaluationReport {
@@ -15,7 +15,7 @@ export interface EvaluationReport {
     readonly guidanceInterval?: readonly [number, number | null] | undefined;
     readonly dynamicThreshold?: number | undefined;
   };
-  readonly features?: Comparison;
+  readonly features?: FeatureComparison;
   readonly nearest?: {
     /** An image of the first pairs. */
     readonly sheet: string;
@@ -85,28 +85,28 @@ function describeGuidance({
 }
 
 /** What the distances of a comparison are measured with and on. */
-export function describeFeatures({ extractor, dim, count, referenceCount, realBaseline }: Comparison): string {
+export function describeFeatures({ extractor, dim, count, referenceCount, realBaseline }: FeatureComparison): string {
   return `features: ${extractor}, ${whole(dim)} of each image; N = ${whole(count)} against ${whole(referenceCount)} real; real vs real: N = ${whole(realBaseline.count)} each`;
 }
 
 /** The Fréchet distance's name: FID only where the features are its own. */
-export function frechetName({ isFid }: Comparison): string {
+export function frechetName({ isFid }: FeatureComparison): string {
   return isFid ? 'FID' : 'Fréchet distance';
 }
 
 /** What to know of the Fréchet distance of few images; nothing where there are enough. */
-export function biasNotes(found: Comparison): string[] {
+export function biasNotes(found: FeatureComparison): string[] {
   const { dim, count, referenceCount, realBaseline } = found;
   return Math.min(count, referenceCount, realBaseline.count) <= dim
     ? [`note: with no more images than features the ${frechetName(found)} is biased; take a larger --count`]
     : [];
 }
 
-function describeComparison(found: Comparison): string[] {
+function describeComparison(found: FeatureComparison): string[] {
   const { isFid, count, realBaseline } = found;
   const row = (name: string, value: string, real: string) =>
     `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
-  const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) =>
+  const kernel = ({ kernelDistance: { mean, std } }: Pick<FeatureComparison, 'kernelDistance'>) =>
     `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
   const lines = [
     describeFeatures(found),

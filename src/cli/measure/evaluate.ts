@@ -4,7 +4,7 @@ import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
-import { integerOption } from '../options.ts';
+import { integerOption, namedOption } from '../options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
 import type { DataOptional } from '../recorded-data.ts';
 
@@ -38,6 +38,7 @@ export function register(program: Command): void {
     .option(
       '--sampler <name>',
       `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`,
+      namedOption(Object.keys(samplers)),
     )
     .option('--steps <n>', 'steps of the reverse process; default as in kuosan sample', integerOption('--steps', 1))
     .option(
@@ -62,7 +63,7 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (source: string | undefined, options: DataOptional<EvaluateOptions>) => {
     const { dataOf } = await import('../recorded-data.ts');
     const { data } = await dataOf(source, options.data);
-    const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, { ...options, data });
+    const { runEvaluate } = await import('./run-evaluate.ts');
+    await runEvaluate(source, { ...options, data });
   });
 }

@@ -4,7 +4,7 @@ import type { InceptionResize } from '../../eval/index.ts';
 import { choiceOption } from '../options.ts';
 
 /** What compares images. */
-export interface FeatureOptions {
+export interface FeatureCommandOptions {
   readonly features?: string;
   readonly resize: InceptionResize;
 }

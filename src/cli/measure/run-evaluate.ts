@@ -12,7 +12,7 @@ import {
 import { classConditions, classLabelsName, hasSteps, samplerNamed, samplerTimesteps } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
-  compare,
+  compareFeatures,
   copyRatio,
   nearestPairs,
   nearestImages,
@@ -25,7 +25,7 @@ import {
 } from '../../eval/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
-import type { FeatureOptions } from './feature-options.ts';
+import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -40,11 +40,11 @@ import {
   type OpenImages,
 } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** The options of `kuosan evaluate`. */
-export interface EvaluateOptions extends SourceOptions, SamplerOptions, FeatureOptions {
+export interface EvaluateOptions extends SourceOptions, SamplerCommandOptions, FeatureCommandOptions {
   readonly data: string;
   readonly images?: string;
   readonly count: number;
@@ -73,7 +73,7 @@ interface Subject extends NeededExecutor {
   images(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
 }
 
-export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
+export async function runEvaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
   if (options.nearest)
     for (const path of [options.nearest, NearestList.listPath(options.nearest)]) await checkWritable(path);
@@ -271,7 +271,7 @@ async function measureImages(
   }
   const compared =
     extractor && real
-      ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes })
+      ? await compareFeatures(extractor, watched(), real, { seed, signal, classes: subject.classes })
       : await drain(watched());
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
   const found = list && {

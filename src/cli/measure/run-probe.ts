@@ -8,7 +8,7 @@ import type { DeviceOptions } from '../device-options.ts';
 import { mostTogether, openImageTower } from '../clip/open-clip.ts';
 import { UsageError } from '../options.ts';
 import { createProgress } from '../progress.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan probe`. */
 export interface ProbeCommandOptions extends DeviceOptions {
@@ -33,7 +33,7 @@ const validationShare = 0.1;
 export async function runProbe(
   source: string,
   { data, test: named, neighbors, c, json, tta, skipBad }: ProbeCommandOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
   const test = named ?? (await testPartOf(data));

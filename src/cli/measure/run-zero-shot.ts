@@ -6,7 +6,7 @@ import type { DeviceOptions } from '../device-options.ts';
 import { mostTogether, openClip, sayTruncated } from '../clip/open-clip.ts';
 import { templatesOption, UsageError } from '../options.ts';
 import { createProgress } from '../progress.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan zero-shot`. */
 export interface ZeroShotOptions extends DeviceOptions {
@@ -29,7 +29,7 @@ export interface ZeroShotOptions extends DeviceOptions {
 export async function runZeroShot(
   source: string,
   { data, files, among, template, tags, group, json, tta, skipBad }: ZeroShotOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
   const templates = templatesOption(template);

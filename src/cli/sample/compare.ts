@@ -43,7 +43,7 @@ export function register(program: Command): void {
   addGuidanceOptions(command);
   addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such images');
   addSourceOptions(command).action(async (source: string | undefined, options: CompareCommandOptions) => {
-    const { compare } = await import('./run-compare.ts');
-    await compare(source, options);
+    const { runCompare } = await import('./run-compare.ts');
+    await runCompare(source, options);
   });
 }

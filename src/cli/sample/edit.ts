@@ -41,7 +41,7 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   // Few images in many steps: a batch that is mostly empty would take most of the time.
   addSourceOptions(addSamplerOptions(command), 4).action(async (source: string | undefined, options: EditOptions) => {
-    const { editImage } = await import('./run-edit.ts');
-    await editImage(source, options);
+    const { runEdit } = await import('./run-edit.ts');
+    await runEdit(source, options);
   });
 }

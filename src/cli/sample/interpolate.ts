@@ -23,8 +23,8 @@ export function register(program: Command): void {
     .option('--sampler <name>', `a deterministic sampler: ${determined.join(', ')}`, 'ddim');
   addSourceOptions(addStepOptions(command)).action(
     async (source: string | undefined, options: InterpolateCommandOptions) => {
-      const { drawBetween } = await import('./run-interpolate.ts');
-      await drawBetween(source, options);
+      const { runInterpolate } = await import('./run-interpolate.ts');
+      await runInterpolate(source, options);
     },
   );
 }

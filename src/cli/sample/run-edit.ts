@@ -6,11 +6,11 @@ import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
+import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface EditOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly image: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -23,7 +23,7 @@ export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
 /** SDEdit's images are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
 const defaultStrength = 0.6;
 
-export async function editImage(source: string | undefined, options: EditOptions): Promise<void> {
+export async function runEdit(source: string | undefined, options: EditOptions): Promise<void> {
   const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);

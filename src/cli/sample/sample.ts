@@ -22,8 +22,8 @@ export function register(program: Command): void {
     .option('--seed <n>', 'seed; image i of a seed is the same at any count', integerOption('--seed', 0), 0);
   addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
-      const { drawSamples } = await import('./run-sample.ts');
-      await drawSamples(source, options);
+      const { runSample } = await import('./run-sample.ts');
+      await runSample(source, options);
     },
   );
 }

@@ -19,7 +19,7 @@ import { isImage } from '../../data/sets/list-images.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** Where a command writes images. */
-export interface ImageFiles {
+export interface ImageOutputs {
   readonly out: string;
   readonly images?: string;
   readonly gif?: string;
@@ -28,7 +28,7 @@ export interface ImageFiles {
 /** Frames of the animation: enough to look fluid, few enough to load quickly. */
 const gifFrames = 40;
 
-/** Bitmap that an animation is wide at most, if its images allow it. */
+/** The largest width of an animation in pixels, where its images allow it. */
 const gifSide = 512;
 
 /**
@@ -39,7 +39,7 @@ const gifSide = 512;
  * @throws one line that says which
  */
 export async function checkImageFiles(
-  { out, images, gif, exact }: ImageFiles & { readonly exact?: string },
+  { out, images, gif, exact }: ImageOutputs & { readonly exact?: string },
   count: number,
 ): Promise<void> {
   await checkOutside({ '--out': out, '--images': images, '--gif': gif }, [exact]);
@@ -111,7 +111,7 @@ function described(indices: readonly number[]): string {
  */
 export async function writeSamples(
   drawing: AsyncIterable<SampleProgress>,
-  { out, images, gif }: ImageFiles,
+  { out, images, gif }: ImageOutputs,
   { count, batchSize, grid = {} }: { readonly count: number; readonly batchSize: number; readonly grid?: GridOptions },
 ): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);

@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .option('--out <dir>', 'folder of the run', 'runs/demo')
     .option('--steps <n>', "training steps; default: the preset's", integerOption('--steps', 1));
   addDeviceOptions(command).action(async (options: DemoOptions) => {
-    const { demo } = await import('./run-demo.ts');
-    await demo(options);
+    const { runDemo } = await import('./run-demo.ts');
+    await runDemo(options);
   });
 }

@@ -14,7 +14,7 @@ export interface DemoOptions extends DeviceOptions {
   readonly steps?: number;
 }
 
-export async function demo({ out, steps, ...device }: DemoOptions): Promise<void> {
+export async function runDemo({ out, steps, ...device }: DemoOptions): Promise<void> {
   const config = await readConfig('smileys-16');
   const run = configuredRun(applyOverrides(config, steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.

@@ -33,7 +33,7 @@ const defaultPreset = 'noto-32';
  *
  * @param preset  its name or the path of a configuration; undefined is the run's own for one that goes on
  */
-export async function train(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
+export async function runTrain(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
   const config =
     preset === undefined && options.resume ? await configOf(options.out) : await readConfig(preset ?? defaultPreset);
   const own: Overrides = (

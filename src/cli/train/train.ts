@@ -61,7 +61,7 @@ export function register(program: Command): void {
       throw new UsageError(
         `${JSON.stringify(tooMany)} is one argument too many; kuosan train takes one preset or configuration file`,
       );
-    const { train } = await import('./run-train.ts');
-    await train(preset, options, overrides);
+    const { runTrain } = await import('./run-train.ts');
+    await runTrain(preset, options, overrides);
   });
 }

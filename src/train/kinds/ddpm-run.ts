@@ -20,7 +20,13 @@ import {
   type NetworkProcess,
   type SuperResolution,
 } from '../../diffusion/index.ts';
-import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../../eval/index.ts';
+import {
+  compareFeatures,
+  realFeatures,
+  readFeatures,
+  type FeatureSource,
+  type RealFeatures,
+} from '../../eval/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
 import {
   denoisingNetwork,
@@ -213,7 +219,7 @@ async function openMeasure(
   return {
     async evaluate() {
       real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
-      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compare(
+      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compareFeatures(
         extractor,
         images(),
         real,
