@@ -22,7 +22,7 @@ import {
   CLIPVisionModelWithProjection,
   type CLIPImageTower,
 } from '../models/clip.ts';
-import { clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
+import { clipConfigSchema, clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
 import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
 import {
   clipPreprocessing,
@@ -31,7 +31,6 @@ import {
   clipPreprocessingSchema,
   type ClipPreprocessing,
 } from '../models/clip/preprocess.ts';
-import { clipConfigSchema } from '../models/clip/config.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { snakeCaseKeys, withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
