@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isObject, type JsonObject } from '../files/json-file.ts';
+import { isObject, type JsonObject } from '../formats/json-object.ts';
 
 /**
  * What a vocabulary is known by, whatever else its `tokenizer.json` says and however that is laid out: the SHA-256, in

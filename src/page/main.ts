@@ -1,6 +1,6 @@
 /** The page: samples a model in the visitor's browser. */
 import type { HostArray } from '../core/index.ts';
-import { classConditions, describeProcess, initialNoise } from '../diffusion/index.ts';
+import { classConditions, describeProcess, fullSampling, initialNoise, networkProcess } from '../diffusion/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
@@ -30,6 +30,7 @@ async function run(): Promise<void> {
     classes: model.classes?.names ?? [],
     guided: (model.classes?.nullClass ?? null) !== null,
     webgpu: await hasWebGpu(),
+    sampling: fullSampling(networkProcess(model.scheduler), {}, model.sampling),
   };
   const controls = openControls(limits, crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1);
   const stage = openStage(limits.steps);

@@ -14,7 +14,13 @@ import {
   type Settings,
 } from './settings.ts';
 
-const limits: Limits = { steps: 1000, classes: ['sun', 'moon'], guided: true, webgpu: true };
+const limits: Limits = {
+  steps: 1000,
+  classes: ['sun', 'moon'],
+  guided: true,
+  webgpu: true,
+  sampling: { sampler: 'dpmpp-2m', steps: 25 },
+};
 
 test('an address says all that was chosen', () => {
   const settings = fc.record({

@@ -24,6 +24,8 @@ export interface Limits {
   /** Whether the model can be guided towards a class. */
   readonly guided: boolean;
   readonly webgpu: boolean;
+  /** How the model is sampled when nobody says. */
+  readonly sampling: { readonly sampler: SamplerName; readonly steps: number };
 }
 
 /** More images than a screen shows at once are better sampled in Node. */
@@ -32,16 +34,9 @@ export const mostImages = 36;
 export const mostGuidance = 10;
 export const largestSeed = 2 ** 32 - 1;
 
-/** Good images in few steps, and a way through x_t that is fluid to look at. */
-const defaultSampler: SamplerName = 'dpmpp-2m';
-
-/** DDPM with all its steps takes minutes in a page; a tenth looks nearly as good. */
-const ddpmSteps = 100;
-
-/** The number of steps that a sampler begins with. */
-export function defaultSteps(sampler: SamplerName, { steps }: Limits): number {
-  const { steps: usual = ddpmSteps }: SamplerDefinition = samplers[sampler];
-  return Math.min(usual, steps);
+/** The number of steps that a sampler begins with: of the model's own the model's. */
+export function defaultSteps(sampler: SamplerName, { steps, sampling }: Limits): number {
+  return Math.min(sampler === sampling.sampler ? sampling.steps : samplers[sampler].steps, steps);
 }
 
 /** Whether η changes what a sampler does. */
@@ -50,9 +45,10 @@ export function takesEta(sampler: SamplerName): boolean {
   return takes?.includes('eta') ?? false;
 }
 
-/** The η that a sampler begins with: DDIM is known for having no noise, the others of the kind for having some. */
+/** The η that a sampler begins with. */
 export function defaultEta(sampler: SamplerName): number {
-  return sampler === 'ddim' ? 0 : 1;
+  const { eta = 0 }: SamplerDefinition = samplers[sampler];
+  return eta;
 }
 
 /** Settings as the part of an address after #. */
@@ -76,7 +72,7 @@ export function fromHash(hash: string, limits: Limits): Settings {
   const integer = (name: string, least: number, most: number, usual: number) =>
     Math.floor(number(name, least, most, usual));
   const named = fields.get('sampler') ?? '';
-  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : defaultSampler;
+  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : limits.sampling.sampler;
   const label = integer('class', 0, limits.classes.length - 1, -1);
   return {
     seed: integer('seed', 0, largestSeed, 0),

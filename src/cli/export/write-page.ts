@@ -8,6 +8,7 @@ import { replaceWhole } from '../../files/durable-files.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
+import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
 import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
@@ -98,6 +99,7 @@ export async function writePage(
       imageShape,
       unet: model.unet.config,
       scheduler: model.scheduler,
+      ...(model.sampling?.[samplingStage] && { sampling: model.sampling[samplingStage] }),
       weights: { file: weightsFile, bytes: weights.length, dtype },
     };
     await writeFileWhole(

@@ -1,5 +1,6 @@
 import { quoteWord } from '../../formats/quote.ts';
-import { configuredRun, readConfig } from '../../train/index.ts';
+import { configuredRun } from '../../systems/index.ts';
+import { readConfig } from '../../train/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { openExecutor } from '../open-executor.ts';
 import { applyOverrides, UsageError, type Overrides } from '../options.ts';
