@@ -97,13 +97,13 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
 
   describe('strict TypeScript takes', () => {
     const compilers = { 'TypeScript 5.4': '', 'this TypeScript': join(root, 'node_modules/typescript') };
-    const programs = codeBlocks(textOf('README.md'), 'ts');
+    const programs = ['README.md', 'docs/library.md'].flatMap((page) => codeBlocks(textOf(page), 'ts'));
     const inPage = (text: string) => /from 'kuosan\/(?:web|runtime\/web)'/.test(text);
     const everyExport = Object.keys((JSON.parse(textOf('package.json')) as { exports: object }).exports)
       .filter((path) => !path.endsWith('.json'))
       .map((path) => path.replace(/^\./, 'kuosan'));
     /** What runs in a browser and declares nothing of Node. */
-    const ofPages = ['core', 'formats', 'nn', 'diffusion', 'models', 'onnx', 'pipelines', 'runtime/web'];
+    const ofPages = ['core', 'formats', 'nn', 'diffusion', 'models', 'onnx', 'pipelines', 'runtime/web', 'web'];
     const importAll = (paths: readonly string[]) =>
       paths.map((path, i) => `import * as part${i} from '${path}';\nvoid part${i};\n`).join('');
 

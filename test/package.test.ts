@@ -4,10 +4,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { filesBelow, root, textOf } from './source-files.ts';
 
+interface Target {
+  readonly types: string;
+  readonly default: string;
+  /** What a bundler takes for a page. */
+  readonly browser?: { readonly types: string; readonly default: string };
+}
+
 interface Manifest {
   readonly version: string;
   readonly bin: Readonly<Record<string, string>>;
-  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly exports: Readonly<Record<string, string | Target>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly allowScripts: Readonly<Record<string, boolean>>;
@@ -17,11 +24,12 @@ const { bin, exports, version, dependencies, devDependencies, allowScripts } = J
   textOf('package.json'),
 ) as Manifest;
 const subpaths = Object.entries(exports).flatMap(([path, target]) =>
-  typeof target === 'string' ? [] : [{ path: path.slice(2), ...target }],
+  typeof target === 'string' ? [] : [{ path: `kuosan${path.slice(1)}`, ...target }],
 );
+const inPages = subpaths.flatMap(({ path, browser }) => (browser ? [{ path: `${path} in a page`, ...browser }] : []));
 
 describe('the exports of the package', () => {
-  test.each(subpaths)('kuosan/$path is built from a source file', ({ types, default: target }) => {
+  test.each([...subpaths, ...inPages])('$path is built from a source file', ({ types, default: target }) => {
     const source = target.replace('./dist/', 'src/').replace(/\.js$/, '.ts');
     expect(existsSync(join(root, source))).toBe(true);
     expect(types).toBe(target.replace(/\.js$/, '.d.ts'));
@@ -33,7 +41,11 @@ describe('the exports of the package', () => {
       .map((path) => path.split('/'))
       .filter((parts) => parts.length === 3)
       .map(([, layer]) => layer!);
-    expect([...new Set(indexes)].filter((layer) => !subpaths.some(({ path }) => path === layer))).toEqual([]);
+    expect(
+      [...new Set(indexes)].filter(
+        (layer) => layer !== 'api' && !subpaths.some(({ path }) => path === `kuosan/${layer}`),
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -47,7 +59,7 @@ describe('the built package', () => {
   test('resolves every subpath, with types', () => {
     const lines = subpaths.map(
       ({ path }, i) =>
-        `import * as part${i} from 'kuosan/${path}';\nif (Object.keys(part${i}).length === 0) throw new Error('kuosan/${path} is empty');`,
+        `import * as part${i} from '${path}';\nif (Object.keys(part${i}).length === 0) throw new Error('${path} is empty');`,
     );
     built.compile('all.ts', lines.join('\n'));
     expect(() => built.node(['all.js'])).not.toThrow();

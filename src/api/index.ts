@@ -2,12 +2,6 @@
 export type { GeneratedImage, Rgba } from './generated-image.ts';
 export type { GenerateOptions, Model } from './model.ts';
 export { openModel, type DeviceOptions, type OpenModelOptions } from './open-model.ts';
-export {
-  openClip,
-  type ClassifyOptions,
-  type Clip,
-  type ImageInput,
-  type OpenClipOptions,
-} from './open-clip.ts';
+export { openClip, type ClassifyOptions, type Clip, type ImageInput, type OpenClipOptions } from './open-clip.ts';
 export type { SamplerName } from '../diffusion/index.ts';
 export type { RankedLabel } from '../pipelines/index.ts';

@@ -82,9 +82,14 @@ export async function openClip(source: string, options: OpenClipOptions = {}): P
     async classify(images, labels, { templates, top } = {}) {
       const key = JSON.stringify([labels, templates]);
       if (kept?.key !== key) kept = { key, classifier: zeroShotClassifier(encoder, labels, templates) };
-      const asked = kept.classifier;
-      const [classifier, embeddings] = await Promise.all([asked, embed(images)]);
-      return classifier.classify(embeddings, top);
+      const asked = kept;
+      try {
+        const [classifier, embeddings] = await Promise.all([asked.classifier, embed(images)]);
+        return classifier.classify(embeddings, top);
+      } catch (error) {
+        if (kept === asked) kept = undefined;
+        throw error;
+      }
     },
     embedImages: embed,
     embedTexts: async (texts) => (await encoder.embedTexts(texts)).embeddings,

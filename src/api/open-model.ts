@@ -41,11 +41,17 @@ export interface OpenModelOptions extends DeviceOptions {
 export async function openModel(source: string | URL, options: OpenModelOptions = {}): Promise<Model> {
   const { batchSize = togetherDefault, variant } = options;
   const isAddress = source instanceof URL ? source.protocol !== 'file:' : /^https?:\/\//.test(source);
-  const files = isAddress ? fetchedFiles(source) : folderFiles(await resolveModel(source instanceof URL ? fileURLToPath(source) : source));
+  const files = isAddress
+    ? fetchedFiles(source)
+    : folderFiles(await resolveModel(source instanceof URL ? fileURLToPath(source) : source));
   const executor = await openDevice(options);
   try {
     const generator = await openGenerator(executor, files, { batchSize, variant });
-    return modelOver(generator, encodePng, () => executor.dispose());
+    return modelOver(
+      generator,
+      async (image) => (await encodePng(image)).slice(),
+      () => executor.dispose(),
+    );
   } catch (error) {
     await executor.dispose();
     throw error;
