@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
@@ -49,6 +49,13 @@ describe('the exports of the package', () => {
   });
 });
 
+/** What runs in a browser and declares nothing of Node. */
+const partsOfPages = ['core', 'formats', 'nn', 'diffusion', 'models', 'onnx', 'pipelines', 'generators', 'runtime/web'];
+
+function withoutComments(path: string): string {
+  return readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+}
+
 describe('the built package', () => {
   let built: BuiltPackage;
   beforeAll(() => {
@@ -63,6 +70,19 @@ describe('the built package', () => {
     );
     built.compile('all.ts', lines.join('\n'));
     expect(() => built.node(['all.js'])).not.toThrow();
+  });
+
+  test('declares what pages take without the types of Node, and everything for compilers before TypeScript 5.7', () => {
+    const parts = [...partsOfPages, 'web'].map(
+      (path, i) => `import * as part${i} from 'kuosan/${path}';\nvoid part${i};`,
+    );
+    built.compile('page.ts', parts.join('\n'), 'page');
+    const declarations = readdirSync(join(built.folder, 'dist'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.d.ts'))
+      .filter((path) =>
+        /\b(?:U?[Ii]nt|Float|Big\w+)\d+(?:Clamped)?Array</.test(withoutComments(join(built.folder, 'dist', path))),
+      );
+    expect(declarations, 'say Bytes of formats, or no type argument').toEqual([]);
   });
 
   test('has a command that starts, and says its version', () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vites
 import { readModelFolder, writeClipFolder, writeModelFolder } from '../checkpoint/index.ts';
 import { createInterpreter } from '../core/index.ts';
 import { readTokenizer, toBitmaps, trainTokenizer } from '../data/index.ts';
-import { samplerNames, schedulerConfig } from '../diffusion/index.ts';
+import { schedulerConfig, type samplerNames } from '../diffusion/index.ts';
 import { CLIPModel, UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { openSampler, sampleImages } from '../pipelines/index.ts';
@@ -51,7 +51,9 @@ describe('openModel', () => {
     const expected = toBitmaps(
       await sampleImages(sampler, { seed: 5, count: 3, sampler: 'ddim', steps: 4, conditions }),
     );
-    expect(images.map(({ width, height, channels }) => [width, height, channels])).toEqual(Array(3).fill([6, 4, 3]));
+    expect(images.map(({ width, height, channels }) => [width, height, channels])).toEqual(
+      [0, 1, 2].map(() => [6, 4, 3]),
+    );
     for (const [i, { data }] of images.entries())
       for (const [at, value] of data.entries()) expect(Math.abs(value - expected[i]!.data[at]!)).toBeLessThanOrEqual(1);
   });
