@@ -93,7 +93,7 @@ describe('kuosan sample', () => {
       draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif'),
     ]);
     // Thirty steps of sixteen images, and thirty of the last.
-    expect(first.stderr).toContain('drawing 60/60 · image 17 of 17 · ');
+    expect(first.stderr).toContain('sampling 60/60 · image 17 of 17 · ');
     const [three] = await Promise.all([
       draw('c', '--count', '3', '--threads', '1'),
       draw('d', '--count', '17', '--threads', '2'),

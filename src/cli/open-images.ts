@@ -15,7 +15,7 @@ import { classOption } from './class-option.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
-import type { SamplerOptions, SourceOptions } from './sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from './sampling-options.ts';
 
 /** What images are generated from, open. */
 export interface OpenImages extends Pick<NeededExecutor, 'executor'> {
@@ -134,7 +134,7 @@ export function allImages(dataset: Dataset): FloatArray {
 }
 
 /** How to sample from the options of the command line; what they leave out is the model's own. */
-export function samplingFrom({ sampler, steps, spacing, eta, churn, ...guidance }: SamplerOptions): Sampling {
+export function samplingFrom({ sampler, steps, spacing, eta, churn, ...guidance }: SamplerCommandOptions): Sampling {
   return { sampler: sampler as SamplerName | undefined, steps, spacing, eta, churn, ...guidanceOptions(guidance) };
 }
 
@@ -162,7 +162,7 @@ export function classesFor(
     return undefined;
   }
   const { names, count: all } = takes.classes;
-  // The null label is none of those in turn, but may be asked for.
+  // The null label is left out of the default classes, but --class may name it.
   if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
   return Array<number>(count).fill(classOption(wanted, all, names ?? undefined));
 }

@@ -11,7 +11,7 @@ import {
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
-import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
+import { choiceOption, integerOption, namedOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
 export const modelArgument =
@@ -30,7 +30,7 @@ export interface SourceOptions extends DeviceOptions {
 }
 
 /** The options of samplers and guidance. */
-export interface SamplerOptions extends GuidanceCommandOptions {
+export interface SamplerCommandOptions extends GuidanceCommandOptions {
   /** Absent, the model's own. */
   readonly sampler?: string;
   readonly steps?: number;
@@ -53,7 +53,7 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
     .argument('[run | model dir | name]', modelArgument)
     .option(
       '--exact <source>',
-      "no network: the exact denoiser of a data set (as in kuosan data), with the model's schedule and size if one is given",
+      "sample from the exact denoiser of a data set instead of a network, with the model's schedule and size if a model is given",
     )
     .option(
       '--schedule <name>',
@@ -65,8 +65,8 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
       'of --exact without a model: the side of its images; default 32',
       integerOption('--size', 1, 512),
     )
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), batchSize);
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
 }
 
@@ -87,11 +87,11 @@ export function addStepOptions(command: Command, table: SamplerTable = samplers)
 export function addSamplerOptions(command: Command, table: SamplerTable = samplers): Command {
   const { sampler, eta } = samplerHelp(table);
   command
-    .option('--sampler <name>', sampler)
+    .option('--sampler <name>', sampler, namedOption(Object.keys(table)))
     .option('--eta <x>', eta, numberOption('--eta', 0, 1))
     .option(
       '--churn <x>',
-      `noise of ${listed(owners('churn', table))} over all its steps`,
+      `stochasticity S_churn (EDM) of ${listed(owners('churn', table))}`,
       numberOption('--churn', 0, 1000),
     );
   return addStepOptions(command, table);
@@ -106,7 +106,7 @@ export function samplerHelp(table: SamplerTable = samplers): {
   const all = samplersWhich(undefined, table);
   return {
     sampler: `one of ${all.map(({ name }) => name).join(', ')}; default the model's own, or dpmpp-2m`,
-    eta: `noise of ${listed(owners('eta', table))}: 0 is deterministic; with 1 ddim has the variance of ddpm`,
+    eta: `η of ${listed(owners('eta', table))}: 0 is deterministic; with 1 ddim has the variance of ddpm`,
     steps: `steps of the reverse process; default about ${defaultEvaluations} evaluations, with --sampler ${all.map(({ name, steps }) => `${steps} for ${name}`).join(', ')}`,
   };
 }
@@ -127,7 +127,7 @@ function listed(names: readonly string[]): string {
  * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
  *   there is no sampler of that name
  */
-export function checkSamplerOptions(options: SamplerOptions, table: SamplerTable = samplers): void {
+export function checkSamplerOptions(options: SamplerCommandOptions, table: SamplerTable = samplers): void {
   checkGuidanceOptions(options);
   const { sampler } = options;
   const definition = sampler === undefined ? undefined : samplerNamed(sampler, table);

@@ -1,7 +1,7 @@
 /** Generators after each other: each enlarges, or decodes, what the one before it has made. */
 import { float32, type FloatArray } from '../core/index.ts';
 import type { Sampling } from '../diffusion/index.ts';
-import { joined, type GenerateProgress, type GenerateRequest, type ImageGenerator } from './image-generator.ts';
+import { joinedBatches, type GenerateProgress, type GenerateRequest, type ImageGenerator } from './image-generator.ts';
 import { fullRequest } from './request.ts';
 
 /** A stage of a cascade. */
@@ -81,7 +81,7 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
           yield partOf(progress, before / whole, totals[i]! / whole, isLast);
         }
         before += totals[i]!;
-        image = joined(batches, generator.shape);
+        image = joinedBatches(batches, generator.shape);
       }
     },
     async dispose() {

@@ -114,11 +114,11 @@ export async function generateImages(
     onProgress?.(progress);
     if (progress.finished) batches.push(progress.finished);
   }
-  return joined(batches, generator.shape);
+  return joinedBatches(batches, generator.shape);
 }
 
 /** Batches after each other: [N, ...]. */
-export function joined(batches: readonly FloatArray[], shape: Shape): FloatArray {
+export function joinedBatches(batches: readonly FloatArray[], shape: Shape): FloatArray {
   const data = new Float32Array(batches.reduce((total, { data: own }) => total + own.length, 0));
   let at = 0;
   let count = 0;

@@ -1,11 +1,5 @@
 /** The form: settings shown, changed and read. */
-import {
-  samplers,
-  samplersWhich,
-  type SamplerDefinition,
-  type SamplerName,
-  type SamplerTable,
-} from '../diffusion/index.ts';
+import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
 import { element } from './element.ts';
 import {
   fromHash,
@@ -15,16 +9,10 @@ import {
   takesEta,
   defaultEta,
   defaultSteps,
+  samplerChoices,
   type Limits,
   type Settings,
 } from './settings.ts';
-
-/** The samplers as the form lists them. */
-export function samplerChoices(
-  table: SamplerTable = samplers,
-): readonly { readonly name: string; readonly title: string; readonly hint: string }[] {
-  return samplersWhich(undefined, table).map(({ name, title, hint }) => ({ name, title, hint }));
-}
 
 /** The form of the page. */
 export interface Controls {

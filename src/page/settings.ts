@@ -1,5 +1,11 @@
 /** What a visitor chooses, and the address that says it. */
-import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
+import {
+  samplers,
+  samplersWhich,
+  type SamplerDefinition,
+  type SamplerName,
+  type SamplerTable,
+} from '../diffusion/index.ts';
 
 /** What to generate, and on which device. */
 export interface Settings {
@@ -33,6 +39,13 @@ export const mostImages = 36;
 /** Beyond this images only get brighter. */
 export const mostGuidance = 10;
 export const largestSeed = 2 ** 32 - 1;
+
+/** The samplers as the form lists them. */
+export function samplerChoices(
+  table: SamplerTable = samplers,
+): readonly { readonly name: string; readonly title: string; readonly hint: string }[] {
+  return samplersWhich(undefined, table).map(({ name, title, hint }) => ({ name, title, hint }));
+}
 
 /** The number of steps that a sampler begins with: of the model's own the model's. */
 export function defaultSteps(sampler: SamplerName, { steps, sampling }: Limits): number {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { imageClassifierConfigSchema, parseConfig } from '../models/index.ts';
-import { imageDataSchema, trainSchema } from '../train/steps/train-config.ts';
+import { imageDataSchema, resumable, trainSchema } from '../train/steps/train-config.ts';
 
 /** The schema of a training run of an image classifier. The images say their size and channels, the data its classes. */
 export const classifierConfigSchema = z.strictObject({
@@ -9,7 +9,7 @@ export const classifierConfigSchema = z.strictObject({
     /** Height and width of the images. @unit pixels */
     size: z.number().int().positive().default(32),
     /** A data set of held-out images, on which the accuracy is measured; default the other part of a data set that comes in two, else none. */
-    test: z.string().nullable().optional(),
+    test: z.string().nullable().optional().meta(resumable),
     /** 1 for gray, 3 for color; default what the data has. */
     channels: z.union([z.literal(1), z.literal(3)]).optional(),
   }),

@@ -2,6 +2,7 @@
 import { classifierConfigSchema, parseClassifierConfig, type ClassifierConfig } from './classifier-config.ts';
 import type { System } from './system.ts';
 
+/** Image classifiers, listed as `classifier`. */
 export const classifierSystem: System<ClassifierConfig> = {
   task: 'classifier',
   trains: 'a classifier, whose features compare images',

@@ -19,9 +19,9 @@ export const clipRunSchema = z.strictObject({
       .literal('center', { error: 'expected "center", for so images are cropped wherever a CLIP is used' })
       .default('center'),
     /** A list of the images to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
-    files: z.string().nullable().default(null),
+    files: z.string().nullable().default(null).meta(resumable),
     /** Held-out images of the same source for the zero-shot accuracy during training: a list like `files`. */
-    testFiles: z.string().nullable().default(null),
+    testFiles: z.string().nullable().default(null).meta(resumable),
     /** Sentences with `{}` for the caption; one is drawn each time. */
     templates: z
       .array(z.string().includes('{}'))
@@ -56,7 +56,7 @@ export const clipRunSchema = z.strictObject({
   tokenizer: z
     .strictObject({
       /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
-      file: z.string().optional(),
+      file: z.string().optional().meta(resumable),
       /** Tokens to learn from the captions and tags of the training images; default 5000. @unit tokens */
       vocabSize: z.number().int().min(leastVocabSize).optional(),
       /** A pair of tokens becomes one if it occurs as often; default 2. */

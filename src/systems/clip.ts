@@ -2,6 +2,7 @@
 import { clipRunSchema, parseClipConfig, type ClipConfig } from './clip-config.ts';
 import type { System } from './system.ts';
 
+/** CLIP, listed as `clip`. */
 export const clipSystem: System<ClipConfig> = {
   task: 'clip',
   trains: 'a CLIP, which searches and names images',

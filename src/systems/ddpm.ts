@@ -2,6 +2,7 @@
 import { askedDdpmSchema, parseAskedDdpmConfig, type AskedDdpmConfig } from './ddpm-config.ts';
 import type { System } from './system.ts';
 
+/** Diffusion models of images, listed as `ddpm`. */
 export const ddpmSystem: System<AskedDdpmConfig> = {
   task: 'ddpm',
   trains: 'a diffusion model on your images',

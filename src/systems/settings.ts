@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { System } from './system.ts';
 
 /** One setting. */
-export interface Setting {
+export interface SchemaSetting {
   /** `train.ema.decay` */
   readonly path: string;
   /** What it may be, without default and null. */
@@ -13,23 +13,23 @@ export interface Setting {
 }
 
 /** The settings of a schema by their paths, in its order. */
-export function settingsOf(schema: z.ZodType, path = ''): Setting[] {
+export function schemaSettings(schema: z.ZodType, path = ''): SchemaSetting[] {
   const { type, resumable } = unwrapped(schema);
   if (!(type instanceof z.ZodObject)) return path === '' ? [] : [{ path, type, resumable }];
   return Object.entries(type.shape as Record<string, z.ZodType>).flatMap(([key, inner]) =>
-    settingsOf(inner, path === '' ? key : `${path}.${key}`),
+    schemaSettings(inner, path === '' ? key : `${path}.${key}`),
   );
 }
 
 /** Settings that are on or off: alone on the command line, `--train.recompute` turns one on. */
 export function switchesOf(systems: readonly Pick<System, 'schema'>[]): string[] {
-  const all = systems.flatMap(({ schema }) => settingsOf(schema));
+  const all = systems.flatMap(({ schema }) => schemaSettings(schema));
   return [...new Set(all.filter(({ type }) => type instanceof z.ZodBoolean).map(({ path }) => path))];
 }
 
 /** Settings that a resumed run may say differently: how long and how often, nothing that changes a step. */
 export function resumableOf({ schema }: Pick<System, 'schema'>): string[] {
-  return settingsOf(schema)
+  return schemaSettings(schema)
     .filter(({ resumable }) => resumable)
     .map(({ path }) => path);
 }

@@ -26,6 +26,7 @@ import {
 } from '../../diffusion/index.ts';
 import { imageShapeOf } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
+import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { allImages, openImages, samplerOf } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
@@ -45,12 +46,13 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
   const { data, levels, draws, out, seed, batchSize } = options;
   checkExtension(out, '.png');
   await checkWritable(out);
+  await checkOutside({ '--out': out }, [data]);
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     if (opened.generator.takes.image?.use === 'required')
       throw new Error(
-        `${source}: this model is conditioned on an image, so the images alone do not say what it could know`,
+        `${source}: this model is conditioned on an image, and its irreducible loss is unknown; take a model without image conditioning`,
       );
     const sampler = samplerOf(opened, 'loss-by-noise');
     const noise = sampler.process;
@@ -152,7 +154,7 @@ function layLossByNoise(
     width: 740,
     height: 476,
     marks: [
-      { kind: 'text', at: [68, 32], text: 'Mean squared error of the predicted ε by level of noise', size: 17 },
+      { kind: 'text', at: [68, 32], text: 'Mean squared error of the predicted ε by noise level', size: 17 },
       { kind: 'text', at: [68, 54], text: subtitle, size: 13, color: '#666' },
       ...marks,
     ],

@@ -6,11 +6,11 @@ import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, samplerUsed, samplingFrom } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
+import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface EditOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly image: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -20,11 +20,11 @@ export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
   readonly seed: number;
 }
 
-export async function editImage(source: string | undefined, options: EditOptions): Promise<void> {
+export async function runEdit(source: string | undefined, options: EditOptions): Promise<void> {
   const { image, mask, count, out, seed, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
-  await checkImageFiles(options);
+  await checkImageFiles(options, count);
   await checkApart(out, { 'the image': image, 'the mask': mask });
   const imageSize = await readImageSize(image);
   if (mask !== undefined) await checkMaskSize(mask, image, imageSize);
@@ -85,12 +85,10 @@ export async function editImage(source: string | undefined, options: EditOptions
 function checkTogether({ mask, strength, jumpLength, resamples, sampler, eta, churn }: EditOptions): void {
   if (mask !== undefined) {
     if (strength !== undefined)
-      throw new UsageError(
-        '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask',
-      );
+      throw new UsageError('--strength: inpainting starts from noise; leave out --strength or --mask');
     if (sampler !== undefined || eta !== undefined || churn !== undefined)
       throw new UsageError(
-        '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
+        '--sampler: inpainting takes the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
       );
   } else if (jumpLength !== undefined || resamples !== undefined)
     throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
@@ -108,7 +106,7 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
 async function readMask(mask: string, [height, width]: readonly [number, number]): Promise<FloatArray> {
   const { shape, data } = first(fromBitmaps([await readImage(mask, { size: [height, width], channels: 1 })]));
   const binary = Float32Array.from(data, (value) => (value > 0 ? 1 : 0));
-  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to paint`);
+  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to inpaint`);
   return float32(shape, binary);
 }
 
@@ -118,7 +116,7 @@ function fitting(
   enlarges: boolean,
 ): string {
   const cropped = height * toWidth !== width * toHeight;
-  return `it is taken at ${enlarges ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', what stands out cut off' : ''}`;
+  return `it is taken at ${enlarges ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', center-cropped' : ''}`;
 }
 
 function first({ shape, data }: FloatArray): FloatArray {

@@ -6,19 +6,19 @@ import { checkGuidanceOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, samplerOf, samplingFrom } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, followSampling, writeEach, type ImageFiles } from './write-images.ts';
+import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, followSampling, writeEach, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan interpolate`. */
-export interface InterpolateCommandOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface InterpolateCommandOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly seeds: readonly number[];
   readonly frames: number;
 }
 
-/** Bitmap that a frame of the animation is wide at least. */
+/** The least width of an animation's frame, in pixels. */
 const gifSide = 256;
 
-export async function drawBetween(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
+export async function runInterpolate(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
   const { seeds, frames, out, gif, images, sampler = 'ddim' } = options;
   if (samplerNamed(sampler).random) {
     const determined = samplersWhich(({ random }) => !random).map(({ name }) => name);
@@ -27,7 +27,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
     );
   }
   checkGuidanceOptions(options);
-  await checkImageFiles(options);
+  await checkImageFiles(options, interpolatedCount(seeds.length, frames));
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {

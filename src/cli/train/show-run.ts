@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Executor } from '../../core/index.ts';
 import { checkUnlocked } from '../../checkpoint/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import type { ConfiguredRun } from '../../systems/index.ts';
 import { describeMemory, trainingRun, type RunEvent, type RunPlan } from '../../train/index.ts';
+import { checkOutside } from '../check-apart.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
 import { createProgress, duration, type Progress } from '../progress.ts';
@@ -38,7 +41,7 @@ export async function showRun({
   let progress: Progress | undefined;
   const print = (line: string) => (progress ? progress.print(line) : void process.stderr.write(`${line}\n`));
   const interrupt = interruptSignal(() =>
-    print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'),
+    print('stopping after this step; a second Ctrl-C stops at once, without a checkpoint'),
   );
   const smooth = smoothed();
   const start = performance.now();
@@ -48,6 +51,8 @@ export async function showRun({
   try {
     // Reading data may take minutes, after which this would be said anyway.
     await checkUnlocked(out);
+    // A run that is there already is left out of the listing.
+    if (!existsSync(join(out, 'run.json'))) await checkOutside({ '--out': out }, [run.source]);
     plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
     for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal })) {
       switch (event.type) {
@@ -59,7 +64,7 @@ export async function showRun({
           const left = describeSkipped(dataset.skipped ?? []);
           if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
-          if (step > 0) print(`going on from step ${step}`);
+          if (step > 0) print(`resuming from step ${step}`);
           for (const note of notes) print(`note: ${note}`);
           progress = createProgress('training', total, step);
           break;
@@ -104,7 +109,7 @@ export async function showRun({
 /** `loss by noise, from almost clean to pure: 0.31 0.09 …` */
 function describeNoise({ losses, figure }: NonNullable<Extract<RunEvent, { type: 'end' }>['noise']>): string {
   const each = losses.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
-  return `loss by level of noise, from almost clean to pure: ${each.join(' ')} (${figure})`;
+  return `loss by noise level, from almost clean to pure noise: ${each.join(' ')} (${figure})`;
 }
 
 /** `accuracy 0.923, testLoss 0.218` */

@@ -7,7 +7,10 @@ const count = z.number().int().nonnegative();
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
 
-/** Marks settings that a run may have otherwise when it goes on: how long and how often, nothing that changes a step. */
+/**
+ * Marks settings that a run may have otherwise when it goes on: how long and how often, and where files lie, which it compares by what
+ * they hold. Nothing changes a step, but for the last one of a cosine schedule.
+ */
 export const resumable = { resumable: true } as const;
 
 /** The optimization of any run. Every default says where it comes from. */
@@ -21,7 +24,7 @@ export const trainSchema = z.strictObject({
   /** Seed of the first weights, of batches, noise and dropout. */
   seed: count.default(0),
   /** A trained model to begin with, by name or by its folder: of the same network, whose weights take the place of random ones; null draws those. */
-  init: z.string().nullable().default(null),
+  init: z.string().nullable().default(null).meta(resumable),
   /** `adamw` decays weights apart from the gradients. */
   optimizer: z.enum(['adam', 'adamw']).default('adam'), // Ho et al., appendix B
   /** The learning rate after the warm-up. */
@@ -81,7 +84,7 @@ export const trainSchema = z.strictObject({
 /** The `data` section of a run on images. */
 export const imageDataSchema = z.strictObject({
   /** A data set by its name (`noto-emoji`, `mnist`, …) or its folder. */
-  source: z.string(),
+  source: z.string().meta(resumable),
   /** Height and width of the images; one number where they are equal. @unit pixels */
   size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
   /** How images of another shape come to that size: cut to the middle, padded with white, or stretched. */

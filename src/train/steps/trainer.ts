@@ -13,14 +13,14 @@ import { initialValues, randomKeyInput, type Module } from '../../nn/index.ts';
 import type { SampleLoss } from '../../pipelines/index.ts';
 import { optimizerOptions, type TrainConfig } from './train-config.ts';
 import { emaDecay } from './ema.ts';
-import { learningRateFactor } from './lr-schedule.ts';
+import { learningRateAt } from './lr-schedule.ts';
 import { measurePrefix, gradCacheInputs } from './loss-context.ts';
 import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
 import {
   entries,
   initialState,
-  scalar,
+  scalarInput,
   trainedParameters,
   trainingPrograms,
   type TrainingObjective,
@@ -245,11 +245,13 @@ export class Trainer {
    * @throws DivergedError if a loss or its gradients are not finite
    */
   async advance(): Promise<StepReport> {
-    const { learningRate: base, lrSchedule, steps, warmupSteps, ema } = this.#config;
+    const { ema } = this.#config;
     const update = this.#step + 1;
-    // Updates count from 1 and the schedule ends one past the last: neither the first nor the last has rate 0.
-    const learningRate = base * learningRateFactor(lrSchedule, update, { totalSteps: steps + 1, warmupSteps });
-    const scalars = { learningRate: scalar(learningRate), oneMinusEmaDecay: scalar(1 - emaDecay(update, ema)) };
+    const learningRate = learningRateAt(this.#config, update);
+    const scalars = {
+      learningRate: scalarInput(learningRate),
+      oneMinusEmaDecay: scalarInput(1 - emaDecay(update, ema)),
+    };
     const samples: SampleLoss[] = [];
     const reports: [string | undefined, ObjectiveReport][] = [];
     for (const turn of this.#turns) reports.push([turn.name, await this.#take(turn, update, scalars, samples)]);
@@ -278,7 +280,7 @@ export class Trainer {
   ): Promise<ObjectiveReport> {
     const { gradientAccumulation: accumulation } = this.#config;
     const { correction1, correction2 } = adamCorrections(update, turn.betas);
-    const scalars = { ...shared, correction1: scalar(correction1), correction2: scalar(correction2) };
+    const scalars = { ...shared, correction1: scalarInput(correction1), correction2: scalarInput(correction2) };
     const { step, represent, accumulate, apply } = turn.executables;
     if (step) {
       const outputs = await this.#run(turn, step, update - 1, scalars, samples);
@@ -293,7 +295,7 @@ export class Trainer {
     const parts = [];
     for (const [i, batch] of batches.entries())
       parts.push(
-        await this.#run(turn, accumulate!, batch, { keep: scalar(i === 0 ? 0 : 1), ...all, ...own(i) }, samples),
+        await this.#run(turn, accumulate!, batch, { keep: scalarInput(i === 0 ? 0 : 1), ...all, ...own(i) }, samples),
       );
     const loss = parts.reduce((sum, outputs) => sum + number(outputs, 'loss') / accumulation, 0);
     return { loss, gradNorm: number(await apply!.run(this.store, scalars), 'gradNorm'), ...measuresOf(parts) };
