@@ -4,7 +4,7 @@ import { toBitmaps, type Bitmap } from '../data/images/bitmap.ts';
 import type { Bytes } from '../formats/index.ts';
 
 /** Pixels as `ImageData` and canvases take them. */
-export type Rgba = ReturnType<Uint8ClampedArray['slice']>;
+export type RgbaPixels = ReturnType<Uint8ClampedArray['slice']>;
 
 /** A generated image: [height, width, channels] in 0 … 255, and what becomes of it. */
 export interface GeneratedImage extends Bitmap {
@@ -17,11 +17,11 @@ export interface GeneratedImage extends Bitmap {
   /** The same as a blob: `URL.createObjectURL(await image.toBlob())` is an address that a page can show. */
   toBlob(): Promise<Blob>;
   /** [height, width, 4] in 0 … 255, opaque: `new ImageData(image.toRgba(), image.width, image.height)`. */
-  toRgba(): Rgba;
+  toRgba(): RgbaPixels;
 }
 
 /** Encodes an image as PNG, in the way of a platform. */
-export type PngEncoder = (image: Bitmap & { toRgba(): Rgba }) => Promise<Bytes>;
+export type PngEncoder = (image: Bitmap & { toRgba(): RgbaPixels }) => Promise<Bytes>;
 
 /**
  * Images of a batch.
@@ -46,7 +46,7 @@ export function generatedImages(
   });
 }
 
-function rgbaOf({ data, width, height, channels }: Bitmap): Rgba {
+function rgbaOf({ data, width, height, channels }: Bitmap): RgbaPixels {
   const rgba = new Uint8ClampedArray(width * height * 4);
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) rgba[4 * i + c] = data[i * channels + (channels === 1 ? 0 : c)]!;

@@ -13,19 +13,19 @@ import {
   type RankedLabel,
   type ZeroShotClassifier,
 } from '../pipelines/index.ts';
-import { openDevice, type DeviceOptions } from './open-model.ts';
+import { openDevice, type ComputeOptions } from './open-model.ts';
 
 /** An image to look at: the path of a file, or the bytes of one (PNG, JPEG, WebP, GIF, SVG, AVIF, TIFF). */
 export type ImageInput = string | Uint8Array;
 
 /** Options of `openClip`. */
-export interface OpenClipOptions extends DeviceOptions {
+export interface OpenClipOptions extends ComputeOptions {
   /** Images, and texts, computed together; default 8. */
   readonly batchSize?: number | undefined;
 }
 
 /** Options of `Clip.classify`. */
-export interface ClassifyOptions {
+export interface ClipClassifyOptions {
   /** Sentences with `{}` in the place of the label, over which is averaged; default the label alone. */
   readonly templates?: readonly string[] | undefined;
   /** The best so many labels of each image; default all. */
@@ -44,7 +44,7 @@ export interface Clip {
   classify(
     images: readonly ImageInput[],
     labels: readonly string[],
-    options?: ClassifyOptions,
+    options?: ClipClassifyOptions,
   ): Promise<RankedLabel[][]>;
   /** @returns [N, D], unit vectors: their inner products with those of texts are cosines */
   embedImages(images: readonly ImageInput[]): Promise<FloatArray>;

@@ -9,7 +9,7 @@ import { openNodeExecutor, type DeviceChoice } from '../runtime/node.ts';
 import { modelOver, togetherDefault, type Model } from './model.ts';
 
 /** What to compute on. */
-export interface DeviceOptions {
+export interface ComputeOptions {
   /**
    * Default `auto`: a GPU through WebGPU if there is a real one that computes the CPU's numbers at least twice as fast;
    * else the CPU.
@@ -20,7 +20,7 @@ export interface DeviceOptions {
 }
 
 /** Options of `openModel`. */
-export interface OpenModelOptions extends DeviceOptions {
+export interface OpenModelOptions extends ComputeOptions {
   /** Images computed together, default 4. A single image costs as much as so many: a server that makes one at a time takes 1. */
   readonly batchSize?: number | undefined;
   /** Which of several sets of weights to read, such as `fp16`. */
@@ -59,7 +59,7 @@ export async function openModel(source: string | URL, options: OpenModelOptions 
 }
 
 /** Opens what to compute on, as the command line does: large programs are kept lowered for the next start. */
-export function openDevice({ device, threads }: DeviceOptions): ReturnType<typeof openNodeExecutor> {
+export function openDevice({ device, threads }: ComputeOptions): ReturnType<typeof openNodeExecutor> {
   const cacheDir = defaultCacheDir();
   return openNodeExecutor({
     ...(device !== undefined && { device }),
