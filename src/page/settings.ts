@@ -23,7 +23,7 @@ export interface Settings {
 
 /** What a model and a browser allow. */
 export interface Limits {
-  /** T: a sampler has at most so many steps. */
+  /** A sampler has at most so many steps. */
   readonly steps: number;
   /** Names of classes that can be asked for, by index. */
   readonly classes: readonly string[];
@@ -31,14 +31,19 @@ export interface Limits {
   readonly guided: boolean;
   readonly webgpu: boolean;
   /** How the model is sampled when nobody says. */
-  readonly sampling: { readonly sampler: SamplerName; readonly steps: number };
+  readonly sampling: {
+    readonly sampler: SamplerName;
+    readonly steps: number;
+    readonly guidanceScale?: number | undefined;
+  };
 }
 
 /** More images than a screen shows at once are better sampled in Node. */
 export const mostImages = 36;
 /** Beyond this images only get brighter. */
 export const mostGuidance = 10;
-export const largestSeed = 2 ** 32 - 1;
+/** As large as `kuosan sample` takes them, so that an address shows the images of any of its seeds. */
+export const largestSeed = Number.MAX_SAFE_INTEGER;
 
 /** The samplers as the form lists them. */
 export function samplerChoices(
@@ -65,11 +70,14 @@ export function defaultEta(sampler: SamplerName): number {
 }
 
 /** Settings as the part of an address after #. */
-export function toHash({ seed, count, sampler, steps, eta, class: label, guidance, device }: Settings): string {
+export function toHash(
+  { seed, count, sampler, steps, eta, class: label, guidance, device }: Settings,
+  { guided, sampling }: Pick<Limits, 'guided' | 'sampling'>,
+): string {
   const fields: Record<string, string> = { seed: String(seed), count: String(count), sampler, steps: String(steps) };
   if (takesEta(sampler)) fields['eta'] = String(eta);
   if (label !== null) fields['class'] = String(label);
-  if (guidance !== 1) fields['guidance'] = String(guidance);
+  if (guided && guidance !== (sampling.guidanceScale ?? 1)) fields['guidance'] = String(guidance);
   if (device !== 'wasm') fields['device'] = device;
   return `#${new URLSearchParams(fields).toString()}`;
 }
@@ -94,7 +102,7 @@ export function fromHash(hash: string, limits: Limits): Settings {
     steps: integer('steps', 1, limits.steps, defaultSteps(sampler, limits)),
     eta: number('eta', 0, 1, defaultEta(sampler)),
     class: label < 0 ? null : label,
-    guidance: limits.guided ? number('guidance', 1, mostGuidance, 1) : 1,
+    guidance: limits.guided ? number('guidance', 1, mostGuidance, limits.sampling.guidanceScale ?? 1) : 1,
     device: fields.get('device') === 'webgpu' && limits.webgpu ? 'webgpu' : 'wasm',
   };
 }
