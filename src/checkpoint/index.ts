@@ -27,6 +27,8 @@ export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from 
 export { checkUnlocked } from './run-lock.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export {
+  bestCheckpoint,
+  type BestCheckpoint,
   type Checkpoint,
   latestCheckpoint,
   listCheckpoints,

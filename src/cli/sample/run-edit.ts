@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../../core/index.ts';
-import { fromBitmaps, readImage, readImageSize } from '../../data/index.ts';
+import { fromBitmaps, layGrid, readImage, readImageSize } from '../../data/index.ts';
 import { classConditions, imageName, type Conditions, type SuperResolution } from '../../diffusion/index.ts';
 import { enlarge, imageShapeOf, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
@@ -70,7 +70,11 @@ export async function editImage(source: string | undefined, options: EditOptions
           ? varyImage(opened.sampler, { ...asked, strength })
           : inpaintImage(opened.sampler, { ...asked, mask: await readMask(mask, imageShape), jumpLength, resamples });
     // One image is what was asked for, pixel for pixel; several are a sheet to look at.
-    await writeSamples(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
+    await writeSamples(drawing, options, {
+      count,
+      batchSize,
+      lay: (images) => layGrid(images, count === 1 ? { scale: 1 } : {}),
+    });
     const how =
       condChannels > 0
         ? drawn.sampler

@@ -1,4 +1,4 @@
-import { classColumns } from '../../data/index.ts';
+import { layClassGrid } from '../../data/index.ts';
 import { classConditions } from '../../diffusion/index.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
@@ -31,7 +31,7 @@ export async function drawSamples(source: string | undefined, options: SampleCom
         signal: interrupt.signal,
       }),
       options,
-      { count, batchSize, grid: { columns: classColumns(new Set(labels).size, count) } },
+      { count, batchSize, lay: (images) => layClassGrid(images, labels, opened.model?.classes?.names) },
     );
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(

@@ -121,7 +121,7 @@ describe('classes', () => {
     const { notes } = await planDdpm(parseDdpmConfig(config({ predictionType: 'v_prediction' }, out)), {});
     expect(notes).toEqual([
       expect.stringMatching(
-        /step-000001 predicts epsilon, and this run v_prediction: the output is retrained; config\.scheduler says what it predicts$/,
+        /step-000001 predicts epsilon, and this run v_prediction: the output is retrained; set config\.scheduler\.predictionType to keep it$/,
       ),
     ]);
     await executor.dispose();
