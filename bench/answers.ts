@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { RandomStream } from '../src/core/index.ts';
 import { encodePng } from '../src/data/index.ts';
 import { contest, timed } from './contest.ts';
-import { outcomeOf, printOutcomes, progress, rounded, type Settings } from './question.ts';
+import { outcomeOf, printOutcomes, progress, rounded, sayHowLong, type Settings } from './question.ts';
 import { layTable } from './table.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
@@ -68,7 +68,7 @@ export async function answers({ threads, rounds }: Settings): Promise<void> {
         first: classify(() => mkdtemp(join(folder, 'empty-'))),
         ...(peer && { transformers: timed(theirs) }),
       },
-      { rounds, repeat: 1 },
+      { rounds, repeat: 1, onEstimate: sayHowLong },
     );
     const { first, ...others } = blocks;
     printOutcomes('answers', [

@@ -9,13 +9,31 @@ import { imageProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { clipConfig, clipOptions, normalizedImages, openClipTrainer } from './clip-network.ts';
 import { contest, timed } from './contest.ts';
-import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
+import {
+  measureCases,
+  outcomeLine,
+  outcomeOf,
+  printOutcomes,
+  sayHowLong,
+  type Outcome,
+  type Settings,
+} from './question.ts';
 import { startTorchPeers, type TorchPeers } from './torch-peers.ts';
 
 const size = 64;
 
 export async function clip(settings: Settings): Promise<void> {
-  printOutcomes('CLIP', [await training(64, settings), await embedding(64, settings), await embedding(1, settings)]);
+  const cases = [
+    { name: 'training step, batch 64', batch: 64, of: training },
+    { name: 'image embedding, batch 64', batch: 64, of: embedding },
+    { name: 'image embedding, batch 1', batch: 1, of: embedding },
+  ];
+  const work = {
+    nameOf: ({ name }: (typeof cases)[number]) => name,
+    measure: ({ name, batch, of }: (typeof cases)[number]) => of(name, batch, settings),
+    lineOf: outcomeLine,
+  };
+  printOutcomes('CLIP', await measureCases(cases, work, settings));
 }
 
 function startClipPeers(batch: number, command: 'train' | 'image', settings: Settings): Promise<TorchPeers> {
@@ -24,9 +42,7 @@ function startClipPeers(batch: number, command: 'train' | 'image', settings: Set
   return startTorchPeers('clip.py', (threads, variant) => ({ ...network, batch, threads, variant }), command, settings);
 }
 
-async function training(batch: number, settings: Settings): Promise<Outcome> {
-  const name = `training step, batch ${batch}`;
-  progress(name);
+async function training(name: string, batch: number, settings: Settings): Promise<Outcome> {
   const { threads, rounds } = settings;
   const executors = {
     kuosan: createNodeExecutor({ threads }),
@@ -39,16 +55,14 @@ async function training(batch: number, settings: Settings): Promise<Outcome> {
   const peers = await startClipPeers(batch, 'train', settings);
   const blocks = await contest(
     { kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides },
-    { rounds, repeat: 3 },
+    { rounds, repeat: 3, onEstimate: sayHowLong },
   );
   await peers.stop();
   for (const executor of Object.values(executors)) await executor.dispose();
   return outcomeOf(name, blocks);
 }
 
-async function embedding(batch: number, settings: Settings): Promise<Outcome> {
-  const name = `image embedding, batch ${batch}`;
-  progress(name);
+async function embedding(name: string, batch: number, settings: Settings): Promise<Outcome> {
   const { threads, rounds } = settings;
   const model = new CLIPModel(clipOptions(clipConfig(batch)));
   const tower = freeze(imageProgram(model, batch), initialValues(model, 0));
@@ -65,7 +79,7 @@ async function embedding(batch: number, settings: Settings): Promise<Outcome> {
       standard: timed(() => ours.standard.run(null, inputs)),
       ...peers.sides,
     },
-    { rounds, repeat: batch === 1 ? 30 : 5 },
+    { rounds, repeat: batch === 1 ? 30 : 5, onEstimate: sayHowLong },
   );
   await peers.stop();
   for (const executor of Object.values(executors)) await executor.dispose();

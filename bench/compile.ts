@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { trainInFreshProcess } from './fresh-process.ts';
 import { unetConfig } from './network.ts';
 import { startPeer } from './peer.ts';
-import { progress, rounded, type Settings } from './question.ts';
+import { measureCases, progress, rounded, type Settings } from './question.ts';
 import { median } from './statistics.ts';
 import { layTable } from './table.ts';
 import { unetOptions } from './unet-peers.ts';
@@ -22,7 +22,14 @@ interface Start {
   readonly firstStepMs: number;
 }
 
-export async function compile({ threads, rounds, variants }: Settings): Promise<void> {
+interface Measured {
+  readonly name: string;
+  readonly first: readonly Start[];
+  readonly again: readonly Start[];
+}
+
+export async function compile(settings: Settings): Promise<void> {
+  const { threads, rounds, variants } = settings;
   const starts = Math.min(rounds, mostStarts);
   const sides: Record<string, (cacheDir: string) => Promise<Start>> = {};
   for (const kernels of ['auto', 'standard'] as const)
@@ -31,13 +38,13 @@ export async function compile({ threads, rounds, variants }: Settings): Promise<
   for (const variant of variants.filter((name) => name !== 'channels_last'))
     sides[`PyTorch ${variant}`] = (cacheDir) => peerStart(variant, threads, cacheDir);
 
-  const results: Record<string, { readonly first: readonly Start[]; readonly again: readonly Start[] }> = {};
-  for (const [name, start] of Object.entries(sides)) {
+  const entries = Object.entries(sides);
+  const measure = async ([name, start]: (typeof entries)[number]): Promise<Measured | undefined> => {
     const first: Start[] = [];
     const again: Start[] = [];
     try {
       for (let i = 0; i < starts; i++) {
-        progress(`${name}, start ${i + 1} of ${starts}`);
+        progress(`start ${i + 1} of ${starts}`);
         const cacheDir = await mkdtemp(join(tmpdir(), 'kuosan-compile-'));
         try {
           first.push(await start(cacheDir));
@@ -46,21 +53,36 @@ export async function compile({ threads, rounds, variants }: Settings): Promise<
           await rm(cacheDir, { recursive: true, force: true });
         }
       }
-      results[name] = { first, again };
+      return { name, first, again };
     } catch (error) {
       console.log(`without ${name}: ${(error as Error).message}`);
+      return undefined;
     }
-  }
+  };
   const seconds = (list: readonly Start[], key: keyof Start) => {
     const values = list.map((start) => start[key]).filter((value) => value !== null);
     return values.length === 0
       ? '–'
       : `${(median(values) / 1000).toFixed(2)} (${(Math.min(...values) / 1000).toFixed(2)})`;
   };
+  const rows = await measureCases(
+    entries,
+    {
+      nameOf: ([name]) => name,
+      measure,
+      lineOf: (row) =>
+        row === undefined
+          ? ''
+          : `${row.name}: executable in ${seconds(row.first, 'compileMs')} s, again ${seconds(row.again, 'compileMs')} s`,
+    },
+    settings,
+  );
+  const results = rows.filter((row) => row !== undefined);
+  if (results.length === 0) return;
   console.log(
     `\n${layTable([
       ['s, median (least)', 'executable', 'again', 'first step done', 'again'],
-      ...Object.entries(results).map(([name, { first, again }]) => [
+      ...results.map(({ name, first, again }) => [
         name,
         seconds(first, 'compileMs'),
         seconds(again, 'compileMs'),
@@ -73,7 +95,7 @@ export async function compile({ threads, rounds, variants }: Settings): Promise<
     JSON.stringify({
       question: 'compile',
       case: `training step, ${width}·(1,2,2), batch ${batch}`,
-      starts: rounded(results),
+      starts: rounded(Object.fromEntries(results.map(({ name, ...both }) => [name, both]))),
     }),
   );
 }

@@ -15,16 +15,21 @@ export interface ContestOptions {
   readonly rounds: number;
   /** Runs in a block. */
   readonly repeat: number;
+  /** Is told how many seconds the contest will take, when each side has run twice. */
+  readonly onEstimate?: (seconds: number) => void;
 }
 
 /** Times all sides in turn, so that whatever else the machine does falls on each of them. */
 export async function contest(
   sides: Readonly<Record<string, Side>>,
-  { rounds, repeat }: ContestOptions,
+  { rounds, repeat, onEstimate }: ContestOptions,
 ): Promise<Record<string, Blocks>> {
   const names = Object.keys(sides);
   const blocks = Object.fromEntries(names.map((name) => [name, [] as (readonly number[])[]]));
-  for (const name of names) await sides[name]!(2); // The first runs size the engines' buffers.
+  let aBlock = 0;
+  // The first runs size the engines' buffers; the second tells how long one takes.
+  for (const name of names) aBlock += settle + repeat * (await sides[name]!(2)).at(-1)!;
+  onEstimate?.((rounds * aBlock) / 1000);
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < names.length; i++) {
       const name = names[(round + i) % names.length]!;

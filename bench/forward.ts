@@ -5,15 +5,21 @@ import { denoiserProgram } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, timed } from './contest.ts';
 import { networkOf, noiseImages, imageOf, unetConfig } from './network.ts';
-import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
+import {
+  measureCases,
+  outcomeLine,
+  outcomeOf,
+  printOutcomes,
+  sayHowLong,
+  type Outcome,
+  type Settings,
+} from './question.ts';
 import { startUNetPeers } from './unet-peers.ts';
 
 export async function forward(settings: Settings): Promise<void> {
   const { threads, rounds } = settings;
-  const outcomes: Outcome[] = [];
-  for (const batch of [16, 1]) {
-    const name = `64·(1,2,2), batch ${batch}`;
-    progress(name);
+  const nameOf = (batch: number) => `64·(1,2,2), batch ${batch}`;
+  const measure = async (batch: number): Promise<Outcome> => {
     const config = unetConfig(64, batch);
     const unet = networkOf(config);
     const network = freeze(denoiserProgram(unet, batch), initialValues(unet, 0));
@@ -39,11 +45,11 @@ export async function forward(settings: Settings): Promise<void> {
         standard: timed(() => ours.standard.run(null, inputs)),
         ...peers.sides,
       },
-      { rounds, repeat: batch === 1 ? 20 : 5 },
+      { rounds, repeat: batch === 1 ? 20 : 5, onEstimate: sayHowLong },
     );
-    outcomes.push(outcomeOf(name, blocks));
     await peers.stop();
     for (const executor of Object.values(executors)) await executor.dispose();
-  }
-  printOutcomes('forward', outcomes);
+    return outcomeOf(nameOf(batch), blocks);
+  };
+  printOutcomes('forward', await measureCases([16, 1], { nameOf, measure, lineOf: outcomeLine }, settings));
 }

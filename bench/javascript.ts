@@ -10,7 +10,7 @@ import { contest, summarize, timed, type Blocks, type Side, type Summary } from 
 import { flopsOf, openKernel, type Case } from './kernels.ts';
 import { networkOf, unetConfig } from './network.ts';
 import { startPeer, type Peer } from './peer.ts';
-import { progress, rounded, type Settings } from './question.ts';
+import { measureCases, rounded, type Settings } from './question.ts';
 import { digits, layTable } from './table.ts';
 
 const [x, w] = [
@@ -34,7 +34,8 @@ const libraries: Readonly<Record<string, readonly [script: string, options: Read
 const patience = 2000;
 const mostRounds = 3;
 
-export async function javascript({ threads, rounds }: Settings): Promise<void> {
+export async function javascript(settings: Settings): Promise<void> {
+  const { threads, rounds } = settings;
   if (!existsSync(new URL('peers/js/node_modules', import.meta.url))) {
     console.log('skipped: `npm ci --prefix bench/peers/js` installs what it measures');
     return;
@@ -47,9 +48,7 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
     else peers[name] = peer;
   }
   const cannot: string[] = [];
-  const rows: { readonly case: string; readonly flops: number; readonly sides: Record<string, Summary> }[] = [];
-  for (const subject of cases) {
-    progress(subject.name);
+  const measure = async (subject: Case) => {
     const kernel = await openKernel(executor, subject);
     const sides: Record<string, Side> = { kuosan: timed(kernel.run) };
     const slow: Record<string, Blocks> = {};
@@ -65,20 +64,30 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
       }
     }
     const blocks = await contest(sides, { rounds: Math.min(rounds, mostRounds), repeat: 2 });
-    rows.push({
-      case: subject.name,
-      flops: flopsOf(subject),
-      sides: Object.fromEntries(
-        Object.entries({ ...blocks, ...slow }).map(([name, times]) => [name, summarize(times)]),
-      ),
-    });
     await kernel.dispose();
-  }
+    const summaries: Record<string, Summary> = Object.fromEntries(
+      Object.entries({ ...blocks, ...slow }).map(([name, times]) => [name, summarize(times)]),
+    );
+    return { case: subject.name, flops: flopsOf(subject), sides: summaries };
+  };
+  const rows = await measureCases(
+    cases,
+    {
+      nameOf: ({ name }) => name,
+      measure,
+      lineOf: ({ case: name, flops, sides }) =>
+        `${name}: ${Object.entries(sides)
+          .map(([side, { median }]) => `${side} ${digits(flops / median / 1e6)}`)
+          .join(', ')} GFLOP/s`,
+    },
+    settings,
+  );
   const versions = Object.values(peers).map(
     ({ about }) => `${String(about['library'])} (${String(about['backend'])}, ${String(about['threads'])} threads)`,
   );
   for (const peer of Object.values(peers)) await peer.stop();
   await executor.dispose();
+  if (rows.length === 0) return;
 
   const names = ['kuosan', ...Object.keys(peers)];
   const rate = ({ flops, sides }: (typeof rows)[number], name: string) =>
@@ -88,15 +97,18 @@ export async function javascript({ threads, rounds }: Settings): Promise<void> {
   );
   console.log(`next to ${versions.join(', ')}`);
   for (const line of cannot) console.log(`cannot: ${line}`);
-  const convolutions = rows.slice(1);
+  const convolutions = rows.filter(({ case: name }) => name.startsWith('conv'));
   const operations = forwardConvolutions(64, 16);
-  const least = names.map((name): [string, number] => [
+  // A step is all three kinds together.
+  const isStep = convolutions.length === cases.length - 1;
+  const least = (isStep ? names : []).map((name): [string, number] => [
     name,
     convolutions.reduce((seconds, row) => seconds + operations / rate(row, name) / 1e9, 0),
   ]);
-  console.log(
-    `at these rates the convolutions of one training step, 64·(1,2,2), batch 16, would take ${least.map(([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${digits(seconds)} s` : 'no step at all'}`).join(', ')}`,
-  );
+  if (isStep)
+    console.log(
+      `at these rates the convolutions of one training step, 64·(1,2,2), batch 16, would take ${least.map(([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${digits(seconds)} s` : 'no step at all'}`).join(', ')}`,
+    );
   console.log(
     JSON.stringify({
       question: 'javascript',

@@ -24,7 +24,7 @@ import {
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, timed, type Side } from './contest.ts';
 import { startPeer, type Peer } from './peer.ts';
-import { outcomeOf, progress, rounded, sayIfNoisy, type Outcome, type Settings } from './question.ts';
+import { measureCases, outcomeOf, rounded, sayIfNoisy, type Outcome, type Settings } from './question.ts';
 import { digits, layTable, percent } from './table.ts';
 
 type Kernel = 'matmul' | 'matmul_t' | 'conv' | 'chain' | 'conv_dx' | 'conv_dw';
@@ -73,19 +73,23 @@ const cases: readonly Case[] = [
   ...convolutions,
 ];
 
+interface Measured {
+  readonly outcome: Outcome;
+  readonly flops: number;
+}
+
 /** Layouts of PyTorch's operands. */
 const layouts = ['contiguous', 'channels_last'];
 
-export async function kernels({ threads, rounds, variants }: Settings): Promise<void> {
+export async function kernels(settings: Settings): Promise<void> {
+  const { threads, rounds, variants } = settings;
   const executors = {
     kuosan: createNodeExecutor({ threads, worker: false }),
     standard: createNodeExecutor({ threads, worker: false, cpuKernels: 'standard' }),
   };
   const peer = variants.length > 0 ? await startPeer('operators.py', { threads }) : 'not asked for';
   if (typeof peer === 'string') console.log(`without PyTorch: ${peer}`);
-  const measured: { readonly outcome: Outcome; readonly flops: number }[] = [];
-  for (const subject of cases) {
-    progress(subject.name);
+  const measure = async (subject: Case): Promise<Measured> => {
     const flops = subject.copies * flopsOf(subject);
     // Blocks of some 50 ms.
     const repeat = Math.min(50, Math.max(3, Math.round(0.05 / (flops / 2e11))));
@@ -105,16 +109,24 @@ export async function kernels({ threads, rounds, variants }: Settings): Promise<
       { kuosan: timed(ours.kuosan.run), standard: timed(ours.standard.run), ...theirs },
       { rounds, repeat },
     );
-    measured.push({ outcome: outcomeOf(subject.name, blocks), flops });
     for (const side of Object.values(ours)) await side.dispose();
-  }
+    return { outcome: outcomeOf(subject.name, blocks), flops };
+  };
+  const lineOf = ({ outcome, flops }: Measured) =>
+    `${outcome.case}: ${Object.entries(outcome.sides)
+      .map(([side, { median }]) => `${side} ${digits(rate(flops, median))}`)
+      .join(', ')} GFLOP/s`;
+  const measured = await measureCases(cases, { nameOf: ({ name }) => name, measure, lineOf }, settings);
   if (typeof peer !== 'string') await peer.stop();
   for (const executor of Object.values(executors)) await executor.dispose();
-  print(measured);
+  if (measured.length > 0) print(measured);
 }
 
-function print(measured: readonly { readonly outcome: Outcome; readonly flops: number }[]): void {
-  const rate = (flops: number, ms: number | undefined) => (ms === undefined ? NaN : flops / ms / 1e6);
+function rate(flops: number, ms: number | undefined): number {
+  return ms === undefined ? NaN : flops / ms / 1e6;
+}
+
+function print(measured: readonly Measured[]): void {
   const ceiling = Math.max(
     ...measured
       .filter(({ outcome }) => outcome.case.startsWith('matmul'))
@@ -127,12 +139,12 @@ function print(measured: readonly { readonly outcome: Outcome; readonly flops: n
       ...measured.map(({ outcome: { case: name, sides, ratio }, flops }) => [
         name,
         ...names.map((side) => digits(rate(flops, sides[side]?.median))),
-        percent(rate(flops, sides['kuosan']!.median) / ceiling),
+        Number.isFinite(ceiling) ? percent(rate(flops, sides['kuosan']!.median) / ceiling) : '–',
         ...(ratio
           ? [ratio.median.toFixed(2), ratio.quartiles.map((x) => x.toFixed(2)).join('–'), ratio.ofMinima.toFixed(2)]
           : ['–', '–', '–']),
       ]),
-    ])}\nceiling: ${digits(ceiling)} GFLOP/s, the fastest product of square matrices by either side`,
+    ])}${Number.isFinite(ceiling) ? `\nceiling: ${digits(ceiling)} GFLOP/s, the fastest product of square matrices by either side` : ''}`,
   );
   sayIfNoisy(measured.map(({ outcome }) => outcome));
   console.log(

@@ -9,8 +9,10 @@
  *     npm run bench -- javascript                                       next to libraries of the browser, see peers/js
  *     KUOSAN_PYTHON=<python with torch and diffusers> npm run bench
  *
+ *     npm run bench -- training kernels --case 'batch 8'                 cases with this in their name; may be repeated
+ *
  * Options: --rounds 7 (pairs of blocks), --threads (the number of processors), --peers eager,channels_last,compile.
- * Each question prints a table and one line of JSON; ratio = the fastest peer's time / ours.
+ * Each row is printed when it is measured, with the time that is left; each question ends with a table and one line of JSON; ratio = the fastest peer's time / ours.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '7' },
       threads: { type: 'string', default: String(availableParallelism()) },
       peers: { type: 'string', default: variants.join() },
+      case: { type: 'string', multiple: true, default: [] },
       whole: { type: 'boolean', default: false },
     },
   });
@@ -55,7 +58,7 @@ async function main(): Promise<void> {
   if (loadavg()[0]! > 0.5) console.log('the machine is busy: expect noise');
   for (const name of positionals.length > 0 ? positionals : Object.keys(questions)) {
     console.log(`\n== ${name}`);
-    await questions[name]!({ threads, rounds, variants: chosen as Variant[], whole: values.whole });
+    await questions[name]!({ threads, rounds, variants: chosen as Variant[], cases: values.case, whole: values.whole });
   }
 }
 

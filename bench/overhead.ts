@@ -10,7 +10,7 @@ import { initialValues } from '../src/nn/index.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
 import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
 import { unetConfig } from './network.ts';
-import { progress, rounded, type Settings } from './question.ts';
+import { measureCases, rounded, type Settings } from './question.ts';
 import { median, quantile } from './statistics.ts';
 import { samplingSteps, timeSteps, trainingSteps } from './steps.ts';
 import { digits, layTable, percent } from './table.ts';
@@ -23,7 +23,8 @@ const samplingCases: readonly { readonly sampler: SamplerName; readonly batchSiz
   ...(Object.keys(samplers) as SamplerName[]).map((sampler) => ({ sampler, batchSize: 16 })),
 ];
 
-export async function overhead({ threads }: Settings): Promise<void> {
+export async function overhead(settings: Settings): Promise<void> {
+  const { threads } = settings;
   const demo = parseDdpmConfig({ ...(await readConfig('smileys-16')) });
   const { source, size, crop } = demo.data;
   const dataset = await openDataset(source, { size, crop, channels: 3 });
@@ -47,22 +48,22 @@ export async function overhead({ threads }: Settings): Promise<void> {
         ),
     })),
   );
-  const rows: {
-    readonly case: string;
-    readonly stepMs: number;
-    readonly besideEngine: Part;
-    readonly besideRuns: Part;
-  }[] = [];
-  for (const { name, steps, open } of [...training, ...sampling]) {
-    progress(name);
+  const cases = [...training, ...sampling];
+  const measure = async ({ name, steps, open }: (typeof cases)[number]) => {
     const { whole, engine, run } = await timeSteps(() => open({ threads }), steps);
-    rows.push({
-      case: name,
-      stepMs: median(whole),
-      besideEngine: partOf(whole, engine),
-      besideRuns: partOf(whole, run),
-    });
-  }
+    return { case: name, stepMs: median(whole), besideEngine: partOf(whole, engine), besideRuns: partOf(whole, run) };
+  };
+  const rows = await measureCases(
+    cases,
+    {
+      nameOf: ({ name }) => name,
+      measure,
+      lineOf: ({ case: name, stepMs, besideEngine }) =>
+        `${name}: ${digits(stepMs)} ms, ${digits(besideEngine.ms)} of them beside the engine`,
+    },
+    settings,
+  );
+  if (rows.length === 0) return;
   const cells = ({ ms, quartiles, part }: Part) => [digits(ms), quartiles.map(digits).join('–'), percent(part)];
   console.log(
     `\n${layTable([

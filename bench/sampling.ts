@@ -18,7 +18,7 @@ import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, summarize } from './contest.ts';
 import { networkOf, imageOf, unetConfig } from './network.ts';
 import { startPeer, type Peer } from './peer.ts';
-import { outcomeOf, printOutcomes, progress, rounded, type Settings } from './question.ts';
+import { outcomeOf, printOutcomes, progress, rounded, sayHowLong, type Settings } from './question.ts';
 import { digits, layTable, percent } from './table.ts';
 
 const [seed, width] = [0, 64];
@@ -72,7 +72,10 @@ export async function sampling(settings: Settings): Promise<void> {
     const sides = Object.fromEntries(
       Object.entries(painters).map(([name, painter]) => [name, turns(painter, { ...block, batch: best[name]! })]),
     );
-    const outcome = outcomeOf('a step of an image', await contest(sides, { rounds: settings.rounds, repeat: 1 }));
+    const outcome = outcomeOf(
+      'a step of an image',
+      await contest(sides, { rounds: settings.rounds, repeat: 1, onEstimate: sayHowLong }),
+    );
     printOutcomes('sampling', [outcome]);
     if (settings.whole) await drawAll(painters, best, outcome.best);
   } finally {

@@ -5,7 +5,15 @@
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { contest, timed } from './contest.ts';
 import { openTrainer, unetConfig } from './network.ts';
-import { outcomeOf, printOutcomes, progress, type Outcome, type Settings } from './question.ts';
+import {
+  measureCases,
+  outcomeLine,
+  outcomeOf,
+  printOutcomes,
+  sayHowLong,
+  type Outcome,
+  type Settings,
+} from './question.ts';
 import { startUNetPeers } from './unet-peers.ts';
 
 /** Width of the network and images in a batch; the first is the network that is followed. */
@@ -18,11 +26,10 @@ const cases = [
 ] as const;
 
 export async function training(settings: Settings): Promise<void> {
-  const { threads, rounds } = settings;
-  const outcomes: Outcome[] = [];
-  for (const [width, batch] of cases) {
-    const name = `${width}·(1,2,2), batch ${batch}`;
-    progress(name);
+  const nameOf = ([width, batch]: (typeof cases)[number]) => `${width}·(1,2,2), batch ${batch}`;
+  const measure = async (subject: (typeof cases)[number]): Promise<Outcome> => {
+    const [width, batch] = subject;
+    const { threads, rounds } = settings;
     const config = unetConfig(width, batch);
     const executors = {
       kuosan: createNodeExecutor({ threads }),
@@ -35,12 +42,12 @@ export async function training(settings: Settings): Promise<void> {
     const peers = await startUNetPeers(config, 'train', settings);
     const blocks = await contest(
       { kuosan: timed(() => ours.kuosan.advance()), standard: timed(() => ours.standard.advance()), ...peers.sides },
-      { rounds, repeat: width === 128 ? 1 : 3 },
+      { rounds, repeat: width === 128 ? 1 : 3, onEstimate: sayHowLong },
     );
-    outcomes.push(outcomeOf(name, blocks));
     // A size at a time in memory.
     await peers.stop();
     for (const executor of Object.values(executors)) await executor.dispose();
-  }
-  printOutcomes('training step', outcomes);
+    return outcomeOf(nameOf(subject), blocks);
+  };
+  printOutcomes('training step', await measureCases(cases, { nameOf, measure, lineOf: outcomeLine }, settings));
 }

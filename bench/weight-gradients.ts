@@ -27,8 +27,8 @@ import {
 import { probeBlockSize } from '../src/runtime/cpu-kernels.ts';
 import { nodeEngine } from '../src/runtime/node-engine.ts';
 import { SessionHost } from '../src/runtime/session-host.ts';
-import { progress, rounded, type Settings } from './question.ts';
-import { layTable, percent } from './table.ts';
+import { measureCases, rounded, type Settings } from './question.ts';
+import { digits, layTable, percent } from './table.ts';
 
 /** Microseconds by strategy, the least of some runs. */
 type Times = Partial<Record<WeightGradStrategy, number>>;
@@ -40,17 +40,24 @@ interface Measured {
 /** Larger ones take long and say nothing new. */
 const [mostFlops, mostBytes] = [3e9, 64e6];
 
-export async function weightGradients({ rounds }: Settings): Promise<void> {
+export async function weightGradients(settings: Settings): Promise<void> {
   const block = await probeBlockSize();
   if (block === null) return console.log('this processor has no blocked kernels, and so no choice');
   const host = new SessionHost(nodeEngine({ device: 'cpu', threads: 1 }));
-  const measured: Measured[] = [];
-  for (const problem of grid(block)) {
-    progress(`${measured.length} ${nameOf(problem)}`);
-    measured.push({ problem, us: await timesOf(host, problem, rounds) });
-  }
+  const measured = await measureCases(
+    grid(block),
+    {
+      nameOf,
+      measure: async (problem): Promise<Measured> => ({ problem, us: await timesOf(host, problem, settings.rounds) }),
+      lineOf: ({ problem, us }) =>
+        `${nameOf(problem)}: ${Object.entries(us)
+          .map(([strategy, time]) => `${strategy} ${digits(time)}`)
+          .join(', ')} µs`,
+    },
+    settings,
+  );
   await host.close();
-  print(measured);
+  if (measured.length > 0) print(measured);
 }
 
 function grid(block: number): WeightGradProblem[] {

@@ -44,7 +44,7 @@ describe('links', () => {
 
 describe('what is written', () => {
   const files = ['', '.ts', '.md', '.json', '.jsonc', '.py', '.mjs']
-    .flatMap((ending) => (ending === '' ? ['NOTICE', 'LICENSE', '.npmrc', '.ci/run'] : filesBelow('', ending)))
+    .flatMap((ending) => (ending === '' ? ['NOTICE', 'LICENSE', '.ci/run'] : filesBelow('', ending)))
     // These two name what they look for.
     .filter((path) => path !== 'test/docs.test.ts' && path !== 'test/package.test.ts');
 

@@ -10,18 +10,16 @@ import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { configuredRun, readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
+import { codeBlocks } from './code-blocks.ts';
 import { filesBelow, textOf } from './source-files.ts';
-
-/** The code blocks of a language, in the order of the file. */
-function codeBlocks(text: string, language: string): string[] {
-  return [...text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm)]
-    .filter(([, , name]) => name === language)
-    .map(([, , , code]) => code!);
-}
 
 const readme = textOf('README.md');
 
 describe('the README', () => {
+  test('is read in one sitting', () => {
+    expect(readme.split('\n').length).toBeLessThanOrEqual(250);
+  });
+
   test('sets up with exactly two commands', () => {
     const commands = codeBlocks(readme, 'sh')
       .flatMap((block) => block.trim().split('\n'))
@@ -30,8 +28,8 @@ describe('the README', () => {
   });
 });
 
-describe('the programs in the README', () => {
-  const programs = codeBlocks(readme, 'ts');
+describe('the programs in docs/library.md', () => {
+  const programs = codeBlocks(textOf('docs/library.md'), 'ts');
   let built: BuiltPackage;
   beforeAll(() => {
     built = buildPackage();

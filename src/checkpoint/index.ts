@@ -23,7 +23,7 @@ export {
 export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
-export { openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
+export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { checkUnlocked } from './run-lock.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export {

@@ -10,8 +10,9 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Opens a run and lets go of it, as a process that ends. */
 async function open(out: string, options: OpenRunOptions) {
-  const { release, ...run } = await openRun(out, options);
+  const { release, changes, ...run } = await openRun(out, options);
   await release();
+  if (!options.resume) expect(changes).toEqual([]);
   return run;
 }
 
@@ -140,7 +141,13 @@ describe('resuming a run', () => {
     await expect(open(out, { ...resume, config: longer, mayChange: ['steps'] })).rejects.toThrow(
       'config.model.dropout is 0 in this run, now 0.1',
     );
-    await open(out, { ...resume, config: longer, mayChange: ['steps', 'model.dropout'] });
+    const { changes, release } = await openRun(out, {
+      ...resume,
+      config: longer,
+      mayChange: ['steps', 'model.dropout'],
+    });
+    await release();
+    expect(changes.map(({ name }) => name)).toEqual(['steps', 'model.dropout']);
     expect((await readRun(out)).config).toEqual(longer);
   });
 

@@ -44,11 +44,22 @@ export interface OpenRunOptions extends RunRecord {
   readonly begin?: (latest: Checkpoint | null) => Promise<void>;
 }
 
+/** A setting that a resumed run has otherwise than before. */
+export interface Change {
+  /** `train.steps` */
+  readonly name: string;
+  /** JSON values; undefined where it is not set. */
+  readonly before: unknown;
+  readonly now: unknown;
+}
+
 /** A run that is open for writing, by this process alone. */
 export interface Run {
   readonly out: string;
   /** Where to go on from; null at the start. */
   readonly latest: Checkpoint | null;
+  /** What a resume changes. */
+  readonly changes: readonly Change[];
   /** Lets go of the run, so that another process may open it. */
   readonly release: () => Promise<void>;
 }
@@ -87,7 +98,7 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
         await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
         await makeFolder(stepsFolder(out));
         await cleanLeftovers(out);
-        return null;
+        return { latest: null, changes: [] };
       });
     }
 
@@ -95,8 +106,7 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
     return await locked(out, async () => {
       const latest = await latestCheckpoint(out);
       await begin?.(latest);
-      await adopt();
-      return latest;
+      return { latest, changes: await adopt() };
     });
   } catch (error) {
     const reason = systemReason(error);
@@ -105,34 +115,33 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
   }
 
   /** Checks that the run that is there is the one that is asked for, and makes it ready to be continued. */
-  async function adopt(): Promise<void> {
+  async function adopt(): Promise<readonly Change[]> {
     const recorded = await readRun(out);
-    const difference = firstDifference(
-      completed(recorded.config, complete),
-      given.config,
-      ['config'],
-      new Set(mayChange.map((key) => `config.${key}`)),
-    );
-    const dataDiffers = JSON.stringify(recorded.data) !== JSON.stringify(given.data);
-    if (!difference && dataDiffers)
+    const changes = [...differences(completed(recorded.config, complete), given.config)];
+    const different = changes.find(({ name }) => !mayChange.includes(name));
+    if (different)
+      throw new Error(
+        `${out}: config.${different.name} is ${quoteJson(different.before, 'not set')} in this run, now ${quoteJson(different.now, 'not set')}; resume with the run's own value, or choose another --out`,
+      );
+    if (JSON.stringify(recorded.data) !== JSON.stringify(given.data))
       throw new Error(
         `${out}: its images are not those of the run; resume with the same data, or choose another --out`,
       );
-    if (difference) throw new Error(`${out}: ${difference}; resume with the run's own value, or choose another --out`);
     await access(out, constants.W_OK);
     await makeFolder(stepsFolder(out));
     await access(stepsFolder(out), constants.W_OK);
     await cleanLeftovers(out);
     if (JSON.stringify(recorded.config) !== JSON.stringify(given.config))
       await replaceFile(join(out, runFile), jsonText({ format: runFormat, ...given }));
+    return changes;
   }
 }
 
 /** Opens a run under its lock, which holds until it is let go of. */
-async function locked(out: string, open: () => Promise<Checkpoint | null>): Promise<Run> {
+async function locked(out: string, open: () => Promise<Pick<Run, 'latest' | 'changes'>>): Promise<Run> {
   const { release } = await lockRun(out);
   try {
-    return { out, latest: await open(), release };
+    return { out, ...(await open()), release };
   } catch (error) {
     await release();
     throw error;
@@ -172,24 +181,11 @@ export async function readRun(out: string): Promise<RunRecord> {
   return { config, data };
 }
 
-/** `config.batchSize is 64 in this run, now 32`, or undefined where all that may not differ is equal. */
-function firstDifference(
-  recorded: unknown,
-  given: unknown,
-  path: readonly string[],
-  mayChange: ReadonlySet<string>,
-): string | undefined {
-  const name = path.join('.');
-  if (mayChange.has(name)) return undefined;
+/** Where two configurations differ; lists compare as a whole, since which element differs is easily seen. */
+function* differences(recorded: unknown, given: unknown, path: readonly string[] = []): Generator<Change> {
   if (isObject(recorded) && isObject(given)) {
-    for (const key of new Set([...Object.keys(recorded), ...Object.keys(given)])) {
-      const difference = firstDifference(recorded[key], given[key], [...path, key], mayChange);
-      if (difference) return difference;
-    }
-    return undefined;
-  }
-  // Lists compare as their text: which element differs is easily seen.
-  return JSON.stringify(recorded) === JSON.stringify(given)
-    ? undefined
-    : `${name} is ${quoteJson(recorded, 'not set')} in this run, now ${quoteJson(given, 'not set')}`;
+    for (const key of new Set([...Object.keys(recorded), ...Object.keys(given)]))
+      yield* differences(recorded[key], given[key], [...path, key]);
+  } else if (JSON.stringify(recorded) !== JSON.stringify(given))
+    yield { name: path.join('.'), before: recorded, now: given };
 }

@@ -36,7 +36,7 @@ describe('help', () => {
     const groups = [...help.matchAll(/^(\w+):\n((?: {2,}.*\n)+)/gm)]
       .filter(([, title]) => title !== 'Options' && title !== 'Arguments')
       .map(([, title, body]) => [title, [...body!.matchAll(/^ {2}([\w-]+)/gm)].map(([, name]) => name)] as const);
-    expect(groups.map(([title]) => title)).toEqual(['Make', 'Measure', 'Understand', 'Ship', 'Commands']);
+    expect(groups.map(([title]) => title)).toEqual(['Make', 'Measure', 'Understand', 'Ship', 'Inspect', 'Commands']);
     expect(groups.at(-1)![1]).toEqual(['help']);
     const listed = groups.flatMap(([, names]) => names).filter((name) => name !== 'help');
     expect(listed.toSorted()).toEqual([...new Set(leaves.map(([name]) => name))].toSorted());

@@ -6,6 +6,7 @@ import * as tokenizer from './clip/tokenizer.ts';
 import * as data from './data/data.ts';
 import * as doctor from './doctor/doctor.ts';
 import * as exporting from './export/export.ts';
+import * as settings from './list/settings.ts';
 import * as evaluate from './measure/evaluate.ts';
 import * as lossByNoise from './measure/loss-by-noise.ts';
 import * as probe from './measure/probe.ts';
@@ -24,6 +25,7 @@ const groups = {
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
   Understand: [forward, data, classify, search, embed],
   Ship: [exporting, doctor],
+  Inspect: [settings],
 } as const;
 
 /** Adds every command to the program, under the heading of its group. */

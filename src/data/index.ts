@@ -22,6 +22,11 @@ export { fillTemplate, plainTemplates, templateProblem } from './texts/template.
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
 export { type EmbeddedImages, embedImages, type EmbedOptions, type ImageEncoder } from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
+export { buildIcons, iconDefaults, type IconOptions } from './icons/build-icons.ts';
+export { type IconCounts } from './icons/describe-icons.ts';
+export { cleanLicenses, type IconSet, iconSetNames, type IconSource } from './icons/icon-sets.ts';
+export { type IconSplitEntry, type IconSplitOptions, splitIcons } from './icons/icon-splits.ts';
+export { type BuiltFolder } from './packages/built-folder.ts';
 export { type SplitEntry, splitEmoji, type SplitOptions } from './emoji/splits.ts';
 export {
   emojiStyleNames,
@@ -30,7 +35,7 @@ export {
   type EmojiStyle,
   type EmojiStyleName,
 } from './emoji/styles.ts';
-export { type FoundPackage, type PackageNeed } from './emoji/packages.ts';
+export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
 export { layClassGrid } from './figures/class-grid.ts';
 export { gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';

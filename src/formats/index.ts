@@ -1,3 +1,4 @@
+export type { Bytes } from './bytes.ts';
 export { bfloatToFloats, floatsToBfloat, floatsToHalf, halfToFloats } from './half.ts';
 export { readIdx, type IdxArray, type IdxData } from './idx.ts';
 export { readNpy, writeNpy, type NpyArray, type NpyData, type NpyDType } from './npy.ts';

@@ -10,6 +10,7 @@
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 
+import type { Bytes } from './bytes.ts';
 import { quoteJson } from './quote.ts';
 
 /** `f16` is held as its 16 bits (see `half.ts`), `bool` as bytes 0 and 1. */
@@ -159,7 +160,7 @@ function fortranPlaces(shape: readonly number[]): (index: number) => number {
  *
  * @throws if the data is not of its type and shape
  */
-export function writeNpy({ dtype, shape, data }: NpyArray): Uint8Array<ArrayBuffer> {
+export function writeNpy({ dtype, shape, data }: NpyArray): Bytes {
   const fail = (problem: string) => new Error(`writeNpy: ${problem}`);
   if (!Object.hasOwn(writtenTypes, dtype))
     throw fail(`unsupported dtype ${quoteJson(dtype)}; one of ${Object.keys(writtenTypes).join(', ')}`);

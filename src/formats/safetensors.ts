@@ -10,6 +10,7 @@
  * @see https://github.com/huggingface/safetensors#format
  */
 
+import type { Bytes } from './bytes.ts';
 import { clipped, quoteJson } from './quote.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -122,7 +123,7 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
 export function writeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array<ArrayBuffer> {
+): Bytes {
   const { header, names } = layOut(tensors, metadata);
   const parts = [header, ...names.map((name) => bytesOf(name, tensors.get(name)!))];
   const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));

@@ -10,6 +10,7 @@
  * @see https://github.com/tensorflow/tensorboard/blob/master/tensorboard/compat/proto/event.proto
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Bytes } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
 
 /** One value of one step: a number, or an image as the bytes of a PNG file. */
@@ -43,7 +44,7 @@ const sessionStart = 1;
  *
  * @param wallTime  seconds since 1970
  */
-export function encodeEvent(wallTime: number, content: EventContent): Uint8Array<ArrayBuffer> {
+export function encodeEvent(wallTime: number, content: EventContent): Bytes {
   const event = new BinaryWriter().tag(eventField.wallTime, WireType.Bit64).double(wallTime);
   if (content.kind !== 'version' && content.step !== 0) event.tag(eventField.step, WireType.Varint).int64(content.step);
   switch (content.kind) {
@@ -83,7 +84,7 @@ function writeValue(writer: BinaryWriter, value: SummaryValue): BinaryWriter {
     .join();
 }
 
-function record(message: Uint8Array): Uint8Array<ArrayBuffer> {
+function record(message: Uint8Array): Bytes {
   const bytes = new Uint8Array(message.length + 16);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(message.length), true);

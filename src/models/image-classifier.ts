@@ -12,10 +12,11 @@ const positive = z.number().int().positive();
 
 /** The configuration of `ImageClassifier`. */
 export const imageClassifierConfigSchema = z.strictObject({
-  /** Height and width of the images in pixels. */
+  /** Height and width of the images. @unit pixels */
   sampleSize: positive.max(1024),
+  /** 1 for gray images, 3 for color. @unit channels */
   inChannels: z.union([z.literal(1), z.literal(3)]),
-  /** Channels of the stages, the first at half the image's size and each further one at half of that. The last is the number of features. */
+  /** Channels of the stages, the first at half the image's size and each further one at half of that. The last is the number of features. @unit channels */
   blockOutChannels: z.array(positive.max(4096)).nonempty().max(10).default([32, 64, 128]),
   /** Residual blocks in each stage. */
   layersPerBlock: positive.max(64).default(1),

@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Bytes } from '../formats/index.ts';
 import { schemas } from './protobuf.ts';
 import type { Field, MessageName, ModelProto, Schema } from './protobuf.ts';
 
@@ -14,7 +15,7 @@ const largestModel = 2 ** 31 - 1;
  *
  * @throws if a value is not of its field's type, a required one is missing, an integer is not exact, or the model passes protobuf's 2 GiB
  */
-export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
+export function encodeModel(model: ModelProto): Bytes {
   const pieces = new Pieces();
   writeMessage(pieces, 'ModelProto', model, 'model');
   const chunks = pieces.finish();

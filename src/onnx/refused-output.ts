@@ -1,3 +1,4 @@
+import type { Bytes } from '../formats/index.ts';
 import { encodeModel } from './encode.ts';
 
 /** The name of the output that `withRefusedOutput` adds. */
@@ -12,7 +13,7 @@ export const refusedOutput = 'refused:';
  *
  * @see https://protobuf.dev/programming-guides/encoding/#last-one-wins
  */
-export function withRefusedOutput(model: Uint8Array): Uint8Array<ArrayBuffer> {
+export function withRefusedOutput(model: Uint8Array): Bytes {
   const before = encodeModel({
     irVersion: 8,
     opsetImport: [],

@@ -10,6 +10,7 @@ import {
   type Tensor,
   type Type,
 } from '../core/index.ts';
+import type { Bytes } from '../formats/index.ts';
 import { GraphBuilder, onnxDataTypes, valueInfo, type ValueName } from './builder.ts';
 import { encodeModel } from './encode.ts';
 import { standardLowerings } from './lower.ts';
@@ -85,10 +86,7 @@ export function toOnnx(program: Program, options: ToOnnxOptions = {}): OnnxProgr
  * @param build  the program at a batch size, the same but for extents
  * @throws if the program depends on the batch in more than extents
  */
-export function toOnnxForAnyBatch(
-  build: (batch: number) => Program,
-  options: ToOnnxOptions = {},
-): Uint8Array<ArrayBuffer> {
+export function toOnnxForAnyBatch(build: (batch: number) => Program, options: ToOnnxOptions = {}): Bytes {
   const [first, second] = probeBatches.map((batch) => modelOf(build(batch), options));
   return encodeModel(generalizeBatch(first!, second!));
 }

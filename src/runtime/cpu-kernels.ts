@@ -1,5 +1,4 @@
 /** Finds out whether this processor's ONNX Runtime has the blocked kernels that `cpuLowerings` uses, by trying them. */
-import * as ort from 'onnxruntime-node';
 import {
   add,
   conv2d,
@@ -23,6 +22,7 @@ import {
   type Tensor,
 } from '../core/index.ts';
 import { blockSizeModel, cpuLowerings, toOnnx, type Lowerings } from '../onnx/index.ts';
+import { loadOnnxRuntime } from './onnx-runtime.ts';
 
 /** Whole blocks of every size there is: 16 channels with AVX-512, 8 on other x86, and most other processors have none. */
 const probeChannels = 64;
@@ -113,6 +113,7 @@ async function run(
   inputs: Readonly<Record<string, HostArray>>,
   outputs: readonly string[],
 ): Promise<readonly Float32Array[]> {
+  const ort = loadOnnxRuntime('cpu');
   const session = await ort.InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: 1,
@@ -121,7 +122,12 @@ async function run(
   });
   try {
     const results = await session.run(
-      Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, tensor(value)])),
+      Object.fromEntries(
+        Object.entries(inputs).map(([name, { data, shape }]) => [
+          name,
+          new ort.Tensor('float32', data as Float32Array, shape),
+        ]),
+      ),
     );
     return outputs.map((name) => results[name]!.data as Float32Array);
   } finally {
@@ -132,10 +138,6 @@ async function run(
 function smallNumbers(name: string, size: number): Float32Array {
   const random = new RandomStream(0, `probe ${name}`);
   return Float32Array.from({ length: size }, () => random.uniform() - 0.5);
-}
-
-function tensor({ data, shape }: HostArray): ort.Tensor {
-  return new ort.Tensor('float32', data as Float32Array, shape);
 }
 
 function largestDifference(a: Float32Array, b: Float32Array): number {

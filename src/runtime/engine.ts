@@ -1,9 +1,9 @@
-import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-node';
+import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
 import type { Environment } from '../core/index.ts';
 
 /**
  * One build of ONNX Runtime on one provider. What holds sessions and stores is the same for all of them and takes this
- * as an argument; `onnxruntime-node` and `onnxruntime-web` have the same classes.
+ * as an argument; its builds for Node and for browsers have the same classes.
  */
 export interface Engine {
   readonly ort: { readonly InferenceSession: InferenceSessionFactory; readonly Tensor: TensorConstructor };

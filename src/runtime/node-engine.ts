@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { InferenceSession } from 'onnxruntime-node';
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-common';
 import { probeBlockSize } from './cpu-kernels.ts';
 import type { Engine } from './engine.ts';
 import type { NodeDevice } from './node-device.ts';
+import { loadOnnxRuntime } from './onnx-runtime.ts';
 
 /** What a Node engine is opened with; plain data, because it travels to a worker. */
 export interface NodeEngineOptions {
@@ -15,8 +15,13 @@ export interface NodeEngineOptions {
   readonly profileDir?: string;
 }
 
-/** ONNX Runtime in Node on one of its providers. */
+/**
+ * ONNX Runtime in Node on one of its providers.
+ *
+ * @throws one line, if it cannot be loaded
+ */
 export function nodeEngine({ device, threads, spin = true, profileDir }: NodeEngineOptions): Engine {
+  const ort = loadOnnxRuntime(device);
   const common: InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     logSeverityLevel: 4,

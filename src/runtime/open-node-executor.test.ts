@@ -1,9 +1,13 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { skipped, swiftShader } from '../../test/swift-shader.ts';
 import { isSoftware, readAdapter } from './adapter.ts';
 import { cudaMissing } from './cuda.ts';
 import { compareDevices, tolerableError } from './device-check.ts';
 import { createNodeExecutor, openNodeExecutor } from './node.ts';
+import { onnxRuntimeVersion } from './onnx-runtime.ts';
 import { reasonAgainst } from './open-node-executor.ts';
 
 const card = { adapter: 'A Card', driver: null };
@@ -45,17 +49,32 @@ test.each([
 });
 
 test('CUDA that is not installed is a line with the command that installs it', async () => {
-  expect(cudaMissing('darwin', 'arm64')).toBe(
-    'onnxruntime-node has CUDA for Linux on x64 alone, this is darwin on arm64',
-  );
+  expect(cudaMissing('darwin', 'arm64')).toBe('ONNX Runtime has CUDA for Linux on x64 alone, this is darwin on arm64');
   const missing = cudaMissing('linux', 'x64', 'no such folder');
-  expect(missing).toBe(
-    "onnxruntime-node's CUDA provider is not installed; ONNXRUNTIME_NODE_INSTALL=1 npm rebuild onnxruntime-node downloads it, and it needs CUDA 12 and cuDNN 9",
+  expect(missing).toMatch(
+    /^ONNX Runtime's CUDA provider is not installed; npm i onnxruntime-node@\d+\.\d+\.\d+ && node node_modules\/onnxruntime-node\/script\/install downloads it, and it needs CUDA 12 and cuDNN 9$/,
   );
+  expect(cudaMissing('linux', 'x64', undefined)).toBe(missing);
   if (cudaMissing() !== null)
     await expect(openNodeExecutor({ device: 'cuda' })).rejects.toThrow(
       `cuda: ${cudaMissing()}; --device cpu computes on the processor`,
     );
+});
+
+test('CUDA of another version of ONNX Runtime is a line with the command that installs the right one', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kuosan-cuda-'));
+  try {
+    mkdirSync(join(folder, 'bin/napi-v6/linux/x64'), { recursive: true });
+    writeFileSync(join(folder, 'bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so'), '');
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: '1.20.0' }));
+    expect(cudaMissing('linux', 'x64', folder)).toMatch(
+      /^onnxruntime-node 1\.20\.0 is installed, and CUDA needs \d+\.\d+\.\d+; npm i /,
+    );
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ version: onnxRuntimeVersion }));
+    expect(cudaMissing('linux', 'x64', folder)).toBeNull();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.skipIf(process.platform !== 'linux')(

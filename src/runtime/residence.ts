@@ -1,4 +1,4 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import type { DType, HostArray, Type } from '../core/index.ts';
 import { copyModel, narrowType } from '../onnx/index.ts';
 import type { Engine } from './engine.ts';

@@ -1,5 +1,5 @@
 /** Our arrays as ONNX Runtime's tensors, and back. */
-import type { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-common';
 import { allocate, sizeOf, type DType, type HostArray, type HostData, type Type } from '../core/index.ts';
 import { narrowArray } from '../onnx/index.ts';
 import type { Engine } from './engine.ts';

@@ -41,7 +41,9 @@ export async function readConfig(presetOrFile: string): Promise<Record<string, u
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error(`${path}: a configuration is a JSON object`);
-  return value as Record<string, unknown>;
+  // For editors, which complete the file by it.
+  const { $schema: _, ...config } = value as Record<string, unknown>;
+  return config;
 }
 
 /** A thousand times what a configuration has: whatever is larger is another file. */

@@ -6,17 +6,19 @@ import {
   readTrainingState,
   saveCheckpoint,
   writeTrainingState,
+  type Change,
   type Checkpoint,
   type ModelKind,
 } from '../checkpoint/index.ts';
 import type { NetworkTimes } from '../diffusion/index.ts';
-import { quoteWord } from '../formats/quote.ts';
+import { quoteJson, quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Bitmap } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './steps/train-config.ts';
 import { BestSoFar, type Judgement } from './best.ts';
 import { RunLog } from './log/log.ts';
 import { lossContext } from './steps/loss-context.ts';
+import { learningRateAt } from './steps/lr-schedule.ts';
 import type { MemoryNeed } from './steps/memory.ts';
 import type { MetricsLine } from './log/metrics.ts';
 import { lossByNoise, type LossByNoise } from './log/noise-levels.ts';
@@ -125,8 +127,17 @@ export type RunEvent =
       readonly noise?: { readonly losses: LossByNoise; readonly figure: string };
     };
 
-/** What a resumed run may say differently: how long and how often, nothing that changes a step. */
+/**
+ * What a resumed run may say differently: how long and how often, and where files lie, which it compares by what they hold. Nothing
+ * changes a step, but for the last one of a cosine schedule.
+ */
 export const resumable = [
+  'data.source',
+  'data.files',
+  'data.test',
+  'data.testFiles',
+  'tokenizer.file',
+  'train.init',
   'train.steps',
   'train.checkpointEvery',
   'train.keepCheckpoints',
@@ -152,7 +163,7 @@ export async function* trainingRun(
   checkTask(task, train);
   let from: SavedState | undefined;
   let start: TrainerState | undefined;
-  const { latest, release } = await openRun(out, {
+  const { latest, changes, release } = await openRun(out, {
     config: { ...plan.config },
     data: { fingerprint: dataset.fingerprint },
     resume,
@@ -173,6 +184,7 @@ export async function* trainingRun(
       out,
       executor,
       latest,
+      changes,
       from,
       start,
       ...(signal && { signal }),
@@ -186,17 +198,22 @@ export async function* trainingRun(
 /** An open run, and the state to go on from or, at its start, to begin with; weights are drawn from the seed where there is neither. */
 interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal' | 'onSampling'> {
   readonly latest: Checkpoint | null;
+  readonly changes: readonly Change[];
   readonly from: SavedState | undefined;
   readonly start: TrainerState | undefined;
 }
 
 async function* trained(
   plan: RunPlan,
-  { out, executor, latest, from, start, signal, onSampling }: OpenedRun,
+  { out, executor, latest, changes, from, start, signal, onSampling }: OpenedRun,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
-  const notes = [...(plan.notes ?? []), ...(from ? differences(from.environment, environment) : [])];
+  const notes = [
+    ...(plan.notes ?? []),
+    ...changeNotes(changes, train, from?.step ?? 0),
+    ...(from ? differences(from.environment, environment) : []),
+  ];
   const log = await RunLog.open(
     out,
     { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) },
@@ -314,6 +331,26 @@ async function readState(checkpoint: string, readWeights: RunPlan['readWeights']
     );
   });
   return { step, training: tensors, ema: weights, environment: meta['environment'] };
+}
+
+/** A jump of the learning rate that is worth a word, as a part of its base value. */
+const noticeable = 0.01;
+
+/** What a resume changes, a sentence each. */
+function changeNotes(changes: readonly Change[], train: TrainConfig, step: number): string[] {
+  const notes = changes.map(
+    ({ name, before, now }) =>
+      `${name} is ${quoteJson(now, 'not set')} from here on, before ${quoteJson(before, 'not set')}`,
+  );
+  const before = changes.find(({ name }) => name === 'train.steps')?.before;
+  if (typeof before !== 'number' || step === 0) return notes;
+  const recorded = { ...train, steps: before };
+  const next = learningRateAt(train, step + 1);
+  if (Math.abs(next - learningRateAt(recorded, step + 1)) < noticeable * train.learningRate) return notes;
+  return [
+    ...notes,
+    `the ${train.lrSchedule} schedule ends at step ${train.steps} now: the learning rate goes from ${learningRateAt(recorded, step).toExponential(1)} to ${next.toExponential(1)}, and what comes is neither the run of ${before} steps nor that of ${train.steps}`,
+  ];
 }
 
 /** What a resumed run computes with that the saved one did not: results then go on the same but for rounding. */

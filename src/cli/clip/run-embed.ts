@@ -1,5 +1,6 @@
 import { checkExtension, checkWritable, writeFileWhole } from '../../data/index.ts';
 import { writeNpy } from '../../formats/npy.ts';
+import { checkOutside } from '../check-apart.ts';
 import { withImageTower, type ClipOptions } from './open-clip.ts';
 import type { Engine } from '../with-engine.ts';
 
@@ -18,6 +19,7 @@ export async function writeEmbeddings(
   checkExtension(out, '.npy');
   const names = `${out.slice(0, -'.npy'.length)}.txt`;
   for (const path of [out, names]) await checkWritable(path);
+  await checkOutside({ '--out': out }, [options.images]);
   await withImageTower(source, options, engine, async ({ embed }) => {
     const { files, embeddings, fromCache } = await embed();
     await writeFileWhole(out, writeNpy(embeddings));

@@ -1,5 +1,6 @@
 import { checkExtension, checkWritable, layGrid, readImage, writePng, type Bitmap } from '../../data/index.ts';
 import { rank } from '../../pipelines/index.ts';
+import { checkOutside } from '../check-apart.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { UsageError } from '../options.ts';
 import type { Engine } from '../with-engine.ts';
@@ -24,6 +25,7 @@ export async function searchImages(
   if (query.trim() === '') throw new UsageError('--query: is empty; say what to look for');
   checkExtension(out, '.png');
   await checkWritable(out);
+  await checkOutside({ '--out': out }, [options.images]);
   await withClip(source, options, engine, async ({ encoder, embed }) => {
     const ask = async () => {
       const { embeddings: question, truncated } = await encoder.embedTexts([query]);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
 import * as emoji from './data-emoji.ts';
+import * as icons from './data-icons.ts';
 import { integerOption, UsageError } from '../options.ts';
 import type { DataOptions } from './run-data.ts';
 
@@ -42,4 +43,5 @@ export function register(program: Command): void {
       await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });
   emoji.register(command);
+  icons.register(command);
 }

@@ -1,8 +1,7 @@
-import { realpath } from 'node:fs/promises';
-import { dirname, resolve, sep } from 'node:path';
 import { RandomStream } from '../../core/random.ts';
 import { checkExtension, checkWritable, layGrid, openDataset, imagesAt, writePng } from '../../data/index.ts';
 import type { Dataset } from '../../data/index.ts';
+import { checkOutside } from '../check-apart.ts';
 import { clipped } from '../../formats/quote.ts';
 
 /** The options of `kuosan data`. */
@@ -26,7 +25,7 @@ export async function showData(
 ): Promise<void> {
   checkExtension(out, '.png');
   await checkWritable(out);
-  await checkOutside(source, out);
+  await checkOutside({ '--out': out }, [source]);
   const start = performance.now();
   const dataset = await openDataset(source, { size, skipBad });
   const seconds = (performance.now() - start) / 1000;
@@ -41,17 +40,6 @@ export async function showData(
   print(
     `${out}: ${shown.length} of ${dataset.count} images${shown.length < dataset.count ? `, sampled with seed ${seed}` : ''}`,
   );
-}
-
-/** A grid inside the folder would be one of its images the next time. */
-async function checkOutside(source: string, out: string): Promise<void> {
-  const folder = await realpath(source).catch(() => undefined);
-  const target = await realpath(dirname(out)).catch(() => dirname(resolve(out)));
-  if (folder !== undefined && (target === folder || target.startsWith(folder + sep))) {
-    throw new Error(
-      `--out ${JSON.stringify(out)} lies inside the data set and would become one of its images; give a path outside of ${JSON.stringify(source)}`,
-    );
-  }
 }
 
 /** The summary, a line each: what there is, the classes, examples of captions, what was left out, and what else to know. */

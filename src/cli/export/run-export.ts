@@ -5,6 +5,7 @@ import { checkExtension, checkWritable, writeFileWhole } from '../../data/index.
 import { quoteWord } from '../../formats/quote.ts';
 import { countParameters } from '../../nn/index.ts';
 import { exportOnnx } from '../../pipelines/index.ts';
+import { webEngineFolder } from '../../runtime/web-engine-files.ts';
 import { UsageError } from '../options.ts';
 import { checkPageFolder, writePage } from './write-page.ts';
 
@@ -32,7 +33,10 @@ export async function writeExport(
       );
     await checkWritable(out);
   }
-  if (web !== undefined) await checkPageFolder(web, force);
+  if (web !== undefined) {
+    await checkPageFolder(web, force);
+    webEngineFolder();
+  }
 
   const model = await loadModel(source, { variant });
   for (const note of model.notes) process.stderr.write(`note: ${note}\n`);

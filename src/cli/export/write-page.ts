@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
@@ -11,6 +10,7 @@ import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
+import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -22,14 +22,6 @@ export interface PageSource {
   /** Where the page was built; default the package's own. */
   readonly builtPage?: string;
 }
-
-/** Of ONNX Runtime's many builds, the one for processors and the one that can use a GPU. */
-const engineFiles = [
-  'ort-wasm-simd-threaded.mjs',
-  'ort-wasm-simd-threaded.wasm',
-  'ort-wasm-simd-threaded.asyncify.mjs',
-  'ort-wasm-simd-threaded.asyncify.wasm',
-];
 
 const weightsFile = 'weights.safetensors';
 
@@ -79,6 +71,7 @@ export async function writePage(
     throw new Error(
       `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
     );
+  const engineFiles = webEngineFolder();
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const full = resolve(folder);
   await mkdir(dirname(full), { recursive: true });
@@ -90,7 +83,7 @@ export async function writePage(
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await mkdir(join(aside, engineFolder));
-    for (const file of engineFiles) await copyFile(engineFile(file), join(aside, engineFolder, file));
+    for (const file of webEngineFiles) await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
     const weights = writeSafetensors(
       storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
     );
@@ -142,10 +135,6 @@ function ownPage(): string {
   return fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
   );
-}
-
-function engineFile(name: string): string {
-  return createRequire(import.meta.url).resolve(`onnxruntime-web/${name}`);
 }
 
 async function sizeOfFolder(folder: string): Promise<number> {

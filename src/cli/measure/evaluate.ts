@@ -6,6 +6,7 @@ import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
 import { integerOption } from '../options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
+import type { DataOptional } from '../recorded-data.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -18,9 +19,9 @@ export function register(program: Command): void {
       ),
     )
     .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
-    .requiredOption(
+    .option(
       '--data <source>',
-      'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images',
+      'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images; default: those that the run was trained on',
     )
     .option('--images <dir>', "measure the images of a folder in place of a model's")
     .option(
@@ -58,8 +59,10 @@ export function register(program: Command): void {
     .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), 16);
   addGuidanceOptions(command);
   addFeatureOptions(command);
-  addDeviceOptions(command).action(async (source: string | undefined, options: EvaluateOptions) => {
+  addDeviceOptions(command).action(async (source: string | undefined, options: DataOptional<EvaluateOptions>) => {
+    const { dataOf } = await import('../recorded-data.ts');
+    const { data } = await dataOf(source, options.data);
     const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, options);
+    await evaluate(source, { ...options, data });
   });
 }

@@ -4,6 +4,7 @@ import { addDeviceOptions } from '../device-options.ts';
 import { integerOption, numberOption } from '../options.ts';
 import type { ProbeCommandOptions } from './run-probe.ts';
 import { ttaOption } from '../clip/tta-option.ts';
+import type { DataOptional } from '../recorded-data.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -14,9 +15,9 @@ export function register(program: Command): void {
       '<model>',
       'a run, a checkpoint or a model folder of a CLIP or of its image tower alone, or emoji-clip, which comes with kuosan',
     )
-    .requiredOption(
+    .option(
       '--data <source>',
-      'images with classes to learn from: a folder with a folder for each class, fashion-mnist, …',
+      'images with classes to learn from: a folder with a folder for each class, fashion-mnist, …; default: those that the run was trained on',
     )
     .option('--test <source>', 'test images with the same classes; default the test split of the data set')
     .option('--neighbors <k>', 'nearest images that vote', integerOption('--neighbors', 1, 10_000), 20)
@@ -28,11 +29,13 @@ export function register(program: Command): void {
     .option('--json', 'print one JSON object', false)
     .addOption(ttaOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
-  addDeviceOptions(command).action(async (model: string, options: ProbeCommandOptions) => {
+  addDeviceOptions(command).action(async (model: string, options: DataOptional<ProbeCommandOptions>) => {
+    const { dataOf } = await import('../recorded-data.ts');
+    const { data } = await dataOf(model, options.data);
     const { withEngine } = await import('../with-engine.ts');
     await withEngine(options, async (engine, print) => {
       const { runProbe } = await import('./run-probe.ts');
-      await runProbe(model, options, engine, print);
+      await runProbe(model, { ...options, data }, engine, print);
     });
   });
 }

@@ -27,6 +27,7 @@ import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
+import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
@@ -76,6 +77,7 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
   checkUsage(source, options);
   if (options.nearest)
     for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
+  await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
   const features =
     options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));

@@ -28,6 +28,7 @@ import {
 } from '../../diffusion/index.ts';
 import { imageShapeOf } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
+import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { allImages, isConditionedOn, openImages } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
@@ -47,6 +48,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
   const { data, levels, draws, out, seed, batchSize } = options;
   checkExtension(out, '.png');
   await checkWritable(out);
+  await checkOutside({ '--out': out }, [data]);
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {

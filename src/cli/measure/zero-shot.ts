@@ -4,6 +4,7 @@ import { addDeviceOptions } from '../device-options.ts';
 import { choiceOption } from '../options.ts';
 import type { ZeroShotOptions } from './run-zero-shot.ts';
 import { ttaOption } from '../clip/tta-option.ts';
+import type { DataOptional } from '../recorded-data.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -11,7 +12,10 @@ export function register(program: Command): void {
     .description('count how many images of a data set a CLIP gives their own caption, or class')
     .addHelpText('after', examples('kuosan zero-shot emoji-clip --data photos --template "a photo of {}"'))
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
-    .requiredOption('--data <source>', 'images with captions or classes: a folder, fashion-mnist/test, …')
+    .option(
+      '--data <source>',
+      'images with captions or classes: a folder, fashion-mnist/test, …; default: those that the run was trained on, or held out',
+    )
     .option(
       '--files <list>',
       'name only the images on this list: one file name a line; looked for inside the folder, then as it is given',
@@ -36,11 +40,13 @@ export function register(program: Command): void {
     .option('--json', 'print one JSON object', false)
     .addOption(ttaOption())
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false);
-  addDeviceOptions(command).action(async (model: string, options: ZeroShotOptions) => {
+  addDeviceOptions(command).action(async (model: string, options: DataOptional<ZeroShotOptions>) => {
+    const { dataOf } = await import('../recorded-data.ts');
+    const recorded = await dataOf(model, options.data);
     const { withEngine } = await import('../with-engine.ts');
     await withEngine(options, async (engine, print) => {
       const { runZeroShot } = await import('./run-zero-shot.ts');
-      await runZeroShot(model, options, engine, print);
+      await runZeroShot(model, { ...recorded, ...options, data: recorded.data }, engine, print);
     });
   });
 }

@@ -19,6 +19,7 @@ import {
 } from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
 import type { FeatureOptions } from '../measure/feature-options.ts';
+import { checkOutside } from '../check-apart.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
@@ -47,6 +48,7 @@ export async function compare(source: string | undefined, options: CompareComman
   if (options.features !== undefined && data === undefined)
     throw new UsageError('--features compares images with real ones, and none are given; add --data');
   await checkWritable(out);
+  await checkOutside({ '--out': out }, [data, exact]);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));

@@ -27,7 +27,7 @@ export async function editImage(source: string | undefined, options: EditOptions
   const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
-  await checkImageFiles(options);
+  await checkImageFiles(options, count);
   await checkApart(out, { 'the image': image, 'the mask': mask });
   const imageSize = await readImageSize(image);
   if (mask !== undefined) await checkMaskSize(mask, image, imageSize);

@@ -28,7 +28,7 @@ export async function drawBetween(source: string | undefined, options: Interpola
     );
   }
   checkGuidanceOptions(options);
-  await checkImageFiles(options);
+  await checkImageFiles(options, interpolatedCount(seeds.length, frames));
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {

@@ -14,7 +14,7 @@ export interface SampleCommandOptions extends SourceOptions, SamplerOptions, Ima
 export async function drawSamples(source: string | undefined, options: SampleCommandOptions): Promise<void> {
   const { count, out, seed, batchSize } = options;
   checkSamplerOptions(options);
-  await checkImageFiles(options);
+  await checkImageFiles(options, count);
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {

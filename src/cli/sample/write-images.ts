@@ -1,5 +1,6 @@
 /** Follows sampling to its end and writes the results: a grid, single images, the reverse process as an animation. */
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   checkExtension,
@@ -12,6 +13,8 @@ import {
   type Bitmap,
 } from '../../data/index.ts';
 import type { SampleProgress } from '../../pipelines/index.ts';
+import { checkOutside } from '../check-apart.ts';
+import { isImage } from '../../data/sets/list-images.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** Where a command writes images. */
@@ -27,15 +30,48 @@ const gifFrames = 40;
 /** Bitmap that an animation is wide at most, if its images allow it. */
 const gifSide = 512;
 
-/** @throws before any work if one of the files cannot be written */
-export async function checkImageFiles({ out, images, gif }: ImageFiles): Promise<void> {
+/**
+ * Checks before any work that the files can be written and do not get between others.
+ *
+ * @param count  of images that are written one by one
+ * @param exact  a data set that is read
+ * @throws one line that says which
+ */
+export async function checkImageFiles(
+  { out, images, gif, exact }: ImageFiles & { readonly exact?: string },
+  count: number,
+): Promise<void> {
+  await checkOutside({ '--out': out, '--images': images, '--gif': gif }, [exact]);
   checkExtension(out, '.png');
   await checkWritable(out);
   if (gif) {
     checkExtension(gif, '.gif');
     await checkWritable(gif);
   }
-  if (images) await checkWritable(imagePath(images, 0));
+  if (images) {
+    await checkWritable(imagePath(images, 0));
+    await checkNoOthers(images, count);
+  }
+}
+
+/** @throws if images would stay in the folder that are not of this command: whoever reads it next takes all for one set */
+async function checkNoOthers(folder: string, count: number): Promise<void> {
+  if (!(await stat(folder).catch(() => undefined))?.isDirectory()) return;
+  const own = new Set(Array.from({ length: count }, (_, i) => imagePath(folder, i)));
+  const others = (await imagesIn(folder)).filter((path) => !own.has(path));
+  if (others.length === 0) return;
+  const held = others.length === 1 ? 'an image' : `${others.length} images`;
+  throw new Error(
+    `--images ${JSON.stringify(folder)}: holds ${held} that these would not replace (${basename(others[0]!)}); give a new folder, or remove ${others.length === 1 ? 'it' : 'them'}`,
+  );
+}
+
+/** Images that stand in a folder itself. */
+async function imagesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder))
+    .filter(isImage)
+    .sort()
+    .map((name) => join(folder, name));
 }
 
 /** Follows sampling with progress, and returns the finished images. */

@@ -2,6 +2,7 @@ import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTerminal, toBitmaps, type Bitmap } from '../../data/index.ts';
 import { configuredRun, readConfig } from '../../train/index.ts';
+import { quoteWord } from '../../formats/quote.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { openExecutor } from '../open-executor.ts';
 import { applyOverrides } from '../options.ts';
@@ -51,7 +52,7 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
       `Your model's images: ${final}`,
       '',
       'What to try next:',
-      `  npx kuosan sample ${out} --count 64 --seed 1 --gif ${join(out, 'reverse.gif')}   more images, and how they came out of noise`,
+      `  npx kuosan sample ${quoteWord(out)} --count 64 --seed 1 --gif ${quoteWord(join(out, 'reverse.gif'))}   more images, and how they came out of noise`,
       `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
       `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own images`,
       '',

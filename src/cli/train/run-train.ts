@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readRun } from '../../checkpoint/index.ts';
+import { MissingDataError } from '../../data/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { configuredRun, readConfig } from '../../train/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
@@ -21,8 +25,17 @@ export interface TrainOptions extends DeviceOptions {
   readonly skipBad: boolean;
 }
 
-export async function train(preset: string, options: TrainOptions, overrides: Overrides): Promise<void> {
-  const config = await readConfig(preset);
+/** What is trained where nothing is named. */
+const defaultPreset = 'noto-32';
+
+/**
+ * Trains a run, or goes on with one.
+ *
+ * @param preset  its name or the path of a configuration; undefined is the run's own for one that goes on
+ */
+export async function train(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
+  const config =
+    preset === undefined && options.resume ? await configOf(options.out) : await readConfig(preset ?? defaultPreset);
   const own: Overrides = (
     [
       [['data', 'source'], options.data],
@@ -43,6 +56,7 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
     throw new UsageError('--data is missing: a data set or a folder of images');
   const run = configuredRun(merged);
   const executor = await openExecutor(options);
+  const isOwn = preset === undefined && options.resume && options.data === undefined;
   try {
     const { use } = await showRun({
       run,
@@ -53,9 +67,21 @@ export async function train(preset: string, options: TrainOptions, overrides: Ov
       resumeOption: '--resume',
     });
     process.stderr.write(`${use.what}: npx ${use.command(quoteWord(options.out))}\n`);
+  } catch (error) {
+    if (!isOwn || !(error instanceof MissingDataError)) throw error;
+    throw new Error(`${error.message}; this is where the run's images were, where they are now is said by --data`, {
+      cause: error,
+    });
   } finally {
     await executor.dispose();
   }
+}
+
+/** The configuration that a run recorded. */
+async function configOf(out: string): Promise<Readonly<Record<string, unknown>>> {
+  if (!existsSync(join(out, 'run.json')))
+    throw new Error(`${out}: there is no run to resume; leave out --resume to start one, or give the --out of a run`);
+  return (await readRun(out)).config;
 }
 
 function hasSampleSize({ model }: Readonly<Record<string, unknown>>): boolean {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Executor } from '../../core/index.ts';
 import { checkUnlocked } from '../../checkpoint/index.ts';
@@ -10,6 +11,7 @@ import {
   type RunEvent,
   type RunPlan,
 } from '../../train/index.ts';
+import { checkOutside } from '../check-apart.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
 import { createProgress, duration, type InnerProgress, type Progress } from '../progress.ts';
@@ -58,6 +60,8 @@ export async function showRun({
   try {
     // Reading data may take minutes, after which this would be said anyway.
     await checkUnlocked(out);
+    // A run that is there already is left out of the listing.
+    if (!existsSync(join(out, 'run.json'))) await checkOutside({ '--out': out }, [run.source]);
     plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
     let inner: InnerProgress | undefined;
     const onSampling = (done: number, of: number) => {

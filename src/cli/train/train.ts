@@ -13,8 +13,7 @@ export function register(program: Command): void {
     .description('train a diffusion model on your images, or what measures and searches them')
     .argument(
       '[preset | config.json]',
-      'a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file',
-      'noto-32',
+      "a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file; default noto-32, with --resume the run's own",
     )
     .option(
       '--data <source>',
@@ -38,7 +37,7 @@ export function register(program: Command): void {
     .option('--batch-size <n>', 'images in one forward pass', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
-    .option('--resume', 'go on from the newest checkpoint in --out, bit for bit', false)
+    .option('--resume', 'go on from the newest checkpoint in --out, bit for bit; the run has all its settings', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .addHelpText(
       'after',
@@ -46,21 +45,18 @@ export function register(program: Command): void {
     )
     .addHelpText(
       'after',
-      examples(
-        'kuosan train noto-32 --data my-images --out runs/mine',
-        'kuosan train noto-32 --out runs/mine --resume',
-      ),
+      examples('kuosan train noto-32 --data my-images --out runs/mine', 'kuosan train --resume --out runs/mine'),
     )
     .allowUnknownOption()
     .allowExcessArguments();
-  addDeviceOptions(command).action(async (_preset: string, options: TrainOptions) => {
+  addDeviceOptions(command).action(async (_preset: string | undefined, options: TrainOptions) => {
     // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
     const { overrides, others } = parseOverrides(
       command.args,
       command.options.map(({ long }) => long!),
       switches,
     );
-    const [preset = 'noto-32', tooMany] = others;
+    const [preset, tooMany] = others;
     if (tooMany !== undefined)
       throw new UsageError(
         `${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`,

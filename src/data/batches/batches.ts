@@ -25,7 +25,7 @@ export interface BatchOptions {
 }
 
 /** What `byteToUnit` gives for every byte, in the float32 that a batch holds. */
-export const unitOfByte = Float32Array.from({ length: 256 }, (_, byte) => byteToUnit(byte));
+export const unitOfByte: Float32Array = Float32Array.from({ length: 256 }, (_, byte) => byteToUnit(byte));
 
 /**
  * The orders of the newest epochs of each data set. A memo and nothing more: `orderOf` gives the same with it empty.

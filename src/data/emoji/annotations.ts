@@ -2,8 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { unknownName } from '../../core/suggest.ts';
-import type { FoundPackage, PackageNeed } from './packages.ts';
-import { readPackageJson } from './read-package-json.ts';
+import type { FoundPackage, PackageNeed } from '../packages/find-packages.ts';
+import { readPackageJson } from '../packages/read-package-json.ts';
 import { plainCode } from './styles.ts';
 
 /** The words of Unicode's CLDR in many languages, MIT license. */

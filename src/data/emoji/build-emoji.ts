@@ -1,17 +1,10 @@
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
-import { z } from 'zod';
-import { metadataName } from '../sets/captions.ts';
 import { decodeImage, encodePng } from '../images/image.ts';
-import { replaceWhole } from '../../files/durable-files.ts';
-import { stableAsidePath } from '../../files/aside-path.ts';
 import { inParallel } from '../../files/in-parallel.ts';
-import { checkWritable, writing } from '../../files/write-file.ts';
+import { buildFolder, type BuiltImage } from '../packages/built-folder.ts';
+import { findPackages, type FoundPackage } from '../packages/find-packages.ts';
 import { annotationPackage, readConcepts } from './annotations.ts';
 import { duplicateGroups } from './duplicates.ts';
 import { describeEmoji } from './describe-emoji.ts';
-import { findPackages, type FoundPackage } from './packages.ts';
 import { splitEmoji, type SplitOptions } from './splits.ts';
 import { emojiStyleNames, emojiStyles, type EmojiStyle, type EmojiStyleName } from './styles.ts';
 
@@ -57,19 +50,14 @@ export interface BuiltEmoji {
   readonly splits: Readonly<Record<string, number>>;
 }
 
-/** What a folder was made from; written when it is complete. */
-const manifestName = 'dataset.json';
+const command = 'data emoji';
 
 /** Counted up when the same packages give another content: with 2 the name of the sub-group is one of the tags. */
 const format = 2;
 
-interface Image {
-  readonly fileName: string;
+interface Emoji extends BuiltImage {
   readonly style: EmojiStyleName;
   readonly code: string;
-  readonly bytes: Uint8Array;
-  /** One line of metadata. */
-  readonly line: string;
 }
 
 /**
@@ -88,53 +76,35 @@ export async function buildEmoji(options: Partial<EmojiOptions> & Pick<EmojiOpti
   const settings: EmojiOptions = { ...emojiDefaults, ...options };
   const { styles, language, size, out, testStyles, holdOut, seed, signal } = settings;
   check(settings);
-  await checkWritable(join(out, metadataName));
-  const found = await findPackages(
-    [annotationPackage, ...styles.map((style) => emojiStyles[style].package)],
-    settings.packages,
-  );
+  const needs = [annotationPackage, ...styles.map((style) => emojiStyles[style].package)];
+  const found = await findPackages(needs, settings.packages, command);
   const versions = Object.fromEntries([...found.values()].map(({ name, version }) => [name, version]));
-  const made = { kind: 'emoji', format, styles, language, size, packages: versions };
-  const split = { holdOut, seed, testStyles };
-
-  const held = await readManifest(out);
-  if (held === undefined && (await readdir(out).catch(() => [])).length > 0)
-    throw new Error(`data emoji: ${JSON.stringify(out)} holds other files; give another --out, or remove it`);
-  if (held !== undefined && !same(held.made, made)) {
-    const earlier = same({ ...made, ...held.made, format }, made);
-    throw new Error(
-      `data emoji: ${JSON.stringify(out)} ${earlier ? 'was built by an earlier version, which gave the images other tags' : `holds another data set (${JSON.stringify(held.made)})`}; give another --out, or remove it`,
-    );
-  }
-  if (held !== undefined && same(held.split, split)) return { ...held.built, how: 'there' };
-
-  const { images, alike, duplicates } = await collect(settings, found, signal);
-  const splits = splitEmoji(images, alike, settings);
-  const built = {
-    images: images.length,
-    concepts: new Set(images.map(({ code }) => code)).size,
-    styles: Object.fromEntries(styles.map((style) => [style, images.filter((image) => image.style === style).length])),
-    duplicates,
-    splits: Object.fromEntries(Object.entries(splits).map(([name, files]) => [name, files.length])),
-  };
-  const place = held === undefined ? await writeImages(images, settings, JSON.stringify(made)) : out;
-  await writing(place, async () => {
-    await rm(join(place, 'splits'), { recursive: true, force: true });
-    await mkdir(join(place, 'splits'));
-    for (const [name, files] of Object.entries(splits))
-      if (files.length > 0)
-        await writeFile(join(place, 'splits', `${name}.txt`), files.map((file) => `${file}\n`).join(''));
-    await writeFile(
-      join(place, 'README.md'),
-      describeEmoji({ language, size, holdOut, seed, testStyles, versions, ...built }),
-    );
-    await writeFile(join(place, manifestName), `${JSON.stringify({ made, split, built }, null, 2)}\n`);
-    if (place !== out) {
-      await rm(out, { recursive: true, force: true });
-      await rename(place, out);
-    }
+  const { how, counts, splits } = await buildFolder({
+    command,
+    out,
+    made: { kind: 'emoji', format, styles, language, size, packages: versions },
+    split: { holdOut, seed, testStyles },
+    earlier: 'which gave the images other tags',
+    collect: async () => {
+      const { images, alike, duplicates } = await collect(settings, found, signal);
+      const imagesOf = (style: EmojiStyleName) => images.filter((image) => image.style === style).length;
+      return {
+        images,
+        splits: splitEmoji(images, alike, settings),
+        counts: {
+          images: images.length,
+          concepts: new Set(images.map(({ code }) => code)).size,
+          styles: Object.fromEntries(styles.map((style) => [style, imagesOf(style)])),
+          duplicates,
+        },
+      };
+    },
+    describe: (built, parts) =>
+      describeEmoji({ language, size, holdOut, seed, testStyles, versions, ...built, splits: parts }),
+    onProgress: settings.onProgress,
+    signal,
   });
-  return { ...built, how: held === undefined ? 'built' : 'split' };
+  return { how, ...counts, splits };
 }
 
 function check({ styles, size, holdOut, testStyles }: EmojiOptions): void {
@@ -156,12 +126,12 @@ function check({ styles, size, holdOut, testStyles }: EmojiOptions): void {
 
 /** The images of all styles in the order of Unicode, without those that another concept of the style has too. */
 async function collect(
-  { styles, language }: EmojiOptions,
+  { styles, language, size }: EmojiOptions,
   found: ReadonlyMap<string, FoundPackage>,
   signal: AbortSignal | undefined,
-): Promise<{ images: Image[]; alike: string[][]; duplicates: number }> {
+): Promise<{ images: Emoji[]; alike: string[][]; duplicates: number }> {
   const concepts = await readConcepts(found.get(annotationPackage.name)!, language);
-  const images: Image[] = [];
+  const images: Emoji[] = [];
   const alike: string[][] = [];
   for (const style of styles) {
     signal?.throwIfAborted();
@@ -183,80 +153,11 @@ async function collect(
         fileName: `${style}/${name}`,
         style,
         code,
-        bytes: bytes[index]!,
-        line: JSON.stringify({ file_name: name, text: label, tags, code, style, group, subgroup, language }),
+        fields: { text: label, tags, code, style, group, subgroup, language },
+        // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
+        png: async () => encodePng(await decodeImage(bytes[index]!, { size, crop: 'pad' })),
       });
     }
   }
   return { images, alike, duplicates: alike.reduce((sum, group) => sum + group.length - 1, 0) };
-}
-
-/** Writes images and metadata next to `out`, keeping the images that a stopped build of the same has left, and returns the folder. */
-async function writeImages(
-  images: readonly Image[],
-  { styles, size, out, onProgress, signal }: EmojiOptions,
-  recipe: string,
-): Promise<string> {
-  const place = stableAsidePath(resolve(out));
-  await writing(place, async () => {
-    if ((await readFile(join(place, 'recipe.json'), 'utf8').catch(() => undefined)) !== recipe) {
-      await rm(place, { recursive: true, force: true });
-      await mkdir(place, { recursive: true });
-      await writeFile(join(place, 'recipe.json'), recipe);
-    }
-    for (const style of styles) await mkdir(join(place, style), { recursive: true });
-  });
-  let done = 0;
-  await inParallel(images.length, Math.max(2, availableParallelism()), async (index) => {
-    signal?.throwIfAborted();
-    const { fileName, bytes } = images[index]!;
-    const path = join(place, fileName);
-    if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      // Some emoji are a little higher than wide: white padding at the sides keeps their tops.
-      const png = await encodePng(await decodeImage(bytes, { size, crop: 'pad' }));
-      await writing(path, () => replaceWhole(path, (aside) => writeFile(aside, png)));
-    }
-    onProgress?.(++done, images.length);
-  });
-  await writing(place, async () => {
-    for (const style of styles)
-      await writeFile(
-        join(place, style, metadataName),
-        images
-          .filter((image) => image.style === style)
-          .map(({ line }) => `${line}\n`)
-          .join(''),
-      );
-    await rm(join(place, 'recipe.json'));
-  });
-  return place;
-}
-
-const counts = {
-  concepts: z.number(),
-  duplicates: z.number(),
-  styles: z.record(z.string(), z.number()),
-  splits: z.record(z.string(), z.number()),
-};
-const manifestSchema = z.object({
-  made: z.looseObject({ kind: z.literal('emoji') }),
-  split: z.unknown(),
-  built: z.union([
-    z.object({ images: z.number(), ...counts }),
-    // Earlier versions called them so.
-    z.object({ pictures: z.number(), ...counts }).transform(({ pictures: images, ...built }) => ({ images, ...built })),
-  ]),
-});
-
-/** Undefined where the folder is no complete data set of ours. */
-async function readManifest(folder: string): Promise<z.output<typeof manifestSchema> | undefined> {
-  try {
-    return manifestSchema.parse(JSON.parse(await readFile(join(folder, manifestName), 'utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

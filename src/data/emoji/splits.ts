@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { fraction } from '../packages/fraction.ts';
 
 /** Which images are kept from training. */
 export interface SplitOptions {
@@ -43,10 +43,6 @@ export function splitEmoji(
     splits[newConcept ? (newStyle ? 'test-both' : 'test-concepts') : newStyle ? 'test-styles' : 'train'].push(fileName);
   }
   return splits;
-}
-
-function fraction(text: string): number {
-  return createHash('sha256').update(text).digest().readUInt32BE() / 2 ** 32;
 }
 
 /** The first code of each code's group, after groups that share a code have become one. */

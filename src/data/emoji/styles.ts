@@ -1,8 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
-import type { FoundPackage, PackageNeed } from './packages.ts';
-import { readPackageJson } from './read-package-json.ts';
+import type { FoundPackage, PackageNeed } from '../packages/find-packages.ts';
+import { readPackageJson } from '../packages/read-package-json.ts';
 
 /** The images of one style by code points: each reads the bytes of an image file. */
 export type EmojiImages = ReadonlyMap<string, () => Promise<Uint8Array>>;

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
 
 /** A file that was left out, and why. */
 export interface SkippedImage {
@@ -51,7 +50,7 @@ export function fingerprintOf(content: DatasetContent): string {
 }
 
 /** `hash.update` for any length; the method itself takes less than 2 GiB at once. */
-export function updateHash(hash: Hash, bytes: Uint8Array): Hash {
+export function updateHash<Hash extends { update(bytes: Uint8Array): unknown }>(hash: Hash, bytes: Uint8Array): Hash {
   const piece = 2 ** 28;
   for (let start = 0; start < bytes.length; start += piece) hash.update(bytes.subarray(start, start + piece));
   return hash;

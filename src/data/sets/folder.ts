@@ -13,10 +13,10 @@ import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from '../images/image-size.ts';
 import { describeSystemError } from '../../files/system-reason.ts';
 import { listedSplits } from './folder-splits.ts';
-import { isImage, listImages, noteOtherImages, type ImageFile, type Listing } from './list-images.ts';
+import { isImage, listImages, noteOtherImages, noteRuns, type ImageFile, type Listing } from './list-images.ts';
 
 /** The part of a folder that is a data set: all of it, or its train split. */
-interface Part extends Omit<Listing, 'others'> {
+interface Part extends Omit<Listing, 'others' | 'runs'> {
   /** What stands before the classes in paths: nothing, or `train/`. */
   readonly within: string;
   /** Images of other splits. */
@@ -28,9 +28,9 @@ interface Part extends Omit<Listing, 'others'> {
  * @param folder  as the user called it
  * @throws if the folder's splits are all held-out ones
  */
-function partOf(folder: string, { others, ...listing }: Listing): Part {
+function partOf(folder: string, { others, runs, ...listing }: Listing): Part {
   const { folders, alone } = listedSplits(listing);
-  const notes = [noteOtherImages(others) ?? []].flat();
+  const notes = [noteOtherImages(others) ?? [], noteRuns(runs) ?? []].flat();
   if (!alone) {
     const train = folders.length > 1 ? folders.find(({ split }) => split === 'train') : undefined;
     const note = `${names(folders)} are classes here, since other folders lie next to them; give ${join(folder, train?.name ?? '')} to read one as a split`;
@@ -119,13 +119,13 @@ export async function imageFiles(
 ): Promise<ImageFiles> {
   try {
     if ((await stat(path)).isFile()) return { files: [path], skipped: [], notes: [] };
-    const { files, unreadable, others } = await listImages(path);
+    const { files, unreadable, others, runs } = await listImages(path);
     if (unreadable.length > 0 && !skipBad) throw bad(path, unreadable[0]!);
     if (files.length === 0) throw noImages(path, others, unreadable);
     return {
       files: files.map(({ id }) => join(path, id)),
       skipped: unreadable.map(({ id, reason }) => ({ id: join(path, id), reason })),
-      notes: [noteOtherImages(others) ?? []].flat(),
+      notes: [noteOtherImages(others) ?? [], noteRuns(runs) ?? []].flat(),
     };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;

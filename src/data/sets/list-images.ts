@@ -77,6 +77,8 @@ export interface Listing {
   readonly texts: readonly ImageFile[];
   /** Images and folders that cannot be read, and why. */
   readonly unreadable: readonly SkippedImage[];
+  /** Folders that hold a training run, whose sample grids are no data. */
+  readonly runs: readonly string[];
   /** How many files of each other extension there are. */
   readonly others: ReadonlyMap<string, number>;
 }
@@ -89,7 +91,8 @@ export function isImage(name: string): boolean {
 const notUtf8 = 'its name is not UTF-8 (rename it; convmv does so for whole folders)';
 
 /**
- * Every image below `root`, and what may hold captions, sorted by path. Hidden files and folders are left out, links are followed once.
+ * Every image below `root`, and what may hold captions, sorted by path. Hidden files and folders are left out, and the folders of training
+ * runs; links are followed once.
  *
  * @throws the system's error if `root` itself cannot be read
  */
@@ -97,6 +100,7 @@ export async function listImages(root: string): Promise<Listing> {
   const [paths, metadata, texts]: [string[], string[], string[]] = [[], [], []];
   const others = new Map<string, number>();
   const unreadable: SkippedImage[] = [];
+  const runs: string[] = [];
   const visited = new Set<string>();
 
   const visit = async (inside: string): Promise<void> => {
@@ -106,7 +110,12 @@ export async function listImages(root: string): Promise<Listing> {
     if (visited.has(real)) return;
     visited.add(real);
     // Bytes and not texts: a name that is no UTF-8 would come back as the name of another file, which is not there.
-    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    const entries = await readdir(folder, { withFileTypes: true, encoding: 'buffer' });
+    if (inside !== '' && isRun(entries)) {
+      runs.push(inside);
+      return;
+    }
+    for (const entry of entries) {
       const name = entry.name.toString('utf8');
       if (!name.startsWith('.')) await meet(entry, name, inside === '' ? name : `${inside}/${name}`);
     }
@@ -163,8 +172,22 @@ export async function listImages(root: string): Promise<Listing> {
     metadata: await sorted(metadata),
     texts: await sorted(captions),
     unreadable: unreadable.sort(byId),
+    runs: runs.sort(),
     others,
   };
+}
+
+/** A training run has a record and checkpoints, from its first moment on. */
+function isRun(entries: readonly Dirent<Buffer>[]): boolean {
+  const has = (name: string) => entries.some((entry) => entry.name.equals(Buffer.from(name)));
+  return has('run.json') && has('checkpoints');
+}
+
+/** A note on the folders of runs that were left out, where there are any. */
+export function noteRuns(runs: Listing['runs']): string | undefined {
+  if (runs.length === 0) return undefined;
+  const [what, they] = runs.length === 1 ? ['a training run', 'it is'] : ['training runs', 'they are'];
+  return `${runs.slice(0, 3).join(', ')}${runs.length > 3 ? ', …' : ''} ${runs.length === 1 ? 'is' : 'are'} ${what}: ${they} left out`;
 }
 
 /** What was removed while the folder was read is not there. */

@@ -13,6 +13,7 @@ const activationNames = Object.keys(activations) as [ActivationName, ...Activati
 const shared = {
   /** The function inside the blocks. OpenAI's weights need `quick_gelu`; most of OpenCLIP's `gelu`. */
   hiddenAct: z.enum(activationNames).default('quick_gelu'),
+  /** Added to the variance in layer norm. */
   layerNormEps: z.number().positive().default(1e-5),
   /** The share of attention weights set to zero in training. */
   attentionDropout: z.number().min(0).lt(1).default(0),
@@ -26,15 +27,22 @@ const shared = {
 
 /** The text tower: a transformer in which every token sees those before it. */
 export const clipTextConfigSchema = z.strictObject({
+  /** Tokens of the vocabulary. @unit tokens */
   vocabSize: positive.default(49408),
+  /** Width of the transformer. */
   hiddenSize: positive.default(512),
+  /** Width of the layer inside each block's perceptron. */
   intermediateSize: positive.default(2048),
+  /** Transformer blocks. */
   numHiddenLayers: positive.default(12),
+  /** Attention heads, which share the width. */
   numAttentionHeads: positive.default(8),
-  /** The most tokens of a text, its first and last one counted. */
+  /** The most tokens of a text, its first and last one counted. @unit tokens */
   maxPositionEmbeddings: positive.default(77),
   ...shared,
+  /** The token that fills short texts. */
   padTokenId: tokenId.nullable().default(1),
+  /** The token before each text. */
   bosTokenId: tokenId.nullable().default(49406),
   /**
    * The token at whose first position the text's embedding is read. 2 is how early checkpoints say it wrongly: like
@@ -45,26 +53,34 @@ export const clipTextConfigSchema = z.strictObject({
 
 /** The image tower: a vision transformer. */
 export const clipVisionConfigSchema = z.strictObject({
+  /** Width of the transformer. */
   hiddenSize: positive.default(768),
+  /** Width of the layer inside each block's perceptron. */
   intermediateSize: positive.default(3072),
+  /** Transformer blocks. */
   numHiddenLayers: positive.default(12),
+  /** Attention heads, which share the width. */
   numAttentionHeads: positive.default(12),
+  /** Channels of the images. */
   numChannels: positive.default(3),
-  /** Height and width of the images in pixels. */
+  /** Height and width of the images. @unit pixels */
   imageSize: positive.default(224),
-  /** Height and width of a patch; what is left over at the right and bottom is not looked at. */
+  /** Height and width of a patch; what is left over at the right and bottom is not looked at. @unit pixels */
   patchSize: positive.default(32),
   ...shared,
 });
 
 /** The whole model. */
 export const clipConfigSchema = z.strictObject({
+  /** The text tower. */
   textConfig: clipTextConfigSchema.prefault({}),
+  /** The image tower. */
   visionConfig: clipVisionConfigSchema.prefault({}),
   /** Width of the embeddings that both towers share. */
   projectionDim: positive.default(512),
   /** ln(1 / temperature) at the start; 2.6592 is ln(1 / 0.07). */
   logitScaleInitValue: z.number().default(2.6592),
+  /** Scales all standard deviations of first weights. */
   initializerFactor: z.number().positive().default(1),
 });
 

@@ -61,7 +61,8 @@ const mostThreads = 8;
  * An executor in a browser, on a worker of its own, so that the page stays alive while it computes.
  *
  * Bundlers have to make the worker a module, because ONNX Runtime starts its threads from its own script:
- * `worker: { format: 'es' }` in Vite's configuration.
+ * `worker: { format: 'es' }` in Vite's configuration. The dev servers of Vite 6 and 7 lose it without
+ * `optimizeDeps: { exclude: ['kuosan'] }`. onnxruntime-web has to be installed.
  *
  * @throws if the GPU is asked for and there is none, or several threads where the page is not isolated
  */
@@ -113,7 +114,13 @@ function startWorker(options: WebEngineOptions): SessionService {
     const worker = new Worker(new URL('./web-worker-main.js', import.meta.url), { type: 'module' });
     worker.addEventListener('message', ({ data }) => received(data));
     worker.addEventListener('error', ({ message }) =>
-      lost(new Error(`the engine's worker has failed${message ? `: ${message}` : ' to load'}`)),
+      lost(
+        new Error(
+          message
+            ? `the engine's worker has failed: ${message}`
+            : "the engine's worker has failed to load; Vite needs worker: { format: 'es' } and optimizeDeps: { exclude: ['kuosan'] } in its configuration, and onnxruntime-web has to be installed",
+        ),
+      ),
     );
     worker.postMessage(options);
     return { send: (request) => worker.postMessage(request), hold: () => {} };

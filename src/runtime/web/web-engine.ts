@@ -7,7 +7,14 @@ import type { WebEngineOptions } from './web-options.ts';
  */
 export async function webEngine({ provider, threads, wasmPaths }: WebEngineOptions): Promise<Engine> {
   // The build for processors alone is half the size of the one that can do both.
-  const ort = await (provider === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm'));
+  const ort = await (provider === 'webgpu' ? import('onnxruntime-web/webgpu') : import('onnxruntime-web/wasm')).catch(
+    (error: unknown) => {
+      throw new Error(
+        `createWebExecutor: onnxruntime-web cannot be loaded (${(error as Error).message}); it is installed by npm i onnxruntime-web`,
+        { cause: error },
+      );
+    },
+  );
   ort.env.wasm.numThreads = threads;
   if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
   ort.env.logLevel = 'fatal';

@@ -4,15 +4,18 @@ import { imageDataSchema, trainSchema } from '../steps/train-config.ts';
 
 /** The schema of a training run of an image classifier. The images say their size and channels, the data its classes. */
 export const classifierConfigSchema = z.strictObject({
+  /** The images. */
   data: imageDataSchema.omit({ size: true }).extend({
-    /** Height and width in pixels. */
+    /** Height and width of the images. @unit pixels */
     size: z.number().int().positive().default(32),
-    /** Held-out images that are counted; default the other part of a data set that comes in two, else none. */
+    /** A data set of held-out images, on which the accuracy is measured; default the other part of a data set that comes in two, else none. */
     test: z.string().nullable().optional(),
     /** 1 for gray, 3 for color; default what the data has. */
     channels: z.union([z.literal(1), z.literal(3)]).optional(),
   }),
+  /** The network: an `ImageClassifier`. */
   model: imageClassifierConfigSchema.omit({ sampleSize: true, inChannels: true, classNames: true }).prefault({}),
+  /** The optimization, and what is looked at on the way. */
   train: trainSchema,
 });
 

@@ -56,11 +56,17 @@ const getDataSchema = z.record(z.string(), z.string()).default({});
 
 /**
  * Checks the configuration of a run of any kind; its `task` says which: `ddpm` (when left out), `classifier` or `clip`. Its `getData` has
- * commands that get data, by source, for a message to name where it is missing; it is no part of what is recorded.
+ * commands that get data, by source, for a message to name where it is missing, and its `$schema` is for editors; neither is part of
+ * what is recorded.
  *
  * @throws for an unknown task, with those there are; else what the check of that kind finds
  */
-export function configuredRun({ task = 'ddpm', getData, ...config }: Readonly<Record<string, unknown>>): ConfiguredRun {
+export function configuredRun({
+  task = 'ddpm',
+  getData,
+  $schema: _,
+  ...config
+}: Readonly<Record<string, unknown>>): ConfiguredRun {
   const kind = typeof task === 'string' && Object.hasOwn(runKinds, task) ? runKinds[task] : undefined;
   if (!kind) throw new Error(`config.${unknownName('task', String(task), Object.keys(runKinds))}`);
   const commands = parseConfig(getDataSchema, getData, 'config.getData');

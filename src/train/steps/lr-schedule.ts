@@ -1,6 +1,15 @@
 /** How the learning rate moves over a run, as a factor of its base value. */
 export type LearningRateSchedule = 'constant' | 'cosine';
 
+/** What a run says of its learning rate. */
+export interface LearningRateOptions {
+  readonly learningRate: number;
+  readonly lrSchedule: LearningRateSchedule;
+  /** Updates in all. */
+  readonly steps: number;
+  readonly warmupSteps: number;
+}
+
 /**
  * The factor of the base learning rate at a step: it rises linearly over the warm-up, then stays, or falls to zero by
  * half a cosine.
@@ -20,4 +29,16 @@ export function learningRateFactor(
   if (kind === 'constant') return 1;
   const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
   return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress))));
+}
+
+/**
+ * The learning rate of an update.
+ *
+ * @param update  from 1: the schedule ends one past the last, so that neither the first nor the last has rate 0
+ */
+export function learningRateAt(
+  { learningRate, lrSchedule, steps, warmupSteps }: LearningRateOptions,
+  update: number,
+): number {
+  return learningRate * learningRateFactor(lrSchedule, update, { totalSteps: steps + 1, warmupSteps });
 }

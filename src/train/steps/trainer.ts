@@ -13,7 +13,7 @@ import { initialValues, randomKeyInput, type Module } from '../../nn/index.ts';
 import type { SampleLoss } from '../../pipelines/index.ts';
 import { optimizerOptions, type TrainConfig } from './train-config.ts';
 import { emaDecay } from './ema.ts';
-import { learningRateFactor } from './lr-schedule.ts';
+import { learningRateAt } from './lr-schedule.ts';
 import { measurePrefix, gradCacheInputs } from './loss-context.ts';
 import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
@@ -245,10 +245,9 @@ export class Trainer {
    * @throws DivergedError if a loss or its gradients are not finite
    */
   async advance(): Promise<StepReport> {
-    const { learningRate: base, lrSchedule, steps, warmupSteps, ema } = this.#config;
+    const { ema } = this.#config;
     const update = this.#step + 1;
-    // Updates count from 1 and the schedule ends one past the last: neither the first nor the last has rate 0.
-    const learningRate = base * learningRateFactor(lrSchedule, update, { totalSteps: steps + 1, warmupSteps });
+    const learningRate = learningRateAt(this.#config, update);
     const scalars = { learningRate: scalar(learningRate), oneMinusEmaDecay: scalar(1 - emaDecay(update, ema)) };
     const samples: SampleLoss[] = [];
     const reports: [string | undefined, ObjectiveReport][] = [];

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { describeSystemError } from '../../files/system-reason.ts';
-import type { FoundPackage } from './packages.ts';
+import type { FoundPackage } from './find-packages.ts';
 
 /**
  * A JSON file of a package, checked.
@@ -19,7 +19,7 @@ export async function readPackageJson<S extends z.ZodType>(
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).split('\n')[0]! : describeSystemError(error);
     throw new Error(
-      `data emoji: ${path} of ${found.name} ${found.version} is missing or not as expected (${reason}); install the version that kuosan names`,
+      `data: ${path} of ${found.name} ${found.version} is missing or not as expected (${reason}); install the version that kuosan names`,
       { cause: error },
     );
   }

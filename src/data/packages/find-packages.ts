@@ -17,12 +17,17 @@ export interface FoundPackage {
 /**
  * Finds installed npm packages, as Node does: in `node_modules` of a folder or of one above it.
  *
- * @param needs  the packages
- * @param from   the folder to begin in, or a `node_modules` folder
+ * @param needs    the packages
+ * @param from     the folder to begin in, or a `node_modules` folder
+ * @param command  how messages call what needs them
  * @returns      by name
  * @throws one line that names those that are missing, with the command that installs them and keeps the others
  */
-export async function findPackages(needs: readonly PackageNeed[], from: string): Promise<Map<string, FoundPackage>> {
+export async function findPackages(
+  needs: readonly PackageNeed[],
+  from: string,
+  command: string,
+): Promise<Map<string, FoundPackage>> {
   const found = new Map<string, FoundPackage>();
   for (const { name } of needs) {
     const place = await findPackage(name, resolve(from));
@@ -35,13 +40,14 @@ export async function findPackages(needs: readonly PackageNeed[], from: string):
   const names = missing.map(({ name }) => name).join(', ');
   // All of them, in the versions that are there: npm removes what an earlier --no-save brought and this one does not name.
   const all = needs.map(({ name, version }) => `${name}@${found.get(name)?.version ?? version}`);
-  const command = `npm install --no-save ${prefix}${all.join(' ')}`;
+  const install = `npm install --no-save ${prefix}${all.join(' ')}`;
   throw new Error(
-    `data emoji: ${missing.length === 1 ? 'the package' : 'the packages'} ${names} ${missing.length === 1 ? 'is' : 'are'} not installed; run: ${command}`,
+    `${command}: ${missing.length === 1 ? 'the package' : 'the packages'} ${names} ${missing.length === 1 ? 'is' : 'are'} not installed; run: ${install}`,
   );
 }
 
-async function findPackage(name: string, start: string): Promise<FoundPackage | undefined> {
+/** An installed package, or undefined if it is not there. */
+export async function findPackage(name: string, start: string): Promise<FoundPackage | undefined> {
   for (let folder = start; ; folder = dirname(folder)) {
     for (const place of [join(folder, 'node_modules', name), join(folder, name)]) {
       const version = await versionOf(place, name);
