@@ -93,12 +93,12 @@ describe('kuosan sample', () => {
       draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif'),
     ]);
     // Thirty steps of sixteen images, and thirty of the last.
-    expect(first.stderr).toContain('drawing 60/60 · image 17 of 17 · ');
+    expect(first.stderr).toContain('sampling 60/60 · image 17 of 17 · ');
     const [three] = await Promise.all([
       draw('c', '--count', '3', '--threads', '1'),
       draw('d', '--count', '17', '--threads', '2'),
     ]);
-    expect(three.stderr).toContain('drawing 30/30 · images 1–3 of 3 · ');
+    expect(three.stderr).toContain('sampling 30/30 · images 1–3 of 3 · ');
     expect(first!.stdout).toMatch(
       /^a\.png: 17 images with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
     );
