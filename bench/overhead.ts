@@ -1,7 +1,7 @@
 /**
  * What our loops cost next to the engine's runs: training and sampling steps of the demo's model and of the larger one, minus
  * the time that the same step spends in ONNX Runtime, on an executor as users have it and without its profiler. Sampling
- * is also told apart from its network evaluations, which are the engine's runs and the messages to its thread and back.
+ * also separates network evaluations, which are the engine's runs and the messages to its thread and back.
  */
 import { openDataset } from '../src/data/index.ts';
 import { type SamplerName, samplers } from '../src/diffusion/index.ts';
@@ -51,15 +51,15 @@ export async function overhead(settings: Settings): Promise<void> {
   const cases = [...training, ...sampling];
   const measure = async ({ name, steps, open }: (typeof cases)[number]) => {
     const { whole, engine, run } = await timeSteps(() => open({ threads }), steps);
-    return { case: name, stepMs: median(whole), besideEngine: partOf(whole, engine), besideRuns: partOf(whole, run) };
+    return { case: name, stepMs: median(whole), outsideEngine: partOf(whole, engine), outsideRuns: partOf(whole, run) };
   };
   const rows = await measureCases(
     cases,
     {
       nameOf: ({ name }) => name,
       measure,
-      lineOf: ({ case: name, stepMs, besideEngine }) =>
-        `${name}: ${digits(stepMs)} ms, ${digits(besideEngine.ms)} of them beside the engine`,
+      lineOf: ({ case: name, stepMs, outsideEngine }) =>
+        `${name}: ${digits(stepMs)} ms, ${digits(outsideEngine.ms)} of them besides the engine`,
     },
     settings,
   );
@@ -67,12 +67,12 @@ export async function overhead(settings: Settings): Promise<void> {
   const cells = ({ ms, quartiles, part }: Part) => [digits(ms), quartiles.map(digits).join('–'), percent(part)];
   console.log(
     `\n${layTable([
-      ['ms', 'step', 'beside the engine', 'quartiles', 'adds', 'beside evaluations', 'quartiles', 'adds'],
-      ...rows.map(({ case: name, stepMs, besideEngine, besideRuns }) => [
+      ['ms', 'step', 'besides the engine', 'quartiles', 'adds', 'besides evaluations', 'quartiles', 'adds'],
+      ...rows.map(({ case: name, stepMs, outsideEngine, outsideRuns }) => [
         name,
         digits(stepMs),
-        ...cells(besideEngine),
-        ...cells(besideRuns),
+        ...cells(outsideEngine),
+        ...cells(outsideRuns),
       ]),
     ])}`,
   );

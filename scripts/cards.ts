@@ -28,13 +28,13 @@ export const cards: Readonly<Record<string, Card>> = {
     measured: [
       [
         'copies',
-        'of 133 of 500 images (DDPM, 100 steps) the distance to the nearest image of the data is less than a third of that to the next',
+        '133 of 500 samples (DDPM, 100 steps) are near-duplicates of a training image (distance ratio < 1/3, Yoon et al. 2023)',
       ],
     ],
-    note: 'It has seen nothing but these images, so it draws emoji and nothing else. With so few images to learn from, a quarter of its own are copies of them, and most of the others have the eyes of one and the mouth of another.',
+    note: 'It generates emoji and nothing else. With so few training images, a quarter of its samples are near-duplicates of them, and most others combine the eyes of one with the mouth of another.',
   },
   'fashion-mnist': {
-    subject: 'Ten kinds of clothes in gray, 32 × 32 pixels, drawn by class.',
+    subject: 'Ten kinds of clothes in gray, 32 × 32 pixels, class-conditional.',
     tries: ['npx kuosan sample fashion-mnist --class sandal --guidance-scale 3 --out sandals.png'],
     data: fashionMnist,
     commands: ['npx kuosan train fashion-mnist --out runs/fashion-mnist'],
@@ -42,23 +42,23 @@ export const cards: Readonly<Record<string, Card>> = {
     measured: [
       [
         'Fréchet distance',
-        '1.77 with guidance 3 (real against real 0.32), N = 1,000, DDIM in 50 steps, features of `fashion-mnist-classifier`; not the FID',
+        '1.77 with guidance 3 (real vs real 0.32), N = 1,000, DDIM in 50 steps, features of `fashion-mnist-classifier`; not the FID',
       ],
-      ['of the class asked', '97.8 % with guidance 3, by the same network (real images 96.9 %)'],
+      ['class accuracy', '97.8 % with guidance 3, by the same network (real images 96.9 %)'],
     ],
-    note: 'One label in ten was hidden in training, so `--guidance-scale` works: 1 shows what the data is like, 3 shows each class at its clearest.',
+    note: 'Trained with a label dropout of 0.1 for classifier-free guidance (`--guidance-scale`): 1 samples the data distribution, 3 favors typical images of each class.',
   },
   'fashion-mnist-classifier': {
-    subject: 'Tells ten kinds of clothes apart, so that its features can measure models that draw them.',
+    subject: 'Classifies ten kinds of clothes. Its features measure generative models of them.',
     tries: ['npx kuosan evaluate runs/clothes --data fashion-mnist --features fashion-mnist-classifier'],
     data: `${fashionMnist}, mirrored at random`,
     commands: ['npx kuosan train fashion-mnist-classifier --out runs/classifier'],
     license: 'MIT',
     measured: [],
-    note: 'Distances of its features are not the FID, and mean something only next to others of the same network, the same data and the same number of images: `kuosan evaluate` prints those next to each number.',
+    note: 'Distances of its features are not the FID. Compare them only with others of the same network, data and number of images; `kuosan evaluate` prints the real-vs-real baseline with each.',
   },
   'emoji-clip': {
-    subject: 'Knows which words belong to which image, of things that there are emoji of.',
+    subject: 'Matches words and images of emoji.',
     tries: [
       "npx kuosan classify emoji-clip --images image.png --labels 'red heart,cat face,pizza' --template 'a photo of a {}' --template 'a drawing of {}' --tta",
       "npx kuosan search emoji-clip --images images --query 'a smiling cat' --out sheet.png",

@@ -157,7 +157,7 @@ const training: readonly Case[] = [
   [
     'train config.json images --out new',
     2,
-    '"images" is one argument too many; train takes one preset or configuration file',
+    '"images" is one argument too many; kuosan train takes one preset or configuration file',
   ],
   ['train config.json --out new --steps 0', 2, '--steps: expected an integer of 1 or more, got "0"'],
   ['train config.json --out new --steps abc', 2, '--steps: expected an integer of 1 or more, got "abc"'],
@@ -324,10 +324,10 @@ const places: readonly Case[] = [
   [
     'export run --out old.onnx',
     1,
-    'cannot write "old.onnx": it is there already; replace it with --force, or give another path',
+    'cannot write "old.onnx": exists already; replace it with --force, or give another path',
   ],
-  ['export run --web notes', 1, 'notes: holds no page but other files ("thesis.txt"); give another folder'],
-  ['export run --web notes --force', 1, 'notes: holds no page but other files ("thesis.txt"); give another folder'],
+  ['export run --web notes', 1, 'notes: holds other files ("thesis.txt"); give another folder'],
+  ['export run --web notes --force', 1, 'notes: holds other files ("thesis.txt"); give another folder'],
   ['export run --web config.json', 1, /^cannot write "config\.json\/index\.html": .*; give another path$/],
   ['data images --out images/grid.png', 1, /^--out "images\/grid\.png" lies inside the data set/],
 ];
@@ -358,30 +358,22 @@ const editing: readonly Case[] = [
     1,
     'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
   ],
-  [
-    'sample run --out x.png --guidance-interval 0.3,5',
-    2,
-    '--guidance-interval: changes guidance, and there is none; add --guidance-scale',
-  ],
-  [
-    'compare run --out x.png --guidance-rescale 0.7',
-    2,
-    '--guidance-rescale: changes guidance, and there is none; add --guidance-scale',
-  ],
+  ['sample run --out x.png --guidance-interval 0.3,5', 2, '--guidance-interval: needs guidance; add --guidance-scale'],
+  ['compare run --out x.png --guidance-rescale 0.7', 2, '--guidance-rescale: needs guidance; add --guidance-scale'],
   [
     'interpolate run --seeds 1,2 --guidance-interval 0.3,5',
     2,
-    '--guidance-interval: changes guidance, and there is none; add --guidance-scale',
+    '--guidance-interval: needs guidance; add --guidance-scale',
   ],
   [
     'edit run --image images/000.png --guidance-rescale 0.7',
     2,
-    '--guidance-rescale: changes guidance, and there is none; add --guidance-scale',
+    '--guidance-rescale: needs guidance; add --guidance-scale',
   ],
   ...['3', '5,0.3', '2,2', '-1,5', '1,', '1,2,3', 'low,high'].map((text): Case => [
     `sample run --guidance-scale 2 --guidance-interval=${text}`,
     2,
-    `--guidance-interval: expected two rising noise levels σ/α from 0 on with a comma between, such as 0.3,5 or 0.3,inf, got "${text}"`,
+    `--guidance-interval: expected two increasing noise levels σ/α, such as 0.3,5 or 0.3,inf, got "${text}"`,
   ]),
   ['compare run --guidance-rescale 1.5', 2, '--guidance-rescale: expected a number from 0 to 1, got "1.5"'],
   [
@@ -420,17 +412,17 @@ const editing: readonly Case[] = [
   [
     'edit run --image images/000.png --mask black.png',
     1,
-    '--mask black.png: nothing is white, so there is nothing to paint',
+    '--mask black.png: nothing is white, so there is nothing to inpaint',
   ],
   [
     'edit run --image images/000.png --mask black.png --strength 0.5',
     2,
-    '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask',
+    '--strength: inpainting starts from noise; leave out --strength or --mask',
   ],
   [
     'edit run --image images/000.png --mask black.png --sampler ddim',
     2,
-    '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
+    '--sampler: inpainting takes the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
   ],
   ['edit run --image images/000.png --resamples 5', 2, '--resamples: belongs to --mask'],
   [
@@ -443,7 +435,7 @@ const editing: readonly Case[] = [
     1,
     '--out "images/000.png" is the image itself; give another path',
   ],
-  ['interpolate run --seeds 1', 2, '--seeds: expected two seeds or more with commas between, got "1"'],
+  ['interpolate run --seeds 1', 2, '--seeds: expected two or more seeds separated by commas, got "1"'],
   ['interpolate run --seeds 1,x', 2, '--seeds: expected an integer of 0 or more, got "x"'],
   [
     'interpolate run --seeds 1,2 --sampler ddpm',
@@ -596,7 +588,7 @@ test('a damaged last checkpoint that is moved away leaves a run that goes on fro
   copyRun('recovered', () => rmSync(at('recovered', lastStep), { recursive: true }));
   const ended = await run('train config.json --out recovered --resume --threads 1');
   expect(ended.status, ended.stderr).toBe(0);
-  expect(ended.stderr).toContain('going on from step 2\n');
+  expect(ended.stderr).toContain('resuming from step 2\n');
   expect(readFileSync(at('recovered', weightsFile)).equals(readFileSync(at('run', weightsFile)))).toBe(true);
 }, 60_000);
 

@@ -306,7 +306,7 @@ describe('kuosan zero-shot', () => {
   });
 
   test.each([
-    [['--among', 'files'], 2, '--among files: there is no list; name it with --files'],
+    [['--among', 'files'], 2, '--among files: there is no list; give it with --files'],
     [['--group', 'size'], 2, '--group: black.png has no "size" in metadata.jsonl'],
     [['--template', 'a color'], 2, '--template: "a color" has no {} for the label'],
     [
@@ -425,7 +425,7 @@ describe('kuosan probe', () => {
   test('learns classes from the vectors, by a line and by neighbors', async () => {
     const { status, stdout } = await run(...words, '--neighbors', '3', '--c', '10');
     expect(stdout).toBe(
-      'vectors of 8: 6 images of classes to learn from, 2 of asked to tell, 2 classes\nlinear probe 100.00 % (C = 10.0); 3 nearest neighbors 100.00 %\n',
+      'features of 8: 6 training images of classes, 2 test images of asked, 2 classes\nlinear probe 100.00 % (C = 10.0); 3 nearest neighbors 100.00 %\n',
     );
     expect(status).toBe(0);
   });
@@ -433,7 +433,7 @@ describe('kuosan probe', () => {
   test('wants the same classes, and says all in JSON', async () => {
     for (const name of ['red', 'absent']) cpSync('asked/red', `only/${name}`, { recursive: true });
     expect((await run(...words.slice(0, 4), '--test', 'only', '--neighbors', '1', '--c', '1')).stderr).toContain(
-      '--test: only has the class "absent", which classes has not; name images of the same classes',
+      '--test: only has the class "absent", which classes lacks; give images of the same classes',
     );
     const found = JSON.parse(
       (await run(...words.slice(0, 4), '--test', 'asked', '--neighbors', '1', '--c', '10', '--json')).stdout,
@@ -451,7 +451,7 @@ describe('kuosan probe', () => {
   });
 
   test.each([
-    [['--data', 'classes'], 2, '--test: classes has no test part of its own; name other images of the same classes'],
+    [['--data', 'classes'], 2, '--test: classes has no test split; give other images of the same classes'],
     [['--data', 'images', '--test', 'asked'], 1, 'images: has no classes; put each class in a folder of its own'],
     [
       ['--data', 'classes', '--test', 'asked', '--neighbors', '7'],
@@ -513,7 +513,7 @@ describe('kuosan search', () => {
     expect(stderr).toBe('note: 1 text is longer than the 10 tokens that the model reads, and loses its end\n');
     expect(await run('search', 'run', '--images', 'images', '--query', ' ', '--out', 'empty.png')).toMatchObject({
       status: 2,
-      stderr: 'kuosan: --query: is empty; say what to look for\n',
+      stderr: 'kuosan: --query: is empty; give a text\n',
     });
     expect(existsSync('empty.png')).toBe(false);
   });
@@ -526,10 +526,10 @@ describe('kuosan embed', () => {
       .png()
       .toFile('fresh/gray.png');
     expect((await run('embed', 'run', '--images', 'fresh', '--out', 'vectors.npy')).stdout).toMatch(
-      /^vectors.npy: \[9, 8\], \d of them from the cache; the paths are in vectors.txt\n$/,
+      /^vectors.npy: \[9, 8\], \d cached; the paths are in vectors.txt\n$/,
     );
     expect((await run('embed', 'run', '--images', 'fresh', '--out', 'again.npy')).stdout).toBe(
-      'again.npy: [9, 8], 9 of them from the cache; the paths are in again.txt\n',
+      'again.npy: [9, 8], 9 cached; the paths are in again.txt\n',
     );
     expect(readFileSync('again.npy').equals(readFileSync('vectors.npy'))).toBe(true);
     const { shape, data } = readNpy(readFileSync('vectors.npy'));
@@ -566,7 +566,7 @@ describe('the image as the model sees it', () => {
         );
       });
       expect((await run(...words(name, `${name}.npy`))).stdout).toBe(
-        `${name}.npy: [1, 8], 0 of them from the cache; the paths are in ${name}.txt\n`,
+        `${name}.npy: [1, 8], 0 cached; the paths are in ${name}.txt\n`,
       );
     }
     expect(readFileSync('lanczos.npy').equals(readFileSync('bicubic.npy'))).toBe(false);
@@ -620,7 +620,7 @@ describe('a model that cannot be used', () => {
       rmSync(join(folder, 'tokenizer.json'));
     });
     expect((await run(...words('mute'))).stderr).toBe(
-      'kuosan: mute: has no tokenizer.json; put the one that the model was trained with next to its weights\n',
+      'kuosan: mute: has no tokenizer.json; put that of the model next to its weights\n',
     );
     writeFileSync('captions.txt', 'to be or not to be\nthat is the question\nto be to be not not');
     const { status: trained } = await run(

@@ -49,13 +49,13 @@ describe('kuosan evaluate', () => {
     );
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(
-      /^model against images, seed 0, sampled with ddim in 3 steps\nfeatures: network, 8 of each image; N = 20 against 20 real ones; real against real: N = 20 each\n/,
+      /^model against images, seed 0, sampled with ddim in 3 steps\nfeatures: network, 8 of each image; N = 20 against 20 real; real vs real: N = 20 each\n/,
     );
     expect(stdout).toMatch(/Fréchet distance +\d+\.\d{3} +\d+\.\d{3}\nkernel distance .*\nprecision .*\nrecall /);
     expect(stdout).not.toContain('FID');
     expect(stdout).toMatch(/\nkernel distance +-?\d\.\d{5} ± 0\.\d*[1-9]\d* +-?\d\.\d{5} ± 0\.\d*[1-9]\d*\n/);
     expect(stdout).toMatch(
-      /copies: 0 of 20 are nearer .*; near\.png shows all images, each next to its nearest real image; near\.nearest\.jsonl names that of every image\n/,
+      /0 of 20 samples are near-duplicates of a real image \(distance ratio < 1\/3, Yoon et al\. 2023\); near\.png shows all samples next to their nearest real images; near\.nearest\.jsonl lists all\n/,
     );
     // Four pairs a row.
     const { width, height } = await sharp(join(cwd, 'near.png')).metadata();
@@ -218,7 +218,7 @@ describe('kuosan evaluate', () => {
     expect(features.accuracy).toBe(features.realBaseline.accuracy);
     expect(features.accuracy * 20).toBeCloseTo(Math.round(features.accuracy * 20), 9);
     expect((await evaluate('--images', 'by-class', '--data', 'by-class', '--features', 'network')).stdout).toMatch(
-      /of the class asked +(\d\.\d{3}) +\1\n/,
+      /class accuracy +(\d\.\d{3}) +\1\n/,
     );
     // Images in one folder have no class.
     expect((await evaluate('--images', 'images', '--data', 'images', '--features', 'network')).stdout).not.toContain(
@@ -253,24 +253,20 @@ describe('kuosan evaluate', () => {
   }, 60_000);
 
   test.each([
-    [[], 2, 'evaluate measures a model or the images of a folder: give one of them, a model or --images'],
-    [
-      ['model'],
-      2,
-      'nothing to measure: name a network that compares images with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
-    ],
+    [[], 2, 'evaluate takes a model or a folder of images: give a model, or --images'],
+    [['model'], 2, 'nothing to measure: give --features (such as fashion-mnist-classifier), --nearest or --bpd'],
     [
       ['--images', 'images', '--nearest', 'x.png', '--guidance-scale', '2'],
       2,
-      '--guidance-scale: is for a model; the images of --images are sampled already',
+      '--guidance-scale: needs a model; --images are already sampled',
     ],
     [
       ['model', '--features', 'network', '--guidance-interval', '1,2'],
       2,
-      '--guidance-interval: changes guidance, and there is none; add --guidance-scale',
+      '--guidance-interval: needs guidance; add --guidance-scale',
     ],
     [['--images', 'images', '--bpd'], 2, '--bpd: a folder of images has no likelihood; give a model'],
-    [['--images', 'images', '--nearest', 'x.png'], 2, '--size is missing: say how large the images of --images are'],
+    [['--images', 'images', '--nearest', 'x.png'], 2, '--size is missing: give the size of --images'],
     [['model', '--nearest', 'x.jpg'], 1, /x\.jpg/],
     [
       ['model', '--features', 'fashion-mnist-clasifier'],
@@ -363,7 +359,7 @@ describe('kuosan compare', () => {
     const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'comparing');
     expect(status, stderr).toBe(0);
     const table =
-      /^features: comparing, 8 of each image; N = 8 against 8 real ones; real against real: N = 8 each\nFréchet distance to the data \(real against real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(
+      /^features: comparing, 8 of each image; N = 8 against 8 real; real vs real: N = 8 each\nFréchet distance to the data \(real vs real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(
         stdout,
       );
     expect(table, stdout).not.toBeNull();
@@ -428,7 +424,7 @@ describe('kuosan compare', () => {
       { cwd },
     );
     expect(gray.stdout, gray.stderr).toMatch(
-      /^features: fashion-mnist-classifier, 128 of each image; N = 4 against 4 real ones; real against real: N = 4 each$/m,
+      /^features: fashion-mnist-classifier, 128 of each image; N = 4 against 4 real; real vs real: N = 4 each$/m,
     );
     expect(await compared('--features', 'comparing')).toMatchObject({
       status: 2,
@@ -533,7 +529,7 @@ describe('a run of DDPM that is measured on the way', () => {
         await kuosan(['evaluate', 'measured-flow', '--data', 'images', '--bpd', '--device', 'cpu'], { cwd })
       ).stderr.trim(),
     ).toBe(
-      "kuosan: measured-flow: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out",
+      "kuosan: measured-flow: --bpd needs a discrete-time process, and this model's is continuous; leave --bpd out",
     );
   }, 60_000);
 

@@ -7,7 +7,7 @@
 import { NearestList } from '../src/cli/measure/nearest-list.ts';
 import { float32, type FloatArray } from '../src/core/index.ts';
 import type { DatasetContent } from '../src/data/index.ts';
-import { compare, nearestImages, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
+import { compareFeatures, nearestImages, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
 
 const [total, list] = [Number(process.argv[2]), process.argv[3]!];
 const dim = 128;
@@ -55,7 +55,7 @@ async function* images(): AsyncGenerator<FloatArray, void, undefined> {
     yield images;
   }
 }
-const { count, realBaseline } = await compare(extractor, images(), real, { seed: 0 });
+const { count, realBaseline } = await compareFeatures(extractor, images(), real, { seed: 0 });
 if (count !== total || realBaseline.count !== total || nearest.count !== total)
   throw new Error(`internal: ${count}, ${realBaseline.count} and ${nearest.count} images were measured, not ${total}`);
 console.log(JSON.stringify(process.resourceUsage().maxRSS / 1024));

@@ -68,7 +68,7 @@ describe('kuosan export --out', () => {
     expect(refused).toMatchObject({
       status: 1,
       stdout: '',
-      stderr: 'kuosan: cannot write "b.onnx": it is there already; replace it with --force, or give another path\n',
+      stderr: 'kuosan: cannot write "b.onnx": exists already; replace it with --force, or give another path\n',
     });
     expect(readFileSync(join(cwd, 'b.onnx')).equals(first)).toBe(true);
     await exported('b.onnx', '--dtype', 'float16', '--batch', '2', '--force');

@@ -108,7 +108,7 @@ describe.runIf(mounted)('a disk that is full (needs a disk of its own: Linux, as
     free();
     const resumed = await kuosan(command(out, '--resume'), { cwd });
     expect(resumed.status, resumed.stderr).toBe(0);
-    expect(resumed.stderr).toContain(`going on from step ${step}\n`);
+    expect(resumed.stderr).toContain(`resuming from step ${step}\n`);
     expect(result(out)).toEqual(whole);
     expect(readdirSync(join(cwd, out, 'checkpoints')).filter((name) => name.startsWith('.'))).toEqual([]);
   }

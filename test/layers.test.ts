@@ -166,6 +166,18 @@ describe('every file', () => {
     expect(circlesOf(sources, (path) => (imports.get(path) ?? []).map(({ target }) => target))).toEqual([]);
   });
 
+  test('has names that no other file exports', () => {
+    const files = new Map<string, Set<string>>();
+    for (const path of sources)
+      for (const [, name] of textOf(path).matchAll(
+        /^export (?:async )?(?:function\*?|const|class|type|interface) (\w+)/gm,
+      ))
+        files.set(name!, (files.get(name!) ?? new Set()).add(path));
+    // Every command has a `register`; its file says which.
+    const shared = [...files].filter(([name, paths]) => paths.size > 1 && name !== 'register');
+    expect(shared.map(([name, paths]) => `${name}: ${[...paths].join(', ')}`)).toEqual([]);
+  });
+
   const written = [
     ...filesBelow('src', '.ts'),
     ...filesBelow('test', '.ts'),

@@ -100,7 +100,7 @@ describe('a run that is stopped and resumed ends as one that never was:', () => 
     expect(first.status, first.stderr).toBe('SIGKILL');
     const second = await runAndStop([...command('config.json', 'b'), '--resume'], 'b', 'SIGKILL', waits[1]!);
     expect(second.status, second.stderr).toBe('SIGKILL');
-    expect(second.stderr).toMatch(/going on from step \d+\n/);
+    expect(second.stderr).toMatch(/resuming from step \d+\n/);
     const third = await kuosan([...command('config.json', 'b'), '--resume'], { cwd });
     expect(third.status, third.stderr).toBe(0);
     expectSameResult('b', result('a'));
@@ -124,7 +124,7 @@ describe('a run that is stopped and resumed ends as one that never was:', () => 
     ).toMatchObject({ step });
     const resumed = await kuosan([...command('accumulating.json', 'd e'), '--resume'], { cwd });
     expect(resumed.status, resumed.stderr).toBe(0);
-    expect(resumed.stderr).toContain(`going on from step ${step}\n`);
+    expect(resumed.stderr).toContain(`resuming from step ${step}\n`);
     expectSameResult('d e', result('c'));
   }, 120_000);
 });

@@ -115,7 +115,7 @@ test('--resume needs the run and nothing else, and says what it changes', async 
     '--train.checkpointEvery',
     '7',
   );
-  expect(stderr).toContain('going on from step 20\n');
+  expect(stderr).toContain('resuming from step 20\n');
   expect(stderr).toContain('note: train.steps is 40 from here on, before 20\n');
   expect(stderr).toContain('note: train.checkpointEvery is 7 from here on, before 10\n');
   expect(stderr).toMatch(
@@ -144,7 +144,7 @@ test('commands that measure a run on its data need no --data', async () => {
   expect([status, without]).toEqual([2, 'kuosan: --data is missing: a data set or a folder of images\n']);
 }, 60_000);
 
-const inside = 'lies inside the data set and would become one of its images; give a path outside of';
+const inside = 'lies inside the data set and would become part of it; give a path outside of';
 
 test.each([
   [['data', 'images', '--out', 'images/grid.png'], '--out'],

@@ -9,7 +9,7 @@ const classLabelsFile = 'class_labels.json';
 
 /** The classes of a model. */
 export interface ClassLabels {
-  /** By class index; without the one that stands for "any". */
+  /** By class index, without the null label. */
   readonly names: readonly string[];
   /** The null label of models trained with label dropout; only these can be guided. */
   readonly nullClass: number | null;

@@ -12,6 +12,8 @@ export interface ModelCard {
   readonly summary?: string;
   /** From the front matter (`license: mit`, as on the Hugging Face Hub), else from the table's row `license`. */
   readonly license?: string;
+  /** From the table's row `data`: what the model learned from. */
+  readonly data?: string;
 }
 
 /**
@@ -37,9 +39,19 @@ export function parseModelCard(text: string): ModelCard {
   const stated = head
     .map((line) => /^license:\s*["']?(.+?)["']?\s*$/.exec(line)?.[1])
     .find((found) => found !== undefined);
-  const license =
-    stated ?? body.map((line) => /^\|\s*license\s*\|(.*)\|\s*$/i.exec(line)?.[1]).find((found) => found !== undefined);
-  return { ...(title && { title }), ...(summary && { summary }), ...(license && { license: plain(license) }) };
+  const license = stated ?? row(body, /^\|\s*license\s*\|(.*)\|\s*$/i);
+  const data = row(body, /^\|\s*data\s*\|(.*)\|\s*$/i);
+  return {
+    ...(title && { title }),
+    ...(summary && { summary }),
+    ...(license && { license: plain(license) }),
+    ...(data && { data: plain(data) }),
+  };
+}
+
+/** What the first line of a table that fits says. */
+function row(lines: readonly string[], pattern: RegExp): string | undefined {
+  return lines.map((line) => pattern.exec(line)?.[1]).find((found) => found !== undefined);
 }
 
 function firstParagraph(lines: readonly string[]): string | undefined {

@@ -31,7 +31,8 @@ import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-f
 import { describeSystemError } from '../files/system-reason.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { inDiffusers } from './in-diffusers.ts';
-import { jsonText, readJsonFile, type JsonObject } from '../files/json-file.ts';
+import { jsonText, readJsonFile } from '../files/json-file.ts';
+import { type JsonObject } from '../formats/json-object.ts';
 import { cardFile } from './model-card.ts';
 import { schedulerClasses, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 import { readSuperResolution, writeSuperResolution } from './super-resolution-file.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isObject, type JsonObject } from '../files/json-file.ts';
+import { isObject, type JsonObject } from '../formats/json-object.ts';
 
 /**
  * What a vocabulary is known by, whatever else its `tokenizer.json` says and however that is laid out: the SHA-256, in
@@ -11,9 +11,11 @@ import { isObject, type JsonObject } from '../files/json-file.ts';
  */
 export function vocabularyFingerprint({ model, added_tokens: added }: JsonObject): string {
   const vocab = isObject(model) && isObject(model['vocab']) ? Object.entries(model['vocab']) : [];
-  const beside = Array.isArray(added) ? added.filter(isObject).map(({ content, id }) => [content, id] as const) : [];
+  const addedTokens = Array.isArray(added)
+    ? added.filter(isObject).map(({ content, id }) => [content, id] as const)
+    : [];
   // Special tokens stand in both lists, or in one of them.
-  const lines = new Set([...vocab, ...beside].map(([token, id]) => JSON.stringify([id, token])));
+  const lines = new Set([...vocab, ...addedTokens].map(([token, id]) => JSON.stringify([id, token])));
   const number = (line: string) => Number.parseInt(line.slice(1), 10);
   const sorted = [...lines].sort((a, b) => number(a) - number(b) || (a < b ? -1 : 1));
   return createHash('sha256').update(sorted.join('\n')).digest('hex');

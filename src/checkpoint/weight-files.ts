@@ -13,7 +13,8 @@ import { quoteJson } from '../formats/quote.ts';
 import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
 import { checksum, firstDamaged } from './checksum.ts';
 import { readWhole } from '../files/durable-files.ts';
-import { isObject, readJsonFile } from '../files/json-file.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { isObject } from '../formats/json-object.ts';
 
 /** How a library names the files of a model's weights. */
 interface Naming {

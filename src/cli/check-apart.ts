@@ -38,7 +38,7 @@ export async function checkOutside(
         (target === folder || target.startsWith(folder.endsWith(sep) ? folder : folder + sep))
       )
         throw new Error(
-          `${option} ${JSON.stringify(out)} lies inside the data set and would become one of its images; give a path outside of ${JSON.stringify(path)}`,
+          `${option} ${JSON.stringify(out)} lies inside the data set and would become part of it; give a path outside of ${JSON.stringify(path)}`,
         );
     }
   }

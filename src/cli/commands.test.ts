@@ -25,7 +25,8 @@ const wordsOf = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
 
 /** Of a command that has others inside, those; and itself if it does something by itself. */
-const leaves = quietProgram().commands.flatMap((command) => [
+const visible = quietProgram().commands.filter((command) => command.name() !== 'complete');
+const leaves = visible.flatMap((command) => [
   ...(command.commands.length === 0 || command.name() === 'data' ? [[command.name()]] : []),
   ...command.commands.map((inner) => [command.name(), inner.name()]),
 ]);

@@ -3,9 +3,13 @@ import * as classify from './clip/classify.ts';
 import * as embed from './clip/embed.ts';
 import * as search from './clip/search.ts';
 import * as tokenizer from './clip/tokenizer.ts';
+import * as completion from './completion/completion.ts';
 import * as data from './data/data.ts';
 import * as doctor from './doctor/doctor.ts';
 import * as exporting from './export/export.ts';
+import * as models from './list/models.ts';
+import * as presets from './list/presets.ts';
+import * as runs from './list/runs.ts';
 import * as settings from './list/settings.ts';
 import * as evaluate from './measure/evaluate.ts';
 import * as lossByNoise from './measure/loss-by-noise.ts';
@@ -25,7 +29,7 @@ const groups = {
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
   Understand: [forward, data, classify, search, embed],
   Ship: [exporting, doctor],
-  Inspect: [settings],
+  Inspect: [models, presets, runs, settings, completion],
 } as const;
 
 /** Adds every command to the program, under the heading of its group. */

@@ -20,20 +20,12 @@ export function addDeviceOptions(command: Command): Command {
     .addOption(
       new Option(
         '--device <name>',
-        'cpu, webgpu or cuda; auto takes a GPU that is right and at least twice as fast, else the processor',
+        'cpu, webgpu or cuda; auto takes a GPU if its results are correct and it is at least twice as fast, else the CPU',
       )
         .argParser(choiceOption('device', devices))
         .env('KUOSAN_DEVICE')
         .default('auto'),
     )
-    .option(
-      '--threads <n>',
-      'threads of the engine on the processor',
-      integerOption('--threads', 1, 1024),
-      availableParallelism(),
-    )
-    .option(
-      '--no-spin',
-      'let waiting threads of the engine sleep: slower alone, kinder to a machine that does other work',
-    );
+    .option('--threads <n>', 'CPU threads', integerOption('--threads', 1, 1024), availableParallelism())
+    .option('--no-spin', 'let waiting threads sleep: slower alone, kinder to other programs on the machine');
 }

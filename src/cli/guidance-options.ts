@@ -22,12 +22,12 @@ export function addGuidanceOptions(command: Command): Command {
     )
     .option(
       '--guidance-rescale <x>',
-      'bring guided predictions back to their spread, from 0 (not) to 1',
+      'rescale guided predictions to the standard deviation of conditional ones, from 0 (off) to 1 (Lin et al. 2024)',
       numberOption('--guidance-rescale', 0, 1),
     )
     .option(
       '--guidance-interval <from,to>',
-      'noise levels σ/α between which guidance acts, such as 0.3,5 (inf for no end); default everywhere',
+      'guidance interval in noise levels σ/α, such as 0.3,5 or 0.3,inf; default all',
       readInterval,
     )
     .option(
@@ -43,7 +43,7 @@ function readInterval(text: string): readonly [number, number] {
     .map((part) => (part.trim() === '' ? Number.NaN : part === 'inf' ? Infinity : Number(part)));
   if (more.length > 0 || !(from! >= 0 && from! < to!))
     throw new UsageError(
-      `--guidance-interval: expected two rising noise levels σ/α from 0 on with a comma between, such as 0.3,5 or 0.3,inf, got ${JSON.stringify(text)}`,
+      `--guidance-interval: expected two increasing noise levels σ/α, such as 0.3,5 or 0.3,inf, got ${JSON.stringify(text)}`,
     );
   return [from!, to!];
 }
@@ -63,8 +63,7 @@ export function checkGuidanceOptions({
     '--guidance-rescale': guidanceRescale,
     '--guidance-interval': guidanceInterval,
   })) {
-    if (value !== undefined)
-      throw new UsageError(`${option}: changes guidance, and there is none; add --guidance-scale`);
+    if (value !== undefined) throw new UsageError(`${option}: needs guidance; add --guidance-scale`);
   }
 }
 

@@ -27,7 +27,7 @@ import { classOption } from './class-option.ts';
 import { guidanceOptions } from './guidance-options.ts';
 import { executorWhenNeeded, type NeededExecutor } from './open-executor.ts';
 import { UsageError } from './options.ts';
-import type { SamplerOptions, SourceOptions } from './sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from './sampling-options.ts';
 
 /** What images are sampled from, open. */
 export interface OpenImages extends Pick<NeededExecutor, 'executor'> {
@@ -140,7 +140,7 @@ const ddpmSteps = 100;
 
 /** The options of the library's samplers from those of the command line, the model's own sampler where none is named. */
 export function sampleOptions(
-  { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerOptions,
+  { sampler: named, steps, spacing, eta, churn, ...guidance }: SamplerCommandOptions,
   model: ImageModel,
 ): Omit<SampleOptions, 'seed' | 'count'> & { readonly sampler: string } {
   const sampler = named ?? model.process.defaultSampler;
@@ -176,7 +176,7 @@ export function classesFor(
     return undefined;
   }
   const names = model?.classes?.names;
-  // The class that stands for "any" is none of those in turn, but may be asked for.
+  // The null label is left out of the default classes, but --class may name it.
   if (wanted === undefined) return Array.from({ length: count }, (_, i) => i % (names?.length ?? all));
   return Array<number>(count).fill(classOption(wanted, all, names));
 }

@@ -52,13 +52,24 @@ export function numberOption(name: string, least: number, most: number): (text: 
   };
 }
 
-/** Reads the value of an option as one of a few names. */
-export function choiceOption<T extends string>(what: string, names: readonly T[]): (text: string) => T {
-  return (text) => {
+/** Reads the value of an option as one of a few names. They are its `choices`, by which shells complete it. */
+export function choiceOption<T extends string>(
+  what: string,
+  names: readonly T[],
+): ((text: string) => T) & { readonly choices: readonly T[] } {
+  const read = (text: string): T => {
     const found = names.find((name) => name === text);
     if (found === undefined) throw new UsageError(unknownName(what, text, names));
     return found;
   };
+  return Object.assign(read, { choices: names });
+}
+
+/** A name that the work checks when it knows more; shells complete it by the names. */
+export function namedOption(
+  names: readonly string[],
+): ((text: string) => string) & { readonly choices: readonly string[] } {
+  return Object.assign((text: string) => text, { choices: names });
 }
 
 /**

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readRun, type RunRecord } from '../checkpoint/index.ts';
-import { isObject } from '../files/json-file.ts';
+import { isObject } from '../formats/json-object.ts';
 import { UsageError } from './options.ts';
 
 /** Where the images of a run lie. */

@@ -20,9 +20,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
  */
 export async function runCommand(words: readonly string[], output?: OutputWatch): Promise<number> {
   const program = new Command('kuosan')
-    .description('Train diffusion models, generate images from them, and see how it works.')
+    .description('Train diffusion models, generate images with them, and see how they work.')
     .version(version)
-    .option('--debug', 'show where in the program an error comes from')
+    .option('--debug', 'show the stack of an error')
     // `data emoji` has options of its own that have the names of `data`'s; `--debug` is taken wherever it stands, below.
     .enablePositionalOptions()
     // Errors are printed below, all in one form.

@@ -9,7 +9,7 @@ import {
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
 import { addGuidanceOptions, checkGuidanceOptions, type GuidanceCommandOptions } from './guidance-options.ts';
-import { choiceOption, integerOption, numberOption, UsageError } from './options.ts';
+import { choiceOption, integerOption, namedOption, numberOption, UsageError } from './options.ts';
 
 /** What a command takes for a model, in its help. */
 export const modelArgument =
@@ -28,7 +28,7 @@ export interface SourceOptions extends DeviceOptions {
 }
 
 /** The options of samplers and guidance. */
-export interface SamplerOptions extends GuidanceCommandOptions {
+export interface SamplerCommandOptions extends GuidanceCommandOptions {
   /** Absent, the model's own. */
   readonly sampler?: string;
   readonly steps?: number;
@@ -51,7 +51,7 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
     .argument('[run | model dir | name]', modelArgument)
     .option(
       '--exact <source>',
-      "no network: the exact denoiser of a data set (as in kuosan data), with the model's schedule and size if one is given",
+      "sample from the exact denoiser of a data set instead of a network, with the model's schedule and size if a model is given",
     )
     .option(
       '--schedule <name>',
@@ -63,8 +63,8 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
       'of --exact without a model: the side of its images; default 32',
       integerOption('--size', 1, 512),
     )
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), batchSize);
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), batchSize);
   return addDeviceOptions(command);
 }
 
@@ -87,13 +87,14 @@ export function addSamplerOptions(command: Command): Command {
     .option(
       '--sampler <name>',
       `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`,
+      namedOption(Object.keys(samplers)),
     )
     .option(
       '--eta <x>',
-      'noise of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm',
+      'η of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm',
       numberOption('--eta', 0, 1),
     )
-    .option('--churn <x>', 'noise of heun over all its steps', numberOption('--churn', 0, 1000));
+    .option('--churn <x>', "heun's stochasticity S_churn (EDM)", numberOption('--churn', 0, 1000));
   return addStepOptions(command);
 }
 
@@ -110,7 +111,7 @@ function defaultSteps(): string {
  * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
  *   there is no sampler of that name
  */
-export function checkSamplerOptions(options: SamplerOptions): void {
+export function checkSamplerOptions(options: SamplerCommandOptions): void {
   checkGuidanceOptions(options);
   const { sampler } = options;
   const definition = sampler === undefined ? undefined : samplerNamed(sampler);

@@ -3,7 +3,7 @@ import type { DeviceOptions } from './device-options.ts';
 import { executorWhenNeeded } from './open-executor.ts';
 
 /** The executor, as soon as somebody needs it. */
-export type Engine = () => Promise<Executor>;
+export type StartedEngine = () => Promise<Executor>;
 
 /**
  * An executor whose engine starts now, while the rest of a command is loaded and files are read, and is let go of when
@@ -14,7 +14,7 @@ export type Engine = () => Promise<Executor>;
  */
 export async function withEngine<T>(
   device: DeviceOptions,
-  work: (engine: Engine, print: (line: string) => void) => Promise<T>,
+  work: (engine: StartedEngine, print: (line: string) => void) => Promise<T>,
 ): Promise<T> {
   const { executor, dispose } = executorWhenNeeded(device);
   // Its kernels are probed on the way. Whoever needs it hears what is wrong with it.

@@ -55,7 +55,7 @@ export { builtInDatasets, openDataset, testPartOf } from './sets/open-dataset.ts
 export { openDefaults, type OpenOptions } from './images/open-options.ts';
 export { MissingDataError, notHere } from './sets/missing-data.ts';
 export { heightAndWidth, type ImageSize } from './images/image-size.ts';
-export { byteToUnit, enlarge, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
+export { byteToUnit, enlargeBitmap, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
 export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seriesColors } from './figures/plot.ts';
 export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';

@@ -34,7 +34,7 @@ export interface RealFeatures {
 }
 
 /** What was measured, with all that a number needs to mean something. */
-export interface Comparison extends Distances, Accuracy {
+export interface FeatureComparison extends Distances, Accuracy {
   readonly extractor: string;
   readonly isFid: boolean;
   readonly dim: number;
@@ -97,7 +97,7 @@ export async function realFeatures(
  * @param images  [B, C, H, W] about −1 … 1, batch by batch; rounded to 256 levels first
  * @param options.classes  what each image should show, and what the classes are called; their accuracy is measured where the extractor has the same class names
  */
-export async function compare(
+export async function compareFeatures(
   extractor: FeatureExtractor,
   samples: AsyncIterable<FloatArray>,
   { reference, realBaseline }: RealFeatures,
@@ -107,7 +107,7 @@ export async function compare(
     signal,
     classes,
   }: Pick<ComparisonOptions, 'seed' | 'kept' | 'signal'> & { readonly classes?: WantedClasses | undefined },
-): Promise<Comparison> {
+): Promise<FeatureComparison> {
   const collector = new FeatureCollector(extractor.dim, { most: kept, seed });
   const agreement = agreementWith(extractor, classes?.names);
   let done = 0;

@@ -6,7 +6,7 @@ import { frechetDistance } from './frechet-distance.ts';
 import { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 import { kernelDistance } from './kernel-distance.ts';
 import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
-import { StreamingMoments, type Moments } from './moments.ts';
+import { StreamingMoments, type FeatureMoments } from './moments.ts';
 import { precisionRecall } from './precision-recall.ts';
 
 interface Case {
@@ -42,7 +42,7 @@ const first = ({ dim, data }: FeatureRows, count: number): FeatureRows => ({
   data: data.subarray(0, count * dim),
 });
 
-function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): Moments {
+function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): FeatureMoments {
   const moments = new StreamingMoments(dim);
   for (const row of rows) moments.add(row);
   return moments.finish();
@@ -81,7 +81,7 @@ describe.each(cases)(
 );
 
 describe('the Fréchet distance', () => {
-  const gaussian = (mean: number[], covariance: number[]): Moments => ({
+  const gaussian = (mean: number[], covariance: number[]): FeatureMoments => ({
     count: 10,
     dim: mean.length,
     mean: Float64Array.from(mean),

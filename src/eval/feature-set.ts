@@ -3,12 +3,12 @@ import { frechetDistance } from './frechet-distance.ts';
 import { measurePairs } from './inner-products.ts';
 import { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 import { kernelMeasure, type KernelDistance } from './kernel-distance.ts';
-import { StreamingMoments, type Moments } from './moments.ts';
+import { StreamingMoments, type FeatureMoments } from './moments.ts';
 import { manifoldMeasure } from './precision-recall.ts';
 
 /** What is known of a set of images. */
 export interface FeatureSet {
-  readonly moments: Moments;
+  readonly moments: FeatureMoments;
   readonly kept: FeatureRows;
 }
 

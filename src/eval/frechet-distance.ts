@@ -1,5 +1,5 @@
 import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
-import type { Moments } from './moments.ts';
+import type { FeatureMoments } from './moments.ts';
 
 /**
  * The squared Fréchet distance between two Gaussians with the moments of two sets of features:
@@ -14,7 +14,7 @@ import type { Moments } from './moments.ts';
  * @throws if the features have not the same dimension
  * @see Dowson & Landau 1982 — https://doi.org/10.1016/0047-259X(82)90077-X; Heusel et al. 2017, eq. 6 — https://arxiv.org/abs/1706.08500
  */
-export function frechetDistance(a: Moments, b: Moments): number {
+export function frechetDistance(a: FeatureMoments, b: FeatureMoments): number {
   if (a.dim !== b.dim)
     throw new Error(
       `frechetDistance: features of ${a.dim} and of ${b.dim} dimensions cannot be compared; extract both with one network`,

@@ -6,12 +6,12 @@ export {
 } from './bits-per-dimension.ts';
 export { Agreement, classHead, type ClassHead } from './class-head.ts';
 export {
-  compare,
+  compareFeatures,
   comparisonDefaults,
   fewestImages,
   realFeatures,
   type Accuracy,
-  type Comparison,
+  type FeatureComparison,
   type ComparisonOptions,
   type RealFeatures,
   type WantedClasses,
@@ -26,7 +26,7 @@ export {
   type KernelDistance,
   type KernelDistanceOptions,
 } from './kernel-distance.ts';
-export { StreamingMoments, type Moments } from './moments.ts';
+export { StreamingMoments, type FeatureMoments } from './moments.ts';
 export { copyRatio, nearestPairs, nearestImages, type Nearest } from './nearest.ts';
 export {
   linearProbe,

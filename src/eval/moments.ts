@@ -1,7 +1,7 @@
 import { dotOfRows, inTiles } from './dot-products.ts';
 
 /** Mean and covariance of features. */
-export interface Moments {
+export interface FeatureMoments {
   readonly count: number;
   readonly dim: number;
   /** [D] */
@@ -48,7 +48,7 @@ export class StreamingMoments {
    *
    * @throws if there are fewer than two
    */
-  finish(): Moments {
+  finish(): FeatureMoments {
     this.#merge();
     const [dim, count] = [this.#dim, this.#count];
     if (count < 2) throw new Error(`moments: a covariance needs at least two samples, got ${count}`);

@@ -1,8 +1,7 @@
+import { isObject, type JsonObject } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { parseStrictJson } from '../formats/strict-json.ts';
 import { readWhole } from './durable-files.ts';
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Deeper than any configuration; a damaged file must not exhaust the stack. */
 const maxDepth = 32;
@@ -45,10 +44,6 @@ export function jsonText(value: unknown, floatKeys: readonly string[] = []): str
   const text = JSON.stringify(value, null, 2);
   const whole = new RegExp(`^( *"(?:${floatKeys.join('|')})": -?\\d+)(?=,?$)`, 'gm');
   return `${floatKeys.length === 0 ? text : text.replaceAll(whole, '$1.0')}\n`;
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The parser quotes the text around its error, line breaks and all. */

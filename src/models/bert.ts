@@ -15,7 +15,8 @@ import {
 } from '../nn/index.ts';
 import type { TowerOutput } from './clip/text-tower.ts';
 import { parseConfig } from './config.ts';
-import { transformersConfig, type JsonObject } from './transformers-config.ts';
+import { transformersConfig } from './transformers-config.ts';
+import type { JsonObject } from '../formats/json-object.ts';
 
 const positive = z.number().int().positive();
 const probability = z.number().min(0).lt(1);
@@ -272,7 +273,7 @@ const bertNames = [
   [/layer_norm\.beta$/, 'layer_norm.bias'],
 ] as const;
 
-/** What a checkpoint holds beside the encoder: heads for other tasks, and numbers 0, 1, 2, … that early ones stored. */
+/** Tensors of a checkpoint that the encoder does not use: heads of other tasks, and the position ids of early versions. */
 const besideBert = /^(cls|classifier|qa_outputs|lm_head)\.|(^|\.)position_ids$/;
 
 /** The name that a tensor of a checkpoint has in `BertModel`, or null if it is no part of it. */

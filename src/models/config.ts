@@ -1,8 +1,7 @@
+import type { JsonObject } from '../formats/json-object.ts';
 import type { z } from 'zod';
 import { nearest } from '../core/suggest.ts';
 import { quoteJson } from '../formats/quote.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** `block_out_channels` → `blockOutChannels`. */
 function camelCase(key: string): string {

@@ -14,7 +14,8 @@ import {
   type Context,
 } from '../nn/index.ts';
 import { parseConfig } from './config.ts';
-import { transformersConfig, type JsonObject } from './transformers-config.ts';
+import { transformersConfig } from './transformers-config.ts';
+import type { JsonObject } from '../formats/json-object.ts';
 
 const positive = z.number().int().positive();
 const activationNames = Object.keys(activations) as [ActivationName, ...ActivationName[]];
@@ -290,7 +291,7 @@ const t5Names = [
   [/\.DenseReluDense\./, '.dense_relu_dense.'],
 ] as const;
 
-/** What a checkpoint of the whole T5 holds beside the encoder, and the encoder's second name for the shared table. */
+/** Tensors of a whole T5 checkpoint that the encoder does not use, and its second name for the shared embedding. */
 const besideT5Encoder = /^(decoder\.|lm_head\.|encoder\.embed_tokens\.)/;
 
 /** The name that a tensor of a checkpoint has in `T5EncoderModel`, or null if it is no part of it. */

@@ -1,4 +1,5 @@
 /** What configurations of transformers have in common. */
+import { isObject, type JsonObject } from '../formats/json-object.ts';
 import { fromHuggingFace } from './config.ts';
 
 /**
@@ -65,14 +66,6 @@ const withoutEffect = new Set([
 
 /** Options that change nothing only where they are off. */
 const offOnly = new Set(['add_cross_attention', 'is_decoder', 'pruned_heads']);
-
-/** The content of a JSON object. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function isOff(value: unknown): boolean {
   return value === null || value === false || (isObject(value) && Object.keys(value).length === 0);

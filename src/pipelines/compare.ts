@@ -38,7 +38,7 @@ export interface ComparedCell {
 }
 
 /** The samplers side by side. */
-export interface Comparison {
+export interface SamplerComparison {
   readonly reference: ComparedCell;
   /** Sampler by sampler, in the order given. */
   readonly cells: readonly ComparedCell[];
@@ -59,7 +59,7 @@ const referenceSteps = 200;
 export async function compareSamplers(
   model: ImageModel,
   { samplers, steps, spacing, referenceSteps: wanted = referenceSteps, data, onStep, ...options }: CompareOptions,
-): Promise<Comparison> {
+): Promise<SamplerComparison> {
   const pairs = samplers.flatMap((sampler) => steps.map((count) => ({ sampler, steps: count })));
   const ofReference = { sampler: referenceSampler, steps: Math.min(wanted, mostSteps(model)) };
   for (const { sampler, steps: count } of [...pairs, ofReference])

@@ -20,7 +20,7 @@ import {
 import { cpuLowerings, toOnnx } from '../onnx/index.ts';
 import { createNodeExecutor } from './create-node-executor.ts';
 import { cachedLowering } from './program-cache.ts';
-import type { Target } from './session-executor.ts';
+import type { LoweringTarget } from './session-executor.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const standard: Target = { name: 'standard', lowerings: {}, optimize: true };
+const standard: LoweringTarget = { name: 'standard', lowerings: {}, optimize: true };
 
 function network({ factor = 2, name = 'w', columns = 3 } = {}): Program {
   const [x, w] = [input('x', [2, 4]), state(name, [4, columns])];

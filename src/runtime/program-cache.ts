@@ -6,7 +6,7 @@ import type { Node, Program, Tensor } from '../core/index.ts';
 import { keepBounded, markUsed } from '../files/bounded-folder.ts';
 import { replaceWhole } from '../files/durable-files.ts';
 import { nodeScopes, toOnnx, type OnnxProgram } from '../onnx/index.ts';
-import type { Lower, Target } from './session-executor.ts';
+import type { Lower, LoweringTarget } from './session-executor.ts';
 
 /** Where compiled programs are kept, and which. */
 export interface ProgramCacheOptions {
@@ -59,7 +59,7 @@ function constantBytes({ nodes }: Program): number {
 }
 
 /** All that decides what a program is lowered to. */
-function digest(program: Program, { name, narrowIntegers = false }: Target, compiler: string): string {
+function digest(program: Program, { name, narrowIntegers = false }: LoweringTarget, compiler: string): string {
   const hash = createHash('sha256').update(JSON.stringify([compiler, name, narrowIntegers]));
   const scopes = nodeScopes(program);
   const places = new Map(program.nodes.map((node, i): [Node, number] => [node, i]));

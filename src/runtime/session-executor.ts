@@ -3,7 +3,7 @@ import { toOnnx, type Lowerings, type OnnxProgram } from '../onnx/index.ts';
 import type { Handle, LoadOptions, SessionService } from './session-service.ts';
 
 /** How programs are lowered for a provider. */
-export interface Target extends LoadOptions {
+export interface LoweringTarget extends LoadOptions {
   /** What the lowerings are called: two targets of one name lower alike. */
   readonly name: string;
   /** The provider's own lowerings of some ops. */
@@ -13,13 +13,13 @@ export interface Target extends LoadOptions {
 }
 
 /** Lowers a program for a target. */
-export type Lower = (program: Program, target: Target) => Promise<OnnxProgram>;
+export type Lower = (program: Program, target: LoweringTarget) => Promise<OnnxProgram>;
 
 /** What is particular to one executor over a session service. */
 export interface SessionExecutorOptions {
   readonly device: string;
   /** How programs are lowered, asked for once; default standard operators, optimized by ONNX Runtime. */
-  readonly target?: (service: SessionService) => Promise<Target>;
+  readonly target?: (service: SessionService) => Promise<LoweringTarget>;
   /** Default `toOnnx`; or one that remembers. */
   readonly lower?: Lower;
   /** True for a GPU, whose memory is not the machine's; default false. */
@@ -40,7 +40,7 @@ export function createSessionExecutor(
   }: SessionExecutorOptions,
 ): Executor {
   let closing: Promise<void> | undefined;
-  let chosen: Promise<Target> | undefined;
+  let chosen: Promise<LoweringTarget> | undefined;
   const open = (): SessionService => {
     if (closing) throw new Error('the executor has been disposed');
     return service;

@@ -11,7 +11,7 @@ import { readName, refusedOutput, withRefusedOutput, writeName, type OnnxProgram
 import type { Engine } from './engine.ts';
 import { residenceOf, type Residence } from './residence.ts';
 import type { Handle, LoadOptions, SessionService } from './session-service.ts';
-import { copyOut, wrap, zeros } from './tensors.ts';
+import { copyOut, wrap, zeroTensor } from './tensors.ts';
 
 interface LoadedProgram {
   readonly program: Omit<OnnxProgram, 'bytes'>;
@@ -114,7 +114,9 @@ export class SessionHost implements SessionService {
       );
       const handle = this.#nextHandle++;
       const outputs = this.#engine.writesInPlace
-        ? Object.fromEntries(Object.entries(program.outputs).map(([name, type]) => [name, zeros(this.#engine, type)]))
+        ? Object.fromEntries(
+            Object.entries(program.outputs).map(([name, type]) => [name, zeroTensor(this.#engine, type)]),
+          )
         : {};
       this.#programs.set(handle, { program, session, outputs, refusal, bindings: new WeakMap() });
       return handle;
@@ -206,7 +208,7 @@ export class SessionHost implements SessionService {
         ...outputs,
         ...(refusal !== undefined && { [refusedOutput]: null }),
       };
-      for (const { entry, name, type } of writes) fetches[name] = entry.spare ??= zeros(this.#engine, type);
+      for (const { entry, name, type } of writes) fetches[name] = entry.spare ??= zeroTensor(this.#engine, type);
       await this.#timed(() => session.run(feeds, fetches)).catch((error: Error) => {
         if (error.message !== refusal) throw error;
       });

@@ -20,7 +20,7 @@ export function wrap({ ort, narrowsIntegers }: Engine, array: HostArray): Tensor
   return new ort.Tensor(ortTypes[dtype], data as Float32Array, shape);
 }
 
-export function zeros(engine: Engine, { dtype, shape }: Type): Tensor {
+export function zeroTensor(engine: Engine, { dtype, shape }: Type): Tensor {
   return wrap(engine, { dtype, shape, data: allocate(dtype, sizeOf(shape)) });
 }
 

@@ -46,6 +46,23 @@ export async function readConfig(presetOrFile: string): Promise<Record<string, u
   return config;
 }
 
+/** The first sentence of a preset's comments: what it trains. */
+export async function presetSummary(name: string): Promise<string> {
+  const lines = (await readText(`${presetsDir}${name}.jsonc`))
+    .split('\n')
+    .map((line) => /^\s*\/\/\s?(.*)$/.exec(line)?.[1]);
+  const first = lines.findIndex((line) => line !== undefined);
+  const end = lines.findIndex(
+    (line, i) => i > first && (line === undefined || line.trim() === '' || line.startsWith('  ')),
+  );
+  // A dot before a small letter ends an abbreviation.
+  return lines
+    .slice(first, end)
+    .join(' ')
+    .replace(/[.:](?: (?=[A-Z]).*)?$/s, '')
+    .trim();
+}
+
 /** A thousand times what a configuration has: whatever is larger is another file. */
 const mostBytes = 1_000_000;
 

@@ -23,8 +23,8 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (model: string, options: EmbedCommandOptions) => {
     const { withEngine } = await import('../with-engine.ts');
     await withEngine(options, async (engine, print) => {
-      const { writeEmbeddings } = await import('./run-embed.ts');
-      await writeEmbeddings(model, options, engine, print);
+      const { runEmbed } = await import('./run-embed.ts');
+      await runEmbed(model, options, engine, print);
     });
   });
 }

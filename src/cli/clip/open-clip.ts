@@ -16,7 +16,7 @@ import { describeSkipped } from '../describe-skipped.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import type { Progress } from '../progress.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** What the commands that use a CLIP have in common. */
 export interface ClipOptions extends DeviceOptions {
@@ -86,7 +86,7 @@ export async function openClip(source: string, tta: boolean): Promise<ReadClip> 
   const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null)
-    throw new Error(`${dir}: has no tokenizer.json; put the one that the model was trained with next to its weights`);
+    throw new Error(`${dir}: has no tokenizer.json; put that of the model next to its weights`);
   const tokenizer = readTokenizer(clip.tokenizer, `${dir}/tokenizer.json`);
   return {
     ...clip,
@@ -122,7 +122,7 @@ export async function openImageTower(source: string, tta: boolean): Promise<Read
 export function withClip<T>(
   source: string,
   options: ClipOptions,
-  engine: Engine,
+  engine: StartedEngine,
   work: (opened: OpenedClip) => Promise<T>,
 ): Promise<T> {
   return withImages(() => openClip(source, options.tta), options, engine, work);
@@ -136,7 +136,7 @@ export function withClip<T>(
 export function withImageTower<T>(
   source: string,
   options: ClipOptions,
-  engine: Engine,
+  engine: StartedEngine,
   work: (opened: OpenedClip<ClipImageEncoder>) => Promise<T>,
 ): Promise<T> {
   return withImages(() => openImageTower(source, options.tta), options, engine, work);
@@ -145,11 +145,11 @@ export function withImageTower<T>(
 async function withImages<Encoder extends ClipImageEncoder, T>(
   read: () => Promise<ReadEncoder<Encoder>>,
   { images, skipBad }: ClipOptions,
-  engine: Engine,
+  engine: StartedEngine,
   work: (opened: OpenedClip<Encoder>) => Promise<T>,
 ): Promise<T> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const interrupt = interruptSignal(() => say('stopping; embeddings of the images so far are kept'));
+  const interrupt = interruptSignal(() => say('stopping; the embeddings so far stay in the cache'));
   let progress: Progress | undefined;
   const embedAll = async (
     encoder: ClipImageEncoder,

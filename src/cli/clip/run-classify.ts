@@ -3,7 +3,7 @@ import type { ClipEncoder } from '../../pipelines/clip-encoder.ts';
 import { checkLabels, zeroShotClassifier, type ZeroShotClassifier } from '../../pipelines/zero-shot.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { templatesOption, UsageError } from '../options.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan classify`. */
 export interface ClassifyOptions extends ClipOptions {
@@ -14,10 +14,10 @@ export interface ClassifyOptions extends ClipOptions {
 }
 
 /** Prints a line for each image: its path and the best labels with their probabilities, or a JSON object of the same. */
-export async function classifyImages(
+export async function runClassify(
   source: string,
   { labels: list, template, top, json, ...options }: ClassifyOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
   const labels = await readLabels(list);

@@ -2,7 +2,7 @@ import { checkExtension, checkWritable, writeFileWhole } from '../../data/index.
 import { writeNpy } from '../../formats/npy.ts';
 import { checkOutside } from '../check-apart.ts';
 import { withImageTower, type ClipOptions } from './open-clip.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan embed`. */
 export interface EmbedCommandOptions extends ClipOptions {
@@ -10,10 +10,10 @@ export interface EmbedCommandOptions extends ClipOptions {
 }
 
 /** Writes the array, and the paths of the images next to it, one line per row. */
-export async function writeEmbeddings(
+export async function runEmbed(
   source: string,
   { out, ...options }: EmbedCommandOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
   checkExtension(out, '.npy');
@@ -24,6 +24,6 @@ export async function writeEmbeddings(
     const { files, embeddings, fromCache } = await embed();
     await writeFileWhole(out, writeNpy(embeddings));
     await writeFileWhole(names, new TextEncoder().encode(files.map((file) => `${file}\n`).join('')));
-    print(`${out}: [${embeddings.shape.join(', ')}], ${fromCache} of them from the cache; the paths are in ${names}`);
+    print(`${out}: [${embeddings.shape.join(', ')}], ${fromCache} of them cached; the paths are in ${names}`);
   });
 }

@@ -3,7 +3,7 @@ import { rank } from '../../pipelines/index.ts';
 import { checkOutside } from '../check-apart.ts';
 import { sayTruncated, withClip, type ClipOptions } from './open-clip.ts';
 import { UsageError } from '../options.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan search`. */
 export interface SearchOptions extends ClipOptions {
@@ -16,13 +16,13 @@ export interface SearchOptions extends ClipOptions {
 const shownSize = 128;
 
 /** Writes the sheet, and prints a line for each image on it: its path and the cosine. */
-export async function searchImages(
+export async function runSearch(
   source: string,
   { query, out, count, ...options }: SearchOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
-  if (query.trim() === '') throw new UsageError('--query: is empty; say what to look for');
+  if (query.trim() === '') throw new UsageError('--query: is empty; give a text');
   checkExtension(out, '.png');
   await checkWritable(out);
   await checkOutside({ '--out': out }, [options.images]);

@@ -33,10 +33,9 @@ export async function runTokenizerTraining(
 
   const tokenizer = readTokenizer(trained.json, out);
   const lengths = texts.map((text) => tokenizer.encode(text).length).sort((a, b) => a - b);
-  const often =
-    trained.vocabSize < vocabSize ? `, not ${vocabSize}: no more neighbors occur ${minFrequency} times` : '';
-  print(`${texts.length} captions, ${trained.words} different words`);
+  const often = trained.vocabSize < vocabSize ? `, not ${vocabSize}: no further pair occurs ${minFrequency} times` : '';
+  print(`${texts.length} captions, ${trained.words} distinct words`);
   print(`${trained.vocabSize} tokens${often}; start ${tokenizer.bosTokenId}, end ${tokenizer.eosTokenId}`);
-  print(`a caption takes ${lengths[Math.floor(lengths.length / 2)]} tokens in the middle, ${lengths.at(-1)} at most`);
+  print(`caption length: median ${lengths[Math.floor(lengths.length / 2)]} tokens, at most ${lengths.at(-1)}`);
   print(`${out}: written`);
 }

@@ -53,7 +53,7 @@ describe('kuosan tokenizer train', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     // Of the words, "a" is a byte; r e, re d</w> alone occur twice.
     expect(stdout).toBe(
-      `3 captions, 10 different words\n516 tokens, not 600: no more neighbors occur 2 times; start 514, end 515\na caption takes 7 tokens in the middle, 24 at most\n${at('out/tokenizer.json')}: written\n`,
+      `3 captions, 10 distinct words\n516 tokens, not 600: no further pair occurs 2 times; start 514, end 515\ncaption length: median 7 tokens, at most 24\n${at('out/tokenizer.json')}: written\n`,
     );
     const tokenizer = readTokenizer(JSON.parse(readFileSync(at('out/tokenizer.json'), 'utf8')), 'written');
     expect(tokenizer.decode(tokenizer.encode('A red cat'))).toBe('a red cat');
@@ -62,7 +62,7 @@ describe('kuosan tokenizer train', () => {
   test('learns from the captions of a folder of images', async () => {
     const { status, stdout } = await run('--captions', at('images'), '--out', at('folder.json'));
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^3 captions, 5 different words\n/);
+    expect(stdout).toMatch(/^3 captions, 5 distinct words\n/);
   });
 
   test.each<[string, string[], number, string]>([

@@ -11,28 +11,28 @@ const tokenizerDefaults = {
 } as const;
 
 export function register(program: Command): void {
-  const tokenizer = program.command('tokenizer').description('make what turns texts into numbers');
+  const tokenizer = program.command('tokenizer').description('train a tokenizer');
   tokenizer
     .command('train')
-    .description('learn a vocabulary from captions, by byte-pair encoding as CLIP has it, and write a tokenizer.json')
+    .description("train a byte-pair encoding on captions, as CLIP's, and write tokenizer.json")
     .addHelpText(
       'after',
       examples('kuosan tokenizer train --captions my-images --vocab-size 4096 --out tokenizer.json'),
     )
     .requiredOption(
       '--captions <folder or .txt>',
-      'a folder of captioned images (metadata.jsonl, or a .txt next to each), or a text with a caption on each line',
+      'a folder of captioned images (metadata.jsonl, or a .txt per image), or a text file with one caption per line',
     )
     .requiredOption('--out <tokenizer.json>', 'the file to write')
     .option(
       '--vocab-size <n>',
-      'tokens in all: 512 for bytes, the start and the end, and those that are learned',
+      'vocabulary size: 512 for bytes, 2 special tokens, the rest learned merges',
       integerOption('--vocab-size', leastVocabSize, 2 ** 24 - 1),
       tokenizerDefaults.vocabSize,
     )
     .option(
       '--min-frequency <n>',
-      'how often two neighbors must occur to become one token',
+      'the least count of a pair to be merged',
       integerOption('--min-frequency', 1),
       tokenizerDefaults.minFrequency,
     )

@@ -4,6 +4,6 @@ import { Option } from 'commander';
 export function ttaOption(): Option {
   return new Option(
     '--tta',
-    'look at each image in seven ways (moved a little to each side, from closer, from farther off) and average: seven times the work',
+    'test-time augmentation: average the embeddings of seven crops of each image (shifted, zoomed in, zoomed out); seven times the work',
   ).default(false);
 }

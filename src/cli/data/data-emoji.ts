@@ -15,26 +15,26 @@ const defaults = {
 export function register(data: Command): void {
   data
     .command('emoji')
-    .description('build a folder of emoji in several styles with captions, from npm packages on this machine')
+    .description('build a captioned data set of emoji in several styles, from installed npm packages')
     .addHelpText('after', examples('kuosan data emoji --styles noto,twemoji --out emoji'))
     .requiredOption(
       '--out <dir>',
-      'the folder to make: a folder for each style with metadata.jsonl, and lists of what to train and test on',
+      'the folder to make: one folder per style with metadata.jsonl, and lists of the splits',
     )
     .option('--styles <names>', 'emoji styles, separated by commas', defaults.styles)
-    .option('--language <name>', 'of labels and tags: en, zh, de, fr, ja, …', defaults.language)
+    .option('--language <name>', 'language of captions and tags: en, zh, de, fr, ja, …', defaults.language)
     .option('--size <pixels>', 'side of the images', integerOption('--size', 8, 1024), defaults.size)
-    .option('--packages <dir>', 'where the packages are installed, if not here or in a folder above', '.')
+    .option('--packages <dir>', 'where the packages are installed; default here or a folder above', '.')
     .option(
       '--hold-out <share>',
-      'share of the concepts that are kept from training in every style',
+      'share of the concepts that are held out in every style',
       numberOption('--hold-out', 0, 0.99),
       defaults.holdOut,
     )
-    .option('--test-styles <names>', 'styles that are kept from training, separated by commas')
+    .option('--test-styles <names>', 'styles that are held out, separated by commas')
     .option('--seed <n>', 'which concepts are held out', integerOption('--seed', 0), 0)
     .action(async (options: DataEmojiOptions) => {
-      const { buildDataEmoji } = await import('./run-data-emoji.ts');
-      await buildDataEmoji(options, (line) => process.stdout.write(`${line}\n`));
+      const { runDataEmoji } = await import('./run-data-emoji.ts');
+      await runDataEmoji(options, (line) => process.stdout.write(`${line}\n`));
     });
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { examples } from '../examples.ts';
 import { choiceOption, integerOption, numberOption } from '../options.ts';
 import type { DataIconsOptions } from './run-data-icons.ts';
 
@@ -10,13 +11,14 @@ export function register(data: Command): void {
   data
     .command('icons')
     .description('build a folder of captioned icons in many styles from npm packages of Iconify on this machine')
+    .addHelpText('after', examples('kuosan data icons --sets tabler,lucide --size 24 --out icons'))
     .requiredOption(
       '--out <dir>',
       'the folder to make: a folder for each set with metadata.jsonl, and lists of what to train and test on',
     )
     .option('--sets <names>', 'sets of Iconify, separated by commas (default: the 40 under clean licenses)')
     .option('--size <pixels>', 'side of the images', integerOption('--size', 8, 1024), defaults.size)
-    .option('--packages <dir>', 'where the packages are installed, if not here or in a folder above', '.')
+    .option('--packages <dir>', 'where the packages are installed; default here or a folder above', '.')
     .option(
       '--licenses <which>',
       'clean, or all: sets whose license asks for more',
@@ -30,6 +32,7 @@ export function register(data: Command): void {
       defaults.holdOut,
     )
     .option('--seed <n>', 'which are held out', integerOption('--seed', 0), 0)
+    .addHelpText('after', examples('kuosan data icons --out data/icons24'))
     .action(async (options: DataIconsOptions) => {
       const { buildDataIcons } = await import('./run-data-icons.ts');
       await buildDataIcons(options, (line) => process.stdout.write(`${line}\n`));

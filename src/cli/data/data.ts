@@ -16,7 +16,7 @@ export function register(program: Command): void {
     .command('data')
     // So that a sub-command has its own --out and --size.
     .enablePositionalOptions()
-    .description('show what a model will see of a data set: a summary, and a grid of images')
+    .description('show a data set as a model reads it: a summary, and a grid of images')
     .addHelpText(
       'after',
       examples('kuosan data noto-emoji --out emoji.png', 'kuosan data my-images --size 64 --out seen.png'),
@@ -29,7 +29,7 @@ export function register(program: Command): void {
     .option('--count <n>', 'images in the grid', integerOption('--count', 1, 10_000), defaultCount)
     .option(
       '--size <pixels>',
-      'side of the images, fitted to the shorter side and cropped to the middle',
+      'side in pixels; images are resized by the shorter side and center-cropped',
       integerOption('--size', 1, 4096),
       defaultSize,
     )
@@ -39,8 +39,8 @@ export function register(program: Command): void {
       // Not a required option of commander's, which would ask for it next to a sub-command too.
       if (out === undefined)
         throw new UsageError("required option '--out <grid.png>' not specified; see kuosan data --help");
-      const { showData } = await import('./run-data.ts');
-      await showData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
+      const { runData } = await import('./run-data.ts');
+      await runData(source, { ...options, out }, (line) => process.stdout.write(`${line}\n`));
     });
   emoji.register(command);
   icons.register(command);

@@ -21,13 +21,13 @@ export interface DataEmojiOptions {
  *
  * @throws UsageError for an unknown style; one line for what `buildEmoji` refuses
  */
-export async function buildDataEmoji(
+export async function runDataEmoji(
   { styles, testStyles, ...options }: DataEmojiOptions,
   print: (line: string) => void,
 ): Promise<void> {
   const { out } = options;
   const { signal, release } = interruptSignal(() =>
-    process.stderr.write('stopping; the same command goes on from here\n'),
+    process.stderr.write('stopping; the same command continues from here\n'),
   );
   let progress: ReturnType<typeof createProgress> | undefined;
   try {

@@ -24,7 +24,7 @@ export async function buildDataIcons(
 ): Promise<void> {
   const { out, size } = options;
   const { signal, release } = interruptSignal(() =>
-    process.stderr.write('stopping; the same command goes on from here\n'),
+    process.stderr.write('stopping; the same command continues from here\n'),
   );
   let progress: { readonly stage: string; readonly bar: ReturnType<typeof createProgress> } | undefined;
   try {

@@ -18,7 +18,7 @@ export interface DataOptions {
  *
  * @throws one line for a source that cannot be opened or an output that cannot be written; nothing is written then
  */
-export async function showData(
+export async function runData(
   source: string,
   { out, count, size, skipBad, seed }: DataOptions,
   print: (line: string) => void,

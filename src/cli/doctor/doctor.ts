@@ -5,11 +5,11 @@ import type { DoctorOptions } from './run-doctor.ts';
 export function register(program: Command): void {
   program
     .command('doctor')
-    .description('say what this machine can do, and how to get what is missing')
+    .description('check this machine: CPU, memory, GPU, dependencies, and how to install what is missing')
     .addHelpText('after', examples('kuosan doctor'))
-    .option('--json', 'the findings as JSON', false)
+    .option('--json', 'print the findings as JSON', false)
     .action(async (options: DoctorOptions) => {
-      const { doctor } = await import('./run-doctor.ts');
-      await doctor(options);
+      const { runDoctor } = await import('./run-doctor.ts');
+      await runDoctor(options);
     });
 }

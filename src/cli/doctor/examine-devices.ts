@@ -27,11 +27,7 @@ async function examineKernels(processor: Executor): Promise<Finding[]> {
   return [
     { name: 'ONNX Runtime', status: 'ok', text: String(engine) },
     kernelBlock === null
-      ? {
-          name: 'kernels',
-          status: 'limited',
-          text: "standard: this processor's build of ONNX Runtime has no blocked convolutions",
-        }
+      ? { name: 'kernels', status: 'limited', text: 'standard: this build of ONNX Runtime has no blocked convolutions' }
       : { name: 'kernels', status: 'ok', text: `blocked convolutions, ${kernelBlock} channels to a block` },
   ];
 }
@@ -52,7 +48,7 @@ async function examineGpu(processor: Executor): Promise<{ finding: Finding; chos
         finding: {
           name,
           status: 'limited',
-          text: `${adapter}: imitated by the processor; only --device webgpu takes it`,
+          text: `${adapter}: a software adapter; only --device webgpu takes it`,
           remedy: 'a real one needs a GPU and its Vulkan driver',
         },
       };

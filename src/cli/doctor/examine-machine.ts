@@ -40,7 +40,7 @@ function examineMemory(): Finding {
         name: 'memory',
         status: 'limited',
         text,
-        remedy: `training takes about ${size(comfortable)}; a smaller --batch-size takes less`,
+        remedy: `training takes about ${size(comfortable)}; take a smaller --batch-size`,
       };
 }
 
@@ -92,8 +92,7 @@ function examineTerminal(): Finding {
   const name = 'terminal';
   if (process.env['NO_COLOR'])
     return { name, status: 'limited', text: 'NO_COLOR is set: no images in the terminal', remedy: 'unset NO_COLOR' };
-  if (!process.stderr.isTTY)
-    return { name, status: 'ok', text: 'none here: output goes into a file or another program' };
+  if (!process.stderr.isTTY) return { name, status: 'ok', text: 'none: output goes into a file or another program' };
   const columns = process.stderr.columns || 80;
   return /truecolor|24bit/.test(process.env['COLORTERM'] ?? '')
     ? { name, status: 'ok', text: `images in true color, ${columns} columns` }

@@ -10,7 +10,7 @@ export interface DoctorOptions {
 }
 
 /** Looks at everything that decides what kuosan can do here, and prints it. What is missing is a finding, not a failure. */
-export async function doctor({ json }: DoctorOptions): Promise<void> {
+export async function runDoctor({ json }: DoctorOptions): Promise<void> {
   const { findings: devices, auto } = await examineDevices({ threads: availableParallelism() });
   const findings = [...(await examineMachine()), ...devices];
   if (json) {

@@ -9,26 +9,26 @@ const batchSize = integerOption('--batch', 1, 100_000);
 export function register(program: Command): void {
   program
     .command('export')
-    .description('take a trained model elsewhere: an ONNX file, a web page')
+    .description('export a trained model as an ONNX file or a web page')
     .addHelpText('after', examples('kuosan export noto-32 --web site', 'kuosan export runs/mine --out model.onnx'))
     .argument('<run | model dir | name>', modelArgument)
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
-    .option('--web <dir>', "a page for any static host that samples the model in the visitor's browser")
+    .option('--web <dir>', "a static web page that samples the model in the visitor's browser")
     .option(
       '--batch <n | symbolic>',
-      'images in one run of the ONNX model; symbolic: any number',
+      'batch size of the ONNX model; symbolic for any',
       (text) => (text === 'symbolic' ? text : batchSize(text)),
       'symbolic' as const,
     )
     .option(
       '--dtype <type>',
-      'how the weights are stored, float32 or float16 (half the size); default float32, in a page float16 if the weights are stored so',
+      'dtype of the stored weights: float32 or float16 (half the size); default float32, for a page that of the weights',
       choiceOption('dtype', ['float32', 'float16']),
     )
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
     .option('--force', 'replace an earlier export', false)
     .action(async (source: string, options: ExportCommandOptions) => {
-      const { writeExport } = await import('./run-export.ts');
-      await writeExport(source, options);
+      const { runExport } = await import('./run-export.ts');
+      await runExport(source, options);
     });
 }

@@ -19,7 +19,7 @@ export interface ExportCommandOptions {
   readonly variant?: string;
 }
 
-export async function writeExport(
+export async function runExport(
   source: string,
   { out, web, batch, dtype, force, variant }: ExportCommandOptions,
 ): Promise<void> {
@@ -29,7 +29,7 @@ export async function writeExport(
     checkExtension(out, '.onnx');
     if (!force && existsSync(out))
       throw new Error(
-        `cannot write ${JSON.stringify(out)}: it is there already; replace it with --force, or give another path`,
+        `cannot write ${JSON.stringify(out)}: exists already; replace it with --force, or give another path`,
       );
     await checkWritable(out);
   }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
+import { folderSize } from '../../files/folder-size.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
 import { networkProcess } from '../../diffusion/index.ts';
@@ -46,8 +47,7 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
   const entries = existsSync(folder) ? await readdir(folder) : [];
   if (entries.length === 0) return;
   const isPage = existsSync(join(folder, modelFolder, modelFile)) && existsSync(join(folder, 'index.html'));
-  if (!isPage)
-    throw new Error(`${folder}: holds no page but other files (${JSON.stringify(entries[0])}); give another folder`);
+  if (!isPage) throw new Error(`${folder}: holds other files (${JSON.stringify(entries[0])}); give another folder`);
   if (!force) throw new Error(`${folder}: holds a page already; replace it with --force, or give another folder`);
 }
 
@@ -65,7 +65,7 @@ export async function writePage(
   const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
-      `${model.path}: makes images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
+      `${model.path}: generates images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
     );
   if (model.unet.config.inChannels !== imageShape[0])
     throw new Error(
@@ -105,7 +105,7 @@ export async function writePage(
       new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
     );
   });
-  return { dtype, bytes: await sizeOfFolder(full) };
+  return { dtype, bytes: (await folderSize(full)).bytes };
 }
 
 function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
@@ -135,11 +135,4 @@ function ownPage(): string {
   return fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
   );
-}
-
-async function sizeOfFolder(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  let total = 0;
-  for (const entry of entries) if (entry.isFile()) total += (await stat(join(entry.parentPath, entry.name))).size;
-  return total;
 }

@@ -7,7 +7,7 @@ export function register(program: Command): void {
     .command('settings')
     .description('say what the settings of a training run mean, and their defaults')
     .argument(
-      '[path]',
+      '[setting]',
       'a setting such as train.learningRate, a section such as train.ema, or a name alone; default all',
     )
     .option('--task <name>', 'of one kind of run: ddpm, classifier or clip; default every one that has the setting')

@@ -1,4 +1,4 @@
-import type { BitsPerDimension, Comparison } from '../../eval/index.ts';
+import type { BitsPerDimension, FeatureComparison } from '../../eval/index.ts';
 
 /** What an evaluation found, as `--json` prints it. */
 export interface EvaluationReport {
@@ -15,7 +15,7 @@ export interface EvaluationReport {
     readonly guidanceInterval?: readonly [number, number | null] | undefined;
     readonly dynamicThreshold?: number | undefined;
   };
-  readonly features?: Comparison;
+  readonly features?: FeatureComparison;
   readonly nearest?: {
     /** An image of the first pairs. */
     readonly sheet: string;
@@ -49,7 +49,7 @@ export function describeEvaluation({
   if (nearest) {
     const { sheet, shown, list, count, copies } = nearest;
     lines.push(
-      `copies: ${copies} of ${whole(count)} are nearer to a real image than to a third of the distance to the next; ${sheet} shows ${shown < count ? `the first ${shown} images` : 'all images'}, each next to its nearest real image; ${list} names that of every image`,
+      `${copies} of ${whole(count)} samples are near-duplicates of a real image (distance ratio < 1/3, Yoon et al. 2023); ${sheet} shows ${shown < count ? `the first ${shown} samples` : 'all samples'} next to their nearest real images; ${list} lists all`,
     );
   }
   if (bitsPerDimension) {
@@ -85,43 +85,43 @@ function describeGuidance({
 }
 
 /** What the distances of a comparison are measured with and on. */
-export function describeFeatures({ extractor, dim, count, referenceCount, realBaseline }: Comparison): string {
-  return `features: ${extractor}, ${whole(dim)} of each image; N = ${whole(count)} against ${whole(referenceCount)} real ones; real against real: N = ${whole(realBaseline.count)} each`;
+export function describeFeatures({ extractor, dim, count, referenceCount, realBaseline }: FeatureComparison): string {
+  return `features: ${extractor}, ${whole(dim)} of each image; N = ${whole(count)} against ${whole(referenceCount)} real; real vs real: N = ${whole(realBaseline.count)} each`;
 }
 
 /** The Fréchet distance's name: FID only where the features are its own. */
-export function frechetName({ isFid }: Comparison): string {
+export function frechetName({ isFid }: FeatureComparison): string {
   return isFid ? 'FID' : 'Fréchet distance';
 }
 
 /** What to know of the Fréchet distance of few images; nothing where there are enough. */
-export function biasNotes(found: Comparison): string[] {
+export function biasNotes(found: FeatureComparison): string[] {
   const { dim, count, referenceCount, realBaseline } = found;
   return Math.min(count, referenceCount, realBaseline.count) <= dim
-    ? [`note: with no more images than features the ${frechetName(found)} is mostly bias; take a larger --count`]
+    ? [`note: with no more images than features the ${frechetName(found)} is biased; take a larger --count`]
     : [];
 }
 
-function describeComparison(found: Comparison): string[] {
+function describeComparison(found: FeatureComparison): string[] {
   const { isFid, count, realBaseline } = found;
   const row = (name: string, value: string, real: string) =>
     `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
-  const kernel = ({ kernelDistance: { mean, std } }: Pick<Comparison, 'kernelDistance'>) =>
+  const kernel = ({ kernelDistance: { mean, std } }: Pick<FeatureComparison, 'kernelDistance'>) =>
     `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
   const lines = [
     describeFeatures(found),
-    row('', 'value', 'real against real'),
+    row('', 'value', 'real vs real'),
     row(frechetName(found), found.frechetDistance.toFixed(3), realBaseline.frechetDistance.toFixed(3)),
     row(isFid ? 'KID' : 'kernel distance', kernel(found), kernel(realBaseline)),
     row('precision', found.precision.toFixed(3), realBaseline.precision.toFixed(3)),
     row('recall', found.recall.toFixed(3), realBaseline.recall.toFixed(3)),
     ...(found.accuracy === undefined
       ? []
-      : [row('of the class asked', found.accuracy.toFixed(3), realBaseline.accuracy?.toFixed(3) ?? '')]),
+      : [row('class accuracy', found.accuracy.toFixed(3), realBaseline.accuracy?.toFixed(3) ?? '')]),
   ];
   if (Math.max(...found.kept) < count)
     lines.push(
-      `(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on ${whole(Math.max(...found.kept))} of each, chosen at random)`,
+      `(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on a random ${whole(Math.max(...found.kept))} of each)`,
     );
   return [...lines, ...biasNotes(found)];
 }

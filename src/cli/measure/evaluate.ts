@@ -4,29 +4,29 @@ import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
-import { integerOption } from '../options.ts';
+import { integerOption, namedOption } from '../options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
 import type { DataOptional } from '../recorded-data.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('evaluate')
-    .description("measure how close a model's images are to real ones")
+    .description("evaluate a model's images against real images")
     .addHelpText(
       'after',
       examples(
         'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
       ),
     )
-    .argument('[run | model dir | name]', 'the model, as for sample; without it, --images')
+    .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
     .option(
       '--data <source>',
       'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images; default: those that the run was trained on',
     )
-    .option('--images <dir>', "measure the images of a folder in place of a model's")
+    .option('--images <dir>', "evaluate a folder of images instead of a model's samples")
     .option(
       '--size <n>',
-      'height and width to which the images of --images are brought; default what the network of --features takes',
+      'height and width of --images after resizing; default the input size of --features',
       integerOption('--size', 1, 4096),
     )
     .option(
@@ -38,31 +38,32 @@ export function register(program: Command): void {
     .option(
       '--sampler <name>',
       `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`,
+      namedOption(Object.keys(samplers)),
     )
-    .option('--steps <n>', 'steps of the reverse process; default as for sample', integerOption('--steps', 1))
+    .option('--steps <n>', 'steps of the reverse process; default as in kuosan sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
       'find the nearest real image of each and count near-duplicates: the first pairs side by side, and sheet.nearest.jsonl with a line for every image',
     )
-    .option('--bpd', 'bits per dimension by the variational bound, on held-out images where the data has some', false)
+    .option('--bpd', 'bits per dimension (variational bound), on the test split where there is one', false)
     .option('--bpd-count <n>', 'images for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
     .option(
       '--bpd-times <n>',
-      'times for each of them; as many as the process has are exact but for the noise',
+      'timesteps for each image; all timesteps give the exact sum for the drawn noise',
       integerOption('--bpd-times', 1),
       50,
     )
     .option('--seed <n>', 'seed of the choice of real images and of the noise', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), 16);
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), 16);
   addGuidanceOptions(command);
   addFeatureOptions(command);
   addDeviceOptions(command).action(async (source: string | undefined, options: DataOptional<EvaluateOptions>) => {
     const { dataOf } = await import('../recorded-data.ts');
     const { data } = await dataOf(source, options.data);
-    const { evaluate } = await import('./run-evaluate.ts');
-    await evaluate(source, { ...options, data });
+    const { runEvaluate } = await import('./run-evaluate.ts');
+    await runEvaluate(source, { ...options, data });
   });
 }

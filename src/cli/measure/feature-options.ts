@@ -4,7 +4,7 @@ import type { InceptionResize } from '../../eval/index.ts';
 import { choiceOption } from '../options.ts';
 
 /** What compares images. */
-export interface FeatureOptions {
+export interface FeatureCommandOptions {
   readonly features?: string;
   readonly resize: InceptionResize;
 }
@@ -17,11 +17,11 @@ export function addFeatureOptions(command: Command, otherwise = ''): Command {
   return command
     .option(
       '--features <network>',
-      `what compares images: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`,
+      `feature extractor: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`,
     )
     .option(
       '--resize <name>',
-      'how images come to the size of an Inception: bicubic as clean-fid does, or bilinear as pytorch-fid does',
+      'resizing for Inception: bicubic as in clean-fid, or bilinear as in pytorch-fid',
       choiceOption('resize', resizes),
       'bicubic',
     );

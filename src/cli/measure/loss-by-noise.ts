@@ -17,8 +17,8 @@ export function register(program: Command): void {
     .option('--draws <n>', 'noisy images at each level', integerOption('--draws', 2, 1_000_000), 128)
     .option('--out <loss-by-noise.png>', 'the figure to write', 'loss-by-noise.png')
     .option('--seed <n>', 'seed of images and noise', integerOption('--seed', 0), 0)
-    .option('--variant <name>', 'which of several sets of weights to read, such as fp16')
-    .option('--batch-size <n>', 'images computed together', integerOption('--batch-size', 1, 1024), 16);
+    .option('--variant <name>', 'variant of the weights files, such as fp16')
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1, 1024), 16);
   addDeviceOptions(command).action(async (source: string, options: DataOptional<LossByNoiseCommandOptions>) => {
     const { dataOf } = await import('../recorded-data.ts');
     const { data } = await dataOf(source, options.data);

@@ -14,7 +14,7 @@ export class NearestList {
   }
 
   /** The path of the list of a sheet: `near.nearest.jsonl` next to `near.png`. */
-  static beside(sheet: string): string {
+  static listPath(sheet: string): string {
     return sheet.replace(/\.png$/i, '.nearest.jsonl');
   }
 

@@ -20,10 +20,10 @@ export function register(program: Command): void {
       'images with classes to learn from: a folder with a folder for each class, fashion-mnist, …; default: those that the run was trained on',
     )
     .option('--test <source>', 'test images with the same classes; default the test split of the data set')
-    .option('--neighbors <k>', 'nearest images that vote', integerOption('--neighbors', 1, 10_000), 20)
+    .option('--neighbors <k>', 'k of the k-nearest-neighbor classifier', integerOption('--neighbors', 1, 10_000), 20)
     .option(
       '--c <x>',
-      'weight of the data against the penalty of the linear classifier; default: the best on a tenth of the data, which is searched',
+      'inverse regularization C of the linear classifier; default: tuned on a tenth of the data',
       numberOption('--c', 1e-6, 1e6),
     )
     .option('--json', 'print one JSON object', false)

@@ -12,7 +12,7 @@ import {
 import { classConditions, classLabelsName, hasSteps, samplerNamed, samplerTimesteps } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
-  compare,
+  compareFeatures,
   copyRatio,
   nearestPairs,
   nearestImages,
@@ -25,7 +25,7 @@ import {
 } from '../../eval/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
-import type { FeatureOptions } from './feature-options.ts';
+import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -40,11 +40,11 @@ import {
   type OpenImages,
 } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
+import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** The options of `kuosan evaluate`. */
-export interface EvaluateOptions extends SourceOptions, SamplerOptions, FeatureOptions {
+export interface EvaluateOptions extends SourceOptions, SamplerCommandOptions, FeatureCommandOptions {
   readonly data: string;
   readonly images?: string;
   readonly count: number;
@@ -73,10 +73,10 @@ interface Subject extends NeededExecutor {
   images(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
 }
 
-export async function evaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
+export async function runEvaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
   checkUsage(source, options);
   if (options.nearest)
-    for (const path of [options.nearest, NearestList.beside(options.nearest)]) await checkWritable(path);
+    for (const path of [options.nearest, NearestList.listPath(options.nearest)]) await checkWritable(path);
   await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
   const features =
     options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
@@ -113,11 +113,9 @@ export async function evaluate(source: string | undefined, options: EvaluateOpti
 function checkUsage(source: string | undefined, options: EvaluateOptions): void {
   const { images, features, nearest, bpd, sampler, size } = options;
   if ((source === undefined) === (images === undefined))
-    throw new UsageError('evaluate measures a model or the images of a folder: give one of them, a model or --images');
+    throw new UsageError('evaluate takes a model or a folder of images: give a model, or --images');
   if (features === undefined && !nearest && !bpd)
-    throw new UsageError(
-      'nothing to measure: name a network that compares images with --features (fashion-mnist-classifier), or ask for --nearest or --bpd',
-    );
+    throw new UsageError('nothing to measure: give --features (such as fashion-mnist-classifier), --nearest or --bpd');
   if (bpd && source === undefined) throw new UsageError('--bpd: a folder of images has no likelihood; give a model');
   if (size !== undefined && source !== undefined)
     throw new UsageError('--size is for --images; a model generates images of its own size');
@@ -132,7 +130,7 @@ function checkUsage(source: string | undefined, options: EvaluateOptions): void 
   const idle = images === undefined ? undefined : drawing.find((option) => options[option] !== undefined);
   if (idle !== undefined)
     throw new UsageError(
-      `--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: is for a model; the images of --images are sampled already`,
+      `--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: needs a model; --images are already sampled`,
     );
   checkGuidanceOptions(options);
   if (nearest) checkExtension(nearest, '.png');
@@ -147,7 +145,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     const { sampler, executor, dispose } = opened;
     if (bpd && !hasSteps(sampler.process.schedule))
       throw new Error(
-        `${source}: the bound that --bpd measures is a sum over the steps of a process, and this model's is continuous; leave --bpd out`,
+        `${source}: --bpd needs a discrete-time process, and this model's is continuous; leave --bpd out`,
       );
     const drawing = sampleOptions(options, sampler);
     const { sampler: name } = drawing;
@@ -207,7 +205,7 @@ async function openFolder(
   const { images: folder, size, count, skipBad, batchSize } = options;
   const own = features?.imageShape;
   const side = size ?? own?.[1];
-  if (side === undefined) throw new UsageError('--size is missing: say how large the images of --images are');
+  if (side === undefined) throw new UsageError('--size is missing: give the size of --images');
   const opened = await openDataset(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
   const taken = Math.min(count, opened.count);
   return {
@@ -255,7 +253,7 @@ async function measureImages(
       signal,
       onProgress: (done, total) => display.show('real images', done / total, `${done} of ${total}`),
     }));
-  const list = nearest ? await NearestList.begin(NearestList.beside(nearest), data.ids) : undefined;
+  const list = nearest ? await NearestList.begin(NearestList.listPath(nearest), data.ids) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
@@ -273,7 +271,7 @@ async function measureImages(
   }
   const compared =
     extractor && real
-      ? await compare(extractor, watched(), real, { seed, signal, classes: subject.classes })
+      ? await compareFeatures(extractor, watched(), real, { seed, signal, classes: subject.classes })
       : await drain(watched());
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
   const found = list && {

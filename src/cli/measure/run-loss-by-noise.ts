@@ -59,7 +59,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
     const { schedule } = noise;
     if (isConditionedOn(sampler, imageName))
       throw new Error(
-        `${source}: this model is conditioned on an image, so the images alone do not say what it could know`,
+        `${source}: this model is conditioned on an image, and its irreducible loss is unknown; take a model without image conditioning`,
       );
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
@@ -153,7 +153,7 @@ function layLossByNoise(
     width: 740,
     height: 476,
     marks: [
-      { kind: 'text', at: [68, 32], text: 'Mean squared error of the predicted ε by level of noise', size: 17 },
+      { kind: 'text', at: [68, 32], text: 'Mean squared error of the predicted ε by noise level', size: 17 },
       { kind: 'text', at: [68, 54], text: subtitle, size: 13, color: '#666' },
       ...marks,
     ],

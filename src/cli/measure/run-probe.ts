@@ -8,7 +8,7 @@ import type { DeviceOptions } from '../device-options.ts';
 import { mostTogether, openImageTower } from '../clip/open-clip.ts';
 import { UsageError } from '../options.ts';
 import { createProgress } from '../progress.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan probe`. */
 export interface ProbeCommandOptions extends DeviceOptions {
@@ -33,12 +33,12 @@ const validationShare = 0.1;
 export async function runProbe(
   source: string,
   { data, test: named, neighbors, c, json, tta, skipBad }: ProbeCommandOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
   const test = named ?? (await testPartOf(data));
   if (test === undefined)
-    throw new UsageError(`--test: ${data} has no test part of its own; name other images of the same classes`);
+    throw new UsageError(`--test: ${data} has no test split; give other images of the same classes`);
   const { model, preprocessing, open } = await openImageTower(source, tta);
   const { imageSize: size } = imageTowerConfig(model);
   const openLabeled = async (name: string) =>
@@ -54,7 +54,7 @@ export async function runProbe(
   const unknown = asked.classNames.find((name) => !classNames.includes(name));
   if (unknown !== undefined)
     throw new Error(
-      `--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} has not; name images of the same classes`,
+      `--test: ${test} has the class ${JSON.stringify(unknown)}, which ${data} lacks; give images of the same classes`,
     );
   if (neighbors > learned.dataset.count)
     throw new UsageError(`--neighbors: there are only ${learned.dataset.count} images in ${data}`);
@@ -83,7 +83,7 @@ export async function runProbe(
   const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
   const count = (value: number) => value.toLocaleString('en-US');
   print(
-    `vectors of ${train.dim}: ${count(train.count)} images of ${data} to learn from, ${count(questions.count)} of ${test} to tell, ${classNames.length} classes`,
+    `features of ${train.dim}: ${count(train.count)} training images of ${data}, ${count(questions.count)} test images of ${test}, ${classNames.length} classes`,
   );
   print(
     `linear probe ${percent(linear)} (C = ${chosen.toPrecision(3)}${c === undefined ? `, the best on ${100 * validationShare} % of the first` : ''}); ${neighbors} nearest neighbors ${percent(byNeighbors)}`,
@@ -132,7 +132,7 @@ function searched(train: LabeledFeatures): number {
     {
       onTrial: (trial) =>
         process.stderr.write(
-          `C = ${trial.inverseRegularization.toPrecision(3)}: ${(100 * trial.accuracy).toFixed(2)} % of ${kept} images kept aside\n`,
+          `C = ${trial.inverseRegularization.toPrecision(3)}: ${(100 * trial.accuracy).toFixed(2)} % of ${kept} validation images\n`,
         ),
     },
   );

@@ -6,7 +6,7 @@ import type { DeviceOptions } from '../device-options.ts';
 import { mostTogether, openClip, sayTruncated } from '../clip/open-clip.ts';
 import { templatesOption, UsageError } from '../options.ts';
 import { createProgress } from '../progress.ts';
-import type { Engine } from '../with-engine.ts';
+import type { StartedEngine } from '../with-engine.ts';
 
 /** The options of `kuosan zero-shot`. */
 export interface ZeroShotOptions extends DeviceOptions {
@@ -29,12 +29,12 @@ export interface ZeroShotOptions extends DeviceOptions {
 export async function runZeroShot(
   source: string,
   { data, files, among, template, tags, group, json, tta, skipBad }: ZeroShotOptions,
-  engine: Engine,
+  engine: StartedEngine,
   print: (line: string) => void,
 ): Promise<void> {
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined)
-    throw new UsageError('--among files: there is no list; name it with --files');
+    throw new UsageError('--among files: there is no list; give it with --files');
   const { model, preprocessing, open } = await openClip(source, tta);
   const whole = await openDataset(data, {
     size: model.config.visionConfig.imageSize,

@@ -9,7 +9,7 @@ import type { DataOptional } from '../recorded-data.ts';
 export function register(program: Command): void {
   const command = program
     .command('zero-shot')
-    .description('count how many images of a data set a CLIP gives their own caption, or class')
+    .description('zero-shot accuracy of a CLIP: how many images get their own caption or class')
     .addHelpText('after', examples('kuosan zero-shot emoji-clip --data photos --template "a photo of {}"'))
     .argument('<model>', 'a run, a checkpoint or a model folder of a CLIP, or emoji-clip, which comes with kuosan')
     .option(
@@ -18,24 +18,24 @@ export function register(program: Command): void {
     )
     .option(
       '--files <list>',
-      'name only the images on this list: one file name a line; looked for inside the folder, then as it is given',
+      'evaluate only the images on this list: one file name per line; the path is relative to the data, or to the working directory',
     )
     .option(
       '--among <which>',
-      'captions to choose from: those of all images, or of the images on the list',
+      'candidate captions: of all images, or of the images on the list',
       choiceOption('among', ['all', 'files'] as const),
       'all',
     )
     .option(
       '--template <text>',
-      'a sentence with {} for the caption; give it several times to average over sentences',
+      'a prompt template with {} for the caption; repeat the option for a prompt ensemble',
       (text: string, earlier: string[]) => [...earlier, text],
       [],
     )
-    .option('--tags', 'say every caption once with each of its tags, as far as the data has them, and average', false)
+    .option('--tags', 'average each caption with its tags, where the data has tags', false)
     .option(
       '--group <key>',
-      'also count where the best caption is of the right group, and where the group whose captions have the most probability together is: a key of the lines of metadata.jsonl, such as subgroup',
+      'also group accuracy: of the best caption, and of the group with the highest total probability; a key of metadata.jsonl, such as subgroup',
     )
     .option('--json', 'print one JSON object', false)
     .addOption(ttaOption())

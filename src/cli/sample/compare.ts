@@ -12,9 +12,7 @@ const names = Object.keys(samplers);
 export function register(program: Command): void {
   const command = program
     .command('compare')
-    .description(
-      'generate the same images with several samplers in several numbers of steps, and measure how good they are',
-    )
+    .description('compare samplers and numbers of steps from the same noise')
     .addHelpText('after', examples('kuosan compare noto-32 --samplers ddim,dpmpp-2m --steps 10,20 --out compare.png'))
     .option(
       '--samplers <a,b,...>',
@@ -33,29 +31,19 @@ export function register(program: Command): void {
       `how the times of all are placed: ${timeSpacings.join(', ')}; default each sampler's own way`,
       choiceOption('spacing', timeSpacings),
     )
-    .option(
-      '--count <n>',
-      'images to measure with; the grid shows the first four',
-      integerOption('--count', 1, 10_000),
-      16,
-    )
+    .option('--count <n>', 'images to measure; the grid shows the first four', integerOption('--count', 1, 10_000), 16)
     .option(
       '--data <source>',
-      'a data set: also measure how near the images are to one of it, and by --features to all of it; with --exact its own',
+      'a data set: also measure the distance to its nearest image, and with --features the Fréchet distance; with --exact its own',
     )
-    .option(
-      '--reference-steps <n>',
-      'steps of the converged images that the others are measured against',
-      integerOption('--reference-steps', 1),
-      200,
-    )
+    .option('--reference-steps <n>', 'steps of the converged reference', integerOption('--reference-steps', 1), 200)
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
     .option('--class <name>', 'the class to generate, by its name, or by its number as #3; default: all in turn')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   addGuidanceOptions(command);
   addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such images');
   addSourceOptions(command).action(async (source: string | undefined, options: CompareCommandOptions) => {
-    const { compare } = await import('./run-compare.ts');
-    await compare(source, options);
+    const { runCompare } = await import('./run-compare.ts');
+    await runCompare(source, options);
   });
 }

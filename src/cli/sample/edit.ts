@@ -17,31 +17,31 @@ export function register(program: Command): void {
         'kuosan edit noto-32 --image face.png --mask eyes.png --out inpainted.png',
       ),
     )
-    .requiredOption('--image <in.png>', "the image; fitted to the size of the model's and cropped to the middle")
+    .requiredOption('--image <in.png>', "the image; resized to the model's size by the shorter side and center-cropped")
     .option('--mask <m.png>', 'white where the image is inpainted; in the size of the image (RePaint)')
     .option(
       '--strength <x>',
-      'without a mask, how far back towards the noise: 0 leaves the image as it is, 1 forgets it; default 0.6',
+      'without a mask, the noise added (SDEdit): 0 keeps the image, 1 replaces it; default 0.6',
       numberOption('--strength', 0, 1),
     )
     .option(
       '--jump-length <j>',
-      'with a mask: steps that are taken back at once; default 10',
+      'with a mask: jump length of RePaint; default 10',
       integerOption('--jump-length', 1, 10_000),
     )
     .option(
       '--resamples <r>',
-      'with a mask: how often each stretch is walked, 1 for once; default 10',
+      'with a mask: resamplings of RePaint, 1 for none; default 10',
       integerOption('--resamples', 1, 10_000),
     )
-    .option('--count <n>', 'images to sample from it', integerOption('--count', 1, 100_000), 1)
+    .option('--count <n>', 'variations to generate', integerOption('--count', 1, 100_000), 1)
     .option('--out <out.png>', 'the image to write; a grid if there are several', 'edited.png')
     .option('--images <dir>', 'also write every image on its own')
-    .option('--gif <edit.gif>', 'also write the way there as an animation')
+    .option('--gif <edit.gif>', 'also write the reverse process as an animation')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   // Few images in many steps: a batch that is mostly empty would take most of the time.
   addSourceOptions(addSamplerOptions(command), 4).action(async (source: string | undefined, options: EditOptions) => {
-    const { editImage } = await import('./run-edit.ts');
-    await editImage(source, options);
+    const { runEdit } = await import('./run-edit.ts');
+    await runEdit(source, options);
   });
 }

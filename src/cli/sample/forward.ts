@@ -21,14 +21,14 @@ export function register(program: Command): void {
     .requiredOption('--out <forward.png>', 'the figure to write')
     .option(
       '--schedule <name>',
-      'how the noise grows: linear or cosine',
+      'noise schedule: linear or cosine',
       choiceOption('schedule', ['linear', 'cosine']),
       forwardDefaults.schedule,
     )
     .option('--steps <T>', 'steps of the forward process', integerOption('--steps', 1, 10_000), forwardDefaults.steps)
     .option(
       '--size <pixels>',
-      'side of the image, fitted to the shorter side and cropped to the middle',
+      'side in pixels; the image is resized by the shorter side and center-cropped',
       integerOption('--size', 1, 512),
       forwardDefaults.size,
     )

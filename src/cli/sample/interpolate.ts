@@ -13,18 +13,18 @@ const determined = Object.entries<SamplerDefinition>(samplers)
 export function register(program: Command): void {
   const command = program
     .command('interpolate')
-    .description('generate the images that lie between those of seeds')
+    .description('interpolate between the images of seeds')
     .addHelpText('after', examples('kuosan interpolate noto-32 --seeds 1,2,3 --gif between.gif'))
     .requiredOption('--seeds <a,b,...>', 'two seeds or more; the ends are image 0 of each', readSeeds)
-    .option('--frames <n>', 'images from one seed to the next, both among them', integerOption('--frames', 2, 1000), 9)
+    .option('--frames <n>', 'images from one seed to the next, both included', integerOption('--frames', 2, 1000), 9)
     .option('--out <grid.png>', 'the grid to write: a row from each seed to the next', 'between.png')
     .option('--gif <between.gif>', 'also write them as an animation, there and back')
     .option('--images <dir>', 'also write every image on its own')
-    .option('--sampler <name>', `one that adds no noise: ${determined.join(', ')}`, 'ddim');
+    .option('--sampler <name>', `a deterministic sampler: ${determined.join(', ')}`, 'ddim');
   addSourceOptions(addStepOptions(command)).action(
     async (source: string | undefined, options: InterpolateCommandOptions) => {
-      const { drawBetween } = await import('./run-interpolate.ts');
-      await drawBetween(source, options);
+      const { runInterpolate } = await import('./run-interpolate.ts');
+      await runInterpolate(source, options);
     },
   );
 }
@@ -32,6 +32,6 @@ export function register(program: Command): void {
 function readSeeds(text: string): number[] {
   const seeds = text.split(',').map(integerOption('--seeds', 0));
   if (seeds.length < 2)
-    throw new UsageError(`--seeds: expected two seeds or more with commas between, got ${JSON.stringify(text)}`);
+    throw new UsageError(`--seeds: expected two or more seeds separated by commas, got ${JSON.stringify(text)}`);
   return seeds;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ComparedCell, Comparison } from '../../pipelines/index.ts';
+import type { ComparedCell, SamplerComparison } from '../../pipelines/index.ts';
 import { layComparison } from './lay-comparison.ts';
 
 const cell = (sampler: string, steps: number, toData: number | null): ComparedCell => ({
@@ -12,7 +12,7 @@ const cell = (sampler: string, steps: number, toData: number | null): ComparedCe
 });
 const lay = (values: readonly (number | null)[][], steps: readonly number[]) => {
   const cells = values.flatMap((row, r) => row.map((value, c) => cell(`s${r}`, steps[c]!, value)));
-  const comparison: Comparison = { reference: cells[0]!, cells };
+  const comparison: SamplerComparison = { reference: cells[0]!, cells };
   return layComparison(
     comparison,
     values.map((_, r) => `s${r}`),

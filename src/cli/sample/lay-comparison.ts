@@ -10,7 +10,7 @@ import {
   type Bitmap,
 } from '../../data/index.ts';
 import type { FloatArray } from '../../core/index.ts';
-import type { ComparedCell, Comparison } from '../../pipelines/index.ts';
+import type { ComparedCell, SamplerComparison } from '../../pipelines/index.ts';
 
 /** What the curves beneath the images show: less is better. */
 export interface Quality {
@@ -32,7 +32,7 @@ const colors = [...seriesColors, '#222222', '#999999', '#8c5a2b'];
 
 /** A row of images for each sampler, a column for each number of steps, and beneath them how quality grows with work. */
 export function layComparison(
-  { reference, cells }: Comparison,
+  { reference, cells }: SamplerComparison,
   samplers: readonly string[],
   steps: readonly number[],
   quality: Quality,

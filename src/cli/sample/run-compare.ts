@@ -3,22 +3,22 @@ import type { FloatArray } from '../../core/index.ts';
 import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../../data/index.ts';
 import { classConditions, type TimeSpacing } from '../../diffusion/index.ts';
 import {
-  compare as compareImages,
+  compareFeatures,
   fewestImages,
   readFeatures,
   realFeatures,
-  type Comparison as FeatureComparison,
+  type FeatureComparison,
   type FeatureSource,
 } from '../../eval/index.ts';
 import {
   compareSamplers,
   imageShapeOf,
   type ComparedCell,
-  type Comparison,
+  type SamplerComparison,
   type ImageShape,
 } from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
-import type { FeatureOptions } from '../measure/feature-options.ts';
+import type { FeatureCommandOptions } from '../measure/feature-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -29,7 +29,7 @@ import type { SourceOptions } from '../sampling-options.ts';
 import { createProgress } from '../progress.ts';
 
 /** The options of `kuosan compare`. */
-export interface CompareCommandOptions extends SourceOptions, FeatureOptions, GuidanceCommandOptions {
+export interface CompareCommandOptions extends SourceOptions, FeatureCommandOptions, GuidanceCommandOptions {
   readonly samplers: readonly string[];
   readonly steps: readonly number[];
   readonly spacing?: TimeSpacing;
@@ -41,12 +41,12 @@ export interface CompareCommandOptions extends SourceOptions, FeatureOptions, Gu
   readonly seed: number;
 }
 
-export async function compare(source: string | undefined, options: CompareCommandOptions): Promise<void> {
+export async function runCompare(source: string | undefined, options: CompareCommandOptions): Promise<void> {
   const { samplers, steps, spacing, count, out, seed, referenceSteps, exact, data = exact } = options;
   checkGuidanceOptions(options);
   checkExtension(out, '.png');
   if (options.features !== undefined && data === undefined)
-    throw new UsageError('--features compares images with real ones, and none are given; add --data');
+    throw new UsageError('--features compares with real images; add --data');
   await checkWritable(out);
   await checkOutside({ '--out': out }, [data, exact]);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
@@ -147,7 +147,7 @@ async function openMeasure(
   const extractor = await features.open(await executor(), imageShapeOf(sampler.shape));
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
   return (images) =>
-    compareImages(
+    compareFeatures(
       extractor,
       (async function* () {
         yield images;
@@ -159,7 +159,7 @@ async function openMeasure(
 
 /** The table of each measure: a row for each sampler, a column for each number of steps. */
 function describe(
-  { reference, cells }: Comparison,
+  { reference, cells }: SamplerComparison,
   { samplers, steps }: CompareCommandOptions,
   distances: ReadonlyMap<ComparedCell, FeatureComparison>,
 ): string[] {
@@ -189,7 +189,7 @@ function describe(
       ? [
           describeFeatures(converged),
           ...table(
-            `${frechetName(converged)} to the data (real against real: ${converged.realBaseline.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
+            `${frechetName(converged)} to the data (real vs real: ${converged.realBaseline.frechetDistance.toFixed(3)}, converged: ${converged.frechetDistance.toFixed(3)}):`,
             (cell) => distances.get(cell)!.frechetDistance.toFixed(3),
           ),
           ...biasNotes(converged),
@@ -197,14 +197,17 @@ function describe(
       : reference.toData === null
         ? []
         : [
-            `no Fréchet distance to the data: it takes a network that sees such images (--features), ${fewestImages} of them (--count) and ${2 * fewestImages} real ones`,
+            `no Fréchet distance to the data: it needs a feature extractor for such images (--features), ${fewestImages} samples (--count) and ${2 * fewestImages} real ones`,
           ]),
     ...table('evaluations of the denoiser for an image:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
   ];
 }
 
 /** The most informative of the measurements: the distance to the data, the nearest image of it, or the converged images. */
-function qualityOf({ reference, cells }: Comparison, distances: ReadonlyMap<ComparedCell, FeatureComparison>): Quality {
+function qualityOf(
+  { reference, cells }: SamplerComparison,
+  distances: ReadonlyMap<ComparedCell, FeatureComparison>,
+): Quality {
   const converged = distances.get(reference);
   if (converged)
     return { title: `${frechetName(converged)} to the data`, of: (cell) => distances.get(cell)!.frechetDistance };

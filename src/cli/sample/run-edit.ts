@@ -6,11 +6,11 @@ import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
+import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface EditOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly image: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -23,7 +23,7 @@ export interface EditOptions extends SourceOptions, SamplerOptions, ImageFiles {
 /** SDEdit's images are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
 const defaultStrength = 0.6;
 
-export async function editImage(source: string | undefined, options: EditOptions): Promise<void> {
+export async function runEdit(source: string | undefined, options: EditOptions): Promise<void> {
   const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
@@ -40,7 +40,7 @@ export async function editImage(source: string | undefined, options: EditOptions
     const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
     if (condChannels > 0 && condChannels !== imageShape[0])
       throw new Error(
-        `${source}: this model sees ${condChannels} channels of image conditioning, the image has ${imageShape[0]}`,
+        `${source}: this model takes ${condChannels} channels of image conditioning, the image has ${imageShape[0]}`,
       );
     if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
@@ -94,12 +94,10 @@ export async function editImage(source: string | undefined, options: EditOptions
 function checkTogether({ mask, strength, jumpLength, resamples, sampler, eta, churn }: EditOptions): void {
   if (mask !== undefined) {
     if (strength !== undefined)
-      throw new UsageError(
-        '--strength: the part under a mask is painted from noise alone; leave out --strength or --mask',
-      );
+      throw new UsageError('--strength: inpainting starts from noise; leave out --strength or --mask');
     if (sampler !== undefined || eta !== undefined || churn !== undefined)
       throw new UsageError(
-        '--sampler: the part under a mask is painted with the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
+        '--sampler: inpainting takes the steps of ddpm (RePaint); leave out --sampler, --eta and --churn, or --mask',
       );
   } else if (jumpLength !== undefined || resamples !== undefined)
     throw new UsageError(`${jumpLength === undefined ? '--resamples' : '--jump-length'}: belongs to --mask`);
@@ -117,7 +115,7 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
 async function readMask(mask: string, [, height, width]: ImageShape): Promise<FloatArray> {
   const { shape, data } = first(fromBitmaps([await readImage(mask, { size: [height, width], channels: 1 })]));
   const binary = Float32Array.from(data, (value) => (value > 0 ? 1 : 0));
-  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to paint`);
+  if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to inpaint`);
   return float32(shape, binary);
 }
 
@@ -133,7 +131,7 @@ function fitting(
   superResolution: SuperResolution | null,
 ): string {
   const cropped = height * toWidth !== width * toHeight;
-  return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', what stands out cut off' : ''}`;
+  return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', center-cropped' : ''}`;
 }
 
 function first({ shape, data }: FloatArray): FloatArray {

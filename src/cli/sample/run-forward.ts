@@ -232,7 +232,7 @@ function layFigure(
       at: [left, third],
       width: span,
       height: 170,
-      title: 'what is left of the image, and how much noise',
+      title: 'signal √ᾱₜ and noise √(1 − ᾱₜ)',
       x,
       y: { domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] },
       series: [

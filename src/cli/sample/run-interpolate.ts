@@ -5,19 +5,19 @@ import { checkGuidanceOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
 import { UsageError } from '../options.ts';
-import type { SamplerOptions, SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, followSampling, writeEach, type ImageFiles } from './write-images.ts';
+import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, followSampling, writeEach, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan interpolate`. */
-export interface InterpolateCommandOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface InterpolateCommandOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly seeds: readonly number[];
   readonly frames: number;
 }
 
-/** Bitmap that a frame of the animation is wide at least. */
+/** The least width of an animation's frame, in pixels. */
 const gifSide = 256;
 
-export async function drawBetween(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
+export async function runInterpolate(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
   const { seeds, frames, out, gif, images, sampler = 'ddim' } = options;
   if (samplerNamed(sampler).random) {
     const determined = Object.entries<SamplerDefinition>(samplers)

@@ -2,16 +2,16 @@ import { layClassGrid } from '../../data/index.ts';
 import { classConditions } from '../../diffusion/index.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
-import { checkSamplerOptions, type SamplerOptions, type SourceOptions } from '../sampling-options.ts';
-import { checkImageFiles, writeSamples, type ImageFiles } from './write-images.ts';
+import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
+import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan sample`. */
-export interface SampleCommandOptions extends SourceOptions, SamplerOptions, ImageFiles {
+export interface SampleCommandOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
   readonly count: number;
   readonly seed: number;
 }
 
-export async function drawSamples(source: string | undefined, options: SampleCommandOptions): Promise<void> {
+export async function runSample(source: string | undefined, options: SampleCommandOptions): Promise<void> {
   const { count, out, seed, batchSize } = options;
   checkSamplerOptions(options);
   await checkImageFiles(options, count);

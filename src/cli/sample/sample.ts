@@ -19,11 +19,11 @@ export function register(program: Command): void {
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
     .option('--images <dir>', 'also write every image on its own')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
-    .option('--seed <n>', 'image i of a seed is the same at any count', integerOption('--seed', 0), 0);
+    .option('--seed <n>', 'seed; image i of a seed is the same at any count', integerOption('--seed', 0), 0);
   addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
-      const { drawSamples } = await import('./run-sample.ts');
-      await drawSamples(source, options);
+      const { runSample } = await import('./run-sample.ts');
+      await runSample(source, options);
     },
   );
 }

@@ -18,7 +18,7 @@ import { isImage } from '../../data/sets/list-images.ts';
 import { createProgress, type Progress } from '../progress.ts';
 
 /** Where a command writes images. */
-export interface ImageFiles {
+export interface ImageOutputs {
   readonly out: string;
   readonly images?: string;
   readonly gif?: string;
@@ -27,7 +27,7 @@ export interface ImageFiles {
 /** Frames of the animation: enough to look fluid, few enough to load quickly. */
 const gifFrames = 40;
 
-/** Bitmap that an animation is wide at most, if its images allow it. */
+/** The largest width of an animation in pixels, where its images allow it. */
 const gifSide = 512;
 
 /**
@@ -38,7 +38,7 @@ const gifSide = 512;
  * @throws one line that says which
  */
 export async function checkImageFiles(
-  { out, images, gif, exact }: ImageFiles & { readonly exact?: string },
+  { out, images, gif, exact }: ImageOutputs & { readonly exact?: string },
   count: number,
 ): Promise<void> {
   await checkOutside({ '--out': out, '--images': images, '--gif': gif }, [exact]);
@@ -117,7 +117,7 @@ export interface SampleLayout {
  */
 export async function writeSamples(
   drawing: AsyncIterable<SampleProgress>,
-  { out, images, gif }: ImageFiles,
+  { out, images, gif }: ImageOutputs,
   { count, batchSize, lay = layGrid }: SampleLayout,
 ): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);

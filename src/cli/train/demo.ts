@@ -9,10 +9,10 @@ export function register(program: Command): void {
     .command('demo')
     .description("train on Noto's smileys and watch the samples get better: two to three minutes on two cores")
     .addHelpText('after', examples('kuosan demo --out runs/demo'))
-    .option('--out <dir>', 'where the run goes', 'runs/demo')
-    .option('--steps <n>', "updates of the weights; default: the preset's", integerOption('--steps', 1));
+    .option('--out <dir>', 'folder of the run', 'runs/demo')
+    .option('--steps <n>', "training steps; default: the preset's", integerOption('--steps', 1));
   addDeviceOptions(command).action(async (options: DemoOptions) => {
-    const { demo } = await import('./run-demo.ts');
-    await demo(options);
+    const { runDemo } = await import('./run-demo.ts');
+    await runDemo(options);
   });
 }

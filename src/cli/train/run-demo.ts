@@ -14,7 +14,7 @@ export interface DemoOptions extends DeviceOptions {
   readonly steps?: number;
 }
 
-export async function demo({ out, steps, ...device }: DemoOptions): Promise<void> {
+export async function runDemo({ out, steps, ...device }: DemoOptions): Promise<void> {
   const config = await readConfig('smileys-16');
   const run = configuredRun(applyOverrides(config, steps === undefined ? [] : [[['train', 'steps'], steps]]));
   // The demo goes on by itself where it was stopped; a finished one is not thrown away.
@@ -26,7 +26,7 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
   let grid = '';
   try {
     process.stderr.write(
-      `A network that knows nothing learns to sample from ${(config['data'] as { source: string }).source}: its samples appear here as they improve.\n`,
+      `Training a network from random weights on ${(config['data'] as { source: string }).source}; its samples appear here.\n`,
     );
     await showRun({
       run,
@@ -52,7 +52,7 @@ export async function demo({ out, steps, ...device }: DemoOptions): Promise<void
       `Your model's images: ${final}`,
       '',
       'What to try next:',
-      `  npx kuosan sample ${quoteWord(out)} --count 64 --seed 1 --gif ${quoteWord(join(out, 'reverse.gif'))}   more images, and how they came out of noise`,
+      `  npx kuosan sample ${quoteWord(out)} --count 64 --seed 1 --gif ${quoteWord(join(out, 'reverse.gif'))}   more images, and the reverse process`,
       `  npx kuosan sample noto-32 --out emoji.png                    a larger model that comes with kuosan`,
       `  npx kuosan train noto-32 --data <folder> --out runs/mine     train on your own images`,
       '',

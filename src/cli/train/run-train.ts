@@ -33,7 +33,7 @@ const presetFor = ({ data }: Pick<TrainOptions, 'data'>): string => (data === un
  *
  * @param preset  its name or the path of a configuration; undefined is the run's own for one that goes on
  */
-export async function train(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
+export async function runTrain(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
   const config =
     preset === undefined && options.resume
       ? await configOf(options.out)

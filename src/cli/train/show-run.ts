@@ -48,7 +48,7 @@ export async function showRun({
   let progress: Progress | undefined;
   const print = (line: string) => (progress ? progress.print(line) : void process.stderr.write(`${line}\n`));
   const interrupt = interruptSignal(() =>
-    print('stopping after this step; a second Ctrl-C ends at once and loses what is not in a checkpoint'),
+    print('stopping after this step; a second Ctrl-C stops at once, without a checkpoint'),
   );
   const smooth = smoothed();
   const start = performance.now();
@@ -78,7 +78,7 @@ export async function showRun({
           const left = describeSkipped(dataset.skipped);
           if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
-          if (step > 0) print(`going on from step ${step}`);
+          if (step > 0) print(`resuming from step ${step}`);
           for (const note of notes) print(`note: ${note}`);
           print(`${out} gets ${described(run, grids)}`);
           const { batchSize, gradientAccumulation } = plan.train;
@@ -155,7 +155,7 @@ function described({ train }: ConfiguredRun, grids: { readonly every: number } |
 /** `loss by noise, from almost clean to pure: 0.31 0.09 …` */
 function describeNoise({ losses, figure }: NonNullable<Extract<RunEvent, { type: 'end' }>['noise']>): string {
   const each = losses.map((loss) => (loss === null ? '–' : loss.toPrecision(2)));
-  return `loss by level of noise, from almost clean to pure: ${each.join(' ')} (${figure})`;
+  return `loss by noise level, from almost clean to pure noise: ${each.join(' ')} (${figure})`;
 }
 
 /** `accuracy 0.923, testLoss 0.218` */

@@ -10,7 +10,7 @@ const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.horizontalF
 export function register(program: Command): void {
   const command = program.command('train');
   command
-    .description('train a diffusion model on your images, or what measures and searches them')
+    .description('train a diffusion model, an image classifier or a CLIP on your images')
     .argument(
       '[preset | config.json]',
       "a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file; default images-32 for --data, else noto-32, and with --resume the run's own",
@@ -25,16 +25,16 @@ export function register(program: Command): void {
     )
     .option(
       '--init <model>',
-      'begin with the weights of a trained model of the same network, instead of random ones: a run, a checkpoint, a model folder or a name',
+      'initial weights: a trained model of the same architecture (a run, a checkpoint, a model folder or a name); default random',
     )
-    .option('--steps <n>', 'updates of the weights', integerOption('--steps', 1))
+    .option('--steps <n>', 'training steps', integerOption('--steps', 1))
     .option(
       '--size <pixels>',
       "side of the images, or width and height as 64x48; default: the preset's",
       sizeOption('--size', 4096),
     )
     .option('--no-classes', 'train without the classes of the data; by default the model is conditioned on them')
-    .option('--batch-size <n>', 'images in one forward pass', integerOption('--batch-size', 1))
+    .option('--batch-size <n>', 'batch size', integerOption('--batch-size', 1))
     .option('--seed <n>', 'seed of weights, batches and noise', integerOption('--seed', 0))
     .option('--checkpoint-every <n>', 'steps between checkpoints', integerOption('--checkpoint-every', 1))
     .option('--resume', 'go on from the newest checkpoint in --out, bit for bit; the run has all its settings', false)
@@ -59,9 +59,9 @@ export function register(program: Command): void {
     const [preset, tooMany] = others;
     if (tooMany !== undefined)
       throw new UsageError(
-        `${JSON.stringify(tooMany)} is one argument too many; train takes one preset or configuration file`,
+        `${JSON.stringify(tooMany)} is one argument too many; kuosan train takes one preset or configuration file`,
       );
-    const { train } = await import('./run-train.ts');
-    await train(preset, options, overrides);
+    const { runTrain } = await import('./run-train.ts');
+    await runTrain(preset, options, overrides);
   });
 }

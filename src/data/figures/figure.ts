@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { glyphs } from './glyphs.ts';
-import { enlarge, toRgb } from '../images/bitmap.ts';
+import { enlargeBitmap, toRgb } from '../images/bitmap.ts';
 import type { Bitmap } from '../images/bitmap.ts';
 
 /** A place in the figure; x to the right, y down, in units of which `Figure.pixelRatio` pixels make one. */
@@ -46,7 +46,7 @@ export interface Figure {
   readonly width: number;
   readonly height: number;
   readonly marks: readonly Mark[];
-  /** Bitmap in a unit; default 2, so that text is sharp on today's screens. A whole number. */
+  /** Pixels per unit; default 2, so that text is sharp on today's screens. A whole number. */
   readonly pixelRatio?: number;
 }
 
@@ -180,7 +180,7 @@ function paste(
   { at: [x, y], image, width = image.width }: Extract<Mark, { kind: 'image' }>,
   pixelRatio: number,
 ): void {
-  const big = toRgb(enlarge(image, (width * pixelRatio) / image.width));
+  const big = toRgb(enlargeBitmap(image, (width * pixelRatio) / image.width));
   const [left, top] = [x * pixelRatio, y * pixelRatio];
   if (
     !Number.isInteger(left) ||

@@ -1,4 +1,4 @@
-import { enlarge, toRgb } from '../images/bitmap.ts';
+import { enlargeBitmap, toRgb } from '../images/bitmap.ts';
 import type { Bitmap } from '../images/bitmap.ts';
 
 /** Options of `layGrid`. */
@@ -63,5 +63,5 @@ export function layGrid(images: readonly Bitmap[], options: GridOptions = {}): B
       data.set(rgb.subarray(y * first.width * 3, (y + 1) * first.width * 3), ((top + y) * width + left) * 3);
     }
   }
-  return enlarge({ data, width, height, channels: 3 }, scale);
+  return enlargeBitmap({ data, width, height, channels: 3 }, scale);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { float32 } from '../../core/dtype.ts';
-import { byteToUnit, enlarge, fromBitmaps, toBitmaps, toRgb, unitToByte } from './bitmap.ts';
+import { byteToUnit, enlargeBitmap, fromBitmaps, toBitmaps, toRgb, unitToByte } from './bitmap.ts';
 
 describe('bytes and values in [−1, 1]', () => {
   it('every byte survives the way there and back, also through float32', () => {
@@ -62,12 +62,12 @@ describe('toRgb', () => {
 
 describe('enlarge', () => {
   it('repeats every pixel', () => {
-    const big = enlarge({ data: Uint8Array.of(1, 2, 3, 4), height: 2, width: 2, channels: 1 }, 2);
+    const big = enlargeBitmap({ data: Uint8Array.of(1, 2, 3, 4), height: 2, width: 2, channels: 1 }, 2);
     expect([...big.data]).toEqual([1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4]);
   });
 
   it('refuses a scale that is no positive integer', () => {
-    expect(() => enlarge({ data: Uint8Array.of(1), height: 1, width: 1, channels: 1 }, 1.5)).toThrow(
+    expect(() => enlargeBitmap({ data: Uint8Array.of(1), height: 1, width: 1, channels: 1 }, 1.5)).toThrow(
       'positive integer scale, got 1.5',
     );
   });

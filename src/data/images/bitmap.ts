@@ -94,7 +94,7 @@ export function toRgb(image: Bitmap): Bitmap {
 }
 
 /** The image with every pixel repeated `scale` times in both directions. */
-export function enlarge(image: Bitmap, scale: number): Bitmap {
+export function enlargeBitmap(image: Bitmap, scale: number): Bitmap {
   if (!Number.isInteger(scale) || scale < 1)
     throw new Error(`enlarge: expected a positive integer scale, got ${scale}`);
   if (scale === 1) return image;

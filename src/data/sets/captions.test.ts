@@ -115,6 +115,12 @@ describe('captions of a folder', () => {
       'expected an object with file_name and text, got [1]',
     ],
     ['a line without a name', lines({ text: 'x' }), 'metadata.jsonl:1', 'expected a file_name, got none'],
+    [
+      'a name that a terminal obeys',
+      lines('', { file_name: '\u007f.png', text: 'x' }),
+      'metadata.jsonl:2',
+      String.raw`there is no image "\u007f.png"`,
+    ],
     ['a missing image', lines('', { file_name: 'd.png', text: 'x' }), 'metadata.jsonl:2', 'there is no image "d.png"'],
     [
       'an image outside of the folder',

@@ -126,7 +126,7 @@ async function nearestLines<Line extends { readonly fileName: string }>(
       }
       // The name is looked up among the folder's own images, so it cannot lead out of the folder.
       const name = find(posix.join(posix.dirname(path), line.fileName));
-      if (name === undefined) problem(`there is no image ${JSON.stringify(line.fileName)}`);
+      if (name === undefined) problem(`there is no image ${quoteJson(line.fileName)}`);
       else if ('equals' in name) problem(sameToTheEye(line.fileName, name.equals));
       else if (name.index < images.length) {
         const id = known[name.index]!;
@@ -134,14 +134,14 @@ async function nearestLines<Line extends { readonly fileName: string }>(
         const steps = posix.relative(posix.dirname(path), id).split('/').length;
         const twice = here.get(id);
         if (twice !== undefined) {
-          problem(`${JSON.stringify(line.fileName)} has a line already, ${twice}`);
+          problem(`${quoteJson(line.fileName)} has a line already, ${twice}`);
           continue;
         }
         here.set(id, number);
         if (before !== undefined) several.add(id);
         if (before?.steps === steps)
           problem(
-            `${JSON.stringify(line.fileName)} has a line already in ${before.path}:${before.number}, as near to it as this one`,
+            `${quoteJson(line.fileName)} has a line already in ${before.path}:${before.number}, as near to it as this one`,
           );
         else if (before === undefined || steps < before.steps) found.set(id, { line, path, number, steps });
       }

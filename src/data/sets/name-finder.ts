@@ -1,3 +1,5 @@
+import { quoteJson } from '../../formats/quote.ts';
+
 /** What a name that was typed means among names that are there. */
 export type FoundName =
   | { readonly index: number }
@@ -37,5 +39,5 @@ function byComposedName(names: readonly string[]): Map<string, number[]> {
 
 /** Why a name is not found that several names equal: `it is the name of 2 files, which differ only in how é is encoded`. */
 export function sameToTheEye(wanted: string, equals: readonly string[]): string {
-  return `${JSON.stringify(wanted)} can be any of ${equals.length} names that look alike and differ in their code points (Unicode normalization); rename all but one`;
+  return `${quoteJson(wanted)} can be any of ${equals.length} names that look alike and differ in their code points (Unicode normalization); rename all but one`;
 }

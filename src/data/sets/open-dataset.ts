@@ -90,8 +90,8 @@ async function findSource(source: string): Promise<Source> {
   const suggestion = nearest(source.split('/')[0]!, builtInDatasets);
   if (suggestion !== undefined)
     throw new MissingDataError('set', `unknown data set ${JSON.stringify(source)}; did you mean ${suggestion}?`);
-  const beside = await foldersIn(dirname(path));
-  const neighbor = nearest(basename(path), beside);
+  const siblings = await foldersIn(dirname(path));
+  const neighbor = nearest(basename(path), siblings);
   if (neighbor !== undefined)
     throw new MissingDataError(
       'set',

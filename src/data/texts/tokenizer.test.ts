@@ -81,6 +81,11 @@ describe('reading a tokenizer.json', () => {
       't.json: cannot be used as a tokenizer (a part of it is missing, or of another kind than expected)',
     ],
     [
+      'a part whose type is none',
+      { ...json, decoder: { type: {} } },
+      't.json: cannot be used as a tokenizer (a part of it is missing, or of another kind than expected)',
+    ],
+    [
       'a part that nobody knows',
       { ...json, normalizer: { type: 'Upside' } },
       't.json: cannot be used as a tokenizer (',

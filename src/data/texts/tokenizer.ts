@@ -84,7 +84,7 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
   } catch (error) {
     // The engine looks for nothing before it takes it.
     const why =
-      error instanceof TypeError || /undefined/.test((error as Error).message)
+      error instanceof TypeError || /undefined|\[object/.test((error as Error).message)
         ? 'a part of it is missing, or of another kind than expected'
         : clipped((error as Error).message);
     throw new Error(`${where}: cannot be used as a tokenizer (${why})`, { cause: error });

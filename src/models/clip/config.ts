@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { quoteJson } from '../../formats/quote.ts';
 import { activations, type ActivationName } from '../../nn/index.ts';
 import { parseConfig } from '../config.ts';
-import { isObject, transformersConfig, type JsonObject } from '../transformers-config.ts';
+import { transformersConfig } from '../transformers-config.ts';
+import { isObject, type JsonObject } from '../../formats/json-object.ts';
 
 const positive = z.number().int().positive();
 const tokenId = z.number().int().nonnegative();

@@ -1,6 +1,7 @@
 /** Where a CLIP's vocabulary comes from: the checkpoint that it goes on from, the model that it begins with, a file, or its captions. */
 import { join } from 'node:path';
-import { readJsonFile, type JsonObject } from '../../files/json-file.ts';
+import { readJsonFile } from '../../files/json-file.ts';
+import { type JsonObject } from '../../formats/json-object.ts';
 import { latestCheckpoint } from '../../checkpoint/index.ts';
 import { readTokenizer, trainTokenizer, type Tokenizer } from '../../data/index.ts';
 import type { ClipConfig } from './clip-config.ts';

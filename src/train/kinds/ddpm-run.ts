@@ -19,7 +19,13 @@ import {
   type NetworkProcess,
   type SuperResolution,
 } from '../../diffusion/index.ts';
-import { compare, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../../eval/index.ts';
+import {
+  compareFeatures,
+  realFeatures,
+  readFeatures,
+  type FeatureSource,
+  type RealFeatures,
+} from '../../eval/index.ts';
 import { UNet2DModel } from '../../models/index.ts';
 import {
   denoisingNetwork,
@@ -230,7 +236,7 @@ async function openMeasure(
   return {
     async evaluate() {
       real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
-      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compare(
+      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compareFeatures(
         extractor,
         images(),
         real,
@@ -367,7 +373,7 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
   if (dropout === 0) return undefined;
   if (classes !== found + 1)
     throw new Error(
-      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and hiding them takes one more that stands for "any": model.numClassEmbeds ${found + 1}, got ${classes}`,
+      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and label dropout needs one more, the null label: set model.numClassEmbeds to ${found + 1}, got ${classes}`,
     );
   return found;
 }

@@ -16,7 +16,7 @@ import { createNodeExecutor } from '../../runtime/node.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateFactor } from './lr-schedule.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
-import { entries, initialState, scalar, trainingPrograms } from './programs.ts';
+import { entries, initialState, scalarInput, trainingPrograms } from './programs.ts';
 
 type Tensors = Record<'a' | 'b', number[]>;
 interface Trajectory {
@@ -95,10 +95,10 @@ describe.each<[string, () => Executor]>([
         const outputs = await executable.run(store, {
           ga: arrayOf('a', gradient.a),
           gb: arrayOf('b', gradient.b),
-          learningRate: scalar(options.lr),
-          correction1: scalar(correction1),
-          correction2: scalar(correction2),
-          oneMinusEmaDecay: scalar(1),
+          learningRate: scalarInput(options.lr),
+          correction1: scalarInput(correction1),
+          correction2: scalarInput(correction2),
+          oneMinusEmaDecay: scalarInput(1),
         });
         expect(outputs['gradNorm']!.data[0]).toBeCloseTo(norms[i]!, 5);
         const held = await store.read();
@@ -135,9 +135,9 @@ test('a parameter group has a rate and a decay of its own', async () => {
   );
   const twos = new Map(keys.map((key) => [key, float32([1], [2])]));
   const store = await executor.createStore(storeSpec([step]), initialState(twos, new Set(keys), 1));
-  const one = { correction1: scalar(1), correction2: scalar(1), oneMinusEmaDecay: scalar(1) };
+  const one = { correction1: scalarInput(1), correction2: scalarInput(1), oneMinusEmaDecay: scalarInput(1) };
   const gradients = { ga: float32([1], [3]), gb: float32([1], [3]) };
-  await (await executor.compile(step)).run(store, { ...gradients, ...one, learningRate: scalar(0.1) });
+  await (await executor.compile(step)).run(store, { ...gradients, ...one, learningRate: scalarInput(0.1) });
   const held = await store.read();
   expect(held.get('params/b')!.data[0]).toBeCloseTo(2 - 0.1, 6); // m / √v is the sign of the gradient
   expect(held.get('params/a')!.data[0]).toBeCloseTo(2 - 0.05 * 2 - 0.05, 6);

@@ -244,6 +244,6 @@ export function initialState(
 }
 
 /** The values of the scalar inputs, as host arrays. */
-export function scalar(value: number): HostArray {
+export function scalarInput(value: number): HostArray {
   return { dtype: 'f32', shape: [], data: Float32Array.of(value) };
 }

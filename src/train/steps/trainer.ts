@@ -20,7 +20,7 @@ import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './
 import {
   entries,
   initialState,
-  scalar,
+  scalarInput,
   trainedParameters,
   trainingPrograms,
   type TrainingObjective,
@@ -248,7 +248,10 @@ export class Trainer {
     const { ema } = this.#config;
     const update = this.#step + 1;
     const learningRate = learningRateAt(this.#config, update);
-    const scalars = { learningRate: scalar(learningRate), oneMinusEmaDecay: scalar(1 - emaDecay(update, ema)) };
+    const scalars = {
+      learningRate: scalarInput(learningRate),
+      oneMinusEmaDecay: scalarInput(1 - emaDecay(update, ema)),
+    };
     const samples: SampleLoss[] = [];
     const reports: [string | undefined, ObjectiveReport][] = [];
     for (const turn of this.#turns) reports.push([turn.name, await this.#take(turn, update, scalars, samples)]);
@@ -277,7 +280,7 @@ export class Trainer {
   ): Promise<ObjectiveReport> {
     const { gradientAccumulation: accumulation } = this.#config;
     const { correction1, correction2 } = adamCorrections(update, turn.betas);
-    const scalars = { ...shared, correction1: scalar(correction1), correction2: scalar(correction2) };
+    const scalars = { ...shared, correction1: scalarInput(correction1), correction2: scalarInput(correction2) };
     const { step, represent, accumulate, apply } = turn.executables;
     if (step) {
       const outputs = await this.#run(turn, step, update - 1, scalars, samples);
@@ -292,7 +295,7 @@ export class Trainer {
     const parts = [];
     for (const [i, batch] of batches.entries())
       parts.push(
-        await this.#run(turn, accumulate!, batch, { keep: scalar(i === 0 ? 0 : 1), ...all, ...own(i) }, samples),
+        await this.#run(turn, accumulate!, batch, { keep: scalarInput(i === 0 ? 0 : 1), ...all, ...own(i) }, samples),
       );
     const loss = parts.reduce((sum, outputs) => sum + number(outputs, 'loss') / accumulation, 0);
     return { loss, gradNorm: number(await apply!.run(this.store, scalars), 'gradNorm'), ...measuresOf(parts) };
