@@ -45,7 +45,7 @@ describe('image i of a seed', () => {
     ['ddpm', {}],
     ['ddim', { steps: 7 }],
     ['ddim', { steps: 7, eta: 0.7 }],
-  ])('has the same bytes at any count: %s %j', async (sampler, options) => {
+  ] as const)('has the same bytes at any count: %s %j', async (sampler, options) => {
     const opened = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 16 });
     const size = sizeOf(imageShape);
     const all = (await sampleImages(opened, { ...options, sampler, seed: 5, count: 33 })).data;

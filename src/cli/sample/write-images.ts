@@ -12,7 +12,7 @@ import {
   writePng,
   type Bitmap,
 } from '../../data/index.ts';
-import type { SampleProgress } from '../../pipelines/index.ts';
+import type { GenerateProgress } from '../../generators/index.ts';
 import { checkOutside } from '../check-apart.ts';
 import { isImage } from '../../data/sets/list-images.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -76,18 +76,18 @@ async function imagesIn(folder: string): Promise<string[]> {
 
 /** Follows sampling with progress, and returns the finished images. */
 export async function followSampling(
-  drawing: AsyncIterable<SampleProgress>,
+  drawing: AsyncIterable<GenerateProgress>,
   count: number,
-  each: (state: SampleProgress) => void = () => {},
+  each: (state: GenerateProgress) => void = () => {},
 ): Promise<Bitmap[]> {
   const finished: Bitmap[] = [];
   let progress: Progress | undefined;
   try {
     for await (const state of drawing) {
-      progress ??= createProgress('sampling', state.stepsTotal);
-      progress.update(state.stepsDone, `${described(state.indices)} of ${count}`);
+      progress ??= createProgress('sampling', state.total);
+      progress.update(state.done, `${described(state.places)} of ${count}`);
       each(state);
-      if (state.finished) finished.push(...toBitmaps(state.xt));
+      if (state.finished) finished.push(...toBitmaps(state.finished));
       // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
       await setImmediate();
     }
@@ -98,30 +98,29 @@ export async function followSampling(
 }
 
 /** Images that are computed together, counted from 1. */
-function described(indices: readonly number[]): string {
-  const [first, last] = [indices[0]! + 1, indices.at(-1)! + 1];
+function described(places: readonly number[]): string {
+  const [first, last] = [places[0]! + 1, places.at(-1)! + 1];
   return first === last ? `image ${first}` : `images ${first}–${last}`;
 }
 
-/** How many images are made together, and how they stand on the sheet. */
+/** How many images there are, and how they stand on the sheet. */
 export interface SampleLayout {
   readonly count: number;
-  readonly batchSize: number;
   readonly lay?: (images: readonly Bitmap[]) => Bitmap | Promise<Bitmap>;
 }
 
 /**
- * Generates `count` images, in batches of `batchSize`, and writes them as asked.
+ * Follows the generation of `count` images, and writes them as asked.
  *
  * @param lay  lays the grid; default `layGrid`
  */
 export async function writeSamples(
-  drawing: AsyncIterable<SampleProgress>,
+  drawing: AsyncIterable<GenerateProgress>,
   { out, images, gif }: ImageOutputs,
-  { count, batchSize, lay = layGrid }: SampleLayout,
+  { count, lay = layGrid }: SampleLayout,
 ): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);
-  const finished = await followSampling(drawing, count, (state) => frames.add(state, Math.ceil(count / batchSize)));
+  const finished = await followSampling(drawing, count, (state) => frames.add(state));
   await writePng(out, await lay(finished));
   if (images) await writeEach(images, finished);
   if (gif) await writeGif(gif, frames.grids());
@@ -140,16 +139,19 @@ function imagePath(folder: string, index: number): string {
 class FrameCollector {
   readonly #count: number;
   readonly #frames = new Map<number, Bitmap[]>();
+  #stage: string | undefined;
 
   constructor(count: number) {
     this.#count = count;
   }
 
-  add({ step, xt, stepsTotal }: SampleProgress, batches: number): void {
-    const steps = stepsTotal / batches;
+  /** Of several stages the last one's are kept: its first frame takes the place of all before. */
+  add({ stage, step, steps, xt }: GenerateProgress): void {
     const frame = Math.floor(((step + 1) * this.#count) / steps);
     const isFirstOfFrame = frame > Math.floor((step * this.#count) / steps);
-    if (!isFirstOfFrame) return;
+    if (stage !== this.#stage) this.#frames.clear();
+    this.#stage = stage;
+    if (!isFirstOfFrame || !xt) return;
     const images = this.#frames.get(frame) ?? [];
     images.push(...toBitmaps(xt));
     this.#frames.set(frame, images);
