@@ -35,6 +35,8 @@ export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunR
 export { checkUnlocked } from './run-lock.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export {
+  bestCheckpoint,
+  type BestCheckpoint,
   type Checkpoint,
   latestCheckpoint,
   listCheckpoints,

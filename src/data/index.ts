@@ -37,7 +37,8 @@ export {
 } from './emoji/styles.ts';
 export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
-export { classColumns, gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
+export { layClassGrid } from './figures/class-grid.ts';
+export { gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
 export {
   type Crop,
   decodeDefaults,

@@ -207,6 +207,7 @@ function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promi
       const ranked = classifier.classify(await encoder.embedImages(fromBitmaps(imagesAt(test, places))), 5);
       return { zeroShotTop1: zeroShotAccuracy(ranked, right, 1), zeroShotTop5: zeroShotAccuracy(ranked, right, 5) };
     },
+    best: { measure: 'zeroShotTop1', better: 'higher', by: `${count} images of ${test.name}` },
     dispose: () => encoder.dispose(),
   });
 }
