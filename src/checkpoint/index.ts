@@ -1,4 +1,4 @@
-export type { ClassLabels } from './class-labels.ts';
+export * from './browser.ts';
 export { readClassifierFolder, writeClassifierFolder } from './classifier-folder.ts';
 export {
   type ClipClass,
@@ -25,7 +25,6 @@ export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { checkUnlocked } from './run-lock.ts';
-export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export {
   type Checkpoint,
   latestCheckpoint,
@@ -35,4 +34,3 @@ export {
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { readTensorFile } from './weight-files.ts';
-export { storedWeights } from './weights.ts';
