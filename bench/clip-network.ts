@@ -2,7 +2,7 @@ import { RandomStream, float32, type Executor, type HostArray } from '../src/cor
 import { CLIPModel, openAIPreprocessing, type CLIPOptions } from '../src/models/index.ts';
 import { clampLogitScale, clipLoss } from '../src/pipelines/index.ts';
 import { Trainer } from '../src/train/index.ts';
-import { parseClipConfig, type ClipConfig } from '../src/train/kinds/clip-config.ts';
+import { parseClipConfig, type ClipConfig } from '../src/systems/clip-config.ts';
 import { noiseImages } from './network.ts';
 
 /**

@@ -3,7 +3,8 @@ import { heightAndWidth, type Dataset } from '../src/data/index.ts';
 import { classConditions, classLabelsName, networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { denoisingTask, imageExamples, type ImageShape } from '../src/pipelines/index.ts';
-import { parseDdpmConfig, Trainer, type DdpmConfig } from '../src/train/index.ts';
+import { parseDdpmConfig, type DdpmConfig } from '../src/systems/index.ts';
+import { Trainer } from '../src/train/index.ts';
 
 /**
  * DDPM's network in small, for images of 3 × 32 × 32: `width` · (1, 2, 2) channels, two layers a block, attention at

@@ -1,10 +1,11 @@
 import type { Executor, HostArrays } from '../src/core/index.ts';
 import type { Dataset } from '../src/data/index.ts';
-import { classConditions } from '../src/diffusion/index.ts';
-import { openSampler, type SamplerChoice } from '../src/pipelines/index.ts';
+import { classConditions, type SamplerChoice } from '../src/diffusion/index.ts';
+import { openSampler } from '../src/pipelines/index.ts';
 import { openNodeService } from '../src/runtime/create-node-executor.ts';
 import type { NodeExecutorOptions } from '../src/runtime/node.ts';
-import type { DdpmConfig, Trainer } from '../src/train/index.ts';
+import type { DdpmConfig } from '../src/systems/index.ts';
+import type { Trainer } from '../src/train/index.ts';
 import { networkOf, openTrainer } from './network.ts';
 import { traced, type TracedNode } from './trace.ts';
 

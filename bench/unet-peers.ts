@@ -1,5 +1,5 @@
 import { toHuggingFace } from '../src/models/index.ts';
-import type { DdpmConfig } from '../src/train/index.ts';
+import type { DdpmConfig } from '../src/systems/index.ts';
 import type { Settings } from './question.ts';
 import { startTorchPeers, type TorchPeers } from './torch-peers.ts';
 

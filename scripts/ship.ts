@@ -3,22 +3,12 @@
  *
  *     npx tsx scripts/ship.ts <run> <name>
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  latestCheckpoint,
-  readClassifierFolder,
-  readClipFolder,
-  readModelFolder,
-  readRun,
-  writeClassifierFolder,
-  writeClipFolder,
-  writeModelFolder,
-} from '../src/checkpoint/index.ts';
-import { describeProcess } from '../src/diffusion/index.ts';
-import { openAIPreprocessing } from '../src/models/index.ts';
-import { countParameters } from '../src/nn/index.ts';
-import { configuredRun, type MetricsLine } from '../src/train/index.ts';
+import { latestCheckpoint, readRun } from '../src/checkpoint/index.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import type { MetricsLine } from '../src/train/index.ts';
 import { cards } from './cards.ts';
 
 type Row = readonly [what: string, value: string];
@@ -41,7 +31,10 @@ const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;
 const out = join('pretrained', name!);
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-const { weights, rows, head = '', rest = '' } = await ship(String(config['task'] ?? 'ddpm'), checkpoint.path);
+const { system } = configuredRun(config);
+if (!system.ship) throw new Error(`${system.task}: models of this system are not shipped`);
+const { weights, rows } = await system.ship(checkpoint.path, out, measured);
+const { head, rest } = await around();
 const { size } = await stat(join(out, weights));
 const table: readonly Row[] = [
   ...rows,
@@ -89,79 +82,10 @@ async function readStage(folder: string, steps: number) {
   };
 }
 
-/** Writes the model in float16; the file of its weights, what its kind has to say, and what stands around that in its card. */
-async function ship(
-  task: string,
-  from: string,
-): Promise<{
-  readonly weights: string;
-  readonly rows: readonly Row[];
-  readonly head?: string;
-  readonly rest?: string;
-}> {
-  if (task === 'ddpm') {
-    const model = await readModelFolder(from);
-    await writeModelFolder(out, { ...model, dtype: 'f16' });
-    const { inChannels, sampleSize } = model.unet.config;
-    return {
-      weights: join('unet', 'diffusion_pytorch_model.safetensors'),
-      ...(await around()),
-      rows: [
-        [
-          'network',
-          `\`UNet2DModel\`, ${count(model.unet)} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
-        ],
-        ['process', describeProcess(model.scheduler)],
-        ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),
-      ],
-    };
-  }
-  if (task === 'classifier') {
-    const { model, weights } = await readClassifierFolder(from);
-    await writeClassifierFolder(out, { model, weights, dtype: 'f16' });
-    const { sampleSize, inChannels, blockOutChannels, classNames } = model.config;
-    return {
-      weights: 'model.safetensors',
-      rows: [
-        [
-          'network',
-          `a residual network of ${count(model)} parameters over ${inChannels} × ${sampleSize} × ${sampleSize}; its features are the last stage's ${blockOutChannels.at(-1)} channels, averaged over the image`,
-        ],
-        ['classes', classNames.join(', ')],
-        [
-          'accuracy',
-          `${((measured['accuracy'] ?? 0) * 100).toFixed(2)} % of the held-out images (cross-entropy ${(measured['testLoss'] ?? 0).toFixed(3)} nats)`,
-        ],
-      ],
-    };
-  }
-  const clip = await readClipFolder(from);
-  const { model } = clip;
-  // A run's data set is resized with Lanczos, also where its folder was written before it said so.
-  await writeClipFolder(out, {
-    ...clip,
-    preprocessing: { ...(clip.preprocessing ?? openAIPreprocessing), resample: 'lanczos' },
-    dtype: 'f16',
-  });
-  const { visionConfig: vision, textConfig: text } = model.config;
-  return {
-    weights: 'model.safetensors',
-    ...(await around()),
-    rows: [
-      [
-        'network',
-        `\`CLIPModel\`, ${count(model)} parameters: images of ${vision.imageSize} × ${vision.imageSize} in patches of ${vision.patchSize}, ${vision.numHiddenLayers} blocks of ${vision.hiddenSize}; texts of at most ${text.maxPositionEmbeddings} of ${text.vocabSize.toLocaleString('en-US')} tokens, ${text.numHiddenLayers} blocks of ${text.hiddenSize}; embeddings of ${model.config.projectionDim}`,
-      ],
-    ],
-  };
-}
-
 /** What stands around the table in the card that the folder was written with: front matter, and Python that uses it. */
 async function around(): Promise<{ readonly head: string; readonly rest: string }> {
+  // A model that no library of Python opens has none.
+  if (!existsSync(join(out, 'README.md'))) return { head: '', rest: '' };
   const [, front, python] = /^(---\n.*?---\n).*?(With Node.*)$/s.exec(await readFile(join(out, 'README.md'), 'utf8'))!;
   return { head: `${front}\n`, rest: python! };
-}
-
-function count(model: Parameters<typeof countParameters>[0]): string {
-  return countParameters(model).toLocaleString('en-US');
 }

@@ -44,7 +44,8 @@ import { readJsonFile } from '../src/files/json-file.ts';
 import { CLIPModel, ImageClassifier, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { decodeModel } from '../src/onnx/index.ts';
-import { configuredRun, presetNames, readConfig } from '../src/train/index.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import { presetNames, readConfig } from '../src/train/index.ts';
 import { writeImageFolder, tinyModel } from '../test/kuosan.ts';
 
 /** Something that reads files. */

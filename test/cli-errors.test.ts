@@ -304,7 +304,7 @@ const places: readonly Case[] = [
   [
     'train config.json --out run --resume --steps 9 --data fakes --skip-bad',
     1,
-    /^run: config\.data\.source is .* in this run, now .*; resume with the run's own value/,
+    'run: its images are not those of the run; resume with the same data, or choose another --out',
   ],
   [
     'sample run --out notes/thesis.txt',
@@ -495,7 +495,7 @@ const models: readonly Case[] = [
   [
     'sample silent --out x.png --sampler dpm2 --spacing trailing',
     1,
-    'dpm2: at time 999 no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, heun, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time',
+    'dpm2: at time 999 no signal is left (alpha is 0), and its noise level is infinite; take ddpm, ddim, euler, euler-ancestral, heun, dpmpp-2m, dpmpp-2m-sde or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time',
   ],
   [
     'edit silent --image images/000.png --sampler dpmpp-2m',

@@ -184,7 +184,7 @@ describe('kuosan evaluate', () => {
       bitsPerDimension: { total: number };
     };
     expect(report).toMatchObject({
-      sampler: { name: 'ddpm', steps: 3 },
+      sampler: { name: 'dpmpp-2m', steps: 3 },
       features: { count: 8 },
       bitsPerDimension: { count: 4 },
     });
@@ -291,7 +291,7 @@ describe('kuosan evaluate', () => {
     [
       ['model', '--features', 'network', '--guidance-scale', '2'],
       1,
-      'guidanceScale: this model takes no classes, so there is nothing to guide towards',
+      'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
     ],
     [['model', '--features', 'network', '--count', '3'], 2, '--count: expected an integer from 4 to 1000000, got "3"'],
   ])(

@@ -11,7 +11,8 @@ import { openDataset } from '../src/data/index.ts';
 import { networkProcess, schedulerConfig } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { parseDdpmConfig, readConfig } from '../src/train/index.ts';
+import { parseDdpmConfig } from '../src/systems/index.ts';
+import { readConfig } from '../src/train/index.ts';
 import { tinyModel } from './kuosan.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'kuosan-fuzz-'));

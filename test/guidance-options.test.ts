@@ -13,7 +13,7 @@ import { runCommand } from '../src/cli/run-command.ts';
 import { register as sample } from '../src/cli/sample/sample.ts';
 import { float32, RandomStream, type Executor, type FloatArray } from '../src/core/index.ts';
 import { fromBitmaps, openDataset, readImage, toBitmaps } from '../src/data/index.ts';
-import { classConditions, schedulerConfig } from '../src/diffusion/index.ts';
+import { type Guidance, classConditions, schedulerConfig } from '../src/diffusion/index.ts';
 import { nearestImages } from '../src/eval/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -24,7 +24,6 @@ import {
   interpolateSeeds,
   openSampler,
   varyImage,
-  type GuidanceOptions,
   type ImageSampler,
 } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
@@ -88,7 +87,7 @@ async function run(command: string): Promise<string> {
   return said.printed;
 }
 
-const settings: readonly (readonly [options: string, guidance: GuidanceOptions])[] = [
+const settings: readonly (readonly [options: string, guidance: Guidance])[] = [
   ['--guidance-scale 1', {}],
   ['--guidance-scale 4', { guidanceScale: 4 }],
   ['--guidance-scale 4 --guidance-rescale 0.7', { guidanceScale: 4, guidanceRescale: 0.7 }],

@@ -47,14 +47,14 @@ describe.each([
     'flow',
     { scheduler: { process: 'flow', shift: 2 } },
     'FlowMatchEulerDiscreteScheduler',
-    'euler',
+    'dpmpp-2m',
     { shift: 2, num_train_timesteps: 1000 },
   ],
   [
     'edm',
     { scheduler: { process: 'edm', sigmaData: 0.6 } },
     'EDMEulerScheduler',
-    'heun',
+    'dpmpp-2m',
     { sigma_data: 0.6, sigma_min: 0.002, sigma_max: 80, prediction_type: 'epsilon' },
   ],
 ] as const)('%s', (name, config, className, sampler, file) => {

@@ -45,7 +45,7 @@ describe('image i of a seed', () => {
     ['ddpm', {}],
     ['ddim', { steps: 7 }],
     ['ddim', { steps: 7, eta: 0.7 }],
-  ])('has the same bytes at any count: %s %j', async (sampler, options) => {
+  ] as const)('has the same bytes at any count: %s %j', async (sampler, options) => {
     const opened = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 16 });
     const size = sizeOf(imageShape);
     const all = (await sampleImages(opened, { ...options, sampler, seed: 5, count: 33 })).data;
@@ -98,7 +98,7 @@ describe('kuosan sample', () => {
       draw('c', '--count', '3', '--threads', '1'),
       draw('d', '--count', '17', '--threads', '2'),
     ]);
-    expect(three.stderr).toContain('drawing 30/30 · images 1–3 of 3 · ');
+    expect(three.stderr).toContain('sampling 30/30 · images 1–3 of 3 · ');
     expect(first!.stdout).toMatch(
       /^a\.png: 17 images with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
     );

@@ -8,9 +8,10 @@ import { documentDeclarations } from '../scripts/settings/document-declarations.
 import { settingsFiles } from '../scripts/settings/settings-files.ts';
 import { runCommand } from '../src/cli/run-command.ts';
 import { continuousDefaults, schedulerDefaults } from '../src/diffusion/index.ts';
-import { configSchemas } from '../src/train/kinds/config-schemas.ts';
-import { schedulerSchema } from '../src/train/steps/scheduler-schema.ts';
-import { configuredRun, presetNames, readConfig } from '../src/train/index.ts';
+import { configSchemas } from '../src/systems/all.ts';
+import { schedulerSchema } from '../src/systems/scheduler-schema.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import { presetNames, readConfig } from '../src/train/index.ts';
 import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../src/train/settings.ts';
 import { textOf } from './source-files.ts';
 

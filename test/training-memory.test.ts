@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 async function measured(channels: number, batchSize: number): Promise<{ estimate: number; peak: number }> {
   const from = (path: string) => JSON.stringify(new URL(`../src/${path}`, import.meta.url).href);
   const script = `
-    const [{ UNet2DModel }, { denoisingLoss }, { createNodeExecutor }, { parseDdpmConfig, Trainer }, { float32 }] =
-      await Promise.all([${['models/index.ts', 'pipelines/index.ts', 'runtime/node.ts', 'train/index.ts', 'core/index.ts'].map((path) => `import(${from(path)})`).join(', ')}]);
+    const [{ UNet2DModel }, { denoisingLoss }, { createNodeExecutor }, { Trainer }, { parseDdpmConfig }, { float32 }] =
+      await Promise.all([${['models/index.ts', 'pipelines/index.ts', 'runtime/node.ts', 'train/index.ts', 'systems/index.ts', 'core/index.ts'].map((path) => `import(${from(path)})`).join(', ')}]);
     const [channels, batchSize] = [${channels}, ${batchSize}];
     const { model, train } = parseDdpmConfig({
       data: { source: 'none' },

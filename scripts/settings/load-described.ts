@@ -27,7 +27,7 @@ export async function withDescribed<T>(work: (described: Described) => Promise<T
   });
   try {
     const load: Described['load'] = (path) => server.ssrLoadModule(`/${path}`);
-    const { configSchemas } = (await load('src/train/kinds/config-schemas.ts')) as unknown as Described;
+    const { configSchemas } = (await load('src/systems/all.ts')) as unknown as Described;
     return await work({ configSchemas, load });
   } finally {
     await server.close();

@@ -34,19 +34,14 @@ import { legacyEosTokenId } from '../models/clip/text-tower.ts';
 import { snakeCaseKeys } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
 import { kindOf, makeFolder, writeNewFile } from '../files/durable-files.ts';
-import { jsonText, readJsonFile } from '../files/json-file.ts';
-import { isObject, type JsonObject } from '../formats/json-object.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { cardFile } from './model-card.ts';
 import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
-import {
-  readWeightFile,
-  readWeightFiles,
-  type ReadWeightsOptions,
-  type StoredTensor,
-  type StoredWeights,
-} from './weight-files.ts';
+import { readWeightFile, readWeightFiles } from './folder-files.ts';
+import { type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights } from './weights.ts';
 
 const tokenizerFile = 'tokenizer.json';

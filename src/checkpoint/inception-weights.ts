@@ -2,7 +2,7 @@
 import { float32, type FloatArray, type HostArray } from '../core/index.ts';
 import { InceptionV3, type InceptionVariant } from '../models/index.ts';
 import { kindOf } from '../files/durable-files.ts';
-import { readTensorFile } from './weight-files.ts';
+import { readTensorFile } from './folder-files.ts';
 import { checkWeights, weightShapes, widen } from './weights.ts';
 
 /** Of the batch norms, in both libraries. */

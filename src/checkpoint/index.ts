@@ -1,4 +1,16 @@
 export * from './browser.ts';
+export {
+  type Component,
+  jsonComponent,
+  networkComponent,
+  type NetworkComponentOptions,
+  type NetworkPart,
+  type PartNetwork,
+  type ReadPartOptions,
+  schedulerComponent,
+  unet2DComponent,
+  type WritePartOptions,
+} from './component.ts';
 export { readClassifierFolder, writeClassifierFolder } from './classifier-folder.ts';
 export {
   type ClipClass,
@@ -13,13 +25,9 @@ export {
 export { type LoadedInception, readInception } from './inception-weights.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
-export {
-  type LoadedModel,
-  type ModelToWrite,
-  readModelFolder,
-  type ReadModelOptions,
-  writeModelFolder,
-} from './model-folder.ts';
+export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
+export { type ReadModelOptions, readPart } from './read-model.ts';
+export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
@@ -33,4 +41,4 @@ export {
   type SaveOptions,
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
-export { readTensorFile } from './weight-files.ts';
+export { folderFiles, readTensorFile } from './folder-files.ts';

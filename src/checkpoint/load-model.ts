@@ -1,4 +1,5 @@
-import { readModelFolder, type LoadedModel, type ReadModelOptions } from './model-folder.ts';
+import { readModelFolder } from './model-folder.ts';
+import type { LoadedModel, ReadModelOptions } from './read-model.ts';
 import { resolveModel, type ResolveOptions } from './resolve.ts';
 
 /** Reads the model that a person means; see `resolveModel` and `readModelFolder`. */

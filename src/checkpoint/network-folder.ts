@@ -12,10 +12,11 @@ import { fromHuggingFace } from '../models/config.ts';
 import type { Module } from '../nn/index.ts';
 import { checksums } from './checksum.ts';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-files.ts';
-import { jsonText, readJsonFile } from '../files/json-file.ts';
-import { type JsonObject } from '../formats/json-object.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { jsonText, type JsonObject } from '../formats/json-object.ts';
 import { configFile } from './file-names.ts';
-import { readWeightFiles, weightsFileNames } from './weight-files.ts';
+import { readWeightFiles } from './folder-files.ts';
+import { weightsFileNames } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
 
 /** A network to be written. */

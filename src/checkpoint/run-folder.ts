@@ -13,8 +13,8 @@ import { lockFile, lockRun } from './run-lock.ts';
 import { cleanLeftovers, latestCheckpoint, stepsFolder, type Checkpoint } from './step-folders.ts';
 import { kindOf, makeFolder, replaceFile } from '../files/durable-files.ts';
 import { systemReason } from '../files/system-reason.ts';
-import { jsonText, readJsonFile } from '../files/json-file.ts';
-import { isObject, type JsonObject } from '../formats/json-object.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 
 export const runFile = 'run.json';
 

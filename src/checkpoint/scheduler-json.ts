@@ -15,7 +15,7 @@ import {
 } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { parseConfig, toHuggingFace } from '../models/index.ts';
-import type { JsonObject } from '../formats/json-object.ts';
+import { type JsonObject } from '../formats/json-object.ts';
 
 /** The schedules that diffusers' DDPMScheduler has a name for. */
 const named = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as const satisfies readonly BetaSchedule[];

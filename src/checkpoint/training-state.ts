@@ -11,8 +11,8 @@ import type { HostArray, HostArrays } from '../core/index.ts';
 import { readSafetensors, safetensorsParts, type TensorSource } from '../formats/safetensors.ts';
 import { kindOf, makeFolder, readWhole, syncFolder, writeNewFile } from '../files/durable-files.ts';
 import { describeSystemError } from '../files/system-reason.ts';
-import { jsonText, readJsonFile } from '../files/json-file.ts';
-import { isObject, type JsonObject } from '../formats/json-object.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 
 /** Raised whenever an older reader would misunderstand the files. */
 const trainingFormat = 1;

@@ -7,7 +7,7 @@ import { input, program, type HostArray } from '../core/index.ts';
 import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
 import { bind } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { readWeightFiles } from './weight-files.ts';
+import { readWeightFiles } from './folder-files.ts';
 import { loadModel } from './load-model.ts';
 
 const layouts = fileURLToPath(new URL('../../test/golden/layouts/', import.meta.url));

@@ -7,14 +7,10 @@
  *     diffusion_pytorch_model.fp16.safetensors               a variant, here in half precision
  *     diffusion_pytorch_model.safetensors.index.fp16.json    a variant in shards
  */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { quoteJson } from '../formats/quote.ts';
 import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
-import { checksum, firstDamaged } from './checksum.ts';
-import { readWhole } from '../files/durable-files.ts';
-import { readJsonFile } from '../files/json-file.ts';
 import { isObject } from '../formats/json-object.ts';
+import { inside, type ModelFiles, readModelJson } from './model-files.ts';
 
 /** How a library names the files of a model's weights. */
 interface Naming {
@@ -44,7 +40,7 @@ export const weightsFileNames = { diffusers: namings.diffusers.file, transformer
 
 const shardEnd = /-\d+-of-\d+$/;
 
-/** Options of `readWeightFiles`. */
+/** Options of `readWeights`. */
 export interface ReadWeightsOptions {
   /** The name of a variant, such as `fp16`; default the weights without a name, or the only variant there is. */
   readonly variant?: string | undefined;
@@ -67,17 +63,26 @@ export interface StoredWeights {
 }
 
 /**
- * Reads the weights in a folder.
+ * Reads the weights in a folder of a model.
  *
+ * @param folder  '' for the place itself
  * @throws one line that names the file: no weights, pickled ones, a variant that is not there, a shard that is missing, damaged or not what
  *   the index says
  */
-export async function readWeightFiles(folder: string, options: ReadWeightsOptions = {}): Promise<StoredWeights> {
-  const name = chooseFile(await readdir(folder), folder, options);
-  const path = join(folder, name);
-  return namings[options.library ?? 'diffusers'].index.test(name)
-    ? { tensors: await readShards(folder, path), metadata: {}, where: `checkpoint ${path}` }
-    : readWeightFile(path);
+export async function readWeights(
+  files: ModelFiles,
+  folder: string,
+  options: ReadWeightsOptions = {},
+): Promise<StoredWeights> {
+  const { file, index } = namings[options.library ?? 'diffusers'];
+  const { variant } = options;
+  const likely =
+    variant === undefined ? [file, `${file}.index.json`] : [file.replace(/\.safetensors$/, `.${variant}.safetensors`)];
+  const name = chooseFile(await files.list(folder, likely), files.name(folder), options);
+  const path = inside(folder, name);
+  return index.test(name)
+    ? { tensors: await readShards(files, folder, path), metadata: {}, where: `checkpoint ${files.name(path)}` }
+    : readOneWeightFile(files, path);
 }
 
 /** The file to begin with: an index or, where there is none, the one file. */
@@ -118,19 +123,14 @@ function chooseFile(
   throw new Error(`${where}: there is no ${weightsFile}`);
 }
 
-/** The tensors of one safetensors file; see `readWeightFile`. */
-export async function readTensorFile(path: string): Promise<ReadonlyMap<string, StoredTensor>> {
-  return (await readWeightFile(path)).tensors;
-}
-
 /**
  * One safetensors file, whose tensors must match the checksum if there is one in it.
  *
  * @throws one line that names the file: missing or damaged
  */
-export async function readWeightFile(path: string): Promise<StoredWeights> {
-  const where = `checkpoint ${path}`;
-  const bytes = await readWhole(path, where);
+export async function readOneWeightFile(files: ModelFiles, path: string): Promise<StoredWeights> {
+  const where = `checkpoint ${files.name(path)}`;
+  const bytes = await files.read(path);
   let file: Safetensors;
   try {
     file = readSafetensors(bytes);
@@ -139,24 +139,17 @@ export async function readWeightFile(path: string): Promise<StoredWeights> {
       cause: error,
     });
   }
+  const damage = files.damage?.(file);
+  if (damage !== undefined) throw new Error(`${where}: is damaged, ${damage}; get it again or take another checkpoint`);
   const tensors = new Map(
     [...file.tensors].map(([name, tensor]) => [name, { ...tensor, place: `at byte ${file.offsets.get(name)}` }]),
   );
-  const { sha256, crc32 } = file.metadata;
-  if (sha256 !== undefined && sha256 !== checksum(file.tensors)) {
-    const name = crc32 === undefined ? undefined : firstDamaged(file.tensors, crc32);
-    const which =
-      name === undefined
-        ? 'its tensors do not match the checksum in it'
-        : `the values of tensor ${quoteJson(name)} [${tensors.get(name)!.shape.join(', ')}], which begin ${tensors.get(name)!.place}, do not match their checksum`;
-    throw new Error(`${where}: is damaged, ${which}; get it again or take another checkpoint`);
-  }
   return { tensors, metadata: file.metadata, where };
 }
 
-async function readShards(folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {
-  const where = `checkpoint ${indexPath}`;
-  const { weight_map: placed } = await readJsonFile(indexPath, where);
+async function readShards(files: ModelFiles, folder: string, indexPath: string): Promise<Map<string, StoredTensor>> {
+  const where = `checkpoint ${files.name(indexPath)}`;
+  const { weight_map: placed } = await readModelJson(files, indexPath);
   if (!isObject(placed) || Object.keys(placed).length === 0)
     throw new Error(`${where}: expected a weight_map from tensors to shards, got ${quoteJson(placed, 'none')}`);
   const shards = new Map<string, string[]>();
@@ -169,7 +162,7 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
     shards.set(file, [...(shards.get(file) ?? []), name]);
   }
 
-  const present = new Set(await readdir(folder));
+  const present = new Set(await files.list(folder, [...shards.keys()]));
   for (const [file, names] of shards) {
     if (!present.has(file))
       throw new Error(
@@ -178,7 +171,7 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
   }
   const tensors = new Map<string, StoredTensor>();
   for (const [file, names] of shards) {
-    const held = await readTensorFile(join(folder, file));
+    const { tensors: held } = await readOneWeightFile(files, inside(folder, file));
     const missing = names.find((name) => !held.has(name));
     if (missing !== undefined)
       throw new Error(
@@ -187,7 +180,7 @@ async function readShards(folder: string, indexPath: string): Promise<Map<string
     const extra = [...held.keys()].find((name) => placed[name] !== file);
     if (extra !== undefined)
       throw new Error(
-        `checkpoint ${join(folder, file)}: holds tensor ${quoteJson(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${quoteJson(placed[extra])}`}; get index and shards from one place`,
+        `checkpoint ${files.name(inside(folder, file))}: holds tensor ${quoteJson(extra)}, which the index ${placed[extra] === undefined ? 'does not name' : `places in ${quoteJson(placed[extra])}`}; get index and shards from one place`,
       );
     for (const name of names) tensors.set(name, { ...held.get(name)!, place: `${held.get(name)!.place} of ${file}` });
   }

@@ -3,7 +3,7 @@ import { describeProcess, networkProcess, type SchedulerConfig, type SuperResolu
 import type { UNet2DModel } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import { layOutCard } from './card-layout.ts';
-import type { ClassLabels } from './class-labels.ts';
+import type { ClassLabels } from './model-facts.ts';
 import { inDiffusers, imageChannels } from './in-diffusers.ts';
 
 /** The model that a card describes. */

@@ -1,6 +1,6 @@
 /** Options that change a denoiser before it is sampled: classifier-free guidance and thresholding. */
 import type { Command } from 'commander';
-import type { GuidanceOptions } from '../pipelines/index.ts';
+import type { Guidance } from '../diffusion/index.ts';
 import { numberOption, UsageError } from './options.ts';
 
 /** The options of guidance and thresholding. */
@@ -73,7 +73,7 @@ export function guidanceOptions({
   guidanceRescale,
   guidanceInterval,
   dynamicThreshold,
-}: GuidanceCommandOptions): GuidanceOptions {
+}: GuidanceCommandOptions): Guidance {
   return {
     guidanceScale,
     guidanceRescale,

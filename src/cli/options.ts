@@ -115,7 +115,9 @@ export function parseOverrides(
       );
     }
     const isSwitch =
-      switches.includes(option.slice(2)) && inline === undefined && rest[i + 1] !== 'true' && rest[i + 1] !== 'false';
+      switches.includes(option.slice(2)) &&
+      inline === undefined &&
+      !/^(?:true|false|\d*\.?\d+)$/.test(rest[i + 1] ?? '');
     const text = isSwitch ? 'true' : (inline ?? rest[++i]);
     if (text === undefined) throw new UsageError(`${option}: a value is missing`);
     overrides.push([option.slice(2).split('.'), parseValue(text)]);

@@ -1,10 +1,12 @@
 /** The options of commands that generate images. */
 import type { Command } from 'commander';
+import { defaultEvaluations } from '../diffusion/sampling.ts';
 import {
   samplerNamed,
   samplers,
+  samplersWhich,
   timeSpacings,
-  type SamplerDefinition,
+  type SamplerTable,
   type TimeSpacing,
 } from '../diffusion/samplers.ts';
 import { addDeviceOptions, type DeviceOptions } from './device-options.ts';
@@ -69,9 +71,9 @@ export function addSourceOptions(command: Command, batchSize = 16): Command {
 }
 
 /** Adds the sampler's steps, class and guidance. */
-export function addStepOptions(command: Command): Command {
+export function addStepOptions(command: Command, table: SamplerTable = samplers): Command {
   command
-    .option('--steps <n>', `steps of the reverse process; default ${defaultSteps()}`, integerOption('--steps', 1))
+    .option('--steps <n>', samplerHelp(table).steps, integerOption('--steps', 1))
     .option(
       '--spacing <name>',
       `how the times are placed: ${timeSpacings.join(', ')}; default the sampler's own`,
@@ -82,46 +84,57 @@ export function addStepOptions(command: Command): Command {
 }
 
 /** Adds the samplers by name, and the noise of those that have it. */
-export function addSamplerOptions(command: Command): Command {
+export function addSamplerOptions(command: Command, table: SamplerTable = samplers): Command {
+  const { sampler, eta } = samplerHelp(table);
   command
+    .option('--sampler <name>', sampler, namedOption(Object.keys(table)))
+    .option('--eta <x>', eta, numberOption('--eta', 0, 1))
     .option(
-      '--sampler <name>',
-      `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun`,
-      namedOption(Object.keys(samplers)),
-    )
-    .option(
-      '--eta <x>',
-      'η of ddim, euler-ancestral and dpmpp-2m-sde: 0 is deterministic; with 1 ddim has the variance of ddpm',
-      numberOption('--eta', 0, 1),
-    )
-    .option('--churn <x>', "heun's stochasticity S_churn (EDM)", numberOption('--churn', 0, 1000));
-  return addStepOptions(command);
+      '--churn <x>',
+      `stochasticity S_churn (EDM) of ${listed(owners('churn', table))}`,
+      numberOption('--churn', 0, 1000),
+    );
+  return addStepOptions(command, table);
 }
 
-function defaultSteps(): string {
-  const own = Object.entries<SamplerDefinition>(samplers)
-    .filter(([, { steps }]) => steps !== undefined)
-    .map(([name, { steps }]) => `${steps} for ${name}`);
-  return ['100 for ddpm (the paper takes all 1000)', ...own].join(', ');
+/** What the help says of the samplers of a table. */
+export function samplerHelp(table: SamplerTable = samplers): {
+  readonly sampler: string;
+  readonly eta: string;
+  readonly steps: string;
+} {
+  const all = samplersWhich(undefined, table);
+  return {
+    sampler: `one of ${all.map(({ name }) => name).join(', ')}; default the model's own, or dpmpp-2m`,
+    eta: `η of ${listed(owners('eta', table))}: 0 is deterministic; with 1 ddim has the variance of ddpm`,
+    steps: `steps of the reverse process; default about ${defaultEvaluations} evaluations, with --sampler ${all.map(({ name, steps }) => `${steps} for ${name}`).join(', ')}`,
+  };
+}
+
+/** The samplers that have an option. */
+function owners(option: 'eta' | 'churn', table: SamplerTable): string[] {
+  return samplersWhich(({ takes }) => takes?.includes(option) ?? false, table).map(({ name }) => name);
+}
+
+/** `a, b and c` */
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`;
 }
 
 /**
- * Before anything is opened: a sampler that is not named is the model's own, and none of those has such an option.
+ * Before anything is opened: what a sampler that is not named takes is not known yet.
  *
  * @throws UsageError if a sampler is given an option that it does not have, or guidance is changed and there is none; Error if
  *   there is no sampler of that name
  */
-export function checkSamplerOptions(options: SamplerCommandOptions): void {
+export function checkSamplerOptions(options: SamplerCommandOptions, table: SamplerTable = samplers): void {
   checkGuidanceOptions(options);
   const { sampler } = options;
-  const definition = sampler === undefined ? undefined : samplerNamed(sampler);
+  const definition = sampler === undefined ? undefined : samplerNamed(sampler, table);
   for (const option of ['eta', 'churn'] as const) {
     if (options[option] === undefined || definition?.takes?.includes(option)) continue;
-    const owners = Object.entries<SamplerDefinition>(samplers)
-      .filter(([, { takes }]) => takes?.includes(option))
-      .map(([name]) => name);
     throw new UsageError(
-      `--${option}: ${sampler ?? "the model's own sampler"} has no such option; add --sampler ${owners.join(' or ')}`,
+      `--${option}: ${sampler ?? "the model's own sampler"} has no such option; add --sampler ${owners(option, table).join(' or ')}`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Computing values again for the backward pass instead of keeping them from the forward pass. */
+/** Rematerialization: recomputing values in the backward pass instead of keeping them from the forward pass. */
 import { sizeOf } from './dtype.ts';
 import { controlDependency } from './ops/identity.ts';
 import type { Node, Tensor } from './tensor.ts';
@@ -8,10 +8,10 @@ const smallest = 4096;
 
 /**
  * What the backward pass sees in place of a forward node: the same node with copies of those inputs and outputs that can
- * be had again cheaply (`Op.again`), computed from values that are kept.
+ * be recomputed cheaply (`Op.recompute`), from values that are kept.
  *
  * A copy must not be computed before it is needed, so every kept value enters it with the gradient that asks for it
- * (`after`). Convolutions, products of matrices and sums of two whole tensors are kept: from them the rest takes a few
+ * (`controlDependency`). Convolutions, products of matrices and sums of two whole tensors are kept: from them the rest takes a few
  * passes over memory.
  *
  * @see Chen et al. 2016 — https://arxiv.org/abs/1604.06174; here what is kept is chosen by the op, not by the layer

@@ -82,7 +82,7 @@ export function apply<Attrs>(op: Op<string, Attrs>, inputs: readonly Tensor[], a
   return applyAll(op, inputs, attrs)[0]!;
 }
 
-/** The same op applied to the inputs that the node has: `Op.again` of ops that are nothing but a pass over memory. */
+/** Applies the same op to the node's inputs: `Op.recompute` of ops that are one pass over memory. */
 export function reapply<Attrs>({ op, inputs, attrs }: Node<Attrs>): readonly Tensor[] {
   return applyAll(op, inputs, attrs);
 }

@@ -69,14 +69,20 @@ export {
   type AnySamplerOptions,
   drainSampler,
   initialNoise,
+  evaluationsOf,
+  type NamedSampler,
   type SamplerDefinition,
   type SamplerName,
   samplerNamed,
+  samplerNames,
   samplers,
+  type SamplerTable,
+  samplersWhich,
   samplerTimesteps,
   type TimeSpacing,
   timeSpacings,
 } from './samplers.ts';
+export { defaultEvaluations, fullSampling, type Guidance, type SamplerChoice, type Sampling } from './sampling.ts';
 export { ddim, type DdimOptions } from './samplers/ddim.ts';
 export { ddimInversion } from './samplers/ddim-inversion.ts';
 export { ddpm, type DdpmOptions } from './samplers/ddpm.ts';

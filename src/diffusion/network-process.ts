@@ -32,7 +32,7 @@ export interface NetworkTimes {
 }
 
 /**
- * The process of a configuration: DDPM's steps, a rectified flow (sampled with Euler's method) or EDM (with Heun's).
+ * The process of a configuration: DDPM's steps, a rectified flow or EDM.
  *
  * @throws whatever the schedule refuses
  */
@@ -45,7 +45,7 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
         preconditioning: plainPreconditioning(steps, config.predictionType),
         varianceType: config.varianceType,
         clip: config.clipSample ? config.clipSampleRange : undefined,
-        defaultSampler: 'ddpm',
+        ...sampled,
         networkTimes: { from: 0, to: steps.T, label: 't' },
       };
     }
@@ -55,7 +55,7 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
         schedule: flowSchedule({ shift }),
         preconditioning: flowPreconditioning({ T }),
         ...continuous,
-        defaultSampler: 'euler',
+        ...sampled,
         networkTimes: { from: 0, to: T, label: `${T} t` },
       };
     }
@@ -71,12 +71,15 @@ export function networkProcess(config: SchedulerConfig): NetworkProcess {
         schedule: edmSchedule({ sigmaMin, sigmaMax }),
         preconditioning,
         ...continuous,
-        defaultSampler: 'heun',
+        ...sampled,
         networkTimes,
       };
     }
   }
 }
+
+/** Of second order for one evaluation a step, and it begins without signal too. */
+const sampled = { defaultSampler: 'dpmpp-2m' } as const;
 
 /** diffusers has neither in the configurations of these processes, and clips nothing in them. */
 const continuous = { varianceType: 'fixed_small', clip: undefined } as const;

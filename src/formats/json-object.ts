@@ -1,7 +1,56 @@
-/** What stands between braces in a JSON file. */
+/** JSON files as Python's libraries write them: objects, laid out line by line. */
+import { quoteJson } from './quote.ts';
+import { parseStrictJson } from './strict-json.ts';
+
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Whether a value of JSON is an object: no list, not null. */
+/** Deeper than any configuration; a damaged file must not exhaust the stack. */
+const maxDepth = 32;
+
+/**
+ * The object in the bytes of a JSON file.
+ *
+ * @param where     how messages call the file
+ * @param infinite  whether a line of its own may give a key the value Infinity or -Infinity, as Python's `json.dumps` does beyond JSON
+ * @throws one line if they are not UTF-8, not JSON, or no object
+ */
+export function parseJsonObject(
+  bytes: Uint8Array,
+  where: string,
+  { infinite = false }: { readonly infinite?: boolean } = {},
+): JsonObject {
+  let value: unknown;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // Such a line cannot be inside a string, and 1e999 is what JSON has for it.
+    value = parseStrictJson(
+      infinite ? text.replaceAll(/^(\s*"\w+": -?)Infinity(?=,?\s*$)/gm, '$11e999') : text,
+      maxDepth,
+    );
+  } catch (error) {
+    throw new Error(`${where}: is not valid JSON, cut short or damaged (${oneLine(error)})`, { cause: error });
+  }
+  if (!isObject(value))
+    throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : quoteJson(value)}`);
+  return value;
+}
+
+/**
+ * Text as Python's `json.dumps(indent=2)` lays it out, so that the two libraries' files compare line by line.
+ *
+ * @param floatKeys  keys whose numbers are floats to Python, which refuses 1 where it wants 1.0
+ */
+export function jsonText(value: unknown, floatKeys: readonly string[] = []): string {
+  const text = JSON.stringify(value, null, 2);
+  const whole = new RegExp(`^( *"(?:${floatKeys.join('|')})": -?\\d+)(?=,?$)`, 'gm');
+  return `${floatKeys.length === 0 ? text : text.replaceAll(whole, '$1.0')}\n`;
+}
+
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The parser quotes the text around its error, line breaks and all. */
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, 200);
 }

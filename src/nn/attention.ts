@@ -75,7 +75,7 @@ export function scaledDotProductAttention(
   return reshape(transpose(mixed, [0, 2, 1, 3]), [batch, lq, widthOfValues]);
 }
 
-/** Bitmap as a sequence of tokens, row by row: [B, C, H, W] → [B, HW, C]. */
+/** Pixels as a sequence of tokens, row by row: [B, C, H, W] → [B, HW, C]. */
 export function pixelsToTokens(x: Tensor): Tensor {
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
   return transpose(reshape(x, [batch, channels, height * width]), [0, 2, 1]);

@@ -405,7 +405,7 @@ export function cpuLowerings(block: number): Partial<Lowerings> {
       );
     }),
 
-    // Bitmap in one axis, as attention wants them, and back: only a name changes.
+    // Pixels in one axis, as attention wants them, and back: only a name changes.
     reshape: orStandard('reshape', (_, values, [x], { inputs: [from], outputs: [to] }) => {
       const images = [from!, to!].every(
         ({ shape }) =>

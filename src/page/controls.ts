@@ -1,5 +1,5 @@
 /** The form: settings shown, changed and read. */
-import { samplers, type SamplerName } from '../diffusion/index.ts';
+import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
 import { element } from './element.ts';
 import {
   fromHash,
@@ -9,22 +9,10 @@ import {
   takesEta,
   defaultEta,
   defaultSteps,
+  samplerChoices,
   type Limits,
   type Settings,
 } from './settings.ts';
-
-/** Titles and hints of samplers; others are shown under their name on the command line. */
-const known: Partial<Record<string, readonly [name: string, hint: string]>> = {
-  ddpm: ['DDPM', 'Fresh noise at every step; best with many.'],
-  ddim: ['DDIM', 'No noise at η = 0: the seed alone decides.'],
-  euler: ['Euler', 'The simplest solver of the reverse process.'],
-  'euler-ancestral': ['Euler, ancestral', 'Fresh noise at every step.'],
-  heun: ['Heun', 'Looks twice at each step.'],
-  dpm2: ['DPM2', 'Looks twice at each step.'],
-  'dpmpp-2m': ['DPM-Solver++ (2M)', 'Learns from the step before: 20 are enough.'],
-  'dpmpp-2m-sde': ['DPM-Solver++ (2M), SDE', 'Learns from the step before, with noise.'],
-  unipc: ['UniPC', 'Corrects itself at every step: 20 are enough.'],
-};
 
 /** The form of the page. */
 export interface Controls {
@@ -48,7 +36,7 @@ export function openControls(limits: Limits, threads: number): Controls {
   const count = slider('count', mostImages);
   const steps = slider('steps', limits.steps);
 
-  sampler.append(...Object.keys(samplers).map((name) => new Option(known[name]?.[0] ?? name, name)));
+  sampler.append(...samplerChoices().map(({ name, title }) => new Option(title, name)));
   device.append(new Option(`processor, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, 'wasm'));
   if (limits.webgpu) device.append(new Option('GPU (WebGPU)', 'webgpu'));
   label.append(new Option('all in turn', ''), ...limits.classes.map((name, i) => new Option(name, String(i))));
@@ -63,7 +51,8 @@ export function openControls(limits: Limits, threads: number): Controls {
   const showSampler = () => {
     const name = sampler.value as SamplerName;
     element('eta-field', HTMLElement).hidden = !takesEta(name);
-    element('sampler-hint', HTMLElement).textContent = known[name]?.[1] ?? '';
+    element('sampler-hint', HTMLElement).textContent =
+      (samplers as Record<string, SamplerDefinition>)[name]?.hint ?? '';
   };
   for (const range of [eta, guidance]) range.addEventListener('input', showNumbers);
   sampler.addEventListener('change', () => {

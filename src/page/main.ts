@@ -1,6 +1,6 @@
 /** The page: samples a model in the visitor's browser. */
 import type { HostArray } from '../core/index.ts';
-import { classConditions, describeProcess, initialNoise } from '../diffusion/index.ts';
+import { classConditions, describeProcess, fullSampling, initialNoise, networkProcess } from '../diffusion/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
@@ -10,6 +10,7 @@ import { Reel } from './reel.ts';
 import { fromHash, takesEta, toHash, type Limits, type Settings } from './settings.ts';
 import { openStage, type Stage } from './stage.ts';
 import { openTheme } from './theme.ts';
+import { pageTimes, type PageTimes } from './times.ts';
 
 /**
  * Images computed together. On one thread of a processor twice as many take twice as long, so few is sooner to see and
@@ -25,23 +26,33 @@ run().catch(showProblem);
 async function run(): Promise<void> {
   const model = await fetchModel();
   showModel(model);
+  const process = networkProcess(model.scheduler);
+  const times = pageTimes(process);
   const limits: Limits = {
-    steps: model.scheduler.numTrainTimesteps,
+    steps: times.mostSteps,
     classes: model.classes?.names ?? [],
     guided: (model.classes?.nullClass ?? null) !== null,
     webgpu: await hasWebGpu(),
+    sampling: fullSampling(process, {}, model.sampling),
   };
   const controls = openControls(limits, crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1);
-  const stage = openStage(limits.steps);
-  const page = new Page(model, controls, stage);
+  const stage = openStage(times);
+  const page = new Page(model, { controls, stage, limits, times });
   const settings = fromHash(location.hash, limits);
   controls.show(settings);
   addEventListener('hashchange', () => {
     if (!page.busy) controls.show(fromHash(location.hash, limits));
   });
   await page.prepare(settings);
-  // An address with settings is somebody's image.
-  if (location.hash.length > 1) element('controls', HTMLFormElement).requestSubmit();
+  element('controls', HTMLFormElement).requestSubmit();
+}
+
+/** What a page is made of. */
+interface PageParts {
+  readonly controls: Controls;
+  readonly stage: Stage;
+  readonly limits: Limits;
+  readonly times: PageTimes;
 }
 
 /** What is in memory, and what is going on. */
@@ -49,15 +60,19 @@ class Page {
   readonly #model: PageModel;
   readonly #controls: Controls;
   readonly #stage: Stage;
+  readonly #limits: Limits;
+  readonly #times: PageTimes;
   #weights: Promise<Map<string, HostArray>> | undefined;
   #network: OpenNetwork | undefined;
   #openOn: Settings['device'] | undefined;
   #running: AbortController | undefined;
 
-  constructor(model: PageModel, controls: Controls, stage: Stage) {
+  constructor(model: PageModel, { controls, stage, limits, times }: PageParts) {
     this.#model = model;
     this.#controls = controls;
     this.#stage = stage;
+    this.#limits = limits;
+    this.#times = times;
     element('controls', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
       const settings = controls.read();
@@ -81,7 +96,8 @@ class Page {
       seed,
       Array.from({ length: count }, (_, i) => i),
     );
-    const reel = new Reel(initialNoise([count, ...this.#model.imageShape], streams), steps);
+    // The noise is shown as bright as images are, whatever a process begins with.
+    const reel = new Reel(initialNoise([count, ...this.#model.imageShape], streams), steps, this.#times.scale);
     this.#stage.begin(reel);
     return reel;
   }
@@ -92,7 +108,6 @@ class Page {
     await this.#load();
     element('settings', HTMLFieldSetElement).disabled = false;
     element('generate', HTMLButtonElement).disabled = false;
-    showStatus('This is the noise of the seed. Generate turns it into images.');
   }
 
   #load(): Promise<Map<string, HostArray>> {
@@ -109,7 +124,7 @@ class Page {
     this.#controls.setBusy(true);
     showProblem(undefined);
     showStatus('Sampling …');
-    history.replaceState(null, '', toHash(settings));
+    history.replaceState(null, '', toHash(settings, this.#limits));
     progress.removeAttribute('value');
     progress.hidden = false;
     const { seed, count, sampler, steps, eta, class: label, guidance } = settings;
@@ -186,7 +201,7 @@ class Page {
 
   async #share(): Promise<void> {
     const settings = this.#controls.read();
-    if (settings) history.replaceState(null, '', toHash(settings));
+    if (settings) history.replaceState(null, '', toHash(settings, this.#limits));
     try {
       await navigator.clipboard.writeText(location.href);
       showStatus('The link is copied: it shows the same images to anyone.');

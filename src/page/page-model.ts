@@ -1,5 +1,5 @@
 import type { ClassLabels } from '../checkpoint/browser.ts';
-import type { SchedulerConfig } from '../diffusion/index.ts';
+import type { Sampling, SchedulerConfig } from '../diffusion/index.ts';
 import type { UNet2DConfig } from '../models/index.ts';
 import type { ImageShape } from '../pipelines/index.ts';
 
@@ -16,6 +16,8 @@ export interface PageModel {
   readonly imageShape: ImageShape;
   readonly unet: UNet2DConfig;
   readonly scheduler: SchedulerConfig;
+  /** How it is sampled when nobody says, where its folder does. */
+  readonly sampling?: Sampling;
   /** The weights' file next to this one, in safetensors. */
   readonly weights: { readonly file: string; readonly bytes: number; readonly dtype: 'float32' | 'float16' };
 }

@@ -128,7 +128,7 @@ async function statesInNode(model: LoadedModel, options: SampleOptions): Promise
   const sampler = await openSampler(executor, {
     ...model,
     network: model.unet,
-    nothing: classConditions([model.classes!.nullClass!]),
+    ...(model.classes && { nothing: classConditions([model.classes.nullClass!]) }),
     batchSize: options.count,
   });
   const states: SampleProgress[] = [];
@@ -237,6 +237,87 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
       await page.locator('#steps-number').evaluate((field: HTMLInputElement) => field.validity.rangeOverflow),
     ).toBe(true);
     await Promise.all([page.close(), again.close()]);
+  });
+
+  test.each([
+    ['flow', 't', '1.0', 'euler'],
+    ['edm', 'σ', '80.0', 'heun'],
+  ] as const)(
+    'counts the times of a %s model, and samples it as Node does',
+    async (process, symbol, first, sampler) => {
+      const model = { ...tiny(), scheduler: schedulerConfig({ process }) };
+      await writePage(at(process), { model, card: {}, name: process, dtype: 'float32', builtPage: built });
+      const page = await openPage(await serve(process, false), `#seed=4&count=2&sampler=${sampler}&steps=3&class=1`);
+      const states = await statesInNode(model, {
+        seed: 4,
+        count: 2,
+        sampler,
+        steps: 3,
+        conditions: classConditions([1, 1]),
+      });
+      expect(await page.getAttribute('#steps', 'max')).toBe('200');
+      expect(await page.textContent('#moment')).toBe(`step 3 of 3, ${symbol} = 0`);
+      expectSameImages(await imagesOn(page, 'xt', 2, [3, 8, 8]), states.at(-1)!.xt);
+      await page.locator('#scrub').fill('0');
+      expect(await page.textContent('#moment')).toBe(`step 0 of 3, ${symbol} = ${first}`);
+      // The noise of an EDM model has a deviation of 80; it is shown as bright as an image.
+      const noise = await imagesOn(page, 'xt', 2, [3, 8, 8]);
+      expectSameImages(noise, initialNoise([2, 3, 8, 8], sampleStreams(4, [0, 1])));
+      await page.close();
+    },
+  );
+
+  test('samples at once, as the model is best sampled', async () => {
+    const sampling = { sample: { sampler: 'unipc', steps: 3, guidanceScale: 2 } } as const;
+    await writePage(at('guided'), { model: { ...tiny(), sampling }, card: {}, name: 'guided', builtPage: built });
+    const page = await openPage(await serve('guided', false));
+    await waitForStatus(page, 'drawn');
+    expect(new URL(page.url()).hash).toBe('#seed=0&count=4&sampler=unipc&steps=3');
+    expect(await page.inputValue('#guidance')).toBe('2');
+    await writePage(at('chosen'), {
+      model: { ...tiny(), sampling },
+      card: { summary: 'What it is.' },
+      name: 'A title',
+      sampler: 'ddim',
+      builtPage: built,
+    });
+    await page.goto(await serve('chosen', false));
+    await waitForStatus(page, 'drawn');
+    expect(await page.inputValue('#sampler')).toBe('ddim');
+    expect(await page.textContent('#title')).toBe('A title');
+    await page.close();
+  });
+
+  test('shows the image of a seed above 2³²', async () => {
+    const seed = 2 ** 40 + 1;
+    const page = await openPage(await serve('tiny', false), `#seed=${seed}&count=1&sampler=ddim&steps=2&class=0`);
+    const conditions = classConditions([0]);
+    const states = await statesInNode(tiny(), { seed, count: 1, sampler: 'ddim', steps: 2, conditions });
+    expectSameImages(await imagesOn(page, 'xt', 1, [3, 8, 8]), states.at(-1)!.xt);
+    await page.close();
+  });
+
+  test.each([390, 1280])('has no finding of axe at %i pixels, and its button covers nothing', async (width) => {
+    const page = await browser.newPage({ viewport: { width, height: 844 } });
+    await page.goto(`${await serve('tiny', false)}#seed=1&count=1&steps=1`);
+    await waitForStatus(page, 'drawn');
+    await page.evaluate(readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8'));
+    const findings = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { target: unknown }[] }[] }> };
+      };
+      return (await axe.run()).violations.map(({ id, nodes }) => [id, ...nodes.map(({ target }) => target)]);
+    });
+    expect(findings).toEqual([]);
+    const covered = await page.evaluate(() => {
+      const button = document.getElementById('generate')!.getBoundingClientRect();
+      return [...document.querySelectorAll('.field:not([hidden]), #stage')].filter((part) => {
+        const box = part.getBoundingClientRect();
+        return box.left < button.right && button.left < box.right && box.top < button.bottom && button.top < box.bottom;
+      }).length;
+    });
+    expect(covered).toBe(0);
+    await page.close();
   });
 
   test('stops when asked to, and draws again', async () => {

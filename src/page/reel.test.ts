@@ -7,6 +7,7 @@ const gray = (count: number, side: number, value: number): FloatArray =>
   float32([count, 1, side, side], new Float32Array(count * side * side).fill(value));
 const state = (step: number, steps: number, count: number, side: number) => ({
   indices: Array.from({ length: count }, (_, i) => i),
+  places: Array.from({ length: count }, (_, i) => i),
   step,
   t: steps - step - 2,
   xt: gray(count, side, step / steps),

@@ -29,13 +29,20 @@ export class Reel {
   /** Of so many steps one is kept. */
   readonly #stride: number;
 
-  /** @param noise  [B, C, H, W] x_T, what the images begin as */
-  constructor(noise: FloatArray, steps: number) {
+  /** What an image at a time is multiplied by to be seen. */
+  readonly #scale: (t: number) => number;
+
+  /**
+   * @param noise  [B, C, H, W] x_T, what the images begin as, in the range of images
+   * @param scale  what an image at a time is multiplied by to fit that range; default 1
+   */
+  constructor(noise: FloatArray, steps: number, scale: (t: number) => number = () => 1) {
     const [count, ...imageShape] = noise.shape as [number, number, number, number];
     this.imageShape = imageShape;
     this.count = count;
     this.#noise = Array.from({ length: count }, (_, i) => toRgba(noise, i));
     this.steps = steps;
+    this.#scale = scale;
     this.#frames = Array.from({ length: count }, () => []);
     this.#stride = Math.ceil((imageShape[1] * imageShape[2] * 4 * 2 * count * steps) / mostBytes);
   }
@@ -46,7 +53,7 @@ export class Reel {
       const frames = this.#frames[index]!;
       // The newest is always there, so that progress is seen.
       if (frames.length > 0 && frames.at(-1)!.step % this.#stride !== 0) frames.pop();
-      frames.push({ step: step + 1, t, xt: toRgba(xt, row), x0: toRgba(x0, row) });
+      frames.push({ step: step + 1, t, xt: toRgba(xt, row, this.#scale(t)), x0: toRgba(x0, row) });
     }
   }
 
@@ -72,13 +79,13 @@ export class Reel {
 }
 
 /** One image of a batch [B, C, H, W] in [−1, 1], gray repeated. */
-function toRgba({ data, shape }: FloatArray, row: number): Rgba {
+function toRgba({ data, shape }: FloatArray, row: number, scale = 1): Rgba {
   const [, channels, height, width] = shape as [number, number, number, number];
   const area = height * width;
   const start = row * channels * area;
   const out = new Uint8ClampedArray(area * 4);
   for (let i = 0; i < area; i++) {
-    for (let c = 0; c < 3; c++) out[i * 4 + c] = unitToByte(data[start + (channels === 3 ? c : 0) * area + i]!);
+    for (let c = 0; c < 3; c++) out[i * 4 + c] = unitToByte(data[start + (channels === 3 ? c : 0) * area + i]! * scale);
     out[i * 4 + 3] = 255;
   }
   return out;

@@ -14,7 +14,13 @@ import {
   type Settings,
 } from './settings.ts';
 
-const limits: Limits = { steps: 1000, classes: ['sun', 'moon'], guided: true, webgpu: true };
+const limits: Limits = {
+  steps: 1000,
+  classes: ['sun', 'moon'],
+  guided: true,
+  webgpu: true,
+  sampling: { sampler: 'dpmpp-2m', steps: 25 },
+};
 
 test('an address says all that was chosen', () => {
   const settings = fc.record({
@@ -31,7 +37,7 @@ test('an address says all that was chosen', () => {
     fc.property(settings, (chosen) => {
       // A sampler without η has its own.
       const expected: Settings = takesEta(chosen.sampler) ? chosen : { ...chosen, eta: defaultEta(chosen.sampler) };
-      expect(fromHash(toHash(chosen), limits)).toEqual(expected);
+      expect(fromHash(toHash(chosen, limits), limits)).toEqual(expected);
     }),
   );
 });
@@ -83,4 +89,17 @@ test('a sampler begins with its usual steps, as far as the model has so many', (
   expect(defaultSteps('ddim', limits)).toBe(50);
   expect(defaultSteps('ddpm', limits)).toBe(100);
   expect(defaultSteps('ddpm', { ...limits, steps: 30 })).toBe(30);
+});
+
+test('a seed of any size that the command line takes is the same in an address', () => {
+  for (const seed of [2 ** 32, 2 ** 40 + 1, Number.MAX_SAFE_INTEGER]) {
+    expect(fromHash(`#seed=${seed}`, limits).seed).toBe(seed);
+  }
+});
+
+test('guidance begins with what the model is best sampled with', () => {
+  const sampling = { ...limits.sampling, guidanceScale: 3 };
+  expect(fromHash('', { ...limits, sampling }).guidance).toBe(3);
+  expect(fromHash('#guidance=1', { ...limits, sampling }).guidance).toBe(1);
+  expect(fromHash('', { ...limits, sampling, guided: false }).guidance).toBe(1);
 });

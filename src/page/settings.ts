@@ -1,5 +1,11 @@
 /** What a visitor chooses, and the address that says it. */
-import { samplers, type SamplerDefinition, type SamplerName } from '../diffusion/index.ts';
+import {
+  samplers,
+  samplersWhich,
+  type SamplerDefinition,
+  type SamplerName,
+  type SamplerTable,
+} from '../diffusion/index.ts';
 
 /** What to generate, and on which device. */
 export interface Settings {
@@ -17,31 +23,38 @@ export interface Settings {
 
 /** What a model and a browser allow. */
 export interface Limits {
-  /** T: a sampler has at most so many steps. */
+  /** A sampler has at most so many steps. */
   readonly steps: number;
   /** Names of classes that can be asked for, by index. */
   readonly classes: readonly string[];
   /** Whether the model can be guided towards a class. */
   readonly guided: boolean;
   readonly webgpu: boolean;
+  /** How the model is sampled when nobody says. */
+  readonly sampling: {
+    readonly sampler: SamplerName;
+    readonly steps: number;
+    readonly guidanceScale?: number | undefined;
+  };
 }
 
 /** More images than a screen shows at once are better sampled in Node. */
 export const mostImages = 36;
 /** Beyond this images only get brighter. */
 export const mostGuidance = 10;
-export const largestSeed = 2 ** 32 - 1;
+/** As large as `kuosan sample` takes them, so that an address shows the images of any of its seeds. */
+export const largestSeed = Number.MAX_SAFE_INTEGER;
 
-/** Good images in few steps, and a way through x_t that is fluid to look at. */
-const defaultSampler: SamplerName = 'dpmpp-2m';
+/** The samplers as the form lists them. */
+export function samplerChoices(
+  table: SamplerTable = samplers,
+): readonly { readonly name: string; readonly title: string; readonly hint: string }[] {
+  return samplersWhich(undefined, table).map(({ name, title, hint }) => ({ name, title, hint }));
+}
 
-/** DDPM with all its steps takes minutes in a page; a tenth looks nearly as good. */
-const ddpmSteps = 100;
-
-/** The number of steps that a sampler begins with. */
-export function defaultSteps(sampler: SamplerName, { steps }: Limits): number {
-  const { steps: usual = ddpmSteps }: SamplerDefinition = samplers[sampler];
-  return Math.min(usual, steps);
+/** The number of steps that a sampler begins with: of the model's own the model's. */
+export function defaultSteps(sampler: SamplerName, { steps, sampling }: Limits): number {
+  return Math.min(sampler === sampling.sampler ? sampling.steps : samplers[sampler].steps, steps);
 }
 
 /** Whether η changes what a sampler does. */
@@ -50,17 +63,21 @@ export function takesEta(sampler: SamplerName): boolean {
   return takes?.includes('eta') ?? false;
 }
 
-/** The η that a sampler begins with: DDIM is known for having no noise, the others of the kind for having some. */
+/** The η that a sampler begins with. */
 export function defaultEta(sampler: SamplerName): number {
-  return sampler === 'ddim' ? 0 : 1;
+  const { eta = 0 }: SamplerDefinition = samplers[sampler];
+  return eta;
 }
 
 /** Settings as the part of an address after #. */
-export function toHash({ seed, count, sampler, steps, eta, class: label, guidance, device }: Settings): string {
+export function toHash(
+  { seed, count, sampler, steps, eta, class: label, guidance, device }: Settings,
+  { guided, sampling }: Pick<Limits, 'guided' | 'sampling'>,
+): string {
   const fields: Record<string, string> = { seed: String(seed), count: String(count), sampler, steps: String(steps) };
   if (takesEta(sampler)) fields['eta'] = String(eta);
   if (label !== null) fields['class'] = String(label);
-  if (guidance !== 1) fields['guidance'] = String(guidance);
+  if (guided && guidance !== (sampling.guidanceScale ?? 1)) fields['guidance'] = String(guidance);
   if (device !== 'wasm') fields['device'] = device;
   return `#${new URLSearchParams(fields).toString()}`;
 }
@@ -76,7 +93,7 @@ export function fromHash(hash: string, limits: Limits): Settings {
   const integer = (name: string, least: number, most: number, usual: number) =>
     Math.floor(number(name, least, most, usual));
   const named = fields.get('sampler') ?? '';
-  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : defaultSampler;
+  const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : limits.sampling.sampler;
   const label = integer('class', 0, limits.classes.length - 1, -1);
   return {
     seed: integer('seed', 0, largestSeed, 0),
@@ -85,7 +102,7 @@ export function fromHash(hash: string, limits: Limits): Settings {
     steps: integer('steps', 1, limits.steps, defaultSteps(sampler, limits)),
     eta: number('eta', 0, 1, defaultEta(sampler)),
     class: label < 0 ? null : label,
-    guidance: limits.guided ? number('guidance', 1, mostGuidance, 1) : 1,
+    guidance: limits.guided ? number('guidance', 1, mostGuidance, limits.sampling.guidanceScale ?? 1) : 1,
     device: fields.get('device') === 'webgpu' && limits.webgpu ? 'webgpu' : 'wasm',
   };
 }

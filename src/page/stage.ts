@@ -2,6 +2,7 @@
 import { element } from './element.ts';
 import { paint, toPng } from './paint.ts';
 import type { Reel } from './reel.ts';
+import type { PageTimes } from './times.ts';
 
 /** How long all steps take when they are played, and a single one at most. */
 const playing = { whole: 3000, step: 250 } as const;
@@ -16,8 +17,8 @@ export interface Stage {
   png(): Promise<Blob>;
 }
 
-/** @param T  the number of times of the model's noise schedule */
-export function openStage(T: number): Stage {
+/** @param times  how the model's process counts */
+export function openStage(times: PageTimes): Stage {
   const xt = element('xt', HTMLCanvasElement);
   const x0 = element('x0', HTMLCanvasElement);
   const scrub = element('scrub', HTMLInputElement);
@@ -33,12 +34,13 @@ export function openStage(T: number): Stage {
     paint(xt, reel, step, 'xt');
     paint(x0, reel, step, 'x0');
     // Where the images are sampled in several batches, the first is the furthest.
-    const t = reel.frame(0, step)?.t;
-    // From 1 to T as in the paper, where x_0 is the clean image; some samplers stop between two times.
-    const time = t === undefined ? String(T) : Math.ceil(t + 1).toString();
+    const time = times.label(reel.frame(0, step)?.t);
     element('xt-time', HTMLElement).textContent = time;
-    element('moment', HTMLOutputElement).value = `step ${step} of ${reel.steps}, t = ${time}`;
-    scrub.setAttribute('aria-valuetext', `step ${step} of ${reel.steps}, time ${time} of ${T}`);
+    element('moment', HTMLOutputElement).value = `step ${step} of ${reel.steps}, ${times.symbol} = ${time}`;
+    scrub.setAttribute(
+      'aria-valuetext',
+      `step ${step} of ${reel.steps}, ${times.symbol === 'σ' ? 'noise level' : 'time'} ${time} of ${times.first}`,
+    );
   };
   const stop = () => {
     clearInterval(timer);

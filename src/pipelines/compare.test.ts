@@ -53,9 +53,9 @@ describe('comparing samplers', () => {
   test('names what there is not before it draws', async () => {
     const asked: string[] = [];
     const options = { seed: 1, count: 1, onStep: (_: unknown, what: string) => asked.push(what) };
-    await expect(compareSamplers(exact, { ...options, samplers: ['ddim', 'eulr'], steps: [5] })).rejects.toThrow(
-      'unknown sampler "eulr"; did you mean euler?',
-    );
+    await expect(
+      compareSamplers(exact, { ...options, samplers: ['ddim', 'eulr' as 'euler'], steps: [5] }),
+    ).rejects.toThrow('unknown sampler "eulr"; did you mean euler?');
     await expect(compareSamplers(exact, { ...options, samplers: ['ddim'], steps: [5, 1001] })).rejects.toThrow(
       'the number of steps must be an integer in 1 … 1000, got 1001',
     );

@@ -1,6 +1,12 @@
 /** Samplers side by side on one model: their samples from the same noise, and the distance to the converged samples. */
 import type { FloatArray } from '../core/index.ts';
-import { samplerNamed, samplerTimesteps, type Denoiser, type TimeSpacing } from '../diffusion/index.ts';
+import {
+  samplerNamed,
+  samplerTimesteps,
+  type Denoiser,
+  type SamplerName,
+  type TimeSpacing,
+} from '../diffusion/index.ts';
 import {
   sampleImages,
   mostSteps,
@@ -12,7 +18,7 @@ import {
 
 /** Which samplers to compare, and on what. */
 export interface CompareOptions extends Omit<SampleRequest, 'first'> {
-  readonly samplers: readonly string[];
+  readonly samplers: readonly SamplerName[];
   readonly steps: readonly number[];
   /** How the times of all of them are placed; default each sampler's own way. */
   readonly spacing?: TimeSpacing | undefined;
@@ -45,7 +51,7 @@ export interface SamplerComparison {
 }
 
 /** Of second order with one evaluation a step: at 200 steps it is as good as converged, for half of what Heun asks. */
-const referenceSampler = 'dpmpp-2m';
+const referenceSampler: SamplerName = 'dpmpp-2m';
 const referenceSteps = 200;
 
 /**
@@ -65,7 +71,7 @@ export async function compareSamplers(
   for (const { sampler, steps: count } of [...pairs, ofReference])
     samplerTimesteps(samplerNamed(sampler), model.process.schedule, { steps: count, spacing });
   const draw = async (
-    { sampler, steps: count }: { readonly sampler: string; readonly steps: number },
+    { sampler, steps: count }: { readonly sampler: SamplerName; readonly steps: number },
     reference?: FloatArray,
   ): Promise<ComparedCell> => {
     let asked = 0;

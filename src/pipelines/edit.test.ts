@@ -125,14 +125,26 @@ describe('a network that is conditioned on an image', () => {
   test("makes images of its output's channels, from two stacked on the channel axis", async () => {
     const sampler = await open();
     expect(sampler).toMatchObject({ shape: [1, 4, 4], conditions: [{ name: 'image', shape: [1, 4, 4] }] });
-    const drawn = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: condImages } });
+    const drawn = await sampleImages(sampler, {
+      seed: 1,
+      count: 3,
+      sampler: 'ddpm',
+      steps: 3,
+      conditions: { image: condImages },
+    });
     expect(drawn.shape).toEqual([3, 1, 4, 4]);
     // Image 2 is in the second batch: its condition goes with it, and nobody else's does.
     const other = float32(
       condImages.shape,
       condImages.data.map((x, i) => (i >= 32 ? -x : x)),
     );
-    const changed = await sampleImages(sampler, { seed: 1, count: 3, steps: 3, conditions: { image: other } });
+    const changed = await sampleImages(sampler, {
+      seed: 1,
+      count: 3,
+      sampler: 'ddpm',
+      steps: 3,
+      conditions: { image: other },
+    });
     expect(changed.data.slice(0, 32)).toEqual(drawn.data.slice(0, 32));
     expect(changed.data.slice(32)).not.toEqual(drawn.data.slice(32));
     // By hand: the sampler on the same denoiser.
@@ -153,7 +165,13 @@ describe('a network that is conditioned on an image', () => {
   test('says so where the image is missing, of another size, or not wanted', async () => {
     const sampler = await open();
     const draw = (model: ImageModel & Parameters<typeof sampleImages>[0], given?: FloatArray) =>
-      sampleImages(model, { seed: 1, count: 3, steps: 3, ...(given && { conditions: { image: given } }) });
+      sampleImages(model, {
+        seed: 1,
+        count: 3,
+        sampler: 'ddpm',
+        steps: 3,
+        ...(given && { conditions: { image: given } }),
+      });
     await expect(draw(sampler)).rejects.toThrow(
       'sample: this model is conditioned on image, and none is given; add image, f32[3, 1, 4, 4], to the conditions',
     );

@@ -2,6 +2,7 @@
 import { float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
 import {
   checkConditions,
+  fullSampling,
   hasSteps,
   initialNoise,
   rowsOf,
@@ -12,11 +13,12 @@ import {
   type Conditions,
   type Denoiser,
   type DenoiseOptions,
-  type DynamicThresholdOptions,
+  type Guidance,
   type NetworkProcess,
+  type SamplerChoice,
   type SamplerDefinition,
   type SamplerState,
-  type TimeSpacing,
+  type Sampling,
 } from '../diffusion/index.ts';
 
 /** The extents of one image: channels, height, width. */
@@ -33,18 +35,6 @@ export function imageShapeOf(sample: Shape): ImageShape {
   return sample as ImageShape;
 }
 
-/** What is done to a denoiser before it is sampled. */
-export interface GuidanceOptions {
-  /** Classifier-free guidance in diffusers' convention: 1 is off; default 1. */
-  readonly guidanceScale?: number | undefined;
-  /** φ of the rescaled guidance; default 0. */
-  readonly guidanceRescale?: number | undefined;
-  /** Noise levels σ/α between which guidance acts; default everywhere. */
-  readonly guidanceInterval?: readonly [number, number] | undefined;
-  /** Imagen's thresholding of x̂_0, in the place of clipping. */
-  readonly dynamicThresholding?: DynamicThresholdOptions | undefined;
-}
-
 /** A sample of all that there are: number `index` of a seed is always the same. */
 export interface SampleId {
   readonly seed: number;
@@ -52,7 +42,7 @@ export interface SampleId {
 }
 
 /** Which images to generate. */
-export interface SampleRequest extends GuidanceOptions {
+export interface SampleRequest extends Guidance {
   readonly seed: number;
   readonly count: number;
   /** The number of the first image; image i of a seed is always the same. */
@@ -66,20 +56,6 @@ export interface SampleRequest extends GuidanceOptions {
   /** [count, ...] what guidance leads away from, for conditions of the model: a negative prompt. */
   readonly negative?: Conditions | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** Which sampler walks back, and where it stops over. */
-export interface SamplerChoice {
-  /** A name of `samplers`; default the model's own: ddpm (Algorithm 2), for a flow euler, for EDM heun. */
-  readonly sampler?: string | undefined;
-  /** Steps of the reverse process; default the sampler's own. */
-  readonly steps?: number | undefined;
-  /** How the times of the steps are placed; default the sampler's own way. */
-  readonly spacing?: TimeSpacing | undefined;
-  /** η of the samplers that have it: how much noise their steps add. */
-  readonly eta?: number | undefined;
-  /** Heun's S_churn. */
-  readonly churn?: number | undefined;
 }
 
 /** Which images to generate, and how. */
@@ -101,6 +77,8 @@ export function sampleStreams(
 export interface SampleProgress extends SamplerState {
   /** Which images these are. */
   readonly indices: readonly number[];
+  /** Their places in the request, from 0. */
+  readonly places: readonly number[];
   /** Whether they have arrived. */
   readonly finished: boolean;
   /** Steps done and to do, over all batches. */
@@ -118,12 +96,14 @@ export interface ImageModel {
   readonly batchSize: number;
   /** What it is conditioned on. */
   readonly conditions: readonly ConditionInput[];
+  /** How it is sampled when nobody says, where its folder does. */
+  readonly sampling?: Sampling | undefined;
   /**
    * The denoiser as sampled from, with x̂_0 held to the range of images if the model wants it.
    *
    * @throws if the model cannot be guided and should be
    */
-  denoiser(options?: GuidanceOptions): Denoiser;
+  denoiser(options?: Guidance): Denoiser;
   /** The denoiser as trained: what it says, neither clipped nor guided. */
   readonly plainDenoiser: Denoiser;
   dispose(): Promise<void>;
@@ -144,8 +124,8 @@ export function imageSampler(model: ImageModel): ImageSampler {
   return {
     ...model,
     async *sample(asked) {
-      const { run, timesteps, options } = chosenSampler(model, asked);
-      yield* sampleBatches(model, asked, timesteps.length, ({ denoise, shape, streams, given }) =>
+      const { run, timesteps, options, sampling } = chosenSampler(model, asked);
+      yield* sampleBatches(model, { ...asked, ...sampling }, timesteps.length, ({ denoise, shape, streams, given }) =>
         run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), {
           ...options,
           ...given,
@@ -167,22 +147,48 @@ export function mostSteps({ process: { schedule } }: Pick<ImageModel, 'process'>
  * @throws if there is none of that name, or the steps do not fit the schedule
  */
 export function chosenSampler(
-  { process: { schedule, varianceType, defaultSampler } }: Pick<ImageModel, 'process'>,
-  { sampler = defaultSampler, steps, spacing, eta, churn }: SamplerChoice,
+  { process, sampling: said }: Pick<ImageModel, 'process' | 'sampling'>,
+  asked: Sampling,
 ): {
   readonly run: SamplerDefinition['run'];
   readonly timesteps: readonly number[];
   readonly options: Omit<AnySamplerOptions, 'streams'>;
+  /** All of it, guidance too. */
+  readonly sampling: Sampling;
 } {
+  const { schedule, varianceType } = process;
+  const { sampler, steps, spacing, eta, churn, ...guidance } = fullSampling(process, samplingOf(asked), said);
   const definition = samplerNamed(sampler);
   const timesteps = samplerTimesteps(definition, schedule, { steps, spacing });
-  return { run: definition.run, timesteps, options: { schedule, timesteps, varianceType, eta, churn } };
+  return {
+    run: definition.run,
+    timesteps,
+    options: { schedule, timesteps, varianceType, eta, churn },
+    sampling: { sampler, steps, spacing, eta, churn, ...guidance },
+  };
+}
+
+/** What a request says of sampling, without the rest of it. */
+function samplingOf({
+  sampler,
+  steps,
+  spacing,
+  eta,
+  churn,
+  guidanceScale,
+  guidanceRescale,
+  guidanceInterval,
+  dynamicThresholding,
+}: Sampling): Sampling {
+  return { sampler, steps, spacing, eta, churn, guidanceScale, guidanceRescale, guidanceInterval, dynamicThresholding };
 }
 
 /** Images that are sampled together. */
 export interface SampleBatch {
   /** Which images these are. */
   readonly indices: readonly number[];
+  /** Their places in the request, from 0. */
+  readonly places: readonly number[];
   readonly denoise: Denoiser;
   /** [B, C, H, W] */
   readonly shape: readonly number[];
@@ -222,6 +228,7 @@ export async function* sampleBatches(
     const places = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
     const batch: SampleBatch = {
       indices: places.map((place) => ids[place]!.index),
+      places,
       denoise,
       shape: [places.length, ...shape],
       streams: places.flatMap((place) => sampleStreams(ids[place]!.seed, [ids[place]!.index], purpose)),
@@ -231,6 +238,7 @@ export async function* sampleBatches(
       yield {
         ...state,
         indices: batch.indices,
+        places,
         finished: state.t === model.process.schedule.clean,
         stepsDone: ++stepsDone,
         stepsTotal,

@@ -19,13 +19,15 @@ import {
   padRows,
   type Conditions,
   type Denoiser,
+  type Guidance,
   type Predict,
   type Prediction,
+  type Sampling,
   type SchedulerConfig,
 } from '../diffusion/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { checkNetwork, denoiserProgram, denoisingNetwork } from './denoising-loss.ts';
-import { imageSampler, type GuidanceOptions, type ImageSampler } from './image-sampler.ts';
+import { imageSampler, type ImageSampler } from './image-sampler.ts';
 
 /** What is sampled: the network, its noise, and where its weights are. */
 export interface SamplerSource {
@@ -36,6 +38,8 @@ export interface SamplerSource {
   readonly weights: HostArrays | { readonly store: Store; readonly prefix: string };
   /** [1, ...] the rows that stand for "without a condition", for models trained with conditions dropped: `classConditions([nullLabel])`. Guidance needs them. */
   readonly nothing?: Conditions | undefined;
+  /** How the model is sampled when nobody says; see `fullSampling`. */
+  readonly sampling?: Sampling | undefined;
   /** Samples computed together, default 16. Fixed whatever the count, so that a sample has the same bytes at any count. */
   readonly batchSize?: number;
 }
@@ -48,7 +52,7 @@ export interface SamplerSource {
  */
 export async function openSampler(
   executor: Executor,
-  { network: given, scheduler, weights, nothing = {}, batchSize = 16 }: SamplerSource,
+  { network: given, scheduler, weights, nothing = {}, sampling, batchSize = 16 }: SamplerSource,
 ): Promise<ImageSampler> {
   const process = networkProcess(scheduler);
   const network = denoisingNetwork(given, process.varianceType);
@@ -75,7 +79,7 @@ export async function openSampler(
     guidanceRescale,
     guidanceInterval,
     dynamicThresholding: threshold,
-  }: GuidanceOptions = {}): Denoiser {
+  }: Guidance = {}): Denoiser {
     if (guidanceScale === 1 && !threshold) return fromPrediction(predict, schedule, preconditioning, { clip });
     let denoise = plainDenoiser;
     if (guidanceScale !== 1) {
@@ -105,6 +109,7 @@ export async function openSampler(
     shape: network.sample,
     batchSize,
     conditions: network.conditions,
+    sampling,
     denoiser,
     plainDenoiser,
     dispose: () => executable.dispose(),

@@ -46,8 +46,8 @@ test('the files of a page come from an onnxruntime-web of the right version, whe
   const version = (text: string) => JSON.stringify({ name: 'onnxruntime-web', version: text });
   const at = (project: string) => join(folder, project, 'package.json');
   for (const project of ['old', 'right'])
-    write(`${project}/node_modules/onnxruntime-web/dist/${webEngineFiles[0]}`, '');
-  const exports = JSON.stringify({ [`./${webEngineFiles[0]}`]: `./dist/${webEngineFiles[0]}` });
+    write(`${project}/node_modules/onnxruntime-web/dist/${webEngineFiles.cpu[0]}`, '');
+  const exports = JSON.stringify({ [`./${webEngineFiles.cpu[0]}`]: `./dist/${webEngineFiles.cpu[0]}` });
   const manifest = (text: string) => `${version(text).slice(0, -1)},"exports":${exports}}`;
   write('old/node_modules/onnxruntime-web/package.json', manifest('1.20.0'));
   write('right/node_modules/onnxruntime-web/package.json', manifest(onnxRuntimeVersion));

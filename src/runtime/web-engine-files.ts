@@ -3,13 +3,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { onnxRuntimeVersion, versionIn } from './onnx-runtime.ts';
 
-/** Of ONNX Runtime's many builds, the one for processors and the one that can use a GPU. */
-export const webEngineFiles: readonly string[] = [
-  'ort-wasm-simd-threaded.mjs',
-  'ort-wasm-simd-threaded.wasm',
-  'ort-wasm-simd-threaded.asyncify.mjs',
-  'ort-wasm-simd-threaded.asyncify.wasm',
-];
+/** Of ONNX Runtime's many builds, the one for CPUs and the one that can use a GPU. A visitor loads one of them. */
+export const webEngineFiles = {
+  cpu: ['ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'],
+  gpu: ['ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'],
+} as const;
 
 const installCommand = `npm i onnxruntime-web@${onnxRuntimeVersion}`;
 
@@ -24,7 +22,7 @@ export function webEngineFolder(
 ): string {
   const folders = from.flatMap((file) => {
     try {
-      return [dirname(createRequire(file).resolve(`onnxruntime-web/${webEngineFiles[0]}`))];
+      return [dirname(createRequire(file).resolve(`onnxruntime-web/${webEngineFiles.cpu[0]}`))];
     } catch {
       return [];
     }

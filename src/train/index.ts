@@ -1,16 +1,4 @@
-export { classifierConfigSchema, parseClassifierConfig, type ClassifierConfig } from './kinds/classifier-config.ts';
-export { planClassifier } from './kinds/classifier-run.ts';
-export {
-  ddpmConfigSchema,
-  ddpmTrainSchema,
-  optimizerOptions,
-  parseDdpmConfig,
-  imageDataSchema,
-  trainSchema,
-  type DdpmConfig,
-  type TrainConfig,
-} from './steps/train-config.ts';
-export { planDdpm } from './kinds/ddpm-run.ts';
+export { imageDataSchema, optimizerOptions, resumable, trainSchema, type TrainConfig } from './steps/train-config.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './steps/ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './steps/lr-schedule.ts';
 export { RunLog } from './log/log.ts';
@@ -41,15 +29,14 @@ export {
   type TrainingSetup,
 } from './steps/programs.ts';
 export {
-  resumable,
   trainingRun,
   type PlanOptions,
+  type RunData,
   type RunEvent,
   type RunOptions,
   type RunPlan,
   type RunWatch,
 } from './run.ts';
-export { configuredRun, type ConfiguredRun } from './kinds/run-kinds.ts';
 export { TensorBoardLog, type TensorBoardOptions } from './log/tensorboard.ts';
 export {
   type BatchHistory,

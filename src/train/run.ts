@@ -25,6 +25,10 @@ import { trainedParameters } from './steps/programs.ts';
 import { startingState } from './start.ts';
 import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './steps/trainer.ts';
 
+/** What is said and recorded of a run's data: images, or whatever else is trained on. */
+export type RunData = Pick<Dataset, 'name' | 'fingerprint' | 'count'> &
+  Partial<Pick<Dataset, 'width' | 'height' | 'skipped'>>;
+
 /** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
 export interface RunPlan {
   /** What decides the result, as `run.json` records it; JSON values. */
@@ -32,7 +36,7 @@ export interface RunPlan {
   readonly train: TrainConfig;
   /** What `train.init` names one of. */
   readonly kind: ModelKind;
-  readonly dataset: Dataset;
+  readonly dataset: RunData;
   readonly task: TrainingTask;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
@@ -54,6 +58,8 @@ export interface RunPlan {
    * @throws if it has what there is no more
    */
   readonly complete?: (recorded: Readonly<Record<string, unknown>>) => object;
+  /** Paths of the settings that may be others when the run goes on: how long and how often, nothing that changes a step. */
+  readonly mayChange?: readonly string[];
   /** What can be done with the result, and the command that does, from the run's folder as a shell takes it: `sample from it`, `kuosan sample runs/a`. */
   readonly use: { readonly what: string; readonly command: (out: string) => string };
   /** What progress says of the loss and of what it measures, both averaged over the last steps; default `loss 0.0421`. */
@@ -96,7 +102,7 @@ export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
 export type RunEvent =
   | {
       readonly type: 'ready';
-      readonly dataset: Dataset;
+      readonly dataset: RunData;
       readonly parameters: number;
       readonly step: number;
       readonly device: string;
@@ -115,29 +121,6 @@ export type RunEvent =
     };
 
 /**
- * What a resumed run may say differently: how long and how often, and where files lie, which it compares by what they hold. Nothing
- * changes a step, but for the last one of a cosine schedule.
- */
-export const resumable = [
-  'data.source',
-  'data.files',
-  'data.test',
-  'data.testFiles',
-  'tokenizer.file',
-  'train.init',
-  'train.steps',
-  'train.checkpointEvery',
-  'train.keepCheckpoints',
-  'train.sampleEvery',
-  'train.sampleCount',
-  'train.sampleSteps',
-  'train.evaluateEvery',
-  'train.evaluateFeatures',
-  'train.evaluateCount',
-  'train.evaluateSteps',
-] as const;
-
-/**
  * Trains what is planned, and reports what happens.
  *
  * @throws if it cannot be built, the folder holds another run, another process trains it, or training diverges
@@ -154,7 +137,7 @@ export async function* trainingRun(
     config: { ...plan.config },
     data: { fingerprint: dataset.fingerprint },
     resume,
-    mayChange: resumable,
+    mayChange: plan.mayChange ?? [],
     ...(plan.complete && { complete: plan.complete }),
     // A run that cannot go on stays as it is: what is saved is read before the folder is written to.
     async begin(latest) {

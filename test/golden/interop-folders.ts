@@ -11,11 +11,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inDiffusers, writeModelFolder } from '../../src/checkpoint/index.ts';
 import { float32, type FloatArray, type HostArray } from '../../src/core/index.ts';
-import { schedulerConfig, type SchedulerOptions, type SuperResolution } from '../../src/diffusion/index.ts';
+import {
+  schedulerConfig,
+  type SamplerChoice,
+  type SchedulerOptions,
+  type SuperResolution,
+} from '../../src/diffusion/index.ts';
 import { writeSafetensors } from '../../src/formats/index.ts';
 import { UNet2DModel } from '../../src/models/index.ts';
 import { namedParameters } from '../../src/nn/index.ts';
-import { sampleStreams, type SamplerChoice } from '../../src/pipelines/index.ts';
+import { sampleStreams } from '../../src/pipelines/index.ts';
 import { hashed } from './hashed.ts';
 
 /** Where the files are. */

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { samplers, type SamplerName } from '../../diffusion/samplers.ts';
 import { examples } from '../examples.ts';
 import { choiceOption, integerOption } from '../options.ts';
 import { modelArgument } from '../sampling-options.ts';
 import type { ExportCommandOptions } from './run-export.ts';
 
+const samplerNames = Object.keys(samplers) as SamplerName[];
 const batchSize = integerOption('--batch', 1, 100_000);
 
 export function register(program: Command): void {
@@ -14,6 +16,13 @@ export function register(program: Command): void {
     .argument('<run | model dir | name>', modelArgument)
     .option('--out <model.onnx>', 'the network as standard ONNX: sample, timestep (and class_labels) to out_sample')
     .option('--web <dir>', "a static web page that samples the model in the visitor's browser")
+    .option('--title <text>', "the page's heading; default the model's name")
+    .option('--description <text>', "what the page says under it; default the model card's first sentence")
+    .option(
+      '--sampler <name>',
+      "the sampler that the page begins with; default the model's own",
+      choiceOption('sampler', samplerNames),
+    )
     .option(
       '--batch <n | symbolic>',
       'batch size of the ONNX model; symbolic for any',

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { loadModel, readModelCard } from '../../checkpoint/index.ts';
 import { checkExtension, checkWritable, writeFileWhole } from '../../data/index.ts';
+import type { SamplerName } from '../../diffusion/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { countParameters } from '../../nn/index.ts';
 import { exportOnnx } from '../../pipelines/index.ts';
@@ -16,15 +17,21 @@ export interface ExportCommandOptions {
   readonly batch: number | 'symbolic';
   readonly dtype?: 'float32' | 'float16';
   readonly force: boolean;
+  readonly title?: string;
+  readonly description?: string;
+  readonly sampler?: SamplerName;
   readonly variant?: string;
 }
 
 export async function runExport(
   source: string,
-  { out, web, batch, dtype, force, variant }: ExportCommandOptions,
+  { out, web, batch, dtype, force, variant, title, description, sampler }: ExportCommandOptions,
 ): Promise<void> {
   if (out === undefined && web === undefined)
     throw new UsageError('--out or --web is missing: the ONNX file or the folder of a page to write');
+  const ofPage = { '--title': title, '--description': description, '--sampler': sampler };
+  const idle = Object.entries(ofPage).find(([, value]) => value !== undefined);
+  if (web === undefined && idle) throw new UsageError(`${idle[0]}: only a page has one; give --web <dir>`);
   if (out !== undefined) {
     checkExtension(out, '.onnx');
     if (!force && existsSync(out))
@@ -60,9 +67,15 @@ export async function runExport(
     );
   }
   if (web !== undefined) {
-    const written = await writePage(web, { model, card, name, ...(dtype && { dtype }) });
+    const written = await writePage(web, {
+      model,
+      card: description === undefined ? card : { ...card, summary: description },
+      name: title ?? name,
+      ...(sampler && { sampler }),
+      ...(dtype && { dtype }),
+    });
     process.stdout.write(
-      `${web}: a page with ${parameters} in ${written.dtype}, ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`,
+      `${web}: a page with ${parameters} in ${written.dtype}; a visitor loads ${megabytes(written.visitorBytes)} (with a GPU ${megabytes(written.gpuVisitorBytes)}), the folder has ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`,
     );
   }
 }

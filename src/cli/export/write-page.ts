@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
@@ -8,7 +8,8 @@ import { replaceWhole } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
-import { networkProcess } from '../../diffusion/index.ts';
+import { networkProcess, type SamplerName } from '../../diffusion/index.ts';
+import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
 import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
@@ -18,6 +19,8 @@ export interface PageSource {
   readonly model: LoadedModel;
   readonly card: ModelCard;
   readonly name: string;
+  /** What the page begins with; default the model's own. */
+  readonly sampler?: SamplerName;
   /** How the weights are stored; default float16 if they all are numbers of that type, so that nothing is lost, else float32. */
   readonly dtype?: 'float32' | 'float16';
   /** Where the page was built; default the package's own. */
@@ -51,15 +54,25 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
   if (!force) throw new Error(`${folder}: holds a page already; replace it with --force, or give another folder`);
 }
 
+/** A page that was written. */
+export interface WrittenPage {
+  readonly dtype: 'float32' | 'float16';
+  /** Of the whole folder. */
+  readonly bytes: number;
+  /** What a browser loads that computes on the CPU, and one that computes on the GPU. */
+  readonly visitorBytes: number;
+  readonly gpuVisitorBytes: number;
+}
+
 /**
  * Writes a page that samples the model in a browser: static files for any host. The folder appears whole, or not at all.
  *
- * @returns how the weights are stored, and the bytes of all its files
+ * @returns how the weights are stored, the bytes of all its files, and of those that a visitor's browser loads
  */
 export async function writePage(
   folder: string,
-  { model, card, name, builtPage = ownPage(), ...options }: PageSource,
-): Promise<{ readonly dtype: 'float32' | 'float16'; readonly bytes: number }> {
+  { model, card, name, sampler, builtPage = ownPage(), ...options }: PageSource,
+): Promise<WrittenPage> {
   if (!existsSync(join(builtPage, 'index.html')))
     throw new Error(`the page has not been built (${builtPage}); run npm run build`);
   const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
@@ -73,6 +86,9 @@ export async function writePage(
     );
   const engineFiles = webEngineFolder();
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
+  const own = model.sampling?.[samplingStage];
+  // The steps and the noise that a folder says belong to its own sampler.
+  const sampling = sampler === undefined ? own : { sampler, guidanceScale: own?.guidanceScale };
   const full = resolve(folder);
   await mkdir(dirname(full), { recursive: true });
   // The earlier page goes only when the new one is whole.
@@ -83,7 +99,8 @@ export async function writePage(
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await mkdir(join(aside, engineFolder));
-    for (const file of webEngineFiles) await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
+    for (const file of Object.values(webEngineFiles).flat())
+      await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
     const weights = writeSafetensors(
       storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
     );
@@ -98,6 +115,7 @@ export async function writePage(
       imageShape,
       unet: model.unet.config,
       scheduler: model.scheduler,
+      ...(sampling && { sampling }),
       weights: { file: weightsFile, bytes: weights.length, dtype },
     };
     await writeFileWhole(
@@ -105,7 +123,14 @@ export async function writePage(
       new TextEncoder().encode(`${JSON.stringify(description, null, 2)}\n`),
     );
   });
-  return { dtype, bytes: (await folderSize(full)).bytes };
+  const { bytes } = await folderSize(full);
+  const engineBytes = async (kind: keyof typeof webEngineFiles) => {
+    let total = 0;
+    for (const file of webEngineFiles[kind]) total += (await stat(join(full, engineFolder, file))).size;
+    return total;
+  };
+  const [cpu, gpu] = [await engineBytes('cpu'), await engineBytes('gpu')];
+  return { dtype, bytes, visitorBytes: bytes - gpu, gpuVisitorBytes: bytes - cpu };
 }
 
 function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
-import { samplers } from '../../diffusion/samplers.ts';
 import { addDeviceOptions } from '../device-options.ts';
 import { addFeatureOptions } from './feature-options.ts';
 import { addGuidanceOptions } from '../guidance-options.ts';
+import { samplerNames } from '../../diffusion/samplers.ts';
 import { integerOption, namedOption } from '../options.ts';
+import { samplerHelp } from '../sampling-options.ts';
 import type { EvaluateOptions } from './run-evaluate.ts';
 import type { DataOptional } from '../recorded-data.ts';
 
@@ -35,11 +36,7 @@ export function register(program: Command): void {
       integerOption('--count', 4, 1_000_000),
       1000,
     )
-    .option(
-      '--sampler <name>',
-      `one of ${Object.keys(samplers).join(', ')}; default the model's own: ddpm, for a flow euler, for EDM heun`,
-      namedOption(Object.keys(samplers)),
-    )
+    .option('--sampler <name>', samplerHelp().sampler, namedOption(samplerNames))
     .option('--steps <n>', 'steps of the reverse process; default as in kuosan sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',

@@ -9,7 +9,7 @@ import {
   writePng,
   type Dataset,
 } from '../../data/index.ts';
-import { classConditions, classLabelsName, hasSteps, samplerNamed, samplerTimesteps } from '../../diffusion/index.ts';
+import { classConditions, hasSteps, samplerNamed } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
   compareFeatures,
@@ -31,14 +31,7 @@ import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
-import {
-  checkNeedsNoImage,
-  classesFor,
-  isConditionedOn,
-  openImages,
-  sampleOptions,
-  type OpenImages,
-} from '../open-images.ts';
+import { checkNeedsNoImage, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -142,37 +135,29 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   const opened = await openImages(source, options);
   try {
     checkNeedsNoImage(opened, 'evaluate');
-    const { sampler, executor, dispose } = opened;
-    if (bpd && !hasSteps(sampler.process.schedule))
+    const { generator, executor, dispose } = opened;
+    if (bpd && !hasSteps(samplerOf(opened, 'evaluate --bpd').process.schedule))
       throw new Error(
         `${source}: --bpd needs a discrete-time process, and this model's is continuous; leave --bpd out`,
       );
-    const drawing = sampleOptions(options, sampler);
-    const { sampler: name } = drawing;
-    // Sampling options are checked before anything is measured.
-    sampler.denoiser(drawing);
-    const steps = samplerTimesteps(samplerNamed(name), sampler.process.schedule, drawing).length;
-    const classLabels = classesFor(opened, undefined, count);
-    const names = opened.model?.classes?.names;
+    const classes = classesFor(opened, undefined, count);
+    const request = { seed, count, classes, sampling: samplingFrom(options), signal };
+    // What cannot be sampled is said before anything is measured.
+    const [{ sampler, steps } = {}] = Object.values(generator.check(request));
+    const names = generator.takes.classes?.names;
     return {
-      ...(names && classLabels && { classes: { names, labels: classLabels } }),
+      ...(names && classes && { classes: { names, labels: classes } }),
       name: source,
-      imageShape: imageShapeOf(sampler.shape),
+      imageShape: imageShapeOf(generator.shape),
       count,
       executor,
       dispose,
-      report: { sampler: { name, steps, ...describedGuidance(options) } },
+      report: { sampler: { name: sampler!, steps: steps!, ...describedGuidance(options) } },
       model: opened,
       async *images(onProgress) {
-        for await (const state of sampler.sample({
-          ...drawing,
-          seed,
-          count,
-          ...(classLabels && { conditions: classConditions(classLabels) }),
-          signal,
-        })) {
-          onProgress(state.stepsDone / state.stepsTotal);
-          if (state.finished) yield state.xt;
+        for await (const { done, total, finished } of generator.generate(request)) {
+          onProgress(done / total);
+          if (finished) yield finished;
         }
       },
     };
@@ -296,8 +281,8 @@ async function measureBits(
   signal: AbortSignal,
   display: Display,
 ): Promise<BitsPerDimension & { data: string }> {
-  const { sampler } = model!;
-  const takesClasses = isConditionedOn(sampler, classLabelsName);
+  const sampler = samplerOf(model!, 'evaluate --bpd');
+  const takesClasses = model!.generator.takes.classes !== undefined;
   const { schedule, varianceType } = sampler.process;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
   const held = await testPartOf(source);

@@ -15,11 +15,9 @@ import {
 import {
   classConditions,
   classDatasetDenoiser,
-  classLabelsName,
   datasetDenoiser,
   denoisingLossByNoise,
   hasSteps,
-  imageName,
   spreadTimes,
   type Denoiser,
   type LossAtTime,
@@ -30,7 +28,7 @@ import { imageShapeOf } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { allImages, isConditionedOn, openImages } from '../open-images.ts';
+import { allImages, openImages, samplerOf } from '../open-images.ts';
 import { createProgress } from '../progress.ts';
 
 /** The options of `kuosan loss-by-noise`. */
@@ -52,18 +50,19 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
-    const { sampler } = opened;
-    const noise = sampler.process;
-    const [channels, height, width] = imageShapeOf(sampler.shape);
-    const takesClasses = isConditionedOn(sampler, classLabelsName);
-    const { schedule } = noise;
-    if (isConditionedOn(sampler, imageName))
+    if (opened.generator.takes.image?.use === 'required')
       throw new Error(
         `${source}: this model is conditioned on an image, and its irreducible loss is unknown; take a model without image conditioning`,
       );
+    const sampler = samplerOf(opened, 'loss-by-noise');
+    const noise = sampler.process;
+    const [channels, height, width] = imageShapeOf(sampler.shape);
+    const labelled = opened.generator.takes.classes;
+    const takesClasses = labelled !== undefined;
+    const { schedule } = noise;
     const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
     if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
-    const [known, found] = [opened.model?.classes?.names.length, dataset.classNames?.length];
+    const [known, found] = [labelled?.names?.length, dataset.classNames?.length];
     if (takesClasses && known !== undefined && found !== undefined && found > known)
       throw new Error(
         `${source}: this model knows ${known} classes, and ${data} has ${found}; give the images that it was trained on`,
@@ -104,7 +103,9 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
       await renderFigure(layLossByNoise(network, exact, noise, `${source} on ${data}, ${dataset.count} images`)),
     );
     for (const line of describe(network, exact, schedule)) process.stdout.write(`${line}\n`);
-    process.stdout.write(`${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.device}\n`);
+    process.stdout.write(
+      `${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.generator.device}\n`,
+    );
   } finally {
     interrupt.release();
     await opened.dispose();

@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
-import { samplers, type SamplerDefinition } from '../../diffusion/samplers.ts';
+import { samplersWhich } from '../../diffusion/samplers.ts';
 import type { InterpolateCommandOptions } from './run-interpolate.ts';
 import { integerOption, UsageError } from '../options.ts';
 import { addSourceOptions, addStepOptions } from '../sampling-options.ts';
 
 /** The samplers whose images are determined by the noise they begin as. */
-const determined = Object.entries<SamplerDefinition>(samplers)
-  .filter(([, { random }]) => !random)
-  .map(([name]) => name);
+const determined = samplersWhich(({ random }) => !random).map(({ name }) => name);
 
 export function register(program: Command): void {
   const command = program

@@ -27,8 +27,13 @@ const textSize = 14;
 const dot = 20;
 const plotHeight = 240;
 
-/** Enough for each sampler there is: black, gray and a brown follow where the series colors end. */
+/** Black, gray and a brown follow where the series colors end. */
 const colors = [...seriesColors, '#222222', '#999999', '#8c5a2b'];
+
+/** The color of a row of the figure: after those, hues that are as far from each other as the golden angle brings them. */
+export function rowColor(row: number): string {
+  return colors[row] ?? `hsl(${Math.round((row * 137.508) % 360)}, 60%, 40%)`;
+}
 
 /** A row of images for each sampler, a column for each number of steps, and beneath them how quality grows with work. */
 export function layComparison(
@@ -67,7 +72,7 @@ export function layComparison(
   for (const [r, sampler] of samplers.entries()) {
     const y = top + r * (tall + gap);
     label(sampler, y);
-    if (curves.length > 0) marks.push({ kind: 'dot', at: [dot, y + tall / 2], radius: 5, color: colorOf(r) });
+    if (curves.length > 0) marks.push({ kind: 'dot', at: [dot, y + tall / 2], radius: 5, color: rowColor(r) });
     for (const [column, count] of steps.entries())
       marks.push({
         kind: 'image',
@@ -127,15 +132,11 @@ function curvesOf(
 ): Curve[] {
   return samplers
     .map((sampler, r) => ({
-      color: colorOf(r),
+      color: rowColor(r),
       // A logarithm shows nothing of zero, and what single precision leaves of it means nothing.
       points: steps
         .map((count) => point(sampler, count))
         .filter((found): found is [number, number] => found[1] !== null && found[1] > 1e-6),
     }))
     .filter(({ points }) => points.length > 1);
-}
-
-function colorOf(row: number): string {
-  return colors[row % colors.length]!;
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FloatArray } from '../../core/index.ts';
 import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../../data/index.ts';
-import { classConditions, type TimeSpacing } from '../../diffusion/index.ts';
+import { classConditions, type SamplerName, type TimeSpacing } from '../../diffusion/index.ts';
 import {
   compareFeatures,
   fewestImages,
@@ -23,14 +23,14 @@ import { checkOutside } from '../check-apart.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
-import { allImages, checkNeedsNoImage, classesFor, openImages, type OpenImages } from '../open-images.ts';
+import { allImages, classesFor, openImages, samplerOf, type OpenImages } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SourceOptions } from '../sampling-options.ts';
 import { createProgress } from '../progress.ts';
 
 /** The options of `kuosan compare`. */
 export interface CompareCommandOptions extends SourceOptions, FeatureCommandOptions, GuidanceCommandOptions {
-  readonly samplers: readonly string[];
+  readonly samplers: readonly SamplerName[];
   readonly steps: readonly number[];
   readonly spacing?: TimeSpacing;
   readonly count: number;
@@ -54,8 +54,8 @@ export async function runCompare(source: string | undefined, options: CompareCom
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const progress = createProgress('comparing', samplers.length * steps.length + 1);
   try {
-    checkNeedsNoImage(opened, 'compare');
-    const imageShape = imageShapeOf(opened.sampler.shape);
+    const sampler = samplerOf(opened, 'compare');
+    const imageShape = imageShapeOf(sampler.shape);
     const [channels, height, width] = imageShape;
     named?.check(imageShape);
     const dataset =
@@ -74,9 +74,9 @@ export async function runCompare(source: string | undefined, options: CompareCom
     let done = -1;
     const { signal } = interrupt;
     // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
-    const { denoiser } = opened.sampler;
+    const { denoiser } = sampler;
     const attentive = {
-      ...opened.sampler,
+      ...sampler,
       denoiser: (guidance = {}) => {
         const denoise = denoiser(guidance);
         return async (...asked: Parameters<typeof denoise>) => (
@@ -114,7 +114,7 @@ export async function runCompare(source: string | undefined, options: CompareCom
     );
     for (const line of describe(comparison, options, distances)) process.stdout.write(`${line}\n`);
     process.stdout.write(
-      `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'image' : 'images'}, on ${opened.device}\n`,
+      `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'image' : 'images'}, on ${opened.generator.device}\n`,
     );
   } finally {
     progress.stop();
@@ -139,12 +139,12 @@ async function defaultFeatures(
 async function openMeasure(
   features: FeatureSource | undefined,
   dataset: Dataset,
-  { sampler, executor }: OpenImages,
+  { generator, executor }: OpenImages,
   { count, seed }: CompareCommandOptions,
   signal: AbortSignal,
 ): Promise<((images: FloatArray) => Promise<FeatureComparison>) | undefined> {
   if (!features) return undefined;
-  const extractor = await features.open(await executor(), imageShapeOf(sampler.shape));
+  const extractor = await features.open(await executor(), imageShapeOf(generator.shape));
   const real = await realFeatures(extractor, dataset, { count, seed, signal });
   return (images) =>
     compareFeatures(

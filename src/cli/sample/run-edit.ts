@@ -1,10 +1,10 @@
 import { float32, type FloatArray } from '../../core/index.ts';
 import { fromBitmaps, readImage, readImageSize } from '../../data/index.ts';
-import { classConditions, imageName, type Conditions, type SuperResolution } from '../../diffusion/index.ts';
-import { enlarge, imageShapeOf, inpaintImage, repeated, varyImage, type ImageShape } from '../../pipelines/index.ts';
+import { defaultStrength } from '../../generators/index.ts';
+import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { classesFor, openImages, sampleOptions } from '../open-images.ts';
+import { classesFor, openImages, samplerUsed, samplingFrom } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
@@ -20,11 +20,8 @@ export interface EditOptions extends SourceOptions, SamplerCommandOptions, Image
   readonly seed: number;
 }
 
-/** SDEdit's images are both like the given one and like the data's between 0.3 and 0.6 (Meng et al. 2022, section 3). */
-const defaultStrength = 0.6;
-
 export async function runEdit(source: string | undefined, options: EditOptions): Promise<void> {
-  const { image, mask, count, out, seed, batchSize, jumpLength, resamples } = options;
+  const { image, mask, count, out, seed, jumpLength, resamples } = options;
   checkTogether(options);
   checkSamplerOptions(options);
   await checkImageFiles(options, count);
@@ -36,49 +33,47 @@ export async function runEdit(source: string | undefined, options: EditOptions):
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
     const start = performance.now();
-    const imageShape = imageShapeOf(opened.sampler.shape);
-    const condChannels = opened.sampler.conditions.find(({ name }) => name === imageName)?.shape[0] ?? 0;
-    if (condChannels > 0 && condChannels !== imageShape[0])
+    const { generator } = opened;
+    const needsImage = generator.takes.image?.use === 'required';
+    const [channels, height, width] = imageShapeOf(generator.shape);
+    const taken = imageShapeOf(generator.takes.image!.shape);
+    if (taken[0] !== channels)
       throw new Error(
-        `${source}: this model takes ${condChannels} channels of image conditioning, the image has ${imageShape[0]}`,
+        `${source}: this model is conditioned on images of ${taken[0]} channels and generates images of ${channels}`,
       );
-    if (condChannels > 0 && (mask !== undefined || options.strength !== undefined))
+    if (needsImage && (mask !== undefined || options.strength !== undefined))
       throw new UsageError(
         `${mask === undefined ? '--strength' : '--mask'}: this model is conditioned on an image and generates all of it; leave the option out`,
       );
-    const superResolution = opened.model?.superResolution ?? null;
-    const taken: ImageShape = [imageShape[0], ...sideOf(imageShape, superResolution)];
-    const read = fromBitmaps([await readImage(image, { size: [taken[1], taken[2]], channels: taken[0] as 1 | 3 })]);
-    const given = first(superResolution ? enlarge(read, superResolution) : read);
+    const given = first(
+      fromBitmaps([await readImage(image, { size: [taken[1], taken[2]], channels: channels as 1 | 3 })]),
+    );
+    const enlarges = taken[1] !== height || taken[2] !== width;
     if (imageSize[0] !== taken[1] || imageSize[1] !== taken[2])
       process.stderr.write(
-        `note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, superResolution)}\n`,
+        `note: ${image} is ${imageSize[1]}×${imageSize[0]}; ${fitting(imageSize, taken, enlarges)}\n`,
       );
-    const labels = classesFor(opened, options.class, count);
-    const conditions: Conditions = {
-      ...(labels && classConditions(labels)),
-      ...(condChannels > 0 && { [imageName]: repeated(given, count) }),
-    };
     const { strength = defaultStrength } = options;
-    // RePaint walks the steps of ddpm, whatever the model's own sampler is.
-    const drawn = sampleOptions(mask === undefined ? options : { ...options, sampler: 'ddpm' }, opened.sampler);
-    const asked = { ...drawn, image: given, seed, count, conditions, signal: interrupt.signal };
-    const drawing =
-      condChannels > 0
-        ? opened.sampler.sample(asked)
-        : mask === undefined
-          ? varyImage(opened.sampler, { ...asked, strength })
-          : inpaintImage(opened.sampler, { ...asked, mask: await readMask(mask, imageShape), jumpLength, resamples });
+    const sampling = samplingFrom(options);
+    const drawing = generator.generate({
+      seed,
+      count,
+      image: given,
+      classes: classesFor(opened, options.class, count),
+      sampling,
+      ...(!needsImage && { strength }),
+      ...(mask !== undefined && { mask: await readMask(mask, [height, width]), jumps: { jumpLength, resamples } }),
+      signal: interrupt.signal,
+    });
     // One image is what was asked for, pixel for pixel; several are a sheet to look at.
-    await writeSamples(drawing, options, { count, batchSize, grid: count === 1 ? { scale: 1 } : {} });
-    const how =
-      condChannels > 0
-        ? drawn.sampler
-        : mask === undefined
-          ? `strength ${strength}, ${drawn.sampler}`
-          : 'the part under the mask inpainted';
+    await writeSamples(drawing, options, { count, grid: count === 1 ? { scale: 1 } : {} });
+    const how = needsImage
+      ? samplerUsed(opened, sampling)
+      : mask === undefined
+        ? `strength ${strength}, ${samplerUsed(opened, sampling)}`
+        : 'the part under the mask inpainted';
     process.stdout.write(
-      `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
+      `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
   } finally {
     interrupt.release();
@@ -108,26 +103,20 @@ async function checkMaskSize(mask: string, image: string, [height, width]: reado
 }
 
 /** 1 where the mask is nearer to white than to black: [1, H, W]. */
-async function readMask(mask: string, [, height, width]: ImageShape): Promise<FloatArray> {
+async function readMask(mask: string, [height, width]: readonly [number, number]): Promise<FloatArray> {
   const { shape, data } = first(fromBitmaps([await readImage(mask, { size: [height, width], channels: 1 })]));
   const binary = Float32Array.from(data, (value) => (value > 0 ? 1 : 0));
   if (!binary.includes(1)) throw new Error(`--mask ${mask}: nothing is white, so there is nothing to inpaint`);
   return float32(shape, binary);
 }
 
-/** Height and width of the image that a model takes: its own, or a share of it that it enlarges. */
-function sideOf([, height, width]: ImageShape, superResolution: SuperResolution | null): [number, number] {
-  const factor = superResolution?.factor ?? 1;
-  return [height / factor, width / factor];
-}
-
 function fitting(
   [height, width]: readonly [number, number],
   [, toHeight, toWidth]: ImageShape,
-  superResolution: SuperResolution | null,
+  enlarges: boolean,
 ): string {
   const cropped = height * toWidth !== width * toHeight;
-  return `it is taken at ${superResolution ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', center-cropped' : ''}`;
+  return `it is taken at ${enlarges ? `the ${toWidth}×${toHeight} that the model enlarges` : `the model's ${toWidth}×${toHeight}`}${cropped ? ', center-cropped' : ''}`;
 }
 
 function first({ shape, data }: FloatArray): FloatArray {

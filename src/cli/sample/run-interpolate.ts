@@ -1,9 +1,10 @@
 import { layGrid, writeGif, writePng, type Bitmap } from '../../data/index.ts';
-import { classConditions, samplerNamed, samplers, type SamplerDefinition } from '../../diffusion/index.ts';
+import { classConditions, samplerNamed, samplersWhich } from '../../diffusion/index.ts';
+import { samplingProgress, samplingStage } from '../../generators/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../../pipelines/index.ts';
 import { checkGuidanceOptions } from '../guidance-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
+import { classesFor, openImages, samplerOf, samplingFrom } from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, followSampling, writeEach, type ImageOutputs } from './write-images.ts';
@@ -14,15 +15,13 @@ export interface InterpolateCommandOptions extends SourceOptions, SamplerCommand
   readonly frames: number;
 }
 
-/** Bitmap that a frame of the animation is wide at least. */
+/** The least width of an animation's frame, in pixels. */
 const gifSide = 256;
 
 export async function runInterpolate(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
   const { seeds, frames, out, gif, images, sampler = 'ddim' } = options;
   if (samplerNamed(sampler).random) {
-    const determined = Object.entries<SamplerDefinition>(samplers)
-      .filter(([, { random }]) => !random)
-      .map(([name]) => name);
+    const determined = samplersWhich(({ random }) => !random).map(({ name }) => name);
     throw new UsageError(
       `--sampler: ${sampler} adds noise in every step, so interpolated noise does not give interpolated images; take ${determined.join(', ')}`,
     );
@@ -32,19 +31,20 @@ export async function runInterpolate(source: string | undefined, options: Interp
   const opened = await openImages(source, options);
   const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   try {
-    checkNeedsNoImage(opened, 'interpolate');
+    const model = samplerOf(opened, 'interpolate');
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
     // Class by class in turn would change the image for another reason than its noise.
     const labels = classesFor(opened, options.class, 1);
+    const states = interpolateSeeds(model, {
+      ...samplingFrom({ ...options, sampler }),
+      seeds,
+      frames,
+      ...(labels && { conditions: classConditions(labels) }),
+      signal: interrupt.signal,
+    });
     const samples = await followSampling(
-      interpolateSeeds(opened.sampler, {
-        ...sampleOptions({ ...options, sampler }, opened.sampler),
-        seeds,
-        frames,
-        ...(labels && { conditions: classConditions(labels) }),
-        signal: interrupt.signal,
-      }),
+      samplingProgress(samplingStage, states, Math.ceil(count / model.batchSize)),
       count,
     );
     await writePng(out, layGrid(rowsBetween(samples, frames), { columns: frames }));
@@ -55,7 +55,7 @@ export async function runInterpolate(source: string | undefined, options: Interp
       await writeGif(gif, turning, { lastDelay: 80 });
     }
     process.stdout.write(
-      `${out}: ${count} images between seeds ${seeds.join(', ')} with ${sampler} on ${opened.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
+      `${out}: ${count} images between seeds ${seeds.join(', ')} with ${sampler} on ${opened.generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
   } finally {
     interrupt.release();

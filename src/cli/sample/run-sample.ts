@@ -1,7 +1,6 @@
 import { classColumns } from '../../data/index.ts';
-import { classConditions } from '../../diffusion/index.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { checkNeedsNoImage, classesFor, openImages, sampleOptions } from '../open-images.ts';
+import { checkNeedsNoImage, classesFor, openImages, samplerUsed, samplingFrom } from '../open-images.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
@@ -12,7 +11,7 @@ export interface SampleCommandOptions extends SourceOptions, SamplerCommandOptio
 }
 
 export async function runSample(source: string | undefined, options: SampleCommandOptions): Promise<void> {
-  const { count, out, seed, batchSize } = options;
+  const { count, out, seed } = options;
   checkSamplerOptions(options);
   await checkImageFiles(options, count);
   const opened = await openImages(source, options);
@@ -20,22 +19,16 @@ export async function runSample(source: string | undefined, options: SampleComma
   try {
     checkNeedsNoImage(opened, 'sample');
     const start = performance.now();
-    const labels = classesFor(opened, options.class, count);
-    const how = sampleOptions(options, opened.sampler);
+    const classes = classesFor(opened, options.class, count);
+    const sampling = samplingFrom(options);
     await writeSamples(
-      opened.sampler.sample({
-        ...how,
-        seed,
-        count,
-        ...(labels && { conditions: classConditions(labels) }),
-        signal: interrupt.signal,
-      }),
+      opened.generator.generate({ seed, count, classes, sampling, signal: interrupt.signal }),
       options,
-      { count, batchSize, grid: { columns: classColumns(new Set(labels).size, count) } },
+      { count, grid: { columns: classColumns(new Set(classes).size, count) } },
     );
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(
-      `${out}: ${count} ${count === 1 ? 'image' : 'images'} with ${how.sampler}, seed ${seed}, on ${opened.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`,
+      `${out}: ${count} ${count === 1 ? 'image' : 'images'} with ${samplerUsed(opened, sampling)}, seed ${seed}, on ${opened.generator.device} in ${seconds.toFixed(1)} s (${(seconds / count).toFixed(2)} s each)\n`,
     );
   } finally {
     interrupt.release();

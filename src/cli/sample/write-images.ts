@@ -13,7 +13,7 @@ import {
   type GridOptions,
   type Bitmap,
 } from '../../data/index.ts';
-import type { SampleProgress } from '../../pipelines/index.ts';
+import type { GenerateProgress } from '../../generators/index.ts';
 import { checkOutside } from '../check-apart.ts';
 import { isImage } from '../../data/sets/list-images.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -28,7 +28,7 @@ export interface ImageOutputs {
 /** Frames of the animation: enough to look fluid, few enough to load quickly. */
 const gifFrames = 40;
 
-/** Bitmap that an animation is wide at most, if its images allow it. */
+/** The largest width of an animation in pixels, where its images allow it. */
 const gifSide = 512;
 
 /**
@@ -77,18 +77,18 @@ async function imagesIn(folder: string): Promise<string[]> {
 
 /** Follows sampling with progress, and returns the finished images. */
 export async function followSampling(
-  drawing: AsyncIterable<SampleProgress>,
+  drawing: AsyncIterable<GenerateProgress>,
   count: number,
-  each: (state: SampleProgress) => void = () => {},
+  each: (state: GenerateProgress) => void = () => {},
 ): Promise<Bitmap[]> {
   const finished: Bitmap[] = [];
   let progress: Progress | undefined;
   try {
     for await (const state of drawing) {
-      progress ??= createProgress('sampling', state.stepsTotal);
-      progress.update(state.stepsDone, `${described(state.indices)} of ${count}`);
+      progress ??= createProgress('sampling', state.total);
+      progress.update(state.done, `${described(state.places)} of ${count}`);
       each(state);
-      if (state.finished) finished.push(...toBitmaps(state.xt));
+      if (state.finished) finished.push(...toBitmaps(state.finished));
       // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
       await setImmediate();
     }
@@ -99,23 +99,23 @@ export async function followSampling(
 }
 
 /** Images that are computed together, counted from 1. */
-function described(indices: readonly number[]): string {
-  const [first, last] = [indices[0]! + 1, indices.at(-1)! + 1];
+function described(places: readonly number[]): string {
+  const [first, last] = [places[0]! + 1, places.at(-1)! + 1];
   return first === last ? `image ${first}` : `images ${first}–${last}`;
 }
 
 /**
- * Generates `count` images, in batches of `batchSize`, and writes them as asked.
+ * Follows the generation of `count` images, and writes them as asked.
  *
  * @param grid  how the grid is laid
  */
 export async function writeSamples(
-  drawing: AsyncIterable<SampleProgress>,
+  drawing: AsyncIterable<GenerateProgress>,
   { out, images, gif }: ImageOutputs,
-  { count, batchSize, grid = {} }: { readonly count: number; readonly batchSize: number; readonly grid?: GridOptions },
+  { count, grid = {} }: { readonly count: number; readonly grid?: GridOptions },
 ): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);
-  const finished = await followSampling(drawing, count, (state) => frames.add(state, Math.ceil(count / batchSize)));
+  const finished = await followSampling(drawing, count, (state) => frames.add(state));
   await writePng(out, layGrid(finished, grid));
   if (images) await writeEach(images, finished);
   if (gif) await writeGif(gif, frames.grids(grid));
@@ -134,16 +134,19 @@ function imagePath(folder: string, index: number): string {
 class FrameCollector {
   readonly #count: number;
   readonly #frames = new Map<number, Bitmap[]>();
+  #stage: string | undefined;
 
   constructor(count: number) {
     this.#count = count;
   }
 
-  add({ step, xt, stepsTotal }: SampleProgress, batches: number): void {
-    const steps = stepsTotal / batches;
+  /** Of several stages the last one's are kept: its first frame takes the place of all before. */
+  add({ stage, step, steps, xt }: GenerateProgress): void {
     const frame = Math.floor(((step + 1) * this.#count) / steps);
     const isFirstOfFrame = frame > Math.floor((step * this.#count) / steps);
-    if (!isFirstOfFrame) return;
+    if (stage !== this.#stage) this.#frames.clear();
+    this.#stage = stage;
+    if (!isFirstOfFrame || !xt) return;
     const images = this.#frames.get(frame) ?? [];
     images.push(...toBitmaps(xt));
     this.#frames.set(frame, images);

@@ -1,7 +1,8 @@
 import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTerminal, toBitmaps, type Bitmap } from '../../data/index.ts';
-import { configuredRun, readConfig } from '../../train/index.ts';
+import { configuredRun } from '../../systems/index.ts';
+import { readConfig } from '../../train/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { openExecutor } from '../open-executor.ts';

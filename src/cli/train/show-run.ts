@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Executor } from '../../core/index.ts';
 import { checkUnlocked } from '../../checkpoint/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
-import { describeMemory, trainingRun, type ConfiguredRun, type RunEvent, type RunPlan } from '../../train/index.ts';
+import type { ConfiguredRun } from '../../systems/index.ts';
+import { describeMemory, trainingRun, type RunEvent, type RunPlan } from '../../train/index.ts';
 import { checkOutside } from '../check-apart.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
@@ -58,9 +59,9 @@ export async function showRun({
         case 'ready': {
           const { dataset, parameters, step, device, memory, notes } = event;
           print(
-            `${dataset.count.toLocaleString('en-US')} images of ${dataset.width}×${dataset.height} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`,
+            `${dataset.count.toLocaleString('en-US')} ${dataset.width === undefined ? 'examples' : `images of ${dataset.width}×${dataset.height}`} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`,
           );
-          const left = describeSkipped(dataset.skipped);
+          const left = describeSkipped(dataset.skipped ?? []);
           if (left !== undefined) print(left);
           if (memory) print(describeMemory(memory));
           if (step > 0) print(`resuming from step ${step}`);

@@ -4,9 +4,6 @@ import { addDeviceOptions } from '../device-options.ts';
 import { integerOption, parseOverrides, sizeOption, UsageError } from '../options.ts';
 import type { TrainOptions } from './run-train.ts';
 
-/** Settings of a configuration that are on or off; `--train.recompute` alone turns one on. */
-const switches = ['train.recompute', 'train.ema.useEmaWarmup', 'data.horizontalFlip'] as const;
-
 export function register(program: Command): void {
   const command = program.command('train');
   command
@@ -50,11 +47,15 @@ export function register(program: Command): void {
     .allowUnknownOption()
     .allowExcessArguments();
   addDeviceOptions(command).action(async (_preset: string | undefined, options: TrainOptions) => {
+    const [{ systems }, { switchesOf }] = [
+      await import('../../systems/all.ts'),
+      await import('../../systems/settings.ts'),
+    ];
     // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
     const { overrides, others } = parseOverrides(
       command.args,
       command.options.map(({ long }) => long!),
-      switches,
+      switchesOf(systems),
     );
     const [preset, tooMany] = others;
     if (tooMany !== undefined)

@@ -46,7 +46,7 @@ export interface Figure {
   readonly width: number;
   readonly height: number;
   readonly marks: readonly Mark[];
-  /** Bitmap in a unit; default 2, so that text is sharp on today's screens. A whole number. */
+  /** Pixels per unit; default 2, so that text is sharp on today's screens. A whole number. */
   readonly pixelRatio?: number;
 }
 

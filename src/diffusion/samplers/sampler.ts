@@ -53,7 +53,7 @@ export function noiseLevel(name: string, schedule: NoiseSchedule): (t: number) =
     const alpha = schedule.alpha(t);
     if (alpha === 0)
       throw new Error(
-        `${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; take ddim, euler, heun, dpmpp-2m or unipc, with the trailing spacing where the schedule has steps, or begin at an earlier time`,
+        `${name}: at time ${t} no signal is left (alpha is 0), and its noise level is infinite; take a sampler that starts without signal, with the trailing spacing where the schedule has steps, or begin at an earlier time`,
       );
     return schedule.sigma(t) / alpha;
   };

@@ -22,7 +22,7 @@ export interface LossContext extends Binding {
 
 /** A loss's context after the loss is built. */
 export interface BuiltLossContext extends LossContext {
-  /** What `across` was given, by the name of the input that has all rows. */
+  /** The arguments of `gradCache`, by the name of the input that has all rows. */
   readonly shared: Readonly<Record<string, Tensor>>;
   /** By the name of the output. */
   readonly measures: Readonly<Record<string, Tensor>>;
@@ -65,7 +65,7 @@ const rowsInput = (rows: number): string => `across/rows/${rows}`;
 /**
  * The inputs of a loss across batches.
  *
- * @param contributions  what the program `share` gave for each batch
+ * @param contributions  the outputs of the program `represent` for each batch
  * @returns the inputs that are the same for all batches, and those of the batch at a place
  */
 export function gradCacheInputs(contributions: readonly Readonly<Record<string, HostArray>>[]): {
@@ -91,7 +91,7 @@ export function gradCacheInputs(contributions: readonly Readonly<Record<string, 
     Object.fromEntries(
       [...counts].map((rows) => {
         const total = rows * contributions.length;
-        // The batch's own rows stand behind all the others in what `across` picks from.
+        // The batch's own rows follow all others in the rows that `gradCache` gathers from.
         const places = BigInt64Array.from({ length: total }, (_, row) =>
           BigInt(Math.floor(row / rows) === batch ? total + (row % rows) : row),
         );

@@ -1,0 +1,131 @@
+/** What makes images from a request, whatever it is made of: the one thing that commands, servers and pages ask. */
+import type { FloatArray, Shape } from '../core/index.ts';
+import type { RepaintJumps, Sampling } from '../diffusion/index.ts';
+import type { SampleId } from '../pipelines/index.ts';
+
+/** What to generate. Lists have one entry for each image, or one for all of them. */
+export interface GenerateRequest {
+  /** Default 0. */
+  readonly seed?: number | undefined;
+  /** Images, default 1. */
+  readonly count?: number | undefined;
+  /** The number of the first image, default 0; image i of a seed is the same at any count. */
+  readonly first?: number | undefined;
+  /** [count] images of several seeds together, in the place of `seed` and `first`: each is what it would be alone. */
+  readonly ids?: readonly SampleId[] | undefined;
+  /** What they show, for a generator that takes text. */
+  readonly prompts?: readonly string[] | undefined;
+  /** What they should not show; needs guidance. */
+  readonly negativePrompts?: readonly string[] | undefined;
+  /** Names of classes, or their numbers. */
+  readonly classes?: readonly (string | number)[] | undefined;
+  /** [C, H, W] or [count, C, H, W] in [−1, 1]: the image to change, or the one of low resolution, as `takes.image` says. */
+  readonly image?: FloatArray | undefined;
+  /** [1, H, W]: 1 where the image is painted anew, 0 where it is kept. */
+  readonly mask?: FloatArray | undefined;
+  /** How far an image that is changed may go: 0 leaves it as it is, 1 forgets it; default 0.6. */
+  readonly strength?: number | undefined;
+  /** How often RePaint goes back under a mask; default its own. */
+  readonly jumps?: RepaintJumps | undefined;
+  /** How to sample: of the first stage, and of others by their names. What is left out is the generator's default. */
+  readonly sampling?: (Sampling & { readonly stages?: Readonly<Record<string, Sampling>> }) | undefined;
+  /** When it aborts, generating ends with its reason before the next step. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a generator tells while it works. */
+export interface GenerateProgress {
+  /** The name of the stage that it is in. */
+  readonly stage: string;
+  /** Steps done and to do, over all stages and batches. */
+  readonly done: number;
+  readonly total: number;
+  /** The step of this stage and batch that was taken, from 0, and how many there are. */
+  readonly step: number;
+  readonly steps: number;
+  /** Which images of the request these are, from 0. */
+  readonly places: readonly number[];
+  /** [B, ...] how they look so far, as estimated in this step: x̂_0. */
+  readonly preview?: FloatArray;
+  /** [B, ...] the state of the sampler after this step: x_t. */
+  readonly xt?: FloatArray;
+  /** [B, ...] the images, once: in [−1, 1]. */
+  readonly finished?: FloatArray;
+}
+
+/** What a generator can be asked with besides a seed. */
+export interface GeneratorInputs {
+  /** Prompts of at most so many tokens; absent, text means nothing to it. */
+  readonly text?: { readonly maxTokens: number | null; readonly required: boolean };
+  /** Classes; absent, it has none. */
+  readonly classes?: {
+    readonly count: number;
+    /** In the order of their numbers; null where nobody wrote them down. */
+    readonly names: readonly string[] | null;
+  };
+  /** `required` is an image of low resolution that is enlarged, `optional` one to change; absent, images mean nothing to it. */
+  readonly image?: { readonly shape: Shape; readonly use: 'required' | 'optional' };
+  /** Whether a part of an image can be painted anew. */
+  readonly mask: boolean;
+  /** Whether it can be guided: `guidanceScale` other than 1, negative prompts. */
+  readonly guidance: boolean;
+}
+
+/** Makes images from requests. */
+export interface ImageGenerator {
+  /** The extents of an image: [C, H, W]; of other samples whatever they have. */
+  readonly shape: Shape;
+  /** Images that are computed together. */
+  readonly batchSize: number;
+  readonly takes: GeneratorInputs;
+  /** Its stages in their order, and how each is sampled when nobody says, all filled in. */
+  readonly defaults: Readonly<Record<string, Sampling>>;
+  /**
+   * How each stage is sampled for a request, all filled in.
+   *
+   * @throws what `generate` would throw before its first step: the request does not fit
+   */
+  check(request?: GenerateRequest): Readonly<Record<string, Sampling>>;
+  /** What to know of the model, one sentence each. */
+  readonly notes: readonly string[];
+  /** What computes it, for people. */
+  readonly device: string;
+  /**
+   * Generates images; the finished ones come batch by batch, in the order of the request.
+   *
+   * @throws before the first step if the request does not fit; the signal's reason on abort
+   */
+  generate(request?: GenerateRequest): AsyncGenerator<GenerateProgress, void, undefined>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Generates images and returns them together.
+ *
+ * @returns [count, C, H, W] in [−1, 1]
+ */
+export async function generateImages(
+  generator: ImageGenerator,
+  request: GenerateRequest = {},
+  onProgress?: (progress: GenerateProgress) => void,
+): Promise<FloatArray> {
+  const batches: FloatArray[] = [];
+  for await (const progress of generator.generate(request)) {
+    onProgress?.(progress);
+    if (progress.finished) batches.push(progress.finished);
+  }
+  return joinedBatches(batches, generator.shape);
+}
+
+/** Batches after each other: [N, ...]. */
+export function joinedBatches(batches: readonly FloatArray[], shape: Shape): FloatArray {
+  const data = new Float32Array(batches.reduce((total, { data: own }) => total + own.length, 0));
+  let at = 0;
+  let count = 0;
+  for (const batch of batches) {
+    data.set(batch.data, at);
+    at += batch.data.length;
+    count += batch.shape[0]!;
+  }
+  return { dtype: 'f32', shape: [count, ...(batches[0]?.shape.slice(1) ?? shape)], data };
+}

@@ -1,0 +1,26 @@
+export { cascade, type CascadeStage } from './cascade.ts';
+export {
+  defaultStrength,
+  diffusionGenerator,
+  type DiffusionGenerator,
+  type DiffusionSource,
+  type RequestConditions,
+  samplingProgress,
+  samplingStage,
+} from './diffusion.ts';
+export { exactGenerator } from './exact.ts';
+export {
+  generateImages,
+  type GenerateProgress,
+  type GenerateRequest,
+  type GeneratorInputs,
+  type ImageGenerator,
+} from './image-generator.ts';
+export {
+  type GeneratorContext,
+  type GeneratorOpener,
+  generatorOpeners,
+  openGenerator,
+  type OpenGeneratorOptions,
+} from './open-generator.ts';
+export { fullRequest, type FullRequest } from './request.ts';

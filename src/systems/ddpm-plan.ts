@@ -1,0 +1,378 @@
+/** A training run of a diffusion model: its data, its network, and its sample grids. */
+import { join } from 'node:path';
+import type { Executor } from '../core/index.ts';
+import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
+import {
+  classColumns,
+  fromBitmaps,
+  heightAndWidth,
+  layGrid,
+  openDataset,
+  imagesAt,
+  toBitmaps,
+  type Dataset,
+} from '../data/index.ts';
+import {
+  classConditions,
+  classLabelsName,
+  describeProcess,
+  imageName,
+  networkProcess,
+  type Conditions,
+  type NetworkProcess,
+  type SuperResolution,
+} from '../diffusion/index.ts';
+import { compareFeatures, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
+import { UNet2DModel } from '../models/index.ts';
+import {
+  denoisingNetwork,
+  denoisingTask,
+  sampleImages,
+  imageExamples,
+  lowResolution,
+  lowResolutionExamples,
+  mostSteps,
+  openSampler,
+  type ImageSampler,
+  type ImageShape,
+} from '../pipelines/index.ts';
+import type { AskedDdpmConfig, DdpmConfig } from './ddpm-config.ts';
+import { irreducibleLossOf } from './irreducible-loss.ts';
+import { countParameters } from '../nn/index.ts';
+import { entries } from '../train/steps/programs.ts';
+import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { ShippedModel } from './system.ts';
+import { startingModel } from '../train/start.ts';
+import { withClasses } from './with-classes.ts';
+
+/** Images of one training grid come from this seed, so that grids of a run can be compared. */
+const gridSeed = 0;
+
+/**
+ * Lays out the run.
+ *
+ * @throws if the configuration contradicts itself or the data
+ */
+export async function planDdpm(
+  asked: AskedDdpmConfig,
+  { skipBad = false, signal, resumeFrom }: PlanOptions,
+): Promise<RunPlan> {
+  const { train, scheduler } = asked;
+  const { superResolution } = asked.objective;
+  // What is wrong with the network is said before its data is read.
+  checkHalves(new UNet2DModel(withSampleSize(asked)).config, heightAndWidth(asked.data.size));
+  const channels = imageChannels(asked);
+  const diffusion = networkProcess(scheduler);
+  checkOutputs(asked.model, channels, diffusion);
+  const { source, size, crop, horizontalFlip } = asked.data;
+  const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
+  const features = await featuresFor(train);
+  features?.check(imageShape);
+  const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const { config, notes } = withClasses(asked, dataset);
+  const unet = new UNet2DModel(withSampleSize(config));
+  const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
+  const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
+  const network = denoisingNetwork(unet, diffusion.varianceType);
+  // Only for the plain squared error and no conditioning but classes: weighting, offset noise and image conditioning change it.
+  const takesClasses = unet.conditions.length > 0;
+  const isPlain =
+    diffusion.varianceType !== 'learned_range' &&
+    config.objective.weighting === 'uniform' &&
+    config.objective.offsetNoise === 0 &&
+    !superResolution;
+  const irreducibleLoss = isPlain
+    ? irreducibleLossOf(dataset, diffusion, {
+        horizontalFlip,
+        labelDropout: takesClasses ? config.objective.labelDropout : undefined,
+      })
+    : undefined;
+  const classes =
+    !takesClasses || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
+
+  return {
+    config,
+    train,
+    kind: 'model',
+    dataset,
+    times: diffusion.networkTimes,
+    notes: resumeFrom === undefined ? [...notes, ...(await startNotes(config, diffusion))] : [],
+    ...(irreducibleLoss && { irreducibleLoss }),
+    task: denoisingTask({
+      network,
+      process: diffusion,
+      objective: config.objective,
+      batchSize: train.batchSize,
+      seed: train.seed,
+      examples: superResolution ? lowResolutionExamples(images, superResolution, train.seed) : images,
+      dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
+      ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
+    }),
+    writeModel: async (dir, weights) => {
+      await writeModelFolder(dir, {
+        unet,
+        weights,
+        scheduler: config.scheduler,
+        classes,
+        superResolution: superResolution ?? null,
+      });
+      return weights.keys();
+    },
+    readWeights: async (dir) => new Map((await readModelFolder(dir)).weights),
+    use: superResolution
+      ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
+      : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
+    async watch(executor, store) {
+      const { sampleEvery, sampleCount, sampleSteps } = train;
+      if (sampleEvery === null && !features) return { dispose: async () => {} };
+      const sampler = await openSampler(executor, {
+        network,
+        scheduler: config.scheduler,
+        weights: { store, prefix: entries.ema },
+      });
+      const shown = !takesClasses ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
+      const conditionsOf = (count: number) => shownConditions(dataset, count, shown, superResolution);
+      const measure =
+        features &&
+        (await openMeasure(executor, features, sampler, {
+          dataset,
+          imageShape,
+          train,
+          conditions: conditionsOf(train.evaluateCount),
+        }));
+      return {
+        ...(sampleEvery !== null && {
+          draw: {
+            every: sampleEvery,
+            async images() {
+              const images = await sampleImages(sampler, {
+                seed: gridSeed,
+                count: sampleCount,
+                steps: Math.min(sampleSteps, mostSteps(sampler)),
+                conditions: conditionsOf(sampleCount),
+              });
+              return { images, grid: layGrid(toBitmaps(images), { columns: classColumns(shown ?? 0, sampleCount) }) };
+            },
+          },
+        }),
+        ...(measure && { evaluate: measure.evaluate }),
+        async dispose() {
+          await sampler.dispose();
+          await measure?.dispose();
+        },
+      };
+    },
+  };
+}
+
+/** What to know of the model that the run begins with. */
+async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts } }: NetworkProcess): Promise<string[]> {
+  const dir = await startingModel(train, 'model');
+  if (dir === undefined) return [];
+  const known = networkProcess((await readModelFolder(dir)).scheduler).preconditioning.predicts;
+  return known === predicts
+    ? []
+    : [
+        `${dir} predicts ${known}, and this run ${predicts}: the output is retrained; set config.scheduler.predictionType to keep it`,
+      ];
+}
+
+/** @throws if a run is to be measured and nothing is named to measure it with */
+async function featuresFor({
+  evaluateEvery,
+  evaluateFeatures,
+}: DdpmConfig['train']): Promise<FeatureSource | undefined> {
+  if (evaluateEvery === null) return undefined;
+  if (evaluateFeatures === null)
+    throw new Error(
+      `config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`,
+    );
+  return readFeatures(evaluateFeatures);
+}
+
+/** What `kuosan evaluate` measures, with fewer images and steps; the real images are looked at once. */
+async function openMeasure(
+  executor: Executor,
+  features: FeatureSource,
+  sampler: ImageSampler,
+  {
+    dataset,
+    imageShape,
+    train,
+    conditions,
+  }: {
+    readonly dataset: Dataset;
+    readonly imageShape: ImageShape;
+    readonly train: DdpmConfig['train'];
+    readonly conditions: Conditions;
+  },
+): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
+  const { evaluateCount: count, evaluateSteps: steps } = train;
+  const extractor = await features.open(executor, imageShape);
+  let real: RealFeatures | undefined;
+  async function* images() {
+    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, conditions }))
+      if (state.finished) yield state.xt;
+  }
+  return {
+    async evaluate() {
+      real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
+      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compareFeatures(
+        extractor,
+        images(),
+        real,
+        { seed: gridSeed, kept: count },
+      );
+      return {
+        frechetDistance,
+        frechetRealBaseline: realBaseline.frechetDistance,
+        kernelDistance: kernelDistance.mean,
+        precision,
+        recall,
+      };
+    },
+    dispose: () => extractor.dispose(),
+  };
+}
+
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
+function shownConditions(
+  dataset: Dataset,
+  count: number,
+  classes: number | null,
+  superResolution: SuperResolution | undefined,
+): Conditions {
+  if (!superResolution)
+    return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
+  const places = Array.from({ length: count }, (_, i) => i % dataset.count);
+  return {
+    [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
+    ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
+  };
+}
+
+/**
+ * The network's configuration with the size of the images it is trained on, which its checkpoints have to say.
+ *
+ * @throws if it says another
+ */
+function withSampleSize({ model, data }: AskedDdpmConfig): AskedDdpmConfig['model'] {
+  if (model.sampleSize === null)
+    return { ...model, sampleSize: typeof data.size === 'number' ? data.size : [...data.size] };
+  if (heightAndWidth(model.sampleSize).join() !== heightAndWidth(data.size).join()) {
+    throw new Error(
+      `config.model.sampleSize is ${JSON.stringify(model.sampleSize)}, config.data.size ${JSON.stringify(data.size)}; they must agree, or leave sampleSize out`,
+    );
+  }
+  return model;
+}
+
+/**
+ * Each level but the last halves the images.
+ *
+ * @throws if they do not halve, with the sizes that fit
+ */
+function checkHalves(
+  { blockOutChannels }: UNet2DModel['config'],
+  size: readonly [height: number, width: number],
+): void {
+  const factor = 2 ** (blockOutChannels.length - 1);
+  if (size.every((side) => side % factor === 0)) return;
+  const [height, width] = size;
+  const near = (round: (value: number) => number) =>
+    size.map((side) => Math.max(1, round(side / factor)) * factor).toReversed();
+  const fitting = [...new Set([Math.floor, Math.ceil].map((round) => [...new Set(near(round))].join('x')))].join(
+    ' or ',
+  );
+  throw new Error(
+    `config.data.size: a network of ${blockOutChannels.length} levels takes multiples of ${factor}, got ${width} × ${height}; --size ${fitting} fits`,
+  );
+}
+
+/**
+ * The channels of the images: all that the network takes, or half of them where it is conditioned on an image.
+ *
+ * @throws if there is no such image, or none of low resolution
+ */
+function imageChannels({
+  model: { inChannels },
+  objective: { superResolution },
+  data: { size },
+}: AskedDdpmConfig): 1 | 3 {
+  const channels = superResolution ? inChannels / 2 : inChannels;
+  if (channels !== 1 && channels !== 3)
+    throw new Error(
+      superResolution
+        ? `config.model.inChannels: with objective.superResolution the network is conditioned on an image and takes 2 or 6 channels, got ${inChannels}`
+        : `config.model.inChannels: images have 1 or 3 channels, got ${inChannels}`,
+    );
+  const [height, width] = heightAndWidth(size);
+  if (superResolution && (height % superResolution.factor !== 0 || width % superResolution.factor !== 0))
+    throw new Error(
+      `config.objective.superResolution.factor: ${superResolution.factor} does not divide config.data.size ${JSON.stringify(size)}`,
+    );
+  return channels;
+}
+
+/** The network's channels have to be those of what it predicts, and again as many for a learned variance. */
+function checkOutputs(
+  { outChannels }: AskedDdpmConfig['model'],
+  channels: number,
+  { varianceType, preconditioning: { predicts } }: NetworkProcess,
+): void {
+  const learned = varianceType === 'learned_range';
+  const expected = learned ? 2 * channels : channels;
+  if (outChannels === expected) return;
+  throw new Error(
+    learned
+      ? `config.model.outChannels: with scheduler.varianceType learned_range the network has ${expected} channels, half of them for the variance; got ${outChannels}`
+      : `config.model.outChannels: ${predicts} has the image's ${expected} channels, got ${outChannels}`,
+  );
+}
+
+/** @returns the null label if there is label dropout: the network's last class */
+function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): number | undefined {
+  const { numClassEmbeds: classes, classEmbedType } = unet.config;
+  if (classEmbedType !== null)
+    throw new Error(
+      `config.model.classEmbedType: a network with "${classEmbedType}" is conditioned on ${classEmbedType === 'timestep' ? 'a number' : 'a vector'} for each image, and images have classes; take numClassEmbeds without classEmbedType`,
+    );
+  if (classes === null) {
+    if (dropout > 0)
+      throw new Error(
+        'config.objective.labelDropout: the network takes no classes; set model.numClassEmbeds to one more than there are, or labelDropout to 0',
+      );
+    return undefined;
+  }
+  if (!dataset.labels)
+    throw new Error(
+      `config.model.numClassEmbeds is ${classes}, but ${dataset.name} has no classes; put each class in a folder of its own`,
+    );
+  const found = dataset.classNames!.length;
+  if (found > classes)
+    throw new Error(`config.model.numClassEmbeds is ${classes}, but ${dataset.name} has ${found} classes`);
+  if (dropout === 0) return undefined;
+  if (classes !== found + 1)
+    throw new Error(
+      `config.objective.labelDropout: ${dataset.name} has ${found} classes, and label dropout needs one more, the null label: set model.numClassEmbeds to ${found + 1}, got ${classes}`,
+    );
+  return found;
+}
+
+/** Writes a model as it is shipped; see `System.ship`. */
+export async function shipDdpm(checkpoint: string, out: string): Promise<ShippedModel> {
+  const model = await readModelFolder(checkpoint);
+  await writeModelFolder(out, { ...model, dtype: 'f16' });
+  const { inChannels, sampleSize } = model.unet.config;
+  return {
+    weights: join('unet', 'diffusion_pytorch_model.safetensors'),
+    rows: [
+      [
+        'network',
+        `\`UNet2DModel\`, ${countParameters(model.unet).toLocaleString('en-US')} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
+      ],
+      ['process', describeProcess(model.scheduler)],
+      ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),
+    ],
+  };
+}
