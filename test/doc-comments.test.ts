@@ -27,7 +27,12 @@ function offered(index: string): { path: string; name: string }[] {
           : clause!
               .slice(1, -1)
               .split(',')
-              .map((name) => name.replace('type ', '').trim())
+              .map((name) =>
+                name
+                  .replace('type ', '')
+                  .replace(/ as \w+/, '')
+                  .trim(),
+              )
               .filter((name) => name !== '');
       return names.map((name) => ({ path, name }));
     },

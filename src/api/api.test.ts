@@ -109,12 +109,13 @@ describe('openModel', () => {
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
     });
-    const { port } = server.address() as AddressInfo;
-    const fetched = await openModel(`http://127.0.0.1:${port}/model`, { device: 'cpu', threads: 1, batchSize: 2 });
+    const { address, port } = server.address() as AddressInfo;
+    const host = `http://${address}:${port}`;
+    const fetched = await openModel(`${host}/model`, { device: 'cpu', threads: 1, batchSize: 2 });
     try {
       const options = { seed: 9, steps: 3 } as const;
       expect((await fetched.generate(options))[0]!.data).toEqual((await model.generate(options))[0]!.data);
-      await expect(openModel(`http://127.0.0.1:${port}/none`)).rejects.toThrow(`http://127.0.0.1:${port}/none`);
+      await expect(openModel(`${host}/none`)).rejects.toThrow(`${host}/none`);
     } finally {
       await fetched.close();
       server.close();

@@ -2,4 +2,4 @@
 export type { GeneratedImage, RgbaPixels } from '../generated-image.ts';
 export type { GenerateOptions, Model } from '../model.ts';
 export { openWebModel as openModel, type WebModelOptions } from './open-web-model.ts';
-export type { SamplerName } from '../../diffusion/index.ts';
+export type { SamplerName } from '../../diffusion/samplers.ts';
