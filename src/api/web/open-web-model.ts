@@ -1,10 +1,9 @@
 /** Opens models in a page. */
-import { fetchedFiles } from '../../checkpoint/model-files.ts';
+import { fetchedFiles } from '../../checkpoint/browser.ts';
 import type { Bytes } from '../../formats/index.ts';
 import { openGenerator } from '../../generators/index.ts';
 import { createWebExecutor, type WebExecutorOptions } from '../../runtime/web/index.ts';
-import type { PngEncoder } from '../generated-image.ts';
-import { modelOver, togetherDefault, type Model } from '../model.ts';
+import { modelOver, togetherDefault, type Model, type PngEncoder } from '../browser.ts';
 
 /** Options of `openModel` in a page. */
 export interface WebModelOptions extends WebExecutorOptions {
