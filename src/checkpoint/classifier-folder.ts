@@ -16,6 +16,7 @@ export async function writeClassifierFolder(
 ): Promise<void> {
   await writeNetworkFolder(dir, {
     config: toHuggingFace(className, model.config),
+    schema: imageClassifierConfigSchema,
     module: model,
     weights,
     ...(dtype && { dtype }),

@@ -22,16 +22,17 @@ import {
   CLIPVisionModelWithProjection,
   type CLIPImageTower,
 } from '../models/clip.ts';
-import { clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
+import { clipConfigSchema, clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
 import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
 import {
   clipPreprocessing,
   clipPreprocessingJson,
   openAIPreprocessing,
+  clipPreprocessingSchema,
   type ClipPreprocessing,
 } from '../models/clip/preprocess.ts';
 import { legacyEosTokenId } from '../models/clip/text-tower.ts';
-import { snakeCaseKeys } from '../models/config.ts';
+import { snakeCaseKeys, withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
 import { kindOf, makeFolder, writeNewFile } from '../files/durable-files.ts';
 import { readJsonFile } from '../files/json-file.ts';
@@ -131,7 +132,10 @@ export async function writeClipFolder(
   await writeNewFile(
     join(dir, preprocessorFile),
     jsonText(
-      clipPreprocessingJson(preprocessing ?? defaultPreprocessing(visionConfig.numChannels), visionConfig.imageSize),
+      withFloats(
+        clipPreprocessingSchema(visionConfig.imageSize),
+        clipPreprocessingJson(preprocessing ?? defaultPreprocessing(visionConfig.numChannels), visionConfig.imageSize),
+      ),
     ),
   );
   await writeNewFile(join(dir, cardFile), clipCardText(model, tokenizer !== null));
@@ -140,7 +144,7 @@ export async function writeClipFolder(
     weights,
     dtype,
     ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }),
-    floatKeys: ['initializer_factor', 'initializer_range', 'layer_norm_eps'],
+    schema: clipConfigSchema,
     config: {
       architectures: ['CLIPModel'],
       model_type: 'clip',

@@ -11,13 +11,20 @@ import {
   parseConfig,
   presentTensorName,
   toHuggingFace,
+  withFloats,
   UNet2DModel,
   unet2DConfigSchema,
 } from '../models/index.ts';
 import { Module } from '../nn/index.ts';
 import { configFile, schedulerFile } from './file-names.ts';
 import { inside, type ModelFiles, readModelJson } from './model-files.ts';
-import { schedulerClasses, schedulerClassOf, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+import {
+  schedulerClasses,
+  schedulerClassOf,
+  schedulerFromJson,
+  schedulerFileSchema,
+  schedulerToJson,
+} from './scheduler-json.ts';
 import { readWeights, type StoredTensor, type StoredWeights, weightsFileNames } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
 
@@ -125,7 +132,10 @@ export function networkComponent<Config, Network extends PartNetwork>({
         { format: 'pt', ...metadata(stored) },
       );
       return [
-        [configFile, jsonText(toHuggingFace(className, network.config as Readonly<Record<string, unknown>>))],
+        [
+          configFile,
+          jsonText(withFloats(schema, toHuggingFace(className, network.config as Readonly<Record<string, unknown>>))),
+        ],
         [weightsFileNames[naming], parts],
       ];
     },
@@ -199,7 +209,7 @@ export const schedulerComponent: Component<SchedulerConfig> = {
     const path = inside(folder, schedulerFile);
     return schedulerFromJson(await readModelJson(files, path, { infinite: true }), `checkpoint ${files.name(path)}`);
   },
-  write: (config) => [[schedulerFile, jsonText(schedulerToJson(config))]],
+  write: (config) => [[schedulerFile, jsonText(withFloats(schedulerFileSchema(config), schedulerToJson(config)))]],
 };
 
 /** A table or the like, checked by a schema: one JSON file. */
@@ -221,7 +231,7 @@ export function jsonComponent<Value extends object>({
       const path = inside(folder, file);
       return parseConfig(schema, await readModelJson(files, path), `checkpoint ${files.name(path)}`);
     },
-    write: (value) => [[file, jsonText(value)]],
+    write: (value) => [[file, jsonText(withFloats(schema, value))]],
   };
 }
 

@@ -5,10 +5,11 @@
  *     model.safetensors   its weights; see weight-files.ts for the other ways they come
  */
 import { join } from 'node:path';
+import type { z } from 'zod';
 import type { HostArray, HostArrays } from '../core/index.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
-import { fromHuggingFace } from '../models/config.ts';
+import { fromHuggingFace, withFloats } from '../models/config.ts';
 import type { Module } from '../nn/index.ts';
 import { checksums } from './checksum.ts';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-files.ts';
@@ -23,8 +24,8 @@ import { moduleWeights, storedWeights } from './weights.ts';
 export interface NetworkToWrite {
   /** The content of its `config.json`. */
   readonly config: JsonObject;
-  /** Keys of it whose numbers are floats to Python; see `jsonText`. */
-  readonly floatKeys?: readonly string[];
+  /** Its schema, which says which of its numbers are floats to Python; see `withFloats`. */
+  readonly schema: z.ZodType;
   readonly module: Module;
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: HostArrays;
@@ -42,7 +43,7 @@ export interface NetworkToWrite {
  */
 export async function writeNetworkFolder(
   dir: string,
-  { config, floatKeys, module, weights, dtype = 'f32', metadata }: NetworkToWrite,
+  { config, schema, module, weights, dtype = 'f32', metadata }: NetworkToWrite,
 ): Promise<void> {
   const where = `checkpoint ${dir}`;
   const stored = storedWeights(module, weights, dtype, where);
@@ -56,7 +57,7 @@ export async function writeNetworkFolder(
       { ...metadata, format: 'pt', ...checksums(stored) },
     ),
   );
-  await writeNewFile(join(dir, configFile), jsonText(config, floatKeys));
+  await writeNewFile(join(dir, configFile), jsonText(withFloats(schema, config)));
   await syncFolder(dir);
 }
 

@@ -27,6 +27,8 @@ const listed: readonly BetaSchedule[] = ['sigmoid', 'sigmoid_alpha_bar'];
 
 /** How a class of diffusers writes a configuration of ours. */
 interface FileFormat<Config extends SchedulerConfig> {
+  /** What the file may say. */
+  schema(): z.ZodType;
   /** @throws one line that names the key, if its value would change results and is not supported */
   read(file: JsonObject, where: string): Config;
   /** Every key of the class, so that the file means the same to every version of diffusers, whatever its defaults. */
@@ -34,6 +36,8 @@ interface FileFormat<Config extends SchedulerConfig> {
 }
 
 const anything = z.unknown().optional();
+/** Anything, which is written as a float where it is a number. */
+const anyFloat = z.union([z.number(), z.unknown()]).optional();
 
 /** What a class has where its file says nothing, if not what DDPMScheduler has. */
 type OwnDefaults = Partial<Pick<StepSchedulerConfig, 'betaStart' | 'betaEnd' | 'clipSample'>>;
@@ -122,8 +126,8 @@ function stepSchema(className: keyof typeof stepClasses) {
     set_alpha_to_one: className === 'DDIMScheduler' ? z.literal(true).optional() : anything,
 
     // Of no effect without thresholding.
-    dynamic_thresholding_ratio: anything,
-    sample_max_value: anything,
+    dynamic_thresholding_ratio: anyFloat,
+    sample_max_value: anyFloat,
     timestep_spacing: anything,
     steps_offset: anything,
     // Times between the steps, or noise levels for times; a flow in the place of the steps.
@@ -140,6 +144,7 @@ function stepSchema(className: keyof typeof stepClasses) {
 
 /** The keys of `stepClasses`; DDPMScheduler's is what we write. */
 const steps = (className: keyof typeof stepClasses): FileFormat<StepSchedulerConfig> => ({
+  schema: () => stepSchema(className),
   read(json, where) {
     const file = parseConfig(stepSchema(className), json, where);
     if (file.num_train_timesteps > largestT)
@@ -207,14 +212,14 @@ function scheduleOf({
  *
  *     learned_range    linspace: from T − 1, where the noise is, to 0
  *     fixed_small      trailing: from T − 1 down in equal parts, which DDIMScheduler takes for granted
- *     fixed_large      leading: down to 0, also in equal parts; trailing where T − 1 is without signal
+ *     fixed_large      leading: down to 0, also in equal parts; linspace where T − 1 is without signal and has to be among them
  *
  * DDPMScheduler adds no noise at time 0 only: a list that ends before it ends in an image with the noise of a whole step, unless the
  * variance is fixed_small, which is 0 there.
  */
 function spacingOf({ varianceType, rescaleBetasZeroSnr }: StepSchedulerConfig): 'leading' | 'trailing' | 'linspace' {
-  if (varianceType === 'learned_range') return 'linspace';
-  return varianceType === 'fixed_small' || rescaleBetasZeroSnr ? 'trailing' : 'leading';
+  if (varianceType === 'fixed_small') return 'trailing';
+  return varianceType === 'learned_range' || rescaleBetasZeroSnr ? 'linspace' : 'leading';
 }
 
 const { flow: flowDefaults, edm: edmDefaults } = continuousDefaults;
@@ -233,14 +238,15 @@ const flowSchema = z.strictObject({
   stochastic_sampling: z.literal(false).optional(),
 
   // Of no effect without dynamic shifting.
-  base_shift: anything,
-  max_shift: anything,
+  base_shift: anyFloat,
+  max_shift: anyFloat,
   base_image_seq_len: anything,
   max_image_seq_len: anything,
   time_shift_type: anything,
 });
 
 const flow: FileFormat<FlowSchedulerConfig> = {
+  schema: () => flowSchema,
   read(json, where) {
     const { num_train_timesteps: numTrainTimesteps, shift } = parseConfig(flowSchema, json, where);
     return { process: 'flow', numTrainTimesteps, shift };
@@ -273,14 +279,15 @@ const edmSchema = z.strictObject({
   prediction_type: z.literal('epsilon').optional(),
   // How samplers place their noise levels and end, which is each sampler's own matter here.
   sigma_schedule: anything,
-  rho: anything,
+  rho: anyFloat,
   final_sigmas_type: anything,
   thresholding: z.literal(false).optional(),
-  dynamic_thresholding_ratio: anything,
-  sample_max_value: anything,
+  dynamic_thresholding_ratio: anyFloat,
+  sample_max_value: anyFloat,
 });
 
 const edm: FileFormat<EdmSchedulerConfig> = {
+  schema: () => edmSchema,
   read(json, where) {
     const file = parseConfig(edmSchema, json, where);
     return {
@@ -361,6 +368,11 @@ export function schedulerFromJson(json: JsonObject, where: string): SchedulerCon
 
 /** A damaged number must not allocate a schedule of gigabytes. */
 const largestT = 1_000_000;
+
+/** What that file says, which of its numbers are floats among it. */
+export function schedulerFileSchema(config: SchedulerConfig): z.ZodType {
+  return written[schedulerClassOf(config)].schema();
+}
 
 /** diffusers' file, of the class that `schedulerClassOf` says. */
 export function schedulerToJson(config: SchedulerConfig): JsonObject {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type Shape } from '../core/index.ts';
+import { floatsToHalf } from '../formats/half.ts';
 import { checksum } from './checksum.ts';
 import { checkWeights, narrow, widen } from './weights.ts';
 
@@ -54,6 +55,21 @@ describe('weights', () => {
       'checkpoint a: tensor "w" holds 70000, float16 ends at 65504; write it as f32',
     );
     expect(narrow(float32([1], [Infinity]), 'w', 'a').data[0]).toBe(0x7c00);
+  });
+
+  test('that are not finite are refused on reading, with the tensor and the place', () => {
+    const at = (dtype: 'f32' | 'f16', values: readonly number[]) => ({
+      dtype,
+      shape: [2, 3],
+      data: dtype === 'f32' ? Float32Array.from(values) : floatsToHalf(Float32Array.from(values)),
+      place: 'at byte 1232',
+    });
+    expect(() => widen(at('f32', [1, 2, 3, 4, NaN, NaN]), 'w', 'checkpoint a')).toThrow(
+      'checkpoint a: tensor "w" [2, 3] holds NaN at [1, 1] (at byte 1232); take an earlier checkpoint, or write the weights again',
+    );
+    expect(() => widen(at('f16', [1, 2, 70000, 4, 5, 6]), 'w', 'checkpoint a')).toThrow(
+      'checkpoint a: tensor "w" [2, 3] holds Infinity at [0, 2] (at byte 1232); float16 ends at 65504: write the weights as float32 or bfloat16',
+    );
   });
 
   test("may have a counter of whole numbers among them, as PyTorch's batch norm has", () => {

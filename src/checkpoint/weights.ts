@@ -1,5 +1,6 @@
 import {
   asFloat32,
+  firstNotFinite,
   float32,
   sameShape,
   type FloatArray,
@@ -77,9 +78,36 @@ function plural(names: readonly string[]): string {
 /**
  * Stored values as 32-bit floats; exact.
  *
- * @throws if the tensor holds whole numbers or truth values, but for one number alone: PyTorch counts batches in such
+ * @throws if the tensor holds whole numbers or truth values, but for one number alone: PyTorch counts batches in such; or a
+ *   value that is not finite, with its place: all that the model computes would be none either
  */
 export function widen(tensor: HostArray & Placed, name: string, where: string): FloatArray {
+  const floats = asStored(tensor, name, where);
+  const place = firstNotFinite(floats.data);
+  if (place < 0) return floats;
+  const hint =
+    tensor.dtype === 'f16' && !Number.isNaN(floats.data[place])
+      ? 'float16 ends at 65504: write the weights as float32 or bfloat16'
+      : 'take an earlier checkpoint, or write the weights again';
+  throw new Error(
+    `${where}: tensor ${quoteJson(name)} [${tensor.shape.join(', ')}] holds ${floats.data[place]} at [${position(place, tensor.shape).join(', ')}]${inBrackets(tensor)}; ${hint}`,
+  );
+}
+
+/** The indices of a value by its place in row-major order. */
+function position(place: number, shape: Shape): number[] {
+  let rest = place;
+  return shape
+    .toReversed()
+    .map((extent) => {
+      const index = rest % extent;
+      rest = Math.floor(rest / extent);
+      return index;
+    })
+    .reverse();
+}
+
+function asStored(tensor: HostArray & Placed, name: string, where: string): FloatArray {
   const [only] = tensor.data;
   if (tensor.dtype === 'i64' && tensor.shape.length === 0 && only! <= 2 ** 24) return float32([], [Number(only)]);
   switch (tensor.dtype) {

@@ -1,7 +1,8 @@
 /** Opens what images are generated from: a model, or the exact denoiser of a data set. */
+import { openData } from './open-data.ts';
 import type { FloatArray } from '../core/index.ts';
 import { folderFiles, loadModel, resolveModel } from '../checkpoint/index.ts';
-import { fromBitmaps, imagesAt, openDataset, type Dataset } from '../data/index.ts';
+import { fromBitmaps, imagesAt, type Dataset } from '../data/index.ts';
 import { schedulerConfig, type SamplerName, type Sampling } from '../diffusion/index.ts';
 import {
   exactGenerator,
@@ -73,7 +74,7 @@ async function openExact(
 ): Promise<DiffusionGenerator> {
   if (source === undefined) {
     const side = size ?? exactSize;
-    const dataset = await openDataset(exact, { size: [side, side] });
+    const dataset = await openData(exact, { size: [side, side] });
     return exactGenerator({
       images: allImages(dataset),
       scheduler: schedulerConfig({ betaSchedule: schedule ?? 'linear' }),
@@ -82,7 +83,7 @@ async function openExact(
   }
   const { unet, scheduler, sampling, path } = await loadModel(source, { variant });
   const [channels, height, width] = checkChannels({ shape: unet.outputs }, path);
-  const dataset = await openDataset(exact, { size: [height, width], channels });
+  const dataset = await openData(exact, { size: [height, width], channels });
   return exactGenerator({ images: allImages(dataset), scheduler, batchSize, sampling: sampling?.[samplingStage] });
 }
 

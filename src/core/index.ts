@@ -1,6 +1,7 @@
 export * from './autodiff.ts';
 export * from './dtype.ts';
 export * from './executor.ts';
+export { firstNotFinite } from './finite.ts';
 export { createInterpreter, evaluate, fromValues, toValues } from './interpret.ts';
 export {
   erf,

@@ -5,7 +5,7 @@ import { RandomStream } from '../core/index.ts';
 import { frechetDistance } from './frechet-distance.ts';
 import { FeatureReservoir, type FeatureRows } from './feature-reservoir.ts';
 import { kernelDistance } from './kernel-distance.ts';
-import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
+import { pivotedCholesky, symmetricEigenvalues, traceOfRoot } from './linear-algebra.ts';
 import { StreamingMoments, type FeatureMoments } from './moments.ts';
 import { precisionRecall } from './precision-recall.ts';
 
@@ -21,9 +21,18 @@ interface Case {
   readonly firstA: readonly number[];
 }
 
-const cases = JSON.parse(
+interface FewCase {
+  readonly countA: number;
+  readonly countB: number;
+  readonly dim: number;
+  /** The last feature is e^−decay times as wide as the first. */
+  readonly decay: number;
+  readonly frechet: number;
+}
+
+const golden = JSON.parse(
   readFileSync(new URL('../../test/golden/feature-distances.json', import.meta.url), 'utf8'),
-) as readonly Case[];
+) as { readonly cases: readonly Case[]; readonly frechetOfFew: readonly FewCase[] };
 
 /** As in feature-distances.py. */
 function features(count: number, dim: number, seed: number, scale: number): FeatureRows {
@@ -32,6 +41,12 @@ function features(count: number, dim: number, seed: number, scale: number): Feat
     (i % dim) % 5 === 0 ? 0 : scale * x + own[Math.floor(i / dim)]! ** 2 * ((i % dim) / dim),
   );
   return { count, dim, data };
+}
+
+/** As in feature-distances.py. */
+function decaying(count: number, dim: number, seed: number, decay: number): FeatureRows {
+  const values = hashed(count * dim, seed);
+  return { count, dim, data: Float32Array.from(values, (x, i) => x * Math.exp((-decay * (i % dim)) / dim)) };
 }
 
 const rowsOf = ({ count, dim, data }: FeatureRows) =>
@@ -48,7 +63,7 @@ function momentsOf(rows: Iterable<ArrayLike<number>>, dim: number): FeatureMomen
   return moments.finish();
 }
 
-describe.each(cases)(
+describe.each(golden.cases)(
   '$countA and $countB features of $dim dimensions',
   ({ countA, countB, dim, scale, firstA, ...expected }) => {
     const [a, b] = [features(countA, dim, 1, scale), features(countB, dim, 3, 1)];
@@ -150,27 +165,49 @@ describe('symmetric matrices', () => {
     for (let k = 1; k <= n; k++) expect(found[k - 1]).toBeCloseTo(2 - 2 * Math.cos((k * Math.PI) / (n + 1)), 12);
   });
 
-  test('a singular matrix is the product of its factor with itself, and a congruence keeps the eigenvalues of the product', () => {
-    const [n, rank] = [12, 5];
-    const values = hashed(n * rank, 11);
-    const a = new Float64Array(n * n);
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++)
-        for (let k = 0; k < rank; k++) a[i * n + j]! += values[i * rank + k]! * values[j * rank + k]!;
-    const lower = cholesky(a, n);
-    for (let i = 0; i < n; i++) {
-      for (let j = 0; j < n; j++) {
-        let sum = 0;
-        for (let k = 0; k < n; k++) sum += lower[i * n + k]! * lower[j * n + k]!;
-        expect(sum).toBeCloseTo(a[i * n + j]!, 12);
+  test('a singular matrix is the product of its factor with itself, which has as many rows as the rank', () => {
+    for (const [n, rank] of [
+      [12, 5],
+      [80, 40],
+      [70, 70],
+    ] as const) {
+      const values = hashed(n * rank, 11);
+      const a = new Float64Array(n * n);
+      for (let i = 0; i < n; i++)
+        for (let j = 0; j < n; j++)
+          for (let k = 0; k < rank; k++) a[i * n + j]! += values[i * rank + k]! * values[j * rank + k]!;
+      const factor = pivotedCholesky(a, n);
+      expect(factor.rank).toBe(rank);
+      for (let i = 0; i < n; i++) {
+        for (let j = 0; j < n; j++) {
+          let sum = 0;
+          for (let k = 0; k < rank; k++) sum += factor.rows[k * n + i]! * factor.rows[k * n + j]!;
+          expect(sum).toBeCloseTo(a[i * n + j]!, 11);
+        }
       }
+      // The root of A A is A.
+      let trace = 0;
+      for (let i = 0; i < n; i++) trace += a[i * n + i]!;
+      expect(traceOfRoot(factor, factor, n) / trace).toBeCloseTo(1, 12);
     }
-    // (L Lᵀ) A = A², whose eigenvalues are the squares.
-    const squares = symmetricEigenvalues(congruence(lower, a, n), n);
-    symmetricEigenvalues(a, n).forEach((value, i) => {
-      expect(squares[i]).toBeCloseTo(value ** 2, 10);
-    });
   });
+
+  test('values that are not finite are said', () => {
+    expect(() => symmetricEigenvalues(Float64Array.of(1, NaN, NaN, 1), 2)).toThrow('the matrix holds NaN');
+  });
+});
+
+describe('the Fréchet distance of few features', () => {
+  test.each(golden.frechetOfFew)(
+    "of $countA and $countB in $dim dimensions is numpy's to 1e-6",
+    ({ countA, countB, dim, decay, frechet }) => {
+      const [a, b] = [decaying(countA, dim, 21, decay), decaying(countB, dim, 23, decay)].map((rows) =>
+        momentsOf(rowsOf(rows), dim),
+      ) as [FeatureMoments, FeatureMoments];
+      expect(Math.abs(frechetDistance(a, b) / frechet - 1)).toBeLessThan(1e-6);
+      expect(Math.abs(frechetDistance(b, a) / frechet - 1)).toBeLessThan(1e-6);
+    },
+  );
 });
 
 describe('kept features', () => {

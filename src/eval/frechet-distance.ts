@@ -1,4 +1,4 @@
-import { cholesky, congruence, symmetricEigenvalues } from './linear-algebra.ts';
+import { pivotedCholesky, traceOfRoot } from './linear-algebra.ts';
 import type { FeatureMoments } from './moments.ts';
 
 /**
@@ -6,8 +6,8 @@ import type { FeatureMoments } from './moments.ts';
  *
  *     ‖μ₁ − μ₂‖² + Tr(Σ₁) + Tr(Σ₂) − 2 Tr((Σ₁Σ₂)^½)
  *
- * With Σ₁ = L Lᵀ the last trace is the sum of the square roots of the eigenvalues of Lᵀ Σ₂ L, which is symmetric: nothing
- * imaginary appears, and singular matrices need no correction.
+ * With Σ₁ = R₁ᵀ R₁ and Σ₂ = R₂ᵀ R₂ the last trace is the sum of the singular values of R₁ R₂ᵀ: nothing imaginary appears, and
+ * covariances without full rank, of two images or more, need no correction.
  *
  * It is biased upward by about 1/N; compare only numbers of the same N and the same features.
  *
@@ -24,7 +24,5 @@ export function frechetDistance(a: FeatureMoments, b: FeatureMoments): number {
   for (let i = 0; i < n; i++) {
     distance += (a.mean[i]! - b.mean[i]!) ** 2 + a.covariance[i * n + i]! + b.covariance[i * n + i]!;
   }
-  for (const value of symmetricEigenvalues(congruence(cholesky(a.covariance, n), b.covariance, n), n))
-    distance -= 2 * Math.sqrt(Math.max(value, 0));
-  return distance;
+  return distance - 2 * traceOfRoot(pivotedCholesky(a.covariance, n), pivotedCholesky(b.covariance, n), n);
 }

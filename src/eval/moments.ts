@@ -1,4 +1,4 @@
-import { dotOfRows, inTiles } from './dot-products.ts';
+import { eachDotOfRows } from './dot-products.ts';
 
 /** Mean and covariance of features. */
 export interface FeatureMoments {
@@ -74,10 +74,9 @@ export class StreamingMoments {
     }
     const total = before + added;
     const between = (before * added) / total;
-    inTiles(dim, dim, (i, j) => {
-      if (j >= i)
-        this.#scatter[i * dim + j]! +=
-          dotOfRows(this.#block, i * blockRows, j * blockRows, added) + between * shift[i]! * shift[j]!;
+    const features = { data: this.#block, count: dim, stride: blockRows };
+    eachDotOfRows(features, features, added, (i, j, product) => {
+      if (j >= i) this.#scatter[i * dim + j]! += product + between * shift[i]! * shift[j]!;
     });
     for (let i = 0; i < dim; i++) this.#mean[i]! += (shift[i]! * added) / total;
     this.#count = total;

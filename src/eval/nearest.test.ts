@@ -40,6 +40,16 @@ test('a copy with a little noise is told from an image of its own, also where th
   expect([...pairs[1]!.data]).toEqual([...real[4]!.data]);
 });
 
+test('a copy of the only image there is counts as one, however often the data has it', () => {
+  for (const count of [1, 3]) {
+    const only = { ...data, images: data.images.slice(0, 192 * count).map((_, i) => data.images[i % 192]!), count };
+    const [copy, other] = nearestImages(fromBitmaps([real[0]!, plus(real[0]!, 5)]), only);
+    expect(copy).toEqual({ index: 0, distance: 0, ratio: 0 });
+    // Without another real image nothing says how near is near.
+    expect(other).toEqual({ index: 0, distance: 5, ratio: null });
+  }
+});
+
 test('the nearest is the one that a search over all distances finds', () => {
   const generated = Array.from({ length: 10 }, image);
   nearestImages(fromBitmaps(generated), data).forEach(({ index, distance }, i) => {

@@ -7,8 +7,11 @@ export interface Nearest {
   readonly index: number;
   /** The root of the mean squared difference of their pixels, in gray levels (0 … 255). */
   readonly distance: number;
-  /** The distance to it divided by that to the nearest other one, 0 … 1; copies are far below 1. */
-  readonly ratio: number;
+  /**
+   * The distance to it divided by that to the nearest other one, 0 … 1; copies are far below 1. 0 where the distance is 0,
+   * null where all real images are the same: there is no other one to compare with.
+   */
+  readonly ratio: number | null;
 }
 
 /**
@@ -43,7 +46,7 @@ export function nearestImages(images: FloatArray, data: DatasetContent): Nearest
     return {
       index,
       distance: Math.sqrt(best / size),
-      ratio: next === Infinity || next === 0 ? 1 : Math.sqrt(best / next),
+      ratio: best === 0 ? 0 : next === Infinity ? null : Math.sqrt(best / next),
     };
   });
 }

@@ -1,4 +1,5 @@
 /** JSON files as Python's libraries write them: objects, laid out line by line. */
+import { stringifyJson } from './json-float.ts';
 import { quoteJson } from './quote.ts';
 import { parseStrictJson } from './strict-json.ts';
 
@@ -37,13 +38,10 @@ export function parseJsonObject(
 
 /**
  * Text as Python's `json.dumps(indent=2)` lays it out, so that the two libraries' files compare line by line.
- *
- * @param floatKeys  keys whose numbers are floats to Python, which refuses 1 where it wants 1.0
+ * Floats (`JsonFloat`) keep their point.
  */
-export function jsonText(value: unknown, floatKeys: readonly string[] = []): string {
-  const text = JSON.stringify(value, null, 2);
-  const whole = new RegExp(`^( *"(?:${floatKeys.join('|')})": -?\\d+)(?=,?$)`, 'gm');
-  return `${floatKeys.length === 0 ? text : text.replaceAll(whole, '$1.0')}\n`;
+export function jsonText(value: unknown): string {
+  return `${stringifyJson(value, 2)}\n`;
 }
 
 export function isObject(value: unknown): value is JsonObject {

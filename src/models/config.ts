@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import type { JsonObject } from '../formats/json-object.ts';
-import type { z } from 'zod';
 import { nearest } from '../core/suggest.ts';
+import { JsonFloat } from '../formats/json-float.ts';
 import { quoteJson } from '../formats/quote.ts';
 
 /** `block_out_channels` → `blockOutChannels`. */
@@ -29,6 +30,50 @@ export function snakeCaseKeys(config: JsonObject): Record<string, unknown> {
 /** Our configuration as Hugging Face writes it, with the class that it configures. */
 export function toHuggingFace(className: string, config: JsonObject): Record<string, unknown> {
   return { _class_name: className, _diffusers_version: '0.30.0', ...snakeCaseKeys(config) };
+}
+
+/**
+ * A configuration to be written, in which every number that the schema does not hold to whole numbers is a float, also
+ * where it is whole: Python refuses 3 where it wants 3.0.
+ *
+ * @param json  under our names or Hugging Face's
+ */
+export function withFloats(schema: z.ZodType, json: unknown): unknown {
+  if (typeof json === 'number') return isFloat(schema) ? new JsonFloat(json) : json;
+  if (Array.isArray(json)) return json.map((value, i) => withFloats(elementOf(schema, i), value));
+  if (typeof json !== 'object' || json === null) return json;
+  const shape = alternatives(schema).reduce<Record<string, z.ZodType>>(
+    (all, one) => ({ ...all, ...(one instanceof z.ZodObject && (one.shape as Record<string, z.ZodType>)) }),
+    {},
+  );
+  return Object.fromEntries(
+    Object.entries(json).map(([key, value]) => [
+      key,
+      withFloats(shape[key] ?? shape[camelCase(key)] ?? nothing, value),
+    ]),
+  );
+}
+
+const nothing = z.unknown();
+
+function isFloat(schema: z.ZodType): boolean {
+  return alternatives(schema).some((one) => one instanceof z.ZodNumber && !one.isInt);
+}
+
+function elementOf(schema: z.ZodType, index: number): z.ZodType {
+  for (const one of alternatives(schema)) {
+    if (one instanceof z.ZodArray) return one.element as z.ZodType;
+    if (one instanceof z.ZodTuple) return (one.def.items[index] as z.ZodType | undefined) ?? nothing;
+  }
+  return nothing;
+}
+
+/** What a schema lets a value be, without what wraps it: defaults, null, transformations. */
+function alternatives(schema: z.ZodType): readonly z.ZodType[] {
+  if (schema instanceof z.ZodUnion) return (schema.options as readonly z.ZodType[]).flatMap(alternatives);
+  if (schema instanceof z.ZodPipe) return alternatives(schema.out as z.ZodType);
+  const inner = (schema.def as { readonly innerType?: z.ZodType }).innerType;
+  return inner ? alternatives(inner) : [schema];
 }
 
 /**

@@ -1,5 +1,5 @@
 export { bertConfig, bertConfigSchema, BertModel, bertTensorName, type BertConfig, type BertOptions } from './bert.ts';
-export { fromHuggingFace, parseConfig, snakeCaseKeys, toHuggingFace } from './config.ts';
+export { fromHuggingFace, parseConfig, snakeCaseKeys, toHuggingFace, withFloats } from './config.ts';
 export {
   CLIPModel,
   CLIPTextModel,

@@ -1,8 +1,7 @@
 /** Training a network to denoise: its loss, its batches and what is remembered of them, in one task. */
 import { input, RandomStream, type HostArray, type Tensor } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
-import { batchAt } from '../data/batches/batches.ts';
-import type { Dataset } from '../data/sets/dataset.ts';
+import { batchAt, type Dataset } from '../data/browser.ts';
 import {
   classConditions,
   classLabelsName,
@@ -124,9 +123,7 @@ export function denoisingTask({
   for (const { names, probability } of dropouts) {
     const missing = names.find((name) => probability > 0 && nothing[name] === undefined);
     if (missing !== undefined)
-      throw new Error(
-        `denoisingTask: ${missing} is to be dropped, and there is no row that stands for "without it"; give it as nothing`,
-      );
+      throw new Error(`denoisingTask: ${missing} has dropout, and no null row is given; give it as nothing`);
   }
   const history =
     objective.timeSampling === 'importance' && hasSteps(process.schedule)

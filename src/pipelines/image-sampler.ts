@@ -1,5 +1,5 @@
 /** Images from a denoiser, whatever it is made of: batches, random numbers and progress. */
-import { float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
+import { firstNotFinite, float32, RandomStream, type FloatArray, type Shape } from '../core/index.ts';
 import {
   checkConditions,
   fullSampling,
@@ -202,7 +202,7 @@ export interface SampleBatch {
  * Runs a sampling function on every batch of the requested images.
  *
  * @param stepsOfBatch  states that it yields for a batch
- * @throws if the conditions are not those of the model, one row for each sample
+ * @throws if the conditions are not those of the model, one row for each sample, or a sample is not finite any more
  */
 export async function* sampleBatches(
   model: ImageModel,
@@ -234,16 +234,30 @@ export async function* sampleBatches(
       streams: places.flatMap((place) => sampleStreams(ids[place]!.seed, [ids[place]!.index], purpose)),
       given: { conditions: rowsOf(conditions, places), negative: rowsOf(negative, places), signal },
     };
-    for await (const state of draw(batch))
+    const before = stepsDone;
+    for await (const state of draw(batch)) {
+      stepsDone++;
+      checkFinite(state.xt, batch.indices, `step ${stepsDone - before} of ${stepsOfBatch}`);
       yield {
         ...state,
         indices: batch.indices,
         places,
         finished: state.t === model.process.schedule.clean,
-        stepsDone: ++stepsDone,
+        stepsDone,
         stepsTotal,
       };
+    }
   }
+}
+
+/** @throws if a value is not finite: written as an image it would be black, and nobody would know */
+function checkFinite({ data }: FloatArray, indices: readonly number[], when: string): void {
+  const place = firstNotFinite(data);
+  if (place < 0) return;
+  const image = indices[Math.floor((place * indices.length) / data.length)];
+  throw new Error(
+    `sample: image ${image} holds ${data[place]} after ${when}; take an earlier checkpoint, another sampler, or a guidance scale nearer to 1`,
+  );
 }
 
 /** Generates all images and returns them together: [count, C, H, W] in [−1, 1]. */

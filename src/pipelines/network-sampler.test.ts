@@ -172,3 +172,35 @@ describe('guidance of a network that learns its variance', () => {
     }
   });
 });
+
+test('images that are not finite are said, with their number and the step', async () => {
+  const unet = new UNet2DModel({
+    sampleSize: 4,
+    inChannels: 1,
+    outChannels: 1,
+    blockOutChannels: [8],
+    layersPerBlock: 1,
+    normNumGroups: 4,
+    downBlockTypes: ['DownBlock2D'],
+    upBlockTypes: ['UpBlock2D'],
+    attentionHeadDim: null,
+    addAttention: false,
+  });
+  // Finite weights whose products are not.
+  const weights = new Map(
+    [...initialValues(unet, 1)].map(([name, value]) => [
+      name,
+      name === 'conv_out.weight' ? float32(value.shape, new Float32Array(value.data.length).fill(3e38)) : value,
+    ]),
+  );
+  const sampler = await openSampler(createInterpreter(), {
+    network: unet,
+    scheduler: schedulerConfig({ numTrainTimesteps: 40, clipSample: false }),
+    weights,
+    batchSize: 2,
+  });
+  await expect(sampleImages(sampler, { seed: 0, count: 2, first: 5, sampler: 'ddim', steps: 4 })).rejects.toThrow(
+    /^sample: image 5 holds (NaN|-?Infinity) after step 1 of 4; take an earlier checkpoint/,
+  );
+  await sampler.dispose();
+});

@@ -95,7 +95,7 @@ export async function planClip(
     const held = await testPartOf(source);
     if (held === undefined)
       throw new Error(
-        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out images; name a list of them (data.testFiles), or set evaluateEvery to null`,
+        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out images; give a list of them (data.testFiles), or set evaluateEvery to null`,
       );
     return captioned(await open(held));
   }

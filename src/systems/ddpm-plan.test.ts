@@ -135,11 +135,11 @@ describe('classes', () => {
     ],
     [
       { numClassEmbeds: 3 },
-      /^config\.objective\.labelDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 3$/,
+      /^config\.objective\.labelDropout: .*classes has 3 classes, and label dropout needs one more, the null label: set model\.numClassEmbeds to 4, got 3$/,
     ],
     [
       { numClassEmbeds: 5 },
-      /^config\.objective\.labelDropout: .*classes has 3 classes, and hiding them takes one more that stands for "any": model\.numClassEmbeds 4, got 5$/,
+      /^config\.objective\.labelDropout: .*classes has 3 classes, and label dropout needs one more, the null label: set model\.numClassEmbeds to 4, got 5$/,
     ],
     [{ numClassEmbeds: 2 }, /^config\.model\.numClassEmbeds is 2, but .*classes has 3 classes$/],
     [

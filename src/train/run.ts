@@ -28,7 +28,7 @@ import { DivergedError, Trainer, type TrainerState, type TrainingTask } from './
 
 /** What is said and recorded of a run's data: images, or whatever else is trained on. */
 export type RunData = Pick<Dataset, 'name' | 'fingerprint' | 'count'> &
-  Partial<Pick<Dataset, 'width' | 'height' | 'skipped'>>;
+  Partial<Pick<Dataset, 'width' | 'height' | 'skipped' | 'notes'>>;
 
 /** A training run before it begins: everything that can be wrong with it has been found, nothing has been written. */
 export interface RunPlan {
@@ -193,6 +193,8 @@ async function* trained(
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
   const notes = [
+    // Whoever resumes has read it.
+    ...(from ? [] : (dataset.notes ?? [])),
     ...(plan.notes ?? []),
     ...changeNotes(changes, train, from?.step ?? 0),
     ...(from ? differences(from.environment, environment) : []),
@@ -346,6 +348,6 @@ function differences(recorded: unknown, now: Environment): string[] {
     .filter(([key, value]) => before[key] !== value)
     .map(
       ([key, value]) =>
-        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`,
+        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: the result is the same up to rounding`,
     );
 }

@@ -167,7 +167,7 @@ def run_card(folder):
             os.chdir(copy)
             try:
                 exec(compile(code, f"{folder.name}/README.md", "exec"), {})
-                assert (copy / "picture.png").stat().st_size > 0
+                assert (copy / "image.png").stat().st_size > 0
             finally:
                 os.chdir(here)
     return len(blocks)

@@ -37,7 +37,7 @@ export class NearestList {
     );
     await appendWhole(this.path, new TextEncoder().encode(lines.join('')));
     this.#count += found.length;
-    this.#copies += found.filter(({ ratio }) => ratio < copyRatio).length;
+    this.#copies += found.filter(({ ratio }) => ratio !== null && ratio < copyRatio).length;
   }
 
   get count(): number {

@@ -1,9 +1,9 @@
 import type { FloatArray } from '../../core/index.ts';
+import { openData } from '../open-data.ts';
 import {
   checkExtension,
   checkWritable,
   layGrid,
-  openDataset,
   imageBatches,
   testPartOf,
   writePng,
@@ -82,7 +82,7 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
       source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
     const { imageShape } = subject;
     features?.check(imageShape);
-    const data = await openDataset(options.data, {
+    const data = await openData(options.data, {
       size: [imageShape[1], imageShape[2]],
       channels: imageShape[0] as 1 | 3,
       skipBad: options.skipBad,
@@ -191,7 +191,7 @@ async function openFolder(
   const own = features?.imageShape;
   const side = size ?? own?.[1];
   if (side === undefined) throw new UsageError('--size is missing: give the size of --images');
-  const opened = await openDataset(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
+  const opened = await openData(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
   const taken = Math.min(count, opened.count);
   return {
     name: folder!,
@@ -286,9 +286,7 @@ async function measureBits(
   const { schedule, varianceType } = sampler.process;
   if (!hasSteps(schedule)) throw new Error('internal: the bound of a continuous process');
   const held = await testPartOf(source);
-  const test = held
-    ? await openDataset(held, { size: [data.height, data.width], channels: data.channels, signal })
-    : data;
+  const test = held ? await openData(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
   if (takesClasses && !test.labels)
     throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
   const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);

@@ -4,7 +4,6 @@ import {
   checkExtension,
   checkWritable,
   logTicks,
-  openDataset,
   plotMarks,
   renderFigure,
   seriesColors,
@@ -25,6 +24,7 @@ import {
   type NoiseSchedule,
 } from '../../diffusion/index.ts';
 import { imageShapeOf } from '../../pipelines/index.ts';
+import { openData } from '../open-data.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -60,7 +60,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
     const labelled = opened.generator.takes.classes;
     const takesClasses = labelled !== undefined;
     const { schedule } = noise;
-    const dataset = await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
+    const dataset = await openData(data, { size: [height, width], channels: channels as 1 | 3 });
     if (takesClasses && !dataset.labels) throw new Error(`${source}: this model takes classes, and ${data} has none`);
     const [known, found] = [labelled?.names?.length, dataset.classNames?.length];
     if (takesClasses && known !== undefined && found !== undefined && found > known)

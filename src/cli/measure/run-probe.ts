@@ -1,9 +1,9 @@
 import { RandomStream } from '../../core/index.ts';
-import { openDataset, imageBatches, testPartOf, type Dataset } from '../../data/index.ts';
+import { openData } from '../open-data.ts';
+import { imageBatches, testPartOf, type Dataset } from '../../data/index.ts';
 import { agreement, linearProbe, nearestNeighbors, tuneProbe, type LabeledFeatures } from '../../eval/index.ts';
 import { imageTowerConfig } from '../../models/index.ts';
 import type { ClipImageEncoder } from '../../pipelines/index.ts';
-import { describeSkipped } from '../describe-skipped.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { mostTogether, openImageTower } from '../clip/open-clip.ts';
 import { UsageError } from '../options.ts';
@@ -42,14 +42,8 @@ export async function runProbe(
   const { model, preprocessing, open } = await openImageTower(source, tta);
   const { imageSize: size } = imageTowerConfig(model);
   const openLabeled = async (name: string) =>
-    labeled(await openDataset(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }));
+    labeled(await openData(name, { size, channels: 3, resample: preprocessing?.resample, skipBad }));
   const [learned, asked] = [await openLabeled(data), await openLabeled(test)];
-  for (const {
-    dataset: { skipped },
-  } of [learned, asked]) {
-    const left = describeSkipped(skipped);
-    if (left !== undefined) process.stderr.write(`${left}\n`);
-  }
   const { classNames } = learned;
   const unknown = asked.classNames.find((name) => !classNames.includes(name));
   if (unknown !== undefined)

@@ -1,9 +1,9 @@
 import { isAbsolute, join } from 'node:path';
-import { captionsOf, metadataColumn, openDataset, imageBatches, takeListed, type Dataset } from '../../data/index.ts';
+import { captionsOf, metadataColumn, imageBatches, takeListed, type Dataset } from '../../data/index.ts';
+import { openData } from '../open-data.ts';
 import { likeliestGroup, zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../../pipelines/index.ts';
-import { describeSkipped } from '../describe-skipped.ts';
 import type { DeviceOptions } from '../device-options.ts';
-import { mostTogether, openClip, sayTruncated } from '../clip/open-clip.ts';
+import { mostTogether, readClip, sayTruncated } from '../clip/open-clip.ts';
 import { templatesOption, UsageError } from '../options.ts';
 import { createProgress } from '../progress.ts';
 import type { StartedEngine } from '../with-engine.ts';
@@ -35,15 +35,13 @@ export async function runZeroShot(
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined)
     throw new UsageError('--among files: there is no list; give it with --files');
-  const { model, preprocessing, open } = await openClip(source, tta);
-  const whole = await openDataset(data, {
+  const { model, preprocessing, open } = await readClip(source, tta);
+  const whole = await openData(data, {
     size: model.config.visionConfig.imageSize,
     channels: 3,
     resample: preprocessing?.resample,
     skipBad,
   });
-  const left = describeSkipped(whole.skipped);
-  if (left !== undefined) process.stderr.write(`${left}\n`);
   const asked = files === undefined ? whole : await takeListed(whole, files);
   const right = captionsOf(asked);
   const captions = [...new Set(captionsOf(among === 'all' ? whole : asked))];

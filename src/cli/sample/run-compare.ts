@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
+import { openData } from '../open-data.ts';
 import type { FloatArray } from '../../core/index.ts';
-import { checkExtension, checkWritable, openDataset, renderFigure, writePng, type Dataset } from '../../data/index.ts';
+import { checkExtension, checkWritable, renderFigure, writePng, type Dataset } from '../../data/index.ts';
 import { classConditions, type SamplerName, type TimeSpacing } from '../../diffusion/index.ts';
 import {
   compareFeatures,
@@ -59,7 +60,7 @@ export async function runCompare(source: string | undefined, options: CompareCom
     const [channels, height, width] = imageShape;
     named?.check(imageShape);
     const dataset =
-      data === undefined ? undefined : await openDataset(data, { size: [height, width], channels: channels as 1 | 3 });
+      data === undefined ? undefined : await openData(data, { size: [height, width], channels: channels as 1 | 3 });
     const measure =
       dataset &&
       (await openMeasure(

@@ -65,19 +65,16 @@ export async function readCaptions(folder: string, files: CaptionFiles): Promise
   problems.sort((a, b) => (a.where < b.where ? -1 : a.where > b.where ? 1 : 0));
   const words = tags.size === 0 ? {} : { tags: images.map((id) => tags.get(id) ?? []) };
   if (captions.size === 0) return { ...words, problems, notes };
-  const without = images.filter((id) => !captions.has(id));
-  return {
-    captions: images.map((id) => captions.get(id) ?? ''),
-    ...words,
-    problems,
-    notes:
-      without.length === 0
-        ? notes
-        : [
-            ...notes,
-            `${without.length} of ${images.length} images have no caption, the first is ${without[0]}; theirs is the empty text`,
-          ],
-  };
+  return { captions: images.map((id) => captions.get(id) ?? ''), ...words, problems, notes };
+}
+
+/** What to say of images without a caption; nothing where all have one. */
+export function notesOfMissing(ids: readonly string[], captions: readonly string[] | undefined): string[] {
+  const without = captions ? ids.filter((_, index) => captions[index] === '') : [];
+  if (without.length === 0) return [];
+  return [
+    `${without.length} of ${ids.length} images have no caption, the first is ${without[0]}; theirs is the empty text`,
+  ];
 }
 
 /** The line of metadata that counts for each image that has one. */

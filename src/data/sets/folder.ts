@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { cached } from './cache.ts';
 import type { Cached } from './cache.ts';
-import { metadataName, readCaptions, type CaptionFiles } from './captions.ts';
+import { metadataName, notesOfMissing, readCaptions, type CaptionFiles } from './captions.ts';
 import { checkMemory } from './check-memory.ts';
 import type { DatasetContent, SkippedImage } from './dataset.ts';
 import { ImageError, decodeImage, imageFormats } from '../images/image.ts';
@@ -95,7 +95,14 @@ export async function readFolderCaptions(
     throw new Error(`captions ${JSON.stringify(join(folder, problem.where))}: ${problem.reason}; mend or remove it`);
   const [unreadable] = part.unreadable;
   if (unreadable) throw bad(folder, unreadable);
-  return { captions, notes: [...part.notes, ...notes] };
+  const missing =
+    captions.length === 0
+      ? []
+      : notesOfMissing(
+          part.files.map(({ id }) => id),
+          captions,
+        );
+  return { captions, notes: [...part.notes, ...notes, ...missing] };
 }
 
 /** Image files of a folder. */
@@ -223,6 +230,7 @@ async function decodeAll(folder: string, part: Part, options: OpenOptions): Prom
     if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
   const ids = good.map((index) => files[index]!.id);
   const classes = classesOf(ids, part.within);
+  const captions = written.captions && good.map((index) => written.captions![index]!);
   return {
     images: images.subarray(0, good.length * pixels),
     count: good.length,
@@ -231,10 +239,11 @@ async function decodeAll(folder: string, part: Part, options: OpenOptions): Prom
     channels,
     ids,
     ...classes,
-    ...(written.captions && { captions: good.map((index) => written.captions![index]!) }),
+    ...(captions && { captions }),
     ...(written.tags && { tags: good.map((index) => written.tags![index]!) }),
     skipped: [...skipped, ...written.problems.map(({ where, reason }) => ({ id: where, reason }))],
-    notes: [...classes.notes, ...written.notes],
+    // Of the images that are left: one that cannot be read lacks no caption.
+    notes: [...classes.notes, ...written.notes, ...notesOfMissing(ids, captions)],
     // A file that could not be read now may be readable the next time, without a new date.
     temporary: unreadable,
   };

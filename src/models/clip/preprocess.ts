@@ -28,7 +28,7 @@ export const openAIPreprocessing: ClipPreprocessing = {
 
 const numbers = z.array(z.number()).nonempty();
 /** What is looked at; the others (whether images become RGB) our readers do anyway. */
-const schemaFor = (side: number) =>
+export const clipPreprocessingSchema = (side: number) =>
   z.object({
     imageMean: numbers.default([...openAIPreprocessing.imageMean]),
     imageStd: numbers.default([...openAIPreprocessing.imageStd]),
@@ -72,7 +72,7 @@ export function clipPreprocessing(
       value,
     ]),
   );
-  const { imageMean, imageStd, doNormalize, resample } = parseConfig(schemaFor(imageSize), camel, where);
+  const { imageMean, imageStd, doNormalize, resample } = parseConfig(clipPreprocessingSchema(imageSize), camel, where);
   const plain = { imageMean: new Array<number>(channels).fill(0), imageStd: new Array<number>(channels).fill(1) };
   const found = doNormalize ? { imageMean, imageStd } : plain;
   for (const [key, values] of Object.entries(found))

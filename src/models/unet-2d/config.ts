@@ -62,7 +62,10 @@ export const unet2DConfigSchema = z.strictObject({
   /** Residual blocks in each block of the down path; the up path has one more. */
   layersPerBlock: positive.max(mostLayers).default(2),
   /** Divides the output of the residual connections of the middle block. */
-  midBlockScaleFactor: z.number().positive().default(1),
+  midBlockScaleFactor: z
+    .number()
+    .refine((factor) => factor !== 0, { error: 'expected a number other than 0' })
+    .default(1),
   /** 1 pads every side of a downsampling convolution, 0 only right and bottom, as DDPM's code does. */
   downsamplePadding: z.union([z.literal(0), z.literal(1)]).default(1),
   /** How down blocks with attention halve the resolution. The others have it in their name. */
@@ -80,7 +83,7 @@ export const unet2DConfigSchema = z.strictObject({
   /** Groups of the group norm before attention in the middle block; null takes normNumGroups. @unit groups */
   attnNormNumGroups: positive.nullable().default(null),
   /** Added to the variance in group norm; 1e-6 in DDPM's code. */
-  normEps: z.number().positive().default(1e-5),
+  normEps: z.number().nonnegative().default(1e-5),
   /** How residual blocks take the time: added, or as scale and shift after the norm. */
   resnetTimeScaleShift: z.enum(['default', 'scale_shift']).default('default'),
   /** Attention in the middle block. */
