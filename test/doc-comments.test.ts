@@ -35,7 +35,7 @@ function offered(index: string): { path: string; name: string }[] {
 }
 
 test('every export of a subpath has a doc comment', () => {
-  const entrances = filesBelow('src', '.ts').filter((path) => /^src\/[\w/]+\/index\.ts$/.test(path));
+  const entrances = filesBelow('src', '.ts').filter((path) => /^src\/[\w/]+\/(?:index|browser)\.ts$/.test(path));
   const offers = [
     ...entrances.flatMap(offered),
     ...[...declarations('src/runtime/node.ts').keys()].map((name) => ({ path: 'src/runtime/node.ts', name })),

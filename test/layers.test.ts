@@ -4,13 +4,14 @@ import { filesBelow, importsOf, textOf } from './source-files.ts';
 interface Layer {
   readonly folder: string;
   readonly line: number;
-  readonly browser: boolean;
+  /** `in part`: its `browser.ts` runs there, and gives the layers that do all that they import of it. */
+  readonly browser: 'yes' | 'no' | 'in part';
 }
 
-/** The table of ARCHITECTURE.md: `| 2 | `nn` | what it holds | yes |`. Of a layer that runs in a browser in part, those of the files that others load there are held to it. */
+/** The table of ARCHITECTURE.md: `| 2 | `nn` | what it holds | yes |`. */
 const layers: readonly Layer[] = [
   ...textOf('ARCHITECTURE.md').matchAll(/^\| (\d+) \| `([\w/]+)` \|.*\| (yes|no|in part) \|$/gm),
-].map(([, line, folder, browser]) => ({ folder: folder!, line: Number(line), browser: browser === 'yes' }));
+].map(([, line, folder, browser]) => ({ folder: folder!, line: Number(line), browser: browser as Layer['browser'] }));
 
 const sources = filesBelow('src', '.ts').filter((path) => !path.endsWith('.test.ts'));
 const imports = new Map(sources.map((path) => [path, importsOf(path)]));
@@ -96,7 +97,13 @@ describe('files that run in a browser', () => {
     return seen;
   }
 
-  test.each(layers.filter(({ browser }) => browser).map(({ folder }) => folder))(
+  /** All files of a layer that runs there, and the door of one that does in part. */
+  const isThere = (path: string): boolean => {
+    const layer = layerOf(path);
+    return layer?.browser === 'yes' || (layer?.browser === 'in part' && path === `src/${layer.folder}/browser.ts`);
+  };
+
+  test.each(layers.filter(({ browser }) => browser !== 'no').map(({ folder }) => folder))(
     '%s loads nothing of Node',
     (folder) => {
       const runsEverywhere = new Set([
@@ -106,21 +113,30 @@ describe('files that run in a browser', () => {
         'onnxruntime-web/wasm',
         'onnxruntime-web/webgpu',
       ]);
-      const foreign = sources
-        .filter((path) => layerOf(path)?.folder === folder)
-        .flatMap((path) =>
-          [...loaded(path)]
-            .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target))
-            .map((target) => `${path} loads ${target}`),
-        );
+      const files = sources.filter((path) => layerOf(path)?.folder === folder && isThere(path));
+      expect(files.length).toBeGreaterThan(0);
+      const foreign = files.flatMap((path) =>
+        [...loaded(path)]
+          .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target))
+          .map((target) => `${path} loads ${target}`),
+      );
       expect(foreign).toEqual([]);
     },
   );
 
+  test('they import of a layer that runs there in part what its browser.ts gives', () => {
+    const deep = sources
+      .filter((path) => layerOf(path)?.browser === 'yes')
+      .flatMap((path) => imports.get(path)!.map(({ target }) => ({ path, target })))
+      .filter(({ target }) => layerOf(target)?.browser === 'in part' && !target.endsWith('/browser.ts'));
+    expect(deep.map(({ path, target }) => `${path} imports ${target}`)).toEqual([]);
+  });
+
   test('they use no global that only Node has', () => {
+    const everywhere = new Set(sources.filter(isThere).flatMap((path) => [path, ...loaded(path)]));
     const users = sources.filter(
       (path) =>
-        layerOf(path)!.browser &&
+        everywhere.has(path) &&
         /(?:(?<!\.)\bprocess\.(?:env|argv|execArgv|cwd|exit|exitCode|platform|arch|pid|versions?|std(?:in|out|err)|hrtime|memoryUsage|resourceUsage|nextTick|on|once|kill)\b|\bBuffer\.|\b__dirname|\brequire\()/.test(
           textOf(path),
         ),

@@ -1,3 +1,4 @@
+export * from './browser.ts';
 export {
   type Component,
   jsonComponent,
@@ -24,16 +25,14 @@ export {
 export { type LoadedInception, readInception } from './inception-weights.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
-export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
-export { type LoadedModel, readModel, readModelIndex, type ReadModelOptions, readPart } from './read-model.ts';
+export { type ReadModelOptions, readPart } from './read-model.ts';
 export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { checkUnlocked } from './run-lock.ts';
-export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export {
   type Checkpoint,
   latestCheckpoint,
@@ -43,5 +42,3 @@ export {
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';
-export { fetchedFiles, type FetchOptions, filesInMemory, type ModelFiles } from './model-files.ts';
-export { storedWeights } from './weights.ts';

@@ -1,24 +1,8 @@
+export * from './browser.ts';
 export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './figures/animation.ts';
-export { type Batch, batchAt, type BatchOptions, imagesAt } from './batches/batches.ts';
-export { type ImageBatch, imageBatches } from './batches/image-batches.ts';
 export { captionsOf, metadataColumn } from './sets/captions.ts';
-export {
-  byteAlphabet,
-  clipSpecialTokens,
-  clipTokenizerJson,
-  endOfWord,
-  leastVocabSize,
-} from './texts/clip-tokenizer-json.ts';
 export { defaultCacheDir } from '../files/default-cache-dir.ts';
-export { type Dataset, type DatasetContent, fingerprintOf, type SkippedImage } from './sets/dataset.ts';
-export {
-  type CaptionAugmentation,
-  type CaptionBatch,
-  captionBatchAt,
-  type CaptionBatchOptions,
-  mostTags,
-} from './batches/caption-batches.ts';
-export { fillTemplate, plainTemplates, templateProblem } from './texts/template.ts';
+export { fingerprintOf } from './sets/dataset.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
 export { type EmbeddedImages, embedImages, type EmbedOptions, type ImageEncoder } from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
@@ -37,7 +21,6 @@ export {
 } from './emoji/styles.ts';
 export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
-export { classColumns, gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
 export {
   type Crop,
   decodeDefaults,
@@ -53,22 +36,12 @@ export {
 export { builtInDatasets, openDataset, testPartOf } from './sets/open-dataset.ts';
 export { openDefaults, type OpenOptions } from './images/open-options.ts';
 export { MissingDataError, notHere } from './sets/missing-data.ts';
-export { heightAndWidth, type ImageSize } from './images/image-size.ts';
-export { byteToUnit, enlargeBitmap, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
 export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seriesColors } from './figures/plot.ts';
 export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';
 export { type Resample, resampleToCover } from './images/resample.ts';
 export { takeListed } from './sets/take-listed.ts';
-export { renderTerminal, terminalDefaults, type TerminalOptions } from './figures/terminal.ts';
 export { readTexts, type Texts } from './texts/texts.ts';
-export {
-  checkDistinct,
-  type EncodedTexts,
-  readTokenizer,
-  type Tokenizer,
-  type TokenizerOptions,
-} from './texts/tokenizer.ts';
 export { type TrainedTokenizer, trainTokenizer, type TrainTokenizerOptions } from './texts/train-tokenizer.ts';
 export {
   appendWhole,

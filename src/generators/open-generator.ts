@@ -1,7 +1,13 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
-import { indexFile } from '../checkpoint/file-names.ts';
-import type { ModelFiles } from '../checkpoint/model-files.ts';
-import { type LoadedModel, noPipeline, pipelineClasses, readModel, readModelIndex } from '../checkpoint/read-model.ts';
+import {
+  indexFile,
+  noPipeline,
+  pipelineClasses,
+  readModel,
+  readModelIndex,
+  type LoadedModel,
+  type ModelFiles,
+} from '../checkpoint/browser.ts';
 import type { Executor, FloatArray } from '../core/index.ts';
 import { classConditions, classLabelsName, imageName, type Conditions } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';

@@ -1,5 +1,5 @@
 /** The page's model: its description, its weights, and an engine to run it on. */
-import { widen } from '../checkpoint/weights.ts';
+import { widen } from '../checkpoint/browser.ts';
 import type { Executor, HostArray } from '../core/index.ts';
 import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';

@@ -1,4 +1,4 @@
-import type { ClassLabels } from '../checkpoint/model-facts.ts';
+import type { ClassLabels } from '../checkpoint/browser.ts';
 import type { Sampling, SchedulerConfig } from '../diffusion/index.ts';
 import type { UNet2DConfig } from '../models/index.ts';
 import type { ImageShape } from '../pipelines/index.ts';

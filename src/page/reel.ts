@@ -1,6 +1,6 @@
 /** The way of images out of noise, kept to be looked at again. */
 import type { FloatArray } from '../core/index.ts';
-import { unitToByte } from '../data/images/bitmap.ts';
+import { unitToByte } from '../data/browser.ts';
 import type { ImageShape, SampleProgress } from '../pipelines/index.ts';
 
 /** An image at one moment: RGBA, [H, W, 4] in 0 … 255. */

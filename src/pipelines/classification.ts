@@ -10,8 +10,7 @@ import {
   type Program,
   type Tensor,
 } from '../core/index.ts';
-import { batchAt, type BatchOptions } from '../data/batches/batches.ts';
-import type { Dataset } from '../data/sets/dataset.ts';
+import { batchAt, type BatchOptions, type Dataset } from '../data/browser.ts';
 import type { ImageClassifier } from '../models/index.ts';
 import { bind, type Context } from '../nn/index.ts';
 

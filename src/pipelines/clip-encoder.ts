@@ -1,6 +1,6 @@
 /** CLIP inference: embeds images and texts as unit vectors. */
 import type { Executor, FloatArray } from '../core/index.ts';
-import type { Tokenizer } from '../data/texts/tokenizer.ts';
+import type { Tokenizer } from '../data/browser.ts';
 import type { CLIPModel } from '../models/clip.ts';
 import {
   encoderBatchSize,

@@ -22,7 +22,7 @@ import {
   type Program,
   type Tensor,
 } from '../core/index.ts';
-import type { Tokenizer } from '../data/texts/tokenizer.ts';
+import type { Tokenizer } from '../data/browser.ts';
 import { imageTowerConfig, unitVectors, type CLIPImageTower, type CLIPModel } from '../models/clip.ts';
 import type { CLIPTextConfig } from '../models/clip/config.ts';
 import { clipPixels, openAIPreprocessing, type ClipPreprocessing } from '../models/clip/preprocess.ts';

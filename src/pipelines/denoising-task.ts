@@ -1,8 +1,7 @@
 /** Training a network to denoise: its loss, its batches and what is remembered of them, in one task. */
 import { input, RandomStream, type HostArray, type Tensor } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
-import { batchAt } from '../data/batches/batches.ts';
-import type { Dataset } from '../data/sets/dataset.ts';
+import { batchAt, type Dataset } from '../data/browser.ts';
 import {
   classConditions,
   classLabelsName,

@@ -1,7 +1,6 @@
 /** A trained network as an ONNX model that any ONNX Runtime opens. */
 // Not the layer's index: these two run in a browser, what reads files does not.
-import { schedulerToJson } from '../checkpoint/scheduler-json.ts';
-import { storedWeights } from '../checkpoint/weights.ts';
+import { schedulerToJson, storedWeights } from '../checkpoint/browser.ts';
 import type { HostArrays } from '../core/index.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
 import { toHuggingFace, type DenoisingNetwork } from '../models/index.ts';

@@ -1,7 +1,6 @@
 /** Classes from their names alone: CLIP's zero-shot classifier, and the images nearest to a text. */
 import { float32, type FloatArray } from '../core/index.ts';
-import { fillTemplate, plainTemplates, templateProblem } from '../data/texts/template.ts';
-import { checkDistinct } from '../data/texts/tokenizer.ts';
+import { fillTemplate, plainTemplates, templateProblem, checkDistinct } from '../data/browser.ts';
 import type { ClipEncoder } from './clip-encoder.ts';
 
 /** One of the answers to a question. */

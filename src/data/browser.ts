@@ -1,0 +1,30 @@
+/** What of this layer also runs in a browser: it loads nothing of Node. */
+export { type Batch, batchAt, type BatchOptions, imagesAt } from './batches/batches.ts';
+export { type ImageBatch, imageBatches } from './batches/image-batches.ts';
+export {
+  byteAlphabet,
+  clipSpecialTokens,
+  clipTokenizerJson,
+  endOfWord,
+  leastVocabSize,
+} from './texts/clip-tokenizer-json.ts';
+export {
+  type CaptionAugmentation,
+  type CaptionBatch,
+  captionBatchAt,
+  type CaptionBatchOptions,
+  mostTags,
+} from './batches/caption-batches.ts';
+export { fillTemplate, plainTemplates, templateProblem } from './texts/template.ts';
+export { classColumns, gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
+export { heightAndWidth, type ImageSize } from './images/image-size.ts';
+export { byteToUnit, enlargeBitmap, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
+export { renderTerminal, terminalDefaults, type TerminalOptions } from './figures/terminal.ts';
+export {
+  checkDistinct,
+  type EncodedTexts,
+  readTokenizer,
+  type Tokenizer,
+  type TokenizerOptions,
+} from './texts/tokenizer.ts';
+export type { Dataset, DatasetContent, SkippedImage } from './sets/dataset.ts';
