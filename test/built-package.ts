@@ -9,7 +9,7 @@ export interface BuiltPackage {
   /** Code in this folder finds the package under its own name, `kuosan/core`. */
   readonly folder: string;
   /** Compiles a TypeScript file of the folder against the package's declarations; throws what the compiler says. */
-  readonly compile: (name: string, text: string) => void;
+  readonly compile: (name: string, text: string, where?: 'server' | 'page') => void;
   /** Runs Node in the folder and returns what it printed. */
   readonly node: (args: readonly string[]) => string;
   readonly remove: () => void;
@@ -26,15 +26,16 @@ export function buildPackage(): BuiltPackage {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
   return {
     folder,
-    compile(name, text) {
+    compile(name, text, where = 'server') {
       writeFileSync(join(folder, name), text);
       const config = {
         compilerOptions: {
           target: 'ES2023',
-          lib: ['ES2023'],
+          lib: where === 'server' ? ['ES2023'] : ['ES2023', 'DOM'],
           module: 'NodeNext',
           moduleResolution: 'NodeNext',
-          types: ['node'],
+          // A page has no types of Node, and libraries are checked along.
+          types: where === 'server' ? ['node'] : [],
           strict: true,
           noUnusedLocals: true,
         },

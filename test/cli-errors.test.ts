@@ -304,7 +304,7 @@ const places: readonly Case[] = [
   [
     'train config.json --out run --resume --steps 9 --data fakes --skip-bad',
     1,
-    'run: its images are not those of the run; resume with the same data, or choose another --out',
+    'run: its images differ from the images of the run; resume with the same data, or choose another --out',
   ],
   [
     'sample run --out notes/thesis.txt',
@@ -351,12 +351,12 @@ const editing: readonly Case[] = [
   [
     'sample --exact images --size 8 --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards',
+    'guidanceScale: the exact denoiser is unconditional, so it cannot be guided',
   ],
   [
     'sample run --out x.png --guidance-scale 2',
     1,
-    'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
+    'guidanceScale: this model is unconditional, so it cannot be guided; leave the scale at 1',
   ],
   ['sample run --out x.png --guidance-interval 0.3,5', 2, '--guidance-interval: needs guidance; add --guidance-scale'],
   ['compare run --out x.png --guidance-rescale 0.7', 2, '--guidance-rescale: needs guidance; add --guidance-scale'],

@@ -27,7 +27,12 @@ function offered(index: string): { path: string; name: string }[] {
           : clause!
               .slice(1, -1)
               .split(',')
-              .map((name) => name.replace('type ', '').trim())
+              .map((name) =>
+                name
+                  .replace('type ', '')
+                  .replace(/ as \w+/, '')
+                  .trim(),
+              )
               .filter((name) => name !== '');
       return names.map((name) => ({ path, name }));
     },
@@ -37,7 +42,8 @@ function offered(index: string): { path: string; name: string }[] {
 test('every export of a subpath has a doc comment', () => {
   const entrances = filesBelow('src', '.ts').filter((path) => /^src\/[\w/]+\/(?:index|browser)\.ts$/.test(path));
   const offers = [
-    ...entrances.flatMap(offered),
+    // What one entrance passes on of another is looked at there.
+    ...entrances.flatMap(offered).filter(({ path }) => !entrances.includes(path)),
     ...[...declarations('src/runtime/node.ts').keys()].map((name) => ({ path: 'src/runtime/node.ts', name })),
   ];
   expect(offers.length).toBeGreaterThan(200);

@@ -276,7 +276,7 @@ describe('kuosan evaluate', () => {
     [
       ['model', '--features', 'fashion-mnist-classifier'],
       1,
-      'features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; name another network, or train one on such images (kuosan train with "task": "classifier")',
+      'features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; choose another network, or train one on such images (kuosan train with "task": "classifier")',
     ],
     [
       ['model', '--features', 'model'],
@@ -291,7 +291,7 @@ describe('kuosan evaluate', () => {
     [
       ['model', '--features', 'network', '--guidance-scale', '2'],
       1,
-      'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
+      'guidanceScale: this model is unconditional, so it cannot be guided; leave the scale at 1',
     ],
     [['model', '--features', 'network', '--count', '3'], 2, '--count: expected an integer from 4 to 1000000, got "3"'],
   ])(

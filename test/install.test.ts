@@ -1,6 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
+import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { browserPath, serveFolder, startBrowser, withoutBrowser } from './browser.ts';
 import { codeBlocks } from './code-blocks.ts';
 import {
   command,
@@ -97,13 +100,24 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
 
   describe('strict TypeScript takes', () => {
     const compilers = { 'TypeScript 5.4': '', 'this TypeScript': join(root, 'node_modules/typescript') };
-    const programs = codeBlocks(textOf('README.md'), 'ts');
+    const programs = ['README.md', 'docs/library.md'].flatMap((page) => codeBlocks(textOf(page), 'ts'));
     const inPage = (text: string) => /from 'kuosan\/(?:web|runtime\/web)'/.test(text);
     const everyExport = Object.keys((JSON.parse(textOf('package.json')) as { exports: object }).exports)
       .filter((path) => !path.endsWith('.json'))
       .map((path) => path.replace(/^\./, 'kuosan'));
     /** What runs in a browser and declares nothing of Node. */
-    const ofPages = ['core', 'formats', 'nn', 'diffusion', 'models', 'onnx', 'pipelines', 'runtime/web'];
+    const ofPages = [
+      'core',
+      'formats',
+      'nn',
+      'diffusion',
+      'models',
+      'onnx',
+      'pipelines',
+      'generators',
+      'runtime/web',
+      'web',
+    ];
     const importAll = (paths: readonly string[]) =>
       paths.map((path, i) => `import * as part${i} from '${path}';\nvoid part${i};\n`).join('');
 
@@ -144,6 +158,83 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
     });
   });
 
+  describe('the programs in the README', () => {
+    const [server, page, clip] = codeBlocks(textOf('README.md'), 'ts');
+    const output = (name: string) => join(project, 'programs', name);
+
+    beforeAll(() => {
+      const compilerOptions = {
+        target: 'ES2022',
+        module: 'NodeNext',
+        strict: true,
+        skipLibCheck: true,
+        types: ['node'],
+      };
+      const files = { 'server.ts': server!, 'clip.ts': clip! };
+      newProject(join(project, 'programs'), {
+        ...files,
+        'tsconfig.json': JSON.stringify({ compilerOptions, files: Object.keys(files) }),
+      });
+      install(project, ['@types/node@20']);
+      const compiler = join(root, 'node_modules/typescript/bin/tsc');
+      command(process.execPath, [compiler, '-p', output('.')], { cwd: project });
+    }, 180_000);
+
+    test('are three, each under ten lines', () => {
+      const programs = codeBlocks(textOf('README.md'), 'ts');
+      expect(programs).toHaveLength(3);
+      for (const program of programs) expect(program.trim().split('\n').length).toBeLessThan(10);
+    });
+
+    test('the first samples a model on a server, the third asks the bundled CLIP about it', () => {
+      expect(command(process.execPath, ['server.js'], { cwd: output('.') })).toBe('');
+      for (const i of [0, 1, 2, 3]) expect(existsSync(output(`emoji-${i}.png`))).toBe(true);
+      const answer = command(process.execPath, ['clip.js'], { cwd: output('.') });
+      expect(answer).toMatch(/^(?:(?:red heart|cat face|grinning face) [01]\.\d{3} ?){3}\n$/);
+    });
+
+    test.skipIf(browserPath === undefined)(`the second samples it in a page (${withoutBrowser})`, async () => {
+      // As npm i onnxruntime-web would, without its 139 MB.
+      symlinkSync(
+        join(root, 'node_modules/onnxruntime-web'),
+        join(project, 'node_modules/onnxruntime-web'),
+        'junction',
+      );
+      const site = newProject(join(project, 'site'), {
+        'index.html': '<!doctype html><script type="module" src="./main.ts"></script>',
+        'main.ts': page!,
+      });
+      const model = join(project, 'node_modules/kuosan/pretrained/noto-32');
+      cpSync(model, join(site, 'public/models/noto-32'), { recursive: true });
+      const target = 'es2022';
+      const built = { root: site, configFile: false, base: './', logLevel: 'error', build: { target } } as const;
+      await build({ ...built, worker: { format: 'es' } });
+      const served = await serveFolder(join(site, 'dist'), false);
+      const browser = await startBrowser();
+      try {
+        const opened = await browser.newPage();
+        const errors: string[] = [];
+        opened.on('pageerror', ({ message }) => errors.push(message));
+        await opened.goto(served.url);
+        const shown = `document.images.length === 4 && [...document.images].every(({ naturalWidth }) => naturalWidth === 32)`;
+        await Promise.race([
+          opened.waitForFunction(shown, undefined, { timeout: 120_000 }),
+          opened.waitForEvent('pageerror', { timeout: 120_000 }).then((error) => Promise.reject(error)),
+        ]);
+        expect(errors).toEqual([]);
+        const pixels = (await opened.evaluate(pixelsOfFirst)) as number[];
+        const { data, info } = await sharp(output('emoji-0.png')).raw().toBuffer({ resolveWithObject: true });
+        expect(info.channels).toBe(3);
+        // The same seed is the same image on another engine, to a level of 255.
+        const far = pixels.filter((value, i) => i % 4 < 3 && Math.abs(value - data[(i >> 2) * 3 + (i % 4)]!) > 1);
+        expect(far.length).toBeLessThanOrEqual(data.length / 1000);
+      } finally {
+        await browser.close();
+        served.close();
+      }
+    });
+  });
+
   describe.skipIf(!everything || process.platform === 'win32')(`Node 20, 22 and 24 (${onlyThen})`, () => {
     test.each(['20', '22', '24'])('Node %s generates the same images', (version) => {
       const folder = newProject(join(packed.folder, `node-${version}`));
@@ -155,6 +246,14 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
     });
   });
 });
+
+/** In the page: the RGBA of its first image. */
+const pixelsOfFirst = `(() => {
+  const canvas = new OffscreenCanvas(32, 32);
+  const context = canvas.getContext('2d');
+  context.drawImage(document.images[0], 0, 0, 32, 32);
+  return [...context.getImageData(0, 0, 32, 32).data];
+})()`;
 
 const smallSample = ['noto-32', '--count', '2', '--steps', '2', '--out', 'small.png'];
 

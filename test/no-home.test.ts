@@ -35,7 +35,7 @@ describe.runIf(canBeNobody)('without a home', () => {
     const { status, stdout, stderr } = kuosan(['data', 'images', '--out', 'grid.png']);
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toContain(
-      'decoded images are not kept (this user has no home folder); set KUOSAN_CACHE to a folder that can be written',
+      'decoded images are not cached (this user has no home folder); set KUOSAN_CACHE to a folder that can be written',
     );
     expect(existsSync(join(cwd, 'grid.png'))).toBe(true);
   }, 60_000);

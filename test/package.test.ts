@@ -1,13 +1,20 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { filesBelow, root, textOf } from './source-files.ts';
 
+interface Target {
+  readonly types: string;
+  readonly default: string;
+  /** What a bundler takes for a page. */
+  readonly browser?: { readonly types: string; readonly default: string };
+}
+
 interface Manifest {
   readonly version: string;
   readonly bin: Readonly<Record<string, string>>;
-  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly exports: Readonly<Record<string, string | Target>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly allowScripts: Readonly<Record<string, boolean>>;
@@ -17,11 +24,12 @@ const { bin, exports, version, dependencies, devDependencies, allowScripts } = J
   textOf('package.json'),
 ) as Manifest;
 const subpaths = Object.entries(exports).flatMap(([path, target]) =>
-  typeof target === 'string' ? [] : [{ path: path.slice(2), ...target }],
+  typeof target === 'string' ? [] : [{ path: `kuosan${path.slice(1)}`, ...target }],
 );
+const inPages = subpaths.flatMap(({ path, browser }) => (browser ? [{ path: `${path} in a page`, ...browser }] : []));
 
 describe('the exports of the package', () => {
-  test.each(subpaths)('kuosan/$path is built from a source file', ({ types, default: target }) => {
+  test.each([...subpaths, ...inPages])('$path is built from a source file', ({ types, default: target }) => {
     const source = target.replace('./dist/', 'src/').replace(/\.js$/, '.ts');
     expect(existsSync(join(root, source))).toBe(true);
     expect(types).toBe(target.replace(/\.js$/, '.d.ts'));
@@ -33,9 +41,20 @@ describe('the exports of the package', () => {
       .map((path) => path.split('/'))
       .filter((parts) => parts.length === 3)
       .map(([, layer]) => layer!);
-    expect([...new Set(indexes)].filter((layer) => !subpaths.some(({ path }) => path === layer))).toEqual([]);
+    expect(
+      [...new Set(indexes)].filter(
+        (layer) => layer !== 'api' && !subpaths.some(({ path }) => path === `kuosan/${layer}`),
+      ),
+    ).toEqual([]);
   });
 });
+
+/** What runs in a browser and declares nothing of Node. */
+const partsOfPages = ['core', 'formats', 'nn', 'diffusion', 'models', 'onnx', 'pipelines', 'generators', 'runtime/web'];
+
+function withoutComments(path: string): string {
+  return readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
+}
 
 describe('the built package', () => {
   let built: BuiltPackage;
@@ -47,10 +66,23 @@ describe('the built package', () => {
   test('resolves every subpath, with types', () => {
     const lines = subpaths.map(
       ({ path }, i) =>
-        `import * as part${i} from 'kuosan/${path}';\nif (Object.keys(part${i}).length === 0) throw new Error('kuosan/${path} is empty');`,
+        `import * as part${i} from '${path}';\nif (Object.keys(part${i}).length === 0) throw new Error('${path} is empty');`,
     );
     built.compile('all.ts', lines.join('\n'));
     expect(() => built.node(['all.js'])).not.toThrow();
+  });
+
+  test('declares what pages take without the types of Node, and everything for compilers before TypeScript 5.7', () => {
+    const parts = [...partsOfPages, 'web'].map(
+      (path, i) => `import * as part${i} from 'kuosan/${path}';\nvoid part${i};`,
+    );
+    built.compile('page.ts', parts.join('\n'), 'page');
+    const declarations = readdirSync(join(built.folder, 'dist'), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.d.ts'))
+      .filter((path) =>
+        /\b(?:U?[Ii]nt|Float|Big\w+)\d+(?:Clamped)?Array</.test(withoutComments(join(built.folder, 'dist', path))),
+      );
+    expect(declarations, 'say Bytes of formats, or no type argument').toEqual([]);
   });
 
   test('has a command that starts, and says its version', () => {

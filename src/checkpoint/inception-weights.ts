@@ -42,12 +42,7 @@ export async function readInception(path: string): Promise<LoadedInception> {
   const model = new InceptionV3(variant);
   const shapes = weightShapes(model);
   const own = new Map([...tensors].filter(([name]) => !/^(AuxLogits|fc)\.|\.num_batches_tracked$/.test(name)));
-  checkWeights(
-    storedShapes(shapes),
-    own,
-    where,
-    "the file is not what it is taken for: an Inception v3 with torchvision's names",
-  );
+  checkWeights(storedShapes(shapes), own, where, "the file holds no Inception v3 with torchvision's tensor names");
   const weights = new Map<string, HostArray>();
   for (const name of shapes.keys()) {
     if (!name.endsWith('.weight')) continue;

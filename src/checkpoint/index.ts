@@ -34,6 +34,8 @@ export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOpti
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
 export { checkUnlocked } from './run-lock.ts';
 export {
+  bestCheckpoint,
+  type BestCheckpoint,
   type Checkpoint,
   latestCheckpoint,
   listCheckpoints,

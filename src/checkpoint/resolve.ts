@@ -6,7 +6,7 @@ import { kindOf } from '../files/durable-files.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { readJsonFile } from '../files/json-file.ts';
 import { runFile } from './run-folder.ts';
-import { latestCheckpoint } from './step-folders.ts';
+import { latestCheckpoint, namedCheckpoint } from './step-folders.ts';
 
 /** What is looked for: a model that generates images, a CLIP, or another network alone, such as a classifier. */
 export type ModelKind = (typeof modelKinds)[number];
@@ -53,7 +53,7 @@ async function modelKindOf(dir: string): Promise<ModelKind | undefined> {
 /**
  * The model folder that a person means.
  *
- * @param source  a run (its latest checkpoint), one checkpoint, a model folder, or the name of a pretrained model; a path that holds a model
+ * @param source  a run (its latest checkpoint), `<run>/best` or `<run>/latest`, one checkpoint, a model folder, or the name of a pretrained model; a path that holds a model
  *   comes before a name
  * @throws one line, if it is none of these, or a run that has no checkpoint yet
  */
@@ -72,6 +72,8 @@ export async function resolveModel(
     // A network alone, without the index of a pipeline.
     if ((await kindOf(join(source, configFile))) === 'file') return source;
   }
+  const named = await namedCheckpoint(source);
+  if (named) return named.path;
   const names = await pretrainedNames(pretrainedDir, wanted);
   if (names.includes(source)) return join(pretrainedDir, source);
 

@@ -129,7 +129,7 @@ describe('resuming a run', () => {
     const out = newFolder();
     await open(out, start);
     await expect(open(out, { ...resume, data: { fingerprint: 'another' } })).rejects.toThrow(
-      `${out}: its images are not those of the run`,
+      `${out}: its images differ from the images of the run`,
     );
     expect(await readRun(out)).toEqual({ config, data });
   });

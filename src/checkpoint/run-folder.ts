@@ -126,7 +126,7 @@ export async function openRun(out: string, options: OpenRunOptions): Promise<Run
       );
     if (JSON.stringify(recorded.data) !== JSON.stringify(given.data))
       throw new Error(
-        `${out}: its images are not those of the run; resume with the same data, or choose another --out`,
+        `${out}: its images differ from the images of the run; resume with the same data, or choose another --out`,
       );
     await access(out, constants.W_OK);
     await makeFolder(stepsFolder(out));

@@ -110,7 +110,7 @@ test.each(['', '{', '[]', '{"pid":"1"}'])('a damaged lock is void soon: %j', asy
   const out = newFolder();
   writeFileSync(join(out, 'run.lock'), text);
   await expect(lockRun(out)).rejects.toThrow(
-    `${out}: another process begins to train this run; choose another --out, or remove ${join(out, 'run.lock')}`,
+    `${out}: another process starts to train this run; choose another --out, or remove ${join(out, 'run.lock')}`,
   );
   age(out, 16);
   await checkUnlocked(out);

@@ -194,7 +194,7 @@ function startOf(pid: number): string | undefined {
 
 function heldBy(out: string, holder: Holder | undefined): Error {
   const hint = `choose another --out, or remove ${join(out, lockFile)} if that process is something else`;
-  if (!holder) return new Error(`${out}: another process begins to train this run; ${hint}`);
+  if (!holder) return new Error(`${out}: another process starts to train this run; ${hint}`);
   const { pid, host } = holder;
   const stop =
     host === hostname() ? `stop it (kill ${pid})` : `stop it there, or wait ${silenceSeconds} s if it has been killed`;

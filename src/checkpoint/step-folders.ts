@@ -3,9 +3,10 @@
  *
  *     <out>/checkpoints/step-000123/   whole and never changed: it has this name only once everything in it is on the disk
  *     <out>/latest                     the name of the newest, replaced atomically
+ *     <out>/best                       the name of the best by what is measured on the way, and on a second line by what; it is kept
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isLeftover, kindOf, makeFolder, replaceFile, syncFolder, syncTree } from '../files/durable-files.ts';
 import { systemReason } from '../files/system-reason.ts';
 import { configFile, indexFile } from './file-names.ts';
@@ -22,9 +23,18 @@ export interface Checkpoint {
 export interface SaveOptions {
   /** How many of the newest checkpoints stay; null, the default, is all. */
   readonly keep?: number | null;
+  /** What makes it the best of the run so far, in one line; absent, the best stays the one before. */
+  readonly best?: string | undefined;
+}
+
+/** The best checkpoint of a run. */
+export interface BestCheckpoint extends Checkpoint {
+  /** What it is the best by, as it was given to `saveCheckpoint`. */
+  readonly by: string;
 }
 
 const latestFile = 'latest';
+const bestFile = 'best';
 
 export function stepsFolder(out: string): string {
   return join(out, 'checkpoints');
@@ -64,8 +74,33 @@ export async function latestCheckpoint(out: string): Promise<Checkpoint | null> 
   return checkpoints.find(({ step }) => step === named) ?? checkpoints.at(-1) ?? null;
 }
 
+/** The checkpoint that was named the best when it was saved; null if none was, or it is no longer there. */
+export async function bestCheckpoint(out: string): Promise<BestCheckpoint | null> {
+  const [name = '', by = ''] = (await readFile(join(out, bestFile), 'utf8').catch(() => '')).split('\n');
+  const found = (await listCheckpoints(out)).find(({ step }) => step === stepOf(name.trim()));
+  return found ? { ...found, by: by.trim() } : null;
+}
+
 /**
- * Saves a checkpoint whole or not at all, makes it the latest, and removes the oldest beyond `keep`.
+ * The checkpoint that `<run>/latest` or `<run>/best` names, for a path that is one of these files.
+ *
+ * @returns undefined for any other path
+ * @throws if a run has no such checkpoint
+ */
+export async function namedCheckpoint(path: string): Promise<Checkpoint | undefined> {
+  const [out, name] = [dirname(path), basename(path)];
+  if ((name !== bestFile && name !== latestFile) || (await kindOf(stepsFolder(out))) !== 'folder') return undefined;
+  const found = name === bestFile ? await bestCheckpoint(out) : await latestCheckpoint(out);
+  if (found) return found;
+  throw new Error(
+    name === bestFile
+      ? `${path}: the run has no best checkpoint; train.evaluateEvery measures on the way and names one; ${out} alone is the latest`
+      : `${path}: the run has no checkpoint yet; let it reach its first one`,
+  );
+}
+
+/**
+ * Saves a checkpoint whole or not at all, makes it the latest, and removes the oldest beyond `keep` but for the best.
  *
  * Whenever the process is killed or the power goes, `latestCheckpoint` finds this one or the one before it, whole.
  *
@@ -79,7 +114,7 @@ export async function saveCheckpoint(
   out: string,
   step: number,
   write: (dir: string) => Promise<void>,
-  { keep = null }: SaveOptions = {},
+  { keep = null, best }: SaveOptions = {},
 ): Promise<Checkpoint> {
   if (!Number.isSafeInteger(step) || step < 0)
     throw new Error(`saveCheckpoint: the step must be an integer from 0, got ${step}`);
@@ -99,6 +134,8 @@ export async function saveCheckpoint(
     await discard(folder, stepName(step));
     await rename(aside, path);
     await syncFolder(folder);
+    // Before it is the latest: a run that is killed in between does the step again, and measures the same.
+    if (best !== undefined) await replaceFile(join(out, bestFile), `${stepName(step)}\n${best}\n`);
     await replaceFile(join(out, latestFile), `${stepName(step)}\n`);
     await prune(out, step, keep);
   } catch (error) {
@@ -114,7 +151,8 @@ export async function saveCheckpoint(
 
 async function prune(out: string, newest: number, keep: number | null): Promise<void> {
   if (keep === null) return;
-  const earlier = (await listCheckpoints(out)).filter(({ step }) => step < newest);
+  const best = await bestCheckpoint(out);
+  const earlier = (await listCheckpoints(out)).filter(({ step }) => step < newest && step !== best?.step);
   for (const { step } of earlier.slice(0, Math.max(0, earlier.length - (keep - 1))))
     await discard(stepsFolder(out), stepName(step));
 }

@@ -105,7 +105,7 @@ describe('a model is read', () => {
     );
     renameSync(join(dir, weights), join(dir, 'diffusion_pytorch_model.ema.safetensors'));
     await expect(readWeightFiles(dir)).rejects.toThrow(
-      `checkpoint ${dir}: the weights come in the variants ema, fp16; say which (--variant ema)`,
+      `checkpoint ${dir}: the weights come in the variants ema, fp16; choose one (--variant ema)`,
     );
   });
 

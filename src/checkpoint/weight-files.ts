@@ -112,7 +112,7 @@ function chooseFile(
   }
   if (variants.length > 1)
     throw new Error(
-      `${where}: the weights come in the variants ${variants.join(', ')}; say which (--variant ${variants[0]})`,
+      `${where}: the weights come in the variants ${variants.join(', ')}; choose one (--variant ${variants[0]})`,
     );
   const pickle = files.find((file) => pickled.test(file));
   if (pickle) {

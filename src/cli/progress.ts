@@ -6,7 +6,15 @@ export interface Progress {
   update(done: number, details: string): void;
   /** Prints a line above the bar. */
   print(line: string): void;
+  /** Shows progress of something that the rest waits for, until it is told to end. */
+  inner(what: string, total: number): InnerProgress;
   stop(): void;
+}
+
+/** A progress display inside another one. */
+export interface InnerProgress {
+  update(done: number): void;
+  end(): void;
 }
 
 /** Seconds between two lines where there is no terminal. */
@@ -32,6 +40,11 @@ function barProgress(what: string, total: number, start: number): Progress {
   return {
     update: (done, details) => bar.update(done, { details, left: left(done) }),
     print: (line) => bars.log(`${line}\n`),
+    inner(what, total) {
+      const left = timeLeft(total, 0);
+      const bar = bars.create(total, 0, { left: '' }, { format: `${what} {bar} {value}/{total} · {left}` });
+      return { update: (done) => bar.update(done, { left: left(done) }), end: () => void bars.remove(bar) };
+    },
     stop: () => bars.stop(),
   };
 }
@@ -48,6 +61,20 @@ function lineProgress(what: string, total: number, start: number): Progress {
       process.stderr.write(`${what} ${done}/${total} · ${details} · ${remaining}\n`);
     },
     print: (line) => process.stderr.write(`${line}\n`),
+    inner(what, total) {
+      const left = timeLeft(total, 0);
+      // What is over before the first pause is not worth a line.
+      let last = performance.now();
+      return {
+        update(done) {
+          const now = performance.now();
+          if (now - last < linePause * 1000) return;
+          last = now;
+          process.stderr.write(`${what} ${done}/${total} · ${left(done)}\n`);
+        },
+        end: () => {},
+      };
+    },
     stop: () => {},
   };
 }

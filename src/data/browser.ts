@@ -16,7 +16,7 @@ export {
   mostTags,
 } from './batches/caption-batches.ts';
 export { fillTemplate, plainTemplates, templateProblem } from './texts/template.ts';
-export { classColumns, gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
+export { gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
 export { heightAndWidth, type ImageSize } from './images/image-size.ts';
 export { byteToUnit, enlargeBitmap, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './figures/terminal.ts';

@@ -21,6 +21,7 @@ export {
 } from './emoji/styles.ts';
 export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
+export { layClassGrid } from './figures/class-grid.ts';
 export {
   type Crop,
   decodeDefaults,

@@ -89,8 +89,7 @@ export function dropConditions(
     const hidden = Array.from({ length: count }, () => random.uniform() < probability);
     for (const name of present) {
       const row = nothing[name];
-      if (!row)
-        throw new Error(`dropConditions: ${name} is to be dropped, and there is no row that stands for "without it"`);
+      if (!row) throw new Error(`dropConditions: ${name} has dropout, and no null row is given`);
       dropped[name] = withRow(dropped[name]!, row, hidden);
     }
   }

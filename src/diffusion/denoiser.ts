@@ -107,7 +107,7 @@ export function fromPrediction(
       const target = targetAt(time);
       if (alpha === 0 && target[0] === 0)
         throw new Error(
-          `fromPrediction: at time ${time} there is no signal left, and a prediction of ε says nothing of x_0; begin at an earlier time or predict v`,
+          `fromPrediction: at time ${time} there is no signal left, and ε-prediction has no information about x_0; start at an earlier time or predict v`,
         );
       const of = ({ data }: FloatArray) => data.subarray(b * size, (b + 1) * size);
       const own = {

@@ -169,7 +169,7 @@ function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSched
     );
   if (config.rescaleBetasZeroSnr && config.predictionType === 'epsilon')
     throw new Error(
-      'rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the image; use predictionType v_prediction or sample',
+      'rescaleBetasZeroSnr: at its last time there is no signal, and ε-prediction has no information about the image; use predictionType v_prediction or sample',
     );
   if (config.predictionType === 'flow_prediction')
     throw new Error(

@@ -135,7 +135,7 @@ describe('a file that is not what it claims to be', () => {
     [
       'has tensors of other shapes',
       () => write('shapes.safetensors', () => {}),
-      /^features .*shapes\.safetensors: tensor "Conv2d_1a_3x3\.conv\.weight" is \[1\], expected \[32, 3, 3, 3\] \(at byte \d+\) \(and \d+ more of another shape\); the file is not what it is taken for/,
+      /^features .*shapes\.safetensors: tensor "Conv2d_1a_3x3\.conv\.weight" is \[1\], expected \[32, 3, 3, 3\] \(at byte \d+\) \(and \d+ more of another shape\); the file holds no Inception v3/,
     ],
     [
       'is another network',

@@ -93,7 +93,7 @@ async function readClassifierFeatures(source: string): Promise<FeatureSource> {
     const [channels, height, width] = imageShape;
     if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
       throw new Error(
-        `features ${about.name}: takes images of ${describe(own)}, these are ${describe(imageShape)}; name another network, or train one on such images (kuosan train with "task": "classifier")`,
+        `features ${about.name}: takes images of ${describe(own)}, these are ${describe(imageShape)}; choose another network, or train one on such images (kuosan train with "task": "classifier")`,
       );
     }
   };

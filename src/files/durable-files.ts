@@ -1,6 +1,7 @@
 /** Files that survive a power cut: written, flushed, and only then given their name. */
-import { access, constants, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Bytes } from '../formats/bytes.ts';
 import { asidePath } from './aside-path.ts';
 import { describeSystemError, systemReason } from './system-reason.ts';
 
@@ -24,7 +25,7 @@ const chunkBytes = 2 ** 28;
  * @param where  how the message calls the file
  * @throws one line that names the file and why it cannot be read
  */
-export async function readWhole(path: string, where: string): Promise<Uint8Array<ArrayBuffer>> {
+export async function readWhole(path: string, where: string): Promise<Bytes> {
   try {
     const file = await open(path, 'r');
     try {
@@ -109,8 +110,13 @@ export async function writeFlushed(path: string, content: Content): Promise<void
   }
 }
 
+/** What `writeAll` needs of an open file; pages read these declarations too, without the types of Node. */
+interface WritableFile {
+  write(bytes: Uint8Array, offset: number, length: number): Promise<{ readonly bytesWritten: number }>;
+}
+
 /** Writes all bytes at the file's position: a single call may take less than it was given. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+export async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
   let done = 0;
   while (done < bytes.length)
     done += (await file.write(bytes, done, Math.min(chunkBytes, bytes.length - done))).bytesWritten;

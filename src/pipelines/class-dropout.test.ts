@@ -122,6 +122,6 @@ test('a larger share hides what a smaller one does, and more', async () => {
 
 test('without a class for any there is nothing to hide them behind', async () => {
   expect(() => inputsOf({ any: null })).toThrow(
-    'denoisingTask: class_labels is to be dropped, and there is no row that stands for "without it"; give it as nothing',
+    'denoisingTask: class_labels has dropout, and no null row is given; give it as nothing',
   );
 });

@@ -123,9 +123,7 @@ export function denoisingTask({
   for (const { names, probability } of dropouts) {
     const missing = names.find((name) => probability > 0 && nothing[name] === undefined);
     if (missing !== undefined)
-      throw new Error(
-        `denoisingTask: ${missing} is to be dropped, and there is no row that stands for "without it"; give it as nothing`,
-      );
+      throw new Error(`denoisingTask: ${missing} has dropout, and no null row is given; give it as nothing`);
   }
   const history =
     objective.timeSampling === 'importance' && hasSteps(process.schedule)

@@ -30,7 +30,7 @@ describe('the exact sampler', () => {
   });
 
   test('cannot be guided', () => {
-    expect(() => exact.denoiser({ guidanceScale: 2 })).toThrow('guidanceScale: the exact denoiser knows no classes');
+    expect(() => exact.denoiser({ guidanceScale: 2 })).toThrow('guidanceScale: the exact denoiser is unconditional');
     expect(() => exact.denoiser({ dynamicThresholding: {} })).toThrow('dynamicThresholding: an exact estimate');
   });
 });

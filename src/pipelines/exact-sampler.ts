@@ -32,7 +32,7 @@ export function exactSampler({ images, scheduler, batchSize = 16 }: ExactSource)
     plainDenoiser: denoise,
     denoiser({ guidanceScale = 1, dynamicThresholding } = {}) {
       if (guidanceScale !== 1)
-        throw new Error('guidanceScale: the exact denoiser knows no classes, so there is nothing to guide towards');
+        throw new Error('guidanceScale: the exact denoiser is unconditional, so it cannot be guided');
       if (dynamicThresholding)
         throw new Error('dynamicThresholding: an exact estimate is a mean of images and never leaves their range');
       return denoise;

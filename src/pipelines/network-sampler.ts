@@ -84,9 +84,7 @@ export async function openSampler(
     let denoise = plainDenoiser;
     if (guidanceScale !== 1) {
       if (network.conditions.length === 0)
-        throw new Error(
-          'guidanceScale: this model takes no conditions, so there is nothing to guide towards; leave the scale at 1',
-        );
+        throw new Error('guidanceScale: this model is unconditional, so it cannot be guided; leave the scale at 1');
       if (Object.keys(nothing).length === 0)
         throw new Error(
           'guidanceScale: this model was trained without label dropout (objective.labelDropout), so it cannot be guided; leave the scale at 1',

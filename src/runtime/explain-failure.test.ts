@@ -56,7 +56,7 @@ test('a tensor beyond the limits of an adapter is told as that', () => {
       'WebGPU validation failed. [Invalid Buffer (unlabeled)] is invalid due to a previous error.\n - While ',
       '',
     ),
-  ).toBe('a tensor is larger than a buffer of this adapter can be; a smaller batch has smaller ones');
+  ).toBe('a tensor is larger than the largest buffer of this adapter; take a smaller batch');
 });
 
 test("other failures keep their words, without places in somebody's sources", () => {

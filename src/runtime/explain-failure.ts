@@ -25,7 +25,7 @@ export function explainFailure(device: NodeDevice, message: string, log: string)
   if (/fallback to CPU EP has been explicitly disabled/.test(message))
     return `the program has an operator that ${device} has no kernel for`;
   if (/Invalid Buffer|exceeds the max buffer size|maxStorageBufferBindingSize/.test(message))
-    return 'a tensor is larger than a buffer of this adapter can be; a smaller batch has smaller ones';
+    return 'a tensor is larger than the largest buffer of this adapter; take a smaller batch';
   return message
     .replaceAll(/\/onnxruntime_src\/\S+ /g, '')
     .replaceAll(/\s+/g, ' ')

@@ -104,6 +104,7 @@ async function watchAccuracy(
       }
       return { accuracy: right / test.count, testLoss: loss / test.count };
     },
+    best: { measure: 'accuracy', better: 'higher', by: `${test.count} images of ${test.name}` },
     dispose: () => executable.dispose(),
   };
 }

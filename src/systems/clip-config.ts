@@ -117,9 +117,6 @@ export function parseClipConfig(value: unknown): ClipConfig {
     ...config
   } = parseConfig(clipRunSchema, value, 'config');
   const { tagShare, tagsAlone } = config.data;
-  if (tagsAlone > 0 && tagShare === 0)
-    throw new Error(
-      'config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too',
-    );
+  if (tagsAlone > 0 && tagShare === 0) throw new Error('config.data.tagsAlone needs data.tagShare; set both');
   return { ...config, tokenizer: file === undefined ? { vocabSize, minFrequency } : { file } };
 }

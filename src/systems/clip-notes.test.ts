@@ -83,10 +83,10 @@ describe('captions of the same tokens', () => {
 describe('captions that come more than once in an update', () => {
   test('leave a loss and an accuracy to a perfect model', () => {
     expect(notes(['cat', 'dog', 'cat', 'a cat'], { batch: 4 })).toEqual([
-      "an update sees 4 images and there are only 3 different captions: some stand in it more than once, as each other's negatives, and a perfect model has about 75.0 % right in the batch and a loss of 0.35; smaller updates (--batch-size, --train.gradientAccumulation) are without",
+      "an update sees 4 images and there are only 3 different captions: duplicates are each other's negatives, and a perfect model has about 75.0 % right in the batch and a loss of 0.35; smaller updates (--batch-size, --train.gradientAccumulation) are without",
     ]);
     expect(notes(['cat', 'dog'], { batch: 4, classes: true })).toEqual([
-      "an update sees 4 images and there are only 2 different captions: some stand in it more than once, as each other's negatives, and a perfect model has about 50.0 % right in the batch and a loss of 0.69",
+      "an update sees 4 images and there are only 2 different captions: duplicates are each other's negatives, and a perfect model has about 50.0 % right in the batch and a loss of 0.69",
     ]);
   });
 

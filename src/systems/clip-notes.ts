@@ -85,7 +85,7 @@ function repeatNotes({ captions = [] }: Dataset, { batch, classes }: CaptionSett
   // Classes are few, and updates as small as that would learn little from each.
   const hint = classes ? '' : '; smaller updates (--batch-size, --train.gradientAccumulation) are without';
   return [
-    `an update sees ${batch} images and there are only ${different} different captions: some stand in it more than once, as each other's negatives, and a perfect model has about ${(100 * accuracy).toFixed(1)} % right in the batch and a loss of ${loss.toFixed(2)}${hint}`,
+    `an update sees ${batch} images and there are only ${different} different captions: duplicates are each other's negatives, and a perfect model has about ${(100 * accuracy).toFixed(1)} % right in the batch and a loss of ${loss.toFixed(2)}${hint}`,
   ];
 }
 

@@ -238,7 +238,7 @@ describe('a training run of CLIP', () => {
 
   test('wants captions with tags where tags are to stand alone', async () => {
     await expect(run('refused', { data: { tagShare: 0, tagsAlone: 0.5 } })).rejects.toThrow(
-      'config.data.tagsAlone is a part of the captions with tags, and there are none of these; set data.tagShare too',
+      'config.data.tagsAlone needs data.tagShare; set both',
     );
   });
 
@@ -349,7 +349,7 @@ describe('refuses', () => {
 
   test('a measurement without held-out images, and a list that is not there', async () => {
     await expect(refusal({ data: { testFiles: null } })).rejects.toThrow(
-      'config.train.evaluateEvery is 120, but there are no held-out images; name a list of them (data.testFiles), or set evaluateEvery to null',
+      'config.train.evaluateEvery is 120, but there are no held-out images; give a list of them (data.testFiles), or set evaluateEvery to null',
     );
     await expect(refusal({ data: { files: 'trian.txt' } })).rejects.toThrow(
       `data list "trian.txt": there is no such file, neither "${data}/trian.txt" nor "trian.txt"; name another, or do without (--data.files null trains on all images)`,

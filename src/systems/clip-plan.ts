@@ -95,7 +95,7 @@ export async function planClip(
     const held = await testPartOf(source);
     if (held === undefined)
       throw new Error(
-        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out images; name a list of them (data.testFiles), or set evaluateEvery to null`,
+        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out images; give a list of them (data.testFiles), or set evaluateEvery to null`,
       );
     return captioned(await open(held));
   }
@@ -207,6 +207,7 @@ function watchZeroShot(encoder: ClipEncoder, test: Dataset, most: number): Promi
       const ranked = classifier.classify(await encoder.embedImages(fromBitmaps(imagesAt(test, places))), 5);
       return { zeroShotTop1: zeroShotAccuracy(ranked, right, 1), zeroShotTop5: zeroShotAccuracy(ranked, right, 5) };
     },
+    best: { measure: 'zeroShotTop1', better: 'higher', by: `${count} images of ${test.name}` },
     dispose: () => encoder.dispose(),
   });
 }

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import {
-  classColumns,
   fromBitmaps,
   heightAndWidth,
-  layGrid,
+  layClassGrid,
   openDataset,
   imagesAt,
   toBitmaps,
@@ -43,6 +42,7 @@ import { entries } from '../train/steps/programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
 import { startingModel } from '../train/start.ts';
+import type { Judgement } from '../train/best.ts';
 import { withClasses } from './with-classes.ts';
 
 /** Images of one training grid come from this seed, so that grids of a run can be compared. */
@@ -130,6 +130,7 @@ export async function planDdpm(
         scheduler: config.scheduler,
         weights: { store, prefix: entries.ema },
       });
+      const gridSteps = Math.min(sampleSteps, mostSteps(sampler));
       const shown = !takesClasses ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
       const conditionsOf = (count: number) => shownConditions(dataset, count, shown, superResolution);
       const measure =
@@ -144,18 +145,25 @@ export async function planDdpm(
         ...(sampleEvery !== null && {
           draw: {
             every: sampleEvery,
-            async images() {
-              const images = await sampleImages(sampler, {
-                seed: gridSeed,
-                count: sampleCount,
-                steps: Math.min(sampleSteps, mostSteps(sampler)),
-                conditions: conditionsOf(sampleCount),
-              });
-              return { images, grid: layGrid(toBitmaps(images), { columns: classColumns(shown ?? 0, sampleCount) }) };
+            evaluations: sampleCount * gridSteps,
+            async images(onStep) {
+              const conditions = conditionsOf(sampleCount);
+              const images = await sampleImages(
+                sampler,
+                { seed: gridSeed, count: sampleCount, steps: gridSteps, conditions },
+                ({ stepsDone, stepsTotal }) => onStep?.(stepsDone, stepsTotal),
+              );
+              const labels = shown === null ? undefined : Array.from({ length: sampleCount }, (_, i) => i % shown);
+              const grid = await layClassGrid(
+                toBitmaps(images),
+                superResolution ? undefined : labels,
+                dataset.classNames,
+              );
+              return { images, grid };
             },
           },
         }),
-        ...(measure && { evaluate: measure.evaluate }),
+        ...(measure && { evaluate: measure.evaluate, best: judgementOf(train) }),
         async dispose() {
           await sampler.dispose();
           await measure?.dispose();
@@ -188,6 +196,15 @@ async function featuresFor({
       `config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`,
     );
   return readFeatures(evaluateFeatures);
+}
+
+/** The Fréchet distance counts both what is wrong and what is missing. */
+function judgementOf({ evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train']): Judgement {
+  return {
+    measure: 'frechetDistance',
+    better: 'lower',
+    by: `${evaluateFeatures}, ${evaluateCount} images, ${evaluateSteps} steps`,
+  };
 }
 
 /** What `kuosan evaluate` measures, with fewer images and steps; the real images are looked at once. */

@@ -48,3 +48,4 @@ export {
   type TrainerState,
   type TrainingTask,
 } from './steps/trainer.ts';
+export { expectedSamples } from './expectations.ts';

@@ -15,6 +15,7 @@ import { quoteJson, quoteWord } from '../formats/quote.ts';
 import { WriteError, type Dataset, type Bitmap } from '../data/index.ts';
 import { bind, countParameters } from '../nn/index.ts';
 import { optimizerOptions, type TrainConfig } from './steps/train-config.ts';
+import { BestSoFar, type Judgement } from './best.ts';
 import { RunLog } from './log/log.ts';
 import { lossContext } from './steps/loss-context.ts';
 import { learningRateAt } from './steps/lr-schedule.ts';
@@ -73,12 +74,19 @@ export interface RunWatch {
   /** Images of the model so far, and how often to make them. */
   readonly draw?: {
     readonly every: number;
-    readonly images: () => Promise<{ readonly images: FloatArray; readonly grid: Bitmap }>;
+    readonly images: (onStep?: OnSampling) => Promise<{ readonly images: FloatArray; readonly grid: Bitmap }>;
+    /** Images of a grid times the evaluations of the network for each, for estimates of time. */
+    readonly evaluations: number;
   };
   /** Numbers about the model so far by name, every `train.evaluateEvery` steps. */
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
+  /** Which of these numbers makes a checkpoint the best. */
+  readonly best?: Judgement;
   dispose(): Promise<void>;
 }
+
+/** Called while the images of a grid are made. */
+export type OnSampling = (stepsDone: number, stepsTotal: number) => void;
 
 /** Where a run is, and how it is begun. */
 export interface RunOptions {
@@ -90,6 +98,8 @@ export interface RunOptions {
   readonly skipBad?: boolean;
   /** When it aborts, the run saves a checkpoint after the step under way and ends. */
   readonly signal?: AbortSignal;
+  /** Called while the images of a grid are made, which is no step of the run. */
+  readonly onSampling?: OnSampling;
 }
 
 /** How a run is laid out. */
@@ -108,10 +118,13 @@ export type RunEvent =
       readonly device: string;
       readonly memory: MemoryNeed | undefined;
       readonly notes: readonly string[];
+      /** The grids on the way: steps between two, and images of one times evaluations of the network for each. */
+      readonly grids: { readonly every: number; readonly evaluations: number } | undefined;
     }
   | ({ readonly type: 'step' } & MetricsLine)
   | { readonly type: 'samples'; readonly step: number; readonly images: FloatArray; readonly path: string }
-  | { readonly type: 'checkpoint'; readonly step: number; readonly path: string }
+  /** `best` is what makes it the best of the run so far, if it is. */
+  | { readonly type: 'checkpoint'; readonly step: number; readonly path: string; readonly best?: string }
   /** `noise` has the loss by level of noise in the last quarter of the run that was reached; the figure shows all. */
   | {
       readonly type: 'end';
@@ -127,7 +140,7 @@ export type RunEvent =
  */
 export async function* trainingRun(
   plan: RunPlan,
-  { out, executor, resume = false, signal }: RunOptions,
+  { out, executor, resume = false, signal, onSampling }: RunOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task } = plan;
   checkTask(task, train);
@@ -150,14 +163,23 @@ export async function* trainingRun(
     },
   });
   try {
-    yield* trained(plan, { out, executor, latest, changes, from, start, ...(signal && { signal }) });
+    yield* trained(plan, {
+      out,
+      executor,
+      latest,
+      changes,
+      from,
+      start,
+      ...(signal && { signal }),
+      ...(onSampling && { onSampling }),
+    });
   } finally {
     await release();
   }
 }
 
 /** An open run, and the state to go on from or, at its start, to begin with; weights are drawn from the seed where there is neither. */
-interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal'> {
+interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal' | 'onSampling'> {
   readonly latest: Checkpoint | null;
   readonly changes: readonly Change[];
   readonly from: SavedState | undefined;
@@ -166,7 +188,7 @@ interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal'> {
 
 async function* trained(
   plan: RunPlan,
-  { out, executor, latest, changes, from, start, signal }: OpenedRun,
+  { out, executor, latest, changes, from, start, signal, onSampling }: OpenedRun,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
@@ -187,8 +209,9 @@ async function* trained(
 
   const trainer = await Trainer.open(executor, task, train, from ?? start);
   const watch = await plan.watch?.(executor, trainer.store);
+  const bestSoFar = watch?.best && (await BestSoFar.open(out, watch.best));
   let saved: Checkpoint | null = latest;
-  const save = async (): Promise<RunEvent> => {
+  const save = async (best?: string): Promise<RunEvent> => {
     await log.flush();
     const { step } = trainer;
     saved = await saveCheckpoint(
@@ -199,10 +222,10 @@ async function* trained(
         const tensors = trainer.training(written);
         await writeTrainingState(dir, { step, tensors, meta: { seed: train.seed, environment } });
       },
-      { keep: train.keepCheckpoints },
+      { keep: train.keepCheckpoints, best },
     );
     await log.noise?.draw();
-    return { type: 'checkpoint', ...saved };
+    return { type: 'checkpoint', ...saved, ...(best !== undefined && { best }) };
   };
 
   try {
@@ -214,6 +237,7 @@ async function* trained(
       device: executor.device,
       memory: trainer.memory(),
       notes,
+      grids: watch?.draw,
     };
     while (trainer.step < train.steps && !signal?.aborted) {
       const start = performance.now();
@@ -231,12 +255,13 @@ async function* trained(
       await log.add(line);
       yield { type: 'step', ...line };
       if (watch?.draw && isDue(watch.draw.every)) {
-        const { images, grid } = await watch.draw.images();
+        const { images, grid } = await watch.draw.images(onSampling);
         const path = await log.addSamples(trainer.step, grid);
         await log.flush();
         yield { type: 'samples', step: trainer.step, images, path };
       }
-      if (isDue(train.checkpointEvery)) yield await save();
+      const best = evaluation && bestSoFar?.take(evaluation);
+      if (isDue(train.checkpointEvery) || best !== undefined) yield await save(best);
     }
     if ((saved?.step ?? 0) !== trainer.step) yield await save();
     await log.finish();
@@ -323,6 +348,6 @@ function differences(recorded: unknown, now: Environment): string[] {
     .filter(([key, value]) => before[key] !== value)
     .map(
       ([key, value]) =>
-        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: it goes on the same but for rounding`,
+        `this run was saved with ${key} ${before[key] ?? 'unknown'}, now ${value ?? 'none'}: the result is the same up to rounding`,
     );
 }

@@ -82,7 +82,7 @@ function transformsFor(wanted: boolean): typeof ttaTransforms | undefined {
  * @param tta  whether images are looked at in seven ways
  * @throws one line if the model is no CLIP, or has no tokenizer or another's
  */
-export async function openClip(source: string, tta: boolean): Promise<ReadClip> {
+export async function readClip(source: string, tta: boolean): Promise<ReadClip> {
   const dir = await resolveModel(source, { kind: 'clip' });
   const clip = await readClipFolder(dir);
   if (clip.tokenizer === null)
@@ -117,7 +117,7 @@ export async function openImageTower(source: string, tta: boolean): Promise<Read
 /**
  * Opens a model and finds the images, does the work, and closes everything.
  *
- * @throws as `openClip`, or if there are no images
+ * @throws as `readClip`, or if there are no images
  */
 export function withClip<T>(
   source: string,
@@ -125,7 +125,7 @@ export function withClip<T>(
   engine: StartedEngine,
   work: (opened: OpenedClip) => Promise<T>,
 ): Promise<T> {
-  return withImages(() => openClip(source, options.tta), options, engine, work);
+  return withImages(() => readClip(source, options.tta), options, engine, work);
 }
 
 /**

@@ -3,7 +3,7 @@ import { captionsOf, metadataColumn, imageBatches, takeListed, type Dataset } fr
 import { openData } from '../open-data.ts';
 import { likeliestGroup, zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
-import { mostTogether, openClip, sayTruncated } from '../clip/open-clip.ts';
+import { mostTogether, readClip, sayTruncated } from '../clip/open-clip.ts';
 import { templatesOption, UsageError } from '../options.ts';
 import { createProgress } from '../progress.ts';
 import type { StartedEngine } from '../with-engine.ts';
@@ -35,7 +35,7 @@ export async function runZeroShot(
   const templates = templatesOption(template);
   if (among === 'files' && files === undefined)
     throw new UsageError('--among files: there is no list; give it with --files');
-  const { model, preprocessing, open } = await openClip(source, tta);
+  const { model, preprocessing, open } = await readClip(source, tta);
   const whole = await openData(data, {
     size: model.config.visionConfig.imageSize,
     channels: 3,

@@ -1,5 +1,5 @@
 import { float32, type FloatArray } from '../../core/index.ts';
-import { fromBitmaps, readImage, readImageSize } from '../../data/index.ts';
+import { fromBitmaps, layGrid, readImage, readImageSize } from '../../data/index.ts';
 import { defaultStrength } from '../../generators/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
@@ -66,7 +66,7 @@ export async function runEdit(source: string | undefined, options: EditOptions):
       signal: interrupt.signal,
     });
     // One image is what was asked for, pixel for pixel; several are a sheet to look at.
-    await writeSamples(drawing, options, { count, grid: count === 1 ? { scale: 1 } : {} });
+    await writeSamples(drawing, options, { count, lay: (images) => layGrid(images, count === 1 ? { scale: 1 } : {}) });
     const how = needsImage
       ? samplerUsed(opened, sampling)
       : mask === undefined

@@ -1,4 +1,4 @@
-import { classColumns } from '../../data/index.ts';
+import { layClassGrid } from '../../data/index.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { checkNeedsNoImage, classesFor, openImages, samplerUsed, samplingFrom } from '../open-images.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
@@ -24,7 +24,7 @@ export async function runSample(source: string | undefined, options: SampleComma
     await writeSamples(
       opened.generator.generate({ seed, count, classes, sampling, signal: interrupt.signal }),
       options,
-      { count, grid: { columns: classColumns(new Set(classes).size, count) } },
+      { count, lay: (images) => layClassGrid(images, classes, opened.generator.takes.classes?.names ?? undefined) },
     );
     const seconds = (performance.now() - start) / 1000;
     process.stdout.write(

@@ -10,7 +10,6 @@ import {
   toBitmaps,
   writeGif,
   writePng,
-  type GridOptions,
   type Bitmap,
 } from '../../data/index.ts';
 import type { GenerateProgress } from '../../generators/index.ts';
@@ -104,21 +103,27 @@ function described(places: readonly number[]): string {
   return first === last ? `image ${first}` : `images ${first}–${last}`;
 }
 
+/** How many images there are, and how they stand on the sheet. */
+export interface SampleLayout {
+  readonly count: number;
+  readonly lay?: (images: readonly Bitmap[]) => Bitmap | Promise<Bitmap>;
+}
+
 /**
  * Follows the generation of `count` images, and writes them as asked.
  *
- * @param grid  how the grid is laid
+ * @param lay  lays the grid; default `layGrid`
  */
 export async function writeSamples(
   drawing: AsyncIterable<GenerateProgress>,
   { out, images, gif }: ImageOutputs,
-  { count, grid = {} }: { readonly count: number; readonly grid?: GridOptions },
+  { count, lay = layGrid }: SampleLayout,
 ): Promise<void> {
   const frames = new FrameCollector(gif ? gifFrames : 0);
   const finished = await followSampling(drawing, count, (state) => frames.add(state));
-  await writePng(out, layGrid(finished, grid));
+  await writePng(out, await lay(finished));
   if (images) await writeEach(images, finished);
-  if (gif) await writeGif(gif, frames.grids(grid));
+  if (gif) await writeGif(gif, frames.grids());
 }
 
 /** Writes every image on its own: `00000.png` and on. */
@@ -152,14 +157,12 @@ class FrameCollector {
     this.#frames.set(frame, images);
   }
 
-  grids({ columns }: GridOptions): Bitmap[] {
+  grids(): Bitmap[] {
     const [first] = this.#frames.values();
     if (!first) return [];
     // Half the side of the still image: noise hardly compresses, and forty frames of it are megabytes.
-    const wide = columns ?? Math.ceil(Math.sqrt(first.length));
+    const wide = Math.ceil(Math.sqrt(first.length));
     const scale = Math.max(1, Math.floor(gifSide / (wide * (first[0]!.width + gridDefaults.gap))));
-    return [...this.#frames.entries()]
-      .sort(([a], [b]) => a - b)
-      .map(([, images]) => layGrid(images, { columns, scale }));
+    return [...this.#frames.entries()].sort(([a], [b]) => a - b).map(([, images]) => layGrid(images, { scale }));
   }
 }

@@ -26,8 +26,8 @@ export interface TrainOptions extends DeviceOptions {
   readonly skipBad: boolean;
 }
 
-/** What is trained where nothing is named. */
-const defaultPreset = 'noto-32';
+/** What is trained where nothing is named: on own images what fits any folder, else the model that comes with the package. */
+const presetFor = ({ data }: Pick<TrainOptions, 'data'>): string => (data === undefined ? 'noto-32' : 'images-32');
 
 /**
  * Trains a run, or goes on with one.
@@ -36,7 +36,9 @@ const defaultPreset = 'noto-32';
  */
 export async function runTrain(preset: string | undefined, options: TrainOptions, overrides: Overrides): Promise<void> {
   const config =
-    preset === undefined && options.resume ? await configOf(options.out) : await readConfig(preset ?? defaultPreset);
+    preset === undefined && options.resume
+      ? await configOf(options.out)
+      : await readConfig(preset ?? presetFor(options));
   const own: Overrides = (
     [
       [['data', 'source'], options.data],

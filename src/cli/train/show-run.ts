@@ -4,11 +4,12 @@ import type { Executor } from '../../core/index.ts';
 import { checkUnlocked } from '../../checkpoint/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import type { ConfiguredRun } from '../../systems/index.ts';
-import { describeMemory, trainingRun, type RunEvent, type RunPlan } from '../../train/index.ts';
+import { describeMemory, expectedSamples, trainingRun, type RunEvent, type RunPlan } from '../../train/index.ts';
 import { checkOutside } from '../check-apart.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
-import { createProgress, duration, type Progress } from '../progress.ts';
+import { createProgress, duration, type InnerProgress, type Progress } from '../progress.ts';
+import { estimator } from './estimate.ts';
 
 export interface ShowRunOptions {
   readonly run: ConfiguredRun;
@@ -47,6 +48,8 @@ export async function showRun({
   const start = performance.now();
   let end: Extract<RunEvent, { type: 'end' }> | undefined;
   let saved: string | undefined;
+  let best: Extract<RunEvent, { type: 'checkpoint' }> | undefined;
+  let estimate: ReturnType<typeof estimator> | undefined;
   let plan: RunPlan;
   try {
     // Reading data may take minutes, after which this would be said anyway.
@@ -54,10 +57,15 @@ export async function showRun({
     // A run that is there already is left out of the listing.
     if (!existsSync(join(out, 'run.json'))) await checkOutside({ '--out': out }, [run.source]);
     plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
-    for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal })) {
+    let inner: InnerProgress | undefined;
+    const onSampling = (done: number, of: number) => {
+      inner ??= progress?.inner('  samples', of);
+      inner?.update(done);
+    };
+    for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal, onSampling })) {
       switch (event.type) {
         case 'ready': {
-          const { dataset, parameters, step, device, memory, notes } = event;
+          const { dataset, parameters, step, device, memory, notes, grids } = event;
           print(
             `${dataset.count.toLocaleString('en-US')} ${dataset.width === undefined ? 'examples' : `images of ${dataset.width}×${dataset.height}`} from ${dataset.name}; a network of ${parameters.toLocaleString('en-US')} parameters on ${device}`,
           );
@@ -66,6 +74,13 @@ export async function showRun({
           if (memory) print(describeMemory(memory));
           if (step > 0) print(`resuming from step ${step}`);
           for (const note of notes) print(`note: ${note}`);
+          print(`${out} gets ${described(run, grids)}`);
+          const { batchSize, gradientAccumulation } = plan.train;
+          const imagesPerStep = batchSize * gradientAccumulation;
+          estimate = estimator({ from: step, steps: total, imagesPerStep, grids });
+          const side = Math.max(dataset.width ?? Infinity, dataset.height ?? Infinity);
+          const expected = grids && step === 0 ? expectedSamples({ side, imagesPerStep, steps: total }) : undefined;
+          if (expected !== undefined) print(expected);
           progress = createProgress('training', total, step);
           break;
         }
@@ -79,14 +94,23 @@ export async function showRun({
             event.step,
             `${plan.describe?.(loss!, measures) ?? `loss ${loss!.toFixed(4)}`} · ${speed!.toFixed(0)} images/s`,
           );
+          const estimated = estimate?.(event.step, performance.now());
+          if (estimated !== undefined) print(estimated);
           if (event.evaluation) print(`after ${event.step} steps: ${describeEvaluation(event.evaluation)}`);
           break;
         }
         case 'samples':
-          onSamples?.(event, print);
+          inner?.end();
+          inner = undefined;
+          if (onSamples) onSamples(event, print);
+          else print(`after ${event.step} steps: samples in ${event.path}`);
           break;
         case 'checkpoint':
           saved = event.path;
+          best = event.best === undefined ? best : event;
+          print(
+            `after ${event.step} steps: saved ${event.path}${event.best === undefined ? '' : `, the best so far: ${event.best}`}`,
+          );
           break;
         case 'end':
           end = event;
@@ -95,6 +119,8 @@ export async function showRun({
     }
   } finally {
     progress?.stop();
+    // A bar that has stopped takes lines and shows none.
+    progress = undefined;
     interrupt.release();
   }
   if (end?.reason === 'interrupted') {
@@ -103,7 +129,21 @@ export async function showRun({
   }
   if (end?.noise) print(describeNoise(end.noise));
   process.stderr.write(`trained in ${duration((performance.now() - start) / 1000)}; the model is ${saved ?? out}\n`);
+  if (best && best.path !== saved)
+    process.stderr.write(`the best by ${best.best} is ${best.path}: every command takes it as ${join(out, 'best')}\n`);
   return plan;
+}
+
+/** `samples/ every 1,000 steps, checkpoints/ every 1,000 (the newest 3 stay), metrics.jsonl and events for TensorBoard` */
+function described({ train }: ConfiguredRun, grids: { readonly every: number } | undefined): string {
+  const steps = (every: number) => `every ${every.toLocaleString('en-US')} steps`;
+  const kept = train.keepCheckpoints === null ? 'all stay' : `the newest ${train.keepCheckpoints} stay`;
+  const measured = train.evaluateEvery === null ? '' : ', and the best by what is measured';
+  return [
+    ...(grids ? [`samples/ ${steps(grids.every)}`] : []),
+    `checkpoints/ ${steps(train.checkpointEvery)} (${kept}${measured})`,
+    'metrics.jsonl and events for TensorBoard',
+  ].join(', ');
 }
 
 /** `loss by noise, from almost clean to pure: 0.31 0.09 …` */

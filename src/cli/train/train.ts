@@ -10,7 +10,7 @@ export function register(program: Command): void {
     .description('train a diffusion model, an image classifier or a CLIP on your images')
     .argument(
       '[preset | config.json]',
-      "a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file; default noto-32, with --resume the run's own",
+      "a documented run (images-32, images-64 or images-128 for any folder, smileys-16, noto-32, mnist, fashion-mnist, cifar10, fashion-mnist-classifier, clip, emoji-clip, fashion-mnist-clip) or a configuration file; default images-32 for --data, else noto-32, and with --resume the run's own",
     )
     .option(
       '--data <source>',

@@ -83,7 +83,7 @@ describe('an embedding cache', () => {
     await cache.add(pairs);
     expect(cache.get(keys[2]!)).toEqual(vectors[2]);
     expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/^embeddings are not kept in .*; set KUOSAN_CACHE to a folder that can be written$/);
+    expect(notes[0]).toMatch(/^embeddings are not cached in .*; set KUOSAN_CACHE to a folder that can be written$/);
   });
 });
 

@@ -66,7 +66,7 @@ export async function openEmbeddingCache(
       for (const [key, vector] of fresh) known.set(key, vector);
       if (!writable || fresh.length === 0) return;
       if (!folder || !path) {
-        stop(`embeddings are not kept (${noCacheDir})`);
+        stop(`embeddings are not cached (${noCacheDir})`);
         return;
       }
       // More of one network is a search engine's.
@@ -87,7 +87,7 @@ export async function openEmbeddingCache(
         }
       } catch (error) {
         const reason = error instanceof WriteError ? error.reason : (error as Error).message;
-        stop(`embeddings are not kept in ${JSON.stringify(cacheDir)} (${reason})`);
+        stop(`embeddings are not cached in ${JSON.stringify(cacheDir)} (${reason})`);
       }
     },
   };

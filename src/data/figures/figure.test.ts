@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { encodeGif } from './animation.ts';
 import { renderFigure, textWidth } from './figure.ts';
-import { classColumns, layGrid } from './grid.ts';
+import { layGrid } from './grid.ts';
 import type { Bitmap } from '../images/bitmap.ts';
 import { plotMarks } from './plot.ts';
 import { renderTerminal, xtermColor } from './terminal.ts';
@@ -20,17 +20,6 @@ const at = ({ data, width }: Bitmap, x: number, y: number): number[] => [
 ];
 
 describe('layGrid', () => {
-  it('gives each class a column, as long as they are few and each has an image', () => {
-    expect(classColumns(10, 40)).toBe(10);
-    for (const [classes, count] of [
-      [0, 40],
-      [1, 40],
-      [10, 9],
-      [21, 42],
-    ] as const)
-      expect(classColumns(classes, count)).toBeUndefined();
-  });
-
   it('lays images row by row, about as many columns as rows', () => {
     const grid = layGrid([red, blue, red, blue, red], { gap: 1, scale: 1 });
     expect(grid).toMatchObject({ width: 10, height: 7, channels: 3 });

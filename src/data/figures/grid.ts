@@ -11,14 +11,6 @@ export interface GridOptions {
   readonly scale?: number;
 }
 
-/** The most classes that get a column of their own: wider grids do not fit on a screen. */
-const mostClasses = 20;
-
-/** A column for each class where images show the classes in turn, so that each is looked at by itself; undefined: the default. */
-export function classColumns(classes: number, count: number): number | undefined {
-  return classes > 1 && classes <= mostClasses && count >= classes ? classes : undefined;
-}
-
 /** The defaults of `layGrid`. */
 export const gridDefaults = {
   gap: 2,

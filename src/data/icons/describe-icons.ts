@@ -27,7 +27,7 @@ export interface IconDatasetCard extends IconCounts {
   readonly tagVersions: Readonly<Record<string, string>>;
 }
 
-/** The data set's card: where the images and words come from, under which licenses, and what the splits are. */
+/** The data set's README: sources, licenses and splits. */
 export function describeIcons(card: IconDatasetCard): string {
   const { images, captions, size, sources, sets, splits, tagVersions, holdOut, seed } = card;
   const byLicense = [...sources].sort(

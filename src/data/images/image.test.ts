@@ -276,7 +276,7 @@ describe('a TIFF', () => {
     ],
   ])('of %s is refused, for its black and white are anywhere', async (what, file) => {
     await expect(gray(file)).rejects.toThrow(
-      new ImageError(`holds ${what}, whose black and white are not known; save it with 8 or 16 bits`),
+      new ImageError(`holds ${what}, with an unknown range; save it with 8 or 16 bits`),
     );
   });
 

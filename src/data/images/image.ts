@@ -79,7 +79,7 @@ const otherDepths: Readonly<Record<string, string>> = {
 };
 
 function otherNumbers(what: string): string {
-  return `holds ${what}, whose black and white are not known; save it with 8 or 16 bits`;
+  return `holds ${what}, with an unknown range; save it with 8 or 16 bits`;
 }
 
 const pngSignature = Buffer.from([0x89, 0x50, 0x4e, 0x47]);

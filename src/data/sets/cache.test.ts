@@ -78,7 +78,7 @@ describe('cached', () => {
     const { content: built, fromCache } = await cached(undefined, 'name', 'key', async () => content);
     expect(fromCache).toBe(false);
     expect(built.notes).toEqual([
-      'decoded images are not kept (this user has no home folder); set KUOSAN_CACHE to a folder that can be written',
+      'decoded images are not cached (this user has no home folder); set KUOSAN_CACHE to a folder that can be written',
     ]);
   });
 

@@ -139,7 +139,7 @@ export async function cached(
     const note = `${reason}; set KUOSAN_CACHE to a folder that can be written`;
     return { content: { ...content, notes: [...content.notes, note] }, fromCache: false };
   };
-  if (!folder || !path) return noted(`decoded images are not kept (${noCacheDir})`);
+  if (!folder || !path) return noted(`decoded images are not cached (${noCacheDir})`);
   try {
     await writeFileWhole(path, encode(key, content));
   } catch (error) {

@@ -102,7 +102,7 @@ export const unet2DConditionConfigSchema = z.strictObject({
   attentionHeadDim: each(positive).default(8),
   /** diffusers refuses this option: attentionHeadDim has its meaning. */
   numAttentionHeads: z
-    .null({ error: 'diffusers refuses it; say attentionHeadDim, which is the number of heads in CrossAttn blocks' })
+    .null({ error: 'diffusers refuses it; set attentionHeadDim, which is the number of heads in CrossAttn blocks' })
     .default(null),
   /** Two transformers after each resnet, over the first 77 tokens and over up to 257 more. */
   dualCrossAttention: z.boolean().default(false),
@@ -181,7 +181,7 @@ export function levelsOf(config: UNet2DConditionConfig): UNet2DConditionLevels {
   const depths = spread<number | readonly number[]>('transformerLayersPerBlock', transformerLayersPerBlock);
   if (reverse === null && depths.some((depth) => Array.isArray(depth))) {
     throw new Error(
-      'unet: transformerLayersPerBlock has a list for each level; say reverseTransformerLayersPerBlock too',
+      'unet: transformerLayersPerBlock has a list for each level; set reverseTransformerLayersPerBlock too',
     );
   }
   const upDepths = reverse === null ? depths.toReversed() : spread('reverseTransformerLayersPerBlock', reverse);

@@ -424,7 +424,7 @@ describe('two networks with two optimizers over one store', () => {
 
   test('cannot both move a parameter', async () => {
     await expect(Trainer.open(node, { ...task, trainable: () => true }, config({}))).rejects.toThrow(
-      'training: discriminator.linear.weight is moved by both loss and discriminator; say which of them trains it (trainable)',
+      'training: discriminator.linear.weight is moved by both loss and discriminator; select the one that trains it (trainable)',
     );
   });
 });

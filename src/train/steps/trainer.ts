@@ -179,7 +179,7 @@ export class Trainer {
         const earlier = movedBy.get(parameter);
         if (earlier !== undefined)
           throw new Error(
-            `training: ${parameter} is moved by both ${earlier} and ${by}; say which of them trains it (trainable)`,
+            `training: ${parameter} is moved by both ${earlier} and ${by}; select the one that trains it (trainable)`,
           );
         movedBy.set(parameter, by);
       }
