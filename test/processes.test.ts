@@ -104,7 +104,7 @@ describe.each([
     );
     expect(again.stdout).toContain('with dpmpp-2m');
     const { stdout: lossByNoise } = await run(
-      'floor',
+      'loss-by-noise',
       `${name}-whole`,
       '--data',
       'images',

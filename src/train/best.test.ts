@@ -55,6 +55,7 @@ function plan(
   return {
     config: { train },
     train,
+    mayChange: ['train.steps'],
     kind: 'model',
     dataset,
     task: {
