@@ -148,7 +148,7 @@ describe('kuosan evaluate', () => {
     );
     const text = await evaluate('--images', 'images', '--data', 'images', '--size', '8', '--nearest', 'same.png');
     expect(text.stdout).toContain(
-      'same.png shows the first 32 images, each next to its nearest real image; same.nearest.jsonl names that of every image\n',
+      '40 of 40 samples are near-duplicates of a real image (distance ratio < 1/3, Yoon et al. 2023); same.png shows the first 32 samples next to their nearest real images; same.nearest.jsonl lists all\n',
     );
   }, 60_000);
 
@@ -359,7 +359,7 @@ describe('kuosan compare', () => {
     const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'comparing');
     expect(status, stderr).toBe(0);
     const table =
-      /^features: comparing, 8 of each image; N = 8 against 8 real; real vs real: N = 8 each\nFréchet distance to the data \(real vs real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is mostly bias; take a larger --count$/m.exec(
+      /^features: comparing, 8 of each image; N = 8 against 8 real; real vs real: N = 8 each\nFréchet distance to the data \(real vs real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is biased; take a larger --count$/m.exec(
         stdout,
       );
     expect(table, stdout).not.toBeNull();
@@ -393,7 +393,7 @@ describe('kuosan compare', () => {
   test('says what the distances would need, and what they cannot do without', async () => {
     const plain = await compared('--data', 'images');
     expect(plain.stdout, plain.stderr).toContain(
-      '\nno Fréchet distance to the data: it takes a network that sees such images (--features), 4 of them (--count) and 8 real ones\n',
+      '\nno Fréchet distance to the data: it needs a feature extractor for such images (--features), 4 samples (--count) and 8 real ones\n',
     );
     expect((await compared()).stdout).not.toContain('Fréchet');
     const unet = new UNet2DModel(

@@ -340,6 +340,6 @@ test('the exact generator makes the images that it knows', async () => {
     expect(Math.min(distance(0), distance(1))).toBeLessThan(0.05);
   }
   expect(() => generator.check({ sampling: { guidanceScale: 2 } })).toThrow(
-    'guidanceScale: the exact denoiser knows no classes',
+    'guidanceScale: the exact denoiser is unconditional, so it cannot be guided',
   );
 });
