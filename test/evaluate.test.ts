@@ -428,7 +428,7 @@ describe('kuosan compare', () => {
     );
     expect(await compared('--features', 'comparing')).toMatchObject({
       status: 2,
-      stderr: 'kuosan: --features compares images with real ones, and none are given; add --data\n',
+      stderr: 'kuosan: --features compares with real images; add --data\n',
     });
     expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
       'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; name another network',
