@@ -526,10 +526,10 @@ describe('kuosan embed', () => {
       .png()
       .toFile('fresh/gray.png');
     expect((await run('embed', 'run', '--images', 'fresh', '--out', 'vectors.npy')).stdout).toMatch(
-      /^vectors.npy: \[9, 8\], \d cached; the paths are in vectors.txt\n$/,
+      /^vectors.npy: \[9, 8\], \d of them cached; the paths are in vectors.txt\n$/,
     );
     expect((await run('embed', 'run', '--images', 'fresh', '--out', 'again.npy')).stdout).toBe(
-      'again.npy: [9, 8], 9 cached; the paths are in again.txt\n',
+      'again.npy: [9, 8], 9 of them cached; the paths are in again.txt\n',
     );
     expect(readFileSync('again.npy').equals(readFileSync('vectors.npy'))).toBe(true);
     const { shape, data } = readNpy(readFileSync('vectors.npy'));
@@ -566,7 +566,7 @@ describe('the image as the model sees it', () => {
         );
       });
       expect((await run(...words(name, `${name}.npy`))).stdout).toBe(
-        `${name}.npy: [1, 8], 0 cached; the paths are in ${name}.txt\n`,
+        `${name}.npy: [1, 8], 0 of them cached; the paths are in ${name}.txt\n`,
       );
     }
     expect(readFileSync('lanczos.npy').equals(readFileSync('bicubic.npy'))).toBe(false);

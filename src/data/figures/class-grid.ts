@@ -3,7 +3,7 @@ import type { Bitmap } from '../images/bitmap.ts';
 import { renderFigure, textWidth, type Mark } from './figure.ts';
 import { gridDefaults, layGrid } from './grid.ts';
 
-/** More blocks than this are not told apart at a glance. */
+/** More blocks than this are not distinguishable at a glance. */
 const mostClasses = 20;
 
 const textSize = 16;
