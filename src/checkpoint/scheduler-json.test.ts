@@ -111,7 +111,7 @@ describe('a scheduler file', () => {
     [{ thresholding: true }, 'file.thresholding: expected false, got true'],
     [
       { rescale_betas_zero_snr: true },
-      'file: rescaleBetasZeroSnr: at its last time there is no signal, and a prediction of epsilon says nothing of the image',
+      'file: rescaleBetasZeroSnr: at its last time there is no signal, and ε-prediction has no information about the image',
     ],
     [{ _class_name: 'DDIMScheduler', set_alpha_to_one: false }, 'file.set_alpha_to_one: expected true, got false'],
     [

@@ -62,6 +62,7 @@ function gan(steps: number): RunPlan {
     config: { train },
     train,
     kind: 'network',
+    mayChange: ['train.steps'],
     dataset,
     task: {
       module,
