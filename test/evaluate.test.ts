@@ -431,7 +431,7 @@ describe('kuosan compare', () => {
       stderr: 'kuosan: --features compares with real images; add --data\n',
     });
     expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
-      'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; name another network',
+      'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; choose another network, or train one on such images',
     );
   }, 60_000);
 });
