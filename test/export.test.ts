@@ -83,7 +83,7 @@ describe.runIf(existsSync(join(root, 'dist/web-page')))('kuosan export --web (ru
     expect(await site()).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(
-        /^site: a page with [\d,]+ parameters in float32, \d\d\.\d MB; try it with npx serve site\n$/,
+        /^site: a page with [\d,]+ parameters in float32; a visitor loads \d\d\.\d MB \(with a GPU \d\d\.\d MB\), the folder has \d\d\.\d MB; try it with npx serve site\n$/,
       ),
     });
     expect(readdirSync(join(cwd, 'site')).sort()).toEqual([

@@ -84,7 +84,7 @@ test('a run goes on wherever its images lie, however that is spelled, and not wi
 
   rmSync(join(cwd, 'there/000.png'));
   expect(await refused(...command('moved', '--steps', '5', '--data', 'there', '--resume'))).toContain(
-    'its images are not those of the run',
+    'its images differ from the images of the run',
   );
 }, 120_000);
 

@@ -92,8 +92,8 @@ describe('kuosan sample', () => {
       draw('a', '--count', '17', '--threads', '1', '--gif', 'a.gif'),
       draw('b', '--count', '17', '--threads', '1', '--gif', 'b.gif'),
     ]);
-    // Thirty steps of sixteen images, and thirty of the last.
-    expect(first.stderr).toContain('sampling 60/60 · image 17 of 17 · ');
+    // Twenty-five steps of sixteen images, and as many of the last.
+    expect(first.stderr).toContain('sampling 50/50 · image 17 of 17 · ');
     const [three] = await Promise.all([
       draw('c', '--count', '3', '--threads', '1'),
       draw('d', '--count', '17', '--threads', '2'),
