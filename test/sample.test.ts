@@ -98,7 +98,7 @@ describe('kuosan sample', () => {
       draw('c', '--count', '3', '--threads', '1'),
       draw('d', '--count', '17', '--threads', '2'),
     ]);
-    expect(three.stderr).toContain('sampling 30/30 · images 1–3 of 3 · ');
+    expect(three.stderr).toContain('sampling 25/25 · images 1–3 of 3 · ');
     expect(first!.stdout).toMatch(
       /^a\.png: 17 images with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
     );
