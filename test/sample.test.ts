@@ -100,7 +100,7 @@ describe('kuosan sample', () => {
     ]);
     expect(three.stderr).toContain('sampling 25/25 · images 1–3 of 3 · ');
     expect(first!.stdout).toMatch(
-      /^a\.png: 17 images with ddpm, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
+      /^a\.png: 17 images with dpmpp-2m, seed 3, on cpu \(1 thread\) in [\d.]+ s \([\d.]+ s each\)\n$/,
     );
     expect(files('a')).toHaveLength(17);
     expect(files('b')).toEqual(files('a'));
