@@ -13,12 +13,12 @@ describe('sample', () => {
   test('a sampler of no known name is refused with the names there are', () => {
     expect(() => samplerNamed('eulr')).toThrow('unknown sampler "eulr"; did you mean euler?');
     expect(() => samplerNamed('toString')).toThrow('unknown sampler "toString"; one of ddpm, ddim');
-    expect(samplerNamed('ddim')).toBe(samplers.ddim);
+    expect(samplerNamed('ddim')).toEqual({ ...samplers.ddim, name: 'ddim' });
   });
 
-  test('ddpm takes every step unless told otherwise, ddim fifty', () => {
+  test('ddpm takes a hundred steps unless told otherwise, ddim fifty', () => {
     const thousand = linearSchedule();
-    expect(samplerTimesteps(samplers.ddpm, thousand)).toHaveLength(1000);
+    expect(samplerTimesteps(samplers.ddpm, thousand)).toHaveLength(100);
     expect(samplerTimesteps(samplers.ddpm, thousand, { steps: 10 }).slice(-2)).toEqual([111, 0]);
     expect(samplerTimesteps(samplers.ddim, thousand)).toHaveLength(50);
     // Leading: it never starts at T − 1, where an ε-prediction says nothing of the image.
