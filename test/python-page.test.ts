@@ -133,7 +133,7 @@ describe('docs/python.md', () => {
       expect(
         rows.find(
           ([first, second]) =>
-            first === scheduler.varianceType && ['trailing', 'leading', 'linspace'].includes(second!),
+            first === scheduler.varianceType && ['trailing', 'linspace', 'leading', 'linspace'].includes(second!),
         )?.[scheduler.rescaleBetasZeroSnr ? 2 : 1],
       ).toBe(json['timestep_spacing']);
       const back = schedulerFromJson(json, 'file') as StepSchedulerConfig;
