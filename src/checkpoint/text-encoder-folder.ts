@@ -27,7 +27,7 @@ import { moduleWeights } from './weights.ts';
 const tokenizerFile = 'tokenizer.json';
 const modulesFile = 'modules.json';
 
-/** How the vectors of a text's tokens become one: that of the first token, the largest of each value, means. */
+/** How a text's hidden states become one vector: that of the first token, the largest of each value, means. */
 export type PoolingMode = 'cls' | 'max' | 'mean' | 'mean_sqrt_len';
 
 /** How a text becomes one vector. */

@@ -62,6 +62,6 @@ export {
   textEncoderNetwork,
   type TextEncoderClass,
   type TextEncoderNetwork,
-  type TextStates,
+  type EncoderStates,
 } from './text-encoder.ts';
 export { t5Config, t5ConfigSchema, T5EncoderModel, t5TensorName, type T5Config, type T5Options } from './t5-encoder.ts';

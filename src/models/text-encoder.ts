@@ -18,7 +18,7 @@ export const textEncoderClasses = [
 export type TextEncoderClass = (typeof textEncoderClasses)[number];
 
 /** What a network makes of tokens. */
-export interface TextStates {
+export interface EncoderStates {
   /** [B, L, D], the last hidden states. */
   readonly hidden: Tensor;
   /** [B, P], the network's own embedding of the whole text; only where it has one. */
@@ -46,7 +46,7 @@ export interface TextEncoderNetwork {
    * @param ids      [B, L] of i64
    * @param keyMask  [B, L] of bool: the tokens that are there
    */
-  states(ctx: Context, ids: Tensor, keyMask: Tensor): TextStates;
+  states(ctx: Context, ids: Tensor, keyMask: Tensor): EncoderStates;
   /** The name that a tensor of a checkpoint has in the module, or null if it is no part of it. */
   tensorName(published: string): string | null;
 }

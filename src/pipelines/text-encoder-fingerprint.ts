@@ -6,7 +6,7 @@ import type { Store } from '../core/index.ts';
  *
  * @throws in a page that is not served over https, where browsers compute no SHA-256
  */
-export async function fingerprintOf(said: object, store: Store): Promise<string> {
+export async function encoderFingerprint(said: object, store: Store): Promise<string> {
   const lines = [JSON.stringify(said)];
   // One at a time: weights fill the memory of the device, and need not fill the host's.
   for (const name of Object.keys(store.spec).sort()) {

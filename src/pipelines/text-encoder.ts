@@ -26,7 +26,7 @@ import { readTokenizer, type Tokenizer } from '../data/browser.ts';
 import { unitVectors } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import { checkTokenizer } from './clip.ts';
-import { fingerprintOf } from './text-encoder-fingerprint.ts';
+import { encoderFingerprint } from './text-encoder-fingerprint.ts';
 
 /** What a text encoder makes of texts. */
 export interface TextFeatures {
@@ -146,7 +146,7 @@ export async function openTextEncoder(
       };
     },
     fingerprint: () =>
-      (fingerprint ??= fingerprintOf(
+      (fingerprint ??= encoderFingerprint(
         { className, config: network.config, tokenizer: tokenizerJson, pooling, lowercase, maxLength },
         store,
       )),
