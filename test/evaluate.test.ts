@@ -504,7 +504,7 @@ describe('kuosan compare', () => {
     expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
       'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; choose another network, or train one on such images',
     );
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('a run of DDPM that is measured on the way', () => {
