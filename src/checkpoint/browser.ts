@@ -4,4 +4,11 @@ export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesInMemory, type ModelFiles } from './model-files.ts';
 export { type LoadedModel, noPipeline, pipelineClasses, readModel, readModelIndex } from './read-model.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+export {
+  type LoadedTextEncoder,
+  type PoolingMode,
+  readTextEncoder,
+  type ReadTextEncoderOptions,
+  type TextPooling,
+} from './text-encoder-folder.ts';
 export { storedWeights, widen } from './weights.ts';

@@ -20,20 +20,31 @@ export function parseJsonObject(
   where: string,
   { infinite = false }: { readonly infinite?: boolean } = {},
 ): JsonObject {
-  let value: unknown;
+  const value = parseJson(bytes, where, infinite);
+  if (!isObject(value))
+    throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : quoteJson(value)}`);
+  return value;
+}
+
+/** The list in the bytes of a JSON file; see `parseJsonObject`. */
+export function parseJsonList(bytes: Uint8Array, where: string): readonly unknown[] {
+  const value = parseJson(bytes, where, false);
+  if (!Array.isArray(value))
+    throw new Error(`${where}: expected a JSON list, got ${isObject(value) ? 'an object' : quoteJson(value)}`);
+  return value;
+}
+
+function parseJson(bytes: Uint8Array, where: string, infinite: boolean): unknown {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     // Such a line cannot be inside a string, and 1e999 is what JSON has for it.
-    value = parseStrictJson(
+    return parseStrictJson(
       infinite ? text.replaceAll(/^(\s*"\w+": -?)Infinity(?=,?\s*$)/gm, '$11e999') : text,
       maxDepth,
     );
   } catch (error) {
     throw new Error(`${where}: is not valid JSON, cut short or damaged (${oneLine(error)})`, { cause: error });
   }
-  if (!isObject(value))
-    throw new Error(`${where}: expected a JSON object, got ${Array.isArray(value) ? 'a list' : quoteJson(value)}`);
-  return value;
 }
 
 /**

@@ -228,11 +228,17 @@ class BertPooler extends Module {
 export class BertModel extends Module {
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
-  readonly pooler: BertPooler;
+  readonly pooler: BertPooler | null;
   readonly #config: BertConfig;
 
-  /** @throws if the heads do not divide the width */
-  constructor(options: BertOptions) {
+  /**
+   * @param addPoolingLayer  whether it has the map over the first token; default true. Many checkpoints of encoders have not.
+   * @throws if the heads do not divide the width
+   */
+  constructor(
+    options: BertOptions,
+    { addPoolingLayer = true }: { readonly addPoolingLayer?: boolean | undefined } = {},
+  ) {
     super();
     const config = bertConfigSchema.parse(options);
     const { hiddenSize, numAttentionHeads } = config;
@@ -244,7 +250,7 @@ export class BertModel extends Module {
     this.#config = config;
     this.embeddings = new BertEmbeddings(config);
     this.encoder = new BertEncoder(config);
-    this.pooler = new BertPooler(config);
+    this.pooler = addPoolingLayer ? new BertPooler(config) : null;
   }
 
   get config(): BertConfig {
@@ -254,14 +260,19 @@ export class BertModel extends Module {
   /**
    * @param ids      [B, L] of i64 or i32, L at most maxPositionEmbeddings
    * @param keyMask  [B, L] of bool: the tokens that are there
+   * @returns `pooled` only with a pooling layer
    * @throws if the ids are no such tensor
    */
-  forward(ctx: Context, ids: Tensor, keyMask?: Tensor): TowerOutput {
+  forward(
+    ctx: Context,
+    ids: Tensor,
+    keyMask?: Tensor,
+  ): Pick<TowerOutput, 'lastHiddenState'> & Partial<Pick<TowerOutput, 'pooled'>> {
     if (ids.shape.length !== 2 || (ids.dtype !== 'i64' && ids.dtype !== 'i32')) {
       throw new Error(`bert: tokens must be i64[B, L], got ${describeType(ids)}`);
     }
     const hidden = this.encoder.forward(ctx, this.embeddings.forward(ctx, ids), keyMask ? { keyMask } : {});
-    return { lastHiddenState: hidden, pooled: this.pooler.forward(ctx, hidden) };
+    return { lastHiddenState: hidden, ...(this.pooler && { pooled: this.pooler.forward(ctx, hidden) }) };
   }
 }
 

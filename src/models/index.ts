@@ -57,4 +57,12 @@ export {
   type ImageClassifierConfig,
 } from './image-classifier.ts';
 export { inceptionSize, InceptionV3, type InceptionVariant } from './inception-v3.ts';
+export {
+  textEncoderClasses,
+  textEncoderClassOf,
+  textEncoderNetwork,
+  type TextEncoderClass,
+  type TextEncoderNetwork,
+  type EncoderStates,
+} from './text-encoder.ts';
 export { t5Config, t5ConfigSchema, T5EncoderModel, t5TensorName, type T5Config, type T5Options } from './t5-encoder.ts';

@@ -28,4 +28,11 @@ export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
 export { enlarge, lowResolution, lowResolutionExamples, shrink } from './super-resolution.ts';
+export {
+  type FrozenTextEncoder,
+  openTextEncoder,
+  textEncoderProgram,
+  type TextEncoderOptions,
+  type TextFeatures,
+} from './text-encoder.ts';
 export * from './zero-shot.ts';

@@ -1,7 +1,7 @@
 /** Texts as numbers, by a `tokenizer.json` as Hugging Face's tokenizers write it. Runs in a browser too. */
 import type { HostArray } from '../../core/index.ts';
 import { clipped, quoteJson } from '../../formats/quote.ts';
-import { bpeEngine, type BpeEngine } from './bpe-engine.ts';
+import { tokenizerEngine, type TokenizerEngine } from './tokenizer-engine.ts';
 
 /** Texts as a model takes them. */
 export interface EncodedTexts {
@@ -19,10 +19,11 @@ export interface Tokenizer {
   readonly where: string;
   /** One more than the largest id. */
   readonly vocabSize: number;
-  readonly bosTokenId: number;
+  /** The token before each text; null where there is none, as T5 has it. */
+  readonly bosTokenId: number | null;
   readonly eosTokenId: number;
   readonly padTokenId: number;
-  /** The whole text, between its start and its end token. */
+  /** The whole text, with its end token, and its start token if there is one. */
   encode(text: string): number[];
   /**
    * Texts in rows of one length: shorter ones are padded, longer ones lose tokens, but never their end token.
@@ -40,11 +41,15 @@ export interface TokenizerOptions {
   readonly padTokenId?: number;
 }
 
+/** The models that are read. */
+const kinds: ReadonlySet<unknown> = new Set(['BPE', 'WordPiece', 'Unigram']);
+
 /** What is looked at of a `tokenizer.json`; the engine checks the rest. */
 interface TokenizerJson {
   readonly model?: {
     readonly type?: unknown;
-    readonly vocab?: Readonly<Record<string, unknown>>;
+    /** Ids by token; Unigram has a list of tokens and their scores, by id. */
+    readonly vocab?: Readonly<Record<string, unknown>> | readonly unknown[];
     readonly merges?: unknown;
   };
   readonly added_tokens?: readonly { readonly id?: unknown }[];
@@ -52,35 +57,37 @@ interface TokenizerJson {
 }
 
 /**
- * Opens a tokenizer of byte-pair encoding.
+ * Opens a tokenizer: byte-pair encoding (CLIP's), WordPiece (BERT's) or Unigram (T5's).
  *
  * @param json   the content of a `tokenizer.json`
  * @param where  how messages call it
- * @throws one line if it is none, is of another kind, or puts no start and end token around a text
+ * @throws one line if it is none, is of another kind, or puts no end token after a text
  */
 export function readTokenizer(json: unknown, where: string, { padTokenId }: TokenizerOptions = {}): Tokenizer {
   const content: TokenizerJson = typeof json === 'object' && json !== null ? json : {};
   const { model, added_tokens: added, padding } = content;
   if (typeof model !== 'object' || model === null || typeof model.vocab !== 'object' || model.vocab === null)
     throw new Error(`${where}: has no model with a vocab, so this is no tokenizer.json`);
-  if (model.type !== 'BPE' && !(model.type === undefined && model.merges !== undefined))
-    throw new Error(`${where}: the model is ${quoteJson(model.type)}, expected "BPE" (byte-pair encoding, as CLIP's)`);
+  if (!kinds.has(model.type) && !(model.type === undefined && model.merges !== undefined))
+    throw new Error(`${where}: the model is ${quoteJson(model.type)}, expected one of ${[...kinds].join(', ')}`);
   const addedIds: readonly unknown[] = Array.isArray(added)
     ? added.map((token: { readonly id?: unknown } | null) => token?.id)
     : [];
   // Not Math.max over all: a vocabulary has more entries than a call takes arguments.
   let vocabSize = 0;
-  for (const id of [...Object.values(model.vocab), ...addedIds]) {
+  for (const id of [...(Array.isArray(model.vocab) ? model.vocab.keys() : Object.values(model.vocab)), ...addedIds]) {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= 2 ** 24)
       throw new Error(`${where}: a token's id must be a whole number below 2^24, got ${quoteJson(id, 'none')}`);
     vocabSize = Math.max(vocabSize, id + 1);
   }
 
-  let engine: BpeEngine;
+  let engine: TokenizerEngine;
   let empty: number[];
+  let one: number[];
   try {
-    engine = bpeEngine(content);
+    engine = tokenizerEngine(content);
     empty = engine.encode('');
+    one = engine.encode('a');
   } catch (error) {
     // The engine looks for nothing before it takes it.
     const why =
@@ -89,15 +96,18 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
         : clipped((error as Error).message);
     throw new Error(`${where}: cannot be used as a tokenizer (${why})`, { cause: error });
   }
-  const [bosTokenId, eosTokenId] = empty;
+  const eosTokenId = empty.at(-1);
+  const bosTokenId = empty.length === 2 ? empty[0]! : null;
+  const around = (ids: readonly number[]) =>
+    (bosTokenId === null || ids[0] === bosTokenId) && ids.at(-1) === eosTokenId;
   if (
-    bosTokenId === undefined ||
     eosTokenId === undefined ||
-    empty.length !== 2 ||
+    empty.length > 2 ||
+    !around(one) ||
     !empty.every((id) => Number.isInteger(id) && id < vocabSize)
   )
     throw new Error(
-      `${where}: puts ${empty.length} tokens around a text, expected a start and an end token (its post_processor says which)`,
+      `${where}: puts ${empty.length} tokens around a text, expected an end token, with or without a start token (its post_processor says which)`,
     );
   const pad = padTokenId ?? (typeof padding?.pad_id === 'number' ? padding.pad_id : eosTokenId);
   return {
@@ -109,7 +119,7 @@ export function readTokenizer(json: unknown, where: string, { padTokenId }: Toke
     encode: (text) => engine.encode(text),
     encodeBatch(texts, length) {
       if (!(Number.isInteger(length) && length >= 2))
-        throw new Error(`encodeBatch: expected a length of 2 or more, for the start and the end token, got ${length}`);
+        throw new Error(`encodeBatch: expected a length of 2 or more, for a token and the end token, got ${length}`);
       const rows = new BigInt64Array(texts.length * length).fill(BigInt(pad));
       const mask = new Uint8Array(rows.length);
       let truncated = 0;

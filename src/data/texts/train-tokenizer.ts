@@ -1,5 +1,5 @@
 /** Learns the vocabulary of a tokenizer from texts, by byte-pair encoding. */
-import { bpeEngine } from './bpe-engine.ts';
+import { tokenizerEngine } from './tokenizer-engine.ts';
 import {
   byteAlphabet,
   clipSpecialTokens,
@@ -76,7 +76,7 @@ function printingFirst(alphabet: readonly string[]): string[] {
 /** The words of all texts, cut by the very rules that the tokenizer will follow. */
 function countWords(texts: Iterable<string>, ids: ReadonlyMap<string, number>): Word[] {
   const { start, end } = clipSpecialTokens;
-  const engine = bpeEngine(
+  const engine = tokenizerEngine(
     clipTokenizerJson(
       new Map([
         [start, 0],

@@ -1,12 +1,12 @@
 /** The tokenizer that runs: Hugging Face's own, with the types of what we use of it, and two things put right. */
 import { Tokenizer } from '@huggingface/tokenizers';
 
-/** Byte-pair encoding by a `tokenizer.json`. */
-export interface BpeEngine {
+/** What a `tokenizer.json` does: byte-pair encoding, WordPiece or Unigram. */
+export interface TokenizerEngine {
   /** The ids of a text, with those that the post-processor puts around it. */
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
-  /** The words that a text is cut into before pairs are merged, one character for each byte. */
+  /** The words that a text is cut into before the model sees it; of byte-pair encoding, one character for each byte. */
   words(text: string): string[];
 }
 
@@ -27,15 +27,21 @@ interface LibraryTokenizer {
 /**
  * Opens a tokenizer.
  *
- * JavaScript's lower case of Σ depends on what follows, and its white space has U+FEFF in it; Rust's, which the Python
- * library goes by, neither. Both are put right here, so that ids agree.
+ * JavaScript's lower case of Σ depends on what follows, its white space has U+FEFF in it, and the library knows Chinese
+ * characters of 16 bits only; Rust's, which the Python library goes by, differs in all three. They are put right here, so
+ * that ids agree.
  *
  * @throws what the library says if it cannot
  */
-export function bpeEngine(json: object): BpeEngine {
+export function tokenizerEngine(json: object): TokenizerEngine {
   const engine = new Tokenizer(json, {}) as LibraryTokenizer;
-  const lowers = 'normalizer' in json && JSON.stringify(json.normalizer ?? null).includes('"Lowercase"');
-  const prepared = (text: string) => (lowers ? text.replaceAll('Σ', 'σ') : text);
+  const normalizer = 'normalizer' in json ? JSON.stringify(json.normalizer ?? null) : '';
+  const lowers = normalizer.includes('"Lowercase"') || /"lowercase":true/.test(normalizer);
+  const splitsChinese = /"handle_chinese_chars":true/.test(normalizer);
+  const prepared = (text: string) => {
+    const split = splitsChinese ? text.replaceAll(supplementaryChinese, ' $& ') : text;
+    return lowers ? split.replaceAll('Σ', 'σ') : split;
+  };
   if (engine.pre_tokenizer) mendWhiteSpace(engine.pre_tokenizer);
   return {
     encode: (text) => engine.encode(prepared(text)).ids,
@@ -46,6 +52,9 @@ export function bpeEngine(json: object): BpeEngine {
     },
   };
 }
+
+/** The Chinese characters beyond 16 bits that BERT puts spaces around. */
+const supplementaryChinese = /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B81F}\u{2B820}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
 
 /** Where a pattern says white space by JavaScript's measure, it says it by Unicode's. */
 function mendWhiteSpace(part: PreTokenizer): void {

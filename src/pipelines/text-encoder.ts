@@ -1,0 +1,252 @@
+/** Frozen text encoders: texts to hidden states and one vector each, for what is conditioned on text. */
+import {
+  add,
+  cast,
+  concat,
+  div,
+  float32,
+  input,
+  max,
+  mul,
+  program,
+  reshape,
+  slice,
+  sqrt,
+  sub,
+  sum,
+  type Executable,
+  type Executor,
+  type FloatArray,
+  type HostArray,
+  type Program,
+  type Tensor,
+} from '../core/index.ts';
+import type { LoadedTextEncoder, PoolingMode } from '../checkpoint/browser.ts';
+import { readTokenizer, type Tokenizer } from '../data/browser.ts';
+import { unitVectors } from '../models/index.ts';
+import { bind } from '../nn/index.ts';
+import { checkTokenizer } from './clip.ts';
+import { encoderFingerprint } from './text-encoder-fingerprint.ts';
+
+/** What a text encoder makes of texts. */
+export interface TextFeatures {
+  /** [B, L, D], the last hidden states; zero where there is no token. */
+  readonly hidden: FloatArray;
+  /** [B, L] of bool: the tokens that are there, those around the text counted. */
+  readonly mask: HostArray;
+  /** [B, P], one vector a text. */
+  readonly pooled: FloatArray;
+}
+
+/** A text encoder made ready to encode. */
+export interface FrozenTextEncoder {
+  /** The network's class in transformers. */
+  readonly className: string;
+  /** D. */
+  readonly width: number;
+  /** P. */
+  readonly pooledWidth: number;
+  /** L, the most tokens of a text, those around it counted. */
+  readonly maxLength: number;
+  /** All texts at once; two texts that are the same to the tokenizer have the same features. */
+  encode(texts: readonly string[]): Promise<TextFeatures>;
+  /** Tokens of a text before it is truncated, those around it counted. */
+  countTokens(text: string): number;
+  /** Whether a text has more tokens than the encoder takes, and loses those before its end token. */
+  truncated(text: string): boolean;
+  /**
+   * What identifies all that features depend on: the network, its weights, the tokenizer, pooling, `maxLength`. Computed when it is first
+   * asked for.
+   *
+   * @throws in a page that is not served over https, where browsers compute no SHA-256
+   */
+  fingerprint(): Promise<string>;
+  dispose(): Promise<void>;
+}
+
+/** Options of `openTextEncoder`. */
+export interface TextEncoderOptions {
+  /** L; default what the files say, 512 where they do not. Short captions need few: the padding costs whoever attends to it. */
+  readonly maxLength?: number | undefined;
+  /** Texts computed together at most; default 32. */
+  readonly batchSize?: number | undefined;
+}
+
+/**
+ * Opens a text encoder. Texts are computed in batches of similar length, so a short one costs little at any `maxLength`. The programs for
+ * each length are compiled when they are first needed and share one copy of the weights.
+ *
+ * @param executor  where it computes; it has to outlive the encoder
+ * @throws if the tokenizer is not the network's, or the network has fewer positions than `maxLength`
+ *
+ * @example
+ * import { folderFiles, readTextEncoder } from 'kuosan/checkpoint';
+ * import { openTextEncoder } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = createNodeExecutor();
+ * const files = folderFiles('models/all-MiniLM-L6-v2');
+ * const encoder = await openTextEncoder(executor, await readTextEncoder(files), { maxLength: 16 });
+ * const { hidden, mask, pooled } = await encoder.encode(['a folder with a heart', 'a bell']);
+ * // hidden [2, 16, 384], mask [2, 16], pooled [2, 384]
+ */
+export async function openTextEncoder(
+  executor: Executor,
+  loaded: LoadedTextEncoder,
+  { maxLength = loaded.maxLength, batchSize = 32 }: TextEncoderOptions = {},
+): Promise<FrozenTextEncoder> {
+  const { network, pooling, lowercase, tokenizer: tokenizerJson } = loaded;
+  const { width, context, className } = network;
+  if (!(Number.isInteger(maxLength) && maxLength >= 2 && maxLength <= (context ?? Infinity)))
+    throw new Error(
+      `openTextEncoder: maxLength must be a whole number of 2 to ${context ?? 'any number of'} tokens (${className} ${loaded.path}), got ${maxLength}`,
+    );
+  if (!(Number.isInteger(batchSize) && batchSize >= 1))
+    throw new Error(`openTextEncoder: batchSize must be a whole number from 1, got ${batchSize}`);
+  const tokenizer = openTokenizer(loaded);
+  const pooledWidth = pooling.modes.length === 0 ? network.pooledWidth! : pooling.modes.length * width;
+  const prepared = (text: string) => (lowercase ? text.toLowerCase() : text);
+
+  const build = (batch: number, length: number) => textEncoderProgram({ network, pooling }, batch, length);
+  const store = await executor.createStore(build(1, maxLength).reads, loaded.weights);
+  const programs = new Map<string, Promise<Executable>>();
+  let fingerprint: Promise<string> | undefined;
+  const encoder: FrozenTextEncoder = {
+    className,
+    width,
+    pooledWidth,
+    maxLength,
+    countTokens: (text) => tokenizer.encode(prepared(text)).length,
+    truncated: (text) => encoder.countTokens(text) > maxLength,
+    async encode(texts) {
+      const hidden = new Float32Array(texts.length * maxLength * width);
+      const mask = new Uint8Array(texts.length * maxLength);
+      const pooled = new Float32Array(texts.length * pooledWidth);
+      for (const { length, rows, batch } of batchesByLength(texts.map(encoder.countTokens), maxLength, batchSize)) {
+        const tokens = tokenizer.encodeBatch(
+          Array.from({ length: batch }, (_, i) => prepared(texts[rows[Math.min(i, rows.length - 1)]!]!)),
+          length,
+        );
+        const key = `${batch} ${length}`;
+        let executable = programs.get(key);
+        if (!executable) programs.set(key, (executable = executor.compile(build(batch, length))));
+        const found = await (await executable).run(store, { ids: tokens.ids, mask: tokens.mask });
+        const states = found['hidden']!.data as Float32Array;
+        const vectors = found['pooled']!.data as Float32Array;
+        for (const [i, row] of rows.entries()) {
+          hidden.set(states.subarray(i * length * width, (i + 1) * length * width), row * maxLength * width);
+          mask.set((tokens.mask.data as Uint8Array).subarray(i * length, (i + 1) * length), row * maxLength);
+          pooled.set(vectors.subarray(i * pooledWidth, (i + 1) * pooledWidth), row * pooledWidth);
+        }
+      }
+      return {
+        hidden: float32([texts.length, maxLength, width], hidden),
+        mask: { dtype: 'bool', shape: [texts.length, maxLength], data: mask },
+        pooled: float32([texts.length, pooledWidth], pooled),
+      };
+    },
+    fingerprint: () =>
+      (fingerprint ??= encoderFingerprint(
+        { className, config: network.config, tokenizer: tokenizerJson, pooling, lowercase, maxLength },
+        store,
+      )),
+    async dispose() {
+      // What did not compile has nothing to give back, and was reported where it was run.
+      for (const executable of programs.values()) await (await executable.catch(() => undefined))?.dispose();
+      await store.dispose();
+    },
+  };
+  return encoder;
+}
+
+/** Vocabularies are padded to a multiple of this in the table of embeddings, as T5's is. */
+const vocabularyStep = 128;
+
+/** @throws one line if the tokenizer cannot be the network's */
+function openTokenizer({ network, tokenizer: json, tokenizerPath }: LoadedTextEncoder): Tokenizer {
+  const where = `checkpoint ${tokenizerPath}`;
+  const tokenizer = readTokenizer(json, where);
+  const { vocabSize, eosTokenId, className } = network;
+  const padded = Math.ceil(tokenizer.vocabSize / vocabularyStep) * vocabularyStep;
+  if (tokenizer.vocabSize > vocabSize || vocabSize > padded)
+    throw new Error(
+      `${where}: has ${tokenizer.vocabSize} tokens, the ${className} has ${vocabSize} (vocab_size); take the tokenizer.json that came with the model`,
+    );
+  if (eosTokenId !== undefined) checkTokenizer(tokenizer, { vocabSize, eosTokenId });
+  return tokenizer;
+}
+
+/**
+ * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D], zero where the mask is false, and
+ * `pooled` [B, P].
+ */
+export function textEncoderProgram(
+  { network, pooling }: Pick<LoadedTextEncoder, 'network' | 'pooling'>,
+  batchSize: number,
+  length: number,
+): Program {
+  const ids = input('ids', [batchSize, length], 'i64');
+  const mask = input('mask', [batchSize, length], 'bool');
+  const { hidden, pooled: own } = network.states(bind(network.module), ids, mask);
+  const present = reshape(cast(mask, 'f32'), [batchSize, length, 1]);
+  const vectors = pooling.modes.length === 0 ? own! : pool(hidden, present, pooling.modes);
+  return program({
+    outputs: { hidden: mul(hidden, present), pooled: pooling.normalize ? unitVectors(vectors) : vectors },
+  });
+}
+
+/**
+ * @param hidden   [B, L, D]
+ * @param present  [B, L, 1], 1 for a token that is there
+ * @returns        [B, modes · D]
+ */
+function pool(hidden: Tensor, present: Tensor, modes: readonly PoolingMode[]): Tensor {
+  const [batch, , width] = hidden.shape as [number, number, number];
+  const count = sum(present, [1]); // [B, 1]; a text has its end token at least
+  const total = () => sum(mul(hidden, present), [1]); // [B, D]
+  const vectors = modes.map((mode): Tensor => {
+    switch (mode) {
+      case 'cls':
+        return reshape(slice(hidden, [0, 0, 0], [batch, 1, width]), [batch, width]);
+      case 'max':
+        // Far below any hidden state where there is no token.
+        return max(add(hidden, mul(sub(present, 1), 1e9)), [1]);
+      case 'mean':
+        return div(total(), count);
+      case 'mean_sqrt_len':
+        return div(total(), sqrt(count));
+    }
+  });
+  return vectors.length === 1 ? vectors[0]! : concat(vectors, 1);
+}
+
+/** A batch: which texts, at which length, and for how many rows its program is compiled. */
+interface LengthBatch {
+  readonly length: number;
+  readonly rows: readonly number[];
+  readonly batch: number;
+}
+
+/**
+ * Batches of texts of similar length. The length depends on the text alone, so that its features do not depend on its company; there are
+ * few lengths and sizes, since each is a program.
+ */
+export function batchesByLength(counts: readonly number[], maxLength: number, batchSize: number): LengthBatch[] {
+  const byLength = new Map<number, number[]>();
+  for (const [row, count] of counts.entries()) {
+    const length = Math.min(maxLength, roundedLength(count));
+    byLength.set(length, [...(byLength.get(length) ?? []), row]);
+  }
+  return [...byLength].flatMap(([length, rows]) =>
+    Array.from({ length: Math.ceil(rows.length / batchSize) }, (_, i) => {
+      const part = rows.slice(i * batchSize, (i + 1) * batchSize);
+      return { length, rows: part, batch: Math.min(batchSize, 2 ** Math.ceil(Math.log2(part.length))) };
+    }),
+  );
+}
+
+/** The next of 4, 6, 8, 12, 16, 24, 32, 48, 64 …: less than a third of a longer one is padding. */
+function roundedLength(count: number): number {
+  const power = Math.max(4, 2 ** Math.ceil(Math.log2(count)));
+  return power > 4 && count <= 0.75 * power ? 0.75 * power : power;
+}
