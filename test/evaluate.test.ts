@@ -336,7 +336,15 @@ describe('a folder', () => {
 
   test('of which a part is measured against all of it is about as far from it as real images are', async () => {
     const { stdout, stderr } = await evaluate(
-      ...['--images', 'two', '--data', 'two', '--count', '40', '--nearest', 'part.png', '--json'],
+      '--images',
+      'two',
+      '--data',
+      'two',
+      '--count',
+      '40',
+      '--nearest',
+      'part.png',
+      '--json',
     );
     const { chosen, features, nearest } = JSON.parse(stdout || stderr) as {
       chosen: object;
