@@ -1,4 +1,3 @@
-export { type CachedTextEncoder, cachedTextEncoder, type EncodeAheadOptions } from './cached-text-encoder.ts';
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
@@ -6,7 +5,6 @@ export {
   type ClipImageEncoder,
   type ClipImageSource,
   type ClipWeights,
-  encoderBatchSize,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
 export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';

@@ -1,6 +1,6 @@
 /** A training run of a diffusion model: its data, its network, and its sample grids. */
 import { join } from 'node:path';
-import { RandomStream, type Executor } from '../core/index.ts';
+import type { Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import {
   fromBitmaps,
@@ -21,14 +21,7 @@ import {
   type NetworkProcess,
   type SuperResolution,
 } from '../diffusion/index.ts';
-import {
-  compareFeatures,
-  defaultFeatures,
-  realFeatures,
-  readFeatures,
-  type FeatureSource,
-  type RealFeatures,
-} from '../eval/index.ts';
+import { compareFeatures, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import {
   denoisingNetwork,
@@ -73,7 +66,7 @@ export async function planDdpm(
   checkOutputs(asked.model, channels, diffusion);
   const { source, size, crop, horizontalFlip } = asked.data;
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
-  const features = await featuresFor(train, imageShape);
+  const features = await featuresFor(train);
   features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const { config, notes } = withClasses(asked, dataset);
@@ -117,7 +110,7 @@ export async function planDdpm(
     }),
     writeModel: async (dir, weights) => {
       await writeModelFolder(dir, {
-        unet,
+        network: unet,
         weights,
         scheduler: config.scheduler,
         classes,
@@ -125,7 +118,7 @@ export async function planDdpm(
       });
       return weights.keys();
     },
-    readWeights: async (dir) => new Map((await readModelFolder(dir)).weights),
+    readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
       : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
@@ -170,7 +163,7 @@ export async function planDdpm(
             },
           },
         }),
-        ...(features && measure && { evaluate: measure.evaluate, best: judgementOf(features, train) }),
+        ...(measure && { evaluate: measure.evaluate, best: judgementOf(train) }),
         async dispose() {
           await sampler.dispose();
           await measure?.dispose();
@@ -192,24 +185,25 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
       ];
 }
 
-/** What a run is measured with, where it is to be measured. */
-async function featuresFor(
-  { evaluateEvery, evaluateFeatures }: DdpmConfig['train'],
-  imageShape: ImageShape,
-): Promise<FeatureSource | undefined> {
+/** @throws if a run is to be measured and nothing is named to measure it with */
+async function featuresFor({
+  evaluateEvery,
+  evaluateFeatures,
+}: DdpmConfig['train']): Promise<FeatureSource | undefined> {
   if (evaluateEvery === null) return undefined;
-  return evaluateFeatures === null ? defaultFeatures(imageShape) : readFeatures(evaluateFeatures);
+  if (evaluateFeatures === null)
+    throw new Error(
+      `config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`,
+    );
+  return readFeatures(evaluateFeatures);
 }
 
 /** The Fréchet distance counts both what is wrong and what is missing. */
-function judgementOf(
-  { name }: FeatureSource,
-  { evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train'],
-): Judgement {
+function judgementOf({ evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train']): Judgement {
   return {
     measure: 'frechetDistance',
     better: 'lower',
-    by: `${evaluateFeatures ?? name}, ${evaluateCount} images, ${evaluateSteps} steps`,
+    by: `${evaluateFeatures}, ${evaluateCount} images, ${evaluateSteps} steps`,
   };
 }
 
@@ -258,7 +252,7 @@ async function openMeasure(
   };
 }
 
-/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images some of the data, chosen at random, each with its own class. */
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
 function shownConditions(
   dataset: Dataset,
   count: number,
@@ -267,8 +261,7 @@ function shownConditions(
 ): Conditions {
   if (!superResolution)
     return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
-  const order = new RandomStream(gridSeed, 'enlarged images', 0).permutation(dataset.count);
-  const places = Array.from({ length: count }, (_, i) => order[i % dataset.count]!);
+  const places = Array.from({ length: count }, (_, i) => i % dataset.count);
   return {
     [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
     ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
@@ -387,13 +380,13 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
 export async function shipDdpm(checkpoint: string, out: string): Promise<ShippedModel> {
   const model = await readModelFolder(checkpoint);
   await writeModelFolder(out, { ...model, dtype: 'f16' });
-  const { inChannels, sampleSize } = model.unet.config;
+  const { className, module, sample } = model.network;
   return {
     weights: join('unet', 'diffusion_pytorch_model.safetensors'),
     rows: [
       [
         'network',
-        `\`UNet2DModel\`, ${countParameters(model.unet).toLocaleString('en-US')} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
+        `\`${className}\`, ${countParameters(module).toLocaleString('en-US')} parameters, ${sample.join(' × ')}; its configuration is \`unet/config.json\``,
       ],
       ['process', describeProcess(model.scheduler)],
       ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),
