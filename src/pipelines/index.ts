@@ -1,12 +1,7 @@
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
-export {
-  type ClipImageEncoder,
-  type ClipImageSource,
-  type ClipWeights,
-  openClipImageEncoder,
-} from './clip-image-encoder.ts';
+export { type ClipImageEncoder, type ClipImageSource, openClipImageEncoder } from './clip-image-encoder.ts';
 export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';
 export * from './compare.ts';
 export {
@@ -35,3 +30,5 @@ export {
   type TextFeatures,
 } from './text-encoder.ts';
 export * from './zero-shot.ts';
+export { inBatches, mapInBatches } from './in-batches.ts';
+export { overWeights, type ProgramOverWeights, type ProgramWeights } from './program-weights.ts';

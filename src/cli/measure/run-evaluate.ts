@@ -28,7 +28,7 @@ import { describeEvaluation, type EvaluationReport } from './describe-evaluation
 import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
-import { interruptSignal } from '../interrupt.ts';
+import { withInterrupt } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
 import { checkNeedsNoImage, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
@@ -73,11 +73,9 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
   await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
   const features =
     options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const display = progressDisplay();
   let subject: Subject | undefined;
-  try {
-    const { signal } = interrupt;
+  await withInterrupt(async (signal) => {
     subject =
       source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
     const { imageShape } = subject;
@@ -96,11 +94,10 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
     };
     display.stop();
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describeEvaluation(found));
-  } finally {
+  }).finally(async () => {
     display.stop();
-    interrupt.release();
     await subject?.dispose();
-  }
+  });
 }
 
 function checkUsage(source: string | undefined, options: EvaluateOptions): void {
