@@ -240,3 +240,8 @@ export function timeEmbeddingWidth({
 }: UNet2DConditionConfig): number {
   return timeEmbeddingDim ?? blockOutChannels[0]! * (timeEmbeddingType === 'fourier' ? 2 : 4);
 }
+
+/** Height and width of samples. */
+export function heightAndWidthOf(sampleSize: number | readonly [number, number]): readonly [number, number] {
+  return typeof sampleSize === 'number' ? [sampleSize, sampleSize] : sampleSize;
+}
