@@ -11,31 +11,18 @@ import {
 import type { Executor, FloatArray } from '../core/index.ts';
 import { classConditions, classLabelsName, imageName, type Conditions } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';
-import type { JsonObject } from '../formats/json-object.ts';
 import { enlarge, openSampler, type ImageModel } from '../pipelines/index.ts';
 import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
+import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
-
-/** What an opener is given. */
-export interface GeneratorContext {
-  readonly executor: Executor;
-  readonly files: ModelFiles;
-  /** What model_index.json says; undefined for a network alone. */
-  readonly index: JsonObject | undefined;
-  /** Images computed together. */
-  readonly batchSize?: number | undefined;
-  /** Which of several sets of weights to read, such as `fp16`. */
-  readonly variant?: string | undefined;
-}
-
-/** Opens models of a kind. */
-export type GeneratorOpener = (context: GeneratorContext) => Promise<ImageGenerator>;
+import { openTextToImage, textToImageClass } from './text-to-image.ts';
 
 /** Who opens which class of model_index.json. */
-export const generatorOpeners: Readonly<Record<string, GeneratorOpener>> = Object.fromEntries(
-  [...pipelineClasses, noPipeline].map((className) => [className, openDiffusion]),
-);
+export const generatorOpeners: Readonly<Record<string, GeneratorOpener>> = {
+  ...Object.fromEntries([...pipelineClasses, noPipeline].map((className) => [className, openDiffusion])),
+  [textToImageClass]: openTextToImage,
+};
 
 /** Options of `openGenerator`. */
 export interface OpenGeneratorOptions extends Partial<Pick<GeneratorContext, 'batchSize' | 'variant'>> {
