@@ -39,6 +39,8 @@ export interface RunPlan {
   readonly kind: ModelKind;
   readonly dataset: RunData;
   readonly task: TrainingTask;
+  /** What has to be there before the first batch, on the executor that trains: a frozen encoder that batches ask. */
+  readonly prepare?: (executor: Executor) => Promise<void>;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
   /** The range of times that the network is conditioned on, in a run that has noise: the log then has the loss by noise level. */
@@ -207,6 +209,7 @@ async function* trained(
     throw explain(error, out, latest);
   });
 
+  await plan.prepare?.(executor);
   const trainer = await Trainer.open(executor, task, train, from ?? start);
   const watch = await plan.watch?.(executor, trainer.store);
   const bestSoFar = watch?.best && (await BestSoFar.open(out, watch.best));
