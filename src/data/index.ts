@@ -22,6 +22,7 @@ export {
 export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
 export { layClassGrid } from './figures/class-grid.ts';
+export { layRows, type TitledRow } from './figures/row-grid.ts';
 export {
   type Crop,
   decodeDefaults,
