@@ -64,6 +64,18 @@ describe('the layers', () => {
     expect([...new Set(users.map((path) => layerOf(path)!.folder))].sort()).toEqual(['runtime', 'runtime/web']);
   });
 
+  test('no code tests for a process: its row says what differs', () => {
+    const tests = sources
+      .filter((path) => !path.startsWith('src/diffusion/processes'))
+      .flatMap((path) =>
+        textOf(path)
+          .split('\n')
+          .filter((line) => /\bprocess\b(?:\)|\s)*[!=]==|case '(?:flow|edm)'|=== '(?:flow|edm)'/.test(line))
+          .map((line) => `${path}: ${line.trim()}`),
+      );
+    expect(tests).toEqual([]);
+  });
+
   test('only onnx names ONNX operators', () => {
     const operators = new Set(
       sources

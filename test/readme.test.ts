@@ -8,7 +8,7 @@ import { applyOverrides, parseOverrides } from '../src/cli/options.ts';
 import { readTokenizer, trainTokenizer, writePng } from '../src/data/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { configuredRun } from '../src/systems/index.ts';
+import { configuredRun, sectionHeadsOf, systems } from '../src/systems/index.ts';
 import { readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { codeBlocks } from './code-blocks.ts';
@@ -154,10 +154,11 @@ describe('the command lines in the documentation', () => {
     const { data: source } = command.opts<{ data?: string }>();
     expect(() =>
       configuredRun(
-        applyOverrides(preset, [
-          ...(source === undefined ? [] : ([[['data', 'source'], source]] as const)),
-          ...overrides,
-        ]),
+        applyOverrides(
+          preset,
+          [...(source === undefined ? [] : ([[['data', 'source'], source]] as const)), ...overrides],
+          sectionHeadsOf(systems),
+        ),
       ),
     ).not.toThrow();
   });

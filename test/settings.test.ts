@@ -7,7 +7,7 @@ import { describedSource } from '../scripts/settings/described-source.ts';
 import { documentDeclarations } from '../scripts/settings/document-declarations.ts';
 import { settingsFiles } from '../scripts/settings/settings-files.ts';
 import { runCommand } from '../src/cli/run-command.ts';
-import { continuousDefaults, schedulerDefaults } from '../src/diffusion/index.ts';
+import { processes, schedulerDefaults } from '../src/diffusion/index.ts';
 import { configSchemas } from '../src/systems/all.ts';
 import { schedulerSchema } from '../src/systems/scheduler-schema.ts';
 import { configuredRun } from '../src/systems/index.ts';
@@ -54,8 +54,8 @@ describe('a default', () => {
   });
 
   test('of the scheduler is that of its process', () => {
-    const { process: _, ...flow } = continuousDefaults.flow;
-    const { process: __, ...edm } = continuousDefaults.edm;
+    const { process: _, ...flow } = processes.flow.defaults;
+    const { process: __, ...edm } = processes.edm.defaults;
     const defaults: Readonly<Record<string, unknown>> = { ...edm, ...flow, ...schedulerDefaults };
     expect(Object.keys(schedulerSchema.shape).sort()).toEqual([...Object.keys(defaults), 'process'].sort());
     for (const [key, value] of Object.entries(defaults))

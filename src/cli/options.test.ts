@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { openDefaults } from '../data/index.ts';
 import { Command } from 'commander';
 import { register as registerData } from './data/data.ts';
+import { sectionHeadsOf, systems } from '../systems/index.ts';
 import {
   applyOverrides,
   choiceOption,
@@ -119,18 +120,28 @@ describe('settings by their path', () => {
   });
 
   test('take the settings with them that belong to what they replace', () => {
+    const heads = sectionHeadsOf(systems);
+    expect(heads).toEqual(['scheduler.process', 'tokenizer.file']);
     const preset = { scheduler: { process: 'ddpm', betaEnd: 0.02 }, tokenizer: { vocabSize: 600 } };
     expect(
-      applyOverrides(preset, [
-        [['scheduler', 'process'], 'ddpm'],
-        [['tokenizer', 'minFrequency'], 3],
-      ]),
+      applyOverrides(
+        preset,
+        [
+          [['scheduler', 'process'], 'ddpm'],
+          [['tokenizer', 'minFrequency'], 3],
+        ],
+        heads,
+      ),
     ).toEqual({ ...preset, tokenizer: { vocabSize: 600, minFrequency: 3 } });
     expect(
-      applyOverrides(preset, [
-        [['scheduler', 'process'], 'flow'],
-        [['tokenizer', 'file'], 'own.json'],
-      ]),
+      applyOverrides(
+        preset,
+        [
+          [['scheduler', 'process'], 'flow'],
+          [['tokenizer', 'file'], 'own.json'],
+        ],
+        heads,
+      ),
     ).toEqual({ scheduler: { process: 'flow' }, tokenizer: { file: 'own.json' } });
   });
 });

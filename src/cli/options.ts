@@ -139,39 +139,44 @@ function parseValue(text: string): unknown {
   }
 }
 
-/** A copy of a configuration with the overrides set, and without what they replace; objects on the way are made where they are missing. */
+/**
+ * A copy of a configuration with the overrides set, and without what they replace; objects on the way are made where they are
+ * missing.
+ *
+ * @param heads  settings by which the others of their section stand or fall (`sectionHeadsOf`): another value of one empties
+ *   its section
+ */
 export function applyOverrides(
   config: Readonly<Record<string, unknown>>,
   overrides: Overrides,
+  heads: readonly string[] = [],
 ): Record<string, unknown> {
-  const copy = structuredClone(withoutReplaced(config, overrides));
-  for (const [path, value] of overrides) {
-    let inner = copy;
-    for (const key of path.slice(0, -1)) {
-      const next = Object.hasOwn(inner, key) ? inner[key] : undefined;
-      if (typeof next === 'object' && next !== null) inner = next as Record<string, unknown>;
-      else {
-        const made: Record<string, unknown> = {};
-        Object.defineProperty(inner, key, { value: made, enumerable: true, writable: true, configurable: true });
-        inner = made;
-      }
-    }
-    Object.defineProperty(inner, path.at(-1)!, { value, enumerable: true, writable: true, configurable: true });
-  }
+  const copy = structuredClone(config) as Record<string, unknown>;
+  for (const [path, value] of overrides)
+    if (heads.includes(path.join('.')) && valueAt(copy, path) !== value) set(copy, path.slice(0, -1), {});
+  for (const [path, value] of overrides) set(copy, path, value);
   return copy;
 }
 
-/**
- * Without the settings that belong to something else than what is asked for: a process has settings of its own, and a tokenizer
- * that is taken from a file is not learned.
- */
-function withoutReplaced(config: Readonly<Record<string, unknown>>, overrides: Overrides): Record<string, unknown> {
-  const wanted = (name: string) => overrides.find(([path]) => path.join('.') === name)?.[1];
-  const process = wanted('scheduler.process');
-  const { process: own } = (config['scheduler'] ?? {}) as { readonly process?: unknown };
-  return {
-    ...config,
-    ...(process !== undefined && process !== own && { scheduler: {} }),
-    ...(wanted('tokenizer.file') !== undefined && { tokenizer: {} }),
-  };
+function valueAt(config: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
+        ? (inner as Record<string, unknown>)[key]
+        : undefined,
+    config,
+  );
+}
+
+function set(config: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  let inner = config;
+  const define = (key: string, content: unknown) =>
+    Object.defineProperty(inner, key, { value: content, enumerable: true, writable: true, configurable: true });
+  for (const key of path.slice(0, -1)) {
+    const next = Object.hasOwn(inner, key) ? inner[key] : undefined;
+    const section = typeof next === 'object' && next !== null ? (next as Record<string, unknown>) : {};
+    if (section !== next) define(key, section);
+    inner = section;
+  }
+  define(path.at(-1)!, value);
 }

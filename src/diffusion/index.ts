@@ -114,50 +114,47 @@ export {
   objectiveDefaults,
   type SuperResolution,
   upsamplings,
-  type TimestepDistribution,
-  timestepDistribution,
-  type TimeSampling,
-  timeSamplings,
 } from './objective.ts';
-export {
-  type ContinuousSchedule,
-  edmDefaults,
-  type EdmOptions,
-  edmSchedule,
-  flowDefaults,
-  flowSchedule,
-  isContinuous,
-} from './continuous-schedules.ts';
+export { type TimestepDistribution, type TimeSampling, timeSamplings } from './time-sampling.ts';
+export { type ContinuousSchedule, isContinuous } from './continuous-schedule.ts';
 export type { NoiseSchedule } from './noise-schedule.ts';
-export {
-  edmCoefficients,
-  edmPreconditioning,
-  flowPreconditioning,
-  plainPreconditioning,
-  type Preconditioning,
-} from './preconditioning.ts';
+export { plainPreconditioning, type Preconditioning } from './preconditioning.ts';
 export { hasSteps, type Schedule, scheduleFromBetas } from './schedule.ts';
 export {
+  continuousProcesses,
   describeProcess,
   networkProcess,
-  type NetworkProcess,
-  type NetworkTimes,
-  spreadTimes,
-} from './network-process.ts';
+  processes,
+  type ProcessName,
+  processNameOf,
+  type SchedulerConfig,
+  schedulerConfig,
+  type SchedulerOptions,
+  timestepDistribution,
+} from './processes.ts';
 export {
   type BetaSchedule,
   betaSchedules,
-  continuousDefaults,
-  continuousProcesses,
-  type EdmSchedulerConfig,
-  type FlowSchedulerConfig,
   schedule,
-  type SchedulerConfig,
-  schedulerConfig,
   schedulerDefaults,
-  type SchedulerOptions,
   type StepSchedulerConfig,
   type StepSchedulerOptions,
-} from './scheduler-config.ts';
+} from './processes/discrete-time.ts';
+export {
+  edmCoefficients,
+  edmDefaults,
+  type EdmOptions,
+  edmPreconditioning,
+  edmSchedule,
+  type EdmSchedulerConfig,
+} from './processes/edm.ts';
+export type { NetworkProcess, NetworkTimes, ProcessDefinition, TrainingTimes } from './processes/process-definition.ts';
+export {
+  flowDefaults,
+  flowPreconditioning,
+  flowSchedule,
+  type FlowSchedulerConfig,
+} from './processes/rectified-flow.ts';
+export { spreadTimes } from './spread-times.ts';
 export { exponentialSigmas, flowTimes, karrasSigmas, type SigmaRange, sigmaRange, timesOfSigmas } from './sigmas.ts';
 export { type TimestepOptions, timesteps, type TimestepSpacing, timestepSpacings } from './timesteps.ts';

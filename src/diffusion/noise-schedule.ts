@@ -2,7 +2,7 @@
  * How much of the image and how much noise there is at each time: x_t = α(t) x_0 + σ(t) ε, in float64.
  *
  * Denoisers and samplers ask for nothing else, so what works on DDPM's thousand steps works on EDM's continuous noise
- * levels and on straight flows. Times fall from `last`, the noisiest, to `clean`, where α = 1 and σ = 0.
+ * levels and on rectified flows. Times fall from `last`, the noisiest, to `clean`, where α = 1 and σ = 0.
  */
 export interface NoiseSchedule {
   /** The time of the clean image: −1 for schedules of steps, 0 for continuous ones. */

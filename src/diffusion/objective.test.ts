@@ -2,14 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { float32 } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
 import { linearSchedule, rescaleZeroTerminalSnr } from './beta-schedules.ts';
-import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
+import { edmCoefficients, edmPreconditioning, edmSchedule } from './processes/edm.ts';
+import { flowSchedule } from './processes/rectified-flow.ts';
 import { fromPrediction } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { drawTrainingNoise } from './training-noise.ts';
 import type { NoiseSchedule } from './noise-schedule.ts';
 import { lossWeight, objectiveDefaults } from './objective.ts';
 import { fromOutput, type PredictionType, predictionTypes, type Target, targetOf } from './parameterization.ts';
-import { edmCoefficients, edmPreconditioning, plainPreconditioning } from './preconditioning.ts';
+import { plainPreconditioning } from './preconditioning.ts';
 
 const schedule = linearSchedule();
 const asked = (type: PredictionType) => ({ schedule, preconditioning: plainPreconditioning(schedule, type) });

@@ -1,25 +1,11 @@
-import type { NetworkProcess } from './network-process.ts';
+import type { NetworkProcess } from './processes/process-definition.ts';
 import { outputError } from './parameterization.ts';
-import type { SchedulerConfig } from './scheduler-config.ts';
+import type { TimestepDistribution, TimeSampling } from './time-sampling.ts';
 
 /** How the losses of different times are weighed against each other. */
 export const lossWeightings = ['uniform', 'min_snr'] as const;
 /** One of `lossWeightings`. */
 export type LossWeighting = (typeof lossWeightings)[number];
-
-/** How the timesteps of a training batch are drawn. */
-export const timeSamplings = ['uniform', 'stratified', 'importance', 'log_normal'] as const;
-/** One of `timeSamplings`. */
-export type TimeSampling = (typeof timeSamplings)[number];
-
-/** The distribution of training timesteps. */
-export interface TimestepDistribution {
-  readonly timeSampling: TimeSampling;
-  /** Mean of ln(σ/α), for `log_normal`. */
-  readonly timeMean?: number | undefined;
-  /** Its standard deviation. */
-  readonly timeStd?: number | undefined;
-}
 
 /** How a low-resolution image is upsampled to the resolution of the output. */
 export const upsamplings = ['bilinear', 'bicubic'] as const;
@@ -63,44 +49,6 @@ export const objectiveDefaults: Objective = {
   labelDropout: 0,
   vlbWeight: 0.001,
 };
-
-/**
- * The timestep distribution of a process, with its defaults: uniform for discrete time; logit-normal for a flow, shifted with
- * its shift, which multiplies σ/α; for EDM log-normally.
- *
- * @throws if the distribution does not fit the process
- * @see Esser et al. 2024, section 3.1 and table 1: mean 0, deviation 1 — https://arxiv.org/abs/2403.03206; Karras et al. 2022, table 1: P_mean −1.2, P_std 1.2 — https://arxiv.org/abs/2206.00364
- */
-export function timestepDistribution(
-  scheduler: SchedulerConfig,
-  {
-    timeSampling = scheduler.process === undefined ? 'uniform' : 'log_normal',
-    timeMean,
-    timeStd,
-  }: { readonly [Key in keyof TimestepDistribution]?: TimestepDistribution[Key] | undefined } = {},
-): TimestepDistribution {
-  if (timeSampling !== 'log_normal') {
-    if (timeMean !== undefined || timeStd !== undefined)
-      throw new Error(
-        `${timeMean === undefined ? 'timeStd' : 'timeMean'}: belongs to timeSampling log_normal, got ${timeSampling}`,
-      );
-    if (timeSampling === 'importance' && scheduler.process !== undefined)
-      throw new Error(
-        `timeSampling: importance keeps losses of each of a schedule's steps, and scheduler.process ${scheduler.process} has none; take log_normal`,
-      );
-    if (scheduler.process === 'edm')
-      throw new Error(
-        `timeSampling: EDM's noise levels go over five powers of ten, and ${timeSampling} covers almost none of the low ones; take log_normal`,
-      );
-    return { timeSampling };
-  }
-  if (scheduler.process === undefined)
-    throw new Error(
-      'timeSampling: log_normal is for continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
-    );
-  const usual = scheduler.process === 'flow' ? { mean: Math.log(scheduler.shift), std: 1 } : { mean: -1.2, std: 1.2 };
-  return { timeSampling, timeMean: timeMean ?? usual.mean, timeStd: timeStd ?? usual.std };
-}
 
 /**
  * The weight of the loss at time t.

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RandomStream } from '../core/random.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { linearSchedule, rescaleZeroTerminalSnr } from './beta-schedules.ts';
-import { edmDefaults } from './continuous-schedules.ts';
+import { edmDefaults } from './processes/edm.ts';
 import { drainSampler, initialNoise, type SamplerName, samplerNamed, samplers, samplerTimesteps } from './samplers.ts';
 import { exponentialSigmas, karrasSigmas, sigmaRange } from './sigmas.ts';
 

@@ -11,7 +11,7 @@ import { eulerAncestral } from './samplers/euler-ancestral.ts';
 import { heun, type HeunOptions } from './samplers/heun.ts';
 import type { Sampler, SamplerState } from './samplers/sampler.ts';
 import { unipc } from './samplers/unipc.ts';
-import type { ContinuousSchedule } from './continuous-schedules.ts';
+import type { ContinuousSchedule } from './continuous-schedule.ts';
 import { hasSteps, type Schedule } from './schedule.ts';
 import { exponentialSigmas, karrasSigmas, sigmaRange, timesOfSigmas } from './sigmas.ts';
 import { timesteps, timestepSpacings } from './timesteps.ts';

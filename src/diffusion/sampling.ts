@@ -1,6 +1,6 @@
 /** How a model is sampled: one place for what is taken when nobody says. */
 import type { DynamicThresholdOptions } from './guidance/thresholding.ts';
-import type { NetworkProcess } from './network-process.ts';
+import type { NetworkProcess } from './processes/process-definition.ts';
 import { evaluationsOf, type SamplerName, samplerNamed, type TimeSpacing } from './samplers.ts';
 import { hasSteps } from './schedule.ts';
 

@@ -7,7 +7,8 @@ import {
   sigmoidAlphaBarSchedule,
   sigmoidSchedule,
 } from './beta-schedules.ts';
-import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
+import { edmSchedule } from './processes/edm.ts';
+import { flowSchedule } from './processes/rectified-flow.ts';
 import { scheduleFromBetas } from './schedule.ts';
 
 /** Relative difference; the golden values carry nine digits. */

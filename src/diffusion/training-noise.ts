@@ -1,7 +1,8 @@
 import { float32, type FloatArray, type Shape, sizeOf } from '../core/dtype.ts';
 import type { RandomStream } from '../core/random.ts';
-import { objectiveDefaults, type Objective, type TimestepDistribution } from './objective.ts';
-import type { ContinuousSchedule } from './continuous-schedules.ts';
+import { objectiveDefaults, type Objective } from './objective.ts';
+import type { TimestepDistribution } from './time-sampling.ts';
+import type { ContinuousSchedule } from './continuous-schedule.ts';
 import { hasSteps, type Schedule } from './schedule.ts';
 
 /** What Algorithm 1 draws for one batch, of which x_t = α x_0 + σ ε is made. */
@@ -41,12 +42,12 @@ export function drawTrainingNoise(
   schedule: Schedule | ContinuousSchedule,
   shape: Shape,
   stream: RandomStream,
-  { offsetNoise, ...law }: Pick<Objective, 'offsetNoise'> & TimestepDistribution = objectiveDefaults,
+  { offsetNoise, ...distribution }: Pick<Objective, 'offsetNoise'> & TimestepDistribution = objectiveDefaults,
   p?: Float64Array,
 ): TrainingDraw {
   const [count, channels] = shape;
   if (count === undefined) throw new Error('drawTrainingNoise: the shape has no batch axis');
-  const t = drawTimes(schedule, count, stream, law, p);
+  const t = drawTimes(schedule, count, stream, distribution, p);
   const noise = float32(shape, stream.fillNormal(new Float32Array(sizeOf(shape))));
   if (offsetNoise > 0) {
     if (channels === undefined)

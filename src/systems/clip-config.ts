@@ -56,7 +56,10 @@ export const clipRunSchema = z.strictObject({
   tokenizer: z
     .strictObject({
       /** A tokenizer.json to take, as `kuosan tokenizer train` and Hugging Face's tokenizers write it; default none, one is learned. */
-      file: z.string().optional().meta(resumable),
+      file: z
+        .string()
+        .optional()
+        .meta({ ...resumable, startsSection: true }),
       /** Tokens to learn from the captions and tags of the training images; default 5000. @unit tokens */
       vocabSize: z.number().int().min(leastVocabSize).optional(),
       /** A pair of tokens becomes one if it occurs as often; default 2. */

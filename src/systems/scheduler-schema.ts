@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import {
   betaSchedules,
-  continuousDefaults,
+  processes,
   continuousProcesses,
   predictionTypes,
   schedulerDefaults,
@@ -9,7 +9,7 @@ import {
 } from '../diffusion/index.ts';
 
 const positive = z.number().positive();
-const { flow, edm } = continuousDefaults;
+const { flow, edm } = processes;
 
 /** A setting that may be left out; `schedulerConfig` fills in the default, which is said here. */
 function defaulted<S extends z.ZodType>(schema: S, value: unknown): z.ZodOptional<S> {
@@ -22,7 +22,7 @@ function defaulted<S extends z.ZodType>(schema: S, value: unknown): z.ZodOptiona
  */
 export const schedulerSchema = z.strictObject({
   /** `flow` for a rectified flow, `edm` for EDM's noise levels; left out, a discrete-time process. */
-  process: z.enum(continuousProcesses).optional(),
+  process: z.enum(continuousProcesses).optional().meta({ startsSection: true }),
   /** How β_t grows: the noise schedule of a discrete-time process. `cosine` is short for `squaredcos_cap_v2`. */
   betaSchedule: defaulted(z.enum([...betaSchedules, 'cosine']), schedulerDefaults.betaSchedule), // diffusers' DDPMScheduler
   /** T: the times of a discrete-time process. For a flow, what the network is given at pure noise. @unit times */
@@ -44,11 +44,11 @@ export const schedulerSchema = z.strictObject({
   /** Where x̂_0 is clipped. */
   clipSampleRange: defaulted(positive, schedulerDefaults.clipSampleRange), // diffusers' DDPMScheduler
   /** Of a flow: how far training and sampling are moved towards the noise; 1 not at all, 3 for images of many pixels. */
-  shift: defaulted(positive, flow.shift), // Esser et al. 2024, section 5.3.2
+  shift: defaulted(positive, flow.defaults.shift), // Esser et al. 2024, section 5.3.2
   /** Of EDM: the smallest noise level. */
-  sigmaMin: defaulted(positive, edm.sigmaMin), // Karras et al. 2022, table 1
+  sigmaMin: defaulted(positive, edm.defaults.sigmaMin), // Karras et al. 2022, table 1
   /** Of EDM: the largest noise level. */
-  sigmaMax: defaulted(positive, edm.sigmaMax), // Karras et al. 2022, table 1
+  sigmaMax: defaulted(positive, edm.defaults.sigmaMax), // Karras et al. 2022, table 1
   /** Of EDM: the standard deviation of the data's values. */
-  sigmaData: defaulted(positive, edm.sigmaData), // Karras et al. 2022, table 1
+  sigmaData: defaulted(positive, edm.defaults.sigmaData), // Karras et al. 2022, table 1
 });

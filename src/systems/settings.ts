@@ -10,12 +10,14 @@ export interface SchemaSetting {
   readonly type: z.ZodType;
   /** Whether a run that goes on may have another value. */
   readonly resumable: boolean;
+  /** Whether the other settings of its section belong to its value. */
+  readonly startsSection: boolean;
 }
 
 /** The settings of a schema by their paths, in its order. */
 export function schemaSettings(schema: z.ZodType, path = ''): SchemaSetting[] {
-  const { type, resumable } = unwrapped(schema);
-  if (!(type instanceof z.ZodObject)) return path === '' ? [] : [{ path, type, resumable }];
+  const { type, ...marks } = unwrapped(schema);
+  if (!(type instanceof z.ZodObject)) return path === '' ? [] : [{ path, type, ...marks }];
   return Object.entries(type.shape as Record<string, z.ZodType>).flatMap(([key, inner]) =>
     schemaSettings(inner, path === '' ? key : `${path}.${key}`),
   );
@@ -34,15 +36,26 @@ export function resumableOf({ schema }: Pick<System, 'schema'>): string[] {
     .map(({ path }) => path);
 }
 
+/**
+ * Settings by which the others of their section stand or fall, `scheduler.process` among them: who asks for another process
+ * has no use for the settings of the one before.
+ */
+export function sectionHeadsOf(systems: readonly Pick<System, 'schema'>[]): string[] {
+  const all = systems.flatMap(({ schema }) => schemaSettings(schema));
+  return [...new Set(all.filter(({ startsSection }) => startsSection).map(({ path }) => path))];
+}
+
 /** A schema without what stands around its type. */
-function unwrapped(schema: z.ZodType): { readonly type: z.ZodType; readonly resumable: boolean } {
+function unwrapped(schema: z.ZodType): Omit<SchemaSetting, 'path'> {
   let type: z.ZodType = schema;
   let resumable = false;
+  let startsSection = false;
   for (;;) {
     resumable ||= type.meta()?.['resumable'] === true;
+    startsSection ||= type.meta()?.['startsSection'] === true;
     const { def } = type as unknown as { readonly def: { readonly innerType?: z.ZodType; readonly in?: z.ZodType } };
     const inner = def.innerType ?? def.in;
-    if (!inner) return { type, resumable };
+    if (!inner) return { type, resumable, startsSection };
     type = inner;
   }
 }

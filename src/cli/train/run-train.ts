@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readRun } from '../../checkpoint/index.ts';
 import { MissingDataError } from '../../data/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
-import { configuredRun } from '../../systems/index.ts';
+import { configuredRun, sectionHeadsOf, systems } from '../../systems/index.ts';
 import { readConfig } from '../../train/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { openExecutor } from '../open-executor.ts';
@@ -54,7 +54,7 @@ export async function runTrain(preset: string | undefined, options: TrainOptions
       [['train', 'checkpointEvery'], options.checkpointEvery],
     ] as const
   ).filter(([, value]) => value !== undefined);
-  const merged = applyOverrides(config, [...own, ...overrides]);
+  const merged = applyOverrides(config, [...own, ...overrides], sectionHeadsOf(systems));
   if ((merged['data'] as { source?: unknown } | undefined)?.source === undefined)
     throw new UsageError('--data is missing: a data set or a folder of images');
   const run = configuredRun(merged);

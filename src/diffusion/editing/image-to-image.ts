@@ -1,7 +1,7 @@
 import type { FloatArray } from '../../core/dtype.ts';
 import { combine } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
-import { isContinuous } from '../continuous-schedules.ts';
+import { isContinuous } from '../continuous-schedule.ts';
 import type { NoiseSchedule } from '../noise-schedule.ts';
 import { initialNoise } from '../samplers.ts';
 import type { Sampler, SamplerOptions, SamplerState } from '../samplers/sampler.ts';

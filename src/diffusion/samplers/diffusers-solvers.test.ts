@@ -3,9 +3,9 @@ import golden from '../../../test/golden/diffusers-solvers.json' with { type: 'j
 import { recordedStreams } from '../../../test/recorded-streams.ts';
 import { float32 } from '../../core/dtype.ts';
 import { fromPrediction, type Predict } from '../denoiser.ts';
-import { flowSchedule } from '../continuous-schedules.ts';
+import { flowSchedule } from '../processes/rectified-flow.ts';
 import type { PredictionType } from '../parameterization.ts';
-import { type BetaSchedule, schedule as betaSchedule } from '../scheduler-config.ts';
+import { type BetaSchedule, schedule as betaSchedule } from '../processes/discrete-time.ts';
 import { exponentialSigmas, flowTimes, karrasSigmas, sigmaRange, timesOfSigmas } from '../sigmas.ts';
 import { dpm2 } from './dpm2.ts';
 import { dpmpp2m } from './dpmpp-2m.ts';

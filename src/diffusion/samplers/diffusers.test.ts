@@ -4,7 +4,7 @@ import { recordedStreams } from '../../../test/recorded-streams.ts';
 import { float32 } from '../../core/dtype.ts';
 import { fromPrediction, type Predict } from '../denoiser.ts';
 import type { VarianceType } from '../process.ts';
-import { type BetaSchedule, schedule } from '../scheduler-config.ts';
+import { type BetaSchedule, schedule } from '../processes/discrete-time.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { float32 } from '../core/dtype.ts';
 import { RandomStream } from '../core/random.ts';
-import { edmSchedule, flowSchedule } from './continuous-schedules.ts';
+import { edmCoefficients, edmSchedule } from './processes/edm.ts';
+import { flowSchedule } from './processes/rectified-flow.ts';
 import { fromPrediction, type Predict } from './denoiser.ts';
 import { gaussianDenoiser } from './exact/gaussian.ts';
 import { drawTrainingNoise } from './training-noise.ts';
 import { denoisingLossByNoise } from './loss-by-noise.ts';
-import { networkProcess, spreadTimes, type NetworkProcess } from './network-process.ts';
-import { timestepDistribution } from './objective.ts';
+import { networkProcess, timestepDistribution, schedulerConfig } from './processes.ts';
+import { spreadTimes } from './spread-times.ts';
+import type { NetworkProcess } from './processes/process-definition.ts';
 import { outputError } from './parameterization.ts';
-import { edmCoefficients } from './preconditioning.ts';
 import { drainSampler, initialNoise, samplerNamed, samplerTimesteps } from './samplers.ts';
-import { schedulerConfig } from './scheduler-config.ts';
 
 const flow = networkProcess(schedulerConfig({ process: 'flow' }));
 const edm = networkProcess(schedulerConfig({ process: 'edm' }));

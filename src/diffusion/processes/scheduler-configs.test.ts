@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { cosineSchedule, linearSchedule } from './beta-schedules.ts';
-import { networkProcess } from './network-process.ts';
-import { schedule, schedulerConfig, schedulerDefaults, type SchedulerOptions } from './scheduler-config.ts';
+import { cosineSchedule, linearSchedule } from '../beta-schedules.ts';
+import { networkProcess, schedulerConfig, type SchedulerOptions } from '../processes.ts';
+import { schedule, schedulerDefaults } from './discrete-time.ts';
 
 describe('scheduler config', () => {
   test('the schedules are found by the names of the command line and of diffusers', () => {
@@ -37,7 +37,7 @@ describe('scheduler config', () => {
       'unknown betaSchedule "laplace"; one of linear, scaled_linear, squaredcos_cap_v2, sigmoid, sigmoid_alpha_bar, cosine',
     ],
     [{ varianceType: 'learned' }, 'unknown varianceType "learned"; one of fixed_small, fixed_large, learned_range'],
-    [{ predictionType: 'flow_prediction' }, 'predictionType: flow_prediction belongs to straight flows'],
+    [{ predictionType: 'flow_prediction' }, 'predictionType: flow_prediction belongs to rectified flows'],
     [{ rescaleBetasZeroSnr: true }, 'use predictionType v_prediction or sample'],
     [{ trainedBetas: [0.1, 0.2] }, 'trainedBetas: expected one for each of the 1000 numTrainTimesteps, got 2'],
     [{ predictionType: 'flow' }, 'unknown predictionType "flow"; one of epsilon'],

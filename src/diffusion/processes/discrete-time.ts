@@ -1,8 +1,8 @@
-import { quoteJson } from '../formats/quote.ts';
-import { edmDefaults, flowDefaults } from './continuous-schedules.ts';
-import { predictionTypes, type PredictionType } from './parameterization.ts';
-import { varianceTypes, type VarianceType } from './process.ts';
-import { scheduleFromBetas, type Schedule } from './schedule.ts';
+/**
+ * Discrete-time diffusion: T steps of noise with given variances.
+ *
+ * @see Ho, Jain & Abbeel 2020 — https://arxiv.org/abs/2006.11239
+ */
 import {
   cosineSchedule,
   linearEnds,
@@ -12,7 +12,12 @@ import {
   scheduleDefaults,
   sigmoidAlphaBarSchedule,
   sigmoidSchedule,
-} from './beta-schedules.ts';
+} from '../beta-schedules.ts';
+import { predictionTypes, type PredictionType } from '../parameterization.ts';
+import { plainPreconditioning } from '../preconditioning.ts';
+import { varianceTypes, type VarianceType } from '../process.ts';
+import { scheduleFromBetas, type Schedule } from '../schedule.ts';
+import { checkFields, multistep, oneOf, type ProcessDefinition } from './process-definition.ts';
 
 /** The schedules, by diffusers' names where it has them; `sigmoid_alpha_bar` (Jabri et al.) is saved as its list of β. */
 export const betaSchedules = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid', 'sigmoid_alpha_bar'] as const;
@@ -43,42 +48,10 @@ export interface StepSchedulerConfig {
   readonly clipSampleRange: number;
 }
 
-/** A rectified flow between image and noise whose network says the velocity, as diffusers' FlowMatchEulerDiscreteScheduler has it. */
-export interface FlowSchedulerConfig {
-  readonly process: 'flow';
-  /** The timestep that the network gets for t = 1, pure noise. */
-  readonly numTrainTimesteps: number;
-  /** How far sampling and training are moved towards the noise: 1 not at all, 3 in Stable Diffusion 3, for images of many pixels. */
-  readonly shift: number;
-}
-
-/** EDM's continuous noise levels and preconditioning, as diffusers' EDMEulerScheduler has them. */
-export interface EdmSchedulerConfig {
-  readonly process: 'edm';
-  /** No effect here; the number of noise levels that diffusers lists by default. */
-  readonly numTrainTimesteps: number;
-  readonly sigmaMin: number;
-  readonly sigmaMax: number;
-  /** The standard deviation of the data's values. */
-  readonly sigmaData: number;
-}
-
-/** What a checkpoint's scheduler_config.json says, in diffusers' names in camelCase. */
-export type SchedulerConfig = StepSchedulerConfig | FlowSchedulerConfig | EdmSchedulerConfig;
-
-/** The continuous-time processes. */
-export const continuousProcesses = ['flow', 'edm'] as const;
-
 /** A discrete-time process as a person writes it: every field optional, and `cosine` for `squaredcos_cap_v2`. */
 export type StepSchedulerOptions = Partial<Omit<StepSchedulerConfig, 'betaSchedule'>> & {
   readonly betaSchedule?: BetaSchedule | 'cosine';
 };
-
-/** A configuration as a person writes it. */
-export type SchedulerOptions =
-  | StepSchedulerOptions
-  | (Pick<FlowSchedulerConfig, 'process'> & Partial<FlowSchedulerConfig>)
-  | (Pick<EdmSchedulerConfig, 'process'> & Partial<EdmSchedulerConfig>);
 
 /** diffusers' own defaults (`DDPMScheduler`), so a field absent from a file means here what it means there. Ho's CIFAR-10 model has fixed_large. */
 export const schedulerDefaults: StepSchedulerConfig = {
@@ -94,56 +67,36 @@ export const schedulerDefaults: StepSchedulerConfig = {
   clipSampleRange: 1,
 };
 
-/** diffusers' own defaults of the other processes; EDM's are Karras et al. 2022, table 1. */
-export const continuousDefaults: { readonly flow: FlowSchedulerConfig; readonly edm: EdmSchedulerConfig } = {
-  flow: { process: 'flow', numTrainTimesteps: 1000, shift: flowDefaults.shift },
-  edm: {
-    process: 'edm',
-    numTrainTimesteps: 1000,
-    sigmaMin: edmDefaults.sigmaMin,
-    sigmaMax: edmDefaults.sigmaMax,
-    sigmaData: edmDefaults.sigmaData,
+/** Discrete-time diffusion. */
+export const discreteTime: ProcessDefinition<StepSchedulerConfig> = {
+  defaults: schedulerDefaults,
+  complete: completed,
+  network(config) {
+    const steps = schedule(config);
+    return {
+      schedule: steps,
+      preconditioning: plainPreconditioning(steps, config.predictionType),
+      varianceType: config.varianceType,
+      clip: config.clipSample ? config.clipSampleRange : undefined,
+      defaultSampler: multistep,
+      networkTimes: { from: 0, to: steps.T, label: 't' },
+    };
   },
+  describe: ({ betaSchedule, numTrainTimesteps: T, predictionType }) =>
+    `${betaSchedule === 'squaredcos_cap_v2' ? 'cosine' : betaSchedule.replaceAll('_', ' ')} schedule, T = ${T}, predicts ${predicted[predictionType]}`,
+  trainingTimes: () => ({
+    default: 'uniform',
+    refused: {
+      log_normal:
+        'timeSampling: log_normal is for continuous processes (scheduler.process flow or edm); a discrete-time process takes uniform, stratified or importance',
+    },
+  }),
 };
 
-/**
- * The full configuration with the defaults filled in.
- *
- * A betaStart or betaEnd left out is scaled by 1000/T as `linearSchedule` does and stands in the result as a number,
- * so the saved file means the same to diffusers, which does not scale.
- *
- * @throws on an unknown field or name, or a value outside its range
- */
-export function schedulerConfig(options?: StepSchedulerOptions): StepSchedulerConfig;
-export function schedulerConfig(options: SchedulerOptions): SchedulerConfig;
-export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig {
-  // What comes from a file need not be an object.
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new Error(`scheduler: expected an object, got ${quoteJson(options)}`);
-  if (options.process === undefined) return stepConfig(options);
-  oneOf('process', options.process, continuousProcesses);
-  checkFields(options, continuousDefaults[options.process]);
-  const config = { ...continuousDefaults[options.process], ...options } as FlowSchedulerConfig | EdmSchedulerConfig;
-  for (const [key, value] of Object.entries(config))
-    if (typeof value === 'number' && !(value > 0 && value < Infinity))
-      throw new Error(`${key}: expected a positive number, got ${value}`);
-  if (config.process === 'edm' && config.sigmaMin >= config.sigmaMax)
-    throw new Error(`sigmaMin: expected a noise level below sigmaMax (${config.sigmaMax}), got ${config.sigmaMin}`);
-  return config;
-}
+/** A network's output, as the papers write it. */
+const predicted = { epsilon: 'ε', sample: 'x₀', v_prediction: 'v', flow_prediction: 'the flow' } as const;
 
-/** @throws on a field that is none of the defaults', or of another type */
-function checkFields(options: object, defaults: object): void {
-  for (const [key, value] of Object.entries(options)) {
-    oneOf('scheduler field', key, Object.keys(defaults));
-    // What comes from a file need not be of its type.
-    const type = typeof defaults[key as keyof typeof defaults];
-    if (key !== 'trainedBetas' && value !== undefined && typeof value !== type)
-      throw new Error(`${key}: expected a ${type}, got ${quoteJson(value)}`);
-  }
-}
-
-function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSchedulerConfig {
+function completed({ process: _, ...options }: StepSchedulerOptions): StepSchedulerConfig {
   checkFields(options, schedulerDefaults);
   const { betaSchedule, ...given } = options;
   const ends = linearEnds(
@@ -173,7 +126,7 @@ function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSched
     );
   if (config.predictionType === 'flow_prediction')
     throw new Error(
-      'predictionType: flow_prediction belongs to straight flows, a discrete-time schedule takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead',
+      'predictionType: flow_prediction belongs to rectified flows, a discrete-time schedule takes epsilon, sample or v_prediction; for a flow set "process": "flow" instead',
     );
   if (!(config.clipSampleRange > 0))
     throw new Error(`clipSampleRange: expected a positive number, got ${config.clipSampleRange}`);
@@ -188,7 +141,7 @@ function stepConfig({ process: _, ...options }: StepSchedulerOptions): StepSched
  * @throws on an unknown name, or whatever the schedule itself refuses
  */
 export function schedule(nameOrConfig: BetaSchedule | 'cosine' | StepSchedulerOptions): Schedule {
-  const config = schedulerConfig(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
+  const config = completed(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
   const named =
     config.trainedBetas === null ? namedSchedule(config) : scheduleFromBetas(Float64Array.from(config.trainedBetas));
   return config.rescaleBetasZeroSnr ? rescaleZeroTerminalSnr(named) : named;
@@ -211,7 +164,3 @@ function namedSchedule({ betaSchedule, numTrainTimesteps: T, betaStart, betaEnd 
 
 /** A thousand times what anybody uses; each is a number in several tables, and a file must not ask for gigabytes. */
 const mostTimes = 1_000_000;
-
-function oneOf(what: string, name: string, names: readonly string[]): void {
-  if (!names.includes(name)) throw new Error(`unknown ${what} ${quoteJson(name)}; one of ${names.join(', ')}`);
-}
