@@ -10,6 +10,10 @@ export interface GeneratorContext {
   readonly files: ModelFiles;
   /** What model_index.json says; undefined for a network alone. */
   readonly index: JsonObject | undefined;
+  /** The name of its stage in a cascade, and what its random numbers are for; default `sample`. */
+  readonly stage?: string | undefined;
+  /** The files of the cascade that it is a stage of: what its stages share lies there. */
+  readonly shared?: ModelFiles | undefined;
   /** Images computed together. */
   readonly batchSize?: number | undefined;
   /** Which of several sets of weights to read, such as `fp16`. */

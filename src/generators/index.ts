@@ -1,4 +1,4 @@
-export { cascade, type CascadeStage } from './cascade.ts';
+export { cascade, cascadeClass, type CascadeStage } from './cascade.ts';
 export {
   defaultStrength,
   diffusionGenerator,

@@ -98,6 +98,8 @@ export async function openTextToImage({
   index,
   batchSize,
   variant,
+  stage = samplingStage,
+  shared,
 }: GeneratorContext): Promise<DiffusionGenerator> {
   const { network: unet, weights } = await readPart(files, index!, 'unet', unet2DConditionComponent, { variant });
   const scheduler = await readPart(files, index!, 'scheduler', schedulerComponent);
@@ -108,7 +110,10 @@ export async function openTextToImage({
     settings?.['textToImage'] ?? {},
     `${where}: settings.textToImage`,
   );
-  const encoder = await openTextEncoder(executor, await readTextEncoder(files, { folder: textEncoderFolder }), {
+  // Stages of a cascade share an encoder.
+  const isOwn = await files.has(`${textEncoderFolder}/config.json`);
+  const holder = isOwn || !shared ? files : shared;
+  const encoder = await openTextEncoder(executor, await readTextEncoder(holder, { folder: textEncoderFolder }), {
     maxLength: maxTokens,
   });
   const { outChannels } = unet.config;
@@ -149,6 +154,7 @@ export async function openTextToImage({
         ...(request.negativePrompts && { negative: await encoded(request.negativePrompts) }),
       };
     },
+    stage,
     device: executor.device,
   });
   return {
