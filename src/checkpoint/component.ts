@@ -7,6 +7,7 @@ import { jsonText } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
 import {
+  asDiffusersRuns,
   fromHuggingFace,
   parseConfig,
   presentTensorName,
@@ -82,6 +83,8 @@ export interface NetworkComponentOptions<Config, Network extends PartNetwork> {
   readonly build: (config: Config) => Network;
   /** Default `kuosan`. */
   readonly library?: 'diffusers' | 'transformers' | 'kuosan';
+  /** What a configuration of other software means, under our names. */
+  readonly asMeant?: (config: Readonly<Record<string, unknown>>) => Record<string, unknown>;
   /** Keys of config.json that say nothing of the network. */
   readonly otherKeys?: readonly string[];
   /** The present name of a tensor that older files call otherwise. */
@@ -97,6 +100,7 @@ export function networkComponent<Config, Network extends PartNetwork>({
   build,
   library = 'kuosan',
   otherKeys = [],
+  asMeant = (config) => config,
   presentName,
   checkSize,
 }: NetworkComponentOptions<Config, Network>): Component<NetworkPart<Network>> {
@@ -114,7 +118,7 @@ export function networkComponent<Config, Network extends PartNetwork>({
       if (found !== className)
         throw new Error(`${where}: the class is ${quoteJson(found)}, expected ${JSON.stringify(className)}`);
       const own = Object.fromEntries(Object.entries(json).filter(([key]) => !otherKeys.includes(key)));
-      const config = parseConfig(schema, fromHuggingFace(own), where);
+      const config = parseConfig(schema, asMeant(fromHuggingFace(own)), where);
       const stored = await readWeights(files, folder, { variant, library: naming, className });
       checkSize?.(config, stored.tensors.size, where);
       const network = built(() => build(config), where);
@@ -189,6 +193,7 @@ export const unet2DComponent: Component<NetworkPart<UNet2DModel>> = networkCompo
   library: 'diffusers',
   className: 'UNet2DModel',
   schema: unet2DConfigSchema,
+  asMeant: asDiffusersRuns,
   build: (config) => new UNet2DModel(config),
   otherKeys: averageKeys,
   presentName: presentTensorName,

@@ -15,6 +15,7 @@ export {
   type ClipClass,
   type ClipNetwork,
   type ClipToWrite,
+  isClipFolder,
   type LoadedClip,
   readClipFolder,
   readClipNetwork,

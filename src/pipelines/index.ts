@@ -5,6 +5,7 @@ export {
   type ClipImageEncoder,
   type ClipImageSource,
   type ClipWeights,
+  encoderBatchSize,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
 export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';

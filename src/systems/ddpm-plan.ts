@@ -1,5 +1,6 @@
 /** A training run of a diffusion model: its data, its network, and its sample grids. */
 import { join } from 'node:path';
+import { RandomStream } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import { fromBitmaps, heightAndWidth, openDataset, imagesAt, type Dataset } from '../data/index.ts';
 import {
@@ -28,7 +29,7 @@ import { countParameters } from '../nn/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
 import { startingModel } from '../train/start.ts';
-import { featuresFor, watchImages } from './watch-images.ts';
+import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 import { withClasses } from './with-classes.ts';
 
 /**
@@ -49,7 +50,7 @@ export async function planDdpm(
   checkOutputs(asked.model, channels, diffusion);
   const { source, size, crop, horizontalFlip } = asked.data;
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
-  const features = await featuresFor(train);
+  const features = await featuresFor(train, imageShape);
   features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const { config, notes } = withClasses(asked, dataset);
@@ -135,7 +136,7 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
       ];
 }
 
-/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images some of the data, chosen at random, each with its own class. */
 function shownConditions(
   dataset: Dataset,
   count: number,
@@ -144,7 +145,8 @@ function shownConditions(
 ): Conditions {
   if (!superResolution)
     return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
-  const places = Array.from({ length: count }, (_, i) => i % dataset.count);
+  const order = new RandomStream(gridSeed, 'enlarged images', 0).permutation(dataset.count);
+  const places = Array.from({ length: count }, (_, i) => order[i % dataset.count]!);
   return {
     [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
     ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),

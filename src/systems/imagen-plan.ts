@@ -68,7 +68,7 @@ export async function planImagen(asked: ImagenConfig, { skipBad = false, signal 
   const encoder = await readTextEncoder(encoderFiles).catch((error: Error) => {
     throw new Error(`config.text.encoder: ${error.message}`, { cause: error });
   });
-  const features = await featuresFor(train);
+  const features = await featuresFor(train, imageShape);
   features?.check(imageShape);
 
   const whole = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });

@@ -2,7 +2,14 @@
 import type { Executor, Store } from '../core/index.ts';
 import { layClassGrid, toBitmaps, type Dataset } from '../data/index.ts';
 import type { Conditions, SchedulerConfig, Sampling } from '../diffusion/index.ts';
-import { compareFeatures, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
+import {
+  compareFeatures,
+  defaultFeatures,
+  realFeatures,
+  readFeatures,
+  type FeatureSource,
+  type RealFeatures,
+} from '../eval/index.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { mostSteps, openSampler, sampleImages, type ImageSampler, type ImageShape } from '../pipelines/index.ts';
 import type { Judgement } from '../train/best.ts';
@@ -73,7 +80,7 @@ export async function watchImages(
         },
       },
     }),
-    ...(measure && { evaluate: measure.evaluate, best: judgementOf(train) }),
+    ...(features && measure && { evaluate: measure.evaluate, best: judgementOf(features, train) }),
     async dispose() {
       await sampler.dispose();
       await measure?.dispose();
@@ -81,25 +88,24 @@ export async function watchImages(
   };
 }
 
-/** @throws if a run is to be measured and nothing is named to measure it with */
-export async function featuresFor({
-  evaluateEvery,
-  evaluateFeatures,
-}: DdpmConfig['train']): Promise<FeatureSource | undefined> {
+/** What a run is measured with, where it is to be measured. */
+export async function featuresFor(
+  { evaluateEvery, evaluateFeatures }: DdpmConfig['train'],
+  imageShape: ImageShape,
+): Promise<FeatureSource | undefined> {
   if (evaluateEvery === null) return undefined;
-  if (evaluateFeatures === null)
-    throw new Error(
-      `config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`,
-    );
-  return readFeatures(evaluateFeatures);
+  return evaluateFeatures === null ? defaultFeatures(imageShape) : readFeatures(evaluateFeatures);
 }
 
 /** The Fréchet distance counts both what is wrong and what is missing. */
-function judgementOf({ evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train']): Judgement {
+function judgementOf(
+  { name }: FeatureSource,
+  { evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train'],
+): Judgement {
   return {
     measure: 'frechetDistance',
     better: 'lower',
-    by: `${evaluateFeatures}, ${evaluateCount} images, ${evaluateSteps} steps`,
+    by: `${evaluateFeatures ?? name}, ${evaluateCount} images, ${evaluateSteps} steps`,
   };
 }
 
