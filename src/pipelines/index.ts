@@ -1,3 +1,4 @@
+export { type CachedTextEncoder, cachedTextEncoder, type EncodeAheadOptions } from './cached-text-encoder.ts';
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';

@@ -1,11 +1,8 @@
 /** Frozen text encoders: texts to hidden states and one vector each, for what is conditioned on text. */
 import {
-  cast,
   float32,
   input,
-  mul,
   program,
-  reshape,
   type Executable,
   type Executor,
   type FloatArray,
@@ -112,7 +109,8 @@ export async function openTextEncoder(
       const hidden = new Float32Array(texts.length * maxLength * width);
       const mask = new Uint8Array(texts.length * maxLength);
       const pooled = new Float32Array(texts.length * pooledWidth);
-      for (const { length, rows, batch } of batchesByLength(texts.map(encoder.countTokens), maxLength, batchSize)) {
+      const counts = texts.map(encoder.countTokens);
+      for (const { length, rows, batch } of batchesByLength(counts, maxLength, batchSize)) {
         const tokens = tokenizer.encodeBatch(
           Array.from({ length: batch }, (_, i) => prepared(texts[rows[Math.min(i, rows.length - 1)]!]!)),
           length,
@@ -124,15 +122,14 @@ export async function openTextEncoder(
         const states = found['hidden']!.data as Float32Array;
         const own = found['pooled']?.data as Float32Array | undefined;
         for (const [i, row] of rows.entries()) {
-          hidden.set(states.subarray(i * length * width, (i + 1) * length * width), row * maxLength * width);
-          mask.set((tokens.mask.data as Uint8Array).subarray(i * length, (i + 1) * length), row * maxLength);
+          // What a position without a token is itself, nobody should see.
+          const count = Math.min(counts[row]!, maxLength);
+          const start = i * length * width;
+          const present = states.subarray(start, start + count * width);
+          hidden.set(present, row * maxLength * width);
+          mask.fill(1, row * maxLength, row * maxLength + count);
           const vector =
-            own?.subarray(i * pooledWidth, (i + 1) * pooledWidth) ??
-            pooledStates(
-              states.subarray(i * length * width, (i + 1) * length * width),
-              tokens.mask.data.subarray(i * length, (i + 1) * length) as Uint8Array,
-              pooling.modes,
-            );
+            own?.subarray(i * pooledWidth, (i + 1) * pooledWidth) ?? pooledStates(present, count, pooling.modes);
           pooled.set(pooling.normalize ? unitVector(vector) : vector, row * pooledWidth);
         }
       }
@@ -174,8 +171,8 @@ function openTokenizer({ network, tokenizer: json, tokenizerPath }: LoadedTextEn
 }
 
 /**
- * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D], zero where the mask is false, and
- * where the network has an embedding of its own `pooled` [B, P].
+ * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D], and where the network has
+ * an embedding of its own `pooled` [B, P].
  */
 export function textEncoderProgram(
   { network, pooling }: Pick<LoadedTextEncoder, 'network' | 'pooling'>,
@@ -185,25 +182,22 @@ export function textEncoderProgram(
   const ids = input('ids', [batchSize, length], 'i64');
   const mask = input('mask', [batchSize, length], 'bool');
   const { hidden, pooled } = network.states(bind(network.module), ids, mask);
-  const present = reshape(cast(mask, 'f32'), [batchSize, length, 1]);
-  return program({ outputs: { hidden: mul(hidden, present), ...(pooling.modes.length === 0 && { pooled: pooled! }) } });
+  return program({ outputs: { hidden, ...(pooling.modes.length === 0 && { pooled: pooled! }) } });
 }
 
 /**
  * One text's vector from its hidden states, on the host: a kernel may sum a row in another order where it stands elsewhere in a
  * batch, and a text's vector must not depend on its company.
  *
- * @param states   [L, D]
- * @param present  [L], 1 for a token that is there; a text has its end token at least
- * @returns        [modes · D]
+ * @param states  [L, D] of the tokens that are there; a text has its end token at least
+ * @returns       [modes · D]
  */
-function pooledStates(states: Float32Array, present: Uint8Array, modes: readonly PoolingMode[]): Float64Array {
-  const width = states.length / present.length;
-  const rows = Array.from(present.keys()).filter((row) => present[row] !== 0);
+function pooledStates(states: Float32Array, count: number, modes: readonly PoolingMode[]): Float64Array {
+  const width = states.length / count;
   const vector = new Float64Array(modes.length * width);
   for (const [m, mode] of modes.entries()) {
     for (let d = 0; d < width; d++) {
-      const values = rows.map((row) => states[row * width + d]!);
+      const values = Array.from({ length: count }, (_, row) => states[row * width + d]!);
       vector[m * width + d] = pooledValue(values, mode);
     }
   }
