@@ -13,13 +13,15 @@ import {
 } from '../checkpoint/index.ts';
 import {
   captionsOf,
+  defaultCacheDir,
   fingerprintWithFields,
   heightAndWidth,
   openDataset,
+  openTextCache,
   readFields,
   takeListed,
   type Dataset,
-  type Field,
+  type MetadataField,
 } from '../data/index.ts';
 import { hasSteps, networkProcess, objectiveDefaults, type NetworkProcess, type Schedule } from '../diffusion/index.ts';
 import { fromHome } from '../files/from-home.ts';
@@ -38,6 +40,7 @@ import {
   type UNet2DConditionConfig,
 } from '../models/index.ts';
 import {
+  cachedTextEncoder,
   captionExamples,
   denoisingTask,
   noisedLowResolutionExamples,
@@ -45,7 +48,7 @@ import {
   textConditions,
   openTextEncoder,
   type Examples,
-  type FrozenTextEncoder,
+  type CachedTextEncoder,
   type ImageShape,
 } from '../pipelines/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
@@ -97,7 +100,7 @@ export async function planImagen(asked: ImagenConfig, { skipBad = false, signal 
   const textual = network.conditions.filter(({ name }) => !ofImages.has(name));
   const nothing = nothingSaid(textual);
 
-  let encoding: FrozenTextEncoder | undefined;
+  let encoding: CachedTextEncoder | undefined;
   const encoded = (texts: readonly string[]) => {
     if (!encoding) throw new Error('internal: a caption is encoded before the encoder is open');
     return encoding.encode(texts);
@@ -120,8 +123,29 @@ export async function planImagen(asked: ImagenConfig, { skipBad = false, signal 
     kind: 'model',
     dataset,
     times: process.networkTimes,
-    async prepare(executor) {
-      encoding = await openTextEncoder(executor, encoder, { maxLength: text.maxTokens });
+    async prepare(executor, { signal: stop, onProgress }) {
+      const own = await openTextEncoder(executor, encoder, { maxLength: text.maxTokens });
+      const { width, pooledWidth } = own;
+      const cache = await openTextCache(defaultCacheDir(), {
+        fingerprint: await own.fingerprint(),
+        width,
+        pooledWidth,
+      });
+      const dispose = async () => {
+        await cache.close();
+        await own.dispose();
+      };
+      encoding = cachedTextEncoder(own, cache);
+      try {
+        await encoding.encodeAhead(dataset.captions!, {
+          ...(stop && { signal: stop }),
+          onProgress: (done, total) => onProgress?.('encoding captions', done, total),
+        });
+      } catch (error) {
+        await dispose();
+        throw error;
+      }
+      return { dispose };
     },
     task: denoisingTask({
       network,
@@ -200,7 +224,7 @@ function completed(
   asked: ImagenConfig,
   [channels, ...size]: ImageShape,
   encoder: LoadedTextEncoder,
-  fields: readonly Field[],
+  fields: readonly MetadataField[],
   { varianceType }: NetworkProcess,
 ): ImagenConfig & { readonly model: UNet2DConditionConfig } {
   const { superResolution } = asked.objective;

@@ -5,7 +5,7 @@ import { metadataColumn } from './captions.ts';
 import type { Dataset } from './dataset.ts';
 
 /** A field of a data set's metadata: a style, a set, anything that has few values. */
-export interface Field {
+export interface MetadataField {
   readonly name: string;
   /** Its values, sorted. */
   readonly values: readonly string[];
@@ -22,8 +22,11 @@ const mostValues = 1000;
  * @param keys  such as `style` and `set`
  * @throws if no image has one of them, or one has more than 1,000 values
  */
-export async function readFields(dataset: Pick<Dataset, 'name' | 'ids'>, keys: readonly string[]): Promise<Field[]> {
-  const fields: Field[] = [];
+export async function readFields(
+  dataset: Pick<Dataset, 'name' | 'ids'>,
+  keys: readonly string[],
+): Promise<MetadataField[]> {
+  const fields: MetadataField[] = [];
   for (const name of keys) {
     const found = await metadataColumn(fromHome(dataset.name), dataset.ids, name);
     if (found.size === 0)
@@ -46,7 +49,7 @@ export async function readFields(dataset: Pick<Dataset, 'name' | 'ids'>, keys: r
 }
 
 /** The fingerprint of a data set with its fields: training sees them too. */
-export function fingerprintWithFields(fingerprint: string, fields: readonly Field[]): string {
+export function fingerprintWithFields(fingerprint: string, fields: readonly MetadataField[]): string {
   if (fields.length === 0) return fingerprint;
   const hash = createHash('sha256').update(fingerprint);
   for (const { name, values, indices } of fields) hash.update(JSON.stringify([name, values, [...indices]]));
@@ -58,7 +61,7 @@ export function fingerprintWithFields(fingerprint: string, fields: readonly Fiel
  *
  * @throws for one that it has not, with the nearest
  */
-export function fieldValue({ name, values }: Pick<Field, 'name' | 'values'>, value: string): number {
+export function fieldValue({ name, values }: Pick<MetadataField, 'name' | 'values'>, value: string): number {
   const number = values.indexOf(value);
   if (number < 0) throw new Error(unknownName(name, value, values));
   return number;
