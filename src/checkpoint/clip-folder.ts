@@ -176,6 +176,12 @@ export async function readImageTower(path: string): Promise<LoadedClip<CLIPImage
   );
 }
 
+/** Whether a folder's configuration says that it is of the CLIP family, whole or a tower alone. */
+export async function isClipFolder(dir: string): Promise<boolean> {
+  const config = join(dir, configFile);
+  return (await kindOf(config)) === 'file' && classOfType.has((await readJsonFile(config, config))['model_type']);
+}
+
 /** Reads any network of the CLIP family, whole or a tower alone; see `readClipFolder`. */
 export async function readClipNetwork(
   path: string,

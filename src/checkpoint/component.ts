@@ -7,6 +7,7 @@ import { jsonText } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
 import {
+  asDiffusersRuns,
   fromHuggingFace,
   parseConfig,
   presentTensorName,
@@ -90,6 +91,8 @@ export interface NetworkComponentOptions<Config, Network extends PartNetwork> {
   readonly build: (config: Config) => Network;
   /** Default `kuosan`, whose configurations always name their class. */
   readonly library?: 'diffusers' | 'transformers' | 'kuosan';
+  /** What a configuration of other software means, under our names. */
+  readonly asMeant?: (config: Readonly<Record<string, unknown>>) => Record<string, unknown>;
   /** Whose names the files of its weights have; default the library's, of our own diffusers'. */
   readonly naming?: 'diffusers' | 'transformers';
   /** Keys of config.json that say nothing of the network. */
@@ -108,6 +111,7 @@ export function networkComponent<Config, Network extends PartNetwork>({
   library = 'kuosan',
   naming = library === 'transformers' ? 'transformers' : 'diffusers',
   otherKeys = [],
+  asMeant = (config) => config,
   presentName,
   checkSize,
 }: NetworkComponentOptions<Config, Network>): NetworkComponent<Network> {
@@ -127,7 +131,7 @@ export function networkComponent<Config, Network extends PartNetwork>({
           `${where}: the class is ${quoteJson(found, 'not said')}, expected ${JSON.stringify(className)}`,
         );
       const own = Object.fromEntries(Object.entries(json).filter(([key]) => !otherKeys.includes(key)));
-      const config = parseConfig(schema, fromHuggingFace(own), where);
+      const config = parseConfig(schema, asMeant(fromHuggingFace(own)), where);
       const stored = await readWeights(files, folder, { variant, library: naming, className });
       checkSize?.(config, stored.tensors.size, where);
       const network = built(() => build(config), where);
@@ -202,6 +206,7 @@ export const unet2DComponent: NetworkComponent<UNet2DModel> = networkComponent({
   library: 'diffusers',
   className: 'UNet2DModel',
   schema: unet2DConfigSchema,
+  asMeant: asDiffusersRuns,
   build: (config) => new UNet2DModel(config),
   otherKeys: averageKeys,
   presentName: presentTensorName,

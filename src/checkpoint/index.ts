@@ -21,6 +21,7 @@ export {
 export { type ClipClass, clipComponent, type ClipNetwork, type ClipPart } from './clip-component.ts';
 export {
   type ClipToWrite,
+  isClipFolder,
   type LoadedClip,
   readClipFolder,
   readClipNetwork,

@@ -3,6 +3,7 @@ export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from '.
 export { captionsOf, metadataColumn } from './sets/captions.ts';
 export { defaultCacheDir } from '../files/default-cache-dir.ts';
 export { fingerprintOf } from './sets/dataset.ts';
+export { openTextCache, type TextCacheOptions } from './embeddings/text-cache.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
 export { type EmbeddedImages, embedImages, type EmbedOptions, type ImageEncoder } from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';

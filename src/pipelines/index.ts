@@ -1,3 +1,4 @@
+export { type CachedTextEncoder, cachedTextEncoder, type EncodeAheadOptions } from './cached-text-encoder.ts';
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
@@ -5,6 +6,7 @@ export {
   type ClipImageEncoder,
   type ClipImageSource,
   type ClipWeights,
+  encoderBatchSize,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
 export { ttaTransforms, sumOverTransforms, type TtaTransform, augmentedImages } from './test-time-augmentation.ts';

@@ -122,7 +122,8 @@ export async function openTextEncoder(
       const hidden = new Float32Array(texts.length * maxLength * width);
       const mask = new Uint8Array(texts.length * maxLength);
       const pooled = new Float32Array(texts.length * pooledWidth);
-      for (const { length, rows, batch } of batchesByLength(texts.map(encoder.countTokens), maxLength, batchSize)) {
+      const counts = texts.map(encoder.countTokens);
+      for (const { length, rows, batch } of batchesByLength(counts, maxLength, batchSize)) {
         const tokens = tokenizer.encodeBatch(
           Array.from({ length: batch }, (_, i) => prepared(texts[rows[Math.min(i, rows.length - 1)]!]!)),
           length,
@@ -134,8 +135,11 @@ export async function openTextEncoder(
         const states = found['hidden']!.data as Float32Array;
         const vectors = found['pooled']!.data as Float32Array;
         for (const [i, row] of rows.entries()) {
-          hidden.set(states.subarray(i * length * width, (i + 1) * length * width), row * maxLength * width);
-          mask.set((tokens.mask.data as Uint8Array).subarray(i * length, (i + 1) * length), row * maxLength);
+          // What a position without a token is itself, nobody should see.
+          const count = Math.min(counts[row]!, maxLength);
+          const start = i * length * width;
+          hidden.set(states.subarray(start, start + count * width), row * maxLength * width);
+          mask.fill(1, row * maxLength, row * maxLength + count);
           pooled.set(vectors.subarray(i * pooledWidth, (i + 1) * pooledWidth), row * pooledWidth);
         }
       }
@@ -177,8 +181,7 @@ function openTokenizer({ network, tokenizer: json, tokenizerPath }: LoadedTextEn
 }
 
 /**
- * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D], zero where the mask is false, and
- * `pooled` [B, P].
+ * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D] and `pooled` [B, P].
  */
 export function textEncoderProgram(
   { network, pooling }: Pick<LoadedTextEncoder, 'network' | 'pooling'>,
@@ -190,9 +193,7 @@ export function textEncoderProgram(
   const { hidden, pooled: own } = network.states(bind(network.module), ids, mask);
   const present = reshape(cast(mask, 'f32'), [batchSize, length, 1]);
   const vectors = pooling.modes.length === 0 ? own! : pool(hidden, present, pooling.modes);
-  return program({
-    outputs: { hidden: mul(hidden, present), pooled: pooling.normalize ? unitVectors(vectors) : vectors },
-  });
+  return program({ outputs: { hidden, pooled: pooling.normalize ? unitVectors(vectors) : vectors } });
 }
 
 /**

@@ -27,7 +27,7 @@ export const ddpmTrainSchema = trainSchema.extend({
   sampleCount: positiveInteger.default(16).meta(resumable),
   /** Sampling steps of a sample grid. @unit steps */
   sampleSteps: positiveInteger.default(50).meta(resumable),
-  /** What `evaluateEvery` measures with: a classifier by name or path, or an Inception's .safetensors file. */
+  /** What `evaluateEvery` measures with: a CLIP or a classifier by name or path, or an Inception's .safetensors file; null for what `kuosan evaluate` takes by default. */
   evaluateFeatures: z.string().nullable().default(null).meta(resumable),
   /** Images generated for a measurement: enough to see progress, not to compare models. @unit images */
   evaluateCount: positiveInteger.min(4).default(256).meta(resumable),

@@ -1,6 +1,6 @@
 /** A training run of a diffusion model: its data, its network, and its sample grids. */
 import { join } from 'node:path';
-import type { Executor } from '../core/index.ts';
+import { RandomStream, type Executor } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
 import {
   fromBitmaps,
@@ -21,7 +21,14 @@ import {
   type NetworkProcess,
   type SuperResolution,
 } from '../diffusion/index.ts';
-import { compareFeatures, realFeatures, readFeatures, type FeatureSource, type RealFeatures } from '../eval/index.ts';
+import {
+  compareFeatures,
+  defaultFeatures,
+  realFeatures,
+  readFeatures,
+  type FeatureSource,
+  type RealFeatures,
+} from '../eval/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import {
   denoisingNetwork,
@@ -66,7 +73,7 @@ export async function planDdpm(
   checkOutputs(asked.model, channels, diffusion);
   const { source, size, crop, horizontalFlip } = asked.data;
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
-  const features = await featuresFor(train);
+  const features = await featuresFor(train, imageShape);
   features?.check(imageShape);
   const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
   const { config, notes } = withClasses(asked, dataset);
@@ -163,7 +170,7 @@ export async function planDdpm(
             },
           },
         }),
-        ...(measure && { evaluate: measure.evaluate, best: judgementOf(train) }),
+        ...(features && measure && { evaluate: measure.evaluate, best: judgementOf(features, train) }),
         async dispose() {
           await sampler.dispose();
           await measure?.dispose();
@@ -185,25 +192,24 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
       ];
 }
 
-/** @throws if a run is to be measured and nothing is named to measure it with */
-async function featuresFor({
-  evaluateEvery,
-  evaluateFeatures,
-}: DdpmConfig['train']): Promise<FeatureSource | undefined> {
+/** What a run is measured with, where it is to be measured. */
+async function featuresFor(
+  { evaluateEvery, evaluateFeatures }: DdpmConfig['train'],
+  imageShape: ImageShape,
+): Promise<FeatureSource | undefined> {
   if (evaluateEvery === null) return undefined;
-  if (evaluateFeatures === null)
-    throw new Error(
-      `config.train.evaluateEvery is ${evaluateEvery}, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null`,
-    );
-  return readFeatures(evaluateFeatures);
+  return evaluateFeatures === null ? defaultFeatures(imageShape) : readFeatures(evaluateFeatures);
 }
 
 /** The Fréchet distance counts both what is wrong and what is missing. */
-function judgementOf({ evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train']): Judgement {
+function judgementOf(
+  { name }: FeatureSource,
+  { evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train'],
+): Judgement {
   return {
     measure: 'frechetDistance',
     better: 'lower',
-    by: `${evaluateFeatures}, ${evaluateCount} images, ${evaluateSteps} steps`,
+    by: `${evaluateFeatures ?? name}, ${evaluateCount} images, ${evaluateSteps} steps`,
   };
 }
 
@@ -252,7 +258,7 @@ async function openMeasure(
   };
 }
 
-/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images the first ones of the data, each with its own class. */
+/** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images some of the data, chosen at random, each with its own class. */
 function shownConditions(
   dataset: Dataset,
   count: number,
@@ -261,7 +267,8 @@ function shownConditions(
 ): Conditions {
   if (!superResolution)
     return classes === null ? {} : classConditions(Array.from({ length: count }, (_, i) => i % classes));
-  const places = Array.from({ length: count }, (_, i) => i % dataset.count);
+  const order = new RandomStream(gridSeed, 'enlarged images', 0).permutation(dataset.count);
+  const places = Array.from({ length: count }, (_, i) => order[i % dataset.count]!);
   return {
     [imageName]: lowResolution(fromBitmaps(imagesAt(dataset, places)), superResolution),
     ...(classes !== null && classConditions(places.map((place) => dataset.labels![place]!))),
