@@ -81,7 +81,7 @@ describe('a model folder', () => {
         time_embedding_dim: 0,
       })),
     );
-    expect((await readModelFolder(dir)).unet.config).toEqual(tiny.config);
+    expect((await readModelFolder(dir)).network.config).toEqual(tiny.config);
   });
 
   test('is the same, byte for byte, whenever it is written', async () => {
