@@ -3,7 +3,8 @@ export { indexFile } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
 export { schedulerComponent, unet2DConditionComponent } from './component.ts';
-export { type LoadedModel, noPipeline, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
+export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
+export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export {
   type LoadedTextEncoder,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import {
   filesIn,
   indexFile,
-  noPipeline,
+  denoisingClasses,
   pipelineClasses,
   readModel,
   readModelIndex,
@@ -24,7 +24,7 @@ import { openTextToImage, textToImageClass } from './text-to-image.ts';
 
 /** Who opens a stage of a cascade. */
 const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
-  ...Object.fromEntries([...pipelineClasses, noPipeline].map((className) => [className, openDiffusion])),
+  ...Object.fromEntries([...pipelineClasses, ...denoisingClasses].map((className) => [className, openDiffusion])),
   [textToImageClass]: openTextToImage,
 };
 
@@ -68,14 +68,15 @@ async function openFiles(
   }: Omit<GeneratorContext, 'executor' | 'files' | 'index'> & Required<Pick<OpenGeneratorOptions, 'openers'>>,
 ): Promise<ImageGenerator> {
   const index = await readModelIndex(files);
-  const className = index === undefined ? noPipeline : index['_class_name'];
+  // A network alone has no index.
+  const className = index === undefined ? denoisingClasses[0] : index['_class_name'];
   const open = typeof className === 'string' && Object.hasOwn(openers, className) ? openers[className] : undefined;
   if (!open)
     throw new Error(
       `checkpoint ${files.name(indexFile)}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${Object.keys(
         openers,
       )
-        .filter((name) => name !== noPipeline)
+        .filter((name) => !denoisingClasses.includes(name))
         .join(', ')}`,
     );
   return open({ executor, files, index, ...options });
@@ -129,9 +130,9 @@ export async function modelGenerator(
     stage = samplingStage,
   }: { readonly batchSize?: number | undefined; readonly stage?: string | undefined } = {},
 ): Promise<DiffusionGenerator> {
-  const { unet, scheduler, weights, sampling } = model;
+  const { network, scheduler, weights, sampling } = model;
   const sampler = await openSampler(executor, {
-    network: unet,
+    network,
     scheduler,
     weights,
     nothing: nothingOf(model),

@@ -167,7 +167,12 @@ export async function planImagen(asked: ImagenConfig, { skipBad = false, signal 
         parts: {
           unet: part(unet2DConditionComponent, { network: unet, weights }),
           scheduler: part(schedulerComponent, scheduler),
-          [textEncoderFolder]: { className: encoder.network.className, library: 'transformers', files: () => [] },
+          [textEncoderFolder]: {
+            className: encoder.network.className,
+            library: 'transformers',
+            file: 'config.json',
+            files: () => [],
+          },
         },
         facts: { settings: textToImageSettings(facts), sampling: { sample: { guidanceScale: train.sampleGuidance } } },
       });

@@ -49,7 +49,7 @@ export async function runExport(
   for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
   const card = await readModelCard(model.path);
   const name = card.title ?? basename(resolve(source));
-  const parameters = `${countParameters(model.unet).toLocaleString('en-US')} parameters`;
+  const parameters = `${countParameters(model.network.module).toLocaleString('en-US')} parameters`;
   if (out !== undefined) {
     const type = dtype ?? 'float32';
     const metadata = {
@@ -57,10 +57,7 @@ export async function runExport(
       ...(card.license !== undefined && { license: card.license }),
       made_by: `kuosan ${version()}`,
     };
-    const bytes = exportOnnx(
-      { ...model, network: model.unet },
-      { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata },
-    );
+    const bytes = exportOnnx(model, { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata });
     await writeFileWhole(out, bytes);
     process.stdout.write(
       `${out}: ${parameters} in ${type}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
