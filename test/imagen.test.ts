@@ -150,7 +150,12 @@ describe('text to image', () => {
       prompts: ['(', '犬 猫 犬 猫', 'foo bar', '(', 'something else'],
     });
     expect([...together.data.subarray(2 * 64, 3 * 64)]).toEqual([...alone.data]);
-    const away = await generateImages(generator, { seed: 7, first: 2, prompts: ['foo bar'], negativePrompts: ['犬 猫 犬 猫'] });
+    const away = await generateImages(generator, {
+      seed: 7,
+      first: 2,
+      prompts: ['foo bar'],
+      negativePrompts: ['犬 猫 犬 猫'],
+    });
     expect([...away.data]).not.toEqual([...alone.data]);
     await generator.dispose();
   }, 60_000);
