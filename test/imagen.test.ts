@@ -183,7 +183,7 @@ describe('text to image', () => {
     );
     await expect(refused({ ...base, text: { encoder: join(root, 'none') } })).rejects.toThrow('config.text.encoder: ');
     await expect(refused({ ...upsampler, model: base.model })).rejects.toThrow(
-      'config.model.classEmbedType: with objective.superResolution the network is told the noise level, "timestep"',
+      'config.model.classEmbedType: with objective.superResolution the network is conditioned on the noise level, "timestep"',
     );
   });
 });

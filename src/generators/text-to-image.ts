@@ -184,7 +184,7 @@ export async function openTextToImage({
     options: NoisedSuperResolution & { readonly noiseLevel: number },
   ): RequestConditions['conditions'] {
     const { schedule } = process;
-    if (!hasSteps(schedule)) throw new Error('internal: noise levels need a process of steps');
+    if (!hasSteps(schedule)) throw new Error('internal: noise levels need a discrete-time process');
     return noisedImages(
       enlarge(image!, options),
       ids.map(() => options.noiseLevel),

@@ -79,7 +79,7 @@ export function lowResolutionExamples(examples: Examples, options: SuperResoluti
   };
 }
 
-/** Super-resolution whose network is told how noisy the image of low resolution is. */
+/** Super-resolution that is conditioned on the noise level of the image of low resolution. */
 export interface NoisedSuperResolution extends Pick<SuperResolution, 'factor' | 'upsampling'> {
   /** Levels in training are drawn uniformly from 0 up to this share of the forward process. */
   readonly maxNoiseLevel: number;

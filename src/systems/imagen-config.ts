@@ -63,7 +63,7 @@ export const imagenConfigSchema = z.strictObject({
   /** The loss. */
   objective: noiseObjectiveSchema
     .extend({
-      /** Super-resolution: generate images given their own at low resolution, with noise at a level that the network is told (`model.classEmbedType: timestep`). */
+      /** Super-resolution: generate images given their own at low resolution, with noise at a level that the network is conditioned on (`model.classEmbedType: timestep`). */
       superResolution: z
         .strictObject({
           /** By how much the low resolution is lower. */

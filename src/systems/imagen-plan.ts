@@ -237,7 +237,7 @@ function completed(
   const width = conditionVectorWidth({ pooledWidth: asked.text.pooled ? pooledWidthOf(encoder) : 0, fields });
   if (superResolution && classEmbedType !== 'timestep')
     throw new Error(
-      `config.model.classEmbedType: with objective.superResolution the network is told the noise level, "timestep"; got ${JSON.stringify(classEmbedType)}`,
+      `config.model.classEmbedType: with objective.superResolution the network is conditioned on the noise level, "timestep"; got ${JSON.stringify(classEmbedType)}`,
     );
   if (fields.length > 0 && !takesVector(asked.model))
     throw new Error(
