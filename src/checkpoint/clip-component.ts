@@ -151,7 +151,7 @@ function visionJson(config: CLIPVisionConfig): JsonObject {
 }
 
 /** What `model_type` says where the class itself is not named. */
-const classOfType = new Map<unknown, ClipClass>([
+export const clipClassOfType: ReadonlyMap<unknown, ClipClass> = new Map<unknown, ClipClass>([
   ['clip', 'CLIPModel'],
   ['clip_text_model', 'CLIPTextModel'],
   ['clip_vision_model', 'CLIPVisionModel'],
@@ -162,7 +162,7 @@ function isClipClass(name: string): name is ClipClass {
 }
 
 function statedClass({ architectures, model_type: type }: JsonObject, where: string): ClipClass {
-  const found: unknown = Array.isArray(architectures) ? architectures[0] : classOfType.get(type);
+  const found: unknown = Array.isArray(architectures) ? architectures[0] : clipClassOfType.get(type);
   if (typeof found !== 'string' || !isClipClass(found))
     throw new Error(
       `${where}: the class is ${quoteJson(found ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`,

@@ -14,6 +14,7 @@
 import { basename, dirname, join } from 'node:path';
 import type { HostArrays } from '../core/index.ts';
 import { kindOf } from '../files/durable-files.ts';
+import { readJsonFile } from '../files/json-file.ts';
 import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 import {
   CLIPModel,
@@ -31,9 +32,16 @@ import {
 } from '../models/clip/preprocess.ts';
 import { withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
-import { clipClassOf, clipComponent, type ClipNetwork, type ClipPart, readClipWeightFile } from './clip-component.ts';
+import {
+  clipClassOf,
+  clipClassOfType,
+  clipComponent,
+  type ClipNetwork,
+  type ClipPart,
+  readClipWeightFile,
+} from './clip-component.ts';
 import { folderFiles } from './folder-files.ts';
-import { indexFile } from './file-names.ts';
+import { configFile, indexFile } from './file-names.ts';
 import { type ModelFiles, readModelJson } from './model-files.ts';
 import { writeNetworkFolder } from './network-folder.ts';
 import { part } from './pipeline-folder.ts';
@@ -174,6 +182,12 @@ export async function readImageTower(path: string): Promise<LoadedClip<CLIPImage
   throw new Error(
     `checkpoint ${path}: is a ${clipClassOf(model)}, which has no ${model instanceof CLIPVisionModel ? 'projection' : 'image tower'}; give a CLIPModel or a CLIPVisionModelWithProjection`,
   );
+}
+
+/** Whether a folder's configuration says that it is of the CLIP family, whole or a tower alone. */
+export async function isClipFolder(dir: string): Promise<boolean> {
+  const config = join(dir, configFile);
+  return (await kindOf(config)) === 'file' && clipClassOfType.has((await readJsonFile(config, config))['model_type']);
 }
 
 /** Reads any network of the CLIP family, whole or a tower alone; see `readClipFolder`. */

@@ -7,11 +7,14 @@ import { jsonText } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts } from '../formats/safetensors.ts';
 import {
+  asDiffusersRuns,
   fromHuggingFace,
   parseConfig,
   presentTensorName,
   toHuggingFace,
   withFloats,
+  UNet2DConditionModel,
+  unet2DConditionConfigSchema,
   UNet2DModel,
   unet2DConfigSchema,
 } from '../models/index.ts';
@@ -90,6 +93,8 @@ export interface NetworkComponentOptions<Config, Network extends PartNetwork> {
   readonly build: (config: Config) => Network;
   /** Default `kuosan`, whose configurations always name their class. */
   readonly library?: 'diffusers' | 'transformers' | 'kuosan';
+  /** What a configuration of other software means, under our names. */
+  readonly asMeant?: (config: Readonly<Record<string, unknown>>) => Record<string, unknown>;
   /** Whose names the files of its weights have; default the library's, of our own diffusers'. */
   readonly naming?: 'diffusers' | 'transformers';
   /** Keys of config.json that say nothing of the network. */
@@ -108,6 +113,7 @@ export function networkComponent<Config, Network extends PartNetwork>({
   library = 'kuosan',
   naming = library === 'transformers' ? 'transformers' : 'diffusers',
   otherKeys = [],
+  asMeant = (config) => config,
   presentName,
   checkSize,
 }: NetworkComponentOptions<Config, Network>): NetworkComponent<Network> {
@@ -127,7 +133,7 @@ export function networkComponent<Config, Network extends PartNetwork>({
           `${where}: the class is ${quoteJson(found, 'not said')}, expected ${JSON.stringify(className)}`,
         );
       const own = Object.fromEntries(Object.entries(json).filter(([key]) => !otherKeys.includes(key)));
-      const config = parseConfig(schema, fromHuggingFace(own), where);
+      const config = parseConfig(schema, asMeant(fromHuggingFace(own)), where);
       const stored = await readWeights(files, folder, { variant, library: naming, className });
       checkSize?.(config, stored.tensors.size, where);
       const network = built(() => build(config), where);
@@ -202,6 +208,7 @@ export const unet2DComponent: NetworkComponent<UNet2DModel> = networkComponent({
   library: 'diffusers',
   className: 'UNet2DModel',
   schema: unet2DConfigSchema,
+  asMeant: asDiffusersRuns,
   build: (config) => new UNet2DModel(config),
   otherKeys: averageKeys,
   presentName: presentTensorName,
@@ -211,6 +218,21 @@ export const unet2DComponent: NetworkComponent<UNet2DModel> = networkComponent({
       throw new Error(
         `${where}: asks for ${layersPerBlock} layers in each of ${blockOutChannels.length} blocks, the weights hold only ${tensors} tensors`,
       );
+  },
+});
+
+/** diffusers' `UNet2DConditionModel`. */
+export const unet2DConditionComponent: Component<NetworkPart<UNet2DConditionModel>> = networkComponent({
+  library: 'diffusers',
+  className: 'UNet2DConditionModel',
+  schema: unet2DConditionConfigSchema,
+  build: (config) => new UNet2DConditionModel(config),
+  otherKeys: averageKeys,
+  presentName: presentTensorName,
+  checkSize({ blockOutChannels }, tensors, where) {
+    // Every block has tensors of its own.
+    if (blockOutChannels.length > tensors)
+      throw new Error(`${where}: asks for ${blockOutChannels.length} blocks, the weights hold only ${tensors} tensors`);
   },
 });
 

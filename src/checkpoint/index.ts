@@ -8,7 +8,6 @@ export {
   type NetworkPart,
   type PartNetwork,
   type ReadPartOptions,
-  schedulerComponent,
   unet2DComponent,
   type WritePartOptions,
 } from './component.ts';
@@ -21,6 +20,7 @@ export {
 export { type ClipClass, clipComponent, type ClipNetwork, type ClipPart } from './clip-component.ts';
 export {
   type ClipToWrite,
+  isClipFolder,
   type LoadedClip,
   readClipFolder,
   readClipNetwork,
@@ -28,10 +28,11 @@ export {
   writeClipFolder,
 } from './clip-folder.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
+export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
-export { type ReadModelOptions, readPart } from './read-model.ts';
+export { type ReadModelOptions } from './read-model.ts';
 export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';

@@ -71,6 +71,19 @@ describe('a model folder', () => {
     expect(model.path).toBe(whole);
   });
 
+  test('of diffusers is read as diffusers runs it', async () => {
+    const dir = copy((at) =>
+      edit(at, 'unet/config.json', (json) => ({
+        ...json,
+        mid_block_type: 'UNetMidBlock2DCrossAttn',
+        downsample_type: 'pool',
+        downsample_padding: 2,
+        time_embedding_dim: 0,
+      })),
+    );
+    expect((await readModelFolder(dir)).network.config).toEqual(tiny.config);
+  });
+
   test('is the same, byte for byte, whenever it is written', async () => {
     const again = newFolder();
     await writeModelFolder(again, { network: tiny, weights: new Map([...weights].reverse()), scheduler });

@@ -5,19 +5,14 @@ import { checkExtension, checkWritable, renderFigure, writePng, type Dataset } f
 import { classConditions, type SamplerName, type TimeSpacing } from '../../diffusion/index.ts';
 import {
   compareFeatures,
+  defaultFeatures,
   fewestImages,
   readFeatures,
   realFeatures,
   type FeatureComparison,
   type FeatureSource,
 } from '../../eval/index.ts';
-import {
-  compareSamplers,
-  imageShapeOf,
-  type ComparedCell,
-  type SamplerComparison,
-  type ImageShape,
-} from '../../pipelines/index.ts';
+import { compareSamplers, imageShapeOf, type ComparedCell, type SamplerComparison } from '../../pipelines/index.ts';
 import { biasNotes, describeFeatures, frechetName } from '../measure/describe-evaluation.ts';
 import type { FeatureCommandOptions } from '../measure/feature-options.ts';
 import { checkOutside } from '../check-apart.ts';
@@ -60,10 +55,11 @@ export async function runCompare(source: string | undefined, options: CompareCom
       named?.check(imageShape);
       const dataset =
         data === undefined ? undefined : await openData(data, { size: [height, width], channels: channels as 1 | 3 });
+      const isEnough = dataset && count >= fewestImages && dataset.count >= 2 * fewestImages;
       const measure =
         dataset &&
         (await openMeasure(
-          named ?? (await defaultFeatures(imageShape, dataset, count)),
+          named ?? (isEnough ? await defaultFeatures(imageShape) : undefined),
           dataset,
           opened,
           options,
@@ -119,18 +115,6 @@ export async function runCompare(source: string | undefined, options: CompareCom
       progress.stop();
     }
   });
-}
-
-/** The network that comes with kuosan, where it can see such images and there are enough of them for a distance. */
-async function defaultFeatures(
-  imageShape: ImageShape,
-  dataset: Dataset,
-  count: number,
-): Promise<FeatureSource | undefined> {
-  const features = await readFeatures('fashion-mnist-classifier');
-  const fits =
-    features.imageShape!.join() === imageShape.join() && count >= fewestImages && dataset.count >= 2 * fewestImages;
-  return fits ? features : undefined;
 }
 
 /** Compares generated images with real ones, whose features are extracted once; undefined without features. */
@@ -195,7 +179,7 @@ function describe(
       : reference.toData === null
         ? []
         : [
-            `no Fréchet distance to the data: it needs a feature extractor for such images (--features), ${fewestImages} samples (--count) and ${2 * fewestImages} real ones`,
+            `no Fréchet distance to the data: it needs ${fewestImages} samples (--count) and ${2 * fewestImages} real images`,
           ]),
     ...table('evaluations of the denoiser for an image:', ({ evaluations }) => String(Number(evaluations.toFixed(1)))),
   ];
