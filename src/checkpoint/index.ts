@@ -44,4 +44,5 @@ export {
   type SaveOptions,
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
+export { textEncoderComponent, type TextEncoderDType, writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';
