@@ -2,8 +2,10 @@
 export { indexFile } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesInMemory, type ModelFiles } from './model-files.ts';
-export { type LoadedModel, noPipeline, pipelineClasses, readModel, readModelIndex } from './read-model.ts';
+export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
+export { type LoadedModel, pipelineClasses, readModel, readModelIndex } from './read-model.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {
   type LoadedTextEncoder,
   type PoolingMode,

@@ -14,6 +14,8 @@ import { factsFile, factsText, type ModelFacts } from './model-facts.ts';
 export interface Part {
   readonly className: string;
   readonly library: string;
+  /** The file that is there if the part is. */
+  readonly file: string;
   readonly files: (options: WritePartOptions) => ReturnType<Component<never>['write']>;
 }
 
@@ -22,6 +24,7 @@ export function part<Value>(component: Component<Value>, value: Value): Part {
   return {
     className: component.className(value),
     library: component.library,
+    file: component.file,
     files: (options) => component.write(value, options),
   };
 }

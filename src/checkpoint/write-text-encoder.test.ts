@@ -7,7 +7,8 @@ import { float32, type HostArray } from '../core/index.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { fetchedFiles, folderFiles, part, readPart, readTextEncoder, writePipelineFolder } from './index.ts';
 import { dequantized, quantizeWeights } from './int8-weights.ts';
-import { textEncoderComponent, writeTextEncoderFolder } from './write-text-encoder.ts';
+import { textEncoderComponent } from './text-encoder-component.ts';
+import { writeTextEncoderFolder } from './write-text-encoder.ts';
 
 // test/golden/text-encoder-folders.py
 const golden = fileURLToPath(new URL('../../test/golden/text-encoder-folders/', import.meta.url));

@@ -1,7 +1,7 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import {
   indexFile,
-  noPipeline,
+  denoisingClasses,
   pipelineClasses,
   readModel,
   readModelIndex,
@@ -34,7 +34,7 @@ export type GeneratorOpener = (context: GeneratorContext) => Promise<ImageGenera
 
 /** Who opens which class of model_index.json. */
 export const generatorOpeners: Readonly<Record<string, GeneratorOpener>> = Object.fromEntries(
-  [...pipelineClasses, noPipeline].map((className) => [className, openDiffusion]),
+  [...pipelineClasses, ...denoisingClasses].map((className) => [className, openDiffusion]),
 );
 
 /** Options of `openGenerator`. */
@@ -55,14 +55,15 @@ export async function openGenerator(
   { openers = generatorOpeners, batchSize, variant }: OpenGeneratorOptions = {},
 ): Promise<ImageGenerator> {
   const index = await readModelIndex(files);
-  const className = index === undefined ? noPipeline : index['_class_name'];
+  // A network alone has no index.
+  const className = index === undefined ? denoisingClasses[0] : index['_class_name'];
   const open = typeof className === 'string' && Object.hasOwn(openers, className) ? openers[className] : undefined;
   if (!open)
     throw new Error(
       `checkpoint ${files.name(indexFile)}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${Object.keys(
         openers,
       )
-        .filter((name) => name !== noPipeline)
+        .filter((name) => !denoisingClasses.includes(name))
         .join(', ')}`,
     );
   return open({ executor, files, index, batchSize, variant });
@@ -90,9 +91,9 @@ export async function modelGenerator(
   model: LoadedModel,
   { batchSize, stage = samplingStage }: { readonly batchSize?: number | undefined; readonly stage?: string } = {},
 ): Promise<DiffusionGenerator> {
-  const { unet, scheduler, weights, sampling } = model;
+  const { network, scheduler, weights, sampling } = model;
   const sampler = await openSampler(executor, {
-    network: unet,
+    network,
     scheduler,
     weights,
     nothing: nothingOf(model),

@@ -1,9 +1,8 @@
 /** The page's model: its description, its weights, and an engine to run it on. */
-import { widen } from '../checkpoint/browser.ts';
+import { denoisingParts, widen } from '../checkpoint/browser.ts';
 import type { Executor, HostArray } from '../core/index.ts';
 import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';
-import { UNet2DModel } from '../models/index.ts';
 import { openSampler, type ImageSampler } from '../pipelines/index.ts';
 import { createWebExecutor } from '../runtime/web/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from './page-model.ts';
@@ -60,11 +59,13 @@ export interface OpenNetwork {
 
 /** Opens the network on a device. */
 export async function openNetwork(
-  { unet: config, scheduler, classes }: PageModel,
+  { network: { className, config }, scheduler, classes }: PageModel,
   weights: Map<string, HostArray>,
   device: 'wasm' | 'webgpu',
 ): Promise<OpenNetwork> {
-  const unet = new UNet2DModel(config);
+  const part = Object.hasOwn(denoisingParts, className) ? denoisingParts[className] : undefined;
+  if (!part) throw new Error(`${modelFile} holds a ${className}, which this page does not know; export it again`);
+  const network = part.component.build(config, modelFile);
   const executor: Executor = await createWebExecutor({
     device,
     wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href,
@@ -78,7 +79,7 @@ export async function openNetwork(
         samplers.set(
           batchSize,
           (found = openSampler(executor, {
-            network: unet,
+            network,
             scheduler,
             weights,
             ...(typeof classes?.nullClass === 'number' && { nothing: classConditions([classes.nullClass]) }),

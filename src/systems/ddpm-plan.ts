@@ -117,7 +117,7 @@ export async function planDdpm(
     }),
     writeModel: async (dir, weights) => {
       await writeModelFolder(dir, {
-        unet,
+        network: unet,
         weights,
         scheduler: config.scheduler,
         classes,
@@ -125,7 +125,7 @@ export async function planDdpm(
       });
       return weights.keys();
     },
-    readWeights: async (dir) => new Map((await readModelFolder(dir)).weights),
+    readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
       : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
@@ -387,13 +387,13 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
 export async function shipDdpm(checkpoint: string, out: string): Promise<ShippedModel> {
   const model = await readModelFolder(checkpoint);
   await writeModelFolder(out, { ...model, dtype: 'f16' });
-  const { inChannels, sampleSize } = model.unet.config;
+  const { className, module, sample } = model.network;
   return {
     weights: join('unet', 'diffusion_pytorch_model.safetensors'),
     rows: [
       [
         'network',
-        `\`UNet2DModel\`, ${countParameters(model.unet).toLocaleString('en-US')} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
+        `\`${className}\`, ${countParameters(module).toLocaleString('en-US')} parameters, ${sample.join(' × ')}; its configuration is \`unet/config.json\``,
       ],
       ['process', describeProcess(model.scheduler)],
       ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),

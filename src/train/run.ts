@@ -1,6 +1,6 @@
 /** What all training runs share: steps, looks at the model on the way, logs, checkpoints, and going on after a stop. */
 import { dirname } from 'node:path';
-import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
+import type { Environment, Executor, FloatArray, HostArrays, Store } from '../core/index.ts';
 import {
   openRun,
   readTrainingState,
@@ -52,7 +52,7 @@ export interface RunPlan {
    */
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<Iterable<string>>;
   /** Reads the weights that `writeModel` wrote. */
-  readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
+  readonly readWeights: (dir: string) => Promise<HostArrays>;
   /**
    * A configuration that an earlier version recorded, with what it did not know yet at the defaults, which change nothing.
    *

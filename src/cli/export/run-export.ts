@@ -62,7 +62,7 @@ export async function runExport(
   for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
   const card = await readModelCard(model.path);
   const name = card.title ?? basename(resolve(source));
-  const parameters = `${countParameters(model.unet).toLocaleString('en-US')} parameters`;
+  const parameters = `${countParameters(model.network.module).toLocaleString('en-US')} parameters`;
   if (out !== undefined) {
     const stored = dtype ?? 'float32';
     const metadata = {
@@ -70,10 +70,7 @@ export async function runExport(
       ...(card.license !== undefined && { license: card.license }),
       made_by: `kuosan ${version()}`,
     };
-    const bytes = exportOnnx(
-      { ...model, network: model.unet },
-      { batch, dtype: stored === 'float16' ? 'f16' : 'f32', metadata },
-    );
+    const bytes = exportOnnx(model, { batch, dtype: stored === 'float16' ? 'f16' : 'f32', metadata });
     await writeFileWhole(out, bytes);
     process.stdout.write(
       `${out}: ${parameters} in ${stored}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
