@@ -13,6 +13,8 @@ import {
   presentTensorName,
   toHuggingFace,
   withFloats,
+  UNet2DConditionModel,
+  unet2DConditionConfigSchema,
   UNet2DModel,
   unet2DConfigSchema,
 } from '../models/index.ts';
@@ -216,6 +218,21 @@ export const unet2DComponent: NetworkComponent<UNet2DModel> = networkComponent({
       throw new Error(
         `${where}: asks for ${layersPerBlock} layers in each of ${blockOutChannels.length} blocks, the weights hold only ${tensors} tensors`,
       );
+  },
+});
+
+/** diffusers' `UNet2DConditionModel`. */
+export const unet2DConditionComponent: Component<NetworkPart<UNet2DConditionModel>> = networkComponent({
+  library: 'diffusers',
+  className: 'UNet2DConditionModel',
+  schema: unet2DConditionConfigSchema,
+  build: (config) => new UNet2DConditionModel(config),
+  otherKeys: averageKeys,
+  presentName: presentTensorName,
+  checkSize({ blockOutChannels }, tensors, where) {
+    // Every block has tensors of its own.
+    if (blockOutChannels.length > tensors)
+      throw new Error(`${where}: asks for ${blockOutChannels.length} blocks, the weights hold only ${tensors} tensors`);
   },
 });
 

@@ -8,7 +8,6 @@ export {
   type NetworkPart,
   type PartNetwork,
   type ReadPartOptions,
-  schedulerComponent,
   unet2DComponent,
   type WritePartOptions,
 } from './component.ts';
@@ -29,10 +28,11 @@ export {
   writeClipFolder,
 } from './clip-folder.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
+export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
-export { type ReadModelOptions, readPart } from './read-model.ts';
+export { type ReadModelOptions } from './read-model.ts';
 export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';

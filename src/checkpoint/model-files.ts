@@ -24,6 +24,17 @@ export function inside(folder: string, file: string): string {
   return folder === '' ? file : `${folder}/${file}`;
 }
 
+/** The files in a folder of a place, as a place of their own. */
+export function filesIn(files: ModelFiles, folder: string): ModelFiles {
+  return {
+    ...files,
+    name: (path) => files.name(path === '' ? folder : inside(folder, path)),
+    has: (path) => files.has(inside(folder, path)),
+    read: (path) => files.read(inside(folder, path)),
+    list: (path, likely) => files.list(path === '' ? folder : inside(folder, path), likely),
+  };
+}
+
 /** Reads a JSON file of a model; see `parseJsonObject`. */
 export async function readModelJson(
   files: ModelFiles,

@@ -23,6 +23,7 @@ export {
 export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
 export { layClassGrid } from './figures/class-grid.ts';
+export { layRows, type TitledRow } from './figures/row-grid.ts';
 export {
   type Crop,
   decodeDefaults,
@@ -42,6 +43,7 @@ export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seri
 export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';
 export { type Resample, resampleToCover } from './images/resample.ts';
+export { type MetadataField, fieldValue, fingerprintWithFields, readFields } from './sets/fields.ts';
 export { takeListed } from './sets/take-listed.ts';
 export { readTexts, type Texts } from './texts/texts.ts';
 export { type TrainedTokenizer, trainTokenizer, type TrainTokenizerOptions } from './texts/train-tokenizer.ts';

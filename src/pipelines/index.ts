@@ -29,7 +29,6 @@ export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
-export { enlarge, lowResolution, lowResolutionExamples, shrink } from './super-resolution.ts';
 export {
   type FrozenTextEncoder,
   openTextEncoder,
@@ -37,4 +36,14 @@ export {
   type TextEncoderOptions,
   type TextFeatures,
 } from './text-encoder.ts';
+export {
+  enlarge,
+  lowResolution,
+  lowResolutionExamples,
+  noisedImages,
+  noisedLowResolutionExamples,
+  type NoisedSuperResolution,
+  shrink,
+} from './super-resolution.ts';
+export * from './text-conditions.ts';
 export * from './zero-shot.ts';
