@@ -11,7 +11,6 @@ import {
 import { parseConfig, unet2DConditionConfigSchema } from '../models/index.ts';
 import { imageDataSchema } from '../train/image-data-config.ts';
 import { resumable } from '../train/resumable.ts';
-import { resumable } from '../train/steps/train-config.ts';
 import { ddpmTrainSchema, noiseObjectiveSchema } from './ddpm-config.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 
