@@ -28,3 +28,4 @@ export {
   type TokenizerOptions,
 } from './texts/tokenizer.ts';
 export type { Dataset, DatasetContent, SkippedImage } from './sets/dataset.ts';
+export { allPixels, imagesInMemory, type ImageStore } from './images/image-store.ts';

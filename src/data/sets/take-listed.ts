@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../../core/suggest.ts';
-import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
+import { selectImages, type Dataset } from './dataset.ts';
 import { quoteJson } from '../../formats/quote.ts';
 import { fromHome } from '../../files/from-home.ts';
+import { fingerprintOfPart } from './part-fingerprint.ts';
 import { MissingDataError } from './missing-data.ts';
 import { readText } from '../../files/read-text.ts';
 import { nameFinder, sameToTheEye } from './name-finder.ts';
@@ -50,7 +51,8 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     order,
     labels && classNames && { labels: Int32Array.from(order, (place) => labels[place]!), classNames },
   );
-  return { ...content, name: dataset.name, fingerprint: fingerprintOf(content), fromCache: dataset.fromCache };
+  const fingerprint = await fingerprintOfPart(dataset, order, content);
+  return { ...content, name: dataset.name, fingerprint, fromCache: dataset.fromCache };
 }
 
 /** A data set that goes by a name has no folder, and its lists are where they are given. */
