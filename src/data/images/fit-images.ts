@@ -1,7 +1,6 @@
-import { availableParallelism } from 'node:os';
 import sharp from 'sharp';
 import type { OpenOptions } from './open-options.ts';
-import { fitOf } from './image.ts';
+import { decodedTogether, fitOf } from './image.ts';
 import type { PutImage } from './image-store.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from './image-size.ts';
@@ -53,7 +52,7 @@ export async function fitImages(images: RawImages, options: OpenOptions, put: Pu
   const area = height * width * from;
   const background = from === 1 ? '#000' : '#fff';
   let done = 0;
-  await inParallel(count, Math.max(2, availableParallelism()), async (i) => {
+  await inParallel(count, decodedTogether(resample), async (i) => {
     signal?.throwIfAborted();
     const source = sharp(data.subarray(i * area, (i + 1) * area), { raw: { width, height, channels: from } });
     const image = await (

@@ -124,7 +124,13 @@ describe('cached', () => {
 /** 70 images of a megabyte: more than is held in memory. */
 const side = 1024;
 const count = 70;
-const image = (i: number) => new Uint8Array(side * side).map((_, at) => (at * (i + 1)) >> 7);
+function image(i: number): Uint8Array {
+  const pixels = new Uint8Array(side * side).fill(i);
+  // Where it begins and ends can be seen.
+  pixels.set([200, 201]);
+  pixels.set([202, 203], pixels.length - 2);
+  return pixels;
+}
 const space = { source: 'large', count, height: side, width: side, channels: 1 } as const;
 const ids = (places: readonly number[]) => places.map((i) => `${i}.png`);
 const all = Array.from({ length: count }, (_, i) => i);

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { cached } from './cache.ts';
 import type { Cached } from './cache.ts';
@@ -8,7 +7,7 @@ import { metadataName, notesOfMissing, readCaptions, type CaptionFiles } from '.
 import type { DatasetContent, SkippedImage } from './dataset.ts';
 import type { Decoded } from './kept-images.ts';
 import type { Bitmap } from '../images/bitmap.ts';
-import { ImageError, decodeImage, imageFormats } from '../images/image.ts';
+import { decodedTogether, decodeImage, ImageError, imageFormats } from '../images/image.ts';
 import type { PutImage } from '../images/image-store.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { inParallel } from '../../files/in-parallel.ts';
@@ -201,7 +200,7 @@ async function decodeAll(folder: string, part: Part, options: OpenOptions, put: 
   const reasons = new Map<number, string>();
   let done = 0;
   let unreadable = false;
-  await inParallel(files.length, Math.min(16, Math.max(2, availableParallelism())), async (index) => {
+  await inParallel(files.length, decodedTogether(resample), async (index) => {
     signal?.throwIfAborted();
     const { id } = files[index]!;
     let image: Bitmap | undefined;

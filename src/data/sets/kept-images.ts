@@ -4,6 +4,14 @@ import { imagesAtPlaces, imagesInMemory, type ImageStore, type PutImage } from '
 import type { DatasetContent } from './dataset.ts';
 import { ImageFile } from './image-file.ts';
 
+/** Lists as long as the data set: checked, but not copied. */
+const listOf = <T>(is: (each: unknown) => boolean) =>
+  z.custom<readonly T[]>((value) => Array.isArray(value) && value.every(is));
+const isText = (each: unknown) => typeof each === 'string';
+const isPlace = (each: unknown) => Number.isInteger(each) && (each as number) >= 0;
+const texts = listOf<string>(isText);
+const numbers = listOf<number>(isPlace);
+
 const headerSchema = z.object({
   key: z.string(),
   fingerprint: z.string(),
@@ -11,12 +19,12 @@ const headerSchema = z.object({
   height: z.int().positive(),
   width: z.int().positive(),
   channels: z.literal([1, 3]),
-  places: z.array(z.int().nonnegative()).optional(),
-  ids: z.array(z.string()),
-  labels: z.array(z.int().nonnegative()).optional(),
+  places: numbers.optional(),
+  ids: texts,
+  labels: numbers.optional(),
   classNames: z.array(z.string()).optional(),
-  captions: z.array(z.string()).optional(),
-  tags: z.array(z.array(z.string())).optional(),
+  captions: texts.optional(),
+  tags: listOf<readonly string[]>((each) => Array.isArray(each) && each.every(isText)).optional(),
   skipped: z.array(z.object({ id: z.string(), reason: z.string() })),
   notes: z.array(z.string()),
 });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -12,7 +11,7 @@ import type { Cached } from './cache.ts';
 import { selectImages } from './dataset.ts';
 import type { Decoded } from './kept-images.ts';
 import { fingerprintOfPart } from './part-fingerprint.ts';
-import { decodeImage } from '../images/image.ts';
+import { decodedTogether, decodeImage } from '../images/image.ts';
 import type { OpenOptions } from '../images/open-options.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from '../images/image-size.ts';
@@ -135,7 +134,7 @@ async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOp
   const { cell, emoji } = index;
   const area = cell * cell * 4;
   let done = 0;
-  await inParallel(emoji.length, Math.max(2, availableParallelism()), async (i) => {
+  await inParallel(emoji.length, decodedTogether(resample), async (i) => {
     signal?.throwIfAborted();
     const raw = cells.subarray(i * area, (i + 1) * area);
     const png = await sharp(raw, { raw: { width: cell, height: cell, channels: 4 } })

@@ -29,18 +29,18 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
   const chosen = new Set<number>();
   for (const [index, line] of text.split('\n').entries()) {
     const name = line.trim();
-    const where = `data list ${JSON.stringify(path)}:${index + 1}`;
+    const where = () => `data list ${JSON.stringify(path)}:${index + 1}`;
     if (name === '' || isSkipped(name) !== undefined) continue;
     const found = find(name);
     if (found === undefined) {
       const close = nearest(name, dataset.ids);
       throw new Error(
-        `${where}: ${dataset.name} has no image ${quoteJson(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
+        `${where()}: ${dataset.name} has no image ${quoteJson(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
       );
     }
-    if ('equals' in found) throw new Error(`${where}: ${sameToTheEye(name, found.equals)}`);
+    if ('equals' in found) throw new Error(`${where()}: ${sameToTheEye(name, found.equals)}`);
     const place = found.index;
-    if (chosen.has(place)) throw new Error(`${where}: ${quoteJson(name)} stands there already`);
+    if (chosen.has(place)) throw new Error(`${where()}: ${quoteJson(name)} stands there already`);
     chosen.add(place);
   }
   if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no image`);
