@@ -28,7 +28,7 @@ export const cards: Readonly<Record<string, Card>> = {
     measured: [
       [
         'copies',
-        '133 of 500 samples (DDPM, 100 steps) are near-duplicates of a training image (distance ratio < 1/3, Yoon et al. 2023)',
+        '133 of 500 samples (DDPM, 100 steps; 134 on another machine) are near-duplicates of a training image (distance ratio < 1/3, Yoon et al. 2023)',
       ],
     ],
     note: 'It generates emoji and nothing else. With so few training images, a quarter of its samples are near-duplicates of them, and most others combine the eyes of one with the mouth of another.',

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeClassifierFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import { RandomStream } from '../src/core/index.ts';
+import { writePng } from '../src/data/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { ImageClassifier, parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -27,7 +29,11 @@ beforeAll(async () => {
   });
   await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
   const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
-  await writeModelFolder(join(cwd, 'model'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
+  await writeModelFolder(join(cwd, 'model'), {
+    network: unet,
+    weights: initialValues(unet, 1),
+    scheduler: schedulerConfig(),
+  });
 });
 
 describe('kuosan evaluate', () => {
@@ -156,7 +162,7 @@ describe('kuosan evaluate', () => {
     const write = async (folder: string, channels: object) => {
       const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...channels }, folder));
       await writeModelFolder(join(cwd, folder), {
-        unet,
+        network: unet,
         weights: initialValues(unet, 1),
         scheduler: schedulerConfig({ varianceType: 'learned_range' }),
       });
@@ -254,7 +260,6 @@ describe('kuosan evaluate', () => {
 
   test.each([
     [[], 2, 'evaluate takes a model or a folder of images: give a model, or --images'],
-    [['model'], 2, 'nothing to measure: give --features (such as fashion-mnist-classifier), --nearest or --bpd'],
     [
       ['--images', 'images', '--nearest', 'x.png', '--guidance-scale', '2'],
       2,
@@ -266,12 +271,11 @@ describe('kuosan evaluate', () => {
       '--guidance-interval: needs guidance; add --guidance-scale',
     ],
     [['--images', 'images', '--bpd'], 2, '--bpd: a folder of images has no likelihood; give a model'],
-    [['--images', 'images', '--nearest', 'x.png'], 2, '--size is missing: give the size of --images'],
     [['model', '--nearest', 'x.jpg'], 1, /x\.jpg/],
     [
       ['model', '--features', 'fashion-mnist-clasifier'],
       1,
-      'unknown network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of fashion-mnist-classifier',
+      'unknown CLIP or network "fashion-mnist-clasifier"; did you mean fashion-mnist-classifier? Otherwise give the path of a run, a checkpoint or a model folder, or one of emoji-clip, fashion-mnist-classifier',
     ],
     [
       ['model', '--features', 'fashion-mnist-classifier'],
@@ -316,6 +320,79 @@ describe('kuosan evaluate', () => {
     );
     expect(status).toBe(1);
   });
+});
+
+describe('a folder', () => {
+  /** One class bright, the other dark, and bright comes first by name. */
+  beforeAll(async () => {
+    for (const [name, base] of [
+      ['bright', 180],
+      ['dark', 0],
+    ] as const) {
+      mkdirSync(join(cwd, 'two', name), { recursive: true });
+      for (let i = 0; i < 40; i++) {
+        const random = new RandomStream(1, name, i);
+        const data = Uint8Array.from({ length: 192 }, () => base + random.integer(60));
+        await writePng(join(cwd, 'two', name, `${i}.png`), { data, width: 8, height: 8, channels: 3 });
+      }
+    }
+  });
+
+  test('of which a part is measured against all of it is about as far from it as real images are', async () => {
+    const { stdout, stderr } = await evaluate(
+      '--images',
+      'two',
+      '--data',
+      'two',
+      '--count',
+      '40',
+      '--nearest',
+      'part.png',
+      '--json',
+    );
+    const { chosen, features, nearest } = JSON.parse(stdout || stderr) as {
+      chosen: object;
+      features: { extractor: string; frechetDistance: number; realBaseline: { frechetDistance: number } };
+      nearest: object;
+    };
+    expect(chosen).toEqual({ count: 40, of: 80 });
+    expect(features.extractor).toBe('CLIP image embeddings (emoji-clip)');
+    // The first 40 are one class: they were 15 times as far.
+    expect(features.frechetDistance).toBeLessThan(1.5 * features.realBaseline.frechetDistance);
+    expect(nearest).toMatchObject({ count: 40, copies: 40 });
+    const numbers = readFileSync(join(cwd, 'part.nearest.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { image: number; index: number });
+    // The number of an image is its own, whatever is chosen; and each finds itself.
+    expect(numbers.map(({ image }) => image)).toEqual(numbers.map(({ index }) => index));
+    const ofFirst = numbers.filter(({ image }) => image < 40).length;
+    expect(ofFirst).toBeGreaterThan(10);
+    expect(ofFirst).toBeLessThan(30);
+  }, 60_000);
+
+  test('is measured in another part by another seed, and says so', async () => {
+    const table = async (...args: string[]) =>
+      (await evaluate('--images', 'two', '--data', 'two', '--count', '20', '--nearest', 'p.png', ...args)).stdout;
+    expect(await table()).toMatch(/^two \(a random 20 of 80 images\) against two, seed 0\nfeatures: CLIP image emb/);
+    const numbers = () => readFileSync(join(cwd, 'p.nearest.jsonl'), 'utf8');
+    const zero = numbers();
+    await table('--seed', '1');
+    const one = numbers();
+    await table('--seed', '0', '--batch-size', '7');
+    expect(numbers()).toBe(zero);
+    expect(one).not.toBe(zero);
+  }, 60_000);
+
+  test('of three images has no distances and keeps its copies', async () => {
+    await writeImageFolder(join(cwd, 'three'), 3);
+    const three = await evaluate('--images', 'three', '--data', 'three', '--nearest', 'three.png');
+    expect(three.stdout, three.stderr).toMatch(/^three against three, seed 0\n3 of 3 samples are near-duplicates/);
+    expect(three.stderr).toContain('note: no distances, which need 4 images and 8 real ones\n');
+    expect((await evaluate('--images', 'three', '--data', 'three')).stderr).toContain(
+      'kuosan: evaluate: a distance needs at least 8 real images and 4 generated, got 3 and 1000\n',
+    );
+  }, 60_000);
 });
 
 describe('kuosan compare', () => {
@@ -392,14 +469,24 @@ describe('kuosan compare', () => {
 
   test('says what the distances would need, and what they cannot do without', async () => {
     const plain = await compared('--data', 'images');
-    expect(plain.stdout, plain.stderr).toContain(
-      '\nno Fréchet distance to the data: it needs a feature extractor for such images (--features), 4 samples (--count) and 8 real ones\n',
+    expect(plain.stdout, plain.stderr).toMatch(
+      /^features: CLIP image embeddings \(emoji-clip\), 128 of each image; N = 8 against 8 real; real vs real: N = 8 each$/m,
+    );
+    expect((await compared('--data', 'images', '--count', '3')).stdout).toContain(
+      '\nno Fréchet distance to the data: it needs 4 samples (--count) and 8 real images\n',
     );
     expect((await compared()).stdout).not.toContain('Fréchet');
+  }, 60_000);
+
+  test('takes the network that can see the images, and refuses one that cannot', async () => {
     const unet = new UNet2DModel(
       parseConfig(unet2DConfigSchema, { ...tinyModel, sampleSize: 32, inChannels: 1, outChannels: 1 }, 'gray'),
     );
-    await writeModelFolder(join(cwd, 'gray'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
+    await writeModelFolder(join(cwd, 'gray'), {
+      network: unet,
+      weights: initialValues(unet, 1),
+      scheduler: schedulerConfig(),
+    });
     const gray = await kuosan(
       [
         'compare',
@@ -433,7 +520,7 @@ describe('kuosan compare', () => {
     expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
       'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; choose another network, or train one on such images',
     );
-  }, 60_000);
+  }, 120_000);
 });
 
 describe('a run of DDPM that is measured on the way', () => {
@@ -533,12 +620,12 @@ describe('a run of DDPM that is measured on the way', () => {
     );
   }, 60_000);
 
-  test('needs to know what to measure with', async () => {
-    const { stderr } = await run('--out', 'refused', '--train.evaluateFeatures', 'null');
-    expect(stderr.trim()).toBe(
-      'kuosan: config.train.evaluateEvery is 3, but nothing is named to measure with; set train.evaluateFeatures (fashion-mnist-classifier, or the run of a classifier), or evaluateEvery to null',
-    );
-  });
+  test('is measured with what evaluate takes where nothing is named', async () => {
+    const { status, stderr } = await run('--out', 'measured-by-clip', '--train.evaluateFeatures', 'null');
+    expect(status, stderr).toBe(0);
+    const best = readFileSync(join(cwd, 'measured-by-clip/best'), 'utf8');
+    expect(best).toContain('CLIP image embeddings (emoji-clip), 8 images, 2 steps');
+  }, 60_000);
 });
 
 test('fifty thousand images need no more memory than five hundred, from the real ones to the last distance', async () => {

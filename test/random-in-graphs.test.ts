@@ -224,8 +224,8 @@ describe('dropout', () => {
   });
 
   test('refuses what is no probability', () => {
-    expect(() => new Dropout(1)).toThrow('dropout: the probability must be in [0, 1), got 1');
-    expect(() => bind(module).dropout(x, -0.1)).toThrow('dropout: the probability must be in [0, 1), got -0.1');
+    expect(() => new Dropout(1.5)).toThrow('dropout: the probability must be in [0, 1], got 1.5');
+    expect(() => bind(module).dropout(x, -0.1)).toThrow('dropout: the probability must be in [0, 1], got -0.1');
   });
 });
 

@@ -14,8 +14,8 @@ const modelKinds = ['model', 'clip', 'network'] as const;
 
 /** Options of `resolveModel`. */
 export interface ResolveOptions {
-  /** Restricts the names that are searched; default a diffusion model. */
-  readonly kind?: ModelKind;
+  /** Restricts the names that are searched, to one kind or to several; default a diffusion model. */
+  readonly kind?: ModelKind | readonly ModelKind[];
   /** The folder of the models that are known by name; default the package's own. */
   readonly pretrainedDir?: string;
 }
@@ -74,7 +74,8 @@ export async function resolveModel(
   }
   const named = await namedCheckpoint(source);
   if (named) return named.path;
-  const names = await pretrainedNames(pretrainedDir, wanted);
+  const kinds = typeof wanted === 'string' ? [wanted] : wanted;
+  const names = (await Promise.all(kinds.map((each) => pretrainedNames(pretrainedDir, each)))).flat().sort();
   if (names.includes(source)) return join(pretrainedDir, source);
 
   if (kind === 'folder')
@@ -91,10 +92,12 @@ export async function resolveModel(
       : `give the path of a run, a checkpoint or a model folder, or one of ${names.join(', ')}`;
   for (const other of modelKinds) {
     if ((await pretrainedNames(pretrainedDir, other)).includes(source))
-      throw new Error(`${JSON.stringify(source)} is ${called[other]}, expected ${called[wanted]}; ${known}`);
+      throw new Error(
+        `${JSON.stringify(source)} is ${called[other]}, expected ${kinds.map((each) => called[each]).join(' or ')}; ${known}`,
+      );
   }
   const suggestion = nearest(source, names);
   throw new Error(
-    `unknown ${wanted === 'clip' ? 'CLIP' : wanted} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`,
+    `unknown ${kinds.map((each) => (each === 'clip' ? 'CLIP' : each)).join(' or ')} ${JSON.stringify(source)}; ${suggestion === undefined ? '' : `did you mean ${suggestion}? Otherwise `}${known}`,
   );
 }

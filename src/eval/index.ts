@@ -36,13 +36,8 @@ export {
   type LinearProbe,
   type ProbeOptions,
 } from './linear-probe.ts';
-export {
-  type FeatureOptions,
-  type FeatureSource,
-  type InceptionResize,
-  inceptionResizes,
-  readFeatures,
-} from './open-features.ts';
+export type { FeatureOptions, FeatureSource } from './feature-source.ts';
+export { defaultFeatures, type InceptionResize, inceptionResizes, readFeatures } from './open-features.ts';
 export { precisionRecall, type PrecisionRecall } from './precision-recall.ts';
 export { programFeatures } from './program-features.ts';
 export { agreement, tuneProbe, type ProbeTrial, type TunedProbe } from './tune-probe.ts';

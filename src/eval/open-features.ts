@@ -1,52 +1,26 @@
-import { basename, resolve } from 'node:path';
-import { readClassifierFolder, readInception, resolveModel } from '../checkpoint/index.ts';
-import {
-  concat,
-  freeze,
-  input,
-  program,
-  resize,
-  type Executor,
-  type HostArrays,
-  type Program,
-  type Tensor,
-} from '../core/index.ts';
+import { basename } from 'node:path';
+import { isClipFolder, readClassifierFolder, readInception, resolveModel } from '../checkpoint/index.ts';
+import { freeze, input, program, resize, type HostArrays, type Program } from '../core/index.ts';
 import { inceptionSize, type ImageClassifier, type InceptionV3 } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import type { ImageShape } from '../pipelines/index.ts';
 import { classHead } from './class-head.ts';
-import type { FeatureExtractor } from './feature-extractor.ts';
+import { readClipFeatures } from './clip-features.ts';
+import { describeShape, featuresName, inColor, type FeatureSource } from './feature-source.ts';
 import { programFeatures } from './program-features.ts';
-
-/** Options of `openFeatures`. */
-export interface FeatureOptions {
-  /** Images computed together; default 50, or 8 of an Inception. */
-  readonly batchSize?: number;
-}
 
 /** How images are brought to the size of an Inception: by clean-fid's antialiased cubic, or by pytorch-fid's bilinear. FIDs of the two differ. */
 export const inceptionResizes = ['bicubic', 'bilinear'] as const;
 /** One of `inceptionResizes`. */
 export type InceptionResize = (typeof inceptionResizes)[number];
 
-/** A network that was read, before it is known what images it will see. */
-export interface FeatureSource {
-  readonly name: string;
-  readonly isFid: boolean;
-  /** The images that it takes; null if they are resized to what it needs. */
-  readonly imageShape: ImageShape | null;
-  /** @throws if it cannot see such images */
-  check(imageShape: ImageShape): void;
-  /** @throws if it cannot see such images */
-  open(executor: Executor, imageShape: ImageShape, options?: FeatureOptions): Promise<FeatureExtractor>;
-}
-
 /** Enough to keep the engine busy, small enough for any machine. */
 const classifierBatch = 50;
 const inceptionBatch = 8;
 
 /**
- * Reads the network that a person means: a classifier by its name, its run or its folder, or an Inception v3 by its file.
+ * Reads the network that a person means: a CLIP or a classifier by its name, its run or its folder, or an Inception v3 by
+ * its file.
  *
  * @param options.resize  of an Inception; default bicubic
  * @throws one line that names the file or the folder and what is wrong with it
@@ -55,7 +29,26 @@ export async function readFeatures(
   source: string,
   { resize = 'bicubic' }: { readonly resize?: InceptionResize } = {},
 ): Promise<FeatureSource> {
-  return source.endsWith('.safetensors') ? readInceptionFeatures(source, resize) : readClassifierFeatures(source);
+  if (source.endsWith('.safetensors')) return readInceptionFeatures(source, resize);
+  const dir = await resolveModel(source, { kind: ['clip', 'network'] });
+  return (await isClipFolder(dir)) ? readClipFeatures(source, dir) : readClassifierFeatures(source, dir);
+}
+
+/** What comes with the package: a CLIP of emoji for images of any kind, a classifier of clothes for those that it takes. */
+const bundled = { clip: 'emoji-clip', classifier: 'fashion-mnist-classifier' } as const;
+
+/**
+ * The network that images are measured with when nobody names one: `emoji-clip`, or for gray images of 32×32
+ * `fashion-mnist-classifier`.
+ *
+ * @param imageShape  of the images; undefined where it is not known yet, for color
+ */
+export async function defaultFeatures(imageShape?: ImageShape): Promise<FeatureSource> {
+  if (imageShape?.[0] === 1) {
+    const classifier = await readFeatures(bundled.classifier);
+    if (classifier.imageShape!.join() === imageShape.join()) return classifier;
+  }
+  return readFeatures(bundled.clip);
 }
 
 /** @see Heusel et al. 2017 — https://arxiv.org/abs/1706.08500; Parmar, Zhang & Zhu 2022 (clean-fid) — https://arxiv.org/abs/2104.11222 */
@@ -83,17 +76,16 @@ function inceptionProgram(
   return freeze(program({ outputs: { features: model.forward(bind(model), resized) } }), weights);
 }
 
-async function readClassifierFeatures(source: string): Promise<FeatureSource> {
-  const { model, weights } = await readClassifierFolder(await resolveModel(source, { kind: 'network' }));
+async function readClassifierFeatures(source: string, dir: string): Promise<FeatureSource> {
+  const { model, weights } = await readClassifierFolder(dir);
   const { inChannels, sampleSize, classNames } = model.config;
   const own: ImageShape = [inChannels, sampleSize, sampleSize];
-  // By what was typed, or by the folder: `.` says nothing.
-  const about = { name: /[\\/]|^\.+$/.test(source) ? basename(resolve(source)) : source, isFid: false };
+  const about = { name: featuresName(source), isFid: false };
   const check = (imageShape: ImageShape) => {
     const [channels, height, width] = imageShape;
     if (height !== sampleSize || width !== sampleSize || (channels !== inChannels && channels !== 1)) {
       throw new Error(
-        `features ${about.name}: takes images of ${describe(own)}, these are ${describe(imageShape)}; choose another network, or train one on such images (kuosan train with "task": "classifier")`,
+        `features ${about.name}: takes images of ${describeShape(own)}, these are ${describeShape(imageShape)}; choose another network, or train one on such images (kuosan train with "task": "classifier")`,
       );
     }
   };
@@ -117,13 +109,4 @@ function classifierFeatures(model: ImageClassifier, weights: HostArrays, batchSi
   const images = input('images', [batchSize, channels, sampleSize, sampleSize]);
   const seen = channels === inChannels ? images : inColor(images);
   return freeze(program({ outputs: { features: model.forward(bind(model), seen).features } }), weights);
-}
-
-/** Gray three times. */
-function inColor(images: Tensor): Tensor {
-  return images.shape[1] === 3 ? images : concat([images, images, images], 1);
-}
-
-function describe([channels, height, width]: ImageShape): string {
-  return `${width}×${height}, ${channels === 1 ? 'gray' : 'color'}`;
 }

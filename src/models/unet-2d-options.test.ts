@@ -8,6 +8,7 @@ import { weightValues } from '../../test/golden/named-weights.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { fromHuggingFace, parseConfig } from './config.ts';
 import { UNet2DModel } from './unet-2d.ts';
+import { asDiffusersRuns } from './unet-2d/as-diffusers-runs.ts';
 import { downBlockTypes, presentName, upBlockTypes } from './unet-2d/block-types.ts';
 import { unet2DConfigSchema, type UNet2DConfig } from './unet-2d/config.ts';
 
@@ -33,7 +34,7 @@ function difference(a: HostArray, b: HostArray): Float64Array {
 describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
   const { config, parameters } = cases[name]!;
   const io = readSafetensors(readFileSync(`${fixtures}${name}.safetensors`)).tensors;
-  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, fromHuggingFace(config), name));
+  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, asDiffusersRuns(fromHuggingFace(config)), name));
   const weights = new Map(Object.entries(parameters).map(([key, shape]) => [key, weightValues(key, shape)]));
   const given = {
     sample: io.get('sample')!,
@@ -101,7 +102,7 @@ describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
 
 describe('the fixtures together', () => {
   const configs = Object.entries(cases).map(([name, { config }]) =>
-    parseConfig(unet2DConfigSchema, fromHuggingFace(config), name),
+    parseConfig(unet2DConfigSchema, asDiffusersRuns(fromHuggingFace(config)), name),
   );
   const used = (values: (config: UNet2DConfig) => readonly unknown[]) => new Set(configs.flatMap(values));
 
@@ -117,5 +118,44 @@ describe('the fixtures together', () => {
     expect(used(({ actFn }) => [actFn])).toEqual(new Set(['silu', 'swish', 'mish', 'gelu', 'relu']));
     expect(used(({ timeEmbeddingType }) => [timeEmbeddingType])).toEqual(new Set(['positional', 'fourier', 'learned']));
     expect(used(({ classEmbedType }) => [classEmbedType])).toEqual(new Set([null, 'timestep', 'identity']));
+  });
+});
+
+describe('what diffusers cannot run', () => {
+  const small = { blockOutChannels: [8, 16], layersPerBlock: 1, normNumGroups: 4, attentionHeadDim: 4 };
+  const plain = { downBlockTypes: ['DownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'UpBlock2D'] };
+  const attention = {
+    downBlockTypes: ['AttnDownBlock2D', 'AttnDownBlock2D'],
+    upBlockTypes: ['AttnUpBlock2D', 'AttnUpBlock2D'],
+  };
+  const k = {
+    blockOutChannels: [32, 32],
+    downBlockTypes: ['KDownBlock2D', 'KDownBlock2D'],
+    upBlockTypes: ['KUpBlock2D', 'KUpBlock2D'],
+  };
+
+  test.each([
+    ['padding that changes the size', { ...plain, downsamplePadding: 2 }, 'downsamplePadding'],
+    ['the same by default blocks', { downsamplePadding: 2 }, 'downsamplePadding'],
+    ['no downsampling', { ...attention, downsampleType: 'pool' }, 'downsampleType'],
+    ['no upsampling', { ...attention, upsampleType: 'pool' }, 'upsampleType'],
+    ['another shift with a middle block', { ...k, resnetTimeScaleShift: 'ada_group' }, 'resnetTimeScaleShift'],
+    [
+      'another shift with other blocks',
+      { ...plain, midBlockType: null, resnetTimeScaleShift: 'ada_group' },
+      'resnetTimeScaleShift',
+    ],
+    ['heads of nothing', { ...attention, attentionHeadDim: 0 }, 'attentionHeadDim'],
+    ['a table of no times', { ...plain, timeEmbeddingType: 'learned', numTrainTimesteps: 0 }, 'numTrainTimesteps'],
+    ['a share above 1', { ...plain, dropout: 1.5 }, 'dropout'],
+  ])('is refused by its name: %s', (_, options, name) => {
+    const config = asDiffusersRuns({ ...small, ...options });
+    expect(() => parseConfig(unet2DConfigSchema, config, 'unet')).toThrow(`unet.${name}: `);
+  });
+
+  test('and a person who trains is held to the names there are', () => {
+    expect(() => parseConfig(unet2DConfigSchema, { classEmbedType: 'timestpe' }, 'config.model')).toThrow(
+      'config.model.classEmbedType: ',
+    );
   });
 });

@@ -11,11 +11,11 @@ export class Dropout extends Module {
 
   /**
    * @param p  the probability of a zero
-   * @throws if p is not in [0, 1)
+   * @throws if p is not in [0, 1]
    */
   constructor(p: number) {
     super();
-    if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be in [0, 1), got ${p}`);
+    if (!(p >= 0 && p <= 1)) throw new Error(`dropout: the probability must be in [0, 1], got ${p}`);
     this.#p = p;
   }
 

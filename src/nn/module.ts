@@ -47,7 +47,7 @@ export interface Context {
    * The mask is a function of (seed, step, site): a resumed run sees it again. The site is the number of the call
    * within its binding, so a network that is built the same way twice draws the same.
    *
-   * @throws if p is not in [0, 1)
+   * @throws if p is not in [0, 1]
    */
   dropout(x: Tensor, p: number): Tensor;
 }
@@ -185,11 +185,11 @@ export function bind(
       updates.set(entry, value);
     },
     dropout(x, p) {
-      if (!(p >= 0 && p < 1)) throw new Error(`dropout: the probability must be in [0, 1), got ${p}`);
+      if (!(p >= 0 && p <= 1)) throw new Error(`dropout: the probability must be in [0, 1], got ${p}`);
       if (!training || p === 0) return x;
       randomKey ??= input(randomKeyInput, [randomKeyWords]);
       const keep = lessEqual(p, uniform(randomKey, `${sites}dropout ${draws++}`, x.shape));
-      return mul(x, where(keep, 1 / (1 - p), 0));
+      return mul(x, where(keep, p === 1 ? 0 : 1 / (1 - p), 0));
     },
   };
 }

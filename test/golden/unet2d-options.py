@@ -39,7 +39,7 @@ def masked_dropout():
             return x
         numbers = torch.tensor(drawn(3, 5, f"dropout {site}", range(x.numel()))).reshape(x.shape) / 2**16
         site += 1
-        return x * (numbers >= layer.p) / (1 - layer.p)
+        return torch.zeros_like(x) if layer.p == 1 else x * (numbers >= layer.p) / (1 - layer.p)
 
     return dropout
 
@@ -92,6 +92,16 @@ CASES = {
     "odd-width": dict(size=[8, 12], config=dict(
         block_out_channels=[15, 15, 30], layers_per_block=2, norm_num_groups=3, attention_head_dim=None, freq_shift=1, in_channels=2, out_channels=1,
         down_block_types=["DownBlock2D", "ResnetDownsampleBlock2D", "AttnDownBlock2D"], up_block_types=["AttnUpBlock2D", "ResnetUpsampleBlock2D", "UpBlock2D"])),
+    # What diffusers takes and does not use, or takes for something else.
+    "taken-for-others": dict(size=[8, 4], config=dict(
+        **SMALL, **ATTENTION, downsample_type="resnet", upsample_type="", downsample_padding=2, mid_block_type="UNetMidBlock2DCrossAttn",
+        add_attention=None, time_embedding_dim=0, class_embed_type="projection", num_class_embeds=7, center_input_sample=1, flip_sin_to_cos=None)),
+    "not-used": dict(size=[4, 8], training=True, config=dict(
+        **{**SMALL, "attention_head_dim": 0}, **PLAIN, downsample_type="pool", upsample_type="nearest", downsample_padding=[1, 1], dropout=1,
+        add_attention=False, num_train_timesteps=0)),
+    "k-any-shift": dict(size=[8, 12], config=dict(
+        **{**K, "layers_per_block": 1}, mid_block_type=None, mid_block_scale_factor=0, resnet_time_scale_shift="ada_group", downsample_padding=None,
+        down_block_types=["KDownBlock2D"] * 2, up_block_types=["KUpBlock2D"] * 2)),
 }
 
 

@@ -6,6 +6,8 @@ export interface EvaluationReport {
   readonly subject: string;
   readonly data: string;
   readonly seed: number;
+  /** How many images of the folder were chosen at random, where it holds more. */
+  readonly chosen?: { readonly count: number; readonly of: number };
   readonly sampler?: {
     readonly name: string;
     readonly steps: number;
@@ -35,6 +37,7 @@ export function describeEvaluation({
   subject,
   data,
   seed,
+  chosen,
   sampler,
   features,
   nearest,
@@ -44,7 +47,8 @@ export function describeEvaluation({
     sampler && (features || nearest)
       ? `, sampled with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}`
       : '';
-  const lines = [`${subject} against ${data}, seed ${seed}${drawn}`];
+  const part = chosen ? ` (a random ${whole(chosen.count)} of ${whole(chosen.of)} images)` : '';
+  const lines = [`${subject}${part} against ${data}, seed ${seed}${drawn}`];
   if (features) lines.push(...describeComparison(features));
   if (nearest) {
     const { sheet, shown, list, count, copies } = nearest;

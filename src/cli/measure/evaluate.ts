@@ -13,18 +13,16 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description("evaluate a model's images against real images")
-    .addHelpText(
-      'after',
-      examples(
-        'kuosan evaluate fashion-mnist --data fashion-mnist/test --features fashion-mnist-classifier --nearest nearest.png',
-      ),
-    )
+    .addHelpText('after', examples('kuosan evaluate noto-32 --data noto-emoji/smileys --nearest nearest.png'))
     .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
     .option(
       '--data <source>',
       'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images; default: those that the run was trained on',
     )
-    .option('--images <dir>', "evaluate a folder of images instead of a model's samples")
+    .option(
+      '--images <dir>',
+      "evaluate a folder of images instead of a model's samples; of more than --count a random part, chosen by --seed",
+    )
     .option(
       '--size <n>',
       'height and width of --images after resizing; default the input size of --features',
@@ -42,7 +40,11 @@ export function register(program: Command): void {
       '--nearest <sheet.png>',
       'find the nearest real image of each and count near-duplicates: the first pairs side by side, and sheet.nearest.jsonl with a line for every image',
     )
-    .option('--bpd', 'bits per dimension (variational bound), on the test split where there is one', false)
+    .option(
+      '--bpd',
+      'bits per dimension (variational bound), on the test split where there is one; alone it generates no images',
+      false,
+    )
     .option('--bpd-count <n>', 'images for --bpd', integerOption('--bpd-count', 2, 1_000_000), 64)
     .option(
       '--bpd-times <n>',
@@ -50,7 +52,7 @@ export function register(program: Command): void {
       integerOption('--bpd-times', 1),
       50,
     )
-    .option('--seed <n>', 'seed of the choice of real images and of the noise', integerOption('--seed', 0), 0)
+    .option('--seed <n>', 'seed of the choice of images and of the noise', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)
     .option('--skip-bad', 'leave out images that cannot be read, and count them', false)
     .option('--variant <name>', 'variant of the weights files, such as fp16')

@@ -12,12 +12,11 @@ export interface FeatureCommandOptions {
 /** The library's ways, written out: importing them would load the engine for `--help`. */
 const resizes = ['bicubic', 'bilinear'] as const satisfies readonly InceptionResize[];
 
-/** @param otherwise  what happens without the option, for the help */
-export function addFeatureOptions(command: Command, otherwise = ''): Command {
+export function addFeatureOptions(command: Command): Command {
   return command
     .option(
       '--features <network>',
-      `feature extractor: fashion-mnist-classifier, the run or folder of a classifier, or InceptionV3 as a .safetensors file${otherwise}`,
+      "feature extractor: a CLIP's image embeddings (emoji-clip, a run, a folder of transformers), a classifier (fashion-mnist-classifier, a run, a folder), or InceptionV3 as a .safetensors file; default emoji-clip, for gray images of 32×32 fashion-mnist-classifier",
     )
     .option(
       '--resize <name>',

@@ -1,4 +1,4 @@
-import type { FloatArray } from '../../core/index.ts';
+import { RandomStream, type FloatArray } from '../../core/index.ts';
 import { openData } from '../open-data.ts';
 import {
   checkExtension,
@@ -8,12 +8,15 @@ import {
   testPartOf,
   writePng,
   type Dataset,
+  type Resample,
 } from '../../data/index.ts';
 import { classConditions, hasSteps, samplerNamed } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
   compareFeatures,
   copyRatio,
+  defaultFeatures,
+  fewestImages,
   nearestPairs,
   nearestImages,
   readFeatures,
@@ -28,7 +31,7 @@ import { describeEvaluation, type EvaluationReport } from './describe-evaluation
 import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
-import { interruptSignal } from '../interrupt.ts';
+import { withInterrupt } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
 import { checkNeedsNoImage, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
@@ -57,10 +60,14 @@ const sheetPairs = 32;
 interface Subject extends NeededExecutor {
   readonly name: string;
   readonly imageShape: ImageShape;
-  readonly report: Pick<EvaluationReport, 'sampler'>;
+  /** How the images of a folder were decoded, and so the real ones. */
+  readonly resample?: Resample | undefined;
+  readonly report: Pick<EvaluationReport, 'sampler' | 'chosen'>;
   readonly model?: OpenImages;
   /** How many there will be at most. */
   readonly count: number;
+  /** The numbers of a folder's images that were chosen, in the order of their names; undefined for a model's, which are counted. */
+  readonly places?: readonly number[];
   /** What each of them should show. */
   readonly classes?: WantedClasses;
   images(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
@@ -71,23 +78,29 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
   if (options.nearest)
     for (const path of [options.nearest, NearestList.listPath(options.nearest)]) await checkWritable(path);
   await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
-  const features =
-    options.features === undefined ? undefined : await readFeatures(options.features, { resize: options.resize });
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
+  const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
   const display = progressDisplay();
   let subject: Subject | undefined;
-  try {
-    const { signal } = interrupt;
-    subject =
-      source === undefined ? await openFolder(options, features, signal) : await openModel(source, options, signal);
+  await withInterrupt(async (signal) => {
+    // Where images are only scored by their likelihood, none are generated.
+    const isSampled = options.nearest !== undefined || !options.bpd;
+    const ofFolder = source === undefined ? (named ?? (await defaultFeatures())) : undefined;
+    subject = ofFolder ? await openFolder(options, ofFolder, signal) : await openModel(source!, options, signal);
     const { imageShape } = subject;
-    features?.check(imageShape);
+    const wanted = named ?? ofFolder ?? (isSampled ? await defaultFeatures(imageShape) : undefined);
+    wanted?.check(imageShape);
     const data = await openData(options.data, {
       size: [imageShape[1], imageShape[2]],
       channels: imageShape[0] as 1 | 3,
+      resample: subject.resample,
       skipBad: options.skipBad,
       signal,
     });
+    // Copies are found among any number of images, distances need some.
+    const tooFew = !named && options.nearest && (subject.count < fewestImages || data.count < 2 * fewestImages);
+    if (tooFew)
+      process.stderr.write(`note: no distances, which need ${fewestImages} images and ${2 * fewestImages} real ones\n`);
+    const features = tooFew ? undefined : wanted;
     const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
     const found = {
       ...report,
@@ -96,19 +109,16 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
     };
     display.stop();
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describeEvaluation(found));
-  } finally {
+  }).finally(async () => {
     display.stop();
-    interrupt.release();
     await subject?.dispose();
-  }
+  });
 }
 
 function checkUsage(source: string | undefined, options: EvaluateOptions): void {
-  const { images, features, nearest, bpd, sampler, size } = options;
+  const { images, nearest, bpd, sampler, size } = options;
   if ((source === undefined) === (images === undefined))
     throw new UsageError('evaluate takes a model or a folder of images: give a model, or --images');
-  if (features === undefined && !nearest && !bpd)
-    throw new UsageError('nothing to measure: give --features (such as fashion-mnist-classifier), --nearest or --bpd');
   if (bpd && source === undefined) throw new UsageError('--bpd: a folder of images has no likelihood; give a model');
   if (size !== undefined && source !== undefined)
     throw new UsageError('--size is for --images; a model generates images of its own size');
@@ -182,33 +192,34 @@ function describedGuidance({
   };
 }
 
-async function openFolder(
-  options: EvaluateOptions,
-  features: FeatureSource | undefined,
-  signal: AbortSignal,
-): Promise<Subject> {
-  const { images: folder, size, count, skipBad, batchSize } = options;
-  const own = features?.imageShape;
-  const side = size ?? own?.[1];
+async function openFolder(options: EvaluateOptions, features: FeatureSource, signal: AbortSignal): Promise<Subject> {
+  const { images: folder, size, count, seed, skipBad, batchSize } = options;
+  const { imageShape: own, decode } = features;
+  const side = size ?? own?.[1] ?? decode?.size;
   if (side === undefined) throw new UsageError('--size is missing: give the size of --images');
-  const opened = await openData(folder!, { size: side, skipBad, signal, ...(own && { channels: own[0] as 1 | 3 }) });
-  const taken = Math.min(count, opened.count);
+  const resample = size === undefined ? decode?.resample : undefined;
+  const opened = await openData(folder!, {
+    size: side,
+    skipBad,
+    signal,
+    resample,
+    ...(own && { channels: own[0] as 1 | 3 }),
+  });
+  const { labels, classNames } = opened;
+  const places = sampledPlaces(opened.count, count, new RandomStream(seed, 'evaluated images', 0));
   return {
     name: folder!,
     imageShape: [opened.channels, side, side],
-    report: {},
-    count: taken,
+    resample,
+    report: places.length < opened.count ? { chosen: { count: places.length, of: opened.count } } : {},
+    count: places.length,
+    places,
     ...executorWhenNeeded(options),
-    ...(opened.labels &&
-      opened.classNames && { classes: { names: opened.classNames, labels: Array.from(opened.labels) } }),
+    ...(labels && classNames && { classes: { names: classNames, labels: places.map((place) => labels[place]!) } }),
     async *images(onProgress) {
-      for (const { images, first, count: found } of imageBatches(
-        opened,
-        batchSize,
-        Array.from({ length: taken }, (_, i) => i),
-      )) {
+      for (const { images, first, count: found } of imageBatches(opened, batchSize, places)) {
         signal.throwIfAborted();
-        onProgress((first + found) / taken);
+        onProgress((first + found) / places.length);
         yield {
           ...images,
           shape: [found, ...images.shape.slice(1)],
@@ -217,6 +228,11 @@ async function openFolder(
       }
     },
   };
+}
+
+/** A random part of a data set, sorted: the first images by name are of one class, and neighbors are alike. */
+function sampledPlaces(of: number, count: number, random: RandomStream): number[] {
+  return [...random.permutation(of).subarray(0, count)].sort((a, b) => a - b);
 }
 
 /** What needs the images themselves, all in one pass over them. */
@@ -238,7 +254,7 @@ async function measureImages(
       signal,
       onProgress: (done, total) => display.show('real images', done / total, `${done} of ${total}`),
     }));
-  const list = nearest ? await NearestList.begin(NearestList.listPath(nearest), data.ids) : undefined;
+  const list = nearest ? await NearestList.begin(NearestList.listPath(nearest), data.ids, subject.places) : undefined;
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
@@ -289,14 +305,16 @@ async function measureBits(
   const test = held ? await openData(held, { size: [data.height, data.width], channels: data.channels, signal }) : data;
   if (takesClasses && !test.labels)
     throw new Error(`--bpd: the model takes classes, and ${test.name} has none; put each class in a folder of its own`);
-  const places = Array.from({ length: Math.min(bpdCount, test.count) }, (_, i) => i);
+  const places = sampledPlaces(test.count, bpdCount, new RandomStream(seed, 'likelihood images', 0));
   function* batches(): Generator<LikelihoodBatch, void, undefined> {
     for (const { images, first, count } of imageBatches(test, batchSize, places)) {
       yield {
         images,
         count,
         ...(takesClasses && {
-          conditions: classConditions(Array.from({ length: batchSize }, (_, b) => test.labels![first + b] ?? 0)),
+          conditions: classConditions(
+            Array.from({ length: batchSize }, (_, b) => test.labels![places[first + b] ?? 0] ?? 0),
+          ),
         }),
       };
     }

@@ -34,14 +34,14 @@ export function register(program: Command): void {
     .option('--count <n>', 'images to measure; the grid shows the first four', integerOption('--count', 1, 10_000), 16)
     .option(
       '--data <source>',
-      'a data set: also measure the distance to its nearest image, and with --features the Fréchet distance; with --exact its own',
+      'a data set: also measure the distance to its nearest image, and the Fréchet distance of --features; with --exact its own',
     )
     .option('--reference-steps <n>', 'steps of the converged reference', integerOption('--reference-steps', 1), 200)
     .option('--out <compare.png>', 'the grid to write', 'compare.png')
     .option('--class <name>', 'the class to generate, by its name, or by its number as #3; default: all in turn')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
   addGuidanceOptions(command);
-  addFeatureOptions(command, '; default fashion-mnist-classifier where it takes such images');
+  addFeatureOptions(command);
   addSourceOptions(command).action(async (source: string | undefined, options: CompareCommandOptions) => {
     const { runCompare } = await import('./run-compare.ts');
     await runCompare(source, options);

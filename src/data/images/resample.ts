@@ -103,7 +103,7 @@ function pass(
  * right or bottom: transformers' `shortest_edge` and center crop.
  *
  * @param size  of the image to make
- * @see Pillow's Resample.c — first along rows, then along columns, bytes between the two
+ * @see Pillow 13 — bytes between the two passes; columns first where H′ < H and H − H′ > 2 (W − W′), else rows first
  */
 export function resampleToCover(image: Bitmap, size: ImageSize, resample: Resample): Bitmap {
   const { data, height, width, channels } = image;
@@ -116,11 +116,17 @@ export function resampleToCover(image: Bitmap, size: ImageSize, resample: Resamp
   const across = tapsOf(kernel, width, wholeWidth, Math.floor((wholeWidth - toWidth) / 2), toWidth);
   const down = tapsOf(kernel, height, wholeHeight, Math.floor((wholeHeight - toHeight) / 2), toHeight);
 
-  // [height, toWidth, channels], then [toHeight, toWidth, channels]; what is cut off is never computed.
-  const narrow = new Uint8Array(height * toWidth * channels);
-  pass(data, narrow, across, channels, linesOf(height, channels, width * channels, toWidth * channels));
   const out = new Uint8Array(toHeight * toWidth * channels);
-  pass(narrow, out, down, toWidth * channels, linesOf(1, toWidth * channels, 0, 0));
+  // What is cut off is never computed.
+  if (wholeHeight < height && height - wholeHeight > 2 * (width - wholeWidth)) {
+    const short = new Uint8Array(toHeight * width * channels);
+    pass(data, short, down, width * channels, linesOf(1, width * channels, 0, 0));
+    pass(short, out, across, channels, linesOf(toHeight, channels, width * channels, toWidth * channels));
+  } else {
+    const narrow = new Uint8Array(height * toWidth * channels);
+    pass(data, narrow, across, channels, linesOf(height, channels, width * channels, toWidth * channels));
+    pass(narrow, out, down, toWidth * channels, linesOf(1, toWidth * channels, 0, 0));
+  }
   return { data: out, height: toHeight, width: toWidth, channels };
 }
 

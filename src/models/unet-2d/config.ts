@@ -73,7 +73,7 @@ export const unet2DConfigSchema = z.strictObject({
   /** How up blocks with attention double the resolution. */
   upsampleType: z.enum(['conv', 'resnet']).default('conv'),
   /** The share of activations set to zero in training, in every residual block. */
-  dropout: z.number().min(0).lt(1).default(0),
+  dropout: z.number().min(0).max(1).default(0),
   /** The activation: silu (also swish), mish, gelu or relu. */
   actFn: z.string().toLowerCase().pipe(z.enum(activationNames)).default('silu'),
   /** Channels of an attention head; null is one head over all. @unit channels */
