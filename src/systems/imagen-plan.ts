@@ -60,7 +60,10 @@ import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
  *
  * @throws if the configuration contradicts itself, the data or the encoder, or images have no captions
  */
-export async function planImagen(asked: ImagenConfig, { skipBad = false, signal }: PlanOptions): Promise<RunPlan> {
+export async function planImagen(
+  asked: ImagenConfig,
+  { skipBad = false, signal, onProgress }: PlanOptions,
+): Promise<RunPlan> {
   const { train, scheduler, text } = asked;
   const { superResolution, ...weighing } = asked.objective;
   const { source, size, crop, channels, files, horizontalFlip, fields: keys } = asked.data;
