@@ -11,7 +11,7 @@ import { checkWritable, WriteError, writeFileWhole } from '../../files/write-fil
 import { imagesAtPlaces, imagesInMemory, type ImageStore } from '../images/image-store.ts';
 import { checkMemory, gigabytes } from './check-memory.ts';
 import { fingerprintOf } from './dataset.ts';
-import { ImageFile, imageFileParts } from './image-file.ts';
+import { StoredImages, storedImagesParts } from './stored-images.ts';
 import {
   headerOf,
   mostInMemory,
@@ -90,7 +90,7 @@ async function inMemory(
   if (keeping && !decoded.temporary) {
     const { path, key } = keeping;
     try {
-      await writeFileWhole(path, imageFileParts(pixels, size, headerOf(key, space, decoded, fingerprint)));
+      await writeFileWhole(path, storedImagesParts(pixels, size, headerOf(key, space, decoded, fingerprint)));
     } catch (error) {
       if (!(error instanceof WriteError)) throw error;
       return noted(`the cache could not be kept in ${JSON.stringify(cacheDirOf(path))} (${error.reason})`);
@@ -103,10 +103,10 @@ async function inMemory(
 /** Decodes into the file, which gets its name when it is whole. */
 async function inFile({ decode, ...space }: Undecoded, { path, key }: Keeping): Promise<Cached> {
   const aside = asidePath(path);
-  let images: ImageFile | undefined;
+  let images: StoredImages | undefined;
   try {
     await makeFolder(dirname(path));
-    const file = (images = ImageFile.create(aside, path, space.count, bytesOf(space) / space.count));
+    const file = (images = StoredImages.create(aside, path, space.count, bytesOf(space) / space.count));
     const decoded = await decode((index, image) => file.put(index, image));
     const { content, fingerprint } = contentOf(space, decoded, file);
     if (decoded.temporary) await rm(aside);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { imagesAtPlaces, imagesInMemory, type ImageStore, type PutImage } from '../images/image-store.ts';
 import type { DatasetContent } from './dataset.ts';
-import { ImageFile } from './image-file.ts';
+import { StoredImages } from './stored-images.ts';
 
 /** Lists as long as the data set: checked, but not copied. */
 const listOf = <T>(is: (each: unknown) => boolean) =>
@@ -81,13 +81,13 @@ export function headerOf(
  * the file is. Images that stay in the file are checked when they are read.
  */
 export function openKept(path: string, key: string): Kept | undefined {
-  const opened = ImageFile.open(path);
+  const opened = StoredImages.open(path);
   const kept = opened && keptIn(opened.images, opened.header, key);
   if (opened && kept?.content.images.file === undefined) opened.images.close();
   return kept;
 }
 
-function keptIn(file: ImageFile, json: string, key: string): Kept | undefined {
+function keptIn(file: StoredImages, json: string, key: string): Kept | undefined {
   const header = headerIn(json);
   if (header?.key !== key) return undefined;
   const { key: _, fingerprint, labels, places, classNames, captions, tags, ...rest } = header;
@@ -113,7 +113,7 @@ function keptIn(file: ImageFile, json: string, key: string): Kept | undefined {
   );
 }
 
-function inMemoryOf(file: ImageFile): ImageStore | undefined {
+function inMemoryOf(file: StoredImages): ImageStore | undefined {
   const pixels = file.all();
   return pixels && imagesInMemory(pixels, file.imageBytes);
 }

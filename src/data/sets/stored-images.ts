@@ -28,7 +28,7 @@ const hashedFrom = magic.length + 32;
 const files = new FinalizationRegistry<number>((file) => closeSync(file));
 
 /** Decoded images in a file, read one by one when they are asked for. */
-export class ImageFile implements ImageStore {
+export class StoredImages implements ImageStore {
   readonly file: string;
   readonly places: number;
   readonly imageBytes: number;
@@ -51,8 +51,8 @@ export class ImageFile implements ImageStore {
    * @param name  where it will be found when it is whole
    * @throws WriteError if it cannot be made
    */
-  static create(path: string, name: string, places: number, imageBytes: number): ImageFile {
-    return writing(name, () => new ImageFile(name, openSync(path, 'wx+'), imageBytes, new Uint32Array(places)));
+  static create(path: string, name: string, places: number, imageBytes: number): StoredImages {
+    return writing(name, () => new StoredImages(name, openSync(path, 'wx+'), imageBytes, new Uint32Array(places)));
   }
 
   /**
@@ -60,7 +60,7 @@ export class ImageFile implements ImageStore {
    *
    * @returns undefined if it is damaged outside of its images, of another version, or cannot be read
    */
-  static open(path: string): { readonly images: ImageFile; readonly header: string } | undefined {
+  static open(path: string): { readonly images: StoredImages; readonly header: string } | undefined {
     let file: number | undefined;
     try {
       file = openSync(path, 'r');
@@ -69,7 +69,7 @@ export class ImageFile implements ImageStore {
         closeSync(file);
         return undefined;
       }
-      return { images: new ImageFile(path, file, found.imageBytes, found.checksums), header: found.header };
+      return { images: new StoredImages(path, file, found.imageBytes, found.checksums), header: found.header };
     } catch {
       if (file !== undefined) closeSync(file);
       return undefined;
@@ -139,7 +139,7 @@ export class ImageFile implements ImageStore {
 }
 
 /** A file of images that are in memory, to be written part after part: what `put` and `seal` would make. */
-export function imageFileParts(pixels: Uint8Array, imageBytes: number, header: string): readonly Uint8Array[] {
+export function storedImagesParts(pixels: Uint8Array, imageBytes: number, header: string): readonly Uint8Array[] {
   const checksums = Uint32Array.from({ length: pixels.length / imageBytes }, (_, i) =>
     crc32(pixels.subarray(i * imageBytes, (i + 1) * imageBytes)),
   );
