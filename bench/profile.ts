@@ -115,15 +115,17 @@ async function subject(source: string, batch?: number): Promise<Subject> {
     return ddpmSubject(sized(parseDdpmConfig({ data: { source: 'noise' }, ...config })));
   }
   const presets = await presetNames();
-  const { unet, weights, scheduler } = await loadModel(source).catch((error: Error) => {
+  const { network, weights, scheduler } = await loadModel(source).catch((error: Error) => {
     throw new Error(`${error.message}; or a preset: ${presets.join(', ')}`);
   });
-  const { sampleSize } = unet.config;
+  if (!(network instanceof UNet2DModel))
+    throw new Error(`profile: ${source} is a ${network.className}; expected a UNet2DModel`);
+  const { sampleSize } = network.config;
   const config = parseDdpmConfig({
     data: { source: 'noise', size: sampleSize ?? 32 },
     train: { steps: 1000, batchSize: batch ?? 16 },
   });
-  return ddpmSubject({ ...config, model: unet.config, scheduler }, weights);
+  return ddpmSubject({ ...config, model: network.config, scheduler }, weights);
 }
 
 function ddpmSubject(config: DdpmConfig, weights?: HostArrays): Subject {

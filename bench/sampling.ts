@@ -101,7 +101,7 @@ async function openSides(
     openSampler(executor, { network: unet, scheduler, weights, batchSize }),
   );
   const model = join(folder, 'model');
-  await writeModelFolder(model, { unet, weights, scheduler });
+  await writeModelFolder(model, { network: unet, weights, scheduler });
   const noise = join(folder, 'noise.npy');
   const numbers = Array.from({ length: whole.count }, (_, i) => i);
   await writeFile(noise, writeNpy(initialNoise([whole.count, ...imageShape], sampleStreams(seed, numbers))));

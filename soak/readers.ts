@@ -308,7 +308,7 @@ const unet = new UNet2DModel({
 
 async function writeDiffusion(folder: string): Promise<void> {
   await writeModelFolder(folder, {
-    unet,
+    network: unet,
     weights: initialValues(unet, 0),
     scheduler: schedulerConfig({}),
     classes: { names: ['apples', 'pears'], nullClass: 2 },

@@ -66,7 +66,7 @@ async function resumed(kind: string): Promise<number[]> {
 
 /** Samples of a checkpoint in every way. */
 async function samples(dir: string): Promise<Record<string, string>> {
-  const { unet, scheduler, weights, classes, superResolution } = await loadModel(dir);
+  const { network: unet, scheduler, weights, classes, superResolution } = await loadModel(dir);
   const nullLabel = classes?.nullClass;
   const sampler = await openSampler(executor, {
     network: unet,

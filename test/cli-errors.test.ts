@@ -99,7 +99,7 @@ beforeAll(async () => {
   ) => {
     const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...options }, name));
     await writeModelFolder(at(name), {
-      unet,
+      network: unet,
       weights: initialValues(unet, 1),
       scheduler: schedulerConfig(scheduler),
       classes,

@@ -25,7 +25,7 @@ beforeAll(async () => {
     downBlockTypes: ['AttnDownBlock2D'],
     upBlockTypes: ['UpBlock2D'],
   });
-  await writeModelFolder('model', { unet, weights: withOutput(unet), scheduler: schedulerConfig() });
+  await writeModelFolder('model', { network: unet, weights: withOutput(unet), scheduler: schedulerConfig() });
 });
 afterAll(() => {
   process.chdir(home);
@@ -142,7 +142,7 @@ describe('a model that is conditioned on an image', () => {
       downBlockTypes: ['AttnDownBlock2D'],
       upBlockTypes: ['UpBlock2D'],
     });
-    await writeModelFolder('enlarger', { unet, weights: withOutput(unet), scheduler: schedulerConfig() });
+    await writeModelFolder('enlarger', { network: unet, weights: withOutput(unet), scheduler: schedulerConfig() });
   });
 
   test('is given it by kuosan edit, and draws accordingly', async () => {

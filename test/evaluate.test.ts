@@ -29,7 +29,11 @@ beforeAll(async () => {
   });
   await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
   const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
-  await writeModelFolder(join(cwd, 'model'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
+  await writeModelFolder(join(cwd, 'model'), {
+    network: unet,
+    weights: initialValues(unet, 1),
+    scheduler: schedulerConfig(),
+  });
 });
 
 describe('kuosan evaluate', () => {
@@ -158,7 +162,7 @@ describe('kuosan evaluate', () => {
     const write = async (folder: string, channels: object) => {
       const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, { ...tinyModel, ...channels }, folder));
       await writeModelFolder(join(cwd, folder), {
-        unet,
+        network: unet,
         weights: initialValues(unet, 1),
         scheduler: schedulerConfig({ varianceType: 'learned_range' }),
       });
@@ -478,7 +482,11 @@ describe('kuosan compare', () => {
     const unet = new UNet2DModel(
       parseConfig(unet2DConfigSchema, { ...tinyModel, sampleSize: 32, inChannels: 1, outChannels: 1 }, 'gray'),
     );
-    await writeModelFolder(join(cwd, 'gray'), { unet, weights: initialValues(unet, 1), scheduler: schedulerConfig() });
+    await writeModelFolder(join(cwd, 'gray'), {
+      network: unet,
+      weights: initialValues(unet, 1),
+      scheduler: schedulerConfig(),
+    });
     const gray = await kuosan(
       [
         'compare',

@@ -46,7 +46,7 @@ const exported = async (out: string, ...args: string[]) => {
 };
 
 beforeAll(async () => {
-  await writeModelFolder(join(cwd, 'model'), { unet, weights, scheduler: schedulerConfig() });
+  await writeModelFolder(join(cwd, 'model'), { network: unet, weights, scheduler: schedulerConfig() });
   writeFileSync(join(cwd, 'model/README.md'), '---\nlicense: cc0-1.0\n---\n# tiny\n\nNoise.\n');
 });
 

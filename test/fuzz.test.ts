@@ -161,7 +161,7 @@ describe('a run and its checkpoints', () => {
     for (const step of ['step-000001', 'step-000002']) {
       mkdirSync(join(run, 'checkpoints', step), { recursive: true });
       await writeModelFolder(join(run, 'checkpoints', step), {
-        unet,
+        network: unet,
         weights: initialValues(unet, 0),
         scheduler: schedulerConfig({}),
       });

@@ -94,7 +94,7 @@ test('a group of one value is the shift', async () => {
 });
 
 test("a network that is shown a white image gives the same with both kinds of the processor's kernels", async () => {
-  const { unet: network, weights } = await loadModel('noto-32');
+  const { network, weights } = await loadModel('noto-32');
   const shape = network.sample;
   const sample = float32([1, ...shape], new Float32Array(sizeOf(shape)).fill(1));
   const [first, second] = await Promise.all(

@@ -60,7 +60,12 @@ beforeAll(async () => {
   process.chdir(cwd);
   vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
   await writeImageFolder('images', 5);
-  await writeModelFolder('guided', { unet, weights, scheduler, classes: { names: ['round', 'square'], nullClass: 2 } });
+  await writeModelFolder('guided', {
+    network: unet,
+    weights,
+    scheduler,
+    classes: { names: ['round', 'square'], nullClass: 2 },
+  });
   executor = createNodeExecutor({ threads: 1, worker: false });
   library = await openSampler(executor, { network: unet, scheduler, weights, nothing: classConditions([2]) });
 });

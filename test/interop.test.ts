@@ -55,7 +55,7 @@ function filesOf(folder: string): string[] {
 
 describe("images that diffusers' unet and scheduler draw with our noise are those that we draw", () => {
   test.each(runs)('$key: $run.scheduler, $run.steps steps', async ({ key, folder, labels, upsampling, run }) => {
-    const { unet, scheduler, weights } = await readModelFolder(folder);
+    const { network: unet, scheduler, weights } = await readModelFolder(folder);
     const sampler = await openSampler(executor, { network: unet, scheduler, weights, batchSize: 2 });
     const { sampler: name, steps, spacing, eta } = run;
     const ours = await sampleImages(sampler, {

@@ -56,7 +56,7 @@ describe('docs/python.md', () => {
   test.each(Object.entries(takes))('says as what every network opens that takes %s', (taken, options) => {
     for (const scheduler of stepProcesses) {
       const unet = network({ outChannels: scheduler.varianceType === 'learned_range' ? 6 : 3, ...options });
-      const { pipelines, scheduler: className, note } = inDiffusers(unet.config, scheduler);
+      const { pipelines, scheduler: className, note } = inDiffusers(unet, scheduler);
       const row = rows.filter(
         ([process, , variances, taking]) =>
           process === 'steps' && variances!.split(', ').includes(scheduler.varianceType) && taking === taken,
@@ -78,11 +78,7 @@ describe('docs/python.md', () => {
   ] as const)('says as what every network of %s opens', (process, predicts) => {
     const scheduler = schedulerConfig({ process: process === 'flow' ? 'flow' : 'edm' });
     for (const [taken, options] of Object.entries(takes)) {
-      const {
-        pipelines,
-        scheduler: className,
-        note,
-      } = inDiffusers(network({ outChannels: 3, ...options }).config, scheduler);
+      const { pipelines, scheduler: className, note } = inDiffusers(network({ outChannels: 3, ...options }), scheduler);
       const opens =
         note === null
           ? pipelines.map((name) => `\`${name}\``).join(', ')

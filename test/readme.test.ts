@@ -1,4 +1,4 @@
-import { existsSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -57,14 +57,23 @@ describe('the programs in docs/library.md', () => {
     expect(built.node(['name.js'])).toMatch(/^heart\.png red heart [01]\.\d{3}( (cat face|rainbow) 0\.\d{3}){2}\n$/);
   }, 60_000);
 
-  test('the third prints what its comment says', () => {
+  test('the third encodes texts (here by a small encoder)', () => {
+    cpSync(join(root, 'test/golden/text-encoder-folders/sentence-bert'), join(built.folder, 'all-MiniLM-L6-v2'), {
+      recursive: true,
+    });
+    built.compile('encode.ts', programs[2]!);
     const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[2]!)![1]!;
-    built.compile('gradient.ts', programs[2]!);
+    expect(built.node(['encode.js']).trim()).toBe(promised.replaceAll('384', '12'));
+  }, 60_000);
+
+  test('the fourth prints what its comment says', () => {
+    const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[3]!)![1]!;
+    built.compile('gradient.ts', programs[3]!);
     expect(built.node(['gradient.js']).trim()).toBe(promised);
   }, 60_000);
 
   test('there are no others', () => {
-    expect(programs).toHaveLength(3);
+    expect(programs).toHaveLength(4);
   });
 });
 

@@ -35,7 +35,7 @@ const weights = new Map(
       : value,
   ]),
 );
-beforeAll(() => writeModelFolder(join(cwd, 'model'), { unet, weights, scheduler }));
+beforeAll(() => writeModelFolder(join(cwd, 'model'), { network: unet, weights, scheduler }));
 
 describe('image i of a seed', () => {
   const executor = createNodeExecutor({ threads: 2, worker: false });
@@ -118,7 +118,7 @@ describe('kuosan sample', () => {
     await draw('e', '--count', '2', '--sampler', 'ddpm', '--threads', '1');
     const executor = createNodeExecutor({ threads: 1, worker: false });
     const model = await readModelFolder(join(cwd, 'model'));
-    const opened = await openSampler(executor, { ...model, network: model.unet });
+    const opened = await openSampler(executor, { ...model, network: model.network });
     const { data } = await sampleImages(opened, { sampler: 'ddpm', seed: 3, count: 2 });
     await executor.dispose();
     const drawn = Buffer.concat(await pixels('e'));

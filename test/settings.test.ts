@@ -12,7 +12,7 @@ import { configSchemas } from '../src/systems/all.ts';
 import { schedulerSchema } from '../src/systems/scheduler-schema.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { presetNames, readConfig } from '../src/train/index.ts';
-import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../src/train/settings.ts';
+import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../src/train/described-settings.ts';
 import { textOf } from './source-files.ts';
 
 const schema = await readConfigSchema();
@@ -40,9 +40,11 @@ test('every kind of run is there, and each of its settings has a meaning', () =>
 
 describe('a default', () => {
   const minimal = { data: { source: 'x' }, train: { steps: 1 } };
+  /** What has no default. */
+  const needed: Readonly<Record<string, object>> = { imagen: { text: { encoder: 'x' } } };
 
   test.each(Object.entries(configSchemas))('of %s is what a configuration gets that does not say', (task, checked) => {
-    const config = checked.parse(minimal) as Record<string, unknown>;
+    const config = checked.parse({ ...minimal, ...needed[task] }) as Record<string, unknown>;
     const at = (path: string): unknown =>
       path.split('.').reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], config);
     const stated = settings[task]!.filter(({ path, default: value }) => value !== undefined && !path.includes('[]'));
@@ -177,7 +179,7 @@ describe('kuosan settings', () => {
     expect(status).toBe(0);
     expect(out).toMatch(/^train\.ema: .*\ntrain\.ema\.decay = 0\.9999 {2}The largest share/);
     expect((await printed('optimizer')).out.split('\n').slice(0, 2)).toEqual([
-      'train.optimizer = "adam" (ddpm, classifier)  `adamw` decays weights apart from the gradients.',
+      'train.optimizer = "adam" (ddpm, classifier, imagen)  `adamw` decays weights apart from the gradients.',
       'train.optimizer = "adamw" (clip)  `adamw` decays weights apart from the gradients.',
     ]);
   });

@@ -62,7 +62,7 @@ describe('super-resolution', () => {
   }, 60_000);
 
   test('knows in its folder how an image is enlarged', async () => {
-    const { superResolution, unet } = await readModelFolder(join(cwd, 'whole', last));
+    const { superResolution, network: unet } = await readModelFolder(join(cwd, 'whole', last));
     expect(superResolution).toEqual({ factor: 2, upsampling: 'bicubic', noiseAugmentation: 0.1 });
     expect([unet.config.inChannels, unet.config.outChannels]).toEqual([6, 3]);
     expect(bytes('whole', last, 'README.md')).toContain('an image of 1/2 of the height and width, enlarged bicubic');

@@ -181,7 +181,7 @@ const toySystem: System<z.output<typeof configSchema>> = {
         });
         return weights.keys();
       },
-      readWeights: async (dir) => new Map((await waveComponent.read(folderFiles(dir), 'network')).weights),
+      readWeights: async (dir) => (await waveComponent.read(folderFiles(dir), 'network')).weights,
       use: { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
     };
   },

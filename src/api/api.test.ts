@@ -33,7 +33,7 @@ beforeAll(async () => {
   });
   const scheduler = schedulerConfig({ numTrainTimesteps: 30 });
   const classes = { names: ['round', 'square'], nullClass: null };
-  await writeModelFolder(folder, { unet, scheduler, classes, weights: initialValues(unet, 1), dtype: 'f16' });
+  await writeModelFolder(folder, { network: unet, scheduler, classes, weights: initialValues(unet, 1), dtype: 'f16' });
 });
 
 describe('openModel', () => {
@@ -45,7 +45,7 @@ describe('openModel', () => {
 
   test('generates what the sampler below it does, in pixels', async () => {
     const images = await model.generate({ seed: 5, count: 3, sampler: 'ddim', steps: 4, classes: ['square'] });
-    const { unet, weights, scheduler } = await readModelFolder(folder);
+    const { network: unet, weights, scheduler } = await readModelFolder(folder);
     const sampler = await openSampler(createInterpreter(), { network: unet, weights, scheduler, batchSize: 3 });
     const conditions = { class_labels: { dtype: 'i64', shape: [3], data: BigInt64Array.of(1n, 1n, 1n) } } as const;
     const expected = toBitmaps(

@@ -11,7 +11,7 @@ export interface GenerateOptions
     Sampling,
     Pick<
       GenerateRequest,
-      'seed' | 'count' | 'first' | 'prompts' | 'negativePrompts' | 'classes' | 'strength' | 'mask' | 'signal'
+      'seed' | 'count' | 'first' | 'prompts' | 'negativePrompts' | 'styles' | 'classes' | 'strength' | 'mask' | 'signal'
     > {
   /** The image to change, or the small one to enlarge, as `takes.image` says: pixels, or [C, H, W] in [−1, 1]. */
   readonly image?: Bitmap | FloatArray | undefined;
@@ -55,8 +55,8 @@ export function modelOver(generator: ImageGenerator, encode: PngEncoder, release
     notes,
     generator,
     async generate({ onProgress, image, seed, count, first, ...options } = {}) {
-      const { prompts, negativePrompts, classes, strength, mask, signal, ...sampling } = options;
-      const given = { prompts, negativePrompts, classes, strength, mask, signal };
+      const { prompts, negativePrompts, styles, classes, strength, mask, signal, ...sampling } = options;
+      const given = { prompts, negativePrompts, styles, classes, strength, mask, signal };
       const images: GeneratedImage[] = [];
       const request: GenerateRequest = {
         ...given,

@@ -1,9 +1,12 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
 export { indexFile } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
-export { fetchedFiles, type FetchOptions, filesInMemory, type ModelFiles } from './model-files.ts';
-export { type LoadedModel, noPipeline, pipelineClasses, readModel, readModelIndex } from './read-model.ts';
+export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
+export { schedulerComponent, unet2DConditionComponent } from './component.ts';
+export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
+export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {
   type LoadedTextEncoder,
   type PoolingMode,

@@ -11,19 +11,18 @@
  * Read are also towers alone, weights under OpenAI's names, such weights without a configuration, and the one
  * processor_config.json that transformers 5 writes in the place of preprocessor_config.json.
  */
-import { dirname, join } from 'node:path';
-import type { HostArray, HostArrays } from '../core/index.ts';
-import { quoteJson } from '../formats/quote.ts';
+import { basename, dirname, join } from 'node:path';
+import type { HostArrays } from '../core/index.ts';
+import { kindOf } from '../files/durable-files.ts';
+import { readJsonFile } from '../files/json-file.ts';
+import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 import {
   CLIPModel,
   CLIPTextModel,
-  CLIPTextModelWithProjection,
   CLIPVisionModel,
   CLIPVisionModelWithProjection,
   type CLIPImageTower,
 } from '../models/clip.ts';
-import { clipConfigSchema, clipConfig, clipTextConfig, clipVisionConfig } from '../models/clip/config.ts';
-import { configFromShapes, fromOpenAINames, hasOpenAINames } from '../models/clip/openai-names.ts';
 import {
   clipPreprocessing,
   clipPreprocessingJson,
@@ -31,28 +30,30 @@ import {
   clipPreprocessingSchema,
   type ClipPreprocessing,
 } from '../models/clip/preprocess.ts';
-import { legacyEosTokenId } from '../models/clip/text-tower.ts';
-import { snakeCaseKeys, withFloats } from '../models/config.ts';
+import { withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
-import { kindOf, makeFolder, writeNewFile } from '../files/durable-files.ts';
-import { readJsonFile } from '../files/json-file.ts';
-import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
+import {
+  clipClassOf,
+  clipClassOfType,
+  clipComponent,
+  type ClipNetwork,
+  type ClipPart,
+  readClipWeightFile,
+} from './clip-component.ts';
+import { folderFiles } from './folder-files.ts';
 import { configFile, indexFile } from './file-names.ts';
-import { cardFile } from './model-card.ts';
-import { writeNetworkFolder, type NetworkToWrite } from './network-folder.ts';
+import { type ModelFiles, readModelJson } from './model-files.ts';
+import { writeNetworkFolder } from './network-folder.ts';
+import { part } from './pipeline-folder.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
-import { readWeightFile, readWeightFiles } from './folder-files.ts';
-import { type ReadWeightsOptions, type StoredTensor, type StoredWeights } from './weight-files.ts';
-import { moduleWeights } from './weights.ts';
+import type { ReadWeightsOptions } from './weight-files.ts';
 
 const tokenizerFile = 'tokenizer.json';
 const preprocessorFile = 'preprocessor_config.json';
 const processorFile = 'processor_config.json';
-/** Where the file of the weights says which vocabulary they were trained with. */
-const vocabularyKey = 'vocabulary_sha256';
 
 /** A model to be written. */
-export interface ClipToWrite extends Pick<NetworkToWrite, 'dtype'> {
+export interface ClipToWrite {
   readonly model: CLIPModel;
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: HostArrays;
@@ -62,26 +63,15 @@ export interface ClipToWrite extends Pick<NetworkToWrite, 'dtype'> {
   readonly vocabulary?: string | null;
   /** Default OpenAI's for color, and 0 … 1 becoming −1 … 1 otherwise. */
   readonly preprocessing?: ClipPreprocessing | null;
+  /** How the weights are stored; default f32. */
+  readonly dtype?: 'f32' | 'f16';
 }
-
-/** The networks of the CLIP family by the class they have in transformers. */
-const classes = {
-  CLIPModel,
-  CLIPTextModel,
-  CLIPTextModelWithProjection,
-  CLIPVisionModel,
-  CLIPVisionModelWithProjection,
-} as const;
-/** A class of the CLIP family. */
-export type ClipClass = keyof typeof classes;
-/** A network of the CLIP family. */
-export type ClipNetwork = InstanceType<(typeof classes)[ClipClass]>;
 
 /** A model that was read. */
 export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
   readonly model: Model;
   /** By transformers' names, f32 whatever is stored. The arrays may share memory. */
-  readonly weights: Map<string, HostArray>;
+  readonly weights: HostArrays;
   /** The content of its `tokenizer.json`, or null if it has none. */
   readonly tokenizer: JsonObject | null;
   /** What identifies the vocabulary that the weights were trained with (see `vocabularyFingerprint`), or null if they do not say. */
@@ -91,7 +81,7 @@ export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
   readonly path: string;
 }
 
-/** Numbers of a model that never said how it sees its images. */
+/** Numbers of a model that does not say how its images become pixels. */
 function defaultPreprocessing(channels: number): ClipPreprocessing {
   const half = new Array<number>(channels).fill(0.5);
   return channels === 3 ? openAIPreprocessing : { imageMean: half, imageStd: half };
@@ -100,58 +90,35 @@ function defaultPreprocessing(channels: number): ClipPreprocessing {
 /**
  * Writes a model's folder, every file flushed to the disk, `config.json` last: a folder that has it is whole.
  *
- * An end token of 2, as early checkpoints have it wrongly, is written as the vocabulary's last one, at which such texts are read.
- *
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, the tokenizer has another vocabulary than they were
  *   trained with, or a file exists already or cannot be written
  */
 export async function writeClipFolder(
   dir: string,
-  { model, weights, tokenizer = null, vocabulary: known = null, preprocessing = null, dtype = 'f32' }: ClipToWrite,
+  { model, weights, tokenizer = null, vocabulary: known = null, preprocessing = null, dtype }: ClipToWrite,
 ): Promise<void> {
-  const {
-    textConfig: { ...textConfig },
-    visionConfig,
-    ...own
-  } = model.config;
-  if (textConfig.eosTokenId === legacyEosTokenId) textConfig.eosTokenId = textConfig.vocabSize - 1;
-  if ((await kindOf(join(dir, configFile))) !== 'nothing')
-    throw new Error(`checkpoint ${dir}: holds a model already; give another folder`);
   checkVocabulary(tokenizer, known, `checkpoint ${dir}: the tokenizer`);
-  const vocabulary = known ?? (tokenizer && vocabularyFingerprint(tokenizer));
-  await makeFolder(dir);
-  const tower = (model_type: string, config: JsonObject) => ({
-    model_type,
-    ...snakeCaseKeys({ ...config, projectionDim: own.projectionDim }),
-  });
-  if (tokenizer) {
-    await writeNewFile(join(dir, tokenizerFile), jsonText(tokenizer));
-    await writeNewFile(join(dir, 'tokenizer_config.json'), jsonText(tokenizerConfig(tokenizer, textConfig)));
-  }
-  await writeNewFile(
-    join(dir, preprocessorFile),
-    jsonText(
-      withFloats(
-        clipPreprocessingSchema(visionConfig.imageSize),
-        clipPreprocessingJson(preprocessing ?? defaultPreprocessing(visionConfig.numChannels), visionConfig.imageSize),
-      ),
-    ),
+  const { textConfig, visionConfig } = model.config;
+  const pixels = clipPreprocessingJson(
+    preprocessing ?? defaultPreprocessing(visionConfig.numChannels),
+    visionConfig.imageSize,
   );
-  await writeNewFile(join(dir, cardFile), clipCardText(model, tokenizer !== null));
   await writeNetworkFolder(dir, {
-    module: model,
-    weights,
-    dtype,
-    ...(vocabulary !== null && { metadata: { [vocabularyKey]: vocabulary } }),
-    schema: clipConfigSchema,
-    config: {
-      architectures: ['CLIPModel'],
-      model_type: 'clip',
-      ...snakeCaseKeys(own),
-      text_config: tower('clip_text_model', textConfig),
-      vision_config: tower('clip_vision_model', visionConfig),
+    network: part(clipComponent, {
+      network: model,
+      weights,
+      vocabulary: known ?? (tokenizer && vocabularyFingerprint(tokenizer)),
+    }),
+    files: {
+      ...(tokenizer && {
+        [tokenizerFile]: jsonText(tokenizer),
+        'tokenizer_config.json': jsonText(tokenizerConfig(tokenizer, textConfig)),
+      }),
+      [preprocessorFile]: jsonText(withFloats(clipPreprocessingSchema(visionConfig.imageSize), pixels)),
     },
+    card: clipCardText(model, tokenizer !== null),
+    dtype,
   });
 }
 
@@ -199,7 +166,7 @@ export async function readClipFolder(
   }
   const missing = loaded.model instanceof CLIPTextModel ? 'image' : 'text';
   throw new Error(
-    `checkpoint ${path}: is a ${loaded.model.constructor.name}, which has no ${missing} tower; give a whole CLIPModel`,
+    `checkpoint ${path}: is a ${clipClassOf(loaded.model)}, which has no ${missing} tower; give a whole CLIPModel`,
   );
 }
 
@@ -213,14 +180,14 @@ export async function readImageTower(path: string): Promise<LoadedClip<CLIPImage
   const { model, ...loaded } = await readClipNetwork(path);
   if (model instanceof CLIPModel || model instanceof CLIPVisionModelWithProjection) return { ...loaded, model };
   throw new Error(
-    `checkpoint ${path}: is a ${model.constructor.name}, which has no ${model instanceof CLIPVisionModel ? 'projection' : 'image tower'}; give a CLIPModel or a CLIPVisionModelWithProjection`,
+    `checkpoint ${path}: is a ${clipClassOf(model)}, which has no ${model instanceof CLIPVisionModel ? 'projection' : 'image tower'}; give a CLIPModel or a CLIPVisionModelWithProjection`,
   );
 }
 
 /** Whether a folder's configuration says that it is of the CLIP family, whole or a tower alone. */
 export async function isClipFolder(dir: string): Promise<boolean> {
   const config = join(dir, configFile);
-  return (await kindOf(config)) === 'file' && classOfType.has((await readJsonFile(config, config))['model_type']);
+  return (await kindOf(config)) === 'file' && clipClassOfType.has((await readJsonFile(config, config))['model_type']);
 }
 
 /** Reads any network of the CLIP family, whole or a tower alone; see `readClipFolder`. */
@@ -230,38 +197,20 @@ export async function readClipNetwork(
 ): Promise<LoadedClip<ClipNetwork>> {
   const kind = await kindOf(path);
   if (kind === 'nothing') throw new Error(`checkpoint ${path}: there is no such folder`);
-  const dir = await folderOf(path);
-  const configPath = join(dir, configFile);
-  const configAt = `checkpoint ${configPath}`;
-  if (kind === 'folder' && (await kindOf(join(path, indexFile))) === 'file')
+  const files = folderFiles(await folderOf(path));
+  if (kind === 'folder' && (await files.has(indexFile)))
     throw new Error(
       `checkpoint ${path}: holds a model that generates images (${indexFile}), expected a CLIP; give the folder or the run of one`,
     );
-  const json = (await kindOf(configPath)) === 'file' ? await readJsonFile(configPath, configAt) : null;
-  const className = json === null ? 'CLIPModel' : classOf(json, configAt);
-  const stored =
+  const { network: model, ...found }: ClipPart =
     kind === 'folder'
-      ? await readWeightFiles(path, { library: 'transformers', className, variant })
-      : await readWeightFile(path);
-  const tensors = underOurNames(stored, className);
-  const config = json ?? configFromShapes(tensors, stored.where);
-
-  checkDepth(config, tensors.size, configAt);
-  const model = build(className, config, json === null ? stored.where : configAt);
-  const weights = moduleWeights(
-    model,
-    tensors,
-    stored.where,
-    json === null
-      ? undefined
-      : `the weights are not of the network in ${configPath}: get both from one place, or take another checkpoint`,
-  );
+      ? await clipComponent.read(files, '', { variant })
+      : await readClipWeightFile(files, basename(path));
   return {
     model,
-    weights,
-    tokenizer: await optionalJson(join(dir, tokenizerFile)),
-    vocabulary: stored.metadata[vocabularyKey] ?? null,
-    preprocessing: await readPreprocessing(dir, model),
+    ...found,
+    tokenizer: await optionalJson(files, tokenizerFile),
+    preprocessing: await readPreprocessing(files, model),
     path,
   };
 }
@@ -271,79 +220,20 @@ async function folderOf(path: string): Promise<string> {
   return (await kindOf(path)) === 'folder' ? path : dirname(path);
 }
 
-/** What `model_type` says where the class itself is not named. */
-const classOfType = new Map<unknown, ClipClass>([
-  ['clip', 'CLIPModel'],
-  ['clip_text_model', 'CLIPTextModel'],
-  ['clip_vision_model', 'CLIPVisionModel'],
-]);
-
-function isClipClass(name: string): name is ClipClass {
-  return Object.hasOwn(classes, name);
+async function optionalJson(files: ModelFiles, path: string): Promise<JsonObject | null> {
+  return (await files.has(path)) ? readModelJson(files, path) : null;
 }
 
-function classOf({ architectures, model_type: type }: JsonObject, where: string): ClipClass {
-  const found: unknown = Array.isArray(architectures) ? architectures[0] : classOfType.get(type);
-  if (typeof found !== 'string' || !isClipClass(found))
-    throw new Error(
-      `${where}: the class is ${quoteJson(found ?? type, 'not said')}, expected one of ${Object.keys(classes).join(', ')}`,
-    );
-  return found;
-}
-
-/** Before a network is built from a number that may be damaged: every layer has tensors of its own. */
-function checkDepth(config: JsonObject, tensors: number, where: string): void {
-  for (const part of [config, config['text_config'], config['vision_config']]) {
-    const layers = isObject(part) ? part['num_hidden_layers'] : undefined;
-    if (typeof layers === 'number' && layers > tensors)
-      throw new Error(`${where}: asks for ${layers} layers, the weights hold only ${tensors} tensors`);
-  }
-}
-
-function build(className: ClipClass, json: JsonObject, where: string): ClipNetwork {
-  try {
-    switch (className) {
-      case 'CLIPModel':
-        return new CLIPModel(clipConfig(json, where));
-      case 'CLIPTextModel':
-      case 'CLIPTextModelWithProjection':
-        return new classes[className](clipTextConfig(json, where));
-      case 'CLIPVisionModel':
-      case 'CLIPVisionModelWithProjection':
-        return new classes[className](clipVisionConfig(json, where));
-    }
-  } catch (error) {
-    if (error instanceof Error && !error.message.startsWith(where))
-      throw new Error(`${where}: ${error.message}`, { cause: error });
-    throw error;
-  }
-}
-
-/** Positions that early checkpoints stored, and we count. */
-const counted = /\.position_ids$/;
-
-function underOurNames({ tensors, where }: StoredWeights, className: ClipClass): Map<string, StoredTensor> {
-  const renamed = hasOpenAINames(tensors.keys()) ? fromOpenAINames(tensors, where) : tensors;
-  // transformers 5 stores a tower without projection without the tower's name.
-  const tower = className === 'CLIPTextModel' ? 'text_model.' : className === 'CLIPVisionModel' ? 'vision_model.' : '';
-  const prefix = [...renamed.keys()].some((name) => name.startsWith(tower)) ? '' : tower;
-  return new Map([...renamed].filter(([name]) => !counted.test(name)).map(([name, tensor]) => [prefix + name, tensor]));
-}
-
-async function optionalJson(path: string): Promise<JsonObject | null> {
-  return (await kindOf(path)) === 'nothing' ? null : readJsonFile(path, `checkpoint ${path}`);
-}
-
-async function readPreprocessing(dir: string, model: ClipNetwork): Promise<ClipPreprocessing | null> {
+async function readPreprocessing(files: ModelFiles, model: ClipNetwork): Promise<ClipPreprocessing | null> {
   if (model instanceof CLIPTextModel) return null;
   const config = model instanceof CLIPModel ? model.config.visionConfig : model.config;
   // Where both are there, transformers goes by this one.
-  const inside = (await optionalJson(join(dir, processorFile)))?.['image_processor'];
+  const inside = (await optionalJson(files, processorFile))?.['image_processor'];
   if (isObject(inside))
-    return clipPreprocessing(inside, config, `checkpoint ${join(dir, processorFile)}.image_processor`);
-  const json = await optionalJson(join(dir, preprocessorFile));
-  // Who leaves the file out has transformers' default in mind.
+    return clipPreprocessing(inside, config, `checkpoint ${files.name(processorFile)}.image_processor`);
+  const json = await optionalJson(files, preprocessorFile);
+  // transformers' default where the file is left out.
   return json === null
     ? { ...defaultPreprocessing(config.numChannels), resample: 'bicubic' }
-    : clipPreprocessing(json, config, `checkpoint ${join(dir, preprocessorFile)}`);
+    : clipPreprocessing(json, config, `checkpoint ${files.name(preprocessorFile)}`);
 }

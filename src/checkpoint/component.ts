@@ -1,11 +1,11 @@
 /** The parts that a model folder is made of: networks, a scheduler, tables of a system's own. */
 import type { z } from 'zod';
-import type { HostArray, HostArrays } from '../core/index.ts';
+import type { HostArrays } from '../core/index.ts';
 import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import type { Content } from '../files/durable-files.ts';
 import { jsonText } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
-import { safetensorsParts } from '../formats/safetensors.ts';
+import { safetensorsParts, type FileTensor } from '../formats/safetensors.ts';
 import {
   asDiffusersRuns,
   fromHuggingFace,
@@ -13,6 +13,8 @@ import {
   presentTensorName,
   toHuggingFace,
   withFloats,
+  UNet2DConditionModel,
+  unet2DConditionConfigSchema,
   UNet2DModel,
   unet2DConfigSchema,
 } from '../models/index.ts';
@@ -42,7 +44,7 @@ export interface WritePartOptions {
   /** How messages call the folder. */
   readonly where: string;
   /** What goes into a file of weights with its tensors: checksums, where the platform has them. */
-  readonly metadata?: (tensors: ReadonlyMap<string, HostArray>) => Readonly<Record<string, string>>;
+  readonly metadata?: (tensors: ReadonlyMap<string, FileTensor>) => Readonly<Record<string, string>>;
 }
 
 /** A kind of part: what a folder of a pipeline is made of. */
@@ -70,6 +72,16 @@ export interface NetworkPart<Network> {
   readonly weights: HostArrays;
 }
 
+/** A component that is a network. */
+export interface NetworkComponent<Network> extends Component<NetworkPart<Network>> {
+  /**
+   * The network of a configuration, with names in camelCase.
+   *
+   * @throws one line if the configuration is not one, or the network cannot be built
+   */
+  build(config: unknown, where: string): Network;
+}
+
 /** A network that can be a part. */
 export type PartNetwork = { readonly config: object } & (Module | { readonly module: Module });
 
@@ -79,10 +91,12 @@ export interface NetworkComponentOptions<Config, Network extends PartNetwork> {
   /** Its configuration, with names in camelCase. */
   readonly schema: z.ZodType<Config>;
   readonly build: (config: Config) => Network;
-  /** Default `kuosan`. */
+  /** Default `kuosan`, whose configurations always name their class. */
   readonly library?: 'diffusers' | 'transformers' | 'kuosan';
   /** What a configuration of other software means, under our names. */
   readonly asMeant?: (config: Readonly<Record<string, unknown>>) => Record<string, unknown>;
+  /** Whose names the files of its weights have; default the library's, of our own diffusers'. */
+  readonly naming?: 'diffusers' | 'transformers';
   /** Keys of config.json that say nothing of the network. */
   readonly otherKeys?: readonly string[];
   /** The present name of a tensor that older files call otherwise. */
@@ -97,24 +111,27 @@ export function networkComponent<Config, Network extends PartNetwork>({
   schema,
   build,
   library = 'kuosan',
+  naming = library === 'transformers' ? 'transformers' : 'diffusers',
   otherKeys = [],
   asMeant = (config) => config,
   presentName,
   checkSize,
-}: NetworkComponentOptions<Config, Network>): Component<NetworkPart<Network>> {
-  const naming = library === 'transformers' ? 'transformers' : 'diffusers';
+}: NetworkComponentOptions<Config, Network>): NetworkComponent<Network> {
   return {
     library,
     classNames: [className],
     file: configFile,
     className: () => className,
+    build: (config, where) => built(() => build(parseConfig(schema, config, where)), where),
     async read(files, folder, { variant } = {}) {
       const path = inside(folder, configFile);
       const where = `checkpoint ${files.name(path)}`;
       const json = await readModelJson(files, path);
-      const found = json['_class_name'] ?? className;
+      const found = json['_class_name'] ?? (library === 'kuosan' ? undefined : className);
       if (found !== className)
-        throw new Error(`${where}: the class is ${quoteJson(found)}, expected ${JSON.stringify(className)}`);
+        throw new Error(
+          `${where}: the class is ${quoteJson(found, 'not said')}, expected ${JSON.stringify(className)}`,
+        );
       const own = Object.fromEntries(Object.entries(json).filter(([key]) => !otherKeys.includes(key)));
       const config = parseConfig(schema, asMeant(fromHuggingFace(own)), where);
       const stored = await readWeights(files, folder, { variant, library: naming, className });
@@ -187,7 +204,7 @@ const averageKeys: readonly string[] = [
 ];
 
 /** diffusers' `UNet2DModel`. */
-export const unet2DComponent: Component<NetworkPart<UNet2DModel>> = networkComponent({
+export const unet2DComponent: NetworkComponent<UNet2DModel> = networkComponent({
   library: 'diffusers',
   className: 'UNet2DModel',
   schema: unet2DConfigSchema,
@@ -201,6 +218,21 @@ export const unet2DComponent: Component<NetworkPart<UNet2DModel>> = networkCompo
       throw new Error(
         `${where}: asks for ${layersPerBlock} layers in each of ${blockOutChannels.length} blocks, the weights hold only ${tensors} tensors`,
       );
+  },
+});
+
+/** diffusers' `UNet2DConditionModel`. */
+export const unet2DConditionComponent: Component<NetworkPart<UNet2DConditionModel>> = networkComponent({
+  library: 'diffusers',
+  className: 'UNet2DConditionModel',
+  schema: unet2DConditionConfigSchema,
+  build: (config) => new UNet2DConditionModel(config),
+  otherKeys: averageKeys,
+  presentName: presentTensorName,
+  checkSize({ blockOutChannels }, tensors, where) {
+    // Every block has tensors of its own.
+    if (blockOutChannels.length > tensors)
+      throw new Error(`${where}: asks for ${blockOutChannels.length} blocks, the weights hold only ${tensors} tensors`);
   },
 });
 

@@ -3,18 +3,22 @@ export {
   type Component,
   jsonComponent,
   networkComponent,
+  type NetworkComponent,
   type NetworkComponentOptions,
   type NetworkPart,
   type PartNetwork,
   type ReadPartOptions,
-  schedulerComponent,
   unet2DComponent,
   type WritePartOptions,
 } from './component.ts';
-export { readClassifierFolder, writeClassifierFolder } from './classifier-folder.ts';
 export {
-  type ClipClass,
-  type ClipNetwork,
+  classifierComponent,
+  type ClassifierModel,
+  readClassifierFolder,
+  writeClassifierFolder,
+} from './classifier-folder.ts';
+export { type ClipClass, clipComponent, type ClipNetwork, type ClipPart } from './clip-component.ts';
+export {
   type ClipToWrite,
   isClipFolder,
   type LoadedClip,
@@ -24,12 +28,13 @@ export {
   writeClipFolder,
 } from './clip-folder.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
+export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
-export { type ReadModelOptions, readPart } from './read-model.ts';
+export { type ReadModelOptions } from './read-model.ts';
 export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
-export { type NetworkToWrite, readNetworkConfig, readNetworkWeights, writeNetworkFolder } from './network-folder.ts';
+export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
@@ -44,4 +49,5 @@ export {
   type SaveOptions,
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
+export { writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';

@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { classLabelsName } from '../diffusion/index.ts';
 import { filesInMemory } from './model-files.ts';
 import { factsText, type ModelFacts, readFacts } from './model-facts.ts';
 
 const place = (files: Readonly<Record<string, string>>) =>
   filesInMemory(new Map(Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)])), 'folder');
-const fit = { classes: 2, sampleSize: 8 };
+/** A network of so many classes and images of so many pixels. */
+const fitOf = (count: number | null, sampleSize: number | readonly number[]) => ({
+  config: { sampleSize },
+  conditions: count === null ? [] : [{ name: classLabelsName, dtype: 'i64' as const, shape: [], count }],
+});
+const fit = fitOf(2, 8);
 
 describe('what a folder says of its model', () => {
   const facts: ModelFacts = {
@@ -19,7 +25,7 @@ describe('what a folder says of its model', () => {
 
   test('reads back as it was written, under names in snake_case', async () => {
     const text = factsText(facts)!;
-    expect(await readFacts(place({ 'kuosan.json': text }), { classes: 4, sampleSize: 8 })).toEqual(facts);
+    expect(await readFacts(place({ 'kuosan.json': text }), fitOf(4, 8))).toEqual(facts);
     expect(JSON.parse(text)).toMatchObject({
       format: 1,
       classes: { names: ['boot', 'bag', 'coat'], null_label: 3 },
@@ -40,11 +46,11 @@ describe('what a folder says of its model', () => {
       'class_labels.json': '{"id2label": {"0": "boot", "1": "bag"}, "null_class": 2}',
       'super_resolution.json': '{"factor": 2, "upsampling": "bilinear", "noise_augmentation": 0}',
     });
-    expect(await readFacts(old, { classes: 3, sampleSize: [8, 8] })).toEqual({
+    expect(await readFacts(old, fitOf(3, [8, 8]))).toEqual({
       classes: { names: ['boot', 'bag'], nullClass: 2 },
       superResolution: { factor: 2, upsampling: 'bilinear', noiseAugmentation: 0 },
     });
-    expect((await readFacts(old, { classes: null, sampleSize: 8 })).classes).toBeNull();
+    expect((await readFacts(old, fitOf(null, 8))).classes).toBeNull();
   });
 
   test.each([

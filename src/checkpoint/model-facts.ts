@@ -6,9 +6,17 @@
  * Earlier folders have `class_labels.json` and `super_resolution.json` instead, which are read where there is no kuosan.json.
  */
 import { z } from 'zod';
-import { samplerNames, timeSpacings, upsamplings, type Sampling, type SuperResolution } from '../diffusion/index.ts';
+import {
+  classLabelsName,
+  samplerNames,
+  timeSpacings,
+  upsamplings,
+  type Sampling,
+  type SuperResolution,
+} from '../diffusion/index.ts';
 import { type JsonObject, jsonText } from '../formats/json-object.ts';
 import { fromHuggingFace, parseConfig, snakeCaseKeys } from '../models/config.ts';
+import type { DenoisingNetwork } from '../models/index.ts';
 import { type ModelFiles, readModelJson } from './model-files.ts';
 
 /** The file's name. */
@@ -84,11 +92,11 @@ export function factsText({ classes, superResolution, sampling, settings }: Mode
 }
 
 /** What of a network the facts have to fit. */
-export interface FactsFit {
-  /** How many classes the network takes; null if none. */
-  readonly classes: number | null;
-  /** Height and width of its images, if they are known. */
-  readonly sampleSize: number | readonly number[] | null;
+export type FactsFit = Pick<DenoisingNetwork, 'config' | 'conditions'>;
+
+/** How many classes the network takes; null if none. */
+function classCountOf({ conditions }: FactsFit): number | null {
+  return conditions.find(({ name }) => name === classLabelsName)?.count ?? null;
 }
 
 /**
@@ -128,7 +136,7 @@ function camelCased({ settings, sampling, ...json }: JsonObject): JsonObject {
 }
 
 async function oldClasses(files: ModelFiles, fit: FactsFit | undefined): Promise<ClassLabels | null> {
-  if (fit?.classes === null || !(await files.has(oldClassesFile))) return null;
+  if ((fit && classCountOf(fit) === null) || !(await files.has(oldClassesFile))) return null;
   const where = `checkpoint ${files.name(oldClassesFile)}`;
   const { id2label, null_class: nullClass } = parseConfig(
     oldClassesSchema,
@@ -155,7 +163,7 @@ async function oldSuperResolution(files: ModelFiles, fit: FactsFit | undefined):
 }
 
 function checkedClasses(labels: ClassLabels, where: string, fit: FactsFit | undefined): ClassLabels | null {
-  const classes = fit ? fit.classes : undefined;
+  const classes = fit && classCountOf(fit);
   if (classes === null) return null;
   if (classes === undefined) return labels;
   for (const id of [labels.names.length - 1, labels.nullClass ?? 0])
@@ -165,10 +173,11 @@ function checkedClasses(labels: ClassLabels, where: string, fit: FactsFit | unde
 }
 
 function checkedFactor(superResolution: SuperResolution, where: string, fit: FactsFit | undefined): SuperResolution {
-  for (const side of [fit?.sampleSize ?? []].flat())
+  const size = (fit?.config['sampleSize'] ?? []) as number | readonly number[];
+  for (const side of [size].flat())
     if (side % superResolution.factor !== 0)
       throw new Error(
-        `${where}: factor ${superResolution.factor} does not divide the model's sample_size ${JSON.stringify(fit!.sampleSize)}`,
+        `${where}: factor ${superResolution.factor} does not divide the model's sample_size ${JSON.stringify(size)}`,
       );
   return superResolution;
 }

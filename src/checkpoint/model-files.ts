@@ -1,6 +1,6 @@
 /** The files of a model wherever they lie: in a folder, behind an address, in memory. */
 import { type JsonObject, parseJsonObject } from '../formats/json-object.ts';
-import type { Safetensors } from '../formats/safetensors.ts';
+import type { FileTensor, Safetensors } from '../formats/safetensors.ts';
 
 /** A place that holds a model's files. Paths in it have slashes; '' is the place itself. */
 export interface ModelFiles {
@@ -16,12 +16,23 @@ export interface ModelFiles {
    */
   list(folder: string, likely: readonly string[]): Promise<readonly string[]>;
   /** What does not match the checksums that a file has in it, in a few words, where the platform can tell. */
-  damage?(file: Safetensors): string | undefined;
+  damage?(file: Safetensors<FileTensor>): string | undefined;
 }
 
 /** A file inside a folder of the place: `inside('unet', 'config.json')`. */
 export function inside(folder: string, file: string): string {
   return folder === '' ? file : `${folder}/${file}`;
+}
+
+/** The files in a folder of a place, as a place of their own. */
+export function filesIn(files: ModelFiles, folder: string): ModelFiles {
+  return {
+    ...files,
+    name: (path) => files.name(path === '' ? folder : inside(folder, path)),
+    has: (path) => files.has(inside(folder, path)),
+    read: (path) => files.read(inside(folder, path)),
+    list: (path, likely) => files.list(path === '' ? folder : inside(folder, path), likely),
+  };
 }
 
 /** Reads a JSON file of a model; see `parseJsonObject`. */

@@ -36,7 +36,7 @@ const weights = initialValues(tiny, 1);
 const scheduler = schedulerConfig({ betaSchedule: 'cosine', numTrainTimesteps: 100, varianceType: 'fixed_large' });
 const weightsFile = 'unet/diffusion_pytorch_model.safetensors';
 const whole = newFolder();
-beforeAll(() => writeModelFolder(whole, { unet: tiny, weights, scheduler }));
+beforeAll(() => writeModelFolder(whole, { network: tiny, weights, scheduler }));
 
 /** A copy of the whole folder in which something is changed. */
 function copy(change: (dir: string) => void): string {
@@ -64,7 +64,7 @@ function byteOf(file: string, name: string): number {
 describe('a model folder', () => {
   test('reads back as it was written', async () => {
     const model = await readModelFolder(whole);
-    expect(model.unet.config).toEqual(tiny.config);
+    expect(model.network.config).toEqual(tiny.config);
     expect(model.scheduler).toEqual(scheduler);
     expect(model.weights).toEqual(weights);
     expect([...model.weights.keys()]).toEqual([...weights.keys()]);
@@ -81,12 +81,12 @@ describe('a model folder', () => {
         time_embedding_dim: 0,
       })),
     );
-    expect((await readModelFolder(dir)).unet.config).toEqual(tiny.config);
+    expect((await readModelFolder(dir)).network.config).toEqual(tiny.config);
   });
 
   test('is the same, byte for byte, whenever it is written', async () => {
     const again = newFolder();
-    await writeModelFolder(again, { unet: tiny, weights: new Map([...weights].reverse()), scheduler });
+    await writeModelFolder(again, { network: tiny, weights: new Map([...weights].reverse()), scheduler });
     for (const file of ['model_index.json', 'unet/config.json', weightsFile, 'scheduler/scheduler_config.json']) {
       expect(readFileSync(join(again, file)).equals(readFileSync(join(whole, file))), file).toBe(true);
     }
@@ -94,7 +94,7 @@ describe('a model folder', () => {
 
   test('in float16 holds the rounded weights under the same name and is read as float32', async () => {
     const dir = newFolder();
-    await writeModelFolder(dir, { unet: tiny, weights, scheduler, dtype: 'f16' });
+    await writeModelFolder(dir, { network: tiny, weights, scheduler, dtype: 'f16' });
     expect(
       [...readSafetensors(readFileSync(join(dir, weightsFile))).tensors.values()].every(({ dtype }) => dtype === 'f16'),
     ).toBe(true);
@@ -108,7 +108,7 @@ describe('a model folder', () => {
     const dir = newFolder();
     const unet = new UNet2DModel({ ...tiny.config, numClassEmbeds: 3 });
     await writeModelFolder(dir, {
-      unet,
+      network: unet,
       weights: initialValues(unet, 1),
       scheduler,
       classes: { names: ['a', 'b|c'], nullClass: 2 },
@@ -119,11 +119,11 @@ describe('a model folder', () => {
       _note:
         'diffusers has no pipeline for a network with classes; open it as UNet2DModel (subfolder "unet") with DDPMScheduler (subfolder "scheduler"), as in README.md',
     });
-    expect((await readModelFolder(dir)).unet.config).toEqual(unet.config);
+    expect((await readModelFolder(dir)).network.config).toEqual(unet.config);
     const card = readFileSync(join(dir, 'README.md'), 'utf8');
-    expect(card).toContain('| classes | 0 a, 1 b\\|c |\n| any class | 2, for guidance |\n');
-    expect(card).toContain('classes = torch.tensor([0, 1, 2, 0])\n');
-    expect(card).toContain('output = unet(x, t, class_labels=classes).sample\n');
+    expect(card).toContain('| classes | 0 a, 1 b\\|c |\n| null label | 2, for guidance |\n');
+    expect(card).toContain('class_labels = torch.tensor([0, 1, 2, 0])\n');
+    expect(card).toContain('output = unet(x, t, class_labels=class_labels).sample\n');
   });
 
   test("has a card that says how many steps of DDIM divide the schedule's, and gives the folder no other name", async () => {
@@ -134,7 +134,7 @@ describe('a model folder', () => {
     );
     expect(card).toContain('pipeline(batch_size=4, num_inference_steps=100).images\n');
     const odd = newFolder();
-    await writeModelFolder(odd, { unet: tiny, weights, scheduler: schedulerConfig({ numTrainTimesteps: 90 }) });
+    await writeModelFolder(odd, { network: tiny, weights, scheduler: schedulerConfig({ numTrainTimesteps: 90 }) });
     expect(readFileSync(join(odd, 'README.md'), 'utf8')).toContain(
       'pipeline(batch_size=4, num_inference_steps=45, use_clipped_model_output=True).images\n',
     );
@@ -143,7 +143,7 @@ describe('a model folder', () => {
   test('of a network that is conditioned on an image has a loop that shows it one', async () => {
     const dir = newFolder();
     const unet = new UNet2DModel({ ...tiny.config, inChannels: 3 });
-    await writeModelFolder(dir, { unet, weights: initialValues(unet, 1), scheduler });
+    await writeModelFolder(dir, { network: unet, weights: initialValues(unet, 1), scheduler });
     expect(readFileSync(join(dir, 'README.md'), 'utf8')).toContain(
       'condition = torch.zeros(4, 2, 8, 8)  # the conditioning images\nx = torch.randn(4, 1, 8, 8)\n',
     );
@@ -153,7 +153,7 @@ describe('a model folder', () => {
   });
 
   test('is never written over another', async () => {
-    await expect(writeModelFolder(whole, { unet: tiny, weights, scheduler })).rejects.toThrow(
+    await expect(writeModelFolder(whole, { network: tiny, weights, scheduler })).rejects.toThrow(
       `checkpoint ${whole}: holds a model already; give another folder`,
     );
     expect((await readModelFolder(whole)).weights).toEqual(weights);
@@ -162,7 +162,7 @@ describe('a model folder', () => {
   test("is not written with weights that are not the network's", async () => {
     const dir = newFolder();
     const others = new Map(weights).set('conv_in.bias', float32([5]));
-    await expect(writeModelFolder(dir, { unet: tiny, weights: others, scheduler })).rejects.toThrow(
+    await expect(writeModelFolder(dir, { network: tiny, weights: others, scheduler })).rejects.toThrow(
       `checkpoint ${dir}: tensor "conv_in.bias" is [5], expected [4]`,
     );
     await expect(readModelFolder(dir)).rejects.toThrow(`checkpoint ${dir}: there is no such folder`);
@@ -170,7 +170,7 @@ describe('a model folder', () => {
 
   test('that cannot be made says why', async () => {
     const dir = join(whole, 'model_index.json', 'a');
-    await expect(writeModelFolder(dir, { unet: tiny, weights, scheduler })).rejects.toThrow(
+    await expect(writeModelFolder(dir, { network: tiny, weights, scheduler })).rejects.toThrow(
       `checkpoint ${dir}: cannot be written, a part of the path is a file, not a folder; give another folder`,
     );
   });
@@ -192,7 +192,8 @@ describe('a folder by diffusers', () => {
 
     const sample = io.get('sample')!;
     const timestep = float32([2], Array.from(io.get('timestep')!.data as BigInt64Array, Number));
-    const out = model.unet.forward(bind(model.unet), input('sample', sample.shape), input('timestep', [2]));
+    const { network } = model;
+    const out = network.denoise(bind(network.module), input('sample', sample.shape), input('timestep', [2]), {});
     const executable = await executor.compile(program({ outputs: { out } }));
     const store = await executor.createStore(
       Object.fromEntries([...model.weights].map(([key, { shape, dtype }]) => [key, { shape, dtype }])),

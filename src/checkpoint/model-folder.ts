@@ -3,7 +3,7 @@
  *
  *     model_index.json                               the pipeline's class and its parts, or that there is no pipeline for it
  *     README.md                                      its card, with Python that samples from it
- *     unet/config.json                               the network's configuration
+ *     unet/config.json                               the network's configuration; the folder is that of its `DenoisingPart`
  *     unet/diffusion_pytorch_model.safetensors       its weights; see weight-files.ts for the other ways they come
  *     scheduler/scheduler_config.json                the noise schedule and what the network predicts
  *     kuosan.json                                    what is known beyond these; see model-facts.ts
@@ -14,19 +14,21 @@ import type { HostArrays } from '../core/index.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
 import { kindOf } from '../files/durable-files.ts';
 import type { JsonObject } from '../formats/json-object.ts';
-import type { UNet2DConfig, UNet2DModel } from '../models/index.ts';
-import { schedulerComponent, unet2DComponent } from './component.ts';
+import type { DenoisingNetwork } from '../models/index.ts';
+import { schedulerComponent } from './component.ts';
+import { denoisingPartOf } from './denoising-part.ts';
 import { folderFiles } from './folder-files.ts';
 import { inDiffusers } from './in-diffusers.ts';
 import { cardFile } from './model-card.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { part, writePipelineFolder } from './pipeline-folder.ts';
-import { type LoadedModel, noPipeline, readModel, type ReadModelOptions } from './read-model.ts';
+import { type LoadedModel, readModel, type ReadModelOptions } from './read-model.ts';
 import { modelCardText } from './write-model-card.ts';
 
 /** A model to be written. */
 export interface ModelToWrite extends ModelFacts {
-  readonly unet: UNet2DModel;
+  /** Of a class that a folder is written for; see `denoisingParts`. */
+  readonly network: DenoisingNetwork;
   /** By checkpoint name, f32; exactly the network's. */
   readonly weights: HostArrays;
   readonly scheduler: SchedulerConfig;
@@ -42,15 +44,16 @@ export interface ModelToWrite extends ModelFacts {
  */
 export async function writeModelFolder(
   dir: string,
-  { unet, weights, scheduler, dtype, ...facts }: ModelToWrite,
+  { network, weights, scheduler, dtype, ...facts }: ModelToWrite,
 ): Promise<void> {
-  const { className, index } = indexOf(unet.config, scheduler);
+  const { className, index } = indexOf(network, scheduler);
+  const { name, component } = denoisingPartOf(network);
   await writePipelineFolder(dir, {
     className,
     ...(index && { index }),
-    parts: { scheduler: part(schedulerComponent, scheduler), unet: part(unet2DComponent, { network: unet, weights }) },
+    parts: { scheduler: part(schedulerComponent, scheduler), [name]: part(component, { network, weights }) },
     facts,
-    card: modelCardText({ unet, scheduler, classes: facts.classes, superResolution: facts.superResolution }),
+    card: modelCardText({ network, scheduler, classes: facts.classes, superResolution: facts.superResolution }),
     dtype,
   });
 }
@@ -60,15 +63,15 @@ export async function writeModelFolder(
  * something else, and a note says what to open instead; diffusers skips keys that begin with an underscore.
  */
 function indexOf(
-  config: UNet2DConfig,
+  network: DenoisingNetwork,
   scheduler: SchedulerConfig,
 ): { readonly className: string; readonly index?: JsonObject } {
   const {
     pipelines: [pipeline],
     note,
-  } = inDiffusers(config, scheduler);
+  } = inDiffusers(network, scheduler);
   return pipeline === undefined
-    ? { className: noPipeline, index: { _note: `${note}, as in ${cardFile}` } }
+    ? { className: network.className, index: { _note: `${note}, as in ${cardFile}` } }
     : { className: pipeline };
 }
 

@@ -1,5 +1,5 @@
 /** Writing a model of several parts, as diffusers lays out a pipeline. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-files.ts';
 import { describeSystemError } from '../files/system-reason.ts';
 import { type JsonObject, jsonText } from '../formats/json-object.ts';
@@ -14,6 +14,8 @@ import { factsFile, factsText, type ModelFacts } from './model-facts.ts';
 export interface Part {
   readonly className: string;
   readonly library: string;
+  /** The file that is there if the part is. */
+  readonly file: string;
   readonly files: (options: WritePartOptions) => ReturnType<Component<never>['write']>;
 }
 
@@ -22,6 +24,7 @@ export function part<Value>(component: Component<Value>, value: Value): Part {
   return {
     className: component.className(value),
     library: component.library,
+    file: component.file,
     files: (options) => component.write(value, options),
   };
 }
@@ -67,8 +70,12 @@ export async function writePipelineFolder(
     }
   }
   for (const [name, files] of laid) {
-    for (const [file, content] of files) await writeNewFile(join(dir, name, file), content);
-    await syncFolder(join(dir, name));
+    for (const [file, content] of files) {
+      const folder = dirname(join(dir, name, file));
+      await makeFolder(folder);
+      await writeNewFile(join(dir, name, file), content);
+      await syncFolder(folder);
+    }
   }
   const said = factsText(facts);
   if (said !== undefined) await writeNewFile(join(dir, factsFile), said);

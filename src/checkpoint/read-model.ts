@@ -3,14 +3,9 @@ import type { HostArrays } from '../core/index.ts';
 import type { SchedulerConfig, SuperResolution } from '../diffusion/index.ts';
 import { type JsonObject } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
-import type { UNet2DModel } from '../models/index.ts';
-import {
-  assumedScheduler,
-  type Component,
-  type ReadPartOptions,
-  schedulerComponent,
-  unet2DComponent,
-} from './component.ts';
+import type { DenoisingNetwork } from '../models/index.ts';
+import { assumedScheduler, type Component, type ReadPartOptions, schedulerComponent } from './component.ts';
+import { type DenoisingPart, denoisingParts } from './denoising-part.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { inside, type ModelFiles, readModelJson } from './model-files.ts';
 import { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
@@ -18,8 +13,6 @@ import { schedulerClasses } from './scheduler-json.ts';
 
 /** The pipelines of diffusers that are one network and a scheduler. */
 export const pipelineClasses: readonly string[] = ['DDPMPipeline', 'DDIMPipeline'];
-/** In the place of a pipeline's, where there is none; the parts are in their folders all the same. */
-export const noPipeline = 'UNet2DModel';
 
 /** A model that was read. */
 export interface LoadedModel extends Pick<ModelFacts, 'sampling'> {
@@ -27,7 +20,7 @@ export interface LoadedModel extends Pick<ModelFacts, 'sampling'> {
   readonly classes: ClassLabels | null;
   /** How the images are made that it is conditioned on; null if there are none, or nobody wrote it down. */
   readonly superResolution: SuperResolution | null;
-  readonly unet: UNet2DModel;
+  readonly network: DenoisingNetwork;
   /** By checkpoint name, f32 whatever is stored. The arrays may share memory. */
   readonly weights: HostArrays;
   readonly scheduler: SchedulerConfig;
@@ -85,17 +78,21 @@ export async function readPart<Value>(
   return component.read(files, await partFolder(files, part, component), options);
 }
 
+function isPart(index: JsonObject, part: string, classes: readonly string[]): boolean {
+  const named = index[part];
+  return Array.isArray(named) && classes.includes(named[1] as string);
+}
+
 /** @throws if the index does not name the part, or with another class */
 function checkPart(index: JsonObject, part: string, classes: readonly string[], where: string): void {
-  const found = Array.isArray(index[part]) ? (index[part] as unknown[])[1] : undefined;
-  if (!classes.includes(found as string))
+  if (!isPart(index, part, classes))
     throw new Error(
       `${where}: ${part} is ${quoteJson(index[part], 'missing')}, expected the class ${classes.join(' or ')}`,
     );
 }
 
 /**
- * Reads a model, ours or one that diffusers' `save_pretrained` wrote: a pipeline, one in the flat layout, or a `UNet2DModel` alone.
+ * Reads a model, ours or one that diffusers' `save_pretrained` wrote: a pipeline, one in the flat layout, or a network alone.
  *
  * @param known  the index, if it was read already
  * @throws one line that names the file and what is wrong: missing, damaged, a part or an option that is not supported, tensors that are
@@ -107,23 +104,21 @@ export async function readModel(
   known?: { readonly index: JsonObject | undefined },
 ): Promise<LoadedModel> {
   const { index } = known ?? { index: await readModelIndex(files) };
-  if (index) checkIndex(index, `checkpoint ${files.name(indexFile)}`);
+  const { name, component } = index
+    ? networkOfIndex(index, `checkpoint ${files.name(indexFile)}`)
+    : networkOfClass((await readModelJson(files, configFile))['_class_name']);
   const isAlone = index === undefined;
-  const unetFolder = await partFolder(files, 'unet', unet2DComponent, isAlone);
+  const networkFolder = await partFolder(files, name, component, isAlone);
   const schedulerFolder = await partFolder(files, 'scheduler', schedulerComponent, isAlone);
   const isAssumed = isAlone && !(await files.has(inside(schedulerFolder, schedulerComponent.file)));
   const assumed = isAssumed
     ? assumedScheduler(files.name(inside(schedulerFolder, schedulerComponent.file)))
     : undefined;
   const scheduler = assumed?.scheduler ?? (await schedulerComponent.read(files, schedulerFolder));
-  const { network: unet, weights } = await unet2DComponent.read(files, unetFolder, options);
-  const {
-    classes = null,
-    superResolution = null,
-    sampling,
-  } = await readFacts(files, { classes: unet.config.numClassEmbeds, sampleSize: unet.config.sampleSize });
+  const { network, weights } = await component.read(files, networkFolder, options);
+  const { classes = null, superResolution = null, sampling } = await readFacts(files, network);
   return {
-    unet,
+    network,
     weights,
     scheduler,
     classes,
@@ -134,13 +129,25 @@ export async function readModel(
   };
 }
 
-function checkIndex(index: JsonObject, where: string): void {
+/** The part that the index names: where there is no pipeline for a network, the class of the network stands in its place. */
+function networkOfIndex(index: JsonObject, where: string): DenoisingPart {
   const className = index['_class_name'];
-  if (className === noPipeline) return;
+  if (typeof className === 'string' && Object.hasOwn(denoisingParts, className)) return denoisingParts[className]!;
   if (!pipelineClasses.includes(className as string))
     throw new Error(
       `${where}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${pipelineClasses.join(', ')}`,
     );
-  checkPart(index, 'unet', unet2DComponent.classNames, where);
+  const found = Object.values(denoisingParts).find(({ name, component }) => isPart(index, name, component.classNames));
+  const part = found ?? networkOfClass(undefined);
+  checkPart(index, part.name, part.component.classNames, where);
   checkPart(index, 'scheduler', schedulerClasses, where);
+  return part;
+}
+
+/** A network alone says its class in its configuration; its component refuses what is none. */
+function networkOfClass(className: unknown): DenoisingPart {
+  const [first] = Object.values(denoisingParts);
+  return (
+    (typeof className === 'string' && Object.hasOwn(denoisingParts, className) && denoisingParts[className]) || first!
+  );
 }

@@ -53,12 +53,13 @@ describe('a model is read', () => {
     ['flat', 'out_sample'],
     ['network', 'out_sample'],
   ])('%s, and computes what diffusers computes', async (layout, output) => {
-    const { unet, weights: values, scheduler, notes } = await loadModel(join(layouts, layout));
+    const { network, weights: values, scheduler, notes } = await loadModel(join(layouts, layout));
     const inputs = { sample: io.get('sample')!, timestep: io.get('timestep')! };
-    const out = unet.forward(
-      bind(unet),
+    const out = network.denoise(
+      bind(network.module),
       input('sample', inputs.sample.shape),
       input('timestep', inputs.timestep.shape),
+      {},
     );
     const executable = await executor.compile(program({ outputs: { out } }));
     const store = await executor.createStore(

@@ -1,16 +1,17 @@
 /** The README.md of a model folder: what the model is, and Python that samples from it. */
-import { networkProcess, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
-import type { UNet2DModel } from '../models/index.ts';
+import { networkProcess, type ConditionInput, type SchedulerConfig, type SuperResolution } from '../diffusion/index.ts';
+import type { DenoisingNetwork } from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import { layOutCard } from './card-layout.ts';
+import { denoisingPartOf } from './denoising-part.ts';
 import type { ClassLabels } from './model-facts.ts';
-import { inDiffusers, imageChannels } from './in-diffusers.ts';
+import { channelsOf, inDiffusers } from './in-diffusers.ts';
 import { schedulerFileOf } from './scheduler-json.ts';
 import type { PlainPipeline, PythonSampling } from './schedulers/scheduler-file.ts';
 
 /** The model that a card describes. */
 export interface CardSource {
-  readonly unet: UNet2DModel;
+  readonly network: DenoisingNetwork;
   readonly scheduler: SchedulerConfig;
   readonly classes?: ClassLabels | null | undefined;
   readonly superResolution?: SuperResolution | null | undefined;
@@ -20,14 +21,14 @@ export interface CardSource {
 const generated = 4;
 
 /** The card of a model; its Python runs in the folder as it stands. */
-export function modelCardText({ unet, scheduler, classes, superResolution }: CardSource): string {
-  const { pipelines, scheduler: className, note } = inDiffusers(unet.config, scheduler);
+export function modelCardText({ network, scheduler, classes, superResolution }: CardSource): string {
+  const { pipelines, scheduler: className, note } = inDiffusers(network, scheduler);
   const file = schedulerFileOf(scheduler);
-  const classCount = unet.config.classEmbedType === null ? unet.config.numClassEmbeds : null;
+  const classCount = network.conditions.find(({ count }) => count !== undefined)?.count;
   const rows: readonly (readonly [string, string])[] = [
     [
       'network',
-      `\`UNet2DModel\`, ${countParameters(unet).toLocaleString('en-US')} parameters, images of ${imageShapeOf(unet, scheduler).join(' × ')}`,
+      `\`${network.className}\`, ${countParameters(network.module).toLocaleString('en-US')} parameters, images of ${imageShapeOf(network, scheduler).join(' × ')}`,
     ],
     ['process', file.cardText(scheduler)],
     ...(superResolution
@@ -39,7 +40,7 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
         ]
       : []),
     ['in diffusers', note ?? pipelines.map((name) => `\`${name}\``).join(' and ')],
-    ...(classCount === null
+    ...(classCount === undefined
       ? []
       : [
           [
@@ -49,24 +50,24 @@ export function modelCardText({ unet, scheduler, classes, superResolution }: Car
               : `0 … ${classCount - 1}`,
           ] as const,
         ]),
-    ...(typeof classes?.nullClass === 'number' ? [['any class', `${classes.nullClass}, for guidance`] as const] : []),
+    ...(typeof classes?.nullClass === 'number' ? [['null label', `${classes.nullClass}, for guidance`] as const] : []),
   ];
   return layOutCard({
     library: 'diffusers',
-    task: unet.conditions.length === 0 ? 'unconditional-image-generation' : 'other',
+    task: network.conditions.length === 0 ? 'unconditional-image-generation' : 'other',
     rows,
     command: `npx kuosan ${superResolution ? 'edit . --image small.png' : 'sample .'}`,
     programs:
       pipelines.length > 0
         ? pipelines.map((name) => pipelineCode(name, file.python(scheduler)))
-        : [loopCode(unet, scheduler, className)],
+        : [loopCode(network, scheduler, className)],
   });
 }
 
-function imageShapeOf({ config }: UNet2DModel, scheduler: SchedulerConfig): readonly [number, number, number] {
-  const size = config.sampleSize ?? 32;
-  const [height, width] = typeof size === 'number' ? [size, size] : size;
-  return [imageChannels(config, networkProcess(scheduler).varianceType), height, width];
+function imageShapeOf(network: DenoisingNetwork, scheduler: SchedulerConfig): readonly number[] {
+  const { generated: channels } = channelsOf(network, networkProcess(scheduler).varianceType);
+  // One that takes any size is shown at 32 × 32.
+  return [channels, ...(network.config['sampleSize'] === null ? [32, 32] : network.sample.slice(1))];
 }
 
 function pipelineCode(name: PlainPipeline, { pipelineOptions }: PythonSampling): string[] {
@@ -79,35 +80,35 @@ function pipelineCode(name: PlainPipeline, { pipelineOptions }: PythonSampling):
   ];
 }
 
-function loopCode(unet: UNet2DModel, scheduler: SchedulerConfig, className: string): string[] {
-  const {
-    config: { inChannels, numClassEmbeds },
-    conditions: [classInput],
-  } = unet;
-  const [channels, height, width] = imageShapeOf(unet, scheduler);
-  const condChannels = inChannels - channels;
+/** A tensor of each condition, called by its name: class numbers in turn, zeros for what else there is. */
+function conditionLine({ name, shape, count }: ConditionInput): string {
+  return count === undefined
+    ? `${name} = torch.zeros(${[generated, ...shape].join(', ')})`
+    : `${name} = torch.tensor([${Array.from({ length: generated }, (_, i) => i % count).join(', ')}])`;
+}
+
+function loopCode(network: DenoisingNetwork, scheduler: SchedulerConfig, schedulerClass: string): string[] {
+  const { className, conditions } = network;
+  const { name: folder } = denoisingPartOf(network);
+  const [channels = 0, ...sides] = imageShapeOf(network, scheduler);
+  const extra = channelsOf(network, networkProcess(scheduler).varianceType).taken - channels;
   const { setTimes, networkInput, initialScale } = schedulerFileOf(scheduler).python(scheduler);
-  const classes =
-    classInput === undefined
-      ? []
-      : classInput.count !== undefined
-        ? [`classes = torch.tensor([${Array.from({ length: generated }, (_, i) => i % numClassEmbeds!).join(', ')}])`]
-        : [`classes = torch.zeros(${[generated, ...classInput.shape].join(', ')})`];
+  const input = extra > 0 ? `torch.cat([${networkInput}, condition], dim=1)` : networkInput;
   return [
     'import torch',
-    `from diffusers import DDPMPipeline, ${className}, UNet2DModel`,
+    `from diffusers import DDPMPipeline, ${schedulerClass}, ${className}`,
     '',
-    'unet = UNet2DModel.from_pretrained(".", subfolder="unet")',
-    `scheduler = ${className}.from_pretrained(".", subfolder="scheduler")`,
+    `${folder} = ${className}.from_pretrained(".", subfolder="${folder}")`,
+    `scheduler = ${schedulerClass}.from_pretrained(".", subfolder="scheduler")`,
     setTimes,
-    ...classes,
-    ...(condChannels > 0
-      ? [`condition = torch.zeros(${generated}, ${condChannels}, ${height}, ${width})  # the conditioning images`]
+    ...conditions.map(conditionLine),
+    ...(extra > 0
+      ? [`condition = torch.zeros(${[generated, extra, ...sides].join(', ')})  # the conditioning images`]
       : []),
-    `x = torch.randn(${generated}, ${channels}, ${height}, ${width})${initialScale && ` * ${initialScale}`}`,
+    `x = torch.randn(${[generated, channels, ...sides].join(', ')})${initialScale && ` * ${initialScale}`}`,
     'with torch.no_grad():',
     '    for t in scheduler.timesteps:',
-    `        output = unet(${condChannels > 0 ? `torch.cat([${networkInput}, condition], dim=1)` : networkInput}, t${classes.length > 0 ? ', class_labels=classes' : ''}).sample`,
+    `        output = ${folder}(${[input, 't', ...conditions.map(({ name }) => `${name}=${name}`)].join(', ')}).sample`,
     '        x = scheduler.step(output, t, x).prev_sample',
     'images = DDPMPipeline.numpy_to_pil((x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())',
     'images[0].save("image.png")',

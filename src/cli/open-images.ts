@@ -81,8 +81,8 @@ async function openExact(
       batchSize,
     });
   }
-  const { unet, scheduler, sampling, path } = await loadModel(source, { variant });
-  const [channels, height, width] = checkChannels({ shape: unet.outputs }, path);
+  const { network, scheduler, sampling, path } = await loadModel(source, { variant });
+  const [channels, height, width] = checkChannels({ shape: network.outputs }, path);
   const dataset = await openData(exact, { size: [height, width], channels });
   return exactGenerator({ images: allImages(dataset), scheduler, batchSize, sampling: sampling?.[samplingStage] });
 }

@@ -27,4 +27,5 @@ export {
   type Tokenizer,
   type TokenizerOptions,
 } from './texts/tokenizer.ts';
+export type { TextCache, TextRecord } from './embeddings/text-cache.ts';
 export type { Dataset, DatasetContent, SkippedImage } from './sets/dataset.ts';

@@ -3,6 +3,7 @@ export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from '.
 export { captionsOf, metadataColumn } from './sets/captions.ts';
 export { defaultCacheDir } from '../files/default-cache-dir.ts';
 export { fingerprintOf } from './sets/dataset.ts';
+export { openTextCache, type TextCacheOptions } from './embeddings/text-cache.ts';
 export { contentKey, type EmbeddingCache, openEmbeddingCache } from './embeddings/embedding-cache.ts';
 export { type EmbeddedImages, embedImages, type EmbedOptions, type ImageEncoder } from './embeddings/embed-images.ts';
 export { buildEmoji, type BuiltEmoji, emojiDefaults, type EmojiOptions } from './emoji/build-emoji.ts';
@@ -22,6 +23,7 @@ export {
 export { type FoundPackage, type PackageNeed } from './packages/find-packages.ts';
 export { type Figure, figureDefaults, type Mark, type Point, renderFigure, textWidth } from './figures/figure.ts';
 export { layClassGrid } from './figures/class-grid.ts';
+export { layRows, type TitledRow } from './figures/row-grid.ts';
 export {
   type Crop,
   decodeDefaults,
@@ -41,6 +43,7 @@ export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seri
 export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';
 export { type Resample, resampleToCover } from './images/resample.ts';
+export { type MetadataField, fieldValue, fingerprintWithFields, readFields } from './sets/fields.ts';
 export { takeListed } from './sets/take-listed.ts';
 export { readTexts, type Texts } from './texts/texts.ts';
 export { type TrainedTokenizer, trainTokenizer, type TrainTokenizerOptions } from './texts/train-tokenizer.ts';

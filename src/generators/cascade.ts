@@ -4,6 +4,9 @@ import type { Sampling } from '../diffusion/index.ts';
 import { joinedBatches, type GenerateProgress, type GenerateRequest, type ImageGenerator } from './image-generator.ts';
 import { fullRequest } from './request.ts';
 
+/** The class of a folder of stages in model_index.json, which lists their folders under `stages`. */
+export const cascadeClass = 'CascadePipeline';
+
 /** A stage of a cascade. */
 export interface CascadeStage {
   /** One whose `takes.image` is required, except in the first stage; its stages have names of their own, by which their random numbers are drawn. */
@@ -40,10 +43,12 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
     );
   const all = stages.map(({ generator }) => generator);
   const textual = all.find(({ takes }) => takes.text)?.takes.text;
+  const styled = all.find(({ takes }) => takes.styles)?.takes.styles;
   const classed = all.find(({ takes }) => takes.classes)?.takes.classes;
   const takes: ImageGenerator['takes'] = {
     ...first.takes,
     ...(textual && { text: textual }),
+    ...(styled && { styles: styled }),
     ...(classed && { classes: classed }),
     guidance: all.some((stage) => stage.takes.guidance),
   };
@@ -98,6 +103,7 @@ function requestOf(
   {
     prompts,
     negativePrompts,
+    styles,
     classes,
     mask,
     strength,
@@ -123,6 +129,7 @@ function requestOf(
     ids,
     signal,
     ...(takes.text && { prompts, ...(takes.guidance && { negativePrompts }) }),
+    ...(takes.styles && { styles }),
     ...(takes.classes && { classes }),
     ...(isFirst ? { image: given, mask, strength } : { image }),
     sampling: { ...(isFirst && first), stages: own },

@@ -51,14 +51,14 @@ const image = float32(
 
 beforeAll(async () => {
   await writeModelFolder(join(dir, 'base'), {
-    unet: base,
+    network: base,
     weights: lively(base, 1),
     scheduler,
     classes: { names: ['round', 'square'], nullClass: 2 },
     sampling: { sample: { sampler: 'euler-ancestral', steps: 3, guidanceScale: 2 } },
   });
   await writeModelFolder(join(dir, 'upscaler'), {
-    unet: upscaler,
+    network: upscaler,
     weights: lively(upscaler, 2),
     scheduler,
     superResolution,
@@ -271,7 +271,7 @@ describe('the files of a model', () => {
 describe('a cascade', () => {
   const stage = async (): Promise<ImageGenerator> => {
     const model = {
-      unet: upscaler,
+      network: upscaler,
       weights: lively(upscaler, 2),
       scheduler,
       superResolution,

@@ -1,6 +1,7 @@
 /** What makes images from a request, whatever it is made of: the one thing that commands, servers and pages ask. */
 import type { FloatArray, Shape } from '../core/index.ts';
 import type { RepaintJumps, Sampling } from '../diffusion/index.ts';
+import type { FieldCondition } from '../models/index.ts';
 import type { SampleId } from '../pipelines/index.ts';
 
 /** What to generate. Lists have one entry for each image, or one for all of them. */
@@ -17,6 +18,8 @@ export interface GenerateRequest {
   readonly prompts?: readonly string[] | undefined;
   /** What they should not show; needs guidance. */
   readonly negativePrompts?: readonly string[] | undefined;
+  /** Values of the fields that a generator takes, such as `outline`; several for one image are separated by commas: `tabler, filled`. */
+  readonly styles?: readonly string[] | undefined;
   /** Names of classes, or their numbers. */
   readonly classes?: readonly (string | number)[] | undefined;
   /** [C, H, W] or [count, C, H, W] in [−1, 1]: the image to change, or the one of low resolution, as `takes.image` says. */
@@ -57,6 +60,8 @@ export interface GenerateProgress {
 export interface GeneratorInputs {
   /** Prompts of at most so many tokens; absent, text means nothing to it. */
   readonly text?: { readonly maxTokens: number | null; readonly required: boolean };
+  /** Fields of its data, such as `style` and `set`, by the values of which images can be asked for; absent, it has none. */
+  readonly styles?: readonly FieldCondition[];
   /** Classes; absent, it has none. */
   readonly classes?: {
     readonly count: number;

@@ -1,4 +1,4 @@
-export { cascade, type CascadeStage } from './cascade.ts';
+export { cascade, cascadeClass, type CascadeStage } from './cascade.ts';
 export {
   defaultStrength,
   diffusionGenerator,
@@ -16,11 +16,14 @@ export {
   type GeneratorInputs,
   type ImageGenerator,
 } from './image-generator.ts';
-export {
-  type GeneratorContext,
-  type GeneratorOpener,
-  generatorOpeners,
-  openGenerator,
-  type OpenGeneratorOptions,
-} from './open-generator.ts';
+export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
+export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
+export {
+  openTextToImage,
+  textEncoderFolder,
+  textToImageClass,
+  type TextToImageFacts,
+  textToImageNetwork,
+  textToImageSettings,
+} from './text-to-image.ts';

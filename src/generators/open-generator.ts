@@ -1,7 +1,9 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
+import { z } from 'zod';
 import {
+  filesIn,
   indexFile,
-  noPipeline,
+  denoisingClasses,
   pipelineClasses,
   readModel,
   readModelIndex,
@@ -11,34 +13,34 @@ import {
 import type { Executor, FloatArray } from '../core/index.ts';
 import { classConditions, classLabelsName, imageName, type Conditions } from '../diffusion/index.ts';
 import { quoteJson } from '../formats/quote.ts';
-import type { JsonObject } from '../formats/json-object.ts';
+import { parseConfig } from '../models/index.ts';
 import { enlarge, openSampler, type ImageModel } from '../pipelines/index.ts';
+import { cascade, cascadeClass, type CascadeStage } from './cascade.ts';
 import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
+import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
+import { openTextToImage, textToImageClass } from './text-to-image.ts';
 
-/** What an opener is given. */
-export interface GeneratorContext {
-  readonly executor: Executor;
-  readonly files: ModelFiles;
-  /** What model_index.json says; undefined for a network alone. */
-  readonly index: JsonObject | undefined;
-  /** Images computed together. */
-  readonly batchSize?: number | undefined;
-  /** Which of several sets of weights to read, such as `fp16`. */
-  readonly variant?: string | undefined;
-}
-
-/** Opens models of a kind. */
-export type GeneratorOpener = (context: GeneratorContext) => Promise<ImageGenerator>;
+/** Who opens a stage of a cascade. */
+const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
+  ...Object.fromEntries([...pipelineClasses, ...denoisingClasses].map((className) => [className, openDiffusion])),
+  [textToImageClass]: openTextToImage,
+};
 
 /** Who opens which class of model_index.json. */
-export const generatorOpeners: Readonly<Record<string, GeneratorOpener>> = Object.fromEntries(
-  [...pipelineClasses, noPipeline].map((className) => [className, openDiffusion]),
-);
+export const generatorOpeners: Readonly<Record<string, GeneratorOpener>> = {
+  ...stageOpeners,
+  [cascadeClass]: openCascade,
+};
+
+/** A stage is a folder of the cascade's: no path leads out of it. */
+const cascadeIndexSchema = z.object({
+  stages: z.array(z.string().regex(/^[a-z][a-z0-9_-]*$/, 'expected the name of a folder')).min(1),
+});
 
 /** Options of `openGenerator`. */
-export interface OpenGeneratorOptions extends Partial<Pick<GeneratorContext, 'batchSize' | 'variant'>> {
+export interface OpenGeneratorOptions extends Partial<Pick<GeneratorContext, 'batchSize' | 'variant' | 'stage'>> {
   /** By the class in model_index.json; default `generatorOpeners`. A system of one's own adds its row's `open`. */
   readonly openers?: Readonly<Record<string, GeneratorOpener>>;
 }
@@ -52,20 +54,54 @@ export interface OpenGeneratorOptions extends Partial<Pick<GeneratorContext, 'ba
 export async function openGenerator(
   executor: Executor,
   files: ModelFiles,
-  { openers = generatorOpeners, batchSize, variant }: OpenGeneratorOptions = {},
+  { openers = generatorOpeners, ...options }: OpenGeneratorOptions = {},
+): Promise<ImageGenerator> {
+  return openFiles(executor, files, { openers, ...options });
+}
+
+async function openFiles(
+  executor: Executor,
+  files: ModelFiles,
+  {
+    openers,
+    ...options
+  }: Omit<GeneratorContext, 'executor' | 'files' | 'index'> & Required<Pick<OpenGeneratorOptions, 'openers'>>,
 ): Promise<ImageGenerator> {
   const index = await readModelIndex(files);
-  const className = index === undefined ? noPipeline : index['_class_name'];
+  // A network alone has no index.
+  const className = index === undefined ? denoisingClasses[0] : index['_class_name'];
   const open = typeof className === 'string' && Object.hasOwn(openers, className) ? openers[className] : undefined;
   if (!open)
     throw new Error(
       `checkpoint ${files.name(indexFile)}: pipeline ${quoteJson(className, 'without _class_name')} is not supported; one of ${Object.keys(
         openers,
       )
-        .filter((name) => name !== noPipeline)
+        .filter((name) => !denoisingClasses.includes(name))
         .join(', ')}`,
     );
-  return open({ executor, files, index, batchSize, variant });
+  return open({ executor, files, index, ...options });
+}
+
+/** Opens a cascade: its stages lie in folders, in the order in which model_index.json lists them. */
+async function openCascade({ executor, files, index, ...options }: GeneratorContext): Promise<ImageGenerator> {
+  const where = `checkpoint ${files.name(indexFile)}`;
+  const { stages: names } = parseConfig(cascadeIndexSchema, { stages: index!['stages'] }, where);
+  const stages: CascadeStage[] = [];
+  try {
+    for (const stage of names) {
+      const generator = await openFiles(executor, filesIn(files, stage), {
+        ...options,
+        openers: stageOpeners,
+        stage,
+        shared: files,
+      });
+      stages.push({ generator });
+    }
+    return cascade(stages);
+  } catch (error) {
+    for (const { generator } of stages) await generator.dispose();
+    throw error;
+  }
 }
 
 /** Opens one network with its scheduler: DDPM, a flow, EDM, with classes or an image of low resolution. */
@@ -75,8 +111,9 @@ async function openDiffusion({
   index,
   batchSize,
   variant,
+  stage,
 }: GeneratorContext): Promise<DiffusionGenerator> {
-  return modelGenerator(executor, await readModel(files, { variant }, { index }), { batchSize });
+  return modelGenerator(executor, await readModel(files, { variant }, { index }), { batchSize, stage });
 }
 
 /** The rows that stand for "without a condition", where the model was trained with label dropout. */
@@ -88,15 +125,18 @@ export function nothingOf({ classes }: Pick<LoadedModel, 'classes'>): Conditions
 export async function modelGenerator(
   executor: Executor,
   model: LoadedModel,
-  { batchSize, stage = samplingStage }: { readonly batchSize?: number | undefined; readonly stage?: string } = {},
+  {
+    batchSize,
+    stage = samplingStage,
+  }: { readonly batchSize?: number | undefined; readonly stage?: string | undefined } = {},
 ): Promise<DiffusionGenerator> {
-  const { unet, scheduler, weights, sampling } = model;
+  const { network, scheduler, weights, sampling } = model;
   const sampler = await openSampler(executor, {
-    network: unet,
+    network,
     scheduler,
     weights,
     nothing: nothingOf(model),
-    sampling: sampling?.[stage],
+    sampling: sampling?.[stage] ?? sampling?.[samplingStage],
     ...(batchSize !== undefined && { batchSize }),
   });
   return diffusionGenerator({

@@ -2,6 +2,7 @@
 import { describeType, float32, sizeOf, type FloatArray, type Shape } from '../core/index.ts';
 import { unknownName } from '../core/suggest.ts';
 import { takeRows } from '../diffusion/index.ts';
+import type { FieldCondition } from '../models/index.ts';
 import type { SampleId } from '../pipelines/index.ts';
 import type { GenerateRequest, GeneratorInputs } from './image-generator.ts';
 
@@ -11,6 +12,8 @@ export interface FullRequest {
   readonly ids: readonly SampleId[];
   readonly prompts?: readonly string[];
   readonly negativePrompts?: readonly string[];
+  /** By field, the number of each image's value, −1 where none is asked for. */
+  readonly styles?: Readonly<Record<string, readonly number[]>>;
   /** Their numbers. */
   readonly classes?: readonly number[];
   /** [count, C, H, W] */
@@ -24,7 +27,7 @@ export interface FullRequest {
  * @throws one line if it asks for what the generator does not take, lacks what it needs, or lists do not fit the count
  */
 export function fullRequest(
-  { seed = 0, count = 1, first = 0, ids, prompts, negativePrompts, classes, image, mask }: GenerateRequest,
+  { seed = 0, count = 1, first = 0, ids, prompts, negativePrompts, styles, classes, image, mask }: GenerateRequest,
   takes: GeneratorInputs,
 ): FullRequest {
   if (!Number.isSafeInteger(count) || count < 1)
@@ -34,13 +37,14 @@ export function fullRequest(
   for (const [name, value, taken] of [
     ['prompts', prompts, takes.text],
     ['negativePrompts', negativePrompts, takes.text],
+    ['styles', styles, takes.styles],
     ['classes', classes, takes.classes],
     ['image', image, takes.image],
     ['mask', mask, takes.mask],
   ] as const) {
     if (value !== undefined && !taken)
       throw new Error(
-        `generate: ${name}: this model takes ${name === 'mask' ? 'no mask' : name === 'image' ? 'no image' : name === 'classes' ? 'no classes' : 'no text'}; leave it out`,
+        `generate: ${name}: this model takes no ${name === 'prompts' || name === 'negativePrompts' ? 'text' : name}; leave it out`,
       );
   }
   if (negativePrompts && !takes.guidance)
@@ -58,6 +62,7 @@ export function fullRequest(
     ids: ids ?? Array.from({ length: count }, (_, i) => ({ seed, index: first + i })),
     ...(prompts && { prompts: each('prompts', prompts, count) }),
     ...(negativePrompts && { negativePrompts: each('negativePrompts', negativePrompts, count) }),
+    ...(takes.styles && { styles: styleNumbers(styles && each('styles', styles, count), takes.styles, count) }),
     ...(takes.classes && { classes: classNumbers(classes && each('classes', classes, count), takes.classes, count) }),
     ...(image && { image: eachImage(image, takes.image!.shape, count) }),
     ...(mask && { mask }),
@@ -71,6 +76,33 @@ function each<T>(name: string, list: readonly T[], count: number): readonly T[] 
   throw new Error(
     `generate: ${name} are ${list.length}, and count is ${count}; give one for each image, or one for all`,
   );
+}
+
+/** The numbers of the values that are asked for, by field. */
+function styleNumbers(
+  asked: readonly string[] | undefined,
+  fields: readonly FieldCondition[],
+  count: number,
+): Readonly<Record<string, readonly number[]>> {
+  const numbers = Object.fromEntries(fields.map(({ name }) => [name, Array<number>(count).fill(-1)]));
+  for (const [b, style] of (asked ?? []).entries()) {
+    for (const value of style
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')) {
+      const field = fields.find(({ values }) => values.includes(value));
+      if (!field)
+        throw new Error(
+          unknownName(
+            'style',
+            value,
+            fields.flatMap(({ values }) => values),
+          ),
+        );
+      numbers[field.name]![b] = field.values.indexOf(value);
+    }
+  }
+  return numbers;
 }
 
 /** The numbers of classes that are called by name or number; all classes in turn where nobody says. */

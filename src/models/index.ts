@@ -40,6 +40,13 @@ export {
 } from './clip/preprocess.ts';
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
 export { concatenating, conditionTensors, type DenoisingNetwork } from './denoising-network.ts';
+export {
+  conditionVectorWidth,
+  type FieldCondition,
+  textConditioned,
+  type TextConditionedOptions,
+  textConditionNames,
+} from './text-conditioned.ts';
 export { UNet2DModel } from './unet-2d.ts';
 export { asDiffusersRuns } from './unet-2d/as-diffusers-runs.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';

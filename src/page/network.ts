@@ -1,16 +1,16 @@
 /** The page's model: its description, its weights, and an engine to run it on. */
-import { widen } from '../checkpoint/browser.ts';
+import { denoisingParts, fetchedFiles, widen } from '../checkpoint/browser.ts';
 import type { Executor, HostArray } from '../core/index.ts';
 import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';
-import { UNet2DModel } from '../models/index.ts';
 import { openSampler, type ImageSampler } from '../pipelines/index.ts';
 import { createWebExecutor } from '../runtime/web/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from './page-model.ts';
 
 /** The description of the page's model. */
 export async function fetchModel(): Promise<PageModel> {
-  const model = (await (await fetchFile(`${modelFolder}/${modelFile}`)).json()) as PageModel;
+  const text = new TextDecoder().decode(await fetchedFiles(modelFolder).read(modelFile));
+  const model = JSON.parse(text) as PageModel;
   if (model.format !== 1)
     throw new Error(`${modelFile} is of format ${String(model.format)}, this page reads 1; export it again`);
   return model;
@@ -19,35 +19,14 @@ export async function fetchModel(): Promise<PageModel> {
 /**
  * The weights of the page's model, widened to float32.
  *
- * @param onBytes  told how many bytes have come so far
+ * @param onBytes  called with the number of bytes that have come so far
  */
 export async function fetchWeights(
   { weights: { file } }: PageModel,
   onBytes: (bytes: number) => void,
 ): Promise<Map<string, HostArray>> {
-  const response = await fetchFile(`${modelFolder}/${file}`);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = response.body!.getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    chunks.push(read.value);
-    onBytes((size += read.value.length));
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
+  const bytes = await fetchedFiles(modelFolder, { onBytes: (_, count) => onBytes(count) }).read(file);
   return new Map([...readSafetensors(bytes).tensors].map(([name, tensor]) => [name, widen(tensor, name, file)]));
-}
-
-async function fetchFile(path: string): Promise<Response> {
-  const response = await fetch(path).catch((error: unknown) => {
-    throw new Error(`${path} could not be loaded (${(error as Error).message})`, { cause: error });
-  });
-  if (!response.ok) throw new Error(`${path} could not be loaded (${response.status} ${response.statusText})`);
-  return response;
 }
 
 /** The network on one device; compiled for a batch size when it is first asked for. */
@@ -60,11 +39,13 @@ export interface OpenNetwork {
 
 /** Opens the network on a device. */
 export async function openNetwork(
-  { unet: config, scheduler, classes }: PageModel,
+  { network: { className, config }, scheduler, classes }: PageModel,
   weights: Map<string, HostArray>,
   device: 'wasm' | 'webgpu',
 ): Promise<OpenNetwork> {
-  const unet = new UNet2DModel(config);
+  const part = Object.hasOwn(denoisingParts, className) ? denoisingParts[className] : undefined;
+  if (!part) throw new Error(`${modelFile} holds a ${className}, which this page does not know; export it again`);
+  const network = part.component.build(config, modelFile);
   const executor: Executor = await createWebExecutor({
     device,
     wasmPaths: new URL(`${engineFolder}/`, document.baseURI).href,
@@ -78,7 +59,7 @@ export async function openNetwork(
         samplers.set(
           batchSize,
           (found = openSampler(executor, {
-            network: unet,
+            network,
             scheduler,
             weights,
             ...(typeof classes?.nullClass === 'number' && { nothing: classConditions([classes.nullClass]) }),

@@ -1,6 +1,5 @@
 import type { ClassLabels } from '../checkpoint/browser.ts';
 import type { Sampling, SchedulerConfig } from '../diffusion/index.ts';
-import type { UNet2DConfig } from '../models/index.ts';
 import type { ImageShape } from '../pipelines/index.ts';
 
 /** What a page knows of its model: `model/model.json`, written by `kuosan export --web`. */
@@ -14,7 +13,8 @@ export interface PageModel {
   readonly classes: ClassLabels | null;
   readonly parameters: number;
   readonly imageShape: ImageShape;
-  readonly unet: UNet2DConfig;
+  /** The network's class, one of `denoisingParts`, and its configuration. */
+  readonly network: { readonly className: string; readonly config: Readonly<Record<string, unknown>> };
   readonly scheduler: SchedulerConfig;
   /** How it is sampled when nobody says, where its folder does. */
   readonly sampling?: Sampling;

@@ -52,7 +52,7 @@ function tiny(): LoadedModel {
     }),
   );
   return {
-    unet,
+    network: unet,
     weights,
     scheduler: schedulerConfig({ numTrainTimesteps: 100 }),
     path: 'tiny',
@@ -127,7 +127,7 @@ async function statesInNode(model: LoadedModel, options: SampleOptions): Promise
   const executor = createNodeExecutor({ threads: 2, worker: false });
   const sampler = await openSampler(executor, {
     ...model,
-    network: model.unet,
+    network: model.network,
     ...(model.classes && { nothing: classConditions([model.classes.nullClass!]) }),
     batchSize: options.count,
   });

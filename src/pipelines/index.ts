@@ -1,10 +1,11 @@
+export { type CachedTextEncoder, cachedTextEncoder, type EncodeAheadOptions } from './cached-text-encoder.ts';
+export { checkTextWidths, type TextWidths, truncationNote } from './check-prompts.ts';
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';
 export {
   type ClipImageEncoder,
   type ClipImageSource,
-  type ClipWeights,
   encoderBatchSize,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
@@ -27,7 +28,6 @@ export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export * from './network-sampler.ts';
-export { enlarge, lowResolution, lowResolutionExamples, shrink } from './super-resolution.ts';
 export {
   type FrozenTextEncoder,
   openTextEncoder,
@@ -35,4 +35,16 @@ export {
   type TextEncoderOptions,
   type TextFeatures,
 } from './text-encoder.ts';
+export {
+  enlarge,
+  lowResolution,
+  lowResolutionExamples,
+  noisedImages,
+  noisedLowResolutionExamples,
+  type NoisedSuperResolution,
+  shrink,
+} from './super-resolution.ts';
+export * from './text-conditions.ts';
 export * from './zero-shot.ts';
+export { inBatches, mapInBatches } from './in-batches.ts';
+export { overWeights, type ProgramOverWeights, type ProgramWeights } from './program-weights.ts';

@@ -4,7 +4,8 @@
  * @see Saharia et al. 2021 (SR3), section 2.4 — https://arxiv.org/abs/2104.07636
  */
 import { float32, RandomStream, resizeMatrix, type FloatArray } from '../core/index.ts';
-import { imageName, type SuperResolution } from '../diffusion/index.ts';
+import { imageName, type Conditions, type Schedule, type SuperResolution } from '../diffusion/index.ts';
+import { textConditionNames } from '../models/index.ts';
 import type { Examples } from './denoising-task.ts';
 
 /**
@@ -74,6 +75,65 @@ export function lowResolutionExamples(examples: Examples, options: SuperResoluti
           [imageName]: lowResolution(x0, options, new RandomStream(seed, 'condition noise', number)),
         },
       };
+    },
+  };
+}
+
+/** Super-resolution that is conditioned on the noise level of the image of low resolution. */
+export interface NoisedSuperResolution extends Pick<SuperResolution, 'factor' | 'upsampling'> {
+  /** Levels in training are drawn uniformly from 0 up to this share of the forward process. */
+  readonly maxNoiseLevel: number;
+}
+
+/**
+ * Noise-conditioning augmentation: images of low resolution with the noise of the forward process at a level s, and the level
+ * as a condition.
+ *
+ *     α_s x + σ_s z
+ *
+ * @param enlarged  [B, C, H, W]
+ * @param levels    [B] shares of the forward process, 0 … 1; 0 leaves an image as it is
+ * @param streams   [B] what z is drawn from
+ * @see Saharia et al. 2022 (Imagen), section 2.3 — https://arxiv.org/abs/2205.11487
+ */
+export function noisedImages(
+  enlarged: FloatArray,
+  levels: readonly number[],
+  schedule: Schedule,
+  streams: readonly RandomStream[],
+): Conditions {
+  const [count = 0, ...rest] = enlarged.shape;
+  const size = enlarged.data.length / count;
+  const data = new Float32Array(enlarged.data.length);
+  const times = levels.map((level) => Math.round(level * (schedule.T - 1)));
+  for (let b = 0; b < count; b++) {
+    const z = streams[b]!.fillNormal(new Float32Array(size));
+    const isClean = levels[b] === 0;
+    const [signal, noise] = isClean ? [1, 0] : [schedule.alpha(times[b]!), schedule.sigma(times[b]!)];
+    for (let i = 0; i < size; i++) data[b * size + i] = signal * enlarged.data[b * size + i]! + noise * z[i]!;
+  }
+  return {
+    [imageName]: float32([count, ...rest], data),
+    [textConditionNames.noiseLevel]: float32([count], Float32Array.from(times)),
+  };
+}
+
+/** Examples that are conditioned on their own low resolution with noise at a level of its own for each image, a function of (seed, number of the batch). */
+export function noisedLowResolutionExamples(
+  examples: Examples,
+  { maxNoiseLevel, ...enlarging }: NoisedSuperResolution,
+  schedule: Schedule,
+  seed: number,
+): Examples {
+  return {
+    async batch(number, size) {
+      const { x0, conditions } = await examples.batch(number, size);
+      if (!x0) throw new Error('noisedLowResolutionExamples: the examples have no images');
+      const random = new RandomStream(seed, 'noise level', number);
+      const levels = Array.from({ length: size }, () => maxNoiseLevel * random.uniform());
+      const streams = levels.map((_, b) => new RandomStream(seed, 'noise augmentation', number * size + b));
+      const low = enlarge(shrink(x0, enlarging.factor), enlarging);
+      return { x0, conditions: { ...conditions, ...noisedImages(low, levels, schedule, streams) } };
     },
   };
 }

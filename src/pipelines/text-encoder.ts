@@ -1,29 +1,16 @@
 /** Frozen text encoders: texts to hidden states and one vector each, for what is conditioned on text. */
 import {
-  add,
-  cast,
-  concat,
-  div,
   float32,
   input,
-  max,
-  mul,
   program,
-  reshape,
-  slice,
-  sqrt,
-  sub,
-  sum,
   type Executable,
   type Executor,
   type FloatArray,
   type HostArray,
   type Program,
-  type Tensor,
 } from '../core/index.ts';
 import type { LoadedTextEncoder, PoolingMode } from '../checkpoint/browser.ts';
 import { readTokenizer, type Tokenizer } from '../data/browser.ts';
-import { unitVectors } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import { checkTokenizer } from './clip.ts';
 import { encoderFingerprint } from './text-encoder-fingerprint.ts';
@@ -122,7 +109,8 @@ export async function openTextEncoder(
       const hidden = new Float32Array(texts.length * maxLength * width);
       const mask = new Uint8Array(texts.length * maxLength);
       const pooled = new Float32Array(texts.length * pooledWidth);
-      for (const { length, rows, batch } of batchesByLength(texts.map(encoder.countTokens), maxLength, batchSize)) {
+      const counts = texts.map(encoder.countTokens);
+      for (const { length, rows, batch } of batchesByLength(counts, maxLength, batchSize)) {
         const tokens = tokenizer.encodeBatch(
           Array.from({ length: batch }, (_, i) => prepared(texts[rows[Math.min(i, rows.length - 1)]!]!)),
           length,
@@ -132,11 +120,17 @@ export async function openTextEncoder(
         if (!executable) programs.set(key, (executable = executor.compile(build(batch, length))));
         const found = await (await executable).run(store, { ids: tokens.ids, mask: tokens.mask });
         const states = found['hidden']!.data as Float32Array;
-        const vectors = found['pooled']!.data as Float32Array;
+        const own = found['pooled']?.data as Float32Array | undefined;
         for (const [i, row] of rows.entries()) {
-          hidden.set(states.subarray(i * length * width, (i + 1) * length * width), row * maxLength * width);
-          mask.set((tokens.mask.data as Uint8Array).subarray(i * length, (i + 1) * length), row * maxLength);
-          pooled.set(vectors.subarray(i * pooledWidth, (i + 1) * pooledWidth), row * pooledWidth);
+          // What a position without a token is itself, nobody should see.
+          const count = Math.min(counts[row]!, maxLength);
+          const start = i * length * width;
+          const present = states.subarray(start, start + count * width);
+          hidden.set(present, row * maxLength * width);
+          mask.fill(1, row * maxLength, row * maxLength + count);
+          const vector =
+            own?.subarray(i * pooledWidth, (i + 1) * pooledWidth) ?? pooledStates(present, count, pooling.modes);
+          pooled.set(pooling.normalize ? unitVector(vector) : vector, row * pooledWidth);
         }
       }
       return {
@@ -177,8 +171,8 @@ function openTokenizer({ network, tokenizer: json, tokenizerPath }: LoadedTextEn
 }
 
 /**
- * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D], zero where the mask is false, and
- * `pooled` [B, P].
+ * The program of a batch: inputs `ids` [B, L] of i64 and `mask` [B, L] of bool; outputs `hidden` [B, L, D], and where the network has
+ * an embedding of its own `pooled` [B, P].
  */
 export function textEncoderProgram(
   { network, pooling }: Pick<LoadedTextEncoder, 'network' | 'pooling'>,
@@ -187,37 +181,47 @@ export function textEncoderProgram(
 ): Program {
   const ids = input('ids', [batchSize, length], 'i64');
   const mask = input('mask', [batchSize, length], 'bool');
-  const { hidden, pooled: own } = network.states(bind(network.module), ids, mask);
-  const present = reshape(cast(mask, 'f32'), [batchSize, length, 1]);
-  const vectors = pooling.modes.length === 0 ? own! : pool(hidden, present, pooling.modes);
-  return program({
-    outputs: { hidden: mul(hidden, present), pooled: pooling.normalize ? unitVectors(vectors) : vectors },
-  });
+  const { hidden, pooled } = network.states(bind(network.module), ids, mask);
+  return program({ outputs: { hidden, ...(pooling.modes.length === 0 && { pooled: pooled! }) } });
 }
 
 /**
- * @param hidden   [B, L, D]
- * @param present  [B, L, 1], 1 for a token that is there
- * @returns        [B, modes · D]
+ * One text's vector from its hidden states, on the host: a kernel may sum a row in another order where it stands elsewhere in a
+ * batch, and a text's vector must not depend on its company.
+ *
+ * @param states  [L, D] of the tokens that are there; a text has its end token at least
+ * @returns       [modes · D]
  */
-function pool(hidden: Tensor, present: Tensor, modes: readonly PoolingMode[]): Tensor {
-  const [batch, , width] = hidden.shape as [number, number, number];
-  const count = sum(present, [1]); // [B, 1]; a text has its end token at least
-  const total = () => sum(mul(hidden, present), [1]); // [B, D]
-  const vectors = modes.map((mode): Tensor => {
-    switch (mode) {
-      case 'cls':
-        return reshape(slice(hidden, [0, 0, 0], [batch, 1, width]), [batch, width]);
-      case 'max':
-        // Far below any hidden state where there is no token.
-        return max(add(hidden, mul(sub(present, 1), 1e9)), [1]);
-      case 'mean':
-        return div(total(), count);
-      case 'mean_sqrt_len':
-        return div(total(), sqrt(count));
+function pooledStates(states: Float32Array, count: number, modes: readonly PoolingMode[]): Float64Array {
+  const width = states.length / count;
+  const vector = new Float64Array(modes.length * width);
+  for (const [m, mode] of modes.entries()) {
+    for (let d = 0; d < width; d++) {
+      const values = Array.from({ length: count }, (_, row) => states[row * width + d]!);
+      vector[m * width + d] = pooledValue(values, mode);
     }
-  });
-  return vectors.length === 1 ? vectors[0]! : concat(vectors, 1);
+  }
+  return vector;
+}
+
+function pooledValue(values: readonly number[], mode: PoolingMode): number {
+  const total = values.reduce((sum, value) => sum + value, 0);
+  switch (mode) {
+    case 'cls':
+      return values[0]!;
+    case 'max':
+      return Math.max(...values);
+    case 'mean':
+      return total / values.length;
+    case 'mean_sqrt_len':
+      return total / Math.sqrt(values.length);
+  }
+}
+
+function unitVector(vector: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(vector);
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  return length === 0 ? values : values.map((value) => value / length);
 }
 
 /** A batch: which texts, at which length, and for how many rows its program is compiled. */

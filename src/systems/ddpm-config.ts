@@ -12,7 +12,9 @@ import {
   type SchedulerOptions,
 } from '../diffusion/index.ts';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
-import { imageDataSchema, resumable, trainSchema } from '../train/steps/train-config.ts';
+import { imageDataSchema } from '../train/image-data-config.ts';
+import { resumable } from '../train/resumable.ts';
+import { trainSchema } from '../train/steps/train-config.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 
 const positiveInteger = z.number().int().positive();
@@ -35,8 +37,8 @@ export const ddpmTrainSchema = trainSchema.extend({
   evaluateSteps: positiveInteger.default(25).meta(resumable),
 });
 
-/** What training asks of the network; the defaults are plain DDPM. */
-const objectiveSchema = z.strictObject({
+/** How the errors of a network that predicts noise are weighed, whatever it is conditioned on. */
+export const noiseObjectiveSchema = z.strictObject({
   /** How the losses of different times are weighed against each other. */
   weighting: z.enum(lossWeightings).default(objectiveDefaults.weighting),
   /** γ of `weighting: min_snr`. */
@@ -49,6 +51,12 @@ const objectiveSchema = z.strictObject({
   timeStd: positive.optional(),
   /** Standard deviation of noise that all pixels of a channel share; 0.1 lets a model change how bright whole images are. */
   offsetNoise: z.number().nonnegative().default(objectiveDefaults.offsetNoise),
+  /** λ of L_hybrid, for `scheduler.varianceType: learned_range`. */
+  vlbWeight: positive.default(objectiveDefaults.vlbWeight),
+});
+
+/** What training asks of the network; the defaults are plain DDPM. */
+const objectiveSchema = noiseObjectiveSchema.extend({
   /** Label dropout: the share of samples trained with the null label; guidance needs it, 0.1 is common. */
   labelDropout: fraction.default(objectiveDefaults.labelDropout),
   /** Super-resolution: generate images given their own at low resolution, as further input channels of the network. */
@@ -62,8 +70,6 @@ const objectiveSchema = z.strictObject({
       noiseAugmentation: z.number().nonnegative().default(0),
     })
     .optional(),
-  /** λ of L_hybrid, for `scheduler.varianceType: learned_range`. */
-  vlbWeight: positive.default(objectiveDefaults.vlbWeight),
 });
 
 /** The schema of a whole training run of DDPM. */

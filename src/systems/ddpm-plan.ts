@@ -1,16 +1,8 @@
 /** A training run of a diffusion model: its data, its network, and its sample grids. */
 import { join } from 'node:path';
-import { RandomStream, type Executor } from '../core/index.ts';
+import { RandomStream } from '../core/index.ts';
 import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
-import {
-  fromBitmaps,
-  heightAndWidth,
-  layClassGrid,
-  openDataset,
-  imagesAt,
-  toBitmaps,
-  type Dataset,
-} from '../data/index.ts';
+import { fromBitmaps, heightAndWidth, openDataset, imagesAt, type Dataset } from '../data/index.ts';
 import {
   classConditions,
   classLabelsName,
@@ -21,39 +13,24 @@ import {
   type NetworkProcess,
   type SuperResolution,
 } from '../diffusion/index.ts';
-import {
-  compareFeatures,
-  defaultFeatures,
-  realFeatures,
-  readFeatures,
-  type FeatureSource,
-  type RealFeatures,
-} from '../eval/index.ts';
+
 import { UNet2DModel } from '../models/index.ts';
 import {
   denoisingNetwork,
   denoisingTask,
-  sampleImages,
   imageExamples,
   lowResolution,
   lowResolutionExamples,
-  mostSteps,
-  openSampler,
-  type ImageSampler,
   type ImageShape,
 } from '../pipelines/index.ts';
 import type { AskedDdpmConfig, DdpmConfig } from './ddpm-config.ts';
 import { irreducibleLossOf } from './irreducible-loss.ts';
 import { countParameters } from '../nn/index.ts';
-import { entries } from '../train/steps/programs.ts';
-import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { PlanOptions, RunPlan } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
 import { startingModel } from '../train/start.ts';
-import type { Judgement } from '../train/best.ts';
+import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 import { withClasses } from './with-classes.ts';
-
-/** Images of one training grid come from this seed, so that grids of a run can be compared. */
-const gridSeed = 0;
 
 /**
  * Lays out the run.
@@ -94,6 +71,7 @@ export async function planDdpm(
         labelDropout: takesClasses ? config.objective.labelDropout : undefined,
       })
     : undefined;
+  const shown = !takesClasses ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
   const classes =
     !takesClasses || !dataset.classNames ? null : { names: dataset.classNames, nullClass: nullClass ?? null };
 
@@ -117,7 +95,7 @@ export async function planDdpm(
     }),
     writeModel: async (dir, weights) => {
       await writeModelFolder(dir, {
-        unet,
+        network: unet,
         weights,
         scheduler: config.scheduler,
         classes,
@@ -125,58 +103,24 @@ export async function planDdpm(
       });
       return weights.keys();
     },
-    readWeights: async (dir) => new Map((await readModelFolder(dir)).weights),
+    readWeights: async (dir) => (await readModelFolder(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
       : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
-    async watch(executor, store) {
-      const { sampleEvery, sampleCount, sampleSteps } = train;
-      if (sampleEvery === null && !features) return { dispose: async () => {} };
-      const sampler = await openSampler(executor, {
+    watch: (executor, store) =>
+      watchImages(executor, store, {
         network,
         scheduler: config.scheduler,
-        weights: { store, prefix: entries.ema },
-      });
-      const gridSteps = Math.min(sampleSteps, mostSteps(sampler));
-      const shown = !takesClasses ? null : (dataset.classNames?.length ?? unet.config.numClassEmbeds);
-      const conditionsOf = (count: number) => shownConditions(dataset, count, shown, superResolution);
-      const measure =
-        features &&
-        (await openMeasure(executor, features, sampler, {
-          dataset,
-          imageShape,
-          train,
-          conditions: conditionsOf(train.evaluateCount),
-        }));
-      return {
-        ...(sampleEvery !== null && {
-          draw: {
-            every: sampleEvery,
-            evaluations: sampleCount * gridSteps,
-            async images(onStep) {
-              const conditions = conditionsOf(sampleCount);
-              const images = await sampleImages(
-                sampler,
-                { seed: gridSeed, count: sampleCount, steps: gridSteps, conditions },
-                ({ stepsDone, stepsTotal }) => onStep?.(stepsDone, stepsTotal),
-              );
-              const labels = shown === null ? undefined : Array.from({ length: sampleCount }, (_, i) => i % shown);
-              const grid = await layClassGrid(
-                toBitmaps(images),
-                superResolution ? undefined : labels,
-                dataset.classNames,
-              );
-              return { images, grid };
-            },
-          },
-        }),
-        ...(features && measure && { evaluate: measure.evaluate, best: judgementOf(features, train) }),
-        async dispose() {
-          await sampler.dispose();
-          await measure?.dispose();
-        },
-      };
-    },
+        train,
+        dataset,
+        imageShape,
+        features,
+        conditionsOf: (count) => shownConditions(dataset, count, shown, superResolution),
+        labelsOf: (count) =>
+          shown === null || superResolution
+            ? undefined
+            : { labels: Array.from({ length: count }, (_, i) => i % shown), names: dataset.classNames },
+      }),
   };
 }
 
@@ -190,72 +134,6 @@ async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts }
     : [
         `${dir} predicts ${known}, and this run ${predicts}: the output is retrained; set config.scheduler.predictionType to keep it`,
       ];
-}
-
-/** What a run is measured with, where it is to be measured. */
-async function featuresFor(
-  { evaluateEvery, evaluateFeatures }: DdpmConfig['train'],
-  imageShape: ImageShape,
-): Promise<FeatureSource | undefined> {
-  if (evaluateEvery === null) return undefined;
-  return evaluateFeatures === null ? defaultFeatures(imageShape) : readFeatures(evaluateFeatures);
-}
-
-/** The Fréchet distance counts both what is wrong and what is missing. */
-function judgementOf(
-  { name }: FeatureSource,
-  { evaluateFeatures, evaluateCount, evaluateSteps }: DdpmConfig['train'],
-): Judgement {
-  return {
-    measure: 'frechetDistance',
-    better: 'lower',
-    by: `${evaluateFeatures ?? name}, ${evaluateCount} images, ${evaluateSteps} steps`,
-  };
-}
-
-/** What `kuosan evaluate` measures, with fewer images and steps; the real images are looked at once. */
-async function openMeasure(
-  executor: Executor,
-  features: FeatureSource,
-  sampler: ImageSampler,
-  {
-    dataset,
-    imageShape,
-    train,
-    conditions,
-  }: {
-    readonly dataset: Dataset;
-    readonly imageShape: ImageShape;
-    readonly train: DdpmConfig['train'];
-    readonly conditions: Conditions;
-  },
-): Promise<Required<Pick<RunWatch, 'evaluate' | 'dispose'>>> {
-  const { evaluateCount: count, evaluateSteps: steps } = train;
-  const extractor = await features.open(executor, imageShape);
-  let real: RealFeatures | undefined;
-  async function* images() {
-    for await (const state of sampler.sample({ seed: gridSeed, count, sampler: 'ddim', steps, conditions }))
-      if (state.finished) yield state.xt;
-  }
-  return {
-    async evaluate() {
-      real ??= await realFeatures(extractor, dataset, { count, seed: gridSeed, kept: count });
-      const { frechetDistance, kernelDistance, precision, recall, realBaseline } = await compareFeatures(
-        extractor,
-        images(),
-        real,
-        { seed: gridSeed, kept: count },
-      );
-      return {
-        frechetDistance,
-        frechetRealBaseline: realBaseline.frechetDistance,
-        kernelDistance: kernelDistance.mean,
-        precision,
-        recall,
-      };
-    },
-    dispose: () => extractor.dispose(),
-  };
 }
 
 /** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images some of the data, chosen at random, each with its own class. */
@@ -387,13 +265,13 @@ function checkClasses(unet: UNet2DModel, dataset: Dataset, dropout: number): num
 export async function shipDdpm(checkpoint: string, out: string): Promise<ShippedModel> {
   const model = await readModelFolder(checkpoint);
   await writeModelFolder(out, { ...model, dtype: 'f16' });
-  const { inChannels, sampleSize } = model.unet.config;
+  const { className, module, sample } = model.network;
   return {
     weights: join('unet', 'diffusion_pytorch_model.safetensors'),
     rows: [
       [
         'network',
-        `\`UNet2DModel\`, ${countParameters(model.unet).toLocaleString('en-US')} parameters, ${inChannels} × ${String(sampleSize)} × ${String(sampleSize)}; its configuration is \`unet/config.json\``,
+        `\`${className}\`, ${countParameters(module).toLocaleString('en-US')} parameters, ${sample.join(' × ')}; its configuration is \`unet/config.json\``,
       ],
       ['process', describeProcess(model.scheduler)],
       ...(model.classes ? [['classes', model.classes.names.join(', ')] as const] : []),

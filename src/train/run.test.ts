@@ -119,9 +119,9 @@ test('a saved state without the average of a parameter is refused', async () => 
   const trainer = await Trainer.open(executor, task, train);
   await trainer.advance();
   const { ema, ...state } = await trainer.state();
-  ema.delete('discriminator.bias');
+  const others = new Map([...ema].filter(([name]) => name !== 'discriminator.bias'));
   await trainer.dispose();
-  await expect(Trainer.open(executor, task, train, { ...state, ema })).rejects.toThrow(
+  await expect(Trainer.open(executor, task, train, { ...state, ema: others })).rejects.toThrow(
     'training: the saved state holds no average of discriminator.bias',
   );
 });

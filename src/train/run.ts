@@ -1,6 +1,6 @@
 /** What all training runs share: steps, looks at the model on the way, logs, checkpoints, and going on after a stop. */
 import { dirname } from 'node:path';
-import type { Environment, Executor, FloatArray, HostArray, HostArrays, Store } from '../core/index.ts';
+import type { Environment, Executor, FloatArray, HostArrays, Store } from '../core/index.ts';
 import {
   openRun,
   readTrainingState,
@@ -39,6 +39,8 @@ export interface RunPlan {
   readonly kind: ModelKind;
   readonly dataset: RunData;
   readonly task: TrainingTask;
+  /** Makes what batches ask, on the executor that trains: a frozen encoder. */
+  readonly prepare?: (executor: Executor, options: PrepareOptions) => Promise<{ dispose(): Promise<void> }>;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
   /** The range of times that the network is conditioned on, in a run that has noise: the log then has the loss by noise level. */
@@ -52,7 +54,7 @@ export interface RunPlan {
    */
   readonly writeModel: (dir: string, weights: HostArrays) => Promise<Iterable<string>>;
   /** Reads the weights that `writeModel` wrote. */
-  readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
+  readonly readWeights: (dir: string) => Promise<HostArrays>;
   /**
    * A configuration that an earlier version recorded, with what it did not know yet at the defaults, which change nothing.
    *
@@ -85,6 +87,16 @@ export interface RunWatch {
   dispose(): Promise<void>;
 }
 
+/** How a plan is prepared. */
+export interface PrepareOptions {
+  /** When it aborts, preparing ends with its reason; what was computed is kept where there is a cache. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnPreparing | undefined;
+}
+
+/** Called while something is computed before the first step: what, how much of it, and how much there is. */
+export type OnPreparing = (what: string, done: number, total: number) => void;
+
 /** Called while the images of a grid are made. */
 export type OnSampling = (stepsDone: number, stepsTotal: number) => void;
 
@@ -100,6 +112,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called while the images of a grid are made, which is no step of the run. */
   readonly onSampling?: OnSampling;
+  readonly onPreparing?: OnPreparing;
 }
 
 /** How a run is laid out. */
@@ -140,7 +153,7 @@ export type RunEvent =
  */
 export async function* trainingRun(
   plan: RunPlan,
-  { out, executor, resume = false, signal, onSampling }: RunOptions,
+  { out, executor, resume = false, signal, onSampling, onPreparing }: RunOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task } = plan;
   checkTask(task, train);
@@ -172,6 +185,7 @@ export async function* trainingRun(
       start,
       ...(signal && { signal }),
       ...(onSampling && { onSampling }),
+      ...(onPreparing && { onPreparing }),
     });
   } finally {
     await release();
@@ -179,7 +193,7 @@ export async function* trainingRun(
 }
 
 /** An open run, and the state to go on from or, at its start, to begin with; weights are drawn from the seed where there is neither. */
-interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal' | 'onSampling'> {
+interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal' | 'onSampling' | 'onPreparing'> {
   readonly latest: Checkpoint | null;
   readonly changes: readonly Change[];
   readonly from: SavedState | undefined;
@@ -188,7 +202,7 @@ interface OpenedRun extends Pick<RunOptions, 'out' | 'executor' | 'signal' | 'on
 
 async function* trained(
   plan: RunPlan,
-  { out, executor, latest, changes, from, start, signal, onSampling }: OpenedRun,
+  { out, executor, latest, changes, from, start, signal, onSampling, onPreparing }: OpenedRun,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
@@ -207,6 +221,7 @@ async function* trained(
     throw explain(error, out, latest);
   });
 
+  const prepared = await plan.prepare?.(executor, { signal, onProgress: onPreparing });
   const trainer = await Trainer.open(executor, task, train, from ?? start);
   const watch = await plan.watch?.(executor, trainer.store);
   const bestSoFar = watch?.best && (await BestSoFar.open(out, watch.best));
@@ -278,6 +293,7 @@ async function* trained(
     await log.finish().catch(() => {});
     await watch?.dispose();
     await trainer.dispose();
+    await prepared?.dispose();
   }
 }
 

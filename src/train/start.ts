@@ -1,5 +1,5 @@
 /** Where the weights of a run come from that begins with a trained model. */
-import type { HostArray } from '../core/index.ts';
+import type { HostArrays } from '../core/index.ts';
 import { resolveModel, type ModelKind } from '../checkpoint/index.ts';
 import { checkWeights, weightShapes } from '../checkpoint/weights.ts';
 import type { TrainConfig } from './steps/train-config.ts';
@@ -11,7 +11,7 @@ export interface InitialWeightsOptions {
   readonly train: TrainConfig;
   readonly kind: ModelKind;
   readonly task: Pick<TrainingTask, 'module'>;
-  readonly readWeights: (dir: string) => Promise<Map<string, HostArray>>;
+  readonly readWeights: (dir: string) => Promise<HostArrays>;
 }
 
 /**

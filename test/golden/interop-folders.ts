@@ -266,7 +266,7 @@ export async function writeInterop(root: string): Promise<void> {
     const unet = interopNetwork(one);
     const scheduler = schedulerConfig(one.scheduler);
     await writeModelFolder(join(root, 'ours', one.name), {
-      unet,
+      network: unet,
       weights: madeUpWeights(unet, i),
       scheduler,
       dtype: one.dtype ?? 'f32',
@@ -275,7 +275,7 @@ export async function writeInterop(root: string): Promise<void> {
       }),
       ...(one.superResolution && { superResolution: one.superResolution }),
     });
-    const { pipelines } = inDiffusers(unet.config, scheduler);
+    const { pipelines } = inDiffusers(unet, scheduler);
     described[one.name] = {
       pipelines,
       labels: one.labels ?? null,

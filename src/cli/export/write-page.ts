@@ -8,7 +8,7 @@ import { replaceWhole } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
 import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
 import { countParameters } from '../../nn/index.ts';
-import { networkProcess, type SamplerName } from '../../diffusion/index.ts';
+import { classLabelsName, networkProcess, type SamplerName } from '../../diffusion/index.ts';
 import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
@@ -75,12 +75,12 @@ export async function writePage(
 ): Promise<WrittenPage> {
   if (!existsSync(join(builtPage, 'index.html')))
     throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const imageShape = imageShapeOf(denoisingNetwork(model.unet, networkProcess(model.scheduler).varianceType).sample);
+  const imageShape = imageShapeOf(denoisingNetwork(model.network, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
       `${model.path}: generates images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
     );
-  if (model.unet.config.inChannels !== imageShape[0])
+  if (model.network.sample[0] !== imageShape[0])
     throw new Error(
       `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
     );
@@ -102,7 +102,7 @@ export async function writePage(
     for (const file of Object.values(webEngineFiles).flat())
       await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
     const weights = writeSafetensors(
-      storedWeights(model.unet, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
+      storedWeights(model.network.module, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
     );
     await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
     const description: PageModel = {
@@ -111,9 +111,9 @@ export async function writePage(
       ...(card.summary !== undefined && { summary: card.summary }),
       ...(card.license !== undefined && { license: card.license }),
       classes: classesOf(model),
-      parameters: countParameters(model.unet),
+      parameters: countParameters(model.network.module),
       imageShape,
-      unet: model.unet.config,
+      network: { className: model.network.className, config: model.network.config },
       scheduler: model.scheduler,
       ...(sampling && { sampling }),
       weights: { file: weightsFile, bytes: weights.length, dtype },
@@ -133,10 +133,11 @@ export async function writePage(
   return { dtype, bytes, visitorBytes: bytes - gpu, gpuVisitorBytes: bytes - cpu };
 }
 
-function classesOf({ unet, classes }: LoadedModel): PageModel['classes'] {
-  const count = unet.config.numClassEmbeds;
+function classesOf({ network, classes }: LoadedModel): PageModel['classes'] {
+  const count = network.conditions.find(({ name }) => name === classLabelsName)?.count;
   return (
-    classes ?? (count === null ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null })
+    classes ??
+    (count === undefined ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null })
   );
 }
 

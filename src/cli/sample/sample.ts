@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { examples } from '../examples.ts';
 import type { SampleCommandOptions } from './run-sample.ts';
 import { integerOption } from '../options.ts';
+import { addPromptOptions } from '../prompt-options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
 
 export function register(program: Command): void {
@@ -13,13 +14,22 @@ export function register(program: Command): void {
       examples(
         'kuosan sample noto-32 --count 16 --out emoji.png',
         'kuosan sample fashion-mnist --class Sneaker --guidance-scale 3 --out sneakers.png',
+        'kuosan sample runs/icons --prompt "a folder with a heart" --prompt "bell off" --style tabler --out icons.png',
       ),
     )
-    .option('--count <n>', 'images', integerOption('--count', 1, 100_000), 64)
+    .option(
+      '--count <n>',
+      'images, of each prompt if there are several; default 64, with prompts 4 of each',
+      integerOption('--count', 1, 100_000),
+    )
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
     .option('--images <dir>', 'also write every image on its own')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
     .option('--seed <n>', 'seed; image i of a seed is the same at any count', integerOption('--seed', 0), 0);
+  addPromptOptions(command, 'what the images show; several times for a row of images each').option(
+    '--prompts <file.txt>',
+    'a prompt on each line',
+  );
   addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
       const { runSample } = await import('./run-sample.ts');

@@ -62,7 +62,21 @@ export async function showRun({
       inner ??= progress?.inner('  samples', of);
       inner?.update(done);
     };
-    for await (const event of trainingRun(plan, { out, executor, resume, signal: interrupt.signal, onSampling })) {
+    const onPreparing = (what: string, done: number, of: number) => {
+      progress ??= createProgress(what, of);
+      progress.update(done, 'texts');
+      if (done < of) return;
+      progress.stop();
+      progress = undefined;
+    };
+    for await (const event of trainingRun(plan, {
+      out,
+      executor,
+      resume,
+      signal: interrupt.signal,
+      onSampling,
+      onPreparing,
+    })) {
       switch (event.type) {
         case 'ready': {
           const { dataset, parameters, step, device, memory, notes, grids } = event;

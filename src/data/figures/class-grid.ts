@@ -1,6 +1,6 @@
 /** Images side by side in a block for each class, with its name above. */
 import type { Bitmap } from '../images/bitmap.ts';
-import { renderFigure, textWidth, type Mark } from './figure.ts';
+import { fittedText, renderFigure, type Mark } from './figure.ts';
 import { gridDefaults, layGrid } from './grid.ts';
 
 /** More blocks than this are not distinguishable at a glance. */
@@ -52,7 +52,12 @@ export async function layClassGrid(
       blockGap + (b % across) * (blockWidth + blockGap),
       blockGap + Math.floor(b / across) * (blockHeight + blockGap),
     ];
-    const title: Mark = { kind: 'text', at: [left, top + textSize], text: fitted(name, blockWidth), size: textSize };
+    const title: Mark = {
+      kind: 'text',
+      at: [left, top + textSize],
+      text: fittedText(name, blockWidth, textSize),
+      size: textSize,
+    };
     const placed = own.map((image, i): Mark => ({
       kind: 'image',
       at: [
@@ -110,12 +115,4 @@ function squarest(classes: number, most: number, width: number, height: number):
       if (longSide(layout, classes, most, width, height) < longSide(best, classes, most, width, height)) best = layout;
     }
   return best;
-}
-
-/** The text, or as much of it as fits with an ellipsis. */
-function fitted(text: string, width: number): string {
-  if (textWidth(text, textSize) <= width) return text;
-  const characters = [...text];
-  while (characters.length > 1 && textWidth(`${characters.join('')}…`, textSize) > width) characters.pop();
-  return `${characters.join('')}…`;
 }

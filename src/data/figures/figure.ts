@@ -198,3 +198,11 @@ function paste(
     data.set(big.data.subarray(row * big.width * 3, (row + 1) * big.width * 3), ((top + row) * size.width + left) * 3);
   }
 }
+
+/** A text, cut with an ellipsis where it is wider than so many pixels. */
+export function fittedText(text: string, width: number, size: number): string {
+  if (textWidth(text, size) <= width) return text;
+  const characters = [...text];
+  while (characters.length > 1 && textWidth(`${characters.join('')}…`, size) > width) characters.pop();
+  return `${characters.join('')}…`;
+}

@@ -51,8 +51,11 @@ export const unet2DConditionConfigSchema = z.strictObject({
   outChannels: positive.default(4),
   /** The sample is in [0, 1] and brought to [−1, 1] first. */
   centerInputSample: z.boolean().default(false),
+  /** The time embedding has cosines before sines. */
   flipSinToCos: z.boolean().default(true),
+  /** Subtracted from the number of frequencies of the time embedding: 0 ends at 1/10000, 1 as in DDPM. */
   freqShift: z.number().default(0),
+  /** The blocks of the down path, from the top: one a level. */
   downBlockTypes: z
     .array(blockName(namesOf(textDownBlockTypes), Object.keys(textDownBlockTypes)))
     .nonempty()
@@ -62,22 +65,28 @@ export const unet2DConditionConfigSchema = z.strictObject({
     .enum(Object.keys(textMidBlockTypes) as [keyof typeof textMidBlockTypes, ...(keyof typeof textMidBlockTypes)[]])
     .nullable()
     .default('UNetMidBlock2DCrossAttn'),
+  /** The blocks of the up path, from the lowest level up. */
   upBlockTypes: z
     .array(blockName(namesOf(textUpBlockTypes), Object.keys(textUpBlockTypes)))
     .nonempty()
     .default(['UpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'CrossAttnUpBlock2D']),
   /** The pixels attend to the text alone, not to each other. */
   onlyCrossAttention: each(z.boolean()).default(false),
+  /** Channels of each level, from the top. @unit channels */
   blockOutChannels: z.array(positive).nonempty().max(mostLevels).default([320, 640, 1280, 1280]),
+  /** Residual blocks of each level; the up path has one more. @unit blocks */
   layersPerBlock: each(most).default(2),
   /** 1 pads every side of a downsampling convolution, 0 only right and bottom. */
   downsamplePadding: z.union([z.literal(0), z.literal(1)]).default(1),
+  /** The middle block's residuals are divided by it. */
   midBlockScaleFactor: z.number().positive().default(1),
   /** The share of activations set to zero in training, in every residual block. */
   dropout: z.number().min(0).lt(1).default(0),
+  /** The activation of residual blocks and of the output. */
   actFn: activation.default('silu'),
   /** Null lets the middle block choose and leaves out the last normalization; only K blocks work without. */
   normNumGroups: positive.nullable().default(32),
+  /** Added to the variance in group norms. */
   normEps: z.number().positive().default(1e-5),
   /** Width of the text embeddings. */
   crossAttentionDim: each(positive).default(1280),
@@ -106,6 +115,7 @@ export const unet2DConditionConfigSchema = z.strictObject({
     .default(null),
   /** Two transformers after each resnet, over the first 77 tokens and over up to 257 more. */
   dualCrossAttention: z.boolean().default(false),
+  /** Transformers project with linear layers in place of 1 × 1 convolutions. */
   useLinearProjection: z.boolean().default(false),
   /** Null takes classes if there are numClassEmbeds; see `forward` for the others. */
   classEmbedType: only(['timestep', 'identity', 'projection', 'simple_projection'], {}).nullable().default(null),
@@ -115,13 +125,19 @@ export const unet2DConditionConfigSchema = z.strictObject({
     .default(null),
   /** Width of the sinusoidal features of each number of `time_ids`. */
   additionTimeEmbedDim: positive.nullable().default(null),
+  /** Classes, the null label among them; null for none. @unit classes */
   numClassEmbeds: positive.nullable().default(null),
   /** Computes attention in float32, as this library always does. */
   upcastAttention: z.boolean().default(false),
+  /** How the time enters a residual block: added, or as scale and shift of its norm. */
   resnetTimeScaleShift: z.enum(['default', 'scale_shift']).default('default'),
+  /** Leave out the activation before a residual block's time projection. */
   resnetSkipTimeAct: z.boolean().default(false),
+  /** Residual blocks are divided by it. */
   resnetOutScaleFactor: z.number().positive().default(1),
+  /** Sines and cosines of fixed or of random frequencies. */
   timeEmbeddingType: z.enum(['positional', 'fourier']).default('positional'),
+  /** Width of the time embedding; null for four times the first level's channels, twice for `fourier`. @unit channels */
   timeEmbeddingDim: positive.nullable().default(null),
   /** Applied to the whole embedding before it enters the blocks. */
   timeEmbeddingActFn: activation.nullable().default(null),
@@ -129,9 +145,12 @@ export const unet2DConditionConfigSchema = z.strictObject({
   timestepPostAct: activation.nullable().default(null),
   /** Width of a condition that is added to the features of the time, such as a guidance scale's. */
   timeCondProjDim: positive.nullable().default(null),
+  /** Kernel of the first convolution; odd. @unit pixels */
   convInKernel: positive.refine((size) => size % 2 === 1, 'expected an odd number').default(3),
+  /** Kernel of the last convolution; odd. @unit pixels */
   convOutKernel: positive.refine((size) => size % 2 === 1, 'expected an odd number').default(3),
   projectionClassEmbeddingsInputDim: positive.nullable().default(null),
+  /** Only `default`. */
   attentionType: z
     .enum(['default'], { error: 'gated attention (GLIGEN) is not supported; expected "default"' })
     .default('default'),
@@ -139,7 +158,9 @@ export const unet2DConditionConfigSchema = z.strictObject({
   classEmbeddingsConcat: z.boolean().default(false),
   /** Default onlyCrossAttention, where that is one value. */
   midBlockOnlyCrossAttention: z.boolean().nullable().default(null),
+  /** Normalizes the text before its keys and values; of blocks with added key and value projections. */
   crossAttentionNorm: z.enum(['layer_norm', 'group_norm']).nullable().default(null),
+  /** Heads of the attention pooling of `additionEmbedType: text`. @unit heads */
   additionEmbedTypeNumHeads: positive.default(64),
 });
 
@@ -239,4 +260,9 @@ export function timeEmbeddingWidth({
   blockOutChannels,
 }: UNet2DConditionConfig): number {
   return timeEmbeddingDim ?? blockOutChannels[0]! * (timeEmbeddingType === 'fourier' ? 2 : 4);
+}
+
+/** Height and width of samples. */
+export function heightAndWidthOf(sampleSize: number | readonly [number, number]): readonly [number, number] {
+  return typeof sampleSize === 'number' ? [sampleSize, sampleSize] : sampleSize;
 }

@@ -85,7 +85,7 @@ export interface TrainerState {
   /** Weights, buffers and moments. */
   readonly training: Map<string, HostArray>;
   /** The averaged weights, and the buffers, under their checkpoint names. */
-  readonly ema: Map<string, HostArray>;
+  readonly ema: HostArrays;
 }
 
 /** The loss, a gradient or a weight is not a number any more: what is in the store is lost, the last checkpoint is not. */

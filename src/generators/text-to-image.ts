@@ -1,0 +1,197 @@
+/** Text to image: a frozen text encoder and a network under its hidden states, from noise or from an image of low resolution. */
+import { z } from 'zod';
+import {
+  readFacts,
+  readPart,
+  readTextEncoder,
+  schedulerComponent,
+  unet2DConditionComponent,
+} from '../checkpoint/browser.ts';
+import { RandomStream } from '../core/index.ts';
+import { hasSteps, networkProcess, repeatRow, takeRows, upsamplings, type Conditions } from '../diffusion/index.ts';
+import type { JsonObject } from '../formats/json-object.ts';
+import {
+  concatenating,
+  parseConfig,
+  textConditioned,
+  textConditionNames,
+  type DenoisingNetwork,
+  type FieldCondition,
+  type UNet2DConditionModel,
+} from '../models/index.ts';
+import {
+  enlarge,
+  noisedImages,
+  nothingSaid,
+  openSampler,
+  openTextEncoder,
+  textConditions,
+  type NoisedSuperResolution,
+} from '../pipelines/index.ts';
+import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
+import type { GeneratorContext } from './generator-context.ts';
+import type { FullRequest } from './request.ts';
+
+/** The class of such a folder in model_index.json. */
+export const textToImageClass = 'TextToImagePipeline';
+
+/** The folder of the encoder in such a folder. */
+export const textEncoderFolder = 'text_encoder';
+
+const factsSchema = z.strictObject({
+  /** Tokens of a text, padding included. */
+  maxTokens: z.number().int().min(2),
+  /** Whether the pooled embedding is added to the time embedding. */
+  pooled: z.boolean(),
+  fields: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
+  /** Guidance needs a network that was trained without texts, too. */
+  guidance: z.boolean(),
+  superResolution: z
+    .strictObject({
+      factor: z.number().int().min(2),
+      upsampling: z.enum(upsamplings),
+      maxNoiseLevel: z.number().positive().max(1),
+      /** In sampling when nobody says. */
+      noiseLevel: z.number().min(0).max(1),
+    })
+    .optional(),
+});
+
+/** What a network under a text is conditioned on, as its folder says in the `settings` of kuosan.json. */
+export type TextToImageFacts = z.output<typeof factsSchema>;
+
+/** The facts as JSON. */
+export function textToImageSettings(facts: TextToImageFacts): JsonObject {
+  return { textToImage: facts };
+}
+
+/**
+ * The network with its conditions by name.
+ *
+ * @param channels  of the images
+ */
+export function textToImageNetwork(
+  unet: UNet2DConditionModel,
+  {
+    maxTokens,
+    pooledWidth,
+    fields,
+    sampleSize,
+    channels,
+  }: {
+    readonly maxTokens: number;
+    readonly pooledWidth: number | undefined;
+    readonly fields: readonly FieldCondition[];
+    readonly sampleSize?: readonly [number, number] | undefined;
+    readonly channels: number;
+  },
+): DenoisingNetwork {
+  const network = textConditioned(unet, { maxTokens, pooledWidth, fields, sampleSize });
+  const beyond = network.sample[0]! - channels;
+  return beyond > 0 ? concatenating(network, beyond) : network;
+}
+
+/** Opens a folder of text to image. */
+export async function openTextToImage({
+  executor,
+  files,
+  index,
+  batchSize,
+  variant,
+  stage = samplingStage,
+  shared,
+}: GeneratorContext): Promise<DiffusionGenerator> {
+  const { network: unet, weights } = await readPart(files, index!, 'unet', unet2DConditionComponent, { variant });
+  const scheduler = await readPart(files, index!, 'scheduler', schedulerComponent);
+  const { sampling, settings } = await readFacts(files);
+  const where = `checkpoint ${files.name('kuosan.json')}`;
+  const { maxTokens, pooled, fields, guidance, superResolution } = parseConfig(
+    factsSchema,
+    settings?.['textToImage'] ?? {},
+    `${where}: settings.textToImage`,
+  );
+  // Stages of a cascade share an encoder.
+  const isOwn = await files.has(`${textEncoderFolder}/config.json`);
+  const holder = isOwn || !shared ? files : shared;
+  const encoder = await openTextEncoder(executor, await readTextEncoder(holder, { folder: textEncoderFolder }), {
+    maxLength: maxTokens,
+  });
+  const { outChannels } = unet.config;
+  const process = networkProcess(scheduler);
+  const channels = process.varianceType === 'learned_range' ? outChannels / 2 : outChannels;
+  const network = textToImageNetwork(unet, {
+    maxTokens,
+    pooledWidth: pooled ? encoder.pooledWidth : undefined,
+    fields,
+    channels,
+  });
+  const textual = network.conditions.filter(({ name }) => !imageConditions.includes(name));
+  const model = await openSampler(executor, {
+    network,
+    scheduler,
+    weights,
+    ...(guidance && { nothing: nothingSaid(textual) }),
+    sampling: sampling?.[samplingStage],
+    ...(batchSize !== undefined && { batchSize }),
+  });
+  const [, height, width] = model.shape as readonly [number, number, number];
+  const generator = diffusionGenerator({
+    model,
+    takes: {
+      text: { maxTokens, required: !superResolution },
+      ...(fields.length > 0 && { styles: fields }),
+      image: superResolution
+        ? { shape: [channels, height / superResolution.factor, width / superResolution.factor], use: 'required' }
+        : { shape: model.shape, use: 'optional' },
+      mask: !superResolution,
+      guidance,
+    },
+    async conditions(request) {
+      const encoded = (texts: readonly string[]) => encodedTexts(texts, request);
+      const said = request.prompts ? await encoded(request.prompts) : repeatRow(nothingSaid(textual), request.count);
+      return {
+        conditions: { ...said, ...(superResolution && lowResolution(request, superResolution)) },
+        ...(request.negativePrompts && { negative: await encoded(request.negativePrompts) }),
+      };
+    },
+    stage,
+    device: executor.device,
+  });
+  return {
+    ...generator,
+    async dispose() {
+      await generator.dispose();
+      await encoder.dispose();
+    },
+  };
+
+  /** Each different text is encoded once. */
+  async function encodedTexts(texts: readonly string[], { styles }: FullRequest): Promise<Conditions> {
+    const different = [...new Set(texts)];
+    const places = new Map(different.map((text, place) => [text, place]));
+    const rows = texts.map((text) => places.get(text)!);
+    const { hidden, mask, pooled: embeddings } = await encoder.encode(different);
+    return textConditions(
+      { hidden: takeRows(hidden, rows), mask: takeRows(mask, rows), pooled: takeRows(embeddings, rows) },
+      textual,
+      fields,
+      styles,
+    );
+  }
+
+  function lowResolution(
+    { image, ids }: FullRequest,
+    options: NoisedSuperResolution & { readonly noiseLevel: number },
+  ): RequestConditions['conditions'] {
+    const { schedule } = process;
+    if (!hasSteps(schedule)) throw new Error('internal: noise levels need a discrete-time process');
+    return noisedImages(
+      enlarge(image!, options),
+      ids.map(() => options.noiseLevel),
+      schedule,
+      ids.map(({ seed, index: number }) => new RandomStream(seed, 'noise augmentation', number)),
+    );
+  }
+}
+
+const imageConditions: readonly string[] = ['image', textConditionNames.noiseLevel];

@@ -1,0 +1,269 @@
+/** A training run of text to image: its captioned images, its frozen text encoder, its network, and its sample grids. */
+import { join } from 'node:path';
+import {
+  filesRead,
+  folderFiles,
+  includeFiles,
+  part,
+  readTextEncoder,
+  schedulerComponent,
+  unet2DConditionComponent,
+  writePipelineFolder,
+  type LoadedTextEncoder,
+} from '../checkpoint/index.ts';
+import {
+  captionsOf,
+  defaultCacheDir,
+  fingerprintWithFields,
+  heightAndWidth,
+  openDataset,
+  openTextCache,
+  readFields,
+  takeListed,
+  type Dataset,
+  type MetadataField,
+} from '../data/index.ts';
+import { hasSteps, networkProcess, objectiveDefaults, type NetworkProcess, type Schedule } from '../diffusion/index.ts';
+import { fromHome } from '../files/from-home.ts';
+import {
+  textEncoderFolder,
+  textToImageClass,
+  textToImageNetwork,
+  textToImageSettings,
+  type TextToImageFacts,
+} from '../generators/index.ts';
+import {
+  conditionVectorWidth,
+  textConditionNames,
+  UNet2DConditionModel,
+  unet2DConditionConfigSchema,
+  type UNet2DConditionConfig,
+} from '../models/index.ts';
+import {
+  cachedTextEncoder,
+  captionExamples,
+  denoisingTask,
+  noisedLowResolutionExamples,
+  nothingSaid,
+  textConditions,
+  openTextEncoder,
+  type Examples,
+  type CachedTextEncoder,
+  type ImageShape,
+} from '../pipelines/index.ts';
+import type { PlanOptions, RunPlan } from '../train/run.ts';
+import type { ImagenConfig } from './imagen-config.ts';
+import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
+
+/**
+ * Lays out the run.
+ *
+ * @throws if the configuration contradicts itself, the data or the encoder, or images have no captions
+ */
+export async function planImagen(asked: ImagenConfig, { skipBad = false, signal }: PlanOptions): Promise<RunPlan> {
+  const { train, scheduler, text } = asked;
+  const { superResolution, ...weighing } = asked.objective;
+  const { source, size, crop, channels, files, horizontalFlip, fields: keys } = asked.data;
+  const process = networkProcess(scheduler);
+  const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
+  const encoderDir = fromHome(text.encoder);
+  const { files: encoderFiles, read: encoderPaths } = filesRead(encoderDir);
+  const encoder = await readTextEncoder(encoderFiles).catch((error: Error) => {
+    throw new Error(`config.text.encoder: ${error.message}`, { cause: error });
+  });
+  const features = await featuresFor(train, imageShape);
+  features?.check(imageShape);
+
+  const whole = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const listed = files === null ? whole : await takeListed(whole, files);
+  const fields = await readFields(listed, keys);
+  const dataset: Dataset = {
+    ...listed,
+    captions: captionsOf(listed),
+    fingerprint: fingerprintWithFields(listed.fingerprint, fields),
+  };
+
+  const config = completed(asked, imageShape, encoder, fields, process);
+  const unet = new UNet2DConditionModel(config.model);
+  const facts: TextToImageFacts = {
+    maxTokens: text.maxTokens,
+    pooled: text.pooled && takesVector(config.model),
+    fields: fields.map(({ name, values }) => ({ name, values: [...values] })),
+    guidance: text.dropout > 0,
+    ...(superResolution && { superResolution }),
+  };
+  const network = textToImageNetwork(unet, {
+    ...facts,
+    pooledWidth: facts.pooled ? pooledWidthOf(encoder) : undefined,
+    channels,
+  });
+  const textual = network.conditions.filter(({ name }) => !ofImages.has(name));
+  const nothing = nothingSaid(textual);
+
+  let encoding: CachedTextEncoder | undefined;
+  const encoded = (texts: readonly string[]) => {
+    if (!encoding) throw new Error('internal: a caption is encoded before the encoder is open');
+    return encoding.encode(texts);
+  };
+  const captioned = captionExamples(dataset, {
+    seed: train.seed,
+    horizontalFlip,
+    inputs: textual,
+    fields,
+    encoding: { encode: encoded },
+  });
+
+  const seen = (examples: Examples, seed: number) =>
+    superResolution ? noisedLowResolutionExamples(examples, superResolution, stepsOf(process), seed) : examples;
+  const prompts = train.samplePrompts;
+
+  return {
+    config: { task: 'imagen', ...config },
+    train,
+    kind: 'model',
+    dataset,
+    times: process.networkTimes,
+    async prepare(executor, { signal: stop, onProgress }) {
+      const own = await openTextEncoder(executor, encoder, { maxLength: text.maxTokens });
+      const { width, pooledWidth } = own;
+      const cache = await openTextCache(defaultCacheDir(), {
+        fingerprint: await own.fingerprint(),
+        width,
+        pooledWidth,
+      });
+      const dispose = async () => {
+        await cache.close();
+        await own.dispose();
+      };
+      encoding = cachedTextEncoder(own, cache);
+      try {
+        await encoding.encodeAhead(dataset.captions!, {
+          ...(stop && { signal: stop }),
+          onProgress: (done, total) => onProgress?.('encoding captions', done, total),
+        });
+      } catch (error) {
+        await dispose();
+        throw error;
+      }
+      return { dispose };
+    },
+    task: denoisingTask({
+      network,
+      process,
+      objective: { ...objectiveDefaults, ...weighing },
+      batchSize: train.batchSize,
+      seed: train.seed,
+      examples: seen(captioned, train.seed),
+      dropouts: [
+        { names: textual.map(({ name }) => name), probability: text.dropout },
+        ...fields.map(({ name }) => ({ names: [name], probability: text.fieldDropout })),
+      ],
+      nothing,
+    }),
+    async writeModel(dir, weights) {
+      await includeFiles(encoderDir, encoderPaths, join(dir, textEncoderFolder));
+      await writePipelineFolder(dir, {
+        className: textToImageClass,
+        parts: {
+          unet: part(unet2DConditionComponent, { network: unet, weights }),
+          scheduler: part(schedulerComponent, scheduler),
+          [textEncoderFolder]: {
+            className: encoder.network.className,
+            library: 'transformers',
+            file: 'config.json',
+            files: () => [],
+          },
+        },
+        facts: { settings: textToImageSettings(facts), sampling: { sample: { guidanceScale: train.sampleGuidance } } },
+      });
+      return weights.keys();
+    },
+    readWeights: async (dir) => new Map((await unet2DConditionComponent.read(folderFiles(dir), 'unet')).weights),
+    use: { what: 'sample from it', command: (out) => `kuosan sample ${out} --prompt "${dataset.captions![0]!}"` },
+    watch: (executor, store) =>
+      watchImages(executor, store, {
+        network,
+        scheduler,
+        train,
+        dataset,
+        imageShape,
+        features,
+        async conditionsOf(count) {
+          const { conditions = {} } = await seen(captioned, gridSeed).batch(0, count);
+          if (prompts.length === 0) return conditions;
+          const texts = Array.from({ length: count }, (_, i) => prompts[i % prompts.length]!);
+          return { ...conditions, ...textConditions(await encoded(texts), textual, fields) };
+        },
+        guided: { nothing, sampling: { guidanceScale: train.sampleGuidance } },
+      }),
+  };
+}
+
+/** The conditions that are images of low resolution: guidance leaves them as they are. */
+const ofImages: ReadonlySet<string> = new Set(['image', textConditionNames.noiseLevel]);
+
+/** P of an encoder that is not open yet. */
+function pooledWidthOf({ network, pooling: { modes } }: LoadedTextEncoder): number {
+  return modes.length === 0 ? network.pooledWidth! : modes.length * network.width;
+}
+
+function takesVector({ classEmbedType }: Pick<ImagenConfig['model'], 'classEmbedType'>): boolean {
+  return classEmbedType === 'projection' || classEmbedType === 'simple_projection';
+}
+
+/** @throws if the process has no steps, by which the noise on an image of low resolution is counted */
+function stepsOf({ schedule }: NetworkProcess): Schedule {
+  if (!hasSteps(schedule))
+    throw new Error(
+      'config.objective.superResolution: noise levels are times of a discrete process; leave scheduler.process out',
+    );
+  return schedule;
+}
+
+/**
+ * The configuration with what data and encoder say of the network.
+ *
+ * @throws if it says something else
+ */
+function completed(
+  asked: ImagenConfig,
+  [channels, ...size]: ImageShape,
+  encoder: LoadedTextEncoder,
+  fields: readonly MetadataField[],
+  { varianceType }: NetworkProcess,
+): ImagenConfig & { readonly model: UNet2DConditionConfig } {
+  const { superResolution } = asked.objective;
+  const { classEmbedType } = asked.model;
+  const width = conditionVectorWidth({ pooledWidth: asked.text.pooled ? pooledWidthOf(encoder) : 0, fields });
+  if (superResolution && classEmbedType !== 'timestep')
+    throw new Error(
+      `config.model.classEmbedType: with objective.superResolution the network is conditioned on the noise level, "timestep"; got ${JSON.stringify(classEmbedType)}`,
+    );
+  if (fields.length > 0 && !takesVector(asked.model))
+    throw new Error(
+      `config.data.fields: they need model.classEmbedType "projection" or "simple_projection", got ${JSON.stringify(classEmbedType)}`,
+    );
+  const divisor = superResolution?.factor ?? 1;
+  if (size.some((side) => side % divisor !== 0))
+    throw new Error(
+      `config.objective.superResolution.factor: ${divisor} does not divide config.data.size ${size.join('x')}`,
+    );
+  const expected = {
+    inChannels: superResolution ? 2 * channels : channels,
+    outChannels: varianceType === 'learned_range' ? 2 * channels : channels,
+    sampleSize: size[0] === size[1] ? size[0]! : (size as [number, number]),
+    encoderHidDim: encoder.network.width,
+    projectionClassEmbeddingsInputDim: takesVector(asked.model) ? width : null,
+  };
+  const model = Object.fromEntries(
+    Object.entries(expected).map(([key, value]) => {
+      const said = asked.model[key as keyof typeof expected];
+      if (said !== undefined && said !== null && JSON.stringify(said) !== JSON.stringify(value))
+        throw new Error(
+          `config.model.${key} is ${JSON.stringify(said)}, and data and text encoder make it ${JSON.stringify(value)}; leave it out`,
+        );
+      return [key, value];
+    }),
+  );
+  return { ...asked, model: unet2DConditionConfigSchema.parse({ ...asked.model, ...model }) };
+}

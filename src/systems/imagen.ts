@@ -1,0 +1,12 @@
+/** Text to image: stages of Imagen, under a frozen text encoder. */
+import { imagenConfigSchema, parseImagenConfig, type ImagenConfig } from './imagen-config.ts';
+import type { System } from './system.ts';
+
+/** Text to image, listed as `imagen`. */
+export const imagenSystem: System<ImagenConfig> = {
+  task: 'imagen',
+  trains: 'text to image on your captioned images',
+  schema: imagenConfigSchema,
+  parse: parseImagenConfig,
+  plan: async (config, options) => (await import('./imagen-plan.ts')).planImagen(config, options),
+};
