@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { configuredRun, sectionHeadsOf, systems } from '../src/systems/index.ts'
 import { readConfig } from '../src/train/index.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { codeBlocks } from './code-blocks.ts';
-import { filesBelow, textOf } from './source-files.ts';
+import { filesBelow, root, textOf } from './source-files.ts';
 
 const readme = textOf('README.md');
 
@@ -71,14 +71,23 @@ describe('the programs in docs/library.md', () => {
     expect(built.node(['name.js'])).toMatch(/^heart\.png( (cat|heart|rainbow) 0\.\d{3}){3}\n$/);
   }, 60_000);
 
-  test('the third prints what its comment says', () => {
+  test('the third encodes texts (here by a small encoder)', () => {
+    cpSync(join(root, 'test/golden/text-encoder-folders/sentence-bert'), join(built.folder, 'all-MiniLM-L6-v2'), {
+      recursive: true,
+    });
+    built.compile('encode.ts', programs[2]!);
     const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[2]!)![1]!;
-    built.compile('gradient.ts', programs[2]!);
+    expect(built.node(['encode.js']).trim()).toBe(promised.replaceAll('384', '12'));
+  }, 60_000);
+
+  test('the fourth prints what its comment says', () => {
+    const promised = /console\.log\(.*\); \/\/ (.*)$/m.exec(programs[3]!)![1]!;
+    built.compile('gradient.ts', programs[3]!);
     expect(built.node(['gradient.js']).trim()).toBe(promised);
   }, 60_000);
 
   test('there are no others', () => {
-    expect(programs).toHaveLength(3);
+    expect(programs).toHaveLength(4);
   });
 });
 

@@ -6,6 +6,7 @@ export { schedulerComponent, unet2DConditionComponent } from './component.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
 export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
 export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {
   type LoadedTextEncoder,
   type PoolingMode,

@@ -1,11 +1,11 @@
 /** The parts that a model folder is made of: networks, a scheduler, tables of a system's own. */
 import type { z } from 'zod';
-import type { HostArray, HostArrays } from '../core/index.ts';
+import type { HostArrays } from '../core/index.ts';
 import { schedulerConfig, type SchedulerConfig } from '../diffusion/index.ts';
 import type { Content } from '../files/durable-files.ts';
 import { jsonText } from '../formats/json-object.ts';
 import { quoteJson } from '../formats/quote.ts';
-import { safetensorsParts } from '../formats/safetensors.ts';
+import { safetensorsParts, type FileTensor } from '../formats/safetensors.ts';
 import {
   asDiffusersRuns,
   fromHuggingFace,
@@ -44,7 +44,7 @@ export interface WritePartOptions {
   /** How messages call the folder. */
   readonly where: string;
   /** What goes into a file of weights with its tensors: checksums, where the platform has them. */
-  readonly metadata?: (tensors: ReadonlyMap<string, HostArray>) => Readonly<Record<string, string>>;
+  readonly metadata?: (tensors: ReadonlyMap<string, FileTensor>) => Readonly<Record<string, string>>;
 }
 
 /** A kind of part: what a folder of a pipeline is made of. */

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { kindOf, readWhole } from '../files/durable-files.ts';
-import type { Safetensors } from '../formats/safetensors.ts';
+import type { FileTensor, Safetensors } from '../formats/safetensors.ts';
 import { quoteJson } from '../formats/quote.ts';
 import { checksum, firstDamaged } from './checksum.ts';
 import type { ModelFiles } from './model-files.ts';
@@ -27,7 +27,11 @@ export function folderFiles(dir: string): ModelFiles {
 }
 
 /** What does not match the checksums in a safetensors file. */
-export function damageOf({ tensors, offsets, metadata: { sha256, crc32 } }: Safetensors): string | undefined {
+export function damageOf({
+  tensors,
+  offsets,
+  metadata: { sha256, crc32 },
+}: Safetensors<FileTensor>): string | undefined {
   if (sha256 === undefined || sha256 === checksum(tensors)) return undefined;
   const name = crc32 === undefined ? undefined : firstDamaged(tensors, crc32);
   return name === undefined

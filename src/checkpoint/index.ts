@@ -49,4 +49,5 @@ export {
   type SaveOptions,
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
+export { writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';

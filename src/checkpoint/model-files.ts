@@ -1,6 +1,6 @@
 /** The files of a model wherever they lie: in a folder, behind an address, in memory. */
 import { type JsonObject, parseJsonObject } from '../formats/json-object.ts';
-import type { Safetensors } from '../formats/safetensors.ts';
+import type { FileTensor, Safetensors } from '../formats/safetensors.ts';
 
 /** A place that holds a model's files. Paths in it have slashes; '' is the place itself. */
 export interface ModelFiles {
@@ -16,7 +16,7 @@ export interface ModelFiles {
    */
   list(folder: string, likely: readonly string[]): Promise<readonly string[]>;
   /** What does not match the checksums that a file has in it, in a few words, where the platform can tell. */
-  damage?(file: Safetensors): string | undefined;
+  damage?(file: Safetensors<FileTensor>): string | undefined;
 }
 
 /** A file inside a folder of the place: `inside('unet', 'config.json')`. */

@@ -1,5 +1,5 @@
 /** Writing a model of several parts, as diffusers lays out a pipeline. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { kindOf, makeFolder, syncFolder, writeNewFile } from '../files/durable-files.ts';
 import { describeSystemError } from '../files/system-reason.ts';
 import { type JsonObject, jsonText } from '../formats/json-object.ts';
@@ -70,8 +70,12 @@ export async function writePipelineFolder(
     }
   }
   for (const [name, files] of laid) {
-    for (const [file, content] of files) await writeNewFile(join(dir, name, file), content);
-    await syncFolder(join(dir, name));
+    for (const [file, content] of files) {
+      const folder = dirname(join(dir, name, file));
+      await makeFolder(folder);
+      await writeNewFile(join(dir, name, file), content);
+      await syncFolder(folder);
+    }
   }
   const said = factsText(facts);
   if (said !== undefined) await writeNewFile(join(dir, factsFile), said);

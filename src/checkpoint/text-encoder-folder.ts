@@ -3,6 +3,7 @@
  *
  *     config.json                 the network
  *     model.safetensors           its weights; see weight-files.ts for the other ways they come
+ *     model.int8.safetensors      or these, in int8; see int8-weights.ts
  *     tokenizer.json              how texts become tokens
  *     tokenizer_config.json       the most tokens of a text (model_max_length)
  *     modules.json                which steps follow: pooling, normalization
@@ -24,8 +25,14 @@ import { inside, readModelJson, type ModelFiles } from './model-files.ts';
 import { readWeights, type StoredTensor, type StoredWeights } from './weight-files.ts';
 import { moduleWeights } from './weights.ts';
 
-const tokenizerFile = 'tokenizer.json';
-const modulesFile = 'modules.json';
+/** How texts become tokens. */
+export const tokenizerFile = 'tokenizer.json';
+/** What transformers' tokenizer is set to. */
+export const tokenizerConfigFile = 'tokenizer_config.json';
+/** Which steps follow the network, as sentence-transformers has it. */
+export const modulesFile = 'modules.json';
+/** How sentence-transformers has texts read. */
+export const sentenceFile = 'sentence_bert_config.json';
 
 /** How a text's hidden states become one vector: that of the first token, the largest of each value, means. */
 export type PoolingMode = 'cls' | 'max' | 'mean' | 'mean_sqrt_len';
@@ -45,6 +52,8 @@ export interface LoadedTextEncoder {
   readonly weights: HostArrays;
   /** The content of its `tokenizer.json`. */
   readonly tokenizer: JsonObject;
+  /** The content of its `tokenizer_config.json`, for Python; null if it has none. */
+  readonly tokenizerConfig: JsonObject | null;
   readonly pooling: TextPooling;
   /** The most tokens of a text by default, those around it counted. */
   readonly maxLength: number;
@@ -90,7 +99,7 @@ export async function readTextEncoder(
     throw new Error(
       `checkpoint ${files.name(own)}: there is no ${configFile}, so this is no text encoder; give a folder that transformers' save_pretrained wrote`,
     );
-  const json = await readModelJson(files, configPath);
+  const json = withoutQuantization(await readModelJson(files, configPath), where);
   const className = textEncoderClassOf(json);
   if (className === undefined)
     throw new Error(
@@ -109,18 +118,32 @@ export async function readTextEncoder(
     `the weights are not of the network in ${files.name(configPath)}: get both from one place, or take another checkpoint`,
   );
 
-  const sentence = await optionalJson(files, inside(own, 'sentence_bert_config.json'));
-  const tokenizing = await optionalJson(files, inside(folderOfTokenizer, 'tokenizer_config.json'));
+  const sentence = await optionalJson(files, inside(own, sentenceFile));
+  const tokenizing = await optionalJson(files, inside(folderOfTokenizer, tokenizerConfigFile));
   return {
     network,
     weights,
     tokenizer,
+    tokenizerConfig: tokenizing ?? null,
     pooling: steps?.pooling ?? { modes: network.pooledWidth === null ? ['mean'] : [], normalize: false },
     maxLength: shortest([sentence?.['max_seq_length'], tokenizing?.['model_max_length'], network.context]),
     lowercase: sentence?.['do_lower_case'] === true,
     path: files.name(folder),
     tokenizerPath: files.name(tokenizerPath),
   };
+}
+
+/** What config.json says of weights in int8. */
+export const int8Quantization = { quant_method: 'kuosan-int8' } as const;
+
+/** @throws one line if the weights are quantized in another way than ours, which only its own library reads */
+function withoutQuantization({ quantization_config: found, ...json }: JsonObject, where: string): JsonObject {
+  const method = isObject(found) ? found['quant_method'] : found;
+  if (method !== undefined && method !== null && method !== int8Quantization.quant_method)
+    throw new Error(
+      `${where}: the weights are quantized by ${quoteJson(method)}, expected none or ${JSON.stringify(int8Quantization.quant_method)}; take the model before quantization`,
+    );
+  return json;
 }
 
 /** A folder named in a file of another folder. */
@@ -215,7 +238,7 @@ async function readSteps(files: ModelFiles, folder: string): Promise<Steps | und
 }
 
 /** sentence-transformers' switches, in the order in which it puts their vectors one after the other. */
-const switches: readonly (readonly [key: string, mode: PoolingMode])[] = [
+export const poolingSwitches: readonly (readonly [key: string, mode: PoolingMode])[] = [
   ['pooling_mode_cls_token', 'cls'],
   ['pooling_mode_max_tokens', 'max'],
   ['pooling_mode_mean_tokens', 'mean'],
@@ -226,12 +249,12 @@ async function readPooling(files: ModelFiles, path: string): Promise<readonly Po
   const json = await readModelJson(files, path);
   const where = `checkpoint ${files.name(path)}`;
   const other = Object.keys(json).find(
-    (key) => key.startsWith('pooling_mode_') && json[key] === true && !switches.some(([known]) => known === key),
+    (key) => key.startsWith('pooling_mode_') && json[key] === true && !poolingSwitches.some(([known]) => known === key),
   );
-  const modes = switches.filter(([key]) => json[key] === true).map(([, mode]) => mode);
+  const modes = poolingSwitches.filter(([key]) => json[key] === true).map(([, mode]) => mode);
   if (other !== undefined || modes.length === 0)
     throw new Error(
-      `${where}: ${other === undefined ? 'no way of pooling is switched on' : `${other} is not supported`}; expected ${switches.map(([key]) => key).join(', ')}`,
+      `${where}: ${other === undefined ? 'no way of pooling is switched on' : `${other} is not supported`}; expected ${poolingSwitches.map(([key]) => key).join(', ')}`,
     );
   return modes;
 }

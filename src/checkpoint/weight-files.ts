@@ -6,10 +6,14 @@
  *     diffusion_pytorch_model-00001-of-00002.safetensors     … and the shards
  *     diffusion_pytorch_model.fp16.safetensors               a variant, here in half precision
  *     diffusion_pytorch_model.safetensors.index.fp16.json    a variant in shards
+ *
+ * Tensors in int8 with scales (int8-weights.ts) are floats when they are read.
  */
 import { quoteJson } from '../formats/quote.ts';
-import { readSafetensors, type Safetensors, type SafetensorsTensor } from '../formats/safetensors.ts';
+import { type FileTensor, readSafetensors, type Safetensors } from '../formats/safetensors.ts';
 import { isObject } from '../formats/json-object.ts';
+import type { HostArray } from '../core/index.ts';
+import { dequantized } from './int8-weights.ts';
 import { inside, type ModelFiles, readModelJson } from './model-files.ts';
 
 /** How a library names the files of a model's weights. */
@@ -38,6 +42,14 @@ const namings = {
 /** The names of the one file that we write, by the library that opens it. */
 export const weightsFileNames = { diffusers: namings.diffusers.file, transformers: namings.transformers.file } as const;
 
+/** The variant of weights in int8 (int8-weights.ts). Under another name than the plain one, Python does not take whole numbers for weights. */
+export const int8Variant = 'int8';
+
+/** The name of a variant's file: `model.fp16.safetensors`. */
+export function variantFile(file: string, variant: string): string {
+  return file.replace(/\.safetensors$/, `.${variant}.safetensors`);
+}
+
 const shardEnd = /-\d+-of-\d+$/;
 
 /** Options of `readWeights`. */
@@ -51,7 +63,7 @@ export interface ReadWeightsOptions {
 }
 
 /** A tensor, and where its values begin: at which byte, and of which shard if there are shards. */
-export type StoredTensor = SafetensorsTensor & { readonly place: string };
+export type StoredTensor = HostArray & { readonly place: string };
 
 /** Everything that was stored. */
 export interface StoredWeights {
@@ -77,7 +89,7 @@ export async function readWeights(
   const { file, index } = namings[options.library ?? 'diffusers'];
   const { variant } = options;
   const likely =
-    variant === undefined ? [file, `${file}.index.json`] : [file.replace(/\.safetensors$/, `.${variant}.safetensors`)];
+    variant === undefined ? [file, `${file}.index.json`, variantFile(file, int8Variant)] : [variantFile(file, variant)];
   const name = chooseFile(await files.list(folder, likely), files.name(folder), options);
   const path = inside(folder, name);
   return index.test(name)
@@ -131,9 +143,9 @@ function chooseFile(
 export async function readOneWeightFile(files: ModelFiles, path: string): Promise<StoredWeights> {
   const where = `checkpoint ${files.name(path)}`;
   const bytes = await files.read(path);
-  let file: Safetensors;
+  let file: Safetensors<FileTensor>;
   try {
-    file = readSafetensors(bytes);
+    file = readSafetensors(bytes, { int8: true });
   } catch (error) {
     throw new Error(`${where}: is damaged; get it again or take another checkpoint (${(error as Error).message})`, {
       cause: error,
@@ -142,7 +154,10 @@ export async function readOneWeightFile(files: ModelFiles, path: string): Promis
   const damage = files.damage?.(file);
   if (damage !== undefined) throw new Error(`${where}: is damaged, ${damage}; get it again or take another checkpoint`);
   const tensors = new Map(
-    [...file.tensors].map(([name, tensor]) => [name, { ...tensor, place: `at byte ${file.offsets.get(name)}` }]),
+    [...dequantized(file.tensors, where)].map(([name, tensor]) => [
+      name,
+      { ...tensor, place: `at byte ${file.offsets.get(name)}` },
+    ]),
   );
   return { tensors, metadata: file.metadata, where };
 }

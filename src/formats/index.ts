@@ -3,6 +3,8 @@ export { bfloatToFloats, floatsToBfloat, floatsToHalf, halfToFloats } from './ha
 export { readIdx, type IdxArray, type IdxData } from './idx.ts';
 export { readNpy, writeNpy, type NpyArray, type NpyData, type NpyDType } from './npy.ts';
 export {
+  type FileTensor,
+  type Int8Tensor,
   readSafetensors,
   type Safetensors,
   type SafetensorsData,

@@ -370,7 +370,7 @@ describe('a tensor that cannot be written is refused', () => {
       'an unknown type',
       'a',
       { dtype: 'f64', shape: [1], data: one },
-      'tensor "a": unsupported dtype "f64"; one of i64, f32, i32, bf16, f16, bool',
+      'tensor "a": unsupported dtype "f64"; one of i64, f32, i32, bf16, f16, i8, bool',
     ],
   ];
   test.each(cases)('%s', (_title, name, value, message) => {

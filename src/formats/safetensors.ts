@@ -27,19 +27,29 @@ export interface SafetensorsTensor {
   readonly data: SafetensorsData;
 }
 
+/** A tensor of small whole numbers, in which nothing here computes: only who knows their scale has a use for them. */
+export interface Int8Tensor {
+  readonly dtype: 'i8';
+  readonly shape: readonly number[];
+  readonly data: Int8Array;
+}
+
+/** Every tensor that a file may hold. */
+export type FileTensor = SafetensorsTensor | Int8Tensor;
+
 /** What a file says of a tensor before its values. */
-export type SafetensorsType = Pick<SafetensorsTensor, 'dtype' | 'shape'>;
+export type SafetensorsType = Pick<FileTensor, 'dtype' | 'shape'>;
 
 /** Tensors that are had one at a time. */
 export interface TensorSource {
   readonly types: ReadonlyMap<string, SafetensorsType>;
-  readonly read: (name: string) => Promise<SafetensorsTensor>;
+  readonly read: (name: string) => Promise<FileTensor>;
 }
 
 /** The content of a safetensors file. */
-export interface Safetensors {
+export interface Safetensors<Tensor = SafetensorsTensor> {
   /** In the order of the file's data. */
-  readonly tensors: Map<string, SafetensorsTensor>;
+  readonly tensors: Map<string, Tensor>;
   /** The byte of the file at which each tensor's values begin. */
   readonly offsets: ReadonlyMap<string, number>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -47,9 +57,9 @@ export interface Safetensors {
 
 /** How a type of the file is read: as which of our types, and its values at a byte offset that is a multiple of `bytes`. */
 interface StoredType {
-  readonly dtype: SafetensorsDType;
+  readonly dtype: FileTensor['dtype'];
   readonly bytes: number;
-  readonly read: (buffer: ArrayBufferLike, offset: number, count: number) => SafetensorsData;
+  readonly read: (buffer: ArrayBufferLike, offset: number, count: number) => FileTensor['data'];
 }
 
 const storedTypes: Readonly<Record<string, StoredType>> = {
@@ -59,6 +69,7 @@ const storedTypes: Readonly<Record<string, StoredType>> = {
   I32: { dtype: 'i32', bytes: 4, read: (buffer, offset, count) => new Int32Array(buffer, offset, count) },
   I64: { dtype: 'i64', bytes: 8, read: (buffer, offset, count) => new BigInt64Array(buffer, offset, count) },
   BOOL: { dtype: 'bool', bytes: 1, read: (buffer, offset, count) => new Uint8Array(buffer, offset, count) },
+  I8: { dtype: 'i8', bytes: 1, read: (buffer, offset, count) => new Int8Array(buffer, offset, count) },
   U8: {
     dtype: 'i32',
     bytes: 1,
@@ -80,8 +91,9 @@ const writtenTypes = {
   i32: { name: 'I32', order: 2, array: Int32Array },
   bf16: { name: 'BF16', order: 3, array: Uint16Array },
   f16: { name: 'F16', order: 4, array: Uint16Array },
-  bool: { name: 'BOOL', order: 5, array: Uint8Array },
-} as const satisfies Record<SafetensorsDType, unknown>;
+  i8: { name: 'I8', order: 5, array: Int8Array },
+  bool: { name: 'BOOL', order: 6, array: Uint8Array },
+} as const satisfies Record<FileTensor['dtype'], unknown>;
 
 const metadataKey = '__metadata__';
 /** The Python library's limit. */
@@ -95,17 +107,23 @@ const headerDepth = 3;
  * A tensor's `data` is a view of `bytes` where its place is aligned to its element, else a copy. U8 is widened to `i32` and F64 rounded to
  * `f32`: we have no such types, and everything here computes in 32 bits.
  *
+ * @param options.int8  whether I8 is read; default false
  * @throws if the file breaks any rule of the format, with the tensor, its shape and the byte offset in the file: a header that is too long
  *   or no JSON, a name given twice, an unknown type, a size other than the shape's, data that overlaps, leaves holes or leaves the file
  */
-export function readSafetensors(bytes: Uint8Array): Safetensors {
+export function readSafetensors(bytes: Uint8Array, options?: { readonly int8?: false }): Safetensors;
+export function readSafetensors(bytes: Uint8Array, options: { readonly int8: true }): Safetensors<FileTensor>;
+export function readSafetensors(
+  bytes: Uint8Array,
+  { int8 = false }: { readonly int8?: boolean } = {},
+): Safetensors<FileTensor> {
   const { header, dataStart } = readHeader(bytes);
   const { [metadataKey]: metadata, ...named } = header;
-  const entries = Object.entries(named).map(([name, value]) => readEntry(name, value, dataStart, bytes.length));
+  const entries = Object.entries(named).map(([name, value]) => readEntry(name, value, dataStart, bytes.length, int8));
   // Empty tensors share their place with the tensor after them.
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkContiguous(entries, dataStart, bytes.length);
-  const tensors = new Map<string, SafetensorsTensor>();
+  const tensors = new Map<string, FileTensor>();
   for (const entry of entries) tensors.set(entry.name, readTensor(entry, bytes, dataStart));
   return {
     tensors,
@@ -121,7 +139,7 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
  * @throws if a name is reserved or no valid text, or a tensor's data is not of its type and shape
  */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  tensors: ReadonlyMap<string, FileTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Bytes {
   const { header, names } = layOut(tensors, metadata);
@@ -147,7 +165,7 @@ export async function* safetensorsParts(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { header, names } = layOut(types, metadata);
   yield header;
-  for (const name of names) yield bytesOf(name, { ...(await read(name)), ...types.get(name)! });
+  for (const name of names) yield bytesOf(name, { ...(await read(name)), ...types.get(name)! } as FileTensor);
 }
 
 /** Everything before the values, and the order in which those follow. */
@@ -222,7 +240,7 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataS
   return { header, dataStart };
 }
 
-function readEntry(name: string, value: unknown, dataStart: number, fileEnd: number): Entry {
+function readEntry(name: string, value: unknown, dataStart: number, fileEnd: number, int8: boolean): Entry {
   const fail = (problem: string) => new Error(`readSafetensors: tensor ${quoteJson(name)}: ${problem}`);
   const nameProblem = problemOfName(name);
   if (nameProblem) throw fail(nameProblem);
@@ -234,9 +252,9 @@ function readEntry(name: string, value: unknown, dataStart: number, fileEnd: num
 
   const [begin, end] = offsets as [number, number];
   const place = `[${clipped(shape.join(', '))}] at byte ${dataStart + begin}`;
-  if (typeof typeName !== 'string' || !Object.hasOwn(storedTypes, typeName)) {
-    throw fail(`unsupported dtype ${quoteJson(typeName)} (${place}); one of ${Object.keys(storedTypes).join(', ')}`);
-  }
+  const known = Object.keys(storedTypes).filter((each) => int8 || each !== 'I8');
+  if (typeof typeName !== 'string' || !known.includes(typeName))
+    throw fail(`unsupported dtype ${quoteJson(typeName)} (${place}); one of ${known.join(', ')}`);
   const type = storedTypes[typeName]!;
   const described = typeName + place;
   const count = product(shape);
@@ -271,7 +289,7 @@ function checkContiguous(entries: readonly Entry[], dataStart: number, fileEnd: 
     throw new Error(`readSafetensors: ${previous} ends at byte ${dataStart + end}, the file at byte ${fileEnd}`);
 }
 
-function readTensor(entry: Entry, bytes: Uint8Array, dataStart: number): SafetensorsTensor {
+function readTensor(entry: Entry, bytes: Uint8Array, dataStart: number): FileTensor {
   const { type, shape, count } = entry;
   const start = bytes.byteOffset + dataStart + entry.begin;
   const data =
@@ -287,7 +305,7 @@ function readTensor(entry: Entry, bytes: Uint8Array, dataStart: number): Safeten
       );
     }
   }
-  return { dtype: type.dtype, shape, data };
+  return { dtype: type.dtype, shape, data } as FileTensor;
 }
 
 function readMetadata(value: unknown): Readonly<Record<string, string>> {
@@ -315,7 +333,7 @@ function writeMetadata(metadata: Readonly<Record<string, string>>): string | und
   return `{${fields.join(',')}}`;
 }
 
-function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof writtenTypes)[SafetensorsDType] {
+function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof writtenTypes)[FileTensor['dtype']] {
   const fail = (problem: string) => new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${problem}`);
   const nameProblem = problemOfName(name) ?? (name === metadataKey ? 'the name is reserved by the format' : undefined);
   if (nameProblem) throw fail(nameProblem);
@@ -327,7 +345,7 @@ function checkType(name: string, { dtype, shape }: SafetensorsType): (typeof wri
 }
 
 /** The values as they are in the file. */
-function bytesOf(name: string, { dtype, shape, data }: SafetensorsTensor): Uint8Array {
+function bytesOf(name: string, { dtype, shape, data }: FileTensor): Uint8Array {
   const fail = (problem: string) =>
     new Error(`writeSafetensors: tensor ${quoteJson(name)}: ${dtype}[${shape.join(', ')}] ${problem}`);
   const { array } = writtenTypes[dtype];

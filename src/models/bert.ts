@@ -292,3 +292,8 @@ export function bertTensorName(published: string): string | null {
   if (besideBert.test(published)) return null;
   return bertNames.reduce((name, [from, to]) => name.replace(from, to), published);
 }
+
+/** The name in a checkpoint of a tensor of `BertModel`. */
+export function bertPublishedName(name: string): string {
+  return name.replaceAll(/\blayer_norm\b/g, 'LayerNorm');
+}

@@ -299,3 +299,8 @@ export function t5TensorName(published: string): string | null {
   if (besideT5Encoder.test(published)) return null;
   return t5Names.reduce((name, [from, to]) => name.replace(from, to), published);
 }
+
+/** The name in a checkpoint of a tensor of `T5EncoderModel`. */
+export function t5PublishedName(name: string): string {
+  return name.replace('.self_attention.', '.SelfAttention.').replace('.dense_relu_dense.', '.DenseReluDense.');
+}

@@ -1,11 +1,12 @@
 /** Networks that encode texts, by the class that they have in transformers: what a pipeline asks of any of them. */
+import type { z } from 'zod';
 import type { Tensor } from '../core/index.ts';
 import { isObject, type JsonObject } from '../formats/json-object.ts';
 import type { Context, Module } from '../nn/index.ts';
-import { bertConfig, BertModel, bertTensorName } from './bert.ts';
+import { bertConfig, bertConfigSchema, BertModel, bertPublishedName, bertTensorName } from './bert.ts';
 import { CLIPTextModel, CLIPTextModelWithProjection } from './clip.ts';
-import { clipConfig, clipTextConfig, type CLIPTextConfig } from './clip/config.ts';
-import { t5Config, T5EncoderModel, t5TensorName } from './t5-encoder.ts';
+import { clipConfig, clipTextConfig, clipTextConfigSchema, type CLIPTextConfig } from './clip/config.ts';
+import { t5Config, t5ConfigSchema, T5EncoderModel, t5PublishedName, t5TensorName } from './t5-encoder.ts';
 
 /** The classes of networks that encode texts. */
 export const textEncoderClasses = [
@@ -29,8 +30,11 @@ export interface EncoderStates {
 export interface TextEncoderNetwork {
   readonly className: TextEncoderClass;
   readonly module: Module;
-  /** Its configuration, as it is. */
-  readonly config: object;
+  /** What transformers calls its kind in `model_type`. */
+  readonly modelType: string;
+  readonly config: JsonObject;
+  /** Of the configuration. */
+  readonly schema: z.ZodType;
   readonly vocabSize: number;
   /** D. */
   readonly width: number;
@@ -49,6 +53,8 @@ export interface TextEncoderNetwork {
   states(ctx: Context, ids: Tensor, keyMask: Tensor): EncoderStates;
   /** The name that a tensor of a checkpoint has in the module, or null if it is no part of it. */
   tensorName(published: string): string | null;
+  /** The name in a checkpoint of a tensor of the module. */
+  publishedName(name: string): string;
 }
 
 /** Who has the weights of which class: other heads on the same encoder, or the whole of which it is a part. */
@@ -110,8 +116,10 @@ function bertNetwork(model: BertModel): TextEncoderNetwork {
   const { config } = model;
   return {
     className: 'BertModel',
+    modelType: 'bert',
     module: model,
     config,
+    schema: bertConfigSchema,
     vocabSize: config.vocabSize,
     width: config.hiddenSize,
     pooledWidth: null,
@@ -123,6 +131,7 @@ function bertNetwork(model: BertModel): TextEncoderNetwork {
       const name = bertTensorName(published);
       return name?.startsWith('pooler.') ? null : name;
     },
+    publishedName: bertPublishedName,
   };
 }
 
@@ -130,8 +139,10 @@ function t5Network(model: T5EncoderModel): TextEncoderNetwork {
   const { config } = model;
   return {
     className: 'T5EncoderModel',
+    modelType: 't5',
     module: model,
     config,
+    schema: t5ConfigSchema,
     vocabSize: config.vocabSize,
     width: config.dModel,
     pooledWidth: null,
@@ -139,6 +150,7 @@ function t5Network(model: T5EncoderModel): TextEncoderNetwork {
     layers: config.numLayers,
     states: (ctx, ids, keyMask) => ({ hidden: model.forward(ctx, ids, keyMask).lastHiddenState }),
     tensorName: t5TensorName,
+    publishedName: t5PublishedName,
   };
 }
 
@@ -153,8 +165,10 @@ function clipNetwork(
   const projects = model instanceof CLIPTextModelWithProjection;
   return {
     className,
+    modelType: 'clip_text_model',
     module: model,
     config,
+    schema: clipTextConfigSchema,
     vocabSize: config.vocabSize,
     width: config.hiddenSize,
     pooledWidth: projects ? config.projectionDim : config.hiddenSize,
@@ -170,5 +184,6 @@ function clipNetwork(
       // transformers 5 stores a tower without projection without the tower's name.
       return projects || published.startsWith('text_model.') ? published : `text_model.${published}`;
     },
+    publishedName: (name) => name,
   };
 }

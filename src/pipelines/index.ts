@@ -1,4 +1,5 @@
 export { type CachedTextEncoder, cachedTextEncoder, type EncodeAheadOptions } from './cached-text-encoder.ts';
+export { checkTextWidths, type TextWidths, truncationNote } from './check-prompts.ts';
 export * from './classification.ts';
 export * from './clip.ts';
 export * from './clip-encoder.ts';

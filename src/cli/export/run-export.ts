@@ -8,6 +8,7 @@ import { countParameters } from '../../nn/index.ts';
 import { exportOnnx } from '../../pipelines/index.ts';
 import { webEngineFolder } from '../../runtime/web-engine-files.ts';
 import { UsageError } from '../options.ts';
+import { checkTextEncoderFolder, exportTextEncoder } from './export-text-encoder.ts';
 import { checkPageFolder, writePage } from './write-page.ts';
 
 /** The options of `kuosan export`. */
@@ -15,7 +16,8 @@ export interface ExportCommandOptions {
   readonly out?: string;
   readonly web?: string;
   readonly batch: number | 'symbolic';
-  readonly dtype?: 'float32' | 'float16';
+  readonly textEncoder?: string;
+  readonly dtype?: 'float32' | 'float16' | 'int8';
   readonly force: boolean;
   readonly title?: string;
   readonly description?: string;
@@ -25,10 +27,21 @@ export interface ExportCommandOptions {
 
 export async function runExport(
   source: string,
-  { out, web, batch, dtype, force, variant, title, description, sampler }: ExportCommandOptions,
+  { out, web, textEncoder, batch, dtype: type, force, variant, title, description, sampler }: ExportCommandOptions,
 ): Promise<void> {
+  if (textEncoder !== undefined) {
+    if (out !== undefined || web !== undefined)
+      throw new UsageError('--text-encoder: writes an encoder alone; export the model in a command of its own');
+    await runTextEncoder(source, textEncoder, type ?? 'int8', { force, variant });
+    return;
+  }
+  if (type === 'int8')
+    throw new UsageError('--dtype int8: only a text encoder is stored so; give --text-encoder <dir>');
+  const dtype = type;
   if (out === undefined && web === undefined)
-    throw new UsageError('--out or --web is missing: the ONNX file or the folder of a page to write');
+    throw new UsageError(
+      '--out, --web or --text-encoder is missing: the ONNX file, the folder of a page or of an encoder to write',
+    );
   const ofPage = { '--title': title, '--description': description, '--sampler': sampler };
   const idle = Object.entries(ofPage).find(([, value]) => value !== undefined);
   if (web === undefined && idle) throw new UsageError(`${idle[0]}: only a page has one; give --web <dir>`);
@@ -51,16 +64,16 @@ export async function runExport(
   const name = card.title ?? basename(resolve(source));
   const parameters = `${countParameters(model.network.module).toLocaleString('en-US')} parameters`;
   if (out !== undefined) {
-    const type = dtype ?? 'float32';
+    const stored = dtype ?? 'float32';
     const metadata = {
       model: name,
       ...(card.license !== undefined && { license: card.license }),
       made_by: `kuosan ${version()}`,
     };
-    const bytes = exportOnnx(model, { batch, dtype: type === 'float16' ? 'f16' : 'f32', metadata });
+    const bytes = exportOnnx(model, { batch, dtype: stored === 'float16' ? 'f16' : 'f32', metadata });
     await writeFileWhole(out, bytes);
     process.stdout.write(
-      `${out}: ${parameters} in ${type}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
+      `${out}: ${parameters} in ${stored}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
     );
   }
   if (web !== undefined) {
@@ -75,6 +88,22 @@ export async function runExport(
       `${web}: a page with ${parameters} in ${written.dtype}; a visitor loads ${megabytes(written.visitorBytes)} (with a GPU ${megabytes(written.gpuVisitorBytes)}), the folder has ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`,
     );
   }
+}
+
+async function runTextEncoder(
+  source: string,
+  out: string,
+  dtype: 'float32' | 'float16' | 'int8',
+  { force, variant }: { readonly force: boolean; readonly variant?: string | undefined },
+): Promise<void> {
+  await checkTextEncoderFolder(out, force);
+  const { className, parameters, bytes, leastCosine, captions } = await exportTextEncoder(source, out, {
+    dtype,
+    variant,
+  });
+  process.stdout.write(
+    `${out}: ${className}, ${parameters.toLocaleString('en-US')} parameters in ${dtype}, ${megabytes(bytes)}; on ${captions} captions the cosine to the original is at least ${leastCosine.toFixed(4)}\n`,
+  );
 }
 
 function version(): string {
