@@ -8,8 +8,8 @@ import {
   type SampleProgress,
 } from '../../pipelines/index.ts';
 import { checkGuidanceOptions } from '../guidance-options.ts';
-import { interruptSignal } from '../interrupt.ts';
-import { classesFor, openImages, samplerOf, samplingFrom } from '../open-images.ts';
+import { classesFor, samplerOf, samplingFrom } from '../open-images.ts';
+import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
 import { checkPromptOptions, type PromptOptions } from '../prompt-options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
@@ -37,9 +37,7 @@ export async function runInterpolate(source: string | undefined, options: Interp
   const ends = Math.max(seeds.length, prompts.length);
   const count = interpolatedCount(ends, frames);
   await checkImageFiles(options, count);
-  const opened = await openImages(source, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  try {
+  await withImages(source, options, async (opened, signal) => {
     const model = samplerOf(opened, 'interpolate');
     const start = performance.now();
     const sampling = samplingFrom({ ...options, sampler });
@@ -54,7 +52,6 @@ export async function runInterpolate(source: string | undefined, options: Interp
       ...(options.style !== undefined && { styles: [options.style] }),
       ...(options.negativePrompt !== undefined && { negativePrompts: [options.negativePrompt] }),
     });
-    const { signal } = interrupt;
     const states: AsyncGenerator<SampleProgress, void, undefined> =
       prompts.length > 1
         ? model.sample({
@@ -81,10 +78,7 @@ export async function runInterpolate(source: string | undefined, options: Interp
     process.stdout.write(
       `${out}: ${count} images between ${prompts.length > 1 ? prompts.join(', ') : `seeds ${seeds.join(', ')}`} with ${sampler} on ${opened.generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
-  } finally {
-    interrupt.release();
-    await opened.dispose();
-  }
+  });
 }
 
 /**
