@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import {
   cascadeClass,
-  copyModel,
+  copyModelFolder,
   folderFiles,
   indexFile,
   readTextEncoder,
@@ -50,7 +50,8 @@ export async function runAssemble(
   const shape = await checkFit(dirs, names);
 
   await makeFolder(out);
-  for (const [stage, dir] of dirs.entries()) await copyModel(dir, join(out, names[stage]!), { dtype: dtypes[dtype] });
+  for (const [stage, dir] of dirs.entries())
+    await copyModelFolder(dir, join(out, names[stage]!), { dtype: dtypes[dtype] });
   const owner = (await Promise.all(dirs.map(hasEncoder))).indexOf(true);
   if (owner >= 0)
     await writeTextEncoderFolder(

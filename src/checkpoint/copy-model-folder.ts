@@ -19,7 +19,7 @@ export interface CopyOptions {
  * @param out  made if it is not there
  * @throws one line that names the file and what is wrong, or if `out` holds a model already
  */
-export async function copyModel(dir: string, out: string, { dtype }: CopyOptions = {}): Promise<void> {
+export async function copyModelFolder(dir: string, out: string, { dtype }: CopyOptions = {}): Promise<void> {
   const files = folderFiles(dir);
   const index = await readModelIndex(files);
   const className = index?.['_class_name'];
