@@ -30,7 +30,6 @@ import {
   takeListed,
   trainTokenizer,
 } from '../src/data/index.ts';
-import { decodeCache } from '../src/data/sets/cache.ts';
 import { networkProcess, schedulerConfig } from '../src/diffusion/index.ts';
 import {
   readIdx,
@@ -415,7 +414,7 @@ const caches: Reader = {
   },
   async read(folder) {
     const opened = await openDataset(join(folder, '..', 'cached-images'), { size: 8, cacheDir: folder });
-    return [opened, decodeCache(bytesOf(100), 'key'), await openEmbeddingCache(folder, 'a network', 4)];
+    return [opened, await openEmbeddingCache(folder, 'a network', 4)];
   },
 };
 
