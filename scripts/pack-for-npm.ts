@@ -10,6 +10,8 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly files: readonly string[];
+  readonly scripts?: object;
+  readonly devDependencies?: object;
 }
 
 /** What npm says of a package that it has packed. */
@@ -31,6 +33,9 @@ export function packForNpm(stage: string, out: string): Packed {
   for (const part of [...manifest.files, 'package.json']) {
     if (part !== 'dist') cpSync(join(root, part), join(stage, part), { recursive: true });
   }
+  // What builds the package is nothing for who installs it, and newer versions of npm warn of such scripts.
+  const { scripts: _, devDependencies: __, ...published } = manifest;
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   writeFileSync(
     join(stage, 'README.md'),

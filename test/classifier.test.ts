@@ -83,7 +83,7 @@ describe('kuosan train with the task classifier', () => {
     [['--data', 'loose'], 'config.data.source: loose has no classes; put each class in a folder of its own'],
     [
       ['--data.test', 'null'],
-      'config.train.evaluateEvery is 30, but train has no held-out part; name one (data.test), or set evaluateEvery to null',
+      'config.train.evaluateEvery is 30, but train has no held-out images; name them (data.test), or set evaluateEvery to null',
     ],
     [
       ['--data.test', 'noto-emoji/smileys'],

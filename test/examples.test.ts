@@ -30,10 +30,10 @@ function rows(printed: string, begins: RegExp = /^ *\d/): number[][] {
 describe('the examples', () => {
   const names = filesBelow('examples', '.ts').map((path) => path.split('/').at(-1)!.replace('.ts', ''));
 
-  test('are ten, of at most 160 lines, and each has a line on the page', () => {
+  test('are ten, of at most 100 lines, and each has a line on the page', () => {
     expect(names).toHaveLength(10);
     for (const name of names) {
-      expect(textOf(`examples/${name}.ts`).trimEnd().split('\n').length, name).toBeLessThanOrEqual(160);
+      expect(textOf(`examples/${name}.ts`).trimEnd().split('\n').length, name).toBeLessThanOrEqual(100);
       expect(textOf('examples/README.md')).toContain(`(${name}.ts)`);
     }
   });
@@ -74,7 +74,7 @@ describe('the examples', () => {
       expect(Math.abs(mean! - theory!)).toBeLessThan(4 * chance! + 0.004);
   });
 
-  test('a 2-D DDPM trains and is drawn from', async () => {
+  test('a 2-D DDPM trains and is sampled', async () => {
     const printed = await run('05-train-2d', 60);
     const losses = [...printed.matchAll(/loss (\d\.\d+)/g)].map(([, loss]) => Number(loss));
     expect(losses.at(-1)).toBeLessThan(losses[0]!);

@@ -48,6 +48,15 @@ describe('what npm publishes', () => {
     expect(paths().filter((path) => workings.test(path))).toEqual([]);
   });
 
+  test('has a manifest without the scripts that build it', () => {
+    const read = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    const manifest = read(join(packed.folder, 'stage/package.json'));
+    const { scripts, devDependencies, ...rest } = read(join(root, 'package.json'));
+    expect(scripts).toBeDefined();
+    expect(devDependencies).toBeDefined();
+    expect(manifest).toEqual(rest);
+  });
+
   test('has a README whose links and images are addresses of files that it holds', () => {
     const readme = readFileSync(join(packed.folder, 'stage/README.md'), 'utf8');
     const { version } = JSON.parse(textOf('package.json')) as { version: string };

@@ -12,7 +12,7 @@ import { configSchemas } from '../src/systems/all.ts';
 import { schedulerSchema } from '../src/systems/scheduler-schema.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { presetNames, readConfig } from '../src/train/index.ts';
-import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../src/train/settings.ts';
+import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../src/train/described-settings.ts';
 import { textOf } from './source-files.ts';
 
 const schema = await readConfigSchema();

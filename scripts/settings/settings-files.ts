@@ -1,4 +1,4 @@
-import type { ConfigSchema } from '../../src/train/settings.ts';
+import type { ConfigSchema } from '../../src/train/described-settings.ts';
 import { configJsonSchema } from './config-json-schema.ts';
 import { withDescribed } from './load-described.ts';
 import { settingsPage } from './settings-page.ts';

@@ -1,5 +1,5 @@
 /** docs/settings.md: what every setting of a configuration means, from the schemas that check them. */
-import { settingsOf, type ConfigSchema, type Setting } from '../../src/train/settings.ts';
+import { settingsOf, type ConfigSchema, type Setting } from '../../src/train/described-settings.ts';
 
 /** What each kind of run trains, for its heading; a kind without a line has its name alone. */
 const titles: Readonly<Record<string, string>> = {

@@ -46,3 +46,13 @@ export function interruptSignal(onFirst: () => void): { readonly signal: AbortSi
     },
   };
 }
+
+/** Does work that a signal stops: the frame of commands that keep nothing of what they have begun. */
+export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { signal, release } = interruptSignal(() => process.stderr.write('\nstopping\n'));
+  try {
+    return await work(signal);
+  } finally {
+    release();
+  }
+}

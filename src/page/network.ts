@@ -1,5 +1,5 @@
 /** The page's model: its description, its weights, and an engine to run it on. */
-import { denoisingParts, widen } from '../checkpoint/browser.ts';
+import { denoisingParts, fetchedFiles, widen } from '../checkpoint/browser.ts';
 import type { Executor, HostArray } from '../core/index.ts';
 import { classConditions } from '../diffusion/index.ts';
 import { readSafetensors } from '../formats/index.ts';
@@ -9,7 +9,8 @@ import { engineFolder, modelFile, modelFolder, type PageModel } from './page-mod
 
 /** The description of the page's model. */
 export async function fetchModel(): Promise<PageModel> {
-  const model = (await (await fetchFile(`${modelFolder}/${modelFile}`)).json()) as PageModel;
+  const text = new TextDecoder().decode(await fetchedFiles(modelFolder).read(modelFile));
+  const model = JSON.parse(text) as PageModel;
   if (model.format !== 1)
     throw new Error(`${modelFile} is of format ${String(model.format)}, this page reads 1; export it again`);
   return model;
@@ -18,35 +19,14 @@ export async function fetchModel(): Promise<PageModel> {
 /**
  * The weights of the page's model, widened to float32.
  *
- * @param onBytes  told how many bytes have come so far
+ * @param onBytes  called with the number of bytes that have come so far
  */
 export async function fetchWeights(
   { weights: { file } }: PageModel,
   onBytes: (bytes: number) => void,
 ): Promise<Map<string, HostArray>> {
-  const response = await fetchFile(`${modelFolder}/${file}`);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = response.body!.getReader();
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    chunks.push(read.value);
-    onBytes((size += read.value.length));
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
+  const bytes = await fetchedFiles(modelFolder, { onBytes: (_, count) => onBytes(count) }).read(file);
   return new Map([...readSafetensors(bytes).tensors].map(([name, tensor]) => [name, widen(tensor, name, file)]));
-}
-
-async function fetchFile(path: string): Promise<Response> {
-  const response = await fetch(path).catch((error: unknown) => {
-    throw new Error(`${path} could not be loaded (${(error as Error).message})`, { cause: error });
-  });
-  if (!response.ok) throw new Error(`${path} could not be loaded (${response.status} ${response.statusText})`);
-  return response;
 }
 
 /** The network on one device; compiled for a batch size when it is first asked for. */

@@ -4,13 +4,13 @@ import type { Tokenizer } from '../data/browser.ts';
 import type { CLIPModel } from '../models/clip.ts';
 import {
   encoderBatchSize,
-  inBatches,
   openClipImageEncoder,
   openTower,
   type ClipImageEncoder,
   type ClipImageSource,
 } from './clip-image-encoder.ts';
 import { checkTokenizer, textProgram } from './clip.ts';
+import { inBatches } from './in-batches.ts';
 
 /** Text embeddings, and how many texts were truncated. */
 export interface TextEmbeddings {

@@ -1,19 +1,17 @@
 /** Inference with CLIP's image tower: embeds images as unit vectors. */
 import {
   asFloat32,
-  float32,
-  freeze,
   type Executable,
   type Executor,
   type FloatArray,
   type HostArray,
-  type HostArrays,
   type Program,
-  type Store,
 } from '../core/index.ts';
 import { imageTowerConfig, type CLIPImageTower } from '../models/clip.ts';
 import type { ClipPreprocessing, ClipResample } from '../models/clip/preprocess.ts';
 import { imageProgram } from './clip.ts';
+import { mapInBatches } from './in-batches.ts';
+import { overWeights, type ProgramWeights } from './program-weights.ts';
 import type { TtaTransform } from './test-time-augmentation.ts';
 
 /** An image tower made ready to embed. */
@@ -31,13 +29,10 @@ export interface ClipImageEncoder {
   dispose(): Promise<void>;
 }
 
-/** Values to build in as constants, or a store that holds them under `prefix`. */
-export type ClipWeights = HostArrays | { readonly store: Store; readonly prefix: string };
-
 /** What an image tower is opened from. */
 export interface ClipImageSource {
   readonly model: CLIPImageTower;
-  readonly weights: ClipWeights;
+  readonly weights: ProgramWeights;
   /** Default OpenAI's. */
   readonly preprocessing?: ClipPreprocessing | null;
   /** Images computed together; default 32. */
@@ -67,17 +62,13 @@ export function openClipImageEncoder(
     imageSize,
     resample: preprocessing?.resample,
     dispose: tower.dispose,
-    async embedImages({ shape, data }) {
+    async embedImages(images) {
+      const { shape } = images;
       const [count = 0] = shape;
       const image = [numChannels, imageSize, imageSize];
       if (shape.join() !== [count, ...image].join())
         throw new Error(`embedImages: expected [N, ${image.join(', ')}], got [${shape.join(', ')}]`);
-      const size = numChannels * imageSize * imageSize;
-      return inBatches(count, batchSize, projectionDim, async (first, here) => {
-        const batch = new Float32Array(batchSize * size);
-        batch.set(data.subarray(first * size, (first + here) * size));
-        return tower.run({ images: float32([batchSize, ...image], batch) });
-      });
+      return mapInBatches(images, batchSize, projectionDim, (batch) => tower.run({ images: batch }));
     },
   };
 }
@@ -90,15 +81,12 @@ export interface Tower {
 }
 
 /** Opens the program of a tower over weights wherever they are; it is built for names under the prefix. */
-export function openTower(executor: Executor, weights: ClipWeights, build: (prefix: string) => Program): Tower {
-  const { store, source } =
-    'store' in weights
-      ? { store: weights.store, source: () => build(weights.prefix) }
-      : { store: null, source: () => freeze(build(''), weights) };
+export function openTower(executor: Executor, weights: ProgramWeights, build: (prefix: string) => Program): Tower {
+  const { store, program } = overWeights(weights, build);
   let compiled: Promise<Executable> | undefined;
   return {
     async run(inputs) {
-      const [vectors] = Object.values(await (await (compiled ??= executor.compile(source()))).run(store, inputs));
+      const [vectors] = Object.values(await (await (compiled ??= executor.compile(program()))).run(store, inputs));
       return asFloat32(vectors!, 'internal: embeddings');
     },
     async dispose() {
@@ -106,24 +94,4 @@ export function openTower(executor: Executor, weights: ClipWeights, build: (pref
       await (await compiled?.catch(() => undefined))?.dispose();
     },
   };
-}
-
-/**
- * Rows computed in batches of one size, of which the last may be filled in part.
- *
- * @param rows  [batchSize, dim] of which the first `count` are wanted
- * @returns     [count, dim]
- */
-export async function inBatches(
-  count: number,
-  batchSize: number,
-  dim: number,
-  rows: (first: number, count: number) => Promise<FloatArray>,
-): Promise<FloatArray> {
-  const all = new Float32Array(count * dim);
-  for (let first = 0; first < count; first += batchSize) {
-    const here = Math.min(batchSize, count - first);
-    all.set((await rows(first, here)).data.subarray(0, here * dim), first * dim);
-  }
-  return float32([count, dim], all);
 }

@@ -6,7 +6,6 @@ export * from './clip-encoder.ts';
 export {
   type ClipImageEncoder,
   type ClipImageSource,
-  type ClipWeights,
   encoderBatchSize,
   openClipImageEncoder,
 } from './clip-image-encoder.ts';
@@ -47,3 +46,5 @@ export {
 } from './super-resolution.ts';
 export * from './text-conditions.ts';
 export * from './zero-shot.ts';
+export { inBatches, mapInBatches } from './in-batches.ts';
+export { overWeights, type ProgramOverWeights, type ProgramWeights } from './program-weights.ts';

@@ -1,14 +1,5 @@
 /** A network made ready to be sampled. */
-import {
-  float32,
-  freeze,
-  sizeOf,
-  type Executor,
-  type FloatArray,
-  type HostArrays,
-  type Shape,
-  type Store,
-} from '../core/index.ts';
+import { float32, sizeOf, type Executor, type FloatArray, type Shape } from '../core/index.ts';
 import {
   checkConditions,
   classifierFreeGuidance,
@@ -28,14 +19,14 @@ import {
 import type { DenoisingNetwork } from '../models/index.ts';
 import { checkNetwork, denoiserProgram, denoisingNetwork } from './denoising-loss.ts';
 import { imageSampler, type ImageSampler } from './image-sampler.ts';
+import { overWeights, type ProgramWeights } from './program-weights.ts';
 
 /** What is sampled: the network, its noise, and where its weights are. */
 export interface SamplerSource {
   /** Channels that it takes beyond those that it predicts are an image that it is conditioned on; see `denoisingNetwork`. */
   readonly network: DenoisingNetwork;
   readonly scheduler: SchedulerConfig;
-  /** Values to build in as constants (fast, standalone), or a store that holds them under `prefix` (shared with training). */
-  readonly weights: HostArrays | { readonly store: Store; readonly prefix: string };
+  readonly weights: ProgramWeights;
   /** [1, ...] the rows that stand for "without a condition", for models trained with conditions dropped: `classConditions([nullLabel])`. Guidance needs them. */
   readonly nothing?: Conditions | undefined;
   /** How the model is sampled when nobody says; see `fullSampling`. */
@@ -57,14 +48,13 @@ export async function openSampler(
   const process = networkProcess(scheduler);
   const network = denoisingNetwork(given, process.varianceType);
   checkNetwork(network);
-  const shared = 'store' in weights ? weights : undefined;
-  const built = denoiserProgram(network, batchSize, shared?.prefix);
-  const executable = await executor.compile(shared ? built : freeze(built, weights as HostArrays));
+  const { store, program } = overWeights(weights, (prefix) => denoiserProgram(network, batchSize, prefix));
+  const executable = await executor.compile(program());
   const { schedule, preconditioning, clip } = process;
 
   const predict: Predict = async (xt, t, conditions = {}) => {
     checkConditions('denoiser', network.conditions, conditions, t.length);
-    const out = await executable.run(shared?.store ?? null, {
+    const out = await executable.run(store, {
       sample: padRows(xt, batchSize),
       timestep: padRows(float32([t.length], t), batchSize),
       ...Object.fromEntries(Object.entries(conditions).map(([name, rows]) => [name, padRows(rows, batchSize)])),

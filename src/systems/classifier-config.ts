@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { imageClassifierConfigSchema, parseConfig } from '../models/index.ts';
-import { imageDataSchema, resumable, trainSchema } from '../train/steps/train-config.ts';
+import { imageDataSchema } from '../train/image-data-config.ts';
+import { resumable } from '../train/resumable.ts';
+import { trainSchema } from '../train/steps/train-config.ts';
 
 /** The schema of a training run of an image classifier. The images say their size and channels, the data its classes. */
 export const classifierConfigSchema = z.strictObject({

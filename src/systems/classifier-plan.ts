@@ -1,15 +1,16 @@
 /** A training run of an image classifier: its data, its network, and how many of the held-out images it gets right. */
 import type { Executor, Store } from '../core/index.ts';
 import { readClassifierFolder, writeClassifierFolder } from '../checkpoint/index.ts';
-import { openDataset, imageBatches, testPartOf, type Dataset } from '../data/index.ts';
+import { openDataset, imageBatches, type Dataset } from '../data/index.ts';
 import { quoteWord } from '../formats/quote.ts';
 import { ImageClassifier } from '../models/index.ts';
 import { classificationInputs, classificationLoss, classifierProgram } from '../pipelines/index.ts';
 import type { ClassifierConfig } from './classifier-config.ts';
 import { countParameters } from '../nn/index.ts';
 import { entries } from '../train/steps/programs.ts';
-import type { RunOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
+import { heldOutSource } from './held-out.ts';
 
 /**
  * Lays out the run.
@@ -18,13 +19,13 @@ import type { ShippedModel } from './system.ts';
  */
 export async function planClassifier(
   config: ClassifierConfig,
-  { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>,
+  { skipBad = false, signal, onProgress }: PlanOptions,
 ): Promise<RunPlan> {
   const {
     data: { source, size, crop, horizontalFlip, channels },
     train,
   } = config;
-  const options = { size, crop, skipBad, ...(channels && { channels }), ...(signal && { signal }) };
+  const options = { size, crop, skipBad, ...(channels && { channels }), signal, onProgress };
   const dataset = await openDataset(source, options);
   if (!dataset.labels || !dataset.classNames)
     throw new Error(`config.data.source: ${dataset.name} has no classes; put each class in a folder of its own`);
@@ -65,12 +66,9 @@ async function openTest(
   dataset: Dataset,
   options: Parameters<typeof openDataset>[1],
 ): Promise<Dataset | undefined> {
-  if (train.evaluateEvery === null) return undefined;
-  const test = named === undefined ? await testPartOf(source) : named;
-  if (!test)
-    throw new Error(
-      `config.train.evaluateEvery is ${train.evaluateEvery}, but ${dataset.name} has no held-out part; name one (data.test), or set evaluateEvery to null`,
-    );
+  const { evaluateEvery } = train;
+  if (evaluateEvery === null) return undefined;
+  const test = await heldOutSource({ source, name: dataset.name, named, setting: 'data.test', evaluateEvery });
   const held = await openDataset(test, { ...options, channels: dataset.channels });
   if (held.classNames?.join('\n') !== dataset.classNames?.join('\n'))
     throw new Error(`config.data.test: the classes of ${held.name} are not those of ${dataset.name}`);

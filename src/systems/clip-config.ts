@@ -4,7 +4,9 @@ import { leastVocabSize } from '../data/texts/clip-tokenizer-json.ts';
 import { plainTemplates } from '../data/texts/template.ts';
 import { parseConfig } from '../models/index.ts';
 import { clipTextConfigSchema, clipVisionConfigSchema } from '../models/clip/config.ts';
-import { imageDataSchema, resumable, trainSchema } from '../train/steps/train-config.ts';
+import { imageDataSchema } from '../train/image-data-config.ts';
+import { resumable } from '../train/resumable.ts';
+import { trainSchema } from '../train/steps/train-config.ts';
 
 const share = z.number().min(0).max(1);
 

@@ -349,7 +349,7 @@ describe('refuses', () => {
 
   test('a measurement without held-out images, and a list that is not there', async () => {
     await expect(refusal({ data: { testFiles: null } })).rejects.toThrow(
-      'config.train.evaluateEvery is 120, but there are no held-out images; give a list of them (data.testFiles), or set evaluateEvery to null',
+      'has no held-out images; name them (data.testFiles), or set evaluateEvery to null',
     );
     await expect(refusal({ data: { files: 'trian.txt' } })).rejects.toThrow(
       `data list "trian.txt": there is no such file, neither "${data}/trian.txt" nor "trian.txt"; name another, or do without (--data.files null trains on all images)`,

@@ -11,7 +11,6 @@ import {
   openDataset,
   imagesAt,
   takeListed,
-  testPartOf,
   type Dataset,
 } from '../data/index.ts';
 import { quoteWord } from '../formats/quote.ts';
@@ -33,6 +32,7 @@ import { countParameters } from '../nn/index.ts';
 import { entries } from '../train/steps/programs.ts';
 import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
+import { heldOutSource } from './held-out.ts';
 import { startingModel } from '../train/start.ts';
 
 /** Training sees the pixels that use sees, here and in Python. */
@@ -45,21 +45,14 @@ const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
  */
 export async function planClip(
   config: ClipConfig,
-  { skipBad = false, signal, resumeFrom }: PlanOptions,
+  { skipBad = false, signal, onProgress, resumeFrom }: PlanOptions,
 ): Promise<RunPlan> {
   const {
     data: { source, size, crop, files, testFiles, ...shown },
     train,
   } = config;
   const open = (name: string) =>
-    openDataset(name, {
-      size,
-      crop,
-      channels: 3,
-      resample: preprocessing.resample,
-      skipBad,
-      ...(signal && { signal }),
-    });
+    openDataset(name, { size, crop, channels: 3, resample: preprocessing.resample, skipBad, signal, onProgress });
   const whole = await open(source);
   const part = (list: string, without: string) =>
     takeListed(whole, list).catch((error: unknown) => {
@@ -89,15 +82,13 @@ export async function planClip(
   const batch = train.batchSize * train.gradientAccumulation;
 
   async function openTest(): Promise<Dataset | undefined> {
-    if (train.evaluateEvery === null) return undefined;
+    const { evaluateEvery } = train;
+    if (evaluateEvery === null) return undefined;
     if (testFiles !== null)
       return captioned(await part(testFiles, '--data.testFiles null --train.evaluateEvery null measures nothing'));
-    const held = await testPartOf(source);
-    if (held === undefined)
-      throw new Error(
-        `config.train.evaluateEvery is ${train.evaluateEvery}, but there are no held-out images; give a list of them (data.testFiles), or set evaluateEvery to null`,
-      );
-    return captioned(await open(held));
+    return captioned(
+      await open(await heldOutSource({ source, name: source, setting: 'data.testFiles', evaluateEvery })),
+    );
   }
 
   return {

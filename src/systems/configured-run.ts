@@ -6,7 +6,7 @@ import type { PlanOptions, RunPlan } from '../train/run.ts';
 import type { TrainConfig } from '../train/steps/train-config.ts';
 import { systems as allSystems } from './all.ts';
 import { newSettings } from './renamed-settings.ts';
-import { resumableOf } from './settings.ts';
+import { resumableOf } from './schema-settings.ts';
 import type { System } from './system.ts';
 
 /** A run whose configuration has been checked: what is left is its data. */

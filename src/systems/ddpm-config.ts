@@ -12,7 +12,9 @@ import {
   type SchedulerOptions,
 } from '../diffusion/index.ts';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
-import { imageDataSchema, resumable, trainSchema } from '../train/steps/train-config.ts';
+import { imageDataSchema } from '../train/image-data-config.ts';
+import { resumable } from '../train/resumable.ts';
+import { trainSchema } from '../train/steps/train-config.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 
 const positiveInteger = z.number().int().positive();

@@ -9,7 +9,8 @@ import {
   type SchedulerOptions,
 } from '../diffusion/index.ts';
 import { parseConfig, unet2DConditionConfigSchema } from '../models/index.ts';
-import { imageDataSchema, resumable } from '../train/steps/train-config.ts';
+import { imageDataSchema } from '../train/image-data-config.ts';
+import { resumable } from '../train/resumable.ts';
 import { ddpmTrainSchema, noiseObjectiveSchema } from './ddpm-config.ts';
 import { schedulerSchema } from './scheduler-schema.ts';
 

@@ -60,7 +60,10 @@ import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
  *
  * @throws if the configuration contradicts itself, the data or the encoder, or images have no captions
  */
-export async function planImagen(asked: ImagenConfig, { skipBad = false, signal }: PlanOptions): Promise<RunPlan> {
+export async function planImagen(
+  asked: ImagenConfig,
+  { skipBad = false, signal, onProgress }: PlanOptions,
+): Promise<RunPlan> {
   const { train, scheduler, text } = asked;
   const { superResolution, ...weighing } = asked.objective;
   const { source, size, crop, channels, files, horizontalFlip, fields: keys } = asked.data;
@@ -74,7 +77,7 @@ export async function planImagen(asked: ImagenConfig, { skipBad = false, signal 
   const features = await featuresFor(train, imageShape);
   features?.check(imageShape);
 
-  const whole = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const whole = await openDataset(source, { size, crop, channels, skipBad, signal, onProgress });
   const listed = files === null ? whole : await takeListed(whole, files);
   const fields = await readFields(listed, keys);
   const dataset: Dataset = {

@@ -5,7 +5,7 @@ export { clipSystem } from './clip.ts';
 export { configuredRun, type ConfiguredRun } from './configured-run.ts';
 export { ddpmSystem } from './ddpm.ts';
 export { ddpmConfigSchema, type DdpmConfig, ddpmTrainSchema, parseDdpmConfig } from './ddpm-config.ts';
-export { resumableOf, type SchemaSetting, schemaSettings, sectionHeadsOf, switchesOf } from './settings.ts';
+export { resumableOf, type SchemaSetting, schemaSettings, sectionHeadsOf, switchesOf } from './schema-settings.ts';
 export type { ShippedModel, System, SystemConfig } from './system.ts';
 export { imagenSystem } from './imagen.ts';
 export { imagenConfigSchema, type ImagenConfig, parseImagenConfig } from './imagen-config.ts';

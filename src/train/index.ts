@@ -1,4 +1,6 @@
-export { imageDataSchema, optimizerOptions, resumable, trainSchema, type TrainConfig } from './steps/train-config.ts';
+export { imageDataSchema } from './image-data-config.ts';
+export { resumable } from './resumable.ts';
+export { optimizerOptions, trainSchema, type TrainConfig } from './steps/train-config.ts';
 export { emaDecay, emaUpdate, type EmaOptions } from './steps/ema.ts';
 export { learningRateFactor, type LearningRateSchedule } from './steps/lr-schedule.ts';
 export { RunLog } from './log/log.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { pretrainedNames, type ModelKind } from '../../checkpoint/resolve.ts';
 import { presetNames } from '../../train/presets.ts';
-import { readConfigSchema, settingsOf, type Setting } from '../../train/settings.ts';
+import { readConfigSchema, settingsOf, type Setting } from '../../train/described-settings.ts';
 import { completeWords, type Completion } from './complete-words.ts';
 
 /** Prints what the last word can become, a line each with its meaning after a tab, and `:files` where names of files fit too. */

@@ -1,5 +1,5 @@
 import { unknownName } from '../../core/suggest.ts';
-import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../../train/settings.ts';
+import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../../train/described-settings.ts';
 import { UsageError } from '../options.ts';
 
 /** The options of `kuosan settings`. */

@@ -31,7 +31,7 @@ import { describeEvaluation, type EvaluationReport } from './describe-evaluation
 import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
-import { interruptSignal } from '../interrupt.ts';
+import { withInterrupt } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
 import { checkNeedsNoImage, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
@@ -79,11 +79,9 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
     for (const path of [options.nearest, NearestList.listPath(options.nearest)]) await checkWritable(path);
   await checkOutside({ '--nearest': options.nearest }, [options.data, options.images]);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
   const display = progressDisplay();
   let subject: Subject | undefined;
-  try {
-    const { signal } = interrupt;
+  await withInterrupt(async (signal) => {
     // Where images are only scored by their likelihood, none are generated.
     const isSampled = options.nearest !== undefined || !options.bpd;
     const ofFolder = source === undefined ? (named ?? (await defaultFeatures())) : undefined;
@@ -111,11 +109,10 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
     };
     display.stop();
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describeEvaluation(found));
-  } finally {
+  }).finally(async () => {
     display.stop();
-    interrupt.release();
     await subject?.dispose();
-  }
+  });
 }
 
 function checkUsage(source: string | undefined, options: EvaluateOptions): void {

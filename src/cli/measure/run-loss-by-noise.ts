@@ -27,8 +27,8 @@ import { imageShapeOf } from '../../pipelines/index.ts';
 import { openData } from '../open-data.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { checkOutside } from '../check-apart.ts';
-import { interruptSignal } from '../interrupt.ts';
-import { allImages, openImages, samplerOf } from '../open-images.ts';
+import { allImages, samplerOf } from '../open-images.ts';
+import { withImages } from '../with-images.ts';
 import { createProgress } from '../progress.ts';
 
 /** The options of `kuosan loss-by-noise`. */
@@ -47,9 +47,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
   checkExtension(out, '.png');
   await checkWritable(out);
   await checkOutside({ '--out': out }, [data]);
-  const opened = await openImages(source, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  try {
+  await withImages(source, options, async (opened, signal) => {
     if (opened.generator.takes.image?.use === 'required')
       throw new Error(
         `${source}: this model is conditioned on an image, and its irreducible loss is unknown; take a model without image conditioning`,
@@ -81,7 +79,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
             draws,
             batchSize,
             seed,
-            signal: interrupt.signal,
+            signal,
             onProgress: (done, total) => progress.update(done, `of ${total} noisy images`),
             ...(takesClasses && {
               conditions: (places: readonly number[]) =>
@@ -106,10 +104,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
     process.stdout.write(
       `${out}: written; seed ${seed}, ${draws} noisy images at each level, on ${opened.generator.device}\n`,
     );
-  } finally {
-    interrupt.release();
-    await opened.dispose();
-  }
+  });
 }
 
 function describe(network: readonly LossAtTime[], exact: readonly LossAtTime[], schedule: NoiseSchedule): string[] {

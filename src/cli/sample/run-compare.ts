@@ -17,9 +17,9 @@ import { biasNotes, describeFeatures, frechetName } from '../measure/describe-ev
 import type { FeatureCommandOptions } from '../measure/feature-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
-import { interruptSignal } from '../interrupt.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
-import { allImages, classesFor, openImages, samplerOf, type OpenImages } from '../open-images.ts';
+import { allImages, classesFor, samplerOf, type OpenImages } from '../open-images.ts';
+import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
 import type { SourceOptions } from '../sampling-options.ts';
 import { createProgress } from '../progress.ts';
@@ -46,78 +46,75 @@ export async function runCompare(source: string | undefined, options: CompareCom
   await checkWritable(out);
   await checkOutside({ '--out': out }, [data, exact]);
   const named = options.features === undefined ? undefined : await readFeatures(options.features, options);
-  const opened = await openImages(source, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  const progress = createProgress('comparing', samplers.length * steps.length + 1);
-  try {
-    const sampler = samplerOf(opened, 'compare');
-    const imageShape = imageShapeOf(sampler.shape);
-    const [channels, height, width] = imageShape;
-    named?.check(imageShape);
-    const dataset =
-      data === undefined ? undefined : await openData(data, { size: [height, width], channels: channels as 1 | 3 });
-    const isEnough = dataset && count >= fewestImages && dataset.count >= 2 * fewestImages;
-    const measure =
-      dataset &&
-      (await openMeasure(
-        named ?? (isEnough ? await defaultFeatures(imageShape) : undefined),
-        dataset,
-        opened,
-        options,
-        interrupt.signal,
-      ));
-    const images = dataset && allImages(dataset);
-    let drawn = '';
-    let done = -1;
-    const { signal } = interrupt;
-    // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
-    const { denoiser } = sampler;
-    const attentive = {
-      ...sampler,
-      denoiser: (guidance = {}) => {
-        const denoise = denoiser(guidance);
-        return async (...asked: Parameters<typeof denoise>) => (
-          await setImmediate(),
-          signal.throwIfAborted(),
-          denoise(...asked)
-        );
-      },
-    };
-    const labels = classesFor(opened, options.class, count);
-    const comparison = await compareSamplers(attentive, {
-      samplers,
-      steps,
-      spacing,
-      seed,
-      count,
-      referenceSteps,
-      ...guidanceOptions(options),
-      data: images,
-      signal,
-      ...(labels && { conditions: classConditions(labels) }),
-      onStep: (_, what) => {
-        if (what !== drawn) done++;
-        progress.update(done, (drawn = what));
-      },
-    });
-    const distances = new Map<ComparedCell, FeatureComparison>();
-    if (measure)
-      for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.images));
-    progress.update(done + 1, 'done');
-    progress.stop();
-    await writePng(
-      out,
-      await renderFigure(layComparison(comparison, samplers, steps, qualityOf(comparison, distances))),
-    );
-    for (const line of describe(comparison, options, distances)) process.stdout.write(`${line}\n`);
-    process.stdout.write(
-      `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'image' : 'images'}, on ${opened.generator.device}\n`,
-    );
-  } finally {
-    progress.stop();
-    interrupt.release();
-    await opened.dispose();
-  }
+  await withImages(source, options, async (opened, signal) => {
+    const progress = createProgress('comparing', samplers.length * steps.length + 1);
+    try {
+      const sampler = samplerOf(opened, 'compare');
+      const imageShape = imageShapeOf(sampler.shape);
+      const [channels, height, width] = imageShape;
+      named?.check(imageShape);
+      const dataset =
+        data === undefined ? undefined : await openData(data, { size: [height, width], channels: channels as 1 | 3 });
+      const isEnough = dataset && count >= fewestImages && dataset.count >= 2 * fewestImages;
+      const measure =
+        dataset &&
+        (await openMeasure(
+          named ?? (isEnough ? await defaultFeatures(imageShape) : undefined),
+          dataset,
+          opened,
+          options,
+          signal,
+        ));
+      const images = dataset && allImages(dataset);
+      let drawn = '';
+      let done = -1;
+      // An exact denoiser never waits for anything, and Ctrl-C has to be heard.
+      const { denoiser } = sampler;
+      const attentive = {
+        ...sampler,
+        denoiser: (guidance = {}) => {
+          const denoise = denoiser(guidance);
+          return async (...asked: Parameters<typeof denoise>) => (
+            await setImmediate(),
+            signal.throwIfAborted(),
+            denoise(...asked)
+          );
+        },
+      };
+      const labels = classesFor(opened, options.class, count);
+      const comparison = await compareSamplers(attentive, {
+        samplers,
+        steps,
+        spacing,
+        seed,
+        count,
+        referenceSteps,
+        ...guidanceOptions(options),
+        data: images,
+        signal,
+        ...(labels && { conditions: classConditions(labels) }),
+        onStep: (_, what) => {
+          if (what !== drawn) done++;
+          progress.update(done, (drawn = what));
+        },
+      });
+      const distances = new Map<ComparedCell, FeatureComparison>();
+      if (measure)
+        for (const cell of [comparison.reference, ...comparison.cells]) distances.set(cell, await measure(cell.images));
+      progress.update(done + 1, 'done');
+      progress.stop();
+      await writePng(
+        out,
+        await renderFigure(layComparison(comparison, samplers, steps, qualityOf(comparison, distances))),
+      );
+      for (const line of describe(comparison, options, distances)) process.stdout.write(`${line}\n`);
+      process.stdout.write(
+        `${out}: written; seed ${seed}, ${count} ${count === 1 ? 'image' : 'images'}, on ${opened.generator.device}\n`,
+      );
+    } finally {
+      progress.stop();
+    }
+  });
 }
 
 /** Compares generated images with real ones, whose features are extracted once; undefined without features. */

@@ -3,8 +3,8 @@ import { fromBitmaps, layGrid, readImage, readImageSize } from '../../data/index
 import { defaultStrength } from '../../generators/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { checkApart } from '../check-apart.ts';
-import { interruptSignal } from '../interrupt.ts';
-import { classesFor, openImages, samplerUsed, samplingFrom } from '../open-images.ts';
+import { classesFor, samplerUsed, samplingFrom } from '../open-images.ts';
+import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
@@ -29,9 +29,7 @@ export async function runEdit(source: string | undefined, options: EditOptions):
   const imageSize = await readImageSize(image);
   if (mask !== undefined) await checkMaskSize(mask, image, imageSize);
 
-  const opened = await openImages(source, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  try {
+  await withImages(source, options, async (opened, signal) => {
     const start = performance.now();
     const { generator } = opened;
     const needsImage = generator.takes.image?.use === 'required';
@@ -63,7 +61,7 @@ export async function runEdit(source: string | undefined, options: EditOptions):
       sampling,
       ...(!needsImage && { strength }),
       ...(mask !== undefined && { mask: await readMask(mask, [height, width]), jumps: { jumpLength, resamples } }),
-      signal: interrupt.signal,
+      signal,
     });
     // One image is what was asked for, pixel for pixel; several are a sheet to look at.
     await writeSamples(drawing, options, { count, lay: (images) => layGrid(images, count === 1 ? { scale: 1 } : {}) });
@@ -75,10 +73,7 @@ export async function runEdit(source: string | undefined, options: EditOptions):
     process.stdout.write(
       `${out}: ${image} ${count === 1 ? '' : `${count} times `}with ${how}, seed ${seed}, on ${generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
-  } finally {
-    interrupt.release();
-    await opened.dispose();
-  }
+  });
 }
 
 /** @throws UsageError if options are given that do not go together */

@@ -3,8 +3,8 @@ import { classConditions, samplerNamed, samplersWhich } from '../../diffusion/in
 import { samplingProgress, samplingStage } from '../../generators/index.ts';
 import { interpolatedCount, interpolateSeeds } from '../../pipelines/index.ts';
 import { checkGuidanceOptions } from '../guidance-options.ts';
-import { interruptSignal } from '../interrupt.ts';
-import { classesFor, openImages, samplerOf, samplingFrom } from '../open-images.ts';
+import { classesFor, samplerOf, samplingFrom } from '../open-images.ts';
+import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, followSampling, writeEach, type ImageOutputs } from './write-images.ts';
@@ -28,9 +28,7 @@ export async function runInterpolate(source: string | undefined, options: Interp
   }
   checkGuidanceOptions(options);
   await checkImageFiles(options, interpolatedCount(seeds.length, frames));
-  const opened = await openImages(source, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  try {
+  await withImages(source, options, async (opened, signal) => {
     const model = samplerOf(opened, 'interpolate');
     const start = performance.now();
     const count = interpolatedCount(seeds.length, frames);
@@ -41,7 +39,7 @@ export async function runInterpolate(source: string | undefined, options: Interp
       seeds,
       frames,
       ...(labels && { conditions: classConditions(labels) }),
-      signal: interrupt.signal,
+      signal,
     });
     const samples = await followSampling(
       samplingProgress(samplingStage, states, Math.ceil(count / model.batchSize)),
@@ -57,10 +55,7 @@ export async function runInterpolate(source: string | undefined, options: Interp
     process.stdout.write(
       `${out}: ${count} images between seeds ${seeds.join(', ')} with ${sampler} on ${opened.generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
-  } finally {
-    interrupt.release();
-    await opened.dispose();
-  }
+  });
 }
 
 /** A row from each seed to the next: the image where two rows meet ends one and begins the other. */

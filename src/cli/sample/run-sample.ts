@@ -1,15 +1,8 @@
 import { layClassGrid, layRows, type Bitmap } from '../../data/index.ts';
 import type { GenerateRequest } from '../../generators/index.ts';
-import { interruptSignal } from '../interrupt.ts';
-import {
-  checkNeedsNoImage,
-  classesFor,
-  openImages,
-  samplerUsed,
-  samplingFrom,
-  type OpenImages,
-} from '../open-images.ts';
+import { checkNeedsNoImage, classesFor, samplerUsed, samplingFrom, type OpenImages } from '../open-images.ts';
 import { checkPromptOptions, readPrompts, type PromptOptions } from '../prompt-options.ts';
+import { withImages } from '../with-images.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
@@ -36,27 +29,19 @@ export async function runSample(source: string | undefined, options: SampleComma
   const prompts = await readPrompts(options);
   const count = options.count ?? (prompts ? defaultCount.prompt : defaultCount.sheet);
   await checkImageFiles(options, count * (prompts?.length ?? 1));
-  const opened = await openImages(source, options);
-  const interrupt = interruptSignal(() => process.stderr.write('\nstopping\n'));
-  try {
+  await withImages(source, options, async (opened, signal) => {
     checkNeedsNoImage(opened, 'sample');
     checkPromptOptions(options, opened.generator.takes);
     const start = performance.now();
     const { request, total, lay } = prompts ? ofPrompts(prompts, count, options) : ofClasses(opened, count, options);
     const sampling = samplingFrom(options);
-    await writeSamples(opened.generator.generate({ ...request, sampling, signal: interrupt.signal }), options, {
-      count: total,
-      lay,
-    });
+    await writeSamples(opened.generator.generate({ ...request, sampling, signal }), options, { count: total, lay });
     const seconds = (performance.now() - start) / 1000;
     for (const prompt of prompts ?? []) process.stdout.write(`  ${prompt}\n`);
     process.stdout.write(
       `${out}: ${total} ${total === 1 ? 'image' : 'images'} with ${samplerUsed(opened, sampling)}, seed ${seed}, on ${opened.generator.device} in ${seconds.toFixed(1)} s (${(seconds / total).toFixed(2)} s each)\n`,
     );
-  } finally {
-    interrupt.release();
-    await opened.dispose();
-  }
+  });
 }
 
 /** A row of images for each prompt; image i of a seed begins with the same noise under every prompt. */

@@ -49,7 +49,7 @@ export function register(program: Command): void {
   addDeviceOptions(command).action(async (_preset: string | undefined, options: TrainOptions) => {
     const [{ systems }, { switchesOf }] = [
       await import('../../systems/all.ts'),
-      await import('../../systems/settings.ts'),
+      await import('../../systems/schema-settings.ts'),
     ];
     // Commander cannot tell an unknown option's value from the preset: everything it left is read here.
     const { overrides, others } = parseOverrides(

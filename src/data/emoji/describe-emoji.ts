@@ -1,3 +1,4 @@
+import { splitTable } from '../packages/split-table.ts';
 import { annotationPackage } from './annotations.ts';
 import { emojiStyles, type EmojiStyleName } from './styles.ts';
 
@@ -53,11 +54,7 @@ Each folder has a \`metadata.jsonl\` by Hugging Face's \`imagefolder\` conventio
 
 Lists of file names, one a line. ${holdOut * 100} % of the concepts (by SHA-256 of "${seed}:code") are held out in every style${testStyles.length > 0 ? `, and ${testStyles.join(', ')} for all concepts` : ''}. Concepts with one image in some style are held out together.
 
-| list | what is new in it | images |
-|---|---|---|
-${Object.entries(splits)
-  .map(([name, count]) => `| \`splits/${name}.txt\` | ${newIn[name]} | ${count} |`)
-  .join('\n')}
+${splitTable(splits, newIn)}
 `;
 }
 

@@ -1,3 +1,4 @@
+import { splitTable } from '../packages/split-table.ts';
 import type { IconSet } from './icon-sets.ts';
 
 /** What a data set of icons holds. */
@@ -59,11 +60,7 @@ ${styles.map(([style, count]) => `| ${style} | ${count} |`).join('\n')}
 
 Lists of file names, one a line. ${holdOut * 100} % of the compositions (captions of two words or more, each of which stands in at least 20 other captions) and of the pairs of set and caption are held out, by SHA-256 with seed ${seed}.
 
-| list | what is new in it | images |
-|---|---|---|
-${Object.entries(splits)
-  .map(([name, count]) => `| \`splits/${name}.txt\` | ${newIn[name]} | ${count} |`)
-  .join('\n')}
+${splitTable(splits, newIn)}
 `;
 }
 

@@ -1,17 +1,12 @@
 import { z } from 'zod';
 import { namedParameters, type Module } from '../../nn/index.ts';
+import { resumable } from '../resumable.ts';
 import type { AdamOptions, ParameterPredicate } from './optimizer.ts';
 
 const positiveInteger = z.number().int().positive();
 const count = z.number().int().nonnegative();
 const positive = z.number().positive();
 const fraction = z.number().min(0).lt(1);
-
-/**
- * Marks settings that a run may have otherwise when it goes on: how long and how often, and where files lie, which it compares by what
- * they hold. Nothing changes a step, but for the last one of a cosine schedule.
- */
-export const resumable = { resumable: true } as const;
 
 /** The optimization of any run. Every default says where it comes from. */
 export const trainSchema = z.strictObject({
@@ -79,18 +74,6 @@ export const trainSchema = z.strictObject({
   keepCheckpoints: positiveInteger.nullable().default(3).meta(resumable),
   /** Updates between measurements of the model; null makes none. @unit updates */
   evaluateEvery: positiveInteger.nullable().default(null).meta(resumable),
-});
-
-/** The `data` section of a run on images. */
-export const imageDataSchema = z.strictObject({
-  /** A data set by its name (`noto-emoji`, `mnist`, …) or its folder. */
-  source: z.string().meta(resumable),
-  /** Height and width of the images; one number where they are equal. @unit pixels */
-  size: z.union([positiveInteger, z.tuple([positiveInteger, positiveInteger])]).default(32),
-  /** How images of another shape come to that size: cut to the middle, padded with white, or stretched. */
-  crop: z.enum(['center', 'pad', 'stretch']).default('center'),
-  /** Flip half of the images, left for right; wrong for anything with a side, like letters. */
-  horizontalFlip: z.boolean().default(false),
 });
 
 function isRegularExpression(text: string): boolean {
