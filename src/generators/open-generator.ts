@@ -50,6 +50,16 @@ export interface OpenGeneratorOptions extends Partial<Pick<GeneratorContext, 'ba
  *
  * @param executor  where it computes; it has to outlive the generator
  * @throws one line that names the file and what is wrong, or the class and those that can be opened
+ * @example
+ * import { folderFiles, resolveModel } from 'kuosan/checkpoint';
+ * import { openGenerator } from 'kuosan/generators';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = createNodeExecutor();
+ * const generator = await openGenerator(executor, folderFiles(await resolveModel('noto-32')), { batchSize: 1 });
+ * for await (const { done, total, finished } of generator.generate({ seed: 7, sampling: { steps: 4 } }))
+ *   if (finished) console.log(`${done} of ${total}: [${finished.shape.join(', ')}]`); // 4 of 4: [1, 3, 32, 32]
+ * await executor.dispose();
  */
 export async function openGenerator(
   executor: Executor,
