@@ -50,6 +50,19 @@ export interface EmbeddedImages {
  * Embeds images, each resized to the encoder's size by its shorter side and center-cropped.
  *
  * @throws one line for a file that cannot be read or is no image, unless `skipBad`; or if none is left
+ * @example
+ * import { readImageTower, resolveModel } from 'kuosan/checkpoint';
+ * import { embedImages, imagesAt, openDataset, writePng } from 'kuosan/data';
+ * import { openClipImageEncoder } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * await writePng('smiley.png', imagesAt(await openDataset('noto-emoji/smileys'), [0])[0]!);
+ * const executor = createNodeExecutor();
+ * const tower = await readImageTower(await resolveModel('emoji-clip', { kind: 'clip' }));
+ * const encoder = openClipImageEncoder(executor, { ...tower, batchSize: 1 });
+ * const { embeddings } = await embedImages(encoder, ['smiley.png']);
+ * console.log(embeddings.shape); // [ 1, 128 ]
+ * await executor.dispose();
  */
 export async function embedImages(
   encoder: ImageEncoder,

@@ -45,6 +45,11 @@ const maxSize = 4096;
  *                behind it; or of one such file
  * @throws if there is no such data set or folder (naming the nearest), if it holds no images, if one is bad and `skipBad` is off,
  *   or if `resample` comes with another crop than `center`
+ * @example
+ * import { openDataset } from 'kuosan/data';
+ *
+ * const { count, channels } = await openDataset('noto-emoji/smileys', { size: 16 }); // or a folder of images
+ * console.log(count, channels); // 169 3
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
