@@ -1,5 +1,5 @@
 import { RandomStream, float32, sizeOf, type Executor, type HostArray } from '../src/core/index.ts';
-import { heightAndWidth, type Dataset } from '../src/data/index.ts';
+import { heightAndWidth, imagesInMemory, type Dataset } from '../src/data/index.ts';
 import { classConditions, classLabelsName, networkProcess } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { denoisingTask, imageExamples, type ImageShape } from '../src/pipelines/index.ts';
@@ -87,7 +87,10 @@ function noiseDataset(config: DdpmConfig): Dataset {
     height,
     width,
     channels: channels as 1 | 3,
-    images: Uint8Array.from({ length: count * channels * height * width }, () => 256 * random.uniform()),
+    images: imagesInMemory(
+      Uint8Array.from({ length: count * channels * height * width }, () => 256 * random.uniform()),
+      channels * height * width,
+    ),
     ...(classes && { labels: Int32Array.from({ length: count }, (_, i) => i % classes) }),
   };
 }

@@ -6,7 +6,7 @@
  */
 import { NearestList } from '../src/cli/measure/nearest-list.ts';
 import { float32, type FloatArray } from '../src/core/index.ts';
-import type { DatasetContent } from '../src/data/index.ts';
+import { imagesInMemory, type DatasetContent } from '../src/data/index.ts';
 import { compareFeatures, nearestImages, realFeatures, type FeatureExtractor } from '../src/eval/index.ts';
 
 const [total, list] = [Number(process.argv[2]), process.argv[3]!];
@@ -30,7 +30,10 @@ const extractor: FeatureExtractor = {
 /** Some byte for each place: a generator of random numbers would take most of the time. */
 const byteAt = (place: number) => Math.imul(place ^ (place >>> 7), 0x9e3779b1) >>> 24;
 const dataOf = (count: number): DatasetContent => ({
-  images: new Uint8Array(count * size).map((_, i) => byteAt(i)),
+  images: imagesInMemory(
+    new Uint8Array(count * size).map((_, i) => byteAt(i)),
+    size,
+  ),
   count,
   height: 8,
   width: 8,

@@ -61,9 +61,12 @@ export interface Clip {
  *                layout of transformers
  * @throws one line, if there is no such model, it is no CLIP or has no tokenizer; if the device is not there
  * @example
+ * import { openClip } from 'kuosan';
+ *
  * const clip = await openClip('emoji-clip');
  * const [labels] = await clip.classify(['image.png'], ['red heart', 'pizza', 'cat face']);
- * console.log(labels[0].label, labels[0].probability);
+ * console.log(labels![0]!.label, labels![0]!.probability);
+ * await clip.close();
  */
 export async function openClip(source: string, options: OpenClipOptions = {}): Promise<Clip> {
   const path = await resolveModel(source, { kind: 'clip' });

@@ -34,9 +34,13 @@ export interface OpenModelOptions extends ComputeOptions {
  *                diffusers, or the address of such a folder
  * @throws one line, if there is no such model or it cannot be opened; if the device is not there
  * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { openModel } from 'kuosan';
+ *
  * const model = await openModel('noto-32');
- * const [image] = await model.generate({ seed: 7, sampler: 'dpmpp-2m' });
- * await writeFile('image.png', await image.toPng());
+ * const [image] = await model.generate({ seed: 7, sampler: 'dpmpp-2m', steps: 10 });
+ * await writeFile('image.png', await image!.toPng());
+ * await model.close();
  */
 export async function openModel(source: string | URL, options: OpenModelOptions = {}): Promise<Model> {
   const { batchSize = togetherDefault, variant } = options;

@@ -153,6 +153,11 @@ function tokenizerConfig(
  * @param path  a folder, or a single file of weights, whose configuration is then read from their shapes
  * @throws one line that names the file and what is wrong: missing, damaged, an option that is not supported, tensors that are not those
  *   of the configuration, a tokenizer with another vocabulary than the weights were trained with, or only one tower
+ * @example
+ * import { readClipFolder, resolveModel } from 'kuosan/checkpoint';
+ *
+ * const { model, weights } = await readClipFolder(await resolveModel('emoji-clip', { kind: 'clip' }));
+ * console.log(model.config.projectionDim, weights.has('logit_scale')); // 128 true
  */
 export async function readClipFolder(
   path: string,

@@ -57,6 +57,13 @@ export interface FetchOptions {
  * A model folder behind an address: `fetchedFiles('https://example.com/models/icons/')`. Nothing is fetched before it is read.
  *
  * @param base  its address, with or without a slash at the end
+ * @example
+ * import { fetchedFiles } from 'kuosan/checkpoint';
+ * import { openGenerator } from 'kuosan/generators';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const files = fetchedFiles('https://example.com/models/icons');
+ * const generator = await openGenerator(createNodeExecutor(), files);
  */
 export function fetchedFiles(
   base: string | URL,

@@ -41,6 +41,11 @@ export interface ModelToWrite extends ModelFacts {
  *
  * @param dir  made if it is not there
  * @throws if the weights are not the network's, do not fit the dtype, or a file exists already or cannot be written
+ * @example
+ * import { loadModel, writeModelFolder } from 'kuosan/checkpoint';
+ *
+ * const model = await loadModel('noto-32');
+ * await writeModelFolder('noto-32-half', { ...model, dtype: 'f16' });
  */
 export async function writeModelFolder(
   dir: string,

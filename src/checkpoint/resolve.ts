@@ -56,6 +56,10 @@ async function modelKindOf(dir: string): Promise<ModelKind | undefined> {
  * @param source  a run (its latest checkpoint), `<run>/best` or `<run>/latest`, one checkpoint, a model folder, or the name of a pretrained model; a path that holds a model
  *   comes before a name
  * @throws one line, if it is none of these, or a run that has no checkpoint yet
+ * @example
+ * import { resolveModel } from 'kuosan/checkpoint';
+ *
+ * const folder = await resolveModel('noto-32'); // or a run, a checkpoint, a folder
  */
 export async function resolveModel(
   source: string,

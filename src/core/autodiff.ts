@@ -20,6 +20,14 @@ export interface GradOptions {
  * @param wrt   tensors the loss may depend on; the gradient of one it does not depend on is zero
  * @returns     one gradient a tensor, of its shape
  * @throws      if the loss has more than one element, or a tensor of `wrt` is not of a float type
+ * @example
+ * import { createInterpreter, float32, grad, input, mul, program, sum } from 'kuosan/core';
+ *
+ * const x = input('x', [3]);
+ * const [dx] = grad(sum(mul(x, x)), [x]); // ∂ Σ x²/∂x = 2 x
+ * const executable = await createInterpreter().compile(program({ outputs: { dx: dx! } }));
+ * const { dx: found } = await executable.run(null, { x: float32([3], [1, 2, 3]) });
+ * console.log(Array.from(found!.data as Float32Array)); // [ 2, 4, 6 ]
  */
 export function grad(loss: Tensor, wrt: readonly Tensor[], { recompute = false }: GradOptions = {}): Tensor[] {
   if (sizeOf(loss.shape) !== 1)

@@ -22,6 +22,15 @@ export interface Program {
  * Collects a program from the tensors it must compute. Its inputs and reads are the leaves that these depend on.
  *
  * @throws if two leaves share a name but not a type, an output has an input's name, or a write changes an entry's type
+ * @example
+ * import { add, float32, input, program } from 'kuosan/core';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = createNodeExecutor();
+ * const sums = await executor.compile(program({ outputs: { y: add(input('x', [2]), 1) } }));
+ * const { y } = await sums.run(null, { x: float32([2], [1, 2]) });
+ * console.log(Array.from(y!.data as Float32Array)); // [ 2, 3 ]
+ * await executor.dispose();
  */
 export function program({
   outputs = {},

@@ -203,6 +203,11 @@ function hashWord(text: string): number {
  * is the same however many are drawn next to it.
  *
  * @throws if seed or index is not an integer in 0 … 2^53 − 1
+ * @example
+ * import { RandomStream } from 'kuosan/core';
+ *
+ * const [first, again] = [0, 1].map(() => new RandomStream(7, 'noise', 3).normal());
+ * console.log(first === again); // true
  */
 export class RandomStream {
   readonly #key0: number;

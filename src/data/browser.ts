@@ -29,3 +29,4 @@ export {
 } from './texts/tokenizer.ts';
 export type { TextCache, TextRecord } from './embeddings/text-cache.ts';
 export type { Dataset, DatasetContent, SkippedImage } from './sets/dataset.ts';
+export { allPixels, imagesInMemory, type ImageStore } from './images/image-store.ts';

@@ -24,7 +24,14 @@ export const classLabelsName = 'class_labels';
 /** The name of the condition on images, which are concatenated with x_t. */
 export const imageName = 'image';
 
-/** A batch conditioned on classes alone, by their numbers: [B] of int64. */
+/**
+ * A batch conditioned on classes alone, by their numbers: [B] of int64.
+ *
+ * @example
+ * import { classConditions } from 'kuosan/diffusion';
+ *
+ * console.log(classConditions([3, 7])['class_labels']!.shape); // [ 2 ]
+ */
 export function classConditions(labels: ArrayLike<number>): Conditions {
   return {
     [classLabelsName]: {

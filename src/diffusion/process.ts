@@ -48,6 +48,13 @@ export function qMoments(schedule: Schedule, x0: FloatArray, t: readonly number[
  * @param noise  [B, ...] standard normals ε
  * @returns      [B, ...]
  * @see Ho, Jain & Abbeel 2020, eq. 4
+ * @example
+ * import { float32, RandomStream } from 'kuosan/core';
+ * import { qSample, schedule } from 'kuosan/diffusion';
+ *
+ * const x0 = float32([1, 3, 8, 8]);
+ * const noise = float32(x0.shape, new RandomStream(0, 'noise').fillNormal(new Float32Array(192)));
+ * const x500 = qSample(schedule('linear'), x0, [500], noise); // [1, 3, 8, 8]
  */
 export function qSample(schedule: Schedule, x0: FloatArray, t: readonly number[], noise: FloatArray): FloatArray {
   return combine(

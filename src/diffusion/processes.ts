@@ -43,6 +43,12 @@ export function processOf(config: Pick<SchedulerConfig, 'process'>): ProcessDefi
  * so the saved file means the same to diffusers, which does not scale.
  *
  * @throws on an unknown field or name, or a value outside its range
+ * @example
+ * import { schedulerConfig } from 'kuosan/diffusion';
+ *
+ * const cosine = schedulerConfig({ betaSchedule: 'cosine', predictionType: 'v_prediction' });
+ * const flow = schedulerConfig({ process: 'flow', shift: 3 });
+ * console.log(cosine.betaSchedule, flow.numTrainTimesteps); // squaredcos_cap_v2 1000
  */
 export function schedulerConfig(options?: StepSchedulerOptions): StepSchedulerConfig;
 export function schedulerConfig(options: SchedulerOptions): SchedulerConfig;
@@ -58,6 +64,11 @@ export function schedulerConfig(options: SchedulerOptions = {}): SchedulerConfig
  * A network in the process of a configuration.
  *
  * @throws whatever the schedule refuses
+ * @example
+ * import { networkProcess, schedulerConfig } from 'kuosan/diffusion';
+ *
+ * const { schedule, preconditioning } = networkProcess(schedulerConfig({ process: 'edm' }));
+ * console.log(schedule.sigma(80), preconditioning.predicts); // 80 edm
  */
 export function networkProcess(config: SchedulerConfig): NetworkProcess {
   return processOf(config).network(config);

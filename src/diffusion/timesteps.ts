@@ -29,6 +29,10 @@ export interface TimestepOptions {
  * @returns  N integers; the times are handed to a sampler as a list, and "the previous time" is always the next entry of it
  * @throws if N is not an integer in 1 … T, the offset pushes a time past T − 1 or belongs to another spacing, or the spacing is unknown
  * @see Lin et al. 2024, table 2 — https://arxiv.org/abs/2305.08891
+ * @example
+ * import { timesteps } from 'kuosan/diffusion';
+ *
+ * console.log(timesteps(1000, 4)); // [ 999, 749, 499, 249 ]
  */
 export function timesteps(
   T: number,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { RandomStream } from '../core/index.ts';
-import { fromBitmaps, type DatasetContent, type Bitmap } from '../data/index.ts';
+import { fromBitmaps, imagesInMemory, type DatasetContent, type Bitmap } from '../data/index.ts';
+import { imagesAtPlaces } from '../data/images/image-store.ts';
 import { nearestPairs, nearestImages } from './nearest.ts';
 
 const random = new RandomStream(2, 'nearest', 0);
@@ -13,7 +14,7 @@ const image = (): Bitmap => ({
 const real = Array.from({ length: 20 }, image);
 const data: DatasetContent = {
   // The last is there twice.
-  images: Uint8Array.from([...real, real[19]!].flatMap(({ data: bytes }) => [...bytes])),
+  images: imagesInMemory(Uint8Array.from([...real, real[19]!].flatMap(({ data: bytes }) => [...bytes])), 192),
   count: 21,
   height: 8,
   width: 8,
@@ -42,7 +43,7 @@ test('a copy with a little noise is told from an image of its own, also where th
 
 test('a copy of the only image there is counts as one, however often the data has it', () => {
   for (const count of [1, 3]) {
-    const only = { ...data, images: data.images.slice(0, 192 * count).map((_, i) => data.images[i % 192]!), count };
+    const only = { ...data, images: imagesAtPlaces(data.images, new Uint8Array(count)), count };
     const [copy, other] = nearestImages(fromBitmaps([real[0]!, plus(real[0]!, 5)]), only);
     expect(copy).toEqual({ index: 0, distance: 0, ratio: 0 });
     // Without another real image nothing says how near is near.

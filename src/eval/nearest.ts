@@ -29,44 +29,47 @@ export const copyRatio = 1 / 3;
  * @throws if they have another size
  */
 export function nearestImages(images: FloatArray, data: DatasetContent): Nearest[] {
-  const size = data.height * data.width * data.channels;
-  return toBitmaps(images).map(({ data: bytes, width, height, channels }) => {
+  const found = toBitmaps(images).map(({ data: bytes, width, height, channels }) => {
     if (width !== data.width || height !== data.height || channels !== data.channels)
       throw new Error(
         `nearestImages: the generated images are ${width}×${height} with ${channels} channels, the real ones ${data.width}×${data.height} with ${data.channels}`,
       );
-    let [best, next, index] = [Infinity, Infinity, -1];
-    for (let place = 0; place < data.count; place++) {
-      const squared = squaredDistance(bytes, data.images, place * size, next);
-      if (squared >= next) continue;
-      if (squared === best && isSame(data.images, place * size, index * size, size)) continue;
-      if (squared < best) [next, best, index] = [best, squared, place];
-      else next = squared;
-    }
-    return {
-      index,
-      distance: Math.sqrt(best / size),
-      ratio: best === 0 ? 0 : next === Infinity ? null : Math.sqrt(best / next),
-    };
+    return { bytes, best: Infinity, next: Infinity, index: -1, real: bytes };
   });
+  // Real images may lie in a file: each is read once for all generated ones.
+  for (let place = 0; place < data.count; place++) {
+    const real = data.images.at(place);
+    for (const each of found) {
+      const squared = squaredDistance(each.bytes, real, each.next);
+      if (squared >= each.next) continue;
+      if (squared === each.best && isSame(real, each.real)) continue;
+      if (squared < each.best) [each.next, each.best, each.index, each.real] = [each.best, squared, place, real];
+      else each.next = squared;
+    }
+  }
+  const size = data.height * data.width * data.channels;
+  return found.map(({ best, next, index }) => ({
+    index,
+    distance: Math.sqrt(best / size),
+    ratio: best === 0 ? 0 : next === Infinity ? null : Math.sqrt(best / next),
+  }));
 }
 
 /** Gives up as soon as it cannot be less than `most`. */
-function squaredDistance(a: Uint8Array, all: Uint8Array, from: number, most: number): number {
+function squaredDistance(a: Uint8Array, b: Uint8Array, most: number): number {
   let sum = 0;
   for (let start = 0; start < a.length && sum < most; start += 64) {
     const end = Math.min(start + 64, a.length);
     for (let i = start; i < end; i++) {
-      const difference = a[i]! - all[from + i]!;
+      const difference = a[i]! - b[i]!;
       sum += difference * difference;
     }
   }
   return sum;
 }
 
-function isSame(all: Uint8Array, a: number, b: number, size: number): boolean {
-  for (let i = 0; i < size; i++) if (all[a + i] !== all[b + i]) return false;
-  return true;
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.every((byte, i) => byte === b[i]);
 }
 
 /** Generated images and their nearest real ones in turn, to be laid in a grid of an even number of columns: each pair side by side. */

@@ -24,6 +24,11 @@ const inceptionBatch = 8;
  *
  * @param options.resize  of an Inception; default bicubic
  * @throws one line that names the file or the folder and what is wrong with it
+ * @example
+ * import { readFeatures } from 'kuosan/eval';
+ *
+ * const { name, imageShape } = await readFeatures('fashion-mnist-classifier');
+ * console.log(imageShape); // [ 1, 32, 32 ]
  */
 export async function readFeatures(
   source: string,

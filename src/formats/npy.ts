@@ -159,6 +159,12 @@ function fortranPlaces(shape: readonly number[]): (index: number) => number {
  * Writes an npy file, byte for byte as `numpy.save` does: version 1.0, little-endian, C order.
  *
  * @throws if the data is not of its type and shape
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { float32 } from 'kuosan/core';
+ * import { writeNpy } from 'kuosan/formats';
+ *
+ * await writeFile('images.npy', writeNpy(float32([2, 3, 8, 8]))); // numpy.load('images.npy')
  */
 export function writeNpy({ dtype, shape, data }: NpyArray): Bytes {
   const fail = (problem: string) => new Error(`writeNpy: ${problem}`);

@@ -110,6 +110,12 @@ const headerDepth = 3;
  * @param options.int8  whether I8 is read; default false
  * @throws if the file breaks any rule of the format, with the tensor, its shape and the byte offset in the file: a header that is too long
  *   or no JSON, a name given twice, an unknown type, a size other than the shape's, data that overlaps, leaves holes or leaves the file
+ * @example
+ * import { float32 } from 'kuosan/core';
+ * import { readSafetensors, writeSafetensors } from 'kuosan/formats';
+ *
+ * const bytes = writeSafetensors(new Map([['w', float32([2], [1, 2])]]));
+ * console.log(readSafetensors(bytes).tensors.get('w')!.shape); // [ 2 ]
  */
 export function readSafetensors(bytes: Uint8Array, options?: { readonly int8?: false }): Safetensors;
 export function readSafetensors(bytes: Uint8Array, options: { readonly int8: true }): Safetensors<FileTensor>;
@@ -137,6 +143,12 @@ export function readSafetensors(
  * one metadata key): wider types first, then by name, the header padded to 8 bytes.
  *
  * @throws if a name is reserved or no valid text, or a tensor's data is not of its type and shape
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { float32 } from 'kuosan/core';
+ * import { writeSafetensors } from 'kuosan/formats';
+ *
+ * await writeFile('weights.safetensors', writeSafetensors(new Map([['w', float32([2], [1, 2])]]), { format: 'pt' }));
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, FileTensor>,

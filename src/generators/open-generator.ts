@@ -1,12 +1,14 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import { z } from 'zod';
 import {
+  cascadeClass,
   filesIn,
   indexFile,
   denoisingClasses,
   pipelineClasses,
   readModel,
   readModelIndex,
+  textToImageClass,
   type LoadedModel,
   type ModelFiles,
 } from '../checkpoint/browser.ts';
@@ -15,12 +17,12 @@ import { classConditions, classLabelsName, imageName, type Conditions } from '..
 import { quoteJson } from '../formats/quote.ts';
 import { parseConfig } from '../models/index.ts';
 import { enlarge, openSampler, type ImageModel } from '../pipelines/index.ts';
-import { cascade, cascadeClass, type CascadeStage } from './cascade.ts';
+import { cascade, type CascadeStage } from './cascade.ts';
 import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
 import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
-import { openTextToImage, textToImageClass } from './text-to-image.ts';
+import { openTextToImage } from './text-to-image.ts';
 
 /** Who opens a stage of a cascade. */
 const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
@@ -50,6 +52,16 @@ export interface OpenGeneratorOptions extends Partial<Pick<GeneratorContext, 'ba
  *
  * @param executor  where it computes; it has to outlive the generator
  * @throws one line that names the file and what is wrong, or the class and those that can be opened
+ * @example
+ * import { folderFiles, resolveModel } from 'kuosan/checkpoint';
+ * import { openGenerator } from 'kuosan/generators';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = createNodeExecutor();
+ * const generator = await openGenerator(executor, folderFiles(await resolveModel('noto-32')), { batchSize: 1 });
+ * for await (const { done, total, finished } of generator.generate({ seed: 7, sampling: { steps: 4 } }))
+ *   if (finished) console.log(`${done} of ${total}: [${finished.shape.join(', ')}]`); // 4 of 4: [1, 3, 32, 32]
+ * await executor.dispose();
  */
 export async function openGenerator(
   executor: Executor,

@@ -35,6 +35,12 @@ const fourierScale = 16;
  * The U-Net of DDPM with diffusers' configuration and checkpoint names.
  *
  * @see Ho et al. 2020, appendix B — https://arxiv.org/abs/2006.11239
+ * @example
+ * import { UNet2DModel } from 'kuosan/models';
+ * import { countParameters } from 'kuosan/nn';
+ *
+ * const unet = new UNet2DModel({ sampleSize: 32 }); // diffusers' defaults but for the size
+ * console.log(countParameters(unet) > 1e6); // true
  */
 export class UNet2DModel extends Module implements DenoisingNetwork {
   readonly convIn: Conv2d;

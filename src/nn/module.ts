@@ -94,7 +94,14 @@ export function countParameters(root: Module): number {
   return total;
 }
 
-/** First values of every parameter, each from its own stream, so that adding a layer changes no other. */
+/**
+ * First values of every parameter, each from its own stream, so that adding a layer changes no other.
+ *
+ * @example
+ * import { Linear, initialValues } from 'kuosan/nn';
+ *
+ * console.log([...initialValues(new Linear(4, 2), 0).keys()]); // [ 'weight', 'bias' ]
+ */
 export function initialValues(root: Module, seed: number): Map<string, HostArray> {
   return new Map(
     [...namedParameters(root)].map(([name, { shape, init }]) => [

@@ -62,6 +62,12 @@ export interface ToOnnxOptions {
  * Writes a program as one ONNX model (IR 8, opset 18).
  *
  * @throws if a weight is not of its entry's shape, or the model passes protobuf's 2 GiB
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { add, input, program } from 'kuosan/core';
+ * import { toOnnx } from 'kuosan/onnx';
+ *
+ * await writeFile('add.onnx', toOnnx(program({ outputs: { y: add(input('x', [2]), 1) } })).bytes);
  */
 export function toOnnx(program: Program, options: ToOnnxOptions = {}): OnnxProgram {
   const { weights } = options;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HostArray } from '../core/index.ts';
-import type { Dataset } from '../data/index.ts';
+import { imagesInMemory, type Dataset } from '../data/index.ts';
 import { classConditions, classLabelsName } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { denoisingTask, imageExamples } from './denoising-task.ts';
@@ -11,7 +11,10 @@ const count = 30;
 /** Every class ten times, one pixel each. */
 const dataset: Dataset = {
   name: 'classes',
-  images: Uint8Array.from({ length: count }, (_, i) => 8 * i),
+  images: imagesInMemory(
+    Uint8Array.from({ length: count }, (_, i) => 8 * i),
+    1,
+  ),
   count,
   height: 1,
   width: 1,

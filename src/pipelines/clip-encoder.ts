@@ -40,6 +40,19 @@ export interface ClipSource extends ClipImageSource {
  * Opens a model for embedding. A tower is compiled when it is first needed.
  *
  * @throws if the tokenizer's size or end token is not the model's
+ * @example
+ * import { readClipFolder, resolveModel } from 'kuosan/checkpoint';
+ * import { readTokenizer } from 'kuosan/data';
+ * import { openClipEncoder } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const clip = await readClipFolder(await resolveModel('emoji-clip', { kind: 'clip' }));
+ * const executor = createNodeExecutor();
+ * const encoder = openClipEncoder(executor, { ...clip, tokenizer: readTokenizer(clip.tokenizer, 'emoji-clip'), batchSize: 1 });
+ * const { embeddings } = await encoder.embedTexts(['a red heart']);
+ * console.log(embeddings.shape); // [ 1, 128 ]
+ * await encoder.dispose();
+ * await executor.dispose();
  */
 export function openClipEncoder(executor: Executor, source: ClipSource): ClipEncoder {
   const { model, tokenizer, weights, batchSize = encoderBatchSize } = source;

@@ -25,7 +25,7 @@ import {
   sum,
   type Tensor,
 } from '../core/index.ts';
-import { unitToByte, type Dataset } from '../data/index.ts';
+import { imagesInMemory, unitToByte, type Dataset } from '../data/index.ts';
 import {
   networkProcess,
   objectiveDefaults,
@@ -55,7 +55,10 @@ function gaussianImages(means: readonly number[]): Dataset {
   const z = new RandomStream(1, 'pictures').fillNormal(new Float32Array(B * D));
   return {
     name: 'gaussian',
-    images: Uint8Array.from(z, (x, i) => unitToByte(means[labels[Math.floor(i / D)]!]! + s * x)),
+    images: imagesInMemory(
+      Uint8Array.from(z, (x, i) => unitToByte(means[labels[Math.floor(i / D)]!]! + s * x)),
+      D,
+    ),
     count: B,
     height: 8,
     width: 8,

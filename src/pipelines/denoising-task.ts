@@ -34,7 +34,17 @@ export interface Examples {
   batch(number: number, size: number): NoisedBatch | Promise<NoisedBatch>;
 }
 
-/** Images of a data set, with their classes where it has them: `batchAt`. */
+/**
+ * Images of a data set, with their classes where it has them: `batchAt`.
+ *
+ * @example
+ * import { openDataset } from 'kuosan/data';
+ * import { imageExamples } from 'kuosan/pipelines';
+ *
+ * const dataset = await openDataset('noto-emoji/smileys', { size: 16 });
+ * const { x0 } = await imageExamples(dataset, { seed: 0, horizontalFlip: true }).batch(0, 32);
+ * console.log(x0!.shape); // [ 32, 3, 16, 16 ]
+ */
 export function imageExamples(
   dataset: Dataset,
   { seed, horizontalFlip = false }: { readonly seed: number; readonly horizontalFlip?: boolean },
@@ -107,6 +117,24 @@ const dropoutStream = (names: readonly string[]) =>
  *
  * @throws if a condition is dropped and nothing takes its place; when a batch is made, if the examples lack a condition of the network
  * @see Ho, Jain & Abbeel 2020, Algorithm 1 — https://arxiv.org/abs/2006.11239
+ * @example
+ * import { openDataset } from 'kuosan/data';
+ * import { UNet2DModel } from 'kuosan/models';
+ * import { denoisingTask, imageExamples } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ * import { Trainer, trainSchema } from 'kuosan/train';
+ *
+ * const network = new UNet2DModel({
+ *   sampleSize: 16, blockOutChannels: [8, 16], layersPerBlock: 1, normNumGroups: 4,
+ *   downBlockTypes: ['DownBlock2D', 'DownBlock2D'], upBlockTypes: ['UpBlock2D', 'UpBlock2D'],
+ * });
+ * const examples = imageExamples(await openDataset('noto-emoji/smileys', { size: 16 }), { seed: 0 });
+ * const task = denoisingTask({ network, examples, batchSize: 4, seed: 0 });
+ * const executor = createNodeExecutor();
+ * const trainer = await Trainer.open(executor, task, trainSchema.parse({ steps: 2, batchSize: 4 }));
+ * const { step, loss } = await trainer.advance();
+ * console.log(step, loss > 0); // 1 true
+ * await executor.dispose();
  */
 export function denoisingTask({
   network,

@@ -19,6 +19,15 @@ export interface ExactSource {
  * A batch of B noisy images takes about 2 · B · N · C · H · W multiplications for each step.
  *
  * @throws if there are no images; while sampling, if guidance is requested
+ * @example
+ * import { fromBitmaps, imagesAt, openDataset } from 'kuosan/data';
+ * import { schedulerConfig } from 'kuosan/diffusion';
+ * import { exactSampler, sampleImages } from 'kuosan/pipelines';
+ *
+ * const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
+ * const images = fromBitmaps(imagesAt(dataset, [0, 1, 2, 3]));
+ * const samples = await sampleImages(exactSampler({ images, scheduler: schedulerConfig() }), { seed: 0, count: 1 });
+ * console.log(samples.shape); // [ 1, 3, 8, 8 ]
  */
 export function exactSampler({ images, scheduler, batchSize = 16 }: ExactSource): ImageSampler {
   const process = networkProcess(scheduler);

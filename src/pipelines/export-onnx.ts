@@ -36,6 +36,12 @@ const largestFile = 2 ** 31 - 1;
  * `metadata_props` has the configurations of the network and of its noise schedule, as diffusers writes them.
  *
  * @throws if the weights are not the network's, do not fit the dtype, or take more than 2 GiB
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * import { loadModel } from 'kuosan/checkpoint';
+ * import { exportOnnx } from 'kuosan/pipelines';
+ *
+ * await writeFile('noto-32.onnx', exportOnnx(await loadModel('noto-32'), { dtype: 'f16' }));
  */
 export function exportOnnx(
   { network, scheduler, weights }: ModelToExport,

@@ -40,6 +40,16 @@ export interface SamplerSource {
  *
  * @param executor  where it runs; it has to outlive the sampler
  * @throws if weights of the network are missing, in the values given or in the store, or it cannot denoise
+ * @example
+ * import { loadModel } from 'kuosan/checkpoint';
+ * import { openSampler, sampleImages } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = createNodeExecutor();
+ * const sampler = await openSampler(executor, { ...(await loadModel('noto-32')), batchSize: 2 });
+ * const images = await sampleImages(sampler, { seed: 0, count: 2, sampler: 'dpmpp-2m', steps: 4 });
+ * console.log(images.shape); // [ 2, 3, 32, 32 ]
+ * await executor.dispose();
  */
 export async function openSampler(
   executor: Executor,

@@ -46,6 +46,19 @@ export interface ZeroShotClassifierOptions {
  * @param templates  sentences with `{}` for the label; default the label alone
  * @throws if there is no label, one is empty, two are the same tokens, a template has no `{}`, tags are not as many as labels, or the encoder has no scale
  * @see Radford et al. 2021, section 3.1.4 — https://arxiv.org/abs/2103.00020
+ * @example
+ * import { readClipFolder, resolveModel } from 'kuosan/checkpoint';
+ * import { readTokenizer } from 'kuosan/data';
+ * import { openClipEncoder, zeroShotClassifier } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const clip = await readClipFolder(await resolveModel('emoji-clip', { kind: 'clip' }));
+ * const executor = createNodeExecutor();
+ * const encoder = openClipEncoder(executor, { ...clip, tokenizer: readTokenizer(clip.tokenizer, 'emoji-clip'), batchSize: 4 });
+ * const classifier = await zeroShotClassifier(encoder, ['cat', 'heart'], ['a {}', 'a photo of a {}']);
+ * const { embeddings } = await encoder.embedTexts(['a red heart']); // image embeddings of embedImages do the same
+ * console.log(classifier.classify(embeddings)[0]![0]!.label); // heart
+ * await executor.dispose();
  */
 export async function zeroShotClassifier(
   clip: Pick<ClipEncoder, 'embedTexts' | 'tokenizer' | 'contextLength' | 'scale' | 'dim'>,

@@ -55,6 +55,12 @@ export interface NodeExecutorOptions {
  * An executor over ONNX Runtime in Node.
  *
  * @throws if threads is not a positive integer
+ * @example
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = createNodeExecutor({ threads: 2 });
+ * console.log(executor.device); // cpu (2 threads)
+ * await executor.dispose();
  */
 export function createNodeExecutor(options: NodeExecutorOptions = {}): Executor {
   return openNodeService(options).executor;

@@ -30,6 +30,10 @@ const comparingSeconds = 60;
  * Opens an executor on a device, which is looked for and tried at once.
  *
  * @throws if the device is not there or cannot compute, with the reason and a hint
+ * @example
+ * import { openNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const executor = await openNodeExecutor({ device: 'webgpu' });
  */
 export async function openNodeExecutor({
   device = 'auto',

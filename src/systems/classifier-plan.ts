@@ -8,7 +8,7 @@ import { classificationInputs, classificationLoss, classifierProgram } from '../
 import type { ClassifierConfig } from './classifier-config.ts';
 import { countParameters } from '../nn/index.ts';
 import { entries } from '../train/steps/programs.ts';
-import type { RunOptions, RunPlan, RunWatch } from '../train/run.ts';
+import type { PlanOptions, RunPlan, RunWatch } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
 import { heldOutSource } from './held-out.ts';
 
@@ -19,13 +19,13 @@ import { heldOutSource } from './held-out.ts';
  */
 export async function planClassifier(
   config: ClassifierConfig,
-  { skipBad = false, signal }: Pick<RunOptions, 'skipBad' | 'signal'>,
+  { skipBad = false, signal, onProgress }: PlanOptions,
 ): Promise<RunPlan> {
   const {
     data: { source, size, crop, horizontalFlip, channels },
     train,
   } = config;
-  const options = { size, crop, skipBad, ...(channels && { channels }), ...(signal && { signal }) };
+  const options = { size, crop, skipBad, ...(channels && { channels }), signal, onProgress };
   const dataset = await openDataset(source, options);
   if (!dataset.labels || !dataset.classNames)
     throw new Error(`config.data.source: ${dataset.name} has no classes; put each class in a folder of its own`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fingerprintOf, readTokenizer, trainTokenizer, type Dataset } from '../data/index.ts';
+import { fingerprintOf, imagesInMemory, readTokenizer, trainTokenizer, type Dataset } from '../data/index.ts';
 import { captionNotes, perfectInBatch, sameTokens, type CaptionSettings } from './clip-notes.ts';
 
 const words = ['a', 'cat', 'dog', 'red', 'blue', 'drawing', 'of', 'round', 'small'];
@@ -8,7 +8,7 @@ const tokenizer = readTokenizer(trainTokenizer([...words, ...words], { vocabSize
 
 function images(captions: readonly string[], tags?: readonly (readonly string[])[]): Dataset {
   const content = {
-    images: new Uint8Array(captions.length),
+    images: imagesInMemory(new Uint8Array(captions.length), 1),
     count: captions.length,
     height: 1,
     width: 1,

@@ -45,21 +45,14 @@ const preprocessing = { ...openAIPreprocessing, resample: 'lanczos' } as const;
  */
 export async function planClip(
   config: ClipConfig,
-  { skipBad = false, signal, resumeFrom }: PlanOptions,
+  { skipBad = false, signal, onProgress, resumeFrom }: PlanOptions,
 ): Promise<RunPlan> {
   const {
     data: { source, size, crop, files, testFiles, ...shown },
     train,
   } = config;
   const open = (name: string) =>
-    openDataset(name, {
-      size,
-      crop,
-      channels: 3,
-      resample: preprocessing.resample,
-      skipBad,
-      ...(signal && { signal }),
-    });
+    openDataset(name, { size, crop, channels: 3, resample: preprocessing.resample, skipBad, signal, onProgress });
   const whole = await open(source);
   const part = (list: string, without: string) =>
     takeListed(whole, list).catch((error: unknown) => {

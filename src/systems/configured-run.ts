@@ -29,6 +29,14 @@ const getDataSchema = z.record(z.string(), z.string()).default({});
  *
  * @param systems  what can be trained; default all that there are
  * @throws for an unknown task, with those there are; else what the check of that system finds
+ * @example
+ * import { configuredRun } from 'kuosan/systems';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ * import { readConfig, trainingRun } from 'kuosan/train';
+ *
+ * const plan = await configuredRun(await readConfig('smileys-16')).plan({});
+ * for await (const event of trainingRun(plan, { out: 'runs/smileys', executor: createNodeExecutor() }))
+ *   if (event.type === 'step') console.log(event.step, event.loss);
  */
 export function configuredRun(
   { task, getData, $schema: _, ...config }: Readonly<Record<string, unknown>>,

@@ -39,7 +39,7 @@ import { withClasses } from './with-classes.ts';
  */
 export async function planDdpm(
   asked: AskedDdpmConfig,
-  { skipBad = false, signal, resumeFrom }: PlanOptions,
+  { skipBad = false, signal, onProgress, resumeFrom }: PlanOptions,
 ): Promise<RunPlan> {
   const { train, scheduler } = asked;
   const { superResolution } = asked.objective;
@@ -52,7 +52,7 @@ export async function planDdpm(
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const features = await featuresFor(train, imageShape);
   features?.check(imageShape);
-  const dataset = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const dataset = await openDataset(source, { size, crop, channels, skipBad, signal, onProgress });
   const { config, notes } = withClasses(asked, dataset);
   const unet = new UNet2DModel(withSampleSize(config));
   const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);

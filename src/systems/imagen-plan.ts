@@ -7,6 +7,8 @@ import {
   part,
   readTextEncoder,
   schedulerComponent,
+  textEncoderFolder,
+  textToImageClass,
   unet2DConditionComponent,
   writePipelineFolder,
   type LoadedTextEncoder,
@@ -25,13 +27,7 @@ import {
 } from '../data/index.ts';
 import { hasSteps, networkProcess, objectiveDefaults, type NetworkProcess, type Schedule } from '../diffusion/index.ts';
 import { fromHome } from '../files/from-home.ts';
-import {
-  textEncoderFolder,
-  textToImageClass,
-  textToImageNetwork,
-  textToImageSettings,
-  type TextToImageFacts,
-} from '../generators/index.ts';
+import { textToImageNetwork, textToImageSettings, type TextToImageFacts } from '../generators/index.ts';
 import {
   conditionVectorWidth,
   textConditionNames,
@@ -60,7 +56,10 @@ import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
  *
  * @throws if the configuration contradicts itself, the data or the encoder, or images have no captions
  */
-export async function planImagen(asked: ImagenConfig, { skipBad = false, signal }: PlanOptions): Promise<RunPlan> {
+export async function planImagen(
+  asked: ImagenConfig,
+  { skipBad = false, signal, onProgress }: PlanOptions,
+): Promise<RunPlan> {
   const { train, scheduler, text } = asked;
   const { superResolution, ...weighing } = asked.objective;
   const { source, size, crop, channels, files, horizontalFlip, fields: keys } = asked.data;
@@ -74,7 +73,7 @@ export async function planImagen(asked: ImagenConfig, { skipBad = false, signal 
   const features = await featuresFor(train, imageShape);
   features?.check(imageShape);
 
-  const whole = await openDataset(source, { size, crop, channels, skipBad, ...(signal && { signal }) });
+  const whole = await openDataset(source, { size, crop, channels, skipBad, signal, onProgress });
   const listed = files === null ? whole : await takeListed(whole, files);
   const fields = await readFields(listed, keys);
   const dataset: Dataset = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fromBitmaps, openDataset, imagesAt } from '../data/index.ts';
+import { fromBitmaps, imagesAt, imagesInMemory, openDataset } from '../data/index.ts';
 import { networkProcess, schedulerConfig } from '../diffusion/index.ts';
 import { irreducibleLossOf, mostIrreducibleLossValues } from './irreducible-loss.ts';
 
@@ -18,7 +18,8 @@ test('the floor of a few images is zero where little noise is, rises, and falls 
 test('of one image it is zero, and of one and its mirror image it is not', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   // Half dark, half light.
-  const one = { ...dataset, count: 1, images: Uint8Array.from({ length: 192 }, (_, i) => (i % 24 < 12 ? 0 : 255)) };
+  const pixels = Uint8Array.from({ length: 192 }, (_, i) => (i % 24 < 12 ? 0 : 255));
+  const one = { ...dataset, count: 1, images: imagesInMemory(pixels, 192) };
   const sum = async (horizontalFlip: boolean) =>
     (await irreducibleLossOf(one, steps, { horizontalFlip })!()).reduce<number>((total, loss) => total + loss!, 0);
   expect(await sum(false)).toBeLessThan(1e-9);

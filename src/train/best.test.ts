@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { resolveModel } from '../checkpoint/index.ts';
 import { float32, input, mean, square } from '../core/index.ts';
-import type { Dataset } from '../data/index.ts';
+import { imagesInMemory, type Dataset } from '../data/index.ts';
 import { readSafetensors, writeSafetensors } from '../formats/index.ts';
 import { writeNewFile } from '../files/durable-files.ts';
 import { Linear } from '../nn/index.ts';
@@ -33,7 +33,7 @@ const dataset: Dataset = {
   height: 1,
   width: 1,
   channels: 1,
-  images: new Uint8Array(0),
+  images: imagesInMemory(new Uint8Array(0), 1),
 };
 
 /** A run whose measurement after step s is `values[s − 1]`. */

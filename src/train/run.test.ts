@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { add, float32, input, mean, neg, RandomStream, softplus, square, stopGradient } from '../core/index.ts';
 import { readTrainingState } from '../checkpoint/index.ts';
-import type { Dataset } from '../data/index.ts';
+import { imagesInMemory, type Dataset } from '../data/index.ts';
 import { readSafetensors, writeSafetensors } from '../formats/index.ts';
 import { Linear, Module, type Context } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
@@ -40,7 +40,7 @@ const dataset: Dataset = {
   height: 1,
   width: 1,
   channels: 1,
-  images: new Uint8Array(0),
+  images: imagesInMemory(new Uint8Array(0), 1),
 };
 
 /** A GAN whose folder holds the generator, which is all that makes images. */

@@ -117,6 +117,8 @@ export interface RunOptions {
 
 /** How a run is laid out. */
 export interface PlanOptions extends Pick<RunOptions, 'skipBad' | 'signal'> {
+  /** Called after every image of the data that is decoded, which may take minutes; never when it comes from the cache. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** The folder of the run that goes on: what it learned before its first step, as a vocabulary, is taken from its newest checkpoint. */
   readonly resumeFrom?: string;
 }

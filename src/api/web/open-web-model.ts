@@ -24,9 +24,11 @@ export interface WebModelOptions extends WebExecutorOptions {
  * @param address  of the folder, `/models/noto-32`; another host has to allow it (CORS)
  * @throws one line that names the address and what is wrong; as `createWebExecutor`
  * @example
+ * import { openModel } from 'kuosan/web';
+ *
  * const model = await openModel('/models/noto-32');
  * const [image] = await model.generate({ seed: 7, sampler: 'dpmpp-2m' });
- * document.querySelector('img').src = URL.createObjectURL(await image.toBlob());
+ * document.querySelector('img')!.src = URL.createObjectURL(await image!.toBlob());
  */
 export async function openWebModel(address: string | URL, options: WebModelOptions = {}): Promise<Model> {
   const { batchSize = togetherDefault, variant, onBytes, signal, ...engine } = options;

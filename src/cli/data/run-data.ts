@@ -1,8 +1,9 @@
 import { RandomStream } from '../../core/random.ts';
-import { checkExtension, checkWritable, layGrid, openDataset, imagesAt, writePng } from '../../data/index.ts';
+import { checkExtension, checkWritable, layGrid, imagesAt, writePng } from '../../data/index.ts';
 import type { Dataset } from '../../data/index.ts';
 import { checkOutside } from '../check-apart.ts';
 import { clipped } from '../../formats/quote.ts';
+import { openWithProgress } from '../open-data.ts';
 
 /** The options of `kuosan data`. */
 export interface DataOptions {
@@ -27,7 +28,7 @@ export async function runData(
   await checkWritable(out);
   await checkOutside({ '--out': out }, [source]);
   const start = performance.now();
-  const dataset = await openDataset(source, { size, skipBad });
+  const dataset = await openWithProgress(source, { size, skipBad });
   const seconds = (performance.now() - start) / 1000;
   for (const line of describeDataset(dataset, seconds)) print(line);
   // All of them in their own order, or a sample: the first hundred would be one class.

@@ -6,6 +6,7 @@ import { quoteWord } from '../../formats/quote.ts';
 import type { ConfiguredRun } from '../../systems/index.ts';
 import { describeMemory, expectedSamples, trainingRun, type RunEvent, type RunPlan } from '../../train/index.ts';
 import { checkOutside } from '../check-apart.ts';
+import { decodingProgress } from '../decoding-progress.ts';
 import { describeSkipped } from '../describe-skipped.ts';
 import { interruptSignal, type Interrupted } from '../interrupt.ts';
 import { createProgress, duration, type InnerProgress, type Progress } from '../progress.ts';
@@ -56,7 +57,10 @@ export async function showRun({
     await checkUnlocked(out);
     // A run that is there already is left out of the listing.
     if (!existsSync(join(out, 'run.json'))) await checkOutside({ '--out': out }, [run.source]);
-    plan = await run.plan({ skipBad, signal: interrupt.signal, ...(resume && { resumeFrom: out }) });
+    const { onProgress, stop } = decodingProgress();
+    plan = await run
+      .plan({ skipBad, signal: interrupt.signal, onProgress, ...(resume && { resumeFrom: out }) })
+      .finally(stop);
     let inner: InnerProgress | undefined;
     const onSampling = (done: number, of: number) => {
       inner ??= progress?.inner('  samples', of);

@@ -9,16 +9,18 @@ import {
   type ImageAugmentation,
 } from './augment.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
+import { imagesInMemory } from '../images/image-store.ts';
 
 const size = 16;
 const area = size * size;
 
 /** One image whose red is its column and whose green is its row, ten levels a pixel; blue is 0. */
+const pixels = Uint8Array.from(
+  { length: area * 3 },
+  (_, i) => [10 * (Math.floor(i / 3) % size), 10 * Math.floor(i / 3 / size), 0][i % 3]!,
+);
 const ramps: DatasetContent = {
-  images: Uint8Array.from(
-    { length: area * 3 },
-    (_, i) => [10 * (Math.floor(i / 3) % size), 10 * Math.floor(i / 3 / size), 0][i % 3]!,
-  ),
+  images: imagesInMemory(pixels, area * 3),
   count: 1,
   height: size,
   width: size,
@@ -57,9 +59,7 @@ const seeds = Array.from({ length: 20 }, (_, seed) => seed);
 
 describe('a view', () => {
   test('without changes is the image', () => {
-    seen({}, 1).forEach((value, i) =>
-      expect(value).toBeCloseTo(ramps.images[(i % area) * 3 + Math.floor(i / area)]!, 3),
-    );
+    seen({}, 1).forEach((value, i) => expect(value).toBeCloseTo(pixels[(i % area) * 3 + Math.floor(i / area)]!, 3));
   });
 
   test('that is turned by an angle has the ramp turned by it', () => {
@@ -81,9 +81,12 @@ describe('a view', () => {
       ...ramps,
       height,
       width,
-      images: Uint8Array.from(
-        { length: 3 * height * width },
-        (_, i) => [10 * (Math.floor(i / 3) % width), 10 * Math.floor(i / 3 / width), 0][i % 3]!,
+      images: imagesInMemory(
+        Uint8Array.from(
+          { length: 3 * height * width },
+          (_, i) => [10 * (Math.floor(i / 3) % width), 10 * Math.floor(i / 3 / width), 0][i % 3]!,
+        ),
+        3 * height * width,
       ),
     };
     for (const seed of seeds) {
@@ -133,7 +136,10 @@ describe('a view', () => {
     const bytes = [0, 0, 0, 255, 255, 255, 200, 90, 40, 200, 90, 40];
     const content: DatasetContent = {
       ...ramps,
-      images: Uint8Array.from({ length: area * 3 }, (_, i) => bytes[i % bytes.length]!),
+      images: imagesInMemory(
+        Uint8Array.from({ length: area * 3 }, (_, i) => bytes[i % bytes.length]!),
+        area * 3,
+      ),
     };
     const colors = seeds.map((seed) => {
       const image = seen({ colorJitter: 0.5 }, seed, content);
@@ -150,7 +156,7 @@ describe('a view', () => {
     const image = seen({ grayscale: 1 }, 1);
     for (let i = 0; i < area; i++)
       for (let c = 0; c < 3; c++)
-        expect(image[c * area + i]).toBeCloseTo(0.299 * ramps.images[3 * i]! + 0.587 * ramps.images[3 * i + 1]!, 2);
+        expect(image[c * area + i]).toBeCloseTo(0.299 * pixels[3 * i]! + 0.587 * pixels[3 * i + 1]!, 2);
   });
 
   test('that is smoothed spreads a point by the binomial coefficients, and keeps its sum', () => {

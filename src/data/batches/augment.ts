@@ -192,7 +192,7 @@ export function applyTransform(
   out: Float32Array,
   weight = 1,
 ): void {
-  const start = index * height * width * channels;
+  const pixels = images.at(index);
   const area = height * width;
   const kept = 1 - weight;
   const values = new Float64Array(channels);
@@ -212,14 +212,14 @@ export function applyTransform(
       );
       const [left, top] = [Math.floor(x), Math.floor(y)];
       const [u, v] = [x - left, y - top];
-      const here = start + (top * width + left) * channels;
+      const here = (top * width + left) * channels;
       const right = left + 1 < width ? channels : 0;
       const below = top + 1 < height ? width * channels : 0;
       for (let c = 0; c < channels; c++) {
         const table = tables[c]!;
         const at = here + c;
-        const upper = table[images[at]!]! * (1 - u) + table[images[at + right]!]! * u;
-        const lower = table[images[at + below]!]! * (1 - u) + table[images[at + below + right]!]! * u;
+        const upper = table[pixels[at]!]! * (1 - u) + table[pixels[at + right]!]! * u;
+        const lower = table[pixels[at + below]!]! * (1 - u) + table[pixels[at + below + right]!]! * u;
         values[c] = upper * (1 - v) + lower * v;
       }
       if (fades) {

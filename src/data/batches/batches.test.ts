@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batchAt, imagesAt } from './batches.ts';
 import type { Dataset } from '../sets/dataset.ts';
+import { imagesInMemory } from '../images/image-store.ts';
 
 /** N images of 2×3; the first pixel of image i is i, the last of its row 100 + i. */
 function numbered(count: number, classes = false): Dataset {
@@ -14,7 +15,7 @@ function numbered(count: number, classes = false): Dataset {
   }
   return {
     name: 'numbered',
-    images,
+    images: imagesInMemory(images, 18),
     count,
     height: 2,
     width: 3,
@@ -116,6 +117,6 @@ describe('imagesAt', () => {
     const [image] = imagesAt(dataset, [3]);
     expect(image!.data[0]).toBe(3);
     image!.data[0] = 99;
-    expect(dataset.images[3 * 18]).toBe(3);
+    expect(dataset.images.at(3)[0]).toBe(3);
   });
 });

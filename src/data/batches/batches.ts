@@ -69,13 +69,13 @@ export function batchAt(dataset: Dataset, { seed, step, batchSize, horizontalFli
     indices[b] = index;
     // The top bit: every bit of Philox is good, and this one needs no mask.
     const mirrored = horizontalFlip && new RandomStream(seed, 'flip', place).uint32() >>> 31 === 1;
-    const start = index * area * channels;
+    const pixels = images.at(index);
     for (let c = 0; c < channels; c++) {
       for (let y = 0; y < height; y++) {
         const to = ((b * channels + c) * height + y) * width;
-        const from = start + y * width * channels + c;
+        const from = y * width * channels + c;
         for (let x = 0; x < width; x++) {
-          out[to + x] = unitOfByte[images[from + (mirrored ? width - 1 - x : x) * channels]!]!;
+          out[to + x] = unitOfByte[pixels[from + (mirrored ? width - 1 - x : x) * channels]!]!;
         }
       }
     }
@@ -90,11 +90,5 @@ export function imagesAt(
   indices: Iterable<number>,
 ): { data: Uint8Array; height: number; width: number; channels: 1 | 3 }[] {
   const { images, height, width, channels } = dataset;
-  const size = height * width * channels;
-  return Array.from(indices, (index) => ({
-    data: images.slice(index * size, (index + 1) * size),
-    height,
-    width,
-    channels,
-  }));
+  return Array.from(indices, (index) => ({ data: images.at(index).slice(), height, width, channels }));
 }

@@ -3,14 +3,18 @@ import { captionBatchAt, type CaptionBatchOptions } from './caption-batches.ts';
 import { fillTemplate } from '../texts/template.ts';
 import { noAugmentation } from './augment.ts';
 import type { DatasetContent } from '../sets/dataset.ts';
+import { imagesInMemory } from '../images/image-store.ts';
 
 // Twelve images of five captions; image i is of gray level 10 i but for a ramp from left to right.
 const captions = ['a', 'a', 'a', 'b', 'b', 'c', 'd', 'e', 'a', 'b', 'c', 'e'];
 const size = 8;
 const content: DatasetContent = {
-  images: Uint8Array.from(
-    { length: 12 * size * size * 3 },
-    (_, i) => 10 * Math.floor(i / (size * size * 3)) + Math.floor((i % (size * 3)) / 3),
+  images: imagesInMemory(
+    Uint8Array.from(
+      { length: 12 * size * size * 3 },
+      (_, i) => 10 * Math.floor(i / (size * size * 3)) + Math.floor((i % (size * 3)) / 3),
+    ),
+    size * size * 3,
   ),
   count: 12,
   height: size,

@@ -30,10 +30,10 @@ export function* imageBatches(
     const count = Math.min(batchSize, total - first);
     const data = new Float32Array(batchSize * channels * area);
     for (let b = 0; b < count; b++) {
-      const from = (places?.[first + b] ?? first + b) * area * channels;
+      const pixels = images.at(places?.[first + b] ?? first + b);
       for (let c = 0; c < channels; c++) {
         const to = (b * channels + c) * area;
-        for (let i = 0; i < area; i++) data[to + i] = unitOfByte[images[from + i * channels + c]!]!;
+        for (let i = 0; i < area; i++) data[to + i] = unitOfByte[pixels[i * channels + c]!]!;
       }
     }
     yield { images: float32([batchSize, channels, height, width], data), first, count };

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import type { SkippedImage } from '../sets/dataset.ts';
 import { contentKey, type EmbeddingCache } from './embedding-cache.ts';
-import { decodeImage, ImageError } from '../images/image.ts';
+import { decodedTogether, decodeImage, ImageError } from '../images/image.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { fromBitmaps } from '../images/bitmap.ts';
 import type { Resample } from '../images/resample.ts';
@@ -22,9 +22,6 @@ export interface ImageEncoder {
    */
   embedImages(images: FloatArray): Promise<FloatArray>;
 }
-
-/** An image resized by a named kernel lies in memory whole: fewer of them at a time. */
-const readTogether = { streamed: 16, whole: 4 } as const;
 
 /** Options of `embedImages`. */
 export interface EmbedOptions {
@@ -53,6 +50,19 @@ export interface EmbeddedImages {
  * Embeds images, each resized to the encoder's size by its shorter side and center-cropped.
  *
  * @throws one line for a file that cannot be read or is no image, unless `skipBad`; or if none is left
+ * @example
+ * import { readImageTower, resolveModel } from 'kuosan/checkpoint';
+ * import { embedImages, imagesAt, openDataset, writePng } from 'kuosan/data';
+ * import { openClipImageEncoder } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * await writePng('smiley.png', imagesAt(await openDataset('noto-emoji/smileys'), [0])[0]!);
+ * const executor = createNodeExecutor();
+ * const tower = await readImageTower(await resolveModel('emoji-clip', { kind: 'clip' }));
+ * const encoder = openClipImageEncoder(executor, { ...tower, batchSize: 1 });
+ * const { embeddings } = await embedImages(encoder, ['smiley.png']);
+ * console.log(embeddings.shape); // [ 1, 128 ]
+ * await executor.dispose();
  */
 export async function embedImages(
   encoder: ImageEncoder,
@@ -67,7 +77,7 @@ export async function embedImages(
   for (let first = 0; first < files.length; first += batchSize) {
     signal?.throwIfAborted();
     const batch = files.slice(first, first + batchSize);
-    const seen = await inParallel(batch.length, resample ? readTogether.whole : readTogether.streamed, async (i) => {
+    const seen = await inParallel(batch.length, decodedTogether(resample), async (i) => {
       try {
         const bytes = await readFile(batch[i]!);
         const key = contentKey(bytes);

@@ -30,6 +30,11 @@ const maxSide = 32_768;
  * @param images  all of one size; gray and transparent ones become RGB
  * @returns         [rows · (H + gap) + gap, columns · (W + gap) + gap, 3], times scale
  * @throws if there are none, sizes differ, or the sheet would be larger than 32,768 pixels
+ * @example
+ * import { openDataset, imagesAt, layGrid, writePng } from 'kuosan/data';
+ *
+ * const dataset = await openDataset('noto-emoji/smileys', { size: 16 });
+ * await writePng('grid.png', layGrid(imagesAt(dataset, [0, 1, 2, 3]), { columns: 2, scale: 4 }));
  */
 export function layGrid(images: readonly Bitmap[], options: GridOptions = {}): Bitmap {
   const first = images[0];

@@ -30,6 +30,13 @@ export function unitToByte(value: number): number {
  * @param batch  [B, C, H, W] or one image [C, H, W], in [−1, 1]; values outside are clipped; C is 1 or 3
  * @returns      B images
  * @throws if the shape is neither, or C is neither 1 nor 3
+ * @example
+ * import { float32 } from 'kuosan/core';
+ * import { toBitmaps, writePng } from 'kuosan/data';
+ *
+ * const [gray] = toBitmaps(float32([1, 1, 8, 8])); // 0 of −1 … 1
+ * console.log(gray!.data[0]); // 128
+ * await writePng('gray.png', gray!);
  */
 export function toBitmaps(batch: FloatArray): Bitmap[] {
   const shape = batch.shape.length === 3 ? [1, ...batch.shape] : batch.shape;

@@ -43,6 +43,14 @@ const white = { r: 255, g: 255, b: 255 };
 /** sharp's names for the ways an image becomes a square. */
 export const fitOf = { center: 'cover', pad: 'contain', stretch: 'fill' } as const;
 
+/**
+ * Images that are decoded at the same time. The decoder's own threads do two thirds of the work; with only as many images on their way as
+ * there are cores, they wait for the main thread to hand out the next. An image resized by a named kernel lies in memory whole.
+ */
+export function decodedTogether(resample: Resample | undefined): number {
+  return resample ? 4 : 16;
+}
+
 /** The bytes are no image that can be decoded; `reason` says why, without the name of the file. */
 export class ImageError extends Error {
   readonly reason: string;

@@ -17,8 +17,8 @@ export interface OpenOptions {
   /** Where decoded data sets are kept; undefined keeps none. Default `defaultCacheDir()`. */
   readonly cacheDir: string | undefined;
   /** Called after every decoded image; never when the data set comes from the cache. */
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the name of a cache says of how images were decoded. */

@@ -118,7 +118,7 @@ describe('resampling', () => {
     const dir = await mkdtemp(join(tmpdir(), 'kuosan-resample-'));
     await writeFile(join(dir, 'image.png'), image);
     const options = { size: 16, cacheDir: join(dir, '.cache') };
-    const open = async (resample?: Resample) => (await openDataset(dir, { ...options, resample })).images;
+    const open = async (resample?: Resample) => (await openDataset(dir, { ...options, resample })).images.at(0);
     expect(await open('bicubic')).toEqual(goldenBytes('pillow.bicubic.16'));
     expect(await open('lanczos')).toEqual(goldenBytes('pillow.lanczos.16'));
     expect(await open()).toEqual((await decodeImage(image, { size: 16 })).data);
@@ -129,11 +129,12 @@ describe('resampling', () => {
     const some = gray(6, 6, (y, x) => 7 * (y * 6 + x));
     const options = { ...openDefaults, cacheDir: '', channels: 3, size: 20, resample: 'bicubic' } as const;
     const bytes = await encodePng(some);
-    expect(await fitImages({ ...some, channels: 1, count: 1 }, options)).toEqual(
-      (await decodeImage(bytes, options)).data,
-    );
-    expect((await fitImages({ ...some, channels: 1, count: 1 }, { ...options, size: 8 })).subarray(0, 24)).toEqual(
-      new Uint8Array(24),
-    );
+    const fitted = async (size: number) => {
+      let image: Uint8Array | undefined;
+      await fitImages({ ...some, channels: 1, count: 1 }, { ...options, size }, (_, pixels) => (image = pixels));
+      return image!;
+    };
+    expect(await fitted(20)).toEqual((await decodeImage(bytes, options)).data);
+    expect((await fitted(8)).subarray(0, 24)).toEqual(new Uint8Array(24));
   });
 });

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { cached, type Cached } from './cache.ts';
-import { checkMemory } from './check-memory.ts';
-import type { DatasetContent } from './dataset.ts';
-import { fitImages, isQuickFit, type RawImages } from '../images/fit-images.ts';
-import { decodedAs, type OpenOptions } from '../images/open-options.ts';
-import { heightAndWidth } from '../images/image-size.ts';
+import type { Cached } from './cache.ts';
+import type { RawImages } from '../images/fit-images.ts';
+import type { OpenOptions } from '../images/open-options.ts';
+import { openRawImages } from './raw-images.ts';
 import type { Source, Split } from './source.ts';
 import { describeSystemError } from '../../files/system-reason.ts';
 
@@ -85,27 +83,14 @@ async function openBatches(
     }
     images.push(interleaved(bytes, count));
   }
-  checkMemory(folder, ids.length, options.size, options.channels);
   const raw: RawImages = { data: Buffer.concat(images), count: ids.length, height: side, width: side, channels: 3 };
-  const [toHeight, toWidth] = heightAndWidth(options.size);
-  const build = async (): Promise<DatasetContent> => ({
-    images: await fitImages(raw, options),
-    count: raw.count,
-    height: toHeight,
-    width: toWidth,
-    channels: options.channels,
-    ids,
-    labels: Int32Array.from(labels),
-    classNames,
-    skipped: [],
-    notes: [],
-  });
-  if (isQuickFit(raw, options)) return { content: await build(), fromCache: false };
-  const key = createHash('sha256')
-    .update(raw.data)
-    .update(JSON.stringify([labels, classNames]))
-    .digest('hex');
-  return cached(options.cacheDir, JSON.stringify(['cifar10', folder, batches, ...decodedAs(options)]), key, build);
+  const key = () =>
+    createHash('sha256')
+      .update(raw.data)
+      .update(JSON.stringify([labels, classNames]))
+      .digest('hex');
+  const decoded = { count: raw.count, ids, labels: Int32Array.from(labels), classNames, skipped: [], notes: [] };
+  return openRawImages(raw, decoded, { path: folder, name: ['cifar10', folder, batches], key }, options);
 }
 
 /** [N, H, W, C] from records of a label and [C, H, W]. */

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { imagesAtPlaces, type ImageStore } from '../images/image-store.ts';
 
 /** A file that was left out, and why. */
 export interface SkippedImage {
@@ -8,8 +9,8 @@ export interface SkippedImage {
 
 /** What a source decodes to and the cache keeps; N images of one size. */
 export interface DatasetContent {
-  /** [N, H, W, C] in 0 … 255, sRGB (C = 3) or gray (C = 1). */
-  readonly images: Uint8Array;
+  /** Their pixels: [H, W, C] each in 0 … 255, sRGB (C = 3) or gray (C = 1). */
+  readonly images: ImageStore;
   readonly count: number;
   readonly height: number;
   readonly width: number;
@@ -28,7 +29,7 @@ export interface DatasetContent {
   readonly notes: readonly string[];
 }
 
-/** Images in memory, ready to draw batches from. */
+/** Images, ready to make batches of. */
 export interface Dataset extends DatasetContent {
   /** As it was asked for: `noto-emoji/faces`, `./photos`. */
   readonly name: string;
@@ -46,18 +47,26 @@ export function fingerprintOf(content: DatasetContent): string {
   const { count, height, width, channels, labels, classNames, captions, tags } = content;
   const shape = { count, height, width, channels, labels: labels && [...labels], classNames, captions, tags };
   const hash = createHash('sha256').update(JSON.stringify(shape)).update('\n');
-  return updateHash(hash, content.images).digest('hex');
+  return updatePixels(hash, content).digest('hex');
 }
 
-/** `hash.update` for any length; the method itself takes less than 2 GiB at once. */
-export function updateHash<Hash extends { update(bytes: Uint8Array): unknown }>(hash: Hash, bytes: Uint8Array): Hash {
-  const piece = 2 ** 28;
-  for (let start = 0; start < bytes.length; start += piece) hash.update(bytes.subarray(start, start + piece));
+/** Many images are hashed at once: a call for each small one would take longer than its pixels do. */
+const hashedTogether = 2 ** 20;
+
+function updatePixels(hash: Hash, { images, count, height, width, channels }: DatasetContent): Hash {
+  const size = height * width * channels;
+  const most = Math.max(1, Math.floor(hashedTogether / size));
+  const piece = new Uint8Array(most * size);
+  for (let first = 0; first < count; first += most) {
+    const end = Math.min(count, first + most);
+    for (let index = first; index < end; index++) piece.set(images.at(index), (index - first) * size);
+    hash.update(piece.subarray(0, (end - first) * size));
+  }
   return hash;
 }
 
 /**
- * The content with only the images at the given places, in that order.
+ * The content with only the images at the given places, in that order. Pixels stay where they are.
  *
  * @param labels      [kept] their classes; none when left out
  * @param classNames  what the classes are called
@@ -67,12 +76,8 @@ export function selectImages(
   places: readonly number[],
   classes?: { readonly labels: Int32Array; readonly classNames: readonly string[] },
 ): DatasetContent {
-  const size = content.height * content.width * content.channels;
-  const images = new Uint8Array(places.length * size);
-  for (const [to, from] of places.entries())
-    images.set(content.images.subarray(from * size, (from + 1) * size), to * size);
   return {
-    images,
+    images: imagesAtPlaces(content.images, Uint32Array.from(places)),
     count: places.length,
     height: content.height,
     width: content.width,

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { cached } from './cache.ts';
 import type { Cached } from './cache.ts';
 import { metadataName, notesOfMissing, readCaptions, type CaptionFiles } from './captions.ts';
-import { checkMemory } from './check-memory.ts';
 import type { DatasetContent, SkippedImage } from './dataset.ts';
-import { ImageError, decodeImage, imageFormats } from '../images/image.ts';
+import type { Decoded } from './kept-images.ts';
+import type { Bitmap } from '../images/bitmap.ts';
+import { decodedTogether, decodeImage, ImageError, imageFormats } from '../images/image.ts';
+import type { PutImage } from '../images/image-store.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from '../images/image-size.ts';
@@ -189,34 +190,30 @@ function bad(folder: string, { id, reason }: SkippedImage): Error {
   return new Error(`data: ${JSON.stringify(join(folder, id))}: ${reason}; ${hint}`);
 }
 
-type Decoded = DatasetContent & { readonly temporary: boolean };
-
-async function decodeAll(folder: string, part: Part, options: OpenOptions): Promise<Decoded> {
+async function decodeAll(folder: string, part: Part, options: OpenOptions, put: PutImage): Promise<Decoded> {
   const { files } = part;
   const { size, channels, crop, resample, skipBad, signal, onProgress } = options;
-  checkMemory(folder, files.length, size, channels);
   // First: reading text takes a moment, decoding images minutes.
   const written = await readCaptions(folder, captionFiles(part));
   const problem = written.problems[0];
   if (problem !== undefined && !skipBad) throw bad(folder, { id: problem.where, reason: problem.reason });
-  const [height, width] = heightAndWidth(size);
-  const pixels = height * width * channels;
-  const images = new Uint8Array(files.length * pixels);
   const reasons = new Map<number, string>();
   let done = 0;
   let unreadable = false;
-  await inParallel(files.length, Math.min(16, Math.max(2, availableParallelism())), async (index) => {
+  await inParallel(files.length, decodedTogether(resample), async (index) => {
     signal?.throwIfAborted();
     const { id } = files[index]!;
+    let image: Bitmap | undefined;
     try {
       const bytes = await readFile(join(folder, id));
-      images.set((await decodeImage(bytes, { size, channels, crop, resample })).data, index * pixels);
+      image = await decodeImage(bytes, { size, channels, crop, resample });
     } catch (error) {
       const reason = error instanceof ImageError ? error.reason : describeSystemError(error);
       if (!skipBad) throw bad(folder, { id, reason });
       unreadable ||= !(error instanceof ImageError);
       reasons.set(index, reason);
     }
+    if (image) put(index, image.data);
     onProgress?.(++done, files.length);
   });
   const skipped = [...reasons].sort(([a], [b]) => a - b).map(([index, reason]) => ({ id: files[index]!.id, reason }));
@@ -226,17 +223,12 @@ async function decodeAll(folder: string, part: Part, options: OpenOptions): Prom
       `data ${JSON.stringify(folder)}: none of its ${files.length} images can be read; the first, ${skipped[0]!.id}: ${skipped[0]!.reason}`,
     );
   }
-  for (const [to, from] of good.entries())
-    if (to !== from) images.copyWithin(to * pixels, from * pixels, (from + 1) * pixels);
   const ids = good.map((index) => files[index]!.id);
   const classes = classesOf(ids, part.within);
   const captions = written.captions && good.map((index) => written.captions![index]!);
   return {
-    images: images.subarray(0, good.length * pixels),
     count: good.length,
-    height,
-    width,
-    channels,
+    ...(good.length < files.length && { places: good }),
     ids,
     ...classes,
     ...(captions && { captions }),
@@ -276,7 +268,16 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
   const key = createHash('sha256')
     .update(JSON.stringify([part.files, part.metadata, part.texts]))
     .digest('hex');
-  const { content, fromCache } = await cached(cacheDir, name, key, () => decodeAll(folder, part, options));
+  const [height, width] = heightAndWidth(options.size);
+  const opened = await cached(cacheDir, name, key, () => ({
+    source: folder,
+    count: part.files.length,
+    height,
+    width,
+    channels: options.channels,
+    decode: (put) => decodeAll(folder, part, options, put),
+  }));
+  const { content } = opened;
   // What an earlier start with skipBad left out must still be an error without it.
   if (content.skipped.length > 0 && !skipBad) throw bad(folder, content.skipped[0]!);
   const noTable =
@@ -284,11 +285,11 @@ export async function openFolder(folder: string, options: OpenOptions): Promise<
       ? ['captions are read from metadata.jsonl or .txt files, not from .csv']
       : [];
   return {
+    ...opened,
     content: {
       ...content,
       skipped: [...part.unreadable, ...content.skipped],
       notes: [...part.notes, ...content.notes, ...noTable],
     },
-    fromCache,
   };
 }

@@ -4,12 +4,11 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { readIdx, type IdxArray } from '../../formats/idx.ts';
-import { cached, type Cached } from './cache.ts';
-import { checkMemory } from './check-memory.ts';
+import type { Cached } from './cache.ts';
 import type { DatasetContent } from './dataset.ts';
-import { fitImages, isQuickFit, type RawImages } from '../images/fit-images.ts';
-import { decodedAs, type OpenOptions } from '../images/open-options.ts';
-import { heightAndWidth } from '../images/image-size.ts';
+import type { RawImages } from '../images/fit-images.ts';
+import type { OpenOptions } from '../images/open-options.ts';
+import { openRawImages } from './raw-images.ts';
 import type { Source, Split } from './source.ts';
 import { describeSystemError } from '../../files/system-reason.ts';
 
@@ -57,29 +56,23 @@ async function openIdx(path: string, classNames: readonly string[] | undefined, 
   if (images.dtype !== 'u8' || images.shape.length !== 3)
     throw fail(`holds ${images.dtype}[${images.shape.join(', ')}], expected images: u8[N, height, width]`);
   if (images.data.length === 0) throw fail(`holds no images: u8[${images.shape.join(', ')}]`);
-  checkMemory(path, count, options.size, options.channels);
   const classes = await readLabels(path, count, classNames);
   const raw: RawImages = { data: images.data as Uint8Array, count, height, width, channels: 1 };
   const name = basename(path).replace(imagesName, '$1$2');
-  const [toHeight, toWidth] = heightAndWidth(options.size);
-  const build = async (): Promise<DatasetContent> => ({
-    images: await fitImages(raw, options),
+  const key = () =>
+    createHash('sha256')
+      .update(raw.data)
+      .update(JSON.stringify([height, width, classes.classNames]))
+      .update(classes.labels ?? '')
+      .digest('hex');
+  const decoded = {
     count,
-    height: toHeight,
-    width: toWidth,
-    channels: options.channels,
     ids: Array.from({ length: count }, (_, i) => `${name}/${String(i).padStart(5, '0')}`),
     ...classes,
     skipped: [],
     notes: classes.labels ? [] : [`no classes: there is no file of labels next to ${basename(path)}`],
-  });
-  if (isQuickFit(raw, options)) return { content: await build(), fromCache: false };
-  const key = createHash('sha256')
-    .update(raw.data)
-    .update(JSON.stringify([height, width, classes.classNames]))
-    .update(classes.labels ?? '')
-    .digest('hex');
-  return cached(options.cacheDir, JSON.stringify(['idx', path, ...decodedAs(options)]), key, build);
+  };
+  return openRawImages(raw, decoded, { path, name: ['idx', path], key }, options);
 }
 
 async function readLabels(

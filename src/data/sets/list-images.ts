@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 import { metadataName, captionFileOf } from './captions.ts';
 import type { SkippedImage } from './dataset.ts';
 import { nameFinder } from './name-finder.ts';
-import { inParallel } from '../../files/in-parallel.ts';
+import { statMany } from '../../files/stat-many.ts';
 import { describeSystemError } from '../../files/system-reason.ts';
 
 /** What is taken for an image by its name; anything else in the folder is left alone. */
@@ -117,55 +117,54 @@ export async function listImages(root: string): Promise<Listing> {
     }
     for (const entry of entries) {
       const name = entry.name.toString('utf8');
-      if (!name.startsWith('.')) await meet(entry, name, inside === '' ? name : `${inside}/${name}`);
+      if (name.startsWith('.')) continue;
+      const id = inside === '' ? name : `${inside}/${name}`;
+      if (!Buffer.from(name, 'utf8').equals(entry.name)) {
+        if (entry.isDirectory() || isImage(name)) leaveOut(id, notUtf8);
+      } else if (entry.isFile()) take(name, id);
+      else await follow(entry, name, id);
     }
   };
-  const meet = async (entry: Dirent<Buffer>, name: string, id: string): Promise<void> => {
-    const leaveOut = (reason: string): void => {
-      unreadable.push({ id, reason });
-    };
-    if (!Buffer.from(name, 'utf8').equals(entry.name)) {
-      if (entry.isDirectory() || isImage(name)) leaveOut(notUtf8);
+  const leaveOut = (id: string, reason: string): void => {
+    unreadable.push({ id, reason });
+  };
+  const take = (name: string, id: string): void => {
+    if (isImage(name)) {
+      paths.push(id);
       return;
     }
+    const extension = extname(name).toLowerCase();
+    others.set(extension || name, (others.get(extension || name) ?? 0) + 1);
+    if (name === metadataName) metadata.push(id);
+    else if (extension === '.txt') texts.push(id);
+  };
+  const follow = async (entry: Dirent<Buffer>, name: string, id: string): Promise<void> => {
     let target: Pick<Dirent, 'isDirectory' | 'isFile'>;
     try {
       target = entry.isSymbolicLink() ? await stat(join(root, id)) : entry;
     } catch (error) {
-      if (isImage(name)) leaveOut(`its link cannot be followed: ${describeSystemError(error)}`);
+      if (isImage(name)) leaveOut(id, `its link cannot be followed: ${describeSystemError(error)}`);
       return;
     }
     if (target.isDirectory()) {
       await visit(id).catch((error: unknown) => {
-        if (!isGone(error)) leaveOut(describeSystemError(error));
+        if (!isGone(error)) leaveOut(id, describeSystemError(error));
       });
-      return;
-    }
-    if (!target.isFile()) return;
-    const extension = extname(name).toLowerCase();
-    if (isImage(name)) paths.push(id);
-    else {
-      others.set(extension || name, (others.get(extension || name) ?? 0) + 1);
-      if (name === metadataName) metadata.push(id);
-      else if (extension === '.txt') texts.push(id);
-    }
+    } else if (target.isFile()) take(name, id);
   };
   const sorted = async (ids: readonly string[]): Promise<ImageFile[]> => {
-    const found = await inParallel(ids.length, 16, async (index): Promise<ImageFile | undefined> => {
-      const id = ids[index]!;
-      try {
-        const { size, mtimeMs } = await stat(join(root, id));
-        return { id, size, modified: mtimeMs };
-      } catch (error) {
-        if (!isGone(error)) unreadable.push({ id, reason: describeSystemError(error) });
-        return undefined;
-      }
+    const found = await statMany(ids.map((id) => join(root, id)));
+    const files = ids.flatMap((id, index): ImageFile[] => {
+      const each = found[index]!;
+      if ('size' in each) return [{ id, size: each.size, modified: each.modified }];
+      if (!isGone(each)) unreadable.push({ id, reason: describeSystemError(each) });
+      return [];
     });
-    return found.filter((file) => file !== undefined).sort(byId);
+    return files.sort(byId);
   };
 
   await visit('');
-  const find = nameFinder(paths.map(captionFileOf));
+  const find = nameFinder(texts.length === 0 ? [] : paths.map(captionFileOf));
   const captions = texts.filter((id) => find(id) !== undefined);
   return {
     files: await sorted(paths),

@@ -20,15 +20,25 @@ export function nameFinder(names: readonly string[]): (wanted: string) => FoundN
     const index = exact.get(wanted);
     if (index !== undefined) return { index };
     composed ??= byComposedName(names);
-    const places = composed.get(wanted.normalize('NFC')) ?? [];
+    const key = wanted.normalize('NFC');
+    const plain = isPlain(key) ? exact.get(key) : undefined;
+    const others = composed.get(key) ?? [];
+    const places = plain === undefined ? others : [plain, ...others].sort((a, b) => a - b);
     if (places.length > 1) return { equals: places.map((place) => names[place]!) };
     return places.length === 1 ? { index: places[0]! } : undefined;
   };
 }
 
+/** Whether composing a name leaves it as it is, without a look at Unicode's tables: nearly all names of large folders are of that kind. */
+function isPlain(name: string): boolean {
+  return /^[\x20-\x7e]*$/.test(name);
+}
+
+/** All names that composing may change. */
 function byComposedName(names: readonly string[]): Map<string, number[]> {
   const places = new Map<string, number[]>();
   for (const [index, name] of names.entries()) {
+    if (isPlain(name)) continue;
     const key = name.normalize('NFC');
     const there = places.get(key);
     if (there) there.push(index);

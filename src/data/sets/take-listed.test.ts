@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { fingerprintOf, type Dataset, type DatasetContent } from './dataset.ts';
+import { allPixels, imagesInMemory } from '../images/image-store.ts';
 import { MissingDataError } from './missing-data.ts';
 import { takeListed } from './take-listed.ts';
 
@@ -12,7 +13,7 @@ afterAll(() => {
 });
 
 const content: DatasetContent = {
-  images: Uint8Array.of(1, 2, 3, 4),
+  images: imagesInMemory(Uint8Array.of(1, 2, 3, 4), 1),
   count: 4,
   height: 1,
   width: 1,
@@ -43,7 +44,7 @@ test('takes what is listed, in that order, with all that belongs to it; what cou
     classNames: ['a', 'b'],
     name: 'letters',
   });
-  expect([...taken.images]).toEqual([3, 2]);
+  expect([...allPixels(taken)]).toEqual([3, 2]);
   expect([...taken.labels!]).toEqual([1, 0]);
   expect(taken.fingerprint).not.toBe(dataset.fingerprint);
 });

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { nearest } from '../../core/suggest.ts';
-import { fingerprintOf, selectImages, type Dataset } from './dataset.ts';
+import { selectImages, type Dataset } from './dataset.ts';
 import { quoteJson } from '../../formats/quote.ts';
 import { fromHome } from '../../files/from-home.ts';
+import { fingerprintOfPart } from './part-fingerprint.ts';
 import { MissingDataError } from './missing-data.ts';
 import { readText } from '../../files/read-text.ts';
 import { nameFinder, sameToTheEye } from './name-finder.ts';
@@ -28,18 +29,18 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
   const chosen = new Set<number>();
   for (const [index, line] of text.split('\n').entries()) {
     const name = line.trim();
-    const where = `data list ${JSON.stringify(path)}:${index + 1}`;
+    const where = () => `data list ${JSON.stringify(path)}:${index + 1}`;
     if (name === '' || isSkipped(name) !== undefined) continue;
     const found = find(name);
     if (found === undefined) {
       const close = nearest(name, dataset.ids);
       throw new Error(
-        `${where}: ${dataset.name} has no image ${quoteJson(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
+        `${where()}: ${dataset.name} has no image ${quoteJson(name.slice(0, 100))}${close === undefined ? `; one is called ${JSON.stringify(dataset.ids[0])}` : `; did you mean ${close}?`}`,
       );
     }
-    if ('equals' in found) throw new Error(`${where}: ${sameToTheEye(name, found.equals)}`);
+    if ('equals' in found) throw new Error(`${where()}: ${sameToTheEye(name, found.equals)}`);
     const place = found.index;
-    if (chosen.has(place)) throw new Error(`${where}: ${quoteJson(name)} stands there already`);
+    if (chosen.has(place)) throw new Error(`${where()}: ${quoteJson(name)} stands there already`);
     chosen.add(place);
   }
   if (chosen.size === 0) throw new Error(`data list ${JSON.stringify(path)}: names no image`);
@@ -50,7 +51,8 @@ export async function takeListed(dataset: Dataset, list: string): Promise<Datase
     order,
     labels && classNames && { labels: Int32Array.from(order, (place) => labels[place]!), classNames },
   );
-  return { ...content, name: dataset.name, fingerprint: fingerprintOf(content), fromCache: dataset.fromCache };
+  const fingerprint = await fingerprintOfPart(dataset, order, content);
+  return { ...content, name: dataset.name, fingerprint, fromCache: dataset.fromCache };
 }
 
 /** A data set that goes by a name has no folder, and its lists are where they are given. */

@@ -39,6 +39,12 @@ interface Word {
  *
  * @throws if the vocabulary is smaller than its alphabet, or the texts hold no word
  * @see Sennrich, Haddow & Birch 2016, algorithm 1 — https://arxiv.org/abs/1508.07909
+ * @example
+ * import { readTokenizer, trainTokenizer } from 'kuosan/data';
+ *
+ * const { json } = trainTokenizer(['a red heart', 'a red apple'], { vocabSize: 520 });
+ * const { ids } = readTokenizer(json, 'tokenizer.json').encodeBatch(['a red heart'], 8);
+ * console.log(ids.shape); // [ 1, 8 ]
  */
 export function trainTokenizer(
   texts: Iterable<string>,

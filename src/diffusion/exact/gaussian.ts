@@ -18,6 +18,18 @@ export interface GaussianData {
  *
  * @param data  μ and s; s = 0 is data that is a single point
  * @throws if std is negative
+ * @example
+ * import { RandomStream } from 'kuosan/core';
+ * import { ddim, drainSampler, gaussianDenoiser, initialNoise, schedule, timesteps } from 'kuosan/diffusion';
+ *
+ * const linear = schedule('linear');
+ * const streams = [new RandomStream(0, 'sample', 0)];
+ * const samples = await drainSampler(
+ *   ddim(gaussianDenoiser(linear, { mean: 0.5, std: 0 }), initialNoise([1, 2], streams), {
+ *     schedule: linear, timesteps: timesteps(1000, 10), streams,
+ *   }),
+ * );
+ * console.log(Array.from(samples.data, (value) => value.toFixed(2))); // [ '0.50', '0.50' ]
  */
 export function gaussianDenoiser(schedule: NoiseSchedule, { mean, std }: GaussianData): Denoiser {
   if (!(std >= 0)) throw new Error(`gaussianDenoiser: std must not be negative, got ${std}`);

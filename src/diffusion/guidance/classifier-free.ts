@@ -33,6 +33,17 @@ export interface ClassifierFreeOptions {
  * @throws if scale is not a number, rescale is outside 0 … 1 or the interval is empty
  * @see Ho & Salimans 2022, eq. 6 — https://arxiv.org/abs/2207.12598; Lin et al. 2024, section 3.4 (rescale) — https://arxiv.org/abs/2305.08891;
  *   Kynkäänniemi et al. 2024 (interval) — https://arxiv.org/abs/2404.07724
+ * @example
+ * import { loadModel } from 'kuosan/checkpoint';
+ * import { classConditions, classifierFreeGuidance, networkProcess } from 'kuosan/diffusion';
+ * import { openSampler } from 'kuosan/pipelines';
+ * import { createNodeExecutor } from 'kuosan/runtime/node';
+ *
+ * const model = await loadModel('fashion-mnist');
+ * const sampler = await openSampler(createNodeExecutor(), model);
+ * const { schedule } = networkProcess(model.scheduler);
+ * const nothing = classConditions([model.classes!.nullClass!]);
+ * const guided = classifierFreeGuidance(sampler.plainDenoiser, { schedule, scale: 3, nothing }); // a denoiser for any sampler
  */
 export function classifierFreeGuidance(
   denoise: Denoiser,

@@ -139,6 +139,10 @@ function completed({ process: _, ...options }: StepSchedulerOptions): StepSchedu
  * The discrete-time schedule of a name or of a configuration: `schedule('cosine')`, `schedule({ numTrainTimesteps: 200 })`.
  *
  * @throws on an unknown name, or whatever the schedule itself refuses
+ * @example
+ * import { schedule } from 'kuosan/diffusion';
+ *
+ * console.log(schedule('cosine').alphaBar(999).toExponential(0)); // 2e-9
  */
 export function schedule(nameOrConfig: BetaSchedule | 'cosine' | StepSchedulerOptions): Schedule {
   const config = completed(typeof nameOrConfig === 'string' ? { betaSchedule: nameOrConfig } : nameOrConfig);
