@@ -1,9 +1,11 @@
 /** Everything that reads files of strangers: a folder of whole files, those of them that are damaged, and what reads them. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import {
+  folderFiles,
   latestCheckpoint,
   loadModel,
   parseModelCard,
@@ -12,18 +14,21 @@ import {
   readInception,
   readModelFolder,
   readRun,
+  readTextEncoder,
   readTrainingState,
   writeClassifierFolder,
   writeClipFolder,
   writeModelFolder,
+  writeTextEncoderFolder,
   writeTrainingState,
 } from '../src/checkpoint/index.ts';
-import { float32, RandomStream } from '../src/core/index.ts';
+import { createInterpreter, float32, RandomStream } from '../src/core/index.ts';
 import {
   decodeImage,
   maxInputPixels,
   openDataset,
   openEmbeddingCache,
+  openTextCache,
   readImageSize,
   readTexts,
   readTokenizer,
@@ -43,6 +48,7 @@ import { readJsonFile } from '../src/files/json-file.ts';
 import { CLIPModel, ImageClassifier, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { decodeModel } from '../src/onnx/index.ts';
+import { openTextEncoder } from '../src/pipelines/index.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { presetNames, readConfig } from '../src/train/index.ts';
 import { writeImageFolder, tinyModel } from '../test/kuosan.ts';
@@ -369,6 +375,26 @@ const clipFolder: Reader = {
   read: readClipFolder,
 };
 
+/** One as sentence-transformers saves it, with its own tokenizer and pooling, and one of ours in int8. */
+const textEncoders: Reader = {
+  name: 'text encoders',
+  async prepare(folder) {
+    const golden = fileURLToPath(new URL('../test/golden/text-encoder-folders/', import.meta.url));
+    await cp(join(golden, 'sentence-bert'), join(folder, 'bert'), { recursive: true });
+    const t5 = await readTextEncoder(folderFiles(join(golden, 't5')), { folder: 'text_encoder' });
+    await writeTextEncoderFolder(join(folder, 'int8'), t5, { dtype: 'int8' });
+  },
+  async read(folder) {
+    const opened: unknown[] = [];
+    for (const name of ['bert', 'int8']) {
+      const loaded = await readTextEncoder(folderFiles(join(folder, name)));
+      const encoder = await openTextEncoder(createInterpreter(), loaded);
+      opened.push(encoder.countTokens('A folder with a heart, naïve 猫'));
+    }
+    return opened;
+  },
+};
+
 const classifierFolder: Reader = {
   name: 'classifier folder',
   async prepare(folder) {
@@ -401,6 +427,8 @@ const onnx: Reader = {
   read: each(['model.onnx'], decodeModel),
 };
 
+const encodedBy = { fingerprint: 'ab'.repeat(32), width: 3, pooledWidth: 2 };
+
 const caches: Reader = {
   name: 'caches',
   async prepare(folder) {
@@ -411,10 +439,17 @@ const caches: Reader = {
       ['ab'.repeat(32), noise(4)],
       ['cd'.repeat(32), noise(4)],
     ]);
+    const texts = await openTextCache(folder, encodedBy);
+    await texts.add([['a bell', { hidden: Uint16Array.of(1, 2, 3, 4, 5, 6), pooled: Uint16Array.of(7, 8) }]]);
+    await texts.add([['a folder', { hidden: Uint16Array.of(9, 10, 11), pooled: Uint16Array.of(12, 13) }]]);
+    await texts.close();
   },
   async read(folder) {
     const opened = await openDataset(join(folder, '..', 'cached-images'), { size: 8, cacheDir: folder });
-    return [opened, await openEmbeddingCache(folder, 'a network', 4)];
+    const texts = await openTextCache(folder, encodedBy);
+    const records = await texts.read(['a bell', 'a folder']);
+    await texts.close();
+    return [opened, await openEmbeddingCache(folder, 'a network', 4), records];
   },
 };
 
@@ -433,6 +468,7 @@ export const readers: readonly Reader[] = [
   modelFolder,
   runFolder,
   clipFolder,
+  textEncoders,
   classifierFolder,
   inception,
   onnx,

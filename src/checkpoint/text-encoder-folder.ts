@@ -77,6 +77,8 @@ export interface ReadTextEncoderOptions {
 
 /** The most tokens of a text where neither files nor positions bound it, as of T5. */
 const unboundedLength = 512;
+/** A larger number is none that anybody means: Python writes 1e30 where nothing bounds a text. */
+const longestLength = 65_536;
 
 /**
  * Reads a text encoder that transformers' or sentence-transformers' `save_pretrained` wrote: BERT and its kind, T5, CLIP's text tower.
@@ -178,10 +180,11 @@ function underOurNames({ tensors, where }: StoredWeights, network: TextEncoderNe
   return ours;
 }
 
-/** The least of what says how long a text may be; Python writes 1e30 where nothing does. */
+/** The least of what says how long a text may be. */
 function shortest(lengths: readonly unknown[]): number {
   const said = lengths.filter(
-    (length): length is number => typeof length === 'number' && Number.isSafeInteger(length) && length >= 2,
+    (length): length is number =>
+      typeof length === 'number' && Number.isInteger(length) && length >= 2 && length <= longestLength,
   );
   return said.length === 0 ? unboundedLength : Math.min(...said);
 }

@@ -121,6 +121,19 @@ describe('a fingerprint', () => {
   });
 });
 
+test('a length that nobody means is not taken for one', async () => {
+  const loaded = await readTextEncoder(folderFiles(`${root}t5`), { folder: 'text_encoder' });
+  expect(loaded.maxLength).toBe(512);
+  const contents = new Map(
+    ['config.json', 'model.safetensors'].map((file) => [file, readFileSync(`${root}t5/text_encoder/${file}`)]),
+  );
+  contents.set('tokenizer.json', readFileSync(`${root}t5/tokenizer/tokenizer.json`));
+  contents.set('sentence_bert_config.json', Buffer.from('{"max_seq_length": 9007199254740991}'));
+  const found = await readTextEncoder(filesInMemory(contents));
+  expect(found.maxLength).toBe(512);
+  expect(await openTextEncoder(executor, found)).toMatchObject({ maxLength: 512 });
+});
+
 describe('bad input is named in a line', () => {
   /** A folder's files in memory, some replaced, or taken away by null. */
   async function changed(name: string, changes: Readonly<Record<string, string | null>>): Promise<ModelFiles> {

@@ -95,7 +95,8 @@ export async function openTextEncoder(
   const prepared = (text: string) => (lowercase ? text.toLowerCase() : text);
 
   const build = (batch: number, length: number) => textEncoderProgram({ network, pooling }, batch, length);
-  const store = await executor.createStore(build(1, maxLength).reads, loaded.weights);
+  // What is read is the same at any length, and what is built for a long one is large.
+  const store = await executor.createStore(build(1, 2).reads, loaded.weights);
   const programs = new Map<string, Promise<Executable>>();
   let fingerprint: Promise<string> | undefined;
   const encoder: FrozenTextEncoder = {
