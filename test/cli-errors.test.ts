@@ -435,7 +435,11 @@ const editing: readonly Case[] = [
     1,
     '--out "images/000.png" is the image itself; give another path',
   ],
-  ['interpolate run --seeds 1', 2, '--seeds: expected two or more seeds separated by commas, got "1"'],
+  [
+    'interpolate run --seeds 1',
+    2,
+    '--seeds: expected two or more seeds separated by commas, or several prompts, got "1"',
+  ],
   ['interpolate run --seeds 1,x', 2, '--seeds: expected an integer of 0 or more, got "x"'],
   [
     'interpolate run --seeds 1,2 --sampler ddpm',

@@ -1,8 +1,9 @@
 /** Text to image from captions to images: trained, resumed, opened, asked, and enlarged by a second stage. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { folderFiles, latestCheckpoint } from '../src/checkpoint/index.ts';
 import { float32, RandomStream, sizeOf, type FloatArray } from '../src/core/index.ts';
 import { writePng } from '../src/data/index.ts';
@@ -229,6 +230,26 @@ describe('a cascade', () => {
     const chained = cascade(stages.map((generator) => ({ generator })));
     expect([...(await generateImages(chained, request)).data]).toEqual([...made.data]);
     await chained.dispose();
+  }, 120_000);
+
+  test('is assembled by a command, which refuses stages that do not fit', async () => {
+    const out = join(root, 'assembled');
+    await runAssemble([small, up], { out, dtype: 'float16', textEncoder: 'int8' });
+    const whole = await openGenerator(executor, folderFiles(out), { batchSize: 4 });
+    const images = await generateImages(whole, {
+      prompts: ['('],
+      sampling: { steps: 2, stages: { upsampler: { steps: 2 } } },
+    });
+    expect(images.shape).toEqual([1, 1, 8, 8]);
+    await whole.dispose();
+    const fresh = join(root, 'unfit');
+    await expect(runAssemble([small, small], { out: fresh, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(
+      'cascade: the stage upsampler takes no image to begin with',
+    );
+    expect(existsSync(fresh)).toBe(false);
+    await expect(runAssemble([small, up], { out, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(
+      'exists already',
+    );
   }, 120_000);
 });
 

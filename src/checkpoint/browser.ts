@@ -1,5 +1,5 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
-export { indexFile } from './file-names.ts';
+export { cascadeClass, indexFile, textEncoderFolder, textToImageClass } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
 export { schedulerComponent, unet2DConditionComponent } from './component.ts';

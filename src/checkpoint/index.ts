@@ -35,6 +35,7 @@ export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-fo
 export { type ReadModelOptions } from './read-model.ts';
 export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
+export { copyModelFolder, type CopyOptions } from './copy-model-folder.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';

@@ -6,6 +6,7 @@ import * as tokenizer from './clip/tokenizer.ts';
 import * as completion from './completion/completion.ts';
 import * as data from './data/data.ts';
 import * as doctor from './doctor/doctor.ts';
+import * as assemble from './export/assemble.ts';
 import * as exporting from './export/export.ts';
 import * as models from './list/models.ts';
 import * as presets from './list/presets.ts';
@@ -28,7 +29,7 @@ const groups = {
   Make: [demo, train, sample, edit, interpolate, tokenizer],
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
   Understand: [forward, data, classify, search, embed],
-  Ship: [exporting, doctor],
+  Ship: [exporting, assemble, doctor],
   Inspect: [models, presets, runs, settings, completion],
 } as const;
 

@@ -4,9 +4,6 @@ import type { Sampling } from '../diffusion/index.ts';
 import { joinedBatches, type GenerateProgress, type GenerateRequest, type ImageGenerator } from './image-generator.ts';
 import { fullRequest } from './request.ts';
 
-/** The class of a folder of stages in model_index.json, which lists their folders under `stages`. */
-export const cascadeClass = 'CascadePipeline';
-
 /** A stage of a cascade. */
 export interface CascadeStage {
   /** One whose `takes.image` is required, except in the first stage; its stages have names of their own, by which their random numbers are drawn. */
@@ -59,6 +56,7 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
     takes,
     defaults: Object.assign({}, ...all.map(({ defaults }) => defaults)) as Readonly<Record<string, Sampling>>,
     notes: all.flatMap(({ notes }) => notes),
+    notesOn: (request) => [...new Set(all.flatMap((stage) => stage.notesOn?.(request) ?? []))],
     device: [...new Set(all.map(({ device }) => device))].join(', '),
     check(request = {}) {
       const { count, ids } = fullRequest(request, takes);

@@ -93,6 +93,8 @@ export interface ImageGenerator {
   check(request?: GenerateRequest): Readonly<Record<string, Sampling>>;
   /** What to know of the model, one sentence each. */
   readonly notes: readonly string[];
+  /** What to know of a request before it is generated, one sentence each: a prompt that is too long. */
+  notesOn?(request: GenerateRequest): readonly string[];
   /** What computes it, for people. */
   readonly device: string;
   /**

@@ -1,4 +1,4 @@
-export { cascade, cascadeClass, type CascadeStage } from './cascade.ts';
+export { cascade, type CascadeStage } from './cascade.ts';
 export {
   defaultStrength,
   diffusionGenerator,
@@ -19,11 +19,4 @@ export {
 export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
-export {
-  openTextToImage,
-  textEncoderFolder,
-  textToImageClass,
-  type TextToImageFacts,
-  textToImageNetwork,
-  textToImageSettings,
-} from './text-to-image.ts';
+export { openTextToImage, type TextToImageFacts, textToImageNetwork, textToImageSettings } from './text-to-image.ts';

@@ -1,12 +1,14 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import { z } from 'zod';
 import {
+  cascadeClass,
   filesIn,
   indexFile,
   denoisingClasses,
   pipelineClasses,
   readModel,
   readModelIndex,
+  textToImageClass,
   type LoadedModel,
   type ModelFiles,
 } from '../checkpoint/browser.ts';
@@ -15,12 +17,12 @@ import { classConditions, classLabelsName, imageName, type Conditions } from '..
 import { quoteJson } from '../formats/quote.ts';
 import { parseConfig } from '../models/index.ts';
 import { enlarge, openSampler, type ImageModel } from '../pipelines/index.ts';
-import { cascade, cascadeClass, type CascadeStage } from './cascade.ts';
+import { cascade, type CascadeStage } from './cascade.ts';
 import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
 import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
-import { openTextToImage, textToImageClass } from './text-to-image.ts';
+import { openTextToImage } from './text-to-image.ts';
 
 /** Who opens a stage of a cascade. */
 const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {

@@ -5,6 +5,7 @@ import {
   readPart,
   readTextEncoder,
   schedulerComponent,
+  textEncoderFolder,
   unet2DConditionComponent,
 } from '../checkpoint/browser.ts';
 import { RandomStream } from '../core/index.ts';
@@ -20,23 +21,19 @@ import {
   type UNet2DConditionModel,
 } from '../models/index.ts';
 import {
+  checkTextWidths,
   enlarge,
   noisedImages,
   nothingSaid,
   openSampler,
   openTextEncoder,
   textConditions,
+  truncationNote,
   type NoisedSuperResolution,
 } from '../pipelines/index.ts';
 import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
 import type { GeneratorContext } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
-
-/** The class of such a folder in model_index.json. */
-export const textToImageClass = 'TextToImagePipeline';
-
-/** The folder of the encoder in such a folder. */
-export const textEncoderFolder = 'text_encoder';
 
 const factsSchema = z.strictObject({
   /** Tokens of a text, padding included. */
@@ -116,7 +113,17 @@ export async function openTextToImage({
   const encoder = await openTextEncoder(executor, await readTextEncoder(holder, { folder: textEncoderFolder }), {
     maxLength: maxTokens,
   });
-  const { outChannels } = unet.config;
+  const { encoderHidDim, crossAttentionDim, outChannels, projectionClassEmbeddingsInputDim } = unet.config;
+  const [widest] = [crossAttentionDim].flat();
+  const ofFields = fields.reduce((width, { values }) => width + values.length, 0);
+  checkTextWidths(
+    encoder,
+    {
+      width: encoderHidDim ?? widest,
+      pooledWidth: pooled ? (projectionClassEmbeddingsInputDim ?? 0) - ofFields : undefined,
+    },
+    `checkpoint ${files.name('unet')}`,
+  );
   const process = networkProcess(scheduler);
   const channels = process.varianceType === 'learned_range' ? outChannels / 2 : outChannels;
   const network = textToImageNetwork(unet, {
@@ -159,6 +166,10 @@ export async function openTextToImage({
   });
   return {
     ...generator,
+    notesOn({ prompts = [], negativePrompts = [] }) {
+      const note = truncationNote(encoder, [...prompts, ...negativePrompts]);
+      return note === undefined ? [] : [note];
+    },
     async dispose() {
       await generator.dispose();
       await encoder.dispose();

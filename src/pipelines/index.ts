@@ -27,6 +27,7 @@ export * from './image-sampler.ts';
 export * from './edit.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
+export { interpolateConditions } from './interpolate-conditions.ts';
 export * from './network-sampler.ts';
 export {
   type FrozenTextEncoder,

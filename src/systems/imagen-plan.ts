@@ -7,6 +7,8 @@ import {
   part,
   readTextEncoder,
   schedulerComponent,
+  textEncoderFolder,
+  textToImageClass,
   unet2DConditionComponent,
   writePipelineFolder,
   type LoadedTextEncoder,
@@ -25,13 +27,7 @@ import {
 } from '../data/index.ts';
 import { hasSteps, networkProcess, objectiveDefaults, type NetworkProcess, type Schedule } from '../diffusion/index.ts';
 import { fromHome } from '../files/from-home.ts';
-import {
-  textEncoderFolder,
-  textToImageClass,
-  textToImageNetwork,
-  textToImageSettings,
-  type TextToImageFacts,
-} from '../generators/index.ts';
+import { textToImageNetwork, textToImageSettings, type TextToImageFacts } from '../generators/index.ts';
 import {
   conditionVectorWidth,
   textConditionNames,

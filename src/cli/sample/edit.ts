@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { examples } from '../examples.ts';
 import type { EditOptions } from './run-edit.ts';
 import { integerOption, numberOption } from '../options.ts';
+import { addPromptOptions } from '../prompt-options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
 
 export function register(program: Command): void {
@@ -15,6 +16,7 @@ export function register(program: Command): void {
       examples(
         'kuosan edit noto-32 --image face.png --strength 0.5 --count 4 --out variations.png',
         'kuosan edit noto-32 --image face.png --mask eyes.png --out inpainted.png',
+        'kuosan edit runs/icons --image folder.png --prompt "folder with a lock" --strength 0.8',
       ),
     )
     .requiredOption('--image <in.png>', "the image; resized to the model's size by the shorter side and center-cropped")
@@ -39,6 +41,7 @@ export function register(program: Command): void {
     .option('--images <dir>', 'also write every image on its own')
     .option('--gif <edit.gif>', 'also write the reverse process as an animation')
     .option('--seed <n>', 'seed of the noise', integerOption('--seed', 0), 0);
+  addPromptOptions(command, 'what the image should show, for a model that takes text');
   // Few images in many steps: a batch that is mostly empty would take most of the time.
   addSourceOptions(addSamplerOptions(command), 4).action(async (source: string | undefined, options: EditOptions) => {
     const { runEdit } = await import('./run-edit.ts');

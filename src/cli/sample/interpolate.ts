@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { examples } from '../examples.ts';
 import { samplersWhich } from '../../diffusion/samplers.ts';
 import type { InterpolateCommandOptions } from './run-interpolate.ts';
-import { integerOption, UsageError } from '../options.ts';
+import { integerOption } from '../options.ts';
+import { addPromptOptions } from '../prompt-options.ts';
 import { addSourceOptions, addStepOptions } from '../sampling-options.ts';
 
 /** The samplers whose images are determined by the noise they begin as. */
@@ -11,14 +12,25 @@ const determined = samplersWhich(({ random }) => !random).map(({ name }) => name
 export function register(program: Command): void {
   const command = program
     .command('interpolate')
-    .description('interpolate between the images of seeds')
-    .addHelpText('after', examples('kuosan interpolate noto-32 --seeds 1,2,3 --gif between.gif'))
-    .requiredOption('--seeds <a,b,...>', 'two seeds or more; the ends are image 0 of each', readSeeds)
-    .option('--frames <n>', 'images from one seed to the next, both included', integerOption('--frames', 2, 1000), 9)
-    .option('--out <grid.png>', 'the grid to write: a row from each seed to the next', 'between.png')
+    .description('interpolate between the images of seeds, or between prompts at one seed')
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan interpolate noto-32 --seeds 1,2,3 --gif between.gif',
+        'kuosan interpolate runs/icons --prompt sun --prompt moon --seeds 4',
+      ),
+    )
+    .option(
+      '--seeds <a,b,...>',
+      'two seeds or more, the ends are image 0 of each; with several prompts one, default 0',
+      readSeeds,
+    )
+    .option('--frames <n>', 'images from one end to the next, both included', integerOption('--frames', 2, 1000), 9)
+    .option('--out <grid.png>', 'the grid to write: a row from each end to the next', 'between.png')
     .option('--gif <between.gif>', 'also write them as an animation, there and back')
     .option('--images <dir>', 'also write every image on its own')
     .option('--sampler <name>', `a deterministic sampler: ${determined.join(', ')}`, 'ddim');
+  addPromptOptions(command, 'what the images show; several times for a way from text to text');
   addSourceOptions(addStepOptions(command)).action(
     async (source: string | undefined, options: InterpolateCommandOptions) => {
       const { runInterpolate } = await import('./run-interpolate.ts');
@@ -28,8 +40,5 @@ export function register(program: Command): void {
 }
 
 function readSeeds(text: string): number[] {
-  const seeds = text.split(',').map(integerOption('--seeds', 0));
-  if (seeds.length < 2)
-    throw new UsageError(`--seeds: expected two or more seeds separated by commas, got ${JSON.stringify(text)}`);
-  return seeds;
+  return text.split(',').map(integerOption('--seeds', 0));
 }

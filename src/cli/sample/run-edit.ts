@@ -6,11 +6,12 @@ import { checkApart } from '../check-apart.ts';
 import { classesFor, samplerUsed, samplingFrom } from '../open-images.ts';
 import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
+import { checkPromptOptions, type PromptOptions } from '../prompt-options.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerCommandOptions, ImageOutputs {
+export interface EditOptions extends SourceOptions, SamplerCommandOptions, PromptOptions, ImageOutputs {
   readonly image: string;
   readonly mask?: string;
   readonly strength?: number;
@@ -32,6 +33,10 @@ export async function runEdit(source: string | undefined, options: EditOptions):
   await withImages(source, options, async (opened, signal) => {
     const start = performance.now();
     const { generator } = opened;
+    const { prompt, style, negativePrompt } = options;
+    checkPromptOptions(options, generator.takes);
+    if (prompt && prompt.length > 1)
+      throw new UsageError(`--prompt: an image is edited under one text, got ${prompt.length}`);
     const needsImage = generator.takes.image?.use === 'required';
     const [channels, height, width] = imageShapeOf(generator.shape);
     const taken = imageShapeOf(generator.takes.image!.shape);
@@ -58,6 +63,9 @@ export async function runEdit(source: string | undefined, options: EditOptions):
       count,
       image: given,
       classes: classesFor(opened, options.class, count),
+      ...(prompt && { prompts: prompt }),
+      ...(style !== undefined && { styles: [style] }),
+      ...(negativePrompt !== undefined && { negativePrompts: [negativePrompt] }),
       sampling,
       ...(!needsImage && { strength }),
       ...(mask !== undefined && { mask: await readMask(mask, [height, width]), jumps: { jumpLength, resamples } }),

@@ -35,6 +35,7 @@ export async function runSample(source: string | undefined, options: SampleComma
     const start = performance.now();
     const { request, total, lay } = prompts ? ofPrompts(prompts, count, options) : ofClasses(opened, count, options);
     const sampling = samplingFrom(options);
+    for (const note of opened.generator.notesOn?.(request) ?? []) process.stderr.write(`note: ${note}\n`);
     await writeSamples(opened.generator.generate({ ...request, sampling, signal }), options, { count: total, lay });
     const seconds = (performance.now() - start) / 1000;
     for (const prompt of prompts ?? []) process.stdout.write(`  ${prompt}\n`);

@@ -96,7 +96,10 @@ describe('buildIcons', () => {
       brands: 3,
       unusable: 2,
     });
-    expect(Object.values(splits).reduce((sum, n) => sum + n, 0)).toBe(4);
+    expect(splits).toMatchObject({ train: 4, 'train-shared': 3 });
+    expect(readFileSync(join(given.out, 'splits/train-shared.txt'), 'utf8').trim().split('\n')).not.toContain(
+      'tabler/folder-heart.png',
+    );
     expect(linesOf(join(given.out, 'tabler/metadata.jsonl'))).toEqual([
       { file_name: 'folder.png', text: 'folder', style: 'outline', set: 'tabler', tags: ['directory', 'file'] },
       { file_name: 'folder-heart.png', text: 'folder heart', style: 'outline', set: 'tabler', tags: [] },
@@ -110,6 +113,7 @@ describe('buildIcons', () => {
     const card = readFileSync(join(given.out, 'README.md'), 'utf8');
     expect(card).toContain('[Apache-2.0](https://example.com/l)');
     expect(card).toContain('@tabler/icons 1.0.0');
+    expect(card).toContain('| `splits/train-shared.txt` | nothing: the part of `train` whose');
   });
 
   test('makes the same icons at another size, and the same bytes again', async () => {
@@ -130,6 +134,17 @@ describe('buildIcons', () => {
     const dataset = await openDataset(given.out, { size: 24, channels: 1 });
     expect(dataset.count).toBe(4);
     expect(dataset.captions).toContain('folder heart');
+  });
+
+  test('gives the lists of now to a folder that has those of an earlier version', async () => {
+    const given = options();
+    await buildIcons(given);
+    const manifest = join(given.out, 'dataset.json');
+    const { split, ...rest } = JSON.parse(readFileSync(manifest, 'utf8')) as { split: object };
+    writeFileSync(manifest, JSON.stringify({ ...rest, split: { ...split, lists: undefined } }));
+    rmSync(join(given.out, 'splits/train-shared.txt'));
+    expect((await buildIcons(given)).how).toBe('split');
+    expect(existsSync(join(given.out, 'splits/train-shared.txt'))).toBe(true);
   });
 
   test('says how to install what is missing, keeping what is there', async () => {

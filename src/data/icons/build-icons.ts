@@ -40,6 +40,9 @@ export const iconDefaults = {
 
 const command = 'data icons';
 
+/** The lists in `splits`. */
+const listNames = ['train', 'train-shared', 'test-compositions', 'test-pairs'];
+
 /** Counted up when the same packages give another content. */
 const format = 1;
 
@@ -91,7 +94,8 @@ export async function buildIcons(
     command,
     out,
     made: { kind: 'icons', format, size, packages: versions },
-    split: { holdOut, seed },
+    // A folder of an earlier version, which had other lists, gets these.
+    split: { holdOut, seed, lists: listNames },
     earlier: 'which took other icons or captions',
     collect: () => collect(sets, tags, settings),
     describe: (counts, splits) =>

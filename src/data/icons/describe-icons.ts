@@ -66,6 +66,7 @@ ${splitTable(splits, newIn)}
 
 const newIn: Readonly<Record<string, string>> = {
   train: 'nothing: for training',
+  'train-shared': 'nothing: the part of `train` whose captions two sets or more have, without digits',
   'test-compositions': 'the caption, whose words are known',
   'test-pairs': 'the caption in this set',
 };

@@ -65,7 +65,8 @@ describe('splitIcons', () => {
   const captionOf = (file: string) => file.slice(2, -4);
 
   test('divides all icons, each into one list', () => {
-    const all = Object.values(splits).flat();
+    const { 'train-shared': _, ...lists } = splits;
+    const all = Object.values(lists).flat();
     expect(all.length).toBe(entries.length);
     expect(new Set(all).size).toBe(entries.length);
   });
@@ -85,6 +86,26 @@ describe('splitIcons', () => {
     const trained = new Set(splits.train.map(captionOf));
     expect(splits['test-pairs'].length).toBeGreaterThan(50);
     for (const file of splits['test-pairs']) expect(trained.has(captionOf(file))).toBe(true);
+  });
+
+  test('lists what two sets have in training, and no numbers', () => {
+    const named = [
+      ['a', 'home'],
+      ['b', 'home'],
+      ['a', 'home'],
+      ['a', 'lamp'],
+      ['a', 'lamp'],
+      ['a', 'hour 24'],
+      ['b', 'hour 24'],
+    ].map(([set, caption], i) => ({ fileName: `${i}`, set: set!, caption: caption! }));
+    expect(splitIcons(named, { holdOut: 0, seed: 0 })['train-shared']).toEqual(['0', '1', '2']);
+    const trained = new Set(splits.train);
+    const setsOf = (caption: string) => splits.train.filter((file) => captionOf(file) === caption).length;
+    expect(splits['train-shared'].every((file) => trained.has(file))).toBe(true);
+    // A caption that is held out in all sets but one is that one's alone: it is not shared in training.
+    const alone = splits.train.filter((file) => setsOf(captionOf(file)) === 1);
+    expect(alone.length).toBeGreaterThan(0);
+    expect(alone.some((file) => splits['train-shared'].includes(file))).toBe(false);
   });
 
   test('moves no icon when others are added', () => {

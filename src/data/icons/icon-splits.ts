@@ -21,16 +21,19 @@ const captionsOfAWord = 20;
  * Lists of file names by what is new in them:
  *
  *     train              nothing: these are for training
+ *     train-shared       nothing: the part of them with captions that two sets or more have, without digits
  *     test-compositions  the caption: two words or more, each of which stands in at least 20 other captions
  *     test-pairs         the caption in this set: another set shows it in training
  *
  * Held out is what has the first 32 bits of SHA-256, as a fraction of 2³², below `holdOut`: of "seed:caption", or of
  * "seed:set:caption". This depends on nothing else, so icons that are added later move no other.
+ *
+ * A small model learns the shared captions first: what a set alone calls by a name, and numbers, teach it little that it can use elsewhere.
  */
 export function splitIcons(
   entries: readonly IconSplitEntry[],
   { holdOut, seed }: IconSplitOptions,
-): Record<'train' | 'test-compositions' | 'test-pairs', string[]> {
+): Record<'train' | 'train-shared' | 'test-compositions' | 'test-pairs', string[]> {
   const captions = new Set(entries.map(({ caption }) => caption));
   const captionsWith = new Map<string, number>();
   for (const caption of captions) {
@@ -46,11 +49,29 @@ export function splitIcons(
   const isHeldPair = ({ set, caption }: IconSplitEntry) => fraction(`${seed}:${set}:${caption}`) < holdOut;
   const shown = new Set(entries.filter((entry) => !isHeldPair(entry)).map(({ caption }) => caption));
 
-  const splits: ReturnType<typeof splitIcons> = { train: [], 'test-compositions': [], 'test-pairs': [] };
+  const splits: ReturnType<typeof splitIcons> = {
+    train: [],
+    'train-shared': [],
+    'test-compositions': [],
+    'test-pairs': [],
+  };
+  const trained: IconSplitEntry[] = [];
   for (const entry of entries) {
     const { fileName, caption } = entry;
     const isNewPair = isHeldPair(entry) && shown.has(caption);
-    splits[heldOut.has(caption) ? 'test-compositions' : isNewPair ? 'test-pairs' : 'train'].push(fileName);
+    const split = heldOut.has(caption) ? 'test-compositions' : isNewPair ? 'test-pairs' : 'train';
+    splits[split].push(fileName);
+    if (split === 'train') trained.push(entry);
   }
+  splits['train-shared'] = sharedOf(trained);
   return splits;
+}
+
+/** Icons with a caption that two sets or more have, and no digit in it. */
+function sharedOf(entries: readonly IconSplitEntry[]): string[] {
+  const setsOf = new Map<string, Set<string>>();
+  for (const { set, caption } of entries) setsOf.set(caption, (setsOf.get(caption) ?? new Set()).add(set));
+  return entries
+    .filter(({ caption }) => setsOf.get(caption)!.size > 1 && !/\d/.test(caption))
+    .map(({ fileName }) => fileName);
 }

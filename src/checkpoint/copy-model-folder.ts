@@ -1,0 +1,35 @@
+/** Copying a model folder with its weights in another dtype: a stage of a cascade. */
+import { schedulerComponent, unet2DConditionComponent } from './component.ts';
+import { textToImageClass } from './file-names.ts';
+import { folderFiles } from './folder-files.ts';
+import { readModelFolder, writeModelFolder } from './model-folder.ts';
+import { readFacts } from './model-facts.ts';
+import { part, writePipelineFolder } from './pipeline-folder.ts';
+import { readModelIndex, readPart } from './read-model.ts';
+
+/** How weights are stored. */
+export interface CopyOptions {
+  readonly dtype?: 'f32' | 'f16' | undefined;
+}
+
+/**
+ * Copies the network, the scheduler and the facts of a model folder; a frozen text encoder and what training keeps stay behind.
+ *
+ * @param dir  of one denoising network, or of text to image
+ * @param out  made if it is not there
+ * @throws one line that names the file and what is wrong, or if `out` holds a model already
+ */
+export async function copyModelFolder(dir: string, out: string, { dtype }: CopyOptions = {}): Promise<void> {
+  const files = folderFiles(dir);
+  const index = await readModelIndex(files);
+  const className = index?.['_class_name'];
+  if (className !== textToImageClass) return writeModelFolder(out, { ...(await readModelFolder(dir)), dtype });
+  const unet = await readPart(files, index!, 'unet', unet2DConditionComponent);
+  const scheduler = await readPart(files, index!, 'scheduler', schedulerComponent);
+  await writePipelineFolder(out, {
+    className: textToImageClass,
+    parts: { unet: part(unet2DConditionComponent, unet), scheduler: part(schedulerComponent, scheduler) },
+    facts: await readFacts(files),
+    dtype,
+  });
+}
