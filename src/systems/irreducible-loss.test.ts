@@ -39,7 +39,7 @@ test('it is not computed for many images, which would take long, and not for few
 });
 
 test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_prediction' }] as const)(
-  'of %j it is the error of the exact denoiser in the network's prediction',
+  'of %j it is the error of the exact prediction',
   async (options) => {
     const process = networkProcess(schedulerConfig(options));
     const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
