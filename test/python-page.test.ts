@@ -90,22 +90,22 @@ describe('docs/python.md', () => {
     ).toEqual(scheduler);
   });
 
-  test('says nothing of a model that diffusers has not drawn from: every row has a folder in test/golden/interop, with its variance learned too', () => {
-    const drawn = interopCases.map((one) => {
+  test('says nothing of a model that diffusers has not sampled: every row has a folder in test/golden/interop, with its variance learned too', () => {
+    const sampled = interopCases.map((one) => {
       const { inChannels, outChannels, numClassEmbeds } = interopNetwork(one).config;
       const scheduler = schedulerConfig(one.scheduler);
       const varianceType = scheduler.process === undefined ? scheduler.varianceType : '–';
-      const beside = inChannels - (varianceType === 'learned_range' ? outChannels / 2 : outChannels);
+      const imageChannels = inChannels - (varianceType === 'learned_range' ? outChannels / 2 : outChannels);
       return {
         process: { steps: 'steps', flow: 'flow', edm: 'EDM' }[scheduler.process ?? 'steps'],
         varianceType,
-        takes: numClassEmbeds !== null ? 'x_t, classes' : beside > 0 ? 'x_t, an image' : 'x_t',
+        takes: numClassEmbeds !== null ? 'x_t, classes' : imageChannels > 0 ? 'x_t, an image' : 'x_t',
       };
     });
     const promised = rows.filter(([process]) => ['steps', 'flow', 'EDM'].includes(process!));
     expect(promised).toHaveLength(10);
     for (const [process, , variances, takes] of promised) {
-      const found = drawn
+      const found = sampled
         .filter(
           (one) => one.process === process && one.takes === takes && variances!.split(', ').includes(one.varianceType),
         )

@@ -285,11 +285,11 @@ const bertNames = [
 ] as const;
 
 /** Tensors of a checkpoint that the encoder does not use: heads of other tasks, and the position ids of early versions. */
-const besideBert = /^(cls|classifier|qa_outputs|lm_head)\.|(^|\.)position_ids$/;
+const notBert = /^(cls|classifier|qa_outputs|lm_head)\.|(^|\.)position_ids$/;
 
 /** The name that a tensor of a checkpoint has in `BertModel`, or null if it is no part of it. */
 export function bertTensorName(published: string): string | null {
-  if (besideBert.test(published)) return null;
+  if (notBert.test(published)) return null;
   return bertNames.reduce((name, [from, to]) => name.replace(from, to), published);
 }
 

@@ -292,11 +292,11 @@ const t5Names = [
 ] as const;
 
 /** Tensors of a whole T5 checkpoint that the encoder does not use, and its second name for the shared embedding. */
-const besideT5Encoder = /^(decoder\.|lm_head\.|encoder\.embed_tokens\.)/;
+const notT5Encoder = /^(decoder\.|lm_head\.|encoder\.embed_tokens\.)/;
 
 /** The name that a tensor of a checkpoint has in `T5EncoderModel`, or null if it is no part of it. */
 export function t5TensorName(published: string): string | null {
-  if (besideT5Encoder.test(published)) return null;
+  if (notT5Encoder.test(published)) return null;
   return t5Names.reduce((name, [from, to]) => name.replace(from, to), published);
 }
 

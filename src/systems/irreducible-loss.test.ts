@@ -5,7 +5,7 @@ import { irreducibleLossOf, mostIrreducibleLossValues } from './irreducible-loss
 
 const steps = networkProcess(schedulerConfig());
 
-test('the floor of a few images is zero where little noise is, rises, and falls where nothing is left to be told', async () => {
+test('the irreducible loss of a few images is zero at low noise, rises, and falls where only noise is left', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   const irreducibleLoss = (await irreducibleLossOf(dataset, steps, { horizontalFlip: false })!()).map((loss) => loss!);
   expect(irreducibleLoss).toHaveLength(10);
@@ -15,7 +15,7 @@ test('the floor of a few images is zero where little noise is, rises, and falls 
   expect(irreducibleLoss.at(-1)).toBeLessThan(highest / 20);
 });
 
-test('of one image it is zero, and of one and its mirror image it is not', async () => {
+test('of one image it is zero, of one image with its flipped copy it is not', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   // Half dark, half light.
   const pixels = Uint8Array.from({ length: 192 }, (_, i) => (i % 24 < 12 ? 0 : 255));
@@ -26,7 +26,7 @@ test('of one image it is zero, and of one and its mirror image it is not', async
   expect(await sum(true)).toBeGreaterThan(1e-3);
 });
 
-test('many images have none, because it would take long; and so has a process of few steps', async () => {
+test('it is not computed for many images, which would take long, and not for few steps', async () => {
   const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
   expect(
     irreducibleLossOf({ ...dataset, count: Math.ceil(mostIrreducibleLossValues / 192) + 1 }, steps, {
@@ -39,7 +39,7 @@ test('many images have none, because it would take long; and so has a process of
 });
 
 test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_prediction' }] as const)(
-  'of %j it is what the exact denoiser is off in what the network says',
+  'of %j it is the error of the exact prediction',
   async (options) => {
     const process = networkProcess(schedulerConfig(options));
     const dataset = await openDataset('noto-emoji/smileys', { size: 8 });
@@ -47,7 +47,7 @@ test.each([{ process: 'flow' }, { process: 'edm' }, { predictionType: 'v_predict
       (loss) => loss!,
     );
     expect(irreducibleLoss.every((loss) => loss >= 0 && loss < 1)).toBe(true);
-    // Where only noise is left, x_0 is all there is to be told, and its variance is left of it.
+    // Where only noise is left, the error is the variance of x_0.
     const { data } = fromBitmaps(
       imagesAt(
         dataset,

@@ -37,10 +37,10 @@ export interface IrreducibleLossOptions {
 export function irreducibleLossOf(
   dataset: Dataset,
   diffusion: NetworkProcess,
-  { horizontalFlip, labelDropout: hidden }: IrreducibleLossOptions,
+  { horizontalFlip, labelDropout: dropped }: IrreducibleLossOptions,
 ): (() => Promise<LossByNoise>) | undefined {
   const { count, channels, height, width, labels } = dataset;
-  if (hidden !== undefined && !labels)
+  if (dropped !== undefined && !labels)
     throw new Error('internal: the irreducible loss of a class-conditional network needs classes in the data');
   const values = count * channels * height * width * (horizontalFlip ? 2 : 1);
   const {
@@ -80,16 +80,18 @@ export function irreducibleLossOf(
       );
     };
     // Not computed where its share is nothing.
-    const unknown = hidden === 0 ? undefined : await measure(datasetDenoiser(schedule, all));
-    if (hidden === undefined) return unknown!;
-    const told = await measure(
+    const unconditional = dropped === 0 ? undefined : await measure(datasetDenoiser(schedule, all));
+    if (dropped === undefined) return unconditional!;
+    const conditional = await measure(
       classDatasetDenoiser(
         schedule,
         all,
         Array.from({ length: all.shape[0]! }, (_, place) => labels![place % count]!),
       ),
     );
-    return told.map((loss, level) => (1 - hidden) * loss + (unknown ? hidden * unknown[level]! : 0));
+    return conditional.map(
+      (loss, level) => (1 - dropped) * loss + (unconditional ? dropped * unconditional[level]! : 0),
+    );
   };
 }
 

@@ -32,17 +32,17 @@ describe('diffusers', () => {
         : run.sigmas
           ? timesOfSigmas(schedule, spread[run.sigmas as keyof typeof spread](run.states.length, sigmaRange(schedule)))
           : run.timesteps;
-      // Some of diffusers' schedulers tell the network whole times, wherever the levels of the list are.
-      const told = new Map(times.map((t) => [t, run.rounded ? Math.round(t) : t]));
-      times.forEach((t, i) => expect(Math.abs(told.get(t)! - run.timesteps[i]!)).toBeLessThan(1e-3));
-      // The toy network of the program next to the numbers; diffusers tells it a flow's time in thousandths.
+      // Some of diffusers' schedulers give the network whole times, wherever the levels of the list are.
+      const networkTimes = new Map(times.map((t) => [t, run.rounded ? Math.round(t) : t]));
+      times.forEach((t, i) => expect(Math.abs(networkTimes.get(t)! - run.timesteps[i]!)).toBeLessThan(1e-3));
+      // The toy network of the program next to the numbers; diffusers gives it a flow's time in thousandths.
       const scale = run.betaSchedule === 'flow' ? 1000 : 1;
       const network: Predict = async (xt, t) =>
         float32(
           xt.shape,
           xt.data.map((x, i) => {
             const time = t[Math.floor(i / size)]!;
-            return Math.tanh(1.5 * x + 0.001 * scale * (told.get(time) ?? time));
+            return Math.tanh(1.5 * x + 0.001 * scale * (networkTimes.get(time) ?? time));
           }),
         );
       const denoise = fromPrediction(network, schedule, run.predictionType as PredictionType);

@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeClassifierFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import { schedulerConfig } from '../src/diffusion/index.ts';
+import { ImageClassifier, parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
+import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+
+const cwd = mkdtempSync(join(tmpdir(), 'kuosan-compare-'));
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device', 'cpu', '--threads', '1'], { cwd });
+
+beforeAll(async () => {
+  await writeImageFolder(join(cwd, 'images'), 40);
+  const classifier = new ImageClassifier({
+    sampleSize: 8,
+    inChannels: 3,
+    blockOutChannels: [8],
+    classNames: ['a', 'b'],
+  });
+  await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
+  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
+  await writeModelFolder(join(cwd, 'model'), {
+    network: unet,
+    weights: initialValues(unet, 1),
+    scheduler: schedulerConfig(),
+  });
+});
+
+describe('kuosan compare', () => {
+  const compared = (...args: string[]) =>
+    kuosan(
+      [
+        'compare',
+        'model',
+        '--samplers',
+        'ddim,unipc',
+        '--steps',
+        '2,3',
+        '--count',
+        '8',
+        '--seed',
+        '4',
+        '--reference-steps',
+        '5',
+        '--out',
+        'samplers.png',
+        '--device',
+        'cpu',
+        '--threads',
+        '1',
+        ...args,
+      ],
+      { cwd },
+    );
+
+  beforeAll(async () => {
+    const classifier = new ImageClassifier({
+      sampleSize: 8,
+      inChannels: 3,
+      blockOutChannels: [8],
+      classNames: ['a', 'b'],
+    });
+    await writeClassifierFolder(join(cwd, 'comparing'), { model: classifier, weights: initialValues(classifier, 1) });
+  });
+
+  test('has a table of Fréchet distances, which are those of kuosan evaluate', async () => {
+    const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'comparing');
+    expect(status, stderr).toBe(0);
+    const table =
+      /^features: comparing, 8 of each image; N = 8 against 8 real; real vs real: N = 8 each\nFréchet distance to the data \(real vs real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is biased; take a larger --count$/m.exec(
+        stdout,
+      );
+    expect(table, stdout).not.toBeNull();
+    expect(stdout).toMatch(/samplers\.png: written; seed 4, 8 images, on cpu/);
+    const evaluated = JSON.parse(
+      (
+        await evaluate(
+          'model',
+          '--data',
+          'images',
+          '--features',
+          'comparing',
+          '--count',
+          '8',
+          '--seed',
+          '4',
+          '--sampler',
+          'unipc',
+          '--steps',
+          '3',
+          '--json',
+        )
+      ).stdout,
+    ) as { features: { frechetDistance: number; realBaseline: { frechetDistance: number } } };
+    expect(table!.slice(1)).toHaveLength(5);
+    expect(table![1]).toBe(evaluated.features.realBaseline.frechetDistance.toFixed(3));
+    expect(table![5]).toBe(evaluated.features.frechetDistance.toFixed(3));
+    expect(table![5]).not.toBe(table![2]);
+  }, 60_000);
+
+  test('says what the distances would need, and what they cannot do without', async () => {
+    const plain = await compared('--data', 'images');
+    expect(plain.stdout, plain.stderr).toMatch(
+      /^features: CLIP image embeddings \(emoji-clip\), 128 of each image; N = 8 against 8 real; real vs real: N = 8 each$/m,
+    );
+    expect((await compared('--data', 'images', '--count', '3')).stdout).toContain(
+      '\nno Fréchet distance to the data: it needs 4 samples (--count) and 8 real images\n',
+    );
+    expect((await compared()).stdout).not.toContain('Fréchet');
+  }, 60_000);
+
+  test('takes the network that can see the images, and refuses one that cannot', async () => {
+    const unet = new UNet2DModel(
+      parseConfig(unet2DConfigSchema, { ...tinyModel, sampleSize: 32, inChannels: 1, outChannels: 1 }, 'gray'),
+    );
+    await writeModelFolder(join(cwd, 'gray'), {
+      network: unet,
+      weights: initialValues(unet, 1),
+      scheduler: schedulerConfig(),
+    });
+    const gray = await kuosan(
+      [
+        'compare',
+        'gray',
+        '--data',
+        'images',
+        '--samplers',
+        'ddim',
+        '--steps',
+        '2',
+        '--count',
+        '4',
+        '--reference-steps',
+        '2',
+        '--out',
+        'gray.png',
+        '--device',
+        'cpu',
+        '--threads',
+        '1',
+      ],
+      { cwd },
+    );
+    expect(gray.stdout, gray.stderr).toMatch(
+      /^features: fashion-mnist-classifier, 128 of each image; N = 4 against 4 real; real vs real: N = 4 each$/m,
+    );
+    expect(await compared('--features', 'comparing')).toMatchObject({
+      status: 2,
+      stderr: 'kuosan: --features compares with real images; add --data\n',
+    });
+    expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
+      'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; choose another network, or train one on such images',
+    );
+  }, 120_000);
+});
