@@ -9,6 +9,7 @@ export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {
   type LoadedTextEncoder,
+  pooledWidthOf,
   type PoolingMode,
   readTextEncoder,
   type ReadTextEncoderOptions,
