@@ -9,6 +9,7 @@ export { schedulerFileSchema, schedulerFromJson, schedulerToJson } from './sched
 export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {
   type LoadedTextEncoder,
+  pooledWidthOf,
   type PoolingMode,
   readTextEncoder,
   type ReadTextEncoderOptions,
