@@ -2,9 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { RandomStream } from '../src/core/index.ts';
+import { kuosanProgram } from '../test/kuosan.ts';
 import { replayFault, soakFuzz } from './fuzz.ts';
 import { soakKills } from './kills.ts';
 import { mutated } from './mutate.ts';
@@ -16,9 +16,13 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 test('runs that are killed three times come out as those that never were', async () => {
   const lines: string[] = [];
   const folder = mkdtempSync(join(scratch, 'kills-'));
-  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
-  const program = ['--import', import.meta.resolve('tsx'), main];
-  const report = await soakKills({ count: 3, seed: 1, folder, program, print: (line) => lines.push(line) });
+  const report = await soakKills({
+    count: 3,
+    seed: 1,
+    folder,
+    program: kuosanProgram,
+    print: (line) => lines.push(line),
+  });
   expect(report.faults, lines.join('\n')).toEqual([]);
   expect(Object.values(report.kills).reduce((sum, count) => sum + count, 0)).toBe(3);
   expect(report.resumes).toBeGreaterThan(0);

@@ -317,7 +317,11 @@ const places: readonly Case[] = [
     1,
     /^cannot write "config\.json\/00000\.png": .*; give another path$/,
   ],
-  ['export run', 2, '--out or --web is missing: the ONNX file or the folder of a page to write'],
+  [
+    'export run',
+    2,
+    '--out, --web or --text-encoder is missing: the ONNX file, the folder of a page or of an encoder to write',
+  ],
   ['export run --out model.png', 1, 'cannot write "model.png": the name does not end in .onnx; give another path'],
   ['export run --out model.onnx --batch 0', 2, '--batch: expected an integer from 1 to 100000, got "0"'],
   ['export run --out model.onnx --dtype f16', 2, 'unknown dtype "f16"; one of float32, float16'],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeImageFolder } from './kuosan.ts';
+import { kuosanProgram, writeImageFolder } from './kuosan.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-no-home-'));
 chmodSync(cwd, 0o777);
@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 function asNobody(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { PATH } = process.env;
-  return spawnSync(process.execPath, ['--import', import.meta.resolve('tsx'), ...args], {
+  return spawnSync(process.execPath, args, {
     cwd,
     uid: 12345,
     gid: 12345,
@@ -24,11 +24,10 @@ function asNobody(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     encoding: 'utf8',
   });
 }
-const kuosan = (args: readonly string[], env?: NodeJS.ProcessEnv) =>
-  asNobody([join(root, 'src/cli/main.ts'), ...args], env);
+const kuosan = (args: readonly string[], env?: NodeJS.ProcessEnv) => asNobody([...kuosanProgram, ...args], env);
 
 // Only the super-user may become somebody else, and the sources must be readable for others.
-const canBeNobody = process.getuid?.() === 0 && process.platform === 'linux' && asNobody(['--version']).status === 0;
+const canBeNobody = process.getuid?.() === 0 && process.platform === 'linux' && kuosan(['--version']).status === 0;
 
 describe.runIf(canBeNobody)('without a home', () => {
   test('commands work, and say that nothing is kept', () => {
@@ -72,7 +71,12 @@ describe.runIf(canBeNobody)('without a home', () => {
   }, 60_000);
 
   test('the library loads', () => {
-    const { status, stderr } = asNobody(['--eval', `import(${JSON.stringify(join(root, 'src/data/index.ts'))})`]);
+    const { status, stderr } = asNobody([
+      '--import',
+      import.meta.resolve('tsx'),
+      '--eval',
+      `import(${JSON.stringify(join(root, 'src/data/index.ts'))})`,
+    ]);
     expect([status, stderr]).toEqual([0, '']);
   }, 60_000);
 });

@@ -5,10 +5,11 @@ export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFile
 export { schedulerComponent, unet2DConditionComponent } from './component.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
 export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
-export { schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
+export { schedulerFileSchema, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {
   type LoadedTextEncoder,
+  pooledWidthOf,
   type PoolingMode,
   readTextEncoder,
   type ReadTextEncoderOptions,

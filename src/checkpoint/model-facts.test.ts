@@ -33,6 +33,10 @@ describe('what a folder says of its model', () => {
       sampling: { sample: { sampler: 'dpmpp-2m-sde', guidance_scale: 2 } },
       settings: { someSystem: { its_own: 1 } },
     });
+    // A number that may be a fraction is a float for Python, also where it is whole.
+    expect(text).toContain('"guidance_scale": 2.0');
+    expect(text).toContain('"steps": 25,');
+    expect(text).toContain('"its_own": 1\n');
   });
 
   test('is nothing where there is nothing to say', async () => {

@@ -15,7 +15,7 @@ import {
   type SuperResolution,
 } from '../diffusion/index.ts';
 import { type JsonObject, jsonText } from '../formats/json-object.ts';
-import { fromHuggingFace, parseConfig, snakeCaseKeys } from '../models/config.ts';
+import { fromHuggingFace, parseConfig, snakeCaseKeys, withFloats } from '../models/config.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { type ModelFiles, readModelJson } from './model-files.ts';
 
@@ -88,7 +88,7 @@ export function factsText({ classes, superResolution, sampling, settings }: Mode
     }),
     ...(settings && { settings }),
   };
-  return Object.keys(facts).length === 0 ? undefined : jsonText({ format: 1, ...facts });
+  return Object.keys(facts).length === 0 ? undefined : jsonText(withFloats(schema, { format: 1, ...facts }));
 }
 
 /** What of a network the facts have to fit. */

@@ -65,6 +65,11 @@ export interface LoadedTextEncoder {
   readonly tokenizerPath: string;
 }
 
+/** P, the values of a text's one vector. */
+export function pooledWidthOf({ network, pooling: { modes } }: Pick<LoadedTextEncoder, 'network' | 'pooling'>): number {
+  return modes.length === 0 ? network.pooledWidth! : modes.length * network.width;
+}
+
 /** Options of `readTextEncoder`. */
 export interface ReadTextEncoderOptions {
   /** Where it lies in the place, such as `text_encoder` in a folder of diffusers; default the place itself. */

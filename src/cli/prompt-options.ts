@@ -1,6 +1,7 @@
 /** The options of commands that generate from a text: what images show, and in which style. */
 import type { Command } from 'commander';
-import { readTexts } from '../data/index.ts';
+// From its own file: help waits for no image library.
+import { readTexts } from '../data/texts/texts.ts';
 import type { GeneratorInputs } from '../generators/index.ts';
 import { UsageError } from './options.ts';
 

@@ -46,10 +46,11 @@ export function withFloats(schema: z.ZodType, json: unknown): unknown {
     (all, one) => ({ ...all, ...(one instanceof z.ZodObject && (one.shape as Record<string, z.ZodType>)) }),
     {},
   );
+  const entry = alternatives(schema).find((one) => one instanceof z.ZodRecord)?.valueType as z.ZodType | undefined;
   return Object.fromEntries(
     Object.entries(json).map(([key, value]) => [
       key,
-      withFloats(shape[key] ?? shape[camelCase(key)] ?? nothing, value),
+      withFloats(shape[key] ?? shape[camelCase(key)] ?? entry ?? nothing, value),
     ]),
   );
 }

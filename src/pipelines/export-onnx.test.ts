@@ -155,6 +155,10 @@ describe('what an exported model says of itself', () => {
       sample_size: 8,
       block_out_channels: [16],
     });
+    // Floats are floats for Python, also where they are whole.
+    expect(facts['model_config']).toMatch(/"mid_block_scale_factor":\d+\.\d/);
+    expect(facts['model_config']).toMatch(/"layers_per_block":\d+,/);
+    expect(facts['scheduler_config']).toMatch(/"clip_sample_range":\d+\.\d/);
     expect(JSON.parse(facts['scheduler_config']!)).toMatchObject({
       _class_name: 'DDPMScheduler',
       num_train_timesteps: 1000,

@@ -1,9 +1,17 @@
 /** A trained network as an ONNX model that any ONNX Runtime opens. */
-// Not the layer's index: these two run in a browser, what reads files does not.
-import { schedulerToJson, storedWeights } from '../checkpoint/browser.ts';
+import { z } from 'zod';
+// Not the layer's index: these run in a browser, what reads files does not.
+import { schedulerFileSchema, schedulerToJson, storedWeights } from '../checkpoint/browser.ts';
 import type { HostArrays } from '../core/index.ts';
 import type { SchedulerConfig } from '../diffusion/index.ts';
-import { toHuggingFace, type DenoisingNetwork } from '../models/index.ts';
+import { stringifyJson } from '../formats/json-float.ts';
+import {
+  toHuggingFace,
+  unet2DConditionConfigSchema,
+  unet2DConfigSchema,
+  withFloats,
+  type DenoisingNetwork,
+} from '../models/index.ts';
 import { toOnnx, toOnnxForAnyBatch } from '../onnx/index.ts';
 import { denoiserProgram } from './denoising-loss.ts';
 
@@ -62,10 +70,19 @@ export function exportOnnx(
     name: network.className,
     weights: stored,
     metadata: {
-      model_config: JSON.stringify(toHuggingFace(network.className, network.config)),
-      scheduler_config: JSON.stringify(schedulerToJson(scheduler)),
+      model_config: stringifyJson(withFloats(schemaOf(network), toHuggingFace(network.className, network.config))),
+      scheduler_config: stringifyJson(withFloats(schedulerFileSchema(scheduler), schedulerToJson(scheduler))),
       ...metadata,
     },
   };
   return batch === 'symbolic' ? toOnnxForAnyBatch(build, options) : toOnnx(build(batch), options).bytes;
+}
+
+/** Which numbers of its configuration are floats, for Python; a network of one's own says nothing of that. */
+function schemaOf({ className }: DenoisingNetwork): z.ZodType {
+  const schemas: Readonly<Record<string, z.ZodType>> = {
+    UNet2DModel: unet2DConfigSchema,
+    UNet2DConditionModel: unet2DConditionConfigSchema,
+  };
+  return schemas[className] ?? z.unknown();
 }

@@ -9,7 +9,7 @@ import {
   type HostArray,
   type Program,
 } from '../core/index.ts';
-import type { LoadedTextEncoder, PoolingMode } from '../checkpoint/browser.ts';
+import { pooledWidthOf, type LoadedTextEncoder, type PoolingMode } from '../checkpoint/browser.ts';
 import { readTokenizer, type Tokenizer } from '../data/browser.ts';
 import { bind } from '../nn/index.ts';
 import { checkTokenizer } from './clip.ts';
@@ -91,7 +91,7 @@ export async function openTextEncoder(
   if (!(Number.isInteger(batchSize) && batchSize >= 1))
     throw new Error(`openTextEncoder: batchSize must be a whole number from 1, got ${batchSize}`);
   const tokenizer = openTokenizer(loaded);
-  const pooledWidth = pooling.modes.length === 0 ? network.pooledWidth! : pooling.modes.length * width;
+  const pooledWidth = pooledWidthOf(loaded);
   const prepared = (text: string) => (lowercase ? text.toLowerCase() : text);
 
   const build = (batch: number, length: number) => textEncoderProgram({ network, pooling }, batch, length);

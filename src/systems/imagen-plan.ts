@@ -5,6 +5,7 @@ import {
   folderFiles,
   includeFiles,
   part,
+  pooledWidthOf,
   readTextEncoder,
   schedulerComponent,
   textEncoderFolder,
@@ -200,11 +201,6 @@ export async function planImagen(
 
 /** The conditions that are images of low resolution: guidance leaves them as they are. */
 const ofImages: ReadonlySet<string> = new Set(['image', textConditionNames.noiseLevel]);
-
-/** P of an encoder that is not open yet. */
-function pooledWidthOf({ network, pooling: { modes } }: LoadedTextEncoder): number {
-  return modes.length === 0 ? network.pooledWidth! : modes.length * network.width;
-}
 
 function takesVector({ classEmbedType }: Pick<ImagenConfig['model'], 'classEmbedType'>): boolean {
   return classEmbedType === 'projection' || classEmbedType === 'simple_projection';

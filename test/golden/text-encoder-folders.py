@@ -8,8 +8,10 @@ Each folder is a whole one: configuration, weights, a tokenizer.json of its kind
     hidden  [B, L, D] f32, the last hidden states
     pooled  [B, P] f32, by sentence-transformers' own arithmetic where there is no network for it
 ids-<kind>.json has the ids of every third text of tokenizer.py by a tokenizer of that kind.
+nmt-nfkc.bin.gz is sentencepiece's map of characters by that name, which the Unigram tokenizer has.
 """
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -40,6 +42,12 @@ LENGTH = 12
 TEXTS = ["a folder with a heart", "a small red cat in the snow", "", "A Café, naïve!", "bell", "on a table under the moon at 10:45 with 3 balloons by the sea, at night", "猫 and 犬", "the golden dog"]
 
 
+def learned_before(folder):
+    """The tokenizer in a folder: what is learned depends on the order of ties, which is another in each run."""
+    path = ROOT / folder / "tokenizer.json"
+    return Tokenizer.from_file(str(path)) if path.exists() else None
+
+
 def word_piece():
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -61,6 +69,8 @@ def unigram():
         pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
     )
     proto = sentencepiece_model_pb2.ModelProto.FromString(model.with_suffix(".model").read_bytes())
+    ROOT.mkdir(exist_ok=True)
+    (ROOT / "nmt-nfkc.bin.gz").write_bytes(gzip.compress(proto.normalizer_spec.precompiled_charsmap, 9, mtime=0))
     tokenizer = Tokenizer(models.Unigram([(p.piece, p.score) for p in proto.pieces], unk_id=2))
     tokenizer.normalizer = normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
@@ -84,7 +94,7 @@ def byte_pairs():
     return tokenizer
 
 
-TOKENIZERS = {"word-piece": word_piece(), "unigram": unigram(), "byte-pairs": byte_pairs()}
+TOKENIZERS = {"word-piece": learned_before("sentence-bert") or word_piece(), "unigram": unigram(), "byte-pairs": learned_before("clip") or byte_pairs()}
 SIZE = {name: tokenizer.get_vocab_size() for name, tokenizer in TOKENIZERS.items()}
 END = TOKENIZERS["byte-pairs"].token_to_id("<|endoftext|>")
 
@@ -127,7 +137,7 @@ def fill(model):
 
 def save_tokenizer(kind, folder, **config):
     text = json.loads(TOKENIZERS[kind].to_str())
-    # The map of nmt_nfkc is 300 kB, and no reader in JavaScript goes by it; the ids here are by the whole one.
+    # The map of nmt_nfkc is 300 kB: it is stored once, packed. The ids here are by the whole one.
     if text["normalizer"]["type"] == "Precompiled":
         text["normalizer"]["precompiled_charsmap"] = ""
     folder.mkdir(parents=True, exist_ok=True)
@@ -206,8 +216,9 @@ def clip(name, model):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
-    shutil.rmtree(ROOT, ignore_errors=True)
-    ROOT.mkdir()
+    for path in ROOT.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
     (ROOT / "texts.json").write_text(json.dumps(TEXTS, ensure_ascii=False) + "\n", encoding="utf-8")
     sentence_bert()
     bert_in_folder()

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { claimProblem, mostSide, tooLong } from './claimed-size.ts';
 import { loadSharp } from './load-sharp.ts';
 import { heightAndWidth, type ImageSize } from './image-size.ts';
 import type { Bitmap } from './bitmap.ts';
@@ -113,6 +114,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Pr
   const [height, width] = heightAndWidth(size);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length === 0) throw new ImageError('empty file');
+  const claim = claimProblem(buffer);
+  if (claim !== undefined) throw new ImageError(claim);
   if (isTruncatedPng(buffer)) throw new ImageError('truncated or damaged (the end of the PNG is missing)');
   try {
     // 'error' and not sharp's stricter 'warning', which would refuse sound images with an odd color profile.
@@ -176,6 +179,7 @@ async function inspect(
   const { format, width, height, depth } = await (await loadSharp())(buffer, settings).metadata();
   const other = otherDepths[depth];
   if (other !== undefined) throw new ImageError(otherNumbers(other));
+  if (Math.max(width, height) > mostSide) throw new ImageError(tooLong(width, height));
   // As large as filling the image takes.
   const scale = Math.max(toHeight / height, toWidth / width);
   if (format !== 'svg' || scale <= 1) return undefined;

@@ -1,5 +1,7 @@
 /** The tokenizer that runs: Hugging Face's own, with the types of what we use of it, and two things put right. */
 import { Tokenizer } from '@huggingface/tokenizers';
+import { isObject } from '../../formats/json-object.ts';
+import { precompiledNormalizer } from './precompiled-normalizer.ts';
 
 /** What a `tokenizer.json` does: byte-pair encoding, WordPiece or Unigram. */
 export interface TokenizerEngine {
@@ -14,13 +16,22 @@ interface PreTokenizer {
   (text: string): string[];
   readonly tokenizers?: readonly PreTokenizer[];
   pattern?: RegExp;
+  pre_tokenize_text(text: string): string[];
+}
+
+interface Normalizer {
+  (text: string): string;
+  readonly normalizers?: readonly (Normalizer | null)[];
+  /** Of sentencepiece's, in base64. */
+  readonly charsmap?: unknown;
+  normalize(text: string): string;
 }
 
 /** The library's tokenizer; its declarations import each other without extensions, so to the compiler it has no type. */
 interface LibraryTokenizer {
   encode(text: string): { readonly ids: number[] };
   decode(ids: readonly number[], options: { readonly clean_up_tokenization_spaces: boolean }): string;
-  readonly normalizer: ((text: string) => string) | null;
+  readonly normalizer: Normalizer | null;
   readonly pre_tokenizer: PreTokenizer | null;
 }
 
@@ -42,7 +53,8 @@ export function tokenizerEngine(json: object): TokenizerEngine {
     const split = splitsChinese ? text.replaceAll(supplementaryChinese, ' $& ') : text;
     return lowers ? split.replaceAll('Σ', 'σ') : split;
   };
-  if (engine.pre_tokenizer) mendWhiteSpace(engine.pre_tokenizer);
+  if (engine.normalizer) goByMaps(engine.normalizer);
+  if (engine.pre_tokenizer) mendWhiteSpace(engine.pre_tokenizer, 'pre_tokenizer' in json ? json.pre_tokenizer : null);
   return {
     encode: (text) => engine.encode(prepared(text)).ids,
     decode: (ids) => engine.decode(ids, { clean_up_tokenization_spaces: false }),
@@ -53,12 +65,25 @@ export function tokenizerEngine(json: object): TokenizerEngine {
   };
 }
 
+/** The library takes every map of sentencepiece for about NFKC; what the file holds is gone by instead. */
+function goByMaps(part: Normalizer): void {
+  for (const inner of part.normalizers ?? []) if (inner) goByMaps(inner);
+  if (typeof part.charsmap === 'string' && part.charsmap !== '') part.normalize = precompiledNormalizer(part.charsmap);
+}
+
 /** The Chinese characters beyond 16 bits that BERT puts spaces around. */
 const supplementaryChinese = /[\u{20000}-\u{2A6DF}\u{2A700}-\u{2B81F}\u{2B820}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
 
-/** Where a pattern says white space by JavaScript's measure, it says it by Unicode's. */
-function mendWhiteSpace(part: PreTokenizer): void {
-  part.tokenizers?.forEach(mendWhiteSpace);
+/**
+ * Where a part says white space by JavaScript's measure, it says it by Unicode's.
+ *
+ * @param json  what the file says of the part: the library's do not say what they are
+ */
+function mendWhiteSpace(part: PreTokenizer, json: unknown): void {
+  const { type, pretokenizers } = isObject(json) ? json : {};
+  for (const [i, inner] of (part.tokenizers ?? []).entries())
+    mendWhiteSpace(inner, Array.isArray(pretokenizers) ? pretokenizers[i] : null);
+  if (type === 'WhitespaceSplit') part.pre_tokenize_text = (text) => text.match(/\P{White_Space}+/gu) ?? [];
   if (part.pattern instanceof RegExp) {
     const source = part.pattern.source
       .replaceAll(String.raw`(?!\S)`, String.raw`(?!\P{White_Space})`)
