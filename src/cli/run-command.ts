@@ -41,7 +41,7 @@ export async function runCommand(words: readonly string[], output?: OutputWatch)
 }
 
 /** Options that name a file or a folder to write. */
-const writing = ['out', 'gif', 'web', 'nearest'];
+const writing = ['out', 'gif', 'svg', 'web', 'nearest'];
 
 function writesFiles(command: Command): boolean {
   const options = command.opts<Record<string, unknown>>();

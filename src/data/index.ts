@@ -43,6 +43,7 @@ export { type Axis, axisTicks, logTicks, type Plot, plotMarks, type Series, seri
 export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';
 export { type Resample, resampleToCover } from './images/resample.ts';
+export { traceDefaults, traceIcon, type TraceOptions } from './images/trace-icon.ts';
 export { type MetadataField, fieldValue, fingerprintWithFields, readFields } from './sets/fields.ts';
 export { takeListed } from './sets/take-listed.ts';
 export { readTexts, type Texts } from './texts/texts.ts';

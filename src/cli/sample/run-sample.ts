@@ -5,11 +5,14 @@ import { checkPromptOptions, readPrompts, type PromptOptions } from '../prompt-o
 import { withImages } from '../with-images.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
 import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
+import { checkSvgFiles, checkTraceable, svgPaths, writeSvg } from './write-svg.ts';
 
 /** The options of `kuosan sample`. */
 export interface SampleCommandOptions extends SourceOptions, SamplerCommandOptions, PromptOptions, ImageOutputs {
   /** Of each prompt, where there are some. */
   readonly count?: number;
+  /** A folder for traced icons. */
+  readonly svg?: string;
   readonly seed: number;
 }
 
@@ -28,15 +31,23 @@ export async function runSample(source: string | undefined, options: SampleComma
   checkSamplerOptions(options);
   const prompts = await readPrompts(options);
   const count = options.count ?? (prompts ? defaultCount.prompt : defaultCount.sheet);
-  await checkImageFiles(options, count * (prompts?.length ?? 1));
+  const each = prompts?.flatMap((prompt) => Array<string>(count).fill(prompt));
+  await checkImageFiles(options, each?.length ?? count);
+  const svg = options.svg === undefined ? undefined : svgPaths(options.svg, each, each?.length ?? count);
+  if (svg) await checkSvgFiles(options.svg!, svg, options);
   await withImages(source, options, async (opened, signal) => {
     checkNeedsNoImage(opened, 'sample');
     checkPromptOptions(options, opened.generator.takes);
+    if (svg) checkTraceable(opened.generator);
     const start = performance.now();
     const { request, total, lay } = prompts ? ofPrompts(prompts, count, options) : ofClasses(opened, count, options);
     const sampling = samplingFrom(options);
     for (const note of opened.generator.notesOn?.(request) ?? []) process.stderr.write(`note: ${note}\n`);
-    await writeSamples(opened.generator.generate({ ...request, sampling, signal }), options, { count: total, lay });
+    const images = await writeSamples(opened.generator.generate({ ...request, sampling, signal }), options, {
+      count: total,
+      lay,
+    });
+    if (svg) await writeSvg(svg, images);
     const seconds = (performance.now() - start) / 1000;
     for (const prompt of prompts ?? []) process.stdout.write(`  ${prompt}\n`);
     process.stdout.write(

@@ -14,7 +14,7 @@ export function register(program: Command): void {
       examples(
         'kuosan sample noto-32 --count 16 --out emoji.png',
         'kuosan sample fashion-mnist --class Sneaker --guidance-scale 3 --out sneakers.png',
-        'kuosan sample runs/icons --prompt "a folder with a heart" --prompt "bell off" --style tabler --out icons.png',
+        'kuosan sample runs/icons --prompt "a folder with a heart" --prompt "bell off" --style tabler --svg icons',
       ),
     )
     .option(
@@ -24,6 +24,7 @@ export function register(program: Command): void {
     )
     .option('--out <grid.png>', 'the grid to write', 'grid.png')
     .option('--images <dir>', 'also write every image on its own')
+    .option('--svg <dir>', 'also trace every image, an icon in black and white, to a drawing (SVG)')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
     .option('--seed <n>', 'seed; image i of a seed is the same at any count', integerOption('--seed', 0), 0);
   addPromptOptions(command, 'what the images show; several times for a row of images each').option(

@@ -50,19 +50,27 @@ export async function checkImageFiles(
   }
   if (images) {
     await checkWritable(imagePath(images, 0));
-    await checkNoOthers(images, count);
+    await checkNoOthers(
+      '--images',
+      images,
+      Array.from({ length: count }, (_, i) => imagePath(images, i)),
+    );
   }
 }
 
-/** @throws if images would stay in the folder that are not of this command: whoever reads it next takes all for one set */
-async function checkNoOthers(folder: string, count: number): Promise<void> {
+/**
+ * @param option  that names the folder
+ * @param paths   of the images to be written
+ * @throws if images would stay in the folder that are not of this command: whoever reads it next takes all for one set
+ */
+export async function checkNoOthers(option: string, folder: string, paths: readonly string[]): Promise<void> {
   if (!(await stat(folder).catch(() => undefined))?.isDirectory()) return;
-  const own = new Set(Array.from({ length: count }, (_, i) => imagePath(folder, i)));
+  const own = new Set(paths);
   const others = (await imagesIn(folder)).filter((path) => !own.has(path));
   if (others.length === 0) return;
   const held = others.length === 1 ? 'an image' : `${others.length} images`;
   throw new Error(
-    `--images ${JSON.stringify(folder)}: holds ${held} that these would not replace (${basename(others[0]!)}); give a new folder, or remove ${others.length === 1 ? 'it' : 'them'}`,
+    `${option} ${JSON.stringify(folder)}: holds ${held} that these would not replace (${basename(others[0]!)}); give a new folder, or remove ${others.length === 1 ? 'it' : 'them'}`,
   );
 }
 
@@ -110,7 +118,7 @@ export interface SampleLayout {
 }
 
 /**
- * Follows the generation of `count` images, and writes them as asked.
+ * Follows the generation of `count` images, writes them as asked, and returns them.
  *
  * @param lay  lays the grid; default `layGrid`
  */
@@ -118,12 +126,13 @@ export async function writeSamples(
   drawing: AsyncIterable<GenerateProgress>,
   { out, images, gif }: ImageOutputs,
   { count, lay = layGrid }: SampleLayout,
-): Promise<void> {
+): Promise<readonly Bitmap[]> {
   const frames = new FrameCollector(gif ? gifFrames : 0);
   const finished = await followSampling(drawing, count, (state) => frames.add(state));
   await writePng(out, await lay(finished));
   if (images) await writeEach(images, finished);
   if (gif) await writeGif(gif, frames.grids());
+  return finished;
 }
 
 /** Writes every image on its own: `00000.png` and on. */
