@@ -324,7 +324,7 @@ const places: readonly Case[] = [
   ],
   ['export run --out model.png', 1, 'cannot write "model.png": the name does not end in .onnx; give another path'],
   ['export run --out model.onnx --batch 0', 2, '--batch: expected an integer from 1 to 100000, got "0"'],
-  ['export run --out model.onnx --dtype f16', 2, 'unknown dtype "f16"; one of float32, float16'],
+  ['export run --out model.onnx --dtype f16', 2, 'unknown dtype "f16"; one of float32, float16, int8'],
   [
     'export run --out old.onnx',
     1,
