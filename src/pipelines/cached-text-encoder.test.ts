@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { folderFiles, readTextEncoder } from '../checkpoint/index.ts';
-import { openTextCache } from '../data/index.ts';
+import { openTextCache, type TextCache } from '../data/index.ts';
 import { floatsToHalf, halfToFloats } from '../formats/half.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { cachedTextEncoder } from './cached-text-encoder.ts';
@@ -30,9 +30,16 @@ async function watched(maxLength?: number): Promise<{ encoder: FrozenTextEncoder
   return { encoder: { ...encoder, encode }, seen };
 }
 
+const opened: TextCache[] = [];
+afterEach(async () => {
+  for (const cache of opened.splice(0)) await cache.close();
+});
+
 async function cached(encoder: FrozenTextEncoder) {
   const { width, pooledWidth } = encoder;
-  return openTextCache(root, { fingerprint: await encoder.fingerprint(), width, pooledWidth });
+  const cache = await openTextCache(root, { fingerprint: await encoder.fingerprint(), width, pooledWidth });
+  opened.push(cache);
+  return cache;
 }
 
 test('computes each text once, in this process and the next, and gives the features rounded to float16', async () => {

@@ -110,6 +110,11 @@ export async function openTextCache(
       return false;
     }
     try {
+      if (!file) {
+        // Another process may have begun it in the meantime.
+        file = await openWhole(path, head);
+        if (file) end = await scan(file, headLength, { width, pooledWidth }, places);
+      }
       if (file) await appendWhole(path, block);
       else {
         await writeFileWhole(path, [head, block]);
