@@ -202,7 +202,7 @@ describe('a configuration that cannot build', () => {
     ],
     [{ downsampleType: 'fir' }, 'config.downsampleType: expected one of "conv"|"resnet", got "fir"'],
     [{ downsamplePadding: 2 }, 'config.downsamplePadding: '],
-    [{ dropout: 1 }, 'config.dropout: too big: expected number to be <1, got 1'],
+    [{ dropout: 1.5 }, 'config.dropout: too big: expected number to be <=1, got 1.5'],
   ])('says which option is not supported: %j', (options, message) => {
     expect(() => parseConfig(unet2DConfigSchema, options, 'config')).toThrow(message);
   });
