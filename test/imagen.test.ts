@@ -10,7 +10,7 @@ import { writePng } from '../src/data/index.ts';
 import { linearSchedule } from '../src/diffusion/index.ts';
 import { cascade, generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
 import { textConditioned, textConditionNames, UNet2DConditionModel } from '../src/models/index.ts';
-import { noisedImages, nothingSaid } from '../src/pipelines/index.ts';
+import { croppedExamples, noisedImages, nothingSaid } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun } from '../src/train/index.ts';
@@ -183,6 +183,12 @@ describe('text to image', () => {
       'config.data.fields: they need model.classEmbedType "projection" or "simple_projection", got null',
     );
     await expect(refused({ ...base, text: { encoder: join(root, 'none') } })).rejects.toThrow('config.text.encoder: ');
+    await expect(refused({ ...base, data: { ...base.data, randomCrop: 4 } })).rejects.toThrow(
+      'config.data.randomCrop: a text says what a whole image shows; crops are for objective.superResolution',
+    );
+    await expect(refused({ ...upsampler, data: { ...upsampler.data, randomCrop: 5 } })).rejects.toThrow(
+      'config.data.randomCrop: expected a multiple of 2 of at most 8 pixels, such as 8, got 5',
+    );
     await expect(refused({ ...upsampler, model: base.model })).rejects.toThrow(
       'config.model.classEmbedType: with objective.superResolution the network is conditioned on the noise level, "timestep"',
     );
@@ -198,7 +204,8 @@ describe('a cascade', () => {
       { ...base, data: { ...base.data, size: 4 }, train: { ...base.train, steps: 2, sampleEvery: null } },
       small,
     );
-    await train(upsampler, up);
+    // Trained on crops, applied to whole images.
+    await train({ ...upsampler, data: { ...upsampler.data, randomCrop: 4 } }, up);
     const folder = join(root, 'cascade');
     mkdirSync(folder);
     for (const [name, out] of [
@@ -264,6 +271,25 @@ describe('noise-conditioning augmentation', () => {
     const z = new RandomStream(1, 'z', 1).fillNormal(new Float32Array(4));
     for (const [i, x] of [5, 6, 7, 8].entries())
       expect(image!.data[4 + i]).toBeCloseTo(schedule.alpha(50) * x + schedule.sigma(50) * z[i]!, 5);
+  });
+});
+
+describe('random crops', () => {
+  test('are windows of the images, the same for a batch whenever it is asked for', async () => {
+    const x0 = float32(
+      [3, 1, 6, 6],
+      Float32Array.from({ length: 108 }, (_, i) => i),
+    );
+    const cropped = croppedExamples({ batch: async () => ({ x0 }) }, [2, 3], 5);
+    const { x0: first } = await cropped.batch(4, 3);
+    expect(first!.shape).toEqual([3, 1, 2, 3]);
+    for (let b = 0; b < 3; b++) {
+      const [corner = 0] = first!.data.subarray(b * 6);
+      expect(Math.floor(corner / 36)).toBe(b);
+      expect([...first!.data.subarray(b * 6, b * 6 + 6)]).toEqual([0, 1, 2, 6, 7, 8].map((offset) => corner + offset));
+    }
+    expect((await cropped.batch(4, 3)).x0).toEqual(first);
+    expect((await cropped.batch(5, 3)).x0).not.toEqual(first);
   });
 });
 

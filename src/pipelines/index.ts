@@ -37,6 +37,7 @@ export {
   type TextFeatures,
 } from './text-encoder.ts';
 export {
+  croppedExamples,
   enlarge,
   lowResolution,
   lowResolutionExamples,

@@ -138,6 +138,32 @@ export function noisedLowResolutionExamples(
   };
 }
 
+/** Examples of which a window of each image is shown, where it lies a function of (seed, number of the batch). */
+export function croppedExamples(
+  examples: Examples,
+  [height, width]: readonly [number, number],
+  seed: number,
+): Examples {
+  return {
+    async batch(number, size) {
+      const { x0, conditions } = await examples.batch(number, size);
+      if (!x0) throw new Error('croppedExamples: the examples have no images');
+      const [count = 0, channels = 0, fullHeight = 0, fullWidth = 0] = x0.shape;
+      const data = new Float32Array(count * channels * height * width);
+      for (let b = 0; b < count; b++) {
+        const random = new RandomStream(seed, 'random crop', number * size + b);
+        const [top, left] = [random.integer(fullHeight - height + 1), random.integer(fullWidth - width + 1)];
+        for (let line = 0; line < channels * height; line++) {
+          const [c, y] = [Math.floor(line / height), line % height];
+          const from = ((b * channels + c) * fullHeight + top + y) * fullWidth + left;
+          data.set(x0.data.subarray(from, from + width) as Float32Array, (b * channels * height + line) * width);
+        }
+      }
+      return { x0: float32([count, channels, height, width], data), ...(conditions && { conditions }) };
+    },
+  };
+}
+
 /** rows · X · columnsᵀ for each channel X. */
 function resized({ shape, data }: FloatArray, rows: FloatArray, columns: FloatArray): FloatArray {
   const [toHeight, height] = rows.shape as [number, number];

@@ -39,6 +39,7 @@ import {
 import {
   cachedTextEncoder,
   captionExamples,
+  croppedExamples,
   denoisingTask,
   noisedLowResolutionExamples,
   nothingSaid,
@@ -63,7 +64,7 @@ export async function planImagen(
 ): Promise<RunPlan> {
   const { train, scheduler, text } = asked;
   const { superResolution, ...weighing } = asked.objective;
-  const { source, size, crop, channels, files, horizontalFlip, fields: keys } = asked.data;
+  const { source, size, crop, channels, files, horizontalFlip, fields: keys, randomCrop } = asked.data;
   const process = networkProcess(scheduler);
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const encoderDir = fromHome(text.encoder);
@@ -72,6 +73,11 @@ export async function planImagen(
     throw new Error(`config.text.encoder: ${error.message}`, { cause: error });
   });
   const features = await featuresFor(train, imageShape);
+  if (features && randomCrop !== null)
+    throw new Error(
+      'config.train.evaluateEvery: crops are not compared with whole images; set it to null, and measure the cascade with kuosan evaluate',
+    );
+  const shownShape: ImageShape = randomCrop === null ? imageShape : [channels, randomCrop, randomCrop];
   features?.check(imageShape);
 
   const whole = await openDataset(source, { size, crop, channels, skipBad, signal, onProgress });
@@ -92,10 +98,13 @@ export async function planImagen(
     guidance: text.dropout > 0,
     ...(superResolution && { superResolution }),
   };
+  const window = croppedSize(randomCrop, asked);
+  // What is trained on crops is applied to whole images: the network is the same at either size.
   const network = textToImageNetwork(unet, {
     ...facts,
     pooledWidth: facts.pooled ? pooledWidthOf(encoder) : undefined,
     channels,
+    sampleSize: window,
   });
   const textual = network.conditions.filter(({ name }) => !ofImages.has(name));
   const nothing = nothingSaid(textual);
@@ -113,8 +122,10 @@ export async function planImagen(
     encoding: { encode: encoded },
   });
 
-  const seen = (examples: Examples, seed: number) =>
-    superResolution ? noisedLowResolutionExamples(examples, superResolution, stepsOf(process), seed) : examples;
+  const seen = (examples: Examples, seed: number) => {
+    const shown = window ? croppedExamples(examples, window, seed) : examples;
+    return superResolution ? noisedLowResolutionExamples(shown, superResolution, stepsOf(process), seed) : shown;
+  };
   const prompts = train.samplePrompts;
 
   return {
@@ -186,7 +197,7 @@ export async function planImagen(
         scheduler,
         train,
         dataset,
-        imageShape,
+        imageShape: shownShape,
         features,
         async conditionsOf(count) {
           const { conditions = {} } = await seen(captioned, gridSeed).batch(0, count);
@@ -204,6 +215,24 @@ const ofImages: ReadonlySet<string> = new Set(['image', textConditionNames.noise
 
 function takesVector({ classEmbedType }: Pick<ImagenConfig['model'], 'classEmbedType'>): boolean {
   return classEmbedType === 'projection' || classEmbedType === 'simple_projection';
+}
+
+/** @throws if images are cropped that are not enlarged, or a crop is larger than an image or no whole number of blocks */
+function croppedSize(
+  side: number | null,
+  { data: { size }, objective: { superResolution }, model: { blockOutChannels } }: ImagenConfig,
+): readonly [number, number] | undefined {
+  if (side === null) return undefined;
+  if (!superResolution)
+    throw new Error(
+      'config.data.randomCrop: a text says what a whole image shows; crops are for objective.superResolution',
+    );
+  const factor = superResolution.factor * 2 ** (blockOutChannels.length - 1);
+  if (side > Math.min(...heightAndWidth(size)) || side % superResolution.factor !== 0)
+    throw new Error(
+      `config.data.randomCrop: expected a multiple of ${superResolution.factor} of at most ${Math.min(...heightAndWidth(size))} pixels, such as ${Math.max(1, Math.floor(Math.min(...heightAndWidth(size)) / factor)) * factor}, got ${side}`,
+    );
+  return [side, side];
 }
 
 /** @throws if the process has no steps, by which the noise on an image of low resolution is counted */
