@@ -42,7 +42,11 @@ export function register(program: Command): void {
     )
     .addHelpText(
       'after',
-      examples('kuosan train noto-32 --data my-images --out runs/mine', 'kuosan train --resume --out runs/mine'),
+      examples(
+        'kuosan train images-32 --data my-images --out runs/mine',
+        'kuosan train icons-24 --data data/icons24 --text.encoder all-MiniLM-L6-v2 --out runs/icons',
+        'kuosan train --resume --out runs/mine',
+      ),
     )
     .allowUnknownOption()
     .allowExcessArguments();
