@@ -10,6 +10,7 @@ import { writePng } from '../src/data/index.ts';
 import { linearSchedule } from '../src/diffusion/index.ts';
 import { cascade, generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
 import { textConditioned, textConditionNames, UNet2DConditionModel } from '../src/models/index.ts';
+import { kuosan } from './kuosan.ts';
 import { croppedExamples, noisedImages, nothingSaid } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
@@ -161,6 +162,25 @@ describe('text to image', () => {
     await generator.dispose();
   }, 60_000);
 
+  test('takes hidden states as they are, and asks for no guidance that it has not learned', async () => {
+    const out = join(root, 'plain');
+    const model = { ...base.model, encoderHidDim: null, crossAttentionDim: 12 };
+    await train({ ...base, model, text: { ...base.text, dropout: 0 }, train: { ...base.train, steps: 2 } }, out);
+    const generator = await open(out);
+    expect(generator.takes.guidance).toBe(false);
+    expect((await generateImages(generator, { prompts: ['('], sampling: { steps: 2 } })).shape).toEqual([1, 1, 8, 8]);
+    await generator.dispose();
+  }, 60_000);
+
+  test('notes captions that are cut, in a run that begins', async () => {
+    const plan = await configuredRun({ ...base, text: { ...base.text, maxTokens: 4 } }).plan({});
+    const prepared = await plan.prepare!(executor, {});
+    expect(prepared.notes()).toEqual([
+      'the caption "foo bar" has 8 tokens, the text encoder takes 4: its end is left out, and 1 more',
+    ]);
+    await prepared.dispose();
+  });
+
   test('says what it does not take', async () => {
     const generator = await open(whole);
     const asked = (request: object) => generateImages(generator, request);
@@ -182,7 +202,18 @@ describe('text to image', () => {
     await expect(refused({ ...base, model: { ...base.model, classEmbedType: null } })).rejects.toThrow(
       'config.data.fields: they need model.classEmbedType "projection" or "simple_projection", got null',
     );
-    await expect(refused({ ...base, text: { encoder: join(root, 'none') } })).rejects.toThrow('config.text.encoder: ');
+    await expect(refused({ ...base, text: { encoder: join(root, 'none') } })).rejects.toThrow(
+      `config.text.encoder: there is no folder "${join(root, 'none')}"; docs/text-to-image.md says where one comes from`,
+    );
+    // Before the data is looked for.
+    const elsewhere = { ...base.data, source: join(root, 'nowhere'), size: 9 };
+    await expect(refused({ ...base, data: elsewhere })).rejects.toThrow(
+      'config.data.size: a network of 2 levels takes multiples of 2, got 9 × 9; --size 8 or 10 fits',
+    );
+    await expect(refused({ ...base, model: { ...base.model, encoderHidDim: null } })).rejects.toThrow(
+      "config.model.crossAttentionDim is 8, and the text encoder's hidden states have 12 values",
+    );
+
     await expect(refused({ ...base, data: { ...base.data, randomCrop: 4 } })).rejects.toThrow(
       'config.data.randomCrop: a text says what a whole image shows; crops are for objective.superResolution',
     );
@@ -193,6 +224,51 @@ describe('text to image', () => {
       'config.model.classEmbedType: with objective.superResolution the network is conditioned on the noise level, "timestep"',
     );
   });
+});
+
+describe('commands', () => {
+  const run = join(root, 'whole');
+  const out = join(root, 'out.png');
+
+  test.each([
+    [['sample', run, '--prompt', '(', '--class', '3'], '--class: this model has no classes'],
+    [['sample', run], 'this model generates images of a text; say which with --prompt'],
+    [
+      ['evaluate', run, '--data', data],
+      'and evaluate has none for it; see what it generates with kuosan sample --prompt',
+    ],
+    [['compare', run], 'and compare has none for it'],
+    [['loss-by-noise', run, '--data', data], 'and loss-by-noise has none for it'],
+    [
+      ['export', run, '--out', join(root, 'm.onnx')],
+      'holds a model of text to image, and what is asked for here takes one',
+    ],
+  ])(
+    '%j says what is in the way',
+    async (words, message) => {
+      const { status, stderr } = await kuosan([...words, ...(words[0] === 'sample' ? ['--out', out] : [])], { cwd: root });
+      expect(stderr).toContain(message);
+      expect(status).not.toBe(0);
+    },
+    60_000,
+  );
+
+  test('write a row for each prompt, and say which are cut', async () => {
+    const prompts = ['--prompt', '(', '--prompt', 'a b c d e f g h'];
+    const words = ['sample', run, ...prompts, '--count', '2', '--steps', '2', '--out', out];
+    const { stdout, stderr, status } = await kuosan(words, { cwd: root });
+    expect(status).toBe(0);
+    expect(stderr).toContain(
+      'note: the prompt "a b c d e f g h" has 10 tokens, the text encoder takes 6: its end is left out',
+    );
+    expect(stdout).toContain('  (\n  a b c d e f g h\n');
+    expect(existsSync(out)).toBe(true);
+  }, 60_000);
+
+  test("export a run's encoder", async () => {
+    const { stdout } = await kuosan(['export', run, '--text-encoder', join(root, 'encoder')], { cwd: root });
+    expect(stdout).toContain('BertModel');
+  }, 60_000);
 });
 
 describe('a cascade', () => {

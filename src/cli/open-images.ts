@@ -124,6 +124,16 @@ export function checkNeedsNoImage({ generator, name }: Pick<OpenImages, 'generat
     );
 }
 
+/**
+ * @throws if the model is conditioned on a text, which this command does not give it
+ */
+export function checkNeedsNoText({ generator, name }: Pick<OpenImages, 'generator' | 'name'>, command: string): void {
+  if (generator.takes.text?.required)
+    throw new Error(
+      `${name}: this model generates images of a text, and ${command} has none for it; see what it generates with kuosan sample --prompt`,
+    );
+}
+
 /** All images of a data set: [N, C, H, W] in [−1, 1]. */
 export function allImages(dataset: Dataset): FloatArray {
   return fromBitmaps(

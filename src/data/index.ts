@@ -1,6 +1,6 @@
 export * from './browser.ts';
 export { type AnimationOptions, animationDefaults, encodeGif, writeGif } from './figures/animation.ts';
-export { captionsOf, metadataColumn } from './sets/captions.ts';
+export { captionsOf, metadataColumns } from './sets/captions.ts';
 export { defaultCacheDir } from '../files/default-cache-dir.ts';
 export { fingerprintOf } from './sets/dataset.ts';
 export { openTextCache, type TextCacheOptions } from './embeddings/text-cache.ts';
@@ -44,7 +44,7 @@ export { imageFiles } from './sets/folder.ts';
 export { type Emoji, type EmojiIndex, notoEmojiFolder, readEmojiIndex } from './sets/noto-emoji.ts';
 export { type Resample, resampleToCover } from './images/resample.ts';
 export { traceDefaults, traceIcon, type TraceOptions } from './images/trace-icon.ts';
-export { type MetadataField, fieldValue, fingerprintWithFields, readFields } from './sets/fields.ts';
+export { type MetadataField, fingerprintWithFields, readFields } from './sets/fields.ts';
 export { takeListed } from './sets/take-listed.ts';
 export { readTexts, type Texts } from './texts/texts.ts';
 export { type TrainedTokenizer, trainTokenizer, type TrainTokenizerOptions } from './texts/train-tokenizer.ts';

@@ -13,9 +13,9 @@ import { hasSteps, networkProcess, repeatRow, takeRows, upsamplings, type Condit
 import type { JsonObject } from '../formats/json-object.ts';
 import {
   concatenating,
+  lowResolutionConditions,
   parseConfig,
   textConditioned,
-  textConditionNames,
   type DenoisingNetwork,
   type FieldCondition,
   type UNet2DConditionModel,
@@ -132,7 +132,7 @@ export async function openTextToImage({
     fields,
     channels,
   });
-  const textual = network.conditions.filter(({ name }) => !imageConditions.includes(name));
+  const textual = network.conditions.filter(({ name }) => !lowResolutionConditions.includes(name));
   const model = await openSampler(executor, {
     network,
     scheduler,
@@ -204,5 +204,3 @@ export async function openTextToImage({
     );
   }
 }
-
-const imageConditions: readonly string[] = ['image', textConditionNames.noiseLevel];

@@ -43,6 +43,7 @@ export { concatenating, conditionTensors, type DenoisingNetwork } from './denois
 export {
   conditionVectorWidth,
   type FieldCondition,
+  lowResolutionConditions,
   textConditioned,
   type TextConditionedOptions,
   textConditionNames,

@@ -1,6 +1,6 @@
 /** A U-Net under a text as a network that denoises: which conditions it takes, by name, and how they reach its inputs. */
 import { concat, mul, type Tensor } from '../core/index.ts';
-import type { ConditionInput } from '../diffusion/conditions.ts';
+import { type ConditionInput, imageName } from '../diffusion/conditions.ts';
 import type { DenoisingNetwork } from './denoising-network.ts';
 import { heightAndWidthOf } from './unet-2d-condition/config.ts';
 import type { UNet2DConditionModel } from './unet-2d-condition.ts';
@@ -16,6 +16,9 @@ export const textConditionNames = {
   /** [B] the level of the noise on an image of low resolution, a time of the forward process. */
   noiseLevel: 'noise_level',
 } as const;
+
+/** Conditions of a network under a text that no text says: its image of low resolution. Guidance leaves them as they are. */
+export const lowResolutionConditions: readonly string[] = [imageName, textConditionNames.noiseLevel];
 
 /** A field of the data as a condition: a style, a set. */
 export interface FieldCondition {

@@ -32,16 +32,19 @@ export function checkTextWidths(
 }
 
 /**
- * One sentence about prompts that are truncated, for the user, or undefined if none is: said once, however many there are.
+ * One sentence about texts that are truncated, for the user, or undefined if none is: said once, however many there are.
+ *
+ * @param what  what a text is called
  */
 export function truncationNote(
   encoder: Pick<FrozenTextEncoder, 'countTokens' | 'maxLength'>,
-  prompts: readonly string[],
+  texts: readonly string[],
+  what = 'prompt',
 ): string | undefined {
   const { maxLength } = encoder;
-  const long = [...new Set(prompts)].filter((prompt) => encoder.countTokens(prompt) > maxLength);
+  const long = [...new Set(texts)].filter((text) => encoder.countTokens(text) > maxLength);
   const [first] = long;
   if (first === undefined) return undefined;
   const others = long.length === 1 ? '' : `, and ${long.length - 1} more`;
-  return `the prompt ${quoteJson(first)} has ${encoder.countTokens(first)} tokens, the text encoder takes ${maxLength}: its end is left out${others}`;
+  return `the ${what} ${quoteJson(first)} has ${encoder.countTokens(first)} tokens, the text encoder takes ${maxLength}: its end is left out${others}`;
 }

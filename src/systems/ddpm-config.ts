@@ -3,19 +3,16 @@ import { z } from 'zod';
 import {
   lossWeightings,
   objectiveDefaults,
-  schedulerConfig,
-  timestepDistribution,
   timeSamplings,
   upsamplings,
   type Objective,
   type SchedulerConfig,
-  type SchedulerOptions,
 } from '../diffusion/index.ts';
 import { parseConfig, unet2DConfigSchema } from '../models/index.ts';
 import { imageDataSchema } from '../train/image-data-config.ts';
 import { resumable } from '../train/resumable.ts';
 import { trainSchema } from '../train/steps/train-config.ts';
-import { schedulerSchema } from './scheduler-schema.ts';
+import { completedProcess, schedulerSchema } from './scheduler-schema.ts';
 
 const positiveInteger = z.number().int().positive();
 const positive = z.number().positive();
@@ -141,15 +138,7 @@ export function parseDdpmConfig(value: unknown): DdpmConfig {
  * @throws as `parseDdpmConfig`
  */
 export function parseAskedDdpmConfig(value: unknown): AskedDdpmConfig {
-  const {
-    scheduler: given,
-    objective: { timeSampling, timeMean, timeStd, ...objective },
-    ...config
-  } = parseConfig(askedDdpmSchema, value, 'config');
-  const scheduler = schedulerConfig(given as SchedulerOptions);
-  return {
-    ...config,
-    scheduler,
-    objective: { ...objective, ...timestepDistribution(scheduler, { timeSampling, timeMean, timeStd }) },
-  };
+  const { scheduler: given, objective, ...config } = parseConfig(askedDdpmSchema, value, 'config');
+  const { scheduler, times } = completedProcess(given, objective);
+  return { ...config, scheduler, objective: { ...objective, ...times } };
 }

@@ -29,6 +29,7 @@ import { countParameters } from '../nn/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
 import { startingModel } from '../train/start.ts';
+import { checkHalves } from './check-halves.ts';
 import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 import { withClasses } from './with-classes.ts';
 
@@ -79,6 +80,7 @@ export async function planDdpm(
     config,
     train,
     kind: 'model',
+    isInTable: !superResolution,
     dataset,
     times: diffusion.networkTimes,
     notes: resumeFrom === undefined ? [...notes, ...(await startNotes(config, diffusion))] : [],
@@ -167,28 +169,6 @@ function withSampleSize({ model, data }: AskedDdpmConfig): AskedDdpmConfig['mode
     );
   }
   return model;
-}
-
-/**
- * Each level but the last halves the images.
- *
- * @throws if they do not halve, with the sizes that fit
- */
-function checkHalves(
-  { blockOutChannels }: UNet2DModel['config'],
-  size: readonly [height: number, width: number],
-): void {
-  const factor = 2 ** (blockOutChannels.length - 1);
-  if (size.every((side) => side % factor === 0)) return;
-  const [height, width] = size;
-  const near = (round: (value: number) => number) =>
-    size.map((side) => Math.max(1, round(side / factor)) * factor).toReversed();
-  const fitting = [...new Set([Math.floor, Math.ceil].map((round) => [...new Set(near(round))].join('x')))].join(
-    ' or ',
-  );
-  throw new Error(
-    `config.data.size: a network of ${blockOutChannels.length} levels takes multiples of ${factor}, got ${width} × ${height}; --size ${fitting} fits`,
-  );
 }
 
 /**

@@ -1,18 +1,11 @@
 /** The configuration of a training run of text to image: one stage of a cascade. */
 import { z } from 'zod';
-import {
-  schedulerConfig,
-  timestepDistribution,
-  upsamplings,
-  type Objective,
-  type SchedulerConfig,
-  type SchedulerOptions,
-} from '../diffusion/index.ts';
+import { upsamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
 import { parseConfig, unet2DConditionConfigSchema } from '../models/index.ts';
 import { imageDataSchema } from '../train/image-data-config.ts';
 import { resumable } from '../train/resumable.ts';
 import { ddpmTrainSchema, noiseObjectiveSchema } from './ddpm-config.ts';
-import { schedulerSchema } from './scheduler-schema.ts';
+import { completedProcess, schedulerSchema } from './scheduler-schema.ts';
 
 const positiveInteger = z.number().int().positive();
 const fraction = z.number().min(0).lt(1);
@@ -103,15 +96,7 @@ export type ImagenConfig = Omit<Parsed, 'scheduler' | 'objective'> & {
  * @throws one line that names the key, what was expected and, for an unknown one, the nearest
  */
 export function parseImagenConfig(value: unknown): ImagenConfig {
-  const {
-    scheduler: given,
-    objective: { timeSampling, timeMean, timeStd, ...objective },
-    ...config
-  } = parseConfig(imagenConfigSchema, value, 'config');
-  const scheduler = schedulerConfig(given as SchedulerOptions);
-  return {
-    ...config,
-    scheduler,
-    objective: { ...objective, ...timestepDistribution(scheduler, { timeSampling, timeMean, timeStd }) },
-  };
+  const { scheduler: given, objective, ...config } = parseConfig(imagenConfigSchema, value, 'config');
+  const { scheduler, times } = completedProcess(given, objective);
+  return { ...config, scheduler, objective: { ...objective, ...times } };
 }

@@ -24,15 +24,26 @@ import {
   readFields,
   takeListed,
   type Dataset,
-  type MetadataField,
 } from '../data/index.ts';
-import { hasSteps, networkProcess, objectiveDefaults, type NetworkProcess, type Schedule } from '../diffusion/index.ts';
+import { input } from '../core/index.ts';
+import {
+  hasSteps,
+  networkProcess,
+  objectiveDefaults,
+  type NetworkProcess,
+  type Sampling,
+  type Schedule,
+} from '../diffusion/index.ts';
+import { kindOf } from '../files/durable-files.ts';
 import { fromHome } from '../files/from-home.ts';
+import { quoteWord } from '../formats/quote.ts';
 import { textToImageNetwork, textToImageSettings, type TextToImageFacts } from '../generators/index.ts';
 import {
   conditionVectorWidth,
-  textConditionNames,
+  lowResolutionConditions,
+  conditionTensors,
   UNet2DConditionModel,
+  type FieldCondition,
   unet2DConditionConfigSchema,
   type UNet2DConditionConfig,
 } from '../models/index.ts';
@@ -44,12 +55,15 @@ import {
   noisedLowResolutionExamples,
   nothingSaid,
   textConditions,
+  truncationNote,
   openTextEncoder,
   type Examples,
   type CachedTextEncoder,
   type ImageShape,
 } from '../pipelines/index.ts';
+import { bind } from '../nn/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
+import { checkHalves } from './check-halves.ts';
 import type { ImagenConfig } from './imagen-config.ts';
 import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 
@@ -69,6 +83,10 @@ export async function planImagen(
   const imageShape: ImageShape = [channels, ...heightAndWidth(size)];
   const encoderDir = fromHome(text.encoder);
   const { files: encoderFiles, read: encoderPaths } = filesRead(encoderDir);
+  if ((await kindOf(encoderDir)) !== 'folder')
+    throw new Error(
+      `config.text.encoder: there is no folder ${JSON.stringify(text.encoder)}; docs/text-to-image.md says where one comes from, and --text.encoder where it is`,
+    );
   const encoder = await readTextEncoder(encoderFiles).catch((error: Error) => {
     throw new Error(`config.text.encoder: ${error.message}`, { cause: error });
   });
@@ -79,6 +97,9 @@ export async function planImagen(
     );
   const shownShape: ImageShape = randomCrop === null ? imageShape : [channels, randomCrop, randomCrop];
   features?.check(imageShape);
+
+  // What is wrong with the network is said before its data is read. How many values a field has is not known yet: one will do.
+  checkBuilds(asked, imageShape, encoder, process);
 
   const whole = await openDataset(source, { size, crop, channels, skipBad, signal, onProgress });
   const listed = files === null ? whole : await takeListed(whole, files);
@@ -106,7 +127,7 @@ export async function planImagen(
     channels,
     sampleSize: window,
   });
-  const textual = network.conditions.filter(({ name }) => !ofImages.has(name));
+  const textual = network.conditions.filter(({ name }) => !lowResolutionConditions.includes(name));
   const nothing = nothingSaid(textual);
 
   let encoding: CachedTextEncoder | undefined;
@@ -127,6 +148,8 @@ export async function planImagen(
     return superResolution ? noisedLowResolutionExamples(shown, superResolution, stepsOf(process), seed) : shown;
   };
   const prompts = train.samplePrompts;
+  // A network that was never without its caption cannot be guided.
+  const sampling: Sampling = facts.guidance ? { guidanceScale: train.sampleGuidance } : {};
 
   return {
     config: { task: 'imagen', ...config },
@@ -156,7 +179,7 @@ export async function planImagen(
         await dispose();
         throw error;
       }
-      return { dispose };
+      return { notes: () => [truncationNote(own, dataset.captions!, 'caption') ?? []].flat(), dispose };
     },
     task: denoisingTask({
       network,
@@ -185,12 +208,17 @@ export async function planImagen(
             files: () => [],
           },
         },
-        facts: { settings: textToImageSettings(facts), sampling: { sample: { guidanceScale: train.sampleGuidance } } },
+        facts: { settings: textToImageSettings(facts), sampling: { sample: sampling } },
       });
       return weights.keys();
     },
     readWeights: async (dir) => new Map((await unet2DConditionComponent.read(folderFiles(dir), 'unet')).weights),
-    use: { what: 'sample from it', command: (out) => `kuosan sample ${out} --prompt "${dataset.captions![0]!}"` },
+    use: superResolution
+      ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
+      : {
+          what: 'sample from it',
+          command: (out) => `kuosan sample ${out} --prompt ${quoteWord(prompts[0] ?? dataset.captions![0]!)}`,
+        },
     watch: (executor, store) =>
       watchImages(executor, store, {
         network,
@@ -205,13 +233,43 @@ export async function planImagen(
           const texts = Array.from({ length: count }, (_, i) => prompts[i % prompts.length]!);
           return { ...conditions, ...textConditions(await encoded(texts), textual, fields) };
         },
-        guided: { nothing, sampling: { guidanceScale: train.sampleGuidance } },
+        ...(facts.guidance && { guided: { nothing, sampling } }),
       }),
   };
 }
 
-/** The conditions that are images of low resolution: guidance leaves them as they are. */
-const ofImages: ReadonlySet<string> = new Set(['image', textConditionNames.noiseLevel]);
+/** @throws if there is no such network, or it does not take images of this size */
+function checkBuilds(
+  asked: ImagenConfig,
+  imageShape: ImageShape,
+  encoder: LoadedTextEncoder,
+  process: NetworkProcess,
+): void {
+  const { text, data } = asked;
+  const fields = data.fields.map((name) => ({ name, values: [''] }));
+  const { model } = completed(
+    { ...asked, model: { ...asked.model, projectionClassEmbeddingsInputDim: undefined } },
+    imageShape,
+    encoder,
+    fields,
+    process,
+  );
+  const network = textToImageNetwork(new UNet2DConditionModel(model), {
+    maxTokens: text.maxTokens,
+    pooledWidth: text.pooled && takesVector(model) ? pooledWidthOf(encoder) : undefined,
+    fields,
+    channels: imageShape[0],
+    sampleSize: croppedSize(data.randomCrop, asked),
+  });
+  const ctx = bind(network.module);
+  try {
+    network.denoise(ctx, input('xt', [1, ...network.sample]), input('t', [1]), conditionTensors(network, 1));
+  } catch (error) {
+    // Blocks that resample by convolutions take any size.
+    checkHalves(model, imageShape.slice(1) as [number, number]);
+    throw new Error(`config.model: ${(error as Error).message}`, { cause: error });
+  }
+}
 
 function takesVector({ classEmbedType }: Pick<ImagenConfig['model'], 'classEmbedType'>): boolean {
   return classEmbedType === 'projection' || classEmbedType === 'simple_projection';
@@ -253,7 +311,7 @@ function completed(
   asked: ImagenConfig,
   [channels, ...size]: ImageShape,
   encoder: LoadedTextEncoder,
-  fields: readonly MetadataField[],
+  fields: readonly FieldCondition[],
   { varianceType }: NetworkProcess,
 ): ImagenConfig & { readonly model: UNet2DConditionConfig } {
   const { superResolution } = asked.objective;
@@ -272,11 +330,17 @@ function completed(
     throw new Error(
       `config.objective.superResolution.factor: ${divisor} does not divide config.data.size ${size.join('x')}`,
     );
+  const attended = [asked.model.crossAttentionDim].flat();
+  if (asked.model.encoderHidDim === null && attended.some((own) => own !== encoder.network.width))
+    throw new Error(
+      `config.model.crossAttentionDim is ${JSON.stringify(asked.model.crossAttentionDim)}, and the text encoder's hidden states have ${encoder.network.width} values; leave encoderHidDim out, which projects them`,
+    );
   const expected = {
     inChannels: superResolution ? 2 * channels : channels,
     outChannels: varianceType === 'learned_range' ? 2 * channels : channels,
     sampleSize: size[0] === size[1] ? size[0]! : (size as [number, number]),
-    encoderHidDim: encoder.network.width,
+    // Null attends to the hidden states as they are.
+    encoderHidDim: asked.model.encoderHidDim === null ? null : encoder.network.width,
     projectionClassEmbeddingsInputDim: takesVector(asked.model) ? width : null,
   };
   const model = Object.fromEntries(

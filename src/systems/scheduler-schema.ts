@@ -4,8 +4,13 @@ import {
   processes,
   continuousProcesses,
   predictionTypes,
+  schedulerConfig,
   schedulerDefaults,
+  timestepDistribution,
   varianceTypes,
+  type SchedulerConfig,
+  type SchedulerOptions,
+  type TimestepDistribution,
 } from '../diffusion/index.ts';
 
 const positive = z.number().positive();
@@ -52,3 +57,20 @@ export const schedulerSchema = z.strictObject({
   /** Of EDM: the standard deviation of the data's values. */
   sigmaData: defaulted(positive, edm.defaults.sigmaData), // Karras et al. 2022, table 1
 });
+
+/**
+ * The scheduler of a configuration with the defaults of its process, and how the times of a batch are drawn.
+ *
+ * @throws if the scheduler or the distribution of times contradicts itself
+ */
+export function completedProcess(
+  given: object,
+  {
+    timeSampling,
+    timeMean,
+    timeStd,
+  }: { readonly [Key in keyof TimestepDistribution]?: TimestepDistribution[Key] | undefined },
+): { readonly scheduler: SchedulerConfig; readonly times: TimestepDistribution } {
+  const scheduler = schedulerConfig(given as SchedulerOptions);
+  return { scheduler, times: timestepDistribution(scheduler, { timeSampling, timeMean, timeStd }) };
+}

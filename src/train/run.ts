@@ -40,9 +40,11 @@ export interface RunPlan {
   readonly dataset: RunData;
   readonly task: TrainingTask;
   /** Makes what batches ask, on the executor that trains: a frozen encoder. */
-  readonly prepare?: (executor: Executor, options: PrepareOptions) => Promise<{ dispose(): Promise<void> }>;
+  readonly prepare?: (executor: Executor, options: PrepareOptions) => Promise<Prepared>;
   /** What to know before it begins, one sentence each. */
   readonly notes?: readonly string[];
+  /** Whether the table of docs/train-your-own.md says what comes out after how many images seen. */
+  readonly isInTable?: boolean;
   /** The range of times that the network is conditioned on, in a run that has noise: the log then has the loss by noise level. */
   readonly times?: NetworkTimes;
   /** The irreducible loss by noise level, where it can be computed; plotted with the run's own. */
@@ -84,6 +86,13 @@ export interface RunWatch {
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
   /** Which of these numbers makes a checkpoint the best. */
   readonly best?: Judgement;
+  dispose(): Promise<void>;
+}
+
+/** What batches ask. */
+export interface Prepared {
+  /** What to know before it begins, one sentence each; asked of a new run. */
+  notes(): readonly string[];
   dispose(): Promise<void>;
 }
 
@@ -208,13 +217,6 @@ async function* trained(
 ): AsyncGenerator<RunEvent, void, undefined> {
   const { train, dataset, task, times } = plan;
   const environment = await executor.environment();
-  const notes = [
-    // Whoever resumes has read it.
-    ...(from ? [] : (dataset.notes ?? [])),
-    ...(plan.notes ?? []),
-    ...changeNotes(changes, train, from?.step ?? 0),
-    ...(from ? differences(from.environment, environment) : []),
-  ];
   const log = await RunLog.open(
     out,
     { step: from?.step ?? 0, steps: train.steps, ...(times && { times }) },
@@ -224,6 +226,14 @@ async function* trained(
   });
 
   const prepared = await plan.prepare?.(executor, { signal, onProgress: onPreparing });
+  const notes = [
+    // Whoever resumes has read it.
+    ...(from ? [] : (dataset.notes ?? [])),
+    ...(plan.notes ?? []),
+    ...(from ? [] : (prepared?.notes() ?? [])),
+    ...changeNotes(changes, train, from?.step ?? 0),
+    ...(from ? differences(from.environment, environment) : []),
+  ];
   const trainer = await Trainer.open(executor, task, train, from ?? start);
   const watch = await plan.watch?.(executor, trainer.store);
   const bestSoFar = watch?.best && (await BestSoFar.open(out, watch.best));

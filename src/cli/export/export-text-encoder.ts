@@ -4,8 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import {
   folderFiles,
-  indexFile,
   readTextEncoder,
+  resolveModel,
+  textEncoderFolder,
   writeTextEncoderFolder,
   type LoadedTextEncoder,
   type TextEncoderDType,
@@ -13,16 +14,15 @@ import {
 import { checkWritable } from '../../data/index.ts';
 import { makeFolder, replaceWhole, syncFolder } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
+import { fromHome } from '../../files/from-home.ts';
 import { countParameters } from '../../nn/index.ts';
 import { openTextEncoder } from '../../pipelines/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 
-/** The types of `--dtype` for a text encoder. */
-const dtypes: Readonly<Record<'float32' | 'float16' | 'int8', TextEncoderDType>> = {
-  float32: 'f32',
-  float16: 'f16',
-  int8: 'int8',
-};
+/** The types of weights, by what they are called in options. */
+export const storedTypes = { float32: 'f32', float16: 'f16', int8: 'int8' } as const satisfies Readonly<
+  Record<string, TextEncoderDType>
+>;
 
 /** On what the loss is measured: captions of a word, compositions, sentences. */
 const captions = [
@@ -86,12 +86,13 @@ export async function checkTextEncoderFolder(folder: string, force: boolean): Pr
 export async function exportTextEncoder(
   source: string,
   out: string,
-  { dtype, variant }: { readonly dtype: keyof typeof dtypes; readonly variant?: string | undefined },
+  { dtype, variant }: { readonly dtype: keyof typeof storedTypes; readonly variant?: string | undefined },
 ): Promise<WrittenTextEncoder> {
-  const files = folderFiles(source);
-  const encoder = await readTextEncoder(files, { folder: (await files.has(indexFile)) ? 'text_encoder' : '', variant });
+  const encoder = await openSource(source, variant);
   await makeFolder(dirname(resolve(out)));
-  await replaceWhole(resolve(out), async (aside) => writeTextEncoderFolder(aside, encoder, { dtype: dtypes[dtype] }));
+  await replaceWhole(resolve(out), async (aside) =>
+    writeTextEncoderFolder(aside, encoder, { dtype: storedTypes[dtype] }),
+  );
   await syncFolder(dirname(resolve(out)));
   return {
     className: encoder.network.className,
@@ -100,6 +101,17 @@ export async function exportTextEncoder(
     leastCosine: await leastCosine(encoder, await readTextEncoder(folderFiles(out))),
     captions: captions.length,
   };
+}
+
+/** A folder of Hugging Face by its path; a model by its folder, its run or its name. */
+async function openSource(source: string, variant: string | undefined): Promise<LoadedTextEncoder> {
+  const own = folderFiles(fromHome(source));
+  const isOwn = (await own.has('config.json')) || (await own.has('modules.json'));
+  const model = isOwn ? undefined : await resolveModel(source).catch(() => undefined);
+  // What is neither is answered as a text encoder would be.
+  return model === undefined
+    ? readTextEncoder(own, { variant })
+    : readTextEncoder(folderFiles(model), { folder: textEncoderFolder, variant });
 }
 
 async function leastCosine(...encoders: readonly [LoadedTextEncoder, LoadedTextEncoder]): Promise<number> {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import {
   cascadeClass,
   copyModelFolder,
@@ -10,12 +10,14 @@ import {
   writeTextEncoderFolder,
 } from '../../checkpoint/index.ts';
 import { checkWritable } from '../../data/index.ts';
-import { kindOf, makeFolder, syncFolder, writeNewFile } from '../../files/durable-files.ts';
+import { kindOf, makeFolder, replaceWhole, syncFolder, writeNewFile } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
+import { quoteWord } from '../../formats/quote.ts';
 import { jsonText } from '../../formats/json-object.ts';
 import { cascade, openGenerator, type ImageGenerator } from '../../generators/index.ts';
 import { toHuggingFace } from '../../models/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
+import { storedTypes } from './export-text-encoder.ts';
 
 /** The options of `kuosan assemble`. */
 export interface AssembleOptions {
@@ -23,8 +25,6 @@ export interface AssembleOptions {
   readonly dtype: 'float32' | 'float16';
   readonly textEncoder: 'float32' | 'float16' | 'int8';
 }
-
-const dtypes = { float32: 'f32', float16: 'f16', int8: 'int8' } as const;
 
 /** Stages are called by what they do. */
 function nameOf(stage: number, count: number): string {
@@ -49,21 +49,24 @@ export async function runAssemble(
   const names = dirs.map((_, stage) => nameOf(stage, dirs.length));
   const shape = await checkFit(dirs, names);
 
-  await makeFolder(out);
-  for (const [stage, dir] of dirs.entries())
-    await copyModelFolder(dir, join(out, names[stage]!), { dtype: dtypes[dtype] });
   const owner = (await Promise.all(dirs.map(hasEncoder))).indexOf(true);
-  if (owner >= 0)
-    await writeTextEncoderFolder(
-      join(out, textEncoderFolder),
-      await readTextEncoder(folderFiles(dirs[owner]!), { folder: textEncoderFolder }),
-      { dtype: dtypes[textEncoder] },
-    );
-  await writeNewFile(join(out, indexFile), jsonText(toHuggingFace(cascadeClass, { stages: names })));
-  await syncFolder(out);
+  await makeFolder(dirname(resolve(out)));
+  await replaceWhole(resolve(out), async (aside) => {
+    for (const [stage, dir] of dirs.entries())
+      await copyModelFolder(dir, join(aside, names[stage]!), { dtype: storedTypes[dtype] });
+    if (owner >= 0)
+      await writeTextEncoderFolder(
+        join(aside, textEncoderFolder),
+        await readTextEncoder(folderFiles(dirs[owner]!), { folder: textEncoderFolder }),
+        { dtype: storedTypes[textEncoder] },
+      );
+    await writeNewFile(join(aside, indexFile), jsonText(toHuggingFace(cascadeClass, { stages: names })));
+    await syncFolder(aside);
+  });
+  await syncFolder(dirname(resolve(out)));
   const megabytes = ((await folderSize(out)).bytes / 1e6).toFixed(1);
   process.stdout.write(
-    `${out}: ${names.join(', ')}; images of ${shape[2]}×${shape[1]}, weights in ${dtype}, ${megabytes} MB\nsample from it: npx kuosan sample ${out}\n`,
+    `${out}: ${names.join(', ')}; images of ${shape[2]}×${shape[1]}, weights in ${dtype}, ${megabytes} MB\nsample from it: npx kuosan sample ${quoteWord(out)}${owner >= 0 ? ' --prompt …' : ''}\n`,
   );
 }
 

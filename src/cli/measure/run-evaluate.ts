@@ -34,7 +34,15 @@ import { checkOutside } from '../check-apart.ts';
 import { withInterrupt } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
-import { checkNeedsNoImage, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
+import {
+  checkNeedsNoImage,
+  checkNeedsNoText,
+  classesFor,
+  openImages,
+  samplerOf,
+  samplingFrom,
+  type OpenImages,
+} from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
@@ -145,6 +153,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   const opened = await openImages(source, options);
   try {
     checkNeedsNoImage(opened, 'evaluate');
+    checkNeedsNoText(opened, 'evaluate');
     const { generator, executor, dispose } = opened;
     if (bpd && !hasSteps(samplerOf(opened, 'evaluate --bpd').process.schedule))
       throw new Error(

@@ -27,7 +27,7 @@ import { imageShapeOf } from '../../pipelines/index.ts';
 import { openData } from '../open-data.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { checkOutside } from '../check-apart.ts';
-import { allImages, samplerOf } from '../open-images.ts';
+import { allImages, checkNeedsNoText, samplerOf } from '../open-images.ts';
 import { withImages } from '../with-images.ts';
 import { createProgress } from '../progress.ts';
 
@@ -52,6 +52,7 @@ export async function runLossByNoise(source: string, options: LossByNoiseCommand
       throw new Error(
         `${source}: this model is conditioned on an image, and its irreducible loss is unknown; take a model without image conditioning`,
       );
+    checkNeedsNoText(opened, 'loss-by-noise');
     const sampler = samplerOf(opened, 'loss-by-noise');
     const noise = sampler.process;
     const [channels, height, width] = imageShapeOf(sampler.shape);

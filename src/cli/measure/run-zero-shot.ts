@@ -1,5 +1,5 @@
 import { isAbsolute, join } from 'node:path';
-import { captionsOf, metadataColumn, imageBatches, takeListed, type Dataset } from '../../data/index.ts';
+import { captionsOf, metadataColumns, imageBatches, takeListed, type Dataset } from '../../data/index.ts';
 import { openData } from '../open-data.ts';
 import { likeliestGroup, zeroShotAccuracy, zeroShotClassifier, type RankedLabel } from '../../pipelines/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
@@ -126,7 +126,7 @@ async function groupsOf(
   captions: readonly string[],
   key: string,
 ): Promise<Groups> {
-  const column = await metadataColumn(isAbsolute(folder) ? folder : join(process.cwd(), folder), whole.ids, key);
+  const [column] = await metadataColumns(isAbsolute(folder) ? folder : join(process.cwd(), folder), whole.ids, [key]);
   const groupOf = (id: string): string => {
     const found = column.get(id);
     if (found === undefined) throw new UsageError(`--group: ${id} has no ${JSON.stringify(key)} in metadata.jsonl`);

@@ -18,7 +18,7 @@ import type { FeatureCommandOptions } from '../measure/feature-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { checkGuidanceOptions, guidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
 import { layComparison, type Quality } from './lay-comparison.ts';
-import { allImages, classesFor, samplerOf, type OpenImages } from '../open-images.ts';
+import { allImages, checkNeedsNoText, classesFor, samplerOf, type OpenImages } from '../open-images.ts';
 import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
 import type { SourceOptions } from '../sampling-options.ts';
@@ -49,6 +49,7 @@ export async function runCompare(source: string | undefined, options: CompareCom
   await withImages(source, options, async (opened, signal) => {
     const progress = createProgress('comparing', samplers.length * steps.length + 1);
     try {
+      checkNeedsNoText(opened, 'compare');
       const sampler = samplerOf(opened, 'compare');
       const imageShape = imageShapeOf(sampler.shape);
       const [channels, height, width] = imageShape;

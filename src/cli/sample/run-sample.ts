@@ -22,66 +22,61 @@ const defaultCount = { sheet: 64, prompt: 4 } as const;
 /** What is asked for, and how it stands on the grid. */
 interface Asked {
   readonly request: GenerateRequest;
-  readonly total: number;
   readonly lay: (images: readonly Bitmap[]) => Promise<Bitmap>;
 }
 
 export async function runSample(source: string | undefined, options: SampleCommandOptions): Promise<void> {
-  const { out, seed } = options;
+  const { out, seed, style, negativePrompt } = options;
   checkSamplerOptions(options);
   const prompts = await readPrompts(options);
   const count = options.count ?? (prompts ? defaultCount.prompt : defaultCount.sheet);
   const each = prompts?.flatMap((prompt) => Array<string>(count).fill(prompt));
-  await checkImageFiles(options, each?.length ?? count);
-  const svg = options.svg === undefined ? undefined : svgPaths(options.svg, each, each?.length ?? count);
+  const total = each?.length ?? count;
+  await checkImageFiles(options, total);
+  const svg = options.svg === undefined ? undefined : svgPaths(options.svg, each, total);
   if (svg) await checkSvgFiles(options.svg!, svg, options);
   await withImages(source, options, async (opened, signal) => {
+    const { generator } = opened;
     checkNeedsNoImage(opened, 'sample');
-    checkPromptOptions(options, opened.generator.takes);
-    if (svg) checkTraceable(opened.generator);
+    checkPromptOptions(options, generator.takes);
+    if (svg) checkTraceable(generator);
     const start = performance.now();
-    const { request, total, lay } = prompts ? ofPrompts(prompts, count, options) : ofClasses(opened, count, options);
+    const classes = classesFor(opened, options.class, total);
     const sampling = samplingFrom(options);
-    for (const note of opened.generator.notesOn?.(request) ?? []) process.stderr.write(`note: ${note}\n`);
-    const images = await writeSamples(opened.generator.generate({ ...request, sampling, signal }), options, {
+    const { request, lay } = prompts ? ofPrompts(prompts, count, seed) : ofClasses(opened, classes, options);
+    const asked: GenerateRequest = {
+      ...request,
       count: total,
-      lay,
-    });
+      classes,
+      ...(each && { prompts: each }),
+      ...(negativePrompt !== undefined && { negativePrompts: [negativePrompt] }),
+      ...(style !== undefined && { styles: [style] }),
+      sampling,
+      signal,
+    };
+    for (const note of generator.notesOn?.(asked) ?? []) process.stderr.write(`note: ${note}\n`);
+    const images = await writeSamples(generator.generate(asked), options, { count: total, lay });
     if (svg) await writeSvg(svg, images);
     const seconds = (performance.now() - start) / 1000;
     for (const prompt of prompts ?? []) process.stdout.write(`  ${prompt}\n`);
     process.stdout.write(
-      `${out}: ${total} ${total === 1 ? 'image' : 'images'} with ${samplerUsed(opened, sampling)}, seed ${seed}, on ${opened.generator.device} in ${seconds.toFixed(1)} s (${(seconds / total).toFixed(2)} s each)\n`,
+      `${out}: ${total} ${total === 1 ? 'image' : 'images'} with ${samplerUsed(opened, sampling)}, seed ${seed}, on ${generator.device} in ${seconds.toFixed(1)} s (${(seconds / total).toFixed(2)} s each)\n`,
     );
   });
 }
 
 /** A row of images for each prompt; image i of a seed begins with the same noise under every prompt. */
-function ofPrompts(
-  prompts: readonly string[],
-  count: number,
-  { seed, negativePrompt, style }: SampleCommandOptions,
-): Asked {
-  const total = prompts.length * count;
+function ofPrompts(prompts: readonly string[], count: number, seed: number): Asked {
   return {
-    total,
-    request: {
-      count: total,
-      ids: Array.from({ length: total }, (_, i) => ({ seed, index: i % count })),
-      prompts: prompts.flatMap((prompt) => Array<string>(count).fill(prompt)),
-      ...(negativePrompt !== undefined && { negativePrompts: [negativePrompt] }),
-      ...(style !== undefined && { styles: [style] }),
-    },
+    request: { ids: Array.from({ length: prompts.length * count }, (_, i) => ({ seed, index: i % count })) },
     lay: (images) =>
       layRows(prompts.map((title, row) => ({ title, images: images.slice(row * count, (row + 1) * count) }))),
   };
 }
 
-function ofClasses(opened: OpenImages, count: number, { seed, class: wanted, style }: SampleCommandOptions): Asked {
-  const classes = classesFor(opened, wanted, count);
+function ofClasses(opened: OpenImages, classes: readonly number[] | undefined, { seed }: SampleCommandOptions): Asked {
   return {
-    total: count,
-    request: { seed, count, classes, ...(style !== undefined && { styles: [style] }) },
+    request: { seed },
     lay: (images) => layClassGrid(images, classes, opened.generator.takes.classes?.names ?? undefined),
   };
 }

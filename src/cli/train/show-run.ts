@@ -97,7 +97,8 @@ export async function showRun({
           const imagesPerStep = batchSize * gradientAccumulation;
           estimate = estimator({ from: step, steps: total, imagesPerStep, grids });
           const side = Math.max(dataset.width ?? Infinity, dataset.height ?? Infinity);
-          const expected = grids && step === 0 ? expectedSamples({ side, imagesPerStep, steps: total }) : undefined;
+          const expected =
+            plan.isInTable && grids && step === 0 ? expectedSamples({ side, imagesPerStep, steps: total }) : undefined;
           if (expected !== undefined) print(expected);
           progress = createProgress('training', total, step);
           break;

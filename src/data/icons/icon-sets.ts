@@ -59,8 +59,8 @@ export const iconSetNames = [
   'maki',
 ] as const;
 
-/** Iconify's package versions that this was made and tested with; any other works. */
-const testedVersion = '1.2.0';
+/** The major version of Iconify's packages: there is no later version that every set has. */
+const majorVersion = '1';
 
 /** One icon: SVG without its outermost element. */
 export interface IconSource {
@@ -127,7 +127,7 @@ export interface IconSetOptions {
 export async function readIconSets({ sets, packages, allLicenses, command }: IconSetOptions): Promise<IconSet[]> {
   const names = sets ?? iconSetNames;
   await checkKnown(names, packages, command);
-  const needs = names.map((name) => ({ name: `${scope}/${name}`, version: testedVersion }));
+  const needs = names.map((name) => ({ name: `${scope}/${name}`, version: majorVersion }));
   const found = await findPackages(needs, packages, command);
   const read: IconSet[] = [];
   for (const name of names) read.push(await readIconSet(name, found.get(`${scope}/${name}`)!, allLicenses, command));

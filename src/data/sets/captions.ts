@@ -184,16 +184,16 @@ export function captionsOf({
 }
 
 /**
- * What the lines of a folder's `metadata.jsonl` files say under a key, by image; of several lines for one image the nearest counts. Lines
- * that are no objects are left out.
+ * What the lines of a folder's `metadata.jsonl` files say under some keys: a column for each, by image; of several lines for one image the
+ * nearest counts. Lines that are no objects are left out.
  *
  * @param images  the paths of its images inside of it, with `/`
  */
-export async function metadataColumn(
+export async function metadataColumns(
   folder: string,
   images: readonly string[],
-  key: string,
-): Promise<Map<string, string>> {
+  keys: readonly string[],
+): Promise<Map<string, string>[]> {
   const folders = new Set(
     images.flatMap((id) => id.split('/').map((_, depth, parts) => parts.slice(0, depth).join('/'))),
   );
@@ -201,13 +201,19 @@ export async function metadataColumn(
   // What is wrong with the lines was said when the data set was opened.
   const { lines } = await nearestLines(folder, { images, metadata, texts: [] }, (line) => {
     const entry = parseObject(line);
-    const [fileName, value] = [entry?.['file_name'], entry?.[key]];
-    return typeof fileName === 'string' ? { fileName, value } : 'no object with file_name';
+    const fileName = entry?.['file_name'];
+    return typeof fileName === 'string'
+      ? { fileName, values: keys.map((key) => entry![key]) }
+      : 'no object with file_name';
   });
-  return new Map(
-    [...lines].flatMap(([id, { value }]) =>
-      typeof value === 'string' || typeof value === 'number' ? [[id, String(value)] as const] : [],
-    ),
+  return keys.map(
+    (_, column) =>
+      new Map(
+        [...lines].flatMap(([id, { values }]) => {
+          const value = values[column];
+          return typeof value === 'string' || typeof value === 'number' ? [[id, String(value)] as const] : [];
+        }),
+      ),
   );
 }
 

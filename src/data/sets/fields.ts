@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { unknownName } from '../../core/suggest.ts';
 import { fromHome } from '../../files/from-home.ts';
-import { metadataColumn } from './captions.ts';
+import { metadataColumns } from './captions.ts';
 import type { Dataset } from './dataset.ts';
 
 /** A field of a data set's metadata: a style, a set, anything that has few values. */
@@ -26,9 +25,10 @@ export async function readFields(
   dataset: Pick<Dataset, 'name' | 'ids'>,
   keys: readonly string[],
 ): Promise<MetadataField[]> {
-  const fields: MetadataField[] = [];
-  for (const name of keys) {
-    const found = await metadataColumn(fromHome(dataset.name), dataset.ids, name);
+  if (keys.length === 0) return [];
+  const columns = await metadataColumns(fromHome(dataset.name), dataset.ids, keys);
+  return keys.map((name, column): MetadataField => {
+    const found = columns[column]!;
     if (found.size === 0)
       throw new Error(
         `config.data.fields: no line of metadata.jsonl in ${dataset.name} has ${JSON.stringify(name)}; leave it out, or add it to each line`,
@@ -43,9 +43,8 @@ export async function readFields(
       const value = found.get(id);
       return value === undefined ? -1 : numbers.get(value)!;
     });
-    fields.push({ name, values, indices });
-  }
-  return fields;
+    return { name, values, indices };
+  });
 }
 
 /** The fingerprint of a data set with its fields: training sees them too. */
@@ -54,15 +53,4 @@ export function fingerprintWithFields(fingerprint: string, fields: readonly Meta
   const hash = createHash('sha256').update(fingerprint);
   for (const { name, values, indices } of fields) hash.update(JSON.stringify([name, values, [...indices]]));
   return hash.digest('hex');
-}
-
-/**
- * The number of a field's value.
- *
- * @throws for one that it has not, with the nearest
- */
-export function fieldValue({ name, values }: Pick<MetadataField, 'name' | 'values'>, value: string): number {
-  const number = values.indexOf(value);
-  if (number < 0) throw new Error(unknownName(name, value, values));
-  return number;
 }

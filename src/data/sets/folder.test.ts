@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { metadataColumn } from './captions.ts';
+import { metadataColumns } from './captions.ts';
 import { imageFiles } from './folder.ts';
 import { openDataset, testPartOf } from './open-dataset.ts';
 import { takeListed } from './take-listed.ts';
@@ -136,7 +136,10 @@ describe('where several metadata.jsonl name an image', () => {
     expect(dataset.notes).toEqual([
       `1 image has lines in several metadata.jsonl files, the nearest one counts: that of ${inner}/1.png is ${inner}/metadata.jsonl`,
     ]);
-    expect(await metadataColumn(folder, dataset.ids, 'group')).toEqual(new Map([[`${inner}/1.png`, 'near']]));
+    expect(await metadataColumns(folder, dataset.ids, ['group', 'none'])).toEqual([
+      new Map([[`${inner}/1.png`, 'near']]),
+      new Map(),
+    ]);
   });
 
   it('two that are as near are an error, as two lines are', async () => {
@@ -162,9 +165,8 @@ describe('names in other code points', () => {
     expect(dataset.captions).toEqual(['', 'a cup', '']);
     expect(dataset.classNames).toEqual(['b', composed]);
     expect((await takeListed(dataset, 'list.txt')).ids).toEqual([`${decomposed}/plain.png`]);
-    expect([...(await metadataColumn(folder, dataset.ids, 'group'))]).toEqual([
-      [`${decomposed}/${decomposed}.png`, 'drinks'],
-    ]);
+    const [column] = await metadataColumns(folder, dataset.ids, ['group']);
+    expect([...column!]).toEqual([[`${decomposed}/${decomposed}.png`, 'drinks']]);
     await rm(join(folder, 'metadata.jsonl'));
     await put(`${decomposed}/${composed}.txt`, 'a cup');
     expect((await open()).captions).toEqual(['', 'a cup', '']);
