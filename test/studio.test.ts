@@ -38,8 +38,9 @@ async function visit(hash: string, { width = 1280, language = 'en', theme = 'lig
 }
 
 /** Waits until an expression holds in a page, whose policy lets Playwright's own waiting evaluate nothing. */
-const until = (page: Page, expression: string, timeout = 15_000) =>
-  expect.poll(() => page.evaluate(expression), { timeout, interval: 50, message: expression }).toBe(true);
+async function expectSoon(page: Page, expression: string, timeout = 15_000): Promise<void> {
+  await expect.poll(() => page.evaluate(expression), { timeout, interval: 50, message: expression }).toBe(true);
+}
 
 const sidewaysScroll = 'document.documentElement.scrollWidth - innerWidth';
 
@@ -168,7 +169,7 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
       test('shows x_t in closed form and by iteration, and its address shows the same again', async () => {
         const { page, errors } = await visit('forward?t=600&schedule=squaredcos_cap_v2&T=600&b1=0.2&b2=0.4');
         // At the end of either way the pixels are standard normals: 3,072 of them.
-        await until(
+        await expectSoon(
           page,
           `[1, 2].every((i) => {
             const [mean, deviation] = document.querySelectorAll('.image figcaption')[i].innerText.split('\\n').at(-1).split(' ± ').map(Number);
@@ -177,10 +178,13 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
         );
         expect(await page.textContent('#variance')).toContain('by formula 0.5200');
         await page.fill('#t', '37');
-        await until(page, "location.hash.includes('t=37')");
+        await expectSoon(page, "location.hash.includes('t=37')");
         const shown = await caption(page, 1);
         await page.reload();
-        await until(page, `document.querySelectorAll('.image figcaption')[1]?.innerText === ${JSON.stringify(shown)}`);
+        await expectSoon(
+          page,
+          `document.querySelectorAll('.image figcaption')[1]?.innerText === ${JSON.stringify(shown)}`,
+        );
         expect(errors).toEqual([]);
         await page.close();
       });
@@ -188,9 +192,9 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
       test('says which files are no images, and which are too large, before they take memory', async () => {
         const { page } = await visit('forward');
         await page.setInputFiles('#own-image', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
-        await until(page, "document.querySelector('[role=alert]')?.textContent.includes('a.txt is no image')");
+        await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('a.txt is no image')");
         await page.setInputFiles('#own-image', { name: 'huge.png', mimeType: 'image/png', buffer: huge() });
-        await until(
+        await expectSoon(
           page,
           "document.querySelector('[role=alert]')?.textContent.includes('huge.png has 400 megapixels')",
         );
