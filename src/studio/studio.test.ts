@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pages } from '../src/studio/shell/pages.ts';
-import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from './browser.ts';
-import { kuosan } from './kuosan.ts';
-import { root } from './source-files.ts';
+import { pages } from './shell/pages.ts';
+import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
+import { kuosan } from '../../test/kuosan.ts';
+import { root } from '../../test/source-files.ts';
 
 const built = join(root, 'dist/web-studio');
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-studio-'));
