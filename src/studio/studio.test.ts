@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { pages } from './shell/pages.ts';
+import { pages } from './pages.ts';
 import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
 import { kuosan } from '../../test/kuosan.ts';
 import { root } from '../../test/source-files.ts';

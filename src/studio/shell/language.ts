@@ -20,6 +20,6 @@ function preferred(): Language {
 }
 
 /** A string with values in the place of `{names}`. */
-export function filled(text: string, values: Readonly<Record<string, string | number>>): string {
+export function withValues(text: string, values: Readonly<Record<string, string | number>>): string {
   return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }

@@ -1,19 +1,19 @@
 /** The state of a page as it stands in the address: what a setting may be, and how it is written. */
 
 /** One setting of a page. */
-export interface Setting<T> {
+export interface PageSetting<T> {
   readonly otherwise: T;
   /** What a text in the address says; undefined if it says nothing that the setting may be. */
   read(text: string): T | undefined;
   write(value: T): string;
 }
 /** The settings of a page by name. */
-export type Settings = Readonly<Record<string, Setting<never>>>;
+export type PageSettings = Readonly<Record<string, PageSetting<never>>>;
 /** The values of settings. */
-export type ValuesOf<S> = { -readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+export type ValuesOf<S> = { -readonly [K in keyof S]: S[K] extends PageSetting<infer T> ? T : never };
 
 /** A number in a range. @param step  default 1, which is integers */
-export function numberSetting(otherwise: number, min: number, max: number, step = 1): Setting<number> {
+export function numberSetting(otherwise: number, min: number, max: number, step = 1): PageSetting<number> {
   const digits = Math.max(0, Math.ceil(-Math.log10(step)));
   return {
     otherwise,
@@ -28,17 +28,17 @@ export function numberSetting(otherwise: number, min: number, max: number, step 
 }
 
 /** One of a list. */
-export function choiceSetting<const T extends string>(otherwise: T, choices: readonly T[]): Setting<T> {
+export function choiceSetting<const T extends string>(otherwise: T, choices: readonly T[]): PageSetting<T> {
   return { otherwise, read: (text) => choices.find((choice) => choice === text), write: (value) => value };
 }
 
 /** Any text up to a length. */
-export function textSetting(otherwise: string, most: number): Setting<string> {
+export function textSetting(otherwise: string, most: number): PageSetting<string> {
   return { otherwise, read: (text) => text.slice(0, most), write: (value) => value };
 }
 
 /** Yes or no. */
-export function switchSetting(otherwise: boolean): Setting<boolean> {
+export function switchSetting(otherwise: boolean): PageSetting<boolean> {
   return {
     otherwise,
     read: (text) => (text === '1' ? true : text === '0' ? false : undefined),
@@ -46,7 +46,7 @@ export function switchSetting(otherwise: boolean): Setting<boolean> {
   };
 }
 
-type AnySetting = Setting<unknown>;
+type AnySetting = PageSetting<unknown>;
 const entriesOf = (settings: object) => Object.entries(settings) as [string, AnySetting][];
 
 /** What parameters of an address say; what they do not say, or say wrong, is as it is when nobody says. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { filesBelow, textOf } from '../../../test/source-files.ts';
-import { pages } from '../shell/pages.ts';
+import { pages } from '../pages.ts';
 import { languages, type Words } from '../shell/language.ts';
 
 const modules = import.meta.glob<Record<string, unknown>>('./*.ts', { eager: true });

@@ -1,6 +1,6 @@
 /** The pages of the studio in the order of the notes. */
 import type { Component } from 'svelte';
-import type { Said } from './language.ts';
+import type { Said } from './shell/language.ts';
 
 /** A page: its name in the address, its title, and its component, loaded when it is opened. */
 export interface StudioPage {
@@ -20,6 +20,6 @@ export const pages: readonly StudioPage[] = [
       zh: '给一幅图像一步一步加噪声，直到只剩下噪声。',
       en: 'Add noise to an image, step by step, until only noise is left.',
     },
-    load: () => import('../pages/forward.svelte'),
+    load: () => import('./pages/forward.svelte'),
   },
 ];
