@@ -246,7 +246,9 @@ describe('commands', () => {
   ])(
     '%j says what is in the way',
     async (words, message) => {
-      const { status, stderr } = await kuosan([...words, ...(words[0] === 'sample' ? ['--out', out] : [])], { cwd: root });
+      const { status, stderr } = await kuosan([...words, ...(words[0] === 'sample' ? ['--out', out] : [])], {
+        cwd: root,
+      });
       expect(stderr).toContain(message);
       expect(status).not.toBe(0);
     },
