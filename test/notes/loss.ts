@@ -293,7 +293,8 @@ export const loss: Checks = {
       { x0: float32([3, 2], [0.7, -0.1, 0.3, 0.9, -0.5, 0.2]) },
       { seed: 0, batch: 0 },
     ) as Record<string, ReturnType<typeof row>>;
-    const at = (w: number) => valuesOf({ total, gradient: gradient! }, { ...inputs, weight: row(w) });
+    const at = (w: number) =>
+      valuesOf({ total, gradient: gradient! }, { ...inputs, weight: { shape: [1, 1], data: Float64Array.of(w) } });
     const numeric = (at(0.6 + 1e-4).total[0]! - at(0.6 - 1e-4).total[0]!) / 2e-4;
     same(at(0.6).gradient[0]!, numeric);
     // A step against the gradient makes the loss smaller.
