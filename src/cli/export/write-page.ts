@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
@@ -13,6 +12,7 @@ import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
 import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
+import { builtSite, checkBuilt, copyWebEngine, hostFiles } from '../static-site.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -28,17 +28,6 @@ export interface PageSource {
 }
 
 const weightsFile = 'weights.safetensors';
-
-/** Browsers share memory between threads only on pages that are served with these. */
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-
-/** How hosts are configured: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
-const hostFiles: Readonly<Record<string, string>> = {
-  _headers: `/*\n${Object.entries(isolation)
-    .map(([key, value]) => `  ${key}: ${value}\n`)
-    .join('')}`,
-  'serve.json': `${JSON.stringify({ headers: [{ source: '**', headers: Object.entries(isolation).map(([key, value]) => ({ key, value })) }] }, null, 2)}\n`,
-};
 
 /**
  * Checks that a page can be written to a folder: it is not there, is empty, or, if it may be replaced, holds an earlier page.
@@ -71,10 +60,9 @@ export interface WrittenPage {
  */
 export async function writePage(
   folder: string,
-  { model, card, name, sampler, builtPage = ownPage(), ...options }: PageSource,
+  { model, card, name, sampler, builtPage = builtSite('web-page'), ...options }: PageSource,
 ): Promise<WrittenPage> {
-  if (!existsSync(join(builtPage, 'index.html')))
-    throw new Error(`the page has not been built (${builtPage}); run npm run build`);
+  checkBuilt(builtPage);
   const imageShape = imageShapeOf(denoisingNetwork(model.network, networkProcess(model.scheduler).varianceType).sample);
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new Error(
@@ -84,7 +72,7 @@ export async function writePage(
     throw new Error(
       `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
     );
-  const engineFiles = webEngineFolder();
+  webEngineFolder();
   const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
   const own = model.sampling?.[samplingStage];
   // The steps and the noise that a folder says belong to its own sampler.
@@ -98,9 +86,7 @@ export async function writePage(
     const page = join(aside, 'index.html');
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
-    await mkdir(join(aside, engineFolder));
-    for (const file of Object.values(webEngineFiles).flat())
-      await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
+    await copyWebEngine(join(aside, engineFolder));
     const weights = writeSafetensors(
       storedWeights(model.network.module, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
     );
@@ -154,11 +140,4 @@ function titled(html: string, name: string, summary: string | undefined): string
   const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
   const description = summary === undefined ? '' : `\n  <meta name="description" content="${escape(summary)}">`;
   return html.replace('<title>Kuosan</title>', () => `<title>${escape(name)}</title>${description}`);
-}
-
-/** `npm run build` puts the page next to the command; from the sources it is as far as the build is. */
-function ownPage(): string {
-  return fileURLToPath(
-    new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
-  );
 }
