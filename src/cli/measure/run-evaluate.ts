@@ -39,7 +39,15 @@ import { checkOutside } from '../check-apart.ts';
 import { withInterrupt } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
 import { executorWhenNeeded, type NeededExecutor } from '../open-executor.ts';
-import { checkNeedsNoImage, checkNeedsNoText, classesFor, openImages, samplerOf, samplingFrom, type OpenImages } from '../open-images.ts';
+import {
+  checkNeedsNoImage,
+  checkNeedsNoText,
+  classesFor,
+  openImages,
+  samplerOf,
+  samplingFrom,
+  type OpenImages,
+} from '../open-images.ts';
 import { UsageError } from '../options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
 import { createProgress, type Progress } from '../progress.ts';
