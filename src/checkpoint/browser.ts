@@ -2,7 +2,14 @@
 export { cascadeClass, indexFile, textEncoderFolder, textToImageClass } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
-export { schedulerComponent, unet2DConditionComponent } from './component.ts';
+export {
+  priorTransformerComponent,
+  schedulerComponent,
+  unclipSchedulerComponent,
+  unclipTextProjComponent,
+  unet2DConditionComponent,
+} from './component.ts';
+export { unclipSampling } from './schedulers/unclip.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
 export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
 export { schedulerFileSchema, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';

@@ -11,7 +11,11 @@ import {
   fromHuggingFace,
   parseConfig,
   presentTensorName,
+  PriorTransformer,
+  priorTransformerConfigSchema,
   toHuggingFace,
+  UnCLIPTextProjModel,
+  unclipTextProjConfigSchema,
   withFloats,
   UNet2DConditionModel,
   unet2DConditionConfigSchema,
@@ -28,6 +32,7 @@ import {
   schedulerFileSchema,
   schedulerToJson,
 } from './scheduler-json.ts';
+import { unclipSchedulerClass, unclipSchedulerSchema, unclipSchedulerToJson } from './schedulers/unclip.ts';
 import { readWeights, type StoredTensor, type StoredWeights, weightsFileNames } from './weight-files.ts';
 import { moduleWeights, storedWeights } from './weights.ts';
 
@@ -236,6 +241,26 @@ export const unet2DConditionComponent: Component<NetworkPart<UNet2DConditionMode
   },
 });
 
+/** diffusers' `PriorTransformer`. */
+export const priorTransformerComponent: NetworkComponent<PriorTransformer> = networkComponent({
+  library: 'diffusers',
+  className: 'PriorTransformer',
+  schema: priorTransformerConfigSchema,
+  build: (config) => new PriorTransformer(config),
+  checkSize({ numLayers }, tensors, where) {
+    if (numLayers > tensors)
+      throw new Error(`${where}: asks for ${numLayers} layers, the weights hold only ${tensors} tensors`);
+  },
+});
+
+/** diffusers' `UnCLIPTextProjModel`, which it keeps in the module of its pipelines. */
+export const unclipTextProjComponent: NetworkComponent<UnCLIPTextProjModel> = networkComponent({
+  library: 'diffusers',
+  className: 'UnCLIPTextProjModel',
+  schema: unclipTextProjConfigSchema,
+  build: (config) => new UnCLIPTextProjModel(config),
+});
+
 /** The noise schedule and what the network predicts, in diffusers' classes. */
 export const schedulerComponent: Component<SchedulerConfig> = {
   library: 'diffusers',
@@ -247,6 +272,21 @@ export const schedulerComponent: Component<SchedulerConfig> = {
     return schedulerFromJson(await readModelJson(files, path, { infinite: true }), `checkpoint ${files.name(path)}`);
   },
   write: (config) => [[schedulerFile, jsonText(withFloats(schedulerFileSchema(config), schedulerToJson(config)))]],
+};
+
+/**
+ * The same for the parts of diffusers' UnCLIPPipeline, which steps with a class of its own: read whatever was written, written as
+ * that class. Writing throws if the class has no word for a configuration.
+ */
+export const unclipSchedulerComponent: Component<SchedulerConfig> = {
+  ...schedulerComponent,
+  className: () => unclipSchedulerClass,
+  write: (config) => [
+    [
+      schedulerFile,
+      jsonText(withFloats(unclipSchedulerSchema, toHuggingFace(unclipSchedulerClass, unclipSchedulerToJson(config)))),
+    ],
+  ],
 };
 
 /** A table or the like, checked by a schema: one JSON file. */

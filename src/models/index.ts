@@ -48,6 +48,29 @@ export {
   type TextConditionedOptions,
   textConditionNames,
 } from './text-conditioned.ts';
+export {
+  PriorTransformer,
+  priorTransformerConfigSchema,
+  type EmbeddingStatistics,
+  type PriorConditions,
+  type PriorTransformerConfig,
+  type PriorTransformerOptions,
+} from './prior-transformer.ts';
+export {
+  imageConditionNames,
+  priorNetwork,
+  UnCLIPDecoder,
+  unclipDecoderNetwork,
+  type UnCLIPDecoderOptions,
+} from './unclip.ts';
+export {
+  UnCLIPTextProjModel,
+  unclipTextProjConfigSchema,
+  type UnCLIPConditions,
+  type UnCLIPStates,
+  type UnCLIPTextProjConfig,
+  type UnCLIPTextProjOptions,
+} from './unclip-text-proj.ts';
 export { UNet2DModel } from './unet-2d.ts';
 export { asDiffusersRuns } from './unet-2d/as-diffusers-runs.ts';
 export { unet2DConfigSchema, type UNet2DConfig, type UNet2DOptions } from './unet-2d/config.ts';

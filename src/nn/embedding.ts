@@ -153,6 +153,8 @@ export interface TimestepEmbeddingOptions {
   readonly postActivation?: ActivationName | null;
   /** Width of a condition that a map without shift adds to the features; default none. */
   readonly condProjDim?: number | null;
+  /** Width of the result; default timeEmbedDim. */
+  readonly outDim?: number;
 }
 
 /** The two-layer network that turns time features into the embedding every block sees. */
@@ -164,17 +166,17 @@ export class TimestepEmbedding extends Module {
 
   constructor(inChannels: number, timeEmbedDim: number, options: TimestepEmbeddingOptions = {}) {
     super();
-    const { condProjDim = null } = options;
+    const { condProjDim = null, outDim = timeEmbedDim } = options;
     this.linear_1 = new Linear(inChannels, timeEmbedDim);
     this.condProj = condProjDim === null ? null : new Linear(condProjDim, inChannels, { bias: false });
-    this.linear_2 = new Linear(timeEmbedDim, timeEmbedDim);
+    this.linear_2 = new Linear(timeEmbedDim, outDim);
     this.#options = options;
   }
 
   /**
    * @param features   [B, inChannels]
    * @param condition  [B, condProjDim], for an embedding that takes one
-   * @returns          [B, timeEmbedDim]
+   * @returns          [B, outDim]
    */
   forward(ctx: Context, features: Tensor, condition?: Tensor): Tensor {
     const { activation = 'silu', postActivation = null } = this.#options;

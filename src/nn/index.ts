@@ -73,4 +73,10 @@ export {
   Transformer2DModel,
   type Transformer2DOptions,
 } from './transformer-2d.ts';
-export { BasicTransformerBlock, type TextStates, type TransformerBlockOptions } from './transformer-block.ts';
+export {
+  BasicTransformerBlock,
+  SequenceTransformerBlock,
+  type SequenceTransformerBlockOptions,
+  type TextStates,
+  type TransformerBlockOptions,
+} from './transformer-block.ts';

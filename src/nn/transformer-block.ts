@@ -1,6 +1,7 @@
-/** The transformer of Stable Diffusion's U-Net: a token attends to the image, then to the text, then passes a gated MLP. */
+/** diffusers' transformer blocks: in a U-Net a token attends to the image, then to the text, then passes a gated MLP; in a sequence model to its own sequence. */
 import { add, gelu, mul, split, type Tensor } from '../core/index.ts';
-import { Attention } from './attention.ts';
+import { Attention, type AttentionMasks } from './attention.ts';
+import { Dropout } from './dropout.ts';
 import { Linear } from './linear.ts';
 import { Module, type Context } from './module.ts';
 import { LayerNorm } from './norm.ts';
@@ -31,21 +32,38 @@ class GEGLU extends Module {
   }
 }
 
-/** The two-layer network of a transformer block, its first layer gated. */
-class FeedForward extends Module {
-  /** diffusers counts a dropout between the two layers, which has no parameters. */
-  readonly net: readonly [GEGLU, null, Linear];
+/** y = GELU(x Wᵀ + b), under the name that it has in diffusers. */
+class GELU extends Module {
+  readonly proj: Linear;
 
-  constructor(width: number) {
+  constructor(inWidth: number, outWidth: number) {
+    super();
+    this.proj = new Linear(inWidth, outWidth);
+  }
+
+  /** @param x  [..., inWidth] → [..., outWidth] */
+  forward(ctx: Context, x: Tensor): Tensor {
+    return gelu(this.proj.forward(ctx, x));
+  }
+}
+
+/** The first layer of a feed-forward network, by its name in diffusers. */
+const firstLayers = { geglu: GEGLU, gelu: GELU } as const;
+
+/** The two-layer network of a transformer block. */
+class FeedForward extends Module {
+  readonly net: readonly [GEGLU | GELU, Dropout, Linear];
+
+  constructor(width: number, firstLayer: keyof typeof firstLayers, dropout = 0) {
     super();
     const hidden = feedForwardFactor * width;
-    this.net = [new GEGLU(width, hidden), null, new Linear(hidden, width)];
+    this.net = [new firstLayers[firstLayer](width, hidden), new Dropout(dropout), new Linear(hidden, width)];
   }
 
   /** @param x  [B, L, D] → [B, L, D] */
   forward(ctx: Context, x: Tensor): Tensor {
-    const [gated, , out] = this.net;
-    return out.forward(ctx, gated.forward(ctx, x));
+    const [first, dropout, out] = this.net;
+    return out.forward(ctx, dropout.forward(ctx, first.forward(ctx, x)));
   }
 }
 
@@ -92,7 +110,7 @@ export class BasicTransformerBlock extends Module {
     this.norm2 = new LayerNorm(dim);
     this.attn2 = new Attention({ ...attention, crossAttentionDim });
     this.norm3 = new LayerNorm(dim);
-    this.ff = new FeedForward(dim);
+    this.ff = new FeedForward(dim, 'geglu');
     this.#onlyCrossAttention = onlyCrossAttention;
   }
 
@@ -102,6 +120,43 @@ export class BasicTransformerBlock extends Module {
     const first = this.#onlyCrossAttention ? states : undefined;
     let h = add(this.attn1.forward(ctx, this.norm1.forward(ctx, x), first), x);
     h = add(this.attn2.forward(ctx, this.norm2.forward(ctx, h), states, bias ? { bias } : {}), h);
+    return add(this.ff.forward(ctx, this.norm3.forward(ctx, h)), h);
+  }
+}
+
+/** Options of `SequenceTransformerBlock`. */
+export interface SequenceTransformerBlockOptions {
+  /** `D`, width of the tokens. */
+  readonly dim: number;
+  readonly heads: number;
+  /** `K`, width of a head. */
+  readonly dimHead: number;
+  readonly dropout?: number;
+}
+
+/**
+ * Self-attention and a feed-forward network with GELU, each after a layer norm and added to what came in: diffusers'
+ * `BasicTransformerBlock` without a text to attend to (its second attention and second norm are absent).
+ *
+ * @see Vaswani et al. 2017, section 3.1 — https://arxiv.org/abs/1706.03762
+ */
+export class SequenceTransformerBlock extends Module {
+  readonly norm1: LayerNorm;
+  readonly attn1: Attention;
+  readonly norm3: LayerNorm;
+  readonly ff: FeedForward;
+
+  constructor({ dim, heads, dimHead, dropout = 0 }: SequenceTransformerBlockOptions) {
+    super();
+    this.norm1 = new LayerNorm(dim);
+    this.attn1 = new Attention({ queryDim: dim, heads, dimHead, bias: true, dropout });
+    this.norm3 = new LayerNorm(dim);
+    this.ff = new FeedForward(dim, 'gelu', dropout);
+  }
+
+  /** @param x  [B, L, D] → [B, L, D] */
+  forward(ctx: Context, x: Tensor, masks: AttentionMasks): Tensor {
+    const h = add(this.attn1.forward(ctx, this.norm1.forward(ctx, x), undefined, masks), x);
     return add(this.ff.forward(ctx, this.norm3.forward(ctx, h)), h);
   }
 }

@@ -10,6 +10,7 @@ import {
 import type { JsonObject } from '../../formats/json-object.ts';
 import { parseConfig } from '../../models/config.ts';
 import { anyFloat, anything, type PlainPipeline, type SchedulerFile, solverKeys } from './scheduler-file.ts';
+import { unclipSchedulerClass, unclipSchedulerFromJson } from './unclip.ts';
 
 /** The schedules that diffusers' DDPMScheduler has a name for. */
 const named = ['linear', 'scaled_linear', 'squaredcos_cap_v2', 'sigmoid'] as const satisfies readonly BetaSchedule[];
@@ -125,9 +126,12 @@ const reader = (className: keyof typeof stepClasses) => ({
 /** Discrete-time diffusion as diffusers has it. */
 export const discreteTimeFile: SchedulerFile<StepSchedulerConfig> = {
   className: 'DDPMScheduler',
-  reads: Object.fromEntries(
-    (Object.keys(stepClasses) as (keyof typeof stepClasses)[]).map((className) => [className, reader(className)]),
-  ),
+  reads: {
+    ...Object.fromEntries(
+      (Object.keys(stepClasses) as (keyof typeof stepClasses)[]).map((className) => [className, reader(className)]),
+    ),
+    [unclipSchedulerClass]: { read: unclipSchedulerFromJson },
+  },
   schema: () => stepSchema('DDPMScheduler'),
   write: (config) => ({
     numTrainTimesteps: config.numTrainTimesteps,

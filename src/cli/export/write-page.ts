@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
@@ -9,6 +8,7 @@ import { folderSize } from '../../files/folder-size.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
 import type { PageContent } from './page-content.ts';
 import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
+import { builtSite, checkBuilt, copyWebEngine, hostFiles } from '../static-site.ts';
 
 /** What a page is made from. */
 export interface PageSource {
@@ -20,17 +20,6 @@ export interface PageSource {
   /** Where the page was built; default the package's own. */
   readonly builtPage?: string;
 }
-
-/** Browsers share memory between threads only on pages that are served with these. */
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-
-/** How hosts are configured: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
-const hostFiles: Readonly<Record<string, string>> = {
-  _headers: `/*\n${Object.entries(isolation)
-    .map(([key, value]) => `  ${key}: ${value}\n`)
-    .join('')}`,
-  'serve.json': `${JSON.stringify({ headers: [{ source: '**', headers: Object.entries(isolation).map(([key, value]) => ({ key, value })) }] }, null, 2)}\n`,
-};
 
 /**
  * Checks that a page can be written to a folder: it is not there, is empty, or, if it may be replaced, holds an earlier page.
@@ -62,11 +51,10 @@ export interface WrittenPage {
  */
 export async function writePage(
   folder: string,
-  { content, card, name, prompt, builtPage = ownPage() }: PageSource,
+  { content, card, name, prompt, builtPage = builtSite('web-page') }: PageSource,
 ): Promise<WrittenPage> {
-  if (!existsSync(join(builtPage, 'index.html')))
-    throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const engineFiles = webEngineFolder();
+  checkBuilt(builtPage);
+  webEngineFolder();
   const { dtype, imageShape, parameters, process } = content;
   const full = resolve(folder);
   await mkdir(dirname(full), { recursive: true });
@@ -77,9 +65,7 @@ export async function writePage(
     const page = join(aside, 'index.html');
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
-    await mkdir(join(aside, engineFolder));
-    for (const file of Object.values(webEngineFiles).flat())
-      await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
+    await copyWebEngine(join(aside, engineFolder));
     await content.write(join(aside, modelFolder));
     const description: PageModel = {
       format: 2,
@@ -124,11 +110,4 @@ function titled(html: string, name: string, summary: string | undefined): string
   const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
   const description = summary === undefined ? '' : `\n  <meta name="description" content="${escape(summary)}">`;
   return html.replace('<title>Kuosan</title>', () => `<title>${escape(name)}</title>${description}`);
-}
-
-/** `npm run build` puts the page next to the command; from the sources it is as far as the build is. */
-function ownPage(): string {
-  return fileURLToPath(
-    new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
-  );
 }
