@@ -21,6 +21,7 @@ import * as edit from './sample/edit.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
 import * as sample from './sample/sample.ts';
+import * as serve from './serve/serve.ts';
 import * as studio from './studio/studio.ts';
 import * as demo from './train/demo.ts';
 import * as train from './train/train.ts';
@@ -30,7 +31,7 @@ const groups = {
   Make: [demo, train, sample, edit, interpolate, tokenizer],
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
   Understand: [studio, forward, data, classify, search, embed],
-  Ship: [exporting, assemble, doctor],
+  Ship: [serve, exporting, assemble, doctor],
   Inspect: [models, presets, runs, settings, completion],
 } as const;
 
