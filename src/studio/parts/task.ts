@@ -20,22 +20,23 @@ export interface Task {
 export function task(): Task {
   const state = writable<TaskState>({ running: false, problem: undefined });
   let current: AbortController | undefined;
+  async function finish(own: AbortController, working: Promise<void>): Promise<void> {
+    let problem: string | undefined;
+    try {
+      await working;
+    } catch (error) {
+      if (!own.signal.aborted)
+        problem = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+    }
+    if (current === own) state.set({ running: false, problem });
+  }
   return {
     state,
     start(work) {
       current?.abort();
       const own = (current = new AbortController());
       state.set({ running: true, problem: undefined });
-      work(own.signal).then(
-        () => {
-          if (current === own) state.set({ running: false, problem: undefined });
-        },
-        (error: unknown) => {
-          if (current !== own) return;
-          const problem = own.signal.aborted ? undefined : error instanceof Error ? error.message : String(error);
-          state.set({ running: false, problem: problem?.replaceAll(/\s+/g, ' ') });
-        },
-      );
+      void finish(own, work(own.signal));
     },
     stop() {
       current?.abort();
