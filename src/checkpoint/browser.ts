@@ -23,3 +23,4 @@ export {
   type TextPooling,
 } from './text-encoder-folder.ts';
 export { storedWeights, widen } from './weights.ts';
+export { denoisingPipeline, type ModelFile, type ModelToWrite, pipelineFiles } from './pipeline-files.ts';

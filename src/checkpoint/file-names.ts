@@ -10,3 +10,4 @@ export const textToImageClass = 'TextToImagePipeline';
 export const cascadeClass = 'CascadePipeline';
 /** The folder of a frozen text encoder. */
 export const textEncoderFolder = 'text_encoder';
+export const cardFile = 'README.md';
