@@ -284,6 +284,29 @@ describe('commands', () => {
   }, 60_000);
 });
 
+describe('icons, which comes with the package', () => {
+  test('generates what the prompt says, and traces it', async () => {
+    const words = ['sample', 'icons', '--prompt', 'folder', '--style', 'tabler, outline', '--batch-size', '2'];
+    const { status, stderr } = await kuosan(
+      [...words, '--count', '2', '--steps', '6', '--out', 'f.png', '--svg', 'svg'],
+      { cwd: root },
+    );
+    expect(stderr).not.toContain('kuosan:');
+    expect(status).toBe(0);
+    const svg = readFileSync(join(root, 'svg/folder-1.svg'), 'utf8');
+    expect(svg).toContain('currentColor');
+    expect(svg.length).toBeLessThan(2048);
+  }, 60_000);
+
+  test('names the nearest style', async () => {
+    const { status, stderr } = await kuosan(['sample', 'icons', '--prompt', 'folder', '--style', 'tablr'], {
+      cwd: root,
+    });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('tabler');
+  }, 60_000);
+});
+
 describe('a cascade', () => {
   const small = join(root, 'small');
   const up = join(root, 'up');

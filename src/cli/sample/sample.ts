@@ -5,6 +5,9 @@ import { integerOption } from '../options.ts';
 import { addPromptOptions } from '../prompt-options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
 
+/** A few images cost as much as so many, so few are soon there; more together are hardly faster on a processor. */
+const together = 4;
+
 export function register(program: Command): void {
   const command = program
     .command('sample')
@@ -31,7 +34,7 @@ export function register(program: Command): void {
     '--prompts <file.txt>',
     'a prompt on each line',
   );
-  addSourceOptions(addSamplerOptions(command)).action(
+  addSourceOptions(addSamplerOptions(command), together).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
       const { runSample } = await import('./run-sample.ts');
       await runSample(source, options);
