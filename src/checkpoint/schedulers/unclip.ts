@@ -51,7 +51,7 @@ export function unclipSchedulerToJson(config: SchedulerConfig, what = 'scheduler
     new Error(
       `${what}: diffusers' ${unclipSchedulerClass} has no ${key} ${JSON.stringify(value)}; expected ${expected}`,
     );
-  if (config.process !== undefined) throw refused('process', config.process, 'a discrete-time process');
+  if (!('betaSchedule' in config)) throw refused('process', config.process, 'a discrete-time process');
   const { betaSchedule, trainedBetas, rescaleBetasZeroSnr, varianceType, predictionType } = config;
   if (betaSchedule !== 'squaredcos_cap_v2' || trainedBetas !== null)
     throw refused('betaSchedule', trainedBetas === null ? betaSchedule : 'of its own', 'cosine');
