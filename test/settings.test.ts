@@ -41,7 +41,11 @@ test('every kind of run is there, and each of its settings has a meaning', () =>
 describe('a default', () => {
   const minimal = { data: { source: 'x' }, train: { steps: 1 } };
   /** What has no default. */
-  const needed: Readonly<Record<string, object>> = { imagen: { text: { encoder: 'x' } } };
+  const needed: Readonly<Record<string, object>> = {
+    imagen: { text: { encoder: 'x' } },
+    prior: { clip: { model: 'x' } },
+    decoder: { clip: { model: 'x' } },
+  };
 
   test.each(Object.entries(configSchemas))('of %s is what a configuration gets that does not say', (task, checked) => {
     const config = checked.parse({ ...minimal, ...needed[task] }) as Record<string, unknown>;
@@ -179,7 +183,7 @@ describe('kuosan settings', () => {
     expect(status).toBe(0);
     expect(out).toMatch(/^train\.ema: .*\ntrain\.ema\.decay = 0\.9999 {2}The largest share/);
     expect((await printed('optimizer')).out.split('\n').slice(0, 2)).toEqual([
-      'train.optimizer = "adam" (ddpm, classifier, imagen)  `adamw` decays weights apart from the gradients.',
+      'train.optimizer = "adam" (ddpm, classifier, imagen, decoder)  `adamw` decays weights apart from the gradients.',
       'train.optimizer = "adamw" (clip)  `adamw` decays weights apart from the gradients.',
     ]);
   });

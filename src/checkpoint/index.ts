@@ -8,7 +8,6 @@ export {
   type NetworkPart,
   type PartNetwork,
   type ReadPartOptions,
-  unet2DComponent,
   type WritePartOptions,
 } from './component.ts';
 export {

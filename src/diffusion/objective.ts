@@ -8,7 +8,7 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 export type LossWeighting = (typeof lossWeightings)[number];
 
 /** How a low-resolution image is upsampled to the resolution of the output. */
-export const upsamplings = ['bilinear', 'bicubic'] as const;
+export const upsamplings = ['bilinear', 'bicubic', 'bicubic_antialias'] as const;
 
 /** Conditioning of a super-resolution network: the low-resolution image, concatenated to x_t on the channel axis. */
 export interface SuperResolution {

@@ -13,6 +13,7 @@ export {
   generateImages,
   type GenerateProgress,
   type GenerateRequest,
+  type GeneratorClip,
   type GeneratorInputs,
   type ImageGenerator,
 } from './image-generator.ts';
@@ -20,3 +21,4 @@ export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
 export { openTextToImage, type TextToImageFacts, textToImageNetwork, textToImageSettings } from './text-to-image.ts';
+export { openUnCLIP, unclipFacts, unclipSettings, unclipStages, type UnCLIPFacts } from './unclip.ts';

@@ -51,7 +51,6 @@ export {
 export {
   PriorTransformer,
   priorTransformerConfigSchema,
-  type EmbeddingStatistics,
   type PriorConditions,
   type PriorTransformerConfig,
   type PriorTransformerOptions,

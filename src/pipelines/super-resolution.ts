@@ -7,6 +7,7 @@ import { float32, RandomStream, resizeMatrix, type FloatArray } from '../core/in
 import { imageName, type Conditions, type Schedule, type SuperResolution } from '../diffusion/index.ts';
 import { textConditionNames } from '../models/index.ts';
 import type { Examples } from './denoising-task.ts';
+import { resized } from './resized-images.ts';
 
 /**
  * Images with a pixel for each factor × factor block, its mean: [B, C, H, W] → [B, C, H/factor, W/factor].
@@ -33,11 +34,10 @@ export function enlarge(
   { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>,
 ): FloatArray {
   const [height, width] = images.shape.slice(-2) as [number, number];
-  return resized(
-    images,
-    resizeMatrix(height, factor * height, { mode: upsampling }),
-    resizeMatrix(width, factor * width, { mode: upsampling }),
-  );
+  // PyTorch's cubic kernel with antialias is another one (slope −0.5 in the place of −0.75), also where nothing is shrunk.
+  const options =
+    upsampling === 'bicubic_antialias' ? ({ mode: 'bicubic', antialias: true } as const) : { mode: upsampling };
+  return resized(images, resizeMatrix(height, factor * height, options), resizeMatrix(width, factor * width, options));
 }
 
 /**
@@ -162,28 +162,4 @@ export function croppedExamples(
       return { x0: float32([count, channels, height, width], data), ...(conditions && { conditions }) };
     },
   };
-}
-
-/** rows · X · columnsᵀ for each channel X. */
-function resized({ shape, data }: FloatArray, rows: FloatArray, columns: FloatArray): FloatArray {
-  const [toHeight, height] = rows.shape as [number, number];
-  const [toWidth, width] = columns.shape as [number, number];
-  const planes = data.length / (height * width);
-  const out = new Float32Array(planes * toHeight * toWidth);
-  const line = new Float64Array(width);
-  for (let plane = 0; plane < planes; plane++) {
-    for (let y = 0; y < toHeight; y++) {
-      line.fill(0);
-      for (let k = 0; k < height; k++) {
-        const weight = rows.data[y * height + k]!;
-        if (weight !== 0) for (let x = 0; x < width; x++) line[x]! += weight * data[(plane * height + k) * width + x]!;
-      }
-      for (let x = 0; x < toWidth; x++) {
-        let sum = 0;
-        for (let k = 0; k < width; k++) sum += columns.data[x * width + k]! * line[k]!;
-        out[(plane * toHeight + y) * toWidth + x] = sum;
-      }
-    }
-  }
-  return float32([...shape.slice(0, -2), toHeight, toWidth], out);
 }

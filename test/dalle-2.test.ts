@@ -1,0 +1,263 @@
+/** DALL·E 2 from captions to images: prior and decoder trained, resumed, put together, and asked. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { folderFiles, latestCheckpoint, writeClipFolder } from '../src/checkpoint/index.ts';
+import type { FloatArray, HostArray } from '../src/core/index.ts';
+import { writePng } from '../src/data/index.ts';
+import { generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
+import { CLIPModel } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
+import { cosine } from '../src/pipelines/index.ts';
+import { createNodeExecutor } from '../src/runtime/node.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import { trainingRun } from '../src/train/index.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-'));
+const [data, clip] = [join(root, 'data'), join(root, 'clip')];
+const executor = createNodeExecutor({ threads: 1, worker: false });
+afterAll(async () => {
+  await executor.dispose();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const captions = ['a small red cat', 'bell', 'the golden dog'];
+const tokenizer = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'golden/text-encoder-folders/clip/tokenizer.json'), 'utf8'),
+) as Record<string, unknown>;
+
+/** A CLIP of random weights: each image and each text has a vector of its own, which is all that prior and decoder ask. */
+async function writeRandomClip(dir: string, hidden = 12): Promise<void> {
+  const width = 12;
+  const model = new CLIPModel({
+    projectionDim: width,
+    textConfig: {
+      vocabSize: 562,
+      hiddenSize: hidden,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      maxPositionEmbeddings: 10,
+      bosTokenId: 560,
+      eosTokenId: 561,
+      padTokenId: 561,
+    },
+    visionConfig: {
+      hiddenSize: 16,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      imageSize: 8,
+      patchSize: 4,
+      numChannels: 3,
+    },
+  });
+  const weights = new Map(
+    [...initialValues(model, 5)].map(([name, value]) => [
+      name,
+      // Embeddings as long and as different as those of a trained one.
+      name === 'visual_projection.weight' ? { ...value, data: (value.data as Float32Array).map((x) => 8 * x) } : value,
+    ]),
+  ) as Map<string, HostArray>;
+  await writeClipFolder(dir, { model, weights, tokenizer });
+}
+
+/** Thirty images of 8 × 8 with a dark row for each caption. */
+beforeAll(async () => {
+  await writeRandomClip(clip);
+  mkdirSync(data);
+  const lines: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    const pixels = Uint8Array.from({ length: 64 }, (_, at) =>
+      Math.floor(at / 8) === 2 * (i % 3) + 1 ? i % 7 : 250 - ((i * at) % 5),
+    );
+    await writePng(join(data, `${i}.png`), { data: pixels, width: 8, height: 8, channels: 1 });
+    lines.push(JSON.stringify({ file_name: `${i}.png`, text: captions[i % 3] }));
+  }
+  writeFileSync(join(data, 'metadata.jsonl'), lines.join('\n'));
+  writeFileSync(join(data, 'test.txt'), '0.png\n1.png\n2.png\n');
+});
+
+const train = {
+  steps: 80,
+  batchSize: 15,
+  learningRate: 4e-3,
+  warmupSteps: 5,
+  checkpointEvery: 60,
+  ema: { decay: 0.9 },
+};
+const prior = {
+  task: 'prior',
+  data: { source: data, testFiles: 'test.txt' },
+  clip: { model: clip },
+  model: { numAttentionHeads: 2, attentionHeadDim: 12, numLayers: 1 },
+  scheduler: { numTrainTimesteps: 50 },
+  train: { ...train, evaluateEvery: 80, evaluateSteps: 5 },
+  sampling: { steps: 5 },
+};
+const decoder = {
+  task: 'decoder',
+  data: { source: data, size: 8, channels: 1 },
+  clip: { model: clip },
+  model: {
+    blockOutChannels: [8, 16],
+    layersPerBlock: 1,
+    downBlockTypes: ['DownBlock2D', 'SimpleCrossAttnDownBlock2D'],
+    midBlockType: 'UNetMidBlock2DSimpleCrossAttn',
+    upBlockTypes: ['SimpleCrossAttnUpBlock2D', 'UpBlock2D'],
+    attentionHeadDim: 8,
+    crossAttentionDim: 8,
+    normNumGroups: 4,
+  },
+  // x_0 is learned in fewer steps than ε, where data is this plain.
+  scheduler: { numTrainTimesteps: 50, predictionType: 'sample' },
+  train: { ...train, steps: 100, batchSize: 9, checkpointEvery: 80, sampleEvery: 100, sampleCount: 4, sampleSteps: 3 },
+  sampling: { steps: 8, guidanceScale: 1.5 },
+};
+
+interface Trained {
+  readonly losses: number[];
+  readonly evaluation: Readonly<Record<string, number>> | undefined;
+}
+
+async function trained(config: object, out: string, resume = false): Promise<Trained> {
+  const plan = await configuredRun({ ...config }).plan(resume ? { resumeFrom: out } : {});
+  const losses: number[] = [];
+  let evaluation: Trained['evaluation'];
+  for await (const event of trainingRun(plan, { out, executor, resume })) {
+    if (event.type !== 'step') continue;
+    losses.push(event.loss);
+    evaluation = event.evaluation ?? evaluation;
+  }
+  return { losses, evaluation };
+}
+
+const mean = (values: readonly number[]) => values.reduce((total, x) => total + x, 0) / values.length;
+
+/** Goes on from the middle, and compares with the run that went through. */
+async function expectSameResumed(config: object, whole: string, steps: [half: string, last: string], files: string[]) {
+  const stopped = `${whole}-stopped`;
+  const [half, last] = steps;
+  cpSync(whole, stopped, { recursive: true });
+  rmSync(join(stopped, `checkpoints/step-${last}`), { recursive: true });
+  writeFileSync(join(stopped, 'latest'), readFileSync(join(stopped, 'latest'), 'utf8').replace(last, half));
+  const { losses } = await trained(config, stopped, true);
+  for (const file of files) {
+    const of = (out: string) => readFileSync(join(out, `checkpoints/step-${last}`, file));
+    expect(of(stopped).equals(of(whole)), file).toBe(true);
+  }
+  return losses;
+}
+
+const open = async (out: string): Promise<ImageGenerator> =>
+  openGenerator(executor, folderFiles((await latestCheckpoint(out))!.path), { batchSize: 4 });
+
+/** Which of the rows is darkest, of each image. */
+function darkRows({ data: values, shape: [count = 0, , height, width] }: FloatArray): number[] {
+  const area = height! * width!;
+  return Array.from({ length: count }, (_, b) => {
+    const ink = captions.map((_, row) => {
+      const from = b * area + (2 * row + 1) * width!;
+      return mean([...values.subarray(from, from + width!)]);
+    });
+    return ink.indexOf(Math.min(...ink));
+  });
+}
+
+const priorRun = join(root, 'prior');
+const decoderRun = join(root, 'decoder');
+
+describe('a prior', () => {
+  let whole: Trained;
+
+  test('learns the embeddings of images from captions, and is measured on others', async () => {
+    whole = await trained(prior, priorRun);
+    expect(mean(whole.losses.slice(-10))).toBeLessThan(0.6 * mean(whole.losses.slice(0, 3)));
+    const { cosineToImage, cosineToText, cosineOfPairs } = whole.evaluation!;
+    expect(cosineToImage).toBeGreaterThan(0.5);
+    expect(cosineToImage).toBeGreaterThan(cosineToText!);
+    expect(Math.abs(cosineOfPairs!)).toBeLessThan(1);
+  }, 120_000);
+
+  test('resumes bit for bit', async () => {
+    const losses = await expectSameResumed(
+      prior,
+      priorRun,
+      ['000060', '000080'],
+      ['prior/diffusion_pytorch_model.safetensors', 'training/state.safetensors', 'kuosan.json'],
+    );
+    expect(losses).toEqual(whole.losses.slice(60));
+  }, 120_000);
+
+  test('says that it makes no images', async () => {
+    await expect(open(priorRun)).rejects.toThrow(
+      /holds a prior, which makes embeddings and no images; put it together with a decoder: kuosan assemble /,
+    );
+  });
+
+  test('refuses what does not fit', async () => {
+    const refused = (config: object) => configuredRun(config as Record<string, unknown>).plan({});
+    const unequal = join(root, 'unequal');
+    await writeRandomClip(unequal, 8);
+    await expect(refused({ ...prior, clip: { model: unequal } })).rejects.toThrow(
+      "config.clip.model: the text tower's hidden states have 8 values and the embeddings 12",
+    );
+    await expect(refused({ ...prior, clip: { model: join(root, 'none') } })).rejects.toThrow(/^config\.clip\.model: /);
+    await expect(refused({ ...prior, scheduler: { betaSchedule: 'linear' } })).rejects.toThrow(
+      'config.scheduler: diffusers\' UnCLIPScheduler has no betaSchedule "linear"; expected cosine',
+    );
+    await expect(refused({ ...prior, data: { source: data } })).rejects.toThrow(
+      'config.train.evaluateEvery is 80, and no held-out images are named; name them (data.testFiles)',
+    );
+  });
+});
+
+describe('a decoder', () => {
+  let whole: Trained;
+
+  test('learns images from their embeddings', async () => {
+    whole = await trained(decoder, decoderRun);
+    expect(mean(whole.losses.slice(-10))).toBeLessThan(0.6 * mean(whole.losses.slice(0, 3)));
+  }, 120_000);
+
+  test('resumes bit for bit', async () => {
+    const losses = await expectSameResumed(
+      decoder,
+      decoderRun,
+      ['000080', '000100'],
+      [
+        'decoder/diffusion_pytorch_model.safetensors',
+        'text_proj/diffusion_pytorch_model.safetensors',
+        'training/state.safetensors',
+        'kuosan.json',
+      ],
+    );
+    expect(losses).toEqual(whole.losses.slice(80));
+  }, 120_000);
+
+  test('draws an image again from its embedding, whatever the text', async () => {
+    const generator = await open(decoderRun);
+    const pixels = new Float32Array(3 * 64).fill(0.96);
+    for (let row = 0; row < 3; row++) pixels.fill(-0.98, row * 64 + (2 * row + 1) * 8, row * 64 + (2 * row + 2) * 8);
+    const images: FloatArray = { dtype: 'f32', shape: [3, 1, 8, 8], data: pixels };
+    const embeddings = await generator.clip!.embedImages(images);
+    expect(darkRows(await generateImages(generator, { seed: 3, count: 3, embeddings }))).toEqual([0, 1, 2]);
+    expect(generator.notes).toEqual([
+      "there is no prior: where no embedding is given, the text's own stands for that of an image",
+    ]);
+    const texts = await generator.clip!.embedTexts(captions);
+    expect(cosine(texts.data.subarray(0, 12), texts.data.subarray(12, 24))).toBeLessThan(0.999);
+    await generator.dispose();
+  }, 60_000);
+
+  test('refuses blocks in which Python masks no caption, and what the data says otherwise', async () => {
+    const refused = (model: object) => configuredRun({ ...decoder, model: { ...decoder.model, ...model } }).plan({});
+    await expect(refused({ midBlockType: 'UNetMidBlock2DCrossAttn' })).rejects.toThrow(
+      "config.model: UNetMidBlock2DCrossAttn: diffusers' UnCLIPPipeline masks captions in the blocks called SimpleCrossAttn only; take UNetMidBlock2DSimpleCrossAttn",
+    );
+    await expect(refused({ outChannels: 1 })).rejects.toThrow(
+      'config.model.outChannels is 1, and the data makes it 2; leave it out',
+    );
+  });
+});
