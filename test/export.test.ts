@@ -99,9 +99,9 @@ describe.runIf(existsSync(join(root, 'dist/web-page')))('kuosan export --web (ru
       summary: 'Noise.',
       license: 'cc0-1.0',
       imageShape: [3, 8, 8],
-      classes: { names: ['0', '1', '2'], nullClass: null },
+      files: { 'unet/diffusion_pytorch_model.safetensors': expect.any(Number) },
     });
-    const weightsAt = join(cwd, 'site/model/weights.safetensors');
+    const weightsAt = join(cwd, 'site/model/unet/diffusion_pytorch_model.safetensors');
     const large = readFileSync(weightsAt).length;
     expect(await site('--dtype', 'float16')).toMatchObject({
       status: 1,

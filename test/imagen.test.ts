@@ -233,10 +233,8 @@ describe('commands', () => {
   test.each([
     [['sample', run, '--prompt', '(', '--class', '3'], '--class: this model has no classes'],
     [['sample', run], 'this model generates images of a text; say which with --prompt'],
-    [
-      ['evaluate', run, '--data', data],
-      'and evaluate has none for it; see what it generates with kuosan sample --prompt',
-    ],
+    [['evaluate', run, '--data', data, '--bpd'], 'and evaluate --bpd has none for it'],
+    [['evaluate', 'noto-32', '--data', data, '--clip', 'emoji-clip'], '--clip: needs a model of text to image'],
     [['compare', run], 'and compare has none for it'],
     [['loss-by-noise', run, '--data', data], 'and loss-by-noise has none for it'],
     [
@@ -265,6 +263,19 @@ describe('commands', () => {
     );
     expect(stdout).toContain('  (\n  a b c d e f g h\n');
     expect(existsSync(out)).toBe(true);
+  }, 60_000);
+
+  test('evaluate what was generated under the captions of real images', async () => {
+    const words = ['evaluate', run, '--data', data, '--clip', 'emoji-clip', '--features', 'emoji-clip'];
+    const { stdout, stderr, status } = await kuosan([...words, '--count', '6', '--steps', '2', '--json'], {
+      cwd: root,
+    });
+    expect(stderr).not.toContain('kuosan:');
+    expect(status).toBe(0);
+    const { alignment, features } = JSON.parse(stdout);
+    expect(alignment).toMatchObject({ clip: 'emoji-clip', candidates: 3, generated: { count: 6 }, real: { count: 6 } });
+    expect(alignment.real.top5).toBe(1);
+    expect(features.count).toBe(6);
   }, 60_000);
 
   test("export a run's encoder", async () => {

@@ -3,13 +3,15 @@ import { schedulerComponent, unet2DConditionComponent } from './component.ts';
 import { textToImageClass } from './file-names.ts';
 import { folderFiles } from './folder-files.ts';
 import { readModelFolder, writeModelFolder } from './model-folder.ts';
-import { readFacts } from './model-facts.ts';
+import { readFacts, type ModelFacts } from './model-facts.ts';
 import { part, writePipelineFolder } from './pipeline-folder.ts';
 import { readModelIndex, readPart } from './read-model.ts';
 
 /** How weights are stored. */
 export interface CopyOptions {
   readonly dtype?: 'f32' | 'f16' | undefined;
+  /** How the copy is sampled when nobody says; default as the original. */
+  readonly sampling?: ModelFacts['sampling'];
 }
 
 /**
@@ -19,17 +21,18 @@ export interface CopyOptions {
  * @param out  made if it is not there
  * @throws one line that names the file and what is wrong, or if `out` holds a model already
  */
-export async function copyModelFolder(dir: string, out: string, { dtype }: CopyOptions = {}): Promise<void> {
+export async function copyModelFolder(dir: string, out: string, { dtype, sampling }: CopyOptions = {}): Promise<void> {
   const files = folderFiles(dir);
   const index = await readModelIndex(files);
   const className = index?.['_class_name'];
-  if (className !== textToImageClass) return writeModelFolder(out, { ...(await readModelFolder(dir)), dtype });
+  if (className !== textToImageClass)
+    return writeModelFolder(out, { ...(await readModelFolder(dir)), ...(sampling && { sampling }), dtype });
   const unet = await readPart(files, index!, 'unet', unet2DConditionComponent);
   const scheduler = await readPart(files, index!, 'scheduler', schedulerComponent);
   await writePipelineFolder(out, {
     className: textToImageClass,
     parts: { unet: part(unet2DConditionComponent, unet), scheduler: part(schedulerComponent, scheduler) },
-    facts: await readFacts(files),
+    facts: { ...(await readFacts(files)), ...(sampling && { sampling }) },
     dtype,
   });
 }

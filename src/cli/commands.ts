@@ -21,6 +21,8 @@ import * as edit from './sample/edit.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
 import * as sample from './sample/sample.ts';
+import * as serve from './serve/serve.ts';
+import * as studio from './studio/studio.ts';
 import * as demo from './train/demo.ts';
 import * as train from './train/train.ts';
 
@@ -28,8 +30,8 @@ import * as train from './train/train.ts';
 const groups = {
   Make: [demo, train, sample, edit, interpolate, tokenizer],
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
-  Understand: [forward, data, classify, search, embed],
-  Ship: [exporting, assemble, doctor],
+  Understand: [studio, forward, data, classify, search, embed],
+  Ship: [serve, exporting, assemble, doctor],
   Inspect: [models, presets, runs, settings, completion],
 } as const;
 

@@ -36,6 +36,7 @@ export {
   readImageSize,
   writePng,
 } from './images/image.ts';
+export { decodeMask, type DecodedMask, transparentPart } from './images/decode-mask.ts';
 export { builtInDatasets, openDataset, testPartOf } from './sets/open-dataset.ts';
 export { openDefaults, type OpenOptions } from './images/open-options.ts';
 export { MissingDataError, notHere } from './sets/missing-data.ts';

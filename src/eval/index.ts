@@ -40,5 +40,6 @@ export type { FeatureOptions, FeatureSource } from './feature-source.ts';
 export { defaultFeatures, type InceptionResize, inceptionResizes, readFeatures } from './open-features.ts';
 export { precisionRecall, type PrecisionRecall } from './precision-recall.ts';
 export { programFeatures } from './program-features.ts';
+export { openAlignmentMeter, type AlignmentMeter, type TextAlignment } from './text-alignment.ts';
 export { agreement, tuneProbe, type ProbeTrial, type TunedProbe } from './tune-probe.ts';
 export { quantize } from './quantize.ts';

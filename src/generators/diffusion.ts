@@ -126,8 +126,8 @@ export async function* samplingProgress(
   states: AsyncIterable<SampleProgress>,
   batches: number,
 ): AsyncGenerator<GenerateProgress, void, undefined> {
-  for await (const { step, stepsDone, stepsTotal, places, x0, xt, finished } of states) {
-    const progress = { stage, done: stepsDone, total: stepsTotal, step, steps: stepsTotal / batches, places };
+  for await (const { step, stepsDone, stepsTotal, places, t, x0, xt, finished } of states) {
+    const progress = { stage, done: stepsDone, total: stepsTotal, step, steps: stepsTotal / batches, t, places };
     yield { ...progress, preview: x0, xt, ...(finished && { finished: xt }) };
   }
 }

@@ -50,6 +50,8 @@ export interface GenerateProgress {
   /** The step of this stage and batch that was taken, from 0, and how many there are. */
   readonly step: number;
   readonly steps: number;
+  /** The time that was reached, as the stage's schedule counts; absent where there is none. */
+  readonly t?: number;
   /** Which images of the request these are, from 0. */
   readonly places: readonly number[];
   /** [B, ...] how they look so far, as estimated in this step: x̂_0. */

@@ -33,6 +33,9 @@ export function openControls(limits: Limits, threads: number): Controls {
   const eta = element('eta', HTMLInputElement);
   const guidance = element('guidance', HTMLInputElement);
   const device = element('device', HTMLSelectElement);
+  const prompt = element('prompt', HTMLInputElement);
+  const negative = element('negative', HTMLInputElement);
+  const styles = limits.fields.map(({ name, values }) => selectOf(name, values));
   const count = slider('count', mostImages);
   const steps = slider('steps', limits.steps);
 
@@ -40,6 +43,11 @@ export function openControls(limits: Limits, threads: number): Controls {
   device.append(new Option(`processor, ${threads} ${threads === 1 ? 'thread' : 'threads'}`, 'wasm'));
   if (limits.webgpu) device.append(new Option('GPU (WebGPU)', 'webgpu'));
   label.append(new Option('all in turn', ''), ...limits.classes.map((name, i) => new Option(name, String(i))));
+  element('prompt-field', HTMLElement).hidden = !limits.text;
+  element('negative-field', HTMLElement).hidden = !limits.text || !limits.guided;
+  element('styles', HTMLElement).replaceChildren(...styles.map(({ field }) => field));
+  element('towards', HTMLElement).textContent = limits.text ? 'towards the prompt' : 'towards the class';
+  prompt.required = limits.text;
   element('class-field', HTMLElement).hidden = limits.classes.length === 0;
   element('guidance-field', HTMLElement).hidden = !limits.guided;
   guidance.max = String(mostGuidance);
@@ -69,6 +77,11 @@ export function openControls(limits: Limits, threads: number): Controls {
 
   return {
     show(settings) {
+      prompt.value = settings.prompt;
+      negative.value = settings.negativePrompt;
+      for (const { select } of styles)
+        select.value =
+          settings.styles.find((value) => [...select.options].some((option) => option.value === value)) ?? '';
       seed.value = String(settings.seed);
       count.value = settings.count;
       sampler.value = settings.sampler;
@@ -83,6 +96,9 @@ export function openControls(limits: Limits, threads: number): Controls {
     read() {
       if (!form.reportValidity()) return undefined;
       const fields = new URLSearchParams({
+        prompt: prompt.value,
+        negative: negative.value,
+        styles: styles.map(({ select }) => select.value).join(','),
         seed: seed.value,
         count: String(count.value),
         sampler: sampler.value,
@@ -101,6 +117,25 @@ export function openControls(limits: Limits, threads: number): Controls {
       element('cancel', HTMLButtonElement).hidden = !busy;
     },
   };
+}
+
+/** A field of the form: one value of a field of the model's data, or any. */
+function selectOf(
+  name: string,
+  values: readonly string[],
+): { readonly field: HTMLElement; readonly select: HTMLSelectElement } {
+  const [field, label, select] = [
+    document.createElement('div'),
+    document.createElement('label'),
+    document.createElement('select'),
+  ];
+  field.className = 'field';
+  select.id = `field-${name}`;
+  label.htmlFor = select.id;
+  label.textContent = name.charAt(0).toUpperCase() + name.slice(1);
+  select.append(new Option('any', ''), ...values.map((value) => new Option(value, value)));
+  field.append(label, select);
+  return { field, select };
 }
 
 /** A range and a number field that show one value. */

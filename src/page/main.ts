@@ -1,12 +1,13 @@
 /** The page: samples a model in the visitor's browser. */
-import type { HostArray } from '../core/index.ts';
-import { classConditions, describeProcess, fullSampling, initialNoise, networkProcess } from '../diffusion/index.ts';
+import type { ModelFiles } from '../checkpoint/browser.ts';
+import { initialNoise } from '../diffusion/index.ts';
+import type { GenerateRequest, GeneratorInputs } from '../generators/index.ts';
 import { sampleStreams } from '../pipelines/index.ts';
 import { openControls, type Controls } from './controls.ts';
 import { element } from './element.ts';
-import { fetchModel, fetchWeights, openNetwork, type OpenNetwork } from './network.ts';
+import { fetchModel, modelFiles, openNetwork, type OpenNetwork } from './network.ts';
 import type { PageModel } from './page-model.ts';
-import { Reel } from './reel.ts';
+import { Reel, type ReelState } from './reel.ts';
 import { fromHash, takesEta, toHash, type Limits, type Settings } from './settings.ts';
 import { openStage, type Stage } from './stage.ts';
 import { openTheme } from './theme.ts';
@@ -26,25 +27,74 @@ run().catch(showProblem);
 async function run(): Promise<void> {
   const model = await fetchModel();
   showModel(model);
-  const process = networkProcess(model.scheduler);
-  const times = pageTimes(process);
+  const webgpu = await hasWebGpu();
+  const files = await loadFiles(model);
+  const device = webgpu && new URLSearchParams(location.hash.slice(1)).get('device') === 'webgpu' ? 'webgpu' : 'wasm';
+  const opened = new Opened(files);
+  const { model: denoiser, takes, defaults } = await (await opened.on(device)).generator(together);
+  const times = pageTimes(denoiser.process);
   const limits: Limits = {
     steps: times.mostSteps,
-    classes: model.classes?.names ?? [],
-    guided: (model.classes?.nullClass ?? null) !== null,
-    webgpu: await hasWebGpu(),
-    sampling: fullSampling(process, {}, model.sampling),
+    classes: takes.classes
+      ? (takes.classes.names ?? Array.from({ length: takes.classes.count }, (_, i) => String(i)))
+      : [],
+    text: takes.text !== undefined,
+    prompt: model.prompt ?? '',
+    fields: takes.styles ?? [],
+    guided: takes.guidance,
+    webgpu,
+    sampling: Object.values(defaults)[0] as Limits['sampling'],
   };
   const controls = openControls(limits, crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1);
   const stage = openStage(times);
-  const page = new Page(model, { controls, stage, limits, times });
+  const page = new Page(model, opened, { controls, stage, limits, times });
   const settings = fromHash(location.hash, limits);
   controls.show(settings);
   addEventListener('hashchange', () => {
     if (!page.busy) controls.show(fromHash(location.hash, limits));
   });
-  await page.prepare(settings);
-  element('controls', HTMLFormElement).requestSubmit();
+  page.begin(settings);
+  if (limits.text && settings.prompt === '') {
+    showStatus('Say what the image should show, then generate.');
+    element('prompt', HTMLInputElement).focus();
+  } else element('controls', HTMLFormElement).requestSubmit();
+}
+
+/** Loads all files that the model needs, so that sampling starts at once. */
+async function loadFiles(model: PageModel): Promise<ModelFiles> {
+  // The card is for people.
+  const needed = Object.entries(model.files).filter(([path]) => !path.endsWith('.md'));
+  const total = needed.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const files = modelFiles(model, (bytes) =>
+    showStatus(`Loading the network: ${megabytes(bytes)} of ${megabytes(total)}`),
+  );
+  await Promise.all(needed.map(([path]) => files.read(path)));
+  return files;
+}
+
+/** The model on the device that was last asked for. */
+class Opened {
+  readonly #files: ModelFiles;
+  #network: OpenNetwork | undefined;
+  #device: Settings['device'] | undefined;
+
+  constructor(files: ModelFiles) {
+    this.#files = files;
+  }
+
+  async on(device: Settings['device']): Promise<OpenNetwork> {
+    if (this.#network && this.#device === device) return this.#network;
+    await this.close();
+    showStatus('Starting the engine …');
+    this.#device = device;
+    return (this.#network = await openNetwork(this.#files, device));
+  }
+
+  async close(): Promise<void> {
+    const network = this.#network;
+    this.#network = undefined;
+    await network?.dispose().catch(() => {});
+  }
 }
 
 /** What a page is made of. */
@@ -62,13 +112,12 @@ class Page {
   readonly #stage: Stage;
   readonly #limits: Limits;
   readonly #times: PageTimes;
-  #weights: Promise<Map<string, HostArray>> | undefined;
-  #network: OpenNetwork | undefined;
-  #openOn: Settings['device'] | undefined;
+  readonly #opened: Opened;
   #running: AbortController | undefined;
 
-  constructor(model: PageModel, { controls, stage, limits, times }: PageParts) {
+  constructor(model: PageModel, opened: Opened, { controls, stage, limits, times }: PageParts) {
     this.#model = model;
+    this.#opened = opened;
     this.#controls = controls;
     this.#stage = stage;
     this.#limits = limits;
@@ -102,20 +151,11 @@ class Page {
     return reel;
   }
 
-  /** Loads the weights, so that sampling starts at once. */
-  async prepare(settings: Settings): Promise<void> {
+  /** Lets the visitor choose. */
+  begin(settings: Settings): void {
     this.#blank(settings);
-    await this.#load();
     element('settings', HTMLFieldSetElement).disabled = false;
     element('generate', HTMLButtonElement).disabled = false;
-  }
-
-  #load(): Promise<Map<string, HostArray>> {
-    const total = this.#model.weights.bytes;
-    this.#weights ??= fetchWeights(this.#model, (bytes) =>
-      showStatus(`Loading the network: ${megabytes(bytes)} of ${megabytes(total)}`),
-    );
-    return this.#weights;
   }
 
   async #draw(settings: Settings): Promise<void> {
@@ -127,67 +167,42 @@ class Page {
     history.replaceState(null, '', toHash(settings, this.#limits));
     progress.removeAttribute('value');
     progress.hidden = false;
-    const { seed, count, sampler, steps, eta, class: label, guidance } = settings;
+    const { count } = settings;
     const reel = this.#blank(settings);
     // On a small screen the form may hide it.
     element('stage', HTMLElement).scrollIntoView({ block: 'nearest', behavior: 'smooth' });
     try {
-      const network = await this.#open(settings.device);
-      const images = await network.sampler(Math.min(together, count));
-      const { classes } = this.#model;
-      const conditions =
-        classes === null
-          ? {}
-          : classConditions(Array.from({ length: count }, (_, i) => label ?? i % classes.names.length));
+      const network = await this.#opened.on(settings.device);
+      const generator = await network.generator(Math.min(together, count));
+      const request = requestOf(settings, generator.takes, running.signal);
+      const notes = generator.notesOn?.(request) ?? [];
       const start = performance.now();
       let firstStep = 0;
-      const asked = {
-        seed,
-        count,
-        sampler,
-        steps,
-        conditions,
-        guidanceScale: guidance,
-        signal: running.signal,
-        ...(takesEta(sampler) && { eta }),
-      };
-      for await (const state of images.sample(asked)) {
-        reel.add(state);
+      for await (const state of generator.generate(request)) {
+        // What a page is exported from is one denoiser, whose every step tells all of it.
+        reel.add(state as ReelState);
         this.#stage.follow();
-        progress.value = state.stepsDone / state.stepsTotal;
+        progress.value = state.done / state.total;
         if (firstStep === 0) firstStep = performance.now();
-        showStatus(pace(state.stepsDone, state.stepsTotal, performance.now() - firstStep, running.signal.aborted));
+        showStatus(pace(state.done, state.total, performance.now() - firstStep, running.signal.aborted));
       }
       const seconds = (performance.now() - start) / 1000;
-      showStatus(`${count} ${count === 1 ? 'image' : 'images'} in ${seconds.toFixed(1)} s on ${network.device}.`);
+      showStatus(
+        `${count} ${count === 1 ? 'image' : 'images'} in ${seconds.toFixed(1)} s on ${network.device}.${notes.map((note) => ` Note: ${note}.`).join('')}`,
+      );
     } catch (error) {
       if (running.signal.aborted) showStatus('Stopped.');
       else {
         showStatus('');
         showProblem(error);
         // An engine that has failed once is opened anew.
-        await this.#close();
+        await this.#opened.close();
       }
     } finally {
       this.#running = undefined;
       progress.hidden = true;
       this.#controls.setBusy(false);
     }
-  }
-
-  async #open(device: Settings['device']): Promise<OpenNetwork> {
-    if (this.#network && this.#openOn === device) return this.#network;
-    await this.#close();
-    const weights = await this.#load();
-    showStatus('Starting the engine …');
-    this.#openOn = device;
-    return (this.#network = await openNetwork(this.#model, weights, device));
-  }
-
-  async #close(): Promise<void> {
-    const network = this.#network;
-    this.#network = undefined;
-    await network?.dispose().catch(() => {});
   }
 
   async #download(): Promise<void> {
@@ -212,36 +227,57 @@ class Page {
   }
 }
 
+/** What a visitor asks the generator for. */
+function requestOf(
+  { seed, count, sampler, steps, eta, class: label, guidance, prompt, negativePrompt, styles }: Settings,
+  takes: GeneratorInputs,
+  signal: AbortSignal,
+): GenerateRequest {
+  return {
+    seed,
+    count,
+    signal,
+    sampling: { sampler, steps, guidanceScale: guidance, ...(takesEta(sampler) && { eta }) },
+    ...(label !== null && { classes: [label] }),
+    ...(prompt !== '' && { prompts: [prompt] }),
+    ...(negativePrompt !== '' && { negativePrompts: [negativePrompt] }),
+    ...(takes.styles && { styles: [styles.join(', ')] }),
+  };
+}
+
 function showModel({
   name,
   summary,
   license,
   parameters,
   imageShape: [, height, width],
-  scheduler,
-  weights,
+  process,
+  dtype,
+  files,
 }: PageModel): void {
   document.title = name;
   element('title', HTMLElement).textContent = name;
   element('summary', HTMLElement).textContent = summary ?? '';
-  const facts: Record<string, string | undefined> = {
-    Network: `UNet2DModel, ${parameters.toLocaleString('en-US')} parameters`,
+  const bytes = Object.entries(files).reduce(
+    (sum, [path, size]) => sum + (path.endsWith('.safetensors') ? size : 0),
+    0,
+  );
+  const facts: Readonly<Record<string, string | undefined>> = {
+    Network: `${parameters.toLocaleString('en-US')} parameters`,
     Images: `${width} × ${height} pixels`,
-    Process: describeProcess(scheduler),
-    Weights: `${weights.dtype}, ${megabytes(weights.bytes)}`,
+    Process: process,
+    Weights: `${dtype}, ${megabytes(bytes)}`,
     License: license,
   };
-  element('facts', HTMLElement).replaceChildren(
-    ...Object.entries(facts).flatMap(([term, value]) => {
-      if (value === undefined) return [];
-      const entry = document.createElement('div');
-      const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
-      dt.textContent = term;
-      dd.textContent = value;
-      entry.append(dt, dd);
-      return [entry];
-    }),
-  );
+  for (const [term, value] of Object.entries(facts)) {
+    if (value === undefined) continue;
+    const entry = document.createElement('div');
+    const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
+    dt.textContent = term;
+    dd.textContent = value;
+    entry.append(dt, dd);
+    element('facts', HTMLElement).append(entry);
+  }
 }
 
 function showStatus(text: string): void {

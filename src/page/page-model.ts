@@ -1,25 +1,22 @@
-import type { ClassLabels } from '../checkpoint/browser.ts';
-import type { Sampling, SchedulerConfig } from '../diffusion/index.ts';
 import type { ImageShape } from '../pipelines/index.ts';
 
-/** What a page knows of its model: `model/model.json`, written by `kuosan export --web`. */
+/** What a page says of its model before it is open: `model/model.json`, written by `kuosan export --web` into the model's folder. */
 export interface PageModel {
   /** Of this file; a page reads only its own. */
-  readonly format: 1;
+  readonly format: 2;
   readonly name: string;
   readonly summary?: string;
   readonly license?: string;
-  /** Null for a model without classes; without names they are called by their numbers. */
-  readonly classes: ClassLabels | null;
+  /** What the form says first, for a model of text to image. */
+  readonly prompt?: string;
   readonly parameters: number;
   readonly imageShape: ImageShape;
-  /** The network's class, one of `denoisingParts`, and its configuration. */
-  readonly network: { readonly className: string; readonly config: Readonly<Record<string, unknown>> };
-  readonly scheduler: SchedulerConfig;
-  /** How it is sampled when nobody says, where its folder does. */
-  readonly sampling?: Sampling;
-  /** The weights' file next to this one, in safetensors. */
-  readonly weights: { readonly file: string; readonly bytes: number; readonly dtype: 'float32' | 'float16' };
+  /** Its schedule and what its network predicts, in words. */
+  readonly process: string;
+  /** How the weights are stored. */
+  readonly dtype: 'float32' | 'float16';
+  /** The files of the model by their paths in its folder, and their bytes: a static host cannot list them. */
+  readonly files: Readonly<Record<string, number>>;
 }
 
 /** The files of a page's model, from the page. */

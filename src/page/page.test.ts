@@ -6,13 +6,15 @@ import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadModel, readModelCard, type LoadedModel } from '../checkpoint/index.ts';
+import { folderFiles, loadModel, readModelCard, type LoadedModel } from '../checkpoint/index.ts';
+import { networkContent, textToImageContent } from '../cli/export/page-content.ts';
 import { writePage } from '../cli/export/write-page.ts';
 import { float32, RandomStream, type HostArray } from '../core/index.ts';
 import { toBitmaps } from '../data/index.ts';
 import { classConditions, initialNoise, schedulerConfig } from '../diffusion/index.ts';
 import { UNet2DModel } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
+import { generateImages, openGenerator } from '../generators/index.ts';
 import { openSampler, sampleStreams, type SampleOptions, type SampleProgress } from '../pipelines/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import {
@@ -24,6 +26,7 @@ import {
   type Served,
 } from '../../test/browser.ts';
 import { tinyModel } from '../../test/kuosan.ts';
+import { writeTinyTextToImage } from '../../test/tiny-text-to-image.ts';
 import { root } from '../../test/source-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-page-'));
@@ -137,6 +140,15 @@ async function statesInNode(model: LoadedModel, options: SampleOptions): Promise
   return states;
 }
 
+/** Gray three times, as a canvas has it. */
+function inColor({ data, shape: [count, , height, width] }: SampleProgress['xt']): SampleProgress['xt'] {
+  const area = height! * width!;
+  return float32(
+    [count!, 3, height!, width!],
+    Float32Array.from({ length: count! * 3 * area }, (_, i) => data[Math.floor(i / (3 * area)) * area + (i % area)]!),
+  );
+}
+
 /** The contract between devices: within 1/255 on at least 99.9 % of pixels. */
 function expectSameImages(got: readonly Uint8Array[], expected: HostArray): void {
   const images = toBitmaps(expected as SampleProgress['xt']);
@@ -149,8 +161,18 @@ beforeAll(async () => {
   if (browserPath === undefined) return;
   await build({ configFile: join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: built } });
   noto = await loadModel('noto-32');
-  await writePage(at('noto'), { model: noto, card: await readModelCard(noto.path), name: 'noto-32', builtPage: built });
-  await writePage(at('tiny'), { model: tiny(), card: {}, name: 'tiny <b>&', dtype: 'float32', builtPage: built });
+  await writePage(at('noto'), {
+    content: networkContent(noto, {}),
+    card: await readModelCard(noto.path),
+    name: 'noto-32',
+    builtPage: built,
+  });
+  await writePage(at('tiny'), {
+    content: networkContent(tiny(), { dtype: 'float32' }),
+    card: {},
+    name: 'tiny <b>&',
+    builtPage: built,
+  });
   browser = await startBrowser();
 }, 120_000);
 afterAll(async () => {
@@ -246,7 +268,12 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
     'counts the times of a %s model, and samples it as Node does',
     async (process, symbol, first, sampler) => {
       const model = { ...tiny(), scheduler: schedulerConfig({ process }) };
-      await writePage(at(process), { model, card: {}, name: process, dtype: 'float32', builtPage: built });
+      await writePage(at(process), {
+        content: networkContent(model, { dtype: 'float32' }),
+        card: {},
+        name: process,
+        builtPage: built,
+      });
       const page = await openPage(await serve(process, false), `#seed=4&count=2&sampler=${sampler}&steps=3&class=1`);
       const states = await statesInNode(model, {
         seed: 4,
@@ -269,22 +296,65 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
 
   test('samples at once, as the model is best sampled', async () => {
     const sampling = { sample: { sampler: 'unipc', steps: 3, guidanceScale: 2 } } as const;
-    await writePage(at('guided'), { model: { ...tiny(), sampling }, card: {}, name: 'guided', builtPage: built });
+    await writePage(at('guided'), {
+      content: networkContent({ ...tiny(), sampling }, {}),
+      card: {},
+      name: 'guided',
+      builtPage: built,
+    });
     const page = await openPage(await serve('guided', false));
     await waitForStatus(page, 'drawn');
     expect(new URL(page.url()).hash).toBe('#seed=0&count=4&sampler=unipc&steps=3');
     expect(await page.inputValue('#guidance')).toBe('2');
     await writePage(at('chosen'), {
-      model: { ...tiny(), sampling },
+      content: networkContent({ ...tiny(), sampling }, { sampler: 'ddim' }),
       card: { summary: 'What it is.' },
       name: 'A title',
-      sampler: 'ddim',
       builtPage: built,
     });
     await page.goto(await serve('chosen', false));
     await waitForStatus(page, 'drawn');
     expect(await page.inputValue('#sampler')).toBe('ddim');
     expect(await page.textContent('#title')).toBe('A title');
+    await page.close();
+  });
+
+  test('reads a prompt, and generates what Node generates under it', async () => {
+    await writeTinyTextToImage(at('text'));
+    const content = await textToImageContent(at('text'), { dtype: 'float32' });
+    await writePage(at('text-page'), { content: content!, card: {}, name: 'text', builtPage: built });
+    const page = await openPage(await serve('text-page', false));
+    await waitForStatus(page, 'Say what the image should show');
+    expect(await page.isVisible('#class-field')).toBe(false);
+    await page.fill('#prompt', 'foo bar');
+    await page.selectOption('#field-style', 'outline');
+    await page.fill('#negative', '(');
+    await page.fill('#count-number', '2');
+    await page.selectOption('#sampler', 'ddim');
+    await page.fill('#steps-number', '3');
+    await page.locator('#guidance').fill('3');
+    await page.press('#prompt', 'Enter');
+    await waitForStatus(page, 'drawn');
+    const hash = new URLSearchParams(new URL(page.url()).hash.slice(1));
+    expect(Object.fromEntries(hash)).toMatchObject({ prompt: 'foo bar', negative: '(', styles: 'outline' });
+
+    const executor = createNodeExecutor({ threads: 1, worker: false });
+    // The page's own folder: its encoder is stored in int8.
+    const generator = await openGenerator(executor, folderFiles(at('text-page/model')), { batchSize: 2 });
+    const expected = await generateImages(generator, {
+      count: 2,
+      prompts: ['foo bar'],
+      negativePrompts: ['('],
+      styles: ['outline'],
+      sampling: { sampler: 'ddim', steps: 3, guidanceScale: 3 },
+    });
+    await executor.dispose();
+    expectSameImages(await imagesOn(page, 'xt', 2, [1, 8, 8]), inColor(expected));
+    await page.reload();
+    await waitForStatus(page, 'drawn');
+    expect(await page.inputValue('#prompt')).toBe('foo bar');
+    expect(await page.inputValue('#field-style')).toBe('outline');
+    expectSameImages(await imagesOn(page, 'xt', 2, [1, 8, 8]), inColor(expected));
     await page.close();
   });
 
@@ -351,10 +421,12 @@ describe.skipIf(browserPath === undefined)(`a page in Chromium (${withoutBrowser
 
   test('says in one line what is missing', async () => {
     cpSync(at('tiny'), at('cut'), { recursive: true });
-    rmSync(at('cut/model/weights.safetensors'));
+    rmSync(at('cut/model/unet/diffusion_pytorch_model.safetensors'));
     const page = await openPage(await serve('cut', false));
     await page.waitForSelector('#problem:visible');
-    expect(await page.textContent('#problem')).toBe('model/weights.safetensors could not be loaded (404 Not Found)');
+    expect(await page.textContent('#problem')).toBe(
+      'model/unet/diffusion_pytorch_model.safetensors could not be loaded (404 Not Found)',
+    );
     cpSync(at('tiny'), at('no-engine'), { recursive: true });
     rmSync(at('no-engine/ort/ort-wasm-simd-threaded.wasm'));
     await page.goto(`${await serve('no-engine', false)}#seed=1&count=1&steps=1`);

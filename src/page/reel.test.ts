@@ -6,15 +6,11 @@ import { Reel } from './reel.ts';
 const gray = (count: number, side: number, value: number): FloatArray =>
   float32([count, 1, side, side], new Float32Array(count * side * side).fill(value));
 const state = (step: number, steps: number, count: number, side: number) => ({
-  indices: Array.from({ length: count }, (_, i) => i),
   places: Array.from({ length: count }, (_, i) => i),
   step,
   t: steps - step - 2,
   xt: gray(count, side, step / steps),
-  x0: gray(count, side, -1),
-  finished: step + 1 === steps,
-  stepsDone: step + 1,
-  stepsTotal: steps,
+  preview: gray(count, side, -1),
 });
 
 test('a reel gives the noise before the first step, then the state after each', () => {

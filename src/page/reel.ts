@@ -1,7 +1,8 @@
 /** The way of images out of noise, kept to be looked at again. */
 import type { FloatArray } from '../core/index.ts';
 import { unitToByte } from '../data/browser.ts';
-import type { ImageShape, SampleProgress } from '../pipelines/index.ts';
+import type { GenerateProgress } from '../generators/index.ts';
+import type { ImageShape } from '../pipelines/index.ts';
 
 /** An image at one moment: RGBA, [H, W, 4] in 0 … 255. */
 export type Rgba = Uint8ClampedArray<ArrayBuffer>;
@@ -15,6 +16,9 @@ interface Frame {
   readonly xt: Rgba;
   readonly x0: Rgba;
 }
+
+/** What a denoiser's generator tells after a step. */
+export type ReelState = Required<Pick<GenerateProgress, 'places' | 'step' | 't' | 'xt' | 'preview'>>;
 
 /** Beyond this steps are left out between those that are kept. */
 const mostBytes = 160e6;
@@ -48,12 +52,12 @@ export class Reel {
   }
 
   /** Takes what a sampler has reached with some of the images. */
-  add({ indices, step, t, xt, x0 }: SampleProgress): void {
-    for (const [row, index] of indices.entries()) {
+  add({ places, step, t, xt, preview }: ReelState): void {
+    for (const [row, index] of places.entries()) {
       const frames = this.#frames[index]!;
       // The newest is always there, so that progress is seen.
       if (frames.length > 0 && frames.at(-1)!.step % this.#stride !== 0) frames.pop();
-      frames.push({ step: step + 1, t, xt: toRgba(xt, row, this.#scale(t)), x0: toRgba(x0, row) });
+      frames.push({ step: step + 1, t, xt: toRgba(xt, row, this.#scale(t)), x0: toRgba(preview, row) });
     }
   }
 

@@ -4,6 +4,7 @@ import { samplers, type SamplerName } from '../diffusion/index.ts';
 import {
   fromHash,
   largestSeed,
+  longestPrompt,
   mostGuidance,
   mostImages,
   takesEta,
@@ -17,6 +18,12 @@ import {
 const limits: Limits = {
   steps: 1000,
   classes: ['sun', 'moon'],
+  text: true,
+  prompt: 'a sun',
+  fields: [
+    { name: 'style', values: ['filled', 'outline'] },
+    { name: 'set', values: ['tabler'] },
+  ],
   guided: true,
   webgpu: true,
   sampling: { sampler: 'dpmpp-2m', steps: 25 },
@@ -32,6 +39,10 @@ test('an address says all that was chosen', () => {
     class: fc.constantFrom(null, 0, 1),
     guidance: fc.double({ min: 1, max: mostGuidance, noNaN: true }),
     device: fc.constantFrom('wasm' as const, 'webgpu' as const),
+    // The form trims what is typed, and asks for a prompt.
+    prompt: fc.string({ minLength: 1 }).map((text) => `${text}.`.trim()),
+    negativePrompt: fc.string().map((text) => text.trim()),
+    styles: fc.constantFrom([], ['outline'], ['tabler'], ['filled', 'tabler']),
   });
   fc.assert(
     fc.property(settings, (chosen) => {
@@ -50,7 +61,19 @@ test('whatever an address says, the settings are ones that can be drawn', () => 
         fc
           .array(
             fc.tuple(
-              fc.constantFrom('seed', 'count', 'sampler', 'steps', 'eta', 'class', 'guidance', 'device'),
+              fc.constantFrom(
+                'seed',
+                'count',
+                'sampler',
+                'steps',
+                'eta',
+                'class',
+                'guidance',
+                'device',
+                'prompt',
+                'negative',
+                'styles',
+              ),
               fc.string(),
             ),
           )
@@ -66,7 +89,8 @@ test('whatever an address says, the settings are ones that can be drawn', () => 
           class: label,
           guidance,
           device,
-        } = fromHash(`#${text}`, { ...limits, classes: [], guided: false, webgpu: false });
+          ...said
+        } = fromHash(`#${text}`, { ...limits, classes: [], text: false, fields: [], guided: false, webgpu: false });
         expect([seed, count, steps].every(Number.isInteger)).toBe(true);
         expect(
           seed >= 0 &&
@@ -78,6 +102,7 @@ test('whatever an address says, the settings are ones that can be drawn', () => 
             eta >= 0 &&
             eta <= 1,
         ).toBe(true);
+        expect(said).toEqual({ prompt: '', negativePrompt: '', styles: [] });
         expect(Object.keys(samplers)).toContain(sampler);
         expect({ label, guidance, device }).toEqual({ label: null, guidance: 1, device: 'wasm' });
       },
@@ -95,6 +120,15 @@ test('a seed of any size that the command line takes is the same in an address',
   for (const seed of [2 ** 32, 2 ** 40 + 1, Number.MAX_SAFE_INTEGER]) {
     expect(fromHash(`#seed=${seed}`, limits).seed).toBe(seed);
   }
+});
+
+test('a prompt is what was said, or what the page begins with', () => {
+  expect(fromHash('', limits).prompt).toBe('a sun');
+  expect(fromHash('#prompt=a+moon&styles=tabler,none,outline', limits)).toMatchObject({
+    prompt: 'a moon',
+    styles: ['outline', 'tabler'],
+  });
+  expect(fromHash(`#prompt=${'x'.repeat(9999)}`, limits).prompt).toHaveLength(longestPrompt);
 });
 
 test('guidance begins with what the model is best sampled with', () => {

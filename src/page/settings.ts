@@ -19,6 +19,11 @@ export interface Settings {
   /** Guidance scale; 1 for a model that cannot be guided. */
   readonly guidance: number;
   readonly device: 'wasm' | 'webgpu';
+  /** Empty for a model without text, or where nothing was said yet. */
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  /** One value of each field that the model knows, or none: `tabler`, `outline`. */
+  readonly styles: readonly string[];
 }
 
 /** What a model and a browser allow. */
@@ -27,7 +32,13 @@ export interface Limits {
   readonly steps: number;
   /** Names of classes that can be asked for, by index. */
   readonly classes: readonly string[];
-  /** Whether the model can be guided towards a class. */
+  /** Whether the model takes a text. */
+  readonly text: boolean;
+  /** What a visitor sees first of a model that takes one. */
+  readonly prompt: string;
+  /** The fields of which a visitor chooses values. */
+  readonly fields: readonly { readonly name: string; readonly values: readonly string[] }[];
+  /** Whether the model can be guided towards a class or a text. */
   readonly guided: boolean;
   readonly webgpu: boolean;
   /** How the model is sampled when nobody says. */
@@ -42,6 +53,8 @@ export interface Limits {
 export const mostImages = 36;
 /** Beyond this images only get brighter. */
 export const mostGuidance = 10;
+/** A page is for a sentence; the encoder cuts what it does not take. */
+export const longestPrompt = 500;
 /** As large as `kuosan sample` takes them, so that an address shows the images of any of its seeds. */
 export const largestSeed = Number.MAX_SAFE_INTEGER;
 
@@ -71,10 +84,21 @@ export function defaultEta(sampler: SamplerName): number {
 
 /** Settings as the part of an address after #. */
 export function toHash(
-  { seed, count, sampler, steps, eta, class: label, guidance, device }: Settings,
+  { seed, count, sampler, steps, eta, class: label, guidance, device, prompt, negativePrompt, styles }: Settings,
   { guided, sampling }: Pick<Limits, 'guided' | 'sampling'>,
 ): string {
-  const fields: Record<string, string> = { seed: String(seed), count: String(count), sampler, steps: String(steps) };
+  const said: Record<string, string> = {
+    ...(prompt !== '' && { prompt }),
+    ...(negativePrompt !== '' && { negative: negativePrompt }),
+    ...(styles.length > 0 && { styles: styles.join(',') }),
+  };
+  const fields: Record<string, string> = {
+    ...said,
+    seed: String(seed),
+    count: String(count),
+    sampler,
+    steps: String(steps),
+  };
   if (takesEta(sampler)) fields['eta'] = String(eta);
   if (label !== null) fields['class'] = String(label);
   if (guided && guidance !== (sampling.guidanceScale ?? 1)) fields['guidance'] = String(guidance);
@@ -94,6 +118,9 @@ export function fromHash(hash: string, limits: Limits): Settings {
     Math.floor(number(name, least, most, usual));
   const named = fields.get('sampler') ?? '';
   const sampler: SamplerName = Object.hasOwn(samplers, named) ? (named as SamplerName) : limits.sampling.sampler;
+  const asked = (fields.get('styles') ?? '').split(',');
+  const text = (name: string, usual = '') =>
+    limits.text ? (fields.get(name) ?? usual).trim().slice(0, longestPrompt) : '';
   const label = integer('class', 0, limits.classes.length - 1, -1);
   return {
     seed: integer('seed', 0, largestSeed, 0),
@@ -104,5 +131,9 @@ export function fromHash(hash: string, limits: Limits): Settings {
     class: label < 0 ? null : label,
     guidance: limits.guided ? number('guidance', 1, mostGuidance, limits.sampling.guidanceScale ?? 1) : 1,
     device: fields.get('device') === 'webgpu' && limits.webgpu ? 'webgpu' : 'wasm',
+    prompt: text('prompt', limits.prompt),
+    negativePrompt: limits.guided ? text('negative') : '',
+    // Of each field one value at most, in the order of the fields.
+    styles: limits.fields.flatMap(({ values }) => values.find((value) => asked.includes(value)) ?? []),
   };
 }

@@ -34,6 +34,7 @@ export function register(program: Command): void {
       "the sampler that the page begins with; default the model's own",
       choiceOption('sampler', samplerNames),
     )
+    .option('--prompt <text>', 'what the page of a model of text to image shows first; default it waits for a prompt')
     .option(
       '--batch <n | symbolic>',
       'batch size of the ONNX model; symbolic for any',

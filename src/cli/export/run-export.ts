@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { loadModel, readModelCard } from '../../checkpoint/index.ts';
+import { loadModel, readModelCard, resolveModel } from '../../checkpoint/index.ts';
 import { checkExtension, checkWritable, writeFileWhole } from '../../data/index.ts';
 import type { SamplerName } from '../../diffusion/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
@@ -9,6 +9,7 @@ import { exportOnnx } from '../../pipelines/index.ts';
 import { webEngineFolder } from '../../runtime/web-engine-files.ts';
 import { UsageError } from '../options.ts';
 import { checkTextEncoderFolder, exportTextEncoder } from './export-text-encoder.ts';
+import { networkContent, textToImageContent } from './page-content.ts';
 import { checkPageFolder, writePage } from './write-page.ts';
 
 /** The options of `kuosan export`. */
@@ -22,12 +23,25 @@ export interface ExportCommandOptions {
   readonly title?: string;
   readonly description?: string;
   readonly sampler?: SamplerName;
+  readonly prompt?: string;
   readonly variant?: string;
 }
 
 export async function runExport(
   source: string,
-  { out, web, textEncoder, batch, dtype: type, force, variant, title, description, sampler }: ExportCommandOptions,
+  {
+    out,
+    web,
+    textEncoder,
+    batch,
+    dtype: type,
+    force,
+    variant,
+    title,
+    description,
+    sampler,
+    prompt,
+  }: ExportCommandOptions,
 ): Promise<void> {
   if (textEncoder !== undefined) {
     if (out !== undefined || web !== undefined)
@@ -42,7 +56,7 @@ export async function runExport(
     throw new UsageError(
       '--out, --web or --text-encoder is missing: the ONNX file, the folder of a page or of an encoder to write',
     );
-  const ofPage = { '--title': title, '--description': description, '--sampler': sampler };
+  const ofPage = { '--title': title, '--description': description, '--sampler': sampler, '--prompt': prompt };
   const idle = Object.entries(ofPage).find(([, value]) => value !== undefined);
   if (web === undefined && idle) throw new UsageError(`${idle[0]}: only a page has one; give --web <dir>`);
   if (out !== undefined) {
@@ -58,11 +72,14 @@ export async function runExport(
     webEngineFolder();
   }
 
-  const model = await loadModel(source, { variant });
-  for (const note of model.notes) process.stderr.write(`note: ${note}\n`);
-  const card = await readModelCard(model.path);
+  const dir = await resolveModel(source);
+  // A model of text to image is no single network; a page takes it all the same.
+  const ofText = out === undefined ? await textToImageContent(dir, { sampler, dtype }) : undefined;
+  if (prompt !== undefined && !ofText) throw new UsageError('--prompt: this model takes no text; leave it out');
+  const model = ofText ? undefined : await loadModel(source, { variant });
+  for (const note of model?.notes ?? []) process.stderr.write(`note: ${note}\n`);
+  const card = await readModelCard(dir);
   const name = card.title ?? basename(resolve(source));
-  const parameters = `${countParameters(model.network.module).toLocaleString('en-US')} parameters`;
   if (out !== undefined) {
     const stored = dtype ?? 'float32';
     const metadata = {
@@ -70,24 +87,28 @@ export async function runExport(
       ...(card.license !== undefined && { license: card.license }),
       made_by: `kuosan ${version()}`,
     };
-    const bytes = exportOnnx(model, { batch, dtype: stored === 'float16' ? 'f16' : 'f32', metadata });
+    const bytes = exportOnnx(model!, { batch, dtype: stored === 'float16' ? 'f16' : 'f32', metadata });
     await writeFileWhole(out, bytes);
     process.stdout.write(
-      `${out}: ${parameters} in ${stored}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
+      `${out}: ${parametersText(countParameters(model!.network.module))} in ${stored}, ${batch === 'symbolic' ? 'any batch size' : `batches of ${batch}`}, ${megabytes(bytes.length)}\n`,
     );
   }
   if (web !== undefined) {
+    const content = ofText ?? networkContent(model!, { sampler, dtype });
     const written = await writePage(web, {
-      model,
+      content,
       card: description === undefined ? card : { ...card, summary: description },
       name: title ?? name,
-      ...(sampler && { sampler }),
-      ...(dtype && { dtype }),
+      prompt,
     });
     process.stdout.write(
-      `${web}: a page with ${parameters} in ${written.dtype}; a visitor loads ${megabytes(written.visitorBytes)} (with a GPU ${megabytes(written.gpuVisitorBytes)}), the folder has ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`,
+      `${web}: a page with ${parametersText(content.parameters)} in ${content.dtype}; a visitor loads ${megabytes(written.visitorBytes)} (with a GPU ${megabytes(written.gpuVisitorBytes)}), the folder has ${megabytes(written.bytes)}; try it with npx serve ${quoteWord(web)}\n`,
     );
   }
+}
+
+function parametersText(count: number): string {
+  return `${count.toLocaleString('en-US')} parameters`;
 }
 
 async function runTextEncoder(

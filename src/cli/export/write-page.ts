@@ -1,44 +1,25 @@
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { storedWeights, type LoadedModel, type ModelCard } from '../../checkpoint/index.ts';
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { ModelCard } from '../../checkpoint/index.ts';
 import { checkWritable, writeFileWhole } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
-import { floatsToHalf, halfToFloats, writeSafetensors } from '../../formats/index.ts';
-import { countParameters } from '../../nn/index.ts';
-import { classLabelsName, networkProcess, type SamplerName } from '../../diffusion/index.ts';
-import { samplingStage } from '../../generators/index.ts';
 import { engineFolder, modelFile, modelFolder, type PageModel } from '../../page/page-model.ts';
-import { denoisingNetwork, imageShapeOf } from '../../pipelines/index.ts';
+import type { PageContent } from './page-content.ts';
 import { webEngineFiles, webEngineFolder } from '../../runtime/web-engine-files.ts';
+import { builtSite, checkBuilt, copyWebEngine, hostFiles } from '../static-site.ts';
 
 /** What a page is made from. */
 export interface PageSource {
-  readonly model: LoadedModel;
+  readonly content: PageContent;
   readonly card: ModelCard;
   readonly name: string;
-  /** What the page begins with; default the model's own. */
-  readonly sampler?: SamplerName;
-  /** How the weights are stored; default float16 if they all are numbers of that type, so that nothing is lost, else float32. */
-  readonly dtype?: 'float32' | 'float16';
+  /** What the form says first, for a model of text to image; default nothing. */
+  readonly prompt?: string | undefined;
   /** Where the page was built; default the package's own. */
   readonly builtPage?: string;
 }
-
-const weightsFile = 'weights.safetensors';
-
-/** Browsers share memory between threads only on pages that are served with these. */
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
-
-/** How hosts are configured: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
-const hostFiles: Readonly<Record<string, string>> = {
-  _headers: `/*\n${Object.entries(isolation)
-    .map(([key, value]) => `  ${key}: ${value}\n`)
-    .join('')}`,
-  'serve.json': `${JSON.stringify({ headers: [{ source: '**', headers: Object.entries(isolation).map(([key, value]) => ({ key, value })) }] }, null, 2)}\n`,
-};
 
 /**
  * Checks that a page can be written to a folder: it is not there, is empty, or, if it may be replaced, holds an earlier page.
@@ -56,7 +37,6 @@ export async function checkPageFolder(folder: string, force: boolean): Promise<v
 
 /** A page that was written. */
 export interface WrittenPage {
-  readonly dtype: 'float32' | 'float16';
   /** Of the whole folder. */
   readonly bytes: number;
   /** What a browser loads that computes on the CPU, and one that computes on the GPU. */
@@ -67,28 +47,15 @@ export interface WrittenPage {
 /**
  * Writes a page that samples the model in a browser: static files for any host. The folder appears whole, or not at all.
  *
- * @returns how the weights are stored, the bytes of all its files, and of those that a visitor's browser loads
+ * @returns the bytes of all its files, and of those that a visitor's browser loads
  */
 export async function writePage(
   folder: string,
-  { model, card, name, sampler, builtPage = ownPage(), ...options }: PageSource,
+  { content, card, name, prompt, builtPage = builtSite('web-page') }: PageSource,
 ): Promise<WrittenPage> {
-  if (!existsSync(join(builtPage, 'index.html')))
-    throw new Error(`the page has not been built (${builtPage}); run npm run build`);
-  const imageShape = imageShapeOf(denoisingNetwork(model.network, networkProcess(model.scheduler).varianceType).sample);
-  if (imageShape[0] !== 1 && imageShape[0] !== 3)
-    throw new Error(
-      `${model.path}: generates images of ${imageShape[0]} channels, a page shows 1 or 3; export the network with --out instead`,
-    );
-  if (model.network.sample[0] !== imageShape[0])
-    throw new Error(
-      `${model.path}: this model is conditioned on an image, and a page has none; use kuosan edit --image, or export with --out`,
-    );
-  const engineFiles = webEngineFolder();
-  const dtype = options.dtype ?? (fitsHalf(model) ? 'float16' : 'float32');
-  const own = model.sampling?.[samplingStage];
-  // The steps and the noise that a folder says belong to its own sampler.
-  const sampling = sampler === undefined ? own : { sampler, guidanceScale: own?.guidanceScale };
+  checkBuilt(builtPage);
+  webEngineFolder();
+  const { dtype, imageShape, parameters, process } = content;
   const full = resolve(folder);
   await mkdir(dirname(full), { recursive: true });
   // The earlier page goes only when the new one is whole.
@@ -98,25 +65,19 @@ export async function writePage(
     const page = join(aside, 'index.html');
     await writeFile(page, titled(await readFile(page, 'utf8'), name, card.summary));
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
-    await mkdir(join(aside, engineFolder));
-    for (const file of Object.values(webEngineFiles).flat())
-      await copyFile(join(engineFiles, file), join(aside, engineFolder, file));
-    const weights = writeSafetensors(
-      storedWeights(model.network.module, model.weights, dtype === 'float16' ? 'f16' : 'f32', model.path),
-    );
-    await writeFileWhole(join(aside, modelFolder, weightsFile), weights);
+    await copyWebEngine(join(aside, engineFolder));
+    await content.write(join(aside, modelFolder));
     const description: PageModel = {
-      format: 1,
+      format: 2,
       name,
       ...(card.summary !== undefined && { summary: card.summary }),
       ...(card.license !== undefined && { license: card.license }),
-      classes: classesOf(model),
-      parameters: countParameters(model.network.module),
+      ...(prompt !== undefined && { prompt }),
+      parameters,
       imageShape,
-      network: { className: model.network.className, config: model.network.config },
-      scheduler: model.scheduler,
-      ...(sampling && { sampling }),
-      weights: { file: weightsFile, bytes: weights.length, dtype },
+      process,
+      dtype,
+      files: await sizesBelow(join(aside, modelFolder)),
     };
     await writeFileWhole(
       join(aside, modelFolder, modelFile),
@@ -130,23 +91,18 @@ export async function writePage(
     return total;
   };
   const [cpu, gpu] = [await engineBytes('cpu'), await engineBytes('gpu')];
-  return { dtype, bytes, visitorBytes: bytes - gpu, gpuVisitorBytes: bytes - cpu };
+  return { bytes, visitorBytes: bytes - gpu, gpuVisitorBytes: bytes - cpu };
 }
 
-function classesOf({ network, classes }: LoadedModel): PageModel['classes'] {
-  const count = network.conditions.find(({ name }) => name === classLabelsName)?.count;
-  return (
-    classes ??
-    (count === undefined ? null : { names: Array.from({ length: count }, (_, i) => String(i)), nullClass: null })
-  );
-}
-
-/** True if every weight is a float16 number: rounding to it changes images by more than another machine would. */
-function fitsHalf({ weights }: LoadedModel): boolean {
-  return [...weights.values()].every(({ data }) => {
-    const widened = halfToFloats(floatsToHalf(data as Float32Array));
-    return widened.every((value, i) => value === data[i]);
-  });
+/** The files below a folder by their paths from it, and their bytes. */
+async function sizesBelow(folder: string): Promise<Record<string, number>> {
+  const sizes: Record<string, number> = {};
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    sizes[relative(folder, path).replaceAll(sep, '/')] = (await stat(path)).size;
+  }
+  return sizes;
 }
 
 /** For those who see only the page's text: search engines, and previews of links. */
@@ -154,11 +110,4 @@ function titled(html: string, name: string, summary: string | undefined): string
   const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
   const description = summary === undefined ? '' : `\n  <meta name="description" content="${escape(summary)}">`;
   return html.replace('<title>Kuosan</title>', () => `<title>${escape(name)}</title>${description}`);
-}
-
-/** `npm run build` puts the page next to the command; from the sources it is as far as the build is. */
-function ownPage(): string {
-  return fileURLToPath(
-    new URL(import.meta.url.endsWith('.ts') ? '../../../dist/web-page' : '../../web-page', import.meta.url),
-  );
 }

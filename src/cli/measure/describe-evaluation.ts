@@ -1,4 +1,4 @@
-import type { BitsPerDimension, FeatureComparison } from '../../eval/index.ts';
+import type { BitsPerDimension, FeatureComparison, TextAlignment } from '../../eval/index.ts';
 
 /** What an evaluation found, as `--json` prints it. */
 export interface EvaluationReport {
@@ -18,6 +18,14 @@ export interface EvaluationReport {
     readonly dynamicThreshold?: number | undefined;
   };
   readonly features?: FeatureComparison;
+  /** How well images show their prompts, as a CLIP sees it. */
+  readonly alignment?: {
+    readonly clip: string;
+    readonly candidates: number;
+    readonly generated: TextAlignment;
+    /** Of the real images with the same captions. */
+    readonly real?: TextAlignment;
+  };
   readonly nearest?: {
     /** An image of the first pairs. */
     readonly sheet: string;
@@ -40,16 +48,18 @@ export function describeEvaluation({
   chosen,
   sampler,
   features,
+  alignment,
   nearest,
   bitsPerDimension,
 }: EvaluationReport): string {
   const drawn =
-    sampler && (features || nearest)
+    sampler && (features || alignment || nearest)
       ? `, sampled with ${sampler.name} in ${sampler.steps} steps${describeGuidance(sampler)}`
       : '';
   const part = chosen ? ` (a random ${whole(chosen.count)} of ${whole(chosen.of)} images)` : '';
   const lines = [`${subject}${part} against ${data}, seed ${seed}${drawn}`];
   if (features) lines.push(...describeComparison(features));
+  if (alignment) lines.push(...describeAlignment(alignment));
   if (nearest) {
     const { sheet, shown, list, count, copies } = nearest;
     lines.push(
@@ -108,8 +118,6 @@ export function biasNotes(found: FeatureComparison): string[] {
 
 function describeComparison(found: FeatureComparison): string[] {
   const { isFid, count, realBaseline } = found;
-  const row = (name: string, value: string, real: string) =>
-    `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`;
   const kernel = ({ kernelDistance: { mean, std } }: Pick<FeatureComparison, 'kernelDistance'>) =>
     `${mean.toFixed(5)} ± ${std.toFixed(5)}`;
   const lines = [
@@ -128,6 +136,27 @@ function describeComparison(found: FeatureComparison): string[] {
       `(${isFid ? 'KID' : 'kernel distance'}, precision and recall: on a random ${whole(Math.max(...found.kept))} of each)`,
     );
   return [...lines, ...biasNotes(found)];
+}
+
+function describeAlignment({
+  clip,
+  candidates,
+  generated,
+  real,
+}: NonNullable<EvaluationReport['alignment']>): string[] {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const of = (value: (found: TextAlignment) => string) => [value(generated), real ? value(real) : ''] as const;
+  return [
+    `prompts: ${clip} looks for each image's own among ${whole(candidates)}; N = ${whole(generated.count)}${real ? ', and the real images with the same captions' : ''}`,
+    row('', 'value', real ? 'real' : ''),
+    row('R-precision, top-1', ...of(({ top1 }) => percent(top1))),
+    row('R-precision, top-5', ...of(({ top5 }) => percent(top5))),
+    row('CLIP score', ...of(({ clipScore }) => clipScore.toFixed(2))),
+  ];
+}
+
+function row(name: string, value: string, real: string): string {
+  return `${name.padEnd(20)}${value.padStart(18)}${real.padStart(20)}`.trimEnd();
 }
 
 function whole(n: number): string {

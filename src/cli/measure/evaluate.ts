@@ -13,11 +13,21 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description("evaluate a model's images against real images")
-    .addHelpText('after', examples('kuosan evaluate noto-32 --data noto-emoji/smileys --nearest nearest.png'))
+    .addHelpText(
+      'after',
+      examples(
+        'kuosan evaluate noto-32 --data noto-emoji/smileys --nearest nearest.png',
+        'kuosan evaluate runs/icons --data data/icons24 --files splits/test-compositions.txt --clip runs/icons-clip --features runs/icons-clip --guidance-scale 3',
+      ),
+    )
     .argument('[run | model dir | name]', 'the model, as in kuosan sample; or give --images')
     .option(
       '--data <source>',
       'the real images: noto-emoji, a part of it, fashion-mnist, …, or a folder of images; default: those that the run was trained on',
+    )
+    .option(
+      '--files <list>',
+      'the real images are only those on this list: one file name per line; the path is relative to the data, or to the working directory',
     )
     .option(
       '--images <dir>',
@@ -51,6 +61,14 @@ export function register(program: Command): void {
       'timesteps for each image; all timesteps give the exact sum for the drawn noise',
       integerOption('--bpd-times', 1),
       50,
+    )
+    .option(
+      '--prompts <file>',
+      'for a model of text to image: a prompt on each line, in turn; default the captions of the real images, in their styles',
+    )
+    .option(
+      '--clip <clip>',
+      'for a model of text to image: a CLIP that looks for the prompt of each image among a thousand captions (R-precision, CLIP score); best one that the model was not trained with',
     )
     .option('--seed <n>', 'seed of the choice of images and of the noise', integerOption('--seed', 0), 0)
     .option('--json', 'print one JSON object', false)

@@ -5,6 +5,9 @@ import {
   checkWritable,
   layGrid,
   imageBatches,
+  imagesAt,
+  fromBitmaps,
+  takeListed,
   testPartOf,
   writePng,
   type Dataset,
@@ -19,6 +22,7 @@ import {
   fewestImages,
   nearestPairs,
   nearestImages,
+  openAlignmentMeter,
   readFeatures,
   realFeatures,
   type BitsPerDimension,
@@ -27,6 +31,7 @@ import {
   type WantedClasses,
 } from '../../eval/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
+import { candidateTexts, captionedRequests, type CaptionedRequests } from './captioned-requests.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureCommandOptions } from './feature-options.ts';
 import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
@@ -50,7 +55,13 @@ import { createProgress, type Progress } from '../progress.ts';
 /** The options of `kuosan evaluate`. */
 export interface EvaluateOptions extends SourceOptions, SamplerCommandOptions, FeatureCommandOptions {
   readonly data: string;
+  /** A list of the real images. */
+  readonly files?: string;
   readonly images?: string;
+  /** A file with a prompt on each line. */
+  readonly prompts?: string;
+  /** The CLIP that looks for prompts. */
+  readonly clip?: string;
   readonly count: number;
   readonly nearest?: string;
   readonly bpd: boolean;
@@ -60,6 +71,9 @@ export interface EvaluateOptions extends SourceOptions, SamplerCommandOptions, F
   readonly json: boolean;
   readonly skipBad: boolean;
 }
+
+/** Real images that a CLIP looks at together. */
+const realTogether = 50;
 
 /** Pairs on the sheet of nearest images. */
 const sheetPairs = 32;
@@ -78,7 +92,11 @@ interface Subject extends NeededExecutor {
   readonly places?: readonly number[];
   /** What each of them should show. */
   readonly classes?: WantedClasses;
-  images(onProgress: (share: number) => void): AsyncGenerator<FloatArray, void, undefined>;
+  /** @param asked  what they should show, of a model of text to image */
+  images(
+    onProgress: (share: number) => void,
+    asked: CaptionedRequests | undefined,
+  ): AsyncGenerator<FloatArray, void, undefined>;
 }
 
 export async function runEvaluate(source: string | undefined, options: EvaluateOptions): Promise<void> {
@@ -97,13 +115,17 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
     const { imageShape } = subject;
     const wanted = named ?? ofFolder ?? (isSampled ? await defaultFeatures(imageShape) : undefined);
     wanted?.check(imageShape);
-    const data = await openData(options.data, {
+    const whole = await openData(options.data, {
       size: [imageShape[1], imageShape[2]],
       channels: imageShape[0] as 1 | 3,
       resample: subject.resample,
       skipBad: options.skipBad,
       signal,
     });
+    const data = options.files === undefined ? whole : await takeListed(whole, options.files);
+    const takes = subject.model?.generator.takes;
+    if (!takes?.text) checkAsksNothing(options);
+    const asked = takes?.text && isSampled ? await captionedRequests(data, takes, options) : undefined;
     // Copies are found among any number of images, distances need some.
     const tooFew = !named && options.nearest && (subject.count < fewestImages || data.count < 2 * fewestImages);
     if (tooFew)
@@ -112,7 +134,7 @@ export async function runEvaluate(source: string | undefined, options: EvaluateO
     const report: EvaluationReport = { subject: subject.name, data: data.name, seed: options.seed, ...subject.report };
     const found = {
       ...report,
-      ...(await measureImages(subject, data, features, options, signal, display)),
+      ...(await measureImages(subject, { data, whole, asked }, features, options, signal, display)),
       ...(options.bpd && { bitsPerDimension: await measureBits(subject, data, options, signal, display) }),
     };
     display.stop();
@@ -153,7 +175,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   const opened = await openImages(source, options);
   try {
     checkNeedsNoImage(opened, 'evaluate');
-    checkNeedsNoText(opened, 'evaluate');
+    if (bpd) checkNeedsNoText(opened, 'evaluate --bpd');
     const { generator, executor, dispose } = opened;
     if (bpd && !hasSteps(samplerOf(opened, 'evaluate --bpd').process.schedule))
       throw new Error(
@@ -162,7 +184,8 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     const classes = classesFor(opened, undefined, count);
     const request = { seed, count, classes, sampling: samplingFrom(options), signal };
     // What cannot be sampled is said before anything is measured.
-    const [{ sampler, steps } = {}] = Object.values(generator.check(request));
+    const asked = generator.takes.text?.required ? { prompts: ['any'] } : {};
+    const [{ sampler, steps } = {}] = Object.values(generator.check({ ...request, ...asked }));
     const names = generator.takes.classes?.names;
     return {
       ...(names && classes && { classes: { names, labels: classes } }),
@@ -173,8 +196,10 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
       dispose,
       report: { sampler: { name: sampler!, steps: steps!, ...describedGuidance(options) } },
       model: opened,
-      async *images(onProgress) {
-        for await (const { done, total, finished } of generator.generate(request)) {
+      async *images(onProgress, wanted) {
+        const { prompts, styles } = wanted ?? {};
+        const texts = { ...(prompts && { prompts }), ...(styles && { styles }) };
+        for await (const { done, total, finished } of generator.generate({ ...request, ...texts })) {
           onProgress(done / total);
           if (finished) yield finished;
         }
@@ -244,16 +269,38 @@ function sampledPlaces(of: number, count: number, random: RandomStream): number[
   return [...random.permutation(of).subarray(0, count)].sort((a, b) => a - b);
 }
 
+/** @throws UsageError for options that only a model of text to image has a use for */
+function checkAsksNothing({ prompts, clip }: EvaluateOptions): void {
+  for (const [option, value] of Object.entries({ '--prompts': prompts, '--clip': clip }))
+    if (value !== undefined) throw new UsageError(`${option}: needs a model of text to image; leave it out`);
+}
+
+/** What images are compared with. */
+interface RealImages {
+  readonly data: Dataset;
+  /** With what a list leaves out: its captions are candidates too. */
+  readonly whole: Dataset;
+  /** What images should show, of a model of text to image. */
+  readonly asked: CaptionedRequests | undefined;
+}
+
 /** What needs the images themselves, all in one pass over them. */
 async function measureImages(
   subject: Subject,
-  data: Dataset,
+  { data, whole, asked }: RealImages,
   features: FeatureSource | undefined,
-  { count, seed, nearest }: EvaluateOptions,
+  { count, seed, nearest, clip }: EvaluateOptions,
   signal: AbortSignal,
   display: Display,
-): Promise<Pick<EvaluationReport, 'features' | 'nearest'>> {
-  if (!features && !nearest) return {};
+): Promise<Pick<EvaluationReport, 'features' | 'alignment' | 'nearest'>> {
+  if (!features && !nearest && !(clip && asked)) return {};
+  const meter =
+    clip !== undefined && asked
+      ? await openAlignmentMeter(await subject.executor(), clip, {
+          imageShape: subject.imageShape,
+          candidates: candidateTexts(asked.prompts, whole, seed),
+        })
+      : undefined;
   const extractor = await features?.open(await subject.executor(), subject.imageShape);
   const real =
     extractor &&
@@ -267,9 +314,9 @@ async function measureImages(
   const pairs: ReturnType<typeof nearestPairs> = [];
   async function* watched() {
     let done = 0;
-    for await (const images of subject.images((share) =>
-      display.show('generated images', share, `${done} of ${subject.count}`),
-    )) {
+    const onProgress = (share: number) => display.show('generated images', share, `${done} of ${subject.count}`);
+    for await (const images of subject.images(onProgress, asked)) {
+      await meter?.add(images, asked!.prompts.slice(done, done + images.shape[0]!));
       done += images.shape[0]!;
       if (list) {
         const found = nearestImages(images, data);
@@ -283,6 +330,18 @@ async function measureImages(
     extractor && real
       ? await compareFeatures(extractor, watched(), real, { seed, signal, classes: subject.classes })
       : await drain(watched());
+  const generated = meter?.take();
+  if (meter && asked?.places)
+    for (let first = 0; first < asked.places.length; first += realTogether) {
+      const places = asked.places.slice(first, first + realTogether);
+      await meter.add(fromBitmaps(imagesAt(data, places)), asked.prompts.slice(first, first + realTogether));
+    }
+  const alignment = meter && {
+    clip: meter.clip,
+    candidates: meter.candidates,
+    generated: generated!,
+    ...(asked?.places && { real: meter.take() }),
+  };
   if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
   const found = list && {
     sheet: nearest!,
@@ -292,7 +351,7 @@ async function measureImages(
     copies: list.copies,
     copyRatio,
   };
-  return { ...(compared && { features: compared }), ...(found && { nearest: found }) };
+  return { ...(compared && { features: compared }), ...(alignment && { alignment }), ...(found && { nearest: found }) };
 }
 
 async function drain(images: AsyncIterable<unknown>): Promise<undefined> {

@@ -1,0 +1,39 @@
+/** Writes the studio as static files. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { checkWritable } from '../../data/index.ts';
+import { replaceWhole } from '../../files/durable-files.ts';
+import { folderSize } from '../../files/folder-size.ts';
+import { webEngineFolder } from '../../runtime/web-engine-files.ts';
+import { builtSite, copyWebEngine, hostFiles } from '../static-site.ts';
+import { modelIndex, type StudioModel } from './studio-models.ts';
+
+/**
+ * Writes the pages, ONNX Runtime for browsers and the models into a folder, which appears whole or not at all.
+ *
+ * @returns the bytes of all its files
+ * @throws one line if the folder holds something else, or an earlier studio that may not be replaced
+ */
+export async function writeStudio(folder: string, models: readonly StudioModel[], force: boolean): Promise<number> {
+  const built = builtSite('web-studio');
+  webEngineFolder();
+  await checkWritable(join(folder, 'index.html'));
+  const entries = existsSync(folder) ? await readdir(folder) : [];
+  if (entries.length > 0 && !existsSync(join(folder, 'smileys.json')))
+    throw new Error(`${folder}: holds other files (${JSON.stringify(entries[0])}); give another folder`);
+  if (entries.length > 0 && !force)
+    throw new Error(`${folder}: holds a studio already; replace it with --force, or give another folder`);
+  const full = resolve(folder);
+  await mkdir(dirname(full), { recursive: true });
+  await replaceWhole(full, async (aside) => {
+    await mkdir(aside);
+    await cp(built, aside, { recursive: true });
+    for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
+    await copyWebEngine(join(aside, 'ort'));
+    await mkdir(join(aside, 'models'));
+    await writeFile(join(aside, 'models/models.json'), `${JSON.stringify(modelIndex(models), null, 2)}\n`);
+    for (const { name, path } of models) await cp(path, join(aside, 'models', name), { recursive: true });
+  });
+  return (await folderSize(full)).bytes;
+}

@@ -1,0 +1,163 @@
+/** The process that computes: it holds the models, and does one thing after the other. */
+import type { FloatArray } from '../../core/index.ts';
+import { toBitmaps } from '../../data/index.ts';
+import { takeRows } from '../../diffusion/index.ts';
+import type { GenerateRequest, ImageGenerator } from '../../generators/index.ts';
+import { encodeImage } from './encode-image.ts';
+import type {
+  BatchProgress,
+  ClipAnswer,
+  ClipCall,
+  ImageOutput,
+  WorkerMessage,
+  WorkerOptions,
+  WorkerRequest,
+} from './messages.ts';
+import { OpenModels, type OpenedModel } from './open-models.ts';
+
+const models = new OpenModels(JSON.parse(process.argv[2]!) as WorkerOptions);
+const aborts = new Map<number, AbortController>();
+
+const send = (message: WorkerMessage): void => void process.send!(message);
+
+/** What was asked is wrong. */
+class RequestProblem extends Error {
+  constructor(error: unknown) {
+    const message = error instanceof Error ? error.message : String(error);
+    super(message.replace(/^generate: /, ''), { cause: error });
+  }
+}
+
+/** The end of all that was asked before. */
+let last: Promise<unknown> = Promise.resolve();
+
+process.on('message', (request: WorkerRequest) => {
+  if (request.type === 'abort') return aborts.get(request.id)?.abort(new Error('the request was cancelled'));
+  // A model that is open can be asked whether a request fits while it computes another.
+  const isReady = request.type === 'check' && models.peek(request.model) !== undefined;
+  const work = isReady ? answer(request) : last.then(() => answer(request));
+  if (!isReady) last = work;
+});
+
+async function answer(request: Exclude<WorkerRequest, { type: 'abort' }>): Promise<void> {
+  const { id } = request;
+  try {
+    const value = await work(request);
+    send({ type: 'answer', id, value });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    send({ type: 'error', id, message, isRequest: error instanceof RequestProblem });
+  }
+  send({ type: 'state', open: models.names, residentBytes: process.memoryUsage.rss() });
+}
+
+async function work(request: Exclude<WorkerRequest, { type: 'abort' }>): Promise<unknown> {
+  const model = models.peek(request.model) ?? (await models.open(request.model));
+  switch (request.type) {
+    case 'describe':
+      return model.facts;
+    case 'check':
+      return check(generatorOf(model), request.request);
+    case 'generate':
+      await models.open(request.model);
+      return generate(model, request);
+    case 'clip':
+      await models.open(request.model);
+      if (model.kind !== 'clip') throw new Error('internal: a generator was asked as a CLIP');
+      return askClip(model.clip, request.call);
+  }
+}
+
+function generatorOf(model: OpenedModel): ImageGenerator {
+  if (model.kind !== 'images') throw new Error('internal: a CLIP was asked to generate');
+  return model.generator;
+}
+
+/** @throws RequestProblem if the request does not fit */
+function check(generator: ImageGenerator, request: GenerateRequest): void {
+  try {
+    generator.check(request);
+  } catch (error) {
+    throw new RequestProblem(error);
+  }
+}
+
+/** What to know of each image: what is said of one prompt is no other client's business. */
+function notesOfEach({ notesOn }: ImageGenerator, { prompts, negativePrompts }: GenerateRequest, count: number) {
+  return Array.from({ length: count }, (_, i) => {
+    const own = (list: readonly string[] | undefined) => list && [list[i]!];
+    return notesOn?.({ prompts: own(prompts), negativePrompts: own(negativePrompts) }) ?? [];
+  });
+}
+
+async function generate(
+  model: OpenedModel,
+  { id, request, outputs }: Extract<WorkerRequest, { type: 'generate' }>,
+): Promise<void> {
+  const generator = generatorOf(model);
+  check(generator, request);
+  send({ type: 'notes', id, notes: notesOfEach(generator, request, outputs.length) });
+  const controller = new AbortController();
+  aborts.set(id, controller);
+  try {
+    const sent = outputs.map(() => 0);
+    const encoding: Promise<void>[] = [];
+    for await (const step of generator.generate({ ...request, signal: controller.signal })) {
+      const { stage, done, total, places, preview, finished } = step;
+      const progress: BatchProgress = { stage, done, total, step: step.step, steps: step.steps, places };
+      send({ type: 'progress', id, progress });
+      for (const [row, place] of places.entries()) {
+        const output = outputs[place]!;
+        if (finished) encoding.push(sendImage(id, finished, row, { place, output }));
+        else if (preview && sent[place]! < output.previews && isDue(sent[place]!, step, output))
+          encoding.push(sendImage(id, preview, row, { place, output, preview: sent[place]!++ }));
+      }
+    }
+    await Promise.all(encoding);
+  } finally {
+    aborts.delete(id);
+    await models.keepWithinBudget();
+  }
+}
+
+/** Preview j of k comes at the share (j + 1)/(k + 1) of the steps of an image's batch. */
+function isDue(number: number, { step, steps }: BatchProgress, { previews }: ImageOutput): boolean {
+  return (step + 1) * (previews + 1) >= (number + 1) * steps;
+}
+
+async function sendImage(
+  id: number,
+  batch: FloatArray,
+  row: number,
+  {
+    place,
+    output,
+    preview,
+  }: { readonly place: number; readonly output: ImageOutput; readonly preview?: number | undefined },
+): Promise<void> {
+  const [bitmap] = toBitmaps(takeRows(batch, [row]));
+  send({ type: 'image', id, image: { place, preview, bytes: await encodeImage(bitmap!, output) } });
+}
+
+async function askClip(clip: Extract<OpenedModel, { kind: 'clip' }>['clip'], call: ClipCall): Promise<ClipAnswer> {
+  if (call.task === 'classify') {
+    try {
+      const { templates, top } = call;
+      return { labels: await clip.classify(call.images, call.labels, { templates, top }) };
+    } catch (error) {
+      throw new RequestProblem(error);
+    }
+  }
+  const parts: FloatArray[] = [];
+  if (call.images.length > 0) parts.push(await clip.embedImages(call.images));
+  if (call.texts.length > 0) parts.push(await clip.embedTexts(call.texts));
+  return {
+    embeddings: parts.flatMap(({ shape: [rows, width], data }) =>
+      Array.from({ length: rows! }, (_, i) => Float32Array.from(data.subarray(i * width!, (i + 1) * width!))),
+    ),
+  };
+}
+
+// Ctrl-C reaches every process of the terminal; the server lets go of this one when it has drained.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,7 @@
+export { type AccessOptions, isLoopback } from './access.ts';
+export { ApiError, type ApiErrorType, type ErrorBody } from './api-error.ts';
+export { serverApp, type ServerAppOptions } from './app.ts';
+export { serverLimits, type ServerLimits } from './limits.ts';
+export { type AddressOptions } from './openai/routes.ts';
+export { openServing, type Serving, type ServingOptions } from './serving.ts';
+export { type ListenOptions, startServer, type StartedServer } from './start-server.ts';

@@ -1,0 +1,120 @@
+/** Images of the visitor and of the studio, as tensors. */
+import { float32, type FloatArray } from '../../core/index.ts';
+import { byteToUnit } from '../../data/browser.ts';
+
+/** Larger ones would take more memory than a phone gives a page. */
+export const mostMegapixels = 40;
+
+/** Why a file cannot be used: which sentence of `shellWords`, and what stands in it. */
+export class ImageProblem extends Error {
+  readonly kind: 'noImage' | 'imageTooLarge';
+  readonly values: Readonly<Record<string, string | number>>;
+  constructor(kind: 'noImage' | 'imageTooLarge', values: Readonly<Record<string, string | number>>) {
+    super(`${kind}: ${JSON.stringify(values)}`);
+    this.kind = kind;
+    this.values = values;
+  }
+}
+
+/**
+ * A file of the visitor, cut to a square in its middle, transparency on white.
+ *
+ * @returns [1, 3, side, side] in [−1, 1]
+ * @throws ImageProblem if it is no image, or larger than `mostMegapixels`
+ */
+export async function readImageFile(file: File, side: number): Promise<FloatArray> {
+  const claimed = await claimedSize(file);
+  const tooLarge = ({ width, height }: { readonly width: number; readonly height: number }) => {
+    if (width * height > mostMegapixels * 1e6)
+      throw new ImageProblem('imageTooLarge', {
+        file: file.name,
+        pixels: Math.round((width * height) / 1e6),
+        most: mostMegapixels,
+      });
+  };
+  if (claimed) tooLarge(claimed);
+  const bitmap = await createImageBitmap(file).catch(() => {
+    throw new ImageProblem('noImage', { file: file.name });
+  });
+  try {
+    tooLarge(bitmap);
+    return squareOf(bitmap, side);
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** The extents that a PNG or a GIF says it has, before anything is decoded. */
+async function claimedSize(file: File): Promise<{ readonly width: number; readonly height: number } | undefined> {
+  const head = new DataView(await file.slice(0, 24).arrayBuffer());
+  if (head.byteLength >= 24 && head.getUint32(0) === 0x89504e47)
+    return { width: head.getUint32(16), height: head.getUint32(20) };
+  if (head.byteLength >= 10 && head.getUint32(0) === 0x47494638)
+    return { width: head.getUint16(6, true), height: head.getUint16(8, true) };
+  return undefined;
+}
+
+/** The middle square of an image at a size: [1, 3, side, side] in [−1, 1]. */
+export function squareOf(image: ImageBitmap, side: number): FloatArray {
+  const cut = Math.min(image.width, image.height);
+  const canvas = new OffscreenCanvas(side, side);
+  const context = canvas.getContext('2d', { willReadFrequently: true })!;
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, side, side);
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(image, (image.width - cut) / 2, (image.height - cut) / 2, cut, cut, 0, 0, side, side);
+  return tensorOf(context.getImageData(0, 0, side, side));
+}
+
+/** Opaque pixels: [1, 3, H, W] in [−1, 1]. */
+export function tensorOf({ width, height, data }: ImageData): FloatArray {
+  const size = width * height;
+  const values = new Float32Array(3 * size);
+  for (let i = 0; i < size; i++) for (let c = 0; c < 3; c++) values[c * size + i] = byteToUnit(data[4 * i + c]!);
+  return float32([1, 3, height, width], values);
+}
+
+/** Noto's smileys, which lie next to the page. */
+export interface Smileys {
+  readonly labels: readonly string[];
+  /** [N, 3, 32, 32] in [−1, 1] */
+  readonly images: FloatArray;
+}
+
+let smileys: Promise<Smileys> | undefined;
+
+/** The smileys, fetched once. */
+export function loadSmileys(): Promise<Smileys> {
+  smileys ??= fetchSmileys().catch((error: unknown) => {
+    smileys = undefined;
+    throw error;
+  });
+  return smileys;
+}
+
+async function fetchSmileys(): Promise<Smileys> {
+  const [sheet, index] = await Promise.all([fetch('./smileys.png'), fetch('./smileys.json')]);
+  if (!sheet.ok || !index.ok) throw new Error(`smileys.png: ${sheet.status} ${sheet.statusText}`);
+  const { cell, columns, labels } = (await index.json()) as {
+    readonly cell: number;
+    readonly columns: number;
+    readonly labels: readonly string[];
+  };
+  const bitmap = await createImageBitmap(await sheet.blob());
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext('2d', { willReadFrequently: true })!;
+  context.drawImage(bitmap, 0, 0);
+  const size = 3 * cell * cell;
+  const images = new Float32Array(labels.length * size);
+  for (const i of labels.keys()) {
+    const [x, y] = [(i % columns) * cell, Math.floor(i / columns) * cell];
+    images.set(tensorOf(context.getImageData(x, y, cell, cell)).data, i * size);
+  }
+  return { labels, images: float32([labels.length, 3, cell, cell], images) };
+}
+
+/** Image i of a batch alone: [1, ...]. */
+export function rowOf({ shape, data }: FloatArray, i: number): FloatArray {
+  const size = data.length / shape[0]!;
+  return float32([1, ...shape.slice(1)], data.slice(i * size, (i + 1) * size));
+}

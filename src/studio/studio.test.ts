@@ -1,0 +1,216 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pages } from './pages.ts';
+import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
+import { kuosan } from '../../test/kuosan.ts';
+import { root } from '../../test/source-files.ts';
+
+const built = join(root, 'dist/web-studio');
+const cwd = mkdtempSync(join(tmpdir(), 'kuosan-studio-'));
+const site = join(cwd, 'site');
+let served: Served;
+let browser: Browser;
+
+interface Visit {
+  readonly width?: number;
+  readonly language?: 'zh' | 'en';
+  readonly theme?: 'light' | 'dark';
+}
+
+/** A page of the studio that ends the test on any error. */
+async function visit(hash: string, { width = 1280, language = 'en', theme = 'light' }: Visit = {}) {
+  const page = await browser.newPage({ viewport: { width, height: 860 } });
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text());
+  });
+  await page.addInitScript(
+    `if (!localStorage.getItem('kuosan-language')) { localStorage.setItem('kuosan-language', '${language}'); localStorage.setItem('kuosan-theme', '${theme}'); }`,
+  );
+  await page.goto(`${served.url}#/${hash}`);
+  await page.waitForSelector('main h1');
+  return { page, errors };
+}
+
+/** Waits until an expression holds in a page, whose policy lets Playwright's own waiting evaluate nothing. */
+async function expectSoon(page: Page, expression: string, timeout = 15_000): Promise<void> {
+  await expect.poll(() => page.evaluate(expression), { timeout, interval: 50, message: expression }).toBe(true);
+}
+
+const sidewaysScroll = 'document.documentElement.scrollWidth - innerWidth';
+
+async function findingsOf(page: Page): Promise<unknown[]> {
+  await page.evaluate(readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8'));
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(context: object, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
+      };
+    };
+    // Formulas are KaTeX's own, hundreds of elements each, and take most of the time.
+    const { violations } = await axe.run({ exclude: [['.katex']] }, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ html }) => html)]);
+  });
+}
+
+beforeAll(async () => {
+  if (browserPath === undefined || !existsSync(built)) return;
+  const written = await kuosan(['studio', '--static', site], { cwd });
+  expect(written.stderr).toBe('');
+  served = await serveFolder(site, true);
+  browser = await startBrowser();
+}, 60_000);
+afterAll(async () => {
+  await browser?.close();
+  served?.close();
+  rmSync(cwd, { recursive: true, force: true });
+});
+
+describe.runIf(existsSync(built))('kuosan studio (run where the studio is built)', () => {
+  /** The bytes of scripts that a file of the build loads before anything is asked of it. */
+  function scriptBytes(file: string, seen = new Set<string>()): number {
+    if (seen.has(file)) return 0;
+    seen.add(file);
+    const path = join(built, 'assets', file);
+    const text = readFileSync(path, 'utf8');
+    const imports = [...text.matchAll(/(?:from|import)\s*["']\.\/([\w.-]+\.js)["']/g)].map(([, name]) => name!);
+    return statSync(path).size + imports.reduce((sum, name) => sum + scriptBytes(name, seen), 0);
+  }
+
+  test('loads less than 300 kB of script before any page fetches a model', () => {
+    const html = readFileSync(join(built, 'index.html'), 'utf8');
+    const entry = /src="\.\/assets\/([\w.-]+\.js)"/.exec(html)![1]!;
+    const shell = new Set<string>();
+    const shellBytes = scriptBytes(entry, shell);
+    const files = readdirSync(join(built, 'assets'));
+    const largest = pages.map(({ name }) => {
+      const chunk = files.find((file) => new RegExp(`^${name}-[\\w-]{8}\\.js$`).test(file))!;
+      return [name, shellBytes + scriptBytes(chunk, new Set(shell))] as const;
+    });
+    expect(shellBytes).toBeLessThan(100_000);
+    expect(largest.filter(([, bytes]) => bytes >= 300_000)).toEqual([]);
+  });
+
+  test('takes the place of an earlier folder only with --force, and never of another', async () => {
+    writeFileSync(join(cwd, 'other.txt'), '');
+    expect(await kuosan(['studio', '--static', cwd], { cwd })).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^kuosan: .*: holds other files \("[\w.]+"\); give another folder\n$/),
+    });
+  });
+
+  test('refuses what is no model in one line', async () => {
+    expect(await kuosan(['studio', '--model', 'nowhere'], { cwd })).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^kuosan: unknown model or CLIP "nowhere"; .*noto-32\n$/),
+    });
+  });
+});
+
+describe.runIf(browserPath !== undefined && existsSync(built))(
+  `the studio in a browser (${withoutBrowser})`,
+  { timeout: 60_000 },
+  () => {
+    test.each(['', ...pages.map(({ name }) => name)])(
+      'page %j loads without errors or findings of axe, in both languages, themes and widths',
+      async (name) => {
+        for (const how of [
+          { width: 1280, language: 'en', theme: 'light' },
+          { width: 390, language: 'zh', theme: 'dark' },
+        ] as const) {
+          const { page, errors } = await visit(name, how);
+          await page.waitForSelector(name === '' ? '.contents li' : 'article section');
+          expect(await page.getAttribute('html', 'lang')).toBe(how.language === 'zh' ? 'zh-CN' : 'en');
+          const title = pages.find((each) => each.name === name)?.title[how.language];
+          if (title !== undefined) expect(await page.textContent('h1')).toBe(title);
+          expect(await findingsOf(page)).toEqual([]);
+          expect(await page.evaluate(sidewaysScroll)).toBe(0);
+          expect(errors).toEqual([]);
+          await page.close();
+        }
+      },
+    );
+
+    test('keeps language and theme, and goes between pages by keyboard', async () => {
+      const { page, errors } = await visit('');
+      await page.click('#language');
+      expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
+      await page.selectOption('#theme', 'dark');
+      await page.reload();
+      await page.waitForSelector('main h1');
+      expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
+      expect(await page.getAttribute('html', 'data-theme')).toBe('dark');
+      await page.focus('.contents li a');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('article');
+      // Who reads with a screen reader is at the beginning of the new page.
+      expect(await page.evaluate('document.activeElement.id')).toBe('content');
+      await page.goBack();
+      await page.waitForSelector('.contents');
+      expect(errors).toEqual([]);
+      await page.close();
+    });
+
+    test('an address of no page says so, and lists those that there are', async () => {
+      const { page } = await visit('nothing-here');
+      expect(await page.textContent('[role=alert]')).toContain('nothing-here');
+      expect(await page.locator('.contents li').count()).toBe(pages.length);
+      await page.close();
+    });
+
+    describe('forward process', () => {
+      const caption = (page: Page, i: number) => page.locator('.image figcaption').nth(i).innerText();
+
+      test('shows x_t in closed form and by iteration, and its address shows the same again', async () => {
+        const { page, errors } = await visit('forward?t=600&schedule=squaredcos_cap_v2&T=600&b1=0.2&b2=0.4');
+        // At the end of either way the pixels are standard normals: 3,072 of them.
+        await expectSoon(
+          page,
+          `[1, 2].every((i) => {
+            const [mean, deviation] = document.querySelectorAll('.image figcaption')[i].innerText.split('\\n').at(-1).split(' ± ').map(Number);
+            return Math.abs(mean) < 0.08 && Math.abs(deviation - 1) < 0.05;
+          })`,
+        );
+        expect(await page.textContent('#variance')).toContain('by formula 0.5200');
+        await page.fill('#t', '37');
+        await expectSoon(page, "location.hash.includes('t=37')");
+        const shown = await caption(page, 1);
+        await page.reload();
+        await expectSoon(
+          page,
+          `document.querySelectorAll('.image figcaption')[1]?.innerText === ${JSON.stringify(shown)}`,
+        );
+        expect(errors).toEqual([]);
+        await page.close();
+      });
+
+      test('says which files are no images, and which are too large, before they take memory', async () => {
+        const { page } = await visit('forward');
+        await page.setInputFiles('#own-image', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
+        await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('a.txt is no image')");
+        await page.setInputFiles('#own-image', { name: 'huge.png', mimeType: 'image/png', buffer: huge() });
+        await expectSoon(
+          page,
+          "document.querySelector('[role=alert]')?.textContent.includes('huge.png has 400 megapixels')",
+        );
+        await page.close();
+      });
+    });
+  },
+);
+
+/** A PNG that says it is 20,000 × 20,000 pixels. */
+function huge(): Buffer {
+  const header = Buffer.alloc(25);
+  header.writeUInt32BE(13, 0);
+  header.write('IHDR', 4);
+  header.writeUInt32BE(20_000, 8);
+  header.writeUInt32BE(20_000, 12);
+  header.set([8, 2, 0, 0, 0], 16);
+  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), header, deflateSync(Buffer.alloc(64))]);
+}

@@ -1,0 +1,46 @@
+import type { Words } from '../shell/language.ts';
+
+/** What stands around the pages. */
+export const shellWords = {
+  name: { zh: '扩散工作室', en: 'Diffusion studio' },
+  motto: { zh: '扩散模型在做什么：看见它，推动它，训练它。', en: 'What diffusion does: see it, move it, train it.' },
+  intro: {
+    zh: '每一页是笔记的一节：公式、代码里的名字、可以动手的图，以及做同一件事的命令。计算都在你的浏览器里。',
+    en: 'Each page is a section of the notes: the formula, its names in code, something to move, and the command that does the same. It all computes in your browser.',
+  },
+  contents: { zh: '目录', en: 'Contents' },
+  skip: { zh: '跳到内容', en: 'Skip to the content' },
+  menu: { zh: '菜单', en: 'Menu' },
+  language: { zh: 'English', en: '中文' },
+  languageHint: { zh: 'Switch to English', en: '切换到中文' },
+  theme: { zh: '颜色', en: 'Colors' },
+  themeAuto: { zh: '跟随系统', en: 'System' },
+  themeLight: { zh: '浅色', en: 'Light' },
+  themeDark: { zh: '深色', en: 'Dark' },
+  loading: { zh: '正在载入…', en: 'Loading …' },
+  failed: { zh: '这一页没有载入：', en: 'This page did not load: ' },
+  again: { zh: '再试一次', en: 'Try again' },
+  unknownPage: { zh: '没有这一页：{page}', en: 'There is no page {page}' },
+  next: { zh: '下一页', en: 'Next' },
+  command: { zh: '同样的事，用命令', en: 'The same by command' },
+  copy: { zh: '复制', en: 'Copy' },
+  copied: { zh: '已复制', en: 'Copied' },
+  inCode: { zh: '代码里的名字', en: 'Names in code' },
+  symbol: { zh: '符号', en: 'Symbol' },
+  code: { zh: '代码', en: 'Code' },
+  meaning: { zh: '意义', en: 'Meaning' },
+  play: { zh: '播放', en: 'Play' },
+  pause: { zh: '暂停', en: 'Pause' },
+  ownImage: { zh: '自己的图像…', en: 'Your image …' },
+  emoji: { zh: '表情', en: 'Emoji' },
+  chosenImage: { zh: '图像', en: 'Image' },
+  noImage: {
+    zh: '{file} 不是浏览器能读的图像；请选 PNG、JPEG、WebP 或 GIF。',
+    en: '{file} is no image that this browser reads; choose a PNG, JPEG, WebP or GIF.',
+  },
+  imageTooLarge: {
+    zh: '{file} 有 {pixels} 百万像素，最多 {most}；请先缩小。',
+    en: '{file} has {pixels} megapixels, at most {most} are read; make it smaller first.',
+  },
+  staysHere: { zh: '图像不会离开这台设备。', en: 'Your images stay on this device.' },
+} as const satisfies Words;
