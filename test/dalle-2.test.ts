@@ -1,11 +1,15 @@
 /** DALL·E 2 from captions to images: prior and decoder trained, resumed, put together, and asked. */
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { folderFiles, latestCheckpoint, writeClipFolder } from '../src/checkpoint/index.ts';
 import type { FloatArray, HostArray } from '../src/core/index.ts';
+import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { writePng } from '../src/data/index.ts';
+import { takeRows } from '../src/diffusion/index.ts';
+import { readSafetensors } from '../src/formats/index.ts';
 import { generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
@@ -22,13 +26,21 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
+/** KUOSAN_PYTHON, or the Python on the path, if it has what is needed. */
+const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
+  (command) =>
+    command !== undefined &&
+    spawnSync(command, ['-c', 'import PIL, torch, diffusers, transformers, safetensors'], { stdio: 'ignore' })
+      .status === 0,
+);
+
 const captions = ['a small red cat', 'bell', 'the golden dog'];
 const tokenizer = JSON.parse(
   readFileSync(join(import.meta.dirname, 'golden/text-encoder-folders/clip/tokenizer.json'), 'utf8'),
 ) as Record<string, unknown>;
 
 /** A CLIP of random weights: each image and each text has a vector of its own, which is all that prior and decoder ask. */
-async function writeRandomClip(dir: string, hidden = 12): Promise<void> {
+async function writeRandomClip(dir: string, hidden = 12, seed = 5): Promise<void> {
   const width = 12;
   const model = new CLIPModel({
     projectionDim: width,
@@ -54,7 +66,7 @@ async function writeRandomClip(dir: string, hidden = 12): Promise<void> {
     },
   });
   const weights = new Map(
-    [...initialValues(model, 5)].map(([name, value]) => [
+    [...initialValues(model, seed)].map(([name, value]) => [
       name,
       // Embeddings as long and as different as those of a trained one.
       name === 'visual_projection.weight' ? { ...value, data: (value.data as Float32Array).map((x) => 8 * x) } : value,
@@ -114,6 +126,24 @@ const decoder = {
   scheduler: { numTrainTimesteps: 50, predictionType: 'sample' },
   train: { ...train, steps: 100, batchSize: 9, checkpointEvery: 80, sampleEvery: 100, sampleCount: 4, sampleSteps: 3 },
   sampling: { steps: 8, guidanceScale: 1.5 },
+};
+
+const upsampler = {
+  data: { source: data, size: 16 },
+  model: {
+    sampleSize: 16,
+    inChannels: 2,
+    outChannels: 1,
+    blockOutChannels: [8, 8],
+    layersPerBlock: 1,
+    downBlockTypes: ['DownBlock2D', 'DownBlock2D'],
+    upBlockTypes: ['UpBlock2D', 'UpBlock2D'],
+    normNumGroups: 4,
+  },
+  // At the last of many times ε says nothing in float32, which Python rounds otherwise.
+  scheduler: { numTrainTimesteps: 12, betaSchedule: 'cosine' },
+  objective: { superResolution: { factor: 2, upsampling: 'bicubic_antialias', noiseAugmentation: 0.1, blur: 0.6 } },
+  train: { ...train, steps: 2, batchSize: 4, checkpointEvery: 2, sampleEvery: null },
 };
 
 interface Trained {
@@ -260,4 +290,100 @@ describe('a decoder', () => {
       'config.model.outChannels is 1, and the data makes it 2; leave it out',
     );
   });
+});
+
+describe('a whole DALL·E 2', () => {
+  const whole = join(root, 'whole');
+  const upsamplerRun = join(root, 'upsampler');
+
+  test('is put together of a prior, a decoder and an upsampler', async () => {
+    await trained(upsampler, upsamplerRun);
+    await runAssemble([priorRun, decoderRun, upsamplerRun], { out: whole, dtype: 'float32' });
+    const generator = await openGenerator(executor, folderFiles(whole), { batchSize: 4 });
+    expect(generator.shape).toEqual([1, 16, 16]);
+    expect(generator.defaults).toMatchObject({
+      decoder: { sampler: 'ddpm', spacing: 'linspace', steps: 8, guidanceScale: 1.5 },
+      prior: { sampler: 'ddpm', spacing: 'linspace', steps: 5, guidanceScale: 2 },
+      super_res: { sampler: 'ddpm', spacing: 'linspace', steps: 7 },
+    });
+    expect(generator.notes).toEqual([]);
+    await generator.dispose();
+  }, 120_000);
+
+  test('draws what the text says, and keeps the nearer of two embeddings', async () => {
+    const small = join(root, 'small');
+    await runAssemble([priorRun, decoderRun], { out: small, dtype: 'float16' });
+    const generator = await openGenerator(executor, folderFiles(small), { batchSize: 4 });
+    expect(generator.shape).toEqual([1, 8, 8]);
+    let similarities: FloatArray | undefined;
+    const images = await generateImages(generator, { seed: 1, count: 3, prompts: captions }, (progress) => {
+      similarities = progress.similarities ?? similarities;
+    });
+    expect(darkRows(images)).toEqual([0, 1, 2]);
+    expect(similarities!.shape).toEqual([3, 2]);
+    const again = await generateImages(generator, { seed: 1, first: 2, prompts: [captions[2]!] });
+    expect([...again.data]).toEqual([...images.data.subarray(128, 192)]);
+    await generator.dispose();
+  }, 60_000);
+
+  test('makes a cascade with an upsampler that diffusers has no room for', async () => {
+    const up = join(root, 'other-upsampler');
+    const { superResolution } = upsampler.objective;
+    await trained({ ...upsampler, objective: { superResolution: { ...superResolution, upsampling: 'bilinear' } } }, up);
+    const cascade = join(root, 'cascade');
+    await runAssemble([priorRun, decoderRun, up], { out: cascade, dtype: 'float16' });
+    const generator = await openGenerator(executor, folderFiles(cascade), { batchSize: 4 });
+    expect(Object.keys(generator.defaults)).toEqual(['base', 'prior', 'upsampler']);
+    const images = await generateImages(generator, {
+      prompts: ['bell'],
+      sampling: { stages: { upsampler: { steps: 2 } } },
+    });
+    expect(images.shape).toEqual([1, 1, 16, 16]);
+    await generator.dispose();
+  }, 60_000);
+
+  test('refuses parts that do not belong together', async () => {
+    const out = join(root, 'nothing');
+    await expect(runAssemble([priorRun], { out, dtype: 'float16' })).rejects.toThrow(
+      'assemble: a DALL·E 2 has one prior and one decoder, got 1 and 0; give a run of each',
+    );
+    const other = join(root, 'other-clip');
+    await writeRandomClip(other, 12, 6);
+    const run = join(root, 'other-prior');
+    await trained({ ...prior, clip: { model: other }, train: { ...prior.train, steps: 1, evaluateEvery: null } }, run);
+    await expect(runAssemble([run, decoderRun], { out, dtype: 'float16' })).rejects.toThrow(
+      /was trained with another CLIP than .*; the embeddings of one mean nothing to the other/,
+    );
+  }, 60_000);
+
+  test.skipIf(python === undefined)(
+    'opens in diffusers, and draws the same from our noise (skipped where neither KUOSAN_PYTHON nor python3 has diffusers)',
+    async () => {
+      const out = join(root, 'python.safetensors');
+      const program = join(import.meta.dirname, 'golden/unclip-pipeline.py');
+      const { status, stderr } = spawnSync(python!, [program, '--open', whole, out], { encoding: 'utf8' });
+      expect(`${status}\n${stderr}`).toMatch(/^0\n/);
+      const theirs = readSafetensors(readFileSync(out)).tensors;
+      const generator = await openGenerator(executor, folderFiles(whole), { batchSize: 2 });
+      const sampling = {
+        steps: 5,
+        guidanceScale: 3,
+        stages: { prior: { steps: 5, guidanceScale: 4 }, super_res: { steps: 3 } },
+      };
+      const picture = theirs.get('picture')! as FloatArray;
+      const embeddings = takeRows(await generator.clip!.embedImages(picture), [0, 0]);
+      for (const [name, request] of [
+        // As the pipeline draws one embedding for each image.
+        ['images', { prompts: ['a small red cat', 'bell'], candidates: 1 }],
+        ['variations', { embeddings }],
+      ] as const) {
+        const ours = await generateImages(generator, { count: 2, ...request, sampling });
+        const expected = theirs.get(name)!.data as Float32Array;
+        const differences = ours.data.map((value, i) => Math.abs(Math.min(1, Math.max(-1, value)) - expected[i]!));
+        expect(Math.max(...differences), name).toBeLessThan(1e-3);
+      }
+      await generator.dispose();
+    },
+    120_000,
+  );
 });

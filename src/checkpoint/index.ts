@@ -51,3 +51,10 @@ export {
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';
+export {
+  modelClass,
+  type UnCLIPSources,
+  type UnCLIPStorage,
+  upsamplerObstacle,
+  writeUnCLIPFolder,
+} from './write-unclip-folder.ts';

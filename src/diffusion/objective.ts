@@ -17,6 +17,8 @@ export interface SuperResolution {
   readonly upsampling: (typeof upsamplings)[number];
   /** The largest standard deviation of noise that is put on it in training; 0 puts none. */
   readonly noiseAugmentation: number;
+  /** The largest standard deviation of a Gaussian blur that half of the images have in training, in pixels of the low resolution; default 0. */
+  readonly blur?: number | undefined;
 }
 
 /** The training objective. */

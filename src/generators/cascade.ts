@@ -111,6 +111,7 @@ function requestOf(
     signal,
     image: given,
     embeddings,
+    candidates,
     noise,
     jumps,
   }: GenerateRequest,
@@ -134,7 +135,7 @@ function requestOf(
     ...(takes.text && { prompts, ...(takes.guidance && { negativePrompts }) }),
     ...(takes.styles && { styles }),
     ...(takes.classes && { classes }),
-    ...(isFirst ? { image: given, mask, strength, embeddings, noise, jumps } : { image }),
+    ...(isFirst ? { image: given, mask, strength, embeddings, candidates, noise, jumps } : { image }),
     sampling: { ...(isFirst && first), stages: own },
   };
 }

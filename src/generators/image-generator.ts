@@ -30,6 +30,8 @@ export interface GenerateRequest {
   readonly strength?: number | undefined;
   /** [D] or [count, D] CLIP image embeddings to generate images of, for a generator that takes them; no prior draws them then. */
   readonly embeddings?: FloatArray | undefined;
+  /** Embeddings that a prior draws for each image, of which the one nearest to the text's is kept; default the model's own. */
+  readonly candidates?: number | undefined;
   /** [C, H, W] or [count, C, H, W] the noise that the images of the first stage begin as, in the place of the seed's. */
   readonly noise?: FloatArray | undefined;
   /** How often RePaint goes back under a mask; default its own. */

@@ -247,6 +247,7 @@ function unclipGenerator(
       const drawing = prior!.sample({
         ...priorSampling(request),
         ids,
+        candidates: request.candidates,
         conditions: said,
         // Without guidance there is nothing to lead away from.
         negative: priorSampling(request).guidanceScale === 1 ? undefined : negative,
@@ -265,7 +266,9 @@ function unclipGenerator(
   /** Steps of the prior for a request. */
   const priorSteps = (request: GenerateRequest, { count, embeddings }: FullRequest) =>
     prior && !embeddings
-      ? prior.candidates * priorSampling(request).steps! * Math.ceil(count / prior.model.batchSize)
+      ? (request.candidates ?? prior.candidates) *
+        priorSampling(request).steps! *
+        Math.ceil(count / prior.model.batchSize)
       : 0;
 
   return {
