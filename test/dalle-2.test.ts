@@ -399,6 +399,9 @@ describe('a whole DALL·E 2', () => {
       await done('sample', 'small', '--prompt', 'bell', '--count', '2', '--rerank', '2', '--steps', '3'),
     ).toContain('grid.png: 2 images with ddpm');
 
+    const demo = await done('demo', 'dalle-2', '--model', 'small', '--prompt', 'bell', '--out', 'demo');
+    expect(demo).toMatch(/cosine to the text: .*\(kept\)/);
+    expect(demo).toContain('demo/dalle-2.png: 8×8 in ');
     const { text } = await run('edit', 'small', '--image', 'a.png', '--from', 'bell');
     expect(text).toContain('--from: an image is turned from one text to another');
     const other = await run('variations', upsamplerRun, '--image', 'a.png');
