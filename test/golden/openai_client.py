@@ -1,4 +1,4 @@
-"""What OpenAI's package for Python does with a server: python openai_client.py http://localhost:8000/v1
+"""What OpenAI's package for Python does with a server: python openai_client.py <address of the server>/v1
 
 The server has a tiny model that makes 8x8 pixels, called dall-e-2, and the key `secret`.
 """
