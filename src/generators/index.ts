@@ -8,6 +8,16 @@ export {
   samplingProgress,
   samplingStage,
 } from './diffusion.ts';
+export {
+  clipOf,
+  componentsRequest,
+  interpolationRequest,
+  preservedEta,
+  reranked,
+  textDiffRequest,
+  variationRequest,
+  type ClipRequest,
+} from './clip-requests.ts';
 export { exactGenerator } from './exact.ts';
 export {
   generateImages,

@@ -25,6 +25,7 @@ export {
 export * from './denoising-task.ts';
 export * from './image-sampler.ts';
 export * from './edit.ts';
+export * from './embedding-paths.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export { interpolateConditions } from './interpolate-conditions.ts';

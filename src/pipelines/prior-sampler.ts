@@ -16,7 +16,7 @@ export interface PriorSampler {
   /** Embeddings drawn for each image when nobody says. */
   readonly candidates: number;
   /**
-   * Draws image embeddings.
+   * Samples image embeddings.
    *
    * @returns  states on the way; `embeddings` once, at the end
    */
