@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { folderFiles, latestCheckpoint, writeClipFolder } from '../src/checkpoint/index.ts';
-import type { FloatArray, HostArray } from '../src/core/index.ts';
+import { float32, type FloatArray, type HostArray } from '../src/core/index.ts';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { writePng } from '../src/data/index.ts';
 import { takeRows } from '../src/diffusion/index.ts';
@@ -17,6 +17,7 @@ import { cosine } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun } from '../src/train/index.ts';
+import { kuosan } from './kuosan.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-'));
 const [data, clip] = [join(root, 'data'), join(root, 'clip')];
@@ -195,6 +196,13 @@ function darkRows({ data: values, shape: [count = 0, , height, width] }: FloatAr
   });
 }
 
+/** [1, 8, 8] for each caption. */
+const rowImages: readonly FloatArray[] = captions.map((_, row) => {
+  const pixels = new Float32Array(64).fill(0.96);
+  pixels.fill(-0.98, (2 * row + 1) * 8, (2 * row + 2) * 8);
+  return float32([1, 8, 8], pixels);
+});
+
 const priorRun = join(root, 'prior');
 const decoderRun = join(root, 'decoder');
 
@@ -268,9 +276,7 @@ describe('a decoder', () => {
 
   test('draws an image again from its embedding, whatever the text', async () => {
     const generator = await open(decoderRun);
-    const pixels = new Float32Array(3 * 64).fill(0.96);
-    for (let row = 0; row < 3; row++) pixels.fill(-0.98, row * 64 + (2 * row + 1) * 8, row * 64 + (2 * row + 2) * 8);
-    const images: FloatArray = { dtype: 'f32', shape: [3, 1, 8, 8], data: pixels };
+    const images = float32([3, 1, 8, 8], Float32Array.from(rowImages.flatMap(({ data: own }) => [...own])));
     const embeddings = await generator.clip!.embedImages(images);
     expect(darkRows(await generateImages(generator, { seed: 3, count: 3, embeddings }))).toEqual([0, 1, 2]);
     expect(generator.notes).toEqual([
@@ -325,6 +331,79 @@ describe('a whole DALL·E 2', () => {
     expect([...again.data]).toEqual([...images.data.subarray(128, 192)]);
     await generator.dispose();
   }, 60_000);
+
+  test('finds the noise of an image, from which its decoder makes it again', async () => {
+    const generator = await open(decoderRun);
+    const [image] = rowImages;
+    const embeddings = await generator.clip!.embedImages(float32([1, 1, 8, 8], image!.data));
+    const sampling = { sampler: 'ddim', steps: 40, guidanceScale: 1 } as const;
+    const noise = await generator.invert!({ image: image!, embeddings, sampling });
+    const again = await generateImages(generator, { embeddings, noise, sampling });
+    const fresh = await generateImages(generator, { seed: 9, embeddings, sampling });
+    const error = (made: FloatArray) => mean([...made.data].map((x, i) => Math.abs(x - image!.data[i]!)));
+    expect(error(again)).toBeLessThan(error(fresh));
+    await expect(generator.invert!({ image: image!, sampling })).rejects.toThrow(
+      'invert: give the image and its embedding',
+    );
+    await generator.dispose();
+  }, 60_000);
+
+  test('varies, interpolates and edits images by command, and reranks', async () => {
+    const file = (name: string) => join(root, name);
+    for (const [i, name] of ['a.png', 'b.png'].entries())
+      await writePng(file(name), {
+        data: Uint8Array.from({ length: 64 }, (_, at) => (Math.floor(at / 8) === 2 * i + 1 ? 0 : 250)),
+        width: 8,
+        height: 8,
+        channels: 1,
+      });
+    const run = async (...words: string[]) => {
+      const { stdout, stderr, status } = await kuosan([...words, '--threads', '1'], { cwd: root });
+      return { stdout, text: `${status}\n${stdout}\n${stderr}` };
+    };
+    const done = async (...words: string[]) => {
+      const { text } = await run(...words);
+      expect(text).toMatch(/^0\n/);
+      return text;
+    };
+    expect(await done('variations', 'small', '--image', 'a.png', '--count', '2', '--steps', '3')).toContain(
+      'variations.png: a.png 2 variations with ddpm, seed 0',
+    );
+    expect(
+      await done('variations', 'small', '--image', 'a.png', '--components', '1,12', '--data', 'data', '--steps', '3'),
+    ).toContain('from its first 1, 12 principal components');
+    expect(await done('interpolate', 'small', '--images', 'a.png,b.png', '--frames', '3', '--steps', '3')).toContain(
+      'between.png: 3 images between a.png, b.png with ddim',
+    );
+    const texts = ['--from', 'bell', '--to', 'the golden dog'];
+    expect(await done('edit', 'small', '--image', 'a.png', ...texts, '--count', '2', '--steps', '3')).toContain(
+      'edited.png: a.png from "bell" to "the golden dog" in 2 images with ddim',
+    );
+    expect(
+      await done(
+        'edit',
+        'small',
+        '--image',
+        'a.png',
+        '--prompt',
+        'bell',
+        '--canvas',
+        '2',
+        '--steps',
+        '3',
+        '--resamples',
+        '1',
+      ),
+    ).toContain('outpainted on a canvas of 2');
+    expect(
+      await done('sample', 'small', '--prompt', 'bell', '--count', '2', '--rerank', '2', '--steps', '3'),
+    ).toContain('grid.png: 2 images with ddpm');
+
+    const { text } = await run('edit', 'small', '--image', 'a.png', '--from', 'bell');
+    expect(text).toContain('--from: an image is turned from one text to another');
+    const other = await run('variations', upsamplerRun, '--image', 'a.png');
+    expect(other.text).toContain("this model does not go through CLIP's image embeddings");
+  }, 300_000);
 
   test('makes a cascade with an upsampler that diffusers has no room for', async () => {
     const up = join(root, 'other-upsampler');

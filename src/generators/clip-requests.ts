@@ -84,7 +84,7 @@ export async function textDiffRequest(
     readonly image: FloatArray;
     readonly from: string;
     readonly to: string;
-    readonly turn?: number;
+    readonly turn?: number | undefined;
     readonly frames?: number;
   },
 ): Promise<GenerateRequest> {

@@ -333,15 +333,15 @@ function unclipGenerator(
       }
     },
     async invert(request) {
-      const full = fullRequest({ ...request, count: 1 }, takes);
-      if (!full.image || !full.embeddings) throw new Error('invert: give the image and its embedding');
+      if (!request.image || !request.embeddings) throw new Error('invert: give the image and its embedding');
+      const { image: given, embeddings, prompts = [''] } = fullRequest({ ...request, count: 1 }, takes);
       const { options, timesteps, sampling } = chosenSampler(decoder, {
         ...samplingOf(request.sampling, stage),
         sampler: 'ddim',
       });
       const conditions = { ...(await captions(full.prompts ?? [''])), ...imageEmbeddingConditions(full.embeddings) };
       let noise: FloatArray | undefined;
-      for await (const { xt } of ddimInversion(decoder.denoiser({ ...sampling, guidanceScale: 1 }), full.image, {
+      for await (const { xt } of ddimInversion(decoder.denoiser({ ...sampling, guidanceScale: 1 }), given!, {
         ...options,
         timesteps,
         conditions,
