@@ -339,7 +339,7 @@ function unclipGenerator(
         ...samplingOf(request.sampling, stage),
         sampler: 'ddim',
       });
-      const conditions = { ...(await captions(full.prompts ?? [''])), ...imageEmbeddingConditions(full.embeddings) };
+      const conditions = { ...(await captions(prompts)), ...imageEmbeddingConditions(embeddings!) };
       let noise: FloatArray | undefined;
       for await (const { xt } of ddimInversion(decoder.denoiser({ ...sampling, guidanceScale: 1 }), given!, {
         ...options,
