@@ -9,6 +9,7 @@ import { initialValues } from '../src/nn/index.ts';
 import {
   openServing,
   serverApp,
+  serverMetrics,
   startServer,
   type ServerAppOptions,
   type Serving,
@@ -53,7 +54,9 @@ export async function serveModels(
   models: Readonly<Record<string, string>>,
   { app = {}, ...options }: Partial<ServingOptions> & { readonly app?: ServerAppOptions } = {},
 ): Promise<TestServer> {
+  const metrics = serverMetrics();
   const serving = await openServing({
+    watch: metrics,
     models: Object.entries(models).map(([name, source]) => ({ name, source })),
     device: 'cpu',
     threads: 1,
@@ -61,7 +64,12 @@ export async function serveModels(
     memoryBytes: 2 ** 30,
     ...options,
   });
-  const server = await startServer(serverApp(serving, app), { host: '127.0.0.1', port: 0 }, serving.limits);
+  metrics.observe(serving);
+  const server = await startServer(
+    serverApp(serving, { metrics, ...app }),
+    { host: '127.0.0.1', port: 0 },
+    serving.limits,
+  );
   return {
     ...server,
     serving,

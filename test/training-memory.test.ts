@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 async function measured(channels: number, batchSize: number): Promise<{ estimate: number; peak: number }> {
   const from = (path: string) => JSON.stringify(new URL(`../src/${path}`, import.meta.url).href);
   const script = `
-    const [{ UNet2DModel }, { denoisingLoss }, { createNodeExecutor }, { Trainer }, { parseDdpmConfig }, { float32 }] =
-      await Promise.all([${['models/index.ts', 'pipelines/index.ts', 'runtime/node.ts', 'train/index.ts', 'systems/index.ts', 'core/index.ts'].map((path) => `import(${from(path)})`).join(', ')}]);
+    const [{ UNet2DModel }, { denoisingLoss }, { createNodeExecutor }, { Trainer }, { parseDdpmConfig }, { float32 }, { memoryNeed }] =
+      await Promise.all([${['models/index.ts', 'pipelines/index.ts', 'runtime/node.ts', 'train/index.ts', 'systems/index.ts', 'core/index.ts', 'train/steps/memory.ts'].map((path) => `import(${from(path)})`).join(', ')}]);
     const [channels, batchSize] = [${channels}, ${batchSize}];
     const { model, train } = parseDdpmConfig({
       data: { source: 'none' },
@@ -23,7 +23,7 @@ async function measured(channels: number, batchSize: number): Promise<{ estimate
       module: unet, loss: (ctx) => denoisingLoss(unet, ctx, batchSize),
       inputs: () => ({ x0: images, noise: images, timestep: numbers, signalScale: numbers, noiseScale: numbers }),
     }, train);
-    const estimate = trainer.memory().needed;
+    const estimate = memoryNeed(trainer.peaks).needed;
     for (let i = 0; i < 3; i++) await trainer.advance();
     console.log(JSON.stringify({ estimate, peak: process.resourceUsage().maxRSS * 1024 }));
     await executor.dispose();

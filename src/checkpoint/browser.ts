@@ -34,3 +34,4 @@ export {
 } from './text-encoder-folder.ts';
 export { storedWeights, widen } from './weights.ts';
 export { type LoadedImageEncoder, readImageEncoder } from './image-encoder-folder.ts';
+export { denoisingPipeline, type ModelFile, type ModelToWrite, pipelineFiles } from './pipeline-files.ts';

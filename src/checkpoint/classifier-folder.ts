@@ -3,7 +3,7 @@ import type { HostArrays } from '../core/index.ts';
 import { ImageClassifier, imageClassifierConfigSchema } from '../models/index.ts';
 import { networkComponent, type NetworkComponent } from './component.ts';
 import { readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
-import { part } from './pipeline-folder.ts';
+import { part } from './pipeline-files.ts';
 
 /** A classifier with its weights. */
 export interface ClassifierModel {

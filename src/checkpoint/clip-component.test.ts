@@ -11,7 +11,7 @@ import { createNodeExecutor } from '../runtime/node.ts';
 import { clipComponent } from './clip-component.ts';
 import { readClipFolder, readClipNetwork, readImageTower, writeClipFolder } from './clip-folder.ts';
 import { readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
-import { part } from './pipeline-folder.ts';
+import { part } from './pipeline-files.ts';
 
 // test/golden/clip.py, clip-openai.py, tokenizer.py
 const golden = fileURLToPath(new URL('../../test/golden/', import.meta.url));

@@ -39,7 +39,7 @@ import { defaultPreprocessing, optionalJson, preprocessorFile, readPreprocessing
 import { folderFiles } from './folder-files.ts';
 import { configFile, indexFile } from './file-names.ts';
 import { writeNetworkFolder } from './network-folder.ts';
-import { part } from './pipeline-folder.ts';
+import { part } from './pipeline-files.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
 import type { ReadWeightsOptions } from './weight-files.ts';
 

@@ -4,7 +4,8 @@ import { textToImageClass } from './file-names.ts';
 import { folderFiles } from './folder-files.ts';
 import { readModelFolder, writeModelFolder } from './model-folder.ts';
 import { readFacts, type ModelFacts } from './model-facts.ts';
-import { part, writePipelineFolder } from './pipeline-folder.ts';
+import { part } from './pipeline-files.ts';
+import { writePipelineFolder } from './pipeline-folder.ts';
 import { readModelIndex, readPart } from './read-model.ts';
 
 /** How weights are stored. */

@@ -18,3 +18,4 @@ export const priorClass = 'UnCLIPPriorPipeline';
 export const decoderClass = 'UnCLIPDecoderPipeline';
 /** diffusers' classes of a whole DALL·E 2. */
 export const unclipClasses = ['UnCLIPPipeline', 'UnCLIPImageVariationPipeline'] as const;
+export const cardFile = 'README.md';

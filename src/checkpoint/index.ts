@@ -30,9 +30,10 @@ export { type LoadedInception, readInception } from './inception-weights.ts';
 export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
-export { type ModelToWrite, readModelFolder, writeModelFolder } from './model-folder.ts';
+export { readModelFolder, writeModelFolder } from './model-folder.ts';
 export { type ReadModelOptions } from './read-model.ts';
-export { type Part, part, type PipelineToWrite, writePipelineFolder } from './pipeline-folder.ts';
+export { type Part, part, type PipelineToWrite } from './pipeline-files.ts';
+export { writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { copyModelFolder, type CopyOptions } from './copy-model-folder.ts';
 export { loadModel } from './load-model.ts';
@@ -58,3 +59,5 @@ export {
   upsamplerObstacle,
   writeUnCLIPFolder,
 } from './write-unclip-folder.ts';
+
+export { textToImageCardText, textToImageRows, type TextToImageCardSource } from './text-to-image-card.ts';

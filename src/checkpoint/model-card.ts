@@ -1,8 +1,7 @@
 /** What a model's README.md says of it in a form that programs can read. */
 import { join } from 'node:path';
+import { cardFile } from './file-names.ts';
 import { kindOf, readWhole } from '../files/durable-files.ts';
-
-export const cardFile = 'README.md';
 
 /** Facts from a model card; what it does not say is absent. */
 export interface ModelCard {

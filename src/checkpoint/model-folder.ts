@@ -10,31 +10,11 @@
  *
  * Read are also the flat layout of early models, all files side by side, and a network alone, without index and schedule.
  */
-import type { HostArrays } from '../core/index.ts';
-import type { SchedulerConfig } from '../diffusion/index.ts';
 import { kindOf } from '../files/durable-files.ts';
-import type { JsonObject } from '../formats/json-object.ts';
-import type { DenoisingNetwork } from '../models/index.ts';
-import { schedulerComponent } from './component.ts';
-import { denoisingPartOf } from './denoising-part.ts';
 import { folderFiles } from './folder-files.ts';
-import { inDiffusers } from './in-diffusers.ts';
-import { cardFile } from './model-card.ts';
-import type { ModelFacts } from './model-facts.ts';
-import { part, writePipelineFolder } from './pipeline-folder.ts';
+import { denoisingPipeline, type ModelToWrite } from './pipeline-files.ts';
+import { writePipelineFolder } from './pipeline-folder.ts';
 import { type LoadedModel, readModel, type ReadModelOptions } from './read-model.ts';
-import { modelCardText } from './write-model-card.ts';
-
-/** A model to be written. */
-export interface ModelToWrite extends ModelFacts {
-  /** Of a class that a folder is written for; see `denoisingParts`. */
-  readonly network: DenoisingNetwork;
-  /** By checkpoint name, f32; exactly the network's. */
-  readonly weights: HostArrays;
-  readonly scheduler: SchedulerConfig;
-  /** How the weights are stored; default f32. f16 is half the size, and readers widen it again. */
-  readonly dtype?: 'f32' | 'f16' | undefined;
-}
 
 /**
  * Writes a model folder, every file flushed to the disk, `model_index.json` last: a folder that has it is whole.
@@ -47,37 +27,8 @@ export interface ModelToWrite extends ModelFacts {
  * const model = await loadModel('noto-32');
  * await writeModelFolder('noto-32-half', { ...model, dtype: 'f16' });
  */
-export async function writeModelFolder(
-  dir: string,
-  { network, weights, scheduler, dtype, ...facts }: ModelToWrite,
-): Promise<void> {
-  const { className, index } = indexOf(network, scheduler);
-  const { name, component } = denoisingPartOf(network);
-  await writePipelineFolder(dir, {
-    className,
-    ...(index && { index }),
-    parts: { scheduler: part(schedulerComponent, scheduler), [name]: part(component, { network, weights }) },
-    facts,
-    card: modelCardText({ network, scheduler, classes: facts.classes, superResolution: facts.superResolution }),
-    dtype,
-  });
-}
-
-/**
- * What `model_index.json` says. Where diffusers has no pipeline for the model it names no parts, so that none opens it and then samples
- * something else, and a note says what to open instead; diffusers skips keys that begin with an underscore.
- */
-function indexOf(
-  network: DenoisingNetwork,
-  scheduler: SchedulerConfig,
-): { readonly className: string; readonly index?: JsonObject } {
-  const {
-    pipelines: [pipeline],
-    note,
-  } = inDiffusers(network, scheduler);
-  return pipeline === undefined
-    ? { className: network.className, index: { _note: `${note}, as in ${cardFile}` } }
-    : { className: pipeline };
+export async function writeModelFolder(dir: string, model: ModelToWrite): Promise<void> {
+  await writePipelineFolder(dir, denoisingPipeline(model));
 }
 
 /** Reads a model folder of this machine; see `readModel`. */

@@ -10,8 +10,8 @@ import { type Content, kindOf, makeFolder, syncFolder, writeNewFile } from '../f
 import { checksums } from './checksum.ts';
 import type { Component } from './component.ts';
 import { folderFiles } from './folder-files.ts';
-import { cardFile } from './model-card.ts';
-import type { Part } from './pipeline-folder.ts';
+import { cardFile } from './file-names.ts';
+import type { Part } from './pipeline-files.ts';
 
 type NamedFile = readonly [file: string, content: Content];
 

@@ -30,5 +30,11 @@ export {
 export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
-export { openTextToImage, type TextToImageFacts, textToImageNetwork, textToImageSettings } from './text-to-image.ts';
+export {
+  openTextToImage,
+  type TextToImageFacts,
+  textToImageNetwork,
+  textToImageFacts,
+  textToImageSettings,
+} from './text-to-image.ts';
 export { openUnCLIP, unclipFacts, unclipSettings, unclipStages, type UnCLIPFacts } from './unclip.ts';

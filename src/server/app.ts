@@ -1,14 +1,26 @@
 /** The server's routes, as an application that anything may serve or mount. */
+import { readFileSync } from 'node:fs';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { ApiError, asApiError } from './api-error.ts';
 import { guardOrigins, requireKey, type AccessOptions } from './access.ts';
 import { imagesPath } from './openai/image-answers.ts';
 import { imageFileRoutes, openaiRoutes, type AddressOptions } from './openai/routes.ts';
+import { clipRoutes } from './own/clip-routes.ts';
+import { jobRoutes } from './own/job-routes.ts';
+import { openapiDocument } from './own/openapi.ts';
+import type { ServerMetrics } from './own/server-metrics.ts';
 import type { Serving } from './serving.ts';
 
 /** Options of `serverApp`. */
-export interface ServerAppOptions extends AccessOptions, AddressOptions {}
+export interface ServerAppOptions extends AccessOptions, AddressOptions {
+  /** What counts requests and tells it at `/metrics`; default nothing does. */
+  readonly metrics?: ServerMetrics | undefined;
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
 
 /**
  * The routes over models that are served: OpenAI's images API below `/v1`, the rest below `/api`, and `/health`. Other routes,
@@ -26,7 +38,7 @@ export interface ServerAppOptions extends AccessOptions, AddressOptions {}
  * await serving.close();
  */
 export function serverApp(serving: Serving, options: ServerAppOptions = {}): Hono {
-  const { apiKey } = options;
+  const { apiKey, metrics } = options;
   const { bodyBytes } = serving.limits;
   const app = new Hono();
   app.onError((error, c) => {
@@ -39,8 +51,10 @@ export function serverApp(serving: Serving, options: ServerAppOptions = {}): Hon
       code: 'not_found',
     });
   });
+  if (metrics) app.use('*', metrics.middleware);
   app.use('*', ...guardOrigins(options));
-  app.get('/health', (c) => c.json({ status: 'ok' }));
+  app.get('/health', (c) => c.json(healthOf(serving)));
+  app.get('/openapi.json', (c) => c.json(openapiDocument({ version, hasKey: apiKey !== undefined })));
   app.route(imagesPath, imageFileRoutes(serving));
   const guarded = ['/v1/*', '/api/*', '/metrics'];
   for (const path of guarded) {
@@ -58,5 +72,29 @@ export function serverApp(serving: Serving, options: ServerAppOptions = {}): Hon
     );
   }
   app.route('/v1', openaiRoutes(serving, options));
+  app.route('/api/jobs', jobRoutes(serving));
+  app.route('/api/clip', clipRoutes(serving));
+  app.get('/api/models', (c) =>
+    c.json({
+      object: 'list',
+      data: [...serving.models.values()].map((model) => ({
+        ...model,
+        isOpen: serving.worker.state.open.includes(model.name),
+      })),
+    }),
+  );
+  if (metrics)
+    app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
   return app;
+}
+
+/** What anybody may know of a server; computing never keeps it waiting. */
+function healthOf({ scheduler, worker }: Serving): object {
+  return {
+    status: scheduler.isStopped ? 'stopping' : 'ok',
+    waiting: scheduler.waiting,
+    running: scheduler.running,
+    worker: worker.pid === undefined ? 'ended' : 'running',
+    worker_losses: worker.losses,
+  };
 }

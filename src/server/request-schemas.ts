@@ -150,9 +150,7 @@ export const searchSchema = z.strictObject({
 });
 
 /** All that a request for images may say. */
-export type ImageParams = Partial<
-  z.output<typeof generationSchema> & z.output<typeof editSchema> & z.output<typeof jobSchema>
->;
+export type ImageParams = Partial<z.output<typeof jobSchema> & Omit<z.output<typeof generationSchema>, 'prompt'>>;
 
 /**
  * The parameters of a request.

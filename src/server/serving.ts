@@ -1,4 +1,5 @@
 /** What a server's routes share: the models, the queue before them, what is kept. */
+import { resolveModel } from '../checkpoint/index.ts';
 import { nearest } from '../core/suggest.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import { KeptImages } from './kept-images.ts';
@@ -39,7 +40,11 @@ export async function openServing({ limits: given, batching, watch, ...options }
   if (names.length === 0) throw new Error('serve: there are no models');
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new Error(`serve: two models are called ${twice}; name one of them with name=model`);
-  const worker = new WorkerProcess(options);
+  // What is not there is said before a process starts.
+  const resolved = [];
+  for (const { name, source } of options.models)
+    resolved.push({ name, source: await resolveModel(source, { kind: ['model', 'clip'] }) });
+  const worker = new WorkerProcess({ ...options, models: resolved });
   try {
     const models = new Map<string, ServedModel>();
     for (const name of names) models.set(name, await worker.ask<ServedModel>({ type: 'describe', model: name }));

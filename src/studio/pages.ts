@@ -22,4 +22,13 @@ export const pages: readonly StudioPage[] = [
     },
     load: () => import('./pages/forward.svelte'),
   },
+  {
+    name: 'reverse',
+    title: { zh: '反向过程', en: 'Reverse process' },
+    about: {
+      zh: '网络一步一步去噪声，旁边是整个数据集给出的精确答案。',
+      en: 'A network removes noise step by step, next to the exact answer of the entire data set.',
+    },
+    load: () => import('./pages/reverse.svelte'),
+  },
 ];

@@ -19,7 +19,7 @@ import { BestSoFar, type Judgement } from './best.ts';
 import { RunLog } from './log/log.ts';
 import { lossContext } from './steps/loss-context.ts';
 import { learningRateAt } from './steps/lr-schedule.ts';
-import type { MemoryNeed } from './steps/memory.ts';
+import { memoryNeed, type MemoryNeed } from './steps/memory.ts';
 import type { MetricsLine } from './log/metrics.ts';
 import { lossByNoise, type LossByNoise } from './log/noise-levels.ts';
 import { trainedParameters } from './steps/programs.ts';
@@ -262,7 +262,7 @@ async function* trained(
       parameters: countParameters(task.module),
       step: trainer.step,
       device: executor.device,
-      memory: trainer.memory(),
+      memory: memoryNeed(trainer.peaks),
       notes,
       grids: watch?.draw,
     };

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import { packagePretrainedDir, pretrainedNames } from '../../checkpoint/index.ts';
-import { isLoopback, openServing, serverApp, startServer } from '../../server/index.ts';
+import { isLoopback, openServing, serverApp, serverMetrics, startServer } from '../../server/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { UsageError } from '../options.ts';
@@ -26,7 +26,9 @@ export async function runServe(models: readonly string[], options: ServeOptions)
   const publicUrl = publicUrlOf(options);
   checkOpen(options);
   const named = models.length > 0 ? models : await bundledModels();
+  const metrics = serverMetrics();
   const serving = await openServing({
+    watch: metrics,
     models: named.map(modelSource),
     device,
     threads,
@@ -35,9 +37,10 @@ export async function runServe(models: readonly string[], options: ServeOptions)
     variant,
     limits: { queue, requestSeconds: timeout },
   });
+  metrics.observe(serving);
   try {
     const localOnly = apiKey === undefined && isLoopback(host);
-    const app = serverApp(serving, { apiKey, corsOrigins: cors, publicUrl, localOnly });
+    const app = serverApp(serving, { apiKey, corsOrigins: cors, publicUrl, localOnly, metrics });
     const { signal, release } = interruptSignal(() =>
       process.stderr.write('stopping: what was asked is done, and nothing new is taken\n'),
     );

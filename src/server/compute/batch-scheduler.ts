@@ -34,7 +34,8 @@ export class BatchScheduler {
   readonly #options: BatchSchedulerOptions;
   #waiting: Waiting[] = [];
   #isBusy = false;
-  #isStopped = false;
+  /** Whether it takes nothing more. */
+  isStopped = false;
   /** Images a second, as batches went lately. */
   #rate: number | undefined;
   #idle: (() => void)[] = [];
@@ -107,7 +108,7 @@ export class BatchScheduler {
    * Takes nothing more, and waits until what was taken is done, or the time is up: then it fails.
    */
   async drain(seconds: number): Promise<void> {
-    this.#isStopped = true;
+    this.isStopped = true;
     const done = new Promise<void>((resolve) => {
       this.#idle.push(resolve);
       this.#next();
@@ -128,7 +129,7 @@ export class BatchScheduler {
   #jobs = new Set<ImageJob>();
 
   #checkRoom(count: number): void {
-    if (this.#isStopped) throw new ApiError(503, 'the server is stopping; send the request again later');
+    if (this.isStopped) throw new ApiError(503, 'the server is stopping; send the request again later');
     const { queue } = this.#options;
     if (count > queue)
       throw new ApiError(400, `${count} images at once: the queue of this server holds ${queue}; ask for fewer`, {

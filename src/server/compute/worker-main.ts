@@ -18,7 +18,8 @@ import { OpenModels, type OpenedModel } from './open-models.ts';
 const models = new OpenModels(JSON.parse(process.argv[2]!) as WorkerOptions);
 const aborts = new Map<number, AbortController>();
 
-const send = (message: WorkerMessage): void => void process.send!(message);
+// A server that has ended hears nothing; this process ends with it.
+const send = (message: WorkerMessage): void => void process.send!(message, () => {});
 
 /** What was asked is wrong. */
 class RequestProblem extends Error {

@@ -20,6 +20,12 @@ export interface AnswerProgress {
   readonly onImage?: (image: BatchImage) => void;
 }
 
+type Question = Without<Exclude<WorkerRequest, { type: 'abort' }>, 'id'>;
+
+interface AskOptions extends AnswerProgress {
+  readonly signal?: AbortSignal | undefined;
+}
+
 interface Pending extends AnswerProgress {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -29,12 +35,14 @@ interface Pending extends AnswerProgress {
 const soonMilliseconds = 5000;
 const mostPauseMilliseconds = 30_000;
 
+const lostCode = 'worker_lost';
+
 /** The line for what was computed in a process that has ended. */
 function lostError(how: string): ApiError {
   return new ApiError(
     500,
     `the process that computes has ended (${how}) while it worked on this request; a new one has taken its place, so send the request again`,
-    { code: 'worker_lost' },
+    { code: lostCode },
   );
 }
 
@@ -65,10 +73,18 @@ export class WorkerProcess {
    *
    * @throws ApiError 400 if what is asked is wrong, 500 if the process has ended; Error for what else went wrong in it
    */
-  async ask<T>(
-    request: Without<Exclude<WorkerRequest, { type: 'abort' }>, 'id'>,
-    { signal, ...progress }: AnswerProgress & { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<T> {
+  async ask<T>(request: Question, options: AskOptions = {}): Promise<T> {
+    try {
+      return await this.#askOnce(request, options);
+    } catch (error) {
+      // A question that computes nothing does not end a process; it was only there when something else did.
+      const isLost = error instanceof ApiError && error.code === lostCode;
+      if (!isLost || request.type !== 'check') throw error;
+      return this.#askOnce(request, options);
+    }
+  }
+
+  async #askOnce<T>(request: Question, { signal, ...progress }: AskOptions): Promise<T> {
     await this.#startable;
     if (this.#isClosed) throw new ApiError(503, 'the server is stopping; send the request again later');
     const child = (this.#child ??= this.#start());

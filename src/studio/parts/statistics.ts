@@ -42,3 +42,10 @@ export function normalDensity(
 export function spaced(a: number, b: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => a + ((b - a) * i) / (count - 1));
 }
+
+/** The mean of the squared differences. */
+export function meanSquaredDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return sum / a.length;
+}

@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
-import { sizeOf, type Program } from '../../core/index.ts';
+import { sizeOf } from '../../core/index.ts';
+import type { ProgramPeak } from './trainer.ts';
 
 /** The memory that a training run needs and the machine has, in bytes. */
 export interface MemoryNeed {
@@ -23,8 +24,10 @@ const engineBytes = 64e6;
  * of all state that a step replaces, and what the programs hold while they compute. Each has memory of its own.
  *
  * @param programs  what the run computes, and the bytes that the executor says it takes
+ * @returns undefined if it says none
  */
-export function memoryNeed(programs: readonly { readonly program: Program; readonly peakBytes: number }[]): MemoryNeed {
+export function memoryNeed(programs: readonly ProgramPeak[]): MemoryNeed | undefined {
+  if (programs.length === 0) return undefined;
   const replaced = new Map(programs.flatMap(({ program }) => Object.entries(program.writes)));
   const secondBuffers = [...replaced.values()].reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   const computing = programs.reduce((sum, { peakBytes }) => sum + peakBytes, 0);

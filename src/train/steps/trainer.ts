@@ -15,7 +15,6 @@ import { optimizerOptions, type TrainConfig } from './train-config.ts';
 import { emaDecay } from './ema.ts';
 import { learningRateAt } from './lr-schedule.ts';
 import { measurePrefix, gradCacheInputs } from './loss-context.ts';
-import { memoryNeed, type MemoryNeed } from './memory.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
 import {
   entries,
@@ -57,6 +56,12 @@ export interface BatchHistory {
 export interface FurtherObjective extends TrainingObjective {
   /** What differs from the run's optimizer. */
   readonly optimizer?: Partial<Pick<AdamOptions, 'betas' | 'eps' | 'weightDecay'>>;
+}
+
+/** A program and the bytes that the executor says its values take. */
+export interface ProgramPeak {
+  readonly program: Program;
+  readonly peakBytes: number;
 }
 
 /** What one objective's update did. */
@@ -223,15 +228,14 @@ export class Trainer {
     return new Trainer(task, config, store, turns, [...weights.keys()], from?.step ?? 0);
   }
 
-  /** An estimate of what the run will hold, to be asked for before the first step; undefined where the executor does not know. */
-  memory(): MemoryNeed | undefined {
-    const parts = this.#turns.flatMap(({ programs, executables }) =>
+  /** What its programs hold while they compute, for `memoryNeed`; none where the executor does not know. */
+  get peaks(): readonly ProgramPeak[] {
+    return this.#turns.flatMap(({ programs, executables }) =>
       (Object.entries(programs) as [keyof TrainingPrograms, Program][]).flatMap(([kind, program]) => {
         const { peakBytes } = executables[kind]!;
         return peakBytes === undefined ? [] : [{ program, peakBytes }];
       }),
     );
-    return parts.length === 0 ? undefined : memoryNeed(parts);
   }
 
   /** Steps done. */

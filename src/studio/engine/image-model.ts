@@ -1,0 +1,63 @@
+/** Models of images that lie next to the studio. */
+import { fetchedFiles, readModel, type LoadedModel } from '../../checkpoint/browser.ts';
+import { classConditions } from '../../diffusion/index.ts';
+import { openSampler, type ImageSampler } from '../../pipelines/index.ts';
+import type { StudioDevice } from './device.ts';
+import { openEngine } from './open-engine.ts';
+
+/** A model that is ready to be asked. */
+export interface OpenImageModel {
+  readonly name: string;
+  readonly model: LoadedModel;
+  readonly sampler: ImageSampler;
+  /** What it runs on, for people. */
+  readonly device: string;
+}
+
+const open = new Map<string, Promise<OpenImageModel>>();
+
+/**
+ * Opens a model once.
+ *
+ * @param name     its folder below `models/`
+ * @param onBytes  called as its files come: how many bytes, and of how many where the server says
+ * @throws one line if it is not there, or is of another kind
+ */
+export function openImageModel(
+  name: string,
+  device: StudioDevice,
+  onBytes: (bytes: number, total: number | undefined) => void,
+  batchSize = 1,
+): Promise<OpenImageModel> {
+  const key = `${name} ${device} ${batchSize}`;
+  let found = open.get(key);
+  if (!found) {
+    found = load(name, device, batchSize, onBytes).catch((error: unknown) => {
+      open.delete(key);
+      throw error;
+    });
+    open.set(key, found);
+  }
+  return found;
+}
+
+async function load(
+  name: string,
+  device: StudioDevice,
+  batchSize: number,
+  onBytes: (bytes: number, total: number | undefined) => void,
+): Promise<OpenImageModel> {
+  const files = fetchedFiles(new URL(`models/${name}`, document.baseURI), {
+    onBytes: (_, bytes, total) => onBytes(bytes, total),
+  });
+  const [executor, model] = await Promise.all([openEngine(device), readModel(files)]);
+  const { network, scheduler, weights, classes } = model;
+  const sampler = await openSampler(executor, {
+    network,
+    scheduler,
+    weights,
+    ...(typeof classes?.nullClass === 'number' && { nothing: classConditions([classes.nullClass]) }),
+    batchSize,
+  });
+  return { name, model, sampler, device: executor.device };
+}

@@ -1,0 +1,25 @@
+/** The engine that the studio's pages share. */
+import type { Executor } from '../../core/index.ts';
+import type { StudioDevice } from './device.ts';
+import { createWebExecutor, type WebExecutorOptions } from '../../runtime/web/index.ts';
+
+const open = new Map<StudioDevice, Promise<Executor>>();
+
+/**
+ * The engine for a device, started when it is first asked for. It computes on a worker of its own.
+ *
+ * @throws as `createWebExecutor`: WebGPU where there is none
+ */
+export function openEngine(device: StudioDevice = 'auto'): Promise<Executor> {
+  let found = open.get(device);
+  if (!found) {
+    const options: WebExecutorOptions = { device, wasmPaths: new URL('ort/', document.baseURI).href };
+    found = createWebExecutor(options).catch((error: unknown) => {
+      // What could not be opened is tried anew.
+      open.delete(device);
+      throw error;
+    });
+    open.set(device, found);
+  }
+  return found;
+}
