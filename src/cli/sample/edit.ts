@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { examples } from '../examples.ts';
-import type { EditOptions } from './run-edit.ts';
+import type { EditOptions } from './edit-options.ts';
 import { integerOption, numberOption } from '../options.ts';
 import { addPromptOptions } from '../prompt-options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';

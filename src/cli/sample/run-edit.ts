@@ -6,24 +6,11 @@ import { checkApart } from '../check-apart.ts';
 import { classesFor, samplerUsed, samplingFrom } from '../open-images.ts';
 import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
-import { checkPromptOptions, type PromptOptions } from '../prompt-options.ts';
-import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
+import { checkPromptOptions } from '../prompt-options.ts';
+import { checkSamplerOptions } from '../sampling-options.ts';
+import type { EditOptions } from './edit-options.ts';
 import { runTextDiff } from './run-text-diff.ts';
-import { checkImageFiles, writeSamples, type ImageOutputs } from './write-images.ts';
-
-/** The options of `kuosan edit`. */
-export interface EditOptions extends SourceOptions, SamplerCommandOptions, PromptOptions, ImageOutputs {
-  readonly image: string;
-  readonly mask?: string;
-  readonly canvas?: number;
-  readonly from?: string;
-  readonly to?: string;
-  readonly strength?: number;
-  readonly jumpLength?: number;
-  readonly resamples?: number;
-  readonly count: number;
-  readonly seed: number;
-}
+import { checkImageFiles, writeSamples } from './write-images.ts';
 
 export async function runEdit(source: string | undefined, options: EditOptions): Promise<void> {
   const { image, mask, canvas, count, out, seed, jumpLength, resamples } = options;

@@ -7,7 +7,7 @@ import { UsageError } from '../options.ts';
 import { checkSamplerOptions } from '../sampling-options.ts';
 import { withImages } from '../with-images.ts';
 import { checkHasClip, readModelImage } from './read-model-image.ts';
-import type { EditOptions } from './run-edit.ts';
+import type { EditOptions } from './edit-options.ts';
 import { checkImageFiles, writeSamples } from './write-images.ts';
 
 export async function runTextDiff(source: string | undefined, options: EditOptions): Promise<void> {
