@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 import torch
 from diffusers import PriorTransformer, UNet2DConditionModel, UNet2DModel, UnCLIPImageVariationPipeline, UnCLIPPipeline, UnCLIPScheduler
+from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
 from diffusers.schedulers import scheduling_unclip
 from safetensors.torch import load_file, save_file
 from transformers import CLIPImageProcessor, CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -62,7 +63,6 @@ def networks():
         down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"), mid_block_type="UNetMidBlock2DSimpleCrossAttn",
         up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"), cross_attention_dim=6, class_embed_type="identity",
         resnet_time_scale_shift="scale_shift")
-    from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
     text_proj = UnCLIPTextProjModel(clip_extra_context_tokens=2, clip_embeddings_dim=WIDTH, time_embed_dim=16, cross_attention_dim=6)
     upsampler = lambda: UNet2DModel(
         sample_size=16, in_channels=6, out_channels=3, block_out_channels=(4, 4), layers_per_block=1, norm_num_groups=2, attention_head_dim=4,
@@ -145,7 +145,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1:2] == ["--open"]:
         folder, out = sys.argv[2:]
-        save_file(both(UnCLIPPipeline.from_pretrained(folder), UnCLIPImageVariationPipeline.from_pretrained(folder), picture()), out)
+        texts, variations = (pipeline.from_pretrained(folder) for pipeline in (UnCLIPPipeline, UnCLIPImageVariationPipeline))
+        save_file(both(texts, variations, picture()), out)
         sys.exit()
     parts = networks()
     for name, model in parts.items():
