@@ -31,4 +31,13 @@ export const pages: readonly StudioPage[] = [
     },
     load: () => import('./pages/reverse.svelte'),
   },
+  {
+    name: 'plane',
+    title: { zh: '二维', en: 'Two dimensions' },
+    about: {
+      zh: '自己画点，几秒训练出一个模型，看它的箭头，旁边是精确答案。',
+      en: 'Draw points, train a model on them in seconds, and see its arrows next to the exact ones.',
+    },
+    load: () => import('./pages/plane.svelte'),
+  },
 ];
