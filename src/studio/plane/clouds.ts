@@ -63,7 +63,8 @@ const steps = digits.length - 1;
 
 /** Points as an address keeps them: two characters each, to 1/63 of the plane; the classes one after the other. */
 export function writePoints(points: readonly CloudPoint[]): string {
-  const digit = (v: number) => digits[Math.round(((Math.min(range, Math.max(-range, v)) + range) / (2 * range)) * steps)]!;
+  const digit = (v: number) =>
+    digits[Math.round(((Math.min(range, Math.max(-range, v)) + range) / (2 * range)) * steps)]!;
   return [0, 1]
     .map((label) =>
       points
@@ -77,9 +78,15 @@ export function writePoints(points: readonly CloudPoint[]): string {
 /** The points that a text keeps; what is none is left out. */
 export function readPoints(text: string): CloudPoint[] {
   const value = (digit: string) => (digits.indexOf(digit) / steps) * 2 * range - range;
-  return text.split('.', 2).flatMap((part, label) =>
-    (part.match(/[\w-]{2}/g) ?? []).map((pair) => ({ x: value(pair[0]!), y: value(pair[1]!), label: label as 0 | 1 })),
-  );
+  return text
+    .split('.', 2)
+    .flatMap((part, label) =>
+      (part.match(/[\w-]{2}/g) ?? []).map((pair) => ({
+        x: value(pair[0]!),
+        y: value(pair[1]!),
+        label: label as 0 | 1,
+      })),
+    );
 }
 
 /** [N, 2] */
