@@ -31,4 +31,31 @@ export const pages: readonly StudioPage[] = [
     },
     load: () => import('./pages/reverse.svelte'),
   },
+  {
+    name: 'plane',
+    title: { zh: '二维', en: 'Two dimensions' },
+    about: {
+      zh: '自己画点，几秒训练出一个模型，看它的箭头，旁边是精确答案。',
+      en: 'Draw points, train a model on them in seconds, and see its arrows next to the exact ones.',
+    },
+    load: () => import('./pages/plane.svelte'),
+  },
+  {
+    name: 'algorithm-1',
+    title: { zh: '算法 1：训练', en: 'Algorithm 1: training' },
+    about: {
+      zh: '在页面里训练演示的模型：用表情，或者你自己的图像。',
+      en: "Train the demo's model in the page, on emoji or on your own images.",
+    },
+    load: () => import('./pages/algorithm-1.svelte'),
+  },
+  {
+    name: 'notes',
+    title: { zh: '笔记', en: 'Notes' },
+    about: {
+      zh: '从前向过程到两个算法的全部数学，每一步都指向它的代码。',
+      en: 'The whole mathematics from the forward process to both algorithms, each step with its line of code.',
+    },
+    load: () => import('./pages/notes.svelte'),
+  },
 ];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filesInMemory, readModel } from '../checkpoint/browser.ts';
 import { pages } from './pages.ts';
 import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
 import { kuosan } from '../../test/kuosan.ts';
@@ -239,6 +240,57 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
       expect(errors).toEqual([]);
       await page.close();
     });
+
+    test('two dimensions: a cloud in the address is trained on, and its samples come near to its points', async () => {
+      const { page, errors } = await visit('plane?cloud=blobs&train=200&steps=8&sampler=ddim&trained=1');
+      await expectSoon(
+        page,
+        '/median distance 0\\.\\d+ \\(network\\), 0\\.0\\d+ \\(exact\\)/.test(document.body.innerText)',
+        50_000,
+      );
+      const [, distance] = /median distance ([\d.]+) \(network/.exec(await page.innerText('body'))!;
+      // Noise is 0.6 away in the median; two hundred steps are no more than a second of training.
+      expect(Number(distance)).toBeLessThan(0.4);
+      await page.mouse.move(0, 0);
+      const box = (await page.locator('.plane canvas').boundingBox())!;
+      await page.mouse.move(box.x + box.width / 4, box.y + box.height / 4);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width / 3, box.y + box.height / 3, { steps: 6 });
+      await page.mouse.up();
+      await expectSoon(page, "location.hash.includes('cloud=own') && /points=[\\w-]{8,}/.test(location.hash)");
+      expect(errors).toEqual([]);
+      await page.close();
+    });
+
+    test('algorithm 1: trains, pauses, goes on after its tab was closed, and saves a folder that opens', async () => {
+      const context = await browser.newContext({ acceptDownloads: true });
+      const page = await context.newPage();
+      await page.goto(`${served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
+      await page.click('#train:not([disabled])');
+      await expectSoon(page, '/(step|步) 2\\d/.test(document.body.innerText)', 55_000);
+      await expectSoon(page, "/25/.test(document.querySelector('#keeping').innerText)", 20_000);
+      await page.close();
+      const later = await context.newPage();
+      await later.goto(`${served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
+      await expectSoon(later, "/2\\d|[3-9]\\d/.test(document.querySelector('#train')?.innerText ?? '')", 20_000);
+      await later.click('#train');
+      await later.click('#pause', { timeout: 50_000 });
+      await expectSoon(later, "document.querySelector('#save')?.disabled === false", 30_000);
+      const [download] = await Promise.all([later.waitForEvent('download'), later.click('#save')]);
+      const zip = join(cwd, 'model.zip');
+      await download.saveAs(zip);
+      const { unzipSync } = await import('fflate');
+      const files = new Map(
+        Object.entries(unzipSync(readFileSync(zip))).map(([path, bytes]) => [
+          path.split('/').slice(1).join('/'),
+          bytes,
+        ]),
+      );
+      const model = await readModel(filesInMemory(files));
+      expect(model.network.sample).toEqual([3, 16, 16]);
+      expect(model.weights.size).toBeGreaterThan(50);
+      await context.close();
+    }, 120_000);
   },
 );
 
