@@ -1,4 +1,4 @@
-/** `npm run soak -- kills --count 100` and `npm run soak -- fuzz --minutes 60`; docs/reliability.md has what they found. */
+/** `npm run soak -- kills --count 100`, `npm run soak -- serve --seconds 120` and `npm run soak -- fuzz --minutes 60`; docs/reliability.md has what they found. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +9,51 @@ import { buildPackage } from '../test/built-package.ts';
 import { replayFault, soakFuzz } from './fuzz.ts';
 import { soakKills } from './kills.ts';
 import { readers } from './readers.ts';
+import { soakServe, type ServeSoakOptions } from './serve.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 const program = new Command('soak').description(
   'Hours of what tests do for seconds: processes that are killed, files that are damaged.',
 );
+
+program
+  .command('serve')
+  .description('ask a server for more than it can do, and compare every image with what its seed is alone')
+  .option('--model <name>', 'a run, a model folder or a name', 'fashion-mnist')
+  .option('--clients <n>', 'clients that ask at once', integerOption('--clients', 1, 10_000), 200)
+  .option('--seconds <n>', 'how long', integerOption('--seconds', 1, 3600), 120)
+  .option('--steps <n>', 'steps of each image', integerOption('--steps', 1, 1000), 4)
+  .option(
+    '--batch-size <n>',
+    'images computed together; 1 is without batching',
+    integerOption('--batch-size', 1, 1024),
+    8,
+  )
+  .option('--queue <n>', 'images that may wait', integerOption('--queue', 1, 100_000), 64)
+  .option('--kills <n>', 'workers to kill on the way', integerOption('--kills', 0, 1000), 0)
+  .option('--seed <n>', 'chooses what is asked for', integerOption('--seed', 0), 0)
+  .action(async (options: Omit<ServeSoakOptions, 'program' | 'print'>) => {
+    const built = buildPackage();
+    try {
+      const report = await soakServe({ ...options, print, program: [join(built.folder, 'dist/cli/main.js')] });
+      const { answered, refused, killed, faults, imagesPerSecond, overload, healthMs, imageMs, memory } = report;
+      print(
+        `${answered} images with the bytes of their seeds, ${refused} refused, ${killed} killed; ${faults.length} faults`,
+      );
+      for (const fault of faults.slice(0, 20)) print(`fault: ${fault}`);
+      print(`${imagesPerSecond.toFixed(1)} images/s; ${overload.toFixed(1)} requests for each that was answered`);
+      print(`image: p50 ${imageMs.p50.toFixed(0)} ms, p95 ${imageMs.p95.toFixed(0)} ms`);
+      print(`health: p50 ${healthMs.p50.toFixed(1)} ms, p95 ${healthMs.p95.toFixed(1)} ms`);
+      for (const [part, [before, after]] of Object.entries(memory))
+        print(
+          `memory of the ${part}: ${before.toFixed(0)} MB in the second quarter, ${after.toFixed(0)} MB in the last`,
+        );
+      process.exitCode = faults.length > 0 ? 1 : 0;
+    } finally {
+      built.remove();
+    }
+  });
 
 program
   .command('kills')

@@ -9,6 +9,8 @@ import { replayFault, soakFuzz } from './fuzz.ts';
 import { soakKills } from './kills.ts';
 import { mutated } from './mutate.ts';
 import { readers } from './readers.ts';
+import { soakServe } from './serve.ts';
+import { writeTinyModels } from '../test/served-models.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'kuosan-soak-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -59,3 +61,27 @@ describe('damaged files', () => {
     expect(await replayFault(folder)).toContain('throws what no person understands: "ENOENT');
   }, 120_000);
 });
+
+test('a server that is asked for more than it can do gives each image the bytes of its seed, also when its worker is killed', async () => {
+  const models = await writeTinyModels();
+  try {
+    const report = await soakServe({
+      program: kuosanProgram,
+      model: models.plain,
+      clients: 12,
+      seconds: 4,
+      steps: 4,
+      batchSize: 4,
+      queue: 4,
+      kills: 1,
+      seed: 1,
+      print: () => {},
+    });
+    expect(report.faults).toEqual([]);
+    expect(report.answered).toBeGreaterThan(0);
+    expect(report.refused).toBeGreaterThan(0);
+    expect(report.killed).toBeGreaterThan(0);
+  } finally {
+    models.remove();
+  }
+}, 120_000);

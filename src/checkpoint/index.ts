@@ -53,3 +53,5 @@ export {
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';
+
+export { textToImageCardText, textToImageRows, type TextToImageCardSource } from './text-to-image-card.ts';

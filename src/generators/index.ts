@@ -19,4 +19,10 @@ export {
 export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
-export { openTextToImage, type TextToImageFacts, textToImageNetwork, textToImageSettings } from './text-to-image.ts';
+export {
+  openTextToImage,
+  type TextToImageFacts,
+  textToImageNetwork,
+  textToImageFacts,
+  textToImageSettings,
+} from './text-to-image.ts';

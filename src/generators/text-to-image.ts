@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import {
   readFacts,
+  type ModelFacts,
   readPart,
   readTextEncoder,
   schedulerComponent,
@@ -57,6 +58,16 @@ const factsSchema = z.strictObject({
 /** What a network under a text is conditioned on, as its folder says in the `settings` of kuosan.json. */
 export type TextToImageFacts = z.output<typeof factsSchema>;
 
+/**
+ * The facts of a folder.
+ *
+ * @param file  how messages call it
+ * @throws one line that names what is missing or wrong
+ */
+export function textToImageFacts({ settings }: ModelFacts, file: string): TextToImageFacts {
+  return parseConfig(factsSchema, settings?.['textToImage'] ?? {}, `checkpoint ${file}: settings.textToImage`);
+}
+
 /** The facts as JSON. */
 export function textToImageSettings(facts: TextToImageFacts): JsonObject {
   return { textToImage: facts };
@@ -100,13 +111,9 @@ export async function openTextToImage({
 }: GeneratorContext): Promise<DiffusionGenerator> {
   const { network: unet, weights } = await readPart(files, index!, 'unet', unet2DConditionComponent, { variant });
   const scheduler = await readPart(files, index!, 'scheduler', schedulerComponent);
-  const { sampling, settings } = await readFacts(files);
-  const where = `checkpoint ${files.name('kuosan.json')}`;
-  const { maxTokens, pooled, fields, guidance, superResolution } = parseConfig(
-    factsSchema,
-    settings?.['textToImage'] ?? {},
-    `${where}: settings.textToImage`,
-  );
+  const facts = await readFacts(files);
+  const { sampling } = facts;
+  const { maxTokens, pooled, fields, guidance, superResolution } = textToImageFacts(facts, files.name('kuosan.json'));
   // Stages of a cascade share an encoder.
   const isOwn = await files.has(`${textEncoderFolder}/config.json`);
   const holder = isOwn || !shared ? files : shared;

@@ -93,13 +93,16 @@ export async function zeroShotClassifier(
     weights,
     truncated,
     classify(embeddings, top = 5) {
-      return rank(embeddings, weights, labels.length).map((row) => {
-        const largest = row[0]!.cosine;
-        const parts = row.map(({ cosine }) => Math.exp(scale * (cosine - largest)));
-        const total = parts.reduce((sum, part) => sum + part, 0);
-        return row
-          .slice(0, top)
-          .map((each, i) => ({ ...each, label: labels[each.index]!, probability: parts[i]! / total }));
+      return cosineRows(embeddings, weights, (cosines) => {
+        const best = nearestOf(cosines, top);
+        const largest = best[0]!.cosine;
+        let total = 0;
+        for (const cosine of cosines) total += Math.exp(scale * (cosine - largest));
+        return best.map((each) => ({
+          ...each,
+          label: labels[each.index]!,
+          probability: Math.exp(scale * (each.cosine - largest)) / total,
+        }));
       });
     },
   };
@@ -182,20 +185,44 @@ function unitRows(rows: Float64Array, dim: number): Float32Array {
  * @throws if questions and answers differ in D
  */
 export function rank(questions: FloatArray, answers: FloatArray, top: number): Ranked[][] {
+  return cosineRows(questions, answers, (cosines) => nearestOf(cosines, top));
+}
+
+/** What is made of each question's cosines with all answers; they are overwritten by the next one's. */
+function cosineRows<T>(questions: FloatArray, answers: FloatArray, made: (cosines: Float64Array) => T): T[] {
   const [count = 0, dim = 0] = questions.shape;
   const [total = 0, answerDim = 0] = answers.shape;
   if (dim !== answerDim)
     throw new Error(
       `rank: vectors of ${dim} and of ${answerDim} numbers cannot be compared; embed both with one model`,
     );
+  const cosines = new Float64Array(total);
   return Array.from({ length: count }, (_, q) => {
-    const cosines = Float64Array.from({ length: total }, (_cosine, a) => {
+    for (let a = 0; a < total; a++) {
       let sum = 0;
       for (let i = 0; i < dim; i++) sum += questions.data[q * dim + i]! * answers.data[a * dim + i]!;
-      return sum;
-    });
-    return Array.from({ length: total }, (_place, index) => ({ index, cosine: cosines[index]! }))
+      cosines[a] = sum;
+    }
+    return made(cosines);
+  });
+}
+
+/** Beyond this many, sorting all is as fast as keeping the best in order. */
+const fewBest = 32;
+
+/** The places of the largest, largest first, of equal ones the first. */
+function nearestOf(cosines: Float64Array, top: number): Ranked[] {
+  if (top > fewBest)
+    return Array.from(cosines, (cosine, index) => ({ index, cosine }))
       .sort((a, b) => b.cosine - a.cosine || a.index - b.index)
       .slice(0, top);
-  });
+  const best: Ranked[] = [];
+  for (const [index, cosine] of cosines.entries()) {
+    if (best.length === top && cosine <= best[top - 1]!.cosine) continue;
+    let place = best.length;
+    while (place > 0 && best[place - 1]!.cosine < cosine) place--;
+    best.splice(place, 0, { index, cosine });
+    if (best.length > top) best.pop();
+  }
+  return best;
 }

@@ -9,6 +9,7 @@ import {
   readTextEncoder,
   schedulerComponent,
   textEncoderFolder,
+  textToImageCardText,
   textToImageClass,
   unet2DConditionComponent,
   writePipelineFolder,
@@ -209,6 +210,12 @@ export async function planImagen(
           },
         },
         facts: { settings: textToImageSettings(facts), sampling: { sample: sampling } },
+        card: textToImageCardText({
+          ...facts,
+          network: unet,
+          scheduler,
+          enlarges: facts.superResolution !== undefined,
+        }),
       });
       return weights.keys();
     },

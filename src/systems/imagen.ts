@@ -9,4 +9,5 @@ export const imagenSystem: System<ImagenConfig> = {
   schema: imagenConfigSchema,
   parse: parseImagenConfig,
   plan: async (config, options) => (await import('./imagen-plan.ts')).planImagen(config, options),
+  ship: async (checkpoint, out) => (await import('./ship-imagen.ts')).shipImagen(checkpoint, out),
 };
