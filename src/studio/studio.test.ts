@@ -41,7 +41,7 @@ async function visit(hash: string, { width = 1280, language = 'en', theme = 'lig
 
 /** Waits until an expression holds in a page, whose policy lets Playwright's own waiting evaluate nothing. */
 async function expectSoon(page: Page, expression: string, timeout = 15_000): Promise<void> {
-  await expect.poll(() => page.evaluate(expression), { timeout, interval: 50, message: expression }).toBe(true);
+  await expect.poll(() => page.evaluate(expression), { timeout, interval: 200, message: expression }).toBe(true);
 }
 
 const sidewaysScroll = 'document.documentElement.scrollWidth - innerWidth';
@@ -241,16 +241,16 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
       await page.close();
     });
 
-    test('two dimensions: a cloud in the address is trained on, and its samples come near to its points', async () => {
+    test('two dimensions: a cloud in the address is trained on, and both its model and the exact one are sampled', async () => {
       const { page, errors } = await visit('plane?cloud=blobs&train=200&steps=8&sampler=ddim&trained=1');
       await expectSoon(
         page,
-        '/median distance 0\\.\\d+ \\(network\\), 0\\.0\\d+ \\(exact\\)/.test(document.body.innerText)',
+        "/data 0\\.\\d+ \\(network\\), 0\\.0\\d+ \\(exact\\)/.test(document.querySelector('#sample-status')?.textContent ?? '')",
         50_000,
       );
-      const [, distance] = /median distance ([\d.]+) \(network/.exec(await page.innerText('body'))!;
-      // Noise is 0.6 away in the median; two hundred steps are no more than a second of training.
-      expect(Number(distance)).toBeLessThan(0.4);
+      // A network that has learned nothing has a loss of 1. Two hundred steps are no more than a second of training.
+      const [, loss] = /loss ([\d.]+)$/.exec((await page.textContent('#train-status'))!)!;
+      expect(Number(loss)).toBeLessThan(0.5);
       await page.mouse.move(0, 0);
       const box = (await page.locator('.plane canvas').boundingBox())!;
       await page.mouse.move(box.x + box.width / 4, box.y + box.height / 4);

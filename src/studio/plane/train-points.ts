@@ -1,30 +1,12 @@
 /** Trains a denoiser of points in the page, and samples from it. */
 import { float32, RandomStream } from '../../core/index.ts';
-import {
-  classConditions,
-  classLabelsName,
-  networkProcess,
-  objectiveDefaults,
-  schedulerConfig,
-  type SchedulerConfig,
-} from '../../diffusion/index.ts';
+import { classConditions, classLabelsName, networkProcess, objectiveDefaults } from '../../diffusion/index.ts';
 import { denoisingTask, openSampler, type ImageSampler } from '../../pipelines/index.ts';
 import { Trainer, trainSchema } from '../../train/browser.ts';
 import { openEngine } from '../engine/open-engine.ts';
 import type { CloudPoint } from './clouds.ts';
+import { planeProcesses, type PlaneProcess } from './plane-process.ts';
 import { anyClass, PointDenoiser } from './point-denoiser.ts';
-
-/** What points can be diffused by. */
-export const planeProcesses = ['ddpm', 'flow'] as const;
-/** One of `planeProcesses`. */
-export type PlaneProcess = (typeof planeProcesses)[number];
-
-/** The scheduler of a process. Points have no bounds to clip to. */
-export function planeScheduler(process: PlaneProcess): SchedulerConfig {
-  return process === 'flow'
-    ? schedulerConfig({ process: 'flow' })
-    : schedulerConfig({ numTrainTimesteps: 200, clipSample: false });
-}
 
 const batchSize = 256;
 /** Points that are asked about together: those that are sampled, or a grid of arrows. */
@@ -49,7 +31,7 @@ export async function* trainPoints(
 ): AsyncGenerator<PointTraining, void, undefined> {
   const executor = await openEngine('wasm');
   const network = new PointDenoiser();
-  const scheduler = planeScheduler(process);
+  const { scheduler } = planeProcesses[process];
   const task = denoisingTask({
     network,
     process: networkProcess(scheduler),
