@@ -40,7 +40,7 @@ export function notesHtml(text: string): string {
         const name = path.replace(/^(\.\.\/)+/, '').replaceAll('"', '');
         return `<span class="of-file" title="${name}">${inner}</span>`;
       })
-      .replaceAll('<table>', '<div class="scrolling" tabindex="0" role="region" aria-label="table"><table>')
+      .replaceAll('<table>', '<div class="scrolling" tabindex="0"><table>')
       .replaceAll('</table>', '</table></div>')
   );
 }

@@ -50,6 +50,24 @@ export const pages: readonly StudioPage[] = [
     load: () => import('./pages/algorithm-1.svelte'),
   },
   {
+    name: 'algorithm-2',
+    title: { zh: '算法 2：采样', en: 'Algorithm 2: sampling' },
+    about: {
+      zh: '一行一行地走：亮着的是正在运行的一行，旁边是它碰到的张量。',
+      en: 'Line by line: the one that runs is lit, next to the tensors that it touches.',
+    },
+    load: () => import('./pages/algorithm-2.svelte'),
+  },
+  {
+    name: 'models',
+    title: { zh: '生成模型', en: 'Generative models' },
+    about: {
+      zh: 'GAN、VAE、流、扩散、自回归：各学什么。',
+      en: 'GAN, VAE, flow, diffusion, autoregressive: what each learns.',
+    },
+    load: () => import('./pages/models.svelte'),
+  },
+  {
     name: 'notes',
     title: { zh: '笔记', en: 'Notes' },
     about: {

@@ -291,6 +291,27 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
       expect(model.weights.size).toBeGreaterThan(50);
       await context.close();
     }, 120_000);
+
+    test('algorithm 2: the lines are lit as they run, and the last returns the image that the sampler ends at', async () => {
+      const { page, errors } = await visit('algorithm-2?steps=3&device=wasm&ran=1&at=3');
+      await expectSoon(
+        page,
+        "document.querySelector('#lines .lit')?.textContent.includes('x_{t-1}') || [...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 3",
+        40_000,
+      );
+      // The paper's t counts to 1, and the last step adds no noise.
+      await expectSoon(page, "Number(document.querySelector('#at').max) === 11");
+      await page.fill('#at', '11');
+      await expectSoon(
+        page,
+        "[...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 5",
+      );
+      expect(await page.textContent('#numbers')).toMatch(
+        /^t = 1: coefficient of x̂₀ 1\.0000, of x_t 0\.0000, deviation of the noise σ_t 0\.0000$/,
+      );
+      expect(errors).toEqual([]);
+      await page.close();
+    });
   },
 );
 
