@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeClassifierFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
-import { ImageClassifier, parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
+import { parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+import { writeTinyClassifier, writeTinyDiffusion } from './tiny-models.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-compare-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -15,19 +16,8 @@ const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device',
 
 beforeAll(async () => {
   await writeImageFolder(join(cwd, 'images'), 40);
-  const classifier = new ImageClassifier({
-    sampleSize: 8,
-    inChannels: 3,
-    blockOutChannels: [8],
-    classNames: ['a', 'b'],
-  });
-  await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
-  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
-  await writeModelFolder(join(cwd, 'model'), {
-    network: unet,
-    weights: initialValues(unet, 1),
-    scheduler: schedulerConfig(),
-  });
+  await writeTinyClassifier(join(cwd, 'network'));
+  await writeTinyDiffusion(join(cwd, 'model'));
 });
 
 describe('kuosan compare', () => {
@@ -57,21 +47,11 @@ describe('kuosan compare', () => {
       { cwd },
     );
 
-  beforeAll(async () => {
-    const classifier = new ImageClassifier({
-      sampleSize: 8,
-      inChannels: 3,
-      blockOutChannels: [8],
-      classNames: ['a', 'b'],
-    });
-    await writeClassifierFolder(join(cwd, 'comparing'), { model: classifier, weights: initialValues(classifier, 1) });
-  });
-
   test('has a table of Fréchet distances, which are those of kuosan evaluate', async () => {
-    const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'comparing');
+    const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'network');
     expect(status, stderr).toBe(0);
     const table =
-      /^features: comparing, 8 of each image; N = 8 against 8 real; real vs real: N = 8 each\nFréchet distance to the data \(real vs real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is biased; take a larger --count$/m.exec(
+      /^features: network, 8 of each image; N = 8 against 8 real; real vs real: N = 8 each\nFréchet distance to the data \(real vs real: (\S+), converged: \S+\):\nsteps +2 +3\nddim +(\S+) +(\S+)\nunipc +(\S+) +(\S+)\nnote: with no more images than features the Fréchet distance is biased; take a larger --count$/m.exec(
         stdout,
       );
     expect(table, stdout).not.toBeNull();
@@ -83,7 +63,7 @@ describe('kuosan compare', () => {
           '--data',
           'images',
           '--features',
-          'comparing',
+          'network',
           '--count',
           '8',
           '--seed',
@@ -148,7 +128,7 @@ describe('kuosan compare', () => {
     expect(gray.stdout, gray.stderr).toMatch(
       /^features: fashion-mnist-classifier, 128 of each image; N = 4 against 4 real; real vs real: N = 4 each$/m,
     );
-    expect(await compared('--features', 'comparing')).toMatchObject({
+    expect(await compared('--features', 'network')).toMatchObject({
       status: 2,
       stderr: 'kuosan: --features compares with real images; add --data\n',
     });

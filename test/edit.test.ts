@@ -1,9 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { runCommand } from '../src/cli/run-command.ts';
 import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { float32, RandomStream, type HostArray } from '../src/core/index.ts';
@@ -11,12 +10,10 @@ import { schedulerConfig } from '../src/diffusion/index.ts';
 import { UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { writeMask, writeImageFolder, tinyModel } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-edit-'));
-const home = process.cwd();
+const cwd = workingFolder('edit');
 beforeAll(async () => {
-  process.chdir(cwd);
-  vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
   await writeImageFolder('images', 5);
   await writeMask('mask.png', 8, 0.5);
   const unet = new UNet2DModel({
@@ -27,40 +24,21 @@ beforeAll(async () => {
   });
   await writeModelFolder('model', { network: unet, weights: withOutput(unet), scheduler: schedulerConfig() });
 });
-afterAll(() => {
-  process.chdir(home);
-  vi.unstubAllEnvs();
-  rmSync(cwd, { recursive: true, force: true });
-});
 
-async function ended(
-  command: string,
-): Promise<{ readonly status: number; readonly printed: string; readonly problems: string }> {
-  const said = { printed: '', problems: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said.printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said.problems += String(text);
-    return true;
-  });
-  const status = await runCommand(command.split(' ')).finally(() => vi.restoreAllMocks());
-  return { status, ...said };
-}
+const ended = (command: string) => runHere(command.split(' '));
 
 /** What a command prints that does its work. */
 async function run(command: string): Promise<string> {
-  const { status, printed, problems } = await ended(command);
-  expect(status, problems).toBe(0);
-  return printed;
+  const { status, stdout, stderr } = await ended(command);
+  expect(status, stderr).toBe(0);
+  return stdout;
 }
 
 /** What a command says that does not. */
 async function refused(command: string): Promise<string> {
-  const { status, problems } = await ended(command);
+  const { status, stderr } = await ended(command);
   expect(status).toBeGreaterThan(0);
-  return problems;
+  return stderr;
 }
 
 const pixels = (path: string) => sharp(path).removeAlpha().raw().toBuffer();

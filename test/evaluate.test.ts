@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeClassifierFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { RandomStream } from '../src/core/index.ts';
 import { writePng } from '../src/data/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
-import { ImageClassifier, parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
+import { parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { writeImageFolder, kuosan, start, tinyModel } from './kuosan.ts';
+import { writeTinyClassifier, writeTinyDiffusion } from './tiny-models.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-evaluate-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -18,19 +19,8 @@ const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device',
 
 beforeAll(async () => {
   await writeImageFolder(join(cwd, 'images'), 40);
-  const classifier = new ImageClassifier({
-    sampleSize: 8,
-    inChannels: 3,
-    blockOutChannels: [8],
-    classNames: ['a', 'b'],
-  });
-  await writeClassifierFolder(join(cwd, 'network'), { model: classifier, weights: initialValues(classifier, 1) });
-  const unet = new UNet2DModel(parseConfig(unet2DConfigSchema, tinyModel, 'tinyModel'));
-  await writeModelFolder(join(cwd, 'model'), {
-    network: unet,
-    weights: initialValues(unet, 1),
-    scheduler: schedulerConfig(),
-  });
+  await writeTinyClassifier(join(cwd, 'network'));
+  await writeTinyDiffusion(join(cwd, 'model'));
 });
 
 describe('kuosan evaluate', () => {

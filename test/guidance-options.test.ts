@@ -1,15 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { register as compare } from '../src/cli/sample/compare.ts';
 import { register as edit } from '../src/cli/sample/edit.ts';
 import { register as evaluate } from '../src/cli/measure/evaluate.ts';
 import { register as interpolate } from '../src/cli/sample/interpolate.ts';
-import { runCommand } from '../src/cli/run-command.ts';
 import { register as sample } from '../src/cli/sample/sample.ts';
 import { float32, RandomStream, type Executor, type FloatArray } from '../src/core/index.ts';
 import { fromBitmaps, openDataset, readImage, toBitmaps } from '../src/data/index.ts';
@@ -28,9 +26,9 @@ import {
 } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { writeImageFolder, tinyModel } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-guidance-'));
-const home = process.cwd();
+workingFolder('guidance');
 // Two classes, and one for "any".
 const unet = new UNet2DModel({
   ...tinyModel,
@@ -57,8 +55,6 @@ let executor: Executor;
 let library: ImageSampler;
 
 beforeAll(async () => {
-  process.chdir(cwd);
-  vi.stubEnv('KUOSAN_CACHE', join(cwd, '.cache'));
   await writeImageFolder('images', 5);
   await writeModelFolder('guided', {
     network: unet,
@@ -71,25 +67,13 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await executor.dispose();
-  process.chdir(home);
-  vi.unstubAllEnvs();
-  rmSync(cwd, { recursive: true, force: true });
 });
 
 /** What a command prints that does its work. */
 async function run(command: string): Promise<string> {
-  const said = { printed: '', problems: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said.printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said.problems += String(text);
-    return true;
-  });
-  const status = await runCommand(`${command} --device cpu --threads 1`.split(' ')).finally(() => vi.restoreAllMocks());
-  expect(status, said.problems).toBe(0);
-  return said.printed;
+  const { status, stdout, stderr } = await runHere(`${command} --device cpu --threads 1`.split(' '));
+  expect(status, stderr).toBe(0);
+  return stdout;
 }
 
 const settings: readonly (readonly [options: string, guidance: Guidance])[] = [

@@ -215,7 +215,7 @@ describe('text to image', () => {
     );
 
     await expect(refused({ ...base, data: { ...base.data, randomCrop: 4 } })).rejects.toThrow(
-      'config.data.randomCrop: a text says what a whole image shows; crops are for objective.superResolution',
+      'config.data.randomCrop: crops are for objective.superResolution; only what enlarges images knows the rest of them',
     );
     await expect(refused({ ...upsampler, data: { ...upsampler.data, randomCrop: 5 } })).rejects.toThrow(
       'config.data.randomCrop: expected a multiple of 2 of at most 8 pixels, such as 8, got 5',

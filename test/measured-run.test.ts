@@ -6,10 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeClassifierFolder } from '../src/checkpoint/index.ts';
-import { ImageClassifier } from '../src/models/index.ts';
-import { initialValues } from '../src/nn/index.ts';
 import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+import { writeTinyClassifier } from './tiny-models.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'kuosan-measured-'));
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
@@ -33,13 +31,7 @@ describe('a run of DDPM that is measured on the way', () => {
     kuosan(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args], { cwd });
 
   beforeAll(async () => {
-    const classifier = new ImageClassifier({
-      sampleSize: 8,
-      inChannels: 3,
-      blockOutChannels: [8],
-      classNames: ['a', 'b'],
-    });
-    await writeClassifierFolder(join(cwd, 'measuring'), { model: classifier, weights: initialValues(classifier, 1) });
+    await writeTinyClassifier(join(cwd, 'measuring'));
     writeFileSync(
       join(cwd, 'measured.json'),
       JSON.stringify({ data: { source: 'images', size: 8 }, model: tinyModel, train }),

@@ -27,7 +27,7 @@ describe('the programs in docs/library.md', () => {
   let built: BuiltPackage;
   beforeAll(() => {
     built = buildPackage();
-  });
+  }, 120_000);
   afterAll(() => built?.remove());
 
   test('the first trains and writes an image (here with two steps)', () => {

@@ -14,12 +14,13 @@ import {
   type SamplerTable,
 } from '../src/diffusion/index.ts';
 
-const schedule = linearSchedule({ T: 100 });
-const exact = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
-const timesteps = [99, 60, 33, 8, 2];
-const streams = () => [0, 1].map((i) => new RandomStream(4, 'sample', i));
+export const schedule = linearSchedule({ T: 100 });
+export const exact = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
+export const timesteps = [99, 60, 33, 8, 2];
+export const streams = () => [0, 1].map((i) => new RandomStream(4, 'sample', i));
 
-async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerState[]> {
+/** All states of a sampler. */
+export async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerState[]> {
   const all: SamplerState[] = [];
   for await (const state of states) all.push(state);
   return all;

@@ -2,17 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { Ajv } from 'ajv';
 import { parse } from 'jsonc-parser';
 import { z } from 'zod';
-import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { describedSource } from '../scripts/settings/described-source.ts';
 import { documentDeclarations } from '../scripts/settings/document-declarations.ts';
 import { settingsFiles } from '../scripts/settings/settings-files.ts';
-import { runCommand } from '../src/cli/run-command.ts';
 import { processes, schedulerDefaults } from '../src/diffusion/index.ts';
 import { configSchemas } from '../src/systems/all.ts';
 import { schedulerSchema } from '../src/systems/scheduler-schema.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { presetNames, readConfig } from '../src/train/index.ts';
 import { readConfigSchema, settingsAt, settingsOf, type Setting } from '../src/train/described-settings.ts';
+import { runHere } from './run-here.ts';
 import { textOf } from './source-files.ts';
 
 const schema = await readConfigSchema();
@@ -41,7 +41,11 @@ test('every kind of run is there, and each of its settings has a meaning', () =>
 describe('a default', () => {
   const minimal = { data: { source: 'x' }, train: { steps: 1 } };
   /** What has no default. */
-  const needed: Readonly<Record<string, object>> = { imagen: { text: { encoder: 'x' } } };
+  const needed: Readonly<Record<string, object>> = {
+    imagen: { text: { encoder: 'x' } },
+    prior: { clip: { model: 'x' } },
+    decoder: { clip: { model: 'x' } },
+  };
 
   test.each(Object.entries(configSchemas))('of %s is what a configuration gets that does not say', (task, checked) => {
     const config = checked.parse({ ...minimal, ...needed[task] }) as Record<string, unknown>;
@@ -164,14 +168,9 @@ test('declarations say what their settings mean, at every depth, and once', () =
 });
 
 describe('kuosan settings', () => {
-  async function printed(
-    ...words: string[]
-  ): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
-    const got = { out: '', err: '' };
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((got.out += String(text)), true));
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((got.err += String(text)), true));
-    const status = await runCommand(['settings', ...words]).finally(() => vi.restoreAllMocks());
-    return { status, ...got };
+  async function printed(...words: string[]) {
+    const { status, stdout: out, stderr: err } = await runHere(['settings', ...words]);
+    return { status, out, err };
   }
 
   test('lists a section, and the kinds of run where they differ', async () => {
@@ -179,7 +178,7 @@ describe('kuosan settings', () => {
     expect(status).toBe(0);
     expect(out).toMatch(/^train\.ema: .*\ntrain\.ema\.decay = 0\.9999 {2}The largest share/);
     expect((await printed('optimizer')).out.split('\n').slice(0, 2)).toEqual([
-      'train.optimizer = "adam" (ddpm, classifier, imagen)  `adamw` decays weights apart from the gradients.',
+      'train.optimizer = "adam" (ddpm, classifier, imagen, decoder)  `adamw` decays weights apart from the gradients.',
       'train.optimizer = "adamw" (clip)  `adamw` decays weights apart from the gradients.',
     ]);
   });

@@ -1,5 +1,14 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
-export { cascadeClass, indexFile, textEncoderFolder, textToImageClass } from './file-names.ts';
+export {
+  cascadeClass,
+  decoderClass,
+  frozenClipFolder,
+  indexFile,
+  priorClass,
+  textEncoderFolder,
+  textToImageClass,
+  unclipClasses,
+} from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
 export {
@@ -7,9 +16,10 @@ export {
   schedulerComponent,
   unclipSchedulerComponent,
   unclipTextProjComponent,
+  unet2DComponent,
   unet2DConditionComponent,
 } from './component.ts';
-export { unclipSampling } from './schedulers/unclip.ts';
+export { unclipSampling, unclipSchedulerToJson } from './schedulers/unclip.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
 export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
 export { schedulerFileSchema, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
@@ -23,4 +33,5 @@ export {
   type TextPooling,
 } from './text-encoder-folder.ts';
 export { storedWeights, widen } from './weights.ts';
+export { type LoadedImageEncoder, readImageEncoder } from './image-encoder-folder.ts';
 export { denoisingPipeline, type ModelFile, type ModelToWrite, pipelineFiles } from './pipeline-files.ts';

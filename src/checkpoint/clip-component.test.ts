@@ -12,6 +12,7 @@ import { clipComponent } from './clip-component.ts';
 import { readClipFolder, readClipNetwork, readImageTower, writeClipFolder } from './clip-folder.ts';
 import { readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 import { part } from './pipeline-files.ts';
+import { scratchCopies } from '../../test/scratch-copies.ts';
 
 // test/golden/clip.py, clip-openai.py, tokenizer.py
 const golden = fileURLToPath(new URL('../../test/golden/', import.meta.url));
@@ -22,15 +23,7 @@ afterAll(async () => {
   await executor.dispose();
 });
 
-let copies = 0;
-const newFolder = () => join(scratch, String(copies++));
-/** A copy of a fixture in which something is changed. */
-function copy(name: string, change: (dir: string) => void = () => {}): string {
-  const dir = newFolder();
-  cpSync(join(golden, name), dir, { recursive: true });
-  change(dir);
-  return dir;
-}
+const { newFolder, copy } = scratchCopies(scratch, golden);
 const tensorsOf = (path: string) => readSafetensors(readFileSync(path)).tensors;
 async function expectFeatures(
   model: CLIPModel,

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { readSafetensors, writeSafetensors, type SafetensorsTensor } from '../fo
 import { CLIPModel, openAIPreprocessing } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { readClipFolder, writeClipFolder } from './clip-folder.ts';
+import { scratchCopies } from '../../test/scratch-copies.ts';
 
 // test/golden/clip.py, clip-openai.py, tokenizer.py
 const golden = fileURLToPath(new URL('../../test/golden/', import.meta.url));
@@ -16,15 +17,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** Numbers of PIL.Image.Resampling. */
 const PIL = { lanczos: 1, bilinear: 2, bicubic: 3 } as const;
 
-let copies = 0;
-const newFolder = () => join(scratch, String(copies++));
-/** A copy of a fixture in which something is changed. */
-function copy(name: string, change: (dir: string) => void = () => {}): string {
-  const dir = newFolder();
-  cpSync(join(golden, name), dir, { recursive: true });
-  change(dir);
-  return dir;
-}
+const { newFolder, copy } = scratchCopies(scratch, golden);
 const tensorsOf = (path: string) => readSafetensors(readFileSync(path)).tensors;
 function editTensors(dir: string, change: (tensors: Map<string, SafetensorsTensor>) => void): void {
   const tensors = tensorsOf(join(dir, 'model.safetensors'));

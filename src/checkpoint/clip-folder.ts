@@ -23,13 +23,8 @@ import {
   CLIPVisionModelWithProjection,
   type CLIPImageTower,
 } from '../models/clip.ts';
-import {
-  clipPreprocessing,
-  clipPreprocessingJson,
-  openAIPreprocessing,
-  clipPreprocessingSchema,
-  type ClipPreprocessing,
-} from '../models/clip/preprocess.ts';
+import { clipPreprocessingJson, clipPreprocessingSchema, type ClipPreprocessing } from '../models/clip/preprocess.ts';
+import type { CLIPVisionConfig } from '../models/clip/config.ts';
 import { withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
 import {
@@ -40,17 +35,15 @@ import {
   type ClipPart,
   readClipWeightFile,
 } from './clip-component.ts';
+import { defaultPreprocessing, optionalJson, preprocessorFile, readPreprocessing } from './clip-preprocessing.ts';
 import { folderFiles } from './folder-files.ts';
 import { configFile, indexFile } from './file-names.ts';
-import { type ModelFiles, readModelJson } from './model-files.ts';
 import { writeNetworkFolder } from './network-folder.ts';
 import { part } from './pipeline-files.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
 import type { ReadWeightsOptions } from './weight-files.ts';
 
 const tokenizerFile = 'tokenizer.json';
-const preprocessorFile = 'preprocessor_config.json';
-const processorFile = 'processor_config.json';
 
 /** A model to be written. */
 export interface ClipToWrite {
@@ -79,12 +72,6 @@ export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
   /** Null for a text tower alone. */
   readonly preprocessing: ClipPreprocessing | null;
   readonly path: string;
-}
-
-/** Numbers of a model that does not say how its images become pixels. */
-function defaultPreprocessing(channels: number): ClipPreprocessing {
-  const half = new Array<number>(channels).fill(0.5);
-  return channels === 3 ? openAIPreprocessing : { imageMean: half, imageStd: half };
 }
 
 /**
@@ -215,7 +202,7 @@ export async function readClipNetwork(
     model,
     ...found,
     tokenizer: await optionalJson(files, tokenizerFile),
-    preprocessing: await readPreprocessing(files, model),
+    preprocessing: model instanceof CLIPTextModel ? null : await readPreprocessing(files, '', visionConfigOf(model)),
     path,
   };
 }
@@ -225,20 +212,6 @@ async function folderOf(path: string): Promise<string> {
   return (await kindOf(path)) === 'folder' ? path : dirname(path);
 }
 
-async function optionalJson(files: ModelFiles, path: string): Promise<JsonObject | null> {
-  return (await files.has(path)) ? readModelJson(files, path) : null;
-}
-
-async function readPreprocessing(files: ModelFiles, model: ClipNetwork): Promise<ClipPreprocessing | null> {
-  if (model instanceof CLIPTextModel) return null;
-  const config = model instanceof CLIPModel ? model.config.visionConfig : model.config;
-  // Where both are there, transformers goes by this one.
-  const inside = (await optionalJson(files, processorFile))?.['image_processor'];
-  if (isObject(inside))
-    return clipPreprocessing(inside, config, `checkpoint ${files.name(processorFile)}.image_processor`);
-  const json = await optionalJson(files, preprocessorFile);
-  // transformers' default where the file is left out.
-  return json === null
-    ? { ...defaultPreprocessing(config.numChannels), resample: 'bicubic' }
-    : clipPreprocessing(json, config, `checkpoint ${files.name(preprocessorFile)}`);
+function visionConfigOf(model: Exclude<ClipNetwork, CLIPTextModel>): CLIPVisionConfig {
+  return model instanceof CLIPModel ? model.config.visionConfig : model.config;
 }

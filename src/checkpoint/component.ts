@@ -253,13 +253,16 @@ export const priorTransformerComponent: NetworkComponent<PriorTransformer> = net
   },
 });
 
-/** diffusers' `UnCLIPTextProjModel`, which it keeps in the module of its pipelines. */
-export const unclipTextProjComponent: NetworkComponent<UnCLIPTextProjModel> = networkComponent({
-  library: 'diffusers',
-  className: 'UnCLIPTextProjModel',
-  schema: unclipTextProjConfigSchema,
-  build: (config) => new UnCLIPTextProjModel(config),
-});
+/** diffusers' `UnCLIPTextProjModel`, which it keeps next to its pipelines: the only name by which diffusers 0.42 finds it is that of its file. */
+export const unclipTextProjComponent: NetworkComponent<UnCLIPTextProjModel> = {
+  ...networkComponent({
+    library: 'diffusers',
+    className: 'UnCLIPTextProjModel',
+    schema: unclipTextProjConfigSchema,
+    build: (config) => new UnCLIPTextProjModel(config),
+  }),
+  library: 'diffusers.pipelines.deprecated.unclip.text_proj',
+};
 
 /** The noise schedule and what the network predicts, in diffusers' classes. */
 export const schedulerComponent: Component<SchedulerConfig> = {

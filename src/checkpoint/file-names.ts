@@ -10,4 +10,12 @@ export const textToImageClass = 'TextToImagePipeline';
 export const cascadeClass = 'CascadePipeline';
 /** The folder of a frozen text encoder. */
 export const textEncoderFolder = 'text_encoder';
+/** The folder of a whole frozen CLIP in a run's checkpoint. */
+export const frozenClipFolder = 'clip';
+/** The class of a prior's folder in its index: `prior`, `prior_scheduler` and the CLIP. */
+export const priorClass = 'UnCLIPPriorPipeline';
+/** The class of a decoder's folder in its index: `decoder`, `text_proj`, `decoder_scheduler` and the CLIP. */
+export const decoderClass = 'UnCLIPDecoderPipeline';
+/** diffusers' classes of a whole DALL·E 2. */
+export const unclipClasses = ['UnCLIPPipeline', 'UnCLIPImageVariationPipeline'] as const;
 export const cardFile = 'README.md';

@@ -8,7 +8,6 @@ export {
   type NetworkPart,
   type PartNetwork,
   type ReadPartOptions,
-  unet2DComponent,
   type WritePartOptions,
 } from './component.ts';
 export {
@@ -53,5 +52,12 @@ export {
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
 export { writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';
+export {
+  modelClass,
+  type UnCLIPSources,
+  type UnCLIPStorage,
+  upsamplerObstacle,
+  writeUnCLIPFolder,
+} from './write-unclip-folder.ts';
 
 export { textToImageCardText, textToImageRows, type TextToImageCardSource } from './text-to-image-card.ts';

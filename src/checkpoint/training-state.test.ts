@@ -1,8 +1,8 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkDamaged } from '../../test/damaged-file.ts';
 import { float32, type HostArray } from '../core/index.ts';
 import { readTrainingState, writeTrainingState } from './training-state.ts';
 
@@ -107,29 +107,17 @@ describe('a training state', () => {
       const dir = join(scratch, `damaged-${name}`);
       cpSync(whole, dir, { recursive: true });
       const path = join(dir, 'training', name);
-      const file = readFileSync(path);
-      await fc.assert(
-        fc.asyncProperty(
-          fc.nat(file.length - 1),
-          fc.integer({ min: 1, max: 255 }),
-          fc.boolean(),
-          async (at, flip, cut) => {
-            const damaged = cut ? file.subarray(0, at) : Uint8Array.from(file);
-            if (!cut) damaged[at]! ^= flip;
-            writeFileSync(path, damaged);
-            const result = await readTrainingState(dir).catch((error: Error) => error);
-            if (result instanceof Error) {
-              expect(result.message).toContain(`checkpoint ${path}: `);
-              expect(result.message).not.toContain('\n');
-            } else {
-              // One kind of white space for another, or the last line break.
-              expect(name).toBe('training.json');
-              expect([result.step, result.meta]).toEqual([state.step, state.meta]);
-            }
-          },
-        ),
-        { seed: 2, numRuns: 300 },
-      );
+      await checkDamaged(path, { seed: 2, numRuns: 300 }, async () => {
+        const result = await readTrainingState(dir).catch((error: Error) => error);
+        if (result instanceof Error) {
+          expect(result.message).toContain(`checkpoint ${path}: `);
+          expect(result.message).not.toContain('\n');
+        } else {
+          // One kind of white space for another, or the last line break.
+          expect(name).toBe('training.json');
+          expect([result.step, result.meta]).toEqual([state.step, state.meta]);
+        }
+      });
     },
   );
 });

@@ -21,6 +21,7 @@ import * as edit from './sample/edit.ts';
 import * as forward from './sample/forward.ts';
 import * as interpolate from './sample/interpolate.ts';
 import * as sample from './sample/sample.ts';
+import * as variations from './sample/variations.ts';
 import * as serve from './serve/serve.ts';
 import * as studio from './studio/studio.ts';
 import * as demo from './train/demo.ts';
@@ -28,7 +29,7 @@ import * as train from './train/train.ts';
 
 /** The commands as `kuosan --help` groups them: what a person wants, and in a group what comes first. */
 const groups = {
-  Make: [demo, train, sample, edit, interpolate, tokenizer],
+  Make: [demo, train, sample, edit, variations, interpolate, tokenizer],
   Measure: [evaluate, compare, lossByNoise, zeroShot, probe],
   Understand: [studio, forward, data, classify, search, embed],
   Ship: [serve, exporting, assemble, doctor],

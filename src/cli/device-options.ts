@@ -26,6 +26,11 @@ export function addDeviceOptions(command: Command): Command {
         .env('KUOSAN_DEVICE')
         .default('auto'),
     )
-    .option('--threads <n>', 'CPU threads', integerOption('--threads', 1, 1024), availableParallelism())
+    .addOption(
+      new Option('--threads <n>', 'CPU threads')
+        .argParser(integerOption('--threads', 1, 1024))
+        .env('KUOSAN_THREADS')
+        .default(availableParallelism()),
+    )
     .option('--no-spin', 'let waiting threads sleep: slower alone, kinder to other programs on the machine');
 }

@@ -1,5 +1,5 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
-export { type Batch, batchAt, type BatchOptions, imagesAt } from './batches/batches.ts';
+export { type Batch, batchAt, batchIndices, type BatchOptions, imagesAt } from './batches/batches.ts';
 export { type ImageBatch, imageBatches } from './batches/image-batches.ts';
 export {
   byteAlphabet,

@@ -8,7 +8,7 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 export type LossWeighting = (typeof lossWeightings)[number];
 
 /** How a low-resolution image is upsampled to the resolution of the output. */
-export const upsamplings = ['bilinear', 'bicubic'] as const;
+export const upsamplings = ['bilinear', 'bicubic', 'bicubic_antialias'] as const;
 
 /** Conditioning of a super-resolution network: the low-resolution image, concatenated to x_t on the channel axis. */
 export interface SuperResolution {
@@ -17,6 +17,8 @@ export interface SuperResolution {
   readonly upsampling: (typeof upsamplings)[number];
   /** The largest standard deviation of noise that is put on it in training; 0 puts none. */
   readonly noiseAugmentation: number;
+  /** The largest standard deviation of a Gaussian blur that half of the images have in training, in pixels of the low resolution; default 0. */
+  readonly blur?: number | undefined;
 }
 
 /** The training objective. */

@@ -57,6 +57,8 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
     defaults: Object.assign({}, ...all.map(({ defaults }) => defaults)) as Readonly<Record<string, Sampling>>,
     notes: all.flatMap(({ notes }) => notes),
     notesOn: (request) => [...new Set(all.flatMap((stage) => stage.notesOn?.(request) ?? []))],
+    ...(first.clip && { clip: first.clip }),
+    ...(first.invert && { invert: (request) => first.invert!(request) }),
     device: [...new Set(all.map(({ device }) => device))].join(', '),
     check(request = {}) {
       const { count, ids } = fullRequest(request, takes);
@@ -108,6 +110,10 @@ function requestOf(
     sampling: { stages, ...first } = {},
     signal,
     image: given,
+    embeddings,
+    candidates,
+    noise,
+    jumps,
   }: GenerateRequest,
   {
     count,
@@ -129,7 +135,7 @@ function requestOf(
     ...(takes.text && { prompts, ...(takes.guidance && { negativePrompts }) }),
     ...(takes.styles && { styles }),
     ...(takes.classes && { classes }),
-    ...(isFirst ? { image: given, mask, strength } : { image }),
+    ...(isFirst ? { image: given, mask, strength, embeddings, candidates, noise, jumps } : { image }),
     sampling: { ...(isFirst && first), stages: own },
   };
 }

@@ -94,6 +94,7 @@ export function diffusionGenerator({
         purpose: stage,
         conditions: given.conditions,
         negative: given.negative,
+        noise: request.noise,
         signal: request.signal,
       };
       const changed = takes.image?.use === 'optional' ? full.image : undefined;

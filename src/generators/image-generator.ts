@@ -28,6 +28,12 @@ export interface GenerateRequest {
   readonly mask?: FloatArray | undefined;
   /** How far an image that is changed may go: 0 leaves it as it is, 1 forgets it; default 0.6. */
   readonly strength?: number | undefined;
+  /** [D] or [count, D] CLIP image embeddings to generate images of, for a generator that takes them; no prior draws them then. */
+  readonly embeddings?: FloatArray | undefined;
+  /** Embeddings that a prior draws for each image, of which the one nearest to the text's is kept; default the model's own. */
+  readonly candidates?: number | undefined;
+  /** [C, H, W] or [count, C, H, W] the noise that the images of the first stage begin as, in the place of the seed's. */
+  readonly noise?: FloatArray | undefined;
   /** How often RePaint goes back under a mask; default its own. */
   readonly jumps?: RepaintJumps | undefined;
   /** How to sample: of the first stage, and of others by their names. What is left out is the generator's default. */
@@ -56,6 +62,8 @@ export interface GenerateProgress {
   readonly xt?: FloatArray;
   /** [B, ...] the images, once: in [−1, 1]. */
   readonly finished?: FloatArray;
+  /** [count, candidates] once, of a stage that draws several CLIP embeddings for each image: their cosines to the text's; the largest is kept. */
+  readonly similarities?: FloatArray;
 }
 
 /** What a generator can be asked with besides a seed. */
@@ -72,10 +80,26 @@ export interface GeneratorInputs {
   };
   /** `required` is an image of low resolution that is enlarged, `optional` one to change; absent, images mean nothing to it. */
   readonly image?: { readonly shape: Shape; readonly use: 'required' | 'optional' };
+  /** CLIP image embeddings in the place of texts; absent, they mean nothing to it. */
+  readonly embeddings?: { readonly width: number };
   /** Whether a part of an image can be painted anew. */
   readonly mask: boolean;
   /** Whether it can be guided: `guidanceScale` other than 1, negative prompts. */
   readonly guidance: boolean;
+}
+
+/** The CLIP that a generator of its image embeddings brings along. */
+export interface GeneratorClip {
+  /** D. */
+  readonly width: number;
+  /** @returns [N, D], before they are made unit vectors */
+  embedTexts(texts: readonly string[]): Promise<FloatArray>;
+  /**
+   * @param images  [N, C, H, W] in [−1, 1], of any size
+   * @returns       [N, D], before they are made unit vectors
+   * @throws if the model has no image encoder
+   */
+  embedImages(images: FloatArray): Promise<FloatArray>;
 }
 
 /** Makes images from requests. */
@@ -97,6 +121,15 @@ export interface ImageGenerator {
   readonly notes: readonly string[];
   /** What to know of a request before it is generated, one sentence each: a prompt that is too long. */
   notesOn?(request: GenerateRequest): readonly string[];
+  /** Embeds texts and images, where it brings a CLIP. */
+  readonly clip?: GeneratorClip;
+  /**
+   * The noise from which a deterministic sampler makes an image again, under the embedding and the prompt of the request: DDIM
+   * inversion.
+   *
+   * @returns [C, H, W] for `noise`
+   */
+  invert?(request: GenerateRequest): Promise<FloatArray>;
   /** What computes it, for people. */
   readonly device: string;
   /**

@@ -8,11 +8,22 @@ export {
   samplingProgress,
   samplingStage,
 } from './diffusion.ts';
+export {
+  clipOf,
+  componentsRequest,
+  interpolationRequest,
+  preservedEta,
+  reranked,
+  textDiffRequest,
+  variationRequest,
+  type ClipRequest,
+} from './clip-requests.ts';
 export { exactGenerator } from './exact.ts';
 export {
   generateImages,
   type GenerateProgress,
   type GenerateRequest,
+  type GeneratorClip,
   type GeneratorInputs,
   type ImageGenerator,
 } from './image-generator.ts';
@@ -26,3 +37,4 @@ export {
   textToImageFacts,
   textToImageSettings,
 } from './text-to-image.ts';
+export { openUnCLIP, unclipFacts, unclipSettings, unclipStages, type UnCLIPFacts } from './unclip.ts';

@@ -2,13 +2,16 @@
 import { z } from 'zod';
 import {
   cascadeClass,
+  decoderClass,
   filesIn,
   indexFile,
   denoisingClasses,
   pipelineClasses,
+  priorClass,
   readModel,
   readModelIndex,
   textToImageClass,
+  unclipClasses,
   type LoadedModel,
   type ModelFiles,
 } from '../checkpoint/browser.ts';
@@ -23,11 +26,16 @@ import type { GeneratorInputs, ImageGenerator } from './image-generator.ts';
 import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
 import { openTextToImage } from './text-to-image.ts';
+import { openPriorAlone, openUnCLIP } from './unclip.ts';
+import { hasUpsampler, openUpsampler } from './unclip-upsampler.ts';
 
 /** Who opens a stage of a cascade. */
 const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
   ...Object.fromEntries([...pipelineClasses, ...denoisingClasses].map((className) => [className, openDiffusion])),
   [textToImageClass]: openTextToImage,
+  [decoderClass]: openUnCLIP,
+  [priorClass]: openPriorAlone,
+  ...Object.fromEntries(unclipClasses.map((className) => [className, openWholeUnCLIP])),
 };
 
 /** Who opens which class of model_index.json. */
@@ -112,6 +120,18 @@ async function openCascade({ executor, files, index, ...options }: GeneratorCont
     return cascade(stages);
   } catch (error) {
     for (const { generator } of stages) await generator.dispose();
+    throw error;
+  }
+}
+
+/** Opens a whole DALL·E 2: prior and decoder, and the upsampler behind them where there is one. */
+async function openWholeUnCLIP(context: GeneratorContext): Promise<ImageGenerator> {
+  const base = await openUnCLIP(context);
+  if (!hasUpsampler(context.index!)) return base;
+  try {
+    return cascade([{ generator: base }, { generator: await openUpsampler(context, base.shape) }]);
+  } catch (error) {
+    await base.dispose();
     throw error;
   }
 }

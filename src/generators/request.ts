@@ -19,6 +19,8 @@ export interface FullRequest {
   /** [count, C, H, W] */
   readonly image?: FloatArray;
   readonly mask?: FloatArray;
+  /** [count, D] */
+  readonly embeddings?: FloatArray;
 }
 
 /**
@@ -27,7 +29,19 @@ export interface FullRequest {
  * @throws one line if it asks for what the generator does not take, lacks what it needs, or lists do not fit the count
  */
 export function fullRequest(
-  { seed = 0, count = 1, first = 0, ids, prompts, negativePrompts, styles, classes, image, mask }: GenerateRequest,
+  {
+    seed = 0,
+    count = 1,
+    first = 0,
+    ids,
+    prompts,
+    negativePrompts,
+    styles,
+    classes,
+    image,
+    mask,
+    embeddings,
+  }: GenerateRequest,
   takes: GeneratorInputs,
 ): FullRequest {
   if (!Number.isSafeInteger(count) || count < 1)
@@ -41,6 +55,7 @@ export function fullRequest(
     ['classes', classes, takes.classes],
     ['image', image, takes.image],
     ['mask', mask, takes.mask],
+    ['embeddings', embeddings, takes.embeddings],
   ] as const) {
     if (value !== undefined && !taken)
       throw new Error(
@@ -51,7 +66,7 @@ export function fullRequest(
     throw new Error(
       'generate: negativePrompts: this model was trained without dropping captions, so it cannot be guided away from anything; leave them out',
     );
-  if (takes.text?.required && !prompts)
+  if (takes.text?.required && !prompts && !embeddings)
     throw new Error('generate: prompts are missing: this model needs a text for each image');
   if (takes.image?.use === 'required' && !image)
     throw new Error(`generate: image is missing: this model enlarges images of [${takes.image.shape.join(', ')}]`);
@@ -64,8 +79,9 @@ export function fullRequest(
     ...(negativePrompts && { negativePrompts: each('negativePrompts', negativePrompts, count) }),
     ...(takes.styles && { styles: styleNumbers(styles && each('styles', styles, count), takes.styles, count) }),
     ...(takes.classes && { classes: classNumbers(classes && each('classes', classes, count), takes.classes, count) }),
-    ...(image && { image: eachImage(image, takes.image!.shape, count) }),
+    ...(image && { image: eachRow('image', image, takes.image!.shape, count) }),
     ...(mask && { mask }),
+    ...(embeddings && { embeddings: eachRow('embeddings', embeddings, [takes.embeddings!.width], count) }),
   };
 }
 
@@ -127,14 +143,14 @@ function classNumbers(
   });
 }
 
-/** An image for each, of one that is for all. */
-function eachImage(image: FloatArray, shape: Shape, count: number): FloatArray {
+/** A row for each, of one that is for all. */
+function eachRow(name: string, given: FloatArray, shape: Shape, count: number): FloatArray {
   const size = sizeOf(shape);
-  const own = image.shape.join();
-  if (own === shape.join()) return takeRows(float32([1, ...shape], image.data), Array<number>(count).fill(0));
-  if (own === [count, ...shape].join()) return image;
-  if (own === [1, ...shape].join()) return takeRows(image, Array<number>(count).fill(0));
+  const own = given.shape.join();
+  if (own === shape.join()) return takeRows(float32([1, ...shape], given.data), Array<number>(count).fill(0));
+  if (own === [count, ...shape].join()) return given;
+  if (own === [1, ...shape].join()) return takeRows(given, Array<number>(count).fill(0));
   throw new Error(
-    `generate: image is ${describeType(image)}, expected [${shape.join(', ')}] for all, or [${[count, ...shape].join(', ')}] (${size} values an image)`,
+    `generate: ${name} is ${describeType(given)}, expected [${shape.join(', ')}] for all, or [${[count, ...shape].join(', ')}] (${size} values an image)`,
   );
 }

@@ -28,6 +28,7 @@ import {
   CLIPVisionModelWithProjection,
 } from './clip.ts';
 import { clipConfig, clipTextConfig, clipVisionConfig } from './clip/config.ts';
+import { tinyTextConfig, tinyVisionConfig } from '../../test/tiny-models.ts';
 
 // test/golden/clip.py
 const fixtures = fileURLToPath(new URL('../../test/golden/clip/', import.meta.url));
@@ -196,26 +197,7 @@ describe('a tower alone', () => {
   });
 });
 
-const tiny = {
-  textConfig: {
-    vocabSize: 20,
-    hiddenSize: 8,
-    intermediateSize: 16,
-    numHiddenLayers: 1,
-    numAttentionHeads: 2,
-    maxPositionEmbeddings: 6,
-    eosTokenId: 19,
-  },
-  visionConfig: {
-    hiddenSize: 8,
-    intermediateSize: 16,
-    numHiddenLayers: 1,
-    numAttentionHeads: 2,
-    imageSize: 8,
-    patchSize: 4,
-  },
-  projectionDim: 4,
-} as const;
+const tiny = { textConfig: tinyTextConfig, visionConfig: tinyVisionConfig, projectionDim: 4 } as const;
 
 describe('the embedding of a text', () => {
   const embed = async (rows: readonly (readonly number[])[], eosTokenId = 19) => {

@@ -59,6 +59,21 @@ export function concatenating(network: DenoisingNetwork, channels: number): Deno
   };
 }
 
+/** A network of images for images of another size: convolutions take any. */
+export function ofSize(network: DenoisingNetwork, size: readonly [height: number, width: number]): DenoisingNetwork {
+  const { className, module, config, sample, outputs, conditions, takesNoiseLevels = false } = network;
+  return {
+    className,
+    module,
+    config,
+    takesNoiseLevels,
+    sample: [sample[0]!, ...size],
+    outputs: [outputs[0]!, ...size],
+    conditions,
+    denoise: (ctx, xt, t, given) => network.denoise(ctx, xt, t, given),
+  };
+}
+
 /** The inputs of a program for a network's conditions, by name: [batchSize, ...]. */
 export function conditionTensors(
   { conditions }: Pick<DenoisingNetwork, 'conditions'>,

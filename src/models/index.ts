@@ -39,7 +39,7 @@ export {
   openAIPreprocessing,
 } from './clip/preprocess.ts';
 export { legacyEosTokenId, type TowerOutput } from './clip/text-tower.ts';
-export { concatenating, conditionTensors, type DenoisingNetwork } from './denoising-network.ts';
+export { concatenating, conditionTensors, ofSize, type DenoisingNetwork } from './denoising-network.ts';
 export {
   conditionVectorWidth,
   type FieldCondition,
@@ -51,7 +51,6 @@ export {
 export {
   PriorTransformer,
   priorTransformerConfigSchema,
-  type EmbeddingStatistics,
   type PriorConditions,
   type PriorTransformerConfig,
   type PriorTransformerOptions,

@@ -7,6 +7,7 @@ import {
   Linear,
   Module,
   normal,
+  ones,
   Parameter,
   SequenceTransformerBlock,
   TimestepEmbedding,
@@ -15,7 +16,6 @@ import {
   type ActivationName,
   type AttentionMasks,
   type Context,
-  type Initializer,
 } from '../nn/index.ts';
 
 const positiveInteger = z.number().int().positive();
@@ -60,12 +60,6 @@ export type PriorTransformerConfig = z.output<typeof priorTransformerConfigSchem
 /** What has to be said of a `PriorTransformer`; the rest has diffusers' defaults. */
 export type PriorTransformerOptions = z.input<typeof priorTransformerConfigSchema>;
 
-/** What the embeddings' statistics begin as; see `clipMean` and `clipStd`. */
-export interface EmbeddingStatistics {
-  readonly mean: Initializer;
-  readonly std: Initializer;
-}
-
 /** What a prior is conditioned on. */
 export interface PriorConditions {
   /** [B, P] or [B, n, P] the text's CLIP embedding. */
@@ -104,7 +98,7 @@ export class PriorTransformer extends Module {
   readonly #config: PriorTransformerConfig;
 
   /** @throws if an option is none, or has no such value */
-  constructor(options: PriorTransformerOptions, { mean = zeros, std = zeros }: Partial<EmbeddingStatistics> = {}) {
+  constructor(options: PriorTransformerOptions) {
     super();
     const config = priorTransformerConfigSchema.parse(options);
     this.#config = config;
@@ -132,8 +126,8 @@ export class PriorTransformer extends Module {
     this.normIn = config.normInType === null ? null : new LayerNorm(width);
     this.normOut = new LayerNorm(width);
     this.projToClipEmbeddings = new Linear(width, clipEmbedDim);
-    this.clipMean = new Parameter([1, clipEmbedDim], mean, 'buffer');
-    this.clipStd = new Parameter([1, clipEmbedDim], std, 'buffer');
+    this.clipMean = new Parameter([1, clipEmbedDim], zeros, 'buffer');
+    this.clipStd = new Parameter([1, clipEmbedDim], ones, 'buffer');
   }
 
   get config(): PriorTransformerConfig {

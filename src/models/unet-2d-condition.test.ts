@@ -5,6 +5,7 @@ import { weightValues } from '../../test/golden/named-weights.ts';
 import { grad, input, mean, program, square, sub, type HostArray, type Tensor } from '../core/index.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { bind, countParameters, namedParameters } from '../nn/index.ts';
+import { difference, largest } from '../../test/differences.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { fromHuggingFace, parseConfig } from './config.ts';
 import { UNet2DConditionModel, type TextConditions } from './unet-2d-condition.ts';
@@ -23,22 +24,11 @@ const counts = JSON.parse(readFileSync(`${fixtures}counts.json`, 'utf8')) as Rec
   string,
   { readonly config: Record<string, unknown>; readonly parameters: number }
 >;
-const executor = createNodeExecutor({ threads: 2, worker: false });
+const executor = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => executor.dispose());
 
 const parse = (name: string, config: Record<string, unknown>) =>
   parseConfig(unet2DConditionConfigSchema, fromHuggingFace(config), name);
-
-function largest(values: ArrayLike<number>): number {
-  let worst = 0;
-  for (let i = 0; i < values.length; i++) worst = Math.max(worst, Math.abs(values[i]!));
-  return worst;
-}
-
-function difference(a: HostArray, b: HostArray): Float64Array {
-  expect(a.shape).toEqual(b.shape);
-  return Float64Array.from(a.data as Float32Array, (v, i) => v - Number(b.data[i]!));
-}
 
 const notConditions = /^(sample|timestep|target|out_sample|grad\..*)$/;
 

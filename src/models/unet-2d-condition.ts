@@ -20,7 +20,7 @@ import {
   type TextStates,
   type TimeProjection,
 } from '../nn/index.ts';
-import { naming, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
+import { blockSettings, downPath, naming, type BlockSettings, type DownBlock, type UpBlock } from './unet-2d/block.ts';
 import { presentName } from './unet-2d/block-types.ts';
 import {
   textDownBlockTypes,
@@ -117,13 +117,7 @@ export class UNet2DConditionModel extends Module {
       config.additionEmbedType === 'text_time' ? new Timesteps(config.additionTimeEmbedDim!, config) : null;
 
     const settings: BlockSettings = {
-      tembChannels: config.classEmbeddingsConcat ? 2 * timeDim : timeDim,
-      groups: normNumGroups,
-      eps: normEps,
-      activation: config.actFn,
-      timeScaleShift: config.resnetTimeScaleShift,
-      dropout: config.dropout,
-      downsamplePadding: config.downsamplePadding,
+      ...blockSettings(config, config.classEmbeddingsConcat ? 2 * timeDim : timeDim),
       downsampleType: 'conv',
       upsampleType: 'conv',
     };
@@ -246,16 +240,9 @@ export class UNet2DConditionModel extends Module {
     const time = { raw: emb, activated: activations[actFn](emb), text: this.#text(ctx, conditions) };
 
     const centered = centerInputSample ? sub(mul(sample, 2), 1) : sample;
-    let features: Features = { h: this.convIn.forward(ctx, centered) };
-    const downActivations: (Tensor | null)[] = [features.h];
-    this.downBlocks.forEach((block, level) =>
-      naming(`downBlockTypes[${level}]`, down[level]!, () => {
-        const { activations: added, ...next } = block.forward(ctx, features, time);
-        downActivations.push(...added);
-        features = next;
-      }),
-    );
-    if (this.midBlock) features = { h: this.midBlock.forward(ctx, features.h, time) };
+    const start = { h: this.convIn.forward(ctx, centered) };
+    const { features: lowest, activations: downActivations } = downPath(ctx, this.downBlocks, down, start, time);
+    let features = this.midBlock ? { h: this.midBlock.forward(ctx, lowest.h, time) } : lowest;
     this.upBlocks.forEach((block, i) =>
       naming(`upBlockTypes[${i}]`, up[i]!, () => {
         const taken = downActivations.splice(-block.resnets.length);

@@ -5,6 +5,7 @@ import { grad, input, mean, program, randomKey, square, sub, type HostArray, typ
 import { readSafetensors } from '../formats/safetensors.ts';
 import { bind, namedParameters, randomKeyInput } from '../nn/index.ts';
 import { weightValues } from '../../test/golden/named-weights.ts';
+import { difference, largest } from '../../test/differences.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { fromHuggingFace, parseConfig } from './config.ts';
 import { UNet2DModel } from './unet-2d.ts';
@@ -17,19 +18,8 @@ const cases = JSON.parse(readFileSync(`${fixtures}cases.json`, 'utf8')) as Recor
   string,
   { config: Record<string, unknown>; parameters: Record<string, number[]> }
 >;
-const executor = createNodeExecutor({ threads: 2, worker: false });
+const executor = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => executor.dispose());
-
-function largest(values: ArrayLike<number>): number {
-  let worst = 0;
-  for (let i = 0; i < values.length; i++) worst = Math.max(worst, Math.abs(values[i]!));
-  return worst;
-}
-
-function difference(a: HostArray, b: HostArray): Float64Array {
-  expect(a.shape).toEqual(b.shape);
-  return Float64Array.from(a.data as Float32Array, (v, i) => v - Number(b.data[i]!));
-}
 
 describe.each(Object.keys(cases))('diffusers fixture %s', (name) => {
   const { config, parameters } = cases[name]!;

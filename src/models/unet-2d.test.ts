@@ -10,7 +10,7 @@ import { UNet2DModel } from './unet-2d.ts';
 import { unet2DConfigSchema, type UNet2DOptions } from './unet-2d/config.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/golden/unet2d/', import.meta.url));
-const executor = createNodeExecutor({ threads: 2, worker: false });
+const executor = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => executor.dispose());
 
 const tensorsOf = (path: string) => readSafetensors(readFileSync(path)).tensors as ReadonlyMap<string, HostArray>;

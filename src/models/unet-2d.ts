@@ -16,7 +16,16 @@ import {
   type TimeProjection,
 } from '../nn/index.ts';
 import type { DenoisingNetwork } from './denoising-network.ts';
-import { groupsFor, naming, type BlockSettings, type DownBlock, type Features, type UpBlock } from './unet-2d/block.ts';
+import {
+  blockSettings,
+  downPath,
+  groupsFor,
+  naming,
+  type BlockSettings,
+  type DownBlock,
+  type Features,
+  type UpBlock,
+} from './unet-2d/block.ts';
 import {
   downBlockTypes,
   presentName,
@@ -65,13 +74,7 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
     const tembChannels = config.timeEmbeddingDim ?? channels[0]! * 4;
     this.#tembChannels = tembChannels;
     const settings: BlockSettings = {
-      tembChannels,
-      groups: normNumGroups,
-      eps: normEps,
-      activation: config.actFn,
-      timeScaleShift: config.resnetTimeScaleShift,
-      dropout: config.dropout,
-      downsamplePadding: config.downsamplePadding,
+      ...blockSettings(config, tembChannels),
       downsampleType: config.downsampleType,
       upsampleType: config.upsampleType,
     };
@@ -210,17 +213,13 @@ export class UNet2DModel extends Module implements DenoisingNetwork {
     const time = { raw: emb, activated: activations[actFn](emb) };
 
     const image = centerInputSample ? sub(mul(sample, 2), 1) : sample;
-    let features: Features = { h: this.convIn.forward(ctx, image), image };
-    const activationsDown: (Tensor | null)[] = [features.h];
-    this.downBlocks.forEach((block, level) =>
-      naming(`downBlockTypes[${level}]`, down[level]!, () => {
-        const { activations: added, ...next } = block.forward(ctx, features, time);
-        activationsDown.push(...added);
-        features = next;
-      }),
-    );
+    const start = { h: this.convIn.forward(ctx, image), image };
+    const {
+      features: { h: lowest },
+      activations: activationsDown,
+    } = downPath(ctx, this.downBlocks, down, start, time);
     // The up path starts an image of its own.
-    features = { h: this.midBlock ? this.midBlock.forward(ctx, features.h, time) : features.h };
+    let features: Features = { h: this.midBlock ? this.midBlock.forward(ctx, lowest, time) : lowest };
     this.upBlocks.forEach((block, level) =>
       naming(`upBlockTypes[${level}]`, up[level]!, () => {
         features = block.forward(ctx, features, activationsDown.splice(-block.resnets.length), time);

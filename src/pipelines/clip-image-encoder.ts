@@ -23,7 +23,7 @@ export interface ClipImageEncoder {
   readonly resample: ClipResample | undefined;
   /**
    * @param images  [N, C, imageSize, imageSize] in [−1, 1]
-   * @returns       [N, D], unit vectors
+   * @returns       [N, D], unit vectors unless it was opened with `normalize: false`
    */
   embedImages(images: FloatArray): Promise<FloatArray>;
   dispose(): Promise<void>;
@@ -39,6 +39,8 @@ export interface ClipImageSource {
   readonly batchSize?: number;
   /** Test-time augmentation: the transforms whose embeddings are averaged; default none. See `ttaTransforms`. */
   readonly transforms?: readonly TtaTransform[] | undefined;
+  /** False gives the projected embeddings as they are; default true, unit vectors. */
+  readonly normalize?: boolean;
 }
 
 /** The default `batchSize` of encoders. */
@@ -47,7 +49,7 @@ export const encoderBatchSize = 32;
 /** Opens an image tower for embedding. It is compiled when it is first needed. */
 export function openClipImageEncoder(
   executor: Executor,
-  { model, weights, preprocessing, batchSize = encoderBatchSize, transforms }: ClipImageSource,
+  { model, weights, preprocessing, batchSize = encoderBatchSize, transforms, normalize = true }: ClipImageSource,
 ): ClipImageEncoder {
   const { imageSize, numChannels, projectionDim } = imageTowerConfig(model);
   const tower = openTower(executor, weights, (prefix) =>
@@ -55,6 +57,7 @@ export function openClipImageEncoder(
       prefix,
       ...(preprocessing && { preprocessing }),
       ...(transforms && { transforms }),
+      normalize,
     }),
   );
   return {

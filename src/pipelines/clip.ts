@@ -148,6 +148,8 @@ export interface ImageProgramOptions {
   readonly prefix?: string;
   /** Test-time augmentation: the transforms whose unit vectors are averaged; default none. */
   readonly transforms?: readonly TtaTransform[];
+  /** False gives the projected embeddings as they are, as transformers' `CLIPVisionModelWithProjection` does; default true, unit vectors. */
+  readonly normalize?: boolean;
 }
 
 /**
@@ -158,12 +160,16 @@ export interface ImageProgramOptions {
 export function imageProgram(
   model: CLIPImageTower,
   batchSize: number,
-  { preprocessing = openAIPreprocessing, prefix = '', transforms }: ImageProgramOptions = {},
+  { preprocessing = openAIPreprocessing, prefix = '', transforms, normalize = true }: ImageProgramOptions = {},
 ): Program {
+  if (transforms && !normalize)
+    throw new Error('imageProgram: transforms are averaged as unit vectors; normalize them');
   const { numChannels, imageSize } = imageTowerConfig(model);
   const images = input('images', [batchSize, numChannels, imageSize, imageSize]);
-  const embed = (seen: Tensor) =>
-    unitVectors(model.imageFeatures(bind(model, { prefix }), clipPixels(seen, preprocessing)));
+  const embed = (seen: Tensor) => {
+    const features = model.imageFeatures(bind(model, { prefix }), clipPixels(seen, preprocessing));
+    return normalize ? unitVectors(features) : features;
+  };
   return program({
     outputs: {
       image_embeds: transforms

@@ -5,17 +5,10 @@ import { UNet2DModel, type UNet2DOptions } from '../models/index.ts';
 import { bind } from '../nn/index.ts';
 import { denoisingLoss } from './denoising-loss.ts';
 import { openSampler } from './network-sampler.ts';
+import { oneLevelUnet } from '../../test/tiny-models.ts';
 
 describe('a network that cannot denoise', () => {
-  const oneLevel: UNet2DOptions = {
-    sampleSize: 8,
-    blockOutChannels: [8],
-    layersPerBlock: 1,
-    normNumGroups: 4,
-    downBlockTypes: ['DownBlock2D'],
-    upBlockTypes: ['UpBlock2D'],
-    attentionHeadDim: null,
-  };
+  const oneLevel: UNet2DOptions = { ...oneLevelUnet, sampleSize: 8 };
 
   test.each<[UNet2DOptions, string]>([
     [

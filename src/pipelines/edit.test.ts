@@ -7,6 +7,7 @@ import { sampleImages, finishedImages, sampleStreams, type ImageModel } from './
 import { inpaintImage, interpolatedCount, interpolateSeeds, varyImage } from './edit.ts';
 import { exactSampler } from './exact-sampler.ts';
 import { openSampler } from './network-sampler.ts';
+import { oneLevelUnet } from '../../test/tiny-models.ts';
 
 const normals = (shape: readonly number[], purpose: string): FloatArray =>
   float32(shape, new RandomStream(1, purpose).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
@@ -94,18 +95,7 @@ describe('editing images', () => {
 });
 
 describe('a network that is conditioned on an image', () => {
-  const unet = new UNet2DModel({
-    sampleSize: 4,
-    inChannels: 2,
-    outChannels: 1,
-    blockOutChannels: [8],
-    layersPerBlock: 1,
-    normNumGroups: 4,
-    downBlockTypes: ['DownBlock2D'],
-    upBlockTypes: ['UpBlock2D'],
-    attentionHeadDim: null,
-    addAttention: false,
-  });
+  const unet = new UNet2DModel({ ...oneLevelUnet, inChannels: 2, outChannels: 1 });
   // A convolution at the end that is not nearly zero, so that what goes in matters.
   const weights = new Map(
     [...initialValues(unet, 1)].map(([name, value]) => [

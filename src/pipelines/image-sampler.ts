@@ -8,6 +8,7 @@ import {
   rowsOf,
   samplerNamed,
   samplerTimesteps,
+  takeRows,
   type AnySamplerOptions,
   type ConditionInput,
   type Conditions,
@@ -59,7 +60,10 @@ export interface SampleRequest extends Guidance {
 }
 
 /** Which images to generate, and how. */
-export interface SampleOptions extends SampleRequest, SamplerChoice {}
+export interface SampleOptions extends SampleRequest, SamplerChoice {
+  /** [...] or [count, ...] the noise that samples begin as, of the deviation of the first time, in the place of what their streams draw. */
+  readonly noise?: FloatArray | undefined;
+}
 
 /** What random numbers of samples are for, when nobody says. */
 const samplePurpose = 'sample';
@@ -125,15 +129,32 @@ export function imageSampler(model: ImageModel): ImageSampler {
     ...model,
     async *sample(asked) {
       const { run, timesteps, options, sampling } = chosenSampler(model, asked);
-      yield* sampleBatches(model, { ...asked, ...sampling }, timesteps.length, ({ denoise, shape, streams, given }) =>
-        run(denoise, initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!)), {
-          ...options,
-          ...given,
-          streams,
-        }),
+      const { noise, count } = asked;
+      if (noise) checkNoise(model, noise, count);
+      yield* sampleBatches(
+        model,
+        { ...asked, ...sampling },
+        timesteps.length,
+        ({ denoise, shape, places, streams, given }) => {
+          const drawn = initialNoise(shape, streams, model.process.schedule.priorStd(timesteps[0]!));
+          return run(denoise, noise ? noiseAt(noise, model.shape, places) : drawn, { ...options, ...given, streams });
+        },
       );
     },
   };
+}
+
+function checkNoise({ shape }: Pick<ImageModel, 'shape'>, noise: FloatArray, count: number): void {
+  if (noise.shape.join() !== shape.join() && noise.shape.join() !== [count, ...shape].join())
+    throw new Error(
+      `sample: the noise is [${noise.shape.join(', ')}], expected [${shape.join(', ')}] for all, or [${[count, ...shape].join(', ')}]`,
+    );
+}
+
+/** The noise of some places of a request. */
+function noiseAt(noise: FloatArray, shape: Shape, places: readonly number[]): FloatArray {
+  const isForAll = noise.shape.length === shape.length;
+  return takeRows(isForAll ? float32([1, ...shape], noise.data) : noise, isForAll ? places.map(() => 0) : places);
 }
 
 /** The most steps that a model can be sampled in: those of its schedule, or any number. */

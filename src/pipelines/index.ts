@@ -25,10 +25,12 @@ export {
 export * from './denoising-task.ts';
 export * from './image-sampler.ts';
 export * from './edit.ts';
+export * from './embedding-paths.ts';
 export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export { interpolateConditions } from './interpolate-conditions.ts';
 export * from './network-sampler.ts';
+export * from './prior-sampler.ts';
 export {
   type FrozenTextEncoder,
   openTextEncoder,
@@ -46,7 +48,9 @@ export {
   type NoisedSuperResolution,
   shrink,
 } from './super-resolution.ts';
+export { resized, towerImages } from './resized-images.ts';
 export * from './text-conditions.ts';
+export * from './unclip-examples.ts';
 export * from './zero-shot.ts';
 export { inBatches, mapInBatches } from './in-batches.ts';
 export { overWeights, type ProgramOverWeights, type ProgramWeights } from './program-weights.ts';

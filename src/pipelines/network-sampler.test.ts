@@ -13,22 +13,11 @@ import { initialValues } from '../nn/index.ts';
 import { denoiserProgram } from './denoising-loss.ts';
 import { sampleImages, sampleStreams } from './image-sampler.ts';
 import { openSampler } from './network-sampler.ts';
+import { oneLevelUnet } from '../../test/tiny-models.ts';
 
 describe('guidance of a network that learns its variance', () => {
   // Two classes and one for "any"; one channel, and the variance of its pixels next to it.
-  const unet = new UNet2DModel({
-    sampleSize: 4,
-    inChannels: 1,
-    outChannels: 2,
-    numClassEmbeds: 3,
-    blockOutChannels: [8],
-    layersPerBlock: 1,
-    normNumGroups: 4,
-    downBlockTypes: ['DownBlock2D'],
-    upBlockTypes: ['UpBlock2D'],
-    attentionHeadDim: null,
-    addAttention: false,
-  });
+  const unet = new UNet2DModel({ ...oneLevelUnet, inChannels: 1, outChannels: 2, numClassEmbeds: 3 });
   const nullClass = 2;
   // The last layers of a fresh network and of its branches are almost zero: every class would get the same.
   const weights = new Map(
@@ -174,18 +163,7 @@ describe('guidance of a network that learns its variance', () => {
 });
 
 test('images that are not finite are said, with their number and the step', async () => {
-  const unet = new UNet2DModel({
-    sampleSize: 4,
-    inChannels: 1,
-    outChannels: 1,
-    blockOutChannels: [8],
-    layersPerBlock: 1,
-    normNumGroups: 4,
-    downBlockTypes: ['DownBlock2D'],
-    upBlockTypes: ['UpBlock2D'],
-    attentionHeadDim: null,
-    addAttention: false,
-  });
+  const unet = new UNet2DModel({ ...oneLevelUnet, inChannels: 1, outChannels: 1 });
   // Finite weights whose products are not.
   const weights = new Map(
     [...initialValues(unet, 1)].map(([name, value]) => [

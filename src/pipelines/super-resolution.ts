@@ -7,6 +7,7 @@ import { float32, RandomStream, resizeMatrix, type FloatArray } from '../core/in
 import { imageName, type Conditions, type Schedule, type SuperResolution } from '../diffusion/index.ts';
 import { textConditionNames } from '../models/index.ts';
 import type { Examples } from './denoising-task.ts';
+import { resized } from './resized-images.ts';
 
 /**
  * Images with a pixel for each factor × factor block, its mean: [B, C, H, W] → [B, C, H/factor, W/factor].
@@ -33,11 +34,10 @@ export function enlarge(
   { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>,
 ): FloatArray {
   const [height, width] = images.shape.slice(-2) as [number, number];
-  return resized(
-    images,
-    resizeMatrix(height, factor * height, { mode: upsampling }),
-    resizeMatrix(width, factor * width, { mode: upsampling }),
-  );
+  // PyTorch's cubic kernel with antialias is another one (slope −0.5 in the place of −0.75), also where nothing is shrunk.
+  const options =
+    upsampling === 'bicubic_antialias' ? ({ mode: 'bicubic', antialias: true } as const) : { mode: upsampling };
+  return resized(images, resizeMatrix(height, factor * height, options), resizeMatrix(width, factor * width, options));
 }
 
 /**
@@ -45,13 +45,21 @@ export function enlarge(
  *
  * With a stream, normals of deviation s ~ U[0, noiseAugmentation), one s for each image, are added, so that the network does not
  * rely on the finest details of the conditioning image. Noise-free conditioning is part of training, and is used for sampling.
+ * With a second stream half of the images are blurred before they are enlarged, by a Gaussian of deviation U[0, blur) pixels.
  *
  * @param images  [B, C, H, W] in [−1, 1]
  * @returns         [B, C, H, W]
  * @see Ho et al. 2022 (cascaded diffusion), section 4.2 — https://arxiv.org/abs/2106.15282
  */
-export function lowResolution(images: FloatArray, options: SuperResolution, stream?: RandomStream): FloatArray {
-  const seen = enlarge(shrink(images, options.factor), options);
+export function lowResolution(
+  images: FloatArray,
+  options: SuperResolution,
+  stream?: RandomStream,
+  blurStream?: RandomStream,
+): FloatArray {
+  const { blur = 0 } = options;
+  const small = shrink(images, options.factor);
+  const seen = enlarge(blurStream && blur > 0 ? blurred(small, blur, blurStream) : small, options);
   if (!stream || options.noiseAugmentation === 0) return seen;
   const size = seen.data.length / seen.shape[0]!;
   const deviations = Array.from({ length: seen.shape[0]! }, () => options.noiseAugmentation * stream.uniform());
@@ -60,6 +68,33 @@ export function lowResolution(images: FloatArray, options: SuperResolution, stre
     seen.shape,
     seen.data.map((x, i) => x + deviations[Math.floor(i / size)]! * z[i]!),
   );
+}
+
+/** Half of the images blurred, each by a Gaussian of its own deviation below `largest`; the edge goes on beyond itself. */
+function blurred(images: FloatArray, largest: number, random: RandomStream): FloatArray {
+  const [count = 0, ...rest] = images.shape;
+  const [height, width] = rest.slice(-2) as [number, number];
+  const size = images.data.length / count;
+  const data = new Float32Array(images.data);
+  for (let b = 0; b < count; b++) {
+    const [isBlurred, deviation] = [random.uniform() < 0.5, largest * random.uniform()];
+    if (!isBlurred || deviation === 0) continue;
+    const image = float32([1, ...rest], images.data.subarray(b * size, (b + 1) * size) as Float32Array);
+    data.set(resized(image, gaussianMatrix(height, deviation), gaussianMatrix(width, deviation)).data, b * size);
+  }
+  return float32(images.shape, data);
+}
+
+/** [length, length] what each blurred pixel of a line takes from the others: a Gaussian, rows adding up to 1. */
+function gaussianMatrix(length: number, deviation: number): FloatArray {
+  const matrix = new Float32Array(length * length);
+  const reach = Math.ceil(3 * deviation);
+  const taps = Array.from({ length: 2 * reach + 1 }, (_, k) => Math.exp(-((k - reach) ** 2) / (2 * deviation ** 2)));
+  const total = taps.reduce((sum, tap) => sum + tap, 0);
+  for (let i = 0; i < length; i++)
+    for (const [k, tap] of taps.entries())
+      matrix[i * length + Math.min(length - 1, Math.max(0, i + k - reach))]! += tap / total;
+  return float32([length, length], matrix);
 }
 
 /** Examples that are conditioned on their own low resolution too, with noise that is a function of (seed, number of the batch). */
@@ -72,7 +107,12 @@ export function lowResolutionExamples(examples: Examples, options: SuperResoluti
         x0,
         conditions: {
           ...conditions,
-          [imageName]: lowResolution(x0, options, new RandomStream(seed, 'condition noise', number)),
+          [imageName]: lowResolution(
+            x0,
+            options,
+            new RandomStream(seed, 'condition noise', number),
+            new RandomStream(seed, 'condition blur', number),
+          ),
         },
       };
     },
@@ -162,28 +202,4 @@ export function croppedExamples(
       return { x0: float32([count, channels, height, width], data), ...(conditions && { conditions }) };
     },
   };
-}
-
-/** rows · X · columnsᵀ for each channel X. */
-function resized({ shape, data }: FloatArray, rows: FloatArray, columns: FloatArray): FloatArray {
-  const [toHeight, height] = rows.shape as [number, number];
-  const [toWidth, width] = columns.shape as [number, number];
-  const planes = data.length / (height * width);
-  const out = new Float32Array(planes * toHeight * toWidth);
-  const line = new Float64Array(width);
-  for (let plane = 0; plane < planes; plane++) {
-    for (let y = 0; y < toHeight; y++) {
-      line.fill(0);
-      for (let k = 0; k < height; k++) {
-        const weight = rows.data[y * height + k]!;
-        if (weight !== 0) for (let x = 0; x < width; x++) line[x]! += weight * data[(plane * height + k) * width + x]!;
-      }
-      for (let x = 0; x < toWidth; x++) {
-        let sum = 0;
-        for (let k = 0; k < width; k++) sum += columns.data[x * width + k]! * line[k]!;
-        out[(plane * toHeight + y) * toWidth + x] = sum;
-      }
-    }
-  }
-  return float32([...shape.slice(0, -2), toHeight, toWidth], out);
 }

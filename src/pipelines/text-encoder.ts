@@ -94,6 +94,8 @@ export async function openTextEncoder(
   const pooledWidth = pooledWidthOf(loaded);
   const prepared = (text: string) => (lowercase ? text.toLowerCase() : text);
 
+  // An embedding of the network's own is a product of rows, which a kernel sums in another order where there is one row alone.
+  const fewest = pooling.modes.length === 0 ? Math.min(2, batchSize) : 1;
   const build = (batch: number, length: number) => textEncoderProgram({ network, pooling }, batch, length);
   // What is read is the same at any length, and what is built for a long one is large.
   const store = await executor.createStore(build(1, 2).reads, loaded.weights);
@@ -111,7 +113,7 @@ export async function openTextEncoder(
       const mask = new Uint8Array(texts.length * maxLength);
       const pooled = new Float32Array(texts.length * pooledWidth);
       const counts = texts.map(encoder.countTokens);
-      for (const { length, rows, batch } of batchesByLength(counts, maxLength, batchSize)) {
+      for (const { length, rows, batch } of batchesByLength(counts, maxLength, batchSize, fewest)) {
         const tokens = tokenizer.encodeBatch(
           Array.from({ length: batch }, (_, i) => prepared(texts[rows[Math.min(i, rows.length - 1)]!]!)),
           length,
@@ -236,7 +238,12 @@ interface LengthBatch {
  * Batches of texts of similar length. The length depends on the text alone, so that its features do not depend on its company; there are
  * few lengths and sizes, since each is a program.
  */
-export function batchesByLength(counts: readonly number[], maxLength: number, batchSize: number): LengthBatch[] {
+export function batchesByLength(
+  counts: readonly number[],
+  maxLength: number,
+  batchSize: number,
+  fewest = 1,
+): LengthBatch[] {
   const byLength = new Map<number, number[]>();
   for (const [row, count] of counts.entries()) {
     const length = Math.min(maxLength, roundedLength(count));
@@ -245,7 +252,11 @@ export function batchesByLength(counts: readonly number[], maxLength: number, ba
   return [...byLength].flatMap(([length, rows]) =>
     Array.from({ length: Math.ceil(rows.length / batchSize) }, (_, i) => {
       const part = rows.slice(i * batchSize, (i + 1) * batchSize);
-      return { length, rows: part, batch: Math.min(batchSize, 2 ** Math.ceil(Math.log2(part.length))) };
+      return {
+        length,
+        rows: part,
+        batch: Math.min(batchSize, Math.max(fewest, 2 ** Math.ceil(Math.log2(part.length)))),
+      };
     }),
   );
 }

@@ -7,6 +7,7 @@ import { createNodeExecutor } from '../runtime/node.ts';
 import { openClipEncoder } from './clip-encoder.ts';
 import { imageProgram, textProgram } from './clip.ts';
 import { likeliestGroup, rank, zeroShotAccuracy, zeroShotClassifier } from './zero-shot.ts';
+import { tinyVisionConfig } from '../../test/tiny-models.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
@@ -29,14 +30,7 @@ const model = new CLIPModel({
     numAttentionHeads: 2,
     maxPositionEmbeddings: 16,
   },
-  visionConfig: {
-    hiddenSize: 8,
-    intermediateSize: 16,
-    numHiddenLayers: 1,
-    numAttentionHeads: 2,
-    imageSize: 8,
-    patchSize: 4,
-  },
+  visionConfig: tinyVisionConfig,
 });
 const weights = initialValues(model, 3);
 

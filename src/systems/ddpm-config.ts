@@ -65,6 +65,8 @@ const objectiveSchema = noiseObjectiveSchema.extend({
       upsampling: z.enum(upsamplings).default('bilinear'), // Saharia et al. 2021 take bicubic
       /** Largest deviation of noise put on them in training; 0.1 keeps the network from relying on their finest details. */
       noiseAugmentation: z.number().nonnegative().default(0),
+      /** Largest standard deviation of a Gaussian blur put on half of them in training, in pixels of the low resolution. */
+      blur: z.number().nonnegative().default(0), // Saharia et al. 2021 and Ramesh et al. 2022 take up to 0.6
     })
     .optional(),
 });
@@ -72,7 +74,10 @@ const objectiveSchema = noiseObjectiveSchema.extend({
 /** The schema of a whole training run of DDPM. */
 export const ddpmConfigSchema = z.strictObject({
   /** The images. */
-  data: imageDataSchema,
+  data: imageDataSchema.extend({
+    /** Train on random crops of this size, for a super-resolution stage without attention that is then applied to whole images. @unit pixels */
+    randomCrop: positiveInteger.nullable().default(null),
+  }),
   /** The network: a `UNet2DModel`, with diffusers' defaults. */
   model: unet2DConfigSchema.prefault({}),
   /** The diffusion process, by diffusers' names. */

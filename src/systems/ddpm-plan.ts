@@ -14,12 +14,13 @@ import {
   type SuperResolution,
 } from '../diffusion/index.ts';
 
-import { UNet2DModel } from '../models/index.ts';
+import { ofSize, UNet2DModel } from '../models/index.ts';
 import {
   denoisingNetwork,
   denoisingTask,
   imageExamples,
   lowResolution,
+  croppedExamples,
   lowResolutionExamples,
   type ImageShape,
 } from '../pipelines/index.ts';
@@ -30,6 +31,7 @@ import type { PlanOptions, RunPlan } from '../train/run.ts';
 import type { ShippedModel } from './system.ts';
 import { startingModel } from '../train/start.ts';
 import { checkHalves } from './check-halves.ts';
+import { croppedSize } from './cropped-size.ts';
 import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 import { withClasses } from './with-classes.ts';
 
@@ -44,6 +46,7 @@ export async function planDdpm(
 ): Promise<RunPlan> {
   const { train, scheduler } = asked;
   const { superResolution } = asked.objective;
+  const window = croppedSize(asked.data.randomCrop, asked);
   // What is wrong with the network is said before its data is read.
   checkHalves(new UNet2DModel(withSampleSize(asked)).config, heightAndWidth(asked.data.size));
   const channels = imageChannels(asked);
@@ -58,6 +61,8 @@ export async function planDdpm(
   const unet = new UNet2DModel(withSampleSize(config));
   const nullClass = checkClasses(unet, dataset, config.objective.labelDropout);
   const images = imageExamples(dataset, { seed: train.seed, horizontalFlip });
+  // What is trained on crops is applied to whole images: the network is the same at either size.
+  const seen = window ? croppedExamples(images, window, train.seed) : images;
   const network = denoisingNetwork(unet, diffusion.varianceType);
   // Only for the plain squared error and no conditioning but classes: weighting, offset noise and image conditioning change it.
   const takesClasses = unet.conditions.length > 0;
@@ -86,12 +91,12 @@ export async function planDdpm(
     notes: resumeFrom === undefined ? [...notes, ...(await startNotes(config, diffusion))] : [],
     ...(irreducibleLoss && { irreducibleLoss }),
     task: denoisingTask({
-      network,
+      network: window ? denoisingNetwork(ofSize(unet, window), diffusion.varianceType) : network,
       process: diffusion,
       objective: config.objective,
       batchSize: train.batchSize,
       seed: train.seed,
-      examples: superResolution ? lowResolutionExamples(images, superResolution, train.seed) : images,
+      examples: superResolution ? lowResolutionExamples(seen, superResolution, train.seed) : seen,
       dropouts: [{ names: [classLabelsName], probability: config.objective.labelDropout }],
       ...(nullClass !== undefined && { nothing: classConditions([nullClass]) }),
     }),
@@ -101,7 +106,7 @@ export async function planDdpm(
         weights,
         scheduler: config.scheduler,
         classes,
-        superResolution: superResolution ?? null,
+        superResolution: superResolution ? enlargingOf(superResolution) : null,
       });
       return weights.keys();
     },
@@ -124,6 +129,11 @@ export async function planDdpm(
             : { labels: Array.from({ length: count }, (_, i) => i % shown), names: dataset.classNames },
       }),
   };
+}
+
+/** How a model enlarges: what it was blurred by in training is no part of it. */
+function enlargingOf({ factor, upsampling, noiseAugmentation }: SuperResolution): SuperResolution {
+  return { factor, upsampling, noiseAugmentation };
 }
 
 /** What to know of the model that the run begins with. */

@@ -65,6 +65,7 @@ import {
 import { bind } from '../nn/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
 import { checkHalves } from './check-halves.ts';
+import { croppedSize } from './cropped-size.ts';
 import type { ImagenConfig } from './imagen-config.ts';
 import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 
@@ -280,24 +281,6 @@ function checkBuilds(
 
 function takesVector({ classEmbedType }: Pick<ImagenConfig['model'], 'classEmbedType'>): boolean {
   return classEmbedType === 'projection' || classEmbedType === 'simple_projection';
-}
-
-/** @throws if images are cropped that are not enlarged, or a crop is larger than an image or no whole number of blocks */
-function croppedSize(
-  side: number | null,
-  { data: { size }, objective: { superResolution }, model: { blockOutChannels } }: ImagenConfig,
-): readonly [number, number] | undefined {
-  if (side === null) return undefined;
-  if (!superResolution)
-    throw new Error(
-      'config.data.randomCrop: a text says what a whole image shows; crops are for objective.superResolution',
-    );
-  const factor = superResolution.factor * 2 ** (blockOutChannels.length - 1);
-  if (side > Math.min(...heightAndWidth(size)) || side % superResolution.factor !== 0)
-    throw new Error(
-      `config.data.randomCrop: expected a multiple of ${superResolution.factor} of at most ${Math.min(...heightAndWidth(size))} pixels, such as ${Math.max(1, Math.floor(Math.min(...heightAndWidth(size)) / factor)) * factor}, got ${side}`,
-    );
-  return [side, side];
 }
 
 /** @throws if the process has no steps, by which the noise on an image of low resolution is counted */

@@ -1,12 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, test } from 'vitest';
 import { networkProcess } from '../diffusion/index.ts';
-import { CLIPModel, ImageClassifier, UNet2DModel } from '../models/index.ts';
+import {
+  CLIPModel,
+  ImageClassifier,
+  priorNetwork,
+  PriorTransformer,
+  UnCLIPDecoder,
+  UnCLIPTextProjModel,
+  UNet2DConditionModel,
+  UNet2DModel,
+} from '../models/index.ts';
 import { countParameters } from '../nn/index.ts';
 import { classifierProgram, denoiserProgram, imageProgram, textProgram } from '../pipelines/index.ts';
 import { parseClassifierConfig } from './classifier-config.ts';
 import { parseClipConfig } from './clip-config.ts';
 import { parseDdpmConfig } from './ddpm-config.ts';
+import { parseDecoderConfig } from './decoder-config.ts';
+import { parsePriorConfig } from './prior-config.ts';
 import { presetNames, readConfig } from '../train/presets.ts';
 
 const presets = await Promise.all(
@@ -82,6 +93,44 @@ test.each(names('clip'))('the preset %s is a configuration that builds, small en
   });
   if (name !== 'clip') await expectSaidParameters(name, countParameters(clip));
 });
+
+/** Of the CLIP that the comments speak of. */
+const clip = { width: 128, tokens: 16 };
+
+test.each(names('prior'))('the preset %s is a configuration that builds', async (name) => {
+  const { model, train } = parsePriorConfig(ownSettings(await readConfig(name)));
+  const prior = new PriorTransformer({ ...model, embeddingDim: clip.width, numEmbeddings: clip.tokens });
+  expect(priorNetwork(prior).sample).toEqual([clip.width]);
+  // Table 3 of the paper.
+  expect(train).toMatchObject({ optimizer: 'adamw', betas: [0.9, 0.96], eps: 1e-6, weightDecay: 0.06 });
+  await expectSaidParameters(name, countParameters(prior));
+});
+
+test.each(names('decoder'))('the preset %s is a configuration that builds', async (name) => {
+  const { data, model, textProj } = parseDecoderConfig(ownSettings(await readConfig(name)));
+  const unet = new UNet2DConditionModel({
+    ...model,
+    inChannels: data.channels,
+    outChannels: 2 * data.channels,
+    sampleSize: data.size as number,
+    classEmbedType: 'identity',
+  });
+  const module = new UnCLIPDecoder(
+    unet,
+    new UnCLIPTextProjModel({
+      ...textProj,
+      clipEmbeddingsDim: clip.width,
+      timeEmbedDim: 4 * model.blockOutChannels[0]!,
+      crossAttentionDim: model.crossAttentionDim,
+    }),
+  );
+  await expectSaidParameters(name, countParameters(module));
+});
+
+/** What is the system's own of a configuration. */
+function ownSettings(config: Readonly<Record<string, unknown>>): object {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !['$schema', 'task', 'getData'].includes(key)));
+}
 
 test.each(presets.filter(({ config }) => config['getData'] !== undefined))(
   'the preset $name says how to get its own data',

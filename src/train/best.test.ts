@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { resolveModel } from '../checkpoint/index.ts';
 import { float32, input, mean, square } from '../core/index.ts';
-import { imagesInMemory, type Dataset } from '../data/index.ts';
 import { readSafetensors, writeSafetensors } from '../formats/index.ts';
 import { writeNewFile } from '../files/durable-files.ts';
 import { Linear } from '../nn/index.ts';
+import { noData } from '../../test/no-data.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import type { Judgement } from './best.ts';
 import { trainingRun, type RunEvent, type RunPlan } from './run.ts';
@@ -21,20 +21,6 @@ afterAll(async () => {
   await executor.dispose();
   rmSync(root, { recursive: true });
 });
-
-const dataset: Dataset = {
-  name: 'none',
-  fingerprint: 'none',
-  fromCache: false,
-  ids: [],
-  skipped: [],
-  notes: [],
-  count: 0,
-  height: 1,
-  width: 1,
-  channels: 1,
-  images: imagesInMemory(new Uint8Array(0), 1),
-};
 
 /** A run whose measurement after step s is `values[s − 1]`. */
 function plan(
@@ -57,7 +43,7 @@ function plan(
     train,
     mayChange: ['train.steps'],
     kind: 'model',
-    dataset,
+    dataset: noData,
     task: {
       module,
       loss: (ctx) => mean(square(module.forward(ctx, input('x', [1, 1])))),

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { add, float32, input, mean, neg, RandomStream, softplus, square, stopGradient } from '../core/index.ts';
 import { readTrainingState } from '../checkpoint/index.ts';
-import { imagesInMemory, type Dataset } from '../data/index.ts';
 import { readSafetensors, writeSafetensors } from '../formats/index.ts';
 import { Linear, Module, type Context } from '../nn/index.ts';
+import { noData } from '../../test/no-data.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
 import { trainingRun, type RunPlan } from './run.ts';
 import { Trainer } from './steps/trainer.ts';
@@ -29,19 +29,6 @@ class Pair extends Module {
 const B = 4;
 const normals = (name: string, batch: number) =>
   float32([B, 1], new RandomStream(1, name, batch).fillNormal(new Float32Array(B)));
-const dataset: Dataset = {
-  name: 'none',
-  fingerprint: 'none',
-  fromCache: false,
-  ids: [],
-  skipped: [],
-  notes: [],
-  count: 0,
-  height: 1,
-  width: 1,
-  channels: 1,
-  images: imagesInMemory(new Uint8Array(0), 1),
-};
 
 /** A GAN whose folder holds the generator, which is all that makes images. */
 function gan(steps: number): RunPlan {
@@ -63,7 +50,7 @@ function gan(steps: number): RunPlan {
     train,
     kind: 'network',
     mayChange: ['train.steps'],
-    dataset,
+    dataset: noData,
     task: {
       module,
       trainable: (name) => name.startsWith('generator.'),

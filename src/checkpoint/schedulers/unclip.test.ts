@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import golden from '../../../test/golden/unclip-scheduler.json' with { type: 'json' };
 import { recordedStreams } from '../../../test/recorded-streams.ts';
+import { toyNetwork } from '../../../test/toy-network.ts';
 import { float32 } from '../../core/dtype.ts';
 import {
   ddpm,
@@ -9,7 +10,6 @@ import {
   samplerNamed,
   samplerTimesteps,
   schedulerConfig,
-  type Predict,
 } from '../../diffusion/index.ts';
 import { schedulerFromJson } from '../scheduler-json.ts';
 import { unclipSampling, unclipSchedulerToJson } from './unclip.ts';
@@ -17,18 +17,7 @@ import { unclipSampling, unclipSchedulerToJson } from './unclip.ts';
 const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 
-/** The toy network of the program next to the numbers: what it says, and the half of its channels that says of the variance. */
-const network =
-  (learned: boolean): Predict =>
-  async (xt, t) => {
-    const of = (f: (x: number, time: number) => number) =>
-      float32(
-        xt.shape,
-        xt.data.map((x, i) => f(x, t[Math.floor(i / size)]!)),
-      );
-    const output = of((x, time) => 3 * Math.tanh(1.5 * x + 0.001 * time));
-    return learned ? { output, variance: of((x, time) => 1.2 * Math.sin(2 * x + 0.002 * time)) } : output;
-  };
+const network = (learned: boolean) => toyNetwork(size, (x, time) => 3 * Math.tanh(1.5 * x + 0.001 * time), learned);
 
 describe('UnCLIPScheduler', () => {
   test.each(golden.runs)('$config.prediction_type, $config.variance_type agrees step by step', async (run) => {

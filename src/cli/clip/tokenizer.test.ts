@@ -1,24 +1,15 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runHere } from '../../../test/run-here.ts';
 import { readTokenizer } from '../../data/texts/tokenizer.ts';
-import { runCommand } from '../run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-tokenizer-'));
 const at = (name: string) => join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const printed = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const)
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    });
-  const status = await runCommand(['tokenizer', 'train', ...words]).finally(() => vi.restoreAllMocks());
-  return { status, ...printed };
-}
+const run = (...words: string[]) => runHere(['tokenizer', 'train', ...words]);
 
 beforeAll(() => {
   writeFileSync(at('captions.txt'), 'a red cat\n\na red dog\r\nA red bird sings in the old tree\n');

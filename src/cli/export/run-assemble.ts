@@ -2,12 +2,17 @@ import { dirname, join, resolve } from 'node:path';
 import {
   cascadeClass,
   copyModelFolder,
+  decoderClass,
   folderFiles,
   indexFile,
+  modelClass,
+  priorClass,
   readTextEncoder,
   resolveModel,
   textEncoderFolder,
+  upsamplerObstacle,
   writeTextEncoderFolder,
+  writeUnCLIPFolder,
 } from '../../checkpoint/index.ts';
 import { checkWritable } from '../../data/index.ts';
 import { kindOf, makeFolder, replaceWhole, syncFolder, writeNewFile } from '../../files/durable-files.ts';
@@ -23,7 +28,8 @@ import { storedTypes } from './export-text-encoder.ts';
 export interface AssembleOptions {
   readonly out: string;
   readonly dtype: 'float32' | 'float16';
-  readonly textEncoder: 'float32' | 'float16' | 'int8';
+  /** Default int8; of a DALL·E 2 that of the other weights, for Python opens no int8. */
+  readonly textEncoder?: 'float32' | 'float16' | 'int8' | undefined;
 }
 
 /** Stages are called by what they do. */
@@ -33,7 +39,8 @@ function nameOf(stage: number, count: number): string {
 }
 
 /**
- * Writes a cascade of stages that fit together; the text encoder of the first that has one is theirs together.
+ * Writes a cascade of stages that fit together, whose text encoder is that of the first that has one; or of a prior and a decoder a
+ * whole DALL·E 2, the stages after them its upsamplers.
  *
  * @throws one line if a stage is no model, stages do not fit, or the folder holds something
  */
@@ -46,11 +53,35 @@ export async function runAssemble(
   await checkWritable(join(out, indexFile));
   const dirs: string[] = [];
   for (const source of sources) dirs.push(await resolveModel(source));
-  const names = dirs.map((_, stage) => nameOf(stage, dirs.length));
-  const shape = await checkFit(dirs, names);
-
-  const owner = (await Promise.all(dirs.map(hasEncoder))).indexOf(true);
+  const classes = await Promise.all(dirs.map(modelClass));
+  const isUnCLIP = classes.some((name) => name === priorClass || name === decoderClass);
   await makeFolder(dirname(resolve(out)));
+  const { stages, takesText } = isUnCLIP
+    ? await assembleUnCLIP(dirs, classes, out, { dtype, textEncoder: textEncoder ?? dtype })
+    : await assembleCascade(dirs, out, { dtype, textEncoder: textEncoder ?? 'int8' });
+  await syncFolder(dirname(resolve(out)));
+  const shape = await shapeOf(out);
+  const megabytes = ((await folderSize(out)).bytes / 1e6).toFixed(1);
+  process.stdout.write(
+    `${out}: ${stages.join(', ')}; images of ${shape[2]}×${shape[1]}, weights in ${dtype}, ${megabytes} MB\nsample from it: npx kuosan sample ${quoteWord(out)}${takesText ? ' --prompt …' : ''}\n`,
+  );
+}
+
+interface Assembled {
+  readonly stages: readonly string[];
+  readonly takesText: boolean;
+}
+
+type Storage = Required<Pick<AssembleOptions, 'dtype'>> & { readonly textEncoder: 'float32' | 'float16' | 'int8' };
+
+async function assembleCascade(
+  dirs: readonly string[],
+  out: string,
+  { dtype, textEncoder }: Storage,
+): Promise<Assembled> {
+  const names = dirs.map((_, stage) => nameOf(stage, dirs.length));
+  await checkFit(dirs, names);
+  const owner = (await Promise.all(dirs.map(hasEncoder))).indexOf(true);
   await replaceWhole(resolve(out), async (aside) => {
     for (const [stage, dir] of dirs.entries())
       await copyModelFolder(dir, join(aside, names[stage]!), { dtype: storedTypes[dtype] });
@@ -60,14 +91,62 @@ export async function runAssemble(
         await readTextEncoder(folderFiles(dirs[owner]!), { folder: textEncoderFolder }),
         { dtype: storedTypes[textEncoder] },
       );
-    await writeNewFile(join(aside, indexFile), jsonText(toHuggingFace(cascadeClass, { stages: names })));
-    await syncFolder(aside);
+    await writeCascadeIndex(aside, names);
   });
-  await syncFolder(dirname(resolve(out)));
-  const megabytes = ((await folderSize(out)).bytes / 1e6).toFixed(1);
-  process.stdout.write(
-    `${out}: ${names.join(', ')}; images of ${shape[2]}×${shape[1]}, weights in ${dtype}, ${megabytes} MB\nsample from it: npx kuosan sample ${quoteWord(out)}${owner >= 0 ? ' --prompt …' : ''}\n`,
-  );
+  return { stages: names, takesText: owner >= 0 };
+}
+
+/** The upsampler that diffusers' pipeline has room for goes into its folder; further ones make a cascade with it. */
+async function assembleUnCLIP(
+  dirs: readonly string[],
+  classes: readonly unknown[],
+  out: string,
+  { dtype, textEncoder }: Storage,
+): Promise<Assembled> {
+  const [prior, ...otherPriors] = dirs.filter((_, i) => classes[i] === priorClass);
+  const [decoder, ...otherDecoders] = dirs.filter((_, i) => classes[i] === decoderClass);
+  const upsamplers = dirs.filter((_, i) => classes[i] !== priorClass && classes[i] !== decoderClass);
+  if (prior === undefined || decoder === undefined || otherPriors.length + otherDecoders.length > 0)
+    throw new Error(
+      `assemble: a DALL·E 2 has one prior and one decoder, got ${otherPriors.length + (prior === undefined ? 0 : 1)} and ${otherDecoders.length + (decoder === undefined ? 0 : 1)}; give a run of each: kuosan assemble runs/prior runs/decoder --out ${quoteWord(out)}`,
+    );
+  const [first, ...rest] = upsamplers;
+  const storage = { dtype: storedTypes[dtype], textEncoder: storedTypes[textEncoder] } as const;
+  const isWithin = first !== undefined && (await upsamplerObstacle(first)) === undefined;
+  const within = isWithin ? first : undefined;
+  const behind = isWithin ? rest : upsamplers;
+  const names = [nameOf(0, 1 + behind.length), ...behind.map((_, i) => nameOf(i + 1, 1 + behind.length))];
+  await replaceWhole(resolve(out), async (aside) => {
+    const base = behind.length === 0 ? aside : join(aside, names[0]!);
+    await writeUnCLIPFolder(base, { prior, decoder, upsampler: within }, storage);
+    for (const [i, dir] of behind.entries())
+      await copyModelFolder(dir, join(aside, names[i + 1]!), { dtype: storedTypes[dtype] });
+    if (behind.length > 0) await writeCascadeIndex(aside, names);
+    // What does not fit is said before the folder has its name.
+    await shapeOf(aside);
+  });
+  return {
+    stages: ['prior', 'decoder', ...(within === undefined ? [] : ['super_res']), ...names.slice(1)],
+    takesText: true,
+  };
+}
+
+async function writeCascadeIndex(dir: string, stages: readonly string[]): Promise<void> {
+  await writeNewFile(join(dir, indexFile), jsonText(toHuggingFace(cascadeClass, { stages })));
+  await syncFolder(dir);
+}
+
+/** The images of a model. @throws if it does not open: its stages do not fit */
+async function shapeOf(dir: string): Promise<readonly number[]> {
+  const executor = createNodeExecutor({ threads: 1 });
+  try {
+    const generator = await openGenerator(executor, folderFiles(dir), { batchSize: 1 });
+    const { shape } = generator;
+    await generator.dispose();
+    return shape;
+  } finally {
+    await executor.dispose();
+  }
 }
 
 async function hasEncoder(dir: string): Promise<boolean> {
@@ -75,13 +154,13 @@ async function hasEncoder(dir: string): Promise<boolean> {
 }
 
 /** @throws if the stages make no cascade */
-async function checkFit(dirs: readonly string[], names: readonly string[]): Promise<readonly number[]> {
+async function checkFit(dirs: readonly string[], names: readonly string[]): Promise<void> {
   const executor = createNodeExecutor({ threads: 1 });
   const stages: ImageGenerator[] = [];
   try {
     for (const [i, dir] of dirs.entries())
       stages.push(await openGenerator(executor, folderFiles(dir), { batchSize: 1, stage: names[i]! }));
-    return cascade(stages.map((generator) => ({ generator }))).shape;
+    cascade(stages.map((generator) => ({ generator })));
   } finally {
     for (const stage of stages) await stage.dispose();
     await executor.dispose();

@@ -1,24 +1,20 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runHere } from '../../../test/run-here.ts';
 import { lockRun } from '../../checkpoint/run-lock.ts';
 import { presetNames } from '../../train/index.ts';
-import { runCommand } from '../run-command.ts';
 import { columns, dateText, sizeText } from './columns.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-list-'));
 const at = (...parts: readonly string[]) => join(folder, ...parts);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function kuosan(
-  ...words: readonly string[]
-): Promise<{ readonly status: number; readonly out: string; readonly err: string }> {
-  const got = { out: '', err: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((got.out += String(text)), true));
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((got.err += String(text)), true));
-  const status = await runCommand(words).finally(() => vi.restoreAllMocks());
-  return { status, ...got };
+/** What a command prints. */
+async function kuosan(...words: readonly string[]) {
+  const { status, stdout: out, stderr: err } = await runHere(words);
+  return { status, out, err };
 }
 
 describe('kuosan presets', () => {

@@ -1,18 +1,26 @@
 import { layGrid, writeGif, writePng, type Bitmap } from '../../data/index.ts';
 import { rowsOf, samplerNamed, samplersWhich } from '../../diffusion/index.ts';
-import { samplingProgress, samplingStage, type DiffusionGenerator } from '../../generators/index.ts';
+import type { FloatArray } from '../../core/index.ts';
+import {
+  interpolationRequest,
+  samplingProgress,
+  samplingStage,
+  type DiffusionGenerator,
+} from '../../generators/index.ts';
 import {
   interpolateConditions,
   interpolatedCount,
   interpolateSeeds,
   type SampleProgress,
 } from '../../pipelines/index.ts';
+import { checkApart } from '../check-apart.ts';
 import { checkGuidanceOptions } from '../guidance-options.ts';
 import { classesFor, samplerOf, samplingFrom } from '../open-images.ts';
 import { withImages } from '../with-images.ts';
 import { UsageError } from '../options.ts';
 import { checkPromptOptions, type PromptOptions } from '../prompt-options.ts';
 import type { SamplerCommandOptions, SourceOptions } from '../sampling-options.ts';
+import { checkHasClip, readModelImage } from './read-model-image.ts';
 import { checkImageFiles, followSampling, writeEach, type ImageOutputs } from './write-images.ts';
 
 /** The options of `kuosan interpolate`. */
@@ -25,7 +33,10 @@ export interface InterpolateCommandOptions extends SourceOptions, SamplerCommand
 const gifSide = 256;
 
 export async function runInterpolate(source: string | undefined, options: InterpolateCommandOptions): Promise<void> {
-  const { frames, out, gif, images, sampler = 'ddim', prompt: prompts = [] } = options;
+  const { images: given, ...others } = options;
+  const files = given?.split(',').map((file) => file.trim());
+  if (files && files.length > 1) return runInterpolateImages(source, { ...others, files });
+  const { frames, out, images, sampler = 'ddim', prompt: prompts = [] } = options;
   const seeds = seedsOf(options);
   if (samplerNamed(sampler).random) {
     const determined = samplersWhich(({ random }) => !random).map(({ name }) => name);
@@ -68,17 +79,56 @@ export async function runInterpolate(source: string | undefined, options: Interp
       samplingProgress(samplingStage, states, Math.ceil(count / model.batchSize)),
       count,
     );
-    await writePng(out, layGrid(rowsBetween(samples, frames), { columns: frames }));
+    await writeBetween(samples, options);
     if (images) await writeEach(images, samples);
-    if (gif) {
-      const scale = Math.max(1, Math.ceil(gifSide / samples[0]!.width));
-      const turning = [...samples, ...samples.slice(1, -1).reverse()].map((image) => layGrid([image], { scale }));
-      await writeGif(gif, turning, { lastDelay: 80 });
-    }
     process.stdout.write(
       `${out}: ${count} images between ${prompts.length > 1 ? prompts.join(', ') : `seeds ${seeds.join(', ')}`} with ${sampler} on ${opened.generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
     );
   });
+}
+
+/** Interpolates between images of files: their embeddings, and the noise from which each is generated again. */
+async function runInterpolateImages(
+  source: string | undefined,
+  options: InterpolateCommandOptions & { readonly files: readonly string[] },
+): Promise<void> {
+  const { files, frames, seeds, sampler, prompt, out } = options;
+  const given = Object.entries({ '--seeds': seeds, '--prompt': prompt }).find(([, value]) => value !== undefined);
+  if (given) throw new UsageError(`${given[0]}: images are interpolated from their own noise; leave it out`);
+  if (sampler !== undefined && sampler !== 'ddim')
+    throw new UsageError('--sampler: inversion is that of ddim; leave it out');
+  checkGuidanceOptions(options);
+  const count = interpolatedCount(files.length, frames);
+  await checkImageFiles(options, count);
+  await checkApart(out, Object.fromEntries(files.map((file) => [`the image ${file}`, file])));
+  await withImages(source, options, async (opened, signal) => {
+    const start = performance.now();
+    checkHasClip(opened, 'interpolating images');
+    const { generator } = opened;
+    const images: FloatArray[] = [];
+    for (const file of files) images.push(await readModelImage(file, generator));
+    const request = await interpolationRequest(generator, {
+      images,
+      frames,
+      sampling: samplingFrom({ ...options, sampler: 'ddim' }),
+      signal,
+    });
+    await writeBetween(await followSampling(generator.generate(request), count), options);
+    process.stdout.write(
+      `${out}: ${count} images between ${files.join(', ')} with ddim on ${generator.device} in ${((performance.now() - start) / 1000).toFixed(1)} s\n`,
+    );
+  });
+}
+
+async function writeBetween(
+  samples: readonly Bitmap[],
+  { out, gif, frames }: Pick<InterpolateCommandOptions, 'out' | 'gif' | 'frames'>,
+): Promise<void> {
+  await writePng(out, layGrid(rowsBetween(samples, frames), { columns: frames }));
+  if (!gif) return;
+  const scale = Math.max(1, Math.ceil(gifSide / samples[0]!.width));
+  const turning = [...samples, ...samples.slice(1, -1).reverse()].map((image) => layGrid([image], { scale }));
+  await writeGif(gif, turning, { lastDelay: 80 });
 }
 
 /**

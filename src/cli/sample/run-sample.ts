@@ -1,6 +1,7 @@
 import { layClassGrid, layRows, type Bitmap } from '../../data/index.ts';
-import type { GenerateRequest } from '../../generators/index.ts';
+import { reranked, type GenerateRequest } from '../../generators/index.ts';
 import { checkNeedsNoImage, classesFor, samplerUsed, samplingFrom, type OpenImages } from '../open-images.ts';
+import { UsageError } from '../options.ts';
 import { checkPromptOptions, readPrompts, type PromptOptions } from '../prompt-options.ts';
 import { withImages } from '../with-images.ts';
 import { checkSamplerOptions, type SamplerCommandOptions, type SourceOptions } from '../sampling-options.ts';
@@ -11,6 +12,8 @@ import { checkSvgFiles, checkTraceable, svgPaths, writeSvg } from './write-svg.t
 export interface SampleCommandOptions extends SourceOptions, SamplerCommandOptions, PromptOptions, ImageOutputs {
   /** Of each prompt, where there are some. */
   readonly count?: number;
+  /** Images generated for each, of which the one nearest to its prompt is kept. */
+  readonly rerank?: number;
   /** A folder for traced icons. */
   readonly svg?: string;
   readonly seed: number;
@@ -39,6 +42,7 @@ export async function runSample(source: string | undefined, options: SampleComma
     const { generator } = opened;
     checkNeedsNoImage(opened, 'sample');
     checkPromptOptions(options, generator.takes);
+    checkRerank(options, opened);
     if (svg) checkTraceable(generator);
     const start = performance.now();
     const classes = classesFor(opened, options.class, total);
@@ -55,7 +59,11 @@ export async function runSample(source: string | undefined, options: SampleComma
       signal,
     };
     for (const note of generator.notesOn?.(asked) ?? []) process.stderr.write(`note: ${note}\n`);
-    const images = await writeSamples(generator.generate(asked), options, { count: total, lay });
+    const images = await writeSamples(
+      options.rerank === undefined ? generator.generate(asked) : reranked(generator, asked, options.rerank),
+      options,
+      { count: total, lay },
+    );
     if (svg) await writeSvg(svg, images);
     const seconds = (performance.now() - start) / 1000;
     for (const prompt of prompts ?? []) process.stdout.write(`  ${prompt}\n`);
@@ -63,6 +71,15 @@ export async function runSample(source: string | undefined, options: SampleComma
       `${out}: ${total} ${total === 1 ? 'image' : 'images'} with ${samplerUsed(opened, sampling)}, seed ${seed}, on ${generator.device} in ${seconds.toFixed(1)} s (${(seconds / total).toFixed(2)} s each)\n`,
     );
   });
+}
+
+/** @throws UsageError if there is nothing to compare images by */
+function checkRerank({ rerank, prompt, prompts, gif }: SampleCommandOptions, { generator, name }: OpenImages): void {
+  if (rerank === undefined) return;
+  if (!generator.clip) throw new UsageError(`--rerank: ${name} brings no CLIP, as a DALL·E 2 does; leave it out`);
+  if (!prompt && prompts === undefined)
+    throw new UsageError('--rerank: images are compared with their prompts; give --prompt');
+  if (gif !== undefined) throw new UsageError('--gif: shows one way to each image; leave out --gif or --rerank');
 }
 
 /** A row of images for each prompt; image i of a seed begins with the same noise under every prompt. */

@@ -27,10 +27,13 @@ export function register(program: Command): void {
     .option('--svg <dir>', 'also trace every image, an icon in black and white, to a drawing (SVG)')
     .option('--gif <reverse.gif>', 'also write the reverse process as an animation of the grid')
     .option('--seed <n>', 'seed; image i of a seed is the same at any count', integerOption('--seed', 0), 0);
-  addPromptOptions(command, 'what the images show; several times for a row of images each').option(
-    '--prompts <file.txt>',
-    'a prompt on each line',
-  );
+  addPromptOptions(command, 'what the images show; several times for a row of images each')
+    .option('--prompts <file.txt>', 'a prompt on each line')
+    .option(
+      '--rerank <n>',
+      "generate n for each image, and keep the one that the model's CLIP finds nearest to the prompt",
+      integerOption('--rerank', 1, 1000),
+    );
   addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
       const { runSample } = await import('./run-sample.ts');

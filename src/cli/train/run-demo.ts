@@ -1,10 +1,11 @@
 import { access, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderTerminal, toBitmaps, type Bitmap } from '../../data/index.ts';
+import { toBitmaps } from '../../data/index.ts';
 import { configuredRun } from '../../systems/index.ts';
 import { readConfig } from '../../train/index.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import type { DeviceOptions } from '../device-options.ts';
+import { inTerminal } from '../in-terminal.ts';
 import { openExecutor } from '../open-executor.ts';
 import { applyOverrides } from '../options.ts';
 import { showRun } from './show-run.ts';
@@ -59,13 +60,4 @@ export async function runDemo({ out, steps, ...device }: DemoOptions): Promise<v
       '',
     ].join('\n'),
   );
-}
-
-/** As many columns and colors as the terminal has; nothing where colors are not wanted (https://no-color.org). */
-function inTerminal(images: readonly Bitmap[]): string[] {
-  if (process.env['NO_COLOR']) return [];
-  const colors = /truecolor|24bit/.test(process.env['COLORTERM'] ?? '') || !process.stderr.isTTY ? 'true-color' : '256';
-  return renderTerminal(images, { columns: Math.min(process.stderr.columns ?? 80, 136), colors })
-    .split('\n')
-    .filter((line) => line !== '');
 }

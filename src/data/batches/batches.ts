@@ -44,6 +44,27 @@ function orderOf(dataset: DatasetContent, seed: number, epoch: number): Uint32Ar
 }
 
 /**
+ * Which images a batch holds; see `batchAt`.
+ *
+ * @throws if step or batchSize is not an integer in range, or the data set is empty
+ */
+export function batchIndices(
+  dataset: Dataset,
+  { seed, step, batchSize }: Pick<BatchOptions, 'seed' | 'step' | 'batchSize'>,
+): Uint32Array {
+  const { count } = dataset;
+  if (count === 0) throw new Error(`batchAt: data set ${JSON.stringify(dataset.name)} has no images`);
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new Error(`batchAt: step: expected an integer of 0 or more, got ${step}`);
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new Error(`batchAt: batchSize: expected a positive integer, got ${batchSize}`);
+  return Uint32Array.from({ length: batchSize }, (_, b) => {
+    const place = step * batchSize + b;
+    return orderOf(dataset, seed, Math.floor(place / count))[place % count]!;
+  });
+}
+
+/**
  * The batch of a training step: a pure function of the data set, the seed and the step, so a resumed training sees
  * the batches it would have seen.
  *
@@ -54,22 +75,15 @@ function orderOf(dataset: DatasetContent, seed: number, epoch: number): Uint32Ar
  * @throws if step or batchSize is not an integer in range, or the data set is empty
  */
 export function batchAt(dataset: Dataset, { seed, step, batchSize, horizontalFlip = false }: BatchOptions): Batch {
-  const { images, count, height, width, channels } = dataset;
-  if (count === 0) throw new Error(`batchAt: data set ${JSON.stringify(dataset.name)} has no images`);
-  if (!Number.isSafeInteger(step) || step < 0)
-    throw new Error(`batchAt: step: expected an integer of 0 or more, got ${step}`);
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new Error(`batchAt: batchSize: expected a positive integer, got ${batchSize}`);
+  const { images, height, width, channels } = dataset;
+  const indices = batchIndices(dataset, { seed, step, batchSize });
   const area = height * width;
   const out = new Float32Array(batchSize * channels * area);
-  const indices = new Uint32Array(batchSize);
   for (let b = 0; b < batchSize; b++) {
     const place = step * batchSize + b;
-    const index = orderOf(dataset, seed, Math.floor(place / count))[place % count]!;
-    indices[b] = index;
     // The top bit: every bit of Philox is good, and this one needs no mask.
     const mirrored = horizontalFlip && new RandomStream(seed, 'flip', place).uint32() >>> 31 === 1;
-    const pixels = images.at(index);
+    const pixels = images.at(indices[b]!);
     for (let c = 0; c < channels; c++) {
       for (let y = 0; y < height; y++) {
         const to = ((b * channels + c) * height + y) * width;

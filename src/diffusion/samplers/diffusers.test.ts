@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import golden from '../../../test/golden/diffusers-schedulers.json' with { type: 'json' };
 import { recordedStreams } from '../../../test/recorded-streams.ts';
+import { toyNetwork } from '../../../test/toy-network.ts';
 import { float32 } from '../../core/dtype.ts';
-import { fromPrediction, type Predict } from '../denoiser.ts';
+import { fromPrediction } from '../denoiser.ts';
 import type { VarianceType } from '../process.ts';
 import { type BetaSchedule, schedule } from '../processes/discrete-time.ts';
 import { ddim } from './ddim.ts';
@@ -11,18 +12,7 @@ import { ddpm } from './ddpm.ts';
 const batch = golden.shape[0]!;
 const size = golden.xT.length / batch;
 
-/** The toy network of the program next to the numbers: what it says, and the half of its channels that says of the variance. */
-const network =
-  (learned: boolean): Predict =>
-  async (xt, t) => {
-    const of = (f: (x: number, time: number) => number) =>
-      float32(
-        xt.shape,
-        xt.data.map((x, i) => f(x, t[Math.floor(i / size)]!)),
-      );
-    const output = of((x, time) => Math.tanh(1.5 * x + 0.001 * time));
-    return learned ? { output, variance: of((x, time) => 1.2 * Math.sin(2 * x + 0.002 * time)) } : output;
-  };
+const network = (learned: boolean) => toyNetwork(size, (x, time) => Math.tanh(1.5 * x + 0.001 * time), learned);
 
 describe('diffusers', () => {
   test.each(golden.runs)(

@@ -1,24 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { float32 } from '../../core/dtype.ts';
-import { RandomStream } from '../../core/random.ts';
-import { gaussianDenoiser } from '../exact/gaussian.ts';
+import type { RandomStream } from '../../core/random.ts';
 import { drainSampler, initialNoise, samplers } from '../samplers.ts';
-import { samplerConformance } from '../../../test/sampler-conformance.ts';
-import { linearSchedule } from '../beta-schedules.ts';
+import { collect, exact, samplerConformance, schedule, streams, timesteps } from '../../../test/sampler-conformance.ts';
 import { ddim } from './ddim.ts';
 import { ddpm } from './ddpm.ts';
 import type { SamplerState } from './sampler.ts';
-
-const schedule = linearSchedule({ T: 100 });
-const exact = gaussianDenoiser(schedule, { mean: 0.1, std: 0.5 });
-const timesteps = [99, 60, 33, 8, 2];
-const streams = () => [0, 1].map((i) => new RandomStream(4, 'sample', i));
-
-async function collect(states: AsyncIterable<SamplerState>): Promise<SamplerState[]> {
-  const all: SamplerState[] = [];
-  for await (const state of states) all.push(state);
-  return all;
-}
 
 samplerConformance(samplers);
 

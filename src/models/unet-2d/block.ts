@@ -28,6 +28,32 @@ export interface BlockSettings {
   readonly upsampleType: 'conv' | 'resnet';
 }
 
+/** What a network's configuration says of all of its blocks. */
+export interface BlockConfig {
+  readonly normNumGroups: number | null;
+  readonly normEps: number;
+  readonly actFn: ActivationName;
+  readonly resnetTimeScaleShift: TimeScaleShift;
+  readonly dropout: number;
+  readonly downsamplePadding: number;
+}
+
+/** The settings of a configuration's blocks, but for how those with attention change the resolution. */
+export function blockSettings(
+  config: BlockConfig,
+  tembChannels: number,
+): Omit<BlockSettings, 'downsampleType' | 'upsampleType'> {
+  return {
+    tembChannels,
+    groups: config.normNumGroups,
+    eps: config.normEps,
+    activation: config.actFn,
+    timeScaleShift: config.resnetTimeScaleShift,
+    dropout: config.dropout,
+    downsamplePadding: config.downsamplePadding,
+  };
+}
+
 /** One level of the down path. */
 export interface DownBlockOptions extends BlockSettings {
   readonly inChannels: number;
@@ -168,6 +194,31 @@ export function joined(h: Tensor, activation: Tensor | undefined, expected: numb
       `it takes ${expected} channels, its features and the skip connection have ${channels} + ${activation?.shape[1] ?? 0}; ${hint}`,
     );
   return activation ? concat([h, activation], 1) : h;
+}
+
+/**
+ * Runs the down path.
+ *
+ * @param types  of the blocks, as the configuration names them
+ * @returns      where it ends, and the skip connections: the features before it, then those of every block
+ */
+export function downPath(
+  ctx: Context,
+  blocks: readonly DownBlock[],
+  types: readonly string[],
+  start: Features,
+  time: TimeEmbedding,
+): { readonly features: Features; readonly activations: (Tensor | null)[] } {
+  let features = start;
+  const activations: (Tensor | null)[] = [start.h];
+  blocks.forEach((block, level) =>
+    naming(`downBlockTypes[${level}]`, types[level]!, () => {
+      const { activations: added, ...next } = block.forward(ctx, features, time);
+      activations.push(...added);
+      features = next;
+    }),
+  );
+  return { features, activations };
 }
 
 /** Runs something with a block; what is thrown then says which. */

@@ -25,6 +25,7 @@ import {
   DownBlock,
   joined,
   UpBlock,
+  type BlockSettings,
   type DownBlockOptions,
   type Features,
   type TimeEmbedding,
@@ -120,30 +121,49 @@ function groupsOf(channels: number): number {
   return Math.floor(channels / groupSize);
 }
 
+/** A residual block of a level of `width` channels. */
+function kResnet(
+  { tembChannels, eps, activation, dropout }: BlockSettings,
+  width: number,
+  channels: { readonly inChannels: number; readonly midChannels: number; readonly outChannels?: number },
+): ResnetBlockCondNorm2D {
+  return new ResnetBlockCondNorm2D({
+    ...channels,
+    tembChannels,
+    groups: groupsOf(channels.inChannels),
+    groupsOut: groupsOf(width),
+    eps,
+    activation,
+    dropout,
+  });
+}
+
+/** The residual blocks of a level, each followed by its attention if there are any. */
+function alternating(
+  ctx: Context,
+  start: Tensor,
+  { resnets, attentions }: Pick<KDownBlock, 'resnets' | 'attentions'>,
+  time: TimeEmbedding,
+): Tensor[] {
+  let h = start;
+  return resnets.map((block, i) => {
+    h = block.forward(ctx, h, time.raw);
+    return (h = attentions[i]?.forward(ctx, h, time) ?? h);
+  });
+}
+
 /** One resolution of the down path. */
 export class KDownBlock extends DownBlock {
   readonly resnets: readonly ResnetBlockCondNorm2D[];
   readonly attentions: readonly KAttentionBlock[];
   readonly #last: boolean;
 
-  constructor(
-    { inChannels, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: DownBlockOptions,
-    { attention, crossAttentionDim = null }: KVariant,
-  ) {
+  constructor(options: DownBlockOptions, { attention, crossAttentionDim = null }: KVariant) {
     super();
-    this.resnets = Array.from({ length: layers }, (_, i) => {
-      const from = i === 0 ? inChannels : outChannels;
-      return new ResnetBlockCondNorm2D({
-        inChannels: from,
-        midChannels: outChannels,
-        tembChannels,
-        groups: groupsOf(from),
-        groupsOut: groupsOf(outChannels),
-        eps,
-        activation,
-        dropout,
-      });
-    });
+    const { inChannels, outChannels, layers, headDim, last, tembChannels } = options;
+    this.resnets = Array.from({ length: layers }, (_, i) =>
+      kResnet(options, outChannels, { inChannels: i === 0 ? inChannels : outChannels, midChannels: outChannels }),
+    );
     this.attentions = attention
       ? this.resnets.map(
           () =>
@@ -160,14 +180,10 @@ export class KDownBlock extends DownBlock {
   }
 
   override forward(ctx: Context, features: Features, time: TimeEmbedding) {
-    const activations: (Tensor | null)[] = [];
-    let { h } = features;
-    this.resnets.forEach((block, i) => {
-      h = block.forward(ctx, h, time.raw);
-      h = this.attentions[i]?.forward(ctx, h, time) ?? h;
-      // At the lowest level the up path continues from the end of the down path, and needs no skip connection.
-      activations.push(this.#last && this.attentions.length > 0 ? null : h);
-    });
+    const passed = alternating(ctx, features.h, this, time);
+    const h = passed.at(-1) ?? features.h;
+    // At the lowest level the up path continues from the end of the down path, and needs no skip connection.
+    const activations = this.#last && this.attentions.length > 0 ? passed.map(() => null) : passed;
     return { ...features, h: this.#last ? h : filteredDownsample(h, 'reflect'), activations };
   }
 }
@@ -178,11 +194,9 @@ export class KUpBlock extends UpBlock {
   readonly attentions: readonly KAttentionBlock[];
   readonly #last: boolean;
 
-  constructor(
-    { inChannels: upper, outChannels, layers, headDim, last, tembChannels, eps, activation, dropout }: UpBlockOptions,
-    { attention, crossAttentionDim = null }: KVariant,
-  ) {
+  constructor(options: UpBlockOptions, { attention, crossAttentionDim = null }: KVariant) {
     super();
+    const { inChannels: upper, outChannels, layers, headDim, last, tembChannels } = options;
     // With attention the lowest block is told by its widths: it takes no activation, and has self-attention.
     const lowest = attention && upper === outChannels && outChannels === tembChannels;
     const count = layers - 1;
@@ -191,17 +205,7 @@ export class KUpBlock extends UpBlock {
       const to = i === count - 1 ? upper : outChannels;
       // With attention the change of width is left to the second convolution.
       const mid = attention ? outChannels : to;
-      return new ResnetBlockCondNorm2D({
-        inChannels: from,
-        midChannels: mid,
-        outChannels: to,
-        tembChannels,
-        groups: groupsOf(from),
-        groupsOut: groupsOf(outChannels),
-        eps,
-        activation,
-        dropout,
-      });
+      return kResnet(options, outChannels, { inChannels: from, midChannels: mid, outChannels: to });
     });
     this.attentions = attention
       ? this.resnets.map(
@@ -224,11 +228,8 @@ export class KUpBlock extends UpBlock {
     activations: readonly (Tensor | null)[],
     time: TimeEmbedding,
   ): Features {
-    let h = joined(features.h, activations.at(-1) ?? undefined, this.resnets[0]!.inChannels);
-    this.resnets.forEach((block, i) => {
-      h = block.forward(ctx, h, time.raw);
-      h = this.attentions[i]?.forward(ctx, h, time) ?? h;
-    });
+    const start = joined(features.h, activations.at(-1) ?? undefined, this.resnets[0]!.inChannels);
+    const h = alternating(ctx, start, this, time).at(-1)!;
     return { ...features, h: this.#last ? h : filteredUpsample(h, 'reflect') };
   }
 }

@@ -13,10 +13,8 @@ import {
   neg,
   oneHot,
   program,
-  RandomStream,
   sum,
   type HostArray,
-  type Shape,
   type Tensor,
 } from '../../core/index.ts';
 import {
@@ -31,6 +29,7 @@ import {
   Parameter,
   type Context,
 } from '../../nn/index.ts';
+import { entryValues, namedNormals, plainTraining, trainSteps } from '../../../test/train-steps.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { trainSchema } from './train-config.ts';
 import { Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
@@ -38,31 +37,17 @@ import { Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
 const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
 
-const config = (options: object) => trainSchema.parse({ steps: 1000, warmupSteps: 0, clipNorm: null, ...options });
-const normals = (shape: Shape, name: string, index = 0) =>
-  float32(shape, new RandomStream(5, name, index).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
-
-/** Trains so many steps; returns the last report and the state. */
-async function train(task: TrainingTask, options: object, steps: number, from?: TrainerState) {
-  const trainer = await Trainer.open(node, task, config(options), from);
-  let report = await trainer.advance();
-  for (let i = 1; i < steps; i++) report = await trainer.advance();
-  const state = await trainer.state();
-  const held = Object.keys(trainer.store.spec);
-  await trainer.dispose();
-  return { report, state, held };
-}
-
-const numbers = (state: TrainerState, entry: string) => Array.from(state.training.get(entry)!.data, Number);
+const train = (task: TrainingTask, options: object, steps: number, from?: TrainerState) =>
+  trainSteps(node, task, options, steps, from);
 
 describe('dropout in training', () => {
   const layer = new Linear(16, 1);
-  const x = normals([8, 16], 'dropout x');
+  const x = namedNormals([8, 16], 'dropout x');
   const task: TrainingTask = {
     module: layer,
     loss: (ctx) => meanSquaredError(layer.forward(ctx, ctx.dropout(input('x', [8, 16]), 0.5)), input('y', [8, 1])),
     // Every batch is the same: only the masks differ.
-    inputs: () => ({ x, y: normals([8, 1], 'dropout y') }),
+    inputs: () => ({ x, y: namedNormals([8, 1], 'dropout y') }),
   };
   const losses = async (trainer: Trainer, count: number) => {
     const found: number[] = [];
@@ -71,7 +56,7 @@ describe('dropout in training', () => {
   };
 
   test.each([1, 2])('goes on with the same masks after a resume (%i batches a step)', async (gradientAccumulation) => {
-    const settings = config({ gradientAccumulation, learningRate: 0.01 });
+    const settings = plainTraining({ gradientAccumulation, learningRate: 0.01 });
     const trainer = await Trainer.open(node, task, settings);
     await losses(trainer, 3);
     const saved = await trainer.state();
@@ -86,9 +71,9 @@ describe('dropout in training', () => {
     // At this rate no weight moves, so the loss tells the mask.
     const still = { learningRate: 1e-30 };
     const first = async (settings: object, count: number) => {
-      const trainer = await Trainer.open(node, task, config({ ...still, ...settings }), {
+      const trainer = await Trainer.open(node, task, plainTraining({ ...still, ...settings }), {
         step: 0,
-        training: new Map<string, HostArray>([['params/weight', normals([1, 16], 'dropout w')]]),
+        training: new Map<string, HostArray>([['params/weight', namedNormals([1, 16], 'dropout w')]]),
         ema: new Map(),
       });
       const found = await losses(trainer, count);
@@ -184,7 +169,7 @@ class TwoParts extends Module {
 
 describe('frozen parts', () => {
   const module = new TwoParts();
-  const x = normals([32, 3], 'frozen x');
+  const x = namedNormals([32, 3], 'frozen x');
   const fixed: ReadonlyMap<string, HostArray> = new Map<string, HostArray>([
     ['encoder.weight', float32([2, 3], [1, 2, 0, 0, 1, -1])],
     ['encoder.bias', float32([2], [0.5, 0])],
@@ -220,7 +205,7 @@ describe('frozen parts', () => {
       from,
     );
     expect(report.loss).toBeLessThan(1e-4);
-    expect(numbers(state, 'params/head.weight').map((w) => Math.round(w * 10) / 10)).toEqual([3, -2]);
+    expect(entryValues(state, 'params/head.weight').map((w) => Math.round(w * 10) / 10)).toEqual([3, -2]);
     for (const [name, value] of fixed) {
       expect(state.training.get(`params/${name}`)!.data).toEqual(value.data);
       expect(state.ema.get(name)!.data).toEqual(value.data);
@@ -234,12 +219,12 @@ describe('frozen parts', () => {
   });
 
   test('need a part that is not', async () => {
-    await expect(Trainer.open(node, task, config({ groups: [{ frozen: true }] }))).rejects.toThrow(
+    await expect(Trainer.open(node, task, plainTraining({ groups: [{ frozen: true }] }))).rejects.toThrow(
       'training: no parameter is trainable, all are frozen or buffers',
     );
-    await expect(Trainer.open(node, task, config({ groups: [{ names: 'decoder', frozen: true }] }))).rejects.toThrow(
-      'train.groups[0]: fits no parameter; one is called "encoder.weight"',
-    );
+    await expect(
+      Trainer.open(node, task, plainTraining({ groups: [{ names: 'decoder', frozen: true }] })),
+    ).rejects.toThrow('train.groups[0]: fits no parameter; one is called "encoder.weight"');
     expect(trainSchema.safeParse({ steps: 1, groups: [{ names: '(' }] }).error!.issues[0]!.message).toBe(
       'expected a regular expression',
     );
@@ -248,7 +233,7 @@ describe('frozen parts', () => {
   test('are part of what a saved state belongs to', async () => {
     const { state } = await train(task, {}, 1);
     await expect(
-      Trainer.open(node, { ...task, trainable: (name) => name.startsWith('head.') }, config({}), state),
+      Trainer.open(node, { ...task, trainable: (name) => name.startsWith('head.') }, plainTraining({}), state),
     ).rejects.toThrow(
       'training: the saved state holds adam/exp_avg/encoder.weight, which this run does not have; resume it with the model and the groups that it was started with',
     );
@@ -286,18 +271,18 @@ describe('groups of parameters', () => {
       ]),
       ema: new Map(),
     };
-    const trainer = await Trainer.open(node, task, config(options), from);
+    const trainer = await Trainer.open(node, task, plainTraining(options), from);
     for (const { loss, weight, bias } of groups.steps) {
       expect((await trainer.advance()).loss).toBeCloseTo(loss, 5);
       const state = await trainer.state();
-      numbers(state, 'params/weight').forEach((value, i) => expect(value).toBeCloseTo(weight[i]!, 5));
-      numbers(state, 'params/bias').forEach((value, i) => expect(value).toBeCloseTo(bias[i]!, 5));
+      entryValues(state, 'params/weight').forEach((value, i) => expect(value).toBeCloseTo(weight[i]!, 5));
+      entryValues(state, 'params/bias').forEach((value, i) => expect(value).toBeCloseTo(bias[i]!, 5));
     }
     await trainer.dispose();
   });
 
   test('cannot decay under Adam', async () => {
-    await expect(Trainer.open(node, task, config({ groups: [{ weightDecay: 0.1 }] }))).rejects.toThrow(
+    await expect(Trainer.open(node, task, plainTraining({ groups: [{ weightDecay: 0.1 }] }))).rejects.toThrow(
       'train.groups[0]: weightDecay is 0.1, but adam does not decay; take "optimizer": "adamw"',
     );
   });

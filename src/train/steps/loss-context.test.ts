@@ -19,6 +19,7 @@ import { createNodeExecutor } from '../../runtime/node.ts';
 import { trainSchema } from './train-config.ts';
 import { lossContext, type LossContext } from './loss-context.ts';
 import { Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
+import { tinyTextConfig, tinyVisionConfig } from '../../../test/tiny-models.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 const interpreter = createInterpreter();
@@ -197,25 +198,8 @@ describe('a constrained parameter', () => {
 test('a whole CLIP has the gradients of the large batch too', async () => {
   const clipModel = new CLIPModel({
     projectionDim: 8,
-    textConfig: {
-      vocabSize: 20,
-      hiddenSize: 8,
-      intermediateSize: 16,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      maxPositionEmbeddings: 6,
-      eosTokenId: 19,
-      bosTokenId: 18,
-      padTokenId: 19,
-    },
-    visionConfig: {
-      hiddenSize: 8,
-      intermediateSize: 16,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      imageSize: 8,
-      patchSize: 4,
-    },
+    textConfig: { ...tinyTextConfig, bosTokenId: 18, padTokenId: 19 },
+    visionConfig: tinyVisionConfig,
   });
   const of = (batchSize: number): TrainingTask => ({
     module: clipModel,

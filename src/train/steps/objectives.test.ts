@@ -21,34 +21,19 @@ import {
   straightThrough,
   sub,
   sum,
-  type Shape,
   type Tensor,
 } from '../../core/index.ts';
 import { BatchNorm2d, Embedding, Linear, Module, type Context } from '../../nn/index.ts';
+import { entryValues, namedNormals, plainTraining, trainSteps } from '../../../test/train-steps.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
-import { trainSchema } from './train-config.ts';
 import { entries, trainedParameters } from './programs.ts';
 import { Trainer, type TrainerState, type TrainingTask } from './trainer.ts';
 
 const node = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => node.dispose());
 
-const config = (options: object) => trainSchema.parse({ steps: 1000, warmupSteps: 0, clipNorm: null, ...options });
-const normals = (shape: Shape, name: string, index = 0) =>
-  float32(shape, new RandomStream(5, name, index).fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))));
-
-/** Trains so many steps; returns the last report and the state. */
-async function train(task: TrainingTask, options: object, steps: number, from?: TrainerState) {
-  const trainer = await Trainer.open(node, task, config(options), from);
-  let report = await trainer.advance();
-  for (let i = 1; i < steps; i++) report = await trainer.advance();
-  const state = await trainer.state();
-  const held = Object.keys(trainer.store.spec);
-  await trainer.dispose();
-  return { report, state, held };
-}
-
-const numbers = (state: TrainerState, entry: string) => Array.from(state.training.get(entry)!.data, Number);
+const train = (task: TrainingTask, options: object, steps: number, from?: TrainerState) =>
+  trainSteps(node, task, options, steps, from);
 
 /** x = scale · z + shift: all that a generator of a Gaussian needs. */
 class Generator extends Module {
@@ -84,10 +69,10 @@ describe('two networks with two optimizers over one store', () => {
     trainable: of('generator'),
     loss: (ctx) => mean(softplus(neg(module.discriminator.forward(ctx, fake(ctx))))),
     inputs: (batch) => ({
-      z: normals([B, 1], 'gan z', batch),
+      z: namedNormals([B, 1], 'gan z', batch),
       x: float32(
         [B, 1],
-        normals([B, 1], 'gan x', batch).data.map((v) => 1.5 + 0.5 * v),
+        namedNormals([B, 1], 'gan x', batch).data.map((v) => 1.5 + 0.5 * v),
       ),
     }),
     others: {
@@ -156,7 +141,7 @@ describe('two networks with two optimizers over one store', () => {
   });
 
   test('cannot both move a parameter', async () => {
-    await expect(Trainer.open(node, { ...task, trainable: () => true }, config({}))).rejects.toThrow(
+    await expect(Trainer.open(node, { ...task, trainable: () => true }, plainTraining({}))).rejects.toThrow(
       'training: discriminator.linear.weight is moved by both loss and discriminator; select the one that trains it (trainable)',
     );
   });
@@ -175,7 +160,9 @@ describe('buffers in training', () => {
   const inputs = (batch: number) => ({
     x: float32(
       shape,
-      normals(shape, 'buffers', batch).data.map((v, i) => (Math.floor(i / 9) % 2 === 0 ? 4 + 2 * v : -1 + 0.5 * v)),
+      namedNormals(shape, 'buffers', batch).data.map((v, i) =>
+        Math.floor(i / 9) % 2 === 0 ? 4 + 2 * v : -1 + 0.5 * v,
+      ),
     ),
   });
   const task: TrainingTask = {
@@ -189,13 +176,13 @@ describe('buffers in training', () => {
     async (gradientAccumulation) => {
       const { state, held } = await train(task, { gradientAccumulation, learningRate: 0.01 }, 200);
       // A running mean of about 2 / 0.05 batches of 144 values: four standard errors.
-      const [mean0, mean1] = numbers(state, 'params/norm.running_mean');
+      const [mean0, mean1] = entryValues(state, 'params/norm.running_mean');
       expect(Math.abs(mean0! - 4)).toBeLessThan((4 * 2) / Math.sqrt(40 * 144));
       expect(Math.abs(mean1! + 1)).toBeLessThan((4 * 0.5) / Math.sqrt(40 * 144));
-      const [variance0, variance1] = numbers(state, 'params/norm.running_var');
+      const [variance0, variance1] = entryValues(state, 'params/norm.running_var');
       expect(Math.abs(variance0! / 4 - 1)).toBeLessThan(4 * Math.sqrt(2 / (40 * 144)));
       expect(Math.abs(variance1! / 0.25 - 1)).toBeLessThan(4 * Math.sqrt(2 / (40 * 144)));
-      expect(numbers(state, 'params/norm.num_batches_tracked')).toEqual([200 * gradientAccumulation]);
+      expect(entryValues(state, 'params/norm.num_batches_tracked')).toEqual([200 * gradientAccumulation]);
       for (const buffer of ['running_mean', 'running_var', 'num_batches_tracked']) {
         expect(state.ema.get(`norm.${buffer}`)!.data).toEqual(state.training.get(`params/norm.${buffer}`)!.data);
         expect(held.filter((entry) => entry.endsWith(buffer))).toEqual([`params/norm.${buffer}`, `ema/norm.${buffer}`]);

@@ -1,0 +1,142 @@
+/** Sampling a prior: image embeddings for captions, the one nearest to its text of several. */
+import { float32, type Executor, type FloatArray, type HostArrays } from '../core/index.ts';
+import type { Conditions, Sampling, SchedulerConfig } from '../diffusion/index.ts';
+import { priorNetwork, textConditionNames, type PriorTransformer } from '../models/index.ts';
+import type { SampleId, SampleProgress } from './image-sampler.ts';
+import { openSampler } from './network-sampler.ts';
+import type { ProgramWeights } from './program-weights.ts';
+import { unstandardized, type EmbeddingStatistics } from './unclip-examples.ts';
+
+/** A prior made ready to be sampled. */
+export interface PriorSampler {
+  /** D. */
+  readonly width: number;
+  /** How it is sampled when nobody says, all filled in. */
+  readonly model: Awaited<ReturnType<typeof openSampler>>;
+  /** Embeddings drawn for each image when nobody says. */
+  readonly candidates: number;
+  /**
+   * Samples image embeddings.
+   *
+   * @returns  states on the way; `embeddings` once, at the end
+   */
+  sample(options: PriorRequest): AsyncGenerator<PriorProgress, void, undefined>;
+  dispose(): Promise<void>;
+}
+
+/** Which embeddings to draw. */
+export interface PriorRequest extends Sampling {
+  readonly ids: readonly SampleId[];
+  /** [count, …] the captions. */
+  readonly conditions: Conditions;
+  /** [count, …] what guidance leads away from; default the empty text. */
+  readonly negative?: Conditions | undefined;
+  /** Embeddings drawn for each image, of which the one nearest to its text is kept; default the prior's own. */
+  readonly candidates?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How far the drawing is. */
+export interface PriorProgress extends Pick<SampleProgress, 'step' | 'stepsDone' | 'stepsTotal' | 'places'> {
+  /** [count, D] image embeddings, once. */
+  readonly embeddings?: FloatArray;
+  /** [count, candidates] the cosine of each candidate's embedding to its text's, once. */
+  readonly similarities?: FloatArray;
+}
+
+/** What a prior is opened from. */
+export interface PriorSource {
+  readonly prior: PriorTransformer;
+  readonly weights: ProgramWeights;
+  readonly scheduler: SchedulerConfig;
+  readonly statistics: EmbeddingStatistics;
+  /** [1, …] the conditions of the empty text; absent, it cannot be guided. */
+  readonly nothing?: Conditions | undefined;
+  readonly sampling?: Sampling | undefined;
+  readonly candidates?: number;
+  readonly batchSize?: number;
+}
+
+/**
+ * Compiles a prior for sampling.
+ *
+ * @param executor  where it runs; it has to outlive the sampler
+ * @see Ramesh et al. 2022 (unCLIP), section 2.2 — https://arxiv.org/abs/2204.06125
+ */
+export async function openPriorSampler(
+  executor: Executor,
+  { prior, statistics, candidates: own = 1, ...source }: PriorSource,
+): Promise<PriorSampler> {
+  const network = priorNetwork(prior);
+  const model = await openSampler(executor, { ...source, network });
+  const [width] = network.sample as readonly [number];
+  return {
+    width,
+    model,
+    candidates: own,
+    async *sample({ ids, conditions, negative, candidates = own, signal, ...sampling }) {
+      if (!(Number.isSafeInteger(candidates) && candidates >= 1))
+        throw new Error(`prior: candidates: expected an integer of 1 or more, got ${candidates}`);
+      const drawn: FloatArray[] = [];
+      for (let candidate = 0; candidate < candidates; candidate++) {
+        const data = new Float32Array(ids.length * width);
+        const states = model.sample({
+          ...sampling,
+          seed: ids[0]!.seed,
+          count: ids.length,
+          ids,
+          // The first is what it would be alone.
+          purpose: candidate === 0 ? 'prior' : `prior candidate ${candidate}`,
+          conditions,
+          negative,
+          signal,
+        });
+        for await (const { xt, finished, places, step, stepsDone, stepsTotal } of states) {
+          if (finished) for (const [row, place] of places.entries()) data.set(rowOf(xt, row), place * width);
+          yield { step, places, stepsDone: candidate * stepsTotal + stepsDone, stepsTotal: candidates * stepsTotal };
+        }
+        drawn.push(unstandardized(float32([ids.length, width], data), statistics));
+      }
+      const texts = conditions[textConditionNames.pooled] as FloatArray;
+      const similarities = ids.map((_, i) => drawn.map((all) => cosine(rowOf(all, i), rowOf(texts, i))));
+      const embeddings = new Float32Array(ids.length * width);
+      similarities.forEach((row, i) => {
+        embeddings.set(rowOf(drawn[row.indexOf(Math.max(...row))]!, i), i * width);
+      });
+      const last = { step: 0, places: ids.map((_, i) => i), stepsDone: 1, stepsTotal: 1 };
+      yield {
+        ...last,
+        embeddings: float32([ids.length, width], embeddings),
+        similarities: float32([ids.length, candidates], Float32Array.from(similarities.flat())),
+      };
+    },
+    dispose: () => model.dispose(),
+  };
+}
+
+/** The statistics that a prior's weights hold. */
+export function statisticsOf(weights: HostArrays): EmbeddingStatistics {
+  const [mean, std] = ['clip_mean', 'clip_std'].map((name) => {
+    const found = weights.get(name);
+    if (!found) throw new Error(`prior: the weight ${name} is missing`);
+    return Float32Array.from(found.data as Float32Array);
+  });
+  return { mean: mean!, std: std! };
+}
+
+/** The cosine of the angle between two vectors; 0 where one has no length. */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [product, ofA, ofB] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    product += a[i]! * b[i]!;
+    ofA += a[i]! ** 2;
+    ofB += b[i]! ** 2;
+  }
+  return ofA === 0 || ofB === 0 ? 0 : product / Math.sqrt(ofA * ofB);
+}
+
+/** A row of [N, D]. */
+function rowOf({ shape, data }: FloatArray, row: number): Float32Array {
+  const width = shape[1]!;
+  return data.subarray(row * width, (row + 1) * width) as Float32Array;
+}

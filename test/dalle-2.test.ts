@@ -1,0 +1,471 @@
+/** DALL·E 2 from captions to images: prior and decoder trained, resumed, put together, and asked. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { folderFiles, latestCheckpoint, writeClipFolder } from '../src/checkpoint/index.ts';
+import { float32, type FloatArray, type HostArray } from '../src/core/index.ts';
+import { runAssemble } from '../src/cli/export/run-assemble.ts';
+import { writePng } from '../src/data/index.ts';
+import { takeRows } from '../src/diffusion/index.ts';
+import { readSafetensors } from '../src/formats/index.ts';
+import { generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
+import { CLIPModel } from '../src/models/index.ts';
+import { initialValues } from '../src/nn/index.ts';
+import { cosine } from '../src/pipelines/index.ts';
+import { createNodeExecutor } from '../src/runtime/node.ts';
+import { configuredRun } from '../src/systems/index.ts';
+import { trainingRun } from '../src/train/index.ts';
+import { kuosan } from './kuosan.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-'));
+const [data, clip] = [join(root, 'data'), join(root, 'clip')];
+const executor = createNodeExecutor({ threads: 1, worker: false });
+afterAll(async () => {
+  await executor.dispose();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** KUOSAN_PYTHON, or the Python on the path, if it has what is needed. */
+const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
+  (command) =>
+    command !== undefined &&
+    spawnSync(command, ['-c', 'import PIL, torch, diffusers, transformers, safetensors'], { stdio: 'ignore' })
+      .status === 0,
+);
+
+const captions = ['a small red cat', 'bell', 'the golden dog'];
+const tokenizer = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'golden/text-encoder-folders/clip/tokenizer.json'), 'utf8'),
+) as Record<string, unknown>;
+
+/** A CLIP of random weights: each image and each text has a vector of its own, which is all that prior and decoder ask. */
+async function writeRandomClip(dir: string, hidden = 12, seed = 5): Promise<void> {
+  const width = 12;
+  const model = new CLIPModel({
+    projectionDim: width,
+    textConfig: {
+      vocabSize: 562,
+      hiddenSize: hidden,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      maxPositionEmbeddings: 10,
+      bosTokenId: 560,
+      eosTokenId: 561,
+      padTokenId: 561,
+    },
+    visionConfig: {
+      hiddenSize: 16,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      imageSize: 8,
+      patchSize: 4,
+      numChannels: 3,
+    },
+  });
+  const weights = new Map(
+    [...initialValues(model, seed)].map(([name, value]) => [
+      name,
+      // Embeddings as long and as different as those of a trained one.
+      name === 'visual_projection.weight' ? { ...value, data: (value.data as Float32Array).map((x) => 8 * x) } : value,
+    ]),
+  ) as Map<string, HostArray>;
+  await writeClipFolder(dir, { model, weights, tokenizer });
+}
+
+/** Thirty images of 8 × 8 with a dark row for each caption. */
+beforeAll(async () => {
+  await writeRandomClip(clip);
+  mkdirSync(data);
+  const lines: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    const pixels = Uint8Array.from({ length: 64 }, (_, at) =>
+      Math.floor(at / 8) === 2 * (i % 3) + 1 ? i % 7 : 250 - ((i * at) % 5),
+    );
+    await writePng(join(data, `${i}.png`), { data: pixels, width: 8, height: 8, channels: 1 });
+    lines.push(JSON.stringify({ file_name: `${i}.png`, text: captions[i % 3] }));
+  }
+  writeFileSync(join(data, 'metadata.jsonl'), lines.join('\n'));
+  writeFileSync(join(data, 'test.txt'), '0.png\n1.png\n2.png\n');
+});
+
+const train = {
+  steps: 80,
+  batchSize: 15,
+  learningRate: 4e-3,
+  warmupSteps: 5,
+  checkpointEvery: 60,
+  ema: { decay: 0.9 },
+};
+const prior = {
+  task: 'prior',
+  data: { source: data, testFiles: 'test.txt' },
+  clip: { model: clip },
+  model: { numAttentionHeads: 2, attentionHeadDim: 12, numLayers: 1 },
+  scheduler: { numTrainTimesteps: 50 },
+  train: { ...train, evaluateEvery: 80, evaluateSteps: 5 },
+  sampling: { steps: 5 },
+};
+const decoder = {
+  task: 'decoder',
+  data: { source: data, size: 8, channels: 1 },
+  clip: { model: clip },
+  model: {
+    blockOutChannels: [8, 16],
+    layersPerBlock: 1,
+    downBlockTypes: ['DownBlock2D', 'SimpleCrossAttnDownBlock2D'],
+    midBlockType: 'UNetMidBlock2DSimpleCrossAttn',
+    upBlockTypes: ['SimpleCrossAttnUpBlock2D', 'UpBlock2D'],
+    attentionHeadDim: 8,
+    crossAttentionDim: 8,
+    normNumGroups: 4,
+  },
+  // x_0 is learned in fewer steps than ε, where data is this plain.
+  scheduler: { numTrainTimesteps: 50, predictionType: 'sample' },
+  train: { ...train, steps: 100, batchSize: 9, checkpointEvery: 80, sampleEvery: 100, sampleCount: 4, sampleSteps: 3 },
+  sampling: { steps: 8, guidanceScale: 1.5 },
+};
+
+const upsampler = {
+  data: { source: data, size: 16 },
+  model: {
+    sampleSize: 16,
+    inChannels: 2,
+    outChannels: 1,
+    blockOutChannels: [8, 8],
+    layersPerBlock: 1,
+    downBlockTypes: ['DownBlock2D', 'DownBlock2D'],
+    upBlockTypes: ['UpBlock2D', 'UpBlock2D'],
+    normNumGroups: 4,
+  },
+  // At the last of many times ε says nothing in float32, which Python rounds otherwise.
+  scheduler: { numTrainTimesteps: 12, betaSchedule: 'cosine' },
+  objective: { superResolution: { factor: 2, upsampling: 'bicubic_antialias', noiseAugmentation: 0.1, blur: 0.6 } },
+  train: { ...train, steps: 2, batchSize: 4, checkpointEvery: 2, sampleEvery: null },
+};
+
+interface Trained {
+  readonly losses: number[];
+  readonly evaluation: Readonly<Record<string, number>> | undefined;
+}
+
+async function trained(config: object, out: string, resume = false): Promise<Trained> {
+  const plan = await configuredRun({ ...config }).plan(resume ? { resumeFrom: out } : {});
+  const losses: number[] = [];
+  let evaluation: Trained['evaluation'];
+  for await (const event of trainingRun(plan, { out, executor, resume })) {
+    if (event.type !== 'step') continue;
+    losses.push(event.loss);
+    evaluation = event.evaluation ?? evaluation;
+  }
+  return { losses, evaluation };
+}
+
+const mean = (values: readonly number[]) => values.reduce((total, x) => total + x, 0) / values.length;
+
+/** Goes on from the middle, and compares with the run that went through. */
+async function expectSameResumed(config: object, whole: string, steps: [half: string, last: string], files: string[]) {
+  const stopped = `${whole}-stopped`;
+  const [half, last] = steps;
+  cpSync(whole, stopped, { recursive: true });
+  rmSync(join(stopped, `checkpoints/step-${last}`), { recursive: true });
+  writeFileSync(join(stopped, 'latest'), readFileSync(join(stopped, 'latest'), 'utf8').replace(last, half));
+  const { losses } = await trained(config, stopped, true);
+  for (const file of files) {
+    const of = (out: string) => readFileSync(join(out, `checkpoints/step-${last}`, file));
+    expect(of(stopped).equals(of(whole)), file).toBe(true);
+  }
+  return losses;
+}
+
+const open = async (out: string): Promise<ImageGenerator> =>
+  openGenerator(executor, folderFiles((await latestCheckpoint(out))!.path), { batchSize: 4 });
+
+/** Which of the rows is darkest, of each image. */
+function darkRows({ data: values, shape: [count = 0, , height, width] }: FloatArray): number[] {
+  const area = height! * width!;
+  return Array.from({ length: count }, (_, b) => {
+    const ink = captions.map((_, row) => {
+      const from = b * area + (2 * row + 1) * width!;
+      return mean([...values.subarray(from, from + width!)]);
+    });
+    return ink.indexOf(Math.min(...ink));
+  });
+}
+
+/** [1, 8, 8] for each caption. */
+const rowImages: readonly FloatArray[] = captions.map((_, row) => {
+  const pixels = new Float32Array(64).fill(0.96);
+  pixels.fill(-0.98, (2 * row + 1) * 8, (2 * row + 2) * 8);
+  return float32([1, 8, 8], pixels);
+});
+
+const priorRun = join(root, 'prior');
+const decoderRun = join(root, 'decoder');
+
+describe('a prior', () => {
+  let whole: Trained;
+
+  test('learns the embeddings of images from captions, and is measured on others', async () => {
+    whole = await trained(prior, priorRun);
+    expect(mean(whole.losses.slice(-10))).toBeLessThan(0.6 * mean(whole.losses.slice(0, 3)));
+    const { cosineToImage, cosineToText, cosineOfPairs } = whole.evaluation!;
+    expect(cosineToImage).toBeGreaterThan(0.5);
+    expect(cosineToImage).toBeGreaterThan(cosineToText!);
+    expect(Math.abs(cosineOfPairs!)).toBeLessThan(1);
+  }, 120_000);
+
+  test('resumes bit for bit', async () => {
+    const losses = await expectSameResumed(
+      prior,
+      priorRun,
+      ['000060', '000080'],
+      ['prior/diffusion_pytorch_model.safetensors', 'training/state.safetensors', 'kuosan.json'],
+    );
+    expect(losses).toEqual(whole.losses.slice(60));
+  }, 120_000);
+
+  test('says that it makes no images', async () => {
+    await expect(open(priorRun)).rejects.toThrow(
+      /holds a prior, which makes embeddings and no images; put it together with a decoder: kuosan assemble /,
+    );
+  });
+
+  test('refuses what does not fit', async () => {
+    const refused = (config: object) => configuredRun(config as Record<string, unknown>).plan({});
+    const unequal = join(root, 'unequal');
+    await writeRandomClip(unequal, 8);
+    await expect(refused({ ...prior, clip: { model: unequal } })).rejects.toThrow(
+      "config.clip.model: the text tower's hidden states have 8 values and the embeddings 12",
+    );
+    await expect(refused({ ...prior, clip: { model: join(root, 'none') } })).rejects.toThrow(/^config\.clip\.model: /);
+    await expect(refused({ ...prior, scheduler: { betaSchedule: 'linear' } })).rejects.toThrow(
+      'config.scheduler: diffusers\' UnCLIPScheduler has no betaSchedule "linear"; expected cosine',
+    );
+    await expect(refused({ ...prior, data: { source: data } })).rejects.toThrow(
+      'config.train.evaluateEvery is 80, and no held-out images are named; name them (data.testFiles)',
+    );
+  });
+});
+
+describe('a decoder', () => {
+  let whole: Trained;
+
+  test('learns images from their embeddings', async () => {
+    whole = await trained(decoder, decoderRun);
+    expect(mean(whole.losses.slice(-10))).toBeLessThan(0.6 * mean(whole.losses.slice(0, 3)));
+  }, 120_000);
+
+  test('resumes bit for bit', async () => {
+    const losses = await expectSameResumed(
+      decoder,
+      decoderRun,
+      ['000080', '000100'],
+      [
+        'decoder/diffusion_pytorch_model.safetensors',
+        'text_proj/diffusion_pytorch_model.safetensors',
+        'training/state.safetensors',
+        'kuosan.json',
+      ],
+    );
+    expect(losses).toEqual(whole.losses.slice(80));
+  }, 120_000);
+
+  test('draws an image again from its embedding, whatever the text', async () => {
+    const generator = await open(decoderRun);
+    const images = float32([3, 1, 8, 8], Float32Array.from(rowImages.flatMap(({ data: own }) => [...own])));
+    const embeddings = await generator.clip!.embedImages(images);
+    expect(darkRows(await generateImages(generator, { seed: 3, count: 3, embeddings }))).toEqual([0, 1, 2]);
+    expect(generator.notes).toEqual([
+      "there is no prior: where no embedding is given, the text's own stands for that of an image",
+    ]);
+    const texts = await generator.clip!.embedTexts(captions);
+    expect(cosine(texts.data.subarray(0, 12), texts.data.subarray(12, 24))).toBeLessThan(0.999);
+    await generator.dispose();
+  }, 60_000);
+
+  test('refuses blocks in which Python masks no caption, and what the data says otherwise', async () => {
+    const refused = (model: object) => configuredRun({ ...decoder, model: { ...decoder.model, ...model } }).plan({});
+    await expect(refused({ midBlockType: 'UNetMidBlock2DCrossAttn' })).rejects.toThrow(
+      "config.model: UNetMidBlock2DCrossAttn: diffusers' UnCLIPPipeline masks captions in the blocks called SimpleCrossAttn only; take UNetMidBlock2DSimpleCrossAttn",
+    );
+    await expect(refused({ outChannels: 1 })).rejects.toThrow(
+      'config.model.outChannels is 1, and the data makes it 2; leave it out',
+    );
+  });
+});
+
+describe('a whole DALL·E 2', () => {
+  const whole = join(root, 'whole');
+  const upsamplerRun = join(root, 'upsampler');
+
+  test('is put together of a prior, a decoder and an upsampler', async () => {
+    await trained(upsampler, upsamplerRun);
+    await runAssemble([priorRun, decoderRun, upsamplerRun], { out: whole, dtype: 'float32' });
+    const generator = await openGenerator(executor, folderFiles(whole), { batchSize: 4 });
+    expect(generator.shape).toEqual([1, 16, 16]);
+    expect(generator.defaults).toMatchObject({
+      decoder: { sampler: 'ddpm', spacing: 'linspace', steps: 8, guidanceScale: 1.5 },
+      prior: { sampler: 'ddpm', spacing: 'linspace', steps: 5, guidanceScale: 2 },
+      super_res: { sampler: 'ddpm', spacing: 'linspace', steps: 7 },
+    });
+    expect(generator.notes).toEqual([]);
+    await generator.dispose();
+  }, 120_000);
+
+  test('draws what the text says, and keeps the nearer of two embeddings', async () => {
+    const small = join(root, 'small');
+    await runAssemble([priorRun, decoderRun], { out: small, dtype: 'float16' });
+    const generator = await openGenerator(executor, folderFiles(small), { batchSize: 4 });
+    expect(generator.shape).toEqual([1, 8, 8]);
+    let similarities: FloatArray | undefined;
+    const images = await generateImages(generator, { seed: 1, count: 3, prompts: captions }, (progress) => {
+      similarities = progress.similarities ?? similarities;
+    });
+    expect(darkRows(images)).toEqual([0, 1, 2]);
+    expect(similarities!.shape).toEqual([3, 2]);
+    const again = await generateImages(generator, { seed: 1, first: 2, prompts: [captions[2]!] });
+    expect([...again.data]).toEqual([...images.data.subarray(128, 192)]);
+    await generator.dispose();
+  }, 60_000);
+
+  test('finds the noise of an image, from which its decoder makes it again', async () => {
+    const generator = await open(decoderRun);
+    const [image] = rowImages;
+    const embeddings = await generator.clip!.embedImages(float32([1, 1, 8, 8], image!.data));
+    const sampling = { sampler: 'ddim', steps: 40, guidanceScale: 1 } as const;
+    const noise = await generator.invert!({ image: image!, embeddings, sampling });
+    const again = await generateImages(generator, { embeddings, noise, sampling });
+    const fresh = await generateImages(generator, { seed: 9, embeddings, sampling });
+    const error = (made: FloatArray) => mean([...made.data].map((x, i) => Math.abs(x - image!.data[i]!)));
+    expect(error(again)).toBeLessThan(error(fresh));
+    await expect(generator.invert!({ image: image!, sampling })).rejects.toThrow(
+      'invert: give the image and its embedding',
+    );
+    await generator.dispose();
+  }, 60_000);
+
+  test('varies, interpolates and edits images by command, and reranks', async () => {
+    const file = (name: string) => join(root, name);
+    for (const [i, name] of ['a.png', 'b.png'].entries())
+      await writePng(file(name), {
+        data: Uint8Array.from({ length: 64 }, (_, at) => (Math.floor(at / 8) === 2 * i + 1 ? 0 : 250)),
+        width: 8,
+        height: 8,
+        channels: 1,
+      });
+    const run = async (...words: string[]) => {
+      const { stdout, stderr, status } = await kuosan([...words, '--threads', '1'], { cwd: root });
+      return { stdout, text: `${status}\n${stdout}\n${stderr}` };
+    };
+    const done = async (...words: string[]) => {
+      const { text } = await run(...words);
+      expect(text).toMatch(/^0\n/);
+      return text;
+    };
+    expect(await done('variations', 'small', '--image', 'a.png', '--count', '2', '--steps', '3')).toContain(
+      'variations.png: a.png 2 variations with ddpm, seed 0',
+    );
+    expect(
+      await done('variations', 'small', '--image', 'a.png', '--components', '1,12', '--data', 'data', '--steps', '3'),
+    ).toContain('from its first 1, 12 principal components');
+    expect(await done('interpolate', 'small', '--images', 'a.png,b.png', '--frames', '3', '--steps', '3')).toContain(
+      'between.png: 3 images between a.png, b.png with ddim',
+    );
+    const texts = ['--from', 'bell', '--to', 'the golden dog'];
+    expect(await done('edit', 'small', '--image', 'a.png', ...texts, '--count', '2', '--steps', '3')).toContain(
+      'edited.png: a.png from "bell" to "the golden dog" in 2 images with ddim',
+    );
+    expect(
+      await done(
+        'edit',
+        'small',
+        '--image',
+        'a.png',
+        '--prompt',
+        'bell',
+        '--canvas',
+        '2',
+        '--steps',
+        '3',
+        '--resamples',
+        '1',
+      ),
+    ).toContain('outpainted on a canvas of 2');
+    expect(
+      await done('sample', 'small', '--prompt', 'bell', '--count', '2', '--rerank', '2', '--steps', '3'),
+    ).toContain('grid.png: 2 images with ddpm');
+
+    const demo = await done('demo', 'dalle-2', '--model', 'small', '--prompt', 'bell', '--out', 'demo');
+    expect(demo).toMatch(/cosine to the text: .*\(kept\)/);
+    expect(demo).toContain('demo/dalle-2.png: 8×8 in ');
+    const { text } = await run('edit', 'small', '--image', 'a.png', '--from', 'bell');
+    expect(text).toContain('--from: an image is turned from one text to another');
+    const other = await run('variations', upsamplerRun, '--image', 'a.png');
+    expect(other.text).toContain("this model does not go through CLIP's image embeddings");
+  }, 300_000);
+
+  test('makes a cascade with an upsampler that diffusers has no room for', async () => {
+    const up = join(root, 'other-upsampler');
+    const { superResolution } = upsampler.objective;
+    await trained({ ...upsampler, objective: { superResolution: { ...superResolution, upsampling: 'bilinear' } } }, up);
+    const cascade = join(root, 'cascade');
+    await runAssemble([priorRun, decoderRun, up], { out: cascade, dtype: 'float16' });
+    const generator = await openGenerator(executor, folderFiles(cascade), { batchSize: 4 });
+    expect(Object.keys(generator.defaults)).toEqual(['base', 'prior', 'upsampler']);
+    const images = await generateImages(generator, {
+      prompts: ['bell'],
+      sampling: { stages: { upsampler: { steps: 2 } } },
+    });
+    expect(images.shape).toEqual([1, 1, 16, 16]);
+    await generator.dispose();
+  }, 60_000);
+
+  test('refuses parts that do not belong together', async () => {
+    const out = join(root, 'nothing');
+    await expect(runAssemble([priorRun], { out, dtype: 'float16' })).rejects.toThrow(
+      'assemble: a DALL·E 2 has one prior and one decoder, got 1 and 0; give a run of each',
+    );
+    const other = join(root, 'other-clip');
+    await writeRandomClip(other, 12, 6);
+    const run = join(root, 'other-prior');
+    await trained({ ...prior, clip: { model: other }, train: { ...prior.train, steps: 1, evaluateEvery: null } }, run);
+    await expect(runAssemble([run, decoderRun], { out, dtype: 'float16' })).rejects.toThrow(
+      /was trained with another CLIP than .*; the embeddings of one mean nothing to the other/,
+    );
+  }, 60_000);
+
+  test.skipIf(python === undefined)(
+    'opens in diffusers, and draws the same from our noise (skipped where neither KUOSAN_PYTHON nor python3 has diffusers)',
+    async () => {
+      const out = join(root, 'python.safetensors');
+      const program = join(import.meta.dirname, 'golden/unclip-pipeline.py');
+      const { status, stderr } = spawnSync(python!, [program, '--open', whole, out], { encoding: 'utf8' });
+      expect(`${status}\n${stderr}`).toMatch(/^0\n/);
+      const theirs = readSafetensors(readFileSync(out)).tensors;
+      const generator = await openGenerator(executor, folderFiles(whole), { batchSize: 2 });
+      const sampling = {
+        steps: 5,
+        guidanceScale: 3,
+        stages: { prior: { steps: 5, guidanceScale: 4 }, super_res: { steps: 3 } },
+      };
+      const picture = theirs.get('picture')! as FloatArray;
+      const embeddings = takeRows(await generator.clip!.embedImages(picture), [0, 0]);
+      for (const [name, request] of [
+        // As the pipeline draws one embedding for each image.
+        ['images', { prompts: ['a small red cat', 'bell'], candidates: 1 }],
+        ['variations', { embeddings }],
+      ] as const) {
+        const ours = await generateImages(generator, { count: 2, ...request, sampling });
+        const expected = theirs.get(name)!.data as Float32Array;
+        const differences = ours.data.map((value, i) => Math.abs(Math.min(1, Math.max(-1, value)) - expected[i]!));
+        expect(Math.max(...differences), name).toBeLessThan(1e-3);
+      }
+      await generator.dispose();
+    },
+    120_000,
+  );
+});
