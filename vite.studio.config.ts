@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { renderedMath } from './scripts/studio/rendered-math.ts';
+import { presetModules } from './scripts/studio/presets.ts';
 import { renderedNotes } from './scripts/studio/rendered-notes.ts';
 import { emojiSheet } from './scripts/studio/emoji-sheet.ts';
 import pageConfig, { workerFromSource } from './vite.config.ts';
@@ -14,6 +15,7 @@ export default defineConfig({
     workerFromSource,
     renderedMath(),
     renderedNotes(),
+    presetModules(),
     emojiSheet(),
     svelte({
       configFile: false,

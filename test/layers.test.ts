@@ -133,6 +133,7 @@ describe('files that run in a browser', () => {
         'svelte/store',
         'd3-scale',
         'd3-shape',
+        'fflate',
         '@observablehq/plot',
         'katex/dist/katex.min.css',
       ]);
@@ -140,7 +141,7 @@ describe('files that run in a browser', () => {
       expect(files.length).toBeGreaterThan(0);
       const foreign = files.flatMap((path) =>
         [...loaded(path)]
-          .filter((target) => !target.startsWith('src/') && !runsEverywhere.has(target))
+          .filter((target) => !/^(?:src\/|virtual:)/.test(target) && !runsEverywhere.has(target))
           .map((target) => `${path} loads ${target}`),
       );
       expect(foreign).toEqual([]);
@@ -235,7 +236,7 @@ describe('every file', () => {
       path
         .split('/')
         .at(-1)!
-        .replace(/(\.test)?\.(?:ts|svelte)$/, ''),
+        .replace(/(\.test|\.d)?\.(?:ts|svelte)$/, ''),
     );
     expect(
       names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || /^(utils?|helpers?|common|misc)$/.test(name)),

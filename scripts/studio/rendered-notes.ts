@@ -23,31 +23,42 @@ export function notesHtml(text: string): string {
     )
     .join('');
   const html = new Marked({ gfm: true }).parse(withoutFormulas, { async: false });
-  return html
-    .replaceAll(/⟦(\d+)⟧/g, (_, i: string) => formulas[Number(i)]!)
-    .replaceAll(/<h([1-5])>(.*?)<\/h\1>/g, (_, level: string, inner: string) => {
-      const slug = inner
-        .replaceAll(/<[^>]*>/g, '')
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N}]+/gu, '-');
-      return `<h${level} id="${slug.replaceAll(/^-|-$/g, '')}">${inner}</h${level}>`;
-    })
-    .replaceAll('<table>', '<div class="scrolling" tabindex="0" role="region" aria-label="table"><table>')
-    .replaceAll('</table>', '</table></div>');
+  return (
+    html
+      .replaceAll(/⟦(\d+)⟧/g, (_, i: string) => formulas[Number(i)]!)
+      .replaceAll(/<h([1-5])>(.*?)<\/h\1>/g, (_, level: string, inner: string) => {
+        const slug = inner
+          .replaceAll(/<[^>]*>/g, '')
+          .toLowerCase()
+          .replaceAll(/[^\p{L}\p{N}]+/gu, '-');
+        return `<h${level} id="${slug.replaceAll(/^-|-$/g, '')}">${inner}</h${level}>`;
+      })
+      // The page has its own title.
+      .replace(/<h1[^>]*>.*?<\/h1>/s, '')
+      // Files of the repository are not next to the studio: their names stay.
+      .replaceAll(/<a href="(?!https?:|#)([^"]*)">(.*?)<\/a>/gs, (_, path: string, inner: string) => {
+        const name = path.replace(/^(\.\.\/)+/, '').replaceAll('"', '');
+        return `<span class="of-file" title="${name}">${inner}</span>`;
+      })
+      .replaceAll('<table>', '<div class="scrolling" tabindex="0"><table>')
+      .replaceAll('</table>', '</table></div>')
+  );
 }
 
-/** The modules `virtual:notes/zh` and `virtual:notes/en`: docs/notes.<language>.md as HTML, or null where there is none. */
+/** Emits `notes.zh.html` and `notes.en.html` with the images that they show: the studio fetches them, for they are no scripts. */
 export function renderedNotes(): Plugin {
-  const prefix = 'virtual:notes/';
   return {
     name: 'rendered-notes',
-    resolveId: (id) => (id.startsWith(prefix) ? `\0${id}` : undefined),
-    load(id) {
-      if (!id.startsWith(`\0${prefix}`)) return undefined;
-      const path = join(docs, `notes.${id.slice(prefix.length + 1)}.md`);
-      this.addWatchFile(path);
-      const html = existsSync(path) ? notesHtml(readFileSync(path, 'utf8')) : null;
-      return `export const html = ${JSON.stringify(html)};`;
+    generateBundle() {
+      const images = new Set<string>();
+      for (const language of ['zh', 'en']) {
+        const path = join(docs, `notes.${language}.md`);
+        const html = existsSync(path) ? notesHtml(readFileSync(path, 'utf8')) : '';
+        for (const [, name] of html.matchAll(/src="images\/([\w.-]+)"/g)) images.add(name!);
+        this.emitFile({ type: 'asset', fileName: `notes.${language}.html`, source: html });
+      }
+      for (const name of images)
+        this.emitFile({ type: 'asset', fileName: `images/${name}`, source: readFileSync(join(docs, 'images', name)) });
     },
   };
 }

@@ -31,4 +31,49 @@ export const pages: readonly StudioPage[] = [
     },
     load: () => import('./pages/reverse.svelte'),
   },
+  {
+    name: 'plane',
+    title: { zh: '二维', en: 'Two dimensions' },
+    about: {
+      zh: '自己画点，几秒训练出一个模型，看它的箭头，旁边是精确答案。',
+      en: 'Draw points, train a model on them in seconds, and see its arrows next to the exact ones.',
+    },
+    load: () => import('./pages/plane.svelte'),
+  },
+  {
+    name: 'algorithm-1',
+    title: { zh: '算法 1：训练', en: 'Algorithm 1: training' },
+    about: {
+      zh: '在页面里训练演示的模型：用表情，或者你自己的图像。',
+      en: "Train the demo's model in the page, on emoji or on your own images.",
+    },
+    load: () => import('./pages/algorithm-1.svelte'),
+  },
+  {
+    name: 'algorithm-2',
+    title: { zh: '算法 2：采样', en: 'Algorithm 2: sampling' },
+    about: {
+      zh: '一行一行地走：亮着的是正在运行的一行，旁边是它碰到的张量。',
+      en: 'Line by line: the one that runs is lit, next to the tensors that it touches.',
+    },
+    load: () => import('./pages/algorithm-2.svelte'),
+  },
+  {
+    name: 'models',
+    title: { zh: '生成模型', en: 'Generative models' },
+    about: {
+      zh: 'GAN、VAE、流、扩散、自回归：各学什么。',
+      en: 'GAN, VAE, flow, diffusion, autoregressive: what each learns.',
+    },
+    load: () => import('./pages/models.svelte'),
+  },
+  {
+    name: 'notes',
+    title: { zh: '笔记', en: 'Notes' },
+    about: {
+      zh: '从前向过程到两个算法的全部数学，每一步都指向它的代码。',
+      en: 'The whole mathematics from the forward process to both algorithms, each step with its line of code.',
+    },
+    load: () => import('./pages/notes.svelte'),
+  },
 ];

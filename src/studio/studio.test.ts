@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { filesInMemory, readModel } from '../checkpoint/browser.ts';
 import { pages } from './pages.ts';
 import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
 import { kuosan } from '../../test/kuosan.ts';
@@ -40,7 +41,7 @@ async function visit(hash: string, { width = 1280, language = 'en', theme = 'lig
 
 /** Waits until an expression holds in a page, whose policy lets Playwright's own waiting evaluate nothing. */
 async function expectSoon(page: Page, expression: string, timeout = 15_000): Promise<void> {
-  await expect.poll(() => page.evaluate(expression), { timeout, interval: 50, message: expression }).toBe(true);
+  await expect.poll(() => page.evaluate(expression), { timeout, interval: 200, message: expression }).toBe(true);
 }
 
 const sidewaysScroll = 'document.documentElement.scrollWidth - innerWidth';
@@ -236,6 +237,78 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
       expect(await distance('1')).toBeGreaterThan(1.5);
       await page.selectOption('#model', 'fashion-mnist');
       await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('take another model')");
+      expect(errors).toEqual([]);
+      await page.close();
+    });
+
+    test('two dimensions: a cloud in the address is trained on, and both its model and the exact one are sampled', async () => {
+      const { page, errors } = await visit('plane?cloud=blobs&train=200&steps=8&sampler=ddim&trained=1');
+      await expectSoon(
+        page,
+        "/data 0\\.\\d+ \\(network\\), 0\\.0\\d+ \\(exact\\)/.test(document.querySelector('#sample-status')?.textContent ?? '')",
+        50_000,
+      );
+      // A network that has learned nothing has a loss of 1. Two hundred steps are no more than a second of training.
+      const [, loss] = /loss ([\d.]+)$/.exec((await page.textContent('#train-status'))!)!;
+      expect(Number(loss)).toBeLessThan(0.5);
+      await page.mouse.move(0, 0);
+      const box = (await page.locator('.plane canvas').boundingBox())!;
+      await page.mouse.move(box.x + box.width / 4, box.y + box.height / 4);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width / 3, box.y + box.height / 3, { steps: 6 });
+      await page.mouse.up();
+      await expectSoon(page, "location.hash.includes('cloud=own') && /points=[\\w-]{8,}/.test(location.hash)");
+      expect(errors).toEqual([]);
+      await page.close();
+    });
+
+    test('algorithm 1: trains, pauses, goes on after its tab was closed, and saves a folder that opens', async () => {
+      const context = await browser.newContext({ acceptDownloads: true });
+      const page = await context.newPage();
+      await page.goto(`${served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
+      await page.click('#train:not([disabled])');
+      await expectSoon(page, '/(step|步) 2\\d/.test(document.body.innerText)', 55_000);
+      await expectSoon(page, "/25/.test(document.querySelector('#keeping').innerText)", 20_000);
+      await page.close();
+      const later = await context.newPage();
+      await later.goto(`${served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
+      await expectSoon(later, "/2\\d|[3-9]\\d/.test(document.querySelector('#train')?.innerText ?? '')", 20_000);
+      await later.click('#train');
+      await later.click('#pause', { timeout: 50_000 });
+      await expectSoon(later, "document.querySelector('#save')?.disabled === false", 30_000);
+      const [download] = await Promise.all([later.waitForEvent('download'), later.click('#save')]);
+      const zip = join(cwd, 'model.zip');
+      await download.saveAs(zip);
+      const { unzipSync } = await import('fflate');
+      const files = new Map(
+        Object.entries(unzipSync(readFileSync(zip))).map(([path, bytes]) => [
+          path.split('/').slice(1).join('/'),
+          bytes,
+        ]),
+      );
+      const model = await readModel(filesInMemory(files));
+      expect(model.network.sample).toEqual([3, 16, 16]);
+      expect(model.weights.size).toBeGreaterThan(50);
+      await context.close();
+    }, 120_000);
+
+    test('algorithm 2: the lines are lit as they run, and the last returns the image that the sampler ends at', async () => {
+      const { page, errors } = await visit('algorithm-2?steps=3&device=wasm&ran=1&at=3');
+      await expectSoon(
+        page,
+        "document.querySelector('#lines .lit')?.textContent.includes('x_{t-1}') || [...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 3",
+        40_000,
+      );
+      // The paper's t counts to 1, and the last step adds no noise.
+      await expectSoon(page, "Number(document.querySelector('#at').max) === 11");
+      await page.fill('#at', '11');
+      await expectSoon(
+        page,
+        "[...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 5",
+      );
+      expect(await page.textContent('#numbers')).toMatch(
+        /^t = 1: coefficient of x̂₀ 1\.0000, of x_t 0\.0000, deviation of the noise σ_t 0\.0000$/,
+      );
       expect(errors).toEqual([]);
       await page.close();
     });

@@ -118,3 +118,16 @@ export function rowOf({ shape, data }: FloatArray, i: number): FloatArray {
   const size = data.length / shape[0]!;
   return float32([1, ...shape.slice(1)], data.slice(i * size, (i + 1) * size));
 }
+
+/** Images whose sides are a whole number of times smaller: each pixel the mean of a square. */
+export function shrunk({ shape, data }: FloatArray, times: number): FloatArray {
+  const [count = 0, channels = 0, height = 0, width = 0] = shape;
+  const [h, w] = [height / times, width / times];
+  const values = new Float32Array(count * channels * h * w);
+  for (let plane = 0; plane < count * channels; plane++)
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++)
+        values[(plane * h + Math.floor(y / times)) * w + Math.floor(x / times)]! +=
+          data[(plane * height + y) * width + x]! / times ** 2;
+  return float32([count, channels, h, w], values);
+}
