@@ -28,8 +28,8 @@ describe("a pipeline that diffusers' save_pretrained wrote", () => {
     const generator = await open(join(golden, 'pipeline'));
     expect(Object.keys(generator.defaults)).toEqual(['decoder', 'prior', 'super_res']);
     expect(generator.defaults).toMatchObject({
-      prior: { sampler: 'ddpm', steps: 25, guidanceScale: 4 },
-      // Of a schedule of twelve.
+      // Of schedules of twelve.
+      prior: { sampler: 'ddpm', steps: 12, guidanceScale: 4 },
       decoder: { sampler: 'ddpm', steps: 12, guidanceScale: 8 },
       super_res: { sampler: 'ddpm', steps: 7 },
     });

@@ -17,8 +17,10 @@ export function formulaHtml(formula: string, display: boolean): string {
       '\\eps': '\\varepsilon',
     },
   });
-  // The formula in TeX, which nobody sees.
-  return html.replaceAll(/<annotation[^>]*>[\s\S]*?<\/annotation>/g, '');
+  // Without the formula in TeX, which nobody sees, and what HTML's parser knows of MathML by itself.
+  return html
+    .replaceAll(/<annotation[^>]*>[\s\S]*?<\/annotation>/g, '')
+    .replaceAll(/<\/?semantics>| xmlns="http:\/\/www\.w3\.org\/1998\/Math\/MathML"/g, '');
 }
 
 /** A sentence in pieces: its words escaped, `code` marked, formulas between dollars rendered. */
@@ -48,10 +50,16 @@ export function withRenderedMath(code: string): string {
     // A code span in prose is written between escaped back quotes.
     const text = template.replaceAll('\\`', '`');
     if (tag === 'tex') return JSON.stringify(formulaHtml(text, true));
-    const pieces = piecesOf(text).map(({ html, formula }) => {
-      if (!formula) return JSON.stringify(html);
+    const parts = piecesOf(text);
+    // A line does not end between a formula and the comma after it.
+    const closing = (i: number) =>
+      /^[,.;:)!?，。；：）！？、]+/.exec(parts[i]?.formula === false ? parts[i].html : '')?.[0] ?? '';
+    const pieces = parts.map(({ html, formula }, i) => {
+      if (!formula) return JSON.stringify(parts[i - 1]?.formula ? html.slice(closing(i).length) : html);
       if (!formulas.has(html)) formulas.set(html, `formula_${formulas.size}`);
-      return formulas.get(html)!;
+      const end = closing(i + 1);
+      const name = formulas.get(html)!;
+      return end === '' ? name : `'<span class="unbroken">'+${name}+${JSON.stringify(`${end}</span>`)}`;
     });
     return `(${pieces.length === 0 ? '""' : pieces.join('+')})`;
   });

@@ -35,6 +35,8 @@ export function notesHtml(text: string): string {
       })
       // The page has its own title.
       .replace(/<h1[^>]*>.*?<\/h1>/s, '')
+      // A formula that is wider than a phone is scrolled, by keyboard too.
+      .replaceAll('<span class="katex-display">', '<span class="katex-display" tabindex="0">')
       // Files of the repository are not next to the studio: their names stay.
       .replaceAll(/<a href="(?!https?:|#)([^"]*)">(.*?)<\/a>/gs, (_, path: string, inner: string) => {
         const name = path.replace(/^(\.\.\/)+/, '').replaceAll('"', '');

@@ -130,7 +130,8 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
           expect(await page.getAttribute('html', 'lang')).toBe(how.language === 'zh' ? 'zh-CN' : 'en');
           const title = pages.find((each) => each.name === name)?.title[how.language];
           if (title !== undefined) expect(await page.textContent('h1')).toBe(title);
-          expect(await findingsOf(page)).toEqual([]);
+          // The notes are a megabyte, of which axe needs many seconds: once is enough.
+          if (name !== 'notes' || how.width === 390) expect(await findingsOf(page)).toEqual([]);
           expect(await page.evaluate(sidewaysScroll)).toBe(0);
           expect(errors).toEqual([]);
           await page.close();

@@ -155,7 +155,8 @@ if __name__ == "__main__":
     tokenizer = CLIPTokenizer.from_pretrained(source, model_max_length=TOKENS, pad_token="<|endoftext|>", bos_token="<|startoftext|>", eos_token="<|endoftext|>")
     processor = CLIPImageProcessor(size={"shortest_edge": 8}, crop_size={"height": 8, "width": 8})
     schedulers = dict(
-        prior_scheduler=UnCLIPScheduler(num_train_timesteps=100, prediction_type="sample", clip_sample_range=2.0),
+        # Few times: diffusers' α are products of float32, whose last digits the networks multiply.
+        prior_scheduler=UnCLIPScheduler(num_train_timesteps=12, prediction_type="sample", clip_sample_range=2.0),
         # At the last of 1000 times there is hardly any signal: ε divided by it is the last digit of float32 two thousand times.
         decoder_scheduler=UnCLIPScheduler(num_train_timesteps=12, variance_type="learned_range"),
         super_res_scheduler=UnCLIPScheduler(num_train_timesteps=12),
