@@ -50,8 +50,8 @@ import {
 import { createNodeExecutor } from '../src/runtime/node.ts';
 
 const executors = [
-  createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }),
-  createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
+  createNodeExecutor({ threads: 2, spin: false, worker: false, cpuKernels: 'standard' }),
+  createNodeExecutor({ threads: 2, spin: false, worker: false, cpuKernels: 'auto' }),
 ];
 afterAll(() => Promise.all(executors.map((executor) => executor.dispose())));
 

@@ -27,8 +27,8 @@ import {
 import { createNodeExecutor } from '../src/runtime/node.ts';
 
 const executors = {
-  'standard operators': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }),
-  'blocked kernels': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
+  'standard operators': createNodeExecutor({ threads: 2, spin: false, worker: false, cpuKernels: 'standard' }),
+  'blocked kernels': createNodeExecutor({ threads: 2, spin: false, worker: false, cpuKernels: 'auto' }),
 };
 afterAll(() => Promise.all(Object.values(executors).map((executor) => executor.dispose())));
 

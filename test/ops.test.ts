@@ -19,8 +19,8 @@ import {
 
 /** Both lowerings, because most machines run the blocked one and the others must not be the first to try the standard; and a browser's kernels. */
 const executors = {
-  'standard operators': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'standard' }),
-  'blocked kernels': createNodeExecutor({ threads: 2, worker: false, cpuKernels: 'auto' }),
+  'standard operators': createNodeExecutor({ threads: 2, spin: false, worker: false, cpuKernels: 'standard' }),
+  'blocked kernels': createNodeExecutor({ threads: 2, spin: false, worker: false, cpuKernels: 'auto' }),
   WebAssembly: createSessionExecutor(new SessionHost(await webEngine({ provider: 'wasm', threads: 1 })), {
     device: 'wasm',
   }),

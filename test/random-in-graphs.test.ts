@@ -21,7 +21,7 @@ import { toOnnx } from '../src/onnx/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { skipped, swiftShader } from './swift-shader.ts';
 
-const node = createNodeExecutor({ threads: 2, worker: false });
+const node = createNodeExecutor({ threads: 2, spin: false, worker: false });
 const interpreter = createInterpreter();
 afterAll(() => node.dispose());
 

@@ -38,7 +38,7 @@ const weights = new Map(
 beforeAll(() => writeModelFolder(join(cwd, 'model'), { network: unet, weights, scheduler }));
 
 describe('image i of a seed', () => {
-  const executor = createNodeExecutor({ threads: 2, worker: false });
+  const executor = createNodeExecutor({ threads: 1, worker: false });
   afterAll(() => executor.dispose());
 
   test.each([

@@ -13,7 +13,7 @@ import { readFeatures } from './open-features.ts';
 import { programFeatures } from './program-features.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kuosan-inception-'));
-const executor = createNodeExecutor({ threads: 2 });
+const executor = createNodeExecutor({ threads: 1 });
 afterAll(async () => {
   await executor.dispose();
   rmSync(folder, { recursive: true, force: true });

@@ -12,7 +12,7 @@ import { openTextEncoder } from './text-encoder.ts';
 const folder = process.env['KUOSAN_MINILM'];
 // test/golden/minilm.py
 const golden = (name: string) => readFileSync(new URL(`../../test/golden/${name}`, import.meta.url));
-const executor = createNodeExecutor();
+const executor = createNodeExecutor({ threads: 1 });
 afterAll(() => executor.dispose());
 
 describe.skipIf(folder === undefined)('all-MiniLM-L6-v2 (where KUOSAN_MINILM names it)', () => {
