@@ -127,6 +127,8 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
       'runtime/web',
       'web',
     ];
+    /** hono's declarations need a newer one, whoever imports them. */
+    const newer = ['kuosan/server'];
     const importAll = (paths: readonly string[]) =>
       paths.map((path, i) => `import * as part${i} from '${path}';\nvoid part${i};\n`).join('');
 
@@ -160,7 +162,8 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
         return command(process.execPath, [join(compilers[compiler], 'bin/tsc'), '-p', at], { cwd: at });
       };
       const onServer = programs.filter((text) => !inPage(text));
-      expect(place([importAll(everyExport), ...onServer], 'server', ['node'], ['ES2023'])).toBe('');
+      const taken = everyExport.filter((path) => compiler !== 'TypeScript 5.4' || !newer.includes(path));
+      expect(place([importAll(taken), ...onServer], 'server', ['node'], ['ES2023'])).toBe('');
       const inPages = programs.filter(inPage);
       const partsOfPages = importAll(ofPages.map((path) => `kuosan/${path}`));
       expect(place([partsOfPages, ...inPages], 'page', [], ['ES2023', 'DOM'])).toBe('');
