@@ -28,6 +28,8 @@ export interface ServeSoakReport {
   readonly answered: number;
   /** Requests told to come later. */
   readonly refused: number;
+  /** Workers that were killed; one that was idle took no request with it. */
+  readonly workersKilled: number;
   /** Requests whose worker was killed, which said so. */
   readonly killed: number;
   /** Whatever else happened, a line each: other bytes, other errors, no answer. */
@@ -95,11 +97,15 @@ export async function soakServe(options: ServeSoakOptions): Promise<ServeSoakRep
     const probing = probedHealth(server, seconds);
     const watching = watchedMemory(server, isOver);
     const killing = killWorkers(server, kills, seconds, isOver);
-    await Promise.all([...Array.from({ length: clients }, (_, number) => client(number)), killing]);
+    const [workersKilled] = await Promise.all([
+      killing,
+      ...Array.from({ length: clients }, (_, number) => client(number)),
+    ]);
     const took = (performance.now() - start) / 1000;
     const [healthMs, memory] = await Promise.all([probing, watching]);
     return {
       ...counts,
+      workersKilled,
       faults,
       imagesPerSecond: counts.answered / took,
       overload: counts.sent / Math.max(1, counts.answered),
@@ -178,14 +184,20 @@ async function watchedMemory({ url }: Running, isOver: () => boolean): Promise<S
   return { server: change('server'), worker: change('worker') };
 }
 
-/** Kills the process that computes, at even distances. */
-async function killWorkers({ child }: Running, kills: number, seconds: number, isOver: () => boolean): Promise<void> {
+/**
+ * Kills the process that computes, at even distances.
+ *
+ * @returns how many were killed
+ */
+async function killWorkers({ child }: Running, kills: number, seconds: number, isOver: () => boolean): Promise<number> {
+  let killed = 0;
   for (let i = 0; i < kills && !isOver(); i++) {
     await sleep((seconds * 1000) / (kills + 1));
     const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { encoding: 'utf8' });
     const worker = Number(stdout.trim().split('\n')[0]);
-    if (worker > 0) process.kill(worker, 'SIGKILL');
+    if (worker > 0 && process.kill(worker, 'SIGKILL')) killed++;
   }
+  return killed;
 }
 
 function quantiles(times: readonly number[]): { readonly p50: number; readonly p95: number } {
