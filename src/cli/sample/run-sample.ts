@@ -22,13 +22,20 @@ export interface SampleCommandOptions extends SourceOptions, SamplerCommandOptio
 /** How many images when nobody says: a sheet, or a few of each prompt. */
 const defaultCount = { sheet: 64, prompt: 4 } as const;
 
+/** An image costs as much as a whole batch: so few are computed in a small one. The bytes are those of any other. */
+const few = 4;
+
 /** What is asked for, and how it stands on the grid. */
 interface Asked {
   readonly request: GenerateRequest;
   readonly lay: (images: readonly Bitmap[]) => Promise<Bitmap>;
 }
 
-export async function runSample(source: string | undefined, options: SampleCommandOptions): Promise<void> {
+export async function runSample(
+  source: string | undefined,
+  options: SampleCommandOptions,
+  { isBatchSizeGiven = true }: { readonly isBatchSizeGiven?: boolean } = {},
+): Promise<void> {
   const { out, seed, style, negativePrompt } = options;
   checkSamplerOptions(options);
   const prompts = await readPrompts(options);
@@ -38,7 +45,8 @@ export async function runSample(source: string | undefined, options: SampleComma
   await checkImageFiles(options, total);
   const svg = options.svg === undefined ? undefined : svgPaths(options.svg, each, total);
   if (svg) await checkSvgFiles(options.svg!, svg, options);
-  await withImages(source, options, async (opened, signal) => {
+  const batchSize = total <= few && !isBatchSizeGiven ? few : options.batchSize;
+  await withImages(source, { ...options, batchSize }, async (opened, signal) => {
     const { generator } = opened;
     checkNeedsNoImage(opened, 'sample');
     checkPromptOptions(options, generator.takes);

@@ -5,9 +5,6 @@ import { integerOption } from '../options.ts';
 import { addPromptOptions } from '../prompt-options.ts';
 import { addSamplerOptions, addSourceOptions } from '../sampling-options.ts';
 
-/** A few images cost as much as so many, so few are soon there; more together are hardly faster on a processor. */
-const together = 4;
-
 export function register(program: Command): void {
   const command = program
     .command('sample')
@@ -37,10 +34,10 @@ export function register(program: Command): void {
       "generate n for each image, and keep the one that the model's CLIP finds nearest to the prompt",
       integerOption('--rerank', 1, 1000),
     );
-  addSourceOptions(addSamplerOptions(command), together).action(
+  addSourceOptions(addSamplerOptions(command)).action(
     async (source: string | undefined, options: SampleCommandOptions) => {
       const { runSample } = await import('./run-sample.ts');
-      await runSample(source, options);
+      await runSample(source, options, { isBatchSizeGiven: command.getOptionValueSource('batchSize') !== 'default' });
     },
   );
 }
