@@ -3,7 +3,7 @@
 /** The kinds of OpenAI's errors that a client may act on. */
 export type ApiErrorType = 'invalid_request_error' | 'authentication_error' | 'rate_limit_error' | 'server_error';
 
-/** What a client is told: a status, and one line of what is wrong and what to do. */
+/** An error as a client gets it: a status, and one line of what is wrong and what to do. */
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string | null;
@@ -56,7 +56,7 @@ export function badRequest(message: string, param: string | null = null, code: s
   return new ApiError(400, message, { param, code });
 }
 
-/** Whatever was thrown as what a client is told of it: what is no client's fault says no more than its line. */
+/** Whatever was thrown, as a client gets it: what is no client's fault says no more than its line. */
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);

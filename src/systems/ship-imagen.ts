@@ -6,12 +6,9 @@ import {
   readFacts,
   readModelIndex,
   readPart,
-  readTextEncoder,
   schedulerComponent,
-  textEncoderFolder,
   textToImageRows,
   unet2DConditionComponent,
-  writeTextEncoderFolder,
 } from '../checkpoint/index.ts';
 import { textToImageFacts } from '../generators/index.ts';
 import type { ShippedModel } from './system.ts';
@@ -20,9 +17,7 @@ import type { ShippedModel } from './system.ts';
 export async function shipImagen(checkpoint: string, out: string): Promise<ShippedModel> {
   const files = folderFiles(checkpoint);
   const index = (await readModelIndex(files))!;
-  await copyModelFolder(checkpoint, out, { dtype: 'f16' });
-  const encoder = await readTextEncoder(files, { folder: textEncoderFolder });
-  await writeTextEncoderFolder(join(out, textEncoderFolder), encoder, { dtype: 'int8' });
+  await copyModelFolder(checkpoint, out, { dtype: 'f16', textEncoder: 'int8' });
   const { network } = await readPart(files, index, 'unet', unet2DConditionComponent);
   const scheduler = await readPart(files, index, 'scheduler', schedulerComponent);
   const { fields, maxTokens, superResolution } = textToImageFacts(await readFacts(files), checkpoint);

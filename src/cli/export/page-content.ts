@@ -1,18 +1,14 @@
 /** Models as a page carries them: folders that `openModel` of kuosan/web opens as well. */
-import { join } from 'node:path';
 import {
   copyModelFolder,
   folderFiles,
   readFacts,
   readModelIndex,
   readPart,
-  readTextEncoder,
   schedulerComponent,
-  textEncoderFolder,
   textToImageClass,
   unet2DConditionComponent,
   writeModelFolder,
-  writeTextEncoderFolder,
   type LoadedModel,
 } from '../../checkpoint/index.ts';
 import type { HostArrays } from '../../core/index.ts';
@@ -98,11 +94,12 @@ export async function textToImageContent(
     dtype,
     process: describeProcess(scheduler),
     parameters: countParameters(network),
-    async write(folder) {
-      await copyModelFolder(dir, folder, { dtype: storedTypes[dtype], sampling: samplingWith(sampling, sampler) });
-      const encoder = await readTextEncoder(files, { folder: textEncoderFolder });
-      await writeTextEncoderFolder(join(folder, textEncoderFolder), encoder, { dtype: 'int8' });
-    },
+    write: (folder) =>
+      copyModelFolder(dir, folder, {
+        dtype: storedTypes[dtype],
+        textEncoder: 'int8',
+        sampling: samplingWith(sampling, sampler),
+      }),
   };
 }
 

@@ -43,7 +43,7 @@ export function register(program: Command): void {
     )
     .option(
       '--queue <n>',
-      'images that may wait; with more, requests are told to come later',
+      'images that may wait; beyond them requests are refused, with a time to come back',
       integerOption('--queue', 1, 1_000_000),
       128,
     )

@@ -169,7 +169,7 @@ export class BatchScheduler {
     }
     this.#isBusy = true;
     const work = first.kind === 'image' ? this.#runBatch(this.#takeBatch(first)) : this.#runCall(first);
-    // What goes wrong is told to those who wait for it.
+    // Those who wait for it get what goes wrong.
     void work.finally(() => {
       this.#isBusy = false;
       this.running = 0;

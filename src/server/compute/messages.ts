@@ -133,7 +133,7 @@ export type WorkerMessage =
     }
   | WorkerState;
 
-/** What the worker holds, told whenever it changes. */
+/** What the worker holds, sent whenever it changes. */
 export interface WorkerState {
   readonly type: 'state';
   /** The names of the models that are open. */

@@ -13,7 +13,7 @@ import type {
 
 type Without<Request, Key extends string> = Request extends unknown ? Omit<Request, Key> : never;
 
-/** What is told on the way to an answer. */
+/** The messages on the way to an answer. */
 export interface AnswerProgress {
   readonly onNotes?: (notes: readonly (readonly string[])[]) => void;
   readonly onProgress?: (progress: BatchProgress) => void;
@@ -94,7 +94,7 @@ export class WorkerProcess {
     try {
       return await new Promise<T>((resolve, reject) => {
         this.#pending.set(id, { ...progress, resolve: resolve as (value: unknown) => void, reject });
-        // What cannot be sent any more goes to a process that has ended, which is told below.
+        // What cannot be sent any more goes to a process that has ended, which is reported below.
         child.send({ ...request, id } as WorkerRequest, () => {});
         if (signal?.aborted) stop();
       });
