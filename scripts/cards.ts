@@ -91,6 +91,6 @@ export const cards: Readonly<Record<string, Card>> = {
     ],
     license: 'MIT for the network, Apache-2.0 for the text encoder',
     measured: [],
-    note: 'Common icons are usable; most rare words and most compositions are not yet. The run was begun for 7,000 steps and shortened at step 1,740, so its learning rate fell faster from there.',
+    note: 'Common icons are usable; most rare words and most compositions are not yet. The run was begun for 7,000 steps and shortened at step 1,740, so its learning rate fell faster from there. It had one of the two cores; the other did other work.',
   },
 };
