@@ -10,6 +10,8 @@ export interface Card {
   readonly commands: readonly string[];
   /** The license of the weights, and of what they learned from. */
   readonly license: string;
+  /** What the training ran on. */
+  readonly cores: string;
   /** What else was measured: a name and a value each. */
   readonly measured: readonly (readonly [what: string, value: string])[];
   /** What one should know before using it. */
@@ -24,6 +26,7 @@ export const cards: Readonly<Record<string, Card>> = {
     tries: ['npx kuosan sample noto-32 --count 64 --out grid.png'],
     data: "`noto-emoji/smileys`: the 169 images of the group Smileys & Emotion of Google's Noto Color Emoji (Apache License 2.0, in this repository)",
     commands: ['npx kuosan train noto-32 --out runs/noto-32'],
+    cores: 'two processor cores',
     license: 'MIT for the weights; the images it learned from are Apache-2.0',
     measured: [
       [
@@ -38,6 +41,7 @@ export const cards: Readonly<Record<string, Card>> = {
     tries: ['npx kuosan sample fashion-mnist --class sandal --guidance-scale 3 --out sandals.png'],
     data: fashionMnist,
     commands: ['npx kuosan train fashion-mnist --out runs/fashion-mnist'],
+    cores: 'two processor cores',
     license: 'MIT, as its data',
     measured: [
       [
@@ -53,6 +57,7 @@ export const cards: Readonly<Record<string, Card>> = {
     tries: ['npx kuosan evaluate runs/clothes --data fashion-mnist --features fashion-mnist-classifier'],
     data: `${fashionMnist}, mirrored at random`,
     commands: ['npx kuosan train fashion-mnist-classifier --out runs/classifier'],
+    cores: 'two processor cores',
     license: 'MIT',
     measured: [],
     note: 'Distances of its features are not the FID. Compare them only with others of the same network, data and number of images; `kuosan evaluate` prints the real-vs-real baseline with each.',
@@ -69,6 +74,7 @@ export const cards: Readonly<Record<string, Card>> = {
       'npx kuosan train emoji-clip --out runs/names',
       'npx kuosan train emoji-clip --init runs/names --data.templates \'["{}","a {}","a photo of a {}","a photo of {}","a picture of {}","an image of a {}","a drawing of {}","an emoji of {}"]\' --data.tagShare 0 --train.learningRate 5e-4 --steps 2000 --out runs/emoji-clip',
     ],
+    cores: 'two processor cores',
     license: 'MIT for the weights; the images they learned from are Apache-2.0 and MIT',
     measured: [
       [
@@ -89,8 +95,31 @@ export const cards: Readonly<Record<string, Card>> = {
       'npx kuosan data icons --size 24 --out data/icons24',
       'npx kuosan train icons-24 --data data/icons24 --text.encoder all-MiniLM-L6-v2 --steps 2950 --out runs/icons',
     ],
+    cores: 'one processor core',
     license: 'MIT for the network, Apache-2.0 for the text encoder',
     measured: [],
     note: 'Common icons are usable; most rare words and most compositions are not yet. The run was begun for 7,000 steps and shortened at step 1,740, so its learning rate fell faster from there. It had one of the two cores; the other did other work.',
+  },
+  'dalle-2': {
+    subject:
+      'DALL·E 2 on emoji: a prompt becomes an image embedding of `emoji-clip`, the embedding an image of 32 × 32, enlarged to 128 × 128.',
+    tries: [
+      'npx kuosan demo dalle-2 --prompt "green apple"',
+      'npx kuosan sample dalle-2 --prompt "red heart" --prompt pizza --count 4 --out emoji.png',
+      'npx kuosan variations dalle-2 --image emoji.png --count 6 --out variations.png',
+    ],
+    data: "1,765 emoji of Fluent in 3D (MIT License) with names of Unicode's CLDR as emojibase has them; a twentieth of the concepts was held out. The CLIP is `emoji-clip`",
+    commands: [
+      'npx kuosan data emoji --styles fluent --hold-out 0.05 --out data/fluent64',
+      'npx kuosan data emoji --styles fluent --hold-out 0.05 --size 256 --out data/fluent256',
+      'npx kuosan train emoji-prior --out runs/emoji-prior',
+      'npx kuosan train emoji-decoder --out runs/emoji-decoder',
+      'npx kuosan train emoji-upsampler --out runs/up-128',
+      'npx kuosan assemble runs/emoji-prior runs/emoji-decoder runs/up-128 --out models/dalle-2',
+    ],
+    cores: 'one processor core',
+    license: 'MIT for the weights; the images they learned from are MIT',
+    measured: [],
+    note: 'It knows emoji and nothing else. Colors, hearts, fruits, flags and signs are right; faces of animals, people and most compositions are not yet: the decoder saw 83,200 images, a small part of what it needs. It was trained with a learned variance, whose half of the last convolution is left out here: next to a prediction of x₀ it made coarse steps explode. The preset has a fixed variance since.',
   },
 };

@@ -1,49 +1,34 @@
 /**
  * Puts a trained run's model into `pretrained/<name>/`: float16 weights, and a card of what `cards.ts` says and the run shows.
+ * Several runs, a prior, a decoder and upsamplers, are put together to one model.
  *
- *     npx tsx scripts/ship.ts <run> <name>
+ *     npx tsx scripts/ship.ts <run> [<run> …] <name>
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { latestCheckpoint, readRun } from '../src/checkpoint/index.ts';
+import { runAssemble } from '../src/cli/export/run-assemble.ts';
+import { folderSize } from '../src/files/folder-size.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import type { MetricsLine } from '../src/train/index.ts';
 import { cards } from './cards.ts';
 
 type Row = readonly [what: string, value: string];
 
-const [run, name] = process.argv.slice(2);
-const card = name === undefined ? undefined : cards[name];
-if (!run || !card) throw new Error(`usage: tsx scripts/ship.ts <run> <${Object.keys(cards).join(' | ')}>`);
-const checkpoint = await latestCheckpoint(run);
-if (!checkpoint) throw new Error(`${run}: no checkpoint`);
-const { config, train, lines, training } = await readStage(run, checkpoint.step);
-// A run that begins with another's model is the last stage of both.
-const stages =
-  train.init === null
-    ? [training]
-    : [(await readStage(train.init, (await latestCheckpoint(train.init))!.step)).training, training];
-const measured = lines.findLast(({ evaluation }) => evaluation)?.evaluation ?? {};
-const last = lines.slice(-500);
-const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;
-
-const out = join('pretrained', name!);
+const runs = process.argv.slice(2, -1);
+const name = process.argv.at(-1)!;
+const card = cards[name];
+if (runs.length === 0 || !card)
+  throw new Error(`usage: tsx scripts/ship.ts <run> [<run> …] <${Object.keys(cards).join(' | ')}>`);
+const out = join('pretrained', name);
 await rm(out, { recursive: true, force: true });
-await mkdir(out, { recursive: true });
-const { system } = configuredRun(config);
-if (!system.ship) throw new Error(`${system.task}: models of this system are not shipped`);
-const { weights, rows } = await system.ship(checkpoint.path, out, measured);
+const rowsOfModel = runs.length === 1 ? await shipRun(runs[0]!) : await shipParts(runs);
 const { head, rest } = await around();
-const { size } = await stat(join(out, weights));
 const table: readonly Row[] = [
-  ...rows,
-  ['weights', `the moving average of training, float16, ${(size / 1e6).toFixed(1)} MB`],
+  ...rowsOfModel,
   ['data', card.data],
   ['commands', card.commands.map((command) => `\`${command}\``).join('<br>')],
-  ['seed', String(train.seed)],
-  ['training', `${stages.join(', then ')} on two processor cores, next to what measuring and saving took`],
-  ['loss', `${loss.toFixed(4)}, the mean of the last ${last.length} steps`],
   ...card.measured,
   ['license', card.license],
 ];
@@ -60,10 +45,75 @@ await writeFile(
     .join('\n\n')
     .trimEnd() + '\n',
 );
-console.log(`${out}: step ${checkpoint.step}, loss ${loss.toFixed(4)}, ${(size / 1e6).toFixed(2)} MB`);
+console.log(`${out}: ${((await folderSize(out)).bytes / 1e6).toFixed(2)} MB`);
 
-/** What a run was, up to a step. */
-async function readStage(folder: string, steps: number) {
+/** The model of a run, and what the table says of it. */
+async function shipRun(run: string): Promise<readonly Row[]> {
+  await mkdir(out, { recursive: true });
+  const { checkpoint, config, train, lines, training } = await readStage(run);
+  // A run that begins with another's model is the last stage of both.
+  const stages = train.init === null ? [training] : [(await readStage(train.init)).training, training];
+  const measured = lines.findLast(({ evaluation }) => evaluation)?.evaluation ?? {};
+  const { system } = configuredRun(config);
+  if (!system.ship) throw new Error(`${system.task}: models of this system are not shipped`);
+  const { weights, rows } = await system.ship(checkpoint, out, measured);
+  const { size } = await stat(join(out, weights));
+  return [
+    ...rows,
+    ['weights', `the moving average of training, float16, ${megabytes(size)}`],
+    ['seed', String(train.seed)],
+    ['training', `${stages.join(', then ')} on ${card!.cores}, next to what measuring and saving took`],
+    ['loss', lossOf(lines)],
+  ];
+}
+
+/** The model that the runs' models are put together to, and a row for each. */
+async function shipParts(runs: readonly string[]): Promise<readonly Row[]> {
+  await runAssemble(runs, { out, dtype: 'float16' });
+  const rows: Row[] = [];
+  let upsamplers = 0;
+  for (const run of runs) {
+    const { config, train, lines, training } = await readStage(run);
+    const { task } = configuredRun(config).system;
+    const part = task === 'prior' || task === 'decoder' ? task : `upsampler ${(upsamplers += 1)}`;
+    const { size } = await stat(await largestWeights(run));
+    // Checkpoints of runs are float32.
+    rows.push([
+      part,
+      `${Math.round(size / 4e5) / 10} M parameters; ${training} on ${card!.cores}; seed ${train.seed}; loss ${lossOf(lines)}`,
+    ]);
+  }
+  return [
+    ...rows,
+    ['weights', `the moving averages of training, float16; the folder is ${megabytes((await folderSize(out)).bytes)}`],
+  ];
+}
+
+/** The file of a run's own network: the largest of what it trained. */
+async function largestWeights(run: string): Promise<string> {
+  const { path } = (await latestCheckpoint(run))!;
+  for (const part of ['prior', 'decoder', 'unet']) {
+    const file = join(path, part, 'diffusion_pytorch_model.safetensors');
+    if (existsSync(file)) return file;
+  }
+  throw new Error(`${run}: no network that is put together`);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function lossOf(lines: readonly MetricsLine[]): string {
+  const last = lines.slice(-500);
+  const loss = last.reduce((total, line) => total + line.loss, 0) / last.length;
+  return `${loss.toFixed(4)}, the mean of the last ${last.length} steps`;
+}
+
+/** What a run was, up to its newest checkpoint. */
+async function readStage(folder: string) {
+  const checkpoint = await latestCheckpoint(folder);
+  if (!checkpoint) throw new Error(`${folder}: no checkpoint`);
+  const { step: steps, path } = checkpoint;
   const { config } = await readRun(folder);
   const { train } = configuredRun(config);
   const lines = (await readFile(join(folder, 'metrics.jsonl'), 'utf8'))
@@ -75,6 +125,7 @@ async function readStage(folder: string, steps: number) {
   // The median: a machine that was halted for an hour trained no slower for it.
   const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
   return {
+    checkpoint: path,
     config,
     train,
     lines,

@@ -35,11 +35,11 @@ async function expectSaidParameters(name: string, count: number): Promise<void> 
 
 describe.each(names(undefined))('the preset %s', (name) => {
   test('is a configuration that builds, for images of its size', async () => {
-    const read = await readConfig(name);
+    const { getData: _, ...read } = await readConfig(name);
     const config = parseDdpmConfig({ ...read, data: { source: 'x', ...(read['data'] as object) } });
     const { size } = config.data;
-    // Those for any folder leave their size to the one place where a person changes it.
-    if (name.startsWith('images-')) expect(config.model.sampleSize).toBeNull();
+    // Those for any folder, and upsamplers, leave their size to the one place where a person changes it.
+    if (name.startsWith('images-') || config.objective.superResolution) expect(config.model.sampleSize).toBeNull();
     else expect(config.model.sampleSize).toBe(size);
     const unet = new UNet2DModel({ ...config.model, sampleSize: size });
     denoiserProgram(unet, 1);
@@ -94,11 +94,12 @@ test.each(names('clip'))('the preset %s is a configuration that builds, small en
   if (name !== 'clip') await expectSaidParameters(name, countParameters(clip));
 });
 
-/** Of the CLIP that the comments speak of. */
-const clip = { width: 128, tokens: 16 };
+/** Of the CLIP that the comments speak of: that of the package, or one of icons. */
+const clipOf = ({ model }: { readonly model: string }) => ({ width: 128, tokens: model === 'emoji-clip' ? 18 : 16 });
 
 test.each(names('prior'))('the preset %s is a configuration that builds', async (name) => {
-  const { model, train } = parsePriorConfig(ownSettings(await readConfig(name)));
+  const { model, train, clip: frozen } = parsePriorConfig(ownSettings(await readConfig(name)));
+  const clip = clipOf(frozen);
   const prior = new PriorTransformer({ ...model, embeddingDim: clip.width, numEmbeddings: clip.tokens });
   expect(priorNetwork(prior).sample).toEqual([clip.width]);
   // Table 3 of the paper.
@@ -107,11 +108,11 @@ test.each(names('prior'))('the preset %s is a configuration that builds', async 
 });
 
 test.each(names('decoder'))('the preset %s is a configuration that builds', async (name) => {
-  const { data, model, textProj } = parseDecoderConfig(ownSettings(await readConfig(name)));
+  const { data, model, textProj, clip, scheduler } = parseDecoderConfig(ownSettings(await readConfig(name)));
   const unet = new UNet2DConditionModel({
     ...model,
     inChannels: data.channels,
-    outChannels: 2 * data.channels,
+    outChannels: networkProcess(scheduler).varianceType === 'learned_range' ? 2 * data.channels : data.channels,
     sampleSize: data.size as number,
     classEmbedType: 'identity',
   });
@@ -119,7 +120,7 @@ test.each(names('decoder'))('the preset %s is a configuration that builds', asyn
     unet,
     new UnCLIPTextProjModel({
       ...textProj,
-      clipEmbeddingsDim: clip.width,
+      clipEmbeddingsDim: clipOf(clip).width,
       timeEmbedDim: 4 * model.blockOutChannels[0]!,
       crossAttentionDim: model.crossAttentionDim,
     }),

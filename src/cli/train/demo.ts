@@ -13,11 +13,11 @@ export function register(program: Command): void {
     )
     .addHelpText(
       'after',
-      examples('kuosan demo --out runs/demo', 'kuosan demo dalle-2 --model models/dalle-2 --prompt "bell off"'),
+      examples('kuosan demo --out runs/demo', 'kuosan demo dalle-2 --prompt "a red heart"'),
     )
     .argument('[what]', 'train, or dalle-2', choiceOption('what', ['train', 'dalle-2']), 'train' as const)
     .option('--prompt <text>', 'of dalle-2: what the image shows; default, it asks')
-    .option('--model <model>', 'of dalle-2: a folder that kuosan assemble wrote; none comes with kuosan yet')
+    .option('--model <model>', 'of dalle-2: a name, or a folder that kuosan assemble wrote', 'dalle-2')
     .option('--seed <n>', 'of dalle-2: seed of the noise', integerOption('--seed', 0), 0)
     .option('--out <dir>', 'folder of the run', 'runs/demo')
     .option('--steps <n>', "training steps; default: the preset's", integerOption('--steps', 1));

@@ -15,7 +15,7 @@ import { UsageError } from '../options.ts';
 export interface DalleDemoOptions extends DeviceOptions {
   readonly out: string;
   readonly prompt?: string;
-  readonly model?: string;
+  readonly model: string;
   readonly seed: number;
 }
 
@@ -25,10 +25,6 @@ const candidates = 4;
 const shown = 5;
 
 export async function runDalleDemo({ out, prompt, model, seed, ...device }: DalleDemoOptions): Promise<void> {
-  if (model === undefined)
-    throw new UsageError(
-      'demo dalle-2: no trained DALL·E 2 comes with kuosan yet; give one with --model, put together by kuosan assemble runs/prior runs/decoder --out models/dalle-2',
-    );
   const dir = await resolveModel(model);
   const text = prompt ?? (await asked());
   const executor = await openExecutor(device);
