@@ -39,7 +39,7 @@ afterAll(async () => {
   rmSync(models, { recursive: true, force: true });
 });
 
-const alertIncludes = (page: Page, text: string) =>
+const expectAlert = (page: Page, text: string) =>
   expectSoon(
     page,
     `[...document.querySelectorAll('[role=alert]')].some((each) => each.textContent.includes(${JSON.stringify(text)}) && !each.textContent.includes('\\n'))`,
@@ -118,7 +118,7 @@ describe.runIf(canVisit)(`CLIP in the studio (${withoutBrowser})`, { timeout: 90
       { name: 'mine.png', mimeType: 'image/png', buffer: Buffer.from(await encodePng(imagesAt(smileys, [cat])[0]!)) },
       { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') },
     ]);
-    await alertIncludes(page, 'a.txt is no image');
+    await expectAlert(page, 'a.txt is no image');
     await expectSoon(page, "document.querySelectorAll('#cosines thead th').length === 3", 40_000);
     // The same pixels, as a file and from the sheet.
     const [first, second] = (await cells(page, 'cosines')).slice(4).map(numberOf);
@@ -130,11 +130,11 @@ describe.runIf(canVisit)(`CLIP in the studio (${withoutBrowser})`, { timeout: 90
     expect(await findingsOf(page)).toEqual([]);
     await page.selectOption('#template', 'own');
     await page.fill('#own-template', 'no place');
-    await alertIncludes(page, 'has no {} for the word');
+    await expectAlert(page, 'has no {} for the word');
     expect(errors).toEqual([]);
     await page.close();
     const other = await visit('clip?compared=1&device=wasm&model=noto-32');
-    await alertIncludes(other.page, 'holds a model that generates images');
+    await expectAlert(other.page, 'holds a model that generates images');
     await other.page.close();
   });
 
@@ -244,7 +244,7 @@ describe.runIf(canVisit)(`text to image in the studio (${withoutBrowser})`, { ti
     ['nowhere', 'nowhere'],
   ])('says in a line why %s is not for it', async (model, line) => {
     const { page } = await visit(`what?ran=1&device=wasm&model=${model}`);
-    await alertIncludes(page, line);
+    await expectAlert(page, line);
     await page.close();
   });
 });
