@@ -3,7 +3,7 @@ import { float32, RandomStream } from '../../core/index.ts';
 import { ddpm, schedule as scheduleOf, varianceTypes, type Denoiser } from '../../diffusion/index.ts';
 import { stepNoise } from './step-noise.ts';
 
-const schedule = scheduleOf('linear', 100);
+const schedule = scheduleOf({ betaSchedule: 'linear', numTrainTimesteps: 100 });
 const timesteps = [99, 60, 25, 0];
 
 describe.each(varianceTypes)('the noise of a step with the variance %s', (varianceType) => {
