@@ -9,7 +9,7 @@ import { encodePng, fromBitmaps, imagesAt, openDataset, readTokenizer, toBitmaps
 import { generateImages, openGenerator } from '../src/generators/index.ts';
 import { openClipEncoder, rank, zeroShotClassifier } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
-import { softmax } from '../src/studio/clip/softmax.ts';
+import { labelProbabilities } from '../src/studio/clip/label-probabilities.ts';
 import { withoutBrowser } from './browser.ts';
 import { root } from './source-files.ts';
 import {
@@ -87,7 +87,7 @@ describe.runIf(canVisit)(`CLIP in the studio (${withoutBrowser})`, { timeout: 90
     expect(
       await page.evaluate("[...document.querySelectorAll('#probabilities td.best')].map((cell) => cell.dataset.cell)"),
     ).toEqual(['0 0', '1 1']);
-    const learned = softmax(cosines[0]!, encoder.scale!)[0]!;
+    const learned = labelProbabilities(cosines[0]!, encoder.scale!)[0]!;
     expect(await page.textContent('#probabilities [data-cell="0 0"]')).toBe(`${(100 * learned).toFixed(0)} %`);
 
     await page.focus('#cosines [data-cell="0 0"]');
@@ -101,7 +101,7 @@ describe.runIf(canVisit)(`CLIP in the studio (${withoutBrowser})`, { timeout: 90
     await page.fill('#scale', '1');
     await expectSoon(page, "location.hash.includes('scale=1')");
     expect(await page.textContent('#probabilities [data-cell="0 0"]')).toBe(
-      `${(100 * softmax(cosines[0]!, 1)[0]!).toFixed(0)} %`,
+      `${(100 * labelProbabilities(cosines[0]!, 1)[0]!).toFixed(0)} %`,
     );
     const before = await cells(page, 'probabilities');
     await page.reload();

@@ -9,7 +9,7 @@ const kept = new WeakMap<ClipEncoder, Map<string, Float32Array>>();
 const chunk = 24;
 
 /**
- * The unit vectors of images.
+ * Image embeddings of length 1.
  *
  * @param onDone  how many of those that were not known are embedded
  * @returns       [N, D]

@@ -72,8 +72,8 @@ export const clipWords = {
     en: '{count} sentences are longer than the {tokens} tokens that the model reads, and lose their end.',
   },
 
-  meaningImage: { zh: '图像的单位向量', en: 'unit vectors of images' },
-  meaningText: { zh: '文字的单位向量', en: 'unit vectors of texts' },
+  meaningImage: { zh: '图像的单位向量', en: 'image embeddings of length 1' },
+  meaningText: { zh: '文字的单位向量', en: 'text embeddings of length 1' },
   meaningScale: { zh: '学到的温度的倒数', en: 'the inverse of the learned temperature' },
   meaningProbability: { zh: '每幅图像的词，可能的在前', en: 'the words of each image, likeliest first' },
   meaningRank: { zh: '离问题最近的图像', en: 'the images nearest to a question' },

@@ -3,7 +3,7 @@
  *
  * @returns shares of 1
  */
-export function softmax(cosines: readonly number[], scale: number): number[] {
+export function labelProbabilities(cosines: readonly number[], scale: number): number[] {
   const largest = Math.max(...cosines);
   const weights = cosines.map((cosine) => Math.exp(scale * (cosine - largest)));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
