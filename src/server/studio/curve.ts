@@ -1,5 +1,7 @@
 /** A curve that stays short however long its run is. */
 
+import type { Points } from '../../studio/runs/answers.ts';
+
 /** Points of a curve: enough for the width of a page, few enough to be sent again and again. */
 export const mostPoints = 800;
 
@@ -30,7 +32,7 @@ export class Curve {
   }
 
   /** [step, mean], in the order in which they came. */
-  get points(): readonly (readonly [step: number, value: number])[] {
+  get points(): Points {
     return this.#buckets.map(({ step, sum, count }) => [step, Number((sum / count).toPrecision(6))] as const);
   }
 

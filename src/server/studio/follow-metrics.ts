@@ -3,21 +3,26 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isObject } from '../../formats/json-object.ts';
 import { metricsFile, parseMetricsLine } from '../../train/log/metrics.ts';
+import type { RunMetrics } from '../../studio/runs/answers.ts';
 import { Curve } from './curve.ts';
 
-/** What a run has written so far. */
-export interface RunMetrics {
-  /** Of the last line; 0 before the first. */
-  readonly loggedStep: number;
-  /** By name: `loss`, `learningRate`, `gradNorm`, `imagesPerSecond`, and `discriminator.loss` of another objective. */
-  readonly curves: Readonly<Record<string, Curve['points']>>;
-  /** What was measured of the model, by name. */
-  readonly evaluations: Readonly<Record<string, Curve['points']>>;
-  /** Lines that are none of ours: cut short by a kill or a full disk. */
-  readonly unreadable: number;
-}
-
 const piece = 1 << 20;
+/** Longer than a line, whatever is measured in it. */
+const tail = 1 << 14;
+
+/** The step of the last whole line of a run's log; 0 where there is none. */
+export async function lastLoggedStep(folder: string): Promise<number> {
+  const file = await open(join(folder, metricsFile), 'r').catch(() => undefined);
+  if (!file) return 0;
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(tail), 0, tail, Math.max(0, size - tail));
+    const lines = buffer.toString('utf8', 0, bytesRead).split('\n').slice(0, -1);
+    return lines.map(parseMetricsLine).findLast((line) => line !== undefined)?.step ?? 0;
+  } finally {
+    await file.close();
+  }
+}
 
 /** The metrics of one run, read on from where they were read to. */
 export class MetricsFollower {

@@ -1,20 +1,7 @@
 /** What of this machine is in use: its processors and memory, and what single processes take of them. */
 import { readFile } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
-
-/** What a process takes. */
-export interface ProcessUsage {
-  /** Processors that it keeps busy; null before there are two readings. */
-  readonly processors: number | null;
-  readonly residentBytes: number;
-}
-
-/** What is in use. */
-export interface MachineUsage {
-  /** How many there are, and how many are busy; null before there are two readings. */
-  readonly processors: { readonly count: number; readonly busy: number | null };
-  readonly memory: { readonly bytes: number; readonly used: number };
-}
+import type { MachineUsage, ProcessUsage } from '../../studio/runs/answers.ts';
 
 interface Reading {
   /** Milliseconds. */

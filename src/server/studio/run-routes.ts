@@ -3,44 +3,13 @@ import { readdir, realpath } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { Hono } from 'hono';
 import { etag } from 'hono/etag';
-import { readRun, runFolders, runHolder, type RunSummary, summarizeRun } from '../../checkpoint/index.ts';
-import type { JsonObject } from '../../formats/json-object.ts';
+import { readRun, runFolders, runHolder, summarizeRun } from '../../checkpoint/index.ts';
+import type { ListedRun, Machine, RunDetails, RunList } from '../../studio/runs/answers.ts';
 import { samplesFolder, sampleFile } from '../../train/log/log.ts';
 import { ApiError } from '../api-error.ts';
-import { MetricsFollower, type RunMetrics } from './follow-metrics.ts';
-import { type MachineUsage, type ProcessUsage, UsageMeter } from './machine-usage.ts';
+import { lastLoggedStep, MetricsFollower } from './follow-metrics.ts';
+import { UsageMeter } from './machine-usage.ts';
 import { sendFile } from './page-routes.ts';
-
-/** A run in the list. */
-export interface ListedRun extends RunSummary {
-  /** Its folder below the folder of runs: `photos`, `icons/base`. */
-  readonly name: string;
-}
-
-/** Answer of `GET /api/runs`. */
-export interface RunList {
-  readonly object: 'list';
-  /** As the command was given it. */
-  readonly folder: string;
-  readonly data: readonly ListedRun[];
-  /** What is wrong with those that are not in the list, a line each. */
-  readonly problems: readonly string[];
-}
-
-/** Answer of `GET /api/runs/{name}`. */
-export interface RunDetails extends ListedRun, RunMetrics {
-  readonly object: 'run';
-  readonly config: JsonObject;
-  /** Steps of which there is a sample grid. */
-  readonly samples: readonly number[];
-}
-
-/** Answer of `GET /api/machine`. */
-export interface Machine extends MachineUsage {
-  readonly object: 'machine';
-  /** The processes that train a run, as far as they are on this machine and the system tells of them. */
-  readonly training: readonly (ProcessUsage & { readonly run: string })[];
-}
 
 /** The routes `/runs`, `/runs/{name}`, `/runs/{name}/samples/{step}` and `/machine`. @param folder  need not be there yet */
 export function runRoutes(folder: string): Hono {
@@ -80,7 +49,7 @@ export function runRoutes(folder: string): Hono {
         const summary = await summarizeRun(path).catch((error: unknown) => {
           problems.push((error as Error).message);
         });
-        if (summary) data.push({ name, ...summary });
+        if (summary) data.push({ name, ...summary, loggedStep: await lastLoggedStep(path) });
       }
       return c.json({ object: 'list', folder, data, problems } satisfies RunList);
     })

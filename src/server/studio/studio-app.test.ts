@@ -139,15 +139,15 @@ describe('pages and models', () => {
 
 describe('runs', () => {
   test('are listed with their state; damaged ones in a line each', async () => {
-    writeRun('photos');
+    writeRun('photos', line(7) + line(8).slice(0, 9));
     writeRun('icons/base');
     writeRun('broken');
     writeFileSync(join(runs, 'broken', 'run.json'), '{"format": 1');
     const { data, problems, folder } = await jsonOf(ask(studio(), '/api/runs'));
     expect(folder).toBe(runs);
     expect(data).toEqual([
-      { name: 'icons/base', task: 'ddpm', data: 'noto', step: null, steps: 5000, state: 'stopped' },
-      { name: 'photos', task: 'ddpm', data: 'noto', step: null, steps: 5000, state: 'stopped' },
+      { name: 'icons/base', task: 'ddpm', data: 'noto', step: null, loggedStep: 0, steps: 5000, state: 'stopped' },
+      { name: 'photos', task: 'ddpm', data: 'noto', step: null, loggedStep: 7, steps: 5000, state: 'stopped' },
     ]);
     expect(problems).toEqual([expect.stringContaining('broken')]);
   });
