@@ -45,7 +45,7 @@ export async function writeStudio(
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await copyWebEngine(join(aside, 'ort'));
     await mkdir(join(aside, 'models'));
-    await writeFile(join(aside, 'models/models.json'), `${JSON.stringify(modelIndex(models), null, 2)}\n`);
+    await writeFile(join(aside, 'models/models.json'), `${JSON.stringify(modelIndex(models, false), null, 2)}\n`);
     for (const { name, path, computes } of models)
       if (computes === 'browser') await cp(path, join(aside, 'models', name), { recursive: true });
   });

@@ -22,6 +22,8 @@ export interface StudioModel {
 
 /** What the studio's pages find in `models/models.json`. */
 export interface StudioModelIndex {
+  /** Whether a server is behind the pages, or they are files on a host. */
+  readonly isServed: boolean;
   readonly models: readonly Omit<StudioModel, 'path'>[];
 }
 
@@ -35,8 +37,8 @@ export interface StudioPlaces {
 }
 
 /** The index without the places on this machine. */
-export function modelIndex(models: readonly StudioModel[]): StudioModelIndex {
-  return { models: models.map(({ path: _, ...model }) => model) };
+export function modelIndex(models: readonly StudioModel[], isServed: boolean): StudioModelIndex {
+  return { isServed, models: models.map(({ path: _, ...model }) => model) };
 }
 
 const mediaTypes: Readonly<Record<string, string>> = {
@@ -55,7 +57,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
 export function pageRoutes({ pages, engine, models }: StudioPlaces): Hono {
   const engineNames = new Set<string>(Object.values(webEngineFiles).flat());
   return new Hono()
-    .get('/models/models.json', (c) => c.json(modelIndex(models), 200, { 'cache-control': 'no-store' }))
+    .get('/models/models.json', (c) => c.json(modelIndex(models, true), 200, { 'cache-control': 'no-store' }))
     .get('/models/*', (c) => {
       const [, name, ...rest] = pathOf(c).split('/');
       const model = models.find((each) => each.name === name);

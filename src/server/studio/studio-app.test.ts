@@ -75,6 +75,7 @@ describe('pages and models', () => {
     expect(script.headers.get('cache-control')).toContain('immutable');
     expect(await script.text()).toBe('');
     expect(await jsonOf(ask(app, '/models/models.json'))).toEqual({
+      isServed: true,
       models: [{ name: 'tiny', kind: 'model', bytes: 8, computes: 'browser' }],
     });
     expect((await ask(app, '/models/tiny/model_index.json')).status).toBe(200);

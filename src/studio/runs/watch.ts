@@ -1,6 +1,6 @@
 /** What the server says, again and again, while the page is looked at. */
 import { readable, type Readable } from 'svelte/store';
-import { askServer } from '../engine/server.ts';
+import { askServer, NoServer } from '../engine/server.ts';
 
 /** What was heard. */
 export interface Watched<T> {
@@ -35,6 +35,7 @@ export function watch<T>(path: string): Readable<Watched<T>> {
         } else update((before) => (before.problem ? { value: before.value, problem: undefined } : before));
       } catch (error) {
         if (!signal.aborted) update(({ value }) => ({ value, problem: error as Error }));
+        if (error instanceof NoServer) return;
       }
       if (!signal.aborted && !document.hidden) timer = setTimeout(() => void look(), millisecondsBetween);
     }
