@@ -215,6 +215,7 @@ function unclipGenerator(
     chosenSampler(prior!.model, samplingOf(request.sampling, unclipStages.prior, false)).sampling;
   const clip: GeneratorClip = {
     width,
+    seesImages: image !== undefined,
     embedTexts: async (texts) => (await text.encode(texts)).pooled,
     async embedImages(images) {
       if (!image)
