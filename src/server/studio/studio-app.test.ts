@@ -9,7 +9,7 @@ import { studioApp, type StudioAppOptions } from './studio-app.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kuosan-studio-app-'));
 const [runs, pages, model] = [join(dir, 'runs'), join(dir, 'pages'), join(dir, 'model')];
-const origin = 'http://localhost:8017';
+const origin = 'http://studio';
 let opened = 0;
 
 function studio(options: Partial<StudioAppOptions> = {}): Hono {
