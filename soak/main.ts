@@ -9,7 +9,7 @@ import { buildPackage } from '../test/built-package.ts';
 import { replayFault, soakFuzz } from './fuzz.ts';
 import { soakKills } from './kills.ts';
 import { readers } from './readers.ts';
-import { soakServe, type ServeSoakOptions } from './serve.ts';
+import { soakedModel, soakServe, type ServeSoakOptions } from './serve.ts';
 
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
@@ -20,7 +20,7 @@ const program = new Command('soak').description(
 program
   .command('serve')
   .description('ask a server for more than it can do, and compare every image with what its seed is alone')
-  .option('--model <name>', 'a run, a model folder or a name', 'fashion-mnist')
+  .option('--model <name>', 'a run, a model folder or a name', soakedModel)
   .option('--clients <n>', 'clients that ask at once', integerOption('--clients', 1, 10_000), 200)
   .option('--seconds <n>', 'how long', integerOption('--seconds', 1, 3600), 120)
   .option('--steps <n>', 'steps of each image', integerOption('--steps', 1, 1000), 4)

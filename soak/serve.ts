@@ -45,6 +45,9 @@ export interface ServeSoakReport {
   readonly memory: Readonly<Record<'server' | 'worker', readonly [before: number, after: number]>>;
 }
 
+/** The model that is asked when nobody says. */
+export const soakedModel = 'fashion-mnist';
+
 /** Different images: each client's next one is any of them. */
 const seeds = 16;
 

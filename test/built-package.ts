@@ -23,7 +23,8 @@ export function buildPackage(): BuiltPackage {
   run(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')], root);
   for (const part of ['package.json', 'presets', 'data'])
     cpSync(join(root, part), join(folder, part), { recursive: true });
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  // Read and never written, and large.
+  for (const part of ['node_modules', 'pretrained']) symlinkSync(join(root, part), join(folder, part), 'junction');
   return {
     folder,
     compile(name, text, where = 'server') {

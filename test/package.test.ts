@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { soakedModel } from '../soak/serve.ts';
 import { buildPackage, type BuiltPackage } from './built-package.ts';
 import { filesBelow, root, textOf } from './source-files.ts';
 
@@ -88,6 +89,10 @@ describe('the built package', () => {
   test('has a command that starts, and says its version', () => {
     expect(Object.keys(bin)).toEqual(['kuosan']);
     expect(built.node([bin['kuosan']!, '--version']).trim()).toBe(version);
+  });
+
+  test('finds the models that come with it by their names, as the soak of the server asks for one', () => {
+    expect(built.node([bin['kuosan']!, 'models'])).toContain(soakedModel);
   });
 });
 

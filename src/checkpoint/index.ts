@@ -35,10 +35,11 @@ export { type Part, part, type PipelineToWrite } from './pipeline-files.ts';
 export { writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { copyModelFolder, type CopyOptions } from './copy-model-folder.ts';
+export { runFolders, type RunSummary, summarizeRun } from './list-runs.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
-export { checkUnlocked } from './run-lock.ts';
+export { checkUnlocked, type RunHolder, runHolder } from './run-lock.ts';
 export {
   bestCheckpoint,
   type BestCheckpoint,

@@ -92,6 +92,8 @@ export interface GeneratorInputs {
 export interface GeneratorClip {
   /** D. */
   readonly width: number;
+  /** Whether it has an image encoder. */
+  readonly seesImages: boolean;
   /** @returns [N, D], before they are made unit vectors */
   embedTexts(texts: readonly string[]): Promise<FloatArray>;
   /**

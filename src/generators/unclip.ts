@@ -260,6 +260,7 @@ function unclipGenerator(
     prior!.choose(samplingOf(request.sampling, unclipStages.prior, false));
   const clip: GeneratorClip = {
     width,
+    seesImages: image !== undefined,
     embedTexts: async (texts) => (await text.encode(texts)).pooled,
     async embedImages(images) {
       if (!image)

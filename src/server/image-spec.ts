@@ -49,6 +49,7 @@ export async function imageSpec(
     sampling,
   };
   const full = asBadRequest(() => fullRequest(request, takes));
+  const isVariation = wish === 'vary' && model.varies && given.strength === undefined;
   const spec: ImageJobSpec = {
     model: model.name,
     ids: full.ids,
@@ -57,6 +58,7 @@ export async function imageSpec(
     styles: takes.styles && Array<string>(count).fill(styles?.[0] ?? ''),
     classes: full.classes,
     ...given,
+    isVariation,
     sampling,
     output: outputOf(params, model, limits.side, notes),
     notes,
@@ -85,8 +87,8 @@ function samplingOf(params: ImageParams, mostSteps: number): Sampling {
 
 /** Prompts; one for a model without text is ignored, and that is said. */
 function textOf(
-  { prompt, negative_prompt }: ImageParams,
-  { name, takes }: ServedGenerator,
+  { prompt, negative_prompt, guidance_scale }: ImageParams,
+  { name, takes, defaults }: ServedGenerator,
   wish: ImageWish,
   notes: string[],
 ): Pick<GenerateRequest, 'prompts' | 'negativePrompts'> {
@@ -95,6 +97,9 @@ function textOf(
     if (negative_prompt) notes.push(`${name} takes no text: the negative prompt was ignored`);
     return {};
   }
+  const [first = 1, ...others] = Object.values(defaults).map(({ guidanceScale }) => guidanceScale ?? 1);
+  if (negative_prompt && takes.guidance && [guidance_scale ?? first, ...others].every((scale) => scale === 1))
+    notes.push('the guidance scale is 1: the negative prompt has no effect; raise guidance_scale');
   // A variation has no text: under an empty one a model shows what it likes.
   const text = prompt ?? (wish === 'vary' && takes.text.required ? '' : undefined);
   return {
@@ -119,7 +124,7 @@ function stylesOf({ style }: ImageParams, { name, takes }: ServedGenerator, note
 async function givenImage(
   { limits: { inputPixels } }: Serving,
   wish: ImageWish,
-  { name, shape, takes }: ServedGenerator,
+  { name, takes, varies }: ServedGenerator,
   { params, images, mask: maskFile }: RequestBody<ImageParams>,
   notes: string[],
 ): Promise<Pick<GenerateRequest, 'image' | 'mask' | 'strength'>> {
@@ -149,11 +154,13 @@ async function givenImage(
   }
   const image = await readUpload(file, taken);
   if (wish === 'vary') {
-    // Where a generator can make others of the same content from an embedding, it would be asked for that here.
-    notes.push(`${name} has no variations of its own: the image was changed by noise and denoising (SDEdit)`);
+    if (varies && typeof strength !== 'number') return { image };
+    notes.push(
+      `${varies ? `strength changes pixels, not what ${name} sees` : `${name} has no variations of its own`}: the image was changed by noise and denoising (SDEdit)`,
+    );
     return { image, strength: strength ?? defaultStrength };
   }
-  const size = [imageShapeOf(shape)[1], imageShapeOf(shape)[2]] as const;
+  const size = [taken[1], taken[2]] as const;
   if (maskFile) {
     const [maskHeight, maskWidth] = await checkImage(maskFile, 'mask', inputPixels);
     if (maskHeight !== height || maskWidth !== width)
@@ -213,10 +220,11 @@ function asBadRequest<T>(check: () => T): T {
     return check();
   } catch (error) {
     const message = (error as Error).message.replace(/^generate: /, '');
-    const [, name] = /^(\w+)[: ]/.exec(message) ?? [];
-    const param = { prompts: 'prompt', negativePrompts: 'negative_prompt', styles: 'style', classes: 'class' }[
-      name ?? ''
-    ];
+    // `styles: …`, or `unknown style "…"`.
+    const [, name] = /^(?:unknown )?(\w+)[: ]/.exec(message) ?? [];
+    const param =
+      { prompts: 'prompt', negativePrompts: 'negative_prompt', styles: 'style', classes: 'class' }[name ?? ''] ??
+      ['style', 'class'].find((each) => each === name);
     throw badRequest(message, param ?? null);
   }
 }

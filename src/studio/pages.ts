@@ -68,6 +68,15 @@ export const pages: readonly StudioPage[] = [
     load: () => import('./pages/models.svelte'),
   },
   {
+    name: 'runs',
+    title: { zh: '训练一览', en: 'Runs' },
+    about: {
+      zh: '看着 kuosan train 训练：曲线、样本、机器，几次训练放在一起比。',
+      en: 'Watch kuosan train: curves, samples, the machine, and several runs next to each other.',
+    },
+    load: () => import('./pages/runs.svelte'),
+  },
+  {
     name: 'notes',
     title: { zh: '笔记', en: 'Notes' },
     about: {

@@ -207,10 +207,16 @@ export class BatchScheduler {
     const controller = new AbortController();
     const stop = () => [...jobs].every(({ isEnded }) => isEnded) && controller.abort();
     for (const job of jobs) job.onEnd(() => job.status !== 'completed' && stop());
-    const { model } = batch[0]!.job.spec;
+    const { model, isVariation } = batch[0]!.job.spec;
     try {
       await worker.ask(
-        { type: 'generate', model, request: mergedRequest(batch), outputs: batch.map(({ job }) => job.spec.output) },
+        {
+          type: 'generate',
+          model,
+          request: mergedRequest(batch),
+          isVariation,
+          outputs: batch.map(({ job }) => job.spec.output),
+        },
         {
           signal: controller.signal,
           onNotes(notes) {

@@ -17,6 +17,8 @@ export interface ImageJobSpec {
   readonly classes?: readonly number[] | undefined;
   /** [C, H, W] in [−1, 1], of all of them. */
   readonly image?: FloatArray | undefined;
+  /** Whether images are generated of the embedding of `image`, in the place of changing it. */
+  readonly isVariation: boolean;
   /** [1, H, W], of all of them. */
   readonly mask?: FloatArray | undefined;
   readonly strength?: number | undefined;

@@ -23,6 +23,7 @@ export function batchKey({
   prompts,
   negativePrompts,
   image,
+  isVariation,
   mask,
   jumps,
 }: ImageJobSpec): string {
@@ -35,6 +36,7 @@ export function batchKey({
     prompts !== undefined,
     negativePrompts !== undefined,
     image !== undefined,
+    isVariation,
     mask && [masked++, jumps],
   ]);
 }

@@ -35,6 +35,8 @@ export interface ServedGenerator {
   readonly takes: GeneratorInputs;
   readonly defaults: Readonly<Record<string, Sampling>>;
   readonly notes: readonly string[];
+  /** Whether it embeds an image and generates others of the embedding, as DALL·E 2 makes variations. */
+  readonly varies: boolean;
   readonly device: string;
   /** When its files were written, in seconds since 1970. */
   readonly created: number;
@@ -93,6 +95,8 @@ export type WorkerRequest =
       readonly id: number;
       readonly model: string;
       readonly request: GenerateRequest;
+      /** Whether images are generated of the embedding of the request's image. */
+      readonly isVariation: boolean;
       readonly outputs: readonly ImageOutput[];
     }
   | { readonly type: 'clip'; readonly id: number; readonly model: string; readonly call: ClipCall }

@@ -104,6 +104,7 @@ export class OpenModels {
         takes,
         defaults,
         notes,
+        varies: generator.clip?.seesImages === true,
         device: generator.device,
         created,
       },

@@ -93,7 +93,7 @@ function notesOfEach({ notesOn }: ImageGenerator, { prompts, negativePrompts }: 
 
 async function generate(
   model: OpenedModel,
-  { id, request, outputs }: Extract<WorkerRequest, { type: 'generate' }>,
+  { id, request, isVariation, outputs }: Extract<WorkerRequest, { type: 'generate' }>,
 ): Promise<void> {
   const generator = generatorOf(model);
   check(generator, request);
@@ -103,7 +103,8 @@ async function generate(
   try {
     const sent = outputs.map(() => 0);
     const encoding: Promise<void>[] = [];
-    for await (const step of generator.generate({ ...request, signal: controller.signal })) {
+    const asked = isVariation ? await ofEmbeddings(generator, request) : request;
+    for await (const step of generator.generate({ ...asked, signal: controller.signal })) {
       const { stage, done, total, places, preview, finished } = step;
       const progress: BatchProgress = { stage, done, total, step: step.step, steps: step.steps, places };
       send({ type: 'progress', id, progress });
@@ -119,6 +120,14 @@ async function generate(
     aborts.delete(id);
     await models.keepWithinBudget();
   }
+}
+
+/** The request for images with the embeddings of those that it has. */
+async function ofEmbeddings(
+  { clip }: ImageGenerator,
+  { image, ...request }: GenerateRequest,
+): Promise<GenerateRequest> {
+  return { ...request, embeddings: await clip!.embedImages(image!) };
 }
 
 /** Preview j of k comes at the share (j + 1)/(k + 1) of the steps of an image's batch. */

@@ -24,100 +24,72 @@ interface Operation {
   readonly isOpen?: boolean;
 }
 
-const json = 'application/json';
-const events = 'text/event-stream';
+const jsonType = 'application/json';
+const json = (description: string) => [jsonType, description] as const;
+const imageFile = ['image/*', 'The image file'] as const;
+const images = json("OpenAI's ImagesResponse; with `stream`, server-sent events");
+
+/** What is only looked at. */
+const get = (path: string, summary: string, answer: Operation['answer']): Operation => ({
+  method: 'get',
+  path,
+  summary,
+  answer,
+});
+
+/** What a body asks for. */
+const post = (path: string, summary: string, request: z.ZodObject, answer: Operation['answer']): Operation => ({
+  method: 'post',
+  path,
+  summary,
+  request,
+  answer,
+});
+
+const withoutKey = (operation: Operation): Operation => ({ ...operation, isOpen: true });
 
 /** All of them; a test compares them with the routes there are. */
 export const operations: readonly Operation[] = [
+  post('/v1/images/generations', 'Generate images', generationSchema, images),
+  post('/v1/images/edits', 'Change an image, or the part of it under a mask, or enlarge it', editSchema, images),
+  post(
+    '/v1/images/variations',
+    'Generate images that are like an image',
+    variationSchema,
+    json("OpenAI's ImagesResponse"),
+  ),
+  withoutKey(get('/v1/images/files/{name}', 'An image of `response_format: url`', imageFile)),
+  get('/v1/models', 'The models', json("OpenAI's list of models")),
+  get('/v1/models/{name}', 'A model', json("OpenAI's Model")),
+  get('/api/models', 'The models with what they take, and how they are sampled when nobody says', json('A list')),
   {
-    method: 'post',
-    path: '/v1/images/generations',
-    summary: 'Generate images',
-    request: generationSchema,
-    answer: [json, "OpenAI's ImagesResponse; with `stream`, server-sent events"],
-  },
-  {
-    method: 'post',
-    path: '/v1/images/edits',
-    summary: 'Change an image, or the part of it under a mask, or enlarge it',
-    request: editSchema,
-    answer: [json, "OpenAI's ImagesResponse; with `stream`, server-sent events"],
-  },
-  {
-    method: 'post',
-    path: '/v1/images/variations',
-    summary: 'Generate images that are like an image',
-    request: variationSchema,
-    answer: [json, "OpenAI's ImagesResponse"],
-  },
-  {
-    method: 'get',
-    path: '/v1/images/files/{name}',
-    summary: 'An image of `response_format: url`',
-    answer: ['image/*', 'The image file'],
-    isOpen: true,
-  },
-  { method: 'get', path: '/v1/models', summary: 'The models', answer: [json, "OpenAI's list of models"] },
-  { method: 'get', path: '/v1/models/{name}', summary: 'A model', answer: [json, "OpenAI's Model"] },
-  {
-    method: 'get',
-    path: '/api/models',
-    summary: 'The models with what they take, and how they are sampled when nobody says',
-    answer: [json, 'A list'],
-  },
-  {
-    method: 'post',
-    path: '/api/jobs',
-    summary: 'Begin to generate images, or to edit one if there is an image',
-    request: jobSchema,
-    answer: [json, 'The job'],
+    ...post('/api/jobs', 'Begin to generate images, or to edit one if there is an image', jobSchema, json('The job')),
     status: 202,
   },
-  { method: 'get', path: '/api/jobs', summary: 'The jobs, the newest first', answer: [json, 'A list of jobs'] },
-  { method: 'get', path: '/api/jobs/{id}', summary: 'A job', answer: [json, 'The job'] },
-  { method: 'delete', path: '/api/jobs/{id}', summary: 'Cancel a job', answer: [json, 'The job'] },
-  {
-    method: 'get',
-    path: '/api/jobs/{id}/events',
-    summary: 'What happens to a job, to its end',
-    answer: [events, '`progress` (stage, step), `preview` (x̂_0), `image`, and `completed` or `failed`'],
-  },
-  {
-    method: 'get',
-    path: '/api/jobs/{id}/images/{number}',
-    summary: 'An image of a job',
-    answer: ['image/*', 'The image file'],
-  },
-  {
-    method: 'post',
-    path: '/api/clip/classify',
-    summary: 'Which label fits an image',
-    request: classifySchema,
-    answer: [json, 'The labels of each image with their probabilities, best first'],
-  },
-  {
-    method: 'post',
-    path: '/api/clip/embed',
-    summary: 'Embeddings of images and texts',
-    request: embedSchema,
-    answer: [json, 'Unit vectors, images before texts'],
-  },
-  {
-    method: 'post',
-    path: '/api/clip/search',
-    summary: 'The images nearest to a text',
-    request: searchSchema,
-    answer: [json, 'Their numbers with the cosines, nearest first'],
-  },
-  { method: 'get', path: '/metrics', summary: 'Counts for Prometheus', answer: ['text/plain', 'Its text format'] },
-  {
-    method: 'get',
-    path: '/health',
-    summary: 'Whether the server answers, and what waits',
-    answer: [json, 'The state'],
-    isOpen: true,
-  },
-  { method: 'get', path: '/openapi.json', summary: 'This document', answer: [json, 'OpenAPI 3.1'], isOpen: true },
+  get('/api/jobs', 'The jobs, the newest first', json('A list of jobs')),
+  get('/api/jobs/{id}', 'A job', json('The job')),
+  { method: 'delete', path: '/api/jobs/{id}', summary: 'Cancel a job', answer: json('The job') },
+  get('/api/jobs/{id}/events', 'What happens to a job, to its end', [
+    'text/event-stream',
+    '`progress` (stage, step), `preview` (x̂_0), `image`, and `completed` or `failed`',
+  ]),
+  get('/api/jobs/{id}/images/{number}', 'An image of a job', imageFile),
+  post(
+    '/api/clip/classify',
+    'Which label fits an image',
+    classifySchema,
+    json('The labels of each image with their probabilities, best first'),
+  ),
+  post('/api/clip/embed', 'Embeddings of images and texts', embedSchema, json('Unit vectors, images before texts')),
+  post(
+    '/api/clip/search',
+    'The images nearest to a text',
+    searchSchema,
+    json('Their numbers with the cosines, nearest first'),
+  ),
+  get('/metrics', 'Counts for Prometheus', ['text/plain', 'Its text format']),
+  withoutKey(get('/health', 'Whether the server answers, and what waits', json('The state'))),
+  withoutKey(get('/openapi.json', 'This document', json('OpenAPI 3.1'))),
 ];
 
 const errorSchema = {
@@ -182,7 +154,7 @@ function operationObject(
       [status]: { description, content: { [type]: { schema: {} } } },
       default: {
         description: 'What is wrong',
-        content: { [json]: { schema: { $ref: '#/components/schemas/Error' } } },
+        content: { [jsonType]: { schema: { $ref: '#/components/schemas/Error' } } },
       },
     },
   };
@@ -193,7 +165,7 @@ function contentOf(request: z.ZodObject): object {
   // `$schema` belongs to a document of its own.
   const { $schema: _, ...schema } = z.toJSONSchema(request, { io: 'input' });
   return {
-    [json]: { schema },
+    [jsonType]: { schema },
     ...('image' in request.shape && {
       'multipart/form-data': { schema: { ...schema, properties: formProperties(schema) } },
     }),
