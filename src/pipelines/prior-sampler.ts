@@ -46,6 +46,8 @@ export interface PriorRequest extends Sampling {
 
 /** How far the drawing is. */
 export interface PriorProgress extends Pick<SampleProgress, 'step' | 'stepsDone' | 'stepsTotal' | 'places'> {
+  /** [count, D] one of the candidates, once it is drawn. */
+  readonly candidate?: FloatArray;
   /** [count, D] image embeddings, once. */
   readonly embeddings?: FloatArray;
   /** [count, candidates] the cosine of each candidate's embedding to its text's, once. */
@@ -129,7 +131,8 @@ export async function* nearestToText(
   const count = candidates ?? own;
   if (!(Number.isSafeInteger(count) && count >= 1))
     throw new Error(`prior: candidates: expected an integer of 1 or more, got ${count}`);
-  const all: FloatArray[] = [];
+  const candidatesDrawn: FloatArray[] = [];
+  const everywhere = ids.map((_, i) => i);
   for (let candidate = 0; candidate < count; candidate++) {
     const data = new Float32Array(ids.length * width);
     // The first is what it would be alone.
@@ -138,17 +141,19 @@ export async function* nearestToText(
       if (drawn) for (const [row, place] of places.entries()) data.set(rowOf(drawn, row), place * width);
       yield { step, places, stepsDone: candidate * stepsTotal + stepsDone, stepsTotal: count * stepsTotal };
     }
-    all.push(float32([ids.length, width], data));
+    const embeddings = float32([ids.length, width], data);
+    candidatesDrawn.push(embeddings);
+    yield { step: 0, places: everywhere, stepsDone: candidate + 1, stepsTotal: count, candidate: embeddings };
   }
   const texts = conditions[textConditionNames.pooled] as FloatArray;
-  const similarities = ids.map((_, i) => all.map((each) => cosine(rowOf(each, i), rowOf(texts, i))));
+  const similarities = ids.map((_, i) => candidatesDrawn.map((each) => cosine(rowOf(each, i), rowOf(texts, i))));
   const embeddings = new Float32Array(ids.length * width);
   similarities.forEach((row, i) => {
-    embeddings.set(rowOf(all[row.indexOf(Math.max(...row))]!, i), i * width);
+    embeddings.set(rowOf(candidatesDrawn[row.indexOf(Math.max(...row))]!, i), i * width);
   });
   yield {
     step: 0,
-    places: ids.map((_, i) => i),
+    places: everywhere,
     stepsDone: 1,
     stepsTotal: 1,
     embeddings: float32([ids.length, width], embeddings),
