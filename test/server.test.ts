@@ -8,14 +8,10 @@ import { crc32, deflateSync } from 'node:zlib';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { writeClipFolder } from '../src/checkpoint/index.ts';
-import { readTokenizer, trainTokenizer } from '../src/data/index.ts';
-import { CLIPModel } from '../src/models/index.ts';
-import { initialValues } from '../src/nn/index.ts';
 import { openServing, serverApp, serverMetrics, startServer } from '../src/server/index.ts';
 import { operations } from '../src/server/own/openapi.ts';
 import { start } from './kuosan.ts';
-import { serveModels, writeTinyModels, type TestServer } from './served-models.ts';
+import { serveModels, writeTinyClip, writeTinyModels, type TestServer } from './served-models.ts';
 
 let models: Awaited<ReturnType<typeof writeTinyModels>>;
 let server: TestServer;
@@ -23,15 +19,7 @@ const dir = mkdtempSync(join(tmpdir(), 'kuosan-served-clip-'));
 
 beforeAll(async () => {
   models = await writeTinyModels();
-  const trained = trainTokenizer(['a cat', 'a heart', 'a rainbow'], { vocabSize: 520 });
-  const { vocabSize, bosTokenId, eosTokenId, padTokenId } = readTokenizer(trained.json, 'trained');
-  const tower = { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1 };
-  const clip = new CLIPModel({
-    projectionDim: 8,
-    textConfig: { ...tower, vocabSize, bosTokenId, eosTokenId, padTokenId },
-    visionConfig: { ...tower, imageSize: 8, patchSize: 4 },
-  });
-  await writeClipFolder(join(dir, 'clip'), { model: clip, weights: initialValues(clip, 1), tokenizer: trained.json });
+  await writeTinyClip(join(dir, 'clip'));
   server = await serveModels(
     { plain: models.plain, classes: models.classes, clip: join(dir, 'clip') },
     { limits: { queue: 12, bodyBytes: 200_000, sendSeconds: 2, requestSeconds: 60 }, app: { localOnly: true } },
