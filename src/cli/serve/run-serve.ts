@@ -22,7 +22,7 @@ export interface ServeOptions extends DeviceOptions {
 
 /** Serves until a signal comes, and then until what was asked is done. */
 export async function runServe(models: readonly string[], options: ServeOptions): Promise<void> {
-  const { port, host, apiKey, cors, batchSize, queue, memory, timeout, variant, device, threads } = options;
+  const { port, host, apiKey, cors, batchSize, queue, memory, timeout, variant, device, threads, spin } = options;
   const publicUrl = publicUrlOf(options);
   checkOpen(options);
   const named = models.length > 0 ? models : await bundledModels();
@@ -32,6 +32,7 @@ export async function runServe(models: readonly string[], options: ServeOptions)
     models: named.map(modelSource),
     device,
     threads,
+    spin,
     batchSize,
     memoryBytes: memory === undefined ? totalmem() / 2 : memory * 2 ** 20,
     variant,
