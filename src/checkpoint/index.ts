@@ -26,6 +26,7 @@ export {
   readImageTower,
   writeClipFolder,
 } from './clip-folder.ts';
+export { type ClipOfFiles, readClipFiles } from './read-clip.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
 export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
@@ -36,10 +37,11 @@ export { type Part, part, type PipelineToWrite } from './pipeline-files.ts';
 export { writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { copyModelFolder, type CopyOptions } from './copy-model-folder.ts';
+export { runFolders, type RunSummary, summarizeRun } from './list-runs.ts';
 export { loadModel } from './load-model.ts';
 export { packagePretrainedDir, pretrainedNames, type ModelKind, type ResolveOptions, resolveModel } from './resolve.ts';
 export { type Change, openRun, type OpenRunOptions, readRun, type Run, type RunRecord } from './run-folder.ts';
-export { checkUnlocked } from './run-lock.ts';
+export { checkUnlocked, type RunHolder, runHolder } from './run-lock.ts';
 export {
   bestCheckpoint,
   type BestCheckpoint,

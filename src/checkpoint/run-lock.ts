@@ -78,10 +78,30 @@ export async function lockRun(out: string): Promise<RunLock> {
  * @throws one line that names the process which trains the run
  */
 export async function checkUnlocked(out: string): Promise<void> {
+  const held = await heldLock(out);
+  if (held) throw heldBy(out, held.holder);
+}
+
+/** The process that trains a run. */
+export interface RunHolder {
+  /** Null for the moment in which it takes the run, where files cannot be linked. */
+  readonly pid: number | null;
+  /** Whether it is a process of this machine. */
+  readonly isHere: boolean;
+}
+
+/** The process that trains a run; undefined while none does. */
+export async function runHolder(out: string): Promise<RunHolder | undefined> {
+  const held = await heldLock(out);
+  return held && { pid: held.holder?.pid ?? null, isHere: held.holder?.host === hostname() };
+}
+
+/** The lock of a run, if it is not void. */
+async function heldLock(out: string): Promise<{ readonly holder: Holder | undefined } | undefined> {
   const path = join(out, lockFile);
   const holder = await readHolder(path);
   const found = await stat(path).catch(() => undefined);
-  if (found && !isVoid(holder, found.mtimeMs, Date.now())) throw heldBy(out, holder);
+  return found && !isVoid(holder, found.mtimeMs, Date.now()) ? { holder } : undefined;
 }
 
 /** False if the name is taken. */

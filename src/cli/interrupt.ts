@@ -47,6 +47,14 @@ export function interruptSignal(onFirst: () => void): { readonly signal: AbortSi
   };
 }
 
+/** Waits until a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 /** Does work that a signal stops: the frame of commands that keep nothing of what they have begun. */
 export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { signal, release } = interruptSignal(() => process.stderr.write('\nstopping\n'));

@@ -4,12 +4,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { webEngineFiles, webEngineFolder } from '../runtime/web-engine-files.ts';
-
-/** Browsers share memory between threads only on pages that are served with these. */
-export const isolation = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-} as const;
+import { isolation } from '../server/studio/isolation.ts';
 
 /** How hosts are configured: Netlify and Cloudflare Pages read the one file, `npx serve` the other. */
 export const hostFiles: Readonly<Record<string, string>> = {

@@ -8,6 +8,8 @@ import { ApiError } from './api-error.ts';
 export interface AccessOptions {
   /** What clients send as `Authorization: Bearer <key>`; without one everybody may ask who reaches the server. */
   readonly apiKey?: string | undefined;
+  /** Whether browsers ask their user for the key, as the password of HTTP's basic authentication; default no. */
+  readonly keyFromBrowsers?: boolean | undefined;
   /** Origins of pages that may ask, such as `https://example.org`, or `*`; default none but the server's own. */
   readonly corsOrigins?: readonly string[] | undefined;
   /** Whether only requests to this machine's own names are answered; what `localhost` without a key needs. */
@@ -20,11 +22,16 @@ export function isLoopback(host: string): boolean {
 }
 
 /** @throws ApiError 401, without a key or with another */
-export function requireKey(apiKey: string): MiddlewareHandler {
+export function requireKey(
+  apiKey: string,
+  { keyFromBrowsers = false }: Pick<AccessOptions, 'keyFromBrowsers'> = {},
+): MiddlewareHandler {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expected = digest(apiKey);
   return async (c, next) => {
-    const [, given] = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    const given = givenKey(c.req.header('authorization') ?? '', keyFromBrowsers);
+    if (keyFromBrowsers && (given === undefined || !timingSafeEqual(digest(given), expected)))
+      c.header('www-authenticate', 'Basic realm="Kuosan: the key is the password", charset="UTF-8"');
     if (given === undefined)
       throw new ApiError(401, 'this server needs a key; send it as Authorization: Bearer <key>', {
         code: 'missing_api_key',
@@ -34,6 +41,18 @@ export function requireKey(apiKey: string): MiddlewareHandler {
       throw new ApiError(401, 'the key is not the one of this server', { code: 'invalid_api_key' });
     await next();
   };
+}
+
+/** The key that a request carries. */
+function givenKey(authorization: string, basic: boolean): string | undefined {
+  const [, key] = /^Bearer (.+)$/i.exec(authorization) ?? [];
+  if (key !== undefined || !basic) return key;
+  const [, encoded] = /^Basic (.+)$/i.exec(authorization) ?? [];
+  return encoded === undefined
+    ? undefined
+    : Buffer.from(encoded, 'base64')
+        .toString('utf8')
+        .replace(/^[^:]*:/, '');
 }
 
 /**

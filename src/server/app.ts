@@ -58,7 +58,7 @@ export function serverApp(serving: Serving, options: ServerAppOptions = {}): Hon
   app.route(imagesPath, imageFileRoutes(serving));
   const guarded = ['/v1/*', '/api/*', '/metrics'];
   for (const path of guarded) {
-    if (apiKey !== undefined) app.use(path, requireKey(apiKey));
+    if (apiKey !== undefined) app.use(path, requireKey(apiKey, options));
     app.use(
       path,
       bodyLimit({

@@ -18,6 +18,8 @@ export interface StartedServer {
   readonly port: number;
   /** Takes no new connections, and resolves when those there are have ended. */
   close(): Promise<void>;
+  /** Ends the connections that there still are. */
+  cut(): void;
 }
 
 /**
@@ -58,6 +60,7 @@ export async function startServer(
       server.closeIdleConnections();
       await closed;
     },
+    cut: () => server.closeAllConnections(),
   };
 }
 

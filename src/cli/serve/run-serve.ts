@@ -2,7 +2,8 @@ import { totalmem } from 'node:os';
 import { packagePretrainedDir, pretrainedNames } from '../../checkpoint/index.ts';
 import { isLoopback, openServing, serverApp, serverMetrics, startServer } from '../../server/index.ts';
 import type { DeviceOptions } from '../device-options.ts';
-import { interruptSignal } from '../interrupt.ts';
+import { checkKey } from '../check-key.ts';
+import { aborted, interruptSignal } from '../interrupt.ts';
 import { UsageError } from '../options.ts';
 
 /** The options of `kuosan serve`. */
@@ -24,7 +25,8 @@ export interface ServeOptions extends DeviceOptions {
 export async function runServe(models: readonly string[], options: ServeOptions): Promise<void> {
   const { port, host, apiKey, cors, batchSize, queue, memory, timeout, variant, device, threads, spin } = options;
   const publicUrl = publicUrlOf(options);
-  checkOpen(options);
+  checkKey(options);
+  checkOrigins(options);
   const named = models.length > 0 ? models : await bundledModels();
   const metrics = serverMetrics();
   const serving = await openServing({
@@ -64,14 +66,8 @@ export async function runServe(models: readonly string[], options: ServeOptions)
   }
 }
 
-/** @throws UsageError if others reach the server and need no key */
-function checkOpen({ host, apiKey, cors = [] }: ServeOptions): void {
-  if (apiKey !== undefined && apiKey.trim() === '')
-    throw new UsageError('--api-key: is empty; give a key, or leave it out to serve this machine alone');
-  if (apiKey === undefined && !isLoopback(host))
-    throw new UsageError(
-      `--host ${host}: others reach the server there, so it needs a key: --api-key, or KUOSAN_API_KEY in the environment`,
-    );
+/** @throws UsageError if an origin is none */
+function checkOrigins({ cors = [] }: ServeOptions): void {
   for (const origin of cors) {
     if (origin !== '*' && !/^https?:\/\/[^/]+$/.test(origin))
       throw new UsageError(
@@ -103,11 +99,4 @@ function modelSource(text: string): { readonly name: string; readonly source: st
       .split(/[/\\]/)
       .at(-1)!;
   return { name, source };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,68 +1,90 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { describeSystemError } from '../../files/system-reason.ts';
+import { totalmem } from 'node:os';
+import type { Hono } from 'hono';
+import { kindOf } from '../../files/durable-files.ts';
 import { quoteWord } from '../../formats/quote.ts';
 import { webEngineFolder } from '../../runtime/web-engine-files.ts';
+import { openServing, serverApp, serverLimits, type Serving, startServer, studioApp } from '../../server/index.ts';
+import { checkKey } from '../check-key.ts';
+import type { DeviceOptions } from '../device-options.ts';
+import { aborted, interruptSignal } from '../interrupt.ts';
+import { UsageError } from '../options.ts';
 import { builtSite } from '../static-site.ts';
 import { studioModels } from './studio-models.ts';
-import { studioSite } from './studio-site.ts';
 import { writeStudio } from './write-studio.ts';
 
 /** The options of `kuosan studio`. */
-export interface StudioOptions {
+export interface StudioOptions extends DeviceOptions {
   readonly static?: string;
   readonly force: boolean;
   readonly model?: readonly string[];
   readonly runs: string;
   readonly host: string;
   readonly port: number;
+  readonly apiKey?: string;
+  /** MB */
+  readonly browserLimit: number;
 }
 
-export async function runStudio({ static: folder, force, model = [], host, port }: StudioOptions): Promise<void> {
-  const models = await studioModels(model);
+/** Writes the studio as files, or serves it until a signal comes. */
+export async function runStudio(options: StudioOptions): Promise<void> {
+  const { static: folder, force, model = [], host, port, apiKey, browserLimit, runs } = options;
+  const models = await studioModels(model, browserLimit * 1e6);
   if (folder !== undefined) {
-    const bytes = await writeStudio(folder, models, force);
+    const { bytes, left } = await writeStudio(folder, models, force);
+    for (const { name, bytes: weights } of left)
+      process.stderr.write(
+        `note: ${name} has weights of ${(weights / 1e6).toFixed(0)} MB, more than a browser computes with (--browser-limit ${browserLimit}); its pages name the command that serves it\n`,
+      );
+    const names = models.filter((each) => !left.includes(each)).map(({ name }) => name);
     process.stdout.write(
-      `${folder}: the studio, ${(bytes / 1e6).toFixed(1)} MB with ${models.map(({ name }) => name).join(', ')}; try it with npx serve ${quoteWord(folder)}\n`,
+      `${folder}: the studio, ${(bytes / 1e6).toFixed(1)} MB with ${names.join(', ')}; try it with npx serve ${quoteWord(folder)}\n`,
     );
     return;
   }
-  const answer = studioSite({ pages: builtSite('web-studio'), engine: webEngineFolder(), models });
-  const server = createServer((request, response) => {
-    respond(answer, request, response).catch(() => response.destroy());
-  });
-  await new Promise<void>((listening, failed) => {
-    server.once('error', (error) => {
-      failed(
-        new Error(`studio: cannot listen at ${host}:${port} (${describeSystemError(error)}); take another --port`),
-      );
+  checkKey(options);
+  // A folder that is not there yet may come: its page says so. A file will never be one.
+  if ((await kindOf(runs)) === 'file') throw new UsageError(`--runs ${runs}: is a file; give a folder of runs`);
+  let serving: Serving | undefined;
+  let opened: Promise<Hono> | undefined;
+  const open = async () => {
+    serving = await openServing({
+      models: models.map(({ name, path }) => ({ name, source: path })),
+      device: options.device,
+      threads: options.threads,
+      batchSize: 1,
+      memoryBytes: totalmem() / 2,
     });
-    server.listen(port, host, listening);
+    return serverApp(serving, { apiKey, keyFromBrowsers: true, localOnly: apiKey === undefined });
+  };
+  // Pages compute in the browser: models are opened here when the first request asks for it. What fails is tried anew.
+  const api = () =>
+    (opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    }));
+  const app = studioApp({
+    pages: builtSite('web-studio'),
+    engine: webEngineFolder(),
+    models,
+    runs,
+    apiKey,
+    localOnly: apiKey === undefined,
+    api,
   });
-  const { port: taken } = server.address() as AddressInfo;
-  process.stdout.write(
-    `The studio is at http://${host.includes(':') ? `[${host}]` : host}:${taken}/ (Ctrl+C ends it)\n`,
-  );
-  await new Promise<void>((closed) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => {
-        server.closeAllConnections();
-        server.close(() => closed());
-      });
-  });
-}
-
-/** Node's request as the platform's, and its response back. */
-async function respond(
-  answer: (request: Request) => Promise<Response>,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-): Promise<void> {
-  const request = new Request(new URL(incoming.url ?? '/', 'http://studio'), { method: incoming.method ?? 'GET' });
-  const { status, headers, body } = await answer(request);
-  outgoing.writeHead(status, Object.fromEntries(headers));
-  if (body) await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), outgoing);
-  else outgoing.end();
+  const { signal, release } = interruptSignal(() => {});
+  try {
+    const server = await startServer(app, { host, port }, serverLimits);
+    process.stdout.write(`The studio is at ${server.url}/ (Ctrl+C ends it)\n`);
+    if (models.some(({ computes }) => computes === 'server'))
+      api().catch((error: unknown) => process.stderr.write(`note: ${(error as Error).message}\n`));
+    await aborted(signal);
+    const closed = server.close();
+    // Whoever looks at a page is not waited for.
+    server.cut();
+    await opened?.catch(() => {});
+    await serving?.close();
+    await closed;
+  } finally {
+    release();
+  }
 }

@@ -1,32 +1,25 @@
 /** The models that the studio can open, wherever they lie. */
-import { basename, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { pretrainedNames, resolveModel } from '../../checkpoint/index.ts';
+import type { StudioModel } from '../../server/index.ts';
 import { UsageError } from '../options.ts';
-
-/** A model of the studio. */
-export interface StudioModel {
-  /** Its folder's name below `models/`. */
-  readonly name: string;
-  readonly kind: 'model' | 'clip';
-  /** Where it lies on this machine. */
-  readonly path: string;
-}
-
-/** What the studio's pages find in `models/models.json`. */
-export interface StudioModelIndex {
-  readonly models: readonly Pick<StudioModel, 'name' | 'kind'>[];
-}
 
 /**
  * The models that come with kuosan and those that were named.
  *
+ * @param browserBytes  the largest weights that a visitor's browser computes with
  * @throws one line if a source is no model, or two have one name
  */
-export async function studioModels(sources: readonly string[]): Promise<StudioModel[]> {
+export async function studioModels(sources: readonly string[], browserBytes: number): Promise<StudioModel[]> {
   const models: StudioModel[] = [];
+  const add = async (name: string, kind: StudioModel['kind'], path: string) => {
+    const bytes = await weightsBytes(path);
+    models.push({ name, kind, path, bytes, computes: bytes > browserBytes ? 'server' : 'browser' });
+  };
   for (const kind of ['model', 'clip'] as const)
     for (const name of await pretrainedNames(undefined, kind))
-      models.push({ name, kind, path: await resolveModel(name, { kind }) });
+      await add(name, kind, await resolveModel(name, { kind }));
   for (const source of sources) {
     const path = await resolveModel(source, { kind: ['model', 'clip'] });
     const name = basename(resolve(source)).replaceAll(/[^\w.-]/g, '-');
@@ -39,12 +32,22 @@ export async function studioModels(sources: readonly string[]): Promise<StudioMo
       throw new UsageError(
         `--model ${source}: ${earlier.path} has the name ${name} already; rename one of the folders`,
       );
-    if (!earlier) models.push({ name, kind, path });
+    if (!earlier) await add(name, kind, path);
   }
   return models;
 }
 
-/** The index without the places on this machine. */
-export function modelIndex(models: readonly StudioModel[]): StudioModelIndex {
-  return { models: models.map(({ name, kind }) => ({ name, kind })) };
+/** What a model's weights take: all its safetensors, without what training keeps next to them. Of variants, the largest counts. */
+async function weightsBytes(folder: string): Promise<number> {
+  const byPart = new Map<string, Map<string, number>>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.safetensors')) continue;
+    const path = join(entry.parentPath, entry.name);
+    if (path.slice(folder.length).split(/[/\\]/).includes('training')) continue;
+    // `model.safetensors`, `model.fp16.safetensors`, `model-00001-of-00002.safetensors`
+    const variant = /\.(\w+?)(?:-\d+-of-\d+)?\.safetensors$/.exec(entry.name)?.[1] ?? '';
+    const variants = byPart.get(entry.parentPath) ?? new Map<string, number>();
+    byPart.set(entry.parentPath, variants.set(variant, (variants.get(variant) ?? 0) + (await stat(path)).size));
+  }
+  return [...byPart.values()].reduce((sum, variants) => sum + Math.max(...variants.values()), 0);
 }

@@ -7,15 +7,28 @@ import { replaceWhole } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
 import { webEngineFolder } from '../../runtime/web-engine-files.ts';
 import { builtSite, copyWebEngine, hostFiles } from '../static-site.ts';
-import { modelIndex, type StudioModel } from './studio-models.ts';
+import { modelIndex, type StudioModel } from '../../server/index.ts';
+
+/** A studio that was written. */
+export interface WrittenStudio {
+  /** Of all its files. */
+  readonly bytes: number;
+  /** Models that are not in it: nothing there would compute them. */
+  readonly left: readonly StudioModel[];
+}
 
 /**
- * Writes the pages, ONNX Runtime for browsers and the models into a folder, which appears whole or not at all.
+ * Writes the pages, ONNX Runtime for browsers and the models into a folder, which appears whole or not at all. Models that are
+ * too large for a browser are listed, so that their pages can say so, and not copied.
  *
- * @returns the bytes of all its files
  * @throws one line if the folder holds something else, or an earlier studio that may not be replaced
  */
-export async function writeStudio(folder: string, models: readonly StudioModel[], force: boolean): Promise<number> {
+export async function writeStudio(
+  folder: string,
+  models: readonly StudioModel[],
+  force: boolean,
+): Promise<WrittenStudio> {
+  const left = models.filter(({ computes }) => computes === 'server');
   const built = builtSite('web-studio');
   webEngineFolder();
   await checkWritable(join(folder, 'index.html'));
@@ -32,8 +45,9 @@ export async function writeStudio(folder: string, models: readonly StudioModel[]
     for (const [file, text] of Object.entries(hostFiles)) await writeFile(join(aside, file), text);
     await copyWebEngine(join(aside, 'ort'));
     await mkdir(join(aside, 'models'));
-    await writeFile(join(aside, 'models/models.json'), `${JSON.stringify(modelIndex(models), null, 2)}\n`);
-    for (const { name, path } of models) await cp(path, join(aside, 'models', name), { recursive: true });
+    await writeFile(join(aside, 'models/models.json'), `${JSON.stringify(modelIndex(models, false), null, 2)}\n`);
+    for (const { name, path, computes } of models)
+      if (computes === 'browser') await cp(path, join(aside, 'models', name), { recursive: true });
   });
-  return (await folderSize(full)).bytes;
+  return { bytes: (await folderSize(full)).bytes, left };
 }

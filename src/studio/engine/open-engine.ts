@@ -1,9 +1,10 @@
 /** The engine that the studio's pages share. */
 import type { Executor } from '../../core/index.ts';
 import type { StudioDevice } from './device.ts';
-import { createWebExecutor, type WebExecutorOptions } from '../../runtime/web/index.ts';
+import { createWebExecutor } from '../../runtime/web/index.ts';
+import { openedOnce } from './opened-once.ts';
 
-const open = new Map<StudioDevice, Promise<Executor>>();
+const open = openedOnce<Executor>();
 
 /**
  * The engine for a device, started when it is first asked for. It computes on a worker of its own.
@@ -11,15 +12,5 @@ const open = new Map<StudioDevice, Promise<Executor>>();
  * @throws as `createWebExecutor`: WebGPU where there is none
  */
 export function openEngine(device: StudioDevice = 'auto'): Promise<Executor> {
-  let found = open.get(device);
-  if (!found) {
-    const options: WebExecutorOptions = { device, wasmPaths: new URL('ort/', document.baseURI).href };
-    found = createWebExecutor(options).catch((error: unknown) => {
-      // What could not be opened is tried anew.
-      open.delete(device);
-      throw error;
-    });
-    open.set(device, found);
-  }
-  return found;
+  return open(device, () => createWebExecutor({ device, wasmPaths: new URL('ort/', document.baseURI).href }));
 }

@@ -1,18 +1,77 @@
-/** The models that lie next to the studio. */
+/** The models that lie next to the studio, and whether a server is behind it. */
+import { modelAddress } from './model-address.ts';
 
 /** One of them. */
 export interface NextModel {
   readonly name: string;
   readonly kind: 'model' | 'clip';
+  /** Of its weights. */
+  readonly bytes: number;
+  /** Whether this browser computes with it, or the server because it is too large for that. */
+  readonly computes: 'browser' | 'server';
 }
 
-let listed: Promise<readonly NextModel[]> | undefined;
+interface Index {
+  readonly isServed: boolean;
+  readonly models: readonly NextModel[];
+}
+
+let listed: Promise<Index> | undefined;
+
+function index(): Promise<Index> {
+  listed ??= fetch('./models/models.json').then(async (response) =>
+    response.ok ? ((await response.json()) as Index) : { isServed: false, models: [] },
+  );
+  return listed;
+}
+
+/** Whether `kuosan studio` serves the pages; on a static host they are files, and nothing answers them. */
+export async function isServed(): Promise<boolean> {
+  return (await index()).isServed;
+}
+
+/** The model of a name; undefined where none is listed, as for an address that is older than the models. */
+export async function listedModel(name: string): Promise<NextModel | undefined> {
+  return (await index()).models.find((model) => model.name === name);
+}
 
 /** Those of a kind, in the order of the server; none if it lists none. */
 export async function modelsOfKind(kind: NextModel['kind']): Promise<readonly string[]> {
-  listed ??= fetch('./models/models.json').then(async (response) => {
-    if (!response.ok) return [];
-    return ((await response.json()) as { readonly models: readonly NextModel[] }).models;
+  return (await index()).models.filter((model) => model.kind === kind).map(({ name }) => name);
+}
+
+/** A model of text to image. */
+export interface TextModel {
+  readonly name: string;
+  /** Whether it is a DALL·E 2: a prior makes an image embedding of the text. */
+  readonly isUnclip: boolean;
+}
+
+let textual: Promise<readonly TextModel[]> | undefined;
+
+/** The models of text to image among them. */
+export function textModels(): Promise<readonly TextModel[]> {
+  textual ??= findTextModels();
+  return textual;
+}
+
+async function findTextModels(): Promise<readonly TextModel[]> {
+  const [names, { textToImageClass, decoderClass, unclipClasses }] = await Promise.all([
+    modelsOfKind('model'),
+    import('../../checkpoint/browser.ts'),
+  ]);
+  const unclip: readonly string[] = [...unclipClasses, decoderClass];
+  const classes = await Promise.all(names.map(pipelineClass));
+  return names.flatMap((name, i) => {
+    const isUnclip = unclip.includes(classes[i]!);
+    return isUnclip || classes[i] === textToImageClass ? [{ name, isUnclip }] : [];
   });
-  return (await listed).filter((model) => model.kind === kind).map(({ name }) => name);
+}
+
+/** The class that a model's index names; empty where there is no index. */
+async function pipelineClass(name: string): Promise<string> {
+  const response = await fetch(`${modelAddress(name).href}/model_index.json`);
+  if (!response.ok) return '';
+  const { _class_name: className } = (await response.json()) as { readonly _class_name?: string };
+  return className ?? '';
 }

@@ -5,6 +5,14 @@ import type { LossByNoise } from './noise-levels.ts';
 import { NoiseStages } from './noise-stages.ts';
 import { TensorBoardLog, type TensorBoardOptions } from './tensorboard.ts';
 
+/** The folder of a run's sample grids. */
+export const samplesFolder = 'samples';
+
+/** The file of the grid after a step. */
+export function sampleFile(step: number): string {
+  return `step-${String(step).padStart(6, '0')}.png`;
+}
+
 /** Often enough to watch a run, seldom enough to cost nothing. */
 const secondsBetweenFlushes = 5;
 
@@ -70,7 +78,7 @@ export class RunLog {
 
   /** Writes a sample grid, and returns its path. */
   async addSamples(step: number, grid: Bitmap): Promise<string> {
-    const path = join(this.#out, 'samples', `step-${String(step).padStart(6, '0')}.png`);
+    const path = join(this.#out, samplesFolder, sampleFile(step));
     await writePng(path, grid);
     await this.#tensorBoard.addSamples(step, grid);
     return path;

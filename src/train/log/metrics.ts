@@ -6,6 +6,9 @@ import { appendWhole, writing } from '../../files/write-file.ts';
 import type { LossByNoise } from './noise-levels.ts';
 import type { StepReport } from '../steps/trainer.ts';
 
+/** Its name in a run's folder. */
+export const metricsFile = 'metrics.jsonl';
+
 /** One line of `metrics.jsonl`. */
 export interface MetricsLine extends Omit<StepReport, 'samples'> {
   readonly imagesPerSecond: number;
@@ -21,7 +24,7 @@ export class MetricsLog {
   #waiting: string[] = [];
 
   constructor(out: string) {
-    this.#path = join(out, 'metrics.jsonl');
+    this.#path = join(out, metricsFile);
   }
 
   /**
@@ -59,7 +62,7 @@ async function* linesUntil(
   const encoder = new TextEncoder();
   let lines: string[] = [];
   for await (const text of linesOf(path)) {
-    const line = parseLine(text);
+    const line = parseMetricsLine(text);
     if (line === undefined || line.step > step) continue;
     visit(line);
     lines.push(`${text}\n`);
@@ -80,8 +83,8 @@ async function* linesOf(path: string): AsyncGenerator<string, void, undefined> {
   }
 }
 
-/** Undefined for what is no line of ours. */
-function parseLine(text: string): MetricsLine | undefined {
+/** A line of `metrics.jsonl`; undefined for what is no line of ours. */
+export function parseMetricsLine(text: string): MetricsLine | undefined {
   try {
     const line = JSON.parse(text) as Partial<MetricsLine> | null;
     return Number.isSafeInteger(line?.step) ? (line as MetricsLine) : undefined;

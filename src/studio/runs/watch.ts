@@ -1,0 +1,53 @@
+/** What the server says, again and again, while the page is looked at. */
+import { readable, type Readable } from 'svelte/store';
+import { askServer, NoServer } from '../engine/server.ts';
+
+/** What was heard. */
+export interface Watched<T> {
+  /** What it said last; undefined before it has said anything. */
+  readonly value: T | undefined;
+  /** Why nothing was heard the last time. */
+  readonly problem: Error | undefined;
+}
+
+/** A run writes its log every five seconds. */
+const millisecondsBetween = 2000;
+
+/**
+ * What a path of the server says. It is asked every two seconds, with what it said last, so that it answers in a line while
+ * nothing changes; a hidden tab asks nothing.
+ *
+ * @param path  `api/runs`
+ */
+export function watch<T>(path: string): Readable<Watched<T>> {
+  return readable<Watched<T>>({ value: undefined, problem: undefined }, (_, update) => {
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let etag: string | null = null;
+    async function look(): Promise<void> {
+      try {
+        const response = await askServer(path, { signal, headers: etag === null ? {} : { 'if-none-match': etag } });
+        if (response.status !== 304) {
+          const value = (await response.json()) as T;
+          etag = response.headers.get('etag');
+          update(() => ({ value, problem: undefined }));
+        } else update((before) => (before.problem ? { value: before.value, problem: undefined } : before));
+      } catch (error) {
+        if (!signal.aborted) update(({ value }) => ({ value, problem: error as Error }));
+        if (error instanceof NoServer) return;
+      }
+      if (!signal.aborted && !document.hidden) timer = setTimeout(() => void look(), millisecondsBetween);
+    }
+    function follow(): void {
+      clearTimeout(timer);
+      if (!document.hidden) void look();
+    }
+    document.addEventListener('visibilitychange', follow, { signal });
+    follow();
+    return () => {
+      leaving.abort();
+      clearTimeout(timer);
+    };
+  });
+}
