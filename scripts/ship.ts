@@ -75,12 +75,13 @@ async function shipParts(runs: readonly string[]): Promise<readonly Row[]> {
   for (const run of runs) {
     const { config, train, lines, training } = await readStage(run);
     const { task } = configuredRun(config).system;
-    const part = task === 'prior' || task === 'decoder' ? task : `upsampler ${(upsamplers += 1)}`;
+    const part =
+      task === 'prior' || task === 'decoder' ? task : upsamplers++ === 0 ? 'upsampler' : `upsampler ${upsamplers}`;
     const { size } = await stat(await largestWeights(run));
     // Checkpoints of runs are float32.
     rows.push([
       part,
-      `${Math.round(size / 4e5) / 10} M parameters; ${training} on ${card!.cores}; seed ${train.seed}; loss ${lossOf(lines)}`,
+      `${(size / 4e6).toFixed(1)} M parameters; ${training} on ${card!.cores}; seed ${train.seed}; loss ${lossOf(lines)}`,
     ]);
   }
   return [
