@@ -11,10 +11,7 @@ export function register(program: Command): void {
     .description(
       "train on Noto's smileys and watch the samples get better: two to three minutes on two cores; or see how a DALL·E 2 makes an image of a text",
     )
-    .addHelpText(
-      'after',
-      examples('kuosan demo --out runs/demo', 'kuosan demo dalle-2 --prompt "a red heart"'),
-    )
+    .addHelpText('after', examples('kuosan demo --out runs/demo', 'kuosan demo dalle-2 --prompt "a red heart"'))
     .argument('[what]', 'train, or dalle-2', choiceOption('what', ['train', 'dalle-2']), 'train' as const)
     .option('--prompt <text>', 'of dalle-2: what the image shows; default, it asks')
     .option('--model <model>', 'of dalle-2: a name, or a folder that kuosan assemble wrote', 'dalle-2')
