@@ -10,7 +10,7 @@ type Progress = Parameters<typeof imageEmbeddings>[2];
  * The cosines of words and images.
  *
  * @returns  [labels][images], and how many sentences were longer than the model reads
- * @throws as `zeroShotClassifier` on labels that cannot be told apart; the signal's reason on abort
+ * @throws as `zeroShotClassifier` on labels that are the same to the tokenizer; the signal's reason on abort
  */
 export async function cosinesOf(
   encoder: ClipEncoder,
