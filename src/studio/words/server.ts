@@ -1,11 +1,19 @@
 import { prose } from '../math.ts';
 import type { Words } from '../shell/language.ts';
 
-/** What pages say of models that the server computes. */
+/** What pages say where something is not computed where it was to be. */
 export const serverWords = {
+  noWebGpu: {
+    zh: '这个浏览器没有 WebGPU，改在处理器 (wasm) 上计算。',
+    en: 'This browser has no WebGPU: it computes on the processor (wasm).',
+  },
   tooLarge: {
-    zh: '{name} 的权重有 {bytes} MB，对浏览器太大，所以由服务器采样。每一步的估计 x̂₀ 会传回来；x_t 和 ε̂ 留在服务器上。',
-    en: 'The weights of {name} have {bytes} MB, too many for a browser, so the server samples it. It sends its estimate x̂₀ of every step; x_t and ε̂ stay there.',
+    zh: '{name} 的权重有 {bytes} MB，超过交给浏览器的上限，所以由服务器采样。每一步的估计 x̂₀ 会传回来；x_t 和 ε̂ 留在服务器上。',
+    en: 'The weights of {name} have {bytes} MB, more than a browser is given, so the server samples it. It sends its estimate x̂₀ of every step; x_t and ε̂ stay there.',
+  },
+  notAsked: {
+    zh: '{name} 的权重有 {bytes} MB，超过交给浏览器的上限：这里只有整个数据集的答案。下面由服务器采样。',
+    en: 'The weights of {name} have {bytes} MB, more than a browser is given: here is only the answer of the entire data set. Below, the server samples it.',
   },
   noServer: {
     zh: prose`这些页面只是文件，后面没有服务器能采样它。在有这个模型的机器上运行：`,
