@@ -46,6 +46,13 @@ describe("a pipeline that diffusers' save_pretrained wrote", () => {
     expect(stages).toEqual(['prior', 'decoder', 'super_res']);
     expect(seen.every(({ done }, i) => done >= (seen[i - 1]?.done ?? 0))).toBe(true);
     expect(seen.find(({ similarities }) => similarities)!.similarities!.shape).toEqual([2, 1]);
+    const drawn = seen.flatMap(({ candidate }) => candidate ?? []);
+    expect(drawn.map(({ shape }) => shape)).toEqual([[2, generator.clip!.width]]);
+    // Of one candidate it is the one that the decoder is conditioned on.
+    const { first } = generator;
+    const { conditions } = await first!.conditionsOf({ count: 2, prompts: ['a small red cat', 'bell'], sampling });
+    expect(conditions['image_embeds']!.data).toEqual(drawn[0]!.data);
+    expect([first!.stage, first!.model.shape]).toEqual(['decoder', [3, 8, 8]]);
     expect(largestDifference(images, expected.get('images')! as FloatArray)).toBeLessThan(1e-3);
     await generator.dispose();
   });

@@ -32,6 +32,7 @@ export {
   type ReadTextEncoderOptions,
   type TextPooling,
 } from './text-encoder-folder.ts';
+export { type ClipOfFiles, readClipFiles } from './read-clip.ts';
 export { storedWeights, widen } from './weights.ts';
 export { type LoadedImageEncoder, readImageEncoder } from './image-encoder-folder.ts';
 export { denoisingPipeline, type ModelFile, type ModelToWrite, pipelineFiles } from './pipeline-files.ts';

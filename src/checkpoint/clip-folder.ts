@@ -16,34 +16,20 @@ import type { HostArrays } from '../core/index.ts';
 import { kindOf } from '../files/durable-files.ts';
 import { readJsonFile } from '../files/json-file.ts';
 import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
-import {
-  CLIPModel,
-  CLIPTextModel,
-  CLIPVisionModel,
-  CLIPVisionModelWithProjection,
-  type CLIPImageTower,
-} from '../models/clip.ts';
+import { CLIPModel, CLIPVisionModel, CLIPVisionModelWithProjection, type CLIPImageTower } from '../models/clip.ts';
 import { clipPreprocessingJson, clipPreprocessingSchema, type ClipPreprocessing } from '../models/clip/preprocess.ts';
-import type { CLIPVisionConfig } from '../models/clip/config.ts';
 import { withFloats } from '../models/config.ts';
 import { clipCardText } from './clip-card.ts';
-import {
-  clipClassOf,
-  clipClassOfType,
-  clipComponent,
-  type ClipNetwork,
-  type ClipPart,
-  readClipWeightFile,
-} from './clip-component.ts';
-import { defaultPreprocessing, optionalJson, preprocessorFile, readPreprocessing } from './clip-preprocessing.ts';
+import { clipClassOf, clipClassOfType, clipComponent, type ClipNetwork, readClipWeightFile } from './clip-component.ts';
+import { defaultPreprocessing, preprocessorFile } from './clip-preprocessing.ts';
 import { folderFiles } from './folder-files.ts';
-import { configFile, indexFile } from './file-names.ts';
+import { configFile } from './file-names.ts';
 import { writeNetworkFolder } from './network-folder.ts';
 import { part } from './pipeline-files.ts';
+import { checkWholeClip, clipOfPart, readAnyClip, type ClipOfFiles } from './read-clip.ts';
+import { tokenizerFile } from './text-encoder-folder.ts';
 import { vocabularyFingerprint } from './vocabulary.ts';
 import type { ReadWeightsOptions } from './weight-files.ts';
-
-const tokenizerFile = 'tokenizer.json';
 
 /** A model to be written. */
 export interface ClipToWrite {
@@ -60,17 +46,8 @@ export interface ClipToWrite {
   readonly dtype?: 'f32' | 'f16';
 }
 
-/** A model that was read. */
-export interface LoadedClip<Model extends ClipNetwork = CLIPModel> {
-  readonly model: Model;
-  /** By transformers' names, f32 whatever is stored. The arrays may share memory. */
-  readonly weights: HostArrays;
-  /** The content of its `tokenizer.json`, or null if it has none. */
-  readonly tokenizer: JsonObject | null;
-  /** What identifies the vocabulary that the weights were trained with (see `vocabularyFingerprint`), or null if they do not say. */
-  readonly vocabulary: string | null;
-  /** Null for a text tower alone. */
-  readonly preprocessing: ClipPreprocessing | null;
+/** A model that was read from a folder. */
+export interface LoadedClip<Model extends ClipNetwork = CLIPModel> extends ClipOfFiles<Model> {
   readonly path: string;
 }
 
@@ -151,15 +128,10 @@ export async function readClipFolder(
   options: Pick<ReadWeightsOptions, 'variant'> = {},
 ): Promise<LoadedClip> {
   const loaded = await readClipNetwork(path, options);
-  if (loaded.model instanceof CLIPModel) {
-    const { model, tokenizer, vocabulary } = loaded;
-    checkVocabulary(tokenizer, vocabulary, `checkpoint ${join(await folderOf(path), tokenizerFile)}`);
-    return { ...loaded, model };
-  }
-  const missing = loaded.model instanceof CLIPTextModel ? 'image' : 'text';
-  throw new Error(
-    `checkpoint ${path}: is a ${clipClassOf(loaded.model)}, which has no ${missing} tower; give a whole CLIPModel`,
-  );
+  const { model, tokenizer, vocabulary } = loaded;
+  checkWholeClip(model, path);
+  checkVocabulary(tokenizer, vocabulary, `checkpoint ${join(await folderOf(path), tokenizerFile)}`);
+  return { ...loaded, model };
 }
 
 /**
@@ -190,28 +162,11 @@ export async function readClipNetwork(
   const kind = await kindOf(path);
   if (kind === 'nothing') throw new Error(`checkpoint ${path}: there is no such folder`);
   const files = folderFiles(await folderOf(path));
-  if (kind === 'folder' && (await files.has(indexFile)))
-    throw new Error(
-      `checkpoint ${path}: holds a model that generates images (${indexFile}), expected a CLIP; give the folder or the run of one`,
-    );
-  const { network: model, ...found }: ClipPart =
-    kind === 'folder'
-      ? await clipComponent.read(files, '', { variant })
-      : await readClipWeightFile(files, basename(path));
-  return {
-    model,
-    ...found,
-    tokenizer: await optionalJson(files, tokenizerFile),
-    preprocessing: model instanceof CLIPTextModel ? null : await readPreprocessing(files, '', visionConfigOf(model)),
-    path,
-  };
+  if (kind === 'folder') return { ...(await readAnyClip(files, { variant, where: path })), path };
+  return { ...(await clipOfPart(files, await readClipWeightFile(files, basename(path)))), path };
 }
 
 /** The folder, or that of the single file of weights. */
 async function folderOf(path: string): Promise<string> {
   return (await kindOf(path)) === 'folder' ? path : dirname(path);
-}
-
-function visionConfigOf(model: Exclude<ClipNetwork, CLIPTextModel>): CLIPVisionConfig {
-  return model instanceof CLIPModel ? model.config.visionConfig : model.config;
 }

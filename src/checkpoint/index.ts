@@ -26,6 +26,7 @@ export {
   readImageTower,
   writeClipFolder,
 } from './clip-folder.ts';
+export { type ClipOfFiles, readClipFiles } from './read-clip.ts';
 export { type LoadedInception, readInception } from './inception-weights.ts';
 export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';

@@ -19,6 +19,7 @@ export { fillTemplate, plainTemplates, templateProblem } from './texts/template.
 export { gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
 export { heightAndWidth, type ImageSize } from './images/image-size.ts';
 export { byteToUnit, enlargeBitmap, fromBitmaps, type Bitmap, toBitmaps, toRgb, unitToByte } from './images/bitmap.ts';
+export { resampleToCover, type Resample } from './images/resample.ts';
 export { renderTerminal, terminalDefaults, type TerminalOptions } from './figures/terminal.ts';
 export {
   checkDistinct,

@@ -57,6 +57,7 @@ export function cascade(stages: readonly CascadeStage[]): ImageGenerator {
     defaults: Object.assign({}, ...all.map(({ defaults }) => defaults)) as Readonly<Record<string, Sampling>>,
     notes: all.flatMap(({ notes }) => notes),
     notesOn: (request) => [...new Set(all.flatMap((stage) => stage.notesOn?.(request) ?? []))],
+    ...(first.first && { first: first.first }),
     ...(first.clip && { clip: first.clip }),
     ...(first.invert && { invert: (request) => first.invert!(request) }),
     device: [...new Set(all.map(({ device }) => device))].join(', '),

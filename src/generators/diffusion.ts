@@ -1,12 +1,6 @@
 /** A generator over one model that is sampled: a diffusion network, or anything else that denoises. */
 import type { FloatArray } from '../core/index.ts';
-import {
-  classConditions,
-  fullSampling,
-  type Conditions,
-  type RepaintJumps,
-  type Sampling,
-} from '../diffusion/index.ts';
+import { classConditions, fullSampling, type RepaintJumps, type Sampling } from '../diffusion/index.ts';
 import {
   chosenSampler,
   inpaintImage,
@@ -16,16 +10,8 @@ import {
   type SampleOptions,
   type SampleProgress,
 } from '../pipelines/index.ts';
-import type { GenerateProgress, GeneratorInputs, ImageGenerator } from './image-generator.ts';
+import type { GenerateProgress, GeneratorInputs, ImageGenerator, RequestConditions } from './image-generator.ts';
 import { fullRequest, type FullRequest } from './request.ts';
-
-/** What a request says to a model's denoiser. */
-export interface RequestConditions {
-  /** [count, ...] each, by the names of the model's conditions. */
-  readonly conditions: Conditions;
-  /** [count, ...] what guidance leads away from: negative prompts. */
-  readonly negative?: Conditions;
-}
 
 /** What a diffusion generator is made of. */
 export interface DiffusionSource {
@@ -69,8 +55,11 @@ export function diffusionGenerator({
     const full = fullRequest(request ?? {}, takes);
     return { full, given: await conditions(full, request?.signal) };
   };
+  const conditionsOf = async (request: Parameters<ImageGenerator['generate']>[0]) => (await run(request)).given;
   return {
     model,
+    conditionsOf,
+    first: { stage, model, conditionsOf },
     shape: model.shape,
     batchSize: model.batchSize,
     takes,
@@ -83,7 +72,6 @@ export function diffusionGenerator({
       model.denoiser(sampling);
       return { [stage]: sampling };
     },
-    conditionsOf: async (request) => (await run(request)).given,
     async *generate(request = {}) {
       const { full, given } = await run(request);
       const asked: SampleOptions = {

@@ -1,8 +1,8 @@
 /** What makes images from a request, whatever it is made of: the one thing that commands, servers and pages ask. */
 import type { FloatArray, Shape } from '../core/index.ts';
-import type { RepaintJumps, Sampling } from '../diffusion/index.ts';
+import type { Conditions, RepaintJumps, Sampling } from '../diffusion/index.ts';
 import type { FieldCondition } from '../models/index.ts';
-import type { SampleId } from '../pipelines/index.ts';
+import type { ImageModel, SampleId } from '../pipelines/index.ts';
 
 /** What to generate. Lists have one entry for each image, or one for all of them. */
 export interface GenerateRequest {
@@ -62,6 +62,8 @@ export interface GenerateProgress {
   readonly xt?: FloatArray;
   /** [B, ...] the images, once: in [−1, 1]. */
   readonly finished?: FloatArray;
+  /** [count, D] the CLIP embeddings of one candidate, when a stage that draws several has drawn it. */
+  readonly candidate?: FloatArray;
   /** [count, candidates] once, of a stage that draws several CLIP embeddings for each image: their cosines to the text's; the largest is kept. */
   readonly similarities?: FloatArray;
 }
@@ -104,6 +106,23 @@ export interface GeneratorClip {
   embedImages(images: FloatArray): Promise<FloatArray>;
 }
 
+/** What a request says to a model's denoiser. */
+export interface RequestConditions {
+  /** [count, ...] each, by the names of the model's conditions. */
+  readonly conditions: Conditions;
+  /** [count, ...] what guidance leads away from: negative prompts. */
+  readonly negative?: Conditions;
+}
+
+/** The stage that begins with noise alone. */
+export interface FirstStage {
+  /** Its name, and what its random numbers are for. */
+  readonly stage: string;
+  readonly model: ImageModel;
+  /** What the model is conditioned on for a request; what comes before it, such as a prior, is run. */
+  conditionsOf(request?: GenerateRequest): Promise<RequestConditions>;
+}
+
 /** Makes images from requests. */
 export interface ImageGenerator {
   /** The extents of an image: [C, H, W]; of other samples whatever they have. */
@@ -123,6 +142,8 @@ export interface ImageGenerator {
   readonly notes: readonly string[];
   /** What to know of a request before it is generated, one sentence each: a prompt that is too long. */
   notesOn?(request: GenerateRequest): readonly string[];
+  /** The diffusion model whose images are the first; absent where something else makes them. */
+  readonly first?: FirstStage;
   /** Embeds texts and images, where it brings a CLIP. */
   readonly clip?: GeneratorClip;
   /**

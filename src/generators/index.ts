@@ -4,7 +4,6 @@ export {
   diffusionGenerator,
   type DiffusionGenerator,
   type DiffusionSource,
-  type RequestConditions,
   samplingProgress,
   samplingStage,
 } from './diffusion.ts';
@@ -20,12 +19,14 @@ export {
 } from './clip-requests.ts';
 export { exactGenerator } from './exact.ts';
 export {
+  type FirstStage,
   generateImages,
   type GenerateProgress,
   type GenerateRequest,
   type GeneratorClip,
   type GeneratorInputs,
   type ImageGenerator,
+  type RequestConditions,
 } from './image-generator.ts';
 export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';

@@ -32,8 +32,9 @@ import {
   truncationNote,
   type NoisedSuperResolution,
 } from '../pipelines/index.ts';
-import { diffusionGenerator, samplingStage, type DiffusionGenerator, type RequestConditions } from './diffusion.ts';
+import { diffusionGenerator, samplingStage, type DiffusionGenerator } from './diffusion.ts';
 import type { GeneratorContext } from './generator-context.ts';
+import type { RequestConditions } from './image-generator.ts';
 import type { FullRequest } from './request.ts';
 
 const factsSchema = z.strictObject({

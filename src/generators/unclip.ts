@@ -44,9 +44,9 @@ import {
   type ImageSampler,
   type PriorSampler,
 } from '../pipelines/index.ts';
-import { diffusionGenerator, samplingOf, type RequestConditions } from './diffusion.ts';
+import { diffusionGenerator, samplingOf } from './diffusion.ts';
 import type { GeneratorContext } from './generator-context.ts';
-import type { GeneratorClip, GenerateRequest, ImageGenerator } from './image-generator.ts';
+import type { GeneratorClip, GenerateRequest, ImageGenerator, RequestConditions } from './image-generator.ts';
 import { fullRequest, type FullRequest } from './request.ts';
 
 const factsSchema = z.strictObject({
@@ -273,6 +273,16 @@ function unclipGenerator(
       : 0;
 
   return {
+    first: {
+      stage,
+      model: decoder,
+      async conditionsOf(request = {}) {
+        let conditions: RequestConditions | undefined;
+        for await (const { given } of conditionsOf(request, fullRequest(request, takes)))
+          conditions = given ?? conditions;
+        return conditions!;
+      },
+    },
     shape: decoder.shape,
     batchSize: decoder.batchSize,
     takes,
@@ -303,18 +313,19 @@ function unclipGenerator(
       let after: number | undefined;
       for await (const { progress, given } of conditionsOf(request, full)) {
         if (progress) {
-          const { step, stepsDone, stepsTotal, places, similarities } = progress;
+          const { step, stepsDone, stepsTotal, places, candidate, similarities } = progress;
           // The decoder's steps are known when it begins; until then a step of it is guessed to be one of the prior.
           after ??= decoderSteps(request, full);
-          if (similarities)
+          if (candidate || similarities)
             yield {
               stage: unclipStages.prior,
-              done: before,
+              done: Math.round((before * stepsDone) / stepsTotal),
               total: before + after,
               step: 0,
               steps: 1,
               places,
-              similarities,
+              ...(candidate && { candidate }),
+              ...(similarities && { similarities }),
             };
           else
             yield {

@@ -38,6 +38,8 @@ export interface PriorRequest extends Sampling {
 
 /** How far the drawing is. */
 export interface PriorProgress extends Pick<SampleProgress, 'step' | 'stepsDone' | 'stepsTotal' | 'places'> {
+  /** [count, D] one of the candidates, once it is drawn. */
+  readonly candidate?: FloatArray;
   /** [count, D] image embeddings, once. */
   readonly embeddings?: FloatArray;
   /** [count, candidates] the cosine of each candidate's embedding to its text's, once. */
@@ -78,6 +80,7 @@ export async function openPriorSampler(
       if (!(Number.isSafeInteger(candidates) && candidates >= 1))
         throw new Error(`prior: candidates: expected an integer of 1 or more, got ${candidates}`);
       const drawn: FloatArray[] = [];
+      const all = ids.map((_, i) => i);
       for (let candidate = 0; candidate < candidates; candidate++) {
         const data = new Float32Array(ids.length * width);
         const states = model.sample({
@@ -95,15 +98,17 @@ export async function openPriorSampler(
           if (finished) for (const [row, place] of places.entries()) data.set(rowOf(xt, row), place * width);
           yield { step, places, stepsDone: candidate * stepsTotal + stepsDone, stepsTotal: candidates * stepsTotal };
         }
-        drawn.push(unstandardized(float32([ids.length, width], data), statistics));
+        const embeddings = unstandardized(float32([ids.length, width], data), statistics);
+        drawn.push(embeddings);
+        yield { step: 0, places: all, stepsDone: candidate + 1, stepsTotal: candidates, candidate: embeddings };
       }
       const texts = conditions[textConditionNames.pooled] as FloatArray;
-      const similarities = ids.map((_, i) => drawn.map((all) => cosine(rowOf(all, i), rowOf(texts, i))));
+      const similarities = ids.map((_, i) => drawn.map((each) => cosine(rowOf(each, i), rowOf(texts, i))));
       const embeddings = new Float32Array(ids.length * width);
       similarities.forEach((row, i) => {
         embeddings.set(rowOf(drawn[row.indexOf(Math.max(...row))]!, i), i * width);
       });
-      const last = { step: 0, places: ids.map((_, i) => i), stepsDone: 1, stepsTotal: 1 };
+      const last = { step: 0, places: all, stepsDone: 1, stepsTotal: 1 };
       yield {
         ...last,
         embeddings: float32([ids.length, width], embeddings),

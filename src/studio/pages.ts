@@ -14,6 +14,24 @@ export interface StudioPage {
 /** All pages; a page that is listed here is in the menu, in the contents and in the tests. */
 export const pages: readonly StudioPage[] = [
   {
+    name: 'what',
+    title: { zh: '它是什么', en: 'What it is' },
+    about: {
+      zh: '写一句话，看 DALL·E 2 一站一站地把它变成图像。',
+      en: 'Write a text, and see DALL·E 2 turn it into an image, stage by stage.',
+    },
+    load: () => import('./pages/what.svelte'),
+  },
+  {
+    name: 'clip',
+    title: { zh: 'CLIP：图与文', en: 'CLIP' },
+    about: {
+      zh: '你的图像对你的词：相似度、零样本分类、搜索。',
+      en: 'Your images against your words: similarity, zero-shot classification, search.',
+    },
+    load: () => import('./pages/clip.svelte'),
+  },
+  {
     name: 'forward',
     title: { zh: '前向过程', en: 'Forward process' },
     about: {

@@ -2,74 +2,34 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesInMemory, readModel } from '../checkpoint/browser.ts';
 import { pages } from './pages.ts';
-import { browserPath, serveFolder, startBrowser, withoutBrowser, type Served } from '../../test/browser.ts';
+import { withoutBrowser } from '../../test/browser.ts';
 import { kuosan } from '../../test/kuosan.ts';
-import { root } from '../../test/source-files.ts';
+import {
+  builtStudio,
+  canVisit,
+  expectSoon,
+  findingsOf,
+  openStudio,
+  sidewaysScroll,
+  type Visit,
+  type VisitedStudio,
+} from '../../test/studio-visits.ts';
 
-const built = join(root, 'dist/web-studio');
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-studio-'));
-const site = join(cwd, 'site');
-let served: Served;
-let browser: Browser;
-
-interface Visit {
-  readonly width?: number;
-  readonly language?: 'zh' | 'en';
-  readonly theme?: 'light' | 'dark';
-}
-
-/** A page of the studio that ends the test on any error. */
-async function visit(hash: string, { width = 1280, language = 'en', theme = 'light' }: Visit = {}) {
-  const page = await browser.newPage({ viewport: { width, height: 860 } });
-  const errors: string[] = [];
-  page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => {
-    // A model's folder is asked for files that it need not have.
-    if (message.type() === 'error' && !message.location().url.includes('/models/')) errors.push(message.text());
-  });
-  await page.addInitScript(
-    `if (!localStorage.getItem('kuosan-language')) { localStorage.setItem('kuosan-language', '${language}'); localStorage.setItem('kuosan-theme', '${theme}'); }`,
-  );
-  await page.goto(`${served.url}#/${hash}`);
-  await page.waitForSelector('main h1');
-  return { page, errors };
-}
-
-/** Waits until an expression holds in a page, whose policy lets Playwright's own waiting evaluate nothing. */
-async function expectSoon(page: Page, expression: string, timeout = 15_000): Promise<void> {
-  await expect.poll(() => page.evaluate(expression), { timeout, interval: 200, message: expression }).toBe(true);
-}
-
-const sidewaysScroll = 'document.documentElement.scrollWidth - innerWidth';
-
-async function findingsOf(page: Page): Promise<unknown[]> {
-  await page.evaluate(readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(context: object, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }>;
-      };
-    };
-    // Formulas are KaTeX's own, hundreds of elements each, and take most of the time.
-    const { violations } = await axe.run({ exclude: [['.katex']] }, { resultTypes: ['violations'] });
-    return violations.map(({ id, nodes }) => [id, ...nodes.slice(0, 3).map(({ html }) => html)]);
-  });
-}
+const built = builtStudio;
+let studio: VisitedStudio;
+let cwd: string;
+const visit = (hash: string, how?: Visit) => studio.visit(hash, how);
 
 beforeAll(async () => {
-  if (browserPath === undefined || !existsSync(built)) return;
-  const written = await kuosan(['studio', '--static', site], { cwd });
-  expect(written.stderr).toBe('');
-  served = await serveFolder(site, true);
-  browser = await startBrowser();
+  if (canVisit) studio = await openStudio();
+  cwd = studio?.cwd ?? mkdtempSync(join(tmpdir(), 'kuosan-studio-'));
 }, 60_000);
 afterAll(async () => {
-  await browser?.close();
-  served?.close();
+  await studio?.close();
   rmSync(cwd, { recursive: true, force: true });
 });
 
@@ -114,113 +74,110 @@ describe.runIf(existsSync(built))('kuosan studio (run where the studio is built)
   });
 });
 
-describe.runIf(browserPath !== undefined && existsSync(built))(
-  `the studio in a browser (${withoutBrowser})`,
-  { timeout: 60_000 },
-  () => {
-    test.each(['', ...pages.map(({ name }) => name)])(
-      'page %j loads without errors or findings of axe, in both languages, themes and widths',
-      async (name) => {
-        for (const how of [
-          { width: 1280, language: 'en', theme: 'light' },
-          { width: 390, language: 'zh', theme: 'dark' },
-        ] as const) {
-          const { page, errors } = await visit(name, how);
-          await page.waitForSelector(name === '' ? '.contents li' : 'article section');
-          expect(await page.getAttribute('html', 'lang')).toBe(how.language === 'zh' ? 'zh-CN' : 'en');
-          const title = pages.find((each) => each.name === name)?.title[how.language];
-          if (title !== undefined) expect(await page.textContent('h1')).toBe(title);
-          // The notes are a megabyte, of which axe needs many seconds: once is enough.
-          if (name !== 'notes' || how.width === 390) expect(await findingsOf(page)).toEqual([]);
-          expect(await page.evaluate(sidewaysScroll)).toBe(0);
-          expect(errors).toEqual([]);
-          await page.close();
-        }
-      },
-    );
+describe.runIf(canVisit)(`the studio in a browser (${withoutBrowser})`, { timeout: 60_000 }, () => {
+  test.each(['', ...pages.map(({ name }) => name)])(
+    'page %j loads without errors or findings of axe, in both languages, themes and widths',
+    async (name) => {
+      for (const how of [
+        { width: 1280, language: 'en', theme: 'light' },
+        { width: 390, language: 'zh', theme: 'dark' },
+      ] as const) {
+        const { page, errors } = await visit(name, how);
+        await page.waitForSelector(name === '' ? '.contents li' : 'article section');
+        expect(await page.getAttribute('html', 'lang')).toBe(how.language === 'zh' ? 'zh-CN' : 'en');
+        const title = pages.find((each) => each.name === name)?.title[how.language];
+        if (title !== undefined) expect(await page.textContent('h1')).toBe(title);
+        // The notes are a megabyte, of which axe needs many seconds: once is enough.
+        if (name !== 'notes' || how.width === 390) expect(await findingsOf(page)).toEqual([]);
+        expect(await page.evaluate(sidewaysScroll)).toBe(0);
+        expect(errors).toEqual([]);
+        await page.close();
+      }
+    },
+  );
 
-    test('keeps language and theme, and goes between pages by keyboard', async () => {
-      const { page, errors } = await visit('');
-      await page.click('#language');
-      expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
-      await page.selectOption('#theme', 'dark');
+  test('keeps language and theme, and goes between pages by keyboard', async () => {
+    const { page, errors } = await visit('');
+    await page.click('#language');
+    expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
+    await page.selectOption('#theme', 'dark');
+    await page.reload();
+    await page.waitForSelector('main h1');
+    expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
+    expect(await page.getAttribute('html', 'data-theme')).toBe('dark');
+    await page.focus('.contents li a');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('article');
+    // Who reads with a screen reader is at the beginning of the new page.
+    expect(await page.evaluate('document.activeElement.id')).toBe('content');
+    await page.goBack();
+    await page.waitForSelector('.contents');
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  test('an address of no page says so, and lists those that there are', async () => {
+    const { page } = await visit('nothing-here');
+    expect(await page.textContent('[role=alert]')).toContain('nothing-here');
+    expect(await page.locator('.contents li').count()).toBe(pages.length);
+    await page.close();
+  });
+
+  describe('forward process', () => {
+    const caption = (page: Page, i: number) => page.locator('.image figcaption').nth(i).innerText();
+
+    test('shows x_t in closed form and by iteration, and its address shows the same again', async () => {
+      const { page, errors } = await visit('forward?t=600&schedule=squaredcos_cap_v2&T=600&b1=0.2&b2=0.4');
+      // At the end of either way the pixels are standard normals: 3,072 of them.
+      await expectSoon(
+        page,
+        `[1, 2].every((i) => {
+            const [mean, deviation] = document.querySelectorAll('.image figcaption')[i].innerText.split('\\n').at(-1).split(' ± ').map(Number);
+            return Math.abs(mean) < 0.08 && Math.abs(deviation - 1) < 0.05;
+          })`,
+      );
+      expect(await page.textContent('#variance')).toContain('by formula 0.5200');
+      await page.fill('#t', '37');
+      await expectSoon(page, "location.hash.includes('t=37')");
+      const shown = await caption(page, 1);
       await page.reload();
-      await page.waitForSelector('main h1');
-      expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
-      expect(await page.getAttribute('html', 'data-theme')).toBe('dark');
-      await page.focus('.contents li a');
-      await page.keyboard.press('Enter');
-      await page.waitForSelector('article');
-      // Who reads with a screen reader is at the beginning of the new page.
-      expect(await page.evaluate('document.activeElement.id')).toBe('content');
-      await page.goBack();
-      await page.waitForSelector('.contents');
+      await expectSoon(
+        page,
+        `document.querySelectorAll('.image figcaption')[1]?.innerText === ${JSON.stringify(shown)}`,
+      );
       expect(errors).toEqual([]);
       await page.close();
     });
 
-    test('an address of no page says so, and lists those that there are', async () => {
-      const { page } = await visit('nothing-here');
-      expect(await page.textContent('[role=alert]')).toContain('nothing-here');
-      expect(await page.locator('.contents li').count()).toBe(pages.length);
+    test('says which files are no images, and which are too large, before they take memory', async () => {
+      const { page } = await visit('forward');
+      await page.setInputFiles('#own-image', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
+      await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('a.txt is no image')");
+      await page.setInputFiles('#own-image', { name: 'huge.png', mimeType: 'image/png', buffer: huge() });
+      await expectSoon(
+        page,
+        "document.querySelector('[role=alert]')?.textContent.includes('huge.png has 400 megapixels')",
+      );
       await page.close();
     });
+  });
 
-    describe('forward process', () => {
-      const caption = (page: Page, i: number) => page.locator('.image figcaption').nth(i).innerText();
-
-      test('shows x_t in closed form and by iteration, and its address shows the same again', async () => {
-        const { page, errors } = await visit('forward?t=600&schedule=squaredcos_cap_v2&T=600&b1=0.2&b2=0.4');
-        // At the end of either way the pixels are standard normals: 3,072 of them.
-        await expectSoon(
-          page,
-          `[1, 2].every((i) => {
-            const [mean, deviation] = document.querySelectorAll('.image figcaption')[i].innerText.split('\\n').at(-1).split(' ± ').map(Number);
-            return Math.abs(mean) < 0.08 && Math.abs(deviation - 1) < 0.05;
-          })`,
-        );
-        expect(await page.textContent('#variance')).toContain('by formula 0.5200');
-        await page.fill('#t', '37');
-        await expectSoon(page, "location.hash.includes('t=37')");
-        const shown = await caption(page, 1);
-        await page.reload();
-        await expectSoon(
-          page,
-          `document.querySelectorAll('.image figcaption')[1]?.innerText === ${JSON.stringify(shown)}`,
-        );
-        expect(errors).toEqual([]);
-        await page.close();
-      });
-
-      test('says which files are no images, and which are too large, before they take memory', async () => {
-        const { page } = await visit('forward');
-        await page.setInputFiles('#own-image', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('hello') });
-        await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('a.txt is no image')");
-        await page.setInputFiles('#own-image', { name: 'huge.png', mimeType: 'image/png', buffer: huge() });
-        await expectSoon(
-          page,
-          "document.querySelector('[role=alert]')?.textContent.includes('huge.png has 400 megapixels')",
-        );
-        await page.close();
-      });
-    });
-
-    test('reverse process: the network answers, samplers walk, and the entire data set ends at one of its images', async () => {
-      const { page, errors } = await visit('reverse?steps=4&t=300&emoji=8&device=wasm&walked=1');
-      await page.click('#ask-button');
-      await expectSoon(
-        page,
-        "Number(/error (0\\.\\d+)/.exec(document.querySelectorAll('.three figcaption')[4].innerText)?.[1] ?? 1) < 0.02",
-        30_000,
-      );
-      await expectSoon(
-        page,
-        "[...document.querySelectorAll('#lanes figcaption')].every((each) => each.innerText.includes('step 4 of 4'))",
-        30_000,
-      );
-      const distance = (canvas: string) =>
-        page.evaluate(
-          `(async () => {
+  test('reverse process: the network answers, samplers walk, and the entire data set ends at one of its images', async () => {
+    const { page, errors } = await visit('reverse?steps=4&t=300&emoji=8&device=wasm&walked=1');
+    await page.click('#ask-button');
+    await expectSoon(
+      page,
+      "Number(/error (0\\.\\d+)/.exec(document.querySelectorAll('.three figcaption')[4].innerText)?.[1] ?? 1) < 0.02",
+      30_000,
+    );
+    await expectSoon(
+      page,
+      "[...document.querySelectorAll('#lanes figcaption')].every((each) => each.innerText.includes('step 4 of 4'))",
+      30_000,
+    );
+    const distance = (canvas: string) =>
+      page.evaluate(
+        `(async () => {
             const canvas = document.querySelectorAll('#lanes canvas')[${canvas}];
             const own = canvas.getContext('2d').getImageData(0, 0, 32, 32).data;
             const sheet = await createImageBitmap(await (await fetch('./smileys.png')).blob());
@@ -232,89 +189,85 @@ describe.runIf(browserPath !== undefined && existsSync(built))(
                 least = Math.min(least, all.getImageData(x, y, 32, 32).data.reduce((sum, v, i) => sum + Math.abs(v - own[i]), 0) / own.length);
             return least;
           })()`,
-        ) as Promise<number>;
-      // Of a network's images none is in the data set to the pixel.
-      expect(await distance('3')).toBeLessThan(1);
-      expect(await distance('1')).toBeGreaterThan(1.5);
-      await page.selectOption('#model', 'fashion-mnist');
-      await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('take another model')");
-      expect(errors).toEqual([]);
-      await page.close();
-    });
+      ) as Promise<number>;
+    // Of a network's images none is in the data set to the pixel.
+    expect(await distance('3')).toBeLessThan(1);
+    expect(await distance('1')).toBeGreaterThan(1.5);
+    await page.selectOption('#model', 'fashion-mnist');
+    await expectSoon(page, "document.querySelector('[role=alert]')?.textContent.includes('take another model')");
+    expect(errors).toEqual([]);
+    await page.close();
+  });
 
-    test('two dimensions: a cloud in the address is trained on, and both its model and the exact one are sampled', async () => {
-      const { page, errors } = await visit('plane?cloud=blobs&train=200&steps=8&sampler=ddim&trained=1');
-      await expectSoon(
-        page,
-        "/data 0\\.\\d+ \\(network\\), 0\\.0\\d+ \\(exact\\)/.test(document.querySelector('#sample-status')?.textContent ?? '')",
-        50_000,
-      );
-      // A network that has learned nothing has a loss of 1. Two hundred steps are no more than a second of training.
-      const [, loss] = /loss ([\d.]+)$/.exec((await page.textContent('#train-status'))!)!;
-      expect(Number(loss)).toBeLessThan(0.5);
-      await page.mouse.move(0, 0);
-      const box = (await page.locator('.plane canvas').boundingBox())!;
-      await page.mouse.move(box.x + box.width / 4, box.y + box.height / 4);
-      await page.mouse.down();
-      await page.mouse.move(box.x + box.width / 3, box.y + box.height / 3, { steps: 6 });
-      await page.mouse.up();
-      await expectSoon(page, "location.hash.includes('cloud=own') && /points=[\\w-]{8,}/.test(location.hash)");
-      expect(errors).toEqual([]);
-      await page.close();
-    });
+  test('two dimensions: a cloud in the address is trained on, and both its model and the exact one are sampled', async () => {
+    const { page, errors } = await visit('plane?cloud=blobs&train=200&steps=8&sampler=ddim&trained=1');
+    await expectSoon(
+      page,
+      "/data 0\\.\\d+ \\(network\\), 0\\.0\\d+ \\(exact\\)/.test(document.querySelector('#sample-status')?.textContent ?? '')",
+      50_000,
+    );
+    // A network that has learned nothing has a loss of 1. Two hundred steps are no more than a second of training.
+    const [, loss] = /loss ([\d.]+)$/.exec((await page.textContent('#train-status'))!)!;
+    expect(Number(loss)).toBeLessThan(0.5);
+    await page.mouse.move(0, 0);
+    const box = (await page.locator('.plane canvas').boundingBox())!;
+    await page.mouse.move(box.x + box.width / 4, box.y + box.height / 4);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 3, box.y + box.height / 3, { steps: 6 });
+    await page.mouse.up();
+    await expectSoon(page, "location.hash.includes('cloud=own') && /points=[\\w-]{8,}/.test(location.hash)");
+    expect(errors).toEqual([]);
+    await page.close();
+  });
 
-    test('algorithm 1: trains, pauses, goes on after its tab was closed, and saves a folder that opens', async () => {
-      const context = await browser.newContext({ acceptDownloads: true });
-      const page = await context.newPage();
-      await page.goto(`${served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
-      await page.click('#train:not([disabled])');
-      await expectSoon(page, '/(step|步) 2\\d/.test(document.body.innerText)', 55_000);
-      await expectSoon(page, "/25/.test(document.querySelector('#keeping').innerText)", 20_000);
-      await page.close();
-      const later = await context.newPage();
-      await later.goto(`${served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
-      await expectSoon(later, "/2\\d|[3-9]\\d/.test(document.querySelector('#train')?.innerText ?? '')", 20_000);
-      await later.click('#train');
-      await later.click('#pause', { timeout: 50_000 });
-      await expectSoon(later, "document.querySelector('#save')?.disabled === false", 30_000);
-      const [download] = await Promise.all([later.waitForEvent('download'), later.click('#save')]);
-      const zip = join(cwd, 'model.zip');
-      await download.saveAs(zip);
-      const { unzipSync } = await import('fflate');
-      const files = new Map(
-        Object.entries(unzipSync(readFileSync(zip))).map(([path, bytes]) => [
-          path.split('/').slice(1).join('/'),
-          bytes,
-        ]),
-      );
-      const model = await readModel(filesInMemory(files));
-      expect(model.network.sample).toEqual([3, 16, 16]);
-      expect(model.weights.size).toBeGreaterThan(50);
-      await context.close();
-    }, 120_000);
+  test('algorithm 1: trains, pauses, goes on after its tab was closed, and saves a folder that opens', async () => {
+    const context = await studio.browser.newContext({ acceptDownloads: true });
+    const page = await context.newPage();
+    await page.goto(`${studio.served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
+    await page.click('#train:not([disabled])');
+    await expectSoon(page, '/(step|步) 2\\d/.test(document.body.innerText)', 55_000);
+    await expectSoon(page, "/25/.test(document.querySelector('#keeping').innerText)", 20_000);
+    await page.close();
+    const later = await context.newPage();
+    await later.goto(`${studio.served.url}#/algorithm-1?batch=4&every=500&device=wasm`);
+    await expectSoon(later, "/2\\d|[3-9]\\d/.test(document.querySelector('#train')?.innerText ?? '')", 20_000);
+    await later.click('#train');
+    await later.click('#pause', { timeout: 50_000 });
+    await expectSoon(later, "document.querySelector('#save')?.disabled === false", 30_000);
+    const [download] = await Promise.all([later.waitForEvent('download'), later.click('#save')]);
+    const zip = join(cwd, 'model.zip');
+    await download.saveAs(zip);
+    const { unzipSync } = await import('fflate');
+    const files = new Map(
+      Object.entries(unzipSync(readFileSync(zip))).map(([path, bytes]) => [path.split('/').slice(1).join('/'), bytes]),
+    );
+    const model = await readModel(filesInMemory(files));
+    expect(model.network.sample).toEqual([3, 16, 16]);
+    expect(model.weights.size).toBeGreaterThan(50);
+    await context.close();
+  }, 120_000);
 
-    test('algorithm 2: the lines are lit as they run, and the last returns the image that the sampler ends at', async () => {
-      const { page, errors } = await visit('algorithm-2?steps=3&device=wasm&ran=1&at=3');
-      await expectSoon(
-        page,
-        "document.querySelector('#lines .lit')?.textContent.includes('x_{t-1}') || [...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 3",
-        40_000,
-      );
-      // The paper's t counts to 1, and the last step adds no noise.
-      await expectSoon(page, "Number(document.querySelector('#at').max) === 11");
-      await page.fill('#at', '11');
-      await expectSoon(
-        page,
-        "[...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 5",
-      );
-      expect(await page.textContent('#numbers')).toMatch(
-        /^t = 1: coefficient of x̂₀ 1\.0000, of x_t 0\.0000, deviation of the noise σ_t 0\.0000$/,
-      );
-      expect(errors).toEqual([]);
-      await page.close();
-    });
-  },
-);
+  test('algorithm 2: the lines are lit as they run, and the last returns the image that the sampler ends at', async () => {
+    const { page, errors } = await visit('algorithm-2?steps=3&device=wasm&ran=1&at=3');
+    await expectSoon(
+      page,
+      "document.querySelector('#lines .lit')?.textContent.includes('x_{t-1}') || [...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 3",
+      40_000,
+    );
+    // The paper's t counts to 1, and the last step adds no noise.
+    await expectSoon(page, "Number(document.querySelector('#at').max) === 11");
+    await page.fill('#at', '11');
+    await expectSoon(
+      page,
+      "[...document.querySelectorAll('#lines li')].findIndex((li) => li.className.includes('lit')) === 5",
+    );
+    expect(await page.textContent('#numbers')).toMatch(
+      /^t = 1: coefficient of x̂₀ 1\.0000, of x_t 0\.0000, deviation of the noise σ_t 0\.0000$/,
+    );
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+});
 
 /** A PNG that says it is 20,000 × 20,000 pixels. */
 function huge(): Buffer {

@@ -3,7 +3,9 @@ import { fetchedFiles, readModel, type LoadedModel } from '../../checkpoint/brow
 import { classConditions } from '../../diffusion/index.ts';
 import { openSampler, type ImageSampler } from '../../pipelines/index.ts';
 import type { StudioDevice } from './device.ts';
+import { modelAddress } from './model-address.ts';
 import { openEngine } from './open-engine.ts';
+import { openedOnce } from './opened-once.ts';
 
 /** A model that is ready to be asked. */
 export interface OpenImageModel {
@@ -14,12 +16,12 @@ export interface OpenImageModel {
   readonly device: string;
 }
 
-const open = new Map<string, Promise<OpenImageModel>>();
+const open = openedOnce<OpenImageModel>();
 
 /**
  * Opens a model once.
  *
- * @param name     its folder below `models/`
+ * @param name     its folder below `models/`, or an address
  * @param onBytes  called as its files come: how many bytes, and of how many where the server says
  * @throws one line if it is not there, or is of another kind
  */
@@ -29,16 +31,7 @@ export function openImageModel(
   onBytes: (bytes: number, total: number | undefined) => void,
   batchSize = 1,
 ): Promise<OpenImageModel> {
-  const key = `${name} ${device} ${batchSize}`;
-  let found = open.get(key);
-  if (!found) {
-    found = load(name, device, batchSize, onBytes).catch((error: unknown) => {
-      open.delete(key);
-      throw error;
-    });
-    open.set(key, found);
-  }
-  return found;
+  return open(`${name} ${device} ${batchSize}`, () => load(name, device, batchSize, onBytes));
 }
 
 async function load(
@@ -47,9 +40,7 @@ async function load(
   batchSize: number,
   onBytes: (bytes: number, total: number | undefined) => void,
 ): Promise<OpenImageModel> {
-  const files = fetchedFiles(new URL(`models/${name}`, document.baseURI), {
-    onBytes: (_, bytes, total) => onBytes(bytes, total),
-  });
+  const files = fetchedFiles(modelAddress(name), { onBytes: (_, bytes, total) => onBytes(bytes, total) });
   const [executor, model] = await Promise.all([openEngine(device), readModel(files)]);
   const { network, scheduler, weights, classes } = model;
   const sampler = await openSampler(executor, {

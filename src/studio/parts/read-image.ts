@@ -1,6 +1,6 @@
 /** Images of the visitor and of the studio, as tensors. */
 import { float32, type FloatArray } from '../../core/index.ts';
-import { byteToUnit } from '../../data/browser.ts';
+import { byteToUnit, toRgb, type Bitmap } from '../../data/browser.ts';
 
 /** Larger ones would take more memory than a phone gives a page. */
 export const mostMegapixels = 40;
@@ -22,7 +22,29 @@ export class ImageProblem extends Error {
  * @returns [1, 3, side, side] in [−1, 1]
  * @throws ImageProblem if it is no image, or larger than `mostMegapixels`
  */
-export async function readImageFile(file: File, side: number): Promise<FloatArray> {
+export function readImageFile(file: File, side: number): Promise<FloatArray> {
+  return withImageFile(file, (image) => squareOf(image, side));
+}
+
+/** The shorter side of the largest bitmap: no model looks at more, and a phone keeps it. */
+const mostSide = 1024;
+
+/**
+ * A file of the visitor as it is, transparency on white; one whose shorter side is above 1024 pixels is drawn smaller.
+ *
+ * @throws ImageProblem as `readImageFile`
+ */
+export function readBitmapFile(file: File): Promise<Bitmap> {
+  return withImageFile(file, (image) => {
+    const scale = Math.min(1, mostSide / Math.min(image.width, image.height));
+    const [width, height] = [Math.round(image.width * scale), Math.round(image.height * scale)];
+    const context = whiteCanvas(width, height);
+    context.drawImage(image, 0, 0, width, height);
+    return toRgb({ data: Uint8Array.from(context.getImageData(0, 0, width, height).data), width, height, channels: 4 });
+  });
+}
+
+async function withImageFile<T>(file: File, work: (image: ImageBitmap) => T): Promise<T> {
   const claimed = await claimedSize(file);
   const tooLarge = ({ width, height }: { readonly width: number; readonly height: number }) => {
     if (width * height > mostMegapixels * 1e6)
@@ -38,10 +60,18 @@ export async function readImageFile(file: File, side: number): Promise<FloatArra
   });
   try {
     tooLarge(bitmap);
-    return squareOf(bitmap, side);
+    return work(bitmap);
   } finally {
     bitmap.close();
   }
+}
+
+function whiteCanvas(width: number, height: number): OffscreenCanvasRenderingContext2D {
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = 'high';
+  return context;
 }
 
 /** The extents that a PNG or a GIF says it has, before anything is decoded. */
@@ -57,11 +87,7 @@ async function claimedSize(file: File): Promise<{ readonly width: number; readon
 /** The middle square of an image at a size: [1, 3, side, side] in [−1, 1]. */
 export function squareOf(image: ImageBitmap, side: number): FloatArray {
   const cut = Math.min(image.width, image.height);
-  const canvas = new OffscreenCanvas(side, side);
-  const context = canvas.getContext('2d', { willReadFrequently: true })!;
-  context.fillStyle = 'white';
-  context.fillRect(0, 0, side, side);
-  context.imageSmoothingQuality = 'high';
+  const context = whiteCanvas(side, side);
   context.drawImage(image, (image.width - cut) / 2, (image.height - cut) / 2, cut, cut, 0, 0, side, side);
   return tensorOf(context.getImageData(0, 0, side, side));
 }

@@ -37,6 +37,24 @@ export function textSetting(otherwise: string, most: number): PageSetting<string
   return { otherwise, read: (text) => text.slice(0, most), write: (value) => value };
 }
 
+/** Several numbers of a range, each once, in the order of the visitor. @param most  how many */
+export function numbersSetting(
+  otherwise: readonly number[],
+  min: number,
+  max: number,
+  most: number,
+): PageSetting<readonly number[]> {
+  return {
+    otherwise,
+    read(text) {
+      const values = text === '' ? [] : text.split('.').map(Number);
+      const isWrong = values.some((value) => !Number.isInteger(value) || value < min || value > max);
+      return isWrong ? undefined : [...new Set(values)].slice(0, most);
+    },
+    write: (values) => values.join('.'),
+  };
+}
+
 /** Yes or no. */
 export function switchSetting(otherwise: boolean): PageSetting<boolean> {
   return {

@@ -30,6 +30,12 @@ export const algorithm2Words = {
   },
   steps: { zh: '步数', en: 'Steps' },
   seed: { zh: '随机种子', en: 'Seed' },
+  class: { zh: '类别', en: 'Class' },
+  prompt: { zh: '文字（模型读英文）', en: 'Prompt' },
+  needsImage: {
+    zh: '{name} 从小图像开始，不只从噪声开始；换一个模型。',
+    en: '{name} begins with a smaller image, not with noise alone; take another model.',
+  },
   position: { zh: '运行到', en: 'Position' },
   at: { zh: '第 {step} 步，第 {line} 行', en: 'step {step}, line {line}' },
   xt: { zh: prose`$x_t$`, en: prose`$x_t$` },

@@ -10,6 +10,10 @@ export const modelWords = {
   fetching: { zh: '正在取模型 {name}：{bytes} MB', en: 'Fetching {name}: {bytes} MB' },
   starting: { zh: '正在启动引擎…', en: 'Starting the engine …' },
   runsOn: { zh: '在 {device} 上计算', en: 'Computed on {device}' },
+  tooLarge: {
+    zh: '{name} 有 {bytes} MB，这个服务器不把它发给浏览器；这样可以：kuosan studio --browser-limit {limit}',
+    en: '{name} takes {bytes} MB, which this server does not send to a browser; let it: kuosan studio --browser-limit {limit}',
+  },
   run: { zh: '运行', en: 'Run' },
   stop: { zh: '停止', en: 'Stop' },
   ask: { zh: '问网络', en: 'Ask the network' },
