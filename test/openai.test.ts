@@ -1,9 +1,9 @@
 /** The official client against a running server. */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import OpenAI, { APIError, toFile } from 'openai';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pythonWith } from './python.ts';
 import { serveModels, writeTinyModels, type TestServer } from './served-models.ts';
 import { root } from './source-files.ts';
 
@@ -160,10 +160,7 @@ describe("openai's package for Node", () => {
   });
 });
 
-const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
-  (command) =>
-    command !== undefined && spawnSync(command, ['-c', 'import openai, PIL'], { stdio: 'ignore' }).status === 0,
-);
+const python = pythonWith('openai', 'PIL');
 
 describe.skipIf(python === undefined)(
   "openai's package for Python (skipped where neither KUOSAN_PYTHON nor python3 has openai and Pillow)",

@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeModelFolder } from '../src/checkpoint/index.ts';
+import { writeClipFolder, writeModelFolder } from '../src/checkpoint/index.ts';
+import { readTokenizer, trainTokenizer } from '../src/data/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
-import { UNet2DModel } from '../src/models/index.ts';
+import { CLIPModel, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import {
   openServing,
@@ -42,6 +43,19 @@ export async function writeTinyModels(): Promise<{
     classes: { names: ['round', 'square'], nullClass: null },
   });
   return { plain, classes, remove: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+/** Writes a CLIP of a layer, with a tokenizer of few words. */
+export async function writeTinyClip(folder: string): Promise<void> {
+  const trained = trainTokenizer(['a cat', 'a heart', 'a rainbow'], { vocabSize: 520 });
+  const { vocabSize, bosTokenId, eosTokenId, padTokenId } = readTokenizer(trained.json, 'trained');
+  const tower = { hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 1 };
+  const clip = new CLIPModel({
+    projectionDim: 8,
+    textConfig: { ...tower, vocabSize, bosTokenId, eosTokenId, padTokenId },
+    visionConfig: { ...tower, imageSize: 8, patchSize: 4 },
+  });
+  await writeClipFolder(folder, { model: clip, weights: initialValues(clip, 1), tokenizer: trained.json });
 }
 
 /** A server on a free port of this machine. */

@@ -17,6 +17,8 @@ export interface ComputeOptions {
   readonly device?: DeviceChoice | undefined;
   /** Threads on the CPU; default: the number of CPUs. */
   readonly threads?: number | undefined;
+  /** Whether they spin while they wait, default true: sleeping ones are slower alone and kinder to what else the machine does. */
+  readonly spin?: boolean | undefined;
 }
 
 /** Options of `openModel`. */
@@ -63,11 +65,12 @@ export async function openModel(source: string | URL, options: OpenModelOptions 
 }
 
 /** Opens what to compute on, as the command line does: large programs are kept lowered for the next start. */
-export function openDevice({ device, threads }: ComputeOptions): ReturnType<typeof openNodeExecutor> {
+export function openDevice({ device, threads, spin }: ComputeOptions): ReturnType<typeof openNodeExecutor> {
   const cacheDir = defaultCacheDir();
   return openNodeExecutor({
     ...(device !== undefined && { device }),
     ...(threads !== undefined && { threads }),
+    ...(spin !== undefined && { spin }),
     ...(cacheDir !== undefined && { cacheDir: join(cacheDir, 'programs') }),
   });
 }

@@ -49,10 +49,7 @@ export async function openServing({ limits: given, batching, watch, ...options }
     const models = new Map<string, ServedModel>();
     for (const name of names) models.set(name, await worker.ask<ServedModel>({ type: 'describe', model: name }));
     const { queue, requestSeconds } = limits;
-    const generating = new Map(
-      [...models].filter((entry): entry is [string, ServedGenerator] => isGenerator(entry[1])),
-    );
-    const scheduler = new BatchScheduler({ worker, models: generating, queue, requestSeconds, batching, watch });
+    const scheduler = new BatchScheduler({ worker, models, queue, requestSeconds, batching, watch });
     return {
       models,
       limits,
@@ -69,8 +66,6 @@ export async function openServing({ limits: given, batching, watch, ...options }
     throw error;
   }
 }
-
-const isGenerator = (facts: ServedModel): facts is ServedGenerator => facts.kind === 'images';
 
 /**
  * The model of a request that generates images; the first where nobody says.

@@ -23,7 +23,7 @@ export interface ServeOptions extends DeviceOptions {
 
 /** Serves until a signal comes, and then until what was asked is done. */
 export async function runServe(models: readonly string[], options: ServeOptions): Promise<void> {
-  const { port, host, apiKey, cors, batchSize, queue, memory, timeout, variant, device, threads } = options;
+  const { port, host, apiKey, cors, batchSize, queue, memory, timeout, variant, device, threads, spin } = options;
   const publicUrl = publicUrlOf(options);
   checkKey(options);
   checkOrigins(options);
@@ -34,6 +34,7 @@ export async function runServe(models: readonly string[], options: ServeOptions)
     models: named.map(modelSource),
     device,
     threads,
+    spin,
     batchSize,
     memoryBytes: memory === undefined ? totalmem() / 2 : memory * 2 ** 20,
     variant,

@@ -2,13 +2,27 @@
 import { ApiError } from '../api-error.ts';
 import { ImageJob, type ImageJobSpec } from './image-job.ts';
 import { batchKey, mergedRequest, type JobImage } from './merged-request.ts';
-import type { ClipAnswer, ClipCall, ServedGenerator } from './messages.ts';
+import { clipKey, clipSize } from './clip-batch.ts';
+import type { ClipAnswer, ClipCall, ClipOutcome, ServedModel } from './messages.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** What waits for the worker. */
 type Waiting =
   | (JobImage & { readonly kind: 'image'; readonly key: string })
-  | { readonly kind: 'clip'; readonly isEnded: () => boolean; readonly run: () => Promise<void> };
+  | {
+      readonly kind: 'clip';
+      readonly model: string;
+      readonly key: string;
+      readonly call: ClipCall;
+      readonly isEnded: () => boolean;
+      readonly resolve: (answer: ClipAnswer) => void;
+      readonly reject: (error: unknown) => void;
+    };
+
+type WaitingCall = Extract<Waiting, { kind: 'clip' }>;
+
+const isOneRequest = (a: Waiting, b: Waiting): boolean =>
+  a.kind === 'image' && b.kind === 'image' ? a.job === b.job : a === b;
 
 /** What the scheduler tells about its work, for the metrics. */
 export interface BatchWatch {
@@ -20,7 +34,7 @@ export interface BatchWatch {
 export interface BatchSchedulerOptions {
   readonly worker: WorkerProcess;
   /** By name. */
-  readonly models: ReadonlyMap<string, ServedGenerator>;
+  readonly models: ReadonlyMap<string, ServedModel>;
   /** Images and calls that may wait. */
   readonly queue: number;
   readonly requestSeconds: number;
@@ -92,8 +106,12 @@ export class BatchScheduler {
         if (signal.aborted) leave();
         this.#waiting.push({
           kind: 'clip',
+          model,
+          key: clipKey(model, call),
+          call,
           isEnded: () => controller.signal.aborted,
-          run: () => this.#options.worker.ask<ClipAnswer>({ type: 'clip', model, call }).then(resolve, reject),
+          resolve,
+          reject,
         });
         this.#next();
       });
@@ -168,7 +186,8 @@ export class BatchScheduler {
       return;
     }
     this.#isBusy = true;
-    const work = first.kind === 'image' ? this.#runBatch(this.#takeBatch(first)) : this.#runCall(first);
+    const work =
+      first.kind === 'image' ? this.#runBatch(this.#takeBatch(first)) : this.#runCalls(this.#takeBatch(first));
     // Those who wait for it get what goes wrong.
     void work.finally(() => {
       this.#isBusy = false;
@@ -177,25 +196,39 @@ export class BatchScheduler {
     });
   }
 
-  /** The first image that waits, and those behind that fit to it. */
-  #takeBatch(first: Extract<Waiting, { kind: 'image' }>): Extract<Waiting, { kind: 'image' }>[] {
+  /** What waits first, and what fits to it behind, until a batch is full. */
+  #takeBatch<W extends Waiting>(first: W): W[] {
     const { models, batching = true } = this.#options;
-    const { batchSize } = models.get(first.job.spec.model)!;
-    const batch: Extract<Waiting, { kind: 'image' }>[] = [];
+    const { batchSize } = models.get(first.kind === 'image' ? first.job.spec.model : first.model)!;
+    const sizeOf = (each: Waiting) => (each.kind === 'image' ? 1 : clipSize(each.call));
+    const isTogether = (each: Waiting): each is W =>
+      each.kind === first.kind && each.key === first.key && (batching || isOneRequest(each, first));
+    const batch: W[] = [];
     const rest: Waiting[] = [];
+    let size = 0;
     for (const each of this.#waiting) {
-      const fits = each.kind === 'image' && each.key === first.key && (batching || each.job === first.job);
-      if (fits && batch.length < batchSize) batch.push(each);
-      else rest.push(each);
+      const fits = isTogether(each) && (batch.length === 0 || size + sizeOf(each) <= batchSize);
+      if (fits) size += sizeOf(each);
+      (fits ? batch : rest).push(each as W);
     }
     this.#waiting = rest;
     return batch;
   }
 
-  async #runCall({ run }: Extract<Waiting, { kind: 'clip' }>): Promise<void> {
-    this.#waiting.shift();
-    this.running = 1;
-    await run();
+  async #runCalls(batch: readonly WaitingCall[]): Promise<void> {
+    const { worker } = this.#options;
+    const { model } = batch[0]!;
+    this.running = batch.length;
+    try {
+      const outcomes = await worker.ask<ClipOutcome[]>({ type: 'clip', model, calls: batch.map(({ call }) => call) });
+      for (const [i, outcome] of outcomes.entries()) {
+        const { resolve, reject } = batch[i]!;
+        if ('answer' in outcome) resolve(outcome.answer);
+        else reject(outcome.isRequest ? new ApiError(400, outcome.problem) : new Error(outcome.problem));
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
   }
 
   async #runBatch(batch: readonly JobImage[]): Promise<void> {

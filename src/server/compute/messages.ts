@@ -17,6 +17,8 @@ export interface WorkerOptions {
   readonly models: readonly ModelSource[];
   readonly device: 'auto' | 'cpu' | 'webgpu' | 'cuda';
   readonly threads: number;
+  /** Whether they spin while they wait, default true; see `NodeExecutorOptions`. */
+  readonly spin?: boolean | undefined;
   /** Images computed together. */
   readonly batchSize: number;
   /** Bytes that models may take together; the one used longest ago is let go first. */
@@ -46,6 +48,7 @@ export interface ServedGenerator {
 export interface ServedClip {
   readonly kind: 'clip';
   readonly name: string;
+  readonly batchSize: number;
   readonly device: string;
   readonly created: number;
 }
@@ -86,6 +89,9 @@ export interface ClipAnswer {
   readonly embeddings?: readonly Float32Array[];
 }
 
+/** What becomes of one of several calls. */
+export type ClipOutcome = { readonly answer: ClipAnswer } | { readonly problem: string; readonly isRequest: boolean };
+
 /** What the worker is asked. */
 export type WorkerRequest =
   | { readonly type: 'describe'; readonly id: number; readonly model: string }
@@ -99,7 +105,8 @@ export type WorkerRequest =
       readonly isVariation: boolean;
       readonly outputs: readonly ImageOutput[];
     }
-  | { readonly type: 'clip'; readonly id: number; readonly model: string; readonly call: ClipCall }
+  /** Calls that share batches; they differ in their images and in the texts that they embed. */
+  | { readonly type: 'clip'; readonly id: number; readonly model: string; readonly calls: readonly ClipCall[] }
   | { readonly type: 'abort'; readonly id: number };
 
 /** A step of a batch. */

@@ -80,12 +80,12 @@ export class OpenModels {
   }
 
   async #openPath(name: string, path: string, created: number): Promise<OpenedModel> {
-    const { device, threads, batchSize, variant } = this.#options;
+    const { device, threads, spin, batchSize, variant } = this.#options;
     if (await isClipFolder(path)) {
-      const clip = await openClip(path, { device, threads, batchSize });
-      return { kind: 'clip', clip, facts: { kind: 'clip', name, device: clip.device, created } };
+      const clip = await openClip(path, { device, threads, spin, batchSize });
+      return { kind: 'clip', clip, facts: { kind: 'clip', name, batchSize, device: clip.device, created } };
     }
-    this.#executor ??= openDevice({ device, threads });
+    this.#executor ??= openDevice({ device, threads, spin });
     const generator = await openGenerator(await this.#executor, folderFiles(path), { batchSize, variant });
     const [channels] = imageShapeOf(generator.shape);
     if (channels !== 1 && channels !== 3) {

@@ -1,13 +1,15 @@
 /** The process that computes: it holds the models, and does one thing after the other. */
 import type { FloatArray } from '../../core/index.ts';
-import { toBitmaps } from '../../data/index.ts';
+import { ImageError, toBitmaps } from '../../data/index.ts';
 import { takeRows } from '../../diffusion/index.ts';
 import type { GenerateRequest, ImageGenerator } from '../../generators/index.ts';
+import { mergedCall, splitAnswer } from './clip-batch.ts';
 import { encodeImage } from './encode-image.ts';
 import type {
   BatchProgress,
   ClipAnswer,
   ClipCall,
+  ClipOutcome,
   ImageOutput,
   WorkerMessage,
   WorkerOptions,
@@ -28,6 +30,8 @@ class RequestProblem extends Error {
     super(message.replace(/^generate: /, ''), { cause: error });
   }
 }
+
+type ServedClipModel = Extract<OpenedModel, { kind: 'clip' }>['clip'];
 
 /** The end of all that was asked before. */
 let last: Promise<unknown> = Promise.resolve();
@@ -65,7 +69,7 @@ async function work(request: Exclude<WorkerRequest, { type: 'abort' }>): Promise
     case 'clip':
       await models.open(request.model);
       if (model.kind !== 'clip') throw new Error('internal: a generator was asked as a CLIP');
-      return askClip(model.clip, request.call);
+      return askClips(model.clip, request.calls);
   }
 }
 
@@ -149,7 +153,22 @@ async function sendImage(
   send({ type: 'image', id, image: { place, preview, bytes: await encodeImage(bitmap!, output) } });
 }
 
-async function askClip(clip: Extract<OpenedModel, { kind: 'clip' }>['clip'], call: ClipCall): Promise<ClipAnswer> {
+/** Answers calls together; where that fails, each alone, so that nobody pays for another's image. */
+async function askClips(clip: ServedClipModel, calls: readonly ClipCall[]): Promise<ClipOutcome[]> {
+  try {
+    const answer = await askClip(clip, mergedCall(calls));
+    return splitAnswer(answer, calls).map((own) => ({ answer: own }));
+  } catch (error) {
+    if (calls.length > 1) {
+      const outcomes: ClipOutcome[] = [];
+      for (const call of calls) outcomes.push(...(await askClips(clip, [call])));
+      return outcomes;
+    }
+    return [{ problem: (error as Error).message, isRequest: error instanceof RequestProblem }];
+  }
+}
+
+async function askClip(clip: ServedClipModel, call: ClipCall): Promise<ClipAnswer> {
   if (call.task === 'classify') {
     try {
       const { templates, top } = call;
@@ -159,13 +178,18 @@ async function askClip(clip: Extract<OpenedModel, { kind: 'clip' }>['clip'], cal
     }
   }
   const parts: FloatArray[] = [];
-  if (call.images.length > 0) parts.push(await clip.embedImages(call.images));
+  if (call.images.length > 0) parts.push(await clip.embedImages(call.images).catch(unreadable));
   if (call.texts.length > 0) parts.push(await clip.embedTexts(call.texts));
   return {
     embeddings: parts.flatMap(({ shape: [rows, width], data }) =>
       Array.from({ length: rows! }, (_, i) => Float32Array.from(data.subarray(i * width!, (i + 1) * width!))),
     ),
   };
+}
+
+/** A file that begins as an image and does not go on as one is the client's. */
+function unreadable(error: Error): never {
+  throw error.cause instanceof ImageError ? new RequestProblem(error) : error;
 }
 
 // Ctrl-C reaches every process of the terminal; the server lets go of this one when it has drained.
