@@ -10,7 +10,7 @@ import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { writePng } from '../src/data/index.ts';
 import { takeRows } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
-import { generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
+import { generateImages, openGenerator, type GenerateProgress, type ImageGenerator } from '../src/generators/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { cosine } from '../src/pipelines/index.ts';
@@ -108,6 +108,13 @@ const prior = {
   scheduler: { numTrainTimesteps: 50 },
   train: { ...train, evaluateEvery: 80, evaluateSteps: 5 },
   sampling: { steps: 5 },
+};
+const autoregressivePrior = {
+  task: 'autoregressive-prior',
+  data: prior.data,
+  clip: prior.clip,
+  model: { ...prior.model, numComponents: 4, numBuckets: 16, numSimilarities: 4 },
+  train: { ...train, evaluateEvery: 80 },
 };
 const decoder = {
   task: 'decoder',
@@ -251,6 +258,50 @@ describe('a prior', () => {
   });
 });
 
+const autoregressiveRun = join(root, 'autoregressive-prior');
+
+describe('an autoregressive prior', () => {
+  let whole: Trained;
+
+  test('learns the buckets of embeddings from captions, and is measured as the diffusion prior is', async () => {
+    whole = await trained(autoregressivePrior, autoregressiveRun);
+    // Of buckets that are as likely as each other.
+    expect(whole.losses[0]).toBeCloseTo(Math.log(16), 0);
+    expect(mean(whole.losses.slice(-10))).toBeLessThan(0.6 * mean(whole.losses.slice(0, 3)));
+    const { cosineToImage, cosineToText, cosineOfPairs } = whole.evaluation!;
+    expect(cosineToImage).toBeGreaterThan(0.5);
+    expect(cosineToImage).toBeGreaterThan(cosineToText!);
+    expect(Math.abs(cosineOfPairs!)).toBeLessThan(1);
+  }, 120_000);
+
+  test('says how much of the embeddings its components hold', async () => {
+    const plan = await configuredRun({ ...autoregressivePrior }).plan({});
+    const { notes, dispose } = await plan.prepare!(executor, {});
+    expect(notes().at(-1)).toMatch(
+      /^4 of 12 principal components hold \d+\.\d % of the embeddings' variance; \d+ hold 99\.0 % \(model\.numComponents\)$/,
+    );
+    await dispose();
+  });
+
+  test('resumes bit for bit', async () => {
+    const losses = await expectSameResumed(
+      autoregressivePrior,
+      autoregressiveRun,
+      ['000060', '000080'],
+      ['prior/diffusion_pytorch_model.safetensors', 'training/state.safetensors', 'kuosan.json'],
+    );
+    expect(losses).toEqual(whole.losses.slice(60));
+  }, 120_000);
+
+  test('says that it makes no images, and refuses more components than there are', async () => {
+    await expect(open(autoregressiveRun)).rejects.toThrow(/holds a prior, which makes embeddings and no images/);
+    const refused = (model: object) => configuredRun({ ...autoregressivePrior, model }).plan({});
+    await expect(refused({ ...autoregressivePrior.model, numComponents: 13 })).rejects.toThrow(
+      "config.model.numComponents is 13, and the CLIP's embeddings have 12 values; take at most so many",
+    );
+  });
+});
+
 describe('a decoder', () => {
   let whole: Trained;
 
@@ -331,6 +382,43 @@ describe('a whole DALL·E 2', () => {
     expect([...again.data]).toEqual([...images.data.subarray(128, 192)]);
     await generator.dispose();
   }, 60_000);
+
+  test('takes an autoregressive prior in the place of a diffusion prior', async () => {
+    const folder = join(root, 'autoregressive');
+    await runAssemble([autoregressiveRun, decoderRun], { out: folder, dtype: 'float32' });
+    const index = JSON.parse(readFileSync(join(folder, 'model_index.json'), 'utf8')) as Record<string, unknown>;
+    expect(index).toMatchObject({
+      _class_name: 'AutoregressiveUnCLIPPipeline',
+      _note: expect.stringContaining('diffusers has no autoregressive prior') as string,
+      prior: ['kuosan', 'AutoregressivePrior'],
+      decoder: ['diffusers', 'UNet2DConditionModel'],
+    });
+    expect(index).not.toHaveProperty('prior_scheduler');
+    const generator = await openGenerator(executor, folderFiles(folder), { batchSize: 2 });
+    expect(generator.defaults['prior']).toEqual({ steps: 4, guidanceScale: 2 });
+    const states: GenerateProgress[] = [];
+    const images = await generateImages(generator, { seed: 1, count: 3, prompts: captions }, (state) => {
+      states.push(state);
+    });
+    expect(states.find(({ similarities }) => similarities)!.similarities!.shape).toEqual([3, 1]);
+    expect(states.every(({ done }, i) => done >= (states[i - 1]?.done ?? 0))).toBe(true);
+    expect(states.at(-1)!.done).toBe(states.at(-1)!.total);
+    // Alone an image is what it is in a batch.
+    const again = await generateImages(generator, { seed: 1, first: 2, prompts: [captions[2]!] });
+    expect([...again.data]).toEqual([...images.data.subarray(128, 192)]);
+    // Candidates, another scale and a negative prompt are taken, and change what is drawn.
+    const asked = { seed: 1, first: 2, prompts: [captions[2]!] };
+    const stages = (own: object) => ({ sampling: { stages: { prior: own } } });
+    const several = await generateImages(generator, { ...asked, candidates: 3, ...stages({ guidanceScale: 1 }) });
+    expect([...several.data]).not.toEqual([...again.data]);
+    const away = await generateImages(generator, { ...asked, negativePrompts: [captions[0]!] });
+    expect([...away.data]).not.toEqual([...again.data]);
+    expect(() => generator.check({ ...asked, ...stages({ steps: 9 }) })).toThrow(
+      'prior: an autoregressive prior is sampled in one step for each of its 4 components, and takes guidanceScale alone, got steps 9; leave it out',
+    );
+    expect(() => generator.check({ ...asked, ...stages({ sampler: 'ddim' }) })).toThrow('got sampler; leave it out');
+    await generator.dispose();
+  }, 120_000);
 
   test('finds the noise of an image, from which its decoder makes it again', async () => {
     const generator = await open(decoderRun);

@@ -44,6 +44,7 @@ describe('a default', () => {
   const needed: Readonly<Record<string, object>> = {
     imagen: { text: { encoder: 'x' } },
     prior: { clip: { model: 'x' } },
+    'autoregressive-prior': { clip: { model: 'x' } },
     decoder: { clip: { model: 'x' } },
   };
 

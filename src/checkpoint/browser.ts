@@ -1,5 +1,6 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
 export {
+  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   frozenClipFolder,
@@ -12,16 +13,18 @@ export {
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
 export {
+  autoregressivePriorComponent,
   priorTransformerComponent,
   schedulerComponent,
   unclipSchedulerComponent,
   unclipTextProjComponent,
   unet2DComponent,
   unet2DConditionComponent,
+  type NetworkPart,
 } from './component.ts';
 export { unclipSampling, unclipSchedulerToJson } from './schedulers/unclip.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
-export { type LoadedModel, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
+export { type LoadedModel, isPart, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';
 export { schedulerFileSchema, schedulerFromJson, schedulerToJson } from './scheduler-json.ts';
 export { textEncoderComponent, type TextEncoderDType } from './text-encoder-component.ts';
 export {

@@ -8,6 +8,8 @@ import { quoteJson } from '../formats/quote.ts';
 import { safetensorsParts, type FileTensor } from '../formats/safetensors.ts';
 import {
   asDiffusersRuns,
+  AutoregressivePrior,
+  autoregressivePriorConfigSchema,
   fromHuggingFace,
   parseConfig,
   presentTensorName,
@@ -247,6 +249,17 @@ export const priorTransformerComponent: NetworkComponent<PriorTransformer> = net
   className: 'PriorTransformer',
   schema: priorTransformerConfigSchema,
   build: (config) => new PriorTransformer(config),
+  checkSize({ numLayers }, tensors, where) {
+    if (numLayers > tensors)
+      throw new Error(`${where}: asks for ${numLayers} layers, the weights hold only ${tensors} tensors`);
+  },
+});
+
+/** An autoregressive prior, for which diffusers has no class. */
+export const autoregressivePriorComponent: NetworkComponent<AutoregressivePrior> = networkComponent({
+  className: 'AutoregressivePrior',
+  schema: autoregressivePriorConfigSchema,
+  build: (config) => new AutoregressivePrior(config),
   checkSize({ numLayers }, tensors, where) {
     if (numLayers > tensors)
       throw new Error(`${where}: asks for ${numLayers} layers, the weights hold only ${tensors} tensors`);

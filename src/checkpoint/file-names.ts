@@ -12,10 +12,12 @@ export const cascadeClass = 'CascadePipeline';
 export const textEncoderFolder = 'text_encoder';
 /** The folder of a whole frozen CLIP in a run's checkpoint. */
 export const frozenClipFolder = 'clip';
-/** The class of a prior's folder in its index: `prior`, `prior_scheduler` and the CLIP. */
+/** The class of a prior's folder in its index: `prior`, the CLIP, and `prior_scheduler` where it is a diffusion prior. */
 export const priorClass = 'UnCLIPPriorPipeline';
 /** The class of a decoder's folder in its index: `decoder`, `text_proj`, `decoder_scheduler` and the CLIP. */
 export const decoderClass = 'UnCLIPDecoderPipeline';
 /** diffusers' classes of a whole DALL·E 2. */
 export const unclipClasses = ['UnCLIPPipeline', 'UnCLIPImageVariationPipeline'] as const;
+/** Ours of one with an autoregressive prior, which diffusers does not have. */
+export const autoregressiveUnCLIPClass = 'AutoregressiveUnCLIPPipeline';
 export const cardFile = 'README.md';

@@ -5,7 +5,6 @@ export {
   networkComponent,
   type NetworkComponent,
   type NetworkComponentOptions,
-  type NetworkPart,
   type PartNetwork,
   type ReadPartOptions,
   type WritePartOptions,

@@ -61,15 +61,19 @@ export function pipelineFiles(
     files({ dtype, ...options }).map(([file, content]: ModelFile): ModelFile => [inside(name, file), content]),
   );
   const said = factsText(facts);
-  const listed = Object.fromEntries(
-    Object.entries(parts).map(([name, { library, className: own }]) => [name, [library, own]]),
-  );
   return [
     ...laid,
     ...(said === undefined ? [] : [[factsFile, said] as const]),
     ...(card === undefined ? [] : [[cardFile, card] as const]),
-    [indexFile, jsonText(toHuggingFace(className, { ...(index ?? listed) }))],
+    [indexFile, jsonText(toHuggingFace(className, { ...(index ?? listedParts(parts)) }))],
   ];
+}
+
+/** Parts as an index lists them: by library and class. */
+export function listedParts(parts: Readonly<Record<string, Part>>): Record<string, readonly [string, string]> {
+  return Object.fromEntries(
+    Object.entries(parts).map(([name, { library, className }]) => [name, [library, className]]),
+  );
 }
 
 /** A model to be written. */

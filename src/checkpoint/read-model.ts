@@ -78,7 +78,8 @@ export async function readPart<Value>(
   return component.read(files, await partFolder(files, part, component), options);
 }
 
-function isPart(index: JsonObject, part: string, classes: readonly string[]): boolean {
+/** Whether the index names the part with one of the classes. */
+export function isPart(index: JsonObject, part: string, classes: readonly string[]): boolean {
   const named = index[part];
   return Array.isArray(named) && classes.includes(named[1] as string);
 }

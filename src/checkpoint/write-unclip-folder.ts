@@ -8,13 +8,16 @@ import { withFloats } from '../models/config.ts';
 import { clipComponent, type ClipPart } from './clip-component.ts';
 import { preprocessorFile } from './clip-preprocessing.ts';
 import {
+  autoregressivePriorComponent,
   priorTransformerComponent,
   unclipSchedulerComponent,
   unclipTextProjComponent,
   unet2DComponent,
   unet2DConditionComponent,
+  type Component,
 } from './component.ts';
 import {
+  autoregressiveUnCLIPClass,
   configFile,
   decoderClass,
   frozenClipFolder,
@@ -26,9 +29,9 @@ import { folderFiles } from './folder-files.ts';
 import { readImageEncoder, type LoadedImageEncoder } from './image-encoder-folder.ts';
 import { readModelFolder } from './model-folder.ts';
 import { readFacts } from './model-facts.ts';
-import { part, type Part } from './pipeline-files.ts';
+import { listedParts, part, type Part } from './pipeline-files.ts';
 import { writePipelineFolder } from './pipeline-folder.ts';
-import { readModelIndex, readPart } from './read-model.ts';
+import { isPart, readModelIndex, readPart } from './read-model.ts';
 import { unclipSchedulerToJson } from './schedulers/unclip.ts';
 import { textEncoderContent, type TextEncoderDType } from './text-encoder-component.ts';
 import { readTextEncoder, tokenizerConfigFile, tokenizerFile, type LoadedTextEncoder } from './text-encoder-folder.ts';
@@ -75,27 +78,16 @@ export async function writeUnCLIPFolder(
   const enlarges = upsampler === undefined ? undefined : await upsamplerParts(upsampler);
   const { settings: priorSettings, sampling: priorSampling } = await readFacts(ofPrior.files);
   const { settings: decoderSettings, sampling: decoderSampling } = await readFacts(ofDecoder.files);
+  const isAutoregressive = isPart(ofPrior.index, 'prior', autoregressivePriorComponent.classNames);
   const parts: Record<string, Part> = {
-    prior: part(
-      priorTransformerComponent,
-      await readPart(ofPrior.files, ofPrior.index, 'prior', priorTransformerComponent),
-    ),
-    prior_scheduler: part(
-      unclipSchedulerComponent,
-      await readPart(ofPrior.files, ofPrior.index, 'prior_scheduler', unclipSchedulerComponent),
-    ),
-    decoder: part(
-      unet2DConditionComponent,
-      await readPart(ofDecoder.files, ofDecoder.index, 'decoder', unet2DConditionComponent),
-    ),
-    text_proj: part(
-      unclipTextProjComponent,
-      await readPart(ofDecoder.files, ofDecoder.index, 'text_proj', unclipTextProjComponent),
-    ),
-    decoder_scheduler: part(
-      unclipSchedulerComponent,
-      await readPart(ofDecoder.files, ofDecoder.index, 'decoder_scheduler', unclipSchedulerComponent),
-    ),
+    ...(isAutoregressive
+      ? await partsOf(ofPrior, { prior: autoregressivePriorComponent })
+      : await partsOf(ofPrior, { prior: priorTransformerComponent, prior_scheduler: unclipSchedulerComponent })),
+    ...(await partsOf(ofDecoder, {
+      decoder: unet2DConditionComponent,
+      text_proj: unclipTextProjComponent,
+      decoder_scheduler: unclipSchedulerComponent,
+    })),
     [textEncoderFolder]: filesPart(
       'CLIPTextModelWithProjection',
       configFile,
@@ -106,15 +98,13 @@ export async function writeUnCLIPFolder(
     feature_extractor: preprocessorPart(clip.image),
     ...enlarges,
   };
-  const listed = Object.fromEntries(
-    Object.entries(parts).map(([name, { library, className }]) => [name, [library, className]]),
-  );
   const nothing = [null, null];
   await writePipelineFolder(out, {
-    className: unclipClasses[0],
+    className: isAutoregressive ? autoregressiveUnCLIPClass : unclipClasses[0],
     parts,
     index: {
-      ...listed,
+      ...(isAutoregressive && { _note: autoregressiveNote }),
+      ...listedParts(parts),
       ...(!enlarges && { super_res_first: nothing, super_res_last: nothing, super_res_scheduler: nothing }),
     },
     facts: {
@@ -127,6 +117,10 @@ export async function writeUnCLIPFolder(
     dtype,
   });
 }
+
+/** What the index of a DALL·E 2 with an autoregressive prior says to people: diffusers skips keys that begin with an underscore. */
+const autoregressiveNote =
+  'diffusers has no autoregressive prior, so its UnCLIPPipeline does not open this folder; kuosan does, and the parts next to `prior` are as diffusers has them';
 
 interface OpenedFolder {
   readonly dir: string;
@@ -142,6 +136,17 @@ async function opened(dir: string, className: string): Promise<OpenedFolder> {
       `checkpoint ${dir}: expected a ${className}; give a run of the task ${className === priorClass ? 'prior' : 'decoder'}`,
     );
   return { dir, files, index };
+}
+
+/** Parts of a folder, read as they were written. */
+async function partsOf(
+  { files, index }: OpenedFolder,
+  components: Readonly<Record<string, Component<unknown>>>,
+): Promise<Record<string, Part>> {
+  const read: Record<string, Part> = {};
+  for (const [name, component] of Object.entries(components))
+    read[name] = part(component, await readPart(files, index, name, component));
+  return read;
 }
 
 function unclipOf(settings: JsonObject | undefined): JsonObject {

@@ -1,6 +1,7 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import { z } from 'zod';
 import {
+  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   filesIn,
@@ -35,7 +36,7 @@ const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
   [textToImageClass]: openTextToImage,
   [decoderClass]: openUnCLIP,
   [priorClass]: openPriorAlone,
-  ...Object.fromEntries(unclipClasses.map((className) => [className, openWholeUnCLIP])),
+  ...Object.fromEntries([...unclipClasses, autoregressiveUnCLIPClass].map((className) => [className, openWholeUnCLIP])),
 };
 
 /** Who opens which class of model_index.json. */

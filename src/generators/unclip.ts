@@ -1,7 +1,9 @@
 /** DALL·E 2: a text becomes a CLIP image embedding by the prior, the embedding an image by the decoder. */
 import { z } from 'zod';
 import {
+  autoregressivePriorComponent,
   frozenClipFolder,
+  isPart,
   priorTransformerComponent,
   readFacts,
   readImageEncoder,
@@ -13,9 +15,17 @@ import {
   unclipTextProjComponent,
   unet2DConditionComponent,
   type ModelFiles,
+  type NetworkPart,
 } from '../checkpoint/browser.ts';
 import { float32, type FloatArray } from '../core/index.ts';
-import { ddimInversion, fullSampling, takeRows, type Conditions, type Sampling } from '../diffusion/index.ts';
+import {
+  ddimInversion,
+  fullSampling,
+  takeRows,
+  type Conditions,
+  type Sampling,
+  type SchedulerConfig,
+} from '../diffusion/index.ts';
 import type { JsonObject } from '../formats/json-object.ts';
 import {
   imageConditionNames,
@@ -24,12 +34,16 @@ import {
   textConditionNames,
   UnCLIPDecoder,
   unclipDecoderNetwork,
+  type AutoregressivePrior,
+  type PriorTransformer,
 } from '../models/index.ts';
 import {
   chosenSampler,
   checkTextWidths,
+  defaultSimilarityQuantile,
   imageEmbeddingConditions,
   noImageEmbedding,
+  openAutoregressivePriorSampler,
   openClipImageEncoder,
   openPriorSampler,
   openSampler,
@@ -54,6 +68,8 @@ const factsSchema = z.strictObject({
   candidates: z.number().int().min(1).default(1),
   /** Whether the prior was trained without captions, too: guidance needs it. */
   priorGuidance: z.boolean().default(true),
+  /** Of an autoregressive prior: the share of similarities of text and image that are not asked for, the lowest. */
+  similarityQuantile: z.number().min(0).lt(1).default(defaultSimilarityQuantile),
   /** Whether the decoder was trained without embedding or caption. */
   decoderGuidance: z.boolean().default(true),
 });
@@ -160,20 +176,32 @@ async function openParts({
     prior: prior && (await openPrior(prior)),
   };
 
-  async function openPrior({ network: transformer, weights: own, scheduler: process }: NonNullable<typeof prior>) {
-    if (transformer.config.embeddingDim !== width)
+  async function openPrior(read: ReadPrior): Promise<PriorSampler> {
+    const { embeddingDim } = read.network.config;
+    if (embeddingDim !== width)
       throw new Error(
-        `checkpoint ${files.name('prior')}: draws embeddings of ${transformer.config.embeddingDim} values, and the decoder takes ${width}; take parts that were trained with one CLIP`,
+        `checkpoint ${files.name('prior')}: draws embeddings of ${embeddingDim} values, and the decoder takes ${width}; take parts that were trained with one CLIP`,
       );
-    return openPriorSampler(executor, {
-      prior: transformer,
-      weights: own,
-      scheduler: process,
-      statistics: statisticsOf(own),
+    const shared = {
+      weights: read.weights,
       candidates: facts.candidates,
       ...(facts.priorGuidance && { nothing: textConditions(empty, network.conditions) }),
-      sampling: sampling[unclipStages.prior] ?? pipelineSampling.prior,
       ...common,
+    };
+    const said = sampling[unclipStages.prior];
+    if (read.kind === 'autoregressive')
+      return openAutoregressivePriorSampler(executor, {
+        ...shared,
+        prior: read.network,
+        sampling: said,
+        similarityQuantile: facts.similarityQuantile,
+      });
+    return openPriorSampler(executor, {
+      ...shared,
+      prior: read.network,
+      scheduler: read.scheduler,
+      statistics: statisticsOf(read.weights),
+      sampling: said ?? pipelineSampling.prior,
     });
   }
 
@@ -191,11 +219,28 @@ async function openParts({
   }
 }
 
-async function readPrior(files: ModelFiles, index: JsonObject, variant: string | undefined) {
+/** A prior that was read, of either kind. */
+type ReadPrior =
+  | ({ readonly kind: 'diffusion'; readonly scheduler: SchedulerConfig } & NetworkPart<PriorTransformer>)
+  | ({ readonly kind: 'autoregressive' } & NetworkPart<AutoregressivePrior>);
+
+async function readPrior(
+  files: ModelFiles,
+  index: JsonObject,
+  variant: string | undefined,
+): Promise<ReadPrior | undefined> {
   // A decoder's run has none, and diffusers' image variations do without.
   if (!Array.isArray(index['prior']) || index['prior'][1] === null) return undefined;
-  const part = await readPart(files, index, 'prior', priorTransformerComponent, { variant });
-  return { ...part, scheduler: await readPart(files, index, 'prior_scheduler', unclipSchedulerComponent) };
+  if (isPart(index, 'prior', autoregressivePriorComponent.classNames))
+    return {
+      kind: 'autoregressive',
+      ...(await readPart(files, index, 'prior', autoregressivePriorComponent, { variant })),
+    };
+  return {
+    kind: 'diffusion',
+    ...(await readPart(files, index, 'prior', priorTransformerComponent, { variant })),
+    scheduler: await readPart(files, index, 'prior_scheduler', unclipSchedulerComponent),
+  };
 }
 
 /** Makes a generator of the parts. */
@@ -212,7 +257,7 @@ function unclipGenerator(
     guidance,
   };
   const priorSampling = (request: GenerateRequest) =>
-    chosenSampler(prior!.model, samplingOf(request.sampling, unclipStages.prior, false)).sampling;
+    prior!.choose(samplingOf(request.sampling, unclipStages.prior, false));
   const clip: GeneratorClip = {
     width,
     seesImages: image !== undefined,
@@ -267,9 +312,7 @@ function unclipGenerator(
   /** Steps of the prior for a request. */
   const priorSteps = (request: GenerateRequest, { count, embeddings }: FullRequest) =>
     prior && !embeddings
-      ? (request.candidates ?? prior.candidates) *
-        priorSampling(request).steps! *
-        Math.ceil(count / prior.model.batchSize)
+      ? (request.candidates ?? prior.candidates) * priorSampling(request).steps * Math.ceil(count / prior.batchSize)
       : 0;
 
   return {
@@ -289,7 +332,7 @@ function unclipGenerator(
     defaults: {
       // What a request says of no stage in particular is for the decoder.
       [stage]: fullSampling(decoder.process, {}, decoder.sampling),
-      ...(prior && { [unclipStages.prior]: fullSampling(prior.model.process, {}, prior.model.sampling) }),
+      ...(prior && { [unclipStages.prior]: prior.defaults }),
     },
     notes: prior ? [] : ["there is no prior: where no embedding is given, the text's own stands for that of an image"],
     notesOn({ prompts = [], negativePrompts = [] }) {
@@ -302,10 +345,7 @@ function unclipGenerator(
       fullRequest(request, takes);
       const { sampling } = chosenSampler(decoder, samplingOf(request.sampling, stage));
       decoder.denoiser(sampling);
-      if (!prior) return { [stage]: sampling };
-      const own = priorSampling(request);
-      prior.model.denoiser(own);
-      return { [stage]: sampling, [unclipStages.prior]: own };
+      return { [stage]: sampling, ...(prior && { [unclipStages.prior]: priorSampling(request) }) };
     },
     async *generate(request = {}) {
       const full = fullRequest(request, takes);
@@ -333,7 +373,7 @@ function unclipGenerator(
               done: stepsDone,
               total: stepsTotal + after,
               step,
-              steps: priorSampling(request).steps!,
+              steps: priorSampling(request).steps,
               places,
             };
           continue;

@@ -49,6 +49,14 @@ export {
   textConditionNames,
 } from './text-conditioned.ts';
 export {
+  AutoregressivePrior,
+  autoregressivePriorConfigSchema,
+  similarityName,
+  type AutoregressivePriorConfig,
+  type AutoregressivePriorOptions,
+  type PrefixStates,
+} from './autoregressive-prior.ts';
+export {
   PriorTransformer,
   priorTransformerConfigSchema,
   type PriorConditions,

@@ -197,7 +197,7 @@ export class PriorTransformer extends Module {
 }
 
 /** As GPT's and CLIP's: small next to what is projected, and no two alike. */
-const embeddingInitStd = 0.02;
+export const embeddingInitStd = 0.02;
 
 /** [B, D] → [B, 1, D]; a sequence stays what it is. */
 function asSequence(x: Tensor): Tensor {

@@ -18,7 +18,7 @@ export const imageConditionNames = {
 } as const;
 
 /** The conditions on a caption: its hidden states, which of its tokens are there, its embedding. */
-function captionConditions(tokens: number, width: number, pooledWidth: number): ConditionInput[] {
+export function captionConditions(tokens: number, width: number, pooledWidth: number): ConditionInput[] {
   return [
     { name: textConditionNames.states, dtype: 'f32', shape: [tokens, width] },
     { name: textConditionNames.mask, dtype: 'f32', shape: [tokens] },

@@ -135,6 +135,14 @@ export interface AttentionOptions {
   readonly dropout?: number;
 }
 
+/** What queries attend to, kept for those that come later. */
+export interface KeysAndValues {
+  /** [B, Lk, N·K] */
+  readonly keys: Tensor;
+  /** [B, Lk, N·K] */
+  readonly values: Tensor;
+}
+
 /** Attention with learned queries, keys and values: of a sequence to itself, or to another one. */
 export class Attention extends Module {
   readonly toQ: Linear;
@@ -165,6 +173,22 @@ export class Attention extends Module {
       toOut: [out, dropout],
     } = this;
     return dropout.forward(ctx, attend(ctx, { toQ, toK, toV, out }, x, context, this.#heads, masks));
+  }
+
+  /** @param context  [B, Lk, crossAttentionDim] */
+  keysAndValues(ctx: Context, context: Tensor): KeysAndValues {
+    return { keys: this.toK.forward(ctx, context), values: this.toV.forward(ctx, context) };
+  }
+
+  /**
+   * `forward` over keys and values that were computed before.
+   *
+   * @param x  [B, Lq, queryDim]
+   */
+  attendTo(ctx: Context, x: Tensor, { keys, values }: KeysAndValues, masks: AttentionMasks = {}): Tensor {
+    const [out, dropout] = this.toOut;
+    const mixed = scaledDotProductAttention(this.toQ.forward(ctx, x), keys, values, this.#heads, masks);
+    return dropout.forward(ctx, out.forward(ctx, mixed));
   }
 }
 

@@ -17,6 +17,7 @@ export {
   type AttentionMaps,
   type AttentionMasks,
   type AttentionOptions,
+  type KeysAndValues,
   type SpatialAttentionOptions,
 } from './attention.ts';
 export { Conv2d, type Conv2dOptions } from './conv.ts';

@@ -156,7 +156,12 @@ export class SequenceTransformerBlock extends Module {
 
   /** @param x  [B, L, D] → [B, L, D] */
   forward(ctx: Context, x: Tensor, masks: AttentionMasks): Tensor {
-    const h = add(this.attn1.forward(ctx, this.norm1.forward(ctx, x), undefined, masks), x);
+    return this.forwardWith(ctx, x, (tokens) => this.attn1.forward(ctx, tokens, undefined, masks));
+  }
+
+  /** `forward` with the attention of the normalized tokens left to the caller, who may keep keys and values. */
+  forwardWith(ctx: Context, x: Tensor, attention: (tokens: Tensor) => Tensor): Tensor {
+    const h = add(attention(this.norm1.forward(ctx, x)), x);
     return add(this.ff.forward(ctx, this.norm3.forward(ctx, h)), h);
   }
 }

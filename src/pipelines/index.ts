@@ -30,6 +30,9 @@ export * from './exact-sampler.ts';
 export * from './export-onnx.ts';
 export { interpolateConditions } from './interpolate-conditions.ts';
 export * from './network-sampler.ts';
+export * from './autoregressive-prior.ts';
+export * from './autoregressive-prior-sampler.ts';
+export * from './embedding-buckets.ts';
 export * from './prior-sampler.ts';
 export {
   type FrozenTextEncoder,

@@ -1,8 +1,8 @@
 /** Sampling a prior: image embeddings for captions, the one nearest to its text of several. */
 import { float32, type Executor, type FloatArray, type HostArrays } from '../core/index.ts';
-import type { Conditions, Sampling, SchedulerConfig } from '../diffusion/index.ts';
+import { fullSampling, type Conditions, type Sampling, type SchedulerConfig } from '../diffusion/index.ts';
 import { priorNetwork, textConditionNames, type PriorTransformer } from '../models/index.ts';
-import type { SampleId, SampleProgress } from './image-sampler.ts';
+import { chosenSampler, type SampleId, type SampleProgress } from './image-sampler.ts';
 import { openSampler } from './network-sampler.ts';
 import type { ProgramWeights } from './program-weights.ts';
 import { unstandardized, type EmbeddingStatistics } from './unclip-examples.ts';
@@ -11,10 +11,18 @@ import { unstandardized, type EmbeddingStatistics } from './unclip-examples.ts';
 export interface PriorSampler {
   /** D. */
   readonly width: number;
-  /** How it is sampled when nobody says, all filled in. */
-  readonly model: Awaited<ReturnType<typeof openSampler>>;
+  /** Embeddings computed together. */
+  readonly batchSize: number;
   /** Embeddings drawn for each image when nobody says. */
   readonly candidates: number;
+  /** How it is sampled when nobody says, all filled in. */
+  readonly defaults: Sampling;
+  /**
+   * How it is sampled for a request, all filled in.
+   *
+   * @throws one line if it cannot be sampled so
+   */
+  choose(asked: Sampling): Sampling & { readonly steps: number };
   /**
    * Samples image embeddings.
    *
@@ -46,7 +54,13 @@ export interface PriorProgress extends Pick<SampleProgress, 'step' | 'stepsDone'
   readonly similarities?: FloatArray;
 }
 
-/** What a prior is opened from. */
+/** Embeddings on their way; those that have arrived come with their places. */
+export interface DrawnEmbeddings extends Pick<PriorProgress, 'step' | 'stepsDone' | 'stepsTotal' | 'places'> {
+  /** [B, D] once for each batch. */
+  readonly drawn?: FloatArray | undefined;
+}
+
+/** What a diffusion prior is opened from. */
 export interface PriorSource {
   readonly prior: PriorTransformer;
   readonly weights: ProgramWeights;
@@ -60,62 +74,90 @@ export interface PriorSource {
 }
 
 /**
- * Compiles a prior for sampling.
+ * Compiles a diffusion prior for sampling.
  *
  * @param executor  where it runs; it has to outlive the sampler
  * @see Ramesh et al. 2022 (unCLIP), section 2.2 — https://arxiv.org/abs/2204.06125
  */
 export async function openPriorSampler(
   executor: Executor,
-  { prior, statistics, candidates: own = 1, ...source }: PriorSource,
+  { prior, statistics, candidates = 1, ...source }: PriorSource,
 ): Promise<PriorSampler> {
   const network = priorNetwork(prior);
   const model = await openSampler(executor, { ...source, network });
   const [width] = network.sample as readonly [number];
   return {
     width,
-    model,
-    candidates: own,
-    async *sample({ ids, conditions, negative, candidates = own, signal, ...sampling }) {
-      if (!(Number.isSafeInteger(candidates) && candidates >= 1))
-        throw new Error(`prior: candidates: expected an integer of 1 or more, got ${candidates}`);
-      const drawn: FloatArray[] = [];
-      const all = ids.map((_, i) => i);
-      for (let candidate = 0; candidate < candidates; candidate++) {
-        const data = new Float32Array(ids.length * width);
+    batchSize: model.batchSize,
+    candidates,
+    defaults: fullSampling(model.process, {}, model.sampling),
+    choose(asked) {
+      const { sampling, timesteps } = chosenSampler(model, asked);
+      model.denoiser(sampling);
+      return { ...sampling, steps: sampling.steps ?? timesteps.length };
+    },
+    sample: (request) =>
+      nearestToText(request, { width, candidates }, async function* (purpose) {
+        const { ids, conditions, negative, candidates: _, signal, ...sampling } = request;
         const states = model.sample({
           ...sampling,
           seed: ids[0]!.seed,
           count: ids.length,
           ids,
-          // The first is what it would be alone.
-          purpose: candidate === 0 ? 'prior' : `prior candidate ${candidate}`,
+          purpose,
           conditions,
           negative,
           signal,
         });
-        for await (const { xt, finished, places, step, stepsDone, stepsTotal } of states) {
-          if (finished) for (const [row, place] of places.entries()) data.set(rowOf(xt, row), place * width);
-          yield { step, places, stepsDone: candidate * stepsTotal + stepsDone, stepsTotal: candidates * stepsTotal };
-        }
-        const embeddings = unstandardized(float32([ids.length, width], data), statistics);
-        drawn.push(embeddings);
-        yield { step: 0, places: all, stepsDone: candidate + 1, stepsTotal: candidates, candidate: embeddings };
-      }
-      const texts = conditions[textConditionNames.pooled] as FloatArray;
-      const similarities = ids.map((_, i) => drawn.map((each) => cosine(rowOf(each, i), rowOf(texts, i))));
-      const embeddings = new Float32Array(ids.length * width);
-      similarities.forEach((row, i) => {
-        embeddings.set(rowOf(drawn[row.indexOf(Math.max(...row))]!, i), i * width);
-      });
-      const last = { step: 0, places: all, stepsDone: 1, stepsTotal: 1 };
-      yield {
-        ...last,
-        embeddings: float32([ids.length, width], embeddings),
-        similarities: float32([ids.length, candidates], Float32Array.from(similarities.flat())),
-      };
-    },
+        for await (const { xt, finished, places, step, stepsDone, stepsTotal } of states)
+          yield { step, places, stepsDone, stepsTotal, drawn: finished ? unstandardized(xt, statistics) : undefined };
+      }),
     dispose: () => model.dispose(),
+  };
+}
+
+/**
+ * Draws several embeddings for each image, and keeps the one nearest to its text.
+ *
+ * @param draw  one for each image, of the random numbers of a purpose
+ * @returns     states on the way; `embeddings` once, at the end
+ * @throws if candidates are not a positive integer
+ */
+export async function* nearestToText(
+  { ids, conditions, candidates }: Pick<PriorRequest, 'ids' | 'conditions' | 'candidates'>,
+  { width, candidates: own }: Pick<PriorSampler, 'width' | 'candidates'>,
+  draw: (purpose: string) => AsyncIterable<DrawnEmbeddings>,
+): AsyncGenerator<PriorProgress, void, undefined> {
+  const count = candidates ?? own;
+  if (!(Number.isSafeInteger(count) && count >= 1))
+    throw new Error(`prior: candidates: expected an integer of 1 or more, got ${count}`);
+  const candidatesDrawn: FloatArray[] = [];
+  const everywhere = ids.map((_, i) => i);
+  for (let candidate = 0; candidate < count; candidate++) {
+    const data = new Float32Array(ids.length * width);
+    // The first is what it would be alone.
+    const states = draw(candidate === 0 ? 'prior' : `prior candidate ${candidate}`);
+    for await (const { drawn, places, step, stepsDone, stepsTotal } of states) {
+      if (drawn) for (const [row, place] of places.entries()) data.set(rowOf(drawn, row), place * width);
+      yield { step, places, stepsDone: candidate * stepsTotal + stepsDone, stepsTotal: count * stepsTotal };
+    }
+    const embeddings = float32([ids.length, width], data);
+    candidatesDrawn.push(embeddings);
+    yield { step: 0, places: everywhere, stepsDone: candidate + 1, stepsTotal: count, candidate: embeddings };
+  }
+  const texts = conditions[textConditionNames.pooled] as FloatArray;
+  const similarities = ids.map((_, i) => candidatesDrawn.map((each) => cosine(rowOf(each, i), rowOf(texts, i))));
+  const embeddings = new Float32Array(ids.length * width);
+  similarities.forEach((row, i) => {
+    embeddings.set(rowOf(candidatesDrawn[row.indexOf(Math.max(...row))]!, i), i * width);
+  });
+  yield {
+    step: 0,
+    places: everywhere,
+    stepsDone: 1,
+    stepsTotal: 1,
+    embeddings: float32([ids.length, width], embeddings),
+    similarities: float32([ids.length, count], Float32Array.from(similarities.flat())),
   };
 }
 

@@ -115,7 +115,8 @@ export function noImageEmbedding(width: number): Conditions {
   };
 }
 
-function captionsAt({ captions, name }: Dataset, indices: Uint32Array): string[] {
+/** The captions of some images. @throws if the data set has none */
+export function captionsAt({ captions, name }: Dataset, indices: Uint32Array): string[] {
   if (!captions) throw new Error(`examples: the images of ${name} have no captions`);
   return Array.from(indices, (index) => captions[index]!);
 }

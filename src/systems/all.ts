@@ -1,3 +1,4 @@
+import { autoregressivePriorSystem } from './autoregressive-prior.ts';
 import { classifierSystem } from './classifier.ts';
 import { clipSystem } from './clip.ts';
 import { ddpmSystem } from './ddpm.ts';
@@ -14,6 +15,7 @@ export const systems: readonly System[] = [
   clipSystem,
   imagenSystem,
   priorSystem,
+  autoregressivePriorSystem,
   decoderSystem,
 ];
 

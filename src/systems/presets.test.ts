@@ -4,6 +4,7 @@ import { networkProcess } from '../diffusion/index.ts';
 import {
   CLIPModel,
   ImageClassifier,
+  AutoregressivePrior,
   priorNetwork,
   PriorTransformer,
   UnCLIPDecoder,
@@ -17,6 +18,7 @@ import { parseClassifierConfig } from './classifier-config.ts';
 import { parseClipConfig } from './clip-config.ts';
 import { parseDdpmConfig } from './ddpm-config.ts';
 import { parseDecoderConfig } from './decoder-config.ts';
+import { parseAutoregressivePriorConfig } from './autoregressive-prior-config.ts';
 import { parsePriorConfig } from './prior-config.ts';
 import { presetNames, readConfig } from '../train/presets.ts';
 
@@ -96,6 +98,8 @@ test.each(names('clip'))('the preset %s is a configuration that builds, small en
 
 /** Of the CLIP that the comments speak of. */
 const clip = { width: 128, tokens: 16 };
+/** Of a caption to `emoji-clip`, which is as wide. */
+const emojiTokens = 18;
 
 test.each(names('prior'))('the preset %s is a configuration that builds', async (name) => {
   const { model, train } = parsePriorConfig(ownSettings(await readConfig(name)));
@@ -103,6 +107,14 @@ test.each(names('prior'))('the preset %s is a configuration that builds', async 
   expect(priorNetwork(prior).sample).toEqual([clip.width]);
   // Table 3 of the paper.
   expect(train).toMatchObject({ optimizer: 'adamw', betas: [0.9, 0.96], eps: 1e-6, weightDecay: 0.06 });
+  await expectSaidParameters(name, countParameters(prior));
+});
+
+test.each(names('autoregressive-prior'))('the preset %s is a configuration that builds', async (name) => {
+  const { model, train } = parseAutoregressivePriorConfig(ownSettings(await readConfig(name)));
+  const prior = new AutoregressivePrior({ ...model, embeddingDim: clip.width, numEmbeddings: emojiTokens });
+  // Table 3 of the paper.
+  expect(train).toMatchObject({ optimizer: 'adamw', betas: [0.9, 0.91], eps: 1e-10, weightDecay: 0.04 });
   await expectSaidParameters(name, countParameters(prior));
 });
 

@@ -14,6 +14,16 @@ const positiveInteger = z.number().int().positive();
 export const embeddedDataSchema = imageDataSchema.omit({ size: true, horizontalFlip: true }).extend({
   /** A list of the images to train on, one file name a line; it is looked for inside the source, then as it is given. Default all. */
   files: z.string().nullable().default(null),
+  /** Held-out images of the same source, on which the prior is measured: a list like `files`. */
+  testFiles: z.string().nullable().default(null).meta(resumable),
+});
+
+/** The optimization of a prior, which is measured on pairs. */
+export const measuredTrainSchema = trainSchema.extend({
+  optimizer: trainSchema.shape.optimizer.default('adamw'), // Ramesh et al. 2022, table 3
+  groups: trainSchema.shape.groups.default([{ maxRank: 1, weightDecay: 0 }]),
+  /** Held-out images of a measurement. @unit images */
+  evaluateCount: positiveInteger.default(256).meta(resumable),
 });
 
 /** The frozen CLIP, and how often training goes without the caption. */
@@ -27,10 +37,7 @@ export const frozenClipSchema = z.strictObject({
 /** The schema of a run of a prior. The CLIP says the size of images, the width of embeddings and the tokens of a text. */
 export const priorConfigSchema = z.strictObject({
   /** The images with their captions. */
-  data: embeddedDataSchema.extend({
-    /** Held-out images of the same source, on which the prior is measured: a list like `files`. */
-    testFiles: z.string().nullable().default(null).meta(resumable),
-  }),
+  data: embeddedDataSchema,
   /** The frozen CLIP. */
   clip: frozenClipSchema,
   /** The network: a `PriorTransformer`, with diffusers' defaults. */
@@ -50,14 +57,10 @@ export const priorConfigSchema = z.strictObject({
   /** The loss. */
   objective: noiseObjectiveSchema.prefault({}),
   /** The optimization, and what is looked at on the way. */
-  train: trainSchema.extend({
-    optimizer: trainSchema.shape.optimizer.default('adamw'), // Ramesh et al. 2022, table 3
+  train: measuredTrainSchema.extend({
     betas: trainSchema.shape.betas.default([0.9, 0.96]), // Ramesh et al. 2022, table 3
     eps: trainSchema.shape.eps.default(1e-6), // Ramesh et al. 2022, table 3
     weightDecay: trainSchema.shape.weightDecay.default(0.06), // Ramesh et al. 2022, table 3
-    groups: trainSchema.shape.groups.default([{ maxRank: 1, weightDecay: 0 }]),
-    /** Held-out images of a measurement. @unit images */
-    evaluateCount: positiveInteger.default(256).meta(resumable),
     /** Steps for each embedding of a measurement. @unit steps */
     evaluateSteps: positiveInteger.min(2).default(25).meta(resumable),
   }),
