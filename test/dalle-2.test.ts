@@ -7,10 +7,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { folderFiles, latestCheckpoint, writeClipFolder } from '../src/checkpoint/index.ts';
 import { float32, type FloatArray, type HostArray } from '../src/core/index.ts';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
-import { writePng } from '../src/data/index.ts';
+import { readImage, writePng } from '../src/data/index.ts';
 import { takeRows } from '../src/diffusion/index.ts';
 import { readSafetensors } from '../src/formats/index.ts';
-import { generateImages, openGenerator, type GenerateProgress, type ImageGenerator } from '../src/generators/index.ts';
+import {
+  generateImages,
+  openGenerator,
+  variationRequest,
+  type GenerateProgress,
+  type ImageGenerator,
+} from '../src/generators/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
 import { cosine } from '../src/pipelines/index.ts';
@@ -35,6 +41,7 @@ const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
       .status === 0,
 );
 
+const grayOf8 = { size: 8, channels: 1 } as const;
 const captions = ['a small red cat', 'bell', 'the golden dog'];
 const tokenizer = JSON.parse(
   readFileSync(join(import.meta.dirname, 'golden/text-encoder-folders/clip/tokenizer.json'), 'utf8'),
@@ -420,6 +427,22 @@ describe('a whole DALL·E 2', () => {
     await generator.dispose();
   }, 120_000);
 
+  test('varies an image from its own noise to what is nearer to it', async () => {
+    const generator = await open(decoderRun);
+    const [image] = rowImages;
+    const distanceOf = async (preserve: boolean, eta: number) => {
+      const sampling = { sampler: 'ddim', steps: 40, guidanceScale: 1, eta } as const;
+      const request = await variationRequest(generator, { image: image!, count: 3, preserve, seed: 9, sampling });
+      const { data } = await generateImages(generator, request);
+      return mean([...data].map((x, i) => Math.abs(x - image!.data[i % 64]!)));
+    };
+    const preserved = await distanceOf(true, 0);
+    expect(preserved).toBeLessThan(await distanceOf(false, 0));
+    // Noise of the steps leads away from it.
+    expect(preserved).toBeLessThan(await distanceOf(true, 1));
+    await generator.dispose();
+  }, 60_000);
+
   test('finds the noise of an image, from which its decoder makes it again', async () => {
     const generator = await open(decoderRun);
     const [image] = rowImages;
@@ -460,6 +483,9 @@ describe('a whole DALL·E 2', () => {
     expect(
       await done('variations', 'small', '--image', 'a.png', '--components', '1,12', '--data', 'data', '--steps', '3'),
     ).toContain('from its first 1, 12 principal components');
+    expect(
+      await done('variations', 'small', '--image', 'a.png', '--count', '2', '--preserve', '--steps', '3'),
+    ).toContain('variations.png: a.png 2 variations from its own noise with ddim, seed 0');
     expect(await done('interpolate', 'small', '--images', 'a.png,b.png', '--frames', '3', '--steps', '3')).toContain(
       'between.png: 3 images between a.png, b.png with ddim',
     );
@@ -483,6 +509,35 @@ describe('a whole DALL·E 2', () => {
         '1',
       ),
     ).toContain('outpainted on a canvas of 2');
+    // White above: the upper half is painted anew, the lower stays as it is.
+    const halves = { data: Uint8Array.from({ length: 64 }, (_, at) => (at < 32 ? 255 : 0)), channels: 1 } as const;
+    await writePng(file('mask.png'), { ...halves, width: 8, height: 8 });
+    const masked = [
+      'edit',
+      'small',
+      '--image',
+      'a.png',
+      '--prompt',
+      'the golden dog',
+      '--steps',
+      '3',
+      '--resamples',
+      '1',
+    ];
+    expect(await done(...masked, '--mask', 'mask.png', '--out', 'masked.png')).toContain(
+      'masked.png: a.png with the part under the mask inpainted',
+    );
+    const [original, repainted] = [
+      await readImage(file('a.png'), grayOf8),
+      await readImage(file('masked.png'), grayOf8),
+    ];
+    // Half a level of 256 by rounding to the model's range and back.
+    for (let at = 32; at < 64; at++) expect(Math.abs(repainted.data[at]! - original.data[at]!)).toBeLessThanOrEqual(1);
+    expect([...repainted.data.subarray(0, 32)]).not.toEqual([...original.data.subarray(0, 32)]);
+    await writePng(file('small-mask.png'), { ...halves, width: 4, height: 16 });
+    expect((await run(...masked, '--mask', 'small-mask.png')).text).toContain(
+      '--mask small-mask.png is 4×16, a.png 8×8; the mask must have the size of the image',
+    );
     expect(
       await done('sample', 'small', '--prompt', 'bell', '--count', '2', '--rerank', '2', '--steps', '3'),
     ).toContain('grid.png: 2 images with ddpm');

@@ -43,6 +43,45 @@ describe('low resolution', () => {
     },
   );
 
+  test('half of the images are convolved with a Gaussian whose deviation is drawn, the edge repeated beyond itself', () => {
+    const [count, channels, height, width] = [12, 2, 6, 5];
+    const images = normals([count, channels, 2 * height, 2 * width]);
+    const options = { ...plain, blur: 1.2 };
+    const seen = lowResolution(images, options, undefined, new RandomStream(3, 'blur'));
+    const small = shrink(images, 2);
+    const draws = new RandomStream(3, 'blur');
+    const expected = new Float32Array(small.data);
+    const inside = (i: number, extent: number) => Math.min(extent - 1, Math.max(0, i));
+    let blurred = 0;
+    for (let b = 0; b < count; b++) {
+      const [chosen, deviation] = [draws.uniform() < 0.5, 1.2 * draws.uniform()];
+      if (!chosen) continue;
+      blurred++;
+      const reach = Math.ceil(3 * deviation);
+      for (let c = 0; c < channels; c++)
+        for (let y = 0; y < height; y++)
+          for (let x = 0; x < width; x++) {
+            let [sum, total] = [0, 0];
+            for (let dy = -reach; dy <= reach; dy++)
+              for (let dx = -reach; dx <= reach; dx++) {
+                const weight = Math.exp(-(dx ** 2 + dy ** 2) / (2 * deviation ** 2));
+                const at = ((b * channels + c) * height + inside(y + dy, height)) * width + inside(x + dx, width);
+                sum += weight * small.data[at]!;
+                total += weight;
+              }
+            expected[((b * channels + c) * height + y) * width + x] = sum / total;
+          }
+    }
+    expect(blurred).toBeGreaterThan(2);
+    expect(blurred).toBeLessThan(count - 2);
+    const reference = enlarge(float32(small.shape, expected), plain);
+    // Sums in float32 of values of order 1.
+    seen.data.forEach((value, i) => expect(Math.abs(value - reference.data[i]!)).toBeLessThan(1e-5));
+    // Without a stream, or without a deviation, nothing is blurred.
+    expect(lowResolution(images, options)).toEqual(lowResolution(images, plain));
+    expect(lowResolution(images, plain, undefined, new RandomStream(3, 'blur'))).toEqual(lowResolution(images, plain));
+  });
+
   test('noise of any deviation up to the largest is put on it, the same for the same stream, and none without one', () => {
     const images = normals([400, 1, 8, 8]);
     const augmented = { ...plain, noiseAugmentation: 0.6 };
