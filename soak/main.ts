@@ -37,7 +37,7 @@ program
     const built = buildPackage();
     try {
       const report = await soakServe({ ...options, print, program: [join(built.folder, 'dist/cli/main.js')] });
-      const { answered, refused, killed, faults, imagesPerSecond, overload, healthMs, imageMs, memory } = report;
+      const { answered, refused, killed, faults, imagesPerSecond, overload, healthMs, imageMs, memory, heap } = report;
       print(
         `${answered} images with the bytes of their seeds, ${refused} refused, ${killed} killed; ${faults.length} faults`,
       );
@@ -49,6 +49,7 @@ program
         print(
           `memory of the ${part}: ${before.toFixed(0)} MB in the second quarter, ${after.toFixed(0)} MB in the last`,
         );
+      print(`heap of the server at its least: ${heap.map((size) => `${size.toFixed(0)} MB`).join(', then ')}`);
       process.exitCode = faults.length > 0 ? 1 : 0;
     } finally {
       built.remove();

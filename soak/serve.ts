@@ -43,6 +43,8 @@ export interface ServeSoakReport {
   readonly imageMs: { readonly p50: number; readonly p95: number };
   /** Megabytes of the server and of its worker, on average, in the second quarter of the time and in the last. */
   readonly memory: Readonly<Record<'server' | 'worker', readonly [before: number, after: number]>>;
+  /** Megabytes of the server's JavaScript heap at its least in those quarters, which is near what collections leave. */
+  readonly heap: readonly [before: number, after: number];
 }
 
 /** The model that is asked when nobody says. */
@@ -105,7 +107,7 @@ export async function soakServe(options: ServeSoakOptions): Promise<ServeSoakRep
       ...Array.from({ length: clients }, (_, number) => client(number)),
     ]);
     const took = (performance.now() - start) / 1000;
-    const [healthMs, memory] = await Promise.all([probing, watching]);
+    const [healthMs, { memory, heap }] = await Promise.all([probing, watching]);
     return {
       ...counts,
       workersKilled,
@@ -115,6 +117,7 @@ export async function soakServe(options: ServeSoakOptions): Promise<ServeSoakRep
       healthMs: quantiles(healthMs),
       imageMs: quantiles(imageMs),
       memory,
+      heap,
     };
   } finally {
     server.child.kill('SIGTERM');
@@ -170,21 +173,31 @@ async function probedHealth({ url }: Running, seconds: number): Promise<readonly
 }
 
 /** Looks at the memory every second. */
-async function watchedMemory({ url }: Running, isOver: () => boolean): Promise<ServeSoakReport['memory']> {
-  const sizes: { readonly server: number; readonly worker: number }[] = [];
+async function watchedMemory(
+  { url }: Running,
+  isOver: () => boolean,
+): Promise<Pick<ServeSoakReport, 'memory' | 'heap'>> {
+  const sizes: { readonly server: number; readonly worker: number; readonly heap: number }[] = [];
   while (!isOver()) {
     const text = await (await fetch(`${url}/metrics`)).text();
     const read = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN) / 2 ** 20;
-    sizes.push({ server: read('process_resident_memory_bytes'), worker: read('kuosan_worker_resident_bytes') });
+    sizes.push({
+      server: read('process_resident_memory_bytes'),
+      worker: read('kuosan_worker_resident_bytes'),
+      heap: read('nodejs_heap_size_used_bytes'),
+    });
     await sleep(1000);
   }
   const quarter = Math.max(1, Math.floor(sizes.length / 4));
   const mean = (part: readonly number[]) => part.reduce((sum, size) => sum + size, 0) / part.length;
-  const change = (of: 'server' | 'worker') => {
+  const change = (of: 'server' | 'worker' | 'heap', measure: (part: readonly number[]) => number) => {
     const all = sizes.map((size) => size[of]);
-    return [mean(all.slice(quarter, 2 * quarter)), mean(all.slice(-quarter))] as const;
+    return [measure(all.slice(quarter, 2 * quarter)), measure(all.slice(-quarter))] as const;
   };
-  return { server: change('server'), worker: change('worker') };
+  return {
+    memory: { server: change('server', mean), worker: change('worker', mean) },
+    heap: change('heap', (part) => Math.min(...part)),
+  };
 }
 
 /**

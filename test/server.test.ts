@@ -2,7 +2,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { crc32, deflateSync } from 'node:zlib';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -347,7 +347,8 @@ test('a port that is in use, and a model that is not there, are said in a line',
   );
 });
 
-test('the command serves, drains at SIGTERM, and refuses to be open to others without a key', async () => {
+test('the command serves, drains at SIGTERM, writes nothing where it is started, and refuses to be open to others without a key', async () => {
+  const before = readdirSync(dir);
   const { ended: refused } = start(['serve', models.plain, '--host', '0.0.0.0'], { cwd: dir });
   expect(await refused).toMatchObject({ status: 2, stderr: expect.stringContaining('needs a key') });
   const { child, ended } = start(['serve', `mine=${models.plain}`, '--port', '0', '--threads', '1'], { cwd: dir });
@@ -369,4 +370,5 @@ test('the command serves, drains at SIGTERM, and refuses to be open to others wi
   child.kill('SIGTERM');
   expect((await answer).status).toBe(200);
   expect(await ended).toMatchObject({ status: 0 });
-});
+  expect(readdirSync(dir)).toEqual(before);
+}, 120_000);
