@@ -24,5 +24,27 @@ export default defineConfig({
     }),
   ],
   worker: { format: 'es', plugins: () => [workerFromSource] },
-  build: { ...pageConfig.build, outDir: fileURLToPath(new URL('dist/web-studio', import.meta.url)) },
+  build: {
+    ...pageConfig.build,
+    outDir: fileURLToPath(new URL('dist/web-studio', import.meta.url)),
+    rolldownOptions: {
+      // Modules of the library do no work when they are loaded: a page that asks nothing of one need not have it.
+      treeshake: {
+        moduleSideEffects: [
+          { test: /@huggingface\/tokenizers/, sideEffects: false },
+          { test: /\/src\/(?!studio|runtime)[\w/-]+\.ts$/, sideEffects: false },
+        ],
+      },
+      output: {
+        // Left to itself the bundler puts what few pages use next to small functions that all of them load.
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [
+            { name: 'tokenizer', test: /@huggingface\/tokenizers|\/src\/data\/texts\/tokenizer/ },
+            { name: 'numbers', test: /\/src\/core\/(?:dtype|random)\.ts$/ },
+          ],
+        },
+      },
+    },
+  },
 });

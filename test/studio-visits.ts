@@ -49,27 +49,39 @@ export async function openStudio(options: readonly string[] = []): Promise<Visit
     cwd,
     served,
     browser,
-    async visit(hash, { width = 1280, language = 'en', theme = 'light' } = {}) {
-      const page = await browser.newPage({ viewport: { width, height: 860 } });
-      const errors: string[] = [];
-      page.on('pageerror', (error) => errors.push(error.message));
-      page.on('console', (message) => {
-        // A model's folder is asked for files that it need not have.
-        if (message.type() === 'error' && !message.location().url.includes('/models/')) errors.push(message.text());
-      });
-      await page.addInitScript(
-        `if (!localStorage.getItem('kuosan-language')) { localStorage.setItem('kuosan-language', '${language}'); localStorage.setItem('kuosan-theme', '${theme}'); }`,
-      );
-      await page.goto(`${served.url}#/${hash}`);
-      await page.waitForSelector('main h1');
-      return { page, errors };
-    },
+    visit: (hash, how) => visitAt(browser, served.url, hash, how),
     async close() {
       await browser.close();
       served.close();
       rmSync(cwd, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * A page of a studio that is served, in a language and a theme.
+ *
+ * @param url  the studio's address
+ */
+export async function visitAt(
+  browser: Browser,
+  url: string,
+  hash: string,
+  { width = 1280, language = 'en', theme = 'light' }: Visit = {},
+): Promise<VisitedPage> {
+  const page = await browser.newPage({ viewport: { width, height: 860 } });
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => {
+    // A model's folder is asked for files that it need not have.
+    if (message.type() === 'error' && !message.location().url.includes('/models/')) errors.push(message.text());
+  });
+  await page.addInitScript(
+    `if (!localStorage.getItem('kuosan-language')) { localStorage.setItem('kuosan-language', '${language}'); localStorage.setItem('kuosan-theme', '${theme}'); }`,
+  );
+  await page.goto(`${url}#/${hash}`);
+  await page.waitForSelector('main h1');
+  return { page, errors };
 }
 
 /** Waits until an expression holds in a page, whose policy lets Playwright's own waiting evaluate nothing. */

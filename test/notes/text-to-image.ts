@@ -1,5 +1,7 @@
 /** CLIP, and the parts of DALL·E 2. */
+import { join } from 'node:path';
 import { expect } from 'vitest';
+import { folderFiles } from '../../src/checkpoint/index.ts';
 import { constant, float32, input, RandomStream, softmax } from '../../src/core/index.ts';
 import {
   classifierFreeGuidance,
@@ -11,11 +13,16 @@ import {
   type Denoiser,
 } from '../../src/diffusion/index.ts';
 import { readTokenizer, trainTokenizer } from '../../src/data/index.ts';
+import { openGenerator } from '../../src/generators/index.ts';
 import { unitVectors } from '../../src/models/index.ts';
-import { chanceLoss, contrastiveLoss, denoisingLoss, rank, zeroShotClassifier } from '../../src/pipelines/index.ts';
+import { chanceLoss, contrastiveLoss, denoisingLoss, zeroShotClassifier } from '../../src/pipelines/index.ts';
 import { noisedImages } from '../../src/pipelines/super-resolution.ts';
+import { createNodeExecutor } from '../../src/runtime/node.ts';
 import { allSame, coarse, linear, row, same, valuesOf, type Checks } from './checks.ts';
 import { scalingContext, scalingNetwork } from './scaling-network.ts';
+
+/** A DALL·E 2 of random weights, as diffusers wrote it. */
+const pipeline = join(import.meta.dirname, '../golden/unclip/pipeline');
 
 const images = [
   [0.9, 0.2, -0.4],
@@ -132,12 +139,19 @@ export const textToImage: Checks = {
     const zt = qSample(linear, row(...z), [t], row(...eps)).data;
     same(2 * valuesOf({ losses }, leaves).losses[0]!, (z[0]! - w * zt[0]!) ** 2 + (z[1]! - w * zt[1]!) ** 2);
   },
-  'prior-choice'() {
-    const samples = [unit([0.2, 0.9]), unit([0.8, 0.5])];
-    const text = unit([1, 0.3]);
-    const [best] = rank(matrix([text]), matrix(samples), 1)[0]!;
-    expect(best!.index).toBe(dot(samples[0]!, text) > dot(samples[1]!, text) ? 0 : 1);
-    same(best!.cosine, Math.max(...samples.map((sample) => dot(sample, text))));
+  async 'prior-choice'() {
+    const executor = createNodeExecutor({ threads: 1, worker: false });
+    const generator = await openGenerator(executor, folderFiles(pipeline), { batchSize: 1 });
+    const request = { count: 1, seed: 2, prompts: ['bell'], candidates: 2, sampling: { steps: 1 } };
+    const candidates: (readonly number[])[] = [];
+    for await (const { candidate } of generator.generate(request)) if (candidate) candidates.push([...candidate.data]);
+    const text = unit([...(await generator.clip!.embedTexts(['bell'])).data]);
+    const { conditions } = await generator.first!.conditionsOf(request);
+    const cosines = candidates.map((each) => dot(unit(each), text));
+    expect(candidates).toHaveLength(2);
+    allSame(conditions['image_embeds']!.data as Float32Array, candidates[cosines[0]! > cosines[1]! ? 0 : 1]!);
+    await generator.dispose();
+    await executor.dispose();
   },
   async 'decoder-guidance'() {
     // A denoiser that shows what it is given: ε̂ is a sum over its conditions.

@@ -56,15 +56,11 @@ export function textModels(): Promise<readonly TextModel[]> {
 }
 
 async function findTextModels(): Promise<readonly TextModel[]> {
-  const [names, { textToImageClass, decoderClass, unclipClasses }] = await Promise.all([
-    modelsOfKind('model'),
-    import('../../checkpoint/browser.ts'),
-  ]);
-  const unclip: readonly string[] = [...unclipClasses, decoderClass];
+  const [names, { textClass }] = await Promise.all([modelsOfKind('model'), import('./text-classes.ts')]);
   const classes = await Promise.all(names.map(pipelineClass));
   return names.flatMap((name, i) => {
-    const isUnclip = unclip.includes(classes[i]!);
-    return isUnclip || classes[i] === textToImageClass ? [{ name, isUnclip }] : [];
+    const kind = textClass(classes[i]!);
+    return kind === undefined ? [] : [{ name, isUnclip: kind === 'unclip' }];
   });
 }
 

@@ -30,8 +30,10 @@ export function rangeOf(curves: readonly Points[], isLog: boolean): readonly [le
   if (values.length === 0) return isLog ? [0.1, 1] : [0, 1];
   const least = values[0]!;
   const most = values[Math.ceil(values.length * 0.98) - 1]!;
-  if (isLog) return most > least ? [least, most] : [least / 2, least * 2];
-  const room = (most - least || Math.abs(most) || 1) * 0.05;
+  if (isLog) return most > least * (1 + 1e-6) ? [least, most] : [least / 2, least * 2];
+  // A constant that was smoothed differs from itself by rounding: ticks so close would be one number.
+  const span = most - least > Math.abs(most) * 1e-6 ? most - least : Math.abs(most) || 1;
+  const room = span * 0.05;
   return [least >= 0 ? Math.max(0, least - room) : least - room, most + room];
 }
 

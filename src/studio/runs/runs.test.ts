@@ -23,6 +23,13 @@ describe('curves of runs', () => {
     expect(most).toBeLessThan(2.1);
   });
 
+  test('a constant that was smoothed has the range of a constant', () => {
+    const constant = Array.from({ length: 12 }, (_, i) => [i + 1, 2] as const);
+    const [least, most] = rangeOf([smoothed(constant, 0.6)], false);
+    expect(least).toBeCloseTo(1.9, 9);
+    expect(most).toBeCloseTo(2.1, 9);
+  });
+
   test('a logarithmic range is positive, and one value has room', () => {
     expect(rangeOf([[[1, 0]]], true)).toEqual([0.1, 1]);
     expect(rangeOf([[[1, 2]]], true)).toEqual([1, 4]);

@@ -5,7 +5,7 @@ import type { Words } from '../shell/language.ts';
 export const whatWords = {
   lead: {
     zh: prose`写一句话，模型从噪声里做出一幅没有人画过的图像。DALL·E 2 分几站：文字变成向量，先验猜出这样的图像该有的向量，解码器从噪声走到有这个向量的图像，最后放大。`,
-    en: prose`Write a text, and a model makes an image of noise that nobody has drawn. DALL·E 2 does it in stages: the text becomes a vector, the prior draws the vector that such an image would have, the decoder goes from noise to an image with that vector, and the last stage enlarges it.`,
+    en: prose`Write a text, and out of noise a model makes an image that nobody has drawn. DALL·E 2 does it in stages: the text becomes a vector, the prior draws the vector that such an image would have, the decoder goes from noise to an image with that vector, and the last stage enlarges it.`,
   },
   title: { zh: '从文字到图像', en: 'From a text to an image' },
   chain: {
@@ -40,10 +40,10 @@ export const whatWords = {
   prompt: { zh: '写什么（模型读英文）', en: 'What should the image show?' },
   seed: { zh: '随机种子', en: 'Seed' },
   steps: { zh: '步数', en: 'Steps' },
-  guidance: { zh: prose`引导 $s$`, en: prose`Guidance $s$` },
+  guidance: { zh: prose`引导 $s$`, en: prose`Guidance $s$` },
   hearGuidance: { zh: '引导的强度', en: 'Guidance scale' },
   candidates: { zh: '先验的候选', en: 'Candidates of the prior' },
-  own: { zh: '模型自己的', en: "the model's own" },
+  own: { zh: '模型自己的', en: "model's own" },
   generate: { zh: '生成', en: 'Generate' },
   stages: { zh: '各站', en: 'Stages' },
   working: { zh: '{stage}：第 {step} 步，共 {steps} 步', en: '{stage}: step {step} of {steps}' },
@@ -69,7 +69,7 @@ export const whatWords = {
     zh: '{count} 个图像向量的候选，各自和文字的余弦；留下最大的。',
     en: '{count} candidates for the image embedding, each with its cosine to the text; the largest is kept.',
   },
-  kept: { zh: '留下', en: 'kept' },
+  kept: { zh: '{cosine} · 留下', en: '{cosine} · kept' },
   hearCandidate: { zh: '候选 {i}，和文字的余弦 {cosine}', en: 'Candidate {i}, cosine to the text {cosine}' },
   decoderText: {
     zh: prose`采样器的状态 $x_t$，和网络此刻估计的图像 $\hat x_0$。`,
