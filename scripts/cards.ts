@@ -120,6 +120,6 @@ export const cards: Readonly<Record<string, Card>> = {
     cores: 'one processor core',
     license: 'MIT for the weights; the images they learned from are MIT, those of the CLIP MIT and Apache-2.0',
     measured: [],
-    note: 'It knows emoji and nothing else. Colors, hearts, fruits, flags and signs are right; faces of animals, people and most compositions are not yet: the decoder saw 83,200 images, a small part of what it needs. It was trained with a learned variance, whose half of the last convolution is left out here: next to a prediction of x₀ it made coarse steps explode. The preset has a fixed variance since. The run of the prior was begun for 1,500 steps and shortened at step 702. Other work shared both cores.',
+    note: 'It knows emoji and nothing else. Hearts, circles, squares, apple, strawberry, clock and light bulb are recognizable, and most colors are right. Some faces are disks with eyes. Animals, vehicles, tools and compositions are not yet more than blots and strokes: the decoder saw 83,200 images, a small part of what it needs. It was trained with a learned variance, whose half of the last convolution is left out here: next to a prediction of x₀ it made coarse steps explode. The preset has a fixed variance since. The run of the prior was begun for 1,500 steps and shortened at step 702. Other work shared both cores.',
   },
 };

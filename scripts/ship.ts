@@ -14,6 +14,17 @@ import { configuredRun } from '../src/systems/index.ts';
 import type { MetricsLine } from '../src/train/index.ts';
 import { cards } from './cards.ts';
 
+/** A run, up to its newest checkpoint. */
+interface Stage {
+  readonly folder: string;
+  readonly checkpoint: string;
+  readonly config: Awaited<ReturnType<typeof readRun>>['config'];
+  readonly train: ReturnType<typeof configuredRun>['train'];
+  readonly lines: readonly MetricsLine[];
+  /** What it was, in words. */
+  readonly training: string;
+}
+
 type Row = readonly [what: string, value: string];
 
 const runs = process.argv.slice(2, -1);
@@ -22,8 +33,10 @@ const card = cards[name];
 if (runs.length === 0 || !card)
   throw new Error(`usage: tsx scripts/ship.ts <run> [<run> …] <${Object.keys(cards).join(' | ')}>`);
 const out = join('pretrained', name);
+// All runs are read before the model that stands there goes.
+const stages = await Promise.all(runs.map(readStage));
 await rm(out, { recursive: true, force: true });
-const rowsOfModel = runs.length === 1 ? await shipRun(runs[0]!) : await shipParts(runs);
+const rowsOfModel = stages.length === 1 ? await shipRun(stages[0]!) : await shipParts(stages);
 const { head, rest } = await around();
 const table: readonly Row[] = [
   ...rowsOfModel,
@@ -48,11 +61,10 @@ await writeFile(
 console.log(`${out}: ${((await folderSize(out)).bytes / 1e6).toFixed(2)} MB`);
 
 /** The model of a run, and what the table says of it. */
-async function shipRun(run: string): Promise<readonly Row[]> {
+async function shipRun({ checkpoint, config, train, lines, training }: Stage): Promise<readonly Row[]> {
   await mkdir(out, { recursive: true });
-  const { checkpoint, config, train, lines, training } = await readStage(run);
   // A run that begins with another's model is the last stage of both.
-  const stages = train.init === null ? [training] : [(await readStage(train.init)).training, training];
+  const trainings = train.init === null ? [training] : [(await readStage(train.init)).training, training];
   const measured = lines.findLast(({ evaluation }) => evaluation)?.evaluation ?? {};
   const { system } = configuredRun(config);
   if (!system.ship) throw new Error(`${system.task}: models of this system are not shipped`);
@@ -62,26 +74,25 @@ async function shipRun(run: string): Promise<readonly Row[]> {
     ...rows,
     ['weights', `the moving average of training, float16, ${megabytes(size)}`],
     ['seed', String(train.seed)],
-    ['training', `${stages.join(', then ')} on ${card!.cores}, next to what measuring and saving took`],
+    ['training', `${trainings.join(', then ')} on ${card!.cores}, next to what measuring and saving took`],
     ['loss', lossOf(lines)],
   ];
 }
 
 /** The model that the runs' models are put together to, and a row for each. */
-async function shipParts(runs: readonly string[]): Promise<readonly Row[]> {
-  await runAssemble(runs, { out, dtype: 'float16' });
+async function shipParts(parts: readonly Stage[]): Promise<readonly Row[]> {
+  await runAssemble(
+    parts.map(({ folder }) => folder),
+    { out, dtype: 'float16' },
+  );
   const rows: Row[] = [];
   let upsamplers = 0;
-  for (const run of runs) {
-    const { config, train, lines, training } = await readStage(run);
+  for (const { checkpoint, config, train, lines, training } of parts) {
     const { task } = configuredRun(config).system;
-    const part =
-      task === 'prior' || task === 'decoder' ? task : upsamplers++ === 0 ? 'upsampler' : `upsampler ${upsamplers}`;
-    const { size } = await stat(await largestWeights(run));
-    // Checkpoints of runs are float32.
+    const part = task !== 'ddpm' ? task : upsamplers++ === 0 ? 'upsampler' : `upsampler ${upsamplers}`;
     rows.push([
       part,
-      `${(size / 4e6).toFixed(1)} M parameters; ${training} on ${card!.cores}; seed ${train.seed}; loss ${lossOf(lines)}`,
+      `${((await trainedBytes(checkpoint)) / 4e6).toFixed(1)} M parameters; ${training} on ${card!.cores}; seed ${train.seed}; loss ${lossOf(lines)}`,
     ]);
   }
   return [
@@ -90,14 +101,14 @@ async function shipParts(runs: readonly string[]): Promise<readonly Row[]> {
   ];
 }
 
-/** The file of a run's own network: the largest of what it trained. */
-async function largestWeights(run: string): Promise<string> {
-  const { path } = (await latestCheckpoint(run))!;
-  for (const part of ['prior', 'decoder', 'unet']) {
-    const file = join(path, part, 'diffusion_pytorch_model.safetensors');
-    if (existsSync(file)) return file;
+/** The bytes of the networks that a run trained, float32 in its checkpoints. */
+async function trainedBytes(checkpoint: string): Promise<number> {
+  let bytes = 0;
+  for (const part of ['prior', 'decoder', 'text_proj', 'unet']) {
+    const file = join(checkpoint, part, 'diffusion_pytorch_model.safetensors');
+    if (existsSync(file)) bytes += (await stat(file)).size;
   }
-  throw new Error(`${run}: no network that is put together`);
+  return bytes;
 }
 
 function megabytes(bytes: number): string {
@@ -111,7 +122,7 @@ function lossOf(lines: readonly MetricsLine[]): string {
 }
 
 /** What a run was, up to its newest checkpoint. */
-async function readStage(folder: string) {
+async function readStage(folder: string): Promise<Stage> {
   const checkpoint = await latestCheckpoint(folder);
   if (!checkpoint) throw new Error(`${folder}: no checkpoint`);
   const { step: steps, path } = checkpoint;
@@ -126,6 +137,7 @@ async function readStage(folder: string) {
   // The median: a machine that was halted for an hour trained no slower for it.
   const rate = lines.map(({ imagesPerSecond }) => imagesPerSecond).sort((a, b) => a - b)[lines.length >> 1]!;
   return {
+    folder,
     checkpoint: path,
     config,
     train,
