@@ -59,6 +59,10 @@ export class ImageJob {
   error: ApiError | undefined;
   ended: number | undefined;
   readonly #shares: number[];
+  /** Those so far, a few of each image, for who begins to watch later. */
+  readonly #previews: JobEvent[] = [];
+  /** The newest step, for the same. */
+  #step: JobEvent | undefined;
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
   constructor(spec: ImageJobSpec) {
@@ -87,12 +91,16 @@ export class ImageJob {
     if (this.isEnded) return;
     this.status = 'running';
     for (const image of images) this.#shares[image] = share;
-    this.#emit({ type: 'progress', stage, step, steps, images, share: this.share });
+    this.#step = { type: 'progress', stage, step, steps, images, share: this.share };
+    this.#emit(this.#step);
   }
 
   /** Says how an image looks so far. */
   preview(image: number, number: number, bytes: Uint8Array): void {
-    if (!this.isEnded) this.#emit({ type: 'preview', image, number, bytes });
+    if (this.isEnded) return;
+    const event: JobEvent = { type: 'preview', image, number, bytes };
+    this.#previews.push(event);
+    this.#emit(event);
   }
 
   /** Hands over an image; with the last one the job is completed. */
@@ -119,16 +127,18 @@ export class ImageJob {
   }
 
   /**
-   * What happens to it from now on, to its end; what it has made before comes first.
+   * What happens to it from now on, to its end; its newest step, previews and images so far come first.
    *
    * @throws the signal's AbortError
    */
   async *events(signal?: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
-    // Listens before it looks, so that nothing falls between.
+    // Listens before it looks, and looks once, so that nothing falls between and nothing comes twice.
     const coming = on(this.#emitter, 'event', signal ? { signal } : {}) as AsyncIterable<[JobEvent]>;
-    for (const [image, bytes] of this.images.entries()) if (bytes) yield { type: 'image', image, bytes };
-    if (this.status === 'completed') return yield { type: 'completed' };
-    if (this.isEnded) return yield { type: 'failed', error: this.error! };
+    const { status, isEnded } = this;
+    const made = this.images.flatMap((bytes, image): JobEvent[] => (bytes ? [{ type: 'image', image, bytes }] : []));
+    yield* [...(this.#step ? [this.#step] : []), ...this.#previews, ...made];
+    if (status === 'completed') return yield { type: 'completed' };
+    if (isEnded) return yield { type: 'failed', error: this.error! };
     for await (const [event] of coming) {
       yield event;
       if (event.type === 'completed' || event.type === 'failed') return;
