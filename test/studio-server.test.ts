@@ -86,6 +86,7 @@ beforeAll(async () => {
     runs,
     localOnly: true,
     api: () => (opened ??= api()),
+    isOpen: () => serving !== undefined,
   });
   server = await startServer(app, { host: '127.0.0.1', port: 0 }, serverLimits);
   browser = await startBrowser();

@@ -70,6 +70,7 @@ export async function runStudio(options: StudioOptions): Promise<void> {
     apiKey,
     localOnly: apiKey === undefined,
     api,
+    isOpen: () => serving !== undefined,
   });
   const { signal, release } = interruptSignal(() => {});
   try {
