@@ -18,10 +18,10 @@ test('a server that stops tells the calls that still wait, and not only the imag
   const { signal } = new AbortController();
   const running = scheduler.askClip('clip', call, signal);
   const waiting = scheduler.askClip('clip', call, signal);
-  const refused = expect(waiting).rejects.toThrow('the server has stopped before this was done');
+  const refused = waiting.catch((error: Error) => error.message);
   expect([scheduler.running, scheduler.waiting]).toEqual([1, 1]);
   await scheduler.drain(0);
-  await refused;
+  expect(await refused).toContain('the server has stopped before this was done');
   expect(scheduler.waiting).toBe(0);
   finish([{ answer: { embeddings: [[1]] } }]);
   expect(await running).toEqual({ embeddings: [[1]] });
