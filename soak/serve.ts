@@ -188,10 +188,12 @@ async function watchedMemory(
     });
     await sleep(1000);
   }
-  const quarter = Math.max(1, Math.floor(sizes.length / 4));
+  const quarter = Math.floor(sizes.length / 4);
   const mean = (part: readonly number[]) => part.reduce((sum, size) => sum + size, 0) / part.length;
   const change = (of: 'server' | 'worker' | 'heap', measure: (part: readonly number[]) => number) => {
     const all = sizes.map((size) => size[of]);
+    // A soak of a second or two has no quarters.
+    if (all.length < 4) return [measure(all), measure(all)] as const;
     return [measure(all.slice(quarter, 2 * quarter)), measure(all.slice(-quarter))] as const;
   };
   return {

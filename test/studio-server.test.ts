@@ -86,6 +86,7 @@ beforeAll(async () => {
     runs,
     localOnly: true,
     api: () => (opened ??= api()),
+    isOpen: () => serving !== undefined,
   });
   server = await startServer(app, { host: '127.0.0.1', port: 0 }, serverLimits);
   browser = await startBrowser();
@@ -196,7 +197,7 @@ describe.runIf(canVisit)(`the studio on its server (${withoutBrowser})`, { timeo
 
   test('an address that says webgpu computes on the processor where there is none, and says so', async () => {
     const { page, errors } = await visit('algorithm-2?steps=2&device=webgpu&ran=1');
-    await expectSoon(page, "document.querySelector('#no-webgpu')?.textContent.includes('no WebGPU')", 40_000);
+    await expectSoon(page, "document.querySelector('.no-webgpu')?.textContent.includes('no WebGPU')", 40_000);
     await expectSoon(page, "document.querySelector('#run-status').textContent.includes('Computed on wasm')", 40_000);
     expect(errors).toEqual([]);
     await page.close();

@@ -10,6 +10,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** The command that a problem names; default serve. */
+  readonly command?: string | undefined;
 }
 
 /** A server that listens. */
@@ -29,7 +31,7 @@ export interface StartedServer {
  */
 export async function startServer(
   app: Hono,
-  { host, port }: ListenOptions,
+  { host, port, command }: ListenOptions,
   { sendSeconds, connections }: Pick<ServerLimits, 'sendSeconds' | 'connections'>,
 ): Promise<StartedServer> {
   const server = createAdaptorServer({
@@ -45,7 +47,7 @@ export async function startServer(
   }) as Server;
   server.maxConnections = connections;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, { host, port })));
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, { host, port, command })));
     server.listen(port, host, resolve);
   });
   const address = server.address() as AddressInfo;
@@ -64,7 +66,7 @@ export async function startServer(
   };
 }
 
-function listenProblem(error: NodeJS.ErrnoException, { host, port }: ListenOptions): Error {
+function listenProblem(error: NodeJS.ErrnoException, { host, port, command = 'serve' }: ListenOptions): Error {
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: 'is in use; stop what listens there, or take another with --port (0 takes a free one)',
     EACCES: 'may not be listened at by this user; take one above 1023 with --port',
@@ -72,5 +74,5 @@ function listenProblem(error: NodeJS.ErrnoException, { host, port }: ListenOptio
     ENOTFOUND: 'is no address of this machine; take another with --host',
   };
   const reason = reasons[error.code ?? ''] ?? error.message;
-  return new Error(`serve: ${host}:${port} ${reason}`, { cause: error });
+  return new Error(`${command}: ${host}:${port} ${reason}`, { cause: error });
 }

@@ -17,7 +17,7 @@ export const pages: readonly StudioPage[] = [
     name: 'what',
     title: { zh: '它是什么', en: 'What it is' },
     about: {
-      zh: '写一句话，看 DALL·E 2 一站一站地把它变成图像。',
+      zh: '写一句话，看 DALL·E 2 分几个阶段把它变成图像。',
       en: 'Write a text, and see DALL·E 2 turn it into an image, stage by stage.',
     },
     load: () => import('./pages/what.svelte'),

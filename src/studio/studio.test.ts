@@ -1,10 +1,25 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesInMemory, readModel } from '../checkpoint/browser.ts';
+import { packagePretrainedDir } from '../checkpoint/index.ts';
+import { studioModels } from '../cli/studio/studio-models.ts';
+import { writeStudio } from '../cli/studio/write-studio.ts';
 import { pages } from './pages.ts';
 import { withoutBrowser } from '../../test/browser.ts';
 import { kuosan } from '../../test/kuosan.ts';
@@ -64,6 +79,27 @@ describe.runIf(existsSync(built))('kuosan studio (run where the studio is built)
       status: 1,
       stderr: expect.stringMatching(/^kuosan: .*: holds other files \("[\w.]+"\); give another folder\n$/),
     });
+  });
+
+  test("writes what a model's links lead to, and not what its training goes on with", async () => {
+    const shipped = join(packagePretrainedDir(), 'noto-32');
+    const model = join(cwd, 'linked');
+    cpSync(shipped, model, { recursive: true });
+    const weights = readdirSync(model, { recursive: true, encoding: 'utf8' }).find((file) =>
+      file.endsWith('.safetensors'),
+    )!;
+    rmSync(join(model, weights));
+    symlinkSync(join(shipped, weights), join(model, weights));
+    mkdirSync(join(model, 'training'));
+    writeFileSync(join(model, 'training/optimizer.safetensors'), 'moments');
+    const [own] = (await studioModels([model], 1e9)).filter(({ name }) => name === 'linked');
+    const { size } = statSync(join(shipped, weights));
+    expect(own).toMatchObject({ bytes: size, computes: 'browser' });
+    await writeStudio(join(cwd, 'linked-site'), [own!], false);
+    const written = join(cwd, 'linked-site/models/linked');
+    expect(lstatSync(join(written, weights)).isFile()).toBe(true);
+    expect(statSync(join(written, weights)).size).toBe(size);
+    expect(existsSync(join(written, 'training'))).toBe(false);
   });
 
   test('refuses what is no model in one line', async () => {

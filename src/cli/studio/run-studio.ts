@@ -70,10 +70,11 @@ export async function runStudio(options: StudioOptions): Promise<void> {
     apiKey,
     localOnly: apiKey === undefined,
     api,
+    isOpen: () => serving !== undefined,
   });
   const { signal, release } = interruptSignal(() => {});
   try {
-    const server = await startServer(app, { host, port }, serverLimits);
+    const server = await startServer(app, { host, port, command: 'studio' }, serverLimits);
     process.stdout.write(`The studio is at ${server.url}/ (Ctrl+C ends it)\n`);
     if (models.some(({ computes }) => computes === 'server'))
       api().catch((error: unknown) => process.stderr.write(`note: ${(error as Error).message}\n`));

@@ -41,13 +41,16 @@ export async function studioModels(sources: readonly string[], browserBytes: num
 async function weightsBytes(folder: string): Promise<number> {
   const byPart = new Map<string, Map<string, number>>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !entry.name.endsWith('.safetensors')) continue;
+    if (!entry.name.endsWith('.safetensors')) continue;
     const path = join(entry.parentPath, entry.name);
     if (path.slice(folder.length).split(/[/\\]/).includes('training')) continue;
+    // What a link leads to.
+    const found = await stat(path);
+    if (!found.isFile()) continue;
     // `model.safetensors`, `model.fp16.safetensors`, `model-00001-of-00002.safetensors`
     const variant = /\.(\w+?)(?:-\d+-of-\d+)?\.safetensors$/.exec(entry.name)?.[1] ?? '';
     const variants = byPart.get(entry.parentPath) ?? new Map<string, number>();
-    byPart.set(entry.parentPath, variants.set(variant, (variants.get(variant) ?? 0) + (await stat(path)).size));
+    byPart.set(entry.parentPath, variants.set(variant, (variants.get(variant) ?? 0) + found.size));
   }
   return [...byPart.values()].reduce((sum, variants) => sum + Math.max(...variants.values()), 0);
 }

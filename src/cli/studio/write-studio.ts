@@ -1,7 +1,7 @@
 /** Writes the studio as static files. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { checkWritable } from '../../data/index.ts';
 import { replaceWhole } from '../../files/durable-files.ts';
 import { folderSize } from '../../files/folder-size.ts';
@@ -47,7 +47,13 @@ export async function writeStudio(
     await mkdir(join(aside, 'models'));
     await writeFile(join(aside, 'models/models.json'), `${JSON.stringify(modelIndex(models, false), null, 2)}\n`);
     for (const { name, path, computes } of models)
-      if (computes === 'browser') await cp(path, join(aside, 'models', name), { recursive: true });
+      if (computes === 'browser')
+        await cp(path, join(aside, 'models', name), {
+          recursive: true,
+          // A cache of Hugging Face keeps links; a checkpoint, what its training goes on with.
+          dereference: true,
+          filter: (from) => relative(path, from) !== 'training',
+        });
   });
   return { bytes: (await folderSize(full)).bytes, left };
 }

@@ -138,7 +138,9 @@ export class BatchScheduler {
     await Promise.race([done, timeUp]);
     clearTimeout(timer);
     const error = new ApiError(503, 'the server has stopped before this was done; send the request again later');
-    for (const each of this.#waiting) if (each.kind === 'image') each.job.fail(error);
+    for (const each of this.#waiting)
+      if (each.kind === 'image') each.job.fail(error);
+      else each.reject(error);
     this.#waiting = [];
     for (const job of this.#jobs) job.fail(error);
   }

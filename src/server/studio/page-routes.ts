@@ -61,7 +61,11 @@ export function pageRoutes({ pages, engine, models }: StudioPlaces): Hono {
     .get('/models/*', (c) => {
       const [, name, ...rest] = pathOf(c).split('/');
       const model = models.find((each) => each.name === name);
-      return model ? sendFile(c, join(model.path, ...rest)) : c.notFound();
+      // What a training goes on with is nobody else's.
+      if (!model || rest[0] === 'training') return c.notFound();
+      // Whoever made the model may have put a page into it: here it would run as one of the studio's.
+      const type = extname(pathOf(c)) === '.json' ? 'application/json' : 'application/octet-stream';
+      return sendFile(c, join(model.path, ...rest), type);
     })
     .get('/ort/:name', (c) => {
       const name = c.req.param('name');
@@ -88,16 +92,25 @@ function pathOf(c: Context): string {
   return path;
 }
 
-/** A file, or 304 where the browser has it already. */
-export async function sendFile(c: Context, path: string): Promise<Response> {
+/**
+ * A file, or 304 where the browser has it already.
+ *
+ * @param type  its media type; default by its name
+ */
+export async function sendFile(
+  c: Context,
+  path: string,
+  type = mediaTypes[extname(path)] ?? 'application/octet-stream',
+): Promise<Response> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) return c.notFound();
   const etag = `"${found.size.toString(36)}-${Math.round(found.mtimeMs).toString(36)}"`;
   c.header('etag', etag);
   // Built files have a hash in their names; models, pages and samples may be others tomorrow.
-  c.header('cache-control', /\/assets\/[^/]+$/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
+  c.header('cache-control', c.req.path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache');
   if (c.req.header('if-none-match') === etag) return c.body(null, 304);
-  c.header('content-type', mediaTypes[extname(path)] ?? 'application/octet-stream');
+  c.header('content-type', type);
+  c.header('x-content-type-options', 'nosniff');
   c.header('content-length', String(found.size));
   if (c.req.method === 'HEAD') return c.body(null);
   return c.body(Readable.toWeb(createReadStream(path)) as ReadableStream);

@@ -21,13 +21,16 @@ function studio(options: Partial<StudioAppOptions> = {}): Hono {
     localOnly: true,
     api: async () => {
       opened++;
-      return new Hono().get('/api/models', (c) => c.json({ object: 'list', data: [] }));
+      return new Hono()
+        .get('/api/models', (c) => c.json({ object: 'list', data: [] }))
+        .get('/health', (c) => c.json({ status: 'ok', worker: 'running' }));
     },
+    isOpen: () => opened > 0,
     ...options,
   });
 }
 
-/** What a path is answered; as sent, without the shortening that URLs get. */
+/** What a path is answered. `Request` shortens `/../` as a browser does, so a path that shall lead upward is written with `%2f`. */
 const ask = (app: Hono, path: string, init: RequestInit = {}) =>
   app.request(new Request(`${origin}${path}`, { ...init, headers: { host: 'localhost:8017', ...init.headers } }));
 const jsonOf = async (response: Response | Promise<Response>) => (await (await response).json()) as Record<string, any>; // oxlint-disable-line typescript/no-explicit-any -- answers are read by their documented names
@@ -78,12 +81,25 @@ describe('pages and models', () => {
       isServed: true,
       models: [{ name: 'tiny', kind: 'model', bytes: 8, computes: 'browser' }],
     });
-    expect((await ask(app, '/models/tiny/model_index.json')).status).toBe(200);
+    const index = await ask(app, '/models/tiny/model_index.json');
+    expect([index.status, index.headers.get('content-type')]).toEqual([200, 'application/json']);
+  });
+
+  test("a model's files are data, whatever they are called, and what its training keeps is not served", async () => {
+    mkdirSync(join(model, 'training'));
+    mkdirSync(join(model, 'assets'));
+    for (const name of ['page.html', 'training/optimizer.safetensors', 'assets/weights.bin'])
+      writeFileSync(join(model, name), 'x');
+    const app = studio();
+    const { headers } = await ask(app, '/models/tiny/page.html');
+    expect(headers.get('content-type')).toBe('application/octet-stream');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect((await ask(app, '/models/tiny/training/optimizer.safetensors')).status).toBe(404);
+    const weights = await ask(app, '/models/tiny/assets/weights.bin');
+    expect(weights.headers.get('cache-control')).toBe('no-cache');
   });
 
   test.each([
-    '/../secret.txt',
-    '/%2e%2e/secret.txt',
     '/..%2fsecret.txt',
     '/models/tiny/..%2f..%2fsecret.txt',
     '/models/..%2f..%2fsecret.txt',
@@ -109,10 +125,12 @@ describe('pages and models', () => {
   test('the API opens with the first request that asks it, and its error is that request’s answer', async () => {
     const app = studio();
     await ask(app, '/');
+    expect(await jsonOf(ask(app, '/health'))).toMatchObject({ status: 'ok', worker: 'ended' });
     expect(opened).toBe(0);
     const models = await ask(app, '/api/models');
     expect(await models.json()).toEqual({ object: 'list', data: [] });
     expect(models.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+    expect(await jsonOf(ask(app, '/health'))).toMatchObject({ worker: 'running' });
     const failing = studio({ api: () => Promise.reject(new Error('the model is damaged')) });
     expect(await jsonOf(ask(failing, '/api/models'))).toMatchObject({ error: { message: 'the model is damaged' } });
   });

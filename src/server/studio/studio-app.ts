@@ -12,6 +12,8 @@ export interface StudioAppOptions extends StudioPlaces, Pick<AccessOptions, 'api
   readonly runs: string;
   /** What computes on this machine: `serverApp` over the models. Asked for with every request, so that it may open them late. */
   readonly api: () => Promise<Hono>;
+  /** Whether `api` has opened them. */
+  readonly isOpen: () => boolean;
 }
 
 /** What `serverApp` answers, next to the pages. */
@@ -21,7 +23,7 @@ const apiPaths = ['/v1/*', '/api/*', '/health', '/openapi.json'];
  * The routes of the studio. With a key, browsers ask the visitor for it: it is the password, under any name.
  * What `api` throws becomes the answer to the request that asked.
  */
-export function studioApp({ runs, api, apiKey, localOnly, ...places }: StudioAppOptions): Hono {
+export function studioApp({ runs, api, isOpen, apiKey, localOnly, ...places }: StudioAppOptions): Hono {
   const app = new Hono();
   app.onError((error, c) => {
     const problem = asApiError(error);
@@ -37,6 +39,11 @@ export function studioApp({ runs, api, apiKey, localOnly, ...places }: StudioApp
   app.use('*', ...guardOrigins({ localOnly }));
   if (apiKey !== undefined) app.use('*', requireKey(apiKey, { keyFromBrowsers: true }));
   app.route('/api', runRoutes(runs));
+  // Whoever asks how the server is opens no models.
+  app.get('/health', async (c, next) => {
+    if (isOpen()) return next();
+    return c.json({ status: 'ok', waiting: 0, running: 0, worker: 'ended', worker_losses: 0 });
+  });
   for (const path of apiPaths) app.all(path, async (c) => (await api()).fetch(c.req.raw, c.env as object));
   app.all('*', async (c, next) => {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD')

@@ -44,7 +44,7 @@ export async function servedFacts(name: string, signal: AbortSignal): Promise<Se
 }
 
 /**
- * Has the server sample an image, and shows x̂_0 of every step, or of a hundred. On abort the server stops, too.
+ * Has the server sample an image, and shows x̂_0 of every step, or of a hundred. Where nobody waits for it any more, the server stops, too.
  *
  * @throws NoServer on a static host; the server's line if it refuses, or fails; the signal's reason on abort
  */
@@ -52,40 +52,45 @@ export async function sampleOnServer(
   { signal, steps, ...asked }: ServerSampling,
   onFrame: (frame: ServerFrame) => void,
 ): Promise<void> {
+  signal.throwIfAborted();
   const previews = Math.min(steps, mostPreviews);
+  // Without the signal: only what has an id can be stopped.
   const response = await askServer('api/jobs', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ...asked, n: 1, steps, previews }),
-    signal,
   });
   const { id } = (await response.json()) as { readonly id: string };
   const path = `api/jobs/${id}`;
-  const events = new EventSource(`./${path}/events`);
+  const stop = () => void askServer(path, { method: 'DELETE', keepalive: true }).catch(() => {});
+  let events: EventSource | undefined;
+  addEventListener('pagehide', stop);
   try {
+    signal.throwIfAborted();
+    const heard = (events = new EventSource(`./${path}/events`));
     await new Promise<void>((resolve, reject) => {
       const read = <T>(event: Event) => JSON.parse((event as MessageEvent<string>).data) as T;
-      events.addEventListener('preview', (event) => {
+      heard.addEventListener('preview', (event) => {
         const { number, b64_json: base64 } = read<{ readonly number: number; readonly b64_json: string }>(event);
         onFrame({ url: `data:image/png;base64,${base64}`, kind: 'preview', share: (number + 1) / previews });
       });
-      events.addEventListener('image', (event) => {
+      heard.addEventListener('image', (event) => {
         onFrame({ url: `.${read<{ readonly url: string }>(event).url}`, kind: 'image', share: 1 });
       });
-      events.addEventListener('completed', () => resolve());
-      events.addEventListener('failed', (event) => {
+      heard.addEventListener('completed', () => resolve());
+      heard.addEventListener('failed', (event) => {
         const { error } = read<{ readonly error: { readonly message: string } }>(event);
         reject(new Error(error.message));
       });
       // The server has ended: the browser would ask again for ever.
-      events.addEventListener('error', () => reject(new TypeError(`${path}: the server does not answer any more`)));
+      heard.addEventListener('error', () => reject(new TypeError(`${path}: the server does not answer any more`)));
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      if (signal.aborted) reject(signal.reason as Error);
     });
   } catch (error) {
-    if (signal.aborted) void askServer(path, { method: 'DELETE' }).catch(() => {});
+    stop();
     throw error;
   } finally {
-    events.close();
+    removeEventListener('pagehide', stop);
+    events?.close();
   }
 }

@@ -14,6 +14,6 @@ export async function askServer(path: string, init: RequestInit = {}): Promise<R
   if (!(await isServed())) throw new NoServer(path);
   const response = await fetch(`./${path}`, { cache: 'no-store', ...init });
   if (response.ok || response.status === 304) return response;
-  const { error } = (await response.json()) as { readonly error?: { readonly message: string } };
+  const { error } = (await response.json().catch(() => ({}))) as { readonly error?: { readonly message: string } };
   throw new Error(error?.message ?? `${path}: ${response.status} ${response.statusText}`);
 }

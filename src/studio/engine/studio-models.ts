@@ -1,5 +1,6 @@
 /** The models that lie next to the studio, and whether a server is behind it. */
 import { modelAddress } from './model-address.ts';
+import { openedOnce } from './opened-once.ts';
 
 /** One of them. */
 export interface NextModel {
@@ -16,13 +17,15 @@ interface Index {
   readonly models: readonly NextModel[];
 }
 
-let listed: Promise<Index> | undefined;
+const openIndex = openedOnce<Index>();
 
 function index(): Promise<Index> {
-  listed ??= fetch('./models/models.json').then(async (response) =>
-    response.ok ? ((await response.json()) as Index) : { isServed: false, models: [] },
-  );
-  return listed;
+  return openIndex('index', async () => {
+    const response = await fetch('./models/models.json');
+    if (response.ok) return (await response.json()) as Index;
+    if (response.status === 404) return { isServed: false, models: [] };
+    throw new Error(`models/models.json: ${response.status} ${response.statusText}`);
+  });
 }
 
 /** Whether `kuosan studio` serves the pages; on a static host they are files, and nothing answers them. */
@@ -47,12 +50,11 @@ export interface TextModel {
   readonly isUnclip: boolean;
 }
 
-let textual: Promise<readonly TextModel[]> | undefined;
+const openTextual = openedOnce<readonly TextModel[]>();
 
 /** The models of text to image among them. */
 export function textModels(): Promise<readonly TextModel[]> {
-  textual ??= findTextModels();
-  return textual;
+  return openTextual('textual', findTextModels);
 }
 
 async function findTextModels(): Promise<readonly TextModel[]> {
@@ -64,10 +66,15 @@ async function findTextModels(): Promise<readonly TextModel[]> {
   });
 }
 
-/** The class that a model's index names; empty where there is no index. */
+/** The class that a model's index names; empty where there is no index, or none that can be read. */
 async function pipelineClass(name: string): Promise<string> {
-  const response = await fetch(`${modelAddress(name).href}/model_index.json`);
-  if (!response.ok) return '';
-  const { _class_name: className } = (await response.json()) as { readonly _class_name?: string };
-  return className ?? '';
+  try {
+    const response = await fetch(`${modelAddress(name).href}/model_index.json`);
+    if (!response.ok) return '';
+    const { _class_name: className } = (await response.json()) as { readonly _class_name?: string };
+    return className ?? '';
+  } catch {
+    // One model that cannot be read leaves the others.
+    return '';
+  }
 }

@@ -25,23 +25,28 @@ export function watch<T>(path: string): Readable<Watched<T>> {
     const { signal } = leaving;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let etag: string | null = null;
-    async function look(): Promise<void> {
+    /** A tab that is hidden and shown while an answer is on its way asks anew; the older answer goes nowhere. */
+    let round = 0;
+    async function look(own: number): Promise<void> {
       try {
         const response = await askServer(path, { signal, headers: etag === null ? {} : { 'if-none-match': etag } });
         if (response.status !== 304) {
           const value = (await response.json()) as T;
+          if (own !== round) return;
           etag = response.headers.get('etag');
           update(() => ({ value, problem: undefined }));
-        } else update((before) => (before.problem ? { value: before.value, problem: undefined } : before));
+        } else if (own === round)
+          update((before) => (before.problem ? { value: before.value, problem: undefined } : before));
       } catch (error) {
+        if (own !== round) return;
         if (!signal.aborted) update(({ value }) => ({ value, problem: error as Error }));
         if (error instanceof NoServer) return;
       }
-      if (!signal.aborted && !document.hidden) timer = setTimeout(() => void look(), millisecondsBetween);
+      if (own === round && !signal.aborted && !document.hidden) timer = setTimeout(() => void look(own), millisecondsBetween);
     }
     function follow(): void {
       clearTimeout(timer);
-      if (!document.hidden) void look();
+      if (!document.hidden) void look(++round);
     }
     document.addEventListener('visibilitychange', follow, { signal });
     follow();

@@ -4,7 +4,7 @@ import type { Words } from '../shell/language.ts';
 /** The page of Algorithm 2. */
 export const algorithm2Words = {
   lead: {
-    zh: prose`算法 2 用训练好的网络生成：从噪声开始，一步一步减去网络说的噪声，再加上一点新的。这里一行一行地走，亮着的是正在运行的一行，下面是它碰到的张量。`,
+    zh: prose`算法 2 用训练好的网络生成：从噪声开始，一步一步减去网络预测的噪声，再加上一点新的。这里一行一行地走，亮着的是正在运行的一行，下面是它碰到的张量。`,
     en: prose`Algorithm 2 generates with a trained network: from noise, step by step, remove what the network says is noise and add a little that is fresh. Here it goes line by line: the line that runs is lit, and below are the tensors that it touches.`,
   },
   title: { zh: '一行一行', en: 'Line by line' },
@@ -43,14 +43,14 @@ export const algorithm2Words = {
   z: { zh: prose`$z$`, en: prose`$z$` },
   xs: { zh: prose`$x_{t-1}$`, en: prose`$x_{t-1}$` },
   hearXt: { zh: '这一步之前的图像', en: 'The image before the step' },
-  hearEps: { zh: '网络说的噪声', en: 'The noise that the network says' },
+  hearEps: { zh: '网络预测的噪声', en: 'The noise that the network says' },
   hearZ: { zh: '新的噪声', en: 'The fresh noise' },
   hearXs: { zh: '这一步之后的图像', en: 'The image after the step' },
   waiting: { zh: '运行一次，再拖动滑块，一行一行地看。', en: 'Run it, then move the slider to go through its lines.' },
   meaningZ: { zh: '一步新加的噪声', en: 'the noise that a step adds' },
   meaningSigma: {
-    zh: prose`$\sqrt{\tilde\beta_t}$，后验的标准差；不是 \`schedule.sigma\``,
-    en: prose`$\sqrt{\tilde\beta_t}$, the deviation of the posterior; not \`schedule.sigma\``,
+    zh: prose`这个噪声的标准差：\`fixed_small\` 是后验的 $\sqrt{\tilde\beta_t}$，\`fixed_large\` 是 $\sqrt{\beta_t}$，\`learned_range\` 由网络给出；不是 \`schedule.sigma\``,
+    en: prose`the deviation of this noise: $\sqrt{\tilde\beta_t}$ of the posterior with \`fixed_small\`, $\sqrt{\beta_t}$ with \`fixed_large\`, what the network has learned with \`learned_range\`; not \`schedule.sigma\``,
   },
   meaningPosterior: { zh: '第 4 行的系数和方差', en: 'coefficients and variance of line 4' },
 } as const satisfies Words;

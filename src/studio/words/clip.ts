@@ -20,7 +20,7 @@ export const clipWords = {
   },
   searchTitle: { zh: '用文字找图像', en: 'Search by a text' },
   searchText: {
-    zh: prose`问题是一个向量，每幅图像也是。按余弦排好，就是搜索：在 169 个表情和你的图像里。`,
+    zh: prose`查询是一个向量，每幅图像也是。按余弦排好，就是搜索：在 169 个表情和你的图像里。`,
     en: prose`The question is a vector, and so is each image. Ordered by their cosines they are the answer: of 169 emoji and your images.`,
   },
 
@@ -76,7 +76,7 @@ export const clipWords = {
   meaningText: { zh: '文字的单位向量', en: 'text embeddings of length 1' },
   meaningScale: { zh: '学到的温度的倒数', en: 'the inverse of the learned temperature' },
   meaningProbability: { zh: '每幅图像的词，可能的在前', en: 'the words of each image, likeliest first' },
-  meaningRank: { zh: '离问题最近的图像', en: 'the images nearest to a question' },
+  meaningRank: { zh: '离查询最近的图像', en: 'the images nearest to a question' },
 } as const satisfies Words;
 
 /** The formulas of the page. */

@@ -7,7 +7,7 @@ export const modelWords = {
   deviceAuto: { zh: '自动', en: 'Automatic' },
   deviceWasm: { zh: '处理器 (wasm)', en: 'Processor (wasm)' },
   deviceWebgpu: { zh: '显卡 (WebGPU)', en: 'GPU (WebGPU)' },
-  fetching: { zh: '正在取模型 {name}：{bytes} MB', en: 'Fetching {name}: {bytes} MB' },
+  fetching: { zh: '正在下载模型 {name}：{bytes} MB', en: 'Fetching {name}: {bytes} MB' },
   starting: { zh: '正在启动引擎…', en: 'Starting the engine …' },
   runsOn: { zh: '在 {device} 上计算', en: 'Computed on {device}' },
   tooLarge: {

@@ -38,7 +38,7 @@ export const runsWords = {
 
   machine: { zh: '机器', en: 'Machine' },
   processors: { zh: '处理器', en: 'Processors' },
-  processorsBusy: { zh: '{count} 个里忙着 {busy} 个', en: '{busy} of {count} busy' },
+  processorsBusy: { zh: '{count} 个中有 {busy} 个在忙', en: '{busy} of {count} busy' },
   memory: { zh: '内存', en: 'Memory' },
   memoryUsed: { zh: '{all} GB 里用了 {used} GB', en: '{used} of {all} GB used' },
   takes: {
@@ -55,7 +55,7 @@ export const runsWords = {
   gradNorm: { zh: '梯度的范数', en: 'Norm of the gradient' },
   imagesPerSecond: { zh: '每秒图像数', en: 'Images per second' },
   otherLoss: { zh: '{name} 的损失', en: 'Loss of the {name}' },
-  noMetrics: { zh: '还没有写下一步。', en: 'No step has been written yet.' },
+  noMetrics: { zh: '还没有记录任何一步。', en: 'No step has been written yet.' },
   unreadable: {
     zh: '{name}：记录里有 {count} 行读不了（被中断或磁盘已满），略过了。',
     en: '{name}: {count} lines of the log cannot be read (cut short by a kill or a full disk) and are left out.',

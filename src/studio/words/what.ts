@@ -4,7 +4,7 @@ import type { Words } from '../shell/language.ts';
 /** The page of text to image. */
 export const whatWords = {
   lead: {
-    zh: prose`写一句话，模型从噪声里做出一幅没有人画过的图像。DALL·E 2 分几站：文字变成向量，先验猜出这样的图像该有的向量，解码器从噪声走到有这个向量的图像，最后放大。`,
+    zh: prose`写一句话，模型从噪声里做出一幅没有人画过的图像。DALL·E 2 分几个阶段：文字变成向量，先验猜出这样的图像该有的向量，解码器从噪声走到有这个向量的图像，最后放大。`,
     en: prose`Write a text, and out of noise a model makes an image that nobody has drawn. DALL·E 2 does it in stages: the text becomes a vector, the prior draws the vector that such an image would have, the decoder goes from noise to an image with that vector, and the last stage enlarges it.`,
   },
   title: { zh: '从文字到图像', en: 'From a text to an image' },
@@ -13,11 +13,11 @@ export const whatWords = {
     en: prose`The way from a text $y$ to an image $x$ goes through an image embedding $z$. The right factor is the prior, the left one the decoder, both of them diffusion models.`,
   },
   priorChoice: {
-    zh: prose`先验画几个候选，留下和文字最近的一个：`,
+    zh: prose`先验采样出几个候选，留下和文字最近的一个：`,
     en: prose`The prior draws several candidates, and the one nearest to the text is kept:`,
   },
   guidanceText: {
-    zh: prose`引导把每一步从“没有条件”推向“有条件”，$s$ 越大，越照文字，越少变化：`,
+    zh: prose`引导把每一步从“没有条件”推向“有条件”，$s$ 越大，越贴近文字，变化越少：`,
     en: prose`Guidance pushes each step from “without conditions” to “with them”. A larger $s$ follows the text more closely and varies less:`,
   },
   noPrior: {
@@ -37,7 +37,7 @@ export const whatWords = {
     zh: '{name} 放大图像，不从文字开始；换一个文生图的模型。',
     en: '{name} enlarges images and does not begin with a text; take a model of text to image.',
   },
-  prompt: { zh: '写什么（模型读英文）', en: 'What should the image show?' },
+  prompt: { zh: '提示词（英文）', en: 'What should the image show?' },
   seed: { zh: '随机种子', en: 'Seed' },
   steps: { zh: '步数', en: 'Steps' },
   guidance: { zh: prose`引导 $s$`, en: prose`Guidance $s$` },
@@ -45,7 +45,7 @@ export const whatWords = {
   candidates: { zh: '先验的候选', en: 'Candidates of the prior' },
   own: { zh: '模型自己的', en: "model's own" },
   generate: { zh: '生成', en: 'Generate' },
-  stages: { zh: '各站', en: 'Stages' },
+  stages: { zh: '各个阶段', en: 'Stages' },
   working: { zh: '{stage}：第 {step} 步，共 {steps} 步', en: '{stage}: step {step} of {steps}' },
   stageText: { zh: '文字', en: 'Text' },
   stagePrior: { zh: '先验', en: 'Prior' },
