@@ -137,8 +137,8 @@ const decoder = {
     crossAttentionDim: 8,
     normNumGroups: 4,
   },
-  // x_0 is learned in fewer steps than ε, where data is this plain.
-  scheduler: { numTrainTimesteps: 50, predictionType: 'sample' },
+  // x_0 is learned in fewer steps than ε, where data is this plain; the variance as it is next to ε.
+  scheduler: { numTrainTimesteps: 50, predictionType: 'sample', varianceType: 'learned_range' },
   train: { ...train, steps: 100, batchSize: 9, checkpointEvery: 80, sampleEvery: 100, sampleCount: 4, sampleSteps: 3 },
   sampling: { steps: 8, guidanceScale: 1.5 },
 };
@@ -300,6 +300,32 @@ describe('an autoregressive prior', () => {
     expect(losses).toEqual(whole.losses.slice(60));
   }, 120_000);
 
+  test('keeps the buckets of the model that it begins with, whatever the data', async () => {
+    writeFileSync(join(data, 'fewer.txt'), Array.from({ length: 15 }, (_, i) => `${2 * i}.png`).join('\n'));
+    const out = join(root, 'autoregressive-prior-on-fewer');
+    const fewer = { ...autoregressivePrior, data: { ...autoregressivePrior.data, files: 'fewer.txt' } };
+    const once = { ...train, steps: 1, checkpointEvery: 1 };
+    await trained({ ...fewer, train: { ...once, init: autoregressiveRun } }, out);
+    const kept = ['clip_mean', 'clip_components', 'bucket_start', 'bucket_width'];
+    const of = async (run: string) => {
+      const { path } = (await latestCheckpoint(run))!;
+      const { tensors } = readSafetensors(readFileSync(join(path, 'prior/diffusion_pytorch_model.safetensors')));
+      return kept.map((name) => [...(tensors.get(name)!.data as Float32Array)]);
+    };
+    expect(await of(out)).toEqual(await of(autoregressiveRun));
+    const anew = join(root, 'autoregressive-prior-anew');
+    await trained({ ...fewer, train: once }, anew);
+    expect(await of(anew)).not.toEqual(await of(autoregressiveRun));
+  }, 60_000);
+
+  test('refuses buckets of similarities that no pair is in', async () => {
+    const model = { ...autoregressivePrior.model, numSimilarities: 64 };
+    const plan = await configuredRun({ ...autoregressivePrior, model }).plan({});
+    await expect(plan.prepare!(executor, {})).rejects.toThrow(
+      'config.model.numSimilarities is 64, and the cosines of the pairs make only 30 buckets; take at most so many',
+    );
+  });
+
   test('says that it makes no images, and refuses more components than there are', async () => {
     await expect(open(autoregressiveRun)).rejects.toThrow(/holds a prior, which makes embeddings and no images/);
     const refused = (model: object) => configuredRun({ ...autoregressivePrior, model }).plan({});
@@ -413,11 +439,13 @@ describe('a whole DALL·E 2', () => {
     // Alone an image is what it is in a batch.
     const again = await generateImages(generator, { seed: 1, first: 2, prompts: [captions[2]!] });
     expect([...again.data]).toEqual([...images.data.subarray(128, 192)]);
-    // Candidates, another scale and a negative prompt are taken, and change what is drawn.
+    // Candidates, another scale and a negative prompt are taken, and each changes what is drawn.
     const asked = { seed: 1, first: 2, prompts: [captions[2]!] };
+    const every = await generateImages(generator, { seed: 1, count: 3, prompts: captions, candidates: 3 });
+    expect([...every.data]).not.toEqual([...images.data]);
     const stages = (own: object) => ({ sampling: { stages: { prior: own } } });
-    const several = await generateImages(generator, { ...asked, candidates: 3, ...stages({ guidanceScale: 1 }) });
-    expect([...several.data]).not.toEqual([...again.data]);
+    const unguided = await generateImages(generator, { ...asked, ...stages({ guidanceScale: 1 }) });
+    expect([...unguided.data]).not.toEqual([...again.data]);
     const away = await generateImages(generator, { ...asked, negativePrompts: [captions[0]!] });
     expect([...away.data]).not.toEqual([...again.data]);
     expect(() => generator.check({ ...asked, ...stages({ steps: 9 }) })).toThrow(

@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { float32, RandomStream, type FloatArray, type HostArray } from '../core/index.ts';
+import { repeatRow } from '../diffusion/index.ts';
 import { AutoregressivePrior, textConditionNames } from '../models/index.ts';
 import { initialValues } from '../nn/index.ts';
 import { createNodeExecutor } from '../runtime/node.ts';
-import { drawnBucket, openAutoregressivePriorSampler } from './autoregressive-prior-sampler.ts';
+import { askedSimilarities, drawnBucket, openAutoregressivePriorSampler } from './autoregressive-prior-sampler.ts';
 import { bucketWeights } from './embedding-buckets.ts';
-import type { PriorRequest, PriorSampler } from './prior-sampler.ts';
+import { cosine, embeddingAt, type PriorRequest, type PriorSampler } from './prior-sampler.ts';
 
 const executor = createNodeExecutor({ threads: 1, worker: false });
 afterAll(() => executor.dispose());
@@ -31,6 +32,14 @@ describe('a bucket', () => {
       'prior: a logit is NaN; take an earlier checkpoint',
     );
   });
+});
+
+test('similarities that are asked for are the upper buckets', () => {
+  expect(askedSimilarities(0.5, 16)).toEqual([8, 16]);
+  expect(askedSimilarities(0.9, 4)).toEqual([3, 4]);
+  expect(askedSimilarities(0, 16)).toEqual([0, 16]);
+  // One is left, however few there are.
+  expect(askedSimilarities(0.99, 1)).toEqual([0, 1]);
 });
 
 describe('an autoregressive prior', () => {
@@ -66,7 +75,7 @@ describe('an autoregressive prior', () => {
       [textConditionNames.pooled]: values(count, 4),
     };
   };
-  const nothing = captions(1);
+  const nothing = { ...captions(1), [textConditionNames.mask]: float32([1, 3], Float32Array.of(1, 1, 0)) };
 
   async function sampled(sampler: PriorSampler, request: Omit<PriorRequest, 'conditions'>, rows = request.ids) {
     const all = captions(5);
@@ -135,7 +144,8 @@ describe('an autoregressive prior', () => {
     ids.forEach((_, i) => {
       // The first is what it would be alone.
       expect(several.similarities.data[4 * i]).toBe(one.similarities.data[i]);
-      expect(best[i]).toBeGreaterThanOrEqual(one.similarities.data[i]!);
+      const kept = cosine(embeddingAt(several.embeddings, i), embeddingAt(captions(5)[textConditionNames.pooled], i));
+      expect(Math.fround(kept)).toBe(best[i]);
     });
     expect(best).not.toEqual([...one.similarities.data]);
     await sampler.dispose();
@@ -153,6 +163,17 @@ describe('an autoregressive prior', () => {
     expect(await of(other)).not.toEqual(usual);
     await plain.dispose();
     await other.dispose();
+  });
+
+  test('is led away from a text as likely to fit as the prompt, and from the empty one as if none was named', async () => {
+    const sampler = await open();
+    const of = async (own: object) => [...(await sampled(sampler, { ids, ...own })).embeddings.data];
+    // Away from the prompt itself leads nowhere.
+    expect(await of({ guidanceScale: 3, negative: captions(5) })).toEqual(await of({ guidanceScale: 1 }));
+    const empty = repeatRow(nothing, 5);
+    expect(await of({ guidanceScale: 3, negative: empty })).toEqual(await of({ guidanceScale: 3 }));
+    expect(await of({ guidanceScale: 3 })).not.toEqual(await of({ guidanceScale: 1 }));
+    await sampler.dispose();
   });
 
   test('refuses what it does not take', async () => {

@@ -15,7 +15,7 @@ import {
   type Store,
   type Tensor,
 } from '../core/index.ts';
-import { padRows, repeatRow, rowsOf, type Conditions, type Sampling } from '../diffusion/index.ts';
+import { padRows, repeatRow, rowsOf, takeRows, type Conditions, type Sampling } from '../diffusion/index.ts';
 import {
   conditionTensors,
   similarityName,
@@ -38,7 +38,7 @@ export interface AutoregressivePriorSource {
   readonly nothing?: Conditions | undefined;
   readonly sampling?: Pick<Sampling, 'guidanceScale'> | undefined;
   readonly candidates?: number;
-  /** The share of similarities that are not asked for, the lowest: 0.5 samples from the upper half of those of the data. */
+  /** The share of similarities that are not asked for, the lowest, rounded down to whole buckets: 0.5 samples from the upper half of those of the data. */
   readonly similarityQuantile?: number | undefined;
   /** Embeddings computed together, default 16. */
   readonly batchSize?: number;
@@ -81,8 +81,7 @@ export async function openAutoregressivePriorSampler(
     Object.entries(caches).map(([name, { shape }]) => [name, float32(shape, new Float32Array(sizeOf(shape)))]),
   );
   const isGuided = nothing !== undefined;
-  /** Buckets of similarities are as likely as each other, so the upper ones are the upper quantile. */
-  const lowest = Math.min(numSimilarities - 1, Math.floor(similarityQuantile * numSimilarities));
+  const [lowest, end] = askedSimilarities(similarityQuantile, numSimilarities);
 
   function choose({ guidanceScale = ownScale, ...others }: Sampling): Sampling & { readonly steps: number } {
     const other = Object.entries(others).find(([name, value]) => value !== undefined && name !== 'steps');
@@ -97,6 +96,18 @@ export async function openAutoregressivePriorSampler(
     return { steps: numComponents, guidanceScale };
   }
 
+  /** Similarities of what guidance leads away from: trained networks know them under a text, and none under the empty one. */
+  function away(said: readonly number[], negative: Conditions | undefined): number[] {
+    const [notSaid] = similarityNotSaid(prior).data;
+    const tokens = negative?.[textConditionNames.mask];
+    // No text has as few tokens as the empty one.
+    const isText = (b: number) => {
+      const { data } = takeRows(tokens!, [b]);
+      return nothing![textConditionNames.mask]!.data.some((value, i) => value !== data[i]);
+    };
+    return said.map((bucket, b) => (tokens && isText(b) ? bucket : Number(notSaid)));
+  }
+
   /** A batch of embeddings. */
   async function* drawBatch(
     streams: readonly RandomStream[],
@@ -107,7 +118,7 @@ export async function openAutoregressivePriorSampler(
     }: { readonly conditions: Conditions; readonly negative: Conditions | undefined; readonly scale: number },
   ): AsyncGenerator<{ readonly component: number; readonly drawn?: FloatArray }, void, undefined> {
     const count = streams.length;
-    const said = streams.map((stream) => lowest + stream.integer(numSimilarities - lowest));
+    const said = streams.map((stream) => lowest + stream.integer(end - lowest));
     const sides = [
       { weight: scale, shown: { ...conditions, [similarityName]: similarityBuckets(said) } },
       // Without guidance there is nothing to lead away from.
@@ -116,7 +127,11 @@ export async function openAutoregressivePriorSampler(
         : [
             {
               weight: 1 - scale,
-              shown: { ...repeatRow({ ...nothing, [similarityName]: similarityNotSaid(prior) }, count), ...negative },
+              shown: {
+                ...repeatRow(nothing!, count),
+                ...negative,
+                [similarityName]: similarityBuckets(away(said, negative)),
+              },
             },
           ]),
     ].map(({ weight, shown }) => ({ weight, inputs: padded(shown, batchSize) }));
@@ -183,6 +198,17 @@ export async function openAutoregressivePriorSampler(
       await advance.dispose();
     },
   };
+}
+
+/**
+ * The buckets of similarities that are asked for. They are as likely as each other, so the upper ones are the upper quantile.
+ *
+ * @param quantile  the share that is not asked for, the lowest; rounded down to whole buckets
+ * @param count     of all buckets
+ * @returns         the first that is asked for, and the one behind the last
+ */
+export function askedSimilarities(quantile: number, count: number): readonly [first: number, end: number] {
+  return [Math.min(count - 1, Math.floor(quantile * count)), count];
 }
 
 /** What names of kept keys and values begin with. */

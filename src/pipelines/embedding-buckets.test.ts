@@ -6,6 +6,7 @@ import {
   bucketWeights,
   embeddingsOfBuckets,
   fitEmbeddingBuckets,
+  heldVariance,
   quantileEdges,
   quantizedEmbeddings,
 } from './embedding-buckets.ts';
@@ -27,8 +28,8 @@ const largest = (a: FloatArray, b: FloatArray, axis: number) =>
 
 test('an embedding of all its components comes back within half a bucket of each', () => {
   const given = embeddings(0.5);
-  const { buckets, heldVariance } = fitEmbeddingBuckets(given, { components: 3, count: 256 });
-  expect(heldVariance).toBeCloseTo(1, 10);
+  const { buckets, ...fitted } = fitEmbeddingBuckets(given, { components: 3, count: 256 });
+  expect(fitted.heldVariance).toBeCloseTo(1, 10);
   const quantized = quantizedEmbeddings(given, buckets);
   expect(quantized.shape).toEqual([200, 3]);
   const back = embeddingsOfBuckets(quantized, buckets);
@@ -41,9 +42,10 @@ test('an embedding of all its components comes back within half a bucket of each
 
 test('the first components are those of the largest variance, and the rest is the mean', () => {
   const given = embeddings(0.1);
-  const { buckets, nearlyAllComponents, heldVariance } = fitEmbeddingBuckets(given, { components: 1, count: 1024 });
+  const { buckets, nearlyAllComponents, ...fitted } = fitEmbeddingBuckets(given, { components: 1, count: 1024 });
   expect(Math.abs(buckets.components.data[0]! / buckets.components.data[1]!)).toBeCloseTo(0.75, 5);
-  expect(heldVariance).toBeCloseTo(9 / 10.01, 6);
+  expect(fitted.heldVariance).toBeCloseTo(9 / 10.01, 6);
+  expect(heldVariance(given, buckets.components)).toBeCloseTo(9 / 10.01, 6);
   expect(nearlyAllComponents).toBe(2);
   const back = embeddingsOfBuckets(quantizedEmbeddings(given, buckets), buckets);
   const spread = (axis: number) => {

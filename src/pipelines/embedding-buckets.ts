@@ -73,6 +73,20 @@ export function fitEmbeddingBuckets(
 }
 
 /**
+ * The share of the embeddings' variance along components, 0 … 1: Σ ⟨z − z̄, u_k⟩² / Σ ‖z − z̄‖².
+ *
+ * @param embeddings  [N, D]
+ * @param components  [K, D] orthonormal rows
+ */
+export function heldVariance(embeddings: FloatArray, components: FloatArray): number {
+  const [images = 0, dim = 0] = embeddings.shape;
+  const mean = new Float64Array(dim);
+  embeddings.data.forEach((value, i) => (mean[i % dim]! += value / images));
+  const total = embeddings.data.reduce((sum, value, i) => sum + (value - mean[i % dim]!) ** 2, 0);
+  return coordinates(embeddings, { mean, components }).reduce((sum, value) => sum + value ** 2, 0) / total;
+}
+
+/**
  * Embeddings as buckets: b_k = ⌊(⟨z − mean, u_k⟩ − start_k) / width_k⌋, what lies outside in the first or the last.
  *
  * @param embeddings  [N, D]
@@ -116,7 +130,7 @@ export function embeddingsOfBuckets(
 /** [N · K] of ⟨z − mean, u_k⟩. */
 function coordinates(
   { shape: [images = 0, dim = 0], data }: FloatArray,
-  { mean, components }: Pick<EmbeddingBuckets, 'mean' | 'components'>,
+  { mean, components }: { readonly mean: ArrayLike<number>; readonly components: FloatArray },
 ): Float64Array {
   const count = components.shape[0]!;
   const values = new Float64Array(images * count);
@@ -133,7 +147,7 @@ function coordinates(
  * Where values are cut so that each bucket has as many of them: the i-th is the i/n quantile.
  *
  * @param count  n of buckets
- * @returns      [n − 1], rising
+ * @returns      [n − 1], none below the one before; the values of equal ones leave a bucket empty
  */
 export function quantileEdges(values: readonly number[], count: number): Float64Array {
   const sorted = Float64Array.from(values).sort();

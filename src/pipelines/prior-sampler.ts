@@ -138,7 +138,7 @@ export async function* nearestToText(
     // The first is what it would be alone.
     const states = draw(candidate === 0 ? 'prior' : `prior candidate ${candidate}`);
     for await (const { drawn, places, step, stepsDone, stepsTotal } of states) {
-      if (drawn) for (const [row, place] of places.entries()) data.set(rowOf(drawn, row), place * width);
+      if (drawn) for (const [row, place] of places.entries()) data.set(embeddingAt(drawn, row), place * width);
       yield { step, places, stepsDone: candidate * stepsTotal + stepsDone, stepsTotal: count * stepsTotal };
     }
     const embeddings = float32([ids.length, width], data);
@@ -146,10 +146,12 @@ export async function* nearestToText(
     yield { step: 0, places: everywhere, stepsDone: candidate + 1, stepsTotal: count, candidate: embeddings };
   }
   const texts = conditions[textConditionNames.pooled] as FloatArray;
-  const similarities = ids.map((_, i) => candidatesDrawn.map((each) => cosine(rowOf(each, i), rowOf(texts, i))));
+  const similarities = ids.map((_, i) =>
+    candidatesDrawn.map((each) => cosine(embeddingAt(each, i), embeddingAt(texts, i))),
+  );
   const embeddings = new Float32Array(ids.length * width);
   similarities.forEach((row, i) => {
-    embeddings.set(rowOf(candidatesDrawn[row.indexOf(Math.max(...row))]!, i), i * width);
+    embeddings.set(embeddingAt(candidatesDrawn[row.indexOf(Math.max(...row))]!, i), i * width);
   });
   yield {
     step: 0,
@@ -182,8 +184,8 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return ofA === 0 || ofB === 0 ? 0 : product / Math.sqrt(ofA * ofB);
 }
 
-/** A row of [N, D]. */
-function rowOf({ shape, data }: FloatArray, row: number): Float32Array {
+/** A row of [N, D]; it shares the array's memory. */
+export function embeddingAt({ shape, data }: FloatArray, row: number): Float32Array {
   const width = shape[1]!;
   return data.subarray(row * width, (row + 1) * width) as Float32Array;
 }

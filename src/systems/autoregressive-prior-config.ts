@@ -27,7 +27,7 @@ export const autoregressivePriorRunSchema = z.strictObject({
       candidates: z.number().int().positive().default(1).meta(resumable),
       /** Guidance by the caption. */
       guidanceScale: z.number().min(1).default(2).meta(resumable),
-      /** The share of similarities of text and image that are not asked for, the lowest. */
+      /** The share of similarities of text and image that are not asked for, the lowest; rounded down to whole buckets. */
       similarityQuantile: z.number().min(0).lt(1).default(defaultSimilarityQuantile).meta(resumable), // Ramesh et al. 2022, section 2.2
     })
     .prefault({}),

@@ -15,16 +15,19 @@ import { bind } from '../nn/index.ts';
 import {
   autoregressivePriorTask,
   bucketOf,
+  bucketsOfWeights,
   bucketWeights,
   cosine,
   fitEmbeddingBuckets,
+  heldVariance,
   nearlyAll,
   openAutoregressivePriorSampler,
   quantileEdges,
   quantizedEmbeddings,
+  embeddingAt,
   similarityBuckets,
   similarityNotSaid,
-  type FittedBuckets,
+  type EmbeddingBuckets,
 } from '../pipelines/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
 import { entries } from '../train/steps/programs.ts';
@@ -34,7 +37,10 @@ import { openPriorPairs, watchPrior, type MeasuredPrior } from './prior-pairs.ts
 import { usePrior } from './prior-plan.ts';
 
 /** The images of a run as the network is trained on them. */
-interface QuantizedPairs extends FittedBuckets {
+interface QuantizedPairs {
+  readonly buckets: EmbeddingBuckets;
+  /** How much of the variance they hold. */
+  readonly note: string;
   /** [N, K] */
   readonly quantized: HostArray;
   /** [N] */
@@ -62,6 +68,8 @@ export async function planAutoregressivePrior(
   // The empty text is encoded when the run is prepared.
   const nothing = Object.assign(pairs.nothing, { [similarityName]: similarityNotSaid(prior) });
   let found: QuantizedPairs | undefined;
+  /** Those of the weights that the run begins with: other buckets would change what its tokens mean. */
+  let kept: EmbeddingBuckets | undefined;
   const prepared = () => {
     if (!found) throw new Error('internal: the pairs are not quantized yet');
     return found;
@@ -76,13 +84,12 @@ export async function planAutoregressivePrior(
     async prepare(executor, how) {
       const encoded = await pairs.encode(executor, how);
       try {
-        found = await quantizedPairs(encoded, dataset.captions!, model);
+        found = await quantizedPairs(encoded, dataset.captions!, { ...model, kept });
       } catch (error) {
         await encoded.dispose();
         throw error;
       }
-      const { heldVariance, nearlyAllComponents } = found;
-      const note = `${model.numComponents} of ${clip.width} principal components hold ${percent(heldVariance)} of the embeddings' variance; ${nearlyAllComponents} hold ${percent(nearlyAll)} (model.numComponents)`;
+      const { note } = found;
       return { notes: () => [...encoded.notes, note], dispose: encoded.dispose };
     },
     task: autoregressivePriorTask({
@@ -116,7 +123,11 @@ export async function planAutoregressivePrior(
       });
       return weights.keys();
     },
-    readWeights: async (dir) => new Map((await autoregressivePriorComponent.read(folderFiles(dir), 'prior')).weights),
+    async readWeights(dir) {
+      const weights = new Map((await autoregressivePriorComponent.read(folderFiles(dir), 'prior')).weights);
+      kept = bucketsOfWeights(weights, model.numBuckets);
+      return weights;
+    },
     use: usePrior,
     ...(test && {
       watch(executor, store) {
@@ -165,24 +176,68 @@ async function averagedWeights(store: Store): Promise<HostArrays> {
   return new Map([...(await store.read(names))].map(([name, value]) => [name.slice(entries.ema.length), value]));
 }
 
-/** Buckets of the images, and of how well each fits its caption. */
+/** Captions whose features are in memory together. */
+const encodedTogether = 256;
+
+/**
+ * Buckets of the images, and of how well each fits its caption.
+ *
+ * @param kept  the buckets of the embeddings; default those that are fitted to them
+ * @throws one line if the embeddings or the cosines do not spread over as many buckets as asked for
+ */
 async function quantizedPairs(
   { embeddings, text }: EncodedPairs,
   captions: readonly string[],
-  { numComponents, numBuckets, numSimilarities }: AutoregressivePriorRunConfig['model'],
+  {
+    numComponents,
+    numBuckets,
+    numSimilarities,
+    kept,
+  }: AutoregressivePriorRunConfig['model'] & { readonly kept: EmbeddingBuckets | undefined },
 ): Promise<QuantizedPairs> {
-  const fitted = fitEmbeddingBuckets(embeddings, { components: numComponents, count: numBuckets });
   const different = [...new Set(captions)];
-  const { pooled } = await text.encode(different);
-  const width = embeddings.shape[1]!;
-  const row = ({ data }: FloatArray, i: number) => data.subarray(i * width, (i + 1) * width);
-  const places = new Map(different.map((caption, i) => [caption, i]));
-  const cosines = captions.map((caption, i) => cosine(row(embeddings, i), row(pooled, places.get(caption)!)));
+  const embedded = new Map<string, Float32Array>();
+  for (let start = 0; start < different.length; start += encodedTogether) {
+    const some = different.slice(start, start + encodedTogether);
+    const { pooled } = await text.encode(some);
+    some.forEach((caption, i) => embedded.set(caption, embeddingAt(pooled, i)));
+  }
+  const cosines = captions.map((caption, i) => cosine(embeddingAt(embeddings, i), embedded.get(caption)!));
   const edges = quantileEdges(cosines, numSimilarities);
+  const similarities = cosines.map((value) => bucketOf(value, edges));
+  const reached = new Set(similarities).size;
+  // One that no pair is in would be sampled from untrained.
+  if (reached < numSimilarities)
+    throw new Error(
+      `config.model.numSimilarities is ${numSimilarities}, and the cosines of the pairs make only ${reached} buckets; take at most so many`,
+    );
+  const { buckets, note } = kept
+    ? keptBuckets(kept, embeddings)
+    : fittedBuckets(embeddings, { components: numComponents, count: numBuckets });
   return {
-    ...fitted,
-    quantized: quantizedEmbeddings(embeddings, fitted.buckets),
-    similarities: similarityBuckets(cosines.map((value) => bucketOf(value, edges))),
+    buckets,
+    note,
+    quantized: quantizedEmbeddings(embeddings, buckets),
+    similarities: similarityBuckets(similarities),
+  };
+}
+
+function fittedBuckets(
+  embeddings: FloatArray,
+  how: { readonly components: number; readonly count: number },
+): Pick<QuantizedPairs, 'buckets' | 'note'> {
+  const { buckets, heldVariance: held, nearlyAllComponents } = fitEmbeddingBuckets(embeddings, how);
+  return {
+    buckets,
+    note: `${how.components} of ${embeddings.shape[1]} principal components hold ${percent(held)} of the embeddings' variance; ${nearlyAllComponents} hold ${percent(nearlyAll)} (model.numComponents)`,
+  };
+}
+
+function keptBuckets(buckets: EmbeddingBuckets, embeddings: FloatArray): Pick<QuantizedPairs, 'buckets' | 'note'> {
+  const { components } = buckets;
+  return {
+    buckets,
+    note: `the ${components.shape[0]} components are those of the model that the run begins with, and hold ${percent(heldVariance(embeddings, components))} of the embeddings' variance`,
   };
 }
 

@@ -47,7 +47,7 @@ export const decoderConfigSchema = z.strictObject({
     .prefault({}),
   /** How embeddings and captions reach the network: an `UnCLIPTextProjModel`. */
   textProj: unclipTextProjConfigSchema.pick({ clipExtraContextTokens: true }).prefault({}),
-  /** The diffusion process, by diffusers' names. */
+  /** The diffusion process, by diffusers' names. Left out, `betaSchedule` is `cosine` and `varianceType` `learned_range`, but `fixed_small` where the network predicts x_0 (`predictionType` `sample`). */
   scheduler: schedulerSchema.prefault({}),
   /** The loss. */
   objective: noiseObjectiveSchema.prefault({}),
@@ -76,8 +76,16 @@ export type DecoderConfig = Omit<Parsed, 'scheduler' | 'objective'> & {
     Pick<Objective, 'timeSampling' | 'timeMean' | 'timeStd'>;
 };
 
-/** Ramesh et al. 2022, table 3: the cosine schedule; GLIDE's decoder, which it changes, learns the variance. */
-const decoderScheduler = { betaSchedule: 'cosine', varianceType: 'learned_range' } as const;
+/**
+ * Ramesh et al. 2022, table 3: the cosine schedule; GLIDE's decoder, which it changes, learns the variance. Next to x_0 a learned one
+ * grows beyond the bounds of DDPM's where noise is weak, and samplers of few steps explode.
+ */
+function decoderScheduler({ predictionType }: Pick<Parsed['scheduler'], 'predictionType'>) {
+  return {
+    betaSchedule: 'cosine',
+    varianceType: predictionType === 'sample' ? 'fixed_small' : 'learned_range',
+  } as const;
+}
 
 /**
  * Checks a configuration and fills in the defaults but those of the data.
@@ -86,6 +94,6 @@ const decoderScheduler = { betaSchedule: 'cosine', varianceType: 'learned_range'
  */
 export function parseDecoderConfig(value: unknown): DecoderConfig {
   const { scheduler: given, objective, ...config } = parseConfig(decoderConfigSchema, value, 'config');
-  const { scheduler, times } = completedProcess({ ...decoderScheduler, ...given }, objective);
+  const { scheduler, times } = completedProcess({ ...decoderScheduler(given), ...given }, objective);
   return { ...config, scheduler, objective: { ...objective, ...times } };
 }

@@ -1,9 +1,16 @@
 /** What runs of priors share: captioned images through a frozen CLIP, and how near drawn embeddings come to those of held-out images. */
-import { float32, sizeOf, type Executor, type FloatArray } from '../core/index.ts';
+import type { Executor, FloatArray } from '../core/index.ts';
 import { captionsOf, type Dataset } from '../data/index.ts';
 import type { ConditionInput, Conditions } from '../diffusion/index.ts';
 import { textConditionNames } from '../models/index.ts';
-import { cosine, textConditions, type PriorProgress, type PriorRequest } from '../pipelines/index.ts';
+import {
+  cosine,
+  nothingSaid,
+  embeddingAt,
+  textConditions,
+  type PriorProgress,
+  type PriorRequest,
+} from '../pipelines/index.ts';
 import type { PlanOptions, PrepareOptions, RunWatch } from '../train/run.ts';
 import { encodePairs, openForClip, type EncodedPairs, type FrozenClip } from './frozen-clip.ts';
 import type { PriorConfig } from './prior-config.ts';
@@ -43,9 +50,7 @@ export async function openPriorPairs(
   const test = train.evaluateEvery === null ? undefined : await open(data.testFiles);
   let pairs: EncodedPairs | undefined;
   // What stands for "no caption" is the empty text, which is encoded when the run is prepared.
-  const nothing: Record<string, Conditions[string]> = Object.fromEntries(
-    inputs.map(({ name, shape }) => [name, float32([1, ...shape], new Float32Array(sizeOf(shape)))]),
-  );
+  const nothing: Record<string, Conditions[string]> = { ...nothingSaid(inputs) };
   return {
     dataset,
     test,
@@ -90,18 +95,17 @@ export async function watchPrior(
   const captions = places.map((place) => all.captions![place]!);
   const pairs = await encodePairs(executor, clip, { images: all, captions }, {});
   const conditions = textConditions(await pairs.text.encode(captions), inputs);
-  const row = ({ data }: FloatArray, i: number) => data.subarray(i * clip.width, (i + 1) * clip.width);
   const meanCosine = (a: (i: number) => ArrayLike<number>, b: (i: number) => ArrayLike<number>) =>
     places.reduce((sum, _, i) => sum + cosine(a(i), b(i)) / count, 0);
   const texts = conditions[textConditionNames.pooled] as FloatArray;
-  const ofImage = (i: number) => row(pairs.embeddings, places[i]!);
-  const ofText = (i: number) => row(texts, i);
+  const ofImage = (i: number) => embeddingAt(pairs.embeddings, places[i]!);
+  const ofText = (i: number) => embeddingAt(texts, i);
   return {
     async evaluate() {
       let embeddings: FloatArray | undefined;
       const ids = places.map((_, index) => ({ seed: measuredSeed, index }));
       for await (const progress of sample({ ids, conditions })) embeddings = progress.embeddings ?? embeddings;
-      const drawn = (i: number) => row(embeddings!, i);
+      const drawn = (i: number) => embeddingAt(embeddings!, i);
       return {
         cosineToImage: meanCosine(drawn, ofImage),
         cosineToText: meanCosine(drawn, ofText),
