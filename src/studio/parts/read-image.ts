@@ -1,6 +1,7 @@
 /** Images of the visitor and of the studio, as tensors. */
 import { float32, type FloatArray } from '../../core/index.ts';
 import { byteToUnit, toRgb, type Bitmap } from '../../data/browser.ts';
+import { claimedSize, headBytes } from './claimed-size.ts';
 
 /** Larger ones would take more memory than a phone gives a page. */
 export const mostMegapixels = 40;
@@ -45,7 +46,7 @@ export function readBitmapFile(file: File): Promise<Bitmap> {
 }
 
 async function withImageFile<T>(file: File, work: (image: ImageBitmap) => T): Promise<T> {
-  const claimed = await claimedSize(file);
+  const claimed = claimedSize(new Uint8Array(await file.slice(0, headBytes).arrayBuffer()));
   const tooLarge = ({ width, height }: { readonly width: number; readonly height: number }) => {
     if (width * height > mostMegapixels * 1e6)
       throw new ImageProblem('imageTooLarge', {
@@ -72,16 +73,6 @@ function whiteCanvas(width: number, height: number): OffscreenCanvasRenderingCon
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = 'high';
   return context;
-}
-
-/** The extents that a PNG or a GIF says it has, before anything is decoded. */
-async function claimedSize(file: File): Promise<{ readonly width: number; readonly height: number } | undefined> {
-  const head = new DataView(await file.slice(0, 24).arrayBuffer());
-  if (head.byteLength >= 24 && head.getUint32(0) === 0x89504e47)
-    return { width: head.getUint32(16), height: head.getUint32(20) };
-  if (head.byteLength >= 10 && head.getUint32(0) === 0x47494638)
-    return { width: head.getUint16(6, true), height: head.getUint16(8, true) };
-  return undefined;
 }
 
 /** The middle square of an image at a size: [1, 3, side, side] in [−1, 1]. */
