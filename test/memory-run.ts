@@ -32,11 +32,11 @@ const trainer = await Trainer.open(
       return { x0, timestep: float32([batchSize], t), ...drawn };
     },
   },
-  trainSchema.parse({ steps: 3000 }),
+  trainSchema.parse({ steps: 6000 }),
 );
 
 const megabytes: number[] = [];
-while (trainer.step < 3000) {
+while (trainer.step < 6000) {
   await trainer.advance();
   if (trainer.step % 100 !== 0) continue;
   // What is garbage counts for nothing: only what stays is asked for.
