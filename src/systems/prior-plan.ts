@@ -51,6 +51,7 @@ export async function planPrior(config: PriorConfig, options: PlanOptions): Prom
     steps: Math.min(sampling.steps, scheduler.numTrainTimesteps),
     ...(config.clip.textDropout > 0 && { guidanceScale: sampling.guidanceScale }),
   };
+  // A run that begins with a model keeps its statistics: its weights are of embeddings standardized by them.
   let found: EmbeddingStatistics | undefined;
   const statistics = () => (found ??= embeddingStatistics(pairs.encoded().embeddings));
 
@@ -104,7 +105,12 @@ export async function planPrior(config: PriorConfig, options: PlanOptions): Prom
       });
       return weights.keys();
     },
-    readWeights: async (dir) => new Map((await priorTransformerComponent.read(folderFiles(dir), 'prior')).weights),
+    async readWeights(dir) {
+      const weights = new Map((await priorTransformerComponent.read(folderFiles(dir), 'prior')).weights);
+      const of = (name: string) => weights.get(name)!.data as Float32Array;
+      found = { mean: of('clip_mean'), std: of('clip_std') };
+      return weights;
+    },
     use: usePrior,
     ...(test && {
       async watch(executor, store) {

@@ -5,7 +5,7 @@ import type { WorkerProcess } from './worker-process.ts';
 
 test('a server that stops tells the calls that still wait, and not only the images', async () => {
   let finish: (outcomes: object[]) => void = () => {};
-  // It is busy with the first call until it is told to answer.
+  // It is busy with the first call until the test answers it.
   const worker = {
     ask: () =>
       new Promise<object[]>((resolve) => {

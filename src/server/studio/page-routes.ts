@@ -61,7 +61,7 @@ export function pageRoutes({ pages, engine, models }: StudioPlaces): Hono {
     .get('/models/*', (c) => {
       const [, name, ...rest] = pathOf(c).split('/');
       const model = models.find((each) => each.name === name);
-      // What a training goes on with is nobody else's.
+      // The state of a training is no part of its model.
       if (!model || rest[0] === 'training') return c.notFound();
       // Whoever made the model may have put a page into it: here it would run as one of the studio's.
       const type = extname(pathOf(c)) === '.json' ? 'application/json' : 'application/octet-stream';

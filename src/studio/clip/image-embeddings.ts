@@ -5,7 +5,7 @@ import { seenBy, type ClipImage } from './clip-images.ts';
 
 const kept = new WeakMap<ClipEncoder, Map<string, Float32Array>>();
 
-/** Images between which the page is told how far it is. */
+/** Images between two reports of progress. */
 const chunk = 24;
 
 /**
