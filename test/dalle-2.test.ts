@@ -592,6 +592,9 @@ describe('a whole DALL·E 2', () => {
     const demo = await done('demo', 'dalle-2', '--model', 'small', '--prompt', 'bell', '--out', 'demo');
     expect(demo).toMatch(/cosine to the text: .*\(kept\)/);
     expect(demo).toContain('demo/dalle-2.png: 8×8 in ');
+    expect((await run('demo', 'dalle-2', '--model', 'small', '--prompt', ' ')).text).toContain(
+      '--prompt: is empty; say what the image should show',
+    );
     const { text } = await run('edit', 'small', '--image', 'a.png', '--from', 'bell');
     expect(text).toContain('--from: an image is turned from one text to another');
     const other = await run('variations', upsamplerRun, '--image', 'a.png');

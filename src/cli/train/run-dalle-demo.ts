@@ -26,7 +26,8 @@ const shown = 5;
 
 export async function runDalleDemo({ out, prompt, model, seed, ...device }: DalleDemoOptions): Promise<void> {
   const dir = await resolveModel(model);
-  const text = prompt ?? (await asked());
+  const text = (prompt ?? (await asked())).trim();
+  if (text === '') throw new UsageError('--prompt: is empty; say what the image should show');
   const executor = await openExecutor(device);
   const print = (line: string) => process.stdout.write(`${line}\n`);
   let generator: ImageGenerator | undefined;
@@ -92,12 +93,10 @@ function candidatesLine(similarities: ArrayLike<number>): string {
 /** @throws UsageError where nobody can answer */
 async function asked(): Promise<string> {
   if (!process.stdin.isTTY)
-    throw new UsageError('--prompt: say what the image should show, such as --prompt "a folder with a heart"');
+    throw new UsageError('--prompt: say what the image should show, such as --prompt "red heart"');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const text = (await lines.question('What should the image show? ')).trim();
-    if (text === '') throw new UsageError('--prompt: is empty; say what the image should show');
-    return text;
+    return await lines.question('What should the image show? ');
   } finally {
     lines.close();
   }
