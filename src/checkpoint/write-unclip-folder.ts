@@ -78,6 +78,10 @@ export async function writeUnCLIPFolder(
   const enlarges = upsampler === undefined ? undefined : await upsamplerParts(upsampler);
   const { settings: priorSettings, sampling: priorSampling } = await readFacts(ofPrior.files);
   const { settings: decoderSettings, sampling: decoderSampling } = await readFacts(ofDecoder.files);
+  if (unclipOf(decoderSettings)['decoderCondition'] === 'text')
+    throw new Error(
+      `checkpoint ${decoder}: the decoder was trained on embeddings of texts (clip.condition text), and a prior draws those of images; sample from it alone (kuosan sample), or take a decoder that was trained with clip.condition image`,
+    );
   const isAutoregressive = isPart(ofPrior.index, 'prior', autoregressivePriorComponent.classNames);
   const parts: Record<string, Part> = {
     ...(isAutoregressive

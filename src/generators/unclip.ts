@@ -54,6 +54,7 @@ import {
   towerImages,
   truncationNote,
   type ClipImageEncoder,
+  type DecoderCondition,
   type FrozenTextEncoder,
   type ImageSampler,
   type PriorSampler,
@@ -72,6 +73,8 @@ const factsSchema = z.strictObject({
   similarityQuantile: z.number().min(0).lt(1).default(defaultSimilarityQuantile),
   /** Whether the decoder was trained without embedding or caption. */
   decoderGuidance: z.boolean().default(true),
+  /** Whose embeddings the decoder was trained on. */
+  decoderCondition: z.enum(['image', 'text']).default('image'),
 });
 
 /** What a folder of DALL·E 2 says of its own, in the `settings` of kuosan.json. What is absent is as diffusers' pipelines have it. */
@@ -107,6 +110,12 @@ export async function openPriorAlone({ files }: GeneratorContext): Promise<never
   );
 }
 
+/** What to know of a decoder alone, by what it was trained on. */
+const withoutPrior: Readonly<Record<DecoderCondition, string>> = {
+  image: "there is no prior: where no embedding is given, the text's own stands for that of an image",
+  text: 'the decoder was trained on embeddings of texts (clip.condition text): it needs no prior, and has never seen the embedding of an image',
+};
+
 /** The networks of a folder, compiled. */
 interface OpenedParts {
   readonly prior: PriorSampler | undefined;
@@ -114,6 +123,7 @@ interface OpenedParts {
   readonly text: FrozenTextEncoder;
   readonly image: { readonly encoder: ClipImageEncoder; readonly channels: number } | undefined;
   readonly guidance: boolean;
+  readonly condition: DecoderCondition;
 }
 
 /** Opens what makes images of CLIP image embeddings, and with a prior of texts. */
@@ -144,6 +154,10 @@ async function openParts({
   const { sampling = {}, settings } = await readFacts(files);
   const facts = unclipFacts(settings, `checkpoint ${files.name('kuosan.json')}`);
   const prior = await readPrior(files, index!, variant);
+  if (prior && facts.decoderCondition === 'text')
+    throw new Error(
+      `checkpoint ${files.name('kuosan.json')}: settings.unclip.decoderCondition is "text", and a decoder of texts takes no prior; leave one of the two out`,
+    );
   const loaded = await readTextEncoder(files, { folder: textFolder });
   const maxTokens = prior?.network.config.numEmbeddings ?? loaded.maxLength;
   const text = await openTextEncoder(executor, loaded, { maxLength: maxTokens });
@@ -173,6 +187,7 @@ async function openParts({
     text,
     image: await openImage(),
     guidance: facts.decoderGuidance,
+    condition: facts.decoderCondition,
     prior: prior && (await openPrior(prior)),
   };
 
@@ -245,7 +260,7 @@ async function readPrior(
 
 /** Makes a generator of the parts. */
 function unclipGenerator(
-  { prior, decoder, text, image, guidance }: OpenedParts,
+  { prior, decoder, text, image, guidance, condition }: OpenedParts,
   { stage, device }: { readonly stage: string; readonly device: string },
 ): ImageGenerator {
   const width = text.pooledWidth;
@@ -334,7 +349,7 @@ function unclipGenerator(
       [stage]: fullSampling(decoder.process, {}, decoder.sampling),
       ...(prior && { [unclipStages.prior]: prior.defaults }),
     },
-    notes: prior ? [] : ["there is no prior: where no embedding is given, the text's own stands for that of an image"],
+    notes: prior ? [] : [withoutPrior[condition]],
     notesOn({ prompts = [], negativePrompts = [] }) {
       const note = truncationNote(text, [...prompts, ...negativePrompts]);
       return note === undefined ? [] : [note];

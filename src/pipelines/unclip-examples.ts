@@ -83,17 +83,34 @@ export function priorExamples(
   };
 }
 
-/** Images under their own embeddings and their captions: what a decoder learns. */
+/** Whose embedding a decoder takes for that of an image: its own, or that of its caption. */
+export type DecoderCondition = 'image' | 'text';
+
+/**
+ * Images under embeddings and their captions: what a decoder learns.
+ *
+ * @param condition  whose embeddings; with `text`, those of the images are not asked for
+ * @see Ramesh et al. 2022 (unCLIP), section 5.1, which compares a prior with a decoder trained on `text` — https://arxiv.org/abs/2204.06125
+ */
 export function decoderExamples(
   dataset: Dataset,
-  { seed, encoding, inputs, embeddings }: EmbeddedExamplesOptions,
+  {
+    seed,
+    encoding,
+    inputs,
+    embeddings,
+    condition = 'image',
+  }: EmbeddedExamplesOptions & { readonly condition?: DecoderCondition },
 ): Examples {
   return {
     async batch(number, size) {
       const { images, indices } = batchAt(dataset, { seed, step: number, batchSize: size });
-      const rows = takeRows(embeddings(), [...indices]) as FloatArray;
-      const conditions = textConditions(await encoding.encode(captionsAt(dataset, indices)), inputs);
-      return { x0: images, conditions: { ...conditions, ...imageEmbeddingConditions(rows) } };
+      const encoded = await encoding.encode(captionsAt(dataset, indices));
+      const rows = condition === 'text' ? encoded.pooled : takeRows(embeddings(), [...indices]);
+      return {
+        x0: images,
+        conditions: { ...textConditions(encoded, inputs), ...imageEmbeddingConditions(rows as FloatArray) },
+      };
     },
   };
 }

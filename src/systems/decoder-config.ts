@@ -25,6 +25,8 @@ export const decoderConfigSchema = z.strictObject({
     textDropout: z.number().min(0).lt(1).default(0.5), // Ramesh et al. 2022, section 2.1
     /** The share of samples trained without the image embedding; guidance needs it. */
     imageDropout: z.number().min(0).lt(1).default(0.1), // Ramesh et al. 2022, section 2.1
+    /** Whose embedding stands for the image: its own, or that of its caption, with which the paper compares its priors. A decoder trained on `text` takes no prior. */
+    condition: z.enum(['image', 'text']).default('image'),
   }),
   /** The network: a `UNet2DConditionModel`, with diffusers' defaults, whose blocks that attend are those called SimpleCrossAttn; channels and sample size that are left out are those of the data. */
   model: unet2DConditionConfigSchema

@@ -1,8 +1,10 @@
 /** A training run of DALL·E 2's decoder: images under their own CLIP embeddings and captions. */
 import {
   decoderClass,
+  folderFiles,
   frozenClipFolder,
   part,
+  readFacts,
   readTrainedPart,
   unclipSampling,
   unclipSchedulerComponent,
@@ -14,7 +16,7 @@ import {
 import { input, type HostArrays } from '../core/index.ts';
 import { captionsOf, heightAndWidth, openDataset, takeListed, type Dataset } from '../data/index.ts';
 import { networkProcess, objectiveDefaults, type Conditions, type Sampling } from '../diffusion/index.ts';
-import { unclipSettings, unclipStages } from '../generators/index.ts';
+import { unclipFacts, unclipSettings, unclipStages } from '../generators/index.ts';
 import {
   conditionTensors,
   imageConditionNames,
@@ -33,6 +35,7 @@ import {
   type ImageShape,
 } from '../pipelines/index.ts';
 import type { PlanOptions, RunPlan } from '../train/run.ts';
+import { startingModel } from '../train/start.ts';
 import { checkHalves } from './check-halves.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { encodePairs, openForClip, readFrozenClip, type EncodedPairs, type FrozenClip } from './frozen-clip.ts';
@@ -54,7 +57,12 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
   const process = networkProcess(scheduler);
   unclipSchedulerToJson(scheduler, 'config.scheduler');
   const notes =
-    resumeFrom === undefined ? await unclipStartNotes(train, clip, { scheduler: 'decoder_scheduler', process }) : [];
+    resumeFrom === undefined
+      ? [
+          ...(await unclipStartNotes(train, clip, { scheduler: 'decoder_scheduler', process })),
+          ...(await conditionNotes(config)),
+        ]
+      : [];
   const imageShape: ImageShape = [data.channels, ...heightAndWidth(data.size)];
   const module = decoderModule(config, clip, imageShape, process.varianceType === 'learned_range');
   const network = unclipDecoderNetwork(module, { maxTokens: clip.tokens });
@@ -105,6 +113,7 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
       inputs: network.conditions,
       encoding: { encode: (texts) => encoded().text.encode(texts) },
       embeddings: () => encoded().embeddings,
+      condition: config.clip.condition,
     });
 
   return {
@@ -150,7 +159,10 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
           [frozenClipFolder]: clip.part,
         },
         facts: {
-          settings: unclipSettings({ decoderGuidance: isGuided }),
+          settings: unclipSettings({
+            decoderGuidance: isGuided,
+            ...(config.clip.condition === 'text' && { decoderCondition: 'text' }),
+          }),
           sampling: {
             [unclipStages.decoder]: {
               ...unclipSampling,
@@ -172,10 +184,13 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
         ...[...projection.weights].map(([name, value]) => [`${parts.textProj}.${name}`, value] as const),
       ]);
     },
-    use: {
-      what: 'put it together with a prior',
-      command: (out) => `kuosan assemble runs/prior ${out} --out models/dalle-2`,
-    },
+    use:
+      config.clip.condition === 'text'
+        ? { what: 'sample from it', command: (out) => `kuosan sample ${out} --prompt …` }
+        : {
+            what: 'put it together with a prior',
+            command: (out) => `kuosan assemble runs/prior ${out} --out models/dalle-2`,
+          },
     watch: (executor, store) =>
       watchImages(executor, store, {
         network,
@@ -191,6 +206,20 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
         ...(isGuided && { guided: { nothing, sampling: shown } }),
       }),
   };
+}
+
+/** A sentence if the model that the run begins with was trained on the embeddings of others. */
+async function conditionNotes({ train, clip: { condition } }: DecoderConfig): Promise<string[]> {
+  const dir = await startingModel(train, 'model');
+  if (dir === undefined) return [];
+  const files = folderFiles(dir);
+  const { decoderCondition } = unclipFacts(
+    (await readFacts(files)).settings,
+    `checkpoint ${files.name('kuosan.json')}`,
+  );
+  return decoderCondition === condition
+    ? []
+    : [`${dir} was trained on the embeddings of ${decoderCondition}s, and this run on those of ${condition}s`];
 }
 
 const imageNames: readonly string[] = Object.values(imageConditionNames);

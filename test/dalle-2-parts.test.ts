@@ -1,18 +1,21 @@
-/** Runs that begin with a part of a DALL·E 2: of a run, or of the folder that its parts were put together in. */
+/** Parts of a DALL·E 2: runs that begin with one, and a decoder that takes no prior. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
-import { latestCheckpoint } from '../src/checkpoint/index.ts';
+import { folderFiles, latestCheckpoint } from '../src/checkpoint/index.ts';
+import type { FloatArray } from '../src/core/index.ts';
 import { floatsToHalf } from '../src/formats/half.ts';
 import { readSafetensors } from '../src/formats/index.ts';
+import { generateImages, openGenerator } from '../src/generators/index.ts';
+import { imageConditionNames, textConditionNames } from '../src/models/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun, type RunPlan } from '../src/train/index.ts';
 import { smallDallE2, writeRandomClip, writeRows } from './small-dalle-2.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-start-'));
+const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-parts-'));
 const at = (name: string) => join(root, name);
 const executor = createNodeExecutor({ threads: 1, worker: false });
 afterAll(async () => {
@@ -104,3 +107,43 @@ test('notes another CLIP and another prediction, and refuses a CLIP of another w
     `config.train.init: ${at('whole')}: was trained on embeddings of 12 values, and those of config.clip.model have 8; give the CLIP that it was trained with (clip.model)`,
   );
 });
+
+test('a decoder can be trained on the embeddings of captions, and then takes no prior', async () => {
+  const clip = { ...small.decoder.clip, textDropout: 0, imageDropout: 0 };
+  const both = async (condition: 'image' | 'text') => {
+    const planned = await plan('decoder', { clip: { ...clip, condition } });
+    const { dispose } = await planned.prepare!(executor, {});
+    const inputs = await planned.task.inputs(1);
+    await dispose();
+    return [inputs[imageConditionNames.embeds]!, inputs[textConditionNames.pooled]!] as const;
+  };
+  const [ofText, text] = await both('text');
+  expect(ofText).toEqual(text);
+  const [ofImage, sameText] = await both('image');
+  expect(sameText).toEqual(text);
+  expect(ofImage).not.toEqual(text);
+
+  const onText = { clip: { ...small.decoder.clip, condition: 'text' } };
+  await run(await plan('decoder', onText), 'decoder-of-texts');
+  const { path } = (await latestCheckpoint(at('decoder-of-texts')))!;
+  const generator = await openGenerator(executor, folderFiles(path), { batchSize: 1 });
+  expect(generator.notes).toEqual([
+    'the decoder was trained on embeddings of texts (clip.condition text): it needs no prior, and has never seen the embedding of an image',
+  ]);
+  // What a prompt alone gives is what its embedding gives.
+  const asked = { prompts: ['bell'], sampling: { steps: 2 } };
+  const embeddings = await generator.clip!.embedTexts(['bell']);
+  const alone = await generateImages(generator, asked);
+  expect([...(await generateImages(generator, { ...asked, embeddings })).data]).toEqual([...alone.data]);
+  const others: FloatArray = { ...embeddings, data: embeddings.data.map((value) => -value) };
+  expect([...(await generateImages(generator, { ...asked, embeddings: others })).data]).not.toEqual([...alone.data]);
+  await generator.dispose();
+  await expect(
+    runAssemble([at('prior'), at('decoder-of-texts')], { out: at('refused-whole'), dtype: 'float16' }),
+  ).rejects.toThrow(
+    /the decoder was trained on embeddings of texts \(clip\.condition text\), and a prior draws those of images; sample from it alone \(kuosan sample\), or take a decoder that was trained with clip\.condition image$/,
+  );
+  expect((await plan('decoder', { ...onText, train: { init: at('whole') } })).notes).toEqual([
+    `${at('whole')} was trained on the embeddings of images, and this run on those of texts`,
+  ]);
+}, 60_000);
