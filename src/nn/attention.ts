@@ -166,13 +166,8 @@ export class Attention extends Module {
    * @param context  [B, Lk, crossAttentionDim]; default x
    */
   forward(ctx: Context, x: Tensor, context: Tensor = x, masks: AttentionMasks = {}): Tensor {
-    const {
-      toQ,
-      toK,
-      toV,
-      toOut: [out, dropout],
-    } = this;
-    return dropout.forward(ctx, attend(ctx, { toQ, toK, toV, out }, x, context, this.#heads, masks));
+    const queries = this.toQ.forward(ctx, x);
+    return this.#mixed(ctx, queries, this.keysAndValues(ctx, context), masks);
   }
 
   /** @param context  [B, Lk, crossAttentionDim] */
@@ -185,9 +180,13 @@ export class Attention extends Module {
    *
    * @param x  [B, Lq, queryDim]
    */
-  attendTo(ctx: Context, x: Tensor, { keys, values }: KeysAndValues, masks: AttentionMasks = {}): Tensor {
+  attendTo(ctx: Context, x: Tensor, kept: KeysAndValues, masks: AttentionMasks = {}): Tensor {
+    return this.#mixed(ctx, this.toQ.forward(ctx, x), kept, masks);
+  }
+
+  #mixed(ctx: Context, queries: Tensor, { keys, values }: KeysAndValues, masks: AttentionMasks): Tensor {
     const [out, dropout] = this.toOut;
-    const mixed = scaledDotProductAttention(this.toQ.forward(ctx, x), keys, values, this.#heads, masks);
+    const mixed = scaledDotProductAttention(queries, keys, values, this.#heads, masks);
     return dropout.forward(ctx, out.forward(ctx, mixed));
   }
 }
