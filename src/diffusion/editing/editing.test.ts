@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { float32, type FloatArray } from '../../core/dtype.ts';
 import { RandomStream } from '../../core/random.ts';
-import { linearSchedule } from '../beta-schedules.ts';
+import { cosineSchedule, linearSchedule } from '../beta-schedules.ts';
 import { gaussianDenoiser } from '../exact/gaussian.ts';
 import { datasetDenoiser } from '../exact/mixture.ts';
 import { edmSchedule } from '../processes/edm.ts';
@@ -266,4 +266,23 @@ test('the noise that DDIM finds for an image draws the image', async () => {
   const back = await drainSampler(ddim(gaussian, noise, options));
   // The inverse is of first order in the steps.
   back.data.forEach((x, i) => expect(Math.abs(x - x0.data[i]!)).toBeLessThan(0.02));
+});
+
+test('the first steps do not multiply the error of a network that predicts x_0', async () => {
+  const cosine = cosineSchedule();
+  const few = timesteps(cosine.T, 25, { spacing: 'linspace' });
+  const options = { schedule: cosine, timesteps: few, streams: streamsOf(1) };
+  // Whatever it is shown, it is sure of gray; the image is a tenth lighter.
+  const offByATenth = async (xt: FloatArray, t: readonly number[]) => ({
+    x0: float32(xt.shape, new Float32Array(xt.data.length)),
+    eps: float32(
+      xt.shape,
+      xt.data.map((x) => x / cosine.sigma(t[0]!)),
+    ),
+  });
+  const x0 = float32([1, 1, 2, 3], new Float32Array(6).fill(0.1));
+  const { data } = await drainSampler(ddimInversion(offByATenth, x0, options));
+  // Asked at the lowest time in every step, it would have its error divided by the noise there.
+  const divided = 0.1 / cosine.sigma(few.at(-1)!);
+  for (const value of data) expect(Math.abs(value)).toBeLessThan(divided / 3);
 });

@@ -3,14 +3,18 @@ import { weightedSum } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
+/** While a step takes more than so many times the noise, the denoiser is asked at the step's end. */
+const largestGrowth = 2;
+
 /**
  * DDIM inversion: the noise from which `ddim` with η = 0 reproduces a given image.
  *
- *     x_t = α_t x̂_0(x_s) + σ_t ε̂(x_s),   s < t
+ *     x_t = α_t (x_s − σ_s ε̂) / α_s + σ_t ε̂,   s < t
  *
- * ε̂ is taken at x_s, because x_t is what is looked for; so inversion and sampling differ by a second-order term a
- * step, and the round trip comes back to first order in the steps. The denoiser cannot be asked at the clean image:
- * the first evaluation takes the image as if it were at the lowest time.
+ * This is the step of `ddim` from t to s, solved for x_t. It has ε̂ of (x_t, t), and x_t is what is looked for; so ε̂ is that of
+ * (x_s, s), and the round trip comes back to first order in the steps. At the first steps noise grows many times over: there ε̂ is
+ * that of (x_s, t), for a network that predicts x_0 has its error divided by the noise of the time that it is asked at, and
+ * multiplied by σ_t. The first step begins with the clean image, at α = 1 and σ = 0, where no denoiser can be asked.
  *
  * @param x0       [B, ...] the images
  * @param options  `timesteps` is the falling list that `ddim` will be given
@@ -24,20 +28,20 @@ export async function* ddimInversion(
 ): AsyncGenerator<SamplerState, void, undefined> {
   checkSampler('ddimInversion', x0, options);
   const { schedule, timesteps, streams, signal } = options;
-  const rising = timesteps.toReversed();
   let xt = x0;
-  for (const [step, t] of rising.entries()) {
+  let before = { t: timesteps.at(-1)!, alpha: 1, sigma: 0 };
+  for (const [step, t] of timesteps.toReversed().entries()) {
     signal?.throwIfAborted();
-    const at = rising[Math.max(step - 1, 0)]!;
+    const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
+    const ratio = alpha / before.alpha;
+    const asked = sigma * before.alpha > largestGrowth * before.sigma * alpha ? t : before.t;
     const known = await denoise(
       xt,
-      streams.map(() => at),
+      streams.map(() => asked),
       options,
     );
-    const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
-    // At the lowest time the estimate of the image is the image.
-    const clean = step === 0 ? xt : known.x0;
-    xt = weightedSum(xt.shape, [alpha, clean.data], [sigma, known.eps.data]);
+    xt = weightedSum(xt.shape, [ratio, xt.data], [sigma - ratio * before.sigma, known.eps.data]);
+    before = { t, alpha, sigma };
     yield { step, t, xt, x0: known.x0 };
   }
 }
