@@ -13,6 +13,7 @@ import { imageConditionNames, textConditionNames } from '../src/models/index.ts'
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun, type RunPlan } from '../src/train/index.ts';
+import { runHere } from './run-here.ts';
 import { smallDallE2, writeRandomClip, writeRows } from './small-dalle-2.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-parts-'));
@@ -146,4 +147,16 @@ test('a decoder can be trained on the embeddings of captions, and then takes no 
   expect((await plan('decoder', { ...onText, train: { init: at('whole') } })).notes).toEqual([
     `${at('whole')} was trained on the embeddings of images, and this run on those of texts`,
   ]);
+}, 60_000);
+
+test('evaluate says the guidance that it samples with, also where the folder says it', async () => {
+  const { path } = (await latestCheckpoint(at('decoder')))!;
+  const words = ['--data', at('data'), '--clip', at('clip'), '--features', at('clip'), '--count', '4', '--steps', '2'];
+  const scaleOf = async (...more: string[]) => {
+    const { status, stdout, stderr } = await runHere(['evaluate', path, ...words, '--json', '--threads', '1', ...more]);
+    expect(`${status} ${stderr}`).toMatch(/^0 /);
+    return (JSON.parse(stdout) as { sampler: { guidanceScale: number } }).sampler.guidanceScale;
+  };
+  expect(await scaleOf()).toBe(1.5);
+  expect(await scaleOf('--guidance-scale', '3')).toBe(3);
 }, 60_000);

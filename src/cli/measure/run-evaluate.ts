@@ -13,7 +13,7 @@ import {
   type Dataset,
   type Resample,
 } from '../../data/index.ts';
-import { classConditions, hasSteps, samplerNamed } from '../../diffusion/index.ts';
+import { classConditions, hasSteps, samplerNamed, type Sampling } from '../../diffusion/index.ts';
 import {
   bitsPerDimension,
   compareFeatures,
@@ -34,7 +34,7 @@ import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
 import { candidateTexts, captionedRequests, type CaptionedRequests } from './captioned-requests.ts';
 import { describeEvaluation, type EvaluationReport } from './describe-evaluation.ts';
 import type { FeatureCommandOptions } from './feature-options.ts';
-import { checkGuidanceOptions, type GuidanceCommandOptions } from '../guidance-options.ts';
+import { checkGuidanceOptions } from '../guidance-options.ts';
 import { checkOutside } from '../check-apart.ts';
 import { withInterrupt } from '../interrupt.ts';
 import { NearestList } from './nearest-list.ts';
@@ -185,7 +185,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     const request = { seed, count, classes, sampling: samplingFrom(options), signal };
     // What cannot be sampled is said before anything is measured.
     const asked = generator.takes.text?.required ? { prompts: ['any'] } : {};
-    const [{ sampler, steps } = {}] = Object.values(generator.check({ ...request, ...asked }));
+    const [sampling = {}] = Object.values(generator.check({ ...request, ...asked }));
     const names = generator.takes.classes?.names;
     return {
       ...(names && classes && { classes: { names, labels: classes } }),
@@ -194,7 +194,7 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
       count,
       executor,
       dispose,
-      report: { sampler: { name: sampler!, steps: steps!, ...describedGuidance(options) } },
+      report: { sampler: { name: sampling.sampler!, steps: sampling.steps!, ...describedGuidance(sampling) } },
       model: opened,
       async *images(onProgress, wanted) {
         const { prompts, styles } = wanted ?? {};
@@ -211,18 +211,19 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
   }
 }
 
+/** As the model is sampled, whoever says so: the command or the model's folder. */
 function describedGuidance({
   guidanceScale = 1,
   guidanceRescale,
   guidanceInterval,
-  dynamicThreshold,
-}: GuidanceCommandOptions): Omit<NonNullable<EvaluationReport['sampler']>, 'name' | 'steps'> {
+  dynamicThresholding,
+}: Sampling): Omit<NonNullable<EvaluationReport['sampler']>, 'name' | 'steps'> {
   const [from, to] = guidanceInterval ?? [];
   return {
     guidanceScale,
     guidanceRescale,
     guidanceInterval: guidanceInterval && [from!, Number.isFinite(to) ? to! : null],
-    dynamicThreshold,
+    dynamicThreshold: dynamicThresholding?.ratio,
   };
 }
 
