@@ -160,6 +160,11 @@ async function checkFit(dirs: readonly string[], names: readonly string[]): Prom
   try {
     for (const [i, dir] of dirs.entries())
       stages.push(await openGenerator(executor, folderFiles(dir), { batchSize: 1, stage: names[i]! }));
+    const misplaced = stages.findIndex(({ takes }, i) => i > 0 && takes.image?.use !== 'required');
+    if (misplaced > 0)
+      throw new Error(
+        `assemble: ${dirs[misplaced]} starts from noise and enlarges no image, which only the first folder may; each behind it is an upsampler, trained with objective.superResolution`,
+      );
     cascade(stages.map((generator) => ({ generator })));
   } finally {
     for (const stage of stages) await stage.dispose();
