@@ -22,4 +22,6 @@ export const unclipClasses = ['UnCLIPPipeline', 'UnCLIPImageVariationPipeline'] 
 export const autoregressiveUnCLIPClass = 'AutoregressiveUnCLIPPipeline';
 /** diffusers' classes of DeepFloyd IF: what generates images of a text, and what enlarges them. */
 export const ifClasses = { base: 'IFPipeline', superResolution: 'IFSuperResolutionPipeline' } as const;
+/** Every class of a whole DALL·E 2. */
+export const wholeUnCLIPClasses: readonly string[] = [...unclipClasses, autoregressiveUnCLIPClass];
 export const cardFile = 'README.md';

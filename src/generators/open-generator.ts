@@ -1,7 +1,6 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import { z } from 'zod';
 import {
-  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   filesIn,
@@ -14,7 +13,7 @@ import {
   readModelIndex,
   textEncoderFolder,
   textToImageClass,
-  unclipClasses,
+  wholeUnCLIPClasses,
   type LoadedModel,
   type ModelFiles,
 } from '../checkpoint/browser.ts';
@@ -41,7 +40,7 @@ const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
   [ifClasses.superResolution]: openIFSuperResolution,
   [decoderClass]: openUnCLIP,
   [priorClass]: openPriorAlone,
-  ...Object.fromEntries([...unclipClasses, autoregressiveUnCLIPClass].map((className) => [className, openWholeUnCLIP])),
+  ...Object.fromEntries(wholeUnCLIPClasses.map((className) => [className, openWholeUnCLIP])),
 };
 
 /** Who opens which class of model_index.json. */

@@ -159,7 +159,12 @@ export async function openTextEncoder(
     fingerprint: () =>
       (fingerprint ??= encoderFingerprint(
         {
-          ...{ className, config: network.config, tokenizer: tokenizerJson, pooling, lowercase, maxLength },
+          className,
+          config: network.config,
+          tokenizer: tokenizerJson,
+          pooling,
+          lowercase,
+          maxLength,
           ...(reading !== 'masked' && { reading }),
         },
         store,

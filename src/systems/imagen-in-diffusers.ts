@@ -95,7 +95,10 @@ export async function writeIFFolder(dir: string, out: string, { dtype, textEncod
     index: {
       ...listedParts(parts),
       ...(textEncoder === null && { [textEncoderFolder]: nothing, tokenizer: nothing }),
-      ...{ feature_extractor: nothing, safety_checker: nothing, watermarker: nothing, requires_safety_checker: false },
+      feature_extractor: nothing,
+      safety_checker: nothing,
+      watermarker: nothing,
+      requires_safety_checker: false,
     },
     facts: { settings: textToImageSettings(facts), sampling: { [samplingStage]: sampling } },
     dtype,
