@@ -11,7 +11,7 @@ import { networkProcess, type Sampling } from '../diffusion/index.ts';
 import { samplingStage, type DiffusionGenerator } from './diffusion.ts';
 import type { GeneratorContext } from './generator-context.ts';
 import { textGenerator } from './text-generator.ts';
-import { textToImageFacts, type TextToImageFacts } from './text-to-image.ts';
+import { textToImageFacts, type TextToImageFacts } from './text-to-image-facts.ts';
 
 /** Tokens of a text, padding included: fixed in diffusers' pipelines. */
 export const ifTokens = 77;

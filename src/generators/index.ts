@@ -33,5 +33,6 @@ export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
 export { textGenerator, type TextGeneratorSource, textToImageNetwork } from './text-generator.ts';
-export { openTextToImage, type TextToImageFacts, textToImageFacts, textToImageSettings } from './text-to-image.ts';
+export { openTextToImage } from './text-to-image.ts';
+export { type TextToImageFacts, textToImageFacts, textToImageSettings } from './text-to-image-facts.ts';
 export { openUnCLIP, unclipFacts, unclipSettings, unclipStages, type UnCLIPFacts } from './unclip.ts';

@@ -32,7 +32,7 @@ import {
 import { diffusionGenerator, type DiffusionGenerator } from './diffusion.ts';
 import type { RequestConditions } from './image-generator.ts';
 import type { FullRequest } from './request.ts';
-import type { TextToImageFacts } from './text-to-image.ts';
+import type { TextToImageFacts } from './text-to-image-facts.ts';
 
 /**
  * The network with its conditions by name.
