@@ -96,6 +96,7 @@ describe("openai's package for Node", () => {
     });
     const events = [];
     for await (const event of stream) events.push(event);
+    // However long their encoders take: a preview never comes behind its image, where it would be lost.
     expect(events.map(({ type }) => type)).toEqual([
       'image_generation.partial_image',
       'image_generation.partial_image',

@@ -1,6 +1,5 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
 export {
-  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   frozenClipFolder,
@@ -9,6 +8,7 @@ export {
   textEncoderFolder,
   textToImageClass,
   unclipClasses,
+  wholeUnCLIPClasses,
 } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';

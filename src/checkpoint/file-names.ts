@@ -20,4 +20,6 @@ export const decoderClass = 'UnCLIPDecoderPipeline';
 export const unclipClasses = ['UnCLIPPipeline', 'UnCLIPImageVariationPipeline'] as const;
 /** Ours of one with an autoregressive prior, which diffusers does not have. */
 export const autoregressiveUnCLIPClass = 'AutoregressiveUnCLIPPipeline';
+/** Every class of a whole DALL·E 2. */
+export const wholeUnCLIPClasses: readonly string[] = [...unclipClasses, autoregressiveUnCLIPClass];
 export const cardFile = 'README.md';

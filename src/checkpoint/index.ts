@@ -31,6 +31,7 @@ export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { readModelFolder, writeModelFolder } from './model-folder.ts';
+export { readTrainedPart } from './read-trained-part.ts';
 export { type ReadModelOptions } from './read-model.ts';
 export { type Part, part, type PipelineToWrite } from './pipeline-files.ts';
 export { writePipelineFolder } from './pipeline-folder.ts';

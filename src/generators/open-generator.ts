@@ -1,7 +1,6 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import { z } from 'zod';
 import {
-  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   filesIn,
@@ -12,7 +11,7 @@ import {
   readModel,
   readModelIndex,
   textToImageClass,
-  unclipClasses,
+  wholeUnCLIPClasses,
   type LoadedModel,
   type ModelFiles,
 } from '../checkpoint/browser.ts';
@@ -36,7 +35,7 @@ const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
   [textToImageClass]: openTextToImage,
   [decoderClass]: openUnCLIP,
   [priorClass]: openPriorAlone,
-  ...Object.fromEntries([...unclipClasses, autoregressiveUnCLIPClass].map((className) => [className, openWholeUnCLIP])),
+  ...Object.fromEntries(wholeUnCLIPClasses.map((className) => [className, openWholeUnCLIP])),
 };
 
 /** Who opens which class of model_index.json. */

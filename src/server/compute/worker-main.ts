@@ -16,6 +16,7 @@ import type {
   WorkerRequest,
 } from './messages.ts';
 import { OpenModels, type OpenedModel } from './open-models.ts';
+import { OrderedFiles } from './ordered-files.ts';
 
 const models = new OpenModels(JSON.parse(process.argv[2]!) as WorkerOptions);
 const aborts = new Map<number, AbortController>();
@@ -106,7 +107,7 @@ async function generate(
   aborts.set(id, controller);
   try {
     const sent = outputs.map(() => 0);
-    const encoding: Promise<void>[] = [];
+    const files = new OrderedFiles();
     const asked = isVariation ? await ofEmbeddings(generator, request) : request;
     for await (const step of generator.generate({ ...asked, signal: controller.signal })) {
       const { stage, done, total, places, preview, finished } = step;
@@ -114,12 +115,16 @@ async function generate(
       send({ type: 'progress', id, progress });
       for (const [row, place] of places.entries()) {
         const output = outputs[place]!;
-        if (finished) encoding.push(sendImage(id, finished, row, { place, output }));
-        else if (preview && sent[place]! < output.previews && isDue(sent[place]!, step, output))
-          encoding.push(sendImage(id, preview, row, { place, output, preview: sent[place]!++ }));
+        const isPreviewDue = sent[place]! < output.previews && isDue(sent[place]!, step, output);
+        const shown = finished ?? (isPreviewDue ? preview : undefined);
+        if (!shown) continue;
+        const number = finished ? undefined : sent[place]!++;
+        files.add(place, encodeRow(shown, row, output), (bytes) =>
+          send({ type: 'image', id, image: { place, preview: number, bytes } }),
+        );
       }
     }
-    await Promise.all(encoding);
+    await files.done();
   } finally {
     aborts.delete(id);
     await models.keepWithinBudget();
@@ -139,18 +144,9 @@ function isDue(number: number, { step, steps }: BatchProgress, { previews }: Ima
   return (step + 1) * (previews + 1) >= (number + 1) * steps;
 }
 
-async function sendImage(
-  id: number,
-  batch: FloatArray,
-  row: number,
-  {
-    place,
-    output,
-    preview,
-  }: { readonly place: number; readonly output: ImageOutput; readonly preview?: number | undefined },
-): Promise<void> {
+function encodeRow(batch: FloatArray, row: number, output: ImageOutput): Promise<Uint8Array> {
   const [bitmap] = toBitmaps(takeRows(batch, [row]));
-  send({ type: 'image', id, image: { place, preview, bytes: await encodeImage(bitmap!, output) } });
+  return encodeImage(bitmap!, output);
 }
 
 /** Answers calls together; where that fails, each alone, so that nobody pays for another's image. */
