@@ -109,7 +109,10 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
 
   describe('strict TypeScript takes', () => {
     const compilers = { 'TypeScript 5.4': '', 'this TypeScript': join(root, 'node_modules/typescript') };
-    const programs = ['README.md', 'docs/library.md'].flatMap((page) => codeBlocks(textOf(page), 'ts'));
+    // A block that imports what it uses is a program; the others are parts of one.
+    const programs = ['README.md', ...filesBelow('docs', '.md')]
+      .flatMap((page) => codeBlocks(textOf(page), 'ts'))
+      .filter((block) => block.startsWith('import '));
     const inPage = (text: string) => /from 'kuosan\/(?:web|runtime\/web)'/.test(text);
     const everyExport = Object.keys((JSON.parse(textOf('package.json')) as { exports: object }).exports)
       .filter((path) => !path.endsWith('.json'))
@@ -171,7 +174,7 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
   });
 
   describe('the programs in the README', () => {
-    const [server, page, clip] = codeBlocks(textOf('README.md'), 'ts');
+    const [server, page, clip, text] = codeBlocks(textOf('README.md'), 'ts');
     const output = (name: string) => join(project, 'programs', name);
 
     beforeAll(() => {
@@ -182,7 +185,7 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
         skipLibCheck: true,
         types: ['node'],
       };
-      const files = { 'server.ts': server!, 'clip.ts': clip! };
+      const files = { 'server.ts': server!, 'clip.ts': clip!, 'text.ts': text! };
       newProject(join(project, 'programs'), {
         ...files,
         'tsconfig.json': JSON.stringify({ compilerOptions, files: Object.keys(files) }),
@@ -192,9 +195,9 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
       command(process.execPath, [compiler, '-p', output('.')], { cwd: project });
     }, 180_000);
 
-    test('are three, each under ten lines', () => {
+    test('are four, each under ten lines', () => {
       const programs = codeBlocks(textOf('README.md'), 'ts');
-      expect(programs).toHaveLength(3);
+      expect(programs).toHaveLength(4);
       for (const program of programs) expect(program.trim().split('\n').length).toBeLessThan(10);
     });
 
@@ -203,6 +206,11 @@ describe.skipIf(unreachable !== undefined)(`in an empty project${skipped}`, { ti
       for (const i of [0, 1, 2, 3]) expect(existsSync(output(`emoji-${i}.png`))).toBe(true);
       const answer = command(process.execPath, ['clip.js'], { cwd: output('.') });
       expect(answer).toMatch(/^(?:(?:red heart|cat face|grinning face) [01]\.\d{3} ?){3}\n$/);
+    });
+
+    test('the fourth generates an image from a text', () => {
+      expect(command(process.execPath, ['text.js'], { cwd: output('.') })).toBe('');
+      expect(existsSync(output('folder.png'))).toBe(true);
     });
 
     test.skipIf(browserPath === undefined)(`the second samples it in a page (${withoutBrowser})`, async () => {

@@ -120,6 +120,8 @@ describe.runIf(canVisit)(`the studio in a browser (${withoutBrowser})`, { timeou
       ] as const) {
         const { page, errors } = await visit(name, how);
         await page.waitForSelector(name === '' ? '.contents li' : 'article section');
+        // They come part by part.
+        if (name === 'notes') await page.waitForSelector('#generation-models, #生成模型一览');
         expect(await page.getAttribute('html', 'lang')).toBe(how.language === 'zh' ? 'zh-CN' : 'en');
         const title = pages.find((each) => each.name === name)?.title[how.language];
         if (title !== undefined) expect(await page.textContent('h1')).toBe(title);
