@@ -1,7 +1,6 @@
 /** DALL·E 2 from captions to images: prior and decoder trained, resumed, put together, and asked. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { folderFiles, latestCheckpoint } from '../src/checkpoint/index.ts';
@@ -21,16 +20,13 @@ import { cosine } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun } from '../src/train/index.ts';
-import { kuosan } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 import { captions, smallDallE2, writeRandomClip, writeRows } from './small-dalle-2.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-'));
+const root = workingFolder('dalle-2');
 const [data, clip] = [join(root, 'data'), join(root, 'clip')];
 const executor = createNodeExecutor({ threads: 1, worker: false });
-afterAll(async () => {
-  await executor.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+afterAll(() => executor.dispose());
 
 /** KUOSAN_PYTHON, or the Python on the path, if it has what is needed. */
 const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
@@ -403,7 +399,7 @@ describe('a whole DALL·E 2', () => {
         channels: 1,
       });
     const run = async (...words: string[]) => {
-      const { stdout, stderr, status } = await kuosan([...words, '--threads', '1'], { cwd: root });
+      const { stdout, stderr, status } = await runHere([...words, '--threads', '1']);
       return { stdout, text: `${status}\n${stdout}\n${stderr}` };
     };
     const done = async (...words: string[]) => {

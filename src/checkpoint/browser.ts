@@ -3,6 +3,7 @@ export {
   cascadeClass,
   decoderClass,
   frozenClipFolder,
+  ifClasses,
   indexFile,
   priorClass,
   textEncoderFolder,
@@ -22,6 +23,7 @@ export {
   unet2DConditionComponent,
   type NetworkPart,
 } from './component.ts';
+export { type ThresholdedScheduler, thresholdedSchedulerComponent } from './thresholded-scheduler.ts';
 export { unclipSampling, unclipSchedulerToJson } from './schedulers/unclip.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
 export { type LoadedModel, isPart, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';

@@ -4,12 +4,14 @@ import {
   cascadeClass,
   decoderClass,
   filesIn,
+  ifClasses,
   indexFile,
   denoisingClasses,
   pipelineClasses,
   priorClass,
   readModel,
   readModelIndex,
+  textEncoderFolder,
   textToImageClass,
   wholeUnCLIPClasses,
   type LoadedModel,
@@ -25,6 +27,7 @@ import { diffusionGenerator, samplingStage, type DiffusionGenerator } from './di
 import type { GeneratorInputs, ImageGenerator, RequestConditions } from './image-generator.ts';
 import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
+import { openIF, openIFSuperResolution } from './deepfloyd-if.ts';
 import { openTextToImage } from './text-to-image.ts';
 import { openPriorAlone, openUnCLIP } from './unclip.ts';
 import { hasUpsampler, openUpsampler } from './unclip-upsampler.ts';
@@ -33,6 +36,8 @@ import { hasUpsampler, openUpsampler } from './unclip-upsampler.ts';
 const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
   ...Object.fromEntries([...pipelineClasses, ...denoisingClasses].map((className) => [className, openDiffusion])),
   [textToImageClass]: openTextToImage,
+  [ifClasses.base]: openIF,
+  [ifClasses.superResolution]: openIFSuperResolution,
   [decoderClass]: openUnCLIP,
   [priorClass]: openPriorAlone,
   ...Object.fromEntries(wholeUnCLIPClasses.map((className) => [className, openWholeUnCLIP])),
@@ -107,13 +112,15 @@ async function openCascade({ executor, files, index, ...options }: GeneratorCont
   const where = `checkpoint ${files.name(indexFile)}`;
   const { stages: names } = parseConfig(cascadeIndexSchema, { stages: index!['stages'] }, where);
   const stages: CascadeStage[] = [];
+  // What stages share lies next to them, or in the first where that is a whole pipeline.
+  const shared = (await files.has(`${textEncoderFolder}/config.json`)) ? files : filesIn(files, names[0]!);
   try {
     for (const stage of names) {
       const generator = await openFiles(executor, filesIn(files, stage), {
         ...options,
         openers: stageOpeners,
         stage,
-        shared: files,
+        shared,
       });
       stages.push({ generator });
     }
