@@ -1,5 +1,14 @@
 /** The figure of what guidance does to a model: four plots over the scale. */
-import { axisTicks, plotMarks, seriesColors, type Axis, type Figure, type Series } from '../src/data/index.ts';
+import {
+  axisTicks,
+  plotMarks,
+  seriesColors,
+  textWidth,
+  type Axis,
+  type Figure,
+  type Mark,
+  type Series,
+} from '../src/data/index.ts';
 
 /** What is plotted. */
 export interface GuidanceNumbers {
@@ -23,6 +32,9 @@ const measures = {
 } as const satisfies Record<keyof GuidanceNumbers, string>;
 
 const [plotWidth, plotHeight, gapX, gapY] = [300, 190, 80, 90];
+/** Where the plots begin: the legend stands above them. */
+const [left, top] = [60, 85];
+const realColor = '#888';
 
 /**
  * The figure of some models.
@@ -35,28 +47,65 @@ export function guidanceFigure(
 ): Figure {
   const scales = curves.flatMap(({ points }) => points.map(({ scale }) => scale));
   const x = { ...axisOf(scales), ticks: [...new Set(scales)], label: 'guidance scale' };
-  const marks = Object.entries(measures).flatMap(([key, title], i) => {
+  const plots = Object.entries(measures).flatMap(([key, title], i) => {
     const measure = key as keyof GuidanceNumbers;
     const series: Series[] = curves.map(({ model, points }, j) => ({
       label: model,
-      color: seriesColors[j % seriesColors.length]!,
+      color: colorOf(j),
       points: points.map((point) => [point.scale, point[measure]] as const),
     }));
     const baseline = real[measure];
     if (baseline !== undefined)
-      series.push({ label: 'real images', color: '#888', points: x.domain.map((scale) => [scale, baseline] as const) });
+      series.push({ label: realLabel, color: realColor, points: x.domain.map((scale) => [scale, baseline] as const) });
+    const isShare = measure === 'precision' || measure === 'recall';
     return plotMarks({
-      at: [60 + (i % 2) * (plotWidth + gapX), 50 + Math.floor(i / 2) * (plotHeight + gapY)],
+      at: [left + (i % 2) * (plotWidth + gapX), top + Math.floor(i / 2) * (plotHeight + gapY)],
       width: plotWidth,
       height: plotHeight,
       title,
       x,
-      y: axisOf(series.flatMap(({ points }) => points.map(([, value]) => value))),
+      y: isShare
+        ? { domain: [-0.02, 1.02], ticks: [0, 0.25, 0.5, 0.75, 1] }
+        : axisOf(series.flatMap(({ points }) => points.map(([, value]) => value))),
       series,
-      legend: i === 0,
+      legend: false,
     });
   });
-  return { width: 2 * plotWidth + gapX + 90, height: 2 * plotHeight + gapY + 110, marks };
+  const legend = legendOf([
+    ...curves.map(({ model }, j) => [model, colorOf(j)] as const),
+    ...(Object.values(real).some((value) => value !== undefined) ? [[realLabel, realColor] as const] : []),
+  ]);
+  return {
+    width: left + 2 * plotWidth + gapX + 30,
+    height: top + 2 * plotHeight + gapY + 55,
+    marks: [...legend, ...plots],
+  };
+}
+
+const realLabel = 'real images';
+
+function colorOf(curve: number): string {
+  return seriesColors[curve % seriesColors.length]!;
+}
+
+/** A short line and a name for each, side by side. */
+function legendOf(entries: readonly (readonly [label: string, color: string])[]): Mark[] {
+  let at = left;
+  return entries.flatMap(([label, color]): Mark[] => {
+    const from = at;
+    at += 24 + textWidth(label) + 24;
+    return [
+      {
+        kind: 'line',
+        points: [
+          [from, 25],
+          [from + 18, 25],
+        ],
+        color,
+      },
+      { kind: 'text', at: [from + 24, 30], text: label },
+    ];
+  });
 }
 
 /** An axis that a little more than the values fit on. */
