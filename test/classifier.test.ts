@@ -1,14 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readClassifierFolder } from '../src/checkpoint/index.ts';
 import { RandomStream } from '../src/core/index.ts';
 import { writePng } from '../src/data/index.ts';
-import { kuosan } from './kuosan.ts';
+import { runOrResume, workingFolder } from './run-here.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-classifier-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('classifier');
 
 /** Noise with the left or the upper half brighter: hard to tell by any one pixel. */
 async function writeHalves(folder: string, seed: number): Promise<void> {
@@ -39,7 +37,7 @@ const config = {
   },
 };
 const write = (name: string, content: object) => writeFileSync(join(cwd, name), JSON.stringify(content));
-const train = (...args: string[]) => kuosan(['train', ...args, '--threads', '1'], { cwd });
+const train = (...args: string[]) => runOrResume(['train', ...args, '--threads', '1']);
 
 beforeAll(async () => {
   mkdirSync(join(cwd, 'loose'));
@@ -64,7 +62,7 @@ describe('kuosan train with the task classifier', () => {
     expect(stderr).toContain('evaluate a model: npx kuosan evaluate MODEL --data train --features run');
     const { model } = await readClassifierFolder(join(cwd, 'run/checkpoints/step-000060'));
     expect(model.config).toMatchObject({ sampleSize: 8, inChannels: 1, classNames: ['left', 'upper'] });
-  }, 60_000);
+  }, 180_000);
 
   test('goes on after a stop to the same bytes', async () => {
     const weights = (out: string) =>
@@ -77,7 +75,7 @@ describe('kuosan train with the task classifier', () => {
     );
     expect((await train('config.json', '--out', 'whole', '--train.lrSchedule', 'constant')).status).toBe(0);
     expect(weights('stopped') === weights('whole')).toBe(true);
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     [['--data', 'loose'], 'config.data.source: loose has no classes; put each class in a folder of its own'],
@@ -98,7 +96,7 @@ describe('kuosan train with the task classifier', () => {
       expect(stderr.trim().split('\n').at(-1)).toBe(`kuosan: ${message}`);
       expect(status).toBe(1);
     },
-    60_000,
+    180_000,
   );
 
   test('an unknown task is answered with those there are', async () => {

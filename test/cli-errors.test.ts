@@ -213,6 +213,7 @@ const places: readonly Case[] = [
     1,
     'cannot write "old.onnx": exists already; replace it with --force, or give another path',
   ],
+  ['export run --web site --prompt ', 2, '--prompt: is empty; say what the page should show first, or leave it out'],
   ['export run --web notes', 1, 'notes: holds other files ("thesis.txt"); give another folder'],
   ['export run --web notes --force', 1, 'notes: holds other files ("thesis.txt"); give another folder'],
   ['export run --web config.json', 1, /^cannot write "config\.json\/index\.html": .*; give another path$/],

@@ -1,18 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+import { writeImageFolder, tinyModel } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 import { writeTinyClassifier, writeTinyDiffusion } from './tiny-models.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-compare-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('compare');
 
-const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device', 'cpu', '--threads', '1'], { cwd });
+const evaluate = (...args: string[]) => runHere(['evaluate', ...args, '--device', 'cpu', '--threads', '1']);
 
 beforeAll(async () => {
   await writeImageFolder(join(cwd, 'images'), 40);
@@ -22,30 +20,27 @@ beforeAll(async () => {
 
 describe('kuosan compare', () => {
   const compared = (...args: string[]) =>
-    kuosan(
-      [
-        'compare',
-        'model',
-        '--samplers',
-        'ddim,unipc',
-        '--steps',
-        '2,3',
-        '--count',
-        '8',
-        '--seed',
-        '4',
-        '--reference-steps',
-        '5',
-        '--out',
-        'samplers.png',
-        '--device',
-        'cpu',
-        '--threads',
-        '1',
-        ...args,
-      ],
-      { cwd },
-    );
+    runHere([
+      'compare',
+      'model',
+      '--samplers',
+      'ddim,unipc',
+      '--steps',
+      '2,3',
+      '--count',
+      '8',
+      '--seed',
+      '4',
+      '--reference-steps',
+      '5',
+      '--out',
+      'samplers.png',
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+      ...args,
+    ]);
 
   test('has a table of Fréchet distances, which are those of kuosan evaluate', async () => {
     const { status, stdout, stderr } = await compared('--data', 'images', '--features', 'network');
@@ -80,7 +75,7 @@ describe('kuosan compare', () => {
     expect(table![1]).toBe(evaluated.features.realBaseline.frechetDistance.toFixed(3));
     expect(table![5]).toBe(evaluated.features.frechetDistance.toFixed(3));
     expect(table![5]).not.toBe(table![2]);
-  }, 60_000);
+  }, 180_000);
 
   test('says what the distances would need, and what they cannot do without', async () => {
     const plain = await compared('--data', 'images');
@@ -91,7 +86,7 @@ describe('kuosan compare', () => {
       '\nno Fréchet distance to the data: it needs 4 samples (--count) and 8 real images\n',
     );
     expect((await compared()).stdout).not.toContain('Fréchet');
-  }, 60_000);
+  }, 180_000);
 
   test('takes the network that can see the images, and refuses one that cannot', async () => {
     const unet = new UNet2DModel(
@@ -102,29 +97,26 @@ describe('kuosan compare', () => {
       weights: initialValues(unet, 1),
       scheduler: schedulerConfig(),
     });
-    const gray = await kuosan(
-      [
-        'compare',
-        'gray',
-        '--data',
-        'images',
-        '--samplers',
-        'ddim',
-        '--steps',
-        '2',
-        '--count',
-        '4',
-        '--reference-steps',
-        '2',
-        '--out',
-        'gray.png',
-        '--device',
-        'cpu',
-        '--threads',
-        '1',
-      ],
-      { cwd },
-    );
+    const gray = await runHere([
+      'compare',
+      'gray',
+      '--data',
+      'images',
+      '--samplers',
+      'ddim',
+      '--steps',
+      '2',
+      '--count',
+      '4',
+      '--reference-steps',
+      '2',
+      '--out',
+      'gray.png',
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ]);
     expect(gray.stdout, gray.stderr).toMatch(
       /^features: fashion-mnist-classifier, 128 of each image; N = 4 against 4 real; real vs real: N = 4 each$/m,
     );
@@ -135,5 +127,5 @@ describe('kuosan compare', () => {
     expect((await compared('--data', 'images', '--features', 'fashion-mnist-classifier')).stderr).toContain(
       'kuosan: features fashion-mnist-classifier: takes images of 32×32, gray, these are 8×8, color; choose another network, or train one on such images',
     );
-  }, 120_000);
+  }, 180_000);
 });

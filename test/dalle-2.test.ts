@@ -1,11 +1,10 @@
 /** DALL·E 2 from captions to images: prior and decoder trained, resumed, put together, and asked. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { folderFiles, latestCheckpoint, writeClipFolder } from '../src/checkpoint/index.ts';
-import { float32, type FloatArray, type HostArray } from '../src/core/index.ts';
+import { folderFiles, latestCheckpoint } from '../src/checkpoint/index.ts';
+import { float32, type FloatArray } from '../src/core/index.ts';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { readImage, writePng } from '../src/data/index.ts';
 import { takeRows } from '../src/diffusion/index.ts';
@@ -17,21 +16,17 @@ import {
   type GenerateProgress,
   type ImageGenerator,
 } from '../src/generators/index.ts';
-import { CLIPModel } from '../src/models/index.ts';
-import { initialValues } from '../src/nn/index.ts';
 import { cosine } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun } from '../src/train/index.ts';
-import { kuosan } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
+import { captions, smallDallE2, writeRandomClip, writeRows } from './small-dalle-2.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'kuosan-dalle-2-'));
+const root = workingFolder('dalle-2');
 const [data, clip] = [join(root, 'data'), join(root, 'clip')];
 const executor = createNodeExecutor({ threads: 1, worker: false });
-afterAll(async () => {
-  await executor.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+afterAll(() => executor.dispose());
 
 /** KUOSAN_PYTHON, or the Python on the path, if it has what is needed. */
 const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
@@ -42,124 +37,12 @@ const python = [process.env['KUOSAN_PYTHON'], 'python3'].find(
 );
 
 const grayOf8 = { size: 8, channels: 1 } as const;
-const captions = ['a small red cat', 'bell', 'the golden dog'];
-const tokenizer = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'golden/text-encoder-folders/clip/tokenizer.json'), 'utf8'),
-) as Record<string, unknown>;
+const { train, prior, autoregressivePrior, decoder, upsampler } = smallDallE2({ data, clip });
 
-/** A CLIP of random weights: each image and each text has a vector of its own, which is all that prior and decoder ask. */
-async function writeRandomClip(dir: string, hidden = 12, seed = 5): Promise<void> {
-  const width = 12;
-  const model = new CLIPModel({
-    projectionDim: width,
-    textConfig: {
-      vocabSize: 562,
-      hiddenSize: hidden,
-      intermediateSize: 16,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      maxPositionEmbeddings: 10,
-      bosTokenId: 560,
-      eosTokenId: 561,
-      padTokenId: 561,
-    },
-    visionConfig: {
-      hiddenSize: 16,
-      intermediateSize: 16,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      imageSize: 8,
-      patchSize: 4,
-      numChannels: 3,
-    },
-  });
-  const weights = new Map(
-    [...initialValues(model, seed)].map(([name, value]) => [
-      name,
-      // Embeddings as long and as different as those of a trained one.
-      name === 'visual_projection.weight' ? { ...value, data: (value.data as Float32Array).map((x) => 8 * x) } : value,
-    ]),
-  ) as Map<string, HostArray>;
-  await writeClipFolder(dir, { model, weights, tokenizer });
-}
-
-/** Thirty images of 8 × 8 with a dark row for each caption. */
 beforeAll(async () => {
   await writeRandomClip(clip);
-  mkdirSync(data);
-  const lines: string[] = [];
-  for (let i = 0; i < 30; i++) {
-    const pixels = Uint8Array.from({ length: 64 }, (_, at) =>
-      Math.floor(at / 8) === 2 * (i % 3) + 1 ? i % 7 : 250 - ((i * at) % 5),
-    );
-    await writePng(join(data, `${i}.png`), { data: pixels, width: 8, height: 8, channels: 1 });
-    lines.push(JSON.stringify({ file_name: `${i}.png`, text: captions[i % 3] }));
-  }
-  writeFileSync(join(data, 'metadata.jsonl'), lines.join('\n'));
-  writeFileSync(join(data, 'test.txt'), '0.png\n1.png\n2.png\n');
+  await writeRows(data);
 });
-
-const train = {
-  steps: 80,
-  batchSize: 15,
-  learningRate: 4e-3,
-  warmupSteps: 5,
-  checkpointEvery: 60,
-  ema: { decay: 0.9 },
-};
-const prior = {
-  task: 'prior',
-  data: { source: data, testFiles: 'test.txt' },
-  clip: { model: clip },
-  model: { numAttentionHeads: 2, attentionHeadDim: 12, numLayers: 1 },
-  scheduler: { numTrainTimesteps: 50 },
-  train: { ...train, evaluateEvery: 80, evaluateSteps: 5 },
-  sampling: { steps: 5 },
-};
-const autoregressivePrior = {
-  task: 'autoregressive-prior',
-  data: prior.data,
-  clip: prior.clip,
-  model: { ...prior.model, numComponents: 4, numBuckets: 16, numSimilarities: 4 },
-  train: { ...train, evaluateEvery: 80 },
-};
-const decoder = {
-  task: 'decoder',
-  data: { source: data, size: 8, channels: 1 },
-  clip: { model: clip },
-  model: {
-    blockOutChannels: [8, 16],
-    layersPerBlock: 1,
-    downBlockTypes: ['DownBlock2D', 'SimpleCrossAttnDownBlock2D'],
-    midBlockType: 'UNetMidBlock2DSimpleCrossAttn',
-    upBlockTypes: ['SimpleCrossAttnUpBlock2D', 'UpBlock2D'],
-    attentionHeadDim: 8,
-    crossAttentionDim: 8,
-    normNumGroups: 4,
-  },
-  // x_0 is learned in fewer steps than ε, where data is this plain; the variance as it is next to ε.
-  scheduler: { numTrainTimesteps: 50, predictionType: 'sample', varianceType: 'learned_range' },
-  train: { ...train, steps: 100, batchSize: 9, checkpointEvery: 80, sampleEvery: 100, sampleCount: 4, sampleSteps: 3 },
-  sampling: { steps: 8, guidanceScale: 1.5 },
-};
-
-const upsampler = {
-  data: { source: data, size: 16 },
-  model: {
-    sampleSize: 16,
-    inChannels: 2,
-    outChannels: 1,
-    blockOutChannels: [8, 8],
-    layersPerBlock: 1,
-    downBlockTypes: ['DownBlock2D', 'DownBlock2D'],
-    upBlockTypes: ['UpBlock2D', 'UpBlock2D'],
-    normNumGroups: 4,
-  },
-  // At the last of many times ε says nothing in float32, which Python rounds otherwise.
-  scheduler: { numTrainTimesteps: 12, betaSchedule: 'cosine' },
-  objective: { superResolution: { factor: 2, upsampling: 'bicubic_antialias', noiseAugmentation: 0.1, blur: 0.6 } },
-  train: { ...train, steps: 2, batchSize: 4, checkpointEvery: 2, sampleEvery: null },
-};
 
 interface Trained {
   readonly losses: number[];
@@ -278,7 +161,7 @@ describe('a prior', () => {
   test('refuses what does not fit', async () => {
     const refused = (config: object) => configuredRun(config as Record<string, unknown>).plan({});
     const unequal = join(root, 'unequal');
-    await writeRandomClip(unequal, 8);
+    await writeRandomClip(unequal, { hidden: 8 });
     await expect(refused({ ...prior, clip: { model: unequal } })).rejects.toThrow(
       "config.clip.model: the text tower's hidden states have 8 values and the embeddings 12",
     );
@@ -516,7 +399,7 @@ describe('a whole DALL·E 2', () => {
         channels: 1,
       });
     const run = async (...words: string[]) => {
-      const { stdout, stderr, status } = await kuosan([...words, '--threads', '1'], { cwd: root });
+      const { stdout, stderr, status } = await runHere([...words, '--threads', '1']);
       return { stdout, text: `${status}\n${stdout}\n${stderr}` };
     };
     const done = async (...words: string[]) => {
@@ -623,7 +506,7 @@ describe('a whole DALL·E 2', () => {
       'assemble: a DALL·E 2 has one prior and one decoder, got 1 and 0; give a run of each',
     );
     const other = join(root, 'other-clip');
-    await writeRandomClip(other, 12, 6);
+    await writeRandomClip(other, { seed: 6 });
     const run = join(root, 'other-prior');
     await trained({ ...prior, clip: { model: other }, train: { ...prior.train, steps: 1, evaluateEvery: null } }, run);
     await expect(runAssemble([run, decoderRun], { out, dtype: 'float16' })).rejects.toThrow(

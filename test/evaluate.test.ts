@@ -1,21 +1,20 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { writeModelFolder } from '../src/checkpoint/index.ts';
 import { RandomStream } from '../src/core/index.ts';
 import { writePng } from '../src/data/index.ts';
 import { schedulerConfig } from '../src/diffusion/index.ts';
 import { parseConfig, unet2DConfigSchema, UNet2DModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
-import { writeImageFolder, kuosan, start, tinyModel } from './kuosan.ts';
+import { writeImageFolder, start, tinyModel } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 import { writeTinyClassifier, writeTinyDiffusion } from './tiny-models.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-evaluate-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('evaluate');
 
-const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device', 'cpu', '--threads', '1'], { cwd });
+const evaluate = (...args: string[]) => runHere(['evaluate', ...args, '--device', 'cpu', '--threads', '1']);
 
 beforeAll(async () => {
   await writeImageFolder(join(cwd, 'images'), 40);
@@ -53,7 +52,7 @@ describe('kuosan evaluate', () => {
     // Four pairs a row.
     const { width, height } = await sharp(join(cwd, 'near.png')).metadata();
     expect(width / height).toBeCloseTo((8 * 10 + 2) / (5 * 10 + 2), 5);
-  }, 60_000);
+  }, 180_000);
 
   test('prints the same as JSON, and the same again', async () => {
     const args = [
@@ -102,7 +101,7 @@ describe('kuosan evaluate', () => {
     const again = JSON.parse(second.stdout) as typeof report;
     expect(again.features.frechetDistance / report.features.frechetDistance).toBeCloseTo(1, 3);
     expect(again.bitsPerDimension.total / report.bitsPerDimension.total).toBeCloseTo(1, 4);
-  }, 60_000);
+  }, 180_000);
 
   test('finds the images of the data in themselves: no distance, and every one a copy', async () => {
     const { stdout, stderr } = await evaluate(
@@ -143,7 +142,7 @@ describe('kuosan evaluate', () => {
     expect(text.stdout).toContain(
       '40 of 40 samples are near-duplicates of a real image (distance ratio < 1/3, Yoon et al. 2023); same.png shows the first 32 samples next to their nearest real images; same.nearest.jsonl lists all\n',
     );
-  }, 60_000);
+  }, 180_000);
 
   test('measures a model that learns its variance, and tells its channels from those of an image that it sees', async () => {
     const write = async (folder: string, channels: object) => {
@@ -192,7 +191,7 @@ describe('kuosan evaluate', () => {
     expect((await evaluate('enlarger', ...args)).stderr.trim()).toMatch(
       /^kuosan: enlarger: this model is conditioned on an image, and evaluate has none for it; give it one with kuosan edit --image$/,
     );
-  }, 60_000);
+  }, 180_000);
 
   test('tells how many images are what they should be, to a classifier of the same classes', async () => {
     for (const name of ['a', 'b']) await writeImageFolder(join(cwd, 'by-class', name), 10);
@@ -217,7 +216,7 @@ describe('kuosan evaluate', () => {
     expect((await evaluate('--images', 'images', '--data', 'images', '--features', 'network')).stdout).not.toContain(
       'class asked',
     );
-  }, 60_000);
+  }, 180_000);
 
   test('is stopped by Ctrl-C', async () => {
     const { child, ended } = start(
@@ -243,7 +242,7 @@ describe('kuosan evaluate', () => {
     const { status, stderr } = await ended;
     expect(status, stderr).toBe(130);
     expect(stderr).toContain('stopping');
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     [[], 2, 'evaluate takes a model or a folder of images: give a model, or --images'],
@@ -293,7 +292,7 @@ describe('kuosan evaluate', () => {
       else expect(ended.stderr).toMatch(message);
       expect(ended.status).toBe(status);
     },
-    60_000,
+    180_000,
   );
 
   test('names a feature network whose weights were changed', async () => {
@@ -356,7 +355,7 @@ describe('a folder', () => {
     const ofFirst = numbers.filter(({ image }) => image < 40).length;
     expect(ofFirst).toBeGreaterThan(10);
     expect(ofFirst).toBeLessThan(30);
-  }, 60_000);
+  }, 180_000);
 
   test('is measured in another part by another seed, and says so', async () => {
     const table = async (...args: string[]) =>
@@ -369,7 +368,7 @@ describe('a folder', () => {
     await table('--seed', '0', '--batch-size', '7');
     expect(numbers()).toBe(zero);
     expect(one).not.toBe(zero);
-  }, 60_000);
+  }, 180_000);
 
   test('of three images has no distances and keeps its copies', async () => {
     await writeImageFolder(join(cwd, 'three'), 3);
@@ -379,5 +378,5 @@ describe('a folder', () => {
     expect((await evaluate('--images', 'three', '--data', 'three')).stderr).toContain(
       'kuosan: evaluate: a distance needs at least 8 real images and 4 generated, got 3 and 1000\n',
     );
-  }, 60_000);
+  }, 180_000);
 });

@@ -1,6 +1,5 @@
 /** Text to image from captions to images: trained, resumed, opened, asked, and enlarged by a second stage. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
@@ -10,20 +9,17 @@ import { writePng } from '../src/data/index.ts';
 import { linearSchedule } from '../src/diffusion/index.ts';
 import { cascade, generateImages, openGenerator, type ImageGenerator } from '../src/generators/index.ts';
 import { textConditioned, textConditionNames, UNet2DConditionModel } from '../src/models/index.ts';
-import { kuosan } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 import { croppedExamples, noisedImages, nothingSaid } from '../src/pipelines/index.ts';
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun } from '../src/train/index.ts';
 
 const encoder = join(import.meta.dirname, 'golden/text-encoder-folders/sentence-bert');
-const root = mkdtempSync(join(tmpdir(), 'kuosan-imagen-'));
+const root = workingFolder('imagen');
 const data = join(root, 'data');
 const executor = createNodeExecutor({ threads: 1, worker: false });
-afterAll(async () => {
-  await executor.dispose();
-  rmSync(root, { recursive: true, force: true });
-});
+afterAll(() => executor.dispose());
 
 // Texts that a random encoder of this size makes different vectors of.
 const shapes = ['(', 'foo bar', '犬 猫 犬 猫'];
@@ -244,9 +240,7 @@ describe('commands', () => {
   ])(
     '%j says what is in the way',
     async (words, message) => {
-      const { status, stderr } = await kuosan([...words, ...(words[0] === 'sample' ? ['--out', out] : [])], {
-        cwd: root,
-      });
+      const { status, stderr } = await runHere([...words, ...(words[0] === 'sample' ? ['--out', out] : [])]);
       expect(stderr).toContain(message);
       expect(status).not.toBe(0);
     },
@@ -256,7 +250,7 @@ describe('commands', () => {
   test('write a row for each prompt, and say which are cut', async () => {
     const prompts = ['--prompt', '(', '--prompt', 'a b c d e f g h'];
     const words = ['sample', run, ...prompts, '--count', '2', '--steps', '2', '--out', out];
-    const { stdout, stderr, status } = await kuosan(words, { cwd: root });
+    const { stdout, stderr, status } = await runHere(words);
     expect(status).toBe(0);
     expect(stderr).toContain(
       'note: the prompt "a b c d e f g h" has 10 tokens, the text encoder takes 6: its end is left out',
@@ -267,9 +261,7 @@ describe('commands', () => {
 
   test('evaluate what was generated under the captions of real images', async () => {
     const words = ['evaluate', run, '--data', data, '--clip', 'emoji-clip', '--features', 'emoji-clip'];
-    const { stdout, stderr, status } = await kuosan([...words, '--count', '6', '--steps', '2', '--json'], {
-      cwd: root,
-    });
+    const { stdout, stderr, status } = await runHere([...words, '--count', '6', '--steps', '2', '--json']);
     expect(stderr).not.toContain('kuosan:');
     expect(status).toBe(0);
     const { alignment, features } = JSON.parse(stdout);
@@ -279,7 +271,7 @@ describe('commands', () => {
   }, 60_000);
 
   test("export a run's encoder", async () => {
-    const { stdout } = await kuosan(['export', run, '--text-encoder', join(root, 'encoder')], { cwd: root });
+    const { stdout } = await runHere(['export', run, '--text-encoder', join(root, 'encoder')]);
     expect(stdout).toContain('BertModel');
   }, 60_000);
 });
@@ -287,10 +279,17 @@ describe('commands', () => {
 describe('icons, which comes with the package', () => {
   test('generates what the prompt says, and traces it', async () => {
     const words = ['sample', 'icons', '--prompt', 'folder', '--style', 'tabler, outline', '--batch-size', '2'];
-    const { status, stderr } = await kuosan(
-      [...words, '--count', '2', '--steps', '6', '--out', 'f.png', '--svg', 'svg'],
-      { cwd: root },
-    );
+    const { status, stderr } = await runHere([
+      ...words,
+      '--count',
+      '2',
+      '--steps',
+      '6',
+      '--out',
+      'f.png',
+      '--svg',
+      'svg',
+    ]);
     expect(stderr).not.toContain('kuosan:');
     expect(status).toBe(0);
     const svg = readFileSync(join(root, 'svg/folder-1.svg'), 'utf8');
@@ -299,9 +298,7 @@ describe('icons, which comes with the package', () => {
   }, 60_000);
 
   test('names the nearest style', async () => {
-    const { status, stderr } = await kuosan(['sample', 'icons', '--prompt', 'folder', '--style', 'tablr'], {
-      cwd: root,
-    });
+    const { status, stderr } = await runHere(['sample', 'icons', '--prompt', 'folder', '--style', 'tablr']);
     expect(status).not.toBe(0);
     expect(stderr).toContain('tabler');
   }, 60_000);
@@ -363,7 +360,7 @@ describe('a cascade', () => {
     await whole.dispose();
     const fresh = join(root, 'unfit');
     await expect(runAssemble([small, small], { out: fresh, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(
-      'cascade: the stage upsampler takes no image to begin with',
+      `assemble: ${small} starts from noise and enlarges no image, which only the first folder may; each behind it is an upsampler`,
     );
     expect(existsSync(fresh)).toBe(false);
     await expect(runAssemble([small, up], { out, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(

@@ -28,6 +28,8 @@ function isBuilt(): boolean {
 export interface Place {
   /** The current folder of the command. */
   readonly cwd: string;
+  /** Environment variables in the place of this process's own. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 export interface Ended {
@@ -40,12 +42,12 @@ export interface Ended {
 /** Starts `kuosan …` and returns the process next to its end. */
 export function start(
   args: readonly string[],
-  { cwd }: Place,
+  { cwd, env = process.env }: Place,
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = spawn(process.execPath, [...kuosanProgram, ...args], {
     cwd,
     // On the processor, whatever card this machine has: bytes are compared.
-    env: { ...process.env, KUOSAN_CACHE: join(cwd, '.cache'), KUOSAN_DEVICE: 'cpu' },
+    env: { ...env, KUOSAN_CACHE: join(cwd, '.cache'), KUOSAN_DEVICE: 'cpu' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -1,18 +1,17 @@
 /** Runs that are measured on the way, and the memory that measuring takes. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { writeImageFolder, tinyModel } from './kuosan.ts';
+import { runHere, workingFolder } from './run-here.ts';
 import { writeTinyClassifier } from './tiny-models.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-measured-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('measured-run');
 
-const evaluate = (...args: string[]) => kuosan(['evaluate', ...args, '--device', 'cpu', '--threads', '1'], { cwd });
+const evaluate = (...args: string[]) => runHere(['evaluate', ...args, '--device', 'cpu', '--threads', '1']);
 
 beforeAll(() => writeImageFolder(join(cwd, 'images'), 40));
 
@@ -27,8 +26,7 @@ describe('a run of DDPM that is measured on the way', () => {
     evaluateCount: 8,
     evaluateSteps: 2,
   };
-  const run = (...args: string[]) =>
-    kuosan(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args], { cwd });
+  const run = (...args: string[]) => runHere(['train', 'measured.json', '--device', 'cpu', '--threads', '1', ...args]);
 
   beforeAll(async () => {
     await writeTinyClassifier(join(cwd, 'measuring'));
@@ -76,7 +74,7 @@ describe('a run of DDPM that is measured on the way', () => {
       expect(report.features.frechetDistance / frechetDistance!).toBeCloseTo(1, 3);
       expect(report.features.realBaseline.frechetDistance).toBe(frechetRealBaseline);
     },
-    60_000,
+    180_000,
   );
 
   test('that enlarges images is measured on those of the data', async () => {
@@ -95,24 +93,22 @@ describe('a run of DDPM that is measured on the way', () => {
       .map((text) => JSON.parse(text) as { evaluation?: Record<string, number> })
       .slice(-1);
     expect(line!.evaluation!['frechetDistance']).toBeGreaterThan(0);
-  }, 60_000);
+  }, 180_000);
 
   test('of a process without steps has no bound to be measured', async () => {
     expect(
-      (
-        await kuosan(['evaluate', 'measured-flow', '--data', 'images', '--bpd', '--device', 'cpu'], { cwd })
-      ).stderr.trim(),
+      (await runHere(['evaluate', 'measured-flow', '--data', 'images', '--bpd', '--device', 'cpu'])).stderr.trim(),
     ).toBe(
       "kuosan: measured-flow: --bpd needs a discrete-time process, and this model's is continuous; leave --bpd out",
     );
-  }, 60_000);
+  }, 180_000);
 
   test('is measured with what evaluate takes where nothing is named', async () => {
     const { status, stderr } = await run('--out', 'measured-by-clip', '--train.evaluateFeatures', 'null');
     expect(status, stderr).toBe(0);
     const best = readFileSync(join(cwd, 'measured-by-clip/best'), 'utf8');
     expect(best).toContain('CLIP image embeddings (emoji-clip), 8 images, 2 steps');
-  }, 60_000);
+  }, 180_000);
 });
 
 test('fifty thousand images need no more memory than five hundred, from the real ones to the last distance', async () => {

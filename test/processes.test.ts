@@ -1,13 +1,12 @@
 /** Training, resuming and sampling of what is not DDPM, by the command line. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors } from '../src/formats/index.ts';
-import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+import { writeImageFolder, tinyModel } from './kuosan.ts';
+import { runHere, runOrResume, workingFolder } from './run-here.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-processes-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('processes');
 
 const steps = 40;
 const train = {
@@ -23,7 +22,7 @@ const train = {
 beforeAll(() => writeImageFolder(join(cwd, 'images'), 13));
 
 const run = async (...args: string[]) => {
-  const ended = await kuosan([...args, '--threads', '1'], { cwd });
+  const ended = await runOrResume([...args, '--threads', '1']);
   expect(ended.status, ended.stderr).toBe(0);
   return ended;
 };
@@ -116,7 +115,7 @@ describe.each([
       `${name}-loss-by-noise.png`,
     );
     expect(lossByNoise).toMatch(/mean over the levels: network \d/);
-  }, 120_000);
+  }, 180_000);
 });
 
 test('times drawn by importance are warmed, go on bit for bit after a resume, and are told by their own losses', async () => {
@@ -147,7 +146,7 @@ test('times drawn by importance are warmed, go on bit for bit after a resume, an
     8 * steps,
   );
   expect(tensors.get('history/losses')!.shape).toEqual([10, 10]);
-}, 120_000);
+}, 180_000);
 
 test("another process than the configuration's leaves the settings of that one behind", async () => {
   writeFileSync(
@@ -175,7 +174,7 @@ test("another process than the configuration's leaves the settings of that one b
     _class_name: 'EDMEulerScheduler',
     sigma_max: 40,
   });
-}, 60_000);
+}, 180_000);
 
 test.each([
   [
@@ -195,7 +194,7 @@ test.each([
     join(cwd, 'wrong.json'),
     JSON.stringify({ data: { source: 'images', size: 8 }, model: tinyModel, train, ...config }),
   );
-  const { status, stderr } = await kuosan(['train', 'wrong.json', '--out', 'wrong'], { cwd });
+  const { status, stderr } = await runHere(['train', 'wrong.json', '--out', 'wrong']);
   expect([status, stderr.trim().split('\n').length]).toEqual([1, 1]);
   expect(stderr).toContain(message);
 });

@@ -1,23 +1,13 @@
 /** What happens to a run from outside: other processes, signals, closed pipes, data that moved. */
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { writeImageFolder, kuosan, start, tinyModel } from './kuosan.ts';
+import { runHere, runOrResume, workingFolder } from './run-here.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-runs-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('runs');
 
 const train = { steps: 20, batchSize: 4, warmupSteps: 0, checkpointEvery: 10, sampleEvery: null };
 
@@ -59,12 +49,12 @@ test('a run that goes on is resumed by nobody else, and is by anybody once its p
 }, 60_000);
 
 const run = async (...args: string[]) => {
-  const ended = await kuosan(args, { cwd });
+  const ended = await runOrResume(args);
   expect(ended.status, ended.stderr).toBe(0);
   return ended;
 };
 const refused = async (...args: string[]) => {
-  const { status, stderr } = await kuosan(args, { cwd });
+  const { status, stderr } = await runOrResume(args);
   expect([status, stderr.trim().split('\n').length], stderr).toEqual([1, 1]);
   return stderr;
 };
@@ -140,7 +130,7 @@ test('commands that measure a run on its data need no --data', async () => {
   );
   expect(stderr).toContain('note: the data are images, as the run recorded; --data takes others\n');
   expect(stdout).toContain('noise.png');
-  const { status, stderr: without } = await kuosan(['loss-by-noise', 'noto-32'], { cwd });
+  const { status, stderr: without } = await runHere(['loss-by-noise', 'noto-32']);
   expect([status, without]).toEqual([2, 'kuosan: --data is missing: a data set or a folder of images\n']);
 }, 60_000);
 

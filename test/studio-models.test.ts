@@ -220,7 +220,8 @@ describe.runIf(canVisit)(`text to image in the studio (${withoutBrowser})`, { ti
     expect(await page.locator('#prior li').count()).toBe(3);
     expect(await page.evaluate(sidewaysScroll)).toBe(0);
     expect(await findingsOf(page)).toEqual([]);
-    expect(errors).toEqual([]);
+    // Nobody lists the files of another host: a folder is asked for some that it need not have.
+    expect(errors.filter((error) => !/404 .*\/models\//.test(error))).toEqual([]);
     await page.close();
   });
 

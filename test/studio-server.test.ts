@@ -1,5 +1,5 @@
 /** The studio with its server: what its pages do that files on a host cannot. */
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -80,7 +80,14 @@ beforeAll(async () => {
     pages: builtStudio,
     engine: webEngineFolder(),
     models: [
-      { name: 'noto-32', kind: 'model', path: pretrained('noto-32'), bytes: 5e6, computes: 'browser' },
+      {
+        name: 'noto-32',
+        kind: 'model',
+        path: pretrained('noto-32'),
+        bytes: 5e6,
+        computes: 'browser',
+        files: readdirSync(pretrained('noto-32'), { recursive: true, encoding: 'utf8' }),
+      },
       { name: 'large', kind: 'model', path: models.plain, bytes: 5e8, computes: 'server' },
     ],
     runs,

@@ -73,8 +73,7 @@ export async function visitAt(
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(error.message));
   page.on('console', (message) => {
-    // A model's folder is asked for files that it need not have.
-    if (message.type() === 'error' && !message.location().url.includes('/models/')) errors.push(message.text());
+    if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`);
   });
   await page.addInitScript(
     `if (!localStorage.getItem('kuosan-language')) { localStorage.setItem('kuosan-language', '${language}'); localStorage.setItem('kuosan-theme', '${theme}'); }`,

@@ -1,14 +1,13 @@
 /** A network that draws the details of small images: trained, resumed and used by the command line. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readModelFolder } from '../src/checkpoint/index.ts';
-import { writeImageFolder, kuosan, tinyModel } from './kuosan.ts';
+import { writeImageFolder, tinyModel } from './kuosan.ts';
+import { runHere, runOrResume, workingFolder } from './run-here.ts';
 
-const cwd = mkdtempSync(join(tmpdir(), 'kuosan-super-resolution-'));
-afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+const cwd = workingFolder('super-resolution');
 
 const train = {
   steps: 12,
@@ -29,13 +28,13 @@ const config = {
 const last = 'checkpoints/step-000012';
 
 const run = async (...args: string[]) => {
-  const ended = await kuosan([...args, '--threads', '1'], { cwd });
+  const ended = await runOrResume([...args, '--threads', '1']);
   expect(ended.status, ended.stderr).toBe(0);
   return ended;
 };
 const refused = async (value: object, ...args: string[]) => {
   writeFileSync(join(cwd, 'wrong.json'), JSON.stringify(value));
-  const { status, stderr } = await kuosan(args.length > 0 ? args : ['train', 'wrong.json', '--out', 'wrong'], { cwd });
+  const { status, stderr } = await runHere(args.length > 0 ? args : ['train', 'wrong.json', '--out', 'wrong']);
   expect([status, stderr.trim().split('\n').length]).toEqual([1, 1]);
   return stderr.trim();
 };
@@ -47,7 +46,7 @@ beforeAll(async () => {
   writeFileSync(join(cwd, 'config.json'), JSON.stringify(config));
   const trained = await run('train', 'config.json', '--out', 'whole');
   expect(trained.stdout + trained.stderr).toContain('kuosan edit whole --image small.png --out large.png');
-}, 60_000);
+}, 180_000);
 
 describe('super-resolution', () => {
   test('is resumed bit for bit, its images on the way included', async () => {
@@ -59,7 +58,7 @@ describe('super-resolution', () => {
       'samples/step-000012.png',
     ])
       expect(bytes('parts', file) === bytes('whole', file), file).toBe(true);
-  }, 60_000);
+  }, 180_000);
 
   test('knows in its folder how an image is enlarged', async () => {
     const { superResolution, network: unet } = await readModelFolder(join(cwd, 'whole', last));
@@ -81,7 +80,7 @@ describe('super-resolution', () => {
     expect((await run('edit', 'whole', '--image', 'images/000.png', '--out', 'shrunk.png')).stderr).toContain(
       'note: images/000.png is 8×8; it is taken at the 4×4 that the model enlarges\n',
     );
-  }, 60_000);
+  }, 180_000);
 
   test('draws nothing without an image', async () => {
     expect(await refused({}, 'sample', 'whole', '--out', 'x.png')).toMatch(
@@ -103,5 +102,5 @@ describe('super-resolution', () => {
     expect(await refused({ ...config, objective: {} })).toContain(
       'config.model.inChannels: images have 1 or 3 channels, got 6',
     );
-  }, 60_000);
+  }, 180_000);
 });

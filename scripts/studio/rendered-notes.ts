@@ -1,5 +1,5 @@
 /** Renders the notes when the studio is built: Markdown with formulas between dollars. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Marked } from 'marked';
@@ -44,6 +44,10 @@ export function notesHtml(text: string): string {
       })
       .replaceAll('<table>', '<div class="scrolling" tabindex="0"><table>')
       .replaceAll('</table>', '</table></div>')
+      // A part from heading to heading: browsers lay out only the parts that they show.
+      .split(/(?=<h[23] )/)
+      .map((part) => `<section>${part}</section>`)
+      .join('')
   );
 }
 
@@ -54,8 +58,7 @@ export function renderedNotes(): Plugin {
     generateBundle() {
       const images = new Set<string>();
       for (const language of ['zh', 'en']) {
-        const path = join(docs, `notes.${language}.md`);
-        const html = existsSync(path) ? notesHtml(readFileSync(path, 'utf8')) : '';
+        const html = notesHtml(readFileSync(join(docs, `notes.${language}.md`), 'utf8'));
         for (const [, name] of html.matchAll(/src="images\/([\w.-]+)"/g)) images.add(name!);
         this.emitFile({ type: 'asset', fileName: `notes.${language}.html`, source: html });
       }

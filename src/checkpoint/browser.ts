@@ -1,14 +1,15 @@
 /** What of this layer also runs in a browser: it loads nothing of Node. */
 export {
-  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   frozenClipFolder,
+  ifClasses,
   indexFile,
   priorClass,
   textEncoderFolder,
   textToImageClass,
   unclipClasses,
+  wholeUnCLIPClasses,
 } from './file-names.ts';
 export { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 export { fetchedFiles, type FetchOptions, filesIn, filesInMemory, type ModelFiles } from './model-files.ts';
@@ -22,6 +23,7 @@ export {
   unet2DConditionComponent,
   type NetworkPart,
 } from './component.ts';
+export { type ThresholdedScheduler, thresholdedSchedulerComponent } from './thresholded-scheduler.ts';
 export { unclipSampling, unclipSchedulerToJson } from './schedulers/unclip.ts';
 export { denoisingClasses, denoisingParts, type DenoisingPart } from './denoising-part.ts';
 export { type LoadedModel, isPart, pipelineClasses, readModel, readModelIndex, readPart } from './read-model.ts';

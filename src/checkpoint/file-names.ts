@@ -20,4 +20,8 @@ export const decoderClass = 'UnCLIPDecoderPipeline';
 export const unclipClasses = ['UnCLIPPipeline', 'UnCLIPImageVariationPipeline'] as const;
 /** Ours of one with an autoregressive prior, which diffusers does not have. */
 export const autoregressiveUnCLIPClass = 'AutoregressiveUnCLIPPipeline';
+/** diffusers' classes of DeepFloyd IF: what generates images of a text, and what enlarges them. */
+export const ifClasses = { base: 'IFPipeline', superResolution: 'IFSuperResolutionPipeline' } as const;
+/** Every class of a whole DALL·E 2. */
+export const wholeUnCLIPClasses: readonly string[] = [...unclipClasses, autoregressiveUnCLIPClass];
 export const cardFile = 'README.md';

@@ -31,8 +31,9 @@ export { filesRead, includeFiles, type ReadFiles } from './included-folder.ts';
 export { inDiffusers, type InDiffusers } from './in-diffusers.ts';
 export { type ModelCard, parseModelCard, readModelCard } from './model-card.ts';
 export { readModelFolder, writeModelFolder } from './model-folder.ts';
+export { readTrainedPart } from './read-trained-part.ts';
 export { type ReadModelOptions } from './read-model.ts';
-export { type Part, part, type PipelineToWrite } from './pipeline-files.ts';
+export { listedParts, type Part, part, type PipelineToWrite } from './pipeline-files.ts';
 export { writePipelineFolder } from './pipeline-folder.ts';
 export { type NetworkToWrite, readNetworkFolder, writeNetworkFolder } from './network-folder.ts';
 export { copyModelFolder, type CopyOptions } from './copy-model-folder.ts';
@@ -51,6 +52,8 @@ export {
   type SaveOptions,
 } from './step-folders.ts';
 export { readTrainingState, type TrainingState, writeTrainingState } from './training-state.ts';
+export { textEncoderContent } from './text-encoder-component.ts';
+export { tokenizerConfigFile, tokenizerFile } from './text-encoder-folder.ts';
 export { writeTextEncoderFolder } from './write-text-encoder.ts';
 export { folderFiles, readTensorFile } from './folder-files.ts';
 export {

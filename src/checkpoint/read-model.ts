@@ -6,7 +6,7 @@ import { quoteJson } from '../formats/quote.ts';
 import type { DenoisingNetwork } from '../models/index.ts';
 import { assumedScheduler, type Component, type ReadPartOptions, schedulerComponent } from './component.ts';
 import { type DenoisingPart, denoisingParts } from './denoising-part.ts';
-import { cascadeClass, configFile, indexFile, textToImageClass } from './file-names.ts';
+import { cascadeClass, configFile, ifClasses, indexFile, textToImageClass } from './file-names.ts';
 import { inside, type ModelFiles, readModelJson } from './model-files.ts';
 import { type ClassLabels, type ModelFacts, readFacts } from './model-facts.ts';
 import { schedulerClasses } from './scheduler-json.ts';
@@ -134,7 +134,7 @@ export async function readModel(
 function networkOfIndex(index: JsonObject, where: string): DenoisingPart {
   const className = index['_class_name'];
   if (typeof className === 'string' && Object.hasOwn(denoisingParts, className)) return denoisingParts[className]!;
-  if (className === textToImageClass || className === cascadeClass)
+  if ([textToImageClass, cascadeClass, ...Object.values(ifClasses)].some((name) => name === className))
     throw new Error(
       `${where}: holds ${className === cascadeClass ? 'a cascade' : 'a model of text to image'}, and what is asked for here takes one network without a text; sample, edit and interpolate take it`,
     );

@@ -15,6 +15,7 @@ export {
   type CaptionBatchOptions,
   mostTags,
 } from './batches/caption-batches.ts';
+export { cleanCaption } from './texts/clean-caption.ts';
 export { fillTemplate, plainTemplates, templateProblem } from './texts/template.ts';
 export { gridDefaults, type GridOptions, layGrid } from './figures/grid.ts';
 export { heightAndWidth, type ImageSize } from './images/image-size.ts';

@@ -17,6 +17,7 @@ export {
   variationRequest,
   type ClipRequest,
 } from './clip-requests.ts';
+export { ifTokens, openIF, openIFSuperResolution } from './deepfloyd-if.ts';
 export { exactGenerator } from './exact.ts';
 export {
   type FirstStage,
@@ -31,11 +32,7 @@ export {
 export type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 export { generatorOpeners, openGenerator, type OpenGeneratorOptions } from './open-generator.ts';
 export { fullRequest, type FullRequest } from './request.ts';
-export {
-  openTextToImage,
-  type TextToImageFacts,
-  textToImageNetwork,
-  textToImageFacts,
-  textToImageSettings,
-} from './text-to-image.ts';
+export { textGenerator, type TextGeneratorSource, textToImageNetwork } from './text-generator.ts';
+export { openTextToImage } from './text-to-image.ts';
+export { type TextToImageFacts, textToImageFacts, textToImageSettings } from './text-to-image-facts.ts';
 export { openUnCLIP, unclipFacts, unclipSettings, unclipStages, type UnCLIPFacts } from './unclip.ts';

@@ -1,18 +1,19 @@
 /** Opening what makes images from a model's files: in a folder, behind an address, in memory. */
 import { z } from 'zod';
 import {
-  autoregressiveUnCLIPClass,
   cascadeClass,
   decoderClass,
   filesIn,
+  ifClasses,
   indexFile,
   denoisingClasses,
   pipelineClasses,
   priorClass,
   readModel,
   readModelIndex,
+  textEncoderFolder,
   textToImageClass,
-  unclipClasses,
+  wholeUnCLIPClasses,
   type LoadedModel,
   type ModelFiles,
 } from '../checkpoint/browser.ts';
@@ -26,6 +27,7 @@ import { diffusionGenerator, samplingStage, type DiffusionGenerator } from './di
 import type { GeneratorInputs, ImageGenerator, RequestConditions } from './image-generator.ts';
 import type { GeneratorContext, GeneratorOpener } from './generator-context.ts';
 import type { FullRequest } from './request.ts';
+import { openIF, openIFSuperResolution } from './deepfloyd-if.ts';
 import { openTextToImage } from './text-to-image.ts';
 import { openPriorAlone, openUnCLIP } from './unclip.ts';
 import { hasUpsampler, openUpsampler } from './unclip-upsampler.ts';
@@ -34,9 +36,11 @@ import { hasUpsampler, openUpsampler } from './unclip-upsampler.ts';
 const stageOpeners: Readonly<Record<string, GeneratorOpener>> = {
   ...Object.fromEntries([...pipelineClasses, ...denoisingClasses].map((className) => [className, openDiffusion])),
   [textToImageClass]: openTextToImage,
+  [ifClasses.base]: openIF,
+  [ifClasses.superResolution]: openIFSuperResolution,
   [decoderClass]: openUnCLIP,
   [priorClass]: openPriorAlone,
-  ...Object.fromEntries([...unclipClasses, autoregressiveUnCLIPClass].map((className) => [className, openWholeUnCLIP])),
+  ...Object.fromEntries(wholeUnCLIPClasses.map((className) => [className, openWholeUnCLIP])),
 };
 
 /** Who opens which class of model_index.json. */
@@ -108,13 +112,15 @@ async function openCascade({ executor, files, index, ...options }: GeneratorCont
   const where = `checkpoint ${files.name(indexFile)}`;
   const { stages: names } = parseConfig(cascadeIndexSchema, { stages: index!['stages'] }, where);
   const stages: CascadeStage[] = [];
+  // What stages share lies next to them, or in the first where that is a whole pipeline.
+  const shared = (await files.has(`${textEncoderFolder}/config.json`)) ? files : filesIn(files, names[0]!);
   try {
     for (const stage of names) {
       const generator = await openFiles(executor, filesIn(files, stage), {
         ...options,
         openers: stageOpeners,
         stage,
-        shared: files,
+        shared,
       });
       stages.push({ generator });
     }

@@ -40,6 +40,8 @@ export {
   textEncoderProgram,
   type TextEncoderOptions,
   type TextFeatures,
+  type TextReading,
+  textReadings,
 } from './text-encoder.ts';
 export {
   croppedExamples,

@@ -28,15 +28,21 @@ export function shrink(images: FloatArray, factor: number): FloatArray {
   return resized(images, means(height), means(width));
 }
 
+/** By what is written down. PyTorch's cubic kernel with antialias is another one (slope −0.5 in the place of −0.75), also where nothing is shrunk. */
+const resizeOptions = {
+  bilinear: { mode: 'bilinear' },
+  bilinear_align_corners: { mode: 'bilinear', alignCorners: true },
+  bicubic: { mode: 'bicubic' },
+  bicubic_antialias: { mode: 'bicubic', antialias: true },
+} as const satisfies Readonly<Record<SuperResolution['upsampling'], Parameters<typeof resizeMatrix>[2]>>;
+
 /** Images `factor` times as high and wide, as PyTorch's `interpolate` makes them: [B, C, h, w] → [B, C, factor h, factor w]. */
 export function enlarge(
   images: FloatArray,
   { factor, upsampling }: Pick<SuperResolution, 'factor' | 'upsampling'>,
 ): FloatArray {
   const [height, width] = images.shape.slice(-2) as [number, number];
-  // PyTorch's cubic kernel with antialias is another one (slope −0.5 in the place of −0.75), also where nothing is shrunk.
-  const options =
-    upsampling === 'bicubic_antialias' ? ({ mode: 'bicubic', antialias: true } as const) : { mode: upsampling };
+  const options = resizeOptions[upsampling];
   return resized(images, resizeMatrix(height, factor * height, options), resizeMatrix(width, factor * width, options));
 }
 

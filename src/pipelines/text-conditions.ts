@@ -1,5 +1,5 @@
 /** Texts as what a network is conditioned on: encoded by a frozen encoder, with fields of the data next to them. */
-import { float32, sizeOf, type FloatArray } from '../core/index.ts';
+import { float32, RandomStream, sizeOf, type FloatArray } from '../core/index.ts';
 // Not the layer's index: what draws batches runs in a browser too, what reads files does not.
 import { batchAt, type Dataset } from '../data/browser.ts';
 import type { ConditionInput, Conditions } from '../diffusion/index.ts';
@@ -57,6 +57,8 @@ export interface CaptionExamplesOptions {
   readonly seed: number;
   readonly horizontalFlip?: boolean;
   readonly encoding: TextEncoding;
+  /** The share of samples whose caption is the empty text; default 0. */
+  readonly emptied?: number;
   /** What the network takes. */
   readonly inputs: readonly ConditionInput[];
   /** [N] values for each image of the data set. */
@@ -70,14 +72,15 @@ export interface CaptionExamplesOptions {
  */
 export function captionExamples(
   dataset: Dataset,
-  { seed, horizontalFlip = false, encoding, inputs, fields = [] }: CaptionExamplesOptions,
+  { seed, horizontalFlip = false, encoding, emptied = 0, inputs, fields = [] }: CaptionExamplesOptions,
 ): Examples {
   return {
     async batch(number, size) {
       const { captions } = dataset;
       if (!captions) throw new Error(`captionExamples: the images of ${dataset.name} have no captions`);
       const { images, indices } = batchAt(dataset, { seed, step: number, batchSize: size, horizontalFlip });
-      const texts = Array.from(indices, (index) => captions[index]!);
+      const random = new RandomStream(seed, 'emptied captions', number);
+      const texts = Array.from(indices, (index) => (random.uniform() < emptied ? '' : captions[index]!));
       const values = Object.fromEntries(
         fields.map((field) => [field.name, Array.from(indices, (index) => field.indices[index]!)]),
       );

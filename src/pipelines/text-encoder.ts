@@ -10,16 +10,16 @@ import {
   type Program,
 } from '../core/index.ts';
 import { pooledWidthOf, type LoadedTextEncoder, type PoolingMode } from '../checkpoint/browser.ts';
-import { readTokenizer, type Tokenizer } from '../data/browser.ts';
+import { cleanCaption, readTokenizer, type Tokenizer } from '../data/browser.ts';
 import { bind } from '../nn/index.ts';
 import { checkTokenizer } from './clip.ts';
 import { encoderFingerprint } from './text-encoder-fingerprint.ts';
 
 /** What a text encoder makes of texts. */
 export interface TextFeatures {
-  /** [B, L, D], the last hidden states; zero where there is no token. */
+  /** [B, L, D], the last hidden states; zero where there is no token, but for the reading `deepfloyd-if`. */
   readonly hidden: FloatArray;
-  /** [B, L] of bool: the tokens that are there, those around the text counted. */
+  /** [B, L] of bool: the tokens that are there, those around the text counted; with the reading `deepfloyd-if` all. */
   readonly mask: HostArray;
   /** [B, P], one vector a text. */
   readonly pooled: FloatArray;
@@ -57,7 +57,17 @@ export interface TextEncoderOptions {
   readonly maxLength?: number | undefined;
   /** Texts computed together at most; default 32. */
   readonly batchSize?: number | undefined;
+  /**
+   * Default `masked`: hidden states are zero where there is no token, and the mask says so. `deepfloyd-if` is how DeepFloyd IF reads texts:
+   * cleaned (`cleanCaption`), padded to `maxLength`, and the states of the padding are there like any other.
+   */
+  readonly reading?: TextReading | undefined;
 }
+
+/** How texts are read; see `TextEncoderOptions`. */
+export const textReadings = ['masked', 'deepfloyd-if'] as const;
+/** One of `textReadings`. */
+export type TextReading = (typeof textReadings)[number];
 
 /**
  * Opens a text encoder. Texts are computed in batches of similar length, so a short one costs little at any `maxLength`. The programs for
@@ -80,7 +90,7 @@ export interface TextEncoderOptions {
 export async function openTextEncoder(
   executor: Executor,
   loaded: LoadedTextEncoder,
-  { maxLength = loaded.maxLength, batchSize = 32 }: TextEncoderOptions = {},
+  { maxLength = loaded.maxLength, batchSize = 32, reading = 'masked' }: TextEncoderOptions = {},
 ): Promise<FrozenTextEncoder> {
   const { network, pooling, lowercase, tokenizer: tokenizerJson } = loaded;
   const { width, context, className } = network;
@@ -90,9 +100,11 @@ export async function openTextEncoder(
     );
   if (!(Number.isInteger(batchSize) && batchSize >= 1))
     throw new Error(`openTextEncoder: batchSize must be a whole number from 1, got ${batchSize}`);
-  const tokenizer = openTokenizer(loaded);
+  const isPadded = reading === 'deepfloyd-if';
+  const tokenizer = openTokenizer(loaded, isPadded ? paddingOf(loaded) : undefined);
   const pooledWidth = pooledWidthOf(loaded);
-  const prepared = (text: string) => (lowercase ? text.toLowerCase() : text);
+  const cleaned = isPadded ? cleanCaption : (text: string) => text;
+  const prepared = (text: string) => (lowercase ? cleaned(text).toLowerCase() : cleaned(text));
 
   // An embedding of the network's own is a product of rows, which a kernel sums in another order where there is one row alone.
   const fewest = pooling.modes.length === 0 ? Math.min(2, batchSize) : 1;
@@ -113,7 +125,8 @@ export async function openTextEncoder(
       const mask = new Uint8Array(texts.length * maxLength);
       const pooled = new Float32Array(texts.length * pooledWidth);
       const counts = texts.map(encoder.countTokens);
-      for (const { length, rows, batch } of batchesByLength(counts, maxLength, batchSize, fewest)) {
+      const lengths = isPadded ? counts.map(() => maxLength) : counts;
+      for (const { length, rows, batch } of batchesByLength(lengths, maxLength, batchSize, fewest)) {
         const tokens = tokenizer.encodeBatch(
           Array.from({ length: batch }, (_, i) => prepared(texts[rows[Math.min(i, rows.length - 1)]!]!)),
           length,
@@ -125,14 +138,15 @@ export async function openTextEncoder(
         const states = found['hidden']!.data as Float32Array;
         const own = found['pooled']?.data as Float32Array | undefined;
         for (const [i, row] of rows.entries()) {
-          // What a position without a token is itself, nobody should see.
-          const count = Math.min(counts[row]!, maxLength);
+          // What a position without a token is itself, nobody should see, unless the network has learned it.
+          const shown = Math.min(lengths[row]!, maxLength);
           const start = i * length * width;
-          const present = states.subarray(start, start + count * width);
-          hidden.set(present, row * maxLength * width);
-          mask.fill(1, row * maxLength, row * maxLength + count);
+          hidden.set(states.subarray(start, start + shown * width), row * maxLength * width);
+          mask.fill(1, row * maxLength, row * maxLength + shown);
+          const count = Math.min(counts[row]!, maxLength);
           const vector =
-            own?.subarray(i * pooledWidth, (i + 1) * pooledWidth) ?? pooledStates(present, count, pooling.modes);
+            own?.subarray(i * pooledWidth, (i + 1) * pooledWidth) ??
+            pooledStates(states.subarray(start, start + count * width), count, pooling.modes);
           pooled.set(pooling.normalize ? unitVector(vector) : vector, row * pooledWidth);
         }
       }
@@ -144,7 +158,15 @@ export async function openTextEncoder(
     },
     fingerprint: () =>
       (fingerprint ??= encoderFingerprint(
-        { className, config: network.config, tokenizer: tokenizerJson, pooling, lowercase, maxLength },
+        {
+          className,
+          config: network.config,
+          tokenizer: tokenizerJson,
+          pooling,
+          lowercase,
+          maxLength,
+          ...(reading !== 'masked' && { reading }),
+        },
         store,
       )),
     async dispose() {
@@ -159,10 +181,19 @@ export async function openTextEncoder(
 /** Vocabularies are padded to a multiple of this in the table of embeddings, as T5's is. */
 const vocabularyStep = 128;
 
+/** What padding is where it is seen: the network's own. */
+function paddingOf({ network: { config } }: LoadedTextEncoder): number | undefined {
+  const id = (config as { readonly padTokenId?: unknown }).padTokenId;
+  return typeof id === 'number' ? id : undefined;
+}
+
 /** @throws one line if the tokenizer cannot be the network's */
-function openTokenizer({ network, tokenizer: json, tokenizerPath }: LoadedTextEncoder): Tokenizer {
+function openTokenizer(
+  { network, tokenizer: json, tokenizerPath }: LoadedTextEncoder,
+  padTokenId: number | undefined,
+): Tokenizer {
   const where = `checkpoint ${tokenizerPath}`;
-  const tokenizer = readTokenizer(json, where);
+  const tokenizer = readTokenizer(json, where, padTokenId === undefined ? {} : { padTokenId });
   const { vocabSize, eosTokenId, className } = network;
   const padded = Math.ceil(tokenizer.vocabSize / vocabularyStep) * vocabularyStep;
   if (tokenizer.vocabSize > vocabSize || vocabSize > padded)

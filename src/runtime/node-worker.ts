@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { NodeEngineOptions } from './node-engine.ts';
+import { disableTelemetry } from './onnx-runtime.ts';
 import { remoteService, type Response } from './remote-service.ts';
 import type { SessionService } from './session-service.ts';
 
@@ -15,6 +16,7 @@ export function startWorker(options: NodeEngineOptions): SessionService {
 }
 
 function openWorker(options: NodeEngineOptions): Worker {
+  disableTelemetry();
   const built = new URL('./node-worker-main.js', import.meta.url);
   if (!import.meta.url.endsWith('.ts')) return new Worker(built, { workerData: options });
   // From a source checkout (tests, examples) the worker is TypeScript too, and threads do not inherit the loader.

@@ -56,6 +56,18 @@ export function binaryFolder(folder: string, platform: string = process.platform
   return join(folder, 'bin', 'napi-v6', platform, arch);
 }
 
+/**
+ * Keeps ONNX Runtime from telling its makers of its sessions: its builds for Linux and macOS write an identifier of the machine
+ * and a database of events into the user's cache and send them, unless this variable is there when they are loaded. A variable
+ * that is set stays as it is. Threads have copies of the environment that native code does not see, so this is called in the
+ * thread that starts them, too.
+ *
+ * @see https://github.com/microsoft/onnxruntime/pull/27379
+ */
+export function disableTelemetry(): void {
+  process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+}
+
 /** @throws one line, if there is nothing for this system or the system cannot load it */
 export function loadFrom(
   folder: string,
@@ -67,6 +79,7 @@ export function loadFrom(
       `ONNX Runtime ${versionIn(folder)} has no build for ${platform} on ${arch}, only for ${systemsOf(folder).join(', ')}; in a browser of this machine kuosan/runtime/web runs all the same`,
     );
   }
+  disableTelemetry();
   try {
     return require(folder) as OnnxRuntime;
   } catch (error) {

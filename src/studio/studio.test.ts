@@ -20,6 +20,7 @@ import { filesInMemory, readModel } from '../checkpoint/browser.ts';
 import { packagePretrainedDir } from '../checkpoint/index.ts';
 import { studioModels } from '../cli/studio/studio-models.ts';
 import { writeStudio } from '../cli/studio/write-studio.ts';
+import type { StudioModelIndex } from '../server/index.ts';
 import { pages } from './pages.ts';
 import { withoutBrowser } from '../../test/browser.ts';
 import { kuosan } from '../../test/kuosan.ts';
@@ -95,11 +96,29 @@ describe.runIf(existsSync(built))('kuosan studio (run where the studio is built)
     const [own] = (await studioModels([model], 1e9)).filter(({ name }) => name === 'linked');
     const { size } = statSync(join(shipped, weights));
     expect(own).toMatchObject({ bytes: size, computes: 'browser' });
+    expect(own!.files).toContain(weights.replaceAll('\\', '/'));
+    expect(own!.files!.filter((file) => file.includes('training'))).toEqual([]);
     await writeStudio(join(cwd, 'linked-site'), [own!], false);
     const written = join(cwd, 'linked-site/models/linked');
     expect(lstatSync(join(written, weights)).isFile()).toBe(true);
     expect(statSync(join(written, weights)).size).toBe(size);
     expect(existsSync(join(written, 'training'))).toBe(false);
+  });
+
+  test('leaves out of a static studio what is too large for a browser, and says so', async () => {
+    const site = join(cwd, 'small-site');
+    const { status, stderr, stdout } = await kuosan(['studio', '--static', site, '--browser-limit', '3'], { cwd });
+    expect(status).toBe(0);
+    const index = JSON.parse(readFileSync(join(site, 'models/models.json'), 'utf8')) as StudioModelIndex;
+    const large = index.models.filter(({ computes }) => computes === 'server').map(({ name }) => name);
+    expect(large).toContain('noto-32');
+    expect(
+      stderr.match(/^note: .*$/gm)!.map((note) => /^note: ([\w.-]+) has weights of \d+ MB/.exec(note)?.[1]),
+    ).toEqual(large);
+    expect(stderr).toContain('(--browser-limit 3); its pages name the command that serves it');
+    for (const { name, computes } of index.models)
+      expect(existsSync(join(site, 'models', name)), name).toBe(computes === 'browser');
+    expect(stdout).not.toContain('noto-32');
   });
 
   test('refuses what is no model in one line', async () => {
@@ -120,6 +139,8 @@ describe.runIf(canVisit)(`the studio in a browser (${withoutBrowser})`, { timeou
       ] as const) {
         const { page, errors } = await visit(name, how);
         await page.waitForSelector(name === '' ? '.contents li' : 'article section');
+        // They come part by part.
+        if (name === 'notes') await page.waitForSelector('#generation-models, #生成模型一览');
         expect(await page.getAttribute('html', 'lang')).toBe(how.language === 'zh' ? 'zh-CN' : 'en');
         const title = pages.find((each) => each.name === name)?.title[how.language];
         if (title !== undefined) expect(await page.textContent('h1')).toBe(title);

@@ -1,10 +1,10 @@
 /** A training run of DALL·E 2's autoregressive prior: the image embeddings of a frozen CLIP as sequences of buckets, under their captions. */
 import {
   autoregressivePriorComponent,
-  folderFiles,
   frozenClipFolder,
   part,
   priorClass,
+  readTrainedPart,
   writePipelineFolder,
 } from '../checkpoint/index.ts';
 import { input, type FloatArray, type HostArray, type HostArrays, type Store } from '../core/index.ts';
@@ -35,6 +35,7 @@ import type { AutoregressivePriorRunConfig } from './autoregressive-prior-config
 import { readFrozenClip, type EncodedPairs } from './frozen-clip.ts';
 import { openPriorPairs, watchPrior, type MeasuredPrior } from './prior-pairs.ts';
 import { usePrior } from './prior-plan.ts';
+import { unclipStartNotes } from './start-notes.ts';
 
 /** The images of a run as the network is trained on them. */
 interface QuantizedPairs {
@@ -58,6 +59,7 @@ export async function planAutoregressivePrior(
 ): Promise<RunPlan> {
   const { train, sampling, model } = config;
   const clip = await readFrozenClip(config.clip.model);
+  const notes = options.resumeFrom === undefined ? await unclipStartNotes(train, clip) : [];
   const prior = networkOf(model, clip);
   const textInputs = prior.conditions.filter(({ name }) => name !== similarityName);
   prior.forward(bind(prior), input('buckets', [1, model.numComponents], 'i64'), conditionTensors(prior, 1));
@@ -81,6 +83,7 @@ export async function planAutoregressivePrior(
     train,
     kind: 'model',
     dataset,
+    notes,
     async prepare(executor, how) {
       const encoded = await pairs.encode(executor, how);
       try {
@@ -124,7 +127,7 @@ export async function planAutoregressivePrior(
       return weights.keys();
     },
     async readWeights(dir) {
-      const weights = new Map((await autoregressivePriorComponent.read(folderFiles(dir), 'prior')).weights);
+      const weights = new Map((await readTrainedPart(dir, 'prior', autoregressivePriorComponent)).weights);
       kept = bucketsOfWeights(weights, model.numBuckets);
       return weights;
     },

@@ -1,7 +1,18 @@
 /** A training run of a diffusion model: its data, its network, and its sample grids. */
 import { join } from 'node:path';
 import { RandomStream } from '../core/index.ts';
-import { readModelFolder, writeModelFolder } from '../checkpoint/index.ts';
+import {
+  folderFiles,
+  modelClass,
+  readFacts,
+  readModelFolder,
+  readTrainedPart,
+  unclipSchedulerComponent,
+  unet2DComponent,
+  wholeUnCLIPClasses,
+  writeModelFolder,
+  type LoadedModel,
+} from '../checkpoint/index.ts';
 import { fromBitmaps, heightAndWidth, openDataset, imagesAt, type Dataset } from '../data/index.ts';
 import {
   classConditions,
@@ -32,6 +43,7 @@ import type { ShippedModel } from './system.ts';
 import { startingModel } from '../train/start.ts';
 import { checkHalves } from './check-halves.ts';
 import { croppedSize } from './cropped-size.ts';
+import { predictionNotes } from './start-notes.ts';
 import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 import { withClasses } from './with-classes.ts';
 
@@ -110,7 +122,7 @@ export async function planDdpm(
       });
       return weights.keys();
     },
-    readWeights: async (dir) => (await readModelFolder(dir)).weights,
+    readWeights: async (dir) => (await trainedModel(dir)).weights,
     use: superResolution
       ? { what: 'enlarge an image', command: (out) => `kuosan edit ${out} --image small.png --out large.png` }
       : { what: 'sample from it', command: (out) => `kuosan sample ${out}` },
@@ -137,15 +149,29 @@ function enlargingOf({ factor, upsampling, noiseAugmentation }: SuperResolution)
 }
 
 /** What to know of the model that the run begins with. */
-async function startNotes({ train }: DdpmConfig, { preconditioning: { predicts } }: NetworkProcess): Promise<string[]> {
+async function startNotes({ train }: DdpmConfig, process: NetworkProcess): Promise<string[]> {
   const dir = await startingModel(train, 'model');
   if (dir === undefined) return [];
-  const known = networkProcess((await readModelFolder(dir)).scheduler).preconditioning.predicts;
-  return known === predicts
-    ? []
-    : [
-        `${dir} predicts ${known}, and this run ${predicts}: the output is retrained; set config.scheduler.predictionType to keep it`,
-      ];
+  try {
+    const { scheduler, notes } = await trainedModel(dir);
+    return [...notes, ...predictionNotes(dir, scheduler, process)];
+  } catch (error) {
+    throw new Error(`config.train.init: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The network of a model folder; of a whole DALL·E 2 it is the upsampler. */
+async function trainedModel(dir: string): Promise<Pick<LoadedModel, 'weights' | 'scheduler' | 'notes'>> {
+  if (!wholeUnCLIPClasses.includes((await modelClass(dir)) as string))
+    return { ...(await readModelFolder(dir)), notes: [] };
+  const { weights } = await readTrainedPart(dir, 'super_res_first', unet2DComponent);
+  const scheduler = await readTrainedPart(dir, 'super_res_scheduler', unclipSchedulerComponent);
+  const { settings } = await readFacts(folderFiles(dir));
+  const notes =
+    settings?.['super_res_last'] === 'super_res_first'
+      ? []
+      : [`${dir} takes its last step with another network, super_res_last; the run begins with super_res_first`];
+  return { weights, scheduler, notes };
 }
 
 /** What samples on the way are conditioned on: all classes in turn; or for a network that enlarges images some of the data, chosen at random, each with its own class. */

@@ -1,9 +1,9 @@
 /** A training run of DALL·E 2's decoder: images under their own CLIP embeddings and captions. */
 import {
   decoderClass,
-  folderFiles,
   frozenClipFolder,
   part,
+  readTrainedPart,
   unclipSampling,
   unclipSchedulerComponent,
   unclipSchedulerToJson,
@@ -36,6 +36,7 @@ import type { PlanOptions, RunPlan } from '../train/run.ts';
 import { checkHalves } from './check-halves.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import { encodePairs, openForClip, readFrozenClip, type EncodedPairs, type FrozenClip } from './frozen-clip.ts';
+import { unclipStartNotes } from './start-notes.ts';
 import { featuresFor, gridSeed, watchImages } from './watch-images.ts';
 
 /** The parts that a decoder's weights are kept in, by their prefix. */
@@ -48,10 +49,12 @@ const parts = { decoder: 'decoder', textProj: 'text_proj' } as const;
  */
 export async function planDecoder(config: DecoderConfig, options: PlanOptions): Promise<RunPlan> {
   const { data, train, scheduler, sampling } = config;
-  const { skipBad = false, signal, onProgress } = options;
+  const { skipBad = false, signal, onProgress, resumeFrom } = options;
   const clip = await readFrozenClip(config.clip.model);
   const process = networkProcess(scheduler);
   unclipSchedulerToJson(scheduler, 'config.scheduler');
+  const notes =
+    resumeFrom === undefined ? await unclipStartNotes(train, clip, { scheduler: 'decoder_scheduler', process }) : [];
   const imageShape: ImageShape = [data.channels, ...heightAndWidth(data.size)];
   const module = decoderModule(config, clip, imageShape, process.varianceType === 'learned_range');
   const network = unclipDecoderNetwork(module, { maxTokens: clip.tokens });
@@ -109,6 +112,7 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
     train,
     kind: 'model',
     dataset,
+    notes,
     times: process.networkTimes,
     async prepare(executor, how) {
       pairs = await encodePairs(executor, clip, { images: seen, captions: dataset.captions! }, how);
@@ -159,10 +163,9 @@ export async function planDecoder(config: DecoderConfig, options: PlanOptions): 
       return weights.keys();
     },
     async readWeights(dir) {
-      const files = folderFiles(dir);
       const [unet, projection] = [
-        await unet2DConditionComponent.read(files, 'decoder'),
-        await unclipTextProjComponent.read(files, 'text_proj'),
+        await readTrainedPart(dir, 'decoder', unet2DConditionComponent),
+        await readTrainedPart(dir, 'text_proj', unclipTextProjComponent),
       ];
       return new Map([
         ...[...unet.weights].map(([name, value]) => [`${parts.decoder}.${name}`, value] as const),

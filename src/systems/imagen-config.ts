@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { upsamplings, type Objective, type SchedulerConfig } from '../diffusion/index.ts';
 import { parseConfig, unet2DConditionConfigSchema } from '../models/index.ts';
+import { textReadings } from '../pipelines/index.ts';
 import { imageDataSchema } from '../train/image-data-config.ts';
 import { resumable } from '../train/resumable.ts';
 import { ddpmTrainSchema, noiseObjectiveSchema } from './ddpm-config.ts';
@@ -18,6 +19,8 @@ const textSchema = z.strictObject({
   maxTokens: positiveInteger.default(32),
   /** Add the pooled embedding to the time embedding; needs `model.classEmbedType` `projection` or `simple_projection`. Imagen pools by attention instead: `model.additionEmbedType: text`. */
   pooled: z.boolean().default(true),
+  /** How captions are read: `masked`, so that padding is not attended to and a caption that is dropped is no token at all; or `deepfloyd-if`, cleaned and in lower case, with the padding attended to and the empty text for a caption that is dropped, for a model that diffusers' `IFPipeline` opens. */
+  reading: z.enum(textReadings).default('masked'),
   /** The share of samples trained without caption and fields; guidance needs it. */
   dropout: fraction.default(0.1), // Saharia et al. 2022, section 2.2
   /** The share of samples trained without one of the fields, drawn for each field. */

@@ -38,7 +38,7 @@ import {
 import { kindOf } from '../files/durable-files.ts';
 import { fromHome } from '../files/from-home.ts';
 import { quoteWord } from '../formats/quote.ts';
-import { textToImageNetwork, textToImageSettings, type TextToImageFacts } from '../generators/index.ts';
+import { ifTokens, textToImageNetwork, textToImageSettings, type TextToImageFacts } from '../generators/index.ts';
 import {
   conditionVectorWidth,
   lowResolutionConditions,
@@ -119,6 +119,7 @@ export async function planImagen(
     pooled: text.pooled && takesVector(config.model),
     fields: fields.map(({ name, values }) => ({ name, values: [...values] })),
     guidance: text.dropout > 0,
+    ...(text.reading !== 'masked' && { reading: text.reading }),
     ...(superResolution && { superResolution }),
   };
   const window = croppedSize(randomCrop, asked);
@@ -130,6 +131,8 @@ export async function planImagen(
     sampleSize: window,
   });
   const textual = network.conditions.filter(({ name }) => !lowResolutionConditions.includes(name));
+  // The empty text is a caption like any other, and has to be encoded.
+  const isEmptied = text.reading === 'deepfloyd-if';
   const nothing = nothingSaid(textual);
 
   let encoding: CachedTextEncoder | undefined;
@@ -143,6 +146,7 @@ export async function planImagen(
     inputs: textual,
     fields,
     encoding: { encode: encoded },
+    ...(isEmptied && { emptied: text.dropout }),
   });
 
   const seen = (examples: Examples, seed: number) => {
@@ -160,7 +164,7 @@ export async function planImagen(
     dataset,
     times: process.networkTimes,
     async prepare(executor, { signal: stop, onProgress }) {
-      const own = await openTextEncoder(executor, encoder, { maxLength: text.maxTokens });
+      const own = await openTextEncoder(executor, encoder, { maxLength: text.maxTokens, reading: text.reading });
       const { width, pooledWidth } = own;
       const cache = await openTextCache(defaultCacheDir(), {
         fingerprint: await own.fingerprint(),
@@ -173,7 +177,7 @@ export async function planImagen(
       };
       encoding = cachedTextEncoder(own, cache);
       try {
-        await encoding.encodeAhead(dataset.captions!, {
+        await encoding.encodeAhead(isEmptied ? [...dataset.captions!, ''] : dataset.captions!, {
           ...(stop && { signal: stop }),
           onProgress: (done, total) => onProgress?.('encoding captions', done, total),
         });
@@ -191,7 +195,7 @@ export async function planImagen(
       seed: train.seed,
       examples: seen(captioned, train.seed),
       dropouts: [
-        { names: textual.map(({ name }) => name), probability: text.dropout },
+        { names: textual.map(({ name }) => name), probability: isEmptied ? 0 : text.dropout },
         ...fields.map(({ name }) => ({ names: [name], probability: text.fieldDropout })),
       ],
       nothing,
@@ -227,7 +231,7 @@ export async function planImagen(
           what: 'sample from it',
           command: (out) => `kuosan sample ${out} --prompt ${quoteWord(prompts[0] ?? dataset.captions![0]!)}`,
         },
-    watch: (executor, store) =>
+    watch: async (executor, store) =>
       watchImages(executor, store, {
         network,
         scheduler,
@@ -241,7 +245,9 @@ export async function planImagen(
           const texts = Array.from({ length: count }, (_, i) => prompts[i % prompts.length]!);
           return { ...conditions, ...textConditions(await encoded(texts), textual, fields) };
         },
-        ...(facts.guidance && { guided: { nothing, sampling } }),
+        ...(facts.guidance && {
+          guided: { nothing: isEmptied ? textConditions(await encoded(['']), textual) : nothing, sampling },
+        }),
       }),
   };
 }
@@ -279,6 +285,18 @@ function checkBuilds(
   }
 }
 
+/** @throws if diffusers' pipelines of DeepFloyd IF have no place for what the network is conditioned on */
+function checkReading({ text, model }: ImagenConfig): void {
+  if (takesVector(model))
+    throw new Error(
+      `config.model.classEmbedType: with text.reading "deepfloyd-if" the network is conditioned on hidden states alone, got ${JSON.stringify(model.classEmbedType)}; leave it out, or take text.reading "masked"`,
+    );
+  if (text.maxTokens !== ifTokens)
+    throw new Error(
+      `config.text.maxTokens: with text.reading "deepfloyd-if" texts have ${ifTokens} tokens, got ${text.maxTokens}; set it to ${ifTokens}`,
+    );
+}
+
 function takesVector({ classEmbedType }: Pick<ImagenConfig['model'], 'classEmbedType'>): boolean {
   return classEmbedType === 'projection' || classEmbedType === 'simple_projection';
 }
@@ -311,6 +329,7 @@ function completed(
     throw new Error(
       `config.model.classEmbedType: with objective.superResolution the network is conditioned on the noise level, "timestep"; got ${JSON.stringify(classEmbedType)}`,
     );
+  if (asked.text.reading === 'deepfloyd-if') checkReading(asked);
   if (fields.length > 0 && !takesVector(asked.model))
     throw new Error(
       `config.data.fields: they need model.classEmbedType "projection" or "simple_projection", got ${JSON.stringify(classEmbedType)}`,

@@ -9,3 +9,4 @@ export { resumableOf, type SchemaSetting, schemaSettings, sectionHeadsOf, switch
 export type { ShippedModel, System, SystemConfig } from './system.ts';
 export { imagenSystem } from './imagen.ts';
 export { imagenConfigSchema, type ImagenConfig, parseImagenConfig } from './imagen-config.ts';
+export { ifObstacle, type IFStorage, writeIFFolder } from './imagen-in-diffusers.ts';

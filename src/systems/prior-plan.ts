@@ -1,10 +1,10 @@
 /** A training run of DALL·E 2's prior: its captioned images through a frozen CLIP, its network, and how near its embeddings come. */
 import {
-  folderFiles,
   frozenClipFolder,
   part,
   priorClass,
   priorTransformerComponent,
+  readTrainedPart,
   unclipSampling,
   unclipSchedulerComponent,
   unclipSchedulerToJson,
@@ -27,6 +27,7 @@ import { entries } from '../train/steps/programs.ts';
 import { readFrozenClip } from './frozen-clip.ts';
 import type { PriorConfig } from './prior-config.ts';
 import { openPriorPairs, watchPrior, type MeasuredPrior } from './prior-pairs.ts';
+import { unclipStartNotes } from './start-notes.ts';
 
 /**
  * Lays out the run.
@@ -39,6 +40,10 @@ export async function planPrior(config: PriorConfig, options: PlanOptions): Prom
   const process = networkProcess(scheduler);
   // What cannot be written is said before anything is trained.
   unclipSchedulerToJson(scheduler, 'config.scheduler');
+  const notes =
+    options.resumeFrom === undefined
+      ? await unclipStartNotes(train, clip, { scheduler: 'prior_scheduler', process })
+      : [];
   const prior = new PriorTransformer({ ...config.model, embeddingDim: clip.width, numEmbeddings: clip.tokens });
   const network = priorNetwork(prior);
   const inputs = network.conditions;
@@ -60,6 +65,7 @@ export async function planPrior(config: PriorConfig, options: PlanOptions): Prom
     train,
     kind: 'model',
     dataset,
+    notes,
     times: process.networkTimes,
     async prepare(executor, how) {
       const { notes, dispose } = await pairs.encode(executor, how);
@@ -106,7 +112,7 @@ export async function planPrior(config: PriorConfig, options: PlanOptions): Prom
       return weights.keys();
     },
     async readWeights(dir) {
-      const weights = new Map((await priorTransformerComponent.read(folderFiles(dir), 'prior')).weights);
+      const weights = new Map((await readTrainedPart(dir, 'prior', priorTransformerComponent)).weights);
       const of = (name: string) => weights.get(name)!.data as Float32Array;
       found = { mean: of('clip_mean'), std: of('clip_std') };
       return weights;

@@ -40,7 +40,9 @@ export async function startingState({
 }: InitialWeightsOptions): Promise<TrainerState | undefined> {
   const dir = await startingModel(train, kind);
   if (dir === undefined) return undefined;
-  const weights = await readWeights(dir);
+  const weights = await readWeights(dir).catch((error: Error) => {
+    throw new Error(`config.train.init: ${error.message}`, { cause: error });
+  });
   checkWeights(
     weightShapes(module),
     weights,

@@ -10,6 +10,7 @@ import {
   readTextEncoder,
   resolveModel,
   textEncoderFolder,
+  textToImageClass,
   upsamplerObstacle,
   writeTextEncoderFolder,
   writeUnCLIPFolder,
@@ -22,6 +23,7 @@ import { jsonText } from '../../formats/json-object.ts';
 import { cascade, openGenerator, type ImageGenerator } from '../../generators/index.ts';
 import { toHuggingFace } from '../../models/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
+import { ifObstacle, writeIFFolder } from '../../systems/index.ts';
 import { storedTypes } from './export-text-encoder.ts';
 
 /** The options of `kuosan assemble`. */
@@ -56,23 +58,67 @@ export async function runAssemble(
   const classes = await Promise.all(dirs.map(modelClass));
   const isUnCLIP = classes.some((name) => name === priorClass || name === decoderClass);
   await makeFolder(dirname(resolve(out)));
-  const { stages, takesText } = isUnCLIP
+  const { stages, takesText, note } = isUnCLIP
     ? await assembleUnCLIP(dirs, classes, out, { dtype, textEncoder: textEncoder ?? dtype })
-    : await assembleCascade(dirs, out, { dtype, textEncoder: textEncoder ?? 'int8' });
+    : await assembleStages(dirs, classes, out, { dtype, textEncoder });
   await syncFolder(dirname(resolve(out)));
   const shape = await shapeOf(out);
   const megabytes = ((await folderSize(out)).bytes / 1e6).toFixed(1);
   process.stdout.write(
-    `${out}: ${stages.join(', ')}; images of ${shape[2]}×${shape[1]}, weights in ${dtype}, ${megabytes} MB\nsample from it: npx kuosan sample ${quoteWord(out)}${takesText ? ' --prompt …' : ''}\n`,
+    `${out}: ${stages.join(', ')}; images of ${shape[2]}×${shape[1]}, weights in ${dtype}, ${megabytes} MB\nsample from it: npx kuosan sample ${quoteWord(out)}${takesText ? ' --prompt …' : ''}\n${note === undefined ? '' : `${note}\n`}`,
   );
 }
 
 interface Assembled {
   readonly stages: readonly string[];
   readonly takesText: boolean;
+  /** What Python makes of it. */
+  readonly note?: string;
 }
 
 type Storage = Required<Pick<AssembleOptions, 'dtype'>> & { readonly textEncoder: 'float32' | 'float16' | 'int8' };
+
+/** Stages of text to image lie as diffusers' pipelines open them, where these sample as the stages were trained. */
+async function assembleStages(
+  dirs: readonly string[],
+  classes: readonly unknown[],
+  out: string,
+  { dtype, textEncoder }: Pick<AssembleOptions, 'dtype' | 'textEncoder'>,
+): Promise<Assembled> {
+  const cascaded = { dtype, textEncoder: textEncoder ?? 'int8' } as const;
+  if (!classes.includes(textToImageClass)) return assembleCascade(dirs, out, cascaded);
+  const names = dirs.map((_, stage) => nameOf(stage, dirs.length));
+  for (const [stage, dir] of dirs.entries()) {
+    const obstacle = await ifObstacle(dir);
+    if (obstacle !== undefined)
+      return {
+        ...(await assembleCascade(dirs, out, cascaded)),
+        note: `note: diffusers' IFPipeline does not open ${names[stage]!}: ${obstacle}`,
+      };
+  }
+  await checkFit(dirs, names);
+  const isAlone = dirs.length === 1;
+  const written: string[] = [];
+  await replaceWhole(resolve(out), async (aside) => {
+    for (const [stage, dir] of dirs.entries()) {
+      const className = await writeIFFolder(dir, isAlone ? aside : join(aside, names[stage]!), {
+        dtype: storedTypes[dtype],
+        // The first has it for all.
+        textEncoder: stage === 0 ? storedTypes[textEncoder ?? dtype] : null,
+      });
+      written.push(`${isAlone ? out : join(out, names[stage]!)} in ${className}`);
+    }
+    if (!isAlone) await writeCascadeIndex(aside, names);
+  });
+  return {
+    stages: names,
+    takesText: true,
+    note:
+      textEncoder === 'int8'
+        ? 'note: Python does not open the text encoder in int8; take float16 or float32 (--text-encoder)'
+        : `note: diffusers opens ${written.join(', ')}`,
+  };
+}
 
 async function assembleCascade(
   dirs: readonly string[],
@@ -160,6 +206,11 @@ async function checkFit(dirs: readonly string[], names: readonly string[]): Prom
   try {
     for (const [i, dir] of dirs.entries())
       stages.push(await openGenerator(executor, folderFiles(dir), { batchSize: 1, stage: names[i]! }));
+    const misplaced = stages.findIndex(({ takes }, i) => i > 0 && takes.image?.use !== 'required');
+    if (misplaced > 0)
+      throw new Error(
+        `assemble: ${dirs[misplaced]} starts from noise and enlarges no image, which only the first folder may; each behind it is an upsampler, trained with objective.superResolution`,
+      );
     cascade(stages.map((generator) => ({ generator })));
   } finally {
     for (const stage of stages) await stage.dispose();

@@ -59,6 +59,8 @@ export async function runExport(
   const ofPage = { '--title': title, '--description': description, '--sampler': sampler, '--prompt': prompt };
   const idle = Object.entries(ofPage).find(([, value]) => value !== undefined);
   if (web === undefined && idle) throw new UsageError(`${idle[0]}: only a page has one; give --web <dir>`);
+  if (prompt?.trim() === '')
+    throw new UsageError('--prompt: is empty; say what the page should show first, or leave it out');
   if (out !== undefined) {
     checkExtension(out, '.onnx');
     if (!force && existsSync(out))

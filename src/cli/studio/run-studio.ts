@@ -17,7 +17,8 @@ export interface StudioOptions extends DeviceOptions {
   readonly static?: string;
   readonly force: boolean;
   readonly model?: readonly string[];
-  readonly runs: string;
+  /** Default `runs`. */
+  readonly runs?: string;
   readonly host: string;
   readonly port: number;
   readonly apiKey?: string;
@@ -27,7 +28,7 @@ export interface StudioOptions extends DeviceOptions {
 
 /** Writes the studio as files, or serves it until a signal comes. */
 export async function runStudio(options: StudioOptions): Promise<void> {
-  const { static: folder, force, model = [], host, port, apiKey, browserLimit, runs } = options;
+  const { static: folder, force, model = [], host, port, apiKey, browserLimit, runs = 'runs' } = options;
   const models = await studioModels(model, browserLimit * 1e6);
   if (folder !== undefined) {
     const { bytes, left } = await writeStudio(folder, models, force);
@@ -43,7 +44,10 @@ export async function runStudio(options: StudioOptions): Promise<void> {
   }
   checkKey(options);
   // A folder that is not there yet may come: its page says so. A file will never be one.
-  if ((await kindOf(runs)) === 'file') throw new UsageError(`--runs ${runs}: is a file; give a folder of runs`);
+  const runsKind = await kindOf(runs);
+  if (runsKind === 'file') throw new UsageError(`--runs ${runs}: is a file; give a folder of runs`);
+  if (runsKind === 'nothing' && options.runs !== undefined)
+    process.stderr.write(`note: --runs ${runs}: is not there yet; its runs are shown as soon as they come\n`);
   let serving: Serving | undefined;
   let opened: Promise<Hono> | undefined;
   const open = async () => {

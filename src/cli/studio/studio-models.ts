@@ -1,6 +1,6 @@
 /** The models that the studio can open, wherever they lie. */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pretrainedNames, resolveModel } from '../../checkpoint/index.ts';
 import type { StudioModel } from '../../server/index.ts';
 import { UsageError } from '../options.ts';
@@ -14,8 +14,10 @@ import { UsageError } from '../options.ts';
 export async function studioModels(sources: readonly string[], browserBytes: number): Promise<StudioModel[]> {
   const models: StudioModel[] = [];
   const add = async (name: string, kind: StudioModel['kind'], path: string) => {
-    const bytes = await weightsBytes(path);
-    models.push({ name, kind, path, bytes, computes: bytes > browserBytes ? 'server' : 'browser' });
+    const found = await modelFiles(path);
+    const bytes = weightsBytes(found);
+    const files = [...found.keys()].sort();
+    models.push({ name, kind, path, bytes, computes: bytes > browserBytes ? 'server' : 'browser', files });
   };
   for (const kind of ['model', 'clip'] as const)
     for (const name of await pretrainedNames(undefined, kind))
@@ -37,20 +39,30 @@ export async function studioModels(sources: readonly string[], browserBytes: num
   return models;
 }
 
-/** What a model's weights take: all its safetensors, without what training keeps next to them. Of variants, the largest counts. */
-async function weightsBytes(folder: string): Promise<number> {
-  const byPart = new Map<string, Map<string, number>>();
+/** The files of a model and their sizes, by their paths in its folder with slashes, without what training keeps next to them. */
+async function modelFiles(folder: string): Promise<Map<string, number>> {
+  const files = new Map<string, number>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.name.endsWith('.safetensors')) continue;
     const path = join(entry.parentPath, entry.name);
-    if (path.slice(folder.length).split(/[/\\]/).includes('training')) continue;
+    const inside = relative(folder, path).replaceAll('\\', '/');
+    if (inside.split('/').includes('training')) continue;
     // What a link leads to.
-    const found = await stat(path);
-    if (!found.isFile()) continue;
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile()) files.set(inside, found.size);
+  }
+  return files;
+}
+
+/** What a model's weights take: all its safetensors. Of variants, the largest counts. */
+function weightsBytes(files: ReadonlyMap<string, number>): number {
+  const byPart = new Map<string, Map<string, number>>();
+  for (const [path, size] of files) {
+    if (!path.endsWith('.safetensors')) continue;
     // `model.safetensors`, `model.fp16.safetensors`, `model-00001-of-00002.safetensors`
-    const variant = /\.(\w+?)(?:-\d+-of-\d+)?\.safetensors$/.exec(entry.name)?.[1] ?? '';
-    const variants = byPart.get(entry.parentPath) ?? new Map<string, number>();
-    byPart.set(entry.parentPath, variants.set(variant, (variants.get(variant) ?? 0) + found.size));
+    const variant = /\.(\w+?)(?:-\d+-of-\d+)?\.safetensors$/.exec(basename(path))?.[1] ?? '';
+    const part = dirname(path);
+    const variants = byPart.get(part) ?? new Map<string, number>();
+    byPart.set(part, variants.set(variant, (variants.get(variant) ?? 0) + size));
   }
   return [...byPart.values()].reduce((sum, variants) => sum + Math.max(...variants.values()), 0);
 }

@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .option('--static <dir>', 'write the pages that need no server into a folder, for any host, and end')
     .option('--force', 'replace an earlier --static folder', false)
     .option('--model <run | model dir | name...>', 'models that the pages can open besides those that come with kuosan')
-    .option('--runs <dir>', 'the folder whose runs the studio shows', 'runs')
+    .option('--runs <dir>', 'the folder whose runs the studio shows (default: runs)')
     .option(
       '--host <address>',
       'address to listen at; one that others reach, such as 0.0.0.0, needs a key',

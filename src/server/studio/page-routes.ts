@@ -18,6 +18,8 @@ export interface StudioModel {
   readonly bytes: number;
   /** Whether it is computed by the visitor's browser, or by the server because it is too large for that. */
   readonly computes: 'browser' | 'server';
+  /** Its files, by their paths in its folder, so that pages ask for none that is not there. */
+  readonly files?: readonly string[];
 }
 
 /** What the studio's pages find in `models/models.json`. */

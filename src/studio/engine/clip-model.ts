@@ -1,11 +1,11 @@
 /** CLIPs that lie next to the studio. */
-import { fetchedFiles, readClipFiles } from '../../checkpoint/browser.ts';
+import { readClipFiles } from '../../checkpoint/browser.ts';
 import { readTokenizer } from '../../data/browser.ts';
 import { openClipEncoder, type ClipEncoder } from '../../pipelines/index.ts';
 import type { StudioDevice } from './device.ts';
-import { modelAddress } from './model-address.ts';
 import { openEngine } from './open-engine.ts';
 import { openedOnce } from './opened-once.ts';
+import { studioFiles } from './studio-files.ts';
 
 /** A CLIP that is ready to be asked. */
 export interface OpenClip {
@@ -27,7 +27,7 @@ const open = openedOnce<OpenClip>();
  */
 export function openClipModel(name: string, device: StudioDevice, onBytes: (bytes: number) => void): Promise<OpenClip> {
   return open(`${name} ${device}`, async () => {
-    const files = fetchedFiles(modelAddress(name), { onBytes: (_, bytes) => onBytes(bytes) });
+    const files = await studioFiles(name, onBytes);
     const [executor, clip] = await Promise.all([openEngine(device), readClipFiles(files)]);
     if (clip.tokenizer === null)
       throw new Error(`${files.name('')}: has no tokenizer.json; put that of the model next to its weights`);

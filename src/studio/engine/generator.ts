@@ -1,10 +1,9 @@
 /** Generators that lie next to the studio: whatever makes images, with all its stages. */
-import { fetchedFiles } from '../../checkpoint/browser.ts';
 import { openGenerator, type ImageGenerator } from '../../generators/index.ts';
 import type { StudioDevice } from './device.ts';
-import { modelAddress } from './model-address.ts';
 import { openEngine } from './open-engine.ts';
 import { openedOnce } from './opened-once.ts';
+import { studioFiles } from './studio-files.ts';
 
 const open = openedOnce<ImageGenerator>();
 
@@ -21,7 +20,7 @@ export function openStudioGenerator(
   onBytes: (bytes: number) => void,
 ): Promise<ImageGenerator> {
   return open(`${name} ${device}`, async () => {
-    const files = fetchedFiles(modelAddress(name), { onBytes: (_, bytes) => onBytes(bytes) });
+    const files = await studioFiles(name, onBytes);
     return openGenerator(await openEngine(device), files, { batchSize: 1 });
   });
 }

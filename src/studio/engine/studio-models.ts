@@ -10,6 +10,8 @@ export interface NextModel {
   readonly bytes: number;
   /** Whether this browser computes with it, or the server because it is too large for that. */
   readonly computes: 'browser' | 'server';
+  /** Its files, by their paths in its folder; where they are not listed, each is asked for. */
+  readonly files?: readonly string[];
 }
 
 interface Index {
@@ -69,6 +71,8 @@ async function findTextModels(): Promise<readonly TextModel[]> {
 /** The class that a model's index names; empty where there is no index, or none that can be read. */
 async function pipelineClass(name: string): Promise<string> {
   try {
+    const files = (await listedModel(name))?.files;
+    if (files && !files.includes('model_index.json')) return '';
     const response = await fetch(`${modelAddress(name).href}/model_index.json`);
     if (!response.ok) return '';
     const { _class_name: className } = (await response.json()) as { readonly _class_name?: string };

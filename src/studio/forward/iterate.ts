@@ -1,56 +1,43 @@
-/** The forward process, one step after the other, in pieces that leave the page alive. */
-import { float32, RandomStream, type FloatArray } from '../../core/index.ts';
-import { qStep, type Schedule } from '../../diffusion/index.ts';
+/** The forward process, one step after the other, on a worker. */
+import type { FloatArray } from '../../core/index.ts';
+import type { Schedule } from '../../diffusion/index.ts';
+import type { WalkRequest } from './walk-worker.ts';
 
 /** States kept on the way: enough to look smooth, few enough for a phone. */
 const mostKept = 100;
-/** How long the page may wait for a piece, in milliseconds. */
-const pieceMs = 12;
 
 /** The states of an iterated forward process that are kept. */
 export interface Iterated {
-  /** The kept state next to time t, in the papers' counting: 0 is the clean image. */
+  /** The kept state next to time t, in the papers' counting: 0 is the clean image. Of times to come, the newest. */
   at(t: number): FloatArray;
-  /** Up to which t it has come. */
-  readonly reached: number;
-}
-
-/** Standard normals in the shape of an image. */
-export function normalsLike({ shape, data }: FloatArray, random: RandomStream): FloatArray {
-  return float32(shape, random.fillNormal(new Float32Array(data.length)));
 }
 
 /**
- * Walks from x_0 to x_T with fresh noise at every step (DDPM, eq. 2).
+ * Walks from x_0 to x_T with fresh noise at every step (DDPM, eq. 2), until the signal.
  *
- * @param onPiece  called after each piece
+ * @param onStates   called whenever there are more
+ * @param onProblem  called with why the worker has not started, or has failed
  */
-export async function iterateForward(
+export function iterateForward(
   schedule: Schedule,
   x0: FloatArray,
   seed: number,
   signal: AbortSignal,
-  onPiece: (iterated: Iterated) => void,
-): Promise<void> {
+  onStates: (iterated: Iterated) => void,
+  onProblem: (error: Error) => void,
+): void {
   const every = Math.max(1, Math.ceil(schedule.T / mostKept));
+  const worker = new Worker(new URL('./walk-worker.ts', import.meta.url), { type: 'module' });
+  signal.addEventListener('abort', () => worker.terminate(), { once: true });
   const kept = [x0];
-  const random = new RandomStream(seed, 'iterated');
-  let x = x0;
-  let began = performance.now();
-  for (let t = 1; t <= schedule.T; t++) {
-    x = qStep(schedule, x, [t - 1], normalsLike(x, random));
-    if (t % every === 0 || t === schedule.T) kept.push(x);
-    if (t < schedule.T && performance.now() - began < pieceMs) continue;
-    const reached = t;
+  worker.addEventListener('message', ({ data }: MessageEvent<readonly FloatArray[]>) => {
+    kept.push(...data);
     const states = [...kept];
-    onPiece({
-      reached,
+    onStates({
       at: (time) => states[Math.min(states.length - 1, time >= schedule.T ? Infinity : Math.round(time / every))]!,
     });
-    await new Promise((resolve) => {
-      setTimeout(resolve);
-    });
-    if (signal.aborted) return;
-    began = performance.now();
-  }
+    if (states.length > Math.ceil(schedule.T / every)) worker.terminate();
+  });
+  worker.addEventListener('error', ({ message }) => onProblem(new Error(message || 'the worker has not started')));
+  worker.postMessage({ betas: schedule.betas, x0, seed, every } satisfies WalkRequest);
 }

@@ -18,7 +18,7 @@ export const trainSchema = z.strictObject({
   gradientAccumulation: positiveInteger.default(1),
   /** Seed of the first weights, of batches, noise and dropout. */
   seed: count.default(0),
-  /** A trained model to begin with, by name or by its folder: of the same network, whose weights take the place of random ones; null draws those. */
+  /** A trained model to begin with, by name or by its folder: of the same network, whose weights take the place of random ones; null draws those. Of a whole DALL·E 2 it is the part that is trained. */
   init: z.string().nullable().default(null).meta(resumable),
   /** `adamw` decays weights apart from the gradients. */
   optimizer: z.enum(['adam', 'adamw']).default('adam'), // Ho et al., appendix B
