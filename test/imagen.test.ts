@@ -360,7 +360,7 @@ describe('a cascade', () => {
     await whole.dispose();
     const fresh = join(root, 'unfit');
     await expect(runAssemble([small, small], { out: fresh, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(
-      `assemble: ${small} starts from noise and enlarges no image, which only the first folder may; each behind it is an upsampler`,
+      `assemble: ${small}/checkpoints/step-000002 starts from noise and enlarges no image, which only the first folder may; each behind it is an upsampler`,
     );
     expect(existsSync(fresh)).toBe(false);
     await expect(runAssemble([small, up], { out, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(

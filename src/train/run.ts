@@ -18,7 +18,7 @@ import { optimizerOptions, type TrainConfig } from './steps/train-config.ts';
 import { BestSoFar, type Judgement } from './best.ts';
 import { RunLog } from './log/log.ts';
 import { lossContext } from './steps/loss-context.ts';
-import { learningRateAt } from './steps/lr-schedule.ts';
+import { learningRateAt, warmupNote } from './steps/lr-schedule.ts';
 import { memoryNeed, type MemoryNeed } from './steps/memory.ts';
 import type { MetricsLine } from './log/metrics.ts';
 import { lossByNoise, type LossByNoise } from './log/noise-levels.ts';
@@ -229,6 +229,7 @@ async function* trained(
   const notes = [
     // Whoever resumes has read it.
     ...(from ? [] : (dataset.notes ?? [])),
+    ...(from ? [] : [warmupNote(plan.train) ?? []].flat()),
     ...(plan.notes ?? []),
     ...(from ? [] : (prepared?.notes() ?? [])),
     ...changeNotes(changes, train, from?.step ?? 0),

@@ -42,3 +42,19 @@ export function learningRateAt(
 ): number {
   return learningRate * learningRateFactor(lrSchedule, update, { totalSteps: steps + 1, warmupSteps });
 }
+
+/** Runs of fewer steps try something out; their rate does not matter. */
+const shortestRun = 100;
+
+/**
+ * What to say of a warm-up that takes more than a quarter of the run, as one does that was chosen for a longer run:
+ * the rate hardly reaches its value, and the model learns little.
+ *
+ * @returns undefined where there is nothing to say
+ */
+export function warmupNote({ steps, warmupSteps }: LearningRateOptions): string | undefined {
+  if (steps < shortestRun || 4 * warmupSteps <= steps) return undefined;
+  const rising = Math.min(warmupSteps, steps).toLocaleString('en-US');
+  const shorter = `--train.warmupSteps ${Math.round(steps / 10)}`;
+  return `the learning rate rises for ${rising} of ${steps.toLocaleString('en-US')} steps; a tenth is enough: ${shorter}`;
+}

@@ -14,7 +14,7 @@ import {
 import { Module, Parameter, zeros } from '../../nn/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { emaDecay } from './ema.ts';
-import { learningRateFactor } from './lr-schedule.ts';
+import { learningRateFactor, warmupNote } from './lr-schedule.ts';
 import { adamCorrections, firstMoment, secondMoment, type AdamOptions } from './optimizer.ts';
 import { entries, initialState, scalarInput, trainingPrograms } from './programs.ts';
 
@@ -170,4 +170,21 @@ test("the learning rate follows diffusers' schedules", () => {
   for (const [step, factor] of golden.cosineWithWarmup.factors.filter(([s]) => s <= totalSteps)) {
     expect(learningRateFactor('cosine', step, { totalSteps, warmupSteps })).toBeCloseTo(factor, 12);
   }
+});
+
+describe('a warm-up', () => {
+  const note = (steps: number, warmupSteps: number) =>
+    warmupNote({ steps, warmupSteps, learningRate: 1e-3, lrSchedule: 'cosine' });
+
+  test('that takes most of a run is named, with a shorter one', () => {
+    expect(note(1200, 301)).toBe(
+      'the learning rate rises for 301 of 1,200 steps; a tenth is enough: --train.warmupSteps 120',
+    );
+    expect(note(400, 500)).toContain('rises for 400 of 400 steps');
+  });
+
+  test('of a quarter or less, or in a run that only tries something out, is not', () => {
+    expect(note(1200, 300)).toBeUndefined();
+    expect(note(99, 500)).toBeUndefined();
+  });
 });
