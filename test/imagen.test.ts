@@ -3,7 +3,6 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { guidanceCurve, plotGuidance, type GuidanceCurve } from '../scripts/guidance-curve.ts';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { folderFiles, latestCheckpoint } from '../src/checkpoint/index.ts';
 import { float32, RandomStream, sizeOf, type FloatArray } from '../src/core/index.ts';
@@ -272,62 +271,19 @@ describe('commands', () => {
     expect(features.count).toBe(6);
   }, 60_000);
 
-  test('measure a curve over guidance scales, each point once', async () => {
-    const words = [
-      run,
-      '--data',
-      data,
-      '--clip',
-      'emoji-clip',
-      '--features',
-      'emoji-clip',
-      '--count',
-      '6',
-      '--steps',
-      '2',
-    ];
-    const asked: string[] = [];
-    const measured = async (scales: readonly number[], known?: GuidanceCurve) =>
-      guidanceCurve(words, {
-        scales,
-        threshold: 0.9,
-        known,
-        async kuosan(all) {
-          asked.push(all.slice(words.length + 1).join(' '));
-          return (await kuosan(all, { cwd: root })).stdout;
-        },
-      });
-    const first = await measured([1]);
-    const curve = await measured([1, 4], first);
-    expect(asked).toEqual([
-      '--guidance-scale 1 --json',
-      '--guidance-scale 1 --dynamic-threshold 0.9 --json',
-      '--guidance-scale 4 --json',
-      '--guidance-scale 4 --dynamic-threshold 0.9 --json',
-    ]);
-    expect(curve.points.map(({ guidanceScale, dynamicThreshold }) => [guidanceScale, dynamicThreshold])).toEqual([
-      [1, null],
-      [1, 0.9],
-      [4, null],
-      [4, 0.9],
-    ]);
-    expect(new Set(curve.points.map(({ frechetDistance }) => frechetDistance)).size).toBeGreaterThan(1);
-    expect(curve.real!.clipScore).toBeGreaterThan(0);
-    expect(await plotGuidance(curve)).toMatchObject({ width: 1320, height: 980, channels: 3 });
-  }, 120_000);
-
   test('show each sample next to its nearest real image, under prompt and caption', async () => {
     writeFileSync(join(root, 'two.txt'), '(\nfoo bar\n');
-    const words = ['evaluate', run, '--data', data, '--prompts', 'two.txt', '--style', 'filled', '--count', '4'];
-    const { stderr, status } = await kuosan([...words, '--steps', '20', '--nearest', 'near.png'], { cwd: root });
+    const asked = ['--prompts', join(root, 'two.txt'), '--style', 'filled', '--count', '4', '--steps', '20'];
+    const sheet = join(root, 'near.png');
+    const { stderr, status } = await runHere(['evaluate', run, '--data', data, ...asked, '--nearest', sheet]);
     expect(stderr).not.toContain('kuosan:');
     expect(status).toBe(0);
     const lines = readFileSync(join(root, 'near.nearest.jsonl'), 'utf8').trim().split('\n');
     const nearest = lines.map((line) => JSON.parse(line) as { readonly id: string });
     expect(nearest.map(({ id }) => shapes[Number.parseInt(id) % 3])).toEqual(['(', 'foo bar', '(', 'foo bar']);
     // One of each size: four titled rows of two images.
-    expect(await sharp(join(root, 'near.png')).metadata()).toMatchObject({ width: 344, height: 412 });
-    const alone = await kuosan(['evaluate', run, '--data', data, '--style', 'filled'], { cwd: root });
+    expect(await sharp(sheet).metadata()).toMatchObject({ width: 344, height: 412 });
+    const alone = await runHere(['evaluate', run, '--data', data, '--style', 'filled']);
     expect(alone.stderr).toContain(
       '--style: captions are sampled in the styles of their images; give it with --prompts',
     );
