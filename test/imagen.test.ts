@@ -1,6 +1,7 @@
 /** Text to image from captions to images: trained, resumed, opened, asked, and enlarged by a second stage. */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runAssemble } from '../src/cli/export/run-assemble.ts';
 import { folderFiles, latestCheckpoint } from '../src/checkpoint/index.ts';
@@ -268,6 +269,24 @@ describe('commands', () => {
     expect(alignment).toMatchObject({ clip: 'emoji-clip', candidates: 3, generated: { count: 6 }, real: { count: 6 } });
     expect(alignment.real.top5).toBe(1);
     expect(features.count).toBe(6);
+  }, 60_000);
+
+  test('show each sample next to its nearest real image, under prompt and caption', async () => {
+    writeFileSync(join(root, 'two.txt'), '(\nfoo bar\n');
+    const asked = ['--prompts', join(root, 'two.txt'), '--style', 'filled', '--count', '4', '--steps', '20'];
+    const sheet = join(root, 'near.png');
+    const { stderr, status } = await runHere(['evaluate', run, '--data', data, ...asked, '--nearest', sheet]);
+    expect(stderr).not.toContain('kuosan:');
+    expect(status).toBe(0);
+    const lines = readFileSync(join(root, 'near.nearest.jsonl'), 'utf8').trim().split('\n');
+    const nearest = lines.map((line) => JSON.parse(line) as { readonly id: string });
+    expect(nearest.map(({ id }) => shapes[Number.parseInt(id) % 3])).toEqual(['(', 'foo bar', '(', 'foo bar']);
+    // One of each size: four titled rows of two images.
+    expect(await sharp(sheet).metadata()).toMatchObject({ width: 344, height: 412 });
+    const alone = await runHere(['evaluate', run, '--data', data, '--style', 'filled']);
+    expect(alone.stderr).toContain(
+      '--style: captions are sampled in the styles of their images; give it with --prompts',
+    );
   }, 60_000);
 
   test("export a run's encoder", async () => {

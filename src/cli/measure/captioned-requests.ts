@@ -7,6 +7,7 @@ import type { GeneratorInputs } from '../../generators/index.ts';
 /** An entry for each image that is generated. */
 export interface CaptionedRequests {
   readonly prompts: readonly string[];
+  /** One for all, or one for each. */
   readonly styles?: readonly string[];
   /** The real images whose captions they are; undefined for prompts of a file. */
   readonly places?: readonly number[];
@@ -19,7 +20,8 @@ const mostCandidates = 1000;
  * Chooses captions at random, each image's once before any twice, and the fields of the same images as styles where the model
  * takes them.
  *
- * @param file  prompts from a file, one a line, in turn, in the place of captions
+ * @param file   prompts from a file, one a line, in turn, in the place of captions
+ * @param style  of all of them
  * @throws one line if the images have no captions
  */
 export async function captionedRequests(
@@ -29,11 +31,20 @@ export async function captionedRequests(
     count,
     seed,
     prompts: file,
-  }: { readonly count: number; readonly seed: number; readonly prompts?: string | undefined },
+    style,
+  }: {
+    readonly count: number;
+    readonly seed: number;
+    readonly prompts?: string | undefined;
+    readonly style?: string | undefined;
+  },
 ): Promise<CaptionedRequests> {
   if (file !== undefined) {
     const { texts } = await readTexts(file);
-    return { prompts: Array.from({ length: count }, (_, i) => texts[i % texts.length]!) };
+    return {
+      prompts: Array.from({ length: count }, (_, i) => texts[i % texts.length]!),
+      ...(style !== undefined && { styles: [style] }),
+    };
   }
   const captions = captionsOf(data);
   const order = new RandomStream(seed, 'evaluated captions', 0).permutation(data.count);

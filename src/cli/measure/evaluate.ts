@@ -48,7 +48,7 @@ export function register(program: Command): void {
     .option('--steps <n>', 'steps of the reverse process; default as in kuosan sample', integerOption('--steps', 1))
     .option(
       '--nearest <sheet.png>',
-      'find the nearest real image of each and count near-duplicates: the first pairs side by side, and sheet.nearest.jsonl with a line for every image',
+      'find the nearest real image of each and count near-duplicates: the first pairs side by side, under their captions where there are some, and sheet.nearest.jsonl with a line for every image',
     )
     .option(
       '--bpd',
@@ -66,6 +66,7 @@ export function register(program: Command): void {
       '--prompts <file>',
       'for a model of text to image: a prompt on each line, in turn; default the captions of the real images, in their styles',
     )
+    .option('--style <values>', 'values of the fields for --prompts, as in kuosan sample: "lucide, outline"')
     .option(
       '--clip <clip>',
       'for a model of text to image: a CLIP that looks for the prompt of each image among a thousand captions (R-precision, CLIP score); best one that the model was not trained with',

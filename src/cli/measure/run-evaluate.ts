@@ -4,14 +4,17 @@ import {
   checkExtension,
   checkWritable,
   layGrid,
+  layRows,
   imageBatches,
   imagesAt,
   fromBitmaps,
   takeListed,
   testPartOf,
   writePng,
+  type Bitmap,
   type Dataset,
   type Resample,
+  type TitledRow,
 } from '../../data/index.ts';
 import { classConditions, hasSteps, samplerNamed, type Sampling } from '../../diffusion/index.ts';
 import {
@@ -28,6 +31,7 @@ import {
   type BitsPerDimension,
   type FeatureSource,
   type LikelihoodBatch,
+  type Nearest,
   type WantedClasses,
 } from '../../eval/index.ts';
 import { imageShapeOf, type ImageShape } from '../../pipelines/index.ts';
@@ -60,6 +64,8 @@ export interface EvaluateOptions extends SourceOptions, SamplerCommandOptions, F
   readonly images?: string;
   /** A file with a prompt on each line. */
   readonly prompts?: string;
+  /** Values of the fields for these prompts. */
+  readonly style?: string;
   /** The CLIP that looks for prompts. */
   readonly clip?: string;
   readonly count: number;
@@ -165,6 +171,8 @@ function checkUsage(source: string | undefined, options: EvaluateOptions): void 
     throw new UsageError(
       `--${idle.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: needs a model; --images are already sampled`,
     );
+  if (options.style !== undefined && options.prompts === undefined)
+    throw new UsageError('--style: captions are sampled in the styles of their images; give it with --prompts');
   checkGuidanceOptions(options);
   if (nearest) checkExtension(nearest, '.png');
   if (sampler !== undefined) samplerNamed(sampler);
@@ -271,8 +279,8 @@ function sampledPlaces(of: number, count: number, random: RandomStream): number[
 }
 
 /** @throws UsageError for options that only a model of text to image has a use for */
-function checkAsksNothing({ prompts, clip }: EvaluateOptions): void {
-  for (const [option, value] of Object.entries({ '--prompts': prompts, '--clip': clip }))
+function checkAsksNothing({ prompts, style, clip }: EvaluateOptions): void {
+  for (const [option, value] of Object.entries({ '--prompts': prompts, '--style': style, '--clip': clip }))
     if (value !== undefined) throw new UsageError(`${option}: needs a model of text to image; leave it out`);
 }
 
@@ -312,17 +320,19 @@ async function measureImages(
       onProgress: (done, total) => display.show('real images', done / total, `${done} of ${total}`),
     }));
   const list = nearest ? await NearestList.begin(NearestList.listPath(nearest), data.ids, subject.places) : undefined;
-  const pairs: ReturnType<typeof nearestPairs> = [];
+  const pairs: TitledRow[] = [];
   async function* watched() {
     let done = 0;
     const onProgress = (share: number) => display.show('generated images', share, `${done} of ${subject.count}`);
     for await (const images of subject.images(onProgress, asked)) {
-      await meter?.add(images, asked!.prompts.slice(done, done + images.shape[0]!));
+      const prompts = asked?.prompts.slice(done, done + images.shape[0]!);
+      await meter?.add(images, prompts!);
       done += images.shape[0]!;
       if (list) {
         const found = nearestImages(images, data);
         await list.add(found);
-        if (pairs.length < 2 * sheetPairs) pairs.push(...nearestPairs(images, found, data));
+        if (pairs.length < sheetPairs)
+          pairs.push(...titledPairs(nearestPairs(images, found, data), found, data, prompts));
       }
       yield images;
     }
@@ -343,7 +353,17 @@ async function measureImages(
     generated: generated!,
     ...(asked?.places && { real: meter.take() }),
   };
-  if (nearest) await writePng(nearest, layGrid(pairs.slice(0, 2 * sheetPairs), { columns: 8 }));
+  const shown = pairs.slice(0, sheetPairs);
+  if (nearest)
+    await writePng(
+      nearest,
+      asked
+        ? await layRows(shown)
+        : layGrid(
+            shown.flatMap(({ images }) => images),
+            { columns: 8 },
+          ),
+    );
   const found = list && {
     sheet: nearest!,
     shown: Math.min(sheetPairs, list.count),
@@ -353,6 +373,19 @@ async function measureImages(
     copyRatio,
   };
   return { ...(compared && { features: compared }), ...(alignment && { alignment }), ...(found && { nearest: found }) };
+}
+
+/** Each image with its nearest real one, under its prompt and the other's caption. */
+function titledPairs(
+  pairs: readonly Bitmap[],
+  found: readonly Nearest[],
+  { captions }: Dataset,
+  prompts: readonly string[] = [],
+): TitledRow[] {
+  return found.map(({ index }, i) => ({
+    title: [prompts[i] ?? '', captions?.[index] ?? ''].filter((text) => text !== '').join(' → '),
+    images: pairs.slice(2 * i, 2 * i + 2),
+  }));
 }
 
 async function drain(images: AsyncIterable<unknown>): Promise<undefined> {
