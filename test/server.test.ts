@@ -374,7 +374,7 @@ test('the command serves, drains at SIGTERM, writes nothing where it is started 
   const answer = fetch(`${url}/v1/images/generations`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ ...slow, model: 'mine' }),
+    body: JSON.stringify({ ...slow, model: 'mine', steps: 300 }),
   });
   await vi.waitFor(async () => expect((await jsonOf(await fetch(`${url}/health`)))['running']).toBe(1), 25_000);
   child.kill('SIGTERM');

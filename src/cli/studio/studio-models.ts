@@ -1,6 +1,6 @@
 /** The models that the studio can open, wherever they lie. */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, posix, resolve } from 'node:path';
 import { pretrainedNames, resolveModel } from '../../checkpoint/index.ts';
 import type { StudioModel } from '../../server/index.ts';
 import { UsageError } from '../options.ts';
@@ -39,17 +39,23 @@ export async function studioModels(sources: readonly string[], browserBytes: num
   return models;
 }
 
+/** Folders of a model lie so deep; a link that leads back up ends here. */
+const deepest = 4;
+
 /** The files of a model and their sizes, by their paths in its folder with slashes, without what training keeps next to them. */
 async function modelFiles(folder: string): Promise<Map<string, number>> {
   const files = new Map<string, number>();
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const inside = relative(folder, path).replaceAll('\\', '/');
-    if (inside.split('/').includes('training')) continue;
-    // What a link leads to.
-    const found = await stat(path).catch(() => undefined);
-    if (found?.isFile()) files.set(inside, found.size);
-  }
+  const walk = async (inside: string, depth: number) => {
+    for (const name of await readdir(join(folder, inside))) {
+      if (name === 'training') continue;
+      const path = posix.join(inside, name);
+      // What a link leads to, be it a file or a folder.
+      const found = await stat(join(folder, path)).catch(() => undefined);
+      if (found?.isFile()) files.set(path, found.size);
+      else if (found?.isDirectory() && depth < deepest) await walk(path, depth + 1);
+    }
+  };
+  await walk('', 0);
   return files;
 }
 

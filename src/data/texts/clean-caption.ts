@@ -67,17 +67,20 @@ const third: Rules = [
 /** Separators of a name such as this-is-my-cat: more than three of them are spaces. */
 const separators = /[-_]/g;
 
+/** Of a caption so many characters are read: its 77 tokens are among them, and the rules take time by the square of the length. */
+const longest = 4000;
+
 /**
  * A caption in lower case, without what is no description: links, nicknames, names of files, numbers of articles, punctuation for
  * effect. The rules are those of diffusers' `IFPipeline` (`clean_caption`), applied twice as there; broken encodings, which Python
  * mends with `ftfy`, stay as they are.
  *
- *     cleanCaption('A Cat (HD) — see https://example.com/cat.png') // 'a cat hd - see'
+ *     cleanCaption('A Cat (HD) — see https://example.com/cat.png') // 'a cat hd - see .'
  *
  * @see https://github.com/huggingface/diffusers/blob/main/src/diffusers/pipelines/deepfloyd_if/pipeline_if.py
  */
 export function cleanCaption(text: string): string {
-  return cleaned(cleaned(text));
+  return cleaned(cleaned(text.slice(0, longest)));
 }
 
 function cleaned(text: string): string {
