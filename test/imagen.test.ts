@@ -381,6 +381,18 @@ describe('a cascade', () => {
     await expect(runAssemble([small, small], { out: fresh, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(
       `assemble: ${small}/checkpoints/step-000002 starts from noise and enlarges no image, which only the first folder may; each behind it is an upsampler`,
     );
+    // The same network with its weights in another order.
+    const stranger = join(root, 'stranger');
+    cpSync((await latestCheckpoint(up))!.path, stranger, { recursive: true, dereference: true });
+    const file = join(stranger, 'text_encoder/model.safetensors');
+    const bytes = readFileSync(file);
+    const values = new Float32Array(new Uint8Array(bytes.subarray(8 + Number(bytes.readBigUInt64LE()))).buffer);
+    bytes.set(new Uint8Array(values.reverse().buffer), bytes.length - values.byteLength);
+    rmSync(file);
+    writeFileSync(file, bytes);
+    await expect(runAssemble([small, stranger], { out: fresh, dtype: 'float16' })).rejects.toThrow(
+      `assemble: ${stranger} was trained with another text encoder than ${small}`,
+    );
     expect(existsSync(fresh)).toBe(false);
     await expect(runAssemble([small, up], { out, dtype: 'float16', textEncoder: 'int8' })).rejects.toThrow(
       'exists already',

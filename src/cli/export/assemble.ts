@@ -24,7 +24,7 @@ export function register(program: Command): void {
     )
     .option(
       '--text-encoder <type>',
-      "dtype of the text encoder's weights: float32, float16 or int8 (a quarter of the size); default int8, of a DALL·E 2 that of --dtype",
+      "dtype of the text encoder's weights: float32, float16 or int8 (a quarter of the size); default int8; of a DALL·E 2 and of stages in DeepFloyd IF's layout that of --dtype",
       choiceOption('text-encoder', ['float32', 'float16', 'int8']),
     )
     .action(async (stages: readonly string[], options: AssembleOptions) => {

@@ -24,6 +24,7 @@ import { cascade, openGenerator, type ImageGenerator } from '../../generators/in
 import { toHuggingFace } from '../../models/index.ts';
 import { createNodeExecutor } from '../../runtime/node.ts';
 import { ifObstacle, writeIFFolder } from '../../systems/index.ts';
+import { checkOneEncoder } from './check-encoders.ts';
 import { storedTypes } from './export-text-encoder.ts';
 
 /** The options of `kuosan assemble`. */
@@ -201,6 +202,8 @@ async function hasEncoder(dir: string): Promise<boolean> {
 
 /** @throws if the stages make no cascade */
 async function checkFit(dirs: readonly string[], names: readonly string[]): Promise<void> {
+  const own = await Promise.all(dirs.map(hasEncoder));
+  await checkOneEncoder(dirs.filter((_, i) => own[i]));
   const executor = createNodeExecutor({ threads: 1 });
   const stages: ImageGenerator[] = [];
   try {
