@@ -192,7 +192,10 @@ async function openModel(source: string, options: EvaluateOptions, signal: Abort
     const classes = classesFor(opened, undefined, count);
     const request = { seed, count, classes, sampling: samplingFrom(options), signal };
     // What cannot be sampled is said before anything is measured.
-    const asked = generator.takes.text?.required ? { prompts: ['any'] } : {};
+    const { style } = options;
+    const asked = generator.takes.text?.required
+      ? { prompts: ['any'], ...(style !== undefined && { styles: [style] }) }
+      : {};
     const [sampling = {}] = Object.values(generator.check({ ...request, ...asked }));
     const names = generator.takes.classes?.names;
     return {
