@@ -23,7 +23,7 @@ import {
   type Part,
   type TextEncoderDType,
 } from '../checkpoint/index.ts';
-import { networkProcess } from '../diffusion/index.ts';
+import { networkProcess, timestepSpacings } from '../diffusion/index.ts';
 import { makeFolder } from '../files/durable-files.ts';
 import { isObject, jsonText, type JsonObject } from '../formats/json-object.ts';
 import { samplingStage, textToImageFacts, textToImageSettings } from '../generators/index.ts';
@@ -72,19 +72,20 @@ export async function writeIFFolder(dir: string, out: string, { dtype, textEncod
   const read = await readFacts(files);
   const facts = textToImageFacts(read, files.name('kuosan.json'));
   const scheduler = await readPart(files, index, 'scheduler', schedulerComponent);
-  const encoder = await readTextEncoder(files, { folder: textEncoderFolder });
   const sampling = read.sampling?.[samplingStage] ?? {};
   const { dynamicThresholding } = sampling;
+  const spacing = timestepSpacings.find((name) => name === sampling.spacing);
   const parts: Record<string, Part> = {
     unet: part(unet2DConditionComponent, await readPart(files, index, 'unet', unet2DConditionComponent)),
     scheduler: part(thresholdedSchedulerComponent, {
       scheduler,
-      sampling: dynamicThresholding ? { dynamicThresholding } : {},
+      sampling: { ...(spacing && { spacing }), ...(dynamicThresholding && { dynamicThresholding }) },
     }),
     ...(facts.superResolution && {
       image_noising_scheduler: part(thresholdedSchedulerComponent, { scheduler, sampling: {} }),
     }),
-    ...(textEncoder !== null && textParts(encoder, textEncoder, out)),
+    ...(textEncoder !== null &&
+      textParts(await readTextEncoder(files, { folder: textEncoderFolder }), textEncoder, out)),
   };
   const nothing = [null, null];
   await makeFolder(dirname(resolve(out)));
