@@ -3,7 +3,7 @@ import { weightedSum } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
-/** While a step takes more than so many times the noise, the denoiser is asked at the step's end. */
+/** Where a step multiplies the noise by more than this, the denoiser is evaluated at the time at which the step ends. */
 const largestGrowth = 2;
 
 /**
@@ -11,10 +11,10 @@ const largestGrowth = 2;
  *
  *     x_t = α_t (x_s − σ_s ε̂) / α_s + σ_t ε̂,   s < t
  *
- * This is the step of `ddim` from t to s, solved for x_t. It has ε̂ of (x_t, t), and x_t is what is looked for; so ε̂ is that of
- * (x_s, s), and the round trip comes back to first order in the steps. At the first steps noise grows many times over: there ε̂ is
- * that of (x_s, t), for a network that predicts x_0 has its error divided by the noise of the time that it is asked at, and
- * multiplied by σ_t. The first step begins with the clean image, at α = 1 and σ = 0, where no denoiser can be asked.
+ * This is the step of `ddim` from t to s, solved for x_t. It needs ε̂(x_t, t), and x_t is the unknown; so it takes ε̂(x_s, s),
+ * and the round trip is exact to first order in the steps. Where σ/α more than doubles in a step, as in the first ones, it
+ * takes ε̂(x_s, t): the error of a network that predicts x_0 is divided by σ at the time of evaluation and multiplied by
+ * σ_t. The first step begins with the clean image, at α = 1 and σ = 0, where no denoiser can be evaluated.
  *
  * @param x0       [B, ...] the images
  * @param options  `timesteps` is the falling list that `ddim` will be given
@@ -34,10 +34,10 @@ export async function* ddimInversion(
     signal?.throwIfAborted();
     const [alpha, sigma] = [schedule.alpha(t), schedule.sigma(t)];
     const ratio = alpha / before.alpha;
-    const asked = sigma * before.alpha > largestGrowth * before.sigma * alpha ? t : before.t;
+    const time = sigma * before.alpha > largestGrowth * before.sigma * alpha ? t : before.t;
     const known = await denoise(
       xt,
-      streams.map(() => asked),
+      streams.map(() => time),
       options,
     );
     xt = weightedSum(xt.shape, [ratio, xt.data], [sigma - ratio * before.sigma, known.eps.data]);

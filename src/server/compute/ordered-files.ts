@@ -1,8 +1,8 @@
 /** Image files that are encoded at the same time and sent in order. */
 
 /**
- * The files of a batch. Encoders run next to each other, and that of a finished image is often done before that of its last
- * preview; a client that has the image is told nothing more about it, so the files of one place are sent as they were added.
+ * The files of a batch. Encoders run at the same time, and that of a finished image may end before that of its last preview.
+ * A client reads nothing after the image, so the files of one place are sent in the order in which they were added.
  */
 export class OrderedFiles {
   /** What was added last for each place, when it is sent. */
