@@ -15,6 +15,7 @@ import { croppedExamples, noisedImages, nothingSaid } from '../src/pipelines/ind
 import { createNodeExecutor } from '../src/runtime/node.ts';
 import { configuredRun } from '../src/systems/index.ts';
 import { trainingRun } from '../src/train/index.ts';
+import { tinyAttentionUNet } from './tiny-attention-unet.ts';
 
 const encoder = join(import.meta.dirname, 'golden/text-encoder-folders/sentence-bert');
 const root = workingFolder('imagen');
@@ -45,17 +46,7 @@ const base = {
   task: 'imagen',
   data: { source: data, size: 8, channels: 1, fields: ['style'] },
   text: { encoder, maxTokens: 6 },
-  model: {
-    blockOutChannels: [8, 16],
-    layersPerBlock: 1,
-    downBlockTypes: ['DownBlock2D', 'SimpleCrossAttnDownBlock2D'],
-    midBlockType: 'UNetMidBlock2DSimpleCrossAttn',
-    upBlockTypes: ['SimpleCrossAttnUpBlock2D', 'UpBlock2D'],
-    attentionHeadDim: 8,
-    crossAttentionDim: 8,
-    classEmbedType: 'projection',
-    normNumGroups: 4,
-  },
+  model: { ...tinyAttentionUNet, classEmbedType: 'projection' },
   scheduler: { numTrainTimesteps: 50, betaSchedule: 'cosine', predictionType: 'v_prediction' },
   train: {
     steps: 120,

@@ -6,6 +6,7 @@ import type { HostArray } from '../src/core/index.ts';
 import { writePng } from '../src/data/index.ts';
 import { CLIPModel } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
+import { tinyAttentionUNet } from './tiny-attention-unet.ts';
 
 /** What the three kinds of images are called. */
 export const captions = ['a small red cat', 'bell', 'the golden dog'];
@@ -100,16 +101,7 @@ export function smallDallE2({ data, clip }: { readonly data: string; readonly cl
     task: 'decoder',
     data: { source: data, size: 8, channels: 1 },
     clip: { model: clip },
-    model: {
-      blockOutChannels: [8, 16],
-      layersPerBlock: 1,
-      downBlockTypes: ['DownBlock2D', 'SimpleCrossAttnDownBlock2D'],
-      midBlockType: 'UNetMidBlock2DSimpleCrossAttn',
-      upBlockTypes: ['SimpleCrossAttnUpBlock2D', 'UpBlock2D'],
-      attentionHeadDim: 8,
-      crossAttentionDim: 8,
-      normNumGroups: 4,
-    },
+    model: tinyAttentionUNet,
     // x_0 is learned in fewer steps than ε, where data is this plain; the variance as it is next to ε.
     scheduler: { numTrainTimesteps: 50, predictionType: 'sample', varianceType: 'learned_range' },
     train: {

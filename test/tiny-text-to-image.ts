@@ -17,6 +17,7 @@ import { schedulerConfig } from '../src/diffusion/index.ts';
 import { textToImageSettings } from '../src/generators/index.ts';
 import { UNet2DConditionModel, unet2DConditionConfigSchema } from '../src/models/index.ts';
 import { initialValues } from '../src/nn/index.ts';
+import { tinyAttentionUNet } from './tiny-attention-unet.ts';
 
 const encoder = join(import.meta.dirname, 'golden/text-encoder-folders/sentence-bert');
 
@@ -30,17 +31,10 @@ export async function writeTinyTextToImage(dir: string): Promise<void> {
       sampleSize: 8,
       inChannels: 1,
       outChannels: 1,
-      blockOutChannels: [8, 16],
-      layersPerBlock: 1,
-      downBlockTypes: ['DownBlock2D', 'SimpleCrossAttnDownBlock2D'],
-      midBlockType: 'UNetMidBlock2DSimpleCrossAttn',
-      upBlockTypes: ['SimpleCrossAttnUpBlock2D', 'UpBlock2D'],
-      attentionHeadDim: 8,
+      ...tinyAttentionUNet,
       encoderHidDim: loaded.network.width,
-      crossAttentionDim: 8,
       classEmbedType: 'projection',
       projectionClassEmbeddingsInputDim: pooledWidthOf(loaded) + styles.length,
-      normNumGroups: 4,
     }),
   );
   const weights = new Map(
