@@ -1,7 +1,7 @@
 /**
  * Draws what a DALL·E 2 is for from the fixed lists of `docs/prompts/dalle-2-figures.json`: `<name>-variations.png`,
- * `-interpolations.png`, `-text-diffs.png`, `-inpaintings.png` and `-components.png`. A row of a figure is what one command
- * (`kuosan variations`, `interpolate`, `edit`) makes of the same image; here the model is opened once.
+ * `-interpolations.png`, `-text-diffs.png`, `-inpaintings.png` and `-components.png`. A row of a figure is what one
+ * command (`kuosan variations`, `interpolate`, `edit`) makes of the same image; here the model is opened once.
  *
  *     npm run figures -- <model> [--data data/fluent64] [--out docs/images] [--only variations,components] [--seed 0]
  */

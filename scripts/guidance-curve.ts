@@ -1,12 +1,12 @@
 /**
- * Diversity against fidelity over guidance: evaluates models of text to image at several guidance scales, as `kuosan evaluate` does,
- * and draws Fréchet distance, CLIP score, precision and recall over the scale, one line a model.
+ * Diversity against fidelity over guidance: evaluates models of text to image at several guidance scales, as `kuosan
+ * evaluate` does, and draws Fréchet distance, CLIP score, precision and recall over the scale, one line a model.
  *
  *     npm run guidance-curve -- <model> [<model> …] --data <images> --clip <judge> [--files <list>] [--features <network>]
  *       [--scales 1,2,3,5,8] [--count 300] [--seed 0] [--threads 1] [--out guidance-curve.png]
  *
- * The numbers stand next to the figure (`guidance-curve.json`), each with the command that it comes from. What the file has is not
- * measured again, so a stopped curve goes on.
+ * The numbers stand next to the figure (`guidance-curve.json`), each with the command that it comes from. What the file
+ * has is not measured again, so a stopped curve goes on.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';

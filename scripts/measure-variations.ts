@@ -1,12 +1,12 @@
 /**
- * What variations keep of an image, and whether they copy: varies every image of a list, asks a CLIP for the caption of each
- * variation among all captions of the data, and looks for the nearest training image.
+ * What variations keep of an image, and whether they copy: varies every image of a list, asks a CLIP for the caption of
+ * each variation among all captions of the data, and looks for the nearest training image.
  *
  *     npm run variations -- <model> --clip <judge> [--data data/fluent64] [--files splits/test-concepts.txt]
  *       [--train splits/train.txt] [--count 2] [--seed 0] [--threads 1] [--out variations-nearest.png]
  *
- * Prior and decoder are measured, an upsampler behind them is left out. Only images that the judge names right say something of
- * their variations; it is best a CLIP that the model was not trained with.
+ * Prior and decoder are measured, an upsampler behind them is left out. Only images that the judge names right say
+ * something of their variations; it is best a CLIP that the model was not trained with.
  */
 import { parseArgs } from 'node:util';
 import { folderFiles, resolveModel, wholeUnCLIPClasses } from '../src/checkpoint/index.ts';

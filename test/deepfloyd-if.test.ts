@@ -1,4 +1,7 @@
-/** Imagen in diffusers' layout: what IFPipeline and IFSuperResolutionPipeline save is sampled here as there, and what we write there as here. */
+/**
+ * Imagen in diffusers' layout: what IFPipeline and IFSuperResolutionPipeline save is sampled here as there, and what we
+ * write there as here.
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -35,8 +35,8 @@ async function runNow(words: readonly string[]): Promise<EndedHere> {
 }
 
 /**
- * A folder that is the current one, with a cache of its own and the processor to compute on, whatever GPU this machine has,
- * while the tests of the file run; then it is gone.
+ * A folder that is the current one, with a cache of its own and the processor to compute on, whatever GPU this machine
+ * has, while the tests of the file run; then it is gone.
  */
 export function workingFolder(name: string): string {
   const cwd = mkdtempSync(join(tmpdir(), `kuosan-${name}-`));

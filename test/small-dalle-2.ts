@@ -1,4 +1,6 @@
-/** A DALL·E 2 of 8 × 8 pixels for tests: thirty captioned images, a random CLIP, and the configurations of its parts. */
+/**
+ * A DALL·E 2 of 8 × 8 pixels for tests: thirty captioned images, a random CLIP, and the configurations of its parts.
+ */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeClipFolder } from '../src/checkpoint/index.ts';
@@ -14,7 +16,9 @@ const tokenizer = JSON.parse(
   readFileSync(join(import.meta.dirname, 'golden/text-encoder-folders/clip/tokenizer.json'), 'utf8'),
 ) as Record<string, unknown>;
 
-/** A CLIP of random weights: each image and each text has a vector of its own, which is all that prior and decoder ask. */
+/**
+ * A CLIP of random weights: each image and each text has a vector of its own, which is all that prior and decoder ask.
+ */
 export async function writeRandomClip(
   dir: string,
   {

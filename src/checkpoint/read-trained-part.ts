@@ -1,4 +1,6 @@
-/** Reading a part of a model to train it on: from a run of that part alone, or from a folder that holds it among others. */
+/**
+ * Reading a part of a model to train it on: from a run of that part alone, or from a folder that holds it among others.
+ */
 import { quoteWord } from '../formats/quote.ts';
 import type { JsonObject } from '../formats/json-object.ts';
 import type { Component } from './component.ts';

@@ -1,4 +1,7 @@
-/** The scheduler of diffusers' `IFPipeline`: a `DDPMScheduler` whose file also says how x̂_0 is thresholded and where steps lie. */
+/**
+ * The scheduler of diffusers' `IFPipeline`: a `DDPMScheduler` whose file also says how x̂_0 is thresholded and where
+ * steps lie.
+ */
 import { z } from 'zod';
 import { timestepSpacings, type Sampling, type SchedulerConfig, type TimestepSpacing } from '../diffusion/index.ts';
 import { jsonText, type JsonObject } from '../formats/json-object.ts';

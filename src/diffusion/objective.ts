@@ -7,7 +7,10 @@ export const lossWeightings = ['uniform', 'min_snr'] as const;
 /** One of `lossWeightings`. */
 export type LossWeighting = (typeof lossWeightings)[number];
 
-/** How a low-resolution image is upsampled to the resolution of the output. `bilinear_align_corners` puts the corner pixels of one on those of the other, as DeepFloyd IF does. */
+/**
+ * How a low-resolution image is upsampled to the resolution of the output. `bilinear_align_corners` puts the corner
+ * pixels of one on those of the other, as DeepFloyd IF does.
+ */
 export const upsamplings = ['bilinear', 'bilinear_align_corners', 'bicubic', 'bicubic_antialias'] as const;
 
 /** Conditioning of a super-resolution network: the low-resolution image, concatenated to x_t on the channel axis. */

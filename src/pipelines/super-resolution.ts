@@ -28,7 +28,10 @@ export function shrink(images: FloatArray, factor: number): FloatArray {
   return resized(images, means(height), means(width));
 }
 
-/** By what is written down. PyTorch's cubic kernel with antialias is another one (slope −0.5 in the place of −0.75), also where nothing is shrunk. */
+/**
+ * By what is written down. PyTorch's cubic kernel with antialias is another one (slope −0.5 in the place of −0.75),
+ * also where nothing is shrunk.
+ */
 const resizeOptions = {
   bilinear: { mode: 'bilinear' },
   bilinear_align_corners: { mode: 'bilinear', alignCorners: true },

@@ -58,8 +58,9 @@ export interface TextEncoderOptions {
   /** Texts computed together at most; default 32. */
   readonly batchSize?: number | undefined;
   /**
-   * Default `masked`: hidden states are zero where there is no token, and the mask says so. `deepfloyd-if` is how DeepFloyd IF reads texts:
-   * cleaned (`cleanCaption`), padded to `maxLength`, and the states of the padding are there like any other.
+   * Default `masked`: hidden states are zero where there is no token, and the mask says so. `deepfloyd-if` is how
+   * DeepFloyd IF reads texts: cleaned (`cleanCaption`), padded to `maxLength`, and the states of the padding are there
+   * like any other.
    */
   readonly reading?: TextReading | undefined;
 }

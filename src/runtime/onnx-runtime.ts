@@ -58,9 +58,9 @@ export function binaryFolder(folder: string, platform: string = process.platform
 
 /**
  * Switches off the telemetry of ONNX Runtime. Its builds for Linux and macOS write an identifier of the machine and a
- * database of events into the user's cache, and send them, unless this variable is set when they are loaded. A value that
- * the user has set stays. Native code does not see the copy of the environment that a thread has, so this is called in the
- * thread that starts the others, too.
+ * database of events into the user's cache, and send them, unless this variable is set when they are loaded. A value
+ * that the user has set stays. Native code does not see the copy of the environment that a thread has, so this is
+ * called in the thread that starts the others, too.
  *
  * @see https://github.com/microsoft/onnxruntime/pull/27379
  */

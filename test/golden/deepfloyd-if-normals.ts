@@ -1,5 +1,6 @@
 /**
- * Writes deepfloyd-if/normals.safetensors: the random numbers of two images, in the order in which a stage of DeepFloyd IF uses them.
+ * Writes deepfloyd-if/normals.safetensors: the random numbers of two images, in the order in which a stage of DeepFloyd
+ * IF uses them.
  *
  *     npx tsx test/golden/deepfloyd-if-normals.ts
  */

@@ -42,7 +42,10 @@ export async function studioModels(sources: readonly string[], browserBytes: num
 /** Folders of a model lie so deep; a link that leads back up ends here. */
 const deepest = 4;
 
-/** The files of a model and their sizes, by their paths in its folder with slashes, without what training keeps next to them. */
+/**
+ * The files of a model and their sizes, by their paths in its folder with slashes, without what training keeps next to
+ * them.
+ */
 async function modelFiles(folder: string): Promise<Map<string, number>> {
   const files = new Map<string, number>();
   const walk = async (inside: string, depth: number) => {

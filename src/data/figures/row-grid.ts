@@ -45,8 +45,9 @@ export interface RowsToLay {
 }
 
 /**
- * The layout of rows: one column, its images as large as whole pixels allow; where that is taller than 1280 pixels, as many columns as let
- * the images be largest on 1280 × 1280, the fewest of those. Rows that fit nowhere make the sheet whose longer side is shortest.
+ * The layout of rows: one column, its images as large as whole pixels allow; where that is taller than 1280 pixels, as
+ * many columns as let the images be largest on 1280 × 1280, the fewest of those. Rows that fit nowhere make the sheet
+ * whose longer side is shortest.
  */
 export function rowLayout(asked: RowsToLay): RowLayout {
   const { rows, images, width, height } = asked;

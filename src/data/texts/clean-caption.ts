@@ -67,13 +67,16 @@ const third: Rules = [
 /** Separators of a name such as this-is-my-cat: more than three of them are spaces. */
 const separators = /[-_]/g;
 
-/** Of a caption so many characters are read: its 77 tokens are among them, and the rules take time by the square of the length. */
+/**
+ * Of a caption so many characters are read: its 77 tokens are among them, and the rules take time by the square of the
+ * length.
+ */
 const longest = 4000;
 
 /**
- * A caption in lower case, without what is no description: links, nicknames, names of files, numbers of articles, punctuation for
- * effect. The rules are those of diffusers' `IFPipeline` (`clean_caption`), applied twice as there; broken encodings, which Python
- * mends with `ftfy`, stay as they are.
+ * A caption in lower case, without what is no description: links, nicknames, names of files, numbers of articles,
+ * punctuation for effect. The rules are those of diffusers' `IFPipeline` (`clean_caption`), applied twice as there;
+ * broken encodings, which Python mends with `ftfy`, stay as they are.
  *
  *     cleanCaption('A Cat (HD) — see https://example.com/cat.png') // 'a cat hd - see .'
  *

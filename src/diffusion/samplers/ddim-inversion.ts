@@ -3,7 +3,9 @@ import { weightedSum } from '../array-arithmetic.ts';
 import type { Denoiser } from '../denoiser.ts';
 import { checkSampler, type SamplerOptions, type SamplerState } from './sampler.ts';
 
-/** Where a step multiplies the noise by more than this, the denoiser is evaluated at the time at which the step ends. */
+/**
+ * Where a step multiplies the noise by more than this, the denoiser is evaluated at the time at which the step ends.
+ */
 const largestGrowth = 2;
 
 /**
@@ -11,10 +13,11 @@ const largestGrowth = 2;
  *
  *     x_t = α_t (x_s − σ_s ε̂) / α_s + σ_t ε̂,   s < t
  *
- * This is the step of `ddim` from t to s, solved for x_t. It needs ε̂(x_t, t), and x_t is the unknown; so it takes ε̂(x_s, s),
- * and the round trip is exact to first order in the steps. Where σ/α more than doubles in a step, as in the first ones, it
- * takes ε̂(x_s, t): the error of a network that predicts x_0 is divided by σ at the time of evaluation and multiplied by
- * σ_t. The first step begins with the clean image, at α = 1 and σ = 0, where no denoiser can be evaluated.
+ * This is the step of `ddim` from t to s, solved for x_t. It needs ε̂(x_t, t), and x_t is the unknown; so it takes
+ * ε̂(x_s, s), and the round trip is exact to first order in the steps. Where σ/α more than doubles in a step, as in the
+ * first ones, it takes ε̂(x_s, t): the error of a network that predicts x_0 is divided by σ at the time of evaluation
+ * and multiplied by σ_t. The first step begins with the clean image, at α = 1 and σ = 0, where no denoiser can be
+ * evaluated.
  *
  * @param x0       [B, ...] the images
  * @param options  `timesteps` is the falling list that `ddim` will be given

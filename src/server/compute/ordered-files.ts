@@ -1,8 +1,9 @@
 /** Image files that are encoded at the same time and sent in order. */
 
 /**
- * The files of a batch. Encoders run at the same time, and that of a finished image may end before that of its last preview.
- * A client reads nothing after the image, so the files of one place are sent in the order in which they were added.
+ * The files of a batch. Encoders run at the same time, and that of a finished image may end before that of its last
+ * preview. A client reads nothing after the image, so the files of one place are sent in the order in which they were
+ * added.
  */
 export class OrderedFiles {
   /** What was added last for each place, when it is sent. */
